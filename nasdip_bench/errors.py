@@ -1,0 +1,87 @@
+"""The exceptions of the package.
+
+Each has two bases: `NasdipError`, so that one ``except`` catches all of ours, and the built-in
+exception that callers of a library of this kind would expect. Every message names the value, what
+was allowed and what to do. This module imports nothing of the package.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "NasdipError",
+    "ArchitectureError",
+    "ConfigError",
+    "BuildError",
+    "DatasetError",
+    "DownloadError",
+    "ImageError",
+    "MissingDependencyError",
+    "MissingRunError",
+    "UnknownNameError",
+    "unknown_name",
+]
+
+
+class NasdipError(Exception):
+    """Base of all exceptions raised on purpose by this package."""
+
+
+class ArchitectureError(NasdipError, ValueError):
+    """A code that is no architecture, or an architecture that cannot be built."""
+
+
+class ConfigError(NasdipError, ValueError):
+    """A setting outside what is allowed."""
+
+
+class ImageError(NasdipError, ValueError):
+    """An image that cannot be read, or that does not fit what is asked of it."""
+
+
+class DownloadError(NasdipError, OSError):
+    """A file that could not be fetched, or that is not the file that was asked for."""
+
+
+class BuildError(NasdipError, RuntimeError):
+    """A build folder that cannot be used with what is asked of it."""
+
+
+class DatasetError(NasdipError, ValueError):
+    """A dataset folder that is absent, incomplete, damaged or of another schema version."""
+
+
+class MissingDependencyError(NasdipError, ImportError):
+    """An optional library that the call needs and that is not installed."""
+
+
+class _LookupError(NasdipError, KeyError):
+    def __str__(self) -> str:
+        # KeyError shows the repr of its argument, which turns a sentence into a quoted string.
+        return str(self.args[0])
+
+
+class UnknownNameError(_LookupError):
+    """A name (image, task, fidelity, score, column ...) that does not exist here."""
+
+
+class MissingRunError(_LookupError):
+    """A run, curve or score that the dataset could hold and does not."""
+
+
+def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> UnknownNameError:
+    """The error for a name that is not among those allowed, with the nearest of them.
+
+    Args:
+        kind: what the name names, such as ``"image"``.
+        value: the name as given.
+        allowed: all the names there are.
+    """
+    names = [str(name) for name in allowed]
+    near = difflib.get_close_matches(str(value).lower(), [n.lower() for n in names], n=3)
+    close = [name for name in names if name.lower() in near]
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
+    return UnknownNameError(f"unknown {kind} {str(value)!r}.{hint} There is: {shown or 'none'}.")

@@ -1,0 +1,127 @@
+"""Fidelities: named training set-ups. Every number of the benchmark says its own.
+
+A fidelity fixes resolution, channels, the iterations trained per kind of task, and the iteration at
+which a user would stop. Precision, device and engine are columns of a run and not part of it. This
+is the one table of them; it must not import torch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nasdip_bench.errors import ConfigError, unknown_name
+
+__all__ = ["FIDELITIES", "PROTOCOL_VERSION", "Fidelity", "get_fidelity"]
+
+PROTOCOL_VERSION = 1
+"""Version of everything that decides a run's numbers: draws, corruption, network, fit, scores.
+
+Raised whenever one of these changes; runs of different versions never stand in one dataset.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fidelity:
+    """A training set-up.
+
+    Attributes:
+        name: as in the table; a shortened one ends in ``i<iterations>``.
+        resolution: height and width in pixels.
+        channels: channels at every level of the network.
+        iterations: by kind of task, how long runs are trained.
+        stop: by kind of task, the iteration of ``final_*``. At r512 the last, as in the paper.
+            Small images overfit sooner, so elsewhere it is the iteration at which the smoothed
+            PSNR, averaged over the architectures and images of a pilot, is highest, rounded to
+            50: one rule and one number for all architectures (`docs/protocol.md` has the pilots).
+    """
+
+    name: str
+    resolution: int
+    channels: int
+    iterations: Mapping[str, int]
+    stop: Mapping[str, int]
+
+    def iterations_for(self, kind: str) -> int:
+        """How long a run of a kind of task is trained.
+
+        Raises:
+            ConfigError: the fidelity does not have this kind of task.
+        """
+        if kind not in self.iterations:
+            having = [name for name, f in FIDELITIES.items() if kind in f.iterations]
+            raise ConfigError(
+                f"fidelity {self.name} has no task {kind!r}, only {', '.join(self.iterations)}; "
+                f"fidelities with it: {', '.join(having) or 'none'}"
+            )
+        return self.iterations[kind]
+
+    def shortened(self, iterations: int) -> Fidelity:
+        """The same set-up with another budget for every task, under a name that says so.
+
+        ``final_*`` is then the value at the end: a short run is stopped by its budget.
+        """
+        if iterations < 1:
+            raise ConfigError(f"iterations {iterations} must be at least 1")
+        budgets = dict.fromkeys(self.iterations, iterations)
+        return Fidelity(
+            name=f"{self.name}i{iterations}",
+            resolution=self.resolution,
+            channels=self.channels,
+            iterations=budgets,
+            stop=budgets,
+        )
+
+
+FIDELITIES: dict[str, Fidelity] = {
+    f.name: f
+    for f in (
+        Fidelity(
+            name="r512",
+            resolution=512,
+            channels=128,
+            iterations={"denoise": 1200, "inpaint": 9500, "super_resolve": 4500},
+            stop={"denoise": 1200, "inpaint": 9500, "super_resolve": 4500},
+        ),
+        Fidelity(
+            name="r256",
+            resolution=256,
+            channels=128,
+            iterations={"denoise": 1200, "inpaint": 6000},
+            stop={"denoise": 1200, "inpaint": 6000},
+        ),
+        Fidelity(
+            name="r128",
+            resolution=128,
+            channels=128,
+            iterations={"denoise": 900, "inpaint": 4000},
+            stop={"denoise": 600, "inpaint": 4000},
+        ),
+        Fidelity(
+            name="r64",
+            resolution=64,
+            channels=128,
+            iterations={"denoise": 600, "inpaint": 2000},
+            stop={"denoise": 300, "inpaint": 2000},
+        ),
+        Fidelity(
+            name="r64c16",
+            resolution=64,
+            channels=16,
+            iterations={"denoise": 600, "inpaint": 1000},
+            stop={"denoise": 500, "inpaint": 1000},
+        ),
+    )
+}
+"""The fidelities of the benchmark, the paper's first."""
+
+
+def get_fidelity(name: str) -> Fidelity:
+    """The fidelity of a name of the table, or of a shortened one such as ``r64c16i100``."""
+    if name in FIDELITIES:
+        return FIDELITIES[name]
+    match = re.fullmatch(r"(?P<base>.+)i(?P<iterations>[1-9]\d*)", name)
+    if match and match["base"] in FIDELITIES:
+        return FIDELITIES[match["base"]].shortened(int(match["iterations"]))
+    raise unknown_name("fidelity", name, FIDELITIES)

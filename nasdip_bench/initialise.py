@@ -1,0 +1,48 @@
+"""Random weights by key: PyTorch's default distributions, drawn on the host with NumPy.
+
+Each parameter has a stream of its own, keyed by the run and the parameter's name, so that what is
+drawn does not depend on the order, the device or the company in which networks are built.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from nasdip_bench.seeding import BitStream
+
+__all__ = ["draw_weights", "draw_z"]
+
+Z_HIGH = 0.1
+
+
+@torch.no_grad()
+def draw_weights(network: nn.Module, *key: str | int) -> None:
+    """Fill all parameters of a network, in place.
+
+    Convolutions and transposed convolutions: weight and bias uniform in ±1/sqrt(fan_in), fan_in =
+    weight.shape[1]·kh·kw, which is what ``torch.nn`` draws by default (He et al. with a = sqrt 5).
+    Batch normalisation: weight 1, bias 0.
+
+    Args:
+        network: made of convolutions and batch normalisations; any floating dtype, any device but
+            "meta".
+        *key: the key of the draw (see `nasdip_bench.seeding`).
+    """
+    for module_name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            bound = 1 / math.sqrt(module.weight.shape[1] * math.prod(module.kernel_size))
+            for name, parameter in module.named_parameters(recurse=False):
+                stream = BitStream(*key, f"{module_name}.{name}")
+                drawn = stream.uniform32(tuple(parameter.shape), -bound, bound)
+                parameter.copy_(torch.from_numpy(drawn))
+        elif isinstance(module, nn.BatchNorm2d):
+            module.weight.fill_(1)
+            module.bias.zero_()
+
+
+def draw_z(channels: int, height: int, width: int, *key: str | int) -> torch.Tensor:
+    """The network's input, z ~ U(0, 0.1): (1, channels, height, width) float32 on the host."""
+    return torch.from_numpy(BitStream(*key).uniform32((1, channels, height, width), 0.0, Z_HIGH))

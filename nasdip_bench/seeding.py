@@ -1,0 +1,100 @@
+"""Keys of the random draws: what is drawn depends on the key alone, never on what runs beside it.
+
+Every draw has a key, a tuple of strings and integers. The SHA-256 of the key is the key of a Philox
+counter generator, whose raw 64-bit words NumPy guarantees to be the same on every machine and in
+every version (the distributions of ``numpy.random.Generator`` carry no such guarantee, NEP 19, so
+floats are made from the words here). No global random state is read or written.
+
+The keys of the benchmark (section 5 of the design):
+
+==============  ========================================  ==========================================
+draw            key                                       common to
+==============  ========================================  ==========================================
+corruption      image, task, resolution                   every architecture, fidelity and seed
+z               resolution, input channels, seed          all architectures, images and tasks
+weights         architecture, image, task, fidelity,      nothing else
+                seed, then the parameter's name
+perturbation    resolution, input channels, seed          all architectures, images and tasks; drawn
+                                                          on the device, draw i serves iteration i
+scoring z       resolution, input channels, k             all architectures and images
+scoring         architecture, resolution, k, then the     all images and tasks
+weights         parameter's name
+==============  ========================================  ==========================================
+
+This module must not import torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+from numpy.random import Philox
+
+from nasdip_bench.errors import ConfigError
+
+__all__ = ["BitStream", "device_seed"]
+
+_NAMESPACE = "nasdip-bench/1"
+"""First part of every key. Changing it changes every number of the benchmark."""
+
+
+def _digest(key: tuple[str | int, ...]) -> bytes:
+    for part in key:
+        if isinstance(part, bool) or not isinstance(part, str | int | np.integer):
+            raise ConfigError(f"part {part!r} of a random key must be a string or an integer")
+    # The lengths keep ("ab", "c") and ("a", "bc") apart, the type 1 and "1".
+    parts = [
+        f"{'s' if isinstance(part, str) else 'i'}{len(str(part))}:{part}"
+        for part in (_NAMESPACE, *key)
+    ]
+    return hashlib.sha256("".join(parts).encode()).digest()
+
+
+def device_seed(*key: str | int) -> int:
+    """A 63-bit seed for a device's own generator (``torch.Generator.manual_seed``)."""
+    return int.from_bytes(_digest(key)[:8], "little") >> 1
+
+
+class BitStream:
+    """A stream of random numbers that depends on its key alone.
+
+    Args:
+        *key: strings and integers; equal keys give equal streams, different keys independent ones.
+    """
+
+    def __init__(self, *key: str | int) -> None:
+        self._philox = Philox(key=int.from_bytes(_digest(key)[:16], "little"))
+
+    def words(self, count: int) -> np.ndarray:
+        """(count,) uint64, the next raw words of the generator."""
+        return self._philox.random_raw(count)  # type: ignore[no-any-return]
+
+    def integer(self, bound: int) -> int:
+        """An integer, uniform in [0, bound), by rejection and therefore without bias."""
+        if bound < 1:
+            raise ConfigError(f"bound {bound} of a random integer must be at least 1")
+        limit = (1 << 64) // bound * bound
+        while True:
+            word = int(self.words(1)[0])
+            if word < limit:
+                return word % bound
+
+    def uniform32(self, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:
+        """float32 array, uniform in [low, high) on a grid of 2^24 values; half a word a number."""
+        count = math.prod(shape)
+        halves = self.words((count + 1) // 2).astype("<u8", copy=False).view("<u4")[:count]
+        unit = (halves >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
+        return (unit * np.float32(high - low) + np.float32(low)).reshape(shape)
+
+    def uniform64(self, shape: tuple[int, ...]) -> np.ndarray:
+        """float64 array, uniform in (0, 1): the centres of 2^53 bins, never 0 or 1."""
+        words = self.words(math.prod(shape)) >> np.uint64(11)
+        return ((words.astype(np.float64) + 0.5) * 2.0**-53).reshape(shape)
+
+    def normal64(self, shape: tuple[int, ...]) -> np.ndarray:
+        """float64 array, standard normal, by the inverse of the distribution function."""
+        from scipy.special import ndtri  # slow to import, and readers of datasets never need it
+
+        return np.asarray(ndtri(self.uniform64(shape)))

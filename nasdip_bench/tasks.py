@@ -1,0 +1,260 @@
+"""The restoration tasks: how an image is corrupted, and what a restoration is compared with.
+
+Images are arrays (C, H, W) in [0, 1]. The corrupted image depends on (image, task, resolution)
+alone. Losses and PSNR on torch tensors are in `nasdip_bench.dip`; this module must not import torch.
+
+Sources: ISNAS-DIP (CVPR 2022), section 5; Ulyanov et al., "Deep Image Prior", CVPR 2018, for the
+fixed Lanczos downsampler of super-resolution.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from nasdip_bench.errors import ConfigError, ImageError, unknown_name
+from nasdip_bench.seeding import BitStream
+
+__all__ = [
+    "BENCHMARK_TASKS",
+    "TASKS",
+    "Denoise",
+    "Inpaint",
+    "Observation",
+    "SuperResolve",
+    "Task",
+    "get_task",
+    "lanczos_matrix",
+    "luma",
+    "psnr_db",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What a fit gets to see of an image.
+
+    Attributes:
+        corrupted: (C, h, w) float32 in [0, 1]: y. For inpainting m·x, for super-resolution the
+            low-resolution image.
+        mask: (1, H, W) float32 of 0 (missing) and 1, for inpainting; else None.
+    """
+
+    corrupted: np.ndarray
+    mask: np.ndarray | None = None
+
+
+class Task(ABC):
+    """A restoration task; its name is part of the keys of random draws."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """The name without parameters; fidelities state iterations by kind."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The kind, with the parameters where they are not the paper's."""
+
+    @abstractmethod
+    def corrupt(self, truth: np.ndarray, image_name: str) -> Observation:
+        """Corrupt a ground truth of shape (C, H, W), float32 in [0, 1]; the same at every call."""
+
+    def reduce(self, output: np.ndarray) -> np.ndarray:
+        """Bring a network's output (C, H, W) to where it can be compared with the corrupted one."""
+        return output
+
+    def scoring_references(
+        self, truth: np.ndarray, observation: Observation
+    ) -> dict[str, np.ndarray]:
+        """What a reduced output is compared with by the training-free scores.
+
+        Returns:
+            "corrupted" (what a user has) and "ground_truth" (what only a benchmark has), each of
+            the shape of a reduced output.
+        """
+        return {"corrupted": observation.corrupted, "ground_truth": truth}
+
+    def psnr_corrupted_db(self, truth: np.ndarray, observation: Observation) -> float:
+        """PSNR in dB of the corrupted image against the ground truth."""
+        return psnr_db(observation.corrupted, truth)
+
+
+@dataclass(frozen=True)
+class Denoise(Task):
+    """Additive white Gaussian noise, y = clip(x + N(0, (sigma/255)²), 0, 1)."""
+
+    sigma_255: float = 25.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sigma_255 <= 255:
+            raise ConfigError(f"sigma {self.sigma_255} must lie above 0 and at most at 255")
+
+    @property
+    def kind(self) -> str:
+        return "denoise"
+
+    @property
+    def name(self) -> str:
+        return self.kind if self.sigma_255 == 25 else f"{self.kind}_sigma{self.sigma_255:g}"
+
+    def corrupt(self, truth: np.ndarray, image_name: str) -> Observation:
+        noise = BitStream("corruption", image_name, self.name, _resolution_key(truth)).normal64(
+            truth.shape
+        )
+        noisy = truth.astype(np.float64) + self.sigma_255 / 255 * noise
+        return Observation(corrupted=np.clip(noisy, 0, 1).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Inpaint(Task):
+    """A Bernoulli mask, one for all channels: y = m·x."""
+
+    missing: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.missing < 1:
+            raise ConfigError(f"missing fraction {self.missing} must lie between 0 and 1")
+
+    @property
+    def kind(self) -> str:
+        return "inpaint"
+
+    @property
+    def name(self) -> str:
+        return self.kind if self.missing == 0.5 else f"{self.kind}_missing{self.missing:g}"
+
+    def corrupt(self, truth: np.ndarray, image_name: str) -> Observation:
+        stream = BitStream("corruption", image_name, self.name, _resolution_key(truth))
+        mask = (stream.uniform64((1, *truth.shape[1:])) >= self.missing).astype(np.float32)
+        return Observation(corrupted=mask * truth, mask=mask)
+
+
+@dataclass(frozen=True)
+class SuperResolve(Task):
+    """Super-resolution: y is stored with 8 bits and reduced by Pillow; the loss reduces by D.
+
+    That y and D f(z) differ a little is the paper's set-up.
+    """
+
+    factor: int = 4
+
+    def __post_init__(self) -> None:
+        if self.factor not in (2, 4, 8):
+            raise ConfigError(f"super-resolution factor {self.factor} must be 2, 4 or 8")
+
+    @property
+    def kind(self) -> str:
+        return "super_resolve"
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}_x{self.factor}"
+
+    def corrupt(self, truth: np.ndarray, image_name: str) -> Observation:
+        del image_name  # nothing is drawn
+        _, height, width = truth.shape
+        if height % self.factor or width % self.factor:
+            raise ImageError(
+                f"an image of {height} x {width} cannot be reduced by {self.factor}; crop it to "
+                f"multiples of 32"
+            )
+        size = (width // self.factor, height // self.factor)
+        return Observation(corrupted=_resize(truth, size, PillowImage.Resampling.LANCZOS))
+
+    def reduce(self, output: np.ndarray) -> np.ndarray:
+        rows = lanczos_matrix(output.shape[-2], self.factor)
+        columns = lanczos_matrix(output.shape[-1], self.factor)
+        return rows @ output @ columns.T  # type: ignore[no-any-return]
+
+    def scoring_references(
+        self, truth: np.ndarray, observation: Observation
+    ) -> dict[str, np.ndarray]:
+        return {"corrupted": observation.corrupted, "ground_truth": self.reduce(truth)}
+
+    def psnr_corrupted_db(self, truth: np.ndarray, observation: Observation) -> float:
+        """PSNR in dB of the bicubic enlargement, on luma where the image has colour."""
+        size = (truth.shape[2], truth.shape[1])
+        enlarged = _resize(observation.corrupted, size, PillowImage.Resampling.BICUBIC)
+        if truth.shape[0] == 3:
+            return psnr_db(luma(enlarged), luma(truth))
+        return psnr_db(enlarged, truth)
+
+
+BENCHMARK_TASKS = ("denoise", "inpaint")
+"""The tasks of the dataset."""
+
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (Denoise(), Inpaint(), SuperResolve(2), SuperResolve(4), SuperResolve(8))
+}
+
+
+def get_task(name: str) -> Task:
+    """The task of a name, with the paper's parameters."""
+    if name not in TASKS:
+        raise unknown_name("task", name, TASKS)
+    return TASKS[name]
+
+
+def psnr_db(image: np.ndarray, truth: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB, data range 1, no clipping; inf for equal images."""
+    error = float(np.mean((image.astype(np.float64) - truth.astype(np.float64)) ** 2))
+    return float("inf") if error == 0 else -10 * float(np.log10(error))
+
+
+LUMA_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+LUMA_OFFSET = 16 / 255
+
+
+def luma(image: np.ndarray) -> np.ndarray:
+    """BT.601 studio-range luma, (3, H, W) in [0, 1] to (1, H, W) in [16/255, 235/255].
+
+    scikit-image's ``rgb2ycbcr(...)[..., 0] / 255``; Pillow's full-range Y reads 1.3 dB lower.
+    """
+    weights = np.asarray(LUMA_WEIGHTS, np.float64).reshape(3, 1, 1)
+    return (image * weights).sum(0, keepdims=True) + LUMA_OFFSET  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=32)
+def lanczos_matrix(size: int, factor: int) -> np.ndarray:
+    """DIP's fixed Lanczos-2 downsampler along one axis, as a matrix.
+
+    Support 2, phase 0.5, replicate padding: 4·factor taps, normalised to sum 1. The kernel is a
+    product of its two axes, so D x = A x Bᵀ with A and B made by this function.
+
+    Returns:
+        (size // factor, size) float64, read-only; each row sums to 1.
+    """
+    support = 2
+    taps = np.arange(2 * support * factor)
+    distance = (taps + 0.5 - support * factor) / factor
+    kernel = np.sinc(distance) * np.sinc(distance / support)
+    kernel /= kernel.sum()
+    matrix = np.zeros((size // factor, size))
+    first = (len(taps) - factor) // 2
+    for row in range(size // factor):
+        columns = np.clip(row * factor - first + taps, 0, size - 1)
+        np.add.at(matrix[row], columns, kernel)
+    matrix.flags.writeable = False
+    return matrix
+
+
+def _resolution_key(truth: np.ndarray) -> str:
+    return f"{truth.shape[1]}x{truth.shape[2]}"
+
+
+def _resize(
+    image: np.ndarray, size: tuple[int, int], resample: PillowImage.Resampling
+) -> np.ndarray:
+    """Resize (C, H, W) in [0, 1] to ``size`` = (width, height) through Pillow, with 8 bits."""
+    eight_bit = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    planes = [
+        np.asarray(PillowImage.fromarray(plane).resize(size, resample)) for plane in eight_bit
+    ]
+    return np.stack(planes).astype(np.float32) / np.float32(255)

@@ -1,0 +1,60 @@
+"""Fixtures and switches of the test suite.
+
+Tests that need files which are not in the repository, or a GPU, carry a marker and are skipped with
+the reason where the thing is absent:
+
+- ``reference``: golden files of the paper's released code, in ``NASDIP_REFERENCE`` (default
+  ``../shared/reference``);
+- ``images``: the ten benchmark images, in ``NASDIP_IMAGES`` (default ``../shared/images/nasdip``);
+- ``gpu``: a CUDA device;
+- ``slow``: run only with ``--slow``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE_DIR = Path(os.environ.get("NASDIP_REFERENCE", ROOT.parent / "shared" / "reference"))
+IMAGES_DIR = Path(os.environ.get("NASDIP_IMAGES", ROOT.parent / "shared" / "images" / "nasdip"))
+
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.load_profile("default")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the slow tests too")
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    checks = {
+        "slow": (config.getoption("--slow"), "slow: run with --slow"),
+        "reference": (REFERENCE_DIR.is_dir(), f"no golden files in {REFERENCE_DIR}"),
+        "images": (IMAGES_DIR.is_dir(), f"no benchmark images in {IMAGES_DIR}"),
+    }
+    for item in items:
+        for marker, (present, reason) in checks.items():
+            if marker in item.keywords and not present:
+                item.add_marker(pytest.mark.skip(reason=reason))
+        if "gpu" in item.keywords and not _has_cuda():
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def reference_dir() -> Path:
+    return REFERENCE_DIR
+
+
+@pytest.fixture(scope="session")
+def images_dir() -> Path:
+    return IMAGES_DIR
