@@ -28,6 +28,8 @@ class Fidelity:
 
     Attributes:
         name: as in the table; a shortened one ends in ``i<iterations>``.
+        base: the name in the table; keys the random draws, so that a shortened run is the
+            beginning of the whole one.
         resolution: height and width in pixels.
         channels: channels at every level of the network.
         iterations: by kind of task, how long runs are trained.
@@ -38,6 +40,7 @@ class Fidelity:
     """
 
     name: str
+    base: str
     resolution: int
     channels: int
     iterations: Mapping[str, int]
@@ -66,7 +69,8 @@ class Fidelity:
             raise ConfigError(f"iterations {iterations} must be at least 1")
         budgets = dict.fromkeys(self.iterations, iterations)
         return Fidelity(
-            name=f"{self.name}i{iterations}",
+            name=f"{self.base}i{iterations}",
+            base=self.base,
             resolution=self.resolution,
             channels=self.channels,
             iterations=budgets,
@@ -79,6 +83,7 @@ FIDELITIES: dict[str, Fidelity] = {
     for f in (
         Fidelity(
             name="r512",
+            base="r512",
             resolution=512,
             channels=128,
             iterations={"denoise": 1200, "inpaint": 9500, "super_resolve": 4500},
@@ -86,6 +91,7 @@ FIDELITIES: dict[str, Fidelity] = {
         ),
         Fidelity(
             name="r256",
+            base="r256",
             resolution=256,
             channels=128,
             iterations={"denoise": 1200, "inpaint": 6000},
@@ -93,6 +99,7 @@ FIDELITIES: dict[str, Fidelity] = {
         ),
         Fidelity(
             name="r128",
+            base="r128",
             resolution=128,
             channels=128,
             iterations={"denoise": 900, "inpaint": 4000},
@@ -100,6 +107,7 @@ FIDELITIES: dict[str, Fidelity] = {
         ),
         Fidelity(
             name="r64",
+            base="r64",
             resolution=64,
             channels=128,
             iterations={"denoise": 600, "inpaint": 2000},
@@ -107,6 +115,7 @@ FIDELITIES: dict[str, Fidelity] = {
         ),
         Fidelity(
             name="r64c16",
+            base="r64c16",
             resolution=64,
             channels=16,
             iterations={"denoise": 600, "inpaint": 1000},

@@ -10,6 +10,7 @@ Parameter names are part of the benchmark's protocol, since the random weights a
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -215,7 +216,9 @@ class OutputLayer(nn.Module):
         self.conv = reflect_conv(channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        device = x.device.type
+        available = torch.amp.is_autocast_available(device)
+        with torch.autocast(device, enabled=False) if available else nullcontext():
             return torch.sigmoid(self.conv(x.to(self.conv.weight.dtype)))
 
 
@@ -244,7 +247,7 @@ class Network(nn.Module):
                 f"channels {channels} must be a positive multiple of {CHANNEL_MULTIPLE}"
             )
         self.arch = arch
-        self.connections = [(int(i), int(j)) for i, j in zip(*arch.skip_matrix.nonzero())]
+        self.connections = [(int(i), int(j)) for i, j in zip(*arch.skip_matrix.nonzero(), strict=True)]
         """Pairs (row, source), as in the skip matrix."""
         levels = range(1, LEVELS + 1)
         self.encoder = nn.ModuleDict(

@@ -1,0 +1,433 @@
+"""Training-free scores ("metrics" in the paper) of untrained networks, and their two registries.
+
+Image scores judge an untrained network's output, mostly against a reference image; network scores
+judge the network itself. Both registries are open: ``@image_score(...)`` and
+``@network_score(...)`` add to them, and what is added is computed wherever the built-in ones are.
+Importing this module must not import torch or scipy.
+
+Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3, eq. 1 and eq. 2, and
+its released code. Deviations, see also `nasdip_bench.spectrum`:
+
+- dB is 10·log10; the released code's mean squared differences are ours times (ln 10)².
+- The histograms' distance exists as released (``psd_strip_hist_emd``) and as the paper's text has
+  it (``psd_strip_hist_emd_paper``): the two are different quantities.
+- Spectra without energy or spread, where the released code gives NaN or fails, have stated values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasdip_bench.errors import ConfigError, ImageError, unknown_name
+from nasdip_bench.spectrum import Spectrum, prepare
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from nasdip_bench.tasks import Task
+
+__all__ = [
+    "NO_REFERENCE",
+    "ScoreInfo",
+    "image_score",
+    "image_scores",
+    "info",
+    "network_score",
+    "network_scores",
+    "prepare",
+    "register_image_score",
+    "register_network_score",
+    "score",
+    "score_all",
+    "score_network",
+    "unregister",
+]
+
+NO_REFERENCE = "none"
+"""What stands for the reference's name where a score has none."""
+
+Kind = Literal["image", "network"]
+FloatArray = NDArray[np.float64]
+# (output, reference) to value, on arrays or on Spectrum objects; without need the reference is None.
+ImageFunction = Callable[[Any, Any], float]
+NetworkFunction = Callable[["nn.Module", "Tensor", "NDArray[np.float32]", "Task"], float]
+_Function = TypeVar("_Function", bound=Callable[..., float])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreInfo:
+    """What a score is.
+
+    Attributes:
+        name: lower-case letters, digits and underscores; unique over both registries.
+        kind: "image" (judges an output) or "network" (judges the network itself).
+        needs_reference: whether the output is compared with a reference image.
+        lower_is_better: the direction that is claimed; None if none is.
+        unit: of the value; "1" for a pure number.
+        source: paper and equation, or where else it comes from.
+        description: one line.
+    """
+
+    name: str
+    kind: Kind
+    needs_reference: bool
+    lower_is_better: bool | None
+    unit: str
+    source: str
+    description: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            raise ConfigError(
+                f"score name {self.name!r} must be lower-case letters, digits and underscores, "
+                "beginning with a letter: it names columns and keys"
+            )
+        if self.kind not in ("image", "network"):
+            raise ConfigError(f"score kind {self.kind!r} must be 'image' or 'network'")
+        if self.kind == "network" and self.needs_reference:
+            raise ConfigError(
+                f"network score {self.name!r} cannot need a reference: it is handed the corrupted "
+                "image; set needs_reference=False"
+            )
+
+
+_info: dict[str, ScoreInfo] = {}
+_image: dict[str, ImageFunction] = {}
+_network: dict[str, NetworkFunction] = {}
+
+
+def image_scores() -> tuple[str, ...]:
+    """Names of the image scores, in the order of registration."""
+    return tuple(_image)
+
+
+def network_scores() -> tuple[str, ...]:
+    """Names of the network scores, in the order of registration."""
+    return tuple(_network)
+
+
+def info(name: str) -> ScoreInfo:
+    """The description of a score of either kind.
+
+    Raises:
+        UnknownNameError: no such score.
+    """
+    if name not in _info:
+        raise unknown_name("score", name, _info)
+    return _info[name]
+
+
+def score(
+    name: str,
+    output: ArrayLike | Spectrum,
+    reference: ArrayLike | Spectrum | None = None,
+) -> float:
+    """One image score of an untrained network's output.
+
+    Args:
+        name: one of `image_scores`.
+        output: (C, H, W) float32 or float64 in [0, 1], C 1 or 3; reduced as the task has it.
+        reference: the corrupted image or the ground truth, of the same shape. Not looked at by
+            scores that need none, so that one loop can serve all scores.
+
+    Raises:
+        UnknownNameError: no such image score.
+        ImageError: arrays that are no images, of different shapes, or no reference.
+    """
+    if name not in _image:
+        if name in _network:
+            raise ConfigError(f"{name!r} is a network score, not an image score: use score_network")
+        raise unknown_name("image score", name, _image)
+    prepared = prepare(output, "output")
+    if not _info[name].needs_reference:
+        return float(_image[name](prepared, None))
+    if reference is None:
+        raise ImageError(
+            f"score {name!r} compares the output with a reference image and none was given: pass "
+            "the corrupted image or the ground truth as reference"
+        )
+    return float(_image[name](prepared, _matching(prepared, reference, "reference")))
+
+
+def score_all(
+    output: ArrayLike | Spectrum, reference: Mapping[str, ArrayLike | Spectrum]
+) -> dict[tuple[str, str], float]:
+    """All image scores of one output against any number of references.
+
+    Equal to `score` on each, but each spectrum is computed once. References that serve several
+    outputs are best given as `prepare` returns them: then theirs is computed once for all outputs.
+
+    Args:
+        output: (C, H, W) float in [0, 1], or prepared.
+        reference: name, such as "corrupted" or "ground_truth", to an image of the same shape.
+
+    Returns:
+        (score, reference's name) to value; the name is "none" for scores without a reference.
+
+    Raises:
+        ConfigError: a reference called "none".
+        ImageError: arrays that are no images, or of different shapes.
+    """
+    if NO_REFERENCE in reference:
+        raise ConfigError(
+            f"a reference cannot be called {NO_REFERENCE!r}: the name stands for scores without "
+            "one; give it another"
+        )
+    prepared = prepare(output, "output")
+    others = {
+        name: _matching(prepared, other, f"reference {name!r}") for name, other in reference.items()
+    }
+    values: dict[tuple[str, str], float] = {}
+    for name, function in _image.items():
+        if not _info[name].needs_reference:
+            values[name, NO_REFERENCE] = float(function(prepared, None))
+            continue
+        for reference_name, other in others.items():
+            values[name, reference_name] = float(function(prepared, other))
+    return values
+
+
+def score_network(
+    name: str, network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], task: Task
+) -> float:
+    """One network score.
+
+    Args:
+        name: one of `network_scores`.
+        network: untrained; a score leaves its parameters and buffers as they are.
+        z: (1, C, H, W), the network's input.
+        corrupted: (C, h, w) float32 in [0, 1], as the task has it.
+        task: which says how outputs and the corrupted image compare.
+
+    Raises:
+        UnknownNameError: no such network score.
+    """
+    if name not in _network:
+        if name in _image:
+            raise ConfigError(f"{name!r} is an image score, not a network score: use score")
+        raise unknown_name("network score", name, _network)
+    return float(_network[name](network, z, corrupted, task))
+
+
+def _matching(output: Spectrum, reference: ArrayLike | Spectrum, role: str) -> Spectrum:
+    prepared = prepare(reference, role)
+    if prepared.shape != output.shape:
+        raise ImageError(
+            f"the output has shape {output.shape} and the {role} {prepared.shape}; scores compare "
+            "images of one shape: reduce the output as the task has it (task.reduce)"
+        )
+    return prepared
+
+
+# The registries
+
+
+def register_image_score(
+    info: ScoreInfo, function: ImageFunction, *, spectral: bool = False
+) -> None:
+    """Add an image score.
+
+    Args:
+        info: its description, of kind "image".
+        function: (output, reference) to value, both read-only (C, H, W) float64; the reference is
+            None for a score without.
+        spectral: hand the function `Spectrum` objects instead, which share Fourier transforms.
+
+    Raises:
+        ConfigError: the name is taken, or the description is of the other kind.
+    """
+
+    def on_arrays(output: Spectrum, reference: Spectrum | None) -> float:
+        return function(output.image, None if reference is None else reference.image)
+
+    _check_new(info, "image")
+    _info[info.name] = info
+    _image[info.name] = function if spectral else on_arrays
+
+
+def register_network_score(info: ScoreInfo, function: NetworkFunction) -> None:
+    """Add a network score.
+
+    Args:
+        info: its description, of kind "network".
+        function: (network, z, corrupted, task) to value, see `score_network`.
+
+    Raises:
+        ConfigError: the name is taken, or the description is of the other kind.
+    """
+    _check_new(info, "network")
+    _info[info.name] = info
+    _network[info.name] = function
+
+
+def unregister(name: str) -> None:
+    """Take out a score that was added; the built-in ones stay, since datasets rely on them."""
+    if name in _BUILT_IN:
+        raise ConfigError(f"score {name!r} is built in and cannot be taken out; use another name")
+    info(name)
+    del _info[name]
+    _image.pop(name, None)
+    _network.pop(name, None)
+
+
+def image_score(*, spectral: bool = False, **fields: Any) -> Callable[[_Function], _Function]:
+    """Decorator form of `register_image_score`; takes the fields of `ScoreInfo` but ``kind``."""
+    register = partial(register_image_score, spectral=spectral)
+    return _decorator(register, ScoreInfo(kind="image", **fields))
+
+
+def network_score(**fields: Any) -> Callable[[_Function], _Function]:
+    """Decorator form of `register_network_score`; takes the fields of `ScoreInfo` but ``kind``."""
+    return _decorator(register_network_score, ScoreInfo(kind="network", **fields))
+
+
+def _decorator(
+    register: Callable[[ScoreInfo, Any], None], described: ScoreInfo
+) -> Callable[[_Function], _Function]:
+    def decorate(function: _Function) -> _Function:
+        register(described, function)
+        return function
+
+    return decorate
+
+
+def _check_new(described: ScoreInfo, kind: Kind) -> None:
+    if described.kind != kind:
+        raise ConfigError(
+            f"score {described.name!r} is described as a score of kind {described.kind!r} and "
+            f"registered as one of kind {kind!r}: use register_{described.kind}_score"
+        )
+    if described.name in _info:
+        raise ConfigError(
+            f"a score {described.name!r} is registered already: choose another name, or take out "
+            "one of your own with unregister first"
+        )
+
+
+# The paper's scores; of all of them lower is claimed to be better
+
+_paper_score = partial(image_score, spectral=True, lower_is_better=True)
+
+
+@_paper_score(
+    name="psd_db_mse",
+    needs_reference=True,
+    unit="dB²",
+    source="ISNAS-DIP (CVPR 2022), eq. 1",
+    description="mean squared difference of the power spectral densities in dB",
+)
+def _psd_db_mse(output: Spectrum, reference: Spectrum) -> float:
+    return float(np.mean(np.square(output.psd_db - reference.psd_db)))
+
+
+@_paper_score(
+    name="psd_db_strip_mse",
+    needs_reference=True,
+    unit="dB²",
+    source="ISNAS-DIP (CVPR 2022), eq. 2",
+    description="psd_db_mse over the strip between 10 % and 20 % of the image's size in diameter",
+)
+def _psd_db_strip_mse(output: Spectrum, reference: Spectrum) -> float:
+    return float(np.mean(np.square(output.strip_psd_db - reference.strip_psd_db)))
+
+
+@_paper_score(
+    name="psd_strip_hist_emd",
+    needs_reference=True,
+    unit="1/PSD",
+    source="ISNAS-DIP (CVPR 2022), section 3, as in the released code",
+    description="Wasserstein distance between the bin heights of the two strip PSD histograms",
+)
+def _psd_strip_hist_emd(output: Spectrum, reference: Spectrum) -> float:
+    # The released code hands the two vectors of heights to scipy.stats.wasserstein_distance, which
+    # takes them as two samples: the distance of equally large samples pairs them in order. Where a
+    # bin stands on the PSD axis plays no part, only how unevenly the strip's energies are spread.
+    return float(np.mean(np.abs(output.strip_heights - reference.strip_heights)))
+
+
+@_paper_score(
+    name="psd_strip_hist_emd_paper",
+    needs_reference=True,
+    unit="PSD",
+    source="ISNAS-DIP (CVPR 2022), section 3, as in the text",
+    description="earth mover's distance of the two strip PSD histograms of 75 bins over 0 to 1",
+)
+def _psd_strip_hist_emd_paper(output: Spectrum, reference: Spectrum) -> float:
+    # Mass that is moved by one bin costs 1/75. With a PSD of |FFT2|² / n² all of a natural image's
+    # strip lies in the first bin, so that this is 0 for nearly all pairs.
+    difference = output.strip_cumulative - reference.strip_cumulative
+    return float(np.sum(np.abs(difference)) / len(difference))
+
+
+@_paper_score(
+    name="psd_99_bandwidth",
+    needs_reference=False,
+    unit="fraction",
+    source="ISNAS-DIP (CVPR 2022), section 3, as in the released code",
+    description="diameter of the centred disc with 99 % of the energy, 1 reaching the corners",
+)
+def _psd_99_bandwidth(output: Spectrum, reference: None) -> float:
+    return output.bandwidth
+
+
+# Size and cost of the network
+
+_count = partial(network_score, needs_reference=False, lower_is_better=None, source="count")
+
+
+@_count(
+    name="parameters",
+    unit="1",
+    description="number of the network's parameters, shared ones counted once",
+)
+def _parameters(network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], task: Task) -> float:
+    return float(sum(parameter.numel() for parameter in network.parameters()))
+
+
+@_count(
+    name="flops",
+    unit="FLOP",
+    description="floating-point operations, 2 per multiply-add, of the convolutions in one forward",
+)
+def _flops(network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], task: Task) -> float:
+    """FLOPs of all Conv2d and ConvTranspose2d layers at z's size; biases are not counted.
+
+    The forward pass runs on meta tensors: nothing is computed, and neither the parameters nor the
+    running statistics of the network change. All tensors of the network must be registered with it.
+    """
+    import torch
+    from torch import nn
+
+    total = 0
+
+    def count(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        # One weight meets one value of each output position; if transposed, of each input position.
+        at = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
+        positions = at.shape[-2] * at.shape[-1] * (at.shape[0] if at.ndim == 4 else 1)
+        total += 2 * positions * layer.weight.numel()
+
+    hooks = [
+        layer.register_forward_hook(count)
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+    ]
+    tensors = dict(network.named_parameters()) | dict(network.named_buffers())
+    try:
+        with torch.no_grad():
+            meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
+            torch.func.functional_call(network, meta, (z.to("meta"),))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return float(total)
+
+
+_BUILT_IN = frozenset(_info)

@@ -1,0 +1,181 @@
+"""The tables of a dataset: every column with type, unit, direction and meaning.
+
+One declaration from which the files are written, checked and documented (`docs/data.md` is made
+from it). Must not import torch, nor pyarrow at module level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nasdip_bench.errors import unknown_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["RELEASE_TABLES", "SCHEMA_VERSION", "SHARD_TABLES", "Column", "arrow_schema"]
+
+SCHEMA_VERSION = 1
+"""Version of the files' layout; readers refuse the others."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: its name.
+        type: "string", "bool", "int32", "int64", "float64" or "float32[]" (a list a row).
+        meaning: one sentence.
+        unit: "dB", "s", "" ...
+        direction: "higher", "lower" (is better) or "".
+        nullable: whether a value may be missing.
+    """
+
+    name: str
+    type: str
+    meaning: str
+    unit: str = ""
+    direction: str = ""
+    nullable: bool = False
+
+
+_KEY = (
+    Column("image", "string", "name of the image"),
+    Column("task", "string", "denoise, inpaint, super_resolve_x2, _x4 or _x8"),
+    Column("fidelity", "string", "name of the training set-up"),
+)
+_ARCHITECTURE = Column("architecture", "string", "canonical string of the architecture")
+_ARCH_ID = Column("arch_id", "int32", "row in architectures.parquet")
+_SEED = Column("seed", "int32", "replicate number")
+
+_RUN_FACTS = (
+    Column("status", "string", "ok, diverged (a non-finite loss) or failed (an error stopped it)"),
+    Column("iterations", "int32", "iterations asked for", "iterations"),
+    Column("diverged_at", "int32", "first iteration (from 0) with a non-finite loss", "", "", True),
+    Column("error", "string", "what stopped a failed run", "", "", True),
+    Column("loss", "float64", "training loss before the last update", "", "", True),
+    Column(
+        "psnr_corrupted_db", "float64", "PSNR of the corrupted image (bicubic for super-resolution)"
+    ),
+    Column("seconds", "float64", "wall time of the fit", "s"),
+    Column("engine", "string", "the code that trained it"),
+    Column("precision", "string", "fp32, tf32 or bf16"),
+    Column("device", "string", "processor it ran on"),
+    Column("protocol_version", "int32", "version of all that decides a run's numbers"),
+)
+
+_SCORE_FACTS = (
+    Column("proxy", "string", "name of the training-free score"),
+    Column("reference", "string", "what the output is compared with: corrupted, ground_truth, none"),
+    Column("value", "float64", "mean over the scoring initialisations", "", "", True),
+    Column("std", "float64", "sample standard deviation over them; null for one", "", "", True),
+    Column("inits", "int32", "number of scoring initialisations"),
+    Column("seconds", "float64", "time of this score, all initialisations", "s"),
+    Column("protocol_version", "int32", "version of all that decides a score"),
+)
+
+
+def _psnr(name: str, meaning: str) -> Column:
+    return Column(name, "float64", meaning, "dB", "higher", nullable=True)
+
+
+SHARD_TABLES: dict[str, tuple[Column, ...]] = {
+    "runs": (
+        _ARCHITECTURE,
+        *_KEY,
+        _SEED,
+        *_RUN_FACTS,
+        Column("psnr_db", "float32[]", "PSNR of the output before each update", "dB", "higher"),
+        Column("psnr_smooth_db", "float32[]", "the same of the smoothed output", "dB", "higher"),
+    ),
+    "scores": (_ARCHITECTURE, *_KEY, *_SCORE_FACTS),
+}
+"""What a finished piece of a build holds: one Parquet file a work unit."""
+
+RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
+    "architectures": (
+        _ARCH_ID,
+        _ARCHITECTURE,
+        Column("cell", "int32", "number of the upsampling cell, 0..323"),
+        Column("skip", "string", "25 bits, row by row, finest decoder level first"),
+        Column("dilation", "int32", "dilation of the cell's transform; 1 in the released space"),
+        Column("sampling", "string", "spatial sampling of the cell"),
+        Column("transform", "string", "feature transform of the cell"),
+        Column("kernel", "int32", "side of the kernel", "pixels", "", True),
+        Column("activation", "string", "activation of the cell"),
+        Column("transform_first", "bool", "the transform precedes the sampling"),
+        Column("parameters", "int64", "trainable numbers in use, 128 channels, gray"),
+        Column("parameters_released", "int64", "with the released code's unused skip modules"),
+        Column("flops_512", "float64", "a forward pass at 512 x 512, 128 channels, gray", "FLOP"),
+    ),
+    "images": (
+        Column("name", "string", "name of the image"),
+        Column("image_set", "string", "nasdip (the paper's ten), skimage (stand-ins) or user"),
+        Column("sha256", "string", "SHA-256 of the pixels, 8 bits, row by row"),
+        Column("height", "int32", "height", "pixels"),
+        Column("width", "int32", "width", "pixels"),
+        Column("channels", "int32", "1 gray, 3 colour"),
+        Column("source", "string", "where it comes from"),
+        Column("licence", "string", "what its source states"),
+        Column("status", "string", "original, same image (other encoding), substitute, stand-in"),
+    ),
+    "runs": (
+        _ARCH_ID,
+        *_KEY,
+        _SEED,
+        *_RUN_FACTS,
+        Column("stop", "int32", "the iteration of final_*", "iterations"),
+        _psnr("final_psnr_db", "PSNR of the output at the stop"),
+        _psnr("final_psnr_smooth_db", "the same of the smoothed output"),
+        _psnr("last_psnr_db", "PSNR of the last output"),
+        _psnr("last_psnr_smooth_db", "the same of the smoothed output"),
+        _psnr("best_psnr_db", "highest PSNR of an output: an oracle"),
+        Column("best_raw_iteration", "int32", "iterations to best_psnr_db", "", "", True),
+        _psnr("best_psnr_smooth_db", "highest PSNR of a smoothed output: an oracle"),
+        Column("best_iteration", "int32", "iterations to best_psnr_smooth_db", "", "", True),
+        Column("best_at_end", "bool", "best_iteration lies in the last 2 % of the budget"),
+        Column("curve_row", "int32", "row in curves/<fidelity>-<task>.h5"),
+    ),
+    "scores": (_ARCH_ID, *_KEY, *_SCORE_FACTS),
+}
+"""What a dataset folder holds beside the curves and the manifest."""
+
+STATUSES = ("ok", "diverged", "failed")
+
+
+def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
+    """The Arrow schema of a table, with units and meanings as field metadata."""
+    import pyarrow as pa
+
+    types = {
+        "string": pa.string(),
+        "bool": pa.bool_(),
+        "int32": pa.int32(),
+        "int64": pa.int64(),
+        "float64": pa.float64(),
+        "float32[]": pa.list_(pa.float32()),
+    }
+    return pa.schema(
+        [
+            pa.field(
+                c.name,
+                types[c.type],
+                nullable=c.nullable,
+                metadata={"meaning": c.meaning, "unit": c.unit, "direction": c.direction},
+            )
+            for c in columns
+        ]
+    )
+
+
+def table_columns(name: str) -> tuple[Column, ...]:
+    """The columns of a table of a release.
+
+    Raises:
+        UnknownNameError: there is no such table.
+    """
+    if name not in RELEASE_TABLES:
+        raise unknown_name("table", name, RELEASE_TABLES)
+    return RELEASE_TABLES[name]
