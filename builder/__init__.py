@@ -1,0 +1,13 @@
+"""Builds datasets: plan -> runs -> shards -> release.
+
+Imports the domain (`nasdip_bench`) and never the readers (`nasdip_bench.api`).
+
+- `config`: what is asked of a build, validated
+- `plan`: the runs and scores that are asked for, less what is finished, as work units
+- `worker`: carries out one unit on one device
+- `engines`: carry out many units, in this process or in several
+- `shards`: the build folder; finished units as files that are whole or absent
+- `build`: the loop over the plan, with progress, time limit and clean interruption
+- `release`: a build folder as a verified dataset folder
+- `cli`: ``nasdip-build``
+"""

@@ -62,7 +62,7 @@ def architecture_cost(
     arch: Architecture, in_channels: int = 1, out_channels: int = 1, channels: int = 128
 ) -> Cost:
     """Count parameters and operations of an architecture's network."""
-    connections = [(int(i), int(j)) for i, j in zip(*arch.skip_matrix.nonzero(), strict=True)]
+    connections = arch.connections
     backbone = list(_backbone(arch, in_channels, out_channels, channels))
     parameters = sum(conv.parameters for conv in backbone)
     parameters += 2 * channels * LEVELS  # batch normalisation at the entry of each decoder level

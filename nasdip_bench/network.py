@@ -247,7 +247,7 @@ class Network(nn.Module):
                 f"channels {channels} must be a positive multiple of {CHANNEL_MULTIPLE}"
             )
         self.arch = arch
-        self.connections = [(int(i), int(j)) for i, j in zip(*arch.skip_matrix.nonzero(), strict=True)]
+        self.connections = arch.connections
         """Pairs (row, source), as in the skip matrix."""
         levels = range(1, LEVELS + 1)
         self.encoder = nn.ModuleDict(

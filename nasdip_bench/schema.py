@@ -68,11 +68,13 @@ _RUN_FACTS = (
 
 _SCORE_FACTS = (
     Column("proxy", "string", "name of the training-free score"),
-    Column("reference", "string", "what the output is compared with: corrupted, ground_truth, none"),
+    Column(
+        "reference", "string", "what the output is compared with: corrupted, ground_truth, none"
+    ),
     Column("value", "float64", "mean over the scoring initialisations", "", "", True),
     Column("std", "float64", "sample standard deviation over them; null for one", "", "", True),
     Column("inits", "int32", "number of scoring initialisations"),
-    Column("seconds", "float64", "time of this score, all initialisations", "s"),
+    Column("seconds", "float64", "time in all initialisations, without the networks' passes", "s"),
     Column("protocol_version", "int32", "version of all that decides a score"),
 )
 

@@ -224,6 +224,11 @@ class Architecture:
         """(5, 5) bool; [i, j]: source j is added at decoder level i + 1."""
         return (np.frombuffer(self.skip.encode(), np.uint8) == ord("1")).reshape(LEVELS, LEVELS)
 
+    @property
+    def connections(self) -> list[tuple[int, int]]:
+        """Pairs (row, source) of the skip connections, by row and then source."""
+        return [(int(i), int(j)) for i, j in np.argwhere(self.skip_matrix)]
+
     def mutate(self, stream: BitStream) -> Architecture:
         """A copy with one change drawn uniformly among 26: another cell, or one flipped skip bit.
 
@@ -352,6 +357,6 @@ def encode_adjacency(arch: Architecture) -> np.ndarray:
     adjacency = np.zeros((2 * LEVELS + 1, 2 * LEVELS + 1), np.uint8)
     for node in range(2 * LEVELS):
         adjacency[node, node + 1] = 1
-    for row, column in np.argwhere(arch.skip_matrix):
+    for row, column in arch.connections:
         adjacency[column, 2 * LEVELS - row] = 1
     return adjacency

@@ -4,7 +4,7 @@ Everything is float64 on numpy arrays of shape (C, H, W). This module knows noth
 networks; it must not import torch or scipy.
 
 Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP: Image-Specific Neural Architecture Search for
-Deep Image Prior", CVPR 2022, section 3, and its released code. Deviations: decibels have the
+Deep Image Prior", CVPR 2022, and its released code. Deviations: decibels have the
 decimal logarithm (the released code takes the natural one, so its mean squared differences are
 ours times (ln 10)²), and zeros are floored before the logarithm (there they become infinite).
 """
@@ -103,7 +103,8 @@ def relative_radius(height: int, width: int) -> FloatArray:
 
 def disc_mask(height: int, width: int, diameter: float) -> NDArray[np.bool_]:
     """Frequencies whose `relative_radius` lies strictly below half the diameter; (H, W) bool."""
-    return relative_radius(height, width) < diameter / 2
+    mask: NDArray[np.bool_] = relative_radius(height, width) < diameter / 2
+    return mask
 
 
 def strip_mask(height: int, width: int) -> NDArray[np.bool_]:
@@ -118,7 +119,8 @@ def strip_mask(height: int, width: int) -> NDArray[np.bool_]:
 
 def disc_diameters() -> FloatArray:
     """Diameters sqrt(2)·i / 99 of the discs, for i from 0 (nothing) to 99 (to the corners)."""
-    return np.sqrt(2) * (np.arange(DISCS + 1) / DISCS)
+    diameters: FloatArray = np.sqrt(2) * (np.arange(DISCS + 1) / DISCS)
+    return diameters
 
 
 def disc_energy(psd: FloatArray) -> FloatArray:
@@ -199,7 +201,7 @@ def _strip_index(height: int, width: int) -> NDArray[np.intp]:
         raise ImageError(
             f"an image of {height} × {width} has no frequency in the strip between "
             f"{STRIP_DIAMETERS[0]:.0%} and {STRIP_DIAMETERS[1]:.0%} of its size: the scores of the "
-            "strip need a side of 11 pixels at least; use a larger image or another score"
+            "strip are sure of one from 16 × 16 on; use a larger image or another score"
         )
     index.setflags(write=False)
     return index

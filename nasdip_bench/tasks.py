@@ -1,7 +1,8 @@
 """The restoration tasks: how an image is corrupted, and what a restoration is compared with.
 
 Images are arrays (C, H, W) in [0, 1]. The corrupted image depends on (image, task, resolution)
-alone. Losses and PSNR on torch tensors are in `nasdip_bench.dip`; this module must not import torch.
+alone. Losses and PSNR on torch tensors are in `nasdip_bench.dip`. This module must not import
+torch.
 
 Sources: ISNAS-DIP (CVPR 2022), section 5; Ulyanov et al., "Deep Image Prior", CVPR 2018, for the
 fixed Lanczos downsampler of super-resolution.

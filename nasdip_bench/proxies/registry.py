@@ -1,17 +1,6 @@
-"""Training-free scores ("metrics" in the paper) of untrained networks, and their two registries.
+"""The two registries of training-free scores, and how a score is computed.
 
-Image scores judge an untrained network's output, mostly against a reference image; network scores
-judge the network itself. Both registries are open: ``@image_score(...)`` and
-``@network_score(...)`` add to them, and what is added is computed wherever the built-in ones are.
-Importing this module must not import torch or scipy.
-
-Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3, eq. 1 and eq. 2, and
-its released code. Deviations, see also `nasdip_bench.spectrum`:
-
-- dB is 10·log10; the released code's mean squared differences are ours times (ln 10)².
-- The histograms' distance exists as released (``psd_strip_hist_emd``) and as the paper's text has
-  it (``psd_strip_hist_emd_paper``): the two are different quantities.
-- Spectra without energy or spread, where the released code gives NaN or fails, have stated values.
+Must not import torch or scipy, nor the modules that register scores.
 """
 
 from __future__ import annotations
@@ -41,7 +30,7 @@ __all__ = [
     "info",
     "network_score",
     "network_scores",
-    "prepare",
+    "protect_registered",
     "register_image_score",
     "register_network_score",
     "score",
@@ -55,7 +44,7 @@ NO_REFERENCE = "none"
 
 Kind = Literal["image", "network"]
 FloatArray = NDArray[np.float64]
-# (output, reference) to value, on arrays or on Spectrum objects; without need the reference is None.
+# (output, reference) to value, on arrays or Spectrum objects; the reference None if not needed.
 ImageFunction = Callable[[Any, Any], float]
 NetworkFunction = Callable[["nn.Module", "Tensor", "NDArray[np.float32]", "Task"], float]
 _Function = TypeVar("_Function", bound=Callable[..., float])
@@ -73,6 +62,8 @@ class ScoreInfo:
         unit: of the value; "1" for a pure number.
         source: paper and equation, or where else it comes from.
         description: one line.
+        structural: the value depends on the network's structure and the input's size alone, so that
+            one evaluation serves all images, tasks and initialisations.
     """
 
     name: str
@@ -82,6 +73,7 @@ class ScoreInfo:
     unit: str
     source: str
     description: str
+    structural: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
@@ -101,6 +93,7 @@ class ScoreInfo:
 _info: dict[str, ScoreInfo] = {}
 _image: dict[str, ImageFunction] = {}
 _network: dict[str, NetworkFunction] = {}
+_built_in: set[str] = set()
 
 
 def image_scores() -> tuple[str, ...]:
@@ -269,12 +262,17 @@ def register_network_score(info: ScoreInfo, function: NetworkFunction) -> None:
 
 def unregister(name: str) -> None:
     """Take out a score that was added; the built-in ones stay, since datasets rely on them."""
-    if name in _BUILT_IN:
+    if name in _built_in:
         raise ConfigError(f"score {name!r} is built in and cannot be taken out; use another name")
     info(name)
     del _info[name]
     _image.pop(name, None)
     _network.pop(name, None)
+
+
+def protect_registered() -> None:
+    """Declare what is registered so far built in."""
+    _built_in.update(_info)
 
 
 def image_score(*, spectral: bool = False, **fields: Any) -> Callable[[_Function], _Function]:
@@ -309,125 +307,3 @@ def _check_new(described: ScoreInfo, kind: Kind) -> None:
             f"a score {described.name!r} is registered already: choose another name, or take out "
             "one of your own with unregister first"
         )
-
-
-# The paper's scores; of all of them lower is claimed to be better
-
-_paper_score = partial(image_score, spectral=True, lower_is_better=True)
-
-
-@_paper_score(
-    name="psd_db_mse",
-    needs_reference=True,
-    unit="dB²",
-    source="ISNAS-DIP (CVPR 2022), eq. 1",
-    description="mean squared difference of the power spectral densities in dB",
-)
-def _psd_db_mse(output: Spectrum, reference: Spectrum) -> float:
-    return float(np.mean(np.square(output.psd_db - reference.psd_db)))
-
-
-@_paper_score(
-    name="psd_db_strip_mse",
-    needs_reference=True,
-    unit="dB²",
-    source="ISNAS-DIP (CVPR 2022), eq. 2",
-    description="psd_db_mse over the strip between 10 % and 20 % of the image's size in diameter",
-)
-def _psd_db_strip_mse(output: Spectrum, reference: Spectrum) -> float:
-    return float(np.mean(np.square(output.strip_psd_db - reference.strip_psd_db)))
-
-
-@_paper_score(
-    name="psd_strip_hist_emd",
-    needs_reference=True,
-    unit="1/PSD",
-    source="ISNAS-DIP (CVPR 2022), section 3, as in the released code",
-    description="Wasserstein distance between the bin heights of the two strip PSD histograms",
-)
-def _psd_strip_hist_emd(output: Spectrum, reference: Spectrum) -> float:
-    # The released code hands the two vectors of heights to scipy.stats.wasserstein_distance, which
-    # takes them as two samples: the distance of equally large samples pairs them in order. Where a
-    # bin stands on the PSD axis plays no part, only how unevenly the strip's energies are spread.
-    return float(np.mean(np.abs(output.strip_heights - reference.strip_heights)))
-
-
-@_paper_score(
-    name="psd_strip_hist_emd_paper",
-    needs_reference=True,
-    unit="PSD",
-    source="ISNAS-DIP (CVPR 2022), section 3, as in the text",
-    description="earth mover's distance of the two strip PSD histograms of 75 bins over 0 to 1",
-)
-def _psd_strip_hist_emd_paper(output: Spectrum, reference: Spectrum) -> float:
-    # Mass that is moved by one bin costs 1/75. With a PSD of |FFT2|² / n² all of a natural image's
-    # strip lies in the first bin, so that this is 0 for nearly all pairs.
-    difference = output.strip_cumulative - reference.strip_cumulative
-    return float(np.sum(np.abs(difference)) / len(difference))
-
-
-@_paper_score(
-    name="psd_99_bandwidth",
-    needs_reference=False,
-    unit="fraction",
-    source="ISNAS-DIP (CVPR 2022), section 3, as in the released code",
-    description="diameter of the centred disc with 99 % of the energy, 1 reaching the corners",
-)
-def _psd_99_bandwidth(output: Spectrum, reference: None) -> float:
-    return output.bandwidth
-
-
-# Size and cost of the network
-
-_count = partial(network_score, needs_reference=False, lower_is_better=None, source="count")
-
-
-@_count(
-    name="parameters",
-    unit="1",
-    description="number of the network's parameters, shared ones counted once",
-)
-def _parameters(network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], task: Task) -> float:
-    return float(sum(parameter.numel() for parameter in network.parameters()))
-
-
-@_count(
-    name="flops",
-    unit="FLOP",
-    description="floating-point operations, 2 per multiply-add, of the convolutions in one forward",
-)
-def _flops(network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], task: Task) -> float:
-    """FLOPs of all Conv2d and ConvTranspose2d layers at z's size; biases are not counted.
-
-    The forward pass runs on meta tensors: nothing is computed, and neither the parameters nor the
-    running statistics of the network change. All tensors of the network must be registered with it.
-    """
-    import torch
-    from torch import nn
-
-    total = 0
-
-    def count(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        # One weight meets one value of each output position; if transposed, of each input position.
-        at = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
-        positions = at.shape[-2] * at.shape[-1] * (at.shape[0] if at.ndim == 4 else 1)
-        total += 2 * positions * layer.weight.numel()
-
-    hooks = [
-        layer.register_forward_hook(count)
-        for layer in network.modules()
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
-    ]
-    tensors = dict(network.named_parameters()) | dict(network.named_buffers())
-    try:
-        with torch.no_grad():
-            meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
-            torch.func.functional_call(network, meta, (z.to("meta"),))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return float(total)
-
-
-_BUILT_IN = frozenset(_info)

@@ -1,0 +1,49 @@
+# The two commands of the README: `make bench` runs the main job, `make test` passes the tests.
+# Each creates the environment in .venv first, where it is missing or out of date.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BENCH := build/bench
+
+.PHONY: bench test test-slow check lint types clean
+
+$(READY): setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[download,figures,test,lint]"
+	touch $@
+
+# A dataset of stand-in photographs at a low fidelity, built, queried and tabulated from nothing.
+bench: $(READY)
+	$(BIN)/nasdip-build --images camera,astronaut,coins --image-set skimage --fidelity r64c16 --architectures 24 --iterations 100 --out $(BENCH)/build
+	$(BIN)/nasdip-build release $(BENCH)/build --out $(BENCH)/data --name bench
+	$(BIN)/nasdip-bench info --data $(BENCH)/data
+	$(BIN)/nasdip-bench query 0 camera denoise --data $(BENCH)/data
+	$(BIN)/nasdip-bench table 1 --data $(BENCH)/data
+	$(BIN)/nasdip-bench figure 1 --data $(BENCH)/data --out $(BENCH)/figure1.png
+	$(BIN)/nasdip-bench overlap denoise --data $(BENCH)/data
+
+test: $(READY)
+	$(BIN)/python -m pytest -n auto -q
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -n auto -q --slow
+
+check: lint types test
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy does not follow the editable install's mapping of folders: it checks an installed copy.
+types: $(READY)
+	rm -rf build/types
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target build/types .
+	cp pyproject.toml build/types/
+	cd build/types && $(CURDIR)/$(BIN)/mypy -p nasdip_bench
+
+clean:
+	rm -rf build dist $(VENV) *.egg-info

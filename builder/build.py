@@ -1,0 +1,135 @@
+"""The build: from a plan to shards, resumable at any moment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasdip_bench.builder.config import BuildConfig
+from nasdip_bench.builder.engines import Engine, in_processes, in_this_process
+from nasdip_bench.builder.estimate import check_device, unit_cost
+from nasdip_bench.builder.interruption import Interruption
+from nasdip_bench.builder.plan import Unit, make_plan
+from nasdip_bench.builder.progress import Progress
+from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.worker import WorkerSpec
+from nasdip_bench.errors import BuildError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Outcome", "build", "choose_workers"]
+
+_LARGEST_SHARED_CPU_RESOLUTION = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a build ended.
+
+    Attributes:
+        finished: units finished now.
+        left: units still to do.
+        failed: runs recorded as failed or diverged now.
+        signal: the signal that stopped it, or None.
+        damaged: shards that were found damaged and set aside.
+    """
+
+    finished: int
+    left: int
+    failed: int
+    signal: int | None
+    damaged: tuple[str, ...]
+
+
+def choose_workers(config: BuildConfig) -> int:
+    """Processes for a device where the user states none.
+
+    A GPU gets one. On a CPU small networks are launched faster than two cores can share them, so
+    each core gets a process of its own; from 256 x 256 on, where memory counts, one gets all cores.
+    """
+    small = config.fidelity.resolution <= _LARGEST_SHARED_CPU_RESOLUTION
+    return len(os.sched_getaffinity(0)) if config.device == "cpu" and small else 1
+
+
+def build(
+    config: BuildConfig,
+    out: Path,
+    *,
+    workers: int = 0,
+    time_limit: float | None = None,
+    engine: Engine | None = None,
+) -> Outcome:
+    """Build what is asked for and not yet there.
+
+    Args:
+        config: what is asked for.
+        out: the build folder; created, or resumed.
+        workers: processes; 0 chooses.
+        time_limit: seconds after which to stop; a unit that is predicted not to end in time is not
+            begun, and one that does not end in time is abandoned.
+        engine: how to carry out units; by default in this process, or in several.
+
+    Raises:
+        BuildError: the folder does not fit the configuration, or cannot be written.
+        ConfigError: a device that is not there.
+    """
+    check_device(config.device)
+    interruption = Interruption(time_limit)
+    folder = BuildFolder(out)
+    folder.prepare(config)
+    done = folder.finished()
+    units = make_plan(config, done.runs, done.scores)
+    workers = min(workers or choose_workers(config), max(1, len(units)))
+    engine = engine or (in_processes(workers) if workers > 1 else in_this_process)
+    cores = len(os.sched_getaffinity(0))
+    spec = WorkerSpec(
+        images=config.images,
+        device=config.device,
+        precision=config.precision,
+        threads=max(1, cores // workers),
+    )
+    costs = {unit: unit_cost(unit, config.device) for unit in units}
+    progress = Progress(len(units), sum(costs.values()))
+
+    def fits(unit: Unit) -> bool:
+        pace = progress.seconds_per_cost
+        # With several workers the pace is that of all; one unit takes as many times as long.
+        return pace is None or pace * workers * costs[unit] <= interruption.remaining
+
+    finished = failed = 0
+    with interruption.handling_signals():
+        try:
+            for unit, table in engine(units, spec, interruption, fits):
+                _write(folder, unit, table)
+                finished += 1
+                if unit.runs:
+                    failed += sum(status != "ok" for status in table["status"].to_pylist())
+                progress.finished(costs[unit], _describe(unit))
+        finally:
+            progress.close()
+    return Outcome(
+        finished=finished,
+        left=len(units) - finished,
+        failed=failed,
+        signal=interruption.signal,
+        damaged=done.damaged,
+    )
+
+
+def _write(folder: BuildFolder, unit: Unit, table: pa.Table) -> None:
+    try:
+        folder.write(unit.kind, table)
+    except OSError as error:
+        raise BuildError(
+            f"cannot write to the build folder {str(folder.path)!r}: {error.strerror or error}; "
+            f"what is finished before is kept: make room and give the same command again"
+        ) from error
+
+
+def _describe(unit: Unit) -> str:
+    if unit.runs:
+        return "/".join(map(str, unit.runs[0]))
+    return f"{unit.architecture}, {len(unit.scores)} images' scores"

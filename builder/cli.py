@@ -1,0 +1,210 @@
+"""``nasdip-build``: parses, calls, and says how it went. Errors are one line and exit status 2."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasdip_bench._version import __version__
+from nasdip_bench.command import new_app, run
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.fidelity import FIDELITIES, get_fidelity
+from nasdip_bench.images import IMAGE_SETS, image_names, load_images
+from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
+
+EXIT_MORE_TO_DO = 75
+"""The time limit was reached with work left (EX_TEMPFAIL)."""
+
+app = new_app()
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _integers(option: str, text: str) -> tuple[int, ...]:
+    """Read "0,1,5" or "0-4"."""
+    numbers: list[int] = []
+    for part in _split(text):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if match is None:
+            raise ConfigError(f"{option} {text!r} is no list of numbers such as 0,1,2 or 0-2")
+        first, last = int(match[1]), int(match[2] or match[1])
+        numbers.extend(range(first, last + 1))
+    return tuple(numbers)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of "90s", "9m", "1h30m" or a plain number of seconds.
+
+    Raises:
+        ConfigError: it is none of these, or not above zero.
+    """
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    hours, minutes, seconds = match.groups() if match else (None, None, None)
+    total = int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0)
+    if not text.strip() or match is None or total <= 0:
+        raise ConfigError(f"time limit {text!r} is no duration such as 90s, 9m or 1h30m")
+    return total
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(f"nasdip-build {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def build_command(
+    context: typer.Context,
+    images: Annotated[str, typer.Option(help="Names, comma-separated, or 'all'.")] = "all",
+    tasks: Annotated[str, typer.Option(help=f"Comma-separated: {', '.join(TASKS)}.")] = ",".join(
+        BENCHMARK_TASKS
+    ),
+    architectures: Annotated[
+        str, typer.Option(help="How many of the sample, or a CSV file of lines cell,skip.")
+    ] = "522",
+    fidelity: Annotated[str, typer.Option(help=f"One of {', '.join(FIDELITIES)}.")] = "r512",
+    seeds: Annotated[str, typer.Option(help="Comma-separated, or a range such as 0-2.")] = "0",
+    iterations: Annotated[
+        int, typer.Option(help="Train every task this long instead (0: as the fidelity says).")
+    ] = 0,
+    out: Annotated[Path, typer.Option(help="Build folder: created, or resumed.")] = Path(
+        "builds/nasdip"
+    ),
+    image_set: Annotated[
+        str, typer.Option(help=f"{' or '.join(IMAGE_SETS)} (stand-ins that need no download).")
+    ] = "nasdip",
+    images_dir: Annotated[
+        Path | None, typer.Option(help="Folder with the ten images, instead of downloading.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")
+    ] = "auto",
+    precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16.")] = "fp32",
+    workers: Annotated[int, typer.Option(help="Processes (0: chosen).")] = 0,
+    time_limit: Annotated[
+        str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
+    ] = "",
+    scoring_inits: Annotated[
+        int, typer.Option(help="Initialisations a score is averaged over (0: no scores).")
+    ] = 8,
+    scores_only: Annotated[bool, typer.Option("--scores-only", help="Train nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be built, and stop.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
+    ] = False,
+) -> None:
+    """Train sampled architectures on images and record their curves and scores.
+
+    The same command resumes: what is finished is kept, whatever stopped the build. Then
+    'nasdip-build release BUILD --out data/' makes the dataset.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    chosen = get_fidelity(fidelity)
+    if iterations < 0:
+        raise ConfigError(f"iterations {iterations} must be above 0, or 0 for the fidelity's own")
+    if iterations:
+        chosen = chosen.shortened(iterations)
+    limit = parse_duration(time_limit) if time_limit else None
+    seed_numbers = _integers("--seeds", seeds)
+    if workers < 0:
+        raise ConfigError(f"workers {workers} must be above 0, or 0 to choose")
+    task_names = _split(tasks)
+    for name in task_names:
+        chosen.iterations_for(get_task(name).kind)
+
+    # Torch takes seconds to import and images may have to be downloaded: not before what is cheap
+    # to check has been checked.
+    from nasdip_bench.builder.build import build
+    from nasdip_bench.builder.config import BuildConfig, read_architectures
+    from nasdip_bench.builder.estimate import check_device
+
+    listed = read_architectures(architectures)
+    processor = _choose_device(device)
+    check_device(processor)
+    names = None if images == "all" else _split(images)
+    config = BuildConfig(
+        images=tuple(load_images(image_set, names, images_dir=images_dir)),
+        tasks=tuple(task_names),
+        architectures=listed,
+        fidelity=chosen,
+        seeds=seed_numbers,
+        precision=precision,
+        device=processor,
+        scoring_inits=scoring_inits,
+        train=not scores_only,
+    )
+    if dry_run:
+        from nasdip_bench.builder.preview import preview
+
+        print(preview(config, out, workers))
+        return
+    outcome = build(config, out, workers=workers, time_limit=limit)
+    for name in outcome.damaged:
+        print(f"damaged shard set aside: {name}", file=sys.stderr)
+    print(
+        f"{outcome.finished} units finished, {outcome.left} left, {outcome.failed} runs diverged "
+        f"or failed; build folder: {out}"
+    )
+    if outcome.signal is not None:
+        print("stopped by a signal; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(128 + outcome.signal)
+    if outcome.left:
+        print("stopped at the time limit; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(EXIT_MORE_TO_DO)
+
+
+def _choose_device(name: str) -> str:
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@app.command("release")
+def release_command(
+    build: Annotated[Path, typer.Argument(help="The build folder.")],
+    out: Annotated[Path, typer.Option(help="The dataset folder to create or replace.")] = Path(
+        "data"
+    ),
+    name: Annotated[str, typer.Option(help="Name of the release.")] = "nasdip-bench",
+    release_version: Annotated[str, typer.Option(help="Version of the release.")] = "0",
+) -> None:
+    """Compact a build into a dataset folder, with manifest and hashes, and verify it."""
+    from nasdip_bench.builder.release import release
+
+    manifest = release(build, out, name=name, version=release_version)
+    size = sum(record.size for record in manifest.files.values())
+    print(
+        f"{out}: {manifest.architectures} architectures, {len(manifest.images)} images "
+        f"({manifest.image_set}), {size / 2**20:.1f} MiB, verified"
+    )
+    for fidelity, record in manifest.fidelities.items():
+        for task, facts in record["tasks"].items():
+            expected = manifest.architectures * len(manifest.images)
+            seeds = ", ".join(
+                f"seed {seed}: {count} of {expected} runs" for seed, count in facts["seeds"].items()
+            )
+            print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored")
+
+
+@app.command("images")
+def images_command(
+    image_set: Annotated[str, typer.Option(help=" or ".join(IMAGE_SETS))] = "nasdip",
+) -> None:
+    """List the images of a set."""
+    print("\n".join(image_names(image_set)))
+
+
+def main() -> None:
+    """Entry point."""
+    sys.exit(run("nasdip-build", app))

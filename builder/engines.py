@@ -1,0 +1,129 @@
+"""Carry out work units: in this process, or in several on this machine.
+
+An engine turns units into (unit, shard table) pairs as they are finished, in any order. It never
+writes: the build does, in one place. When a stop is requested it abandons what is in hand.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING
+
+from nasdip_bench.builder.interruption import Interrupted, Interruption
+from nasdip_bench.builder.plan import Unit
+from nasdip_bench.builder.worker import Worker, WorkerSpec
+from nasdip_bench.errors import BuildError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Engine", "in_processes", "in_this_process"]
+
+Engine = Callable[
+    [Sequence[Unit], WorkerSpec, Interruption, Callable[[Unit], bool]],
+    "Iterator[tuple[Unit, pa.Table]]",
+]
+"""(units, spec, interruption, fits) to finished units. ``fits(unit)`` says whether a unit can end
+within the time that is left; the engine stops handing out at the first that does not."""
+
+_POLL_SECONDS = 0.2
+
+
+def in_this_process(
+    units: Sequence[Unit],
+    spec: WorkerSpec,
+    interruption: Interruption,
+    fits: Callable[[Unit], bool],
+) -> Iterator[tuple[Unit, pa.Table]]:
+    """One unit after the other."""
+    worker = Worker(spec, interruption.check)
+    for unit in units:
+        if interruption.requested or not fits(unit):
+            return
+        try:
+            table = worker.execute(unit)
+        except Interrupted:
+            return
+        yield unit, table
+
+
+def in_processes(workers: int) -> Engine:
+    """An engine of several worker processes, each with the spec's device and threads.
+
+    Workers are started afresh (not forked), ignore Ctrl-C, which reaches the builder, and end when
+    the builder's process ends, however it does.
+
+    Args:
+        workers: number of processes, at least 1.
+    """
+
+    def engine(
+        units: Sequence[Unit],
+        spec: WorkerSpec,
+        interruption: Interruption,
+        fits: Callable[[Unit], bool],
+    ) -> Iterator[tuple[Unit, pa.Table]]:
+        waiting = deque(units)
+        pool = ProcessPoolExecutor(
+            workers, multiprocessing.get_context("spawn"), _start_worker, (spec,)
+        )
+        in_hand: dict[Future[pa.Table], Unit] = {}
+        try:
+            while True:
+                while waiting and len(in_hand) < workers and not interruption.requested:
+                    if not fits(waiting[0]):
+                        waiting.clear()
+                        break
+                    unit = waiting.popleft()
+                    in_hand[pool.submit(_execute, unit)] = unit
+                if not in_hand or interruption.requested:
+                    return
+                done, _ = wait(in_hand, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+                for future in done:
+                    unit = in_hand.pop(future)
+                    yield unit, future.result()
+        except BrokenProcessPool as error:
+            raise BuildError(
+                "a worker process died, perhaps for want of memory; what is finished is kept: "
+                "build again with fewer --workers"
+            ) from error
+        finally:
+            # Workers hold nothing that is worth waiting for: the builder writes the shards.
+            processes = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.kill()
+            for process in processes:
+                process.join()
+
+    return engine
+
+
+_worker: Worker | None = None
+
+
+def _start_worker(spec: WorkerSpec) -> None:
+    global _worker  # one worker a process, made when the process starts
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _worker = Worker(spec)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _execute(unit: Unit) -> pa.Table:
+    if _worker is None:
+        raise BuildError("the worker process was not started by the engine")
+    return _worker.execute(unit)

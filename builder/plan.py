@@ -1,0 +1,116 @@
+"""The plan of a build: what is asked for, less what is finished, as work units in order.
+
+Order: seed, architecture, then scores, task, image. A build that stops early has thus finished
+whole architectures in the order of the sample, which is a random order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nasdip_bench.builder.config import BuildConfig
+from nasdip_bench.cost import architecture_cost
+from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.space import Architecture
+from nasdip_bench.tasks import get_task
+
+__all__ = ["RunKey", "ScoreKey", "Unit", "make_plan", "unit_flops"]
+
+
+class RunKey(NamedTuple):
+    """What makes a run the one it is."""
+
+    architecture: str
+    image: str
+    task: str
+    fidelity: str
+    seed: int
+
+
+class ScoreKey(NamedTuple):
+    """What makes the scores of an untrained network the ones they are."""
+
+    architecture: str
+    image: str
+    task: str
+    fidelity: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """A piece of work that is done on one device and finished as one shard.
+
+    Attributes:
+        architecture: its canonical string; all keys share it.
+        runs: runs to train; the plain engine trains one at a time, so here one a unit.
+        scores: scores to compute; those of one architecture share the network's outputs.
+        scoring_inits: initialisations for the scores.
+    """
+
+    architecture: str
+    runs: tuple[RunKey, ...] = ()
+    scores: tuple[ScoreKey, ...] = ()
+    scoring_inits: int = 0
+
+    @property
+    def kind(self) -> str:
+        """The table of the unit's shard: "runs" or "scores"."""
+        return "runs" if self.runs else "scores"
+
+
+def make_plan(
+    config: BuildConfig, finished_runs: Set[RunKey], finished_scores: Set[ScoreKey]
+) -> list[Unit]:
+    """The units left to do."""
+    return list(_units(config, finished_runs, finished_scores))
+
+
+def _units(
+    config: BuildConfig, finished_runs: Set[RunKey], finished_scores: Set[ScoreKey]
+) -> Iterator[Unit]:
+    names = [image.name for image in config.images]
+    for seed in config.seeds:
+        for architecture in map(str, config.architectures):
+            pairs = [(task, image) for task in config.tasks for image in names]
+            if config.scoring_inits and seed == config.seeds[0]:
+                scores = tuple(
+                    key
+                    for task, image in pairs
+                    if (key := ScoreKey(architecture, image, task, config.fidelity.name))
+                    not in finished_scores
+                )
+                if scores:
+                    yield Unit(
+                        architecture=architecture, scores=scores, scoring_inits=config.scoring_inits
+                    )
+            if not config.train:
+                continue
+            for task, image in pairs:
+                key = RunKey(architecture, image, task, config.fidelity.name, seed)
+                if key not in finished_runs:
+                    yield Unit(architecture=architecture, runs=(key,))
+
+
+def unit_flops(unit: Unit) -> float:
+    """Floating-point operations of a unit: forward and backward count three forward passes.
+
+    Counted for one input and output channel; colour adds less than a per cent.
+    """
+    cost = architecture_cost(*_architecture_and_channels(unit))
+    total = 0.0
+    for run in unit.runs:
+        fidelity = get_fidelity(run.fidelity)
+        forward = cost.forward_flops(fidelity.resolution, fidelity.resolution)
+        total += 3 * forward * fidelity.iterations_for(get_task(run.task).kind)
+    if unit.scores:
+        fidelity = get_fidelity(unit.scores[0].fidelity)
+        forward = cost.forward_flops(fidelity.resolution, fidelity.resolution)
+        total += unit.scoring_inits * forward
+    return total
+
+
+def _architecture_and_channels(unit: Unit) -> tuple[Architecture, int, int, int]:
+    key = (unit.runs or unit.scores)[0]
+    return Architecture.parse(unit.architecture), 1, 1, get_fidelity(key.fidelity).channels

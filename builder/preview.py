@@ -1,0 +1,62 @@
+"""What ``--dry-run`` says: the plan, its operations, its time on this device."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from nasdip_bench.builder.build import choose_workers
+from nasdip_bench.builder.config import BuildConfig
+from nasdip_bench.builder.estimate import check_device, measure_speed, unit_cost
+from nasdip_bench.builder.plan import make_plan, unit_flops
+from nasdip_bench.builder.progress import duration
+from nasdip_bench.builder.shards import SETTINGS, BuildFolder
+from nasdip_bench.tasks import get_task
+
+__all__ = ["preview"]
+
+_BYTES_PER_POINT = 2 * 4 * 0.9
+"""Two float32 curves a run; PSNR compresses little. Measured on r64c16 shards."""
+_BYTES_PER_SHARD = 9000
+
+
+def preview(config: BuildConfig, out: Path, workers: int = 0) -> str:
+    """Describe a build without beginning it; a few iterations are timed to estimate the hours."""
+    check_device(config.device)
+    finished_runs, finished_scores = frozenset(), frozenset()
+    if (out / SETTINGS).exists():
+        done = BuildFolder(out).finished()
+        finished_runs, finished_scores = done.runs, done.scores
+    units = make_plan(config, finished_runs, finished_scores)
+    fidelity = config.fidelity
+    lines = [
+        f"fidelity {fidelity.name}: {fidelity.resolution} x {fidelity.resolution}, "
+        f"{fidelity.channels} channels, {config.precision}, on {config.device}",
+        f"{len(config.architectures)} architectures x {len(config.images)} images of the set "
+        f"{config.image_set} x {len(config.seeds)} seeds",
+    ]
+    left = Counter(run.task for unit in units for run in unit.runs)
+    for task in config.tasks:
+        all_runs = len(config.architectures) * len(config.images) * len(config.seeds)
+        budget = fidelity.iterations_for(get_task(task).kind)
+        lines.append(f"  {task}: {left[task]} of {all_runs} runs to do, {budget} iterations each")
+    scores = sum(len(unit.scores) for unit in units)
+    lines.append(f"  scores: {scores} to do, {config.scoring_inits} initialisations each")
+    flops = sum(map(unit_flops, units))
+    lines.append(f"operations: {flops:.3g} FLOP")
+    if not units:
+        return "\n".join([*lines, "nothing is left to do"])
+    workers = min(workers or choose_workers(config), len(units))
+    speed = measure_speed(config, threads=1 if workers > 1 else 0)
+    seconds = (
+        sum(unit_cost(unit, config.device) for unit in units) * speed.seconds_per_cost / workers
+    )
+    points = sum(left[task] * fidelity.iterations_for(get_task(task).kind) for task in config.tasks)
+    size = points * _BYTES_PER_POINT + len(units) * _BYTES_PER_SHARD
+    lines += [
+        f"time: about {duration(seconds)} with {workers} "
+        f"{'processes' if workers > 1 else 'process'} on {speed.device}, to within a factor of two "
+        f"(measured: {speed.how})",
+        f"disk: about {size / 2**20:.0f} MiB of shards in {out}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""Progress of a long build, with its rate and an estimate of the time left, on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+__all__ = ["Progress", "duration"]
+
+_SECONDS_BETWEEN_LINES = 30.0
+_SECONDS_BETWEEN_REDRAWS = 0.5
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a reader: "40 s", "12 min", "3 h 20 min", "2 d 5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02d} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+class Progress:
+    """Reports how far a build is: one line that is redrawn on a terminal, else a line now and then.
+
+    Args:
+        units: units to do.
+        cost: their predicted cost together, in any unit.
+        stream: where to write.
+    """
+
+    def __init__(self, units: int, cost: float, stream: TextIO | None = None) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._units, self._cost = units, cost
+        self._done, self._done_cost = 0, 0.0
+        self._started = self._shown = time.monotonic()
+        self._live = self._stream.isatty()
+
+    @property
+    def seconds_per_cost(self) -> float | None:
+        """Wall time a unit of cost has taken; None before the first unit is finished."""
+        if not self._done_cost:
+            return None
+        return (time.monotonic() - self._started) / self._done_cost
+
+    def finished(self, cost: float, what: str) -> None:
+        """Count a finished unit."""
+        self._done += 1
+        self._done_cost += cost
+        now = time.monotonic()
+        interval = _SECONDS_BETWEEN_REDRAWS if self._live else _SECONDS_BETWEEN_LINES
+        if now - self._shown >= interval or self._done == self._units:
+            self._shown = now
+            self._show(what)
+
+    def close(self) -> None:
+        """End the line on a terminal."""
+        if self._live and self._done:
+            self._stream.write("\n")
+
+    def _show(self, what: str) -> None:
+        elapsed = time.monotonic() - self._started
+        rate = self._done / elapsed * 60 if elapsed else 0.0
+        left = (self.seconds_per_cost or 0.0) * (self._cost - self._done_cost)
+        line = (
+            f"{self._done}/{self._units} units, {rate:.1f} a minute, "
+            f"{duration(left)} left; last: {what}"
+        )
+        self._stream.write(f"\r\x1b[K{line[:160]}" if self._live else f"{line}\n")
+        self._stream.flush()

@@ -1,0 +1,225 @@
+"""The build folder: what was built with which settings, and the finished pieces.
+
+    build.json           settings that hold for the whole folder, and the images
+    architectures.csv    cell,skip,dilation: every architecture ever asked for, in order
+    shards/runs-<content hash>.parquet, shards/scores-<content hash>.parquet
+
+A shard's name carries the SHA-256 of its content, so that a damaged one is found by its name, two
+builders never write different things to one path, and a file is what it was when it was finished.
+Shards are written aside, flushed and renamed: a run exists when its shard is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasdip_bench.builder.config import BuildConfig
+from nasdip_bench.builder.plan import RunKey, ScoreKey
+from nasdip_bench.errors import BuildError
+from nasdip_bench.fidelity import PROTOCOL_VERSION
+from nasdip_bench.files import TEMPORARY_SUFFIX, parquet_bytes, sha256_bytes, write_atomic
+from nasdip_bench.schema import SCHEMA_VERSION, SHARD_TABLES, arrow_schema
+from nasdip_bench.space import Architecture
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["BuildFolder", "Finished"]
+
+logger = logging.getLogger(__name__)
+
+SETTINGS = "build.json"
+ARCHITECTURES = "architectures.csv"
+SHARDS = "shards"
+DAMAGED_SUFFIX = ".damaged"
+_HASH_DIGITS = 32
+_STALE_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a build folder holds: keys of finished runs and scores, and the damaged shards found."""
+
+    runs: frozenset[RunKey]
+    scores: frozenset[ScoreKey]
+    damaged: tuple[str, ...]
+
+
+class BuildFolder:
+    """A build folder.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shards = path / SHARDS
+
+    # -- settings ----------------------------------------------------------------------------------
+
+    def prepare(self, config: BuildConfig) -> None:
+        """Create the folder, or check that it fits the build and note what the build adds.
+
+        Raises:
+            BuildError: it was built with settings that do not go with these, or cannot be written.
+        """
+        try:
+            self.shards.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                settings = self._merged_settings(config)
+                listed = dict.fromkeys(self.architectures())
+                listed.update(dict.fromkeys(config.architectures))
+                self._write_architectures(list(listed))
+                write_atomic(self.path / SETTINGS, (json.dumps(settings, indent=1) + "\n").encode())
+            self._remove_stale()
+        except OSError as error:
+            raise BuildError(
+                f"cannot write to the build folder {str(self.path)!r}: {error.strerror or error}; "
+                f"name another with --out"
+            ) from error
+
+    def settings(self) -> dict[str, Any]:
+        """The settings in force.
+
+        Raises:
+            BuildError: this is no build folder, or its settings cannot be read.
+        """
+        try:
+            return json.loads((self.path / SETTINGS).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+        except FileNotFoundError:
+            raise BuildError(
+                f"{str(self.path)!r} is no build folder: there is no {SETTINGS}; name the folder "
+                f"that 'nasdip-build --out' wrote"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise BuildError(
+                f"{str(self.path / SETTINGS)!r} cannot be read ({error}); restore it, or build "
+                f"into another folder"
+            ) from error
+
+    def architectures(self) -> list[Architecture]:
+        """Every architecture asked for so far, in order; empty in a new folder."""
+        try:
+            text = (self.path / ARCHITECTURES).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        rows = list(csv.DictReader(text.splitlines()))
+        return [Architecture(int(r["cell"]), r["skip"], int(r["dilation"])) for r in rows]
+
+    def _write_architectures(self, architectures: list[Architecture]) -> None:
+        lines = ["cell,skip,dilation"]
+        lines += [f"{arch.cell},{arch.skip},{arch.dilation}" for arch in architectures]
+        write_atomic(self.path / ARCHITECTURES, ("\n".join(lines) + "\n").encode())
+
+    def _merged_settings(self, config: BuildConfig) -> dict[str, Any]:
+        wanted: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "protocol_version": PROTOCOL_VERSION,
+            "image_set": config.image_set,
+            "precision": config.precision,
+        }
+        images: dict[str, Mapping[str, Any]] = {}
+        if (self.path / SETTINGS).exists():
+            found = self.settings()
+            for name, value in wanted.items():
+                if found.get(name) != value:
+                    raise BuildError(
+                        f"{str(self.path)!r} was built with {name} {found.get(name)!r}, now "
+                        f"{value!r} is asked for; the two do not mix: name another folder with "
+                        f"--out"
+                    )
+            images = found["images"]
+        for image in config.images:
+            facts = {
+                "sha256": image.sha256,
+                "height": image.height,
+                "width": image.width,
+                "channels": image.channels,
+                "source": image.source,
+                "licence": image.licence,
+                "status": image.status,
+            }
+            if image.name in images and images[image.name]["sha256"] != image.sha256:
+                raise BuildError(
+                    f"{str(self.path)!r} was built with another picture called {image.name!r} "
+                    f"(SHA-256 {images[image.name]['sha256'][:12]}..., now {image.sha256[:12]}...);"
+                    f" name another folder with --out"
+                )
+            images[image.name] = facts
+        return wanted | {"images": images}
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the folder's lock, which the system drops when the process ends, however it does."""
+        with (self.path / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _remove_stale(self) -> None:
+        """Remove temporary files that a killed builder left, once they are surely nobody's."""
+        for path in self.path.rglob(f".*{TEMPORARY_SUFFIX}"):
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink(missing_ok=True)
+
+    # -- shards ------------------------------------------------------------------------------------
+
+    def write(self, kind: str, table: pa.Table) -> Path:
+        """Write a finished unit; when this returns, it is on disk."""
+        content = parquet_bytes(table)
+        path = self.shards / f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}.parquet"
+        write_atomic(path, content)
+        return path
+
+    def read(self, kind: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """The whole shards of a kind, sorted by name; damaged ones are moved aside and logged.
+
+        Args:
+            kind: "runs" or "scores".
+            columns: the columns to read; all where None.
+        """
+        import pyarrow.parquet as pq
+
+        expected = arrow_schema(SHARD_TABLES[kind])
+        for path in sorted(self.shards.glob(f"{kind}-*.parquet")):
+            content = path.read_bytes()
+            if path.stem != f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}":
+                self._set_aside(path)
+                continue
+            table = pq.read_table(io.BytesIO(content), columns=columns)
+            if columns is None and not table.schema.equals(expected, check_metadata=False):
+                raise BuildError(
+                    f"shard {str(path)!r} has other columns than this version writes; build "
+                    f"into another folder"
+                )
+            yield table
+
+    def finished(self) -> Finished:
+        """The keys of what is finished; damaged shards are moved aside, and so built again."""
+        runs = {RunKey(*key) for key in self._keys("runs", RunKey._fields)}
+        scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields)}
+        damaged = tuple(sorted(path.name for path in self.shards.glob(f"*{DAMAGED_SUFFIX}")))
+        return Finished(frozenset(runs), frozenset(scores), damaged)
+
+    def _keys(self, kind: str, fields: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+        for table in self.read(kind, list(fields)):
+            yield from zip(*(table[field].to_pylist() for field in fields), strict=True)
+
+    def _set_aside(self, path: Path) -> None:
+        logger.warning(
+            "shard %s is damaged: moved to %s%s and to be built again",
+            path.name,
+            path.name,
+            DAMAGED_SUFFIX,
+        )
+        path.replace(path.with_name(path.name + DAMAGED_SUFFIX))

@@ -1,0 +1,213 @@
+"""Carries out one work unit on one device: trains runs, or scores untrained networks.
+
+What a unit yields depends on its keys, the images and the numerics alone, never on what else the
+worker has done.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from nasdip_bench.builder.plan import RunKey, ScoreKey, Unit
+from nasdip_bench.dip import Fit, Problem, fit
+from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
+from nasdip_bench.images import Image
+from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.proxies import prepare
+from nasdip_bench.schema import SHARD_TABLES, arrow_schema
+from nasdip_bench.seeding import device_seed
+from nasdip_bench.space import Architecture
+from nasdip_bench.tasks import Observation, get_task
+from nasdip_bench.untrained import Scored, blank_network, score_architecture
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["PLAIN_ENGINE", "Worker", "WorkerSpec", "device_name"]
+
+PLAIN_ENGINE = "plain"
+"""Name, in the column ``engine``, of the loop of `nasdip_bench.dip.fit`."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSpec:
+    """What a worker needs to know, sent to it when it starts.
+
+    Attributes:
+        images: the images of the build.
+        device: "cpu", "cuda" or "cuda:N".
+        precision: of training; scores are always computed in float32.
+        threads: of torch on the CPU; 0 leaves torch's own choice.
+    """
+
+    images: tuple[Image, ...]
+    device: str
+    precision: str
+    threads: int
+
+
+def device_name(device: torch.device) -> str:
+    """What the processor calls itself, such as "NVIDIA H200" or "AMD EPYC"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if "model name" in line]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+class Worker:
+    """Carries out units.
+
+    Args:
+        spec: images, device and precision.
+        check: called before each iteration; raises to abandon the unit in hand.
+    """
+
+    def __init__(self, spec: WorkerSpec, check: Callable[[], None] = lambda: None) -> None:
+        self.spec = spec
+        self.device = torch.device(spec.device)
+        self._check = check
+        self._images = {image.name: image for image in spec.images}
+        self._problems: dict[tuple[str, str, int], tuple[np.ndarray, Observation]] = {}
+        self._scoring: dict[tuple[str, str, int], Scored] = {}
+        if spec.threads:
+            torch.set_num_threads(spec.threads)
+
+    @cached_property
+    def _device_name(self) -> str:
+        return device_name(self.device)
+
+    def execute(self, unit: Unit) -> pa.Table:
+        """The shard table of a unit."""
+        import pyarrow as pa
+
+        rows = [self._train(key) for key in unit.runs]
+        rows += self._score(unit.architecture, unit.scores, unit.scoring_inits)
+        return pa.Table.from_pylist(rows, schema=arrow_schema(SHARD_TABLES[unit.kind]))
+
+    def _observe(self, image: str, task: str, resolution: int) -> tuple[np.ndarray, Observation]:
+        key = (image, task, resolution)
+        if key not in self._problems:
+            truth = self._images[image].at_resolution(resolution)
+            self._problems[key] = (truth, get_task(task).corrupt(truth, image))
+        return self._problems[key]
+
+    def _train(self, key: RunKey) -> dict[str, Any]:
+        fidelity, task = get_fidelity(key.fidelity), get_task(key.task)
+        truth, observation = self._observe(key.image, key.task, fidelity.resolution)
+        channels, height, width = truth.shape
+        size = f"{height}x{width}"
+        iterations = fidelity.iterations_for(task.kind)
+        row = {
+            **key._asdict(),
+            "iterations": iterations,
+            "psnr_corrupted_db": task.psnr_corrupted_db(truth, observation),
+            "engine": PLAIN_ENGINE,
+            "precision": self.spec.precision,
+            "device": self._device_name,
+            "protocol_version": PROTOCOL_VERSION,
+        }
+        started = time.perf_counter()
+        try:
+            network = blank_network(
+                Architecture.parse(key.architecture), channels, fidelity.channels, self.device
+            )
+            draw_weights(
+                network, "weights", key.architecture, key.image, key.task, fidelity.base, key.seed
+            )
+            result = fit(
+                network,
+                Problem(task, observation, truth, self.device),
+                draw_z(channels, height, width, "z", size, channels, key.seed).to(self.device),
+                device_seed("perturbation", size, channels, key.seed),
+                iterations,
+                precision=self.spec.precision,
+                on_iteration=lambda _: self._check(),
+            )
+        except RuntimeError as error:  # what torch raises, out of memory included
+            logger.warning("%s failed: %s", "/".join(map(str, key)), error)
+            return row | _failed(error, iterations, time.perf_counter() - started)
+        return row | _succeeded(result)
+
+    def _score(
+        self, architecture: str, keys: Sequence[ScoreKey], inits: int
+    ) -> list[dict[str, Any]]:
+        if not keys:
+            return []
+        fidelity = get_fidelity(keys[0].fidelity)
+        results = score_architecture(
+            Architecture.parse(architecture),
+            [self._scored(key, fidelity.resolution) for key in keys],
+            channels=fidelity.channels,
+            inits=inits,
+            device=self.device,
+            check=self._check,
+        )
+        return [
+            {
+                **key._asdict(),
+                **name._asdict(),
+                "value": float(np.mean(samples.values)),
+                "std": float(np.std(samples.values, ddof=1)) if len(samples.values) > 1 else None,
+                "inits": len(samples.values),
+                "seconds": samples.seconds,
+                "protocol_version": PROTOCOL_VERSION,
+            }
+            for key, result in zip(keys, results, strict=True)
+            for name, samples in result.items()
+        ]
+
+    def _scored(self, key: ScoreKey, resolution: int) -> Scored:
+        which = (key.image, key.task, resolution)
+        if which not in self._scoring:
+            task = get_task(key.task)
+            truth, observation = self._observe(*which)
+            references = task.scoring_references(truth, observation)
+            self._scoring[which] = Scored(
+                task=task,
+                corrupted=observation.corrupted,
+                references={name: prepare(r, name) for name, r in references.items()},
+                shape=truth.shape,
+            )
+        return self._scoring[which]
+
+
+def _succeeded(result: Fit) -> dict[str, Any]:
+    diverged = result.diverged_at is not None
+    return {
+        "status": "diverged" if diverged else "ok",
+        "diverged_at": result.diverged_at,
+        "error": None,
+        "loss": None if diverged else float(result.loss[-1]),
+        "seconds": result.seconds,
+        "psnr_db": result.psnr_db.astype(np.float32),
+        "psnr_smooth_db": result.psnr_smooth_db.astype(np.float32),
+    }
+
+
+def _failed(error: Exception, iterations: int, seconds: float) -> dict[str, Any]:
+    nothing = np.full(iterations, math.nan, np.float32)
+    return {
+        "status": "failed",
+        "diverged_at": None,
+        "error": f"{type(error).__name__}: {error}".splitlines()[0][:500],
+        "loss": None,
+        "seconds": seconds,
+        "psnr_db": nothing,
+        "psnr_smooth_db": nothing,
+    }

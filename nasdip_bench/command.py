@@ -1,0 +1,65 @@
+"""How our command lines end: errors as one line on stderr and exit status 2, no traceback.
+
+Must not import torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+import typer
+
+from nasdip_bench.errors import NasdipError
+
+__all__ = ["EXIT_BAD_INPUT", "new_app", "run"]
+
+EXIT_BAD_INPUT = 2
+
+# What a mistake in the arguments raises: click's ClickException, or the same class of the copy of
+# click that newer Typer carries. Typer exports its subclass BadParameter alone.
+_UsageError: Any = typer.BadParameter.__mro__[2]
+
+
+def new_app(help_text: str | None = None) -> typer.Typer:
+    """A Typer application that prints plain text and lets exceptions through."""
+    return typer.Typer(
+        help=help_text,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def run(name: str, app: typer.Typer) -> int:
+    """Run an application on the process's arguments.
+
+    Args:
+        name: of the command, for the line that names an error.
+        app: made by `new_app`.
+
+    Returns:
+        the exit status: 0; what a `typer.Exit` carries; 2 for bad input; 130 after Ctrl-C.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    try:
+        status = app(standalone_mode=False, prog_name=name)
+        sys.stdout.flush()
+    except (NasdipError, _UsageError) as error:
+        message = str(error) if isinstance(error, NasdipError) else error.format_message()
+        print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except typer.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); Python would complain at its exit too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,57 @@
+"""Training-free scores ("metrics" in the paper) of untrained networks, and their two registries.
+
+Image scores judge an untrained network's output, mostly against a reference image; network scores
+judge the network itself. Both registries are open: ``@image_score(...)`` and
+``@network_score(...)`` add to them, and what is added is computed wherever the built-in ones are.
+Importing this module must not import torch or scipy.
+
+Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3, eq. 1 and eq. 2, and
+its released code. Deviations, see also `nasdip_bench.spectrum`:
+
+- dB is 10·log10; the released code's mean squared differences are ours times (ln 10)².
+- The histograms' distance exists as released (``psd_strip_hist_emd``) and as the paper's text has
+  it (``psd_strip_hist_emd_paper``): the two are different quantities.
+- Spectra without energy or spread, where the released code gives NaN or fails, have stated values.
+"""
+
+from __future__ import annotations
+
+from nasdip_bench.proxies import spectral, structural
+from nasdip_bench.proxies.registry import (
+    NO_REFERENCE,
+    ScoreInfo,
+    image_score,
+    image_scores,
+    info,
+    network_score,
+    network_scores,
+    protect_registered,
+    register_image_score,
+    register_network_score,
+    score,
+    score_all,
+    score_network,
+    unregister,
+)
+from nasdip_bench.spectrum import prepare
+
+__all__ = [
+    "NO_REFERENCE",
+    "ScoreInfo",
+    "image_score",
+    "image_scores",
+    "info",
+    "network_score",
+    "network_scores",
+    "prepare",
+    "register_image_score",
+    "register_network_score",
+    "score",
+    "score_all",
+    "score_network",
+    "spectral",
+    "structural",
+    "unregister",
+]
+
+protect_registered()

@@ -1,0 +1,164 @@
+"""Untrained networks and their scores: what is known of an architecture before any training.
+
+Scores are averaged over initialisations of their own, keyed by (architecture, resolution, k) and
+shared by all images: one initialisation ranks unreliably. Used by the builder of the dataset, and
+by the ranking of candidates for one image.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nasdip_bench.dip import numerics
+from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.network import build_network
+from nasdip_bench.proxies import (
+    NO_REFERENCE,
+    image_scores,
+    info,
+    network_scores,
+    prepare,
+    score,
+    score_network,
+)
+from nasdip_bench.space import Architecture
+from nasdip_bench.spectrum import Spectrum
+from nasdip_bench.tasks import Task
+
+__all__ = ["ScoreName", "ScoreSamples", "Scored", "blank_network", "score_architecture"]
+
+
+class ScoreName(NamedTuple):
+    """A score, and what it compares with: "corrupted", "ground_truth" or "none"."""
+
+    proxy: str
+    reference: str
+
+
+@dataclass
+class ScoreSamples:
+    """A score's values over the initialisations, and the seconds they took."""
+
+    values: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """An image and task to score architectures for.
+
+    Attributes:
+        task: the task.
+        corrupted: (C, h, w) float32 in [0, 1].
+        references: by name, the spectra that outputs are compared with.
+        shape: (C, H, W) of the networks' outputs.
+    """
+
+    task: Task
+    corrupted: np.ndarray
+    references: Mapping[str, Spectrum]
+    shape: tuple[int, int, int]
+
+
+def blank_network(
+    arch: Architecture, image_channels: int, channels: int, device: torch.device | str
+) -> nn.Module:
+    """A network whose parameters hold nothing yet: every one is to be drawn.
+
+    Nothing is taken from torch's global random state, which building it otherwise would.
+    """
+    with torch.device("meta"):
+        network = build_network(arch, image_channels, image_channels, channels)
+    return network.to_empty(device=device)
+
+
+@torch.no_grad()
+def initialise_for_scoring(
+    network: nn.Module, arch: Architecture, shape: tuple[int, int, int], k: int
+) -> tuple[Tensor, np.ndarray]:
+    """Draw scoring initialisation k; returns z and the output, (C, H, W) float32 on the host."""
+    image_channels, height, width = shape
+    size = f"{height}x{width}"
+    draw_weights(network, "scoring weights", str(arch), size, k)
+    z = draw_z(image_channels, height, width, "scoring z", size, image_channels, k)
+    device = next(network.parameters()).device
+    z = z.to(device)
+    with numerics("fp32", device):
+        output: Tensor = network(z)[0]
+    return z, output.cpu().numpy()
+
+
+def score_architecture(
+    arch: Architecture,
+    problems: Sequence[Scored],
+    *,
+    channels: int,
+    inits: int,
+    device: torch.device | str = "cpu",
+    check: Callable[[], None] = lambda: None,
+) -> list[dict[ScoreName, ScoreSamples]]:
+    """All registered scores of an architecture for several problems.
+
+    Args:
+        arch: the architecture.
+        problems: images and tasks; those of one shape share each initialisation's output.
+        channels: channels at every level of the network.
+        inits: number of initialisations, at least 1.
+        device: where networks run; scores are computed on the host.
+        check: called between evaluations; may raise to abandon the work.
+
+    Returns:
+        for each problem the samples by score, one value an initialisation, or one in all where the
+        score depends on the structure alone.
+    """
+    results: list[dict[ScoreName, ScoreSamples]] = [{} for _ in problems]
+    for shape in dict.fromkeys(problem.shape for problem in problems):
+        network = blank_network(arch, shape[0], channels, device)
+        structural: dict[str, tuple[float, float]] = {}
+        for k in range(inits):
+            z, output = initialise_for_scoring(network, arch, shape, k)
+            for problem, result in zip(problems, results, strict=True):
+                if problem.shape != shape:
+                    continue
+                check()
+                for name, evaluate in _evaluations(problem, network, z, output):
+                    if k and info(name.proxy).structural:
+                        continue
+                    if name.proxy not in structural:
+                        started = time.perf_counter()
+                        value = evaluate()
+                        measured = value, time.perf_counter() - started
+                        if info(name.proxy).structural:
+                            structural[name.proxy] = measured
+                    else:
+                        measured = structural[name.proxy]
+                    samples = result.setdefault(name, ScoreSamples())
+                    samples.values.append(measured[0])
+                    samples.seconds += measured[1]
+    return results
+
+
+def _evaluations(
+    problem: Scored, network: nn.Module, z: Tensor, output: np.ndarray
+) -> Iterator[tuple[ScoreName, Callable[[], float]]]:
+    reduced = prepare(problem.task.reduce(output), "output")
+    for proxy in image_scores():
+        if info(proxy).needs_reference:
+            for name, reference in problem.references.items():
+                yield ScoreName(proxy, name), _call(score, proxy, reduced, reference)
+        else:
+            yield ScoreName(proxy, NO_REFERENCE), _call(score, proxy, reduced)
+    for proxy in network_scores():
+        arguments = (proxy, network, z, problem.corrupted, problem.task)
+        yield ScoreName(proxy, NO_REFERENCE), _call(score_network, *arguments)
+
+
+def _call(function: Callable[..., float], *arguments: Any) -> Callable[[], float]:
+    return lambda: function(*arguments)

@@ -1,0 +1,607 @@
+"""Scores against the released code's values, an independent implementation and closed forms."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.stats import wasserstein_distance
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from nasdip_bench import proxies
+from nasdip_bench.errors import ConfigError, ImageError, NasdipError, UnknownNameError
+from nasdip_bench.proxies import (
+    ScoreInfo,
+    image_score,
+    image_scores,
+    info,
+    network_score,
+    network_scores,
+    prepare,
+    register_image_score,
+    register_network_score,
+    score,
+    score_all,
+    score_network,
+    unregister,
+)
+
+PAPER = (
+    "psd_db_mse",
+    "psd_db_strip_mse",
+    "psd_strip_hist_emd",
+    "psd_strip_hist_emd_paper",
+    "psd_99_bandwidth",
+)
+COMPARING = PAPER[:4]
+CORRUPTED = np.zeros((1, 8, 8), np.float32)
+
+sides = st.integers(16, 24)
+pairs = st.tuples(st.sampled_from([1, 3]), sides, sides).flatmap(
+    lambda shape: st.tuples(
+        *[hnp.arrays(np.float64, shape, elements=st.floats(0, 1)) for _ in range(2)]
+    )
+)
+
+
+def formula_image(channels: int, height: int, width: int, phase: float) -> np.ndarray:
+    """(C, H, W) float64 in [0, 1], rough enough to have energy everywhere."""
+    c, y, x = np.mgrid[:channels, :height, :width]
+    smooth = np.sin(0.21 * x + 0.13 * y + phase + c)
+    rough = np.sin(1.7 * x * y + 0.9 * (x - phase * y) ** 2 + 2 * c)
+    return 0.5 + 0.25 * smooth + 0.2 * rough
+
+
+# An implementation that shares nothing with ours: transform by matrices, masks and bins by loops.
+
+
+def independent(name: str, output: np.ndarray, reference: np.ndarray) -> float:
+    height, width = output.shape[1:]
+
+    def spectrum(image: np.ndarray) -> np.ndarray:
+        rows = np.array(
+            [
+                [np.exp(-2j * np.pi * (u - height // 2) * y / height) for y in range(height)]
+                for u in range(height)
+            ]
+        )
+        columns = np.array(
+            [
+                [np.exp(-2j * np.pi * (v - width // 2) * x / width) for v in range(width)]
+                for x in range(width)
+            ]
+        )
+        return (
+            np.array([np.abs(rows @ plane @ columns) ** 2 for plane in image])
+            / (height * width) ** 2
+        )
+
+    def radius(u: int, v: int) -> float:
+        return ((u / height - 0.5) ** 2 + (v / width - 0.5) ** 2) ** 0.5
+
+    frequencies = list(itertools.product(range(height), range(width)))
+    strip = [(u, v) for u, v in frequencies if 0.05 <= radius(u, v) < 0.1]
+    first, second = spectrum(output), spectrum(reference)
+
+    def mean_squared_db(where: list[tuple[int, int]]) -> float:
+        squares = [
+            (10 * np.log10(a[u, v]) - 10 * np.log10(b[u, v])) ** 2
+            for a, b in zip(first, second, strict=True)
+            for u, v in where
+        ]
+        return float(sum(squares) / len(squares))
+
+    def pooled(density: np.ndarray) -> list[float]:
+        return [float(plane[u, v]) for plane in density for u, v in strip]
+
+    def histogram(values: list[float], bins: int, low: float, high: float) -> list[int]:
+        counts = [0] * bins
+        for value in values:
+            counts[min(int((value - low) / (high - low) * bins), bins - 1)] += 1
+        return counts
+
+    def heights(values: list[float]) -> np.ndarray:
+        low, high = min(values), max(values)
+        return np.array(histogram(values, 100, low, high)) / len(values) / ((high - low) / 100)
+
+    def bandwidth() -> float:
+        mean = first.mean(axis=0)
+        shares = [
+            sum(mean[u, v] for u, v in frequencies if radius(u, v) < 2**0.5 * i / 99 / 2)
+            / mean.sum()
+            for i in range(100)
+        ]
+        return float(np.interp(0.99, shares, np.arange(100) / 99))
+
+    if name == "psd_db_mse":
+        return mean_squared_db(frequencies)
+    if name == "psd_db_strip_mse":
+        return mean_squared_db(strip)
+    if name == "psd_strip_hist_emd":
+        return float(wasserstein_distance(heights(pooled(first)), heights(pooled(second))))
+    if name == "psd_strip_hist_emd_paper":
+        positions = (np.arange(75) + 0.5) / 75
+        weights = [histogram(pooled(density), 75, 0, 1) for density in (first, second)]
+        return float(wasserstein_distance(positions, positions, *weights))
+    return bandwidth()
+
+
+@pytest.mark.parametrize("name", PAPER)
+@pytest.mark.parametrize("shape", [(1, 32, 32), (1, 32, 48), (3, 24, 36)])
+def test_scores_equal_an_independent_implementation(name: str, shape: tuple[int, int, int]) -> None:
+    output, reference = formula_image(*shape, 0.3), formula_image(*shape, 1.1)
+    expected = independent(name, output, reference)
+    assert score(name, output, reference) == pytest.approx(expected, rel=1e-9, abs=1e-15)
+
+
+# What `independent` gave for the images of the next test (NumPy 2.4, SciPy 1.17).
+FIGURES = {
+    "psd_db_mse": 70.41984218850152,
+    "psd_db_strip_mse": 14.07177634157862,
+    "psd_strip_hist_emd": 55.15596805009914,
+    "psd_strip_hist_emd_paper": 0.021818181818181827,
+    "psd_99_bandwidth": 0.7475861925305088,
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_figures_of_formula_images(name: str) -> None:
+    output = formula_image(3, 24, 36, 0.3).astype(np.float32)
+    reference = formula_image(3, 24, 36, 1.1).astype(np.float32)
+    if name == "psd_strip_hist_emd_paper":  # the others' strips lie in the first bin, as images' do
+        output = _strip_wave(24, 36)
+    assert score(name, output, reference) == pytest.approx(FIGURES[name], rel=1e-6)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("case", range(3))
+def test_scores_equal_the_released_codes(reference_dir: Path, case: int) -> None:
+    golden = json.loads((reference_dir / "metrics_golden.json").read_text(encoding="utf-8"))[case]
+    with np.load(reference_dir / "metrics_golden.npz") as arrays:
+        output, corrupted = arrays[f"output_{case}"], arrays[f"corrupted_{case}"]
+    assert list(output.shape) == golden["shape"]
+    natural = np.log(10) ** 2  # the released decibels take the natural logarithm
+    for name, factor in (
+        ("psd_db_mse", natural),
+        ("psd_db_strip_mse", natural),
+        ("psd_strip_hist_emd", 1),
+        ("psd_99_bandwidth", 1),
+    ):
+        value = factor * score(name, output, corrupted)
+        assert value == pytest.approx(golden[name], rel=1e-5), name
+
+
+# Closed forms
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.9, 1.7])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_scaling_shifts_decibels(factor: float, channels: int) -> None:
+    image = formula_image(channels, 32, 48, 0.0)
+    shift = (20 * np.log10(factor)) ** 2
+    for name in ("psd_db_mse", "psd_db_strip_mse"):
+        assert score(name, factor * image, image) == pytest.approx(shift, rel=1e-9)
+
+
+def test_scaling_divides_the_histograms_distance() -> None:
+    # The density of c·x is c² times x's, the histogram c² times as wide and as much lower.
+    output, reference = formula_image(1, 32, 48, 0.0), formula_image(1, 32, 48, 1.0)
+    whole = score("psd_strip_hist_emd", output, reference)
+    assert whole > 0
+    assert score("psd_strip_hist_emd", output / 2, reference / 2) == 4 * whole
+
+
+def _strip_wave(height: int, width: int) -> np.ndarray:
+    """Overshooting on purpose: two frequencies of the strip have density 0.25, the others zero."""
+    x = np.arange(width) / width
+    step = next(k for k in range(1, width) if 0.05 < k / width < 0.1)
+    wave = np.cos(2 * np.pi * step * x)
+    return np.broadcast_to(wave, (3, height, width)).copy()
+
+
+def test_histogram_of_the_papers_text() -> None:
+    # A share of 2 / n of the strip stands at 0.25, in bin 18 of 75; the rest in bin 0 as the other
+    # image's: that share moves by 18 bins of 1 / 75.
+    output = _strip_wave(64, 64)
+    count = prepare(output).strip_psd.shape[1]
+    expected = 2 / count * 18 / 75
+    assert score("psd_strip_hist_emd_paper", output, np.zeros_like(output)) == pytest.approx(
+        expected
+    )
+
+
+def test_histogram_of_the_papers_text_cannot_tell_images_apart() -> None:
+    rng = np.random.default_rng(0)
+    output, reference = rng.random((1, 64, 64)), formula_image(1, 64, 64, 0.0)
+    assert score("psd_strip_hist_emd_paper", output, reference) == 0
+    assert score("psd_strip_hist_emd", output, reference) > 0
+
+
+def test_bandwidth_tells_smooth_from_rough() -> None:
+    # White noise: the disc that has 99 % of the unit square. Within radius r > 1/2 the square has
+    # sqrt(4 r² - 1) in triangles and four sectors of twice half_angle.
+    noise = np.random.default_rng(0).standard_normal((1, 256, 256)) / 4
+    r = np.linspace(0.5, np.sqrt(0.5), 10_000)
+    half_angle = np.pi / 4 - np.arccos(0.5 / r)
+    outside = 1 - (4 * r**2 * half_angle + np.sqrt(4 * r**2 - 1))
+    expected = np.interp(-0.01, -outside, r) / np.sqrt(0.5)
+    assert score("psd_99_bandwidth", noise - noise.mean()) == pytest.approx(expected, abs=3e-3)
+    assert score("psd_99_bandwidth", np.full((1, 64, 64), 0.7)) == pytest.approx(0.01)
+
+
+# Properties
+
+
+@pytest.mark.parametrize("name", COMPARING)
+@given(pair=pairs)
+@settings(max_examples=40)
+def test_distances_are_finite_symmetric_and_zero_to_themselves(
+    name: str, pair: tuple[np.ndarray, np.ndarray]
+) -> None:
+    first, second = pair
+    value = score(name, first, second)
+    assert np.isfinite(value)
+    assert value >= 0
+    assert value == score(name, second, first)
+    assert score(name, first, first) == 0
+
+
+@given(pair=pairs)
+@settings(max_examples=40)
+def test_score_all_equals_score(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    first, second = pair
+    expected = {
+        (name, key): score(name, first, image)
+        for name in COMPARING
+        for key, image in (("corrupted", second), ("ground_truth", first))
+    }
+    expected["psd_99_bandwidth", "none"] = score("psd_99_bandwidth", first)
+    references = {"corrupted": second, "ground_truth": first}
+    assert score_all(first, references) == expected
+    prepared = {key: prepare(image) for key, image in references.items()}
+    assert score_all(prepare(first), prepared) == expected
+    assert score_all(first, prepared) == expected  # and again, all parts being there now
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 64), (3, 32, 96), (1, 96, 32), (3, 17, 33)])
+def test_finite_without_energy_or_spread(shape: tuple[int, int, int]) -> None:
+    delta = np.zeros(shape)
+    delta[:, 3, 5] = 1
+    wave = np.broadcast_to(0.5 + 0.5 * np.cos(np.pi * np.arange(shape[2])), shape)
+    images = {
+        "zero": np.zeros(shape),
+        "one": np.ones(shape),
+        "constant": np.full(shape, 1 / 3),
+        "tiny": np.full(shape, 1e-200),
+        "delta": delta,
+        "nyquist": wave,
+        "noise": np.random.default_rng(0).random(shape),
+    }
+    for output in images.values():
+        for value in score_all(output, images).values():
+            assert np.isfinite(value)
+            assert value >= 0
+    assert score("psd_99_bandwidth", images["zero"]) == 0
+    # Equal energies throughout the strip: one bin of height 100 each, whatever the level.
+    for name in ("zero", "one", "tiny", "delta"):
+        assert score("psd_strip_hist_emd", images[name], images["constant"]) == pytest.approx(0)
+
+
+@given(st.integers(0, 2**32), st.floats(-0.3, 0.3), st.integers(0, 40), st.integers(0, 40))
+def test_strip_scores_do_not_see_brightness_nor_position(
+    seed: int, offset: float, down: int, right: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    output, reference = rng.random((2, 1, 32, 40))
+    moved = np.roll(output, (down, right), axis=(1, 2)) + offset
+    for name in COMPARING[1:]:
+        assert score(name, moved, reference) == pytest.approx(
+            score(name, output, reference), rel=1e-6
+        )
+
+
+@given(st.integers(0, 2**32), st.permutations(range(3)))
+def test_order_of_channels_does_not_matter(seed: int, order: list[int]) -> None:
+    output, reference = np.random.default_rng(seed).random((2, 3, 24, 24))
+    for name in COMPARING:  # the histograms pool the channels, so either order may change alone
+        assert score(name, output[order], reference[order]) == pytest.approx(
+            score(name, output, reference), rel=1e-12
+        )
+    emd = score("psd_strip_hist_emd", output, reference)
+    assert score("psd_strip_hist_emd", output[order], reference) == emd
+
+
+def test_colour_is_the_mean_over_channels() -> None:
+    output, reference = formula_image(3, 32, 32, 0.0), formula_image(3, 32, 32, 1.0)
+    for name in ("psd_db_mse", "psd_db_strip_mse"):
+        planes = [score(name, output[c : c + 1], reference[c : c + 1]) for c in range(3)]
+        assert score(name, output, reference) == pytest.approx(np.mean(planes))
+    gray = np.repeat(output[:1], 3, axis=0)
+    assert score("psd_99_bandwidth", gray) == pytest.approx(score("psd_99_bandwidth", output[:1]))
+
+
+def test_single_precision_input_is_scored_in_double() -> None:
+    output, reference = np.random.default_rng(0).random((2, 1, 64, 64), dtype=np.float32)
+    for name in PAPER:
+        value = score(name, output, reference)
+        assert type(value) is float
+        assert value == score(name, output.astype(np.float64), reference.astype(np.float64))
+
+
+def test_reference_is_not_looked_at_where_none_is_needed() -> None:
+    output = formula_image(1, 32, 32, 0.0)
+    value = score("psd_99_bandwidth", output)
+    assert score("psd_99_bandwidth", output, np.zeros((1, 64, 64))) == value
+    assert score_all(output, {}) == {("psd_99_bandwidth", "none"): value}
+
+
+def test_tensors_on_the_host_are_arrays_too() -> None:
+    output = formula_image(1, 32, 32, 0.0)
+    tensor = torch.from_numpy(output)
+    assert score("psd_99_bandwidth", tensor) == score("psd_99_bandwidth", output)
+    with pytest.raises(ImageError, match=r"output is a Tensor that numpy cannot read.*detach\(\)"):
+        score("psd_99_bandwidth", tensor.requires_grad_())
+
+
+# Errors of the image scores
+
+
+def test_unknown_scores() -> None:
+    image = np.zeros((1, 16, 16))
+    with pytest.raises(UnknownNameError, match=r"unknown image score 'psd_mse'.*psd_db_mse"):
+        score("psd_mse", image, image)
+    with pytest.raises(ConfigError, match=r"'flops' is a network score.*use score_network"):
+        score("flops", image)
+    with pytest.raises(UnknownNameError, match=r"unknown score 'flop'. Did you mean 'flops'\?"):
+        info("flop")
+    with pytest.raises(UnknownNameError, match="unknown score 'mine'"):
+        unregister("mine")
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_missing_and_mismatched_references(name: str) -> None:
+    image = np.zeros((1, 16, 16))
+    with pytest.raises(ImageError, match=f"score '{name}' compares.*none was given"):
+        score(name, image)
+    with pytest.raises(ImageError, match=r"shape \(1, 16, 16\) and the reference \(1, 16, 20\)"):
+        score(name, image, np.zeros((1, 16, 20)))
+    with pytest.raises(ImageError, match=r"shape \(1, 16, 16\) and the reference \(3, 16, 16\)"):
+        score(name, image, np.zeros((3, 16, 16)))
+
+
+def test_which_image_is_wrong_is_told() -> None:
+    image, bad = np.zeros((1, 16, 16)), np.full((1, 16, 16), np.nan)
+    with pytest.raises(ImageError, match="the output has 256 NaN or infinite values"):
+        score("psd_db_mse", bad, image)
+    with pytest.raises(ImageError, match="the reference has 256 NaN or infinite values"):
+        score("psd_db_mse", image, bad)
+    with pytest.raises(ImageError, match="the reference 'corrupted' has 256 NaN"):
+        score_all(image, {"ground_truth": image, "corrupted": bad})
+    with pytest.raises(ImageError, match=r"the reference 'corrupted' \(1, 8, 8\)"):
+        score_all(image, {"corrupted": np.zeros((1, 8, 8))})
+    with pytest.raises(ConfigError, match="a reference cannot be called 'none'"):
+        score_all(image, {"none": image})
+
+
+# The registries
+
+
+@pytest.fixture
+def own_names() -> Iterator[None]:
+    """Takes out what a test has added."""
+    before = {*image_scores(), *network_scores()}
+    yield
+    for name in {*image_scores(), *network_scores()} - before:
+        unregister(name)
+
+
+def described(**changes: object) -> ScoreInfo:
+    fields: dict[str, object] = {
+        "name": "mine",
+        "kind": "image",
+        "needs_reference": True,
+        "lower_is_better": None,
+        "unit": "1",
+        "source": "this test",
+        "description": "nothing",
+    }
+    return ScoreInfo(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_built_in_scores() -> None:
+    assert image_scores() == PAPER
+    assert network_scores() == ("parameters", "flops")
+    for name in PAPER:
+        assert info(name).name == name
+        assert info(name).kind == "image"
+        assert info(name).lower_is_better is True
+        assert info(name).needs_reference is (name != "psd_99_bandwidth")
+        assert "ISNAS-DIP" in info(name).source
+    for name in network_scores():
+        assert info(name).kind == "network"
+        assert info(name).lower_is_better is None
+    with pytest.raises(ConfigError, match="'flops' is built in and cannot be taken out"):
+        unregister("flops")
+    assert all(hasattr(proxies, name) for name in proxies.__all__)
+
+
+@pytest.mark.usefixtures("own_names")
+def test_own_image_scores_are_computed_with_the_others() -> None:
+    output, reference = np.random.default_rng(0).random((2, 1, 16, 16), dtype=np.float32)
+
+    @image_score(
+        name="pixel_mse",
+        needs_reference=True,
+        lower_is_better=True,
+        unit="1",
+        source="-",
+        description="mean squared difference",
+    )
+    def pixel_mse(a: np.ndarray, b: np.ndarray) -> float:
+        assert a.dtype == b.dtype == np.float64
+        return float(np.mean((a - b) ** 2))
+
+    @image_score(
+        name="energy",
+        needs_reference=False,
+        lower_is_better=None,
+        unit="1",
+        source="-",
+        description="mean square",
+        spectral=True,
+    )
+    def energy(a: proxies.Spectrum, b: None) -> float:
+        assert b is None
+        return float(a.psd.sum())
+
+    register_image_score(
+        described(name="mean", needs_reference=False), lambda a, b: np.float32(a.mean() + (b or 0))
+    )
+    expected = float(np.mean((output.astype(float) - reference.astype(float)) ** 2))
+    assert image_scores() == (*PAPER, "pixel_mse", "energy", "mean")
+    assert (
+        score("pixel_mse", output, reference)
+        == expected
+        == pixel_mse(output.astype(float), reference.astype(float))
+    )
+    values = score_all(output, {"corrupted": reference})
+    assert values["pixel_mse", "corrupted"] == expected
+    assert values["energy", "none"] == pytest.approx(np.mean(output.astype(float) ** 2))
+    assert type(values["mean", "none"]) is float
+    unregister("energy")
+    assert ("energy", "none") not in score_all(output, {})
+
+
+@pytest.mark.usefixtures("own_names")
+def test_own_network_scores() -> None:
+    network, z = nn.Conv2d(1, 1, 3), torch.zeros(1, 1, 8, 8)
+    task = object()
+
+    @network_score(
+        name="sum_of_all",
+        needs_reference=False,
+        lower_is_better=False,
+        unit="1",
+        source="-",
+        description="shows what a score is given",
+    )
+    def sum_of_all(a: nn.Module, b: torch.Tensor, c: np.ndarray, d: object) -> float:
+        assert a is network
+        assert b is z
+        assert c is CORRUPTED
+        assert d is task
+        return 3
+
+    assert network_scores() == ("parameters", "flops", "sum_of_all")
+    value = score_network("sum_of_all", network, z, CORRUPTED, task)  # type: ignore[arg-type]
+    assert (value, type(value)) == (3.0, float)
+    assert info("sum_of_all").lower_is_better is False
+
+
+@pytest.mark.usefixtures("own_names")
+def test_names_are_registered_once() -> None:
+    register_image_score(described(), lambda a, b: 0.0)
+    with pytest.raises(ConfigError, match="score 'mine' is registered already"):
+        register_image_score(described(), lambda a, b: 1.0)
+    with pytest.raises(ConfigError, match="score 'mine' is registered already"):
+        register_network_score(
+            described(kind="network", needs_reference=False), lambda *arguments: 1.0
+        )
+    with pytest.raises(ConfigError, match="score 'flops' is registered already"):
+        register_image_score(described(name="flops"), lambda a, b: 1.0)
+    assert score("mine", np.zeros((1, 4, 4)), np.zeros((1, 4, 4))) == 0
+
+
+def test_descriptions_are_checked() -> None:
+    for name in ("", "Mine", "my score", "a/b", "9lives"):
+        with pytest.raises(ConfigError, match=f"score name '{name}' must be lower-case"):
+            described(name=name)
+    with pytest.raises(ConfigError, match="score kind 'picture' must be 'image' or 'network'"):
+        described(kind="picture")
+    with pytest.raises(ConfigError, match="network score 'mine' cannot need a reference"):
+        described(kind="network")
+    with pytest.raises(ConfigError, match=r"described as .* kind 'image' and registered .*network"):
+        register_network_score(described(), lambda *arguments: 0.0)
+    with pytest.raises(ConfigError, match=r"described as .* 'network' and registered .*'image'"):
+        register_image_score(described(kind="network", needs_reference=False), lambda a, b: 0.0)
+    assert issubclass(ConfigError, NasdipError)
+    assert "mine" not in image_scores()
+
+
+# Network scores
+
+
+class _Small(nn.Module):
+    """Grouped, dilated, strided, transposed and reflection-padded convolutions; one used twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(2, 8, 3, stride=2, padding=1, padding_mode="reflect")
+        self.norm = nn.BatchNorm2d(8)
+        self.grouped = nn.Conv2d(8, 8, 5, padding=4, dilation=2, groups=4, bias=False)
+        self.up = nn.ConvTranspose2d(8, 4, 3, stride=2, padding=1, output_padding=1, groups=2)
+        self.out = nn.Conv2d(4, 1, 1)
+        self.unused = nn.Conv2d(4, 4, 3)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        x = self.norm(self.down(z))
+        output: torch.Tensor = torch.sigmoid(self.out(self.up(self.grouped(self.grouped(x)))))
+        return output
+
+
+@pytest.mark.parametrize("size", [(32, 32), (16, 40)])
+def test_flops_equal_torchs_counter(size: tuple[int, int]) -> None:
+    network, z = _Small(), torch.rand(1, 2, *size)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(z)
+    value = score_network("flops", network, z, CORRUPTED, None)  # type: ignore[arg-type]
+    assert value == counter.get_total_flops()
+
+
+def test_flops_by_hand() -> None:
+    # 3·3·2·4 weights, 8·8 outputs, 2 operations; transposed: 2·2·3·5 weights, 8·8 inputs.
+    for network, channels, expected in (
+        (nn.Conv2d(2, 4, 3, padding=1), 2, 2 * 72 * 64),
+        (nn.ConvTranspose2d(3, 5, 2, stride=2), 3, 2 * 60 * 64),
+    ):
+        z = torch.zeros(1, channels, 8, 8)
+        value = score_network("flops", network, z, CORRUPTED, None)  # type: ignore[arg-type]
+        assert value == expected
+
+
+def test_flops_leave_the_network_as_it_is() -> None:
+    network = _Small()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    score_network("flops", network, torch.rand(1, 2, 32, 32), CORRUPTED, None)  # type: ignore[arg-type]
+    assert network.training
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+        assert tensor.device.type == "cpu"
+    assert all(not module._forward_hooks for module in network.modules())
+    with pytest.raises(RuntimeError):
+        score_network("flops", network, torch.rand(1, 5, 32, 32), CORRUPTED, None)  # type: ignore[arg-type]
+    assert all(not module._forward_hooks for module in network.modules())
+
+
+def test_parameters_count_shared_ones_once() -> None:
+    shared = nn.Conv2d(2, 2, 3)
+    network = nn.Sequential(shared, nn.BatchNorm2d(2), shared)
+    value = score_network("parameters", network, torch.zeros(1, 2, 8, 8), CORRUPTED, None)  # type: ignore[arg-type]
+    assert value == 2 * 2 * 9 + 2 + 4
+
+
+def test_unknown_network_scores() -> None:
+    z = torch.zeros(1, 1, 8, 8)
+    with pytest.raises(UnknownNameError, match=r"unknown network score 'flop'.*parameters, flops"):
+        score_network("flop", nn.Identity(), z, CORRUPTED, None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"'psd_db_mse' is an image score.*use score"):
+        score_network("psd_db_mse", nn.Identity(), z, CORRUPTED, None)  # type: ignore[arg-type]

@@ -1,0 +1,281 @@
+"""Power spectra against a direct Fourier transform, analytic cases and properties."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from nasdip_bench import spectrum
+from nasdip_bench.errors import ImageError, NasdipError
+from nasdip_bench.spectrum import (
+    PSD_FLOOR,
+    decibel,
+    disc_diameters,
+    disc_energy,
+    disc_mask,
+    energy_bandwidth,
+    histogram_heights,
+    power_spectral_density,
+    prepare,
+    relative_radius,
+    strip_mask,
+)
+
+images = hnp.arrays(
+    np.float64,
+    st.tuples(st.sampled_from([1, 3]), st.integers(16, 20), st.integers(16, 20)),
+    elements=st.floats(0, 1),
+)
+
+
+def direct_psd(image: np.ndarray) -> np.ndarray:
+    """|FFT2|² / n², shifted, by two matrices of exponentials over centred frequencies."""
+    height, width = image.shape
+
+    def matrix(n: int) -> np.ndarray:
+        return np.exp(-2j * np.pi * np.outer(np.arange(n) - n // 2, np.arange(n)) / n)
+
+    return np.abs(matrix(height) @ image @ matrix(width).T / (height * width)) ** 2
+
+
+def formula_image(height: int, width: int, phase: float = 0.0) -> np.ndarray:
+    y, x = np.mgrid[:height, :width]
+    return 0.5 + 0.3 * np.sin(0.05 * x**1.3 + 0.11 * y + phase) + 0.19 * np.cos(0.4 * y * x / width)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (12, 20), (15, 21), (32, 11)])
+def test_density_equals_a_direct_transform(height: int, width: int) -> None:
+    image = formula_image(height, width)
+    np.testing.assert_allclose(
+        power_spectral_density(image), direct_psd(image), rtol=1e-9, atol=1e-18
+    )
+
+
+def test_cosine_has_two_peaks() -> None:
+    # 0.5 + 0.3 cos: the mean squared at frequency zero, and (0.3 / 2)² at plus and minus (3, -5).
+    y, x = np.mgrid[:32, :64]
+    image = 0.5 + 0.3 * np.cos(2 * np.pi * (3 * y / 32 - 5 * x / 64) + 0.7)
+    expected = np.zeros((32, 64))
+    expected[16, 32] = 0.25
+    expected[16 + 3, 32 - 5] = expected[16 - 3, 32 + 5] = 0.0225
+    np.testing.assert_allclose(power_spectral_density(image), expected, atol=1e-15)
+
+
+def test_white_noise_has_a_flat_density() -> None:
+    # Expected density sigma² / n at all frequencies; the mean over m of them has a relative
+    # standard error of sqrt(2 / m) at most, frequencies coming in equal pairs.
+    sigma, size, draws = 0.1, 64, 50
+    noise = sigma * np.random.default_rng(0).standard_normal((draws, size, size))
+    density = power_spectral_density(noise) * size**2 / sigma**2
+    for mask in (strip_mask(size, size), disc_mask(size, size, 0.1), ~disc_mask(size, size, 0.9)):
+        m = draws * np.count_nonzero(mask)
+        assert density[:, mask].mean() == pytest.approx(1, abs=4 * np.sqrt(2 / m))
+
+
+@given(images)
+def test_parseval(image: np.ndarray) -> None:
+    density = power_spectral_density(image)
+    np.testing.assert_allclose(
+        density.sum(axis=(-2, -1)), np.square(image).mean(axis=(-2, -1)), rtol=1e-12, atol=1e-300
+    )
+
+
+def test_decibels_are_floored() -> None:
+    np.testing.assert_allclose(
+        decibel(np.array([1.0, 1e-3, 2.0, PSD_FLOOR, 1e-30, 0.0])),
+        [0, -30, 3.010299956639812, -200, -200, -200],
+    )
+
+
+def test_radius_by_hand() -> None:
+    expected = np.sqrt([[0.5, 0.3125, 0.25, 0.3125], [0.25, 0.0625, 0, 0.0625]])
+    np.testing.assert_allclose(relative_radius(2, 4), expected)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (512, 512), (96, 160), (256, 512)])
+def test_strip_has_the_area_of_its_annulus(height: int, width: int) -> None:
+    share = strip_mask(height, width).mean()
+    assert share == pytest.approx(np.pi / 4 * (0.2**2 - 0.1**2), rel=4 / min(height, width))
+
+
+def test_strip_by_loops() -> None:
+    height, width = 32, 48
+    expected = np.zeros((height, width), bool)
+    for i in range(height):
+        for j in range(width):
+            # In whole numbers: (2 · 20 · radius · height · width)², no bound being hit here.
+            radius2 = ((2 * i - height) * width) ** 2 + ((2 * j - width) * height) ** 2
+            squared = 100 * radius2
+            expected[i, j] = (height * width) ** 2 <= squared < 4 * (height * width) ** 2
+    assert 0 < expected.sum() < 60
+    np.testing.assert_array_equal(strip_mask(height, width), expected)
+
+
+def test_strip_rounds_as_the_released_code_where_frequencies_lie_on_its_bounds() -> None:
+    # Columns 80 ± 8 of 160 lie on the inner bound and 80 ± 16 on the outer one.
+    row = strip_mask(96, 160)[48]
+    assert list(np.flatnonzero(row)) == [*range(64, 72), *range(88, 97)]
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (32, 96), (31, 20)])
+def test_disc_energy_equals_masked_sums(height: int, width: int) -> None:
+    density = power_spectral_density(formula_image(height, width))
+    expected = [density[disc_mask(height, width, d)].sum() for d in disc_diameters()]
+    energy = disc_energy(density)
+    assert energy.shape == (101,)
+    assert energy[0] == 0
+    np.testing.assert_allclose(energy[:100], expected, rtol=1e-12)
+    assert energy[100] == pytest.approx(density.sum(), rel=1e-12)
+
+
+def test_largest_disc_lacks_only_the_corner() -> None:
+    outside = np.argwhere(~disc_mask(64, 64, disc_diameters()[-1]))
+    assert outside.tolist() == [[0, 0]]
+
+
+def test_bandwidth_by_hand() -> None:
+    # Energy 4 at the centre (disc 1) and 1 at each of two frequencies at radius 1/4, diameter 1/2:
+    # sqrt(2) i / 99 > 1/2 from i = 36. The target 0.8 · 6 = 4.8 lies 0.4 of the way from 35 to 36.
+    density = np.zeros((16, 16))
+    density[8, 8] = 4
+    density[8, 12] = density[8, 4] = 1
+    assert energy_bandwidth(density, 0.8) == pytest.approx(35.4 / 99)
+    assert energy_bandwidth(density, 4 / 6) == pytest.approx(1 / 99)  # reached, not passed
+
+
+def test_bandwidth_where_there_is_nothing_to_interpolate() -> None:
+    assert energy_bandwidth(np.zeros((16, 16))) == 0
+    centre, corner = np.zeros((16, 16)), np.zeros((16, 16))
+    centre[8, 8] = corner[0, 0] = 1
+    assert energy_bandwidth(centre) == pytest.approx(0.01)
+    assert energy_bandwidth(corner) == 1
+
+
+def test_histogram_has_unit_area_and_own_range() -> None:
+    values = np.random.default_rng(0).exponential(size=(3, 200))
+    heights = histogram_heights(values)
+    expected, edges = np.histogram(values.ravel(), 100, density=True)
+    np.testing.assert_array_equal(heights, expected)
+    assert np.sum(heights * np.diff(edges)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.zeros(50),
+        np.full(50, 1e-30),
+        np.linspace(0, PSD_FLOOR, 50),
+        np.full(50, 0.3),
+        0.3 + np.arange(50) * 1e-16,
+        np.full(1, 1e-5),
+    ],
+)
+def test_equal_values_make_one_bin(values: np.ndarray) -> None:
+    assert sorted(histogram_heights(values)) == [0] * 99 + [pytest.approx(100)]
+
+
+@pytest.mark.parametrize("spread", [2 * PSD_FLOOR, 1e-15, 1e-9])
+def test_narrow_ranges_stay_finite(spread: float) -> None:
+    for least in (0.0, 1e-9 * spread, spread, 100 * spread):
+        heights = histogram_heights(np.linspace(least, least + spread, 300))
+        assert np.isfinite(heights).all()
+        assert heights.mean() == pytest.approx(1 / spread, rel=1)
+
+
+def test_prepared_parts_are_the_functions_results() -> None:
+    image = np.stack([formula_image(24, 40, phase) for phase in (0, 1, 2)])
+    prepared = prepare(image.astype(np.float32))
+    mask = strip_mask(24, 40)
+    assert prepared.shape == (3, 24, 40)
+    density = power_spectral_density(image.astype(np.float32).astype(np.float64))
+    np.testing.assert_array_equal(prepared.psd, density)
+    np.testing.assert_array_equal(prepared.psd_db, decibel(density))
+    np.testing.assert_array_equal(prepared.strip_psd, density[:, mask])
+    np.testing.assert_array_equal(prepared.strip_psd_db, decibel(density)[:, mask])
+    np.testing.assert_array_equal(
+        prepared.strip_heights, np.sort(histogram_heights(density[:, mask]))
+    )
+    assert prepared.bandwidth == energy_bandwidth(density.mean(axis=0))
+    assert prepare(prepared) is prepared
+
+
+def test_prepared_image_is_a_read_only_copy() -> None:
+    image = formula_image(16, 16)[None]
+    prepared = prepare(image)
+    before = prepared.image.copy()
+    image[:] = 0
+    np.testing.assert_array_equal(prepared.image, before)
+    for array in (prepared.image, prepared.psd, prepared.psd_db, prepared.strip_psd):
+        assert not array.flags.writeable
+
+
+def test_paper_histogram_puts_overshooting_values_in_the_last_bin() -> None:
+    y = np.arange(64)[:, None] / 64
+    image = np.broadcast_to(4 * np.cos(2 * np.pi * 4 * y), (1, 64, 64))  # density 4 in the strip
+    cumulative = prepare(image).strip_cumulative
+    count = np.count_nonzero(strip_mask(64, 64))
+    assert cumulative.shape == (75,)
+    np.testing.assert_allclose(cumulative[:74], 1 - 2 / count)
+    assert cumulative[74] == 1
+
+
+@given(images)
+def test_everything_is_finite(image: np.ndarray) -> None:
+    prepared = prepare(image)
+    for array in (prepared.psd, prepared.psd_db, prepared.strip_psd_db, prepared.strip_heights):
+        assert np.isfinite(array).all()
+    assert 0 <= prepared.bandwidth <= 1
+    assert (np.diff(prepared.strip_cumulative) >= 0).all()
+    assert prepared.strip_cumulative[-1] == 1
+
+
+class _Unreadable:
+    def __array__(self, *args: object, **kwargs: object) -> np.ndarray:
+        raise RuntimeError("requires grad")
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        (np.zeros((64, 64)), r"the picture has shape \(64, 64\).*image\[None\]"),
+        (np.zeros((64, 64, 3)), r"shape \(64, 64, 3\).*move it to the front"),
+        (np.zeros((1, 1, 64, 64)), r"shape \(1, 1, 64, 64\); scores take \(C, H, W\)"),
+        (np.zeros((1, 0, 64)), r"shape \(1, 0, 64\)"),
+        (np.zeros((1, 16, 16), np.uint8), r"dtype uint8; scores take floats in \[0, 1\].*/ 255"),
+        (np.zeros((1, 16, 16), bool), "dtype bool"),
+        (np.full((1, 4, 4), np.nan), "the picture has 16 NaN or infinite values of 16"),
+        (np.array([[[0.5, np.inf]]]), "has 1 NaN or infinite values of 2"),
+        (np.full((1, 4, 4), 255.0), r"values from 255 to 255; scores take \[0, 1\]"),
+        (_Unreadable(), r"a _Unreadable that numpy cannot read \(requires grad\).*detach"),
+    ],
+)
+def test_what_is_no_image(image: np.ndarray, text: str) -> None:
+    with pytest.raises(ImageError, match=text) as caught:
+        prepare(image, "picture")
+    assert isinstance(caught.value, NasdipError)
+
+
+def test_image_without_a_strip() -> None:
+    with pytest.raises(ImageError, match=r"8 × 8 has no frequency in the strip.*16 × 16 on"):
+        _ = prepare(np.zeros((1, 8, 8))).strip_psd
+    assert all(strip_mask(h, w).any() for h in range(16, 50) for w in range(16, 50))
+    assert not strip_mask(15, 15).any()
+
+
+@pytest.mark.parametrize("module", ["nasdip_bench.spectrum", "nasdip_bench.proxies"])
+def test_import_is_light(module: str, tmp_path: Path) -> None:
+    program = f"import sys, {module}; print([m for m in ('torch', 'scipy') if m in sys.modules])"
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert result.stdout.strip() == "[]"
+
+
+def test_public_names_exist() -> None:
+    assert all(hasattr(spectrum, name) for name in spectrum.__all__)
