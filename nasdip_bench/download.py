@@ -81,14 +81,15 @@ def _reason(error: OSError, url: str, folder: Path) -> str:
     """One line on why a download failed."""
     response = getattr(error, "response", None)
     if response is not None:
+        response.close()  # pooch leaves the connection of a refused request open
         return (
             f"cannot download {url}: the server answered {response.status_code} "
             f"{response.reason}; try again later, or get the file from elsewhere."
         )
     if isinstance(error, _request_exception()):
         return (
-            f"cannot download {url}: no connection ({_innermost(error)}); check the network and "
-            f"the proxy settings, or get the file from elsewhere."
+            f"cannot download {url}: the connection failed ({_innermost(error)}); check "
+            f"the network and the proxy settings, or get the file from elsewhere."
         )
     return (
         f"cannot keep a download in {str(folder)!r}: {error.strerror or error}; name a folder that "

@@ -12,7 +12,6 @@ import functools
 import json
 import struct
 import warnings
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata, resources
@@ -22,7 +21,6 @@ from typing import Any
 import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageOps, UnidentifiedImageError
-from PIL import __version__ as PILLOW_VERSION
 
 from nasdip_bench.errors import DownloadError, ImageError, MissingDependencyError, unknown_name
 from nasdip_bench.files import sha256_bytes
@@ -78,18 +76,7 @@ _OTHER_WAYS = "leave out the folder to download the ten, or use the stand-ins (-
 _FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "PPM")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # and 16-bit gray, I;16 or I
 # What Pillow's decoders raise on damaged files.
-_DECODER_ERRORS = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-)
+_DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +161,7 @@ class Image:
         if resolution > self.height:
             raise ImageError(
                 f"image {self.name!r} has {size}: resolution {resolution} would enlarge it; ask "
-                f"for at most {self.height // 32 * 32}"
+                f"for less, or take a larger image"
             )
         pixels = self.pixels
         if resolution < self.height:
@@ -341,7 +328,7 @@ def _download_nasdip(name: str, cache_dir: Path | None) -> Image:
             f"(--image-set skimage)."
         ) from error
     remedy = (
-        f"the file is the right one, so Pillow {PILLOW_VERSION} decodes it in another "
+        f"the file is the right one, so Pillow {metadata.version('pillow')} decodes it in another "
         f"way: try another version, or name a folder with the ten PNGs (--images-dir)"
     )
     return _nasdip_image(name, path, entry["processing"], remedy)
@@ -401,8 +388,10 @@ def _open(path: Path) -> PillowImage.Image:
             # Odd metadata, which makes Pillow warn, is no reason to refuse a picture.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", PillowImage.DecompressionBombWarning)
-            with PillowImage.open(path, formats=_FORMATS) as file:
-                return _eight_bit(ImageOps.exif_transpose(file), shown)
+            # From a stream, since Pillow (13.0) maps a file that it opens by name, and then takes
+            # the rows of a turned TIFF by the wrong width.
+            with path.open("rb") as stream, PillowImage.open(stream, formats=_FORMATS) as picture:
+                return _eight_bit(ImageOps.exif_transpose(picture), shown)
     except ImageError:
         raise
     except (PillowImage.DecompressionBombWarning, PillowImage.DecompressionBombError) as error:

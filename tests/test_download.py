@@ -1,0 +1,214 @@
+"""Downloads, against a server on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from nasdip_bench import images
+from nasdip_bench.download import fetch
+from nasdip_bench.errors import DownloadError, ImageError, MissingDependencyError
+
+CONTENT = b"a file of some length " * 500
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+class Server:
+    """Serves ``files`` over http on loopback and notes what was asked for."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.requests: list[str] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.requests.append(self.path)
+                if self.path == "/broken":
+                    self.send_error(503)
+                elif self.path not in server.files:
+                    self.send_error(404)
+                else:
+                    content = server.files[self.path]
+                    self.send_response(200)
+                    # "/cut" promises more than it delivers, as a connection that is lost does.
+                    promised = len(content) + (100 if self.path == "/cut" else 0)
+                    self.send_header("Content-Length", str(promised))
+                    self.end_headers()
+                    self.wfile.write(content)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    pytest.importorskip("pooch")
+    monkeypatch.setenv("NO_PROXY", "*")
+    server = Server()
+    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+    thread.join()
+
+
+def test_fetched_once(server: Server, tmp_path: Path) -> None:
+    server.files["/a.bin"] = CONTENT
+    for _ in range(2):
+        path = fetch(
+            f"{server.url}/a.bin", sha256(CONTENT), cache_dir=tmp_path / "new", file_name="b.bin"
+        )
+        assert path == tmp_path / "new" / "b.bin"
+        assert path.read_bytes() == CONTENT
+    assert server.requests == ["/a.bin"]
+
+
+def test_damaged_cache_is_replaced(server: Server, tmp_path: Path) -> None:
+    server.files["/a.bin"] = CONTENT
+    (tmp_path / "a.bin").write_bytes(b"damaged")
+    path = fetch(f"{server.url}/a.bin", sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
+    assert path.read_bytes() == CONTENT
+
+
+def test_default_cache_is_the_users(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.files["/a.bin"] = CONTENT
+    monkeypatch.setattr("pooch.os_cache", lambda project: tmp_path / project)
+    path = fetch(f"{server.url}/a.bin", sha256(CONTENT), cache_dir=None, file_name="a.bin")
+    assert path == tmp_path / "nasdip-bench" / "a.bin"
+
+
+def test_wrong_checksum(server: Server, tmp_path: Path) -> None:
+    server.files["/a.bin"] = b"another file"
+    with pytest.raises(DownloadError, match="not the file it should be") as caught:
+        fetch(f"{server.url}/a.bin", sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
+    assert f"expected {sha256(CONTENT)}, found {sha256(b'another file')}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"), [("/gone", "404 Not Found"), ("/broken", "503 Service Unavailable")]
+)
+def test_http_errors(server: Server, tmp_path: Path, path: str, answer: str) -> None:
+    with pytest.raises(DownloadError, match=f"cannot download .*{path}: .*answered {answer}"):
+        fetch(server.url + path, sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_connection_lost(server: Server, tmp_path: Path) -> None:
+    server.files["/cut"] = CONTENT[:-100]
+    with pytest.raises(DownloadError, match=r"connection failed|not the file it should be"):
+        fetch(f"{server.url}/cut", sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_connection_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pooch")
+    monkeypatch.setenv("NO_PROXY", "*")
+    with socket.socket() as unused:  # bound and not listening, so that nobody else takes the port
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/a.bin"
+        with pytest.raises(
+            DownloadError, match=r"connection failed \(Connection refused\)"
+        ) as caught:
+            fetch(url, sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cache_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DownloadError, match=r"cannot keep a download in '.*file.*name a folder"):
+        fetch(f"{server.url}/a", sha256(CONTENT), cache_dir=tmp_path / "file" / "x", file_name="a")
+
+
+def test_without_pooch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(MissingDependencyError, match=r'pip install "nasdip-bench\[download\]"'):
+        fetch("http://127.0.0.1/a", sha256(CONTENT), cache_dir=tmp_path, file_name="a")
+    with pytest.raises(MissingDependencyError, match=r"download\].*--image-set skimage"):
+        images.load_images("nasdip", ["lena"], cache_dir=tmp_path)
+
+
+def test_says_nothing_on_stderr(
+    server: Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import pooch
+
+    server.files["/a.bin"] = CONTENT
+    level = pooch.get_logger().level
+    fetch(f"{server.url}/a.bin", sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
+    assert capfd.readouterr() == ("", "")
+    assert pooch.get_logger().level == level
+
+
+# --- load_images by download ---
+
+
+@pytest.fixture
+def published(server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A catalogue with a colour picture called lena, which the server has, and its result."""
+    rows = np.random.default_rng(0).integers(0, 256, (520, 600, 3), np.uint8)
+    picture = PillowImage.fromarray(rows)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    server.files["/lena.png"] = file.getvalue()
+    gray = picture.convert("L").crop((40, 0, 560, 520))
+    result = np.asarray(gray.resize((512, 512), PillowImage.Resampling.LANCZOS))
+    entry = dict(images.catalogue()["lena"])
+    entry["source"] = entry["source"] | {
+        "url": f"{server.url}/lena.png",
+        "sha256_source": sha256(file.getvalue()),
+    }
+    entry["sha256_pixels"] = sha256(result.tobytes())
+    entry["processing"] = [
+        {"step": "luma", "standard": "ITU-R 601"},
+        {"step": "centre_crop", "left": 40, "top": 0, "width": 520, "height": 520},
+        {"step": "resize", "width": 512, "height": 512, "filter": "LANCZOS"},
+    ]
+    monkeypatch.setattr(images, "catalogue", lambda: {"lena": entry})
+    return {"entry": entry, "result": result}
+
+
+def test_load_by_download(server: Server, published: dict[str, Any], tmp_path: Path) -> None:
+    for _ in range(2):
+        (image,) = images.load_images("nasdip", ["lena"], cache_dir=tmp_path)
+        np.testing.assert_array_equal(image.pixels[0], published["result"])
+    assert server.requests == ["/lena.png"]
+    assert image.status == "original"
+
+
+def test_load_that_decodes_in_another_way(published: dict[str, Any], tmp_path: Path) -> None:
+    published["entry"]["sha256_pixels"] = "0" * 64
+    with pytest.raises(ImageError, match=r"expected 0{64}, found .*Pillow .* decodes it in ano"):
+        images.load_images("nasdip", ["lena"], cache_dir=tmp_path)
+
+
+def test_failed_load_names_the_other_ways(
+    server: Server, published: dict[str, Any], tmp_path: Path
+) -> None:
+    server.files.clear()
+    with pytest.raises(DownloadError, match=r"404.*--images-dir.*--image-set skimage") as caught:
+        images.load_images("nasdip", ["lena"], cache_dir=tmp_path)
+    assert "\n" not in str(caught.value)
