@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasdip_bench.dip import PRECISIONS
 from nasdip_bench.errors import ArchitectureError, ConfigError, unknown_name
-from nasdip_bench.fidelity import Fidelity
+from nasdip_bench.fidelity import PRECISIONS, Fidelity
 from nasdip_bench.images import Image
 from nasdip_bench.space import DEFAULT_SAMPLE_SIZE, Architecture, sample_architectures
 from nasdip_bench.tasks import get_task
@@ -29,7 +28,7 @@ class BuildConfig:
         architectures: distinct, in the order of the list.
         fidelity: the training set-up.
         seeds: replicate numbers, distinct and not negative.
-        precision: one of `nasdip_bench.dip.PRECISIONS`.
+        precision: one of `nasdip_bench.fidelity.PRECISIONS`.
         device: "cpu", "cuda" or "cuda:N".
         scoring_inits: initialisations a training-free score is averaged over; 0 leaves scores out.
         train: whether runs are trained (else only scores are computed).

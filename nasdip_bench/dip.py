@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.fidelity import PRECISIONS
 from nasdip_bench.tasks import (
     LUMA_OFFSET,
     LUMA_WEIGHTS,
@@ -32,7 +33,6 @@ from nasdip_bench.tasks import (
 __all__ = [
     "LEARNING_RATE",
     "PERTURBATION_STD",
-    "PRECISIONS",
     "SMOOTHING",
     "Fit",
     "Problem",
@@ -44,10 +44,6 @@ LEARNING_RATE = 0.01
 PERTURBATION_STD = 1 / 30
 SMOOTHING = 0.99
 """Weight of the past in the moving average of the outputs, which starts at the first output."""
-
-PRECISIONS = ("fp32", "tf32", "bf16")
-"""fp32: float32 throughout. tf32: float32 with TF32 products (CUDA). bf16: bfloat16 products, with
-the output layer, loss, moving average and optimiser in float32."""
 
 _DIVERGENCE_CHECK = 100
 """Iterations between looks at the loss from the host: rare, since each waits for the device."""
@@ -151,7 +147,7 @@ def fit(
         z: (1, C, H, W), the network's input.
         perturbation_seed: seed of the device generator; draw i perturbs iteration i.
         iterations: updates of the weights, at least 1.
-        precision: one of `PRECISIONS`.
+        precision: one of `nasdip_bench.fidelity.PRECISIONS`.
         learning_rate: of Adam, otherwise with PyTorch's defaults.
         on_iteration: called with the iteration before each; may raise to abandon the fit.
 

@@ -13,13 +13,17 @@ from dataclasses import dataclass
 
 from nasdip_bench.errors import ConfigError, unknown_name
 
-__all__ = ["FIDELITIES", "PROTOCOL_VERSION", "Fidelity", "get_fidelity"]
+__all__ = ["FIDELITIES", "PRECISIONS", "PROTOCOL_VERSION", "Fidelity", "get_fidelity"]
 
 PROTOCOL_VERSION = 1
 """Version of everything that decides a run's numbers: draws, corruption, network, fit, scores.
 
 Raised whenever one of these changes; runs of different versions never stand in one dataset.
 """
+
+PRECISIONS = ("fp32", "tf32", "bf16")
+"""fp32: float32 throughout. tf32: float32 with TF32 products (CUDA). bf16: bfloat16 products, with
+the output layer, loss, moving average and optimiser in float32."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,7 +101,7 @@ def test_baselines_of_any_task(name):
 def test_unknown_baselines_are_named():
     with pytest.raises(UnknownNameError, match="unknown baseline 'dpi'"):
         build_baseline("dpi", "denoise")
-    with pytest.raises(UnknownNameError, match="unknown task 'denise'.*denoise"):
+    with pytest.raises(UnknownNameError, match=r"unknown task 'denise'.*denoise"):
         build_baseline("dip", "denise")
 
 

@@ -1,0 +1,60 @@
+"""Small builds for the tests of the builder: real networks, real images, a few iterations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nasdip_bench.builder.config import BuildConfig
+from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.images import load_images
+from nasdip_bench.space import sample_architectures
+
+ITERATIONS = 3
+FIDELITY = f"r64c16i{ITERATIONS}"
+IMAGES = ("camera", "coins")
+# The command line that builds the same as `small_config`.
+COMMAND = [
+    "--images=camera,coins",
+    "--image-set=skimage",
+    "--fidelity=r64c16",
+    f"--iterations={ITERATIONS}",
+    "--architectures=2",
+    "--scoring-inits=2",
+    "--device=cpu",
+]
+
+
+def small_config(**changes) -> BuildConfig:
+    settings = {
+        "images": tuple(load_images("skimage", IMAGES)),
+        "tasks": ("denoise", "inpaint"),
+        "architectures": tuple(sample_architectures(2)),
+        "fidelity": get_fidelity(FIDELITY),
+        "scoring_inits": 2,
+    }
+    return BuildConfig(**(settings | changes))
+
+
+def run_rows(folder: Path) -> dict[tuple, dict]:
+    """All runs of a build folder by key, without what a clock wrote."""
+    rows = {}
+    for table in BuildFolder(folder).read("runs"):
+        for row in table.drop_columns(["seconds"]).to_pylist():
+            key = tuple(row[name] for name in ("architecture", "image", "task", "seed"))
+            assert key not in rows, f"run {key} is there twice"
+            rows[key] = row
+    return rows
+
+
+def score_rows(folder: Path) -> dict[tuple, float]:
+    """All scores of a build folder by key."""
+    rows = {}
+    for table in BuildFolder(folder).read("scores"):
+        for row in table.to_pylist():
+            key = tuple(
+                row[name] for name in ("architecture", "image", "task", "proxy", "reference")
+            )
+            assert key not in rows, f"score {key} is there twice"
+            rows[key] = row["value"]
+    return rows

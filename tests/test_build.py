@@ -1,0 +1,425 @@
+"""Builds: complete, resumable, the same however they are carried out, whole after any end."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasdip_bench.builder import worker as worker_module
+from nasdip_bench.builder.build import build, choose_workers
+from nasdip_bench.builder.config import BuildConfig, read_architectures
+from nasdip_bench.builder.engines import in_processes, in_this_process
+from nasdip_bench.builder.interruption import Interrupted, Interruption
+from nasdip_bench.builder.plan import RunKey, ScoreKey, make_plan, unit_flops
+from nasdip_bench.builder.preview import preview
+from nasdip_bench.builder.progress import Progress, duration
+from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.cost import architecture_cost
+from nasdip_bench.dip import Problem, fit
+from nasdip_bench.errors import ArchitectureError, BuildError, ConfigError, UnknownNameError
+from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.images import load_images
+from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.proxies import score
+from nasdip_bench.seeding import device_seed
+from nasdip_bench.space import Architecture, sample_architectures
+from nasdip_bench.tasks import get_task
+from nasdip_bench.untrained import blank_network
+from tests.builds import COMMAND, FIDELITY, ITERATIONS, run_rows, score_rows, small_config
+
+BUILD = [sys.executable, "-c", "from nasdip_bench.builder.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("build") / "undisturbed"
+    outcome = build(small_config(), folder, workers=1)
+    assert (outcome.finished, outcome.left, outcome.failed) == (2 + 8, 0, 0)
+    return folder
+
+
+# -- plan ------------------------------------------------------------------------------------------
+
+
+def test_the_plan_is_in_order_and_leaves_out_what_is_finished():
+    config = small_config(seeds=(0, 1))
+    plan = make_plan(config, frozenset(), frozenset())
+    first, second = map(str, config.architectures)
+    assert [unit.architecture for unit in plan] == [
+        *[first] * 5, *[second] * 5, *[first] * 4, *[second] * 4,
+    ]  # fmt: skip
+    assert [unit.kind for unit in plan[:5]] == ["scores", *["runs"] * 4]
+    assert plan[1].runs == (RunKey(first, "camera", "denoise", FIDELITY, 0),)
+    assert plan[4].runs == (RunKey(first, "coins", "inpaint", FIDELITY, 0),)
+    done_runs = frozenset(plan[1].runs)
+    done_scores = frozenset({ScoreKey(first, "camera", "denoise", FIDELITY)})
+    left = make_plan(config, done_runs, done_scores)
+    assert len(left) == len(plan) - 1
+    assert len(left[0].scores) == 3
+    assert make_plan(small_config(train=False), done_runs, frozenset(plan[0].scores))[0].scores
+
+
+def test_a_units_operations_are_counted():
+    config = small_config()
+    plan = make_plan(config, frozenset(), frozenset())
+    forward = architecture_cost(config.architectures[0], channels=16).forward_flops(64, 64)
+    assert unit_flops(plan[0]) == 2 * forward
+    assert unit_flops(plan[1]) == 3 * ITERATIONS * forward
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tasks": ()}, "no task is asked for"),
+        ({"seeds": (0, 0)}, "seed 0 is asked for twice"),
+        ({"seeds": (-1,)}, "seed -1 must be 0 or above"),
+        ({"tasks": ("super_resolve_x2",)}, "has no task 'super_resolve'"),
+        ({"scoring_inits": -1}, "scoring initialisations -1"),
+        ({"scoring_inits": 0, "train": False}, "neither runs nor scores"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        small_config(**changes)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(UnknownNameError, match="unknown precision 'fp8'"):
+        small_config(precision="fp8")
+    with pytest.raises(UnknownNameError, match="unknown task 'denose'"):
+        small_config(tasks=("denose",))
+
+
+# -- architectures ---------------------------------------------------------------------------------
+
+
+def test_architectures_come_from_the_sample_or_a_file(tmp_path: Path):
+    assert read_architectures("3") == tuple(sample_architectures(3))
+    sample = sample_architectures(3)
+    lines = "\n".join(f"{a.cell},{a.skip}" for a in sample)
+    for heading in ("", "cell,skip\n"):
+        (tmp_path / "a.csv").write_text(heading + lines + "\n\n")
+        assert read_architectures(str(tmp_path / "a.csv")) == tuple(sample)
+    (tmp_path / "a.csv").write_text(f"{sample[0]}\n20,{sample[1].skip},1\n")
+    expected = (sample[0], Architecture(20, sample[1].skip))
+    assert read_architectures(str(tmp_path / "a.csv")) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        ("", ConfigError, "holds no architectures"),
+        ("cell,skip\n", ConfigError, "holds no architectures"),
+        ("1,01", ArchitectureError, r"a.csv, line 1: skip pattern '01' is not 25"),
+        ("cell,skip\nx,01", ArchitectureError, "a.csv, line 2: 'x,01' is not 'cell,skip'"),
+        ("240," + "0" * 25, ArchitectureError, "line 1: cell 240 .* cannot be built"),
+    ],
+)
+def test_a_wrong_architecture_file_says_where(tmp_path: Path, content, error, message):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(error, match=message):
+        read_architectures(str(tmp_path / "a.csv"))
+
+
+def test_a_wrong_architectures_option_is_refused(tmp_path: Path):
+    with pytest.raises(ConfigError, match="'none' is neither a number"):
+        read_architectures("none")
+    with pytest.raises(ConfigError, match="0 architectures are asked for"):
+        read_architectures("0")
+    with pytest.raises(ConfigError, match="cannot read architectures"):
+        read_architectures(str(tmp_path))
+
+
+# -- what is built ---------------------------------------------------------------------------------
+
+
+def test_a_run_is_the_fit_of_its_key(undisturbed: Path):
+    arch = sample_architectures(2)[1]
+    row = run_rows(undisturbed)[str(arch), "coins", "inpaint", 0]
+    truth = load_images("skimage", ["coins"])[0].at_resolution(64)
+    task = get_task("inpaint")
+    seen = task.corrupt(truth, "coins")
+    network = blank_network(arch, 1, 16, "cpu")
+    draw_weights(network, "weights", str(arch), "coins", "inpaint", "r64c16", 0)
+    z = draw_z(1, 64, 64, "z", "64x64", 1, 0)
+    noise = device_seed("perturbation", "64x64", 1, 0)
+    result = fit(network, Problem(task, seen, truth), z, noise, ITERATIONS)
+    # Rounding may differ with the number of threads.
+    assert row["psnr_db"] == pytest.approx(result.psnr_db, abs=1e-2)
+    assert row["psnr_smooth_db"] == pytest.approx(result.psnr_smooth_db, abs=1e-2)
+    assert row["loss"] == pytest.approx(result.loss[-1], rel=1e-2)
+    assert row["psnr_corrupted_db"] == task.psnr_corrupted_db(truth, seen)
+    assert (row["status"], row["iterations"], row["precision"]) == ("ok", ITERATIONS, "fp32")
+    assert (row["engine"], row["fidelity"], row["protocol_version"]) == ("plain", FIDELITY, 1)
+
+
+def test_a_score_is_the_mean_over_its_initialisations(undisturbed: Path):
+    arch = sample_architectures(1)[0]
+    truth = load_images("skimage", ["camera"])[0].at_resolution(64)
+    values = []
+    for k in range(2):
+        network = blank_network(arch, 1, 16, "cpu")
+        draw_weights(network, "scoring weights", str(arch), "64x64", k)
+        z = draw_z(1, 64, 64, "scoring z", "64x64", 1, k)
+        values.append(score("psd_db_mse", network(z)[0].detach().numpy(), truth))
+    found = score_rows(undisturbed)
+    key = (str(arch), "camera", "denoise", "psd_db_mse", "ground_truth")
+    assert found[key] == pytest.approx(np.mean(values), rel=1e-4)
+    # What looks at the ground truth or at nothing is the same for both tasks; what looks at the
+    # corrupted image is not.
+    for (architecture, image, task, proxy, reference), value in found.items():
+        other = found[architecture, image, "inpaint", proxy, reference]
+        if reference != "corrupted":
+            assert value == other or task == "inpaint"
+    corrupted = [
+        found[str(arch), "camera", task, "psd_db_mse", "corrupted"]
+        for task in ("denoise", "inpaint")
+    ]
+    assert corrupted[0] != corrupted[1]
+    parameters = found[str(arch), "camera", "denoise", "parameters", "none"]
+    assert parameters == architecture_cost(arch, channels=16).parameters
+
+
+def test_two_processes_build_what_one_builds(undisturbed: Path, tmp_path: Path):
+    outcome = build(small_config(), tmp_path, workers=2)
+    assert (outcome.finished, outcome.left) == (10, 0)
+    expected, found = run_rows(undisturbed), run_rows(tmp_path)
+    assert expected.keys() == found.keys()
+    for key, row in expected.items():
+        # One thread here, all there: equal but for rounding.
+        assert found[key]["psnr_db"] == pytest.approx(row["psnr_db"], abs=1e-2)
+    assert score_rows(tmp_path) == pytest.approx(score_rows(undisturbed), rel=1e-3, abs=1e-6)
+
+
+def test_a_build_is_extended_and_nothing_is_built_twice(tmp_path: Path):
+    small = small_config(tasks=("denoise",), architectures=tuple(sample_architectures(1)))
+    assert build(small, tmp_path, workers=1).finished == 1 + 2
+    assert build(small, tmp_path, workers=1).finished == 0
+    assert build(small_config(), tmp_path, workers=1).finished == 2 + 6
+    assert len(run_rows(tmp_path)) == 8
+    assert len({key[:3] for key in score_rows(tmp_path)}) == 8
+    assert BuildFolder(tmp_path).architectures() == sample_architectures(2)
+
+
+def test_failures_and_divergences_are_rows(tmp_path: Path, monkeypatch):
+    real = worker_module.fit
+
+    def sometimes(network, problem, z, seed, iterations, **options):
+        if problem.mask is not None:
+            raise RuntimeError("out of memory\nsecond line")
+        result = real(network, problem, z, seed, iterations, **options)
+        result.psnr_db[1:] = np.nan
+        return type(result)(**(vars(result) | {"diverged_at": 1}))
+
+    monkeypatch.setattr(worker_module, "fit", sometimes)
+    outcome = build(small_config(scoring_inits=0), tmp_path, workers=1)
+    assert (outcome.finished, outcome.failed) == (8, 8)
+    for (_, _, task, _), row in run_rows(tmp_path).items():
+        if task == "inpaint":
+            assert (row["status"], row["error"]) == ("failed", "RuntimeError: out of memory")
+            assert np.isnan(row["psnr_db"]).all()
+            assert len(row["psnr_db"]) == ITERATIONS
+        else:
+            assert (row["status"], row["diverged_at"]) == ("diverged", 1)
+        assert row["loss"] is None
+
+
+# -- interruption ----------------------------------------------------------------------------------
+
+
+def test_a_time_limit_ends_a_build_that_goes_on_later(tmp_path: Path):
+    config = small_config(fidelity=get_fidelity("r64c16i400"), scoring_inits=0)
+    outcome = build(config, tmp_path, workers=1, time_limit=1.0)
+    assert outcome.left > 0
+    assert outcome.finished + outcome.left == 8
+    assert len(run_rows(tmp_path)) == outcome.finished
+
+
+def test_a_unit_that_cannot_end_in_time_is_not_begun():
+    asked = []
+
+    def fits(unit) -> bool:
+        asked.append(unit)
+        return False
+
+    config = small_config()
+    units = make_plan(config, frozenset(), frozenset())
+    spec = worker_module.WorkerSpec(images=config.images, device="cpu", precision="fp32", threads=1)
+    for engine in (in_this_process, in_processes(2)):
+        assert list(engine(units, spec, Interruption(), fits)) == []
+    assert asked == [units[0]] * 2
+
+
+def test_an_interruption_is_noticed():
+    interruption = Interruption(1000)
+    interruption.check()
+    with interruption.handling_signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interruption.signal == signal.SIGTERM
+    with pytest.raises(Interrupted):
+        interruption.check()
+    with pytest.raises(Interrupted):
+        Interruption(0).check()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def start(folder: Path, *options: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [*BUILD, *COMMAND, f"--out={folder}", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_shards(folder: Path, count: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 120
+    while len(list(folder.glob("shards/*.parquet"))) < count:
+        assert process.poll() is None or len(list(folder.glob("shards/*.parquet"))) >= count
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 2), (signal.SIGTERM, 1)])
+def test_a_signal_stops_cleanly_and_the_same_command_resumes(tmp_path, number, workers):
+    process = start(tmp_path, f"--workers={workers}", "--iterations=80", "--tasks=denoise")
+    wait_for_shards(tmp_path, 2, process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "the same command goes on from here" in err
+    assert "Traceback" not in err
+    before = {p.name for p in tmp_path.glob("shards/*")}
+    assert f"{len(before)} units finished" in out
+    assert not list(tmp_path.rglob(".*.tmp"))
+    config = small_config(fidelity=get_fidelity("r64c16i80"), tasks=("denoise",))
+    build(config, tmp_path, workers=1)
+    assert before <= {p.name for p in tmp_path.glob("shards/*")}
+    run_rows(tmp_path)  # asserts that no run is there twice
+
+
+def test_a_killed_build_loses_at_most_the_runs_in_flight(undisturbed: Path, tmp_path: Path):
+    """Kill -9 at random moments, again and again, until the build is done."""
+    moments, kept = random.Random(0), set()
+    for attempt in range(12):
+        process = start(tmp_path, "--workers=1")
+        if attempt < 4:
+            wait_for_shards(tmp_path, len(kept) + 1, process)
+            time.sleep(moments.uniform(0, 0.4))
+            process.kill()
+        process.communicate(timeout=120)
+        now = {p.name for p in tmp_path.glob("shards/*.parquet")}
+        assert kept <= now
+        assert len(now) > len(kept) or process.returncode == 0
+        kept = now
+        if process.returncode == 0:
+            break
+    assert process.returncode == 0
+    found, expected = run_rows(tmp_path), run_rows(undisturbed)
+    assert found.keys() == expected.keys()
+    for key, row in expected.items():
+        assert found[key]["psnr_db"] == pytest.approx(row["psnr_db"], abs=1e-2)
+    assert score_rows(tmp_path) == pytest.approx(score_rows(undisturbed), rel=1e-3, abs=1e-6)
+
+
+def test_workers_end_when_the_builder_is_killed(tmp_path: Path):
+    process = start(tmp_path, "--workers=2", "--iterations=2000")
+    wait_for_shards(tmp_path, 1, process)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) >= 2
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 20
+    while any(alive(int(child)) for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def test_a_worker_that_dies_is_one_clear_error(tmp_path: Path, monkeypatch):
+    config = small_config(fidelity=get_fidelity("r64c16i2000"), scoring_inits=0)
+
+    def fits(unit) -> bool:
+        me = os.getpid()
+        for child in Path(f"/proc/{me}/task/{me}/children").read_text().split():
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+        return True
+
+    units = make_plan(config, frozenset(), frozenset())
+    spec = worker_module.WorkerSpec(images=config.images, device="cpu", precision="fp32", threads=1)
+    with pytest.raises(BuildError, match=r"a worker process died.*--workers"):
+        list(in_processes(2)(units, spec, Interruption(), fits))
+
+
+# -- planning and reporting ------------------------------------------------------------------------
+
+
+def test_a_dry_run_describes_and_builds_nothing(undisturbed: Path, tmp_path: Path):
+    text = preview(small_config(), tmp_path)
+    assert "2 architectures x 2 images of the set skimage" in text
+    assert f"denoise: 4 of 4 runs to do, {ITERATIONS} iterations each" in text
+    assert "scores: 8 to do" in text
+    assert "FLOP" in text
+    assert "time: about" in text
+    assert list(tmp_path.iterdir()) == []
+    assert "nothing is left to do" in preview(small_config(), undisturbed)
+
+
+def test_workers_are_chosen_by_size():
+    cores = len(os.sched_getaffinity(0))
+    assert choose_workers(small_config()) == cores
+    assert choose_workers(small_config(fidelity=get_fidelity("r256"))) == 1
+    assert choose_workers(small_config(device="cuda")) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(40, "40 s"), (600, "10 min"), (12000, "3 h 20 min"), (190800, "2 d 5 h")],
+)
+def test_durations_are_readable(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_progress_reports_counts_rate_and_time_left(capsys):
+    progress = Progress(2, 10.0)
+    assert progress.seconds_per_cost is None
+    progress.finished(5.0, "first")
+    progress.finished(5.0, "second")
+    progress.close()
+    err = capsys.readouterr().err
+    assert err.startswith("2/2 units, ")
+    assert "0 s left; last: second" in err
+
+
+def test_the_device_is_checked(tmp_path: Path):
+    with pytest.raises(ConfigError, match="device 'tpu' must be cpu, cuda or cuda:N"):
+        build(small_config(device="tpu"), tmp_path)
+
+
+@pytest.mark.gpu
+def test_a_gpu_builds_what_a_cpu_builds(undisturbed: Path, tmp_path: Path):
+    for precision in ("fp32", "tf32", "bf16"):
+        folder = tmp_path / precision
+        config: BuildConfig = small_config(device="cuda", precision=precision)
+        assert build(config, folder, workers=1).left == 0
+        for key, row in run_rows(undisturbed).items():
+            found = run_rows(folder)[key]
+            # The perturbations are the device's own, so that curves agree only roughly.
+            assert found["psnr_db"] == pytest.approx(row["psnr_db"], abs=1.0)
+            assert found["status"] == "ok"
+        assert score_rows(folder) == pytest.approx(score_rows(undisturbed), rel=1e-2, abs=1e-4)

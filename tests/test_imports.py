@@ -1,0 +1,80 @@
+"""The dependency rule: the domain imports neither reader nor builder, and readers never torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FORBIDDEN = {
+    "nasdip_bench": ("nasdip_bench.builder", "nasdip_bench.api"),
+    "builder": ("nasdip_bench.api",),
+    "api": ("nasdip_bench.builder",),
+}
+MODULES = [(layer, path) for layer in FORBIDDEN for path in sorted((ROOT / layer).rglob("*.py"))]
+# The lazy re-export of the top-level name is the one stated exception.
+EXCEPTIONS = {("__init__.py", "nasdip_bench.api")}
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.add(node.module or "")
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+@pytest.mark.parametrize(("layer", "path"), MODULES, ids=[str(p.name) for _, p in MODULES])
+def test_imports_go_one_way(layer, path):
+    for name in imported(path):
+        for forbidden in FORBIDDEN[layer]:
+            inside = name == forbidden or name.startswith(forbidden + ".")
+            assert not inside or (path.name, forbidden) in EXCEPTIONS, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize(("layer", "path"), MODULES, ids=[str(p.name) for _, p in MODULES])
+def test_nothing_is_pickled(layer, path):
+    assert not imported(path) & {"pickle", "dill", "cloudpickle", "joblib", "shelve"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "nasdip_bench",
+        "nasdip_bench.api",
+        "nasdip_bench.api.cli",
+        "nasdip_bench.dataset",
+        "nasdip_bench.space",
+        "nasdip_bench.tasks",
+        "nasdip_bench.fidelity",
+        "nasdip_bench.images",
+        "nasdip_bench.proxies",
+        "nasdip_bench.builder.cli",
+        "nasdip_bench.builder.shards",
+    ],
+)
+def test_what_needs_no_torch_does_not_import_it(module):
+    heavy = {"torch"}
+    if module in ("nasdip_bench", "nasdip_bench.api"):
+        heavy |= {"pandas", "scipy", "h5py", "matplotlib", "skimage"}
+    code = f"import sys, {module}; print(sorted(set(sys.modules) & {heavy!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_only_our_own_packages_are_installed():
+    code = "import importlib.util as u; print([n for n in ('api', 'builder') if u.find_spec(n)])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert done.stdout.strip() == "[]"
