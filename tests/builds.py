@@ -47,11 +47,13 @@ def run_rows(folder: Path) -> dict[tuple, dict]:
     return rows
 
 
-def score_rows(folder: Path) -> dict[tuple, float]:
-    """All scores of a build folder by key."""
+def score_rows(folder: Path, fidelity: str = FIDELITY) -> dict[tuple, float]:
+    """All scores of a build folder at a fidelity by key."""
     rows = {}
     for table in BuildFolder(folder).read("scores"):
         for row in table.to_pylist():
+            if row["fidelity"] != fidelity:
+                continue
             key = tuple(
                 row[name] for name in ("architecture", "image", "task", "proxy", "reference")
             )

@@ -1,0 +1,195 @@
+"""Statistics over a release as pandas frames: rank correlations, top-k overlap, coverage.
+
+Frames carry what they were computed from in ``attrs``, in plain Python values (frames there would
+break `pandas.concat` and saving).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from nasdip_bench.api.index import RANKED_TARGETS, TARGETS, Block
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.schema import STATUSES
+from nasdip_bench.statistics import Correlation, kendall_tau_b, overlap_matrix
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.benchmark import NASDIPBench
+
+__all__ = ["coverage", "kendall", "overlap"]
+
+
+def _facts(block: Block, target: str, seeds: tuple[int, ...]) -> dict[str, Any]:
+    return {
+        "task": block.task,
+        "target": target,
+        "fidelity": block.fidelity,
+        "seeds": list(seeds),
+    }
+
+
+def kendall(
+    bench: NASDIPBench,
+    task: str,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> pd.DataFrame:
+    """Kendall's tau-b between a target and the training-free scores, over architectures.
+
+    Over the architectures whose run on the image is ok and that have the score. The sign is raw:
+    for a distance, negative is good. One seed at a time: with several default seeds the value is
+    the mean of tau over them, not tau of the mean.
+
+    Args:
+        bench: the release.
+        task: name.
+        target: a column of runs.parquet that is a measurement; the default is what the paper's
+            notebooks use, and an oracle.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+
+    Returns:
+        images × (proxy, reference), float64. In ``attrs``: ``task``, ``target``, ``fidelity``,
+        ``seeds``; and by "proxy/reference" and image ``n`` (architectures, the fewest over seeds),
+        ``std`` (of tau over seeds; NaN for one), ``reasons`` (why a value is NaN; only where it
+        is). ``pandas.DataFrame(frame.attrs["n"])`` makes a frame of one of them.
+
+    Raises:
+        UnknownNameError: a task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    if target not in TARGETS:
+        raise unknown_name("target", target, TARGETS)
+    block = bench.runs.block(task, fidelity)
+    seeds = block.choose_seeds(seed)
+    _, scores = bench.runs.scores(task, block.fidelity)
+    targets = [block.matrix(target, s) for s in seeds]
+    images = bench.images
+    tau = np.full((len(images), len(scores.columns)), np.nan)
+    n: dict[str, dict[str, int]] = {key: {} for key in scores.keys}
+    std: dict[str, dict[str, float]] = {key: {} for key in scores.keys}
+    reasons: dict[str, dict[str, str]] = {}
+    for column, key in enumerate(scores.keys):
+        for row, image in enumerate(images):
+            of_seeds = [
+                kendall_tau_b(matrix[:, row], scores.values[:, row, column]) for matrix in targets
+            ]
+            taus = [one.tau for one in of_seeds]
+            tau[row, column] = np.mean(taus)
+            n[key][image] = min(one.n for one in of_seeds)
+            std[key][image] = float(np.std(taus, ddof=1)) if len(taus) > 1 else float("nan")
+            if np.isnan(tau[row, column]):
+                reasons.setdefault(key, {})[image] = _reason(of_seeds, target, key)
+    frame = pd.DataFrame(
+        tau,
+        index=pd.Index(images, name="image"),
+        columns=pd.MultiIndex.from_tuples(scores.columns, names=["proxy", "reference"])
+        if scores.columns
+        else pd.MultiIndex.from_arrays([[], []], names=["proxy", "reference"]),
+    )
+    frame.attrs = _facts(block, target, seeds) | {"n": n, "std": std, "reasons": reasons}
+    return frame
+
+
+def _reason(of_seeds: list[Correlation], target: str, key: str) -> str:
+    why = next(one.reason for one in of_seeds if one.reason)
+    return why.replace("the first sample", target).replace("the second sample", key)
+
+
+def overlap(
+    bench: NASDIPBench,
+    task: str,
+    k: int = 10,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> pd.DataFrame:
+    """How many architectures pairs of images share among their k best.
+
+    Over the architectures that have a run on all images of the release, so that an incomplete
+    release compares like with like. Diverged runs rank last, ties break by arch_id; failed runs
+    say nothing of an architecture and count as missing. One seed at a time: with several default
+    seeds the values are means of counts over them.
+
+    Args:
+        bench: the release.
+        task: name.
+        k: how many are the best, 1..n.
+        target: one of the columns of runs.parquet with a direction.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+
+    Returns:
+        images × images, int64 counts, or float64 means of counts over several seeds; k on the
+        diagonal. In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``n`` (the
+        architectures chosen from, the fewest over seeds), ``expected`` (k²/n, the count by chance)
+        and ``diverged`` (runs ranked last).
+
+    Raises:
+        ConfigError: k is outside 1..n.
+        UnknownNameError: a task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    if target not in RANKED_TARGETS:
+        raise unknown_name("target of a ranking", target, RANKED_TARGETS)
+    block = bench.runs.block(task, fidelity)
+    seeds = block.choose_seeds(seed)
+    sign = -1.0 if RANKED_TARGETS[target] == "lower" else 1.0
+    counts, candidates, diverged = [], [], 0
+    for one in seeds:
+        statuses = block.statuses(one)
+        done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
+        everywhere = done.all(axis=1)
+        n = int(everywhere.sum())
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= n:
+            raise ConfigError(
+                f"k {k!r} must be a whole number from 1 to n = {n}, the number of architectures "
+                f"with a run of {task} at {block.fidelity} with seed {one} on all "
+                f"{len(bench.images)} images"
+            )
+        candidates.append(n)
+        diverged += int((statuses[everywhere] == STATUSES.index("diverged")).sum())
+        counts.append(overlap_matrix(sign * block.matrix(target, one)[everywhere].T, k))
+    values = counts[0] if len(counts) == 1 else np.mean(counts, axis=0)
+    frame = pd.DataFrame(
+        values, index=pd.Index(bench.images, name="image"), columns=pd.Index(bench.images)
+    )
+    n = min(candidates)
+    frame.attrs = _facts(block, target, seeds) | {
+        "k": int(k),
+        "n": n,
+        "expected": int(k) ** 2 / n,
+        "diverged": diverged,
+    }
+    return frame
+
+
+def coverage(bench: NASDIPBench) -> pd.DataFrame:
+    """What there is and what is missing.
+
+    Returns:
+        a row for each fidelity, task, image and seed: ``expected`` (architectures of the release),
+        ``ok``, ``diverged``, ``failed``, ``missing``, int64; these four sum to ``expected``.
+    """
+    rows = []
+    for fidelity in bench.fidelities:
+        for task in bench.tasks:
+            record = bench.manifest.task(fidelity, task)
+            if record is None or not record.runs:
+                continue
+            block = bench.runs.block(task, fidelity)
+            by_seed = {seed: block.statuses(seed) for seed in block.seeds}
+            for position, image in enumerate(bench.images):
+                for seed, statuses in by_seed.items():
+                    mine = statuses[:, position]
+                    found = {s: int((mine == code).sum()) for code, s in enumerate(STATUSES)}
+                    rows.append(
+                        {"fidelity": fidelity, "task": task, "image": image, "seed": seed}
+                        | {"expected": len(mine), **found, "missing": int((mine < 0).sum())}
+                    )
+    names = ["fidelity", "task", "image", "seed", "expected", *STATUSES, "missing"]
+    return pd.DataFrame(rows, columns=names)

@@ -1,0 +1,111 @@
+"""Rank correlation and top-k overlap of plain arrays; knows nothing of datasets.
+
+SciPy is imported on use, since readers of datasets open without it.
+
+Source: the statistics of ISNAS-DIP (CVPR 2022), Table 1 and Figure 1. The paper does not say which
+of Kendall's taus it prints; ours is tau-b, which corrects for ties.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasdip_bench.errors import ConfigError
+
+__all__ = ["Correlation", "kendall_tau_b", "overlap_matrix", "top_k"]
+
+
+class Correlation(NamedTuple):
+    """A rank correlation.
+
+    Attributes:
+        tau: -1..1, NaN where it is not defined.
+        n: number of pairs it was computed over.
+        reason: why it is NaN, else "".
+    """
+
+    tau: float
+    n: int
+    reason: str
+
+
+def kendall_tau_b(x: ArrayLike, y: ArrayLike) -> Correlation:
+    """Kendall's tau-b of two samples.
+
+    Pairs in which a value is not finite are left out. The sign is never flipped: between a PSNR
+    (higher is better) and a distance (lower is better) negative is good.
+
+    Args:
+        x: (n,) numbers.
+        y: (n,) numbers.
+
+    Raises:
+        ConfigError: the samples are not two vectors of one length.
+    """
+    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ConfigError(
+            f"Kendall's tau is between two vectors of one length, not of shapes {a.shape} and "
+            f"{b.shape}"
+        )
+    both = np.isfinite(a) & np.isfinite(b)
+    a, b = a[both], b[both]
+    if len(a) < 2:
+        return Correlation(math.nan, len(a), f"{len(a)} pairs, 2 are needed")
+    for name, values in (("first", a), ("second", b)):
+        if np.all(values == values[0]):
+            return Correlation(math.nan, len(a), f"all values of the {name} sample are equal")
+
+    from scipy.stats import kendalltau
+
+    # The p-value is not used; its asymptotic form costs least.
+    return Correlation(float(kendalltau(a, b, method="asymptotic").statistic), len(a), "")
+
+
+def top_k(values: ArrayLike, k: int) -> NDArray[np.intp]:
+    """Positions of the k highest values, best first.
+
+    Ties break by position, the first wins; NaN is last.
+
+    Args:
+        values: (n,) numbers.
+        k: 1..n.
+
+    Raises:
+        ConfigError: k is outside 1..n, or values is no vector.
+    """
+    numbers = np.asarray(values, np.float64)
+    if numbers.ndim != 1:
+        raise ConfigError(f"top-k is of a vector, not of shape {numbers.shape}")
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= len(numbers):
+        raise ConfigError(
+            f"k {k!r} must be a whole number from 1 to n = {len(numbers)}, the number of values "
+            f"to choose from"
+        )
+    return np.argsort(-np.where(np.isnan(numbers), -np.inf, numbers), kind="stable")[:k]
+
+
+def overlap_matrix(values: ArrayLike, k: int) -> NDArray[np.int64]:
+    """How many of the k best positions two rows have in common, for all pairs of rows.
+
+    Args:
+        values: (rows, n) numbers, higher is better, NaN last.
+        k: 1..n.
+
+    Returns:
+        (rows, rows) int64, symmetric, k on the diagonal.
+
+    Raises:
+        ConfigError: k is outside 1..n, or values is no matrix.
+    """
+    matrix = np.asarray(values, np.float64)
+    if matrix.ndim != 2:
+        raise ConfigError(f"the overlap is of the rows of a matrix, not of shape {matrix.shape}")
+    chosen = np.zeros(matrix.shape, np.int64)
+    for row, numbers in enumerate(matrix):
+        chosen[row, top_k(numbers, k)] = 1
+    return chosen @ chosen.T

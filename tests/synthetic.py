@@ -1,0 +1,288 @@
+"""Small releases written by formula, whose answers are known analytically.
+
+Image number i ranks the architectures: 0 by arch_id (the last is the best), 1 the other way round,
+2 by arch_id // 2 (pairs are tied). With n architectures, at iteration t (from 1) of a run with T
+
+    rank = a, n - 1 - a, a // 2                      by image
+    best = 20 + rank / 10 + seed / 100               dB; at task "inpaint", odd seeds turn rank over
+    peak = T // 4 + a % 5
+    psnr_smooth(t) = best - |t - peak| / 100
+    psnr(t)        = psnr_smooth(t) - 1/2, and 1/4 higher at iteration 3
+
+and the scores are a, -a, a constant and a null (see `SCORES`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from nasdip_bench.curves import kept_points, write_curves
+from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
+from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.files import parquet_bytes, sha256_bytes
+from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
+from nasdip_bench.space import sample_architectures
+from nasdip_bench.tasks import get_task
+
+IMAGES = {"lena": "original", "chest": "substitute", "boat": "original"}
+SCORES = {
+    ("psd_db_mse", "corrupted"): lambda a: float(a),
+    ("psd_db_mse", "ground_truth"): lambda a: -float(a),
+    ("psd_db_strip_mse", "corrupted"): lambda a: float(a * a),
+    ("psd_99_bandwidth", "none"): lambda a: 0.5,
+    ("parameters", "none"): lambda a: None if a == 0 else float(a),
+}
+BAD = ("final", "last", "best")
+
+
+def rank(arch_id: int, image: int, count: int) -> int:
+    return (arch_id, count - 1 - arch_id, arch_id // 2)[image % 3]
+
+
+def best_db(arch_id: int, image: int, task: str, seed: int, count: int) -> float:
+    r = rank(arch_id, image, count)
+    if task == "inpaint" and seed % 2:
+        r = count - 1 - r
+    return 20 + r / 10 + seed / 100
+
+
+def curves_db(best: float, arch_id: int, iterations: int) -> tuple[np.ndarray, np.ndarray]:
+    """psnr and psnr_smooth, (T,) float64."""
+    t = np.arange(1, iterations + 1)
+    smooth = best - np.abs(t - (iterations // 4 + arch_id % 5)) / 100
+    raw = smooth - 0.5
+    raw[2] += 0.25
+    return raw, smooth
+
+
+def write_release(
+    path: Path,
+    *,
+    count: int = 12,
+    images: dict[str, str] | None = None,
+    image_set: str = "nasdip",
+    fidelities: tuple[str, ...] = ("r64", "r64c16i40"),
+    tasks: tuple[str, ...] = ("denoise", "inpaint"),
+    seeds: dict[str, tuple[int, ...]] | None = None,
+    missing: set[tuple[str, str, int, str, int]] = frozenset(),
+    diverged: set[tuple[str, str, int, str, int]] = frozenset(),
+    failed: set[tuple[str, str, int, str, int]] = frozenset(),
+    unscored: set[int] = frozenset(),
+) -> Path:
+    """Write a valid release.
+
+    Args:
+        path: the folder to create.
+        count: of architectures.
+        images: name to status.
+        image_set: of the manifest.
+        fidelities: highest first.
+        tasks: at each of them.
+        seeds: by fidelity; (0, 1) for the first, (0,) for the others.
+        missing: runs that are not there: (fidelity, task, arch_id, image, seed).
+        diverged: runs that diverged.
+        failed: runs that failed.
+        unscored: arch_ids without scores.
+    """
+    images = IMAGES if images is None else images
+    seeds = seeds or {f: (0, 1) if f == fidelities[0] else (0,) for f in fidelities}
+    architectures = sample_architectures(count)
+    (path / "curves").mkdir(parents=True)
+    runs, scores, records = [], [], {}
+    for fidelity in fidelities:
+        f = get_fidelity(fidelity)
+        records[fidelity] = {"resolution": f.resolution, "channels": f.channels, "tasks": {}}
+        for task in tasks:
+            kind = get_task(task).kind
+            iterations, stop = f.iterations_for(kind), f.stop[kind]
+            points = kept_points(iterations, stop)
+            mine, curves = [], []
+            for a in range(count):
+                for i, image in enumerate(images):
+                    for seed in seeds[fidelity]:
+                        key = (fidelity, task, a, image, seed)
+                        if key in missing:
+                            continue
+                        best = best_db(a, i, task, seed, count)
+                        pair = curves_db(best, a, iterations)
+                        status = (
+                            "diverged" if key in diverged else "failed" if key in failed else "ok"
+                        )
+                        if status == "diverged":
+                            for curve in pair:
+                                curve[5:] = np.nan
+                        elif status == "failed":
+                            for curve in pair:
+                                curve[:] = np.nan
+                        run = _run(a, image, task, fidelity, seed, status, pair, stop)
+                        mine.append(run | {"curve_row": len(mine)})
+                        curves.append([curve[points] for curve in pair])
+            if mine:
+                stacked = np.array(curves)
+                write_curves(path / curve_path(fidelity, task), stacked[:, 0], stacked[:, 1], points)
+            runs += mine
+            scored = 0
+            for a in range(count):
+                if a in unscored:
+                    continue
+                scored += 1
+                for image in images:
+                    for (proxy, reference), formula in SCORES.items():
+                        scores.append(
+                            {
+                                "arch_id": a,
+                                "image": image,
+                                "task": task,
+                                "fidelity": fidelity,
+                                "proxy": proxy,
+                                "reference": reference,
+                                "value": formula(a),
+                                "std": None,
+                                "inits": 1,
+                                "seconds": 0.1,
+                                "protocol_version": 1,
+                            }
+                        )
+            by_seed = dict(sorted(Counter(r["seed"] for r in mine).items()))
+            complete = [s for s, n in by_seed.items() if n == count * len(images)]
+            most = sorted(by_seed, key=lambda s: (-by_seed[s], s))[:1]
+            records[fidelity]["tasks"][task] = vars(
+                TaskRecord(
+                    iterations=iterations,
+                    stop=stop,
+                    runs=len(mine),
+                    seeds={str(s): n for s, n in by_seed.items()},
+                    complete_seeds=complete,
+                    default_seeds=complete or most,
+                    scored=scored,
+                )
+            )
+    write_tables(path, _architecture_rows(architectures), _image_rows(images, image_set), runs, scores)
+    defaults = {}
+    for task in tasks:
+        having = {f: r["tasks"][task] for f, r in records.items() if r["tasks"][task]["runs"]}
+        complete = [f for f, r in having.items() if r["complete_seeds"]]
+        if having:
+            defaults[task] = (complete or sorted(having, key=lambda f: -having[f]["runs"]))[0]
+    manifest = Manifest(
+        name="synthetic",
+        version="1",
+        schema_version=SCHEMA_VERSION,
+        protocol_version=1,
+        created="2025-01-01T00:00:00+00:00",
+        image_set=image_set,
+        architectures=count,
+        images=list(images),
+        default_fidelity=defaults,
+        fidelities=records,
+        software={"nasdip-bench": "0"},
+        devices=["formula"],
+        files={},
+    )
+    write_manifest(path, manifest)
+    return path
+
+
+def write_tables(path, architectures, images, runs, scores) -> None:
+    rows = {"architectures": architectures, "images": images, "runs": runs, "scores": scores}
+    for name, table_rows in rows.items():
+        write_table(path, name, table_rows)
+
+
+def write_table(path: Path, name: str, rows: list[dict]) -> None:
+    schema = arrow_schema(RELEASE_TABLES[name])
+    columns = {field: [row[field] for row in rows] for field in schema.names}
+    table = pa.Table.from_pydict(columns, schema=schema)
+    (path / f"{name}.parquet").write_bytes(parquet_bytes(table))
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write the manifest with the hashes of the files that are there."""
+    found = {
+        file.relative_to(path).as_posix(): FileRecord(
+            sha256=sha256_bytes(file.read_bytes()), size=file.stat().st_size
+        )
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and file.name != MANIFEST
+    }
+    fields = vars(manifest) | {"files": found}
+    (path / MANIFEST).write_text(Manifest(**fields).to_json(), encoding="utf-8")
+
+
+def _run(arch_id, image, task, fidelity, seed, status, pair, stop) -> dict:
+    raw, smooth = pair
+    ok = status == "ok"
+    values = {
+        "final_psnr_db": raw[stop - 1],
+        "final_psnr_smooth_db": smooth[stop - 1],
+        "last_psnr_db": raw[-1],
+        "last_psnr_smooth_db": smooth[-1],
+        "best_psnr_db": np.max(raw),
+        "best_psnr_smooth_db": np.max(smooth),
+    }
+    iterations = len(raw)
+    return {
+        "arch_id": arch_id,
+        "image": image,
+        "task": task,
+        "fidelity": fidelity,
+        "seed": seed,
+        "status": status,
+        "iterations": iterations,
+        "diverged_at": 5 if status == "diverged" else None,
+        "error": "out of memory" if status == "failed" else None,
+        "loss": 0.01 if ok else None,
+        "psnr_corrupted_db": 18.0,
+        "seconds": 10.0 + arch_id,
+        "engine": "formula",
+        "precision": "fp32",
+        "device": "formula",
+        "protocol_version": 1,
+        "stop": stop,
+        **{name: float(value) if ok else None for name, value in values.items()},
+        "best_raw_iteration": int(np.argmax(raw)) + 1 if ok else None,
+        "best_iteration": int(np.argmax(smooth)) + 1 if ok else None,
+        "best_at_end": bool(ok and np.argmax(smooth) + 1 > 0.98 * iterations),
+    }
+
+
+def _architecture_rows(architectures) -> list[dict]:
+    return [
+        {
+            "arch_id": number,
+            "architecture": str(arch),
+            "cell": arch.cell,
+            "skip": arch.skip,
+            "dilation": arch.dilation,
+            "sampling": arch.attributes.sampling,
+            "transform": arch.attributes.transform,
+            "kernel": arch.attributes.kernel,
+            "activation": arch.attributes.activation,
+            "transform_first": arch.attributes.transform_first,
+            "parameters": 1000 + number,
+            "parameters_released": 2000 + number,
+            "flops_512": 1e9 + number,
+        }
+        for number, arch in enumerate(architectures)
+    ]
+
+
+def _image_rows(images, image_set) -> list[dict]:
+    return [
+        {
+            "name": name,
+            "image_set": image_set,
+            "sha256": "0" * 64,
+            "height": 512,
+            "width": 512,
+            "channels": 1,
+            "source": "nowhere",
+            "licence": "none",
+            "status": status,
+        }
+        for name, status in images.items()
+    ]

@@ -1,0 +1,146 @@
+"""``nasdip-build`` as a stranger uses it, mistakes included."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nasdip_bench.builder import cli
+from nasdip_bench.command import run
+from nasdip_bench.errors import ConfigError
+from tests.builds import COMMAND, FIDELITY, run_rows
+
+
+def nasdip_build(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Status, stdout and stderr of the command, run in this process."""
+    before = sys.argv
+    sys.argv = ["nasdip-build", *arguments]
+    try:
+        status = run("nasdip-build", cli.app)
+    finally:
+        sys.argv = before
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--fidelity", "r65"], r"unknown fidelity 'r65'. Did you mean 'r64'\? There is: r512"),
+        (["--bogus"], r"No such option:? ['\"]?--bogus"),
+        (["relase", "x"], "No such command ['\"]?relase"),
+        (["--seeds", "one"], "--seeds 'one' is no list of numbers such as 0,1,2 or 0-2"),
+        (["--tasks", "denose"], "unknown task 'denose'. Did you mean 'denoise'"),
+        (["--tasks", "super_resolve_x2", "--fidelity", "r64"], "r64 has no task 'super_resolve'"),
+        (["--architectures", "nofile.csv"], "'nofile.csv' is neither a number"),
+        (["--iterations", "many"], "Invalid value for '--iterations'"),
+        (["--iterations", "-5"], "iterations -5 must be above 0"),
+        (["--workers", "-1"], "workers -1 must be above 0"),
+        (["--time-limit", "soon"], "time limit 'soon' is no duration such as 90s"),
+        (["--device", "tpu"], "device 'tpu' must be cpu, cuda or cuda:N"),
+        (["--image-set", "kodak"], "unknown image set 'kodak'"),
+        (["--image-set", "skimage", "--images", "lena"], "unknown image 'lena'"),
+        (["--images-dir", "/no/such/folder"], "there is no images folder '/no/such/folder'"),
+        (["--precision", "tf23", "--image-set", "skimage"], "unknown precision 'tf23'"),
+        (["release"], "Missing argument '(build|BUILD)'"),
+        (["release", "nothing"], "'nothing' is no build folder: there is no build.json"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_status_2(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = nasdip_build(*arguments, capsys=capsys)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.startswith("nasdip-build: ")
+    assert re.search(message, err), err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_build_and_its_release(tmp_path: Path, capsys):
+    out = tmp_path / "build"
+    status, text, err = nasdip_build(*COMMAND, "--workers=1", f"--out={out}", capsys=capsys)
+    assert status == 0
+    assert text.startswith("10 units finished, 0 left, 0 runs diverged or failed")
+    assert "10/10 units" in err
+    status, text, _ = nasdip_build(
+        "release", str(out), f"--out={tmp_path / 'data'}", "--name=mine", capsys=capsys
+    )
+    assert status == 0
+    assert "2 architectures, 2 images (skimage)" in text
+    assert "verified" in text
+    assert f"{FIDELITY} denoise: seed 0: 4 of 4 runs; 2 scored" in text
+    status, text, _ = nasdip_build(*COMMAND, "--dry-run", f"--out={out}", capsys=capsys)
+    assert status == 0
+    assert "nothing is left to do" in text
+
+
+def test_a_time_limit_exits_with_75(tmp_path: Path, capsys):
+    status, _, err = nasdip_build(
+        *COMMAND,
+        "--iterations=500",
+        "--workers=1",
+        "--scoring-inits=0",
+        "--time-limit=1s",
+        f"--out={tmp_path}",
+        capsys=capsys,
+    )
+    assert status == cli.EXIT_MORE_TO_DO == 75
+    assert "stopped at the time limit; the same command goes on from here" in err
+    assert len(run_rows(tmp_path)) < 8
+
+
+def test_scores_alone(tmp_path: Path, capsys):
+    status, text, _ = nasdip_build(
+        *COMMAND, "--scores-only", "--workers=1", f"--out={tmp_path}", capsys=capsys
+    )
+    assert status == 0
+    assert text.startswith("2 units finished")
+    assert run_rows(tmp_path) == {}
+
+
+def test_help_version_and_images(capsys):
+    status, out, _ = nasdip_build("--help", capsys=capsys)
+    assert status == 0
+    for option in ("--images", "--time-limit", "--dry-run", "release"):
+        assert option in out
+    assert nasdip_build("--version", capsys=capsys)[:2] == (0, "nasdip-build 0.1.0\n")
+    status, out, _ = nasdip_build("images", capsys=capsys)
+    assert out.split()[:2] == ["misc", "lena"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("9m", 540), ("1h30m", 5400), ("2h", 7200)]
+)
+def test_durations(text, seconds):
+    assert cli.parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "9x", "-5", "0", "1.5h"])
+def test_wrong_durations(text):
+    with pytest.raises(ConfigError, match="is no duration"):
+        cli.parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"), [("0", (0,)), ("0,2", (0, 2)), ("1-3,7", (1, 2, 3, 7))]
+)
+def test_lists_of_numbers(text, numbers):
+    assert cli._integers("--seeds", text) == numbers
+
+
+def test_the_installed_command_survives_a_closed_pipe():
+    command = Path(sys.executable).with_name("nasdip-build")
+    done = subprocess.run(
+        f"{command} --help | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert done.stdout.startswith("Usage: nasdip-build")
+    assert done.stderr == ""

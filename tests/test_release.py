@@ -1,0 +1,179 @@
+"""Releases: every number in the tables can be traced to the shards, and nothing is half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from nasdip_bench.builder import release as release_module
+from nasdip_bench.builder.build import build
+from nasdip_bench.builder.release import release
+from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.summary import summarise
+from nasdip_bench.curves import decode
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.errors import BuildError
+from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.space import sample_architectures
+from nasdip_bench.verify import verify
+from tests.builds import FIDELITY, ITERATIONS, score_rows, small_config
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A build with a second, longer fidelity for one task, and a third architecture not built."""
+    folder = tmp_path_factory.mktemp("release") / "build"
+    build(small_config(), folder, workers=1)
+    longer = small_config(
+        images=small_config().images[:1],
+        fidelity=get_fidelity("r64c16i260"),
+        tasks=("denoise",),
+        architectures=tuple(sample_architectures(1)),
+        seeds=(0, 1),
+    )
+    build(longer, folder, workers=1)
+    BuildFolder(folder).prepare(small_config(architectures=tuple(sample_architectures(3))))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def released(built: Path) -> Path:
+    out = built.parent / "data"
+    release(built, out, name="test", version="1.2")
+    return out
+
+
+def test_the_release_verifies_and_holds_what_was_built(built: Path, released: Path):
+    assert verify(released) == []
+    runs = pq.read_table(released / "runs.parquet").to_pylist()
+    names = pq.read_table(released / "architectures.parquet")["architecture"].to_pylist()
+    assert names == [str(arch) for arch in sample_architectures(3)]
+    shards = {}
+    for table in BuildFolder(built).read("runs"):
+        for row in table.to_pylist():
+            shards[tuple(row[k] for k in ("architecture", "image", "task", "fidelity", "seed"))] = (
+                row
+            )
+    assert len(runs) == len(shards) == 8 + 2
+    for row in runs:
+        key = (names[row["arch_id"]], row["image"], row["task"], row["fidelity"], row["seed"])
+        curve = np.array(shards[key]["psnr_smooth_db"])
+        assert row["best_psnr_smooth_db"] == curve.max()
+        assert row["best_iteration"] == curve.argmax() + 1
+        assert row["last_psnr_smooth_db"] == curve[-1]
+        assert row["final_psnr_db"] == shards[key]["psnr_db"][row["stop"] - 1]
+        assert row["seconds"] == shards[key]["seconds"]
+        with h5py.File(released / f"curves/{row['fidelity']}-{row['task']}.h5") as file:
+            kept = decode(file["psnr_smooth"][row["curve_row"]])
+            np.testing.assert_allclose(kept, curve[file["iteration"][:] - 1], atol=0.00051)
+    scores = pq.read_table(released / "scores.parquet").to_pylist()
+    found = {
+        (names[s["arch_id"]], *(s[k] for k in ("image", "task", "proxy", "reference"))): s["value"]
+        for s in scores
+        if s["fidelity"] == FIDELITY
+    }
+    assert found == score_rows(built, FIDELITY)
+
+
+def test_the_manifest_says_what_is_there(released: Path):
+    manifest = DatasetFolder(released).manifest
+    assert (manifest.name, manifest.version, manifest.image_set) == ("test", "1.2", "skimage")
+    assert (manifest.architectures, manifest.images) == (3, ["camera", "coins"])
+    assert list(manifest.fidelities) == ["r64c16i260", FIDELITY]
+    record = manifest.task(FIDELITY, "inpaint")
+    assert (record.iterations, record.stop, record.runs) == (ITERATIONS, ITERATIONS, 4)
+    assert (record.seeds, record.complete_seeds, record.default_seeds) == ({"0": 4}, [], [0])
+    assert record.scored == 2
+    assert manifest.task("r64c16i260", "denoise").seeds == {"0": 1, "1": 1}
+    assert manifest.task("r64c16i260", "inpaint") is None
+    # Neither is complete, since the third architecture is missing: the one with the most runs.
+    assert manifest.default_fidelity == {"denoise": FIDELITY, "inpaint": FIDELITY}
+    for path, file in manifest.files.items():
+        assert (released / path).stat().st_size == file.size
+    assert set(manifest.software) == {"nasdip-bench", "python", "torch", "numpy", "pyarrow", "h5py"}
+
+
+def test_a_complete_seed_is_told_from_an_incomplete_one(tmp_path: Path):
+    build(small_config(scoring_inits=0, seeds=(0, 1)), tmp_path / "b", workers=1)
+    shard = sorted((tmp_path / "b").glob("shards/runs-*"))[0]
+    lost = pq.read_table(shard).to_pylist()[0]
+    shard.unlink()
+    manifest = release(tmp_path / "b", tmp_path / "d")
+    record = manifest.task(FIDELITY, lost["task"])
+    assert record.complete_seeds == record.default_seeds == [1 - lost["seed"]]
+    other = {"denoise": "inpaint", "inpaint": "denoise"}[lost["task"]]
+    assert manifest.task(FIDELITY, other).complete_seeds == [0, 1]
+
+
+def test_a_run_that_is_there_twice_counts_once(built: Path, tmp_path: Path):
+    folder = shutil.copytree(built, tmp_path / "b")
+    some = next(iter(BuildFolder(folder).read("runs")))
+    twice = some.set_column(
+        some.schema.get_field_index("seconds"), some.schema.field("seconds"), [[99.0] * len(some)]
+    )
+    BuildFolder(folder).write("runs", twice)
+    release(folder, tmp_path / "d")
+    assert len(pq.read_table(tmp_path / "d/runs.parquet")) == 10
+
+
+def test_an_interrupted_release_leaves_the_old_one_whole(built: Path, tmp_path: Path, monkeypatch):
+    out = tmp_path / "data"
+    release(built, out, version="1")
+    (out / "README.md").write_text("a card")
+    with monkeypatch.context() as patch:
+        patch.setattr(release_module, "verify", lambda path: ["curve 3 is wrong"])
+        with pytest.raises(BuildError, match="does not verify: curve 3 is wrong"):
+            release(built, out, version="2")
+    assert DatasetFolder(out).manifest.version == "1"
+    assert verify(out) == []
+
+    # Killed between the two renames: the next release puts the old one back first.
+    os.rename(out, tmp_path / ".data.old")
+    release(built, out, version="3")
+    assert DatasetFolder(out).manifest.version == "3"
+    assert (out / "README.md").read_text() == "a card"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data"]
+
+
+def test_nothing_to_release_is_an_error(tmp_path: Path):
+    with pytest.raises(BuildError, match="is no build folder"):
+        release(tmp_path, tmp_path / "d")
+    BuildFolder(tmp_path / "b").prepare(small_config())
+    with pytest.raises(BuildError, match="nothing is finished"):
+        release(tmp_path / "b", tmp_path / "d")
+    assert not (tmp_path / "d").exists()
+
+
+def test_summaries():
+    raw = np.array([1.0, 5.0, 3.0, 4.0])
+    smooth = np.array([1.0, 2.0, 3.0, 3.5])
+    found = summarise(raw, smooth, "ok", stop=3)
+    assert found == {
+        "stop": 3,
+        "final_psnr_db": 3.0,
+        "final_psnr_smooth_db": 3.0,
+        "last_psnr_db": 4.0,
+        "last_psnr_smooth_db": 3.5,
+        "best_psnr_db": 5.0,
+        "best_raw_iteration": 2,
+        "best_psnr_smooth_db": 3.5,
+        "best_iteration": 4,
+        "best_at_end": True,
+    }
+    assert not summarise(smooth, raw, "ok", stop=3)["best_at_end"]
+    nothing = summarise(raw, smooth, "diverged", stop=3)
+    assert nothing.keys() == found.keys()
+    assert {nothing[name] for name in nothing if name not in ("stop", "best_at_end")} == {None}
+
+
+def test_the_manifest_is_plain_json(released: Path):
+    data = json.loads((released / "manifest.json").read_text())
+    assert data["schema_version"] == 1
+    assert data["protocol_version"] == 1

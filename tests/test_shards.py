@@ -1,0 +1,151 @@
+"""The build folder: settings that do not mix, shards that are whole, damage that is found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from nasdip_bench.builder.build import build
+from nasdip_bench.builder.plan import RunKey
+from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.errors import BuildError
+from nasdip_bench.schema import SHARD_TABLES, arrow_schema
+from nasdip_bench.space import sample_architectures
+from tests.builds import run_rows, score_rows, small_config
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("shards") / "whole"
+    build(small_config(), folder, workers=1)
+    return folder
+
+
+@pytest.fixture
+def folder(whole: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(whole, tmp_path / "build")
+
+
+def test_every_shard_is_described_by_its_schema(whole: Path):
+    for kind, columns in SHARD_TABLES.items():
+        for table in BuildFolder(whole).read(kind):
+            assert table.schema.equals(arrow_schema(columns))
+            assert table.schema.field("fidelity").metadata[b"meaning"]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "swap"])
+def test_a_damaged_shard_is_found_set_aside_and_rebuilt(folder: Path, whole: Path, damage, caplog):
+    shards = sorted(folder.glob("shards/runs-*.parquet"))
+    content = bytearray(shards[0].read_bytes())
+    if damage == "flip":
+        content[len(content) // 2] ^= 1
+    elif damage == "cut":
+        content = content[:-1]
+    elif damage == "empty":
+        content = bytearray()
+    else:
+        content = bytearray(shards[1].read_bytes())
+    shards[0].write_bytes(content)
+
+    outcome = build(small_config(), folder, workers=1)
+    assert outcome.finished == 1
+    assert outcome.damaged == (shards[0].name + ".damaged",)
+    assert f"shard {shards[0].name} is damaged" in caplog.text
+    assert run_rows(folder).keys() == run_rows(whole).keys()
+    for key, row in run_rows(whole).items():
+        assert run_rows(folder)[key]["psnr_db"] == pytest.approx(row["psnr_db"], abs=1e-2)
+
+
+def test_temporary_files_are_not_runs_and_are_removed_once_old(folder: Path):
+    fresh, old = folder / "shards/.runs-a.parquet.h.1.tmp", folder / "shards/.runs-b.h.2.tmp"
+    for path in (fresh, old):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - 2e5,) * 2)
+    before = run_rows(folder)
+    assert build(small_config(), folder, workers=1).finished == 0
+    assert run_rows(folder) == before
+    assert fresh.exists()
+    assert not old.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"precision": "bf16"}, "was built with precision 'fp32', now 'bf16' is asked for"),
+    ],
+)
+def test_settings_do_not_mix(folder: Path, changes, message):
+    with pytest.raises(BuildError, match=message):
+        BuildFolder(folder).prepare(small_config(**changes))
+
+
+def test_another_picture_of_the_same_name_is_refused(folder: Path):
+    camera, coins = small_config().images
+    fake = type(camera)(
+        name="camera",
+        image_set="skimage",
+        pixels=coins.pixels,
+        source="",
+        licence="",
+        status="stand-in",
+    )
+    with pytest.raises(BuildError, match="another picture called 'camera'"):
+        BuildFolder(folder).prepare(small_config(images=(fake,)))
+
+
+def test_another_protocol_is_refused(folder: Path):
+    path = folder / "build.json"
+    path.write_text(path.read_text().replace('"protocol_version": 1', '"protocol_version": 0'))
+    with pytest.raises(BuildError, match="built with protocol_version 0, now 1"):
+        BuildFolder(folder).prepare(small_config())
+
+
+def test_a_folder_that_is_no_build_is_refused(tmp_path: Path):
+    with pytest.raises(BuildError, match="is no build folder: there is no build.json"):
+        BuildFolder(tmp_path).settings()
+    (tmp_path / "build.json").write_text("{")
+    with pytest.raises(BuildError, match="cannot be read"):
+        BuildFolder(tmp_path).settings()
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BuildError, match="cannot write to the build folder .*--out"):
+        BuildFolder(tmp_path / "file" / "build").prepare(small_config())
+
+
+def test_a_full_disk_stops_with_one_clear_error(folder: Path, monkeypatch, tmp_path: Path):
+    def full(*arguments) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nasdip_bench.builder.shards.write_atomic", lambda path, content: None)
+    monkeypatch.setattr(BuildFolder, "write", full)
+    with pytest.raises(BuildError, match="No space left on device.*make room"):
+        build(small_config(), tmp_path / "new", workers=1)
+
+
+def test_a_shard_of_other_columns_is_refused(folder: Path):
+    BuildFolder(folder).write("runs", pa.table({"architecture": ["a"]}))
+    with pytest.raises(BuildError, match="other columns than this version writes"):
+        run_rows(folder)
+
+
+def test_the_list_of_architectures_only_grows(folder: Path):
+    three = sample_architectures(3)
+    BuildFolder(folder).prepare(small_config(architectures=tuple(three[2:])))
+    assert BuildFolder(folder).architectures() == three
+
+
+def test_finished_keys_are_those_of_whole_shards(whole: Path):
+    finished = BuildFolder(whole).finished()
+    assert len(finished.runs) == len(finished.scores) == 8
+    assert finished.damaged == ()
+    assert {RunKey(a, i, t, f, s)[1:3] for a, i, t, f, s in finished.runs} == {
+        (image, task) for image in ("camera", "coins") for task in ("denoise", "inpaint")
+    }
+    assert score_rows(whole)
