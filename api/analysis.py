@@ -134,7 +134,7 @@ def overlap(
         UnknownNameError: a task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    if target not in RANKED_TARGETS:
+    if target not in tuple(RANKED_TARGETS):
         raise unknown_name("target of a ranking", target, RANKED_TARGETS)
     block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)

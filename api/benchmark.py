@@ -6,12 +6,14 @@ SHA-256 first. pandas, SciPy and h5py are imported by the methods that need them
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
+from nasdip_bench.api.absent import kept_place, missing_run
 from nasdip_bench.api.curve_reader import CurveReader
 from nasdip_bench.api.index import RECORD_VALUES, Block, RunIndex
 from nasdip_bench.api.lookup import ArchitectureLike, ArchitectureRows
@@ -29,6 +31,7 @@ from nasdip_bench.space import Architecture
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 __all__ = ["NASDIPBench"]
 
@@ -36,7 +39,7 @@ TableName = Literal["architectures", "images", "runs", "scores"]
 
 _WHOLE = tuple(RECORD_VALUES.index(n) for n in ("best_raw_iteration", "best_iteration"))
 _AT_END = RECORD_VALUES.index("best_at_end")
-_WORST_FIRST = ("failed", "diverged")
+_KEPT_CURVES = 1024  # of at most 256 points: 4 MB
 
 
 class NASDIPBench:
@@ -59,6 +62,8 @@ class NASDIPBench:
         self._reader = CurveReader(self._folder)
         self._image_rows = {name: row for row, name in enumerate(self._manifest.images)}
         self._rows: ArchitectureRows | None = None
+        self._lock = threading.Lock()
+        self._curves: dict[tuple[str, str, int, int, int | None], Curve] = {}
 
     # What there is
 
@@ -169,29 +174,15 @@ class NASDIPBench:
             MissingRunError: a run that the release could hold and does not.
             ArchitectureError: no architecture at all.
         """
-        rows = self._rows or self._architectures
-        arch_id = rows.row(arch)
-        image_row = self._image_rows.get(image) if type(image) is str else None
-        if image_row is None:
-            raise unknown_name("image", image, self.images)
-        block = self._index.block(task, fidelity)
-        if seed is None and iteration is None:
-            # Records are immutable, so that one can be handed out again and again.
-            found = block.cache.get((arch_id, image_row))
-            if found is not None:
-                return found  # type: ignore[no-any-return]
-        seeds = block.choose_seeds(seed)
-        record = self._record(block, arch_id, image_row, seeds)
-        if seed is None:
-            block.cache[arch_id, image_row] = record
+        arch_id, image_row, block = self._find(arch, image, task, fidelity)
         if iteration is None:
-            return record
-        point = self._point(block, iteration)
-        curve = self.curve(arch_id, image, task, block.fidelity, seed)
-        return record._replace(
+            return self._record(block, arch_id, image_row, seed)
+        place = kept_place(block, self._reader.iterations(block.fidelity, task), iteration)
+        curve = self._curve(block, arch_id, image_row, seed)
+        return self._record(block, arch_id, image_row, seed)._replace(
             iteration=int(iteration),
-            psnr_db=float(curve.psnr_db[point]),
-            psnr_smooth_db=float(curve.psnr_smooth_db[point]),
+            psnr_db=float(curve.psnr_db[place]),
+            psnr_smooth_db=float(curve.psnr_smooth_db[place]),
         )
 
     def curve(
@@ -207,24 +198,8 @@ class NASDIPBench:
         Arguments and exceptions as in `query`. A point of a mean is NaN where one of its runs has
         no value there.
         """
-        record = self.query(arch, image, task, fidelity, seed)
-        block = self._index.block(task, fidelity)
-        curves = [
-            self._reader.curve(block.fidelity, task, int(block.columns["curve_row"][row]))
-            for row in self._run_rows(block, record.arch_id, self._image_rows[image], record.seeds)
-        ]
-        psnr_db, psnr_smooth_db = curves[0]
-        if len(curves) > 1:
-            psnr_db = np.mean([curve.psnr_db for curve in curves], axis=0)
-            psnr_smooth_db = np.mean([curve.psnr_smooth_db for curve in curves], axis=0)
-            psnr_db.setflags(write=False)
-            psnr_smooth_db.setflags(write=False)
-        return Curve(
-            self._reader.iterations(block.fidelity, task),
-            psnr_db,
-            psnr_smooth_db,
-            *record[: record._fields.index("status") + 1],
-        )
+        arch_id, image_row, block = self._find(arch, image, task, fidelity)
+        return self._curve(block, arch_id, image_row, seed)
 
     def scores(
         self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None = None
@@ -266,7 +241,15 @@ class NASDIPBench:
         Raises:
             UnknownNameError: no such table.
         """
-        return self._folder.table(name).to_pandas()
+        return self.to_arrow(name).to_pandas()
+
+    def to_arrow(self, name: TableName) -> pa.Table:
+        """The same as an Arrow table, which needs no pandas and carries units and meanings.
+
+        Raises:
+            UnknownNameError: no such table.
+        """
+        return self._folder.table(name)
 
     def kendall(
         self,
@@ -318,81 +301,68 @@ class NASDIPBench:
             self._rows = rows
         return self._rows
 
-    def _run_rows(
-        self, block: Block, arch_id: int, image_row: int, seeds: tuple[int, ...]
-    ) -> list[int]:
-        rows = [int(block.rows[arch_id, image_row, block.position(seed)]) for seed in seeds]
-        if -1 in rows:
-            absent = seeds[rows.index(-1)]
-            raise MissingRunError(self._missing(block, arch_id, image_row, absent))
-        return rows
+    def _find(
+        self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None
+    ) -> tuple[int, int, Block]:
+        rows = self._rows or self._architectures
+        arch_id = rows.row(arch)
+        image_row = self._image_rows.get(image) if type(image) is str else None
+        if image_row is None:
+            raise unknown_name("image", image, self.images)
+        return arch_id, image_row, self._index.block(task, fidelity)
 
-    def _record(
-        self, block: Block, arch_id: int, image_row: int, seeds: tuple[int, ...]
-    ) -> RunRecord:
-        rows = self._run_rows(block, arch_id, image_row, seeds)
-        numbers: list[Any]
-        if len(rows) == 1:
-            numbers = block.values[rows[0]].tolist()
-            status = STATUSES[block.columns["status"][rows[0]]]
+    def _record(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> RunRecord:
+        if seed is None:
+            # Records are immutable, so that one can be handed out again and again.
+            found = block.cache.get((arch_id, image_row))
+            if found is not None:
+                return found  # type: ignore[no-any-return]
+        summary = block.summary(seed)
+        if not summary.present[arch_id, image_row]:
+            absent = summary.rows[arch_id, image_row].tolist().index(-1)
+            raise MissingRunError(
+                missing_run(self, block, arch_id, image_row, summary.seeds[absent])
+            )
+        numbers: list[Any] = summary.values[arch_id, image_row].tolist()
+        if len(summary.seeds) == 1:
             for place in _WHOLE:
-                if numbers[place] == numbers[place]:
+                if numbers[place] == numbers[place]:  # not NaN
                     numbers[place] = int(numbers[place])
-        else:
-            numbers = block.values[rows].mean(axis=0).tolist()
-            statuses = {STATUSES[code] for code in block.columns["status"][rows]}
-            status = next((worst for worst in _WORST_FIRST if worst in statuses), "ok")
         numbers[_AT_END] = numbers[_AT_END] > 0
-        return RunRecord(
+        record = RunRecord(
             arch_id,
             self._architectures.codes[arch_id],
             self._manifest.images[image_row],
             block.task,
             block.fidelity,
-            seeds,
-            status,
+            summary.seeds,
+            STATUSES[summary.status[arch_id, image_row]],
             block.record.iterations,
             block.record.stop,
             *numbers,
         )
+        if seed is None:
+            block.cache[arch_id, image_row] = record
+        return record
 
-    def _point(self, block: Block, iteration: int) -> int:
-        """The place of an iteration among the kept ones."""
-        last = block.record.iterations
-        whole = isinstance(iteration, int | np.integer) and not isinstance(iteration, bool)
-        if not whole or not 1 <= iteration <= last:
-            raise UnknownNameError(
-                f"iteration {iteration!r} is not a whole number in 1..{last}, the length of runs "
-                f"of {block.task!r} at fidelity {block.fidelity!r}"
-            )
-        kept = self._reader.iterations(block.fidelity, block.task)
-        place = int(np.searchsorted(kept, iteration))
-        if place == len(kept) or kept[place] != iteration:
-            near = " and ".join(str(kept[i]) for i in (place - 1, place) if 0 <= i < len(kept))
-            raise UnknownNameError(
-                f"iteration {iteration} of {block.task!r} at fidelity {block.fidelity!r} was not "
-                f"kept: a release keeps {len(kept)} of the {last}. The nearest kept are {near}; "
-                f"bench.curve(...).iterations lists all"
-            )
-        return place
-
-    def _missing(self, block: Block, arch_id: int, image_row: int, seed: int) -> str:
-        image, task = self._manifest.images[image_row], block.task
-        having = []
-        for fidelity in self.fidelities:
-            record = self._manifest.task(fidelity, task)
-            if record is None or not record.runs:
-                continue
-            other = self._index.block(task, fidelity)
-            mine = other.rows[arch_id, image_row] >= 0
-            seeds = [str(s) for s, there in zip(other.seeds, mine, strict=True) if there]
-            if seeds:
-                having.append(f"{fidelity} with seed {', '.join(seeds)}")
-        runs, most = int(block.record.seeds.get(str(seed), 0)), len(self) * len(self.images)
-        return (
-            f"no run of architecture {self._architectures.codes[arch_id]} on {image!r} for "
-            f"{task!r} at fidelity {block.fidelity!r} with seed {seed}. For this architecture, "
-            f"image and task there is: {'; '.join(having) or 'none'}. The release holds {runs} of "
-            f"the {most} runs of {task} at {block.fidelity} with seed {seed}; bench.coverage() "
-            f"says which."
-        )
+    def _curve(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> Curve:
+        key = (block.fidelity, block.task, arch_id, image_row, seed)
+        found = self._curves.get(key) if type(seed) is not bool else None
+        if found is None:
+            record = self._record(block, arch_id, image_row, seed)
+            rows = block.summary(seed).rows[arch_id, image_row]
+            curves = [
+                self._reader.curve(block.fidelity, block.task, int(block.columns["curve_row"][row]))
+                for row in rows
+            ]
+            psnr_db, psnr_smooth_db = np.mean(curves, axis=0)
+            psnr_db.setflags(write=False)
+            psnr_smooth_db.setflags(write=False)
+            iterations = self._reader.iterations(block.fidelity, block.task)
+            run = record[: RunRecord._fields.index("status") + 1]
+            found = Curve(iterations, psnr_db, psnr_smooth_db, *run)
+            with self._lock:
+                while len(self._curves) >= _KEPT_CURVES:
+                    self._curves.pop(next(iter(self._curves)))
+                self._curves[key] = found
+        return found

@@ -1,4 +1,4 @@
-"""Reads learning curves: open files and the curves read last, kept within bounds.
+"""Reads learning curves, and keeps their files open.
 
 h5py is imported on use. Must not import torch.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +18,9 @@ from nasdip_bench.errors import DatasetError
 
 __all__ = ["CurveReader", "StoredCurve"]
 
-_KEPT_CURVES = 1024  # of at most 256 points: 4 MB
-
 
 class StoredCurve(NamedTuple):
-    """One run's kept points: (P,) float64 dB, NaN where missing; read-only."""
+    """One run's kept points: (P,) float64 dB, NaN where missing."""
 
     psnr_db: NDArray[np.float64]
     psnr_smooth_db: NDArray[np.float64]
@@ -41,7 +38,6 @@ class CurveReader:
         self._lock = threading.Lock()
         self._files: dict[tuple[str, str], Any] = {}
         self._iterations: dict[tuple[str, str], NDArray[np.int32]] = {}
-        self._kept: OrderedDict[tuple[str, str, int], StoredCurve] = OrderedDict()
         self._process = os.getpid()
 
     def iterations(self, fidelity: str, task: str) -> NDArray[np.int32]:
@@ -64,17 +60,8 @@ class CurveReader:
         Raises:
             DatasetError: the file is absent or damaged.
         """
-        key = (fidelity, task, row)
-        found = self._kept.get(key)
-        if found is None:
-            with self._lock:
-                found = StoredCurve(*self._read((fidelity, task), None, row))
-                for values in found:
-                    values.setflags(write=False)
-                self._kept[key] = found
-                while len(self._kept) > _KEPT_CURVES:
-                    self._kept.popitem(last=False)
-        return found
+        with self._lock:
+            return StoredCurve(*self._read((fidelity, task), None, row))
 
     def close(self) -> None:
         """Close the open files; they open again when needed."""

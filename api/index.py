@@ -6,20 +6,17 @@ look-ups and one row of a matrix, so pandas has no place here. Must not import t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasdip_bench.api.columns import codes, numbers, strings
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
 from nasdip_bench.errors import DatasetError, MissingRunError, UnknownNameError, unknown_name
 from nasdip_bench.schema import RELEASE_TABLES, STATUSES
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-__all__ = ["TARGETS", "Block", "RunIndex", "Scores", "codes_of"]
+__all__ = ["TARGETS", "Block", "RANKED_TARGETS", "RunIndex", "Scores", "Summary"]
 
 _IDENTIFIERS = ("arch_id", "seed", "protocol_version", "curve_row", "diverged_at")
 TARGETS = tuple(
@@ -51,24 +48,22 @@ RECORD_VALUES = (
 )
 
 
-def codes_of(column: pa.ChunkedArray, names: Sequence[str], what: str) -> NDArray[np.int64]:
-    """(rows,) the position in ``names`` of each value of a column of strings.
+class Summary(NamedTuple):
+    """The cells of a block at some seeds.
 
-    Raises:
-        DatasetError: a value that is not among the names.
+    Attributes:
+        seeds: the seeds.
+        present: (architecture, image) bool: all of the runs are there.
+        values: (architecture, image, `RECORD_VALUES`) float64 means, NaN where one is.
+        status: (architecture, image) int8, the worst position in `STATUSES`.
+        rows: (architecture, image, seed) int32, as in `Block`.
     """
-    encoded = column.combine_chunks().dictionary_encode()
-    found = encoded.dictionary.to_pylist()
-    positions = {name: position for position, name in enumerate(names)}
-    unknown = [name for name in found if name not in positions]
-    if unknown or encoded.null_count:
-        raise DatasetError(
-            f"{what} holds {unknown[0] if unknown else None!r}, which the manifest does not list; "
-            f"run 'nasdip-bench verify'"
-        )
-    table = np.array([positions[name] for name in found], np.int64)
-    indices = encoded.indices.to_numpy(zero_copy_only=False)
-    return table[indices] if len(table) else np.zeros(0, np.int64)
+
+    seeds: tuple[int, ...]
+    present: NDArray[np.bool_]
+    values: NDArray[np.float64]
+    status: NDArray[np.int8]
+    rows: NDArray[np.int32]
 
 
 class Block:
@@ -82,7 +77,7 @@ class Block:
         rows: (architecture, image, seed) int32: the row in ``columns``, -1 where there is no run.
         columns: by name, (run,) values of runs.parquet; int8 positions in `STATUSES` for status.
         values: (run, `RECORD_VALUES`) float64, NaN where null.
-        cache: means over the default seeds, by (arch_id, position of the image).
+        cache: records of the default seeds, by (arch_id, position of the image).
     """
 
     def __init__(
@@ -97,6 +92,11 @@ class Block:
         self.columns = columns
         self.seeds: tuple[int, ...] = tuple(sorted({*map(int, columns["seed"])}))
         self.default_seeds = tuple(record.default_seeds)
+        if not self.default_seeds or not set(self.default_seeds) <= set(self.seeds):
+            raise DatasetError(
+                f"the manifest says seeds {list(self.default_seeds)} of {task!r} at fidelity "
+                f"{fidelity!r}, runs.parquet has {list(self.seeds)}; run 'nasdip-bench verify'"
+            )
         self.rows = np.full((*shape, len(self.seeds)), -1, np.int32)
         self.rows[
             columns["arch_id"], columns["image"], np.searchsorted(self.seeds, columns["seed"])
@@ -104,6 +104,7 @@ class Block:
         self.values = np.column_stack([columns[name].astype(np.float64) for name in RECORD_VALUES])
         self.cache: dict[tuple[int, int], Any] = {}
         self._positions = {seed: position for position, seed in enumerate(self.seeds)}
+        self._summaries: dict[int | None, Summary] = {}
 
     def choose_seeds(self, seed: int | None) -> tuple[int, ...]:
         """The seeds of a query: the one asked for, or the default ones.
@@ -121,6 +122,28 @@ class Block:
                 f"over {', '.join(map(str, self.default_seeds)) or 'none'}."
             )
         return (int(seed),)
+
+    def summary(self, seed: int | None) -> Summary:
+        """All cells at a seed, or their means over the default seeds.
+
+        Raises:
+            UnknownNameError: no run of the block has the seed.
+        """
+        plain = seed is None or type(seed) is int  # True is no seed, though it equals 1
+        found = self._summaries.get(seed) if plain else None
+        if found is None:
+            seeds = self.choose_seeds(seed)
+            rows = self.rows[:, :, [self.position(one) for one in seeds]]
+            # Where a run is absent, the last row stands in; present says so.
+            found = Summary(
+                seeds,
+                (rows >= 0).all(axis=2),
+                self.values[rows].mean(axis=2),
+                self.columns["status"][rows].max(axis=2),
+                rows,
+            )
+            self._summaries[None if seed is None else seeds[0]] = found
+        return found
 
     def position(self, seed: int) -> int:
         """Where a seed of the block stands on the seed axis."""
@@ -151,18 +174,17 @@ class Scores:
     def __init__(
         self,
         shape: tuple[int, int],
-        arch_ids: NDArray[np.int32],
-        images: NDArray[np.int64],
-        pairs: list[tuple[str, str]],
-        values: NDArray[np.float64],
+        columns: dict[str, NDArray[Any]],
+        pairs: dict[int, tuple[str, str]],
     ) -> None:
-        self.columns: tuple[tuple[str, str], ...] = tuple(dict.fromkeys(pairs))
+        found, first, inverse = np.unique(columns["pair"], return_index=True, return_inverse=True)
+        order = np.argsort(first)  # of first appearance, which is that of the registry
+        self.columns = tuple(pairs[code] for code in found[order].tolist())
         self.keys = tuple("/".join(pair) for pair in self.columns)
-        positions = {pair: position for position, pair in enumerate(self.columns)}
-        at = (arch_ids, images, np.array([positions[pair] for pair in pairs], np.intp))
+        at = (columns["arch_id"], columns["image"], np.argsort(order)[inverse])
         self.values = np.full((*shape, len(self.columns)), np.nan)
         self.present = np.zeros(self.values.shape, bool)
-        self.values[at] = values
+        self.values[at] = columns["value"]
         self.present[at] = True
 
 
@@ -185,6 +207,7 @@ class RunIndex:
         self._blocks: dict[tuple[str | None, str], Block] = {}
         self._scores: dict[tuple[str, str], Scores] = {}
         self._columns: dict[str, dict[str, NDArray[Any]]] = {}
+        self._pairs: dict[int, tuple[str, str]] = {}
 
     def fidelity_of(self, task: str, fidelity: str | None) -> str:
         """The fidelity asked for, or the default one of the task.
@@ -248,15 +271,10 @@ class RunIndex:
         if (name, task) not in self._scores:
             columns = self._table("scores")
             mine = self._rows_of(columns, name, task)
-            pairs = zip(
-                columns["proxy"][mine].tolist(), columns["reference"][mine].tolist(), strict=True
-            )
             self._scores[name, task] = Scores(
                 self._shape,
-                columns["arch_id"][mine],
-                columns["image"][mine],
-                list(pairs),
-                columns["value"][mine],
+                {column: values[mine] for column, values in columns.items()},
+                self._pairs,
             )
         return name, self._scores[name, task]
 
@@ -267,12 +285,10 @@ class RunIndex:
     def _table(self, name: str) -> dict[str, NDArray[Any]]:
         if name not in self._columns:
             table = self._folder.table(name)
-            wanted: Iterable[str] = (
-                ("arch_id", "seed", "curve_row", *dict.fromkeys((*TARGETS, *RECORD_VALUES)))
-                if name == "runs"
-                else ("arch_id", "value", "proxy", "reference")
-            )
-            columns = {column: table[column].to_numpy() for column in wanted}
+            wanted = ("arch_id", "value")
+            if name == "runs":
+                wanted = ("arch_id", "seed", "curve_row", *{*TARGETS, *RECORD_VALUES})
+            columns = {column: numbers(table[column]) for column in wanted}
             ids = columns["arch_id"]
             if len(ids) and not (ids.min() >= 0 and ids.max() < self._shape[0]):
                 raise DatasetError(
@@ -284,9 +300,16 @@ class RunIndex:
                 ("task", self.tasks),
                 ("fidelity", self.fidelities),
             ):
-                columns[column] = codes_of(table[column], names, f"{name}.parquet, {column},")
+                columns[column] = codes(table[column], names, f"{name}.parquet, {column},")
             if name == "runs":
-                status = codes_of(table["status"], STATUSES, "runs.parquet, status,")
+                status = codes(table["status"], STATUSES, "runs.parquet, status,")
                 columns["status"] = status.astype(np.int8)
+            else:
+                proxies, proxy_names = strings(table["proxy"])
+                references, reference_names = strings(table["reference"])
+                columns["pair"] = proxies.astype(np.int64) * len(reference_names) + references
+                self._pairs = dict(
+                    enumerate((str(p), str(r)) for p in proxy_names for r in reference_names)
+                )
             self._columns[name] = columns
         return self._columns[name]

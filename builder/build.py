@@ -51,7 +51,14 @@ def choose_workers(config: BuildConfig) -> int:
     each core gets a process of its own; from 256 x 256 on, where memory counts, one gets all cores.
     """
     small = config.fidelity.resolution <= _LARGEST_SHARED_CPU_RESOLUTION
-    return len(os.sched_getaffinity(0)) if config.device == "cpu" and small else 1
+    return available_cores() if config.device == "cpu" and small else 1
+
+
+def available_cores() -> int:
+    """Cores this process may use, which under a scheduler can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def build(
@@ -84,12 +91,11 @@ def build(
     units = make_plan(config, done.runs, done.scores)
     workers = min(workers or choose_workers(config), max(1, len(units)))
     engine = engine or (in_processes(workers) if workers > 1 else in_this_process)
-    cores = len(os.sched_getaffinity(0))
     spec = WorkerSpec(
         images=config.images,
         device=config.device,
         precision=config.precision,
-        threads=max(1, cores // workers),
+        threads=max(1, available_cores() // workers),
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))

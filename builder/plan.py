@@ -75,12 +75,8 @@ def _units(
         for architecture in map(str, config.architectures):
             pairs = [(task, image) for task in config.tasks for image in names]
             if config.scoring_inits and seed == config.seeds[0]:
-                scores = tuple(
-                    key
-                    for task, image in pairs
-                    if (key := ScoreKey(architecture, image, task, config.fidelity.name))
-                    not in finished_scores
-                )
+                wanted = (ScoreKey(architecture, i, t, config.fidelity.name) for t, i in pairs)
+                scores = tuple(key for key in wanted if key not in finished_scores)
                 if scores:
                     yield Unit(
                         architecture=architecture, scores=scores, scoring_inits=config.scoring_inits
@@ -88,9 +84,9 @@ def _units(
             if not config.train:
                 continue
             for task, image in pairs:
-                key = RunKey(architecture, image, task, config.fidelity.name, seed)
-                if key not in finished_runs:
-                    yield Unit(architecture=architecture, runs=(key,))
+                run = RunKey(architecture, image, task, config.fidelity.name, seed)
+                if run not in finished_runs:
+                    yield Unit(architecture=architecture, runs=(run,))
 
 
 def unit_flops(unit: Unit) -> float:

@@ -10,7 +10,7 @@ from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.estimate import check_device, measure_speed, unit_cost
 from nasdip_bench.builder.plan import make_plan, unit_flops
 from nasdip_bench.builder.progress import duration
-from nasdip_bench.builder.shards import SETTINGS, BuildFolder
+from nasdip_bench.builder.shards import SETTINGS, BuildFolder, Finished
 from nasdip_bench.tasks import get_task
 
 __all__ = ["preview"]
@@ -23,11 +23,13 @@ _BYTES_PER_SHARD = 9000
 def preview(config: BuildConfig, out: Path, workers: int = 0) -> str:
     """Describe a build without beginning it; a few iterations are timed to estimate the hours."""
     check_device(config.device)
-    finished_runs, finished_scores = frozenset(), frozenset()
-    if (out / SETTINGS).exists():
-        done = BuildFolder(out).finished()
-        finished_runs, finished_scores = done.runs, done.scores
-    units = make_plan(config, finished_runs, finished_scores)
+    exists = (out / SETTINGS).exists()
+    done = (
+        BuildFolder(out).finished(set_aside=False)
+        if exists
+        else Finished(frozenset(), frozenset(), ())
+    )
+    units = make_plan(config, done.runs, done.scores)
     fidelity = config.fidelity
     lines = [
         f"fidelity {fidelity.name}: {fidelity.resolution} x {fidelity.resolution}, "

@@ -181,12 +181,15 @@ class BuildFolder:
         write_atomic(path, content)
         return path
 
-    def read(self, kind: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
-        """The whole shards of a kind, sorted by name; damaged ones are moved aside and logged.
+    def read(
+        self, kind: str, columns: list[str] | None = None, *, set_aside: bool = True
+    ) -> Iterator[pa.Table]:
+        """The whole shards of a kind, sorted by name; damaged ones are left out and logged.
 
         Args:
             kind: "runs" or "scores".
             columns: the columns to read; all where None.
+            set_aside: move damaged shards aside; False changes nothing on disk.
         """
         import pyarrow.parquet as pq
 
@@ -194,7 +197,9 @@ class BuildFolder:
         for path in sorted(self.shards.glob(f"{kind}-*.parquet")):
             content = path.read_bytes()
             if path.stem != f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}":
-                self._set_aside(path)
+                logger.warning("shard %s is damaged and is to be built again", path.name)
+                if set_aside:
+                    path.replace(path.with_name(path.name + DAMAGED_SUFFIX))
                 continue
             table = pq.read_table(io.BytesIO(content), columns=columns)
             if columns is None and not table.schema.equals(expected, check_metadata=False):
@@ -204,22 +209,15 @@ class BuildFolder:
                 )
             yield table
 
-    def finished(self) -> Finished:
+    def finished(self, *, set_aside: bool = True) -> Finished:
         """The keys of what is finished; damaged shards are moved aside, and so built again."""
-        runs = {RunKey(*key) for key in self._keys("runs", RunKey._fields)}
-        scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields)}
+        runs = {RunKey(*key) for key in self._keys("runs", RunKey._fields, set_aside)}
+        scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields, set_aside)}
         damaged = tuple(sorted(path.name for path in self.shards.glob(f"*{DAMAGED_SUFFIX}")))
         return Finished(frozenset(runs), frozenset(scores), damaged)
 
-    def _keys(self, kind: str, fields: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-        for table in self.read(kind, list(fields)):
+    def _keys(
+        self, kind: str, fields: tuple[str, ...], set_aside: bool
+    ) -> Iterator[tuple[Any, ...]]:
+        for table in self.read(kind, list(fields), set_aside=set_aside):
             yield from zip(*(table[field].to_pylist() for field in fields), strict=True)
-
-    def _set_aside(self, path: Path) -> None:
-        logger.warning(
-            "shard %s is damaged: moved to %s%s and to be built again",
-            path.name,
-            path.name,
-            DAMAGED_SUFFIX,
-        )
-        path.replace(path.with_name(path.name + DAMAGED_SUFFIX))

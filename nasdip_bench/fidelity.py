@@ -115,7 +115,7 @@ FIDELITIES: dict[str, Fidelity] = {
             resolution=64,
             channels=128,
             iterations={"denoise": 600, "inpaint": 2000},
-            stop={"denoise": 300, "inpaint": 2000},
+            stop={"denoise": 350, "inpaint": 2000},
         ),
         Fidelity(
             name="r64c16",
@@ -123,7 +123,7 @@ FIDELITIES: dict[str, Fidelity] = {
             resolution=64,
             channels=16,
             iterations={"denoise": 600, "inpaint": 1000},
-            stop={"denoise": 500, "inpaint": 1000},
+            stop={"denoise": 350, "inpaint": 1000},
         ),
     )
 }

@@ -69,7 +69,7 @@ class BitStream:
 
     def words(self, count: int) -> np.ndarray:
         """(count,) uint64, the next raw words of the generator."""
-        return self._philox.random_raw(count)  # type: ignore[no-any-return]
+        return self._philox.random_raw(count)
 
     def integer(self, bound: int) -> int:
         """An integer, uniform in [0, bound), by rejection and therefore without bias."""

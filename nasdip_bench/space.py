@@ -199,8 +199,8 @@ class Architecture:
         return cls(cell, skip, dilation)
 
     @classmethod
-    def parse(cls, text: str) -> Architecture:
-        """Read a canonical string or the name of a released model.
+    def parse(cls, text: str | Architecture) -> Architecture:
+        """Read a canonical string or the name of a released model; pass an architecture through.
 
         Raises:
             ArchitectureError: the text is neither, or names an invalid architecture.
@@ -222,7 +222,8 @@ class Architecture:
     @property
     def skip_matrix(self) -> np.ndarray:
         """(5, 5) bool; [i, j]: source j is added at decoder level i + 1."""
-        return (np.frombuffer(self.skip.encode(), np.uint8) == ord("1")).reshape(LEVELS, LEVELS)
+        bits = np.array([bit == "1" for bit in self.skip])
+        return bits.reshape(LEVELS, LEVELS)
 
     @property
     def connections(self) -> list[tuple[int, int]]:

@@ -123,7 +123,9 @@ def write_release(
                         curves.append([curve[points] for curve in pair])
             if mine:
                 stacked = np.array(curves)
-                write_curves(path / curve_path(fidelity, task), stacked[:, 0], stacked[:, 1], points)
+                write_curves(
+                    path / curve_path(fidelity, task), stacked[:, 0], stacked[:, 1], points
+                )
             runs += mine
             scored = 0
             for a in range(count):
@@ -161,7 +163,9 @@ def write_release(
                     scored=scored,
                 )
             )
-    write_tables(path, _architecture_rows(architectures), _image_rows(images, image_set), runs, scores)
+    write_tables(
+        path, _architecture_rows(architectures), _image_rows(images, image_set), runs, scores
+    )
     defaults = {}
     for task in tasks:
         having = {f: r["tasks"][task] for f, r in records.items() if r["tasks"][task]["runs"]}

@@ -12,6 +12,7 @@ import pytest
 
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.plan import RunKey
+from nasdip_bench.builder.preview import preview
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.errors import BuildError
 from nasdip_bench.schema import SHARD_TABLES, arrow_schema
@@ -52,6 +53,8 @@ def test_a_damaged_shard_is_found_set_aside_and_rebuilt(folder: Path, whole: Pat
         content = bytearray(shards[1].read_bytes())
     shards[0].write_bytes(content)
 
+    preview(small_config(), folder)  # changes nothing
+    assert shards[0].exists()
     outcome = build(small_config(), folder, workers=1)
     assert outcome.finished == 1
     assert outcome.damaged == (shards[0].name + ".damaged",)

@@ -1,0 +1,82 @@
+"""Columns of Arrow tables as NumPy arrays, read from their buffers.
+
+Arrow's own ``to_numpy`` imports pandas, which takes longer than opening a dataset and asking it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["codes", "numbers", "strings"]
+
+_TYPES = {"int32": np.int32, "int64": np.int64, "double": np.float64}
+
+
+def numbers(column: pa.ChunkedArray) -> NDArray[Any]:
+    """(rows,) int32, int64, float64 or bool of a column; float64 with NaN where it has nulls."""
+    array = column.combine_chunks()
+    validity, data = array.buffers()
+    count, offset = len(array), array.offset
+    values: NDArray[Any]
+    if not count:
+        values = np.zeros(0, _TYPES.get(str(array.type), np.bool_))
+    elif str(array.type) == "bool":
+        values = _bits(data, offset, count)
+    else:
+        kind = np.dtype(_TYPES[str(array.type)])
+        values = np.frombuffer(data, kind, count, offset * kind.itemsize)
+    if array.null_count:
+        return np.where(_bits(validity, offset, count), values, np.nan)
+    return values
+
+
+def _bits(buffer: Any, offset: int, count: int) -> NDArray[np.bool_]:
+    packed = np.frombuffer(buffer, np.uint8)
+    return np.unpackbits(packed, count=offset + count, bitorder="little")[offset:].astype(bool)
+
+
+def strings(column: pa.ChunkedArray) -> tuple[NDArray[Any], list[str | None]]:
+    """(rows,) positions of a column's strings, and the strings, each once.
+
+    Raises:
+        DatasetError: a value is missing.
+    """
+    encoded = column.combine_chunks().dictionary_encode()
+    if encoded.null_count:
+        raise DatasetError("a name is missing in a table; run 'nasdip-bench verify'")
+    _, data = encoded.indices.buffers()
+    if not len(encoded):
+        return np.zeros(0, np.int32), []
+    indices = np.frombuffer(data, np.int32, len(encoded), encoded.indices.offset * 4)
+    return indices, encoded.dictionary.to_pylist()
+
+
+def codes(column: pa.ChunkedArray, names: Sequence[str], what: str) -> NDArray[np.intp]:
+    """(rows,) the position in ``names`` of each value of a column of strings.
+
+    Args:
+        column: of strings.
+        names: all that may occur.
+        what: the column, for the message.
+
+    Raises:
+        DatasetError: a value is missing or not among the names.
+    """
+    indices, found = strings(column)
+    positions = {name: position for position, name in enumerate(names)}
+    unknown = [name for name in found if name not in positions]
+    if unknown:
+        raise DatasetError(
+            f"{what} holds {unknown[0]!r}, which is none of {', '.join(names)}; run 'nasdip-bench "
+            f"verify'"
+        )
+    return np.array([positions[str(name)] for name in found], np.intp)[indices]

@@ -1,0 +1,185 @@
+"""Figure 1 of the paper, from the data: how many of the k best architectures images share.
+
+Drawing is in `nasdip_bench.api.plots`, which needs matplotlib; text, CSV and LaTeX do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from nasdip_bench.api.captions import (
+    image_marks,
+    latex_escape,
+    paper_values,
+    setting,
+    shortfall,
+)
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.files import atomic_path, write_atomic
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.benchmark import NASDIPBench
+
+__all__ = ["OverlapFigure", "figure1", "write_text"]
+
+_PICTURES = (".png", ".pdf", ".svg")
+_TEXTS = (".txt", ".csv", ".tex")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OverlapFigure:
+    """Top-k overlap of all pairs of images.
+
+    Attributes:
+        frame: images × images, counts; ``attrs`` as of `nasdip_bench.api.analysis.overlap`.
+        caption: one paragraph: what it is, set-up, coverage, chance level.
+        notes: what readers must know of single images.
+        marks: by image, "*" for a substitute.
+    """
+
+    frame: pd.DataFrame
+    caption: str
+    notes: tuple[str, ...]
+    marks: dict[str, str]
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the images with their marks."""
+        return [str(image) + self.marks[image] for image in self.frame.index]
+
+    def cells(self) -> list[list[str]]:
+        """The counts as text: whole numbers, or means over seeds with one decimal."""
+        whole = self.frame.dtypes.iloc[0].kind == "i"
+        return [[f"{v:.0f}" if whole else f"{v:.1f}" for v in row] for row in self.frame.to_numpy()]
+
+    def text(self) -> str:
+        """For a terminal."""
+        lines = [["", *self.labels]]
+        lines += [[name, *row] for name, row in zip(self.labels, self.cells(), strict=True)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+        body = [
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        ]
+        return "\n".join([self.caption, "", *body, "", *self.notes]).rstrip() + "\n"
+
+    def csv(self) -> str:
+        """Images × images; the first column is the image."""
+        return str(self.frame.to_csv(lineterminator="\n"))
+
+    def latex(self) -> str:
+        """A table environment for a document with the package booktabs."""
+        names = [latex_escape(str(i)) + ("$^*$" if self.marks[i] else "") for i in self.frame.index]
+        lines = [
+            "\\begin{table}",
+            "\\centering",
+            f"\\caption{{{latex_escape(' '.join([self.caption, *self.notes]))}}}",
+            f"\\begin{{tabular}}{{l{'r' * len(names)}}}",
+            "\\toprule",
+            f" & {' & '.join(names)} \\\\",
+            "\\midrule",
+        ]
+        for name, row in zip(names, self.cells(), strict=True):
+            lines.append(f"{name} & {' & '.join(row)} \\\\")
+        return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}"]) + "\n"
+
+    def save(self, path: Path | str) -> None:
+        """Write it in the form that the file's ending asks for.
+
+        Args:
+            path: .png, .pdf or .svg (needs matplotlib), .txt, .csv or .tex.
+
+        Raises:
+            ConfigError: another ending, or a file that cannot be written.
+            MissingDependencyError: a picture without matplotlib.
+        """
+        target = Path(path)
+        suffix = target.suffix.lower()
+        if suffix in _TEXTS:
+            content = {".txt": self.text, ".csv": self.csv, ".tex": self.latex}[suffix]()
+            write_text(target, content)
+        elif suffix in _PICTURES:
+            from nasdip_bench.api.plots import draw_overlap
+
+            try:
+                with atomic_path(target) as aside:
+                    draw_overlap(self, aside, suffix[1:])
+            except OSError as error:
+                raise _unwritable(target, error) from error
+        else:
+            raise ConfigError(
+                f"cannot tell the form of {str(path)!r} from its ending; a figure can be written "
+                f"as {', '.join((*_PICTURES, *_TEXTS))}"
+            )
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        write_atomic(path, content.encode())
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"cannot write {str(path)!r}: {error.strerror}; name a file in a folder that exists and "
+        f"that you may write to"
+    )
+
+
+def figure1(
+    bench: NASDIPBench,
+    task: str = "denoise",
+    k: int = 10,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> OverlapFigure:
+    """Figure 1 from a release.
+
+    The paper does not say which PSNR it ranks by; ours is in the caption.
+
+    Args:
+        bench: the release.
+        task: name.
+        k: how many are the best.
+        target: column of runs.parquet with a direction.
+        fidelity: None for the release's default for the task.
+        seed: None for the mean of the counts over the default seeds.
+
+    Raises:
+        ConfigError: k is outside 1..n.
+        UnknownNameError: a task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    frame = bench.overlap(task, k, target, fidelity, seed)
+    facts = frame.attrs
+    parts = [
+        f"Figure 1 ({task}): architectures that pairs of images share among their {k} best.",
+        f"{setting(bench, facts)}; n = {facts['n']} of {len(bench)} architectures, those "
+        f"with a run on all {len(bench.images)} images; {facts['expected']:.2g} expected by "
+        f"chance (k²/n).",
+        f"{facts['diverged']} diverged runs rank last." if facts["diverged"] else "",
+        shortfall(bench, facts),
+    ]
+    printed = paper_values()["figure1"]
+    if bench.manifest.image_set == "nasdip" and (task, k) == (printed["task"], printed["k"]):
+        for one, other, count in printed["counts"]:
+            if one in frame.index and other in frame.index:
+                parts.append(f"The paper's text gives {count} for {one} and {other}.")
+    marks, notes = image_marks(bench)
+    return OverlapFigure(
+        frame=frame, caption=" ".join(p for p in parts if p), notes=tuple(notes), marks=marks
+    )
