@@ -27,10 +27,10 @@ bench: $(READY)
 	$(BIN)/nasdip-bench overlap denoise --data $(BENCH)/data
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto -q
+	$(BIN)/python -m pytest -n auto --dist loadfile -q
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -n auto -q --slow
+	$(BIN)/python -m pytest -n auto --dist loadfile -q --slow
 
 check: lint types test
 

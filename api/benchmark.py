@@ -359,8 +359,7 @@ class NASDIPBench:
             psnr_db.setflags(write=False)
             psnr_smooth_db.setflags(write=False)
             iterations = self._reader.iterations(block.fidelity, block.task)
-            run = record[: RunRecord._fields.index("status") + 1]
-            found = Curve(iterations, psnr_db, psnr_smooth_db, *run)
+            found = Curve(iterations, psnr_db, psnr_smooth_db, *record[:7])
             with self._lock:
                 while len(self._curves) >= _KEPT_CURVES:
                     self._curves.pop(next(iter(self._curves)))

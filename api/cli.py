@@ -147,7 +147,7 @@ def figure_command(
     fidelity: FidelityName = None,
     seed: Seed = None,
     out: Annotated[
-        Path | None, typer.Option(help=".png, .pdf, .svg, .txt, .csv or .tex; default: print.")
+        Path | None, typer.Option(help=".png, .pdf, .txt, .csv or .tex; default: print.")
     ] = None,
     data: Data = DATA,
 ) -> None:

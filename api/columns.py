@@ -79,4 +79,6 @@ def codes(column: pa.ChunkedArray, names: Sequence[str], what: str) -> NDArray[n
             f"{what} holds {unknown[0]!r}, which is none of {', '.join(names)}; run 'nasdip-bench "
             f"verify'"
         )
-    return np.array([positions[str(name)] for name in found], np.intp)[indices]
+    places = np.array([positions[str(name)] for name in found], np.intp)
+    chosen: NDArray[np.intp] = places[indices]
+    return chosen

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OverlapFigure", "figure1", "write_text"]
 
-_PICTURES = (".png", ".pdf", ".svg")
+_PICTURES = (".png", ".pdf")
 _TEXTS = (".txt", ".csv", ".tex")
 
 
@@ -94,7 +94,7 @@ class OverlapFigure:
         """Write it in the form that the file's ending asks for.
 
         Args:
-            path: .png, .pdf or .svg (needs matplotlib), .txt, .csv or .tex.
+            path: .png or .pdf (needs matplotlib), .txt, .csv or .tex.
 
         Raises:
             ConfigError: another ending, or a file that cannot be written.
@@ -139,6 +139,12 @@ def _unwritable(path: Path, error: OSError) -> ConfigError:
     )
 
 
+def _ranked_last(diverged: int) -> str:
+    if not diverged:
+        return ""
+    return "1 diverged run ranks last." if diverged == 1 else f"{diverged} diverged runs rank last."
+
+
 def figure1(
     bench: NASDIPBench,
     task: str = "denoise",
@@ -171,7 +177,7 @@ def figure1(
         f"{setting(bench, facts)}; n = {facts['n']} of {len(bench)} architectures, those "
         f"with a run on all {len(bench.images)} images; {facts['expected']:.2g} expected by "
         f"chance (k²/n).",
-        f"{facts['diverged']} diverged runs rank last." if facts["diverged"] else "",
+        _ranked_last(facts["diverged"]),
         shortfall(bench, facts),
     ]
     printed = paper_values()["figure1"]

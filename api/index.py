@@ -137,7 +137,7 @@ class Block:
             # Where a run is absent, the last row stands in; present says so.
             found = Summary(
                 seeds,
-                (rows >= 0).all(axis=2),
+                np.asarray((rows >= 0).all(axis=2)),
                 self.values[rows].mean(axis=2),
                 self.columns["status"][rows].max(axis=2),
                 rows,
@@ -285,7 +285,7 @@ class RunIndex:
     def _table(self, name: str) -> dict[str, NDArray[Any]]:
         if name not in self._columns:
             table = self._folder.table(name)
-            wanted = ("arch_id", "value")
+            wanted: tuple[str, ...] = ("arch_id", "value")
             if name == "runs":
                 wanted = ("arch_id", "seed", "curve_row", *{*TARGETS, *RECORD_VALUES})
             columns = {column: numbers(table[column]) for column in wanted}

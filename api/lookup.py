@@ -54,14 +54,13 @@ class ArchitectureRows:
             UnknownNameError: the release does not have it.
             ArchitectureError: it is no architecture at all.
         """
-        kind = type(arch)
-        if kind is str:
-            found = self._rows.get(arch)  # type: ignore[call-overload]
+        if isinstance(arch, str):
+            found = self._rows.get(arch)
             if found is not None:
-                return found  # type: ignore[no-any-return]
-        if kind is int or (isinstance(arch, int | np.integer) and not isinstance(arch, bool)):
-            if 0 <= arch < len(self.codes):  # type: ignore[operator]
-                return int(arch)  # type: ignore[arg-type]
+                return found
+        if type(arch) is int or (isinstance(arch, int | np.integer) and not isinstance(arch, bool)):
+            if 0 <= arch < len(self.codes):
+                return int(arch)
             raise UnknownNameError(
                 f"no architecture in row {arch}; this release has rows 0..{len(self.codes) - 1}"
             )

@@ -27,7 +27,7 @@ def draw_overlap(figure: OverlapFigure, path: Path, form: str) -> None:
     Args:
         figure: what to draw.
         path: file to write.
-        form: "png", "pdf" or "svg".
+        form: "png" or "pdf".
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -78,5 +78,4 @@ def draw_overlap(figure: OverlapFigure, path: Path, form: str) -> None:
     scale.update_ticks()
     drawing.text(0.15 / width, (caption - 0.1) / height, "\n".join(lines), va="top", fontsize=8)
     # A date in the file would make two drawings of the same data differ.
-    undated = {"png": None, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
-    drawing.savefig(path, format=form, metadata=undated[form])
+    drawing.savefig(path, format=form, metadata={"CreationDate": None} if form == "pdf" else None)

@@ -87,6 +87,9 @@ def build_command(
     ] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16.")] = "fp32",
     workers: Annotated[int, typer.Option(help="Processes (0: chosen).")] = 0,
+    stack: Annotated[
+        int, typer.Option(help="Most runs of an architecture trained as one (0: chosen).")
+    ] = 0,
     time_limit: Annotated[
         str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
     ] = "",
@@ -115,8 +118,9 @@ def build_command(
         chosen = chosen.shortened(iterations)
     limit = parse_duration(time_limit) if time_limit else None
     seed_numbers = _integers("--seeds", seeds)
-    if workers < 0:
-        raise ConfigError(f"workers {workers} must be above 0, or 0 to choose")
+    for option, value in (("workers", workers), ("stack", stack)):
+        if value < 0:
+            raise ConfigError(f"{option} {value} must be above 0, or 0 to choose")
     task_names = _split(tasks)
     for name in task_names:
         chosen.iterations_for(get_task(name).kind)
@@ -147,7 +151,7 @@ def build_command(
 
         print(preview(config, out, workers))
         return
-    outcome = build(config, out, workers=workers, time_limit=limit)
+    outcome = build(config, out, workers=workers, stack=stack, time_limit=limit)
     for name in outcome.damaged:
         print(f"damaged shard set aside: {name}", file=sys.stderr)
     print(

@@ -10,11 +10,12 @@ from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.plan import Unit, unit_flops
 from nasdip_bench.builder.worker import device_name
 from nasdip_bench.cost import architecture_cost
-from nasdip_bench.dip import Problem, fit
+from nasdip_bench.dip import fit
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.network import build_network
+from nasdip_bench.problem import Problem
 from nasdip_bench.tasks import Denoise, get_task
 
 __all__ = ["Speed", "check_device", "measure_speed", "unit_cost"]

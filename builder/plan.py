@@ -44,7 +44,7 @@ class Unit:
 
     Attributes:
         architecture: its canonical string; all keys share it.
-        runs: runs to train; the plain engine trains one at a time, so here one a unit.
+        runs: runs to train, of one task, fidelity and seed; several are trained as one stack.
         scores: scores to compute; those of one architecture share the network's outputs.
         scoring_inits: initialisations for the scores.
     """
@@ -61,14 +61,27 @@ class Unit:
 
 
 def make_plan(
-    config: BuildConfig, finished_runs: Set[RunKey], finished_scores: Set[ScoreKey]
+    config: BuildConfig,
+    finished_runs: Set[RunKey],
+    finished_scores: Set[ScoreKey],
+    stack: int = 1,
 ) -> list[Unit]:
-    """The units left to do."""
-    return list(_units(config, finished_runs, finished_scores))
+    """The units left to do.
+
+    Args:
+        config: what is asked for.
+        finished_runs: keys of runs to leave out.
+        finished_scores: keys of scores to leave out.
+        stack: the most runs to train as one; 1 trains each alone.
+    """
+    return list(_units(config, finished_runs, finished_scores, stack))
 
 
 def _units(
-    config: BuildConfig, finished_runs: Set[RunKey], finished_scores: Set[ScoreKey]
+    config: BuildConfig,
+    finished_runs: Set[RunKey],
+    finished_scores: Set[ScoreKey],
+    stack: int,
 ) -> Iterator[Unit]:
     names = [image.name for image in config.images]
     for seed in config.seeds:
@@ -83,10 +96,11 @@ def _units(
                     )
             if not config.train:
                 continue
-            for task, image in pairs:
-                run = RunKey(architecture, image, task, config.fidelity.name, seed)
-                if run not in finished_runs:
-                    yield Unit(architecture=architecture, runs=(run,))
+            for task in config.tasks:
+                runs = (RunKey(architecture, i, task, config.fidelity.name, seed) for i in names)
+                left = [run for run in runs if run not in finished_runs]
+                for first in range(0, len(left), stack):
+                    yield Unit(architecture=architecture, runs=tuple(left[first : first + stack]))
 
 
 def unit_flops(unit: Unit) -> float:

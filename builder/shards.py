@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import fcntl
-import io
 import json
 import logging
 import time
@@ -27,7 +26,13 @@ from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.plan import RunKey, ScoreKey
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
-from nasdip_bench.files import TEMPORARY_SUFFIX, parquet_bytes, sha256_bytes, write_atomic
+from nasdip_bench.files import (
+    TEMPORARY_SUFFIX,
+    parquet_bytes,
+    read_parquet,
+    sha256_bytes,
+    write_atomic,
+)
 from nasdip_bench.schema import SCHEMA_VERSION, SHARD_TABLES, arrow_schema
 from nasdip_bench.space import Architecture
 
@@ -191,8 +196,6 @@ class BuildFolder:
             columns: the columns to read; all where None.
             set_aside: move damaged shards aside; False changes nothing on disk.
         """
-        import pyarrow.parquet as pq
-
         expected = arrow_schema(SHARD_TABLES[kind])
         for path in sorted(self.shards.glob(f"{kind}-*.parquet")):
             content = path.read_bytes()
@@ -201,7 +204,7 @@ class BuildFolder:
                 if set_aside:
                     path.replace(path.with_name(path.name + DAMAGED_SUFFIX))
                 continue
-            table = pq.read_table(io.BytesIO(content), columns=columns)
+            table = read_parquet(content, columns)
             if columns is None and not table.schema.equals(expected, check_metadata=False):
                 raise BuildError(
                     f"shard {str(path)!r} has other columns than this version writes; build "

@@ -19,14 +19,16 @@ import numpy as np
 import torch
 
 from nasdip_bench.builder.plan import RunKey, ScoreKey, Unit
-from nasdip_bench.dip import Fit, Problem, fit
+from nasdip_bench.dip import Fit, fit_stack
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.images import Image
 from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.problem import Problem
 from nasdip_bench.proxies import prepare
 from nasdip_bench.schema import SHARD_TABLES, arrow_schema
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
+from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import Observation, get_task
 from nasdip_bench.untrained import Scored, blank_network, score_architecture
 
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["PLAIN_ENGINE", "Worker", "WorkerSpec", "device_name"]
 
 PLAIN_ENGINE = "plain"
-"""Name, in the column ``engine``, of the loop of `nasdip_bench.dip.fit`."""
+"""The column ``engine`` of runs trained alone; of those of a stack of R it is ``stacked<R>``."""
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +98,7 @@ class Worker:
         """The shard table of a unit."""
         import pyarrow as pa
 
-        rows = [self._train(key) for key in unit.runs]
+        rows = self._train(unit.runs)
         rows += self._score(unit.architecture, unit.scores, unit.scoring_inits)
         return pa.Table.from_pylist(rows, schema=arrow_schema(SHARD_TABLES[unit.kind]))
 
@@ -107,42 +109,74 @@ class Worker:
             self._problems[key] = (truth, get_task(task).corrupt(truth, image))
         return self._problems[key]
 
-    def _train(self, key: RunKey) -> dict[str, Any]:
-        fidelity, task = get_fidelity(key.fidelity), get_task(key.task)
-        truth, observation = self._observe(key.image, key.task, fidelity.resolution)
-        channels, height, width = truth.shape
-        size = f"{height}x{width}"
-        iterations = fidelity.iterations_for(task.kind)
-        row = {
-            **key._asdict(),
-            "iterations": iterations,
-            "psnr_corrupted_db": task.psnr_corrupted_db(truth, observation),
-            "engine": PLAIN_ENGINE,
-            "precision": self.spec.precision,
-            "device": self._device_name,
-            "protocol_version": PROTOCOL_VERSION,
-        }
+    def _train(self, keys: Sequence[RunKey]) -> list[dict[str, Any]]:
+        """Run rows, in order; a stack that does not fit the device's memory is halved."""
+        if not keys:
+            return []
         started = time.perf_counter()
         try:
+            fits = self._fit(keys)
+        except RuntimeError as error:  # what torch raises, out of memory included
+            if len(keys) > 1 and is_out_of_memory(error):
+                half = len(keys) // 2
+                logger.warning("a stack of %d runs does not fit the device: halved", len(keys))
+                return self._train(keys[:half]) + self._train(keys[half:])
+            logger.warning("%s failed: %s", "/".join(map(str, keys[0])), error)
+            seconds = (time.perf_counter() - started) / len(keys)
+            iterations = self._budget(keys[0])
+            return [
+                self._run_row(key, len(keys), _failed(error, iterations, seconds)) for key in keys
+            ]
+        return [
+            self._run_row(key, len(keys), _succeeded(result))
+            for key, result in zip(keys, fits, strict=True)
+        ]
+
+    def _fit(self, keys: Sequence[RunKey]) -> list[Fit]:
+        """Train runs of one architecture, task, fidelity and seed as one stack."""
+        first = keys[0]
+        fidelity, task = get_fidelity(first.fidelity), get_task(first.task)
+        networks, problems = [], []
+        for key in keys:
+            truth, observation = self._observe(key.image, key.task, fidelity.resolution)
             network = blank_network(
-                Architecture.parse(key.architecture), channels, fidelity.channels, self.device
+                Architecture.parse(key.architecture), len(truth), fidelity.channels, self.device
             )
             draw_weights(
                 network, "weights", key.architecture, key.image, key.task, fidelity.base, key.seed
             )
-            result = fit(
-                network,
-                Problem(task, observation, truth, self.device),
-                draw_z(channels, height, width, "z", size, channels, key.seed).to(self.device),
-                device_seed("perturbation", size, channels, key.seed),
-                iterations,
-                precision=self.spec.precision,
-                on_iteration=lambda _: self._check(),
-            )
-        except RuntimeError as error:  # what torch raises, out of memory included
-            logger.warning("%s failed: %s", "/".join(map(str, key)), error)
-            return row | _failed(error, iterations, time.perf_counter() - started)
-        return row | _succeeded(result)
+            networks.append(network)
+            problems.append(Problem(task, observation, truth, self.device))
+        channels, height, width = truth.shape
+        size = f"{height}x{width}"
+        z = draw_z(channels, height, width, "z", size, channels, first.seed)
+        return fit_stack(
+            stack_networks(networks),
+            Problem.stack(problems),
+            z.to(self.device),
+            device_seed("perturbation", size, channels, first.seed),
+            self._budget(first),
+            precision=self.spec.precision,
+            on_iteration=lambda _: self._check(),
+        )
+
+    def _budget(self, key: RunKey) -> int:
+        return get_fidelity(key.fidelity).iterations_for(get_task(key.task).kind)
+
+    def _run_row(self, key: RunKey, stacked: int, result: dict[str, Any]) -> dict[str, Any]:
+        truth, observation = self._observe(
+            key.image, key.task, get_fidelity(key.fidelity).resolution
+        )
+        return {
+            **key._asdict(),
+            "iterations": self._budget(key),
+            "psnr_corrupted_db": get_task(key.task).psnr_corrupted_db(truth, observation),
+            "engine": PLAIN_ENGINE if stacked == 1 else f"stacked{stacked}",
+            "precision": self.spec.precision,
+            "device": self._device_name,
+            "protocol_version": PROTOCOL_VERSION,
+            **result,
+        }
 
     def _score(
         self, architecture: str, keys: Sequence[ScoreKey], inits: int
@@ -185,6 +219,11 @@ class Worker:
                 shape=truth.shape,
             )
         return self._scoring[which]
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch ran out of memory, on a GPU or (a plain RuntimeError) on the host."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _succeeded(result: Fit) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.errors import DatasetError
-from nasdip_bench.files import sha256_bytes
+from nasdip_bench.files import read_parquet, sha256_bytes
 from nasdip_bench.schema import SCHEMA_VERSION, arrow_schema, table_columns
 
 if TYPE_CHECKING:
@@ -186,11 +186,9 @@ class DatasetFolder:
         columns = table_columns(name)
         with self._lock:
             if name not in self._tables:
-                import pyarrow.parquet as pq
-
                 content = self._read_checked(table_path(name))
                 try:
-                    table = pq.read_table(io.BytesIO(content))
+                    table = read_parquet(content)
                 except Exception as error:  # pyarrow raises many kinds on hostile content
                     raise DatasetError(f"{table_path(name)} cannot be parsed: {error}") from error
                 if not table.schema.equals(arrow_schema(columns), check_metadata=False):

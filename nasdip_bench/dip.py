@@ -17,26 +17,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss
 
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.fidelity import PRECISIONS
-from nasdip_bench.tasks import (
-    LUMA_OFFSET,
-    LUMA_WEIGHTS,
-    Observation,
-    SuperResolve,
-    Task,
-    lanczos_matrix,
-)
+from nasdip_bench.problem import Problem
 
 __all__ = [
     "LEARNING_RATE",
     "PERTURBATION_STD",
     "SMOOTHING",
     "Fit",
-    "Problem",
     "fit",
+    "fit_stack",
     "numerics",
 ]
 
@@ -47,63 +39,6 @@ SMOOTHING = 0.99
 
 _DIVERGENCE_CHECK = 100
 """Iterations between looks at the loss from the host: rare, since each waits for the device."""
-
-
-class Problem:
-    """A restoration problem on a device: the loss the fit minimises, and the error it records.
-
-    Args:
-        task: the task.
-        observation: what the fit sees.
-        truth: (C, H, W) float32 in [0, 1], read only to record PSNR; None where there is none.
-        device: where to compute.
-        dtype: of the network's output.
-    """
-
-    def __init__(
-        self,
-        task: Task,
-        observation: Observation,
-        truth: np.ndarray | None,
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        def tensor(array: np.ndarray) -> Tensor:
-            return torch.tensor(array, device=device, dtype=dtype)
-
-        self.corrupted = tensor(observation.corrupted)[None]
-        self.mask = None if observation.mask is None else tensor(observation.mask)[None]
-        self.truth = None if truth is None else tensor(truth)[None]
-        self._reducers: tuple[Tensor, Tensor] | None = None
-        self._luma: Tensor | None = None
-        if isinstance(task, SuperResolve):
-            height, width = (side * task.factor for side in observation.corrupted.shape[1:])
-            self._reducers = (
-                tensor(lanczos_matrix(height, task.factor)),
-                tensor(lanczos_matrix(width, task.factor).T),
-            )
-            if observation.corrupted.shape[0] == 3:
-                self._luma = tensor(np.asarray(LUMA_WEIGHTS)).view(1, 3, 1, 1)
-        if self.truth is not None:
-            self._target = self._observed(self.truth)
-
-    def loss(self, output: Tensor) -> Tensor:
-        """MSE to the corrupted image: of f(z), of m·f(z) or of D f(z) (0-dimensional)."""
-        if self.mask is not None:
-            output = output * self.mask
-        elif self._reducers is not None:
-            rows, columns = self._reducers
-            output = rows @ output @ columns
-        return mse_loss(output, self.corrupted)
-
-    def error(self, output: Tensor) -> Tensor:
-        """MSE to the ground truth, on luma for super-resolution of colour (0-dimensional)."""
-        return mse_loss(self._observed(output), self._target)
-
-    def _observed(self, image: Tensor) -> Tensor:
-        if self._luma is None:
-            return image
-        return (image * self._luma).sum(1, keepdim=True) + LUMA_OFFSET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +52,7 @@ class Fit:
         loss: (T,) float64; the loss before update i; NaN after the divergence.
         diverged_at: first iteration (0-based) with a non-finite loss, or None.
         smoothed: (C, H, W) float32, the last smoothed output; non-finite after a divergence.
-        seconds: wall time of the loop, with the device drained.
+        seconds: wall time of the loop, with the device drained; of a stack each run's share.
     """
 
     psnr_db: np.ndarray
@@ -139,13 +74,38 @@ def fit(
     learning_rate: float = LEARNING_RATE,
     on_iteration: Callable[[int], None] | None = None,
 ) -> Fit:
-    """Fit a network to one corrupted image.
+    """Fit a network to one corrupted image; see `fit_stack`, of which this is a stack of one."""
+    return fit_stack(
+        network,
+        problem,
+        z,
+        perturbation_seed,
+        iterations,
+        precision=precision,
+        learning_rate=learning_rate,
+        on_iteration=on_iteration,
+    )[0]
+
+
+def fit_stack(
+    network: nn.Module,
+    problem: Problem,
+    z: Tensor,
+    perturbation_seed: int,
+    iterations: int,
+    *,
+    precision: str = "fp32",
+    learning_rate: float = LEARNING_RATE,
+    on_iteration: Callable[[int], None] | None = None,
+) -> list[Fit]:
+    """Fit R networks to R corrupted images at once, each as if it were alone.
 
     Args:
-        network: on the device of ``z``; changed in place.
-        problem: the loss and the record.
-        z: (1, C, H, W), the network's input.
-        perturbation_seed: seed of the device generator; draw i perturbs iteration i.
+        network: one network, or R of them as one (`nasdip_bench.stacking`); on the device of ``z``;
+            changed in place.
+        problem: the losses and the record, of R images of one shape.
+        z: (1, C, H, W), the input of every network.
+        perturbation_seed: seed of the device generator; draw i perturbs iteration i of all.
         iterations: updates of the weights, at least 1.
         precision: one of `nasdip_bench.fidelity.PRECISIONS`.
         learning_rate: of Adam, otherwise with PyTorch's defaults.
@@ -156,12 +116,12 @@ def fit(
     """
     if iterations < 1:
         raise ConfigError(f"iterations {iterations} must be at least 1")
-    device = z.device
+    device, runs = z.device, problem.runs
     generator = torch.Generator(device).manual_seed(perturbation_seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
-    # Row 0 the loss, 1 and 2 the squared errors: on the device until the end, so that the host
-    # never waits for it inside the loop.
-    record = torch.full((3, iterations), math.nan, device=device, dtype=torch.float64)
+    # Losses, squared errors, squared errors of the smoothed outputs: on the device until the end,
+    # so that the host never waits for it inside the loop.
+    record = torch.full((3, iterations, runs), math.nan, device=device, dtype=torch.float64)
     smoothed = torch.empty(0)
     network.train()
 
@@ -171,24 +131,30 @@ def fit(
             if on_iteration is not None:
                 on_iteration(i)
             noise = torch.randn(z.shape, generator=generator, device=device).to(z.dtype)
+            perturbed = (z + PERTURBATION_STD * noise).repeat(1, runs, 1, 1)
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-                output = network(z + PERTURBATION_STD * noise)
-            loss = problem.loss(output)
+                output = problem.unstack(network(perturbed))
+            losses = problem.losses(output)
             with torch.no_grad():
-                image = output.detach()
-                smoothed = image if i == 0 else torch.lerp(image, smoothed, SMOOTHING)
-                record[0, i] = loss
+                images = output.detach()
+                smoothed = images if i == 0 else torch.lerp(images, smoothed, SMOOTHING)
+                record[0, i] = losses
                 if problem.truth is not None:
-                    record[1, i] = problem.error(image)
-                    record[2, i] = problem.error(smoothed)
+                    record[1, i] = problem.errors(images)
+                    record[2, i] = problem.errors(smoothed)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            losses.sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            if (i + 1) % _DIVERGENCE_CHECK == 0 and not math.isfinite(record[0, i].item()):
+            if (i + 1) % _DIVERGENCE_CHECK == 0 and not record[0, i].isfinite().any().item():
                 break
-        losses, errors, errors_smooth = record.cpu().numpy()
-    seconds = time.perf_counter() - started
+        curves = record.cpu().numpy()
+    seconds = (time.perf_counter() - started) / runs
+    final = smoothed.float().cpu().numpy()
+    return [_result(curves[:, :, run], final[run], seconds) for run in range(runs)]
 
+
+def _result(record: np.ndarray, smoothed: np.ndarray, seconds: float) -> Fit:
+    losses, errors, errors_smooth = record.copy()
     bad = np.flatnonzero(~np.isfinite(losses))
     diverged_at = int(bad[0]) if bad.size else None
     if diverged_at is not None:
@@ -200,7 +166,7 @@ def fit(
             psnr_smooth_db=-10 * np.log10(errors_smooth),
             loss=losses,
             diverged_at=diverged_at,
-            smoothed=smoothed[0].float().cpu().numpy(),
+            smoothed=smoothed,
             seconds=seconds,
         )
 

@@ -76,11 +76,16 @@ def conv_norm_act(in_channels: int, out_channels: int, kernel: int, stride: int 
     )
 
 
-class _SplitStackSum(nn.Module):
-    """Split the channels in four, sum the parts, convolve the sum (C/4 to the output channels)."""
+class SplitStackSum(nn.Module):
+    """Split the channels in four, sum the parts, convolve the sum (C/4 to the output channels).
+
+    Attributes:
+        runs: networks that share the layer, each with its own block of channels.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, dilation: int) -> None:
         super().__init__()
+        self.runs = 1
         self.conv = nn.Conv2d(
             in_channels // 4,
             out_channels,
@@ -92,7 +97,8 @@ class _SplitStackSum(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, h, w = x.shape
-        return self.conv(x.view(n, 4, c // 4, h, w).sum(1))  # type: ignore[no-any-return]
+        parts = x.view(n, self.runs, 4, c // (4 * self.runs), h, w)
+        return self.conv(parts.sum(2).flatten(1, 2))  # type: ignore[no-any-return]
 
 
 def transform(
@@ -115,7 +121,7 @@ def transform(
             in_channels, out_channels, kernel, padding=padding, dilation=dilation
         )
     if name == "split_stack_sum":
-        return _SplitStackSum(in_channels, out_channels, kernel, dilation)
+        return SplitStackSum(in_channels, out_channels, kernel, dilation)
     depthwise = nn.Conv2d(
         in_channels,
         in_channels,

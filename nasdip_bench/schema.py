@@ -60,7 +60,7 @@ _RUN_FACTS = (
         "psnr_corrupted_db", "float64", "PSNR of the corrupted image (bicubic for super-resolution)"
     ),
     Column("seconds", "float64", "wall time of the fit", "s"),
-    Column("engine", "string", "the code that trained it"),
+    Column("engine", "string", "plain, or stacked<R>: trained as one of a stack of R"),
     Column("precision", "string", "fp32, tf32 or bf16"),
     Column("device", "string", "processor it ran on"),
     Column("protocol_version", "int32", "version of all that decides a run's numbers"),

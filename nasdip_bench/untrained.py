@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nasdip_bench.dip import numerics
 from nasdip_bench.initialise import draw_weights, draw_z
-from nasdip_bench.network import build_network
+from nasdip_bench.network import Network, build_network
 from nasdip_bench.proxies import (
     NO_REFERENCE,
     image_scores,
@@ -69,7 +69,7 @@ class Scored:
 
 def blank_network(
     arch: Architecture, image_channels: int, channels: int, device: torch.device | str
-) -> nn.Module:
+) -> Network:
     """A network whose parameters hold nothing yet: every one is to be drawn.
 
     Nothing is taken from torch's global random state, which building it otherwise would.
@@ -81,7 +81,7 @@ def blank_network(
 
 @torch.no_grad()
 def initialise_for_scoring(
-    network: nn.Module, arch: Architecture, shape: tuple[int, int, int], k: int
+    network: Network, arch: Architecture, shape: tuple[int, int, int], k: int
 ) -> tuple[Tensor, np.ndarray]:
     """Draw scoring initialisation k; returns z and the output, (C, H, W) float32 on the host."""
     image_channels, height, width = shape
@@ -146,7 +146,7 @@ def score_architecture(
 
 
 def _evaluations(
-    problem: Scored, network: nn.Module, z: Tensor, output: np.ndarray
+    problem: Scored, network: Network, z: Tensor, output: np.ndarray
 ) -> Iterator[tuple[ScoreName, Callable[[], float]]]:
     reduced = prepare(problem.task.reduce(output), "output")
     for proxy in image_scores():

@@ -118,17 +118,15 @@ def _duplicates(table: _Table, key: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([counts[row] > 1 for row in rows], bool)
 
 
-def _nulls(name: str, table: _Table) -> _Problems:
-    """Missing values where the schema has none; Arrow does not enforce this."""
+def _absent_numbers(name: str, table: _Table) -> _Problems:
+    """NaN where the schema has no missing values; Parquet itself keeps nulls out of there."""
     for column in RELEASE_TABLES[name]:
-        if not column.nullable:
-            values = table[column.name]
-            missing = np.array([v is None or v != v for v in values.tolist()], bool)
-            yield from _rows(name, missing, f"have no {column.name}")
+        if column.type == "float64" and not column.nullable:
+            yield from _rows(name, np.isnan(table[column.name]), f"have no {column.name}")
 
 
 def _architectures(manifest: Manifest, table: _Table) -> _Problems:
-    yield from _nulls("architectures", table)
+    yield from _absent_numbers("architectures", table)
     count = len(table["arch_id"])
     if count != manifest.architectures:
         yield f"{MANIFEST} says {manifest.architectures} architectures, the table has {count}"
@@ -168,7 +166,7 @@ def _architectures(manifest: Manifest, table: _Table) -> _Problems:
 
 
 def _images(manifest: Manifest, table: _Table) -> _Problems:
-    yield from _nulls("images", table)
+    yield from _absent_numbers("images", table)
     names = table["name"].tolist()
     if names != manifest.images:
         yield f"{MANIFEST} says images {', '.join(manifest.images)}, the table has {names}"
@@ -179,7 +177,7 @@ def _images(manifest: Manifest, table: _Table) -> _Problems:
 
 def _keys(name: str, manifest: Manifest, table: _Table) -> _Problems:
     """What runs and scores have in common."""
-    yield from _nulls(name, table)
+    yield from _absent_numbers(name, table)
     ids = table["arch_id"]
     yield from _rows(
         name, ~((ids >= 0) & (ids < manifest.architectures)), "have an arch_id of no architecture"
@@ -268,8 +266,8 @@ def _counts(manifest: Manifest, runs: _Table, scores: _Table) -> _Problems:
             bad = np.isin(np.arange(len(runs["seed"])), other)
             yield from _rows("runs", bad, f"have another {name} than {MANIFEST}")
     for task, fidelity in manifest.default_fidelity.items():
-        record = manifest.task(fidelity, task)
-        if record is None or not record.runs:
+        default = manifest.task(fidelity, task)
+        if default is None or not default.runs:
             yield f"{MANIFEST} names {fidelity} as the default of {task}, which has no runs"
 
 

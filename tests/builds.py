@@ -22,6 +22,7 @@ COMMAND = [
     "--architectures=2",
     "--scoring-inits=2",
     "--device=cpu",
+    "--stack=1",
 ]
 
 

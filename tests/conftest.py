@@ -15,6 +15,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# One thread a test process, before anything imports torch: several test processes, each with as
+# many threads as there are cores, take ten times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import hypothesis
 import pytest
 

@@ -23,11 +23,12 @@ from nasdip_bench.builder.preview import preview
 from nasdip_bench.builder.progress import Progress, duration
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.cost import architecture_cost
-from nasdip_bench.dip import Problem, fit
+from nasdip_bench.dip import fit
 from nasdip_bench.errors import ArchitectureError, BuildError, ConfigError, UnknownNameError
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import load_images
 from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.problem import Problem
 from nasdip_bench.proxies import score
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture, sample_architectures
@@ -41,7 +42,7 @@ BUILD = [sys.executable, "-c", "from nasdip_bench.builder.cli import main; main(
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("build") / "undisturbed"
-    outcome = build(small_config(), folder, workers=1)
+    outcome = build(small_config(), folder, workers=1, stack=1)
     assert (outcome.finished, outcome.left, outcome.failed) == (2 + 8, 0, 0)
     return folder
 
@@ -65,6 +66,16 @@ def test_the_plan_is_in_order_and_leaves_out_what_is_finished():
     assert len(left) == len(plan) - 1
     assert len(left[0].scores) == 3
     assert make_plan(small_config(train=False), done_runs, frozenset(plan[0].scores))[0].scores
+
+
+def test_runs_of_an_architecture_and_task_go_in_one_stack():
+    config = small_config(scoring_inits=0)
+    plan = make_plan(config, frozenset(), frozenset(), stack=10)
+    assert [len(unit.runs) for unit in plan] == [2] * 4
+    assert all(len({run.task for run in unit.runs}) == 1 for unit in plan)
+    left = make_plan(config, frozenset(plan[0].runs[:1]), frozenset(), stack=10)
+    assert [len(unit.runs) for unit in left] == [1, 2, 2, 2]
+    assert unit_flops(plan[0]) == 2 * unit_flops(left[0])
 
 
 def test_a_units_operations_are_counted():
@@ -189,7 +200,7 @@ def test_a_score_is_the_mean_over_its_initialisations(undisturbed: Path):
 
 
 def test_two_processes_build_what_one_builds(undisturbed: Path, tmp_path: Path):
-    outcome = build(small_config(), tmp_path, workers=2)
+    outcome = build(small_config(), tmp_path, workers=2, stack=1)
     assert (outcome.finished, outcome.left) == (10, 0)
     expected, found = run_rows(undisturbed), run_rows(tmp_path)
     assert expected.keys() == found.keys()
@@ -201,30 +212,30 @@ def test_two_processes_build_what_one_builds(undisturbed: Path, tmp_path: Path):
 
 def test_a_build_is_extended_and_nothing_is_built_twice(tmp_path: Path):
     small = small_config(tasks=("denoise",), architectures=tuple(sample_architectures(1)))
-    assert build(small, tmp_path, workers=1).finished == 1 + 2
-    assert build(small, tmp_path, workers=1).finished == 0
-    assert build(small_config(), tmp_path, workers=1).finished == 2 + 6
+    assert build(small, tmp_path, workers=1, stack=1).finished == 1 + 2
+    assert build(small, tmp_path, workers=1, stack=2).finished == 0
+    assert build(small_config(), tmp_path, workers=1, stack=2).finished == 2 + 3
     assert len(run_rows(tmp_path)) == 8
     assert len({key[:3] for key in score_rows(tmp_path)}) == 8
     assert BuildFolder(tmp_path).architectures() == sample_architectures(2)
 
 
 def test_failures_and_divergences_are_rows(tmp_path: Path, monkeypatch):
-    real = worker_module.fit
+    real = worker_module.fit_stack
 
     def sometimes(network, problem, z, seed, iterations, **options):
         if problem.mask is not None:
-            raise RuntimeError("out of memory\nsecond line")
-        result = real(network, problem, z, seed, iterations, **options)
+            raise RuntimeError("no kernel\nsecond line")
+        (result,) = real(network, problem, z, seed, iterations, **options)
         result.psnr_db[1:] = np.nan
-        return type(result)(**(vars(result) | {"diverged_at": 1}))
+        return [type(result)(**(vars(result) | {"diverged_at": 1}))]
 
-    monkeypatch.setattr(worker_module, "fit", sometimes)
-    outcome = build(small_config(scoring_inits=0), tmp_path, workers=1)
+    monkeypatch.setattr(worker_module, "fit_stack", sometimes)
+    outcome = build(small_config(scoring_inits=0), tmp_path, workers=1, stack=1)
     assert (outcome.finished, outcome.failed) == (8, 8)
     for (_, _, task, _), row in run_rows(tmp_path).items():
         if task == "inpaint":
-            assert (row["status"], row["error"]) == ("failed", "RuntimeError: out of memory")
+            assert (row["status"], row["error"]) == ("failed", "RuntimeError: no kernel")
             assert np.isnan(row["psnr_db"]).all()
             assert len(row["psnr_db"]) == ITERATIONS
         else:
@@ -237,7 +248,7 @@ def test_failures_and_divergences_are_rows(tmp_path: Path, monkeypatch):
 
 def test_a_time_limit_ends_a_build_that_goes_on_later(tmp_path: Path):
     config = small_config(fidelity=get_fidelity("r64c16i400"), scoring_inits=0)
-    outcome = build(config, tmp_path, workers=1, time_limit=1.0)
+    outcome = build(config, tmp_path, workers=1, stack=1, time_limit=1.0)
     assert outcome.left > 0
     assert outcome.finished + outcome.left == 8
     assert len(run_rows(tmp_path)) == outcome.finished

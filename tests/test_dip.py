@@ -12,10 +12,11 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 
-from nasdip_bench.dip import SMOOTHING, Fit, Problem, fit, numerics
+from nasdip_bench.dip import SMOOTHING, Fit, fit, numerics
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from nasdip_bench.images import load_images
 from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.problem import Problem
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task, luma
@@ -127,9 +128,9 @@ def test_losses_equal_their_definitions(truth):
         problem = Problem(task, seen, image, dtype=torch.float64)
         compared = task.reduce(array) if seen.mask is None else array * seen.mask
         expected = ((compared - seen.corrupted) ** 2).mean()
-        assert problem.loss(output).item() == pytest.approx(expected, rel=1e-6)
+        assert problem.losses(output).item() == pytest.approx(expected, rel=1e-6)
     expected = ((luma(array) - luma(image)) ** 2).mean()
-    assert problem.error(output).item() == pytest.approx(expected, rel=1e-6)
+    assert problem.errors(output).item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_same_fit_twice_is_the_same_and_touches_no_global_state(truth):

@@ -30,7 +30,7 @@ from tests.builds import FIDELITY, ITERATIONS, score_rows, small_config
 def built(tmp_path_factory) -> Path:
     """A build with a second, longer fidelity for one task, and a third architecture not built."""
     folder = tmp_path_factory.mktemp("release") / "build"
-    build(small_config(), folder, workers=1)
+    build(small_config(), folder, workers=1, stack=1)
     longer = small_config(
         images=small_config().images[:1],
         fidelity=get_fidelity("r64c16i260"),
@@ -38,7 +38,7 @@ def built(tmp_path_factory) -> Path:
         architectures=tuple(sample_architectures(1)),
         seeds=(0, 1),
     )
-    build(longer, folder, workers=1)
+    build(longer, folder, workers=1, stack=1)
     BuildFolder(folder).prepare(small_config(architectures=tuple(sample_architectures(3))))
     return folder
 
@@ -101,7 +101,7 @@ def test_the_manifest_says_what_is_there(released: Path):
 
 
 def test_a_complete_seed_is_told_from_an_incomplete_one(tmp_path: Path):
-    build(small_config(scoring_inits=0, seeds=(0, 1)), tmp_path / "b", workers=1)
+    build(small_config(scoring_inits=0, seeds=(0, 1)), tmp_path / "b", workers=1, stack=1)
     shard = sorted((tmp_path / "b").glob("shards/runs-*"))[0]
     lost = pq.read_table(shard).to_pylist()[0]
     shard.unlink()

@@ -23,7 +23,7 @@ from tests.builds import run_rows, score_rows, small_config
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("shards") / "whole"
-    build(small_config(), folder, workers=1)
+    build(small_config(), folder, workers=1, stack=1)
     return folder
 
 
@@ -55,7 +55,7 @@ def test_a_damaged_shard_is_found_set_aside_and_rebuilt(folder: Path, whole: Pat
 
     preview(small_config(), folder)  # changes nothing
     assert shards[0].exists()
-    outcome = build(small_config(), folder, workers=1)
+    outcome = build(small_config(), folder, workers=1, stack=1)
     assert outcome.finished == 1
     assert outcome.damaged == (shards[0].name + ".damaged",)
     assert f"shard {shards[0].name} is damaged" in caplog.text
@@ -70,7 +70,7 @@ def test_temporary_files_are_not_runs_and_are_removed_once_old(folder: Path):
         path.write_bytes(b"half")
     os.utime(old, (time.time() - 2e5,) * 2)
     before = run_rows(folder)
-    assert build(small_config(), folder, workers=1).finished == 0
+    assert build(small_config(), folder, workers=1, stack=1).finished == 0
     assert run_rows(folder) == before
     assert fresh.exists()
     assert not old.exists()
@@ -129,7 +129,7 @@ def test_a_full_disk_stops_with_one_clear_error(folder: Path, monkeypatch, tmp_p
     monkeypatch.setattr("nasdip_bench.builder.shards.write_atomic", lambda path, content: None)
     monkeypatch.setattr(BuildFolder, "write", full)
     with pytest.raises(BuildError, match="No space left on device.*make room"):
-        build(small_config(), tmp_path / "new", workers=1)
+        build(small_config(), tmp_path / "new", workers=1, stack=1)
 
 
 def test_a_shard_of_other_columns_is_refused(folder: Path):

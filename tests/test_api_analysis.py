@@ -1,0 +1,211 @@
+"""Rank correlations, overlap and coverage of synthetic releases with analytic answers."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
+from tests import synthetic
+
+HIGH, LOW = "r64", "r64c16i40"
+COUNT = 12
+TIED = 60 / math.sqrt(66 * 60)  # 12 architectures in 6 tied pairs: 60 of 66 pairs are not tied
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return NASDIPBench(synthetic.write_release(tmp_path_factory.mktemp("analysis") / "data"))
+
+
+@pytest.fixture(scope="module")
+def flawed(tmp_path_factory):
+    """The best of lena diverged, the second best failed, the third is missing."""
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("flawed") / "data",
+        fidelities=(LOW,),
+        tasks=("denoise",),
+        seeds={LOW: (0,)},
+        diverged={(LOW, "denoise", 11, "lena", 0)},
+        failed={(LOW, "denoise", 10, "lena", 0)},
+        missing={(LOW, "denoise", 9, "lena", 0)},
+        unscored={0, 1},
+    )
+    return NASDIPBench(path)
+
+
+def test_tau_is_what_the_formula_gives(bench):
+    tau = bench.kendall("denoise", fidelity=LOW)
+    assert list(tau.index) == list(bench.images)
+    assert list(tau.columns) == list(synthetic.SCORES)
+    assert tau.columns.names == ["proxy", "reference"]
+    for column, sign in (
+        (("psd_db_mse", "corrupted"), 1),
+        (("psd_db_mse", "ground_truth"), -1),
+        (("psd_db_strip_mse", "corrupted"), 1),
+    ):
+        expected = [sign, -sign, sign * TIED]
+        assert tau[column].tolist() == pytest.approx(expected)
+    assert tau["psd_99_bandwidth", "none"].isna().all()
+    assert tau["parameters", "none"]["lena"] == pytest.approx(1)
+
+
+def test_a_tau_says_what_it_was_computed_from(bench):
+    facts = bench.kendall("denoise", fidelity=LOW).attrs
+    assert (facts["task"], facts["fidelity"], facts["seeds"]) == ("denoise", LOW, [0])
+    assert facts["target"] == "best_psnr_smooth_db"
+    n = pd.DataFrame(facts["n"])
+    assert n.loc["lena", "psd_db_mse/corrupted"] == 12
+    assert n.loc["lena", "parameters/none"] == 11  # one is null
+    assert set(facts["reasons"]) == {"psd_99_bandwidth/none"}
+    assert facts["reasons"]["psd_99_bandwidth/none"]["boat"] == (
+        "all values of psd_99_bandwidth/none are equal"
+    )
+    assert math.isnan(facts["std"]["psd_db_mse/corrupted"]["lena"])  # one seed has no spread
+    json.dumps(facts)
+
+
+def test_frames_can_be_joined(bench):
+    both = pd.concat({task: bench.kendall(task) for task in bench.tasks})
+    assert both.shape == (6, 5)
+
+
+def test_tau_is_one_seed_at_a_time(bench):
+    by_seed = [bench.kendall("inpaint", seed=seed) for seed in (0, 1)]
+    key = ("psd_db_mse", "corrupted")
+    assert by_seed[0][key]["lena"] == pytest.approx(1)
+    assert by_seed[1][key]["lena"] == pytest.approx(-1)  # odd seeds turn the rank over
+    mean = bench.kendall("inpaint")
+    assert mean.attrs["seeds"] == [0, 1]
+    assert mean[key]["lena"] == pytest.approx(0)
+    assert mean.attrs["std"]["psd_db_mse/corrupted"]["lena"] == pytest.approx(math.sqrt(2))
+
+
+@pytest.mark.parametrize("target", ["seconds", "final_psnr_db", "best_iteration", "loss"])
+def test_tau_of_any_target_equals_scipys(bench, target):
+    tau = bench.kendall("denoise", target, HIGH, 0)
+    runs = bench.to_frame("runs").query("fidelity == 'r64' and seed == 0 and task == 'denoise'")
+    for image in bench.images:
+        values = runs[runs["image"] == image].sort_values("arch_id")[target]
+        expected = scipy.stats.kendalltau(values, np.arange(COUNT)).statistic
+        found = tau["psd_db_mse", "corrupted"][image]
+        assert found == pytest.approx(expected, nan_ok=True)
+        if target == "loss":
+            reason = tau.attrs["reasons"]["psd_db_mse/corrupted"][image]
+            assert reason == "all values of loss are equal"
+
+
+@pytest.mark.parametrize("target", ["arch_id", "status", "psnr", ["loss"]])
+def test_an_unknown_target_lists_the_allowed(bench, target):
+    with pytest.raises(UnknownNameError, match=r"unknown target .*seconds.*final_psnr_db"):
+        bench.kendall("denoise", target)
+
+
+def test_runs_that_are_not_ok_and_architectures_without_scores_are_left_out(flawed):
+    tau = flawed.kendall("denoise")
+    n = pd.DataFrame(tau.attrs["n"])["psd_db_mse/corrupted"]
+    assert n.to_dict() == {"lena": 12 - 3 - 2, "chest": 10, "boat": 10}
+    assert tau["psd_db_mse", "corrupted"]["lena"] == pytest.approx(1)
+
+
+def test_a_tau_of_fewer_than_two_is_nan_with_the_reason(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data", count=3, fidelities=(LOW,), tasks=("denoise",), unscored={1, 2}
+    )
+    tau = NASDIPBench(path).kendall("denoise")
+    assert tau.isna().all(axis=None)
+    assert tau.attrs["reasons"]["psd_db_mse/corrupted"]["lena"] == "1 pairs, 2 are needed"
+
+
+def test_a_release_without_scores_gives_an_empty_frame(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data", count=2, fidelities=(LOW,), tasks=("denoise",), unscored={0, 1}
+    )
+    bench = NASDIPBench(path)
+    assert bench.kendall("denoise").shape == (3, 0)
+    with pytest.raises(MissingRunError, match="scores 0 of 2 architectures"):
+        bench.scores(0, "lena", "denoise")
+
+
+def test_overlap_is_what_the_formula_gives(bench):
+    found = bench.overlap("denoise", k=3, fidelity=LOW)
+    # lena: 11, 10, 9; chest: 0, 1, 2; boat: 10 and 11 tied, then the lower of 8 and 9
+    assert found.loc["lena"].tolist() == [3, 0, 2]
+    assert found.to_numpy().tolist() == [[3, 0, 2], [0, 3, 0], [2, 0, 3]]
+    assert (found.dtypes == np.int64).all()
+    assert list(found.index) == list(found.columns) == list(bench.images)
+    facts = found.attrs
+    assert (facts["k"], facts["n"], facts["diverged"]) == (3, 12, 0)
+    assert facts["expected"] == pytest.approx(9 / 12)
+    assert bench.overlap("denoise", k=12).to_numpy().tolist() == [[12] * 3] * 3
+
+
+def test_overlap_of_several_seeds_is_a_mean_of_counts(bench):
+    mean = bench.overlap("inpaint", k=3)
+    one, two = (bench.overlap("inpaint", k=3, seed=seed) for seed in (0, 1))
+    pd.testing.assert_frame_equal(mean, (one + two) / 2, check_names=False)
+    assert mean.attrs["seeds"] == [0, 1]
+
+
+def test_overlap_ranks_the_diverged_last_and_leaves_out_what_has_no_result(flawed):
+    found = flawed.overlap("denoise", k=3)
+    # 9 (missing) and 10 (failed) are out for all images; on lena 11 is last: 8, 7, 6 are best.
+    # boat: 11; then 8, and 6 and 7 tied.
+    assert found.attrs["n"] == 10
+    assert found.attrs["diverged"] == 1
+    assert found.loc["lena", "boat"] == 2
+    assert found.loc["lena", "chest"] == 0
+    everything = flawed.overlap("denoise", k=10)
+    assert (everything.to_numpy() == 10).all()
+
+
+@pytest.mark.parametrize("k", [0, 13, -1, 2.5, True])
+def test_k_outside_the_release_is_refused(bench, k):
+    with pytest.raises(ConfigError, match=r"whole number from 1 to n = 12, the number of arch"):
+        bench.overlap("denoise", k)
+
+
+def test_k_of_an_incomplete_release_counts_the_common_architectures(flawed):
+    with pytest.raises(ConfigError, match=r"k 11 must .* n = 10, .*with seed 0 on all 3 images"):
+        flawed.overlap("denoise", 11)
+
+
+@pytest.mark.parametrize("target", ["seconds", "psnr"])
+def test_a_ranking_needs_a_target_with_a_direction(bench, target):
+    with pytest.raises(UnknownNameError, match="unknown target of a ranking.*best_psnr_db"):
+        bench.overlap("denoise", 3, target)
+
+
+@pytest.mark.parametrize("method", ["kendall", "overlap"])
+def test_unknown_tasks_fidelities_and_seeds_are_refused(bench, method):
+    call = getattr(bench, method)
+    with pytest.raises(UnknownNameError, match="unknown task"):
+        call("denoize")
+    with pytest.raises(UnknownNameError, match="unknown fidelity"):
+        call("denoise", fidelity="r1024")
+    with pytest.raises(UnknownNameError, match="unknown seed 5"):
+        call("denoise", seed=5)
+
+
+def test_coverage_counts_every_cell(bench, flawed):
+    full = bench.coverage()
+    assert len(full) == 2 * 3 * 2 + 2 * 3
+    assert (full["ok"] == full["expected"]).all()
+    part = flawed.coverage().set_index("image")
+    assert part.loc["lena"].drop(["fidelity", "task"]).to_dict() == {
+        "seed": 0,
+        "expected": 12,
+        "ok": 9,
+        "diverged": 1,
+        "failed": 1,
+        "missing": 1,
+    }
+    assert part.loc["boat", "ok"] == 12
+    counted = part[["ok", "diverged", "failed", "missing"]].sum(axis=1)
+    assert (counted == part["expected"]).all()

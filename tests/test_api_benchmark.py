@@ -1,0 +1,477 @@
+"""`NASDIPBench`: queries, curves and scores of synthetic releases, and what it says to mistakes."""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.columns import codes, numbers, strings
+from nasdip_bench.api.records import as_json
+from nasdip_bench.errors import (
+    ArchitectureError,
+    DatasetError,
+    MissingRunError,
+    NasdipError,
+    UnknownNameError,
+)
+from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.space import Architecture, sample_architectures
+from tests import synthetic
+
+COUNT = 12
+HIGH, LOW = "r64", "r64c16i40"
+ARCHS = sample_architectures(COUNT + 1)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """Complete, but for scores; two fidelities, two seeds at the higher."""
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("complete") / "data",
+        diverged={(HIGH, "denoise", 3, "lena", 1), (LOW, "denoise", 3, "lena", 0)},
+        failed={(HIGH, "denoise", 3, "lena", 0), (LOW, "denoise", 4, "lena", 0)},
+        unscored={5},
+    )
+    return NASDIPBench(path)
+
+
+@pytest.fixture(scope="module")
+def partial(tmp_path_factory):
+    """One fidelity, no seed complete, seed 1 has the most runs."""
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("partial") / "data",
+        fidelities=(LOW, "r64"),
+        seeds={LOW: (0, 1), "r64": (0,)},
+        tasks=("denoise",),
+        missing={
+            *((LOW, "denoise", a, "lena", 0) for a in range(6)),
+            (LOW, "denoise", 7, "lena", 1),
+            *(("r64", "denoise", a, i, 0) for a in range(1, 12) for i in synthetic.IMAGES),
+        },
+    )
+    return NASDIPBench(path)
+
+
+def values_of(a, image, task, seed, fidelity, count=COUNT):
+    f = get_fidelity(fidelity)
+    best = synthetic.best_db(a, list(synthetic.IMAGES).index(image), task, seed, count)
+    return synthetic.curves_db(best, a, f.iterations[task]), f.stop[task]
+
+
+# What there is
+
+
+def test_it_says_what_it_holds(bench):
+    assert len(bench) == COUNT
+    assert bench.images == ("lena", "chest", "boat")
+    assert bench.tasks == ("denoise", "inpaint")
+    assert bench.fidelities == (HIGH, LOW)
+    assert bench.manifest.name == "synthetic"
+    for part in ("12 architectures x 3 images", "denoise at r64: 72 of 72 runs"):
+        assert part in repr(bench)
+
+
+def test_it_is_a_sequence_of_architectures(bench):
+    assert list(bench) == ARCHS[:COUNT]
+    assert bench[3] == ARCHS[3]
+    assert bench[np.int64(3)] == ARCHS[3]
+    assert bench[2:4] == ARCHS[2:4]
+    assert ARCHS[0] in bench
+    assert ARCHS[COUNT] not in bench
+    assert "nonsense" not in bench
+
+
+def test_all_names_of_an_architecture_mean_the_same(bench):
+    arch = ARCHS[7]
+    released = f"0_{arch.cell}_iteration_4000_sigma_25_skip_{arch.skip}"
+    expected = bench.query(7, "lena", "denoise")
+    for name in (np.int32(7), str(arch), f" {arch} ", released, arch):
+        assert bench.query(name, "lena", "denoise") == expected
+        assert bench.arch_id(name) == 7
+
+
+# Queries
+
+
+@pytest.mark.parametrize("fidelity", [HIGH, LOW])
+@pytest.mark.parametrize("task", ["denoise", "inpaint"])
+@pytest.mark.parametrize("image", ["lena", "chest", "boat"])
+def test_a_run_is_what_the_formula_gives(bench, image, task, fidelity):
+    for a in (0, 5, 11):
+        r = bench.query(a, image, task, fidelity, 0)
+        (raw, smooth), stop = values_of(a, image, task, 0, fidelity)
+        assert (r.arch_id, r.architecture, r.image, r.task) == (a, str(ARCHS[a]), image, task)
+        assert (r.fidelity, r.seeds, r.status) == (fidelity, (0,), "ok")
+        assert (r.iterations, r.stop) == (len(raw), stop)
+        assert r.final_psnr_db == pytest.approx(raw[stop - 1])
+        assert r.final_psnr_smooth_db == pytest.approx(smooth[stop - 1])
+        assert r.last_psnr_db == pytest.approx(raw[-1])
+        assert r.last_psnr_smooth_db == pytest.approx(smooth[-1])
+        assert r.best_psnr_db == pytest.approx(max(raw))
+        assert r.best_psnr_smooth_db == pytest.approx(max(smooth))
+        assert r.best_iteration == len(raw) // 4 + a % 5
+        assert smooth[r.best_iteration - 1] == max(smooth)
+        assert raw[r.best_raw_iteration - 1] == max(raw)
+        assert r.best_at_end is False
+        assert (r.psnr_corrupted_db, r.loss, r.seconds) == (18.0, 0.01, 10.0 + a)
+        assert r.iteration is r.psnr_db is r.psnr_smooth_db is None
+
+
+def test_without_fidelity_and_seed_it_is_the_mean_at_the_default_and_says_so(bench):
+    mean = bench.query(2, "chest", "denoise")
+    one, two = (bench.query(2, "chest", "denoise", HIGH, seed) for seed in (0, 1))
+    assert (mean.fidelity, mean.seeds) == (HIGH, (0, 1))
+    assert one.best_psnr_smooth_db != two.best_psnr_smooth_db
+    for field in ("best_psnr_smooth_db", "final_psnr_db", "best_iteration", "seconds"):
+        expected = (getattr(one, field) + getattr(two, field)) / 2
+        assert getattr(mean, field) == pytest.approx(expected)
+    assert bench.query(2, "chest", "denoise", LOW).seeds == (0,)
+
+
+def test_a_query_repeated_gives_the_same(bench):
+    assert bench.query(2, "boat", "denoise") is bench.query(str(ARCHS[2]), "boat", "denoise")
+    assert bench.query(2, "boat", "denoise", seed=1) == bench.query(2, "boat", "denoise", HIGH, 1)
+
+
+def test_runs_that_diverged_or_failed_have_nan_and_their_status(bench):
+    for fidelity, arch, seed, status in (
+        (LOW, 3, None, "diverged"),
+        (LOW, 4, None, "failed"),
+        (HIGH, 3, 1, "diverged"),
+        (HIGH, 3, None, "failed"),  # the worse of failed and diverged
+    ):
+        r = bench.query(arch, "lena", "denoise", fidelity, seed)
+        assert r.status == status
+        for field in ("final_psnr_db", "best_psnr_smooth_db", "best_iteration", "loss"):
+            assert math.isnan(getattr(r, field)), field
+        assert r.psnr_corrupted_db == 18.0
+        assert r.best_at_end is False
+        assert as_json(r)["best_psnr_db"] is None
+        json.dumps(as_json(r), allow_nan=False)
+
+
+def test_the_psnr_at_an_iteration(bench):
+    for seed in (0, 1):
+        (raw, smooth), _ = values_of(6, "boat", "denoise", seed, HIGH)
+        for iteration in (1, 2, 32, len(raw)):
+            r = bench.query(6, "boat", "denoise", seed=seed, iteration=iteration)
+            assert r.iteration == iteration
+            assert r.psnr_db == pytest.approx(raw[iteration - 1], abs=0.0006)
+            assert r.psnr_smooth_db == pytest.approx(smooth[iteration - 1], abs=0.0006)
+    r = bench.query(6, "boat", "denoise", iteration=np.int64(1))
+    (first, _), _ = values_of(6, "boat", "denoise", 0, HIGH)
+    assert r.psnr_db == pytest.approx(first[0] + 0.005, abs=0.0006)  # mean of seeds 0 and 1
+    assert r._replace(iteration=None, psnr_db=None, psnr_smooth_db=None) == bench.query(
+        6, "boat", "denoise"
+    )
+
+
+def test_iterations_that_were_not_kept_name_the_nearest(bench):
+    kept = bench.curve(0, "lena", "denoise").iterations
+    absent = next(i for i in range(1, 600) if i not in kept)
+    low, high = kept[kept < absent].max(), kept[kept > absent].min()
+    with pytest.raises(UnknownNameError, match=f"was not kept.*nearest kept are {low} and {high}"):
+        bench.query(0, "lena", "denoise", iteration=absent)
+
+
+@pytest.mark.parametrize("iteration", [0, 601, -1, 1.5, True, "3"])
+def test_iterations_outside_the_budget_are_refused(bench, iteration):
+    with pytest.raises(UnknownNameError, match=r"is not a whole number in 1\.\.600, the length"):
+        bench.query(0, "lena", "denoise", iteration=iteration)
+
+
+# Curves and scores
+
+
+def test_curves_are_what_the_formula_gives(bench):
+    curve = bench.curve(9, "chest", "inpaint", seed=1)
+    (raw, smooth), stop = values_of(9, "chest", "inpaint", 1, HIGH)
+    assert curve.iterations.dtype == np.int32
+    assert curve.psnr_db.dtype == curve.psnr_smooth_db.dtype == np.float64
+    assert {1, 32, stop, len(raw)} <= set(curve.iterations.tolist())
+    np.testing.assert_allclose(curve.psnr_db, raw[curve.iterations - 1], atol=0.00051)
+    np.testing.assert_allclose(curve.psnr_smooth_db, smooth[curve.iterations - 1], atol=0.00051)
+    assert curve[3:] == (9, str(ARCHS[9]), "chest", "inpaint", HIGH, (1,), "ok")
+
+
+def test_a_curve_of_several_seeds_is_the_mean_and_nan_where_one_is(bench):
+    mean = bench.curve(9, "chest", "inpaint")
+    curves = [bench.curve(9, "chest", "inpaint", seed=seed) for seed in (0, 1)]
+    assert mean.seeds == (0, 1)
+    np.testing.assert_allclose(mean.psnr_db, (curves[0].psnr_db + curves[1].psnr_db) / 2)
+    diverged = bench.curve(3, "lena", "denoise", HIGH, 1)
+    assert np.isfinite(diverged.psnr_db[:5]).all()
+    assert np.isnan(diverged.psnr_db[5:]).all()
+    assert np.isnan(bench.curve(3, "lena", "denoise").psnr_db).all()  # seed 0 failed
+
+
+def test_curves_cannot_be_changed_by_accident(bench):
+    curve = bench.curve(0, "lena", "denoise")
+    assert bench.curve(0, "lena", "denoise") is curve
+    for values in curve[:3]:
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 0
+
+
+def test_scores_are_by_proxy_and_reference(bench):
+    scores = bench.scores(4, "boat", "inpaint")
+    assert list(scores) == ["/".join(key) for key in synthetic.SCORES]
+    assert scores["psd_db_mse/corrupted"] == 4
+    assert scores["psd_99_bandwidth/none"] == 0.5
+    assert math.isnan(bench.scores(0, "boat", "inpaint", LOW)["parameters/none"])
+    scores.clear()  # a copy
+    assert bench.scores(4, "boat", "inpaint")
+
+
+def test_an_architecture_without_scores_says_so(bench):
+    with pytest.raises(MissingRunError, match=r"no scores of.*scores 11 of 12 architectures"):
+        bench.scores(5, "boat", "denoise")
+
+
+@pytest.mark.parametrize("name", ["runs", "scores", "architectures", "images"])
+def test_frames_have_the_columns_and_rows_of_the_files(bench, name):
+    table = pq.read_table(bench.path / f"{name}.parquet")
+    frame = bench.to_frame(name)
+    assert list(frame.columns) == table.column_names
+    assert len(frame) == table.num_rows == bench.to_arrow(name).num_rows
+    frame.iloc[:, 0] = frame.iloc[0, 0]  # a copy
+    assert bench.to_arrow(name).equals(table)
+
+
+# Mistakes
+
+
+MISTAKES = [
+    ((12, "lena", "denoise"), r"no architecture in row 12; this release has rows 0\.\.11"),
+    ((-1, "lena", "denoise"), "no architecture in row -1"),
+    ((0, "lenna", "denoise"), r"unknown image 'lenna'\. Did you mean 'lena'\?.*chest, boat"),
+    ((0, ["lena"], "denoise"), "unknown image"),
+    ((0, "lena", "denoize"), r"unknown task 'denoize'\. Did you mean 'denoise'\?"),
+    ((0, "lena", "super_resolve_x2"), "unknown task 'super_resolve_x2'"),
+    ((0, "lena", ["denoise"]), "unknown task"),
+    ((0, "lena", "denoise", "r640"), r"unknown fidelity 'r640'\. Did you mean 'r64'"),
+    ((0, "lena", "denoise", ["r64"]), "unknown fidelity"),
+    ((0, "lena", "denoise", HIGH, 2), r"unknown seed 2 for.*There is: 0, 1\. Leave it out"),
+    ((0, "lena", "denoise", HIGH, "0"), "unknown seed '0'"),
+    ((0, "lena", "denoise", HIGH, True), "unknown seed True"),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "text"),
+    [
+        (method, *mistake)
+        for method in ("query", "curve", "scores")
+        for mistake in MISTAKES
+        if method != "scores" or len(mistake[0]) < 5  # scores have no seed
+    ],
+)
+def test_unknown_names_say_what_there_is(bench, method, arguments, text):
+    with pytest.raises(UnknownNameError, match=text):
+        getattr(bench, method)(*arguments)
+
+
+def test_seeds_that_equal_true_are_still_refused_when_seed_1_was_asked_before(bench):
+    bench.curve(0, "lena", "denoise", seed=1)
+    with pytest.raises(UnknownNameError, match="unknown seed True"):
+        bench.curve(0, "lena", "denoise", seed=True)
+
+
+def test_an_architecture_not_in_the_release_names_the_nearest(bench):
+    cell, skip = ARCHS[4].cell, ARCHS[4].skip
+    flipped = ("1" if skip[0] == "0" else "0") + skip[1:]
+    with pytest.raises(UnknownNameError, match=f"With the same cell: .*{ARCHS[4]}.*Rows 0"):
+        bench.query(Architecture(cell, flipped), "lena", "denoise")
+    other = next(c for c in (0, 1, 2) if c not in {a.cell for a in ARCHS})
+    with pytest.raises(UnknownNameError, match=f"With the same skip pattern: {ARCHS[4]}"):
+        bench.query(f"{other}-{skip}", "lena", "denoise")
+    with pytest.raises(UnknownNameError, match=f"nearest skip pattern is in {ARCHS[4]}"):
+        bench.query(f"{other}-{flipped}", "lena", "denoise")
+
+
+@pytest.mark.parametrize("arch", ["172", "", None, 1.5, True, "250-" + "0" * 25])
+def test_what_is_no_architecture_is_refused(bench, arch):
+    with pytest.raises(ArchitectureError, match=r"is no architecture|cannot be built"):
+        bench.query(arch, "lena", "denoise")
+
+
+def test_an_unknown_table_says_which_there_are(bench):
+    with pytest.raises(UnknownNameError, match="unknown table 'run'"):
+        bench.to_frame("run")
+
+
+def test_incomplete_releases_average_the_seed_with_the_most_runs(partial):
+    assert partial.query(0, "lena", "denoise").seeds == (1,)
+    assert partial.manifest.default_fidelity == {"denoise": LOW}
+    assert partial.query(8, "lena", "denoise", seed=0).seeds == (0,)
+
+
+def test_a_missing_run_says_what_there_is(partial):
+    with pytest.raises(MissingRunError) as caught:
+        partial.query(0, "lena", "denoise", seed=0)
+    message = str(caught.value)
+    assert f"no run of architecture {ARCHS[0]} on 'lena' for 'denoise'" in message
+    assert f"at fidelity '{LOW}' with seed 0" in message
+    assert f"there is: {LOW} with seed 1; r64 with seed 0." in message
+    assert "holds 30 of the 36 runs" in message
+    with pytest.raises(MissingRunError, match=f"there is: {LOW} with seed 0. The release holds 35"):
+        partial.query(7, "lena", "denoise")
+    with pytest.raises(KeyError):
+        partial.curve(7, "lena", "denoise")
+
+
+def test_a_task_absent_at_a_fidelity_says_where_it_is(tmp_path):
+    path = synthetic.write_release(tmp_path / "data", count=2, fidelities=(LOW,))
+    data = json.loads((path / "manifest.json").read_text())
+    tasks = data["fidelities"][LOW]["tasks"]
+    data["fidelities"]["r64"] = {"resolution": 64, "channels": 128, "tasks": {}}
+    tasks["super_resolve_x2"] = tasks["inpaint"] | {"runs": 0}
+    (path / "manifest.json").write_text(json.dumps(data))
+    bench = NASDIPBench(path)
+    with pytest.raises(MissingRunError, match=f"no task 'denoise' at fidelity 'r64'.*at {LOW}"):
+        bench.query(0, "lena", "denoise", "r64")
+    with pytest.raises(MissingRunError, match="no runs of task 'super_resolve_x2'.*only scores"):
+        bench.query(0, "lena", "super_resolve_x2")
+
+
+# Damage
+
+
+def test_no_dataset_says_what_to_do(tmp_path):
+    with pytest.raises(DatasetError, match=r"no dataset in .*there is no manifest\.json; name"):
+        NASDIPBench(tmp_path)
+
+
+def small_release(tmp_path):
+    return synthetic.write_release(
+        tmp_path / "data", count=3, fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)}
+    )
+
+
+@pytest.mark.parametrize("name", ["architectures.parquet", "runs.parquet"])
+def test_a_damaged_table_is_found_on_first_touch(tmp_path, name):
+    path = small_release(tmp_path)
+    content = bytearray((path / name).read_bytes())
+    content[100] ^= 1
+    (path / name).write_bytes(content)
+    bench = NASDIPBench(path)  # opening reads the manifest alone
+    with pytest.raises(DatasetError, match=f"{name} in .* is damaged"):
+        bench.query(0, "lena", "denoise")
+
+
+def rewrite(path, name, change):
+    rows = pq.read_table(path / f"{name}.parquet").to_pylist()
+    synthetic.write_table(path, name, change(rows))
+    synthetic.write_manifest(path, NASDIPBench(path).manifest)
+    return NASDIPBench(path)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "text"),
+    [
+        ("runs", {"image": "lenna"}, "runs.parquet, image, holds 'lenna', which is none of lena"),
+        ("runs", {"status": "fine"}, "runs.parquet, status, holds 'fine'"),
+        ("runs", {"arch_id": 7}, r"runs.parquet has an arch_id outside 0\.\.2"),
+        ("runs", {"arch_id": -1}, r"runs.parquet has an arch_id outside"),
+        ("runs", {"seed": 4}, r"says seeds \[0\] of 'denoise'.*runs.parquet has \[4\]"),
+        ("architectures", {"architecture": str(ARCHS[0])}, "holds an architecture twice"),
+    ],
+)
+def test_tables_that_contradict_the_manifest_are_refused(tmp_path, table, change, text):
+    bench = rewrite(small_release(tmp_path), table, lambda rows: [row | change for row in rows])
+    with pytest.raises(DatasetError, match=text):
+        bench.query(0, "lena", "denoise")
+
+
+def test_too_few_architectures_are_refused(tmp_path):
+    bench = rewrite(small_release(tmp_path), "architectures", lambda rows: rows[:2])
+    with pytest.raises(DatasetError, match="says 3 architectures, the table has 2"):
+        list(bench)
+
+
+def test_a_curve_row_that_does_not_exist_is_refused(tmp_path):
+    bench = rewrite(
+        small_release(tmp_path), "runs", lambda rows: [r | {"curve_row": 99} for r in rows]
+    )
+    with pytest.raises(DatasetError, match="has no row 99 that can be read"):
+        bench.curve(0, "lena", "denoise")
+
+
+# Sharing between threads and processes
+
+
+def test_threads_get_the_same_answers(bench):
+    again = NASDIPBench(bench.path)
+    keys = [(a, i, t) for a in range(COUNT) for i in bench.images for t in bench.tasks] * 3
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda key: (again.query(*key), again.curve(*key)), keys))
+    for key, (record, curve) in zip(keys, found, strict=True):
+        assert str(record) == str(bench.query(*key))  # NaN is no equal of NaN
+        np.testing.assert_array_equal(curve.psnr_db, bench.curve(*key).psnr_db)
+
+
+def _curve_start(bench):
+    return bench.curve(1, "boat", "denoise").psnr_db[:3].tolist()
+
+
+def test_processes_get_the_same_answers(bench):
+    expected = _curve_start(bench)
+    bench.curve(2, "boat", "denoise")  # a file is open now
+    copy = pickle.loads(pickle.dumps(bench))  # noqa: S301
+    assert _curve_start(copy) == expected
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        assert pool.apply(_curve_start, (bench,)) == expected
+
+
+def test_closing_is_not_final(bench):
+    again = NASDIPBench(bench.path)
+    expected = _curve_start(again)
+    again.close()
+    again._curves.clear()
+    assert _curve_start(again) == expected
+
+
+# Columns
+
+
+def test_columns_are_read_as_arrow_reads_them(bench):
+    for name in ("runs", "scores", "architectures"):
+        table = bench.to_arrow(name)
+        for column in table.column_names:
+            kind = str(table.schema.field(column).type)
+            if kind == "string":
+                continue
+            for part in (table[column], table[column].slice(3, 5), table[column].slice(0, 0)):
+                expected, found = part.to_numpy(), numbers(part)
+                np.testing.assert_array_equal(found, expected)
+                assert found.dtype == expected.dtype or part.null_count or not len(part)
+
+
+def test_names_are_read_as_arrow_reads_them(bench):
+    column = bench.to_arrow("runs")["image"]
+    for part in (column, column.slice(5, 7), column.slice(0, 0)):
+        indices, names = strings(part)
+        assert [names[i] for i in indices] == part.to_pylist()
+        places = codes(part, bench.images, "image")
+        assert [bench.images[i] for i in places] == part.to_pylist()
+
+
+def test_a_missing_name_is_refused(bench):
+    column = bench.to_arrow("runs")["error"]
+    with pytest.raises(DatasetError, match="a name is missing in a table"):
+        strings(column)
+
+
+def test_all_errors_are_ours_and_built_in():
+    assert issubclass(UnknownNameError, KeyError)
+    assert issubclass(MissingRunError, KeyError)
+    assert issubclass(UnknownNameError, NasdipError)

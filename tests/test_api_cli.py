@@ -1,0 +1,226 @@
+"""``nasdip-bench`` on synthetic releases: what it prints, writes, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nasdip_bench import NASDIPBench, __version__
+from nasdip_bench.api import cli
+from tests import synthetic
+
+LOW = "r64c16i40"
+COMMAND = Path(sys.executable).parent / "nasdip-bench"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return synthetic.write_release(
+        tmp_path_factory.mktemp("cli") / "data",
+        fidelities=("r64", LOW),
+        missing={("r64", "denoise", 5, "lena", 0), ("r64", "denoise", 5, "lena", 1)},
+        diverged={(LOW, "denoise", 3, "lena", 0)},
+    )
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, data):
+    """Runs the command in this process: (exit status, stdout, stderr)."""
+
+    def run(*arguments, folder=data):
+        where = () if folder is None else ("--data", str(folder))
+        monkeypatch.setattr(sys, "argv", ["nasdip-bench", *map(str, arguments), *where])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+def test_the_version(call):
+    assert call("--version", folder=None) == (0, f"nasdip-bench {__version__}\n", "")
+
+
+def test_help_is_plain_and_lists_the_commands(call):
+    status, out, _ = call("--help", folder=None)
+    assert status == 0
+    for name in ("info", "query", "table", "figure", "kendall", "overlap", "coverage", "verify"):
+        assert f"  {name} " in out
+    assert "╭" not in out
+    assert call("query", "-h", folder=None)[0] == 0
+
+
+def test_info(call):
+    status, out, _ = call("info")
+    assert status == 0
+    assert "synthetic 1, of 2025-01-01" in out
+    assert "3 images (nasdip): lena, chest, boat" in out
+    assert "denoise: 600 iterations" in out  # no seed is complete at r64, so it is not the default
+    assert "seed 0: 35 of 36 runs (97.2%), seed 1: 35 of 36 runs (97.2%)" in out
+    assert "denoise [default]: 40 iterations, stop at 40; seed 0: 36 of 36 runs (100.0%)" in out
+
+
+def test_query_as_text_and_json(call, data):
+    bench = NASDIPBench(data)
+    record = bench.query(2, "boat", "inpaint")
+    for name in (2, bench[2]):
+        status, out, _ = call("query", name, "boat", "inpaint", "--json")
+        assert status == 0
+        assert json.loads(out) == json.loads(json.dumps(record._asdict()))
+    status, out, _ = call("query", 2, "boat", "inpaint", "--seed", 1, "--iteration", 3)
+    fields = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert fields["seeds"] == "1"
+    assert fields["iteration"] == "3"
+    assert float(fields["psnr_db"]) == pytest.approx(
+        bench.query(2, "boat", "inpaint", seed=1, iteration=3).psnr_db, abs=1e-3
+    )
+    out = call("query", 3, "lena", "denoise", "--fidelity", LOW, "--json")[1]
+    assert json.loads(out)["status"] == "diverged"
+    assert json.loads(out)["best_psnr_db"] is None
+
+
+def test_tables(call, tmp_path):
+    status, out, _ = call("table", 1)
+    assert status == 0
+    assert out.startswith("Table 1 (denoise)")
+    assert "fidelity r64c16i40" in out
+    out = call("table", 1, "--task", "inpaint", "--target", "seconds", "--seed", 1, "--all")[1]
+    assert "Table 1 (inpaint)" in out
+    assert "Target seconds; fidelity r64 " in out
+    assert "seed 1;" in out
+    assert "parameters" in out
+    assert call("table", 1, "--format", "latex")[1].startswith("\\begin{table*}")
+    content = call("table", 1, "--format", "csv")[1]
+    assert call("table", 1, "--out", tmp_path / "t.csv")[1] == f"written: {tmp_path / 't.csv'}\n"
+    assert (tmp_path / "t.csv").read_text() == content
+    call("table", 1, "--out", tmp_path / "t.dat", "--format", "latex")
+    assert (tmp_path / "t.dat").read_text().startswith("\\begin")
+
+
+def test_figures(call, tmp_path):
+    pytest.importorskip("matplotlib")
+    status, out, _ = call("figure", 1, "--k", 3)
+    assert status == 0
+    assert out.startswith("Figure 1 (denoise)")
+    for suffix, start in ((".png", b"\x89PNG"), (".pdf", b"%PDF"), (".csv", b"image,lena")):
+        path = tmp_path / f"f{suffix}"
+        assert call("figure", 1, "--k", 3, "--out", path)[:2] == (0, f"written: {path}\n")
+        assert path.read_bytes().startswith(start)
+
+
+def test_statistics_as_csv(call, data, tmp_path):
+    bench = NASDIPBench(data)
+    rows = list(csv.DictReader(io.StringIO(call("kendall", "denoise")[1])))
+    assert [row["image"] for row in rows] == list(bench.images)
+    assert float(rows[1]["psd_db_mse/corrupted"]) == pytest.approx(-1)
+    assert call("kendall")[1] == call("kendall", "denoise")[1]
+    rows = list(csv.reader(io.StringIO(call("overlap", "denoise", "-k", 3)[1])))
+    assert rows == [
+        ["image", "lena", "chest", "boat"],
+        ["lena", "3", "0", "2"],
+        ["chest", "0", "3", "0"],
+        ["boat", "2", "0", "3"],
+    ]
+    rows = list(csv.DictReader(io.StringIO(call("coverage")[1])))
+    assert len(rows) == len(bench.coverage())
+    assert rows[0] == {
+        "fidelity": "r64",
+        "task": "denoise",
+        "image": "lena",
+        "seed": "0",
+        "expected": "12",
+        "ok": "11",
+        "diverged": "0",
+        "failed": "0",
+        "missing": "1",
+    }
+    call("coverage", "--out", tmp_path / "c.csv")
+    assert (tmp_path / "c.csv").read_text() == call("coverage")[1]
+
+
+def test_verify_tells_by_its_exit_status(call, data, tmp_path):
+    assert call("verify") == (0, f"{data}: no problems\n", "")
+    broken = synthetic.write_release(tmp_path / "data", count=2, fidelities=(LOW,))
+    (broken / "runs.parquet").write_bytes(b"")
+    status, out, err = call("verify", folder=broken)
+    assert status == 1
+    assert "runs.parquet" in out
+    assert err == f"{broken}: 1 problems\n"
+    assert call("verify", folder=tmp_path)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("table", "7"), "unknown table '7'. There is: 1 (Kendall's tau between PSNR and"),
+        (("figure", "2"), "unknown figure '2'. There is: 1 (how many of their best"),
+        (("table", "1", "--format", "html"), "unknown format 'html'. There is: text, csv, latex"),
+        (("table", "1", "--out", "t.html"), "cannot tell the form of 't.html' from its ending"),
+        (("table", "1", "--out", "no/t.csv"), "cannot write 'no/t.csv': No such file"),
+        (("figure", "1", "-k", "99"), "k 99 must be a whole number from 1 to n = 12"),
+        (("query", "0", "lenna", "denoise"), "unknown image 'lenna'. Did you mean 'lena'?"),
+        (("query", "99", "lena", "denoise"), "no architecture in row 99"),
+        (("query", "x", "lena", "denoise"), "'x' is no architecture"),
+        (("query", "5", "lena", "denoise", "--fidelity", "r64"), "no run of architecture"),
+        (("query", "0", "lena", "denoise", "--seed", "x"), "Invalid value for '--seed'"),
+        (("query", "0", "lena"), "Missing argument"),
+        (("kendall", "denoise", "--target", "psnr"), "unknown target 'psnr'"),
+        (("bogus",), "No such command 'bogus'"),
+        (("info", "--bogus"), "No such option"),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(call, arguments, text):
+    status, out, err = call(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("nasdip-bench: ")
+    assert text in err
+    assert err.count("\n") == 1
+
+
+def test_a_folder_without_a_dataset_is_one_line_and_status_2(call, tmp_path):
+    status, out, err = call("info", folder=tmp_path)
+    assert (status, out) == (2, "")
+    assert "no dataset in" in err
+    assert err.count("\n") == 1
+
+
+def test_ctrl_c_exits_130(call, monkeypatch):
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "NASDIPBench", interrupt)
+    assert call("info")[0] == 130
+
+
+def test_a_reader_that_goes_away_is_no_error(data):
+    """`| head -1` on more output than a pipe holds is quiet."""
+    code = (
+        "import sys\n"
+        "from nasdip_bench.api import cli\n"
+        "cli._emit = lambda content, out: print(content * 10000)\n"
+        f"sys.argv = ['nasdip-bench', 'coverage', '--data', {str(data)!r}]\n"
+        "cli.main()\n"
+    )
+    command = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    command.stdout.readline()
+    command.stdout.close()
+    _, err = command.communicate(timeout=60)
+    assert err == b""
+    assert command.returncode in (0, 1)  # 1 is what click makes of it
+
+
+def test_the_installed_command_runs(data):
+    done = subprocess.run(
+        [COMMAND, "info", "--data", data], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "12 architectures" in done.stdout

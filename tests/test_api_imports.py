@@ -1,0 +1,77 @@
+"""What using the API imports, each in a fresh interpreter: never torch, the rest only on use."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+import nasdip_bench
+import nasdip_bench.api
+from tests import synthetic
+
+LIBRARIES = ("torch", "pandas", "scipy", "h5py", "pyarrow", "matplotlib", "skimage", "PIL")
+FIDELITY = "r64c16i40"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return synthetic.write_release(
+        tmp_path_factory.mktemp("imports") / "data", count=4, fidelities=(FIDELITY,)
+    )
+
+
+def imported_by(code: str) -> set[str]:
+    tell = f"import sys; print(sorted(set(sys.modules) & set({LIBRARIES!r})))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{tell}"], capture_output=True, text=True, check=True
+    )
+    return set(ast.literal_eval(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    ("code", "needed"),
+    [
+        ("", set()),
+        ("bench.query(0, 'lena', 'denoise')", {"pyarrow"}),
+        ("bench.query(str(bench[1]), 'boat', 'inpaint', seed=0)", {"pyarrow"}),
+        ("bench.scores(0, 'lena', 'denoise')", {"pyarrow"}),
+        ("bench.curve(0, 'lena', 'denoise')", {"pyarrow", "h5py"}),
+        ("bench.query(0, 'lena', 'denoise', iteration=5)", {"pyarrow", "h5py"}),
+        ("bench.to_frame('runs')", {"pyarrow", "pandas"}),
+        ("bench.coverage()", {"pyarrow", "pandas"}),
+        ("bench.overlap('denoise', 2)", {"pyarrow", "pandas"}),
+        ("bench.kendall('denoise')", {"pyarrow", "pandas", "scipy"}),
+        (
+            "from nasdip_bench.api import table1; table1(bench).text()",
+            {"pyarrow", "pandas", "scipy"},
+        ),
+        (
+            "from nasdip_bench.api import figure1; figure1(bench, k=2).text()",
+            {"pyarrow", "pandas"},
+        ),
+    ],
+)
+def test_libraries_are_imported_on_use_and_torch_never(data, code, needed):
+    opened = f"from nasdip_bench import NASDIPBench\nbench = NASDIPBench({str(data)!r})\n{code}"
+    assert imported_by(opened) <= needed
+
+
+def test_importing_the_api_imports_none_of_them():
+    assert imported_by("import nasdip_bench.api, nasdip_bench.api.benchmark") == set()
+    assert imported_by("import nasdip_bench.api.cli") == set()
+
+
+def test_names_are_lazy_and_listed():
+    from nasdip_bench.api.benchmark import NASDIPBench
+
+    assert nasdip_bench.NASDIPBench is nasdip_bench.api.NASDIPBench is NASDIPBench
+    assert "NASDIPBench" in dir(nasdip_bench)
+    for name in nasdip_bench.api.__all__:
+        assert name in dir(nasdip_bench.api)
+        assert getattr(nasdip_bench.api, name).__name__ == name
+    for module in (nasdip_bench, nasdip_bench.api):
+        with pytest.raises(AttributeError, match="has no attribute 'Absent'"):
+            module.Absent  # noqa: B018

@@ -1,0 +1,237 @@
+"""Table 1 and Figure 1 in all their forms."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api import figure1, table1
+from nasdip_bench.api.captions import latex_escape, paper_values
+from nasdip_bench.errors import ConfigError, MissingDependencyError
+from nasdip_bench.images import NASDIP_IMAGES
+from tests import synthetic
+
+LOW = "r64c16i40"
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return NASDIPBench(
+        synthetic.write_release(
+            tmp_path_factory.mktemp("tables") / "data",
+            fidelities=(LOW,),
+            seeds={LOW: (0,)},
+            missing={(LOW, "denoise", 2, "lena", 0)},
+            diverged={(LOW, "denoise", 3, "lena", 0)},
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def stand_ins(tmp_path_factory):
+    return NASDIPBench(
+        synthetic.write_release(
+            tmp_path_factory.mktemp("stand_ins") / "data",
+            image_set="skimage",
+            images={"camera": "stand-in", "lena": "stand-in"},
+            tasks=("denoise",),
+        )
+    )
+
+
+def test_printed_values_are_whole():
+    table = paper_values()["table1"]
+    assert tuple(table["rows"]) == NASDIP_IMAGES
+    assert all(len(row) == len(table["columns"]) == 7 for row in table["rows"].values())
+    assert table["rows"]["lena"][2] == -0.37
+    assert paper_values()["figure1"]["counts"] == [["chest", "lena", 2]]
+
+
+@pytest.mark.reference
+def test_printed_values_are_those_of_the_reference(reference_dir):
+    reference = json.loads((reference_dir / "paper_tables.json").read_text())["table1"]
+    assert paper_values()["table1"]["rows"] == reference["rows"]
+    columns = [key.removesuffix("/none") for key in paper_values()["table1"]["columns"]]
+    assert columns == reference["columns"]
+
+
+def test_the_frame_has_ours_beside_the_papers(bench):
+    table = table1(bench)
+    frame = table.frame
+    assert frame.columns.names == ["proxy", "reference", "source"]
+    assert list(frame.index) == list(bench.images)
+    tau = bench.kendall("denoise")
+    for column in tau.columns:
+        pd.testing.assert_series_equal(frame[(*column, "ours")], tau[column], check_names=False)
+    assert frame.loc["lena", ("psd_db_strip_mse", "corrupted", "paper")] == -0.37
+    assert frame.loc["boat", ("psd_99_bandwidth", "none", "paper")] == -0.27
+    assert ("parameters", "none", "paper") not in frame.columns
+    assert frame["psd_strip_hist_emd", "corrupted", "ours"].isna().all()  # not in this release
+    assert table.has_paper
+
+
+def test_the_text_states_set_up_coverage_and_what_is_missing(bench):
+    text = table1(bench).text()
+    for part in (
+        "Table 1 (denoise): Kendall's tau-b",
+        "Target best_psnr_smooth_db (an oracle",
+        "fidelity r64c16i40 (64x64, 16 channels, 40 iterations); seed 0;",
+        "n = 10..12 of 12 architectures",
+        "Of 36 runs 1 missing, 1 diverged.",
+        "the paper's printed values (512x512, 522 architectures, 1200 iterations)",
+        "+1.00 (+0.15)",
+        "-- (-0.30)",
+        "* a substitute",
+        "(chest)",
+        "-- : the release has no score psd_db_strip_mse/ground_truth, psd_strip_hist_emd/corr",
+        "-- : psd_99_bandwidth/none: all values of psd_99_bandwidth/none are equal (lena, chest",
+    ):
+        assert part in text
+    rows = [line for line in text.splitlines() if line.startswith(("lena ", "chest* ", "boat "))]
+    assert len(rows) == 3
+    assert "parameters" not in text
+
+
+def test_all_scores_are_shown_when_asked(bench):
+    assert "parameters" in table1(bench).text(all_scores=True)
+    assert "parameters" in table1(bench).latex(all_scores=True)
+    assert "parameters" not in table1(bench).latex()
+
+
+def test_the_csv_has_every_cell_with_its_set_up(bench):
+    rows = list(csv.DictReader(io.StringIO(table1(bench).csv())))
+    assert len(rows) == 3 * (7 + 1)
+    by_key = {(r["image"], r["proxy"], r["reference"]): r for r in rows}
+    row = by_key["lena", "psd_db_mse", "corrupted"]
+    assert float(row["tau"]) == pytest.approx(1)
+    assert (row["n"], row["paper_tau"], row["seeds"]) == ("10", "0.15", "0")
+    assert (row["fidelity"], row["target"]) == (LOW, "best_psnr_smooth_db")
+    assert by_key["chest", "psd_db_mse", "corrupted"]["image_status"] == "substitute"
+    empty = by_key["boat", "psd_99_bandwidth", "none"]
+    assert (empty["tau"], empty["reason"]) == ("", "all values of psd_99_bandwidth/none are equal")
+    assert by_key["boat", "parameters", "none"]["paper_tau"] == ""
+
+
+def test_the_latex_is_balanced_and_escaped(bench):
+    latex = table1(bench).latex()
+    assert latex.count("\\begin{") == latex.count("\\end{") == 2
+    assert latex.count("{") == latex.count("}")
+    body = latex.split("\\midrule")[1].split("\\bottomrule")[0].strip().splitlines()
+    assert all(line.count("&") == 7 and line.endswith("\\\\") for line in body)
+    assert "lena & $+1.00$ ($+0.15$) & $-1.00$ ($-0.25$)" in latex
+    assert "chest$^*$" in latex
+    assert "-- ($-0.30$)" in latex
+    assert "psd_db" not in latex
+
+
+def test_latex_escapes_special_characters():
+    assert latex_escape("a_b & 50% #1 k² {x} \\ ^~") == (
+        "a\\_b \\& 50\\% \\#1 k$^2$ \\{x\\} \\textbackslash{} \\textasciicircum{}\\textasciitilde{}"
+    )
+
+
+def test_other_tasks_have_no_printed_values(bench):
+    table = table1(bench, "inpaint")
+    assert not table.has_paper
+    assert "The paper prints this table for denoise only." in table.caption
+    assert "(+" not in table.text()
+    assert math.isnan(table._value("lena", ("psd_db_mse", "corrupted"), "paper"))
+
+
+def test_other_images_have_no_printed_values_even_of_the_same_name(stand_ins):
+    table = table1(stand_ins)
+    assert not table.has_paper
+    assert "of the set 'skimage' and not the paper's" in table.text()
+    assert "*" not in table.text()
+    assert "seeds 0, 1 (mean over seeds, one at a time)" in table.caption
+    assert "paper's text" not in figure1(stand_ins, k=10).caption
+
+
+def test_target_fidelity_and_seed_are_passed_on(stand_ins):
+    table = table1(stand_ins, target="seconds", fidelity=LOW, seed=0)
+    assert "Target seconds; fidelity r64c16i40" in table.caption
+    assert table.frame["psd_db_mse", "corrupted", "ours"]["lena"] == pytest.approx(1)
+
+
+def test_the_figure_states_set_up_and_chance(bench):
+    figure = figure1(bench, k=10)
+    for part in (
+        "Figure 1 (denoise): architectures that pairs of images share among their 10 best.",
+        "fidelity r64c16i40 (64x64, 16 channels, 40 iterations); seed 0;",
+        "n = 11 of 12 architectures, those with a run on all 3 images",
+        "9.1 expected by chance (k²/n)",
+        "1 diverged run ranks last.",
+        "Of 36 runs 1 missing, 1 diverged.",
+        "The paper's text gives 2 for chest and lena.",
+    ):
+        assert part in figure.caption
+    assert "The paper's text" not in figure1(bench, k=9).caption
+    assert "The paper's text" not in figure1(bench, "inpaint").caption
+    pd.testing.assert_frame_equal(figure.frame, bench.overlap("denoise", 10))
+    assert figure.labels == ["lena", "chest*", "boat"]
+
+
+def test_the_figure_as_text_csv_and_latex(bench, tmp_path):
+    figure = figure1(bench, "inpaint", k=3)
+    assert "chest*     0       3     0" in figure.text().splitlines()
+    read = pd.read_csv(io.StringIO(figure.csv()), index_col=0)
+    assert read.to_numpy().tolist() == figure.frame.to_numpy().tolist()
+    assert "lena & 3 & 0 & 2 \\\\" in figure.latex()
+    for suffix, content in (
+        (".txt", figure.text()),
+        (".csv", figure.csv()),
+        (".tex", figure.latex()),
+    ):
+        figure.save(tmp_path / f"f{suffix}")
+        assert (tmp_path / f"f{suffix}").read_text() == content
+
+
+def test_means_over_seeds_have_a_decimal(stand_ins):
+    assert figure1(stand_ins, k=2).cells()[0] == ["2.0", "0.0"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf"])
+def test_the_figure_is_drawn_the_same_each_time(bench, tmp_path, suffix):
+    pytest.importorskip("matplotlib")
+    figure = figure1(bench, k=3)
+    paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
+    for path in paths:
+        figure.save(path)
+    first, second = (path.read_bytes() for path in paths)
+    assert len(first) > 2000
+    assert first == second
+    if suffix == ".png":
+        with Image.open(paths[0]) as picture:
+            assert min(picture.size) > 300
+    assert len(list(tmp_path.iterdir())) == 2  # no temporary file is left
+
+
+def test_nothing_global_changes_by_drawing(bench, tmp_path):
+    matplotlib = pytest.importorskip("matplotlib")
+    before = dict(matplotlib.rcParams)
+    figure1(bench, k=3).save(tmp_path / "f.png")
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_drawing_without_matplotlib_says_what_to_install(bench, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'nasdip-bench\[figures\]'"):
+        figure1(bench, k=3).save(tmp_path / "f.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_unknown_endings_and_folders_are_refused(bench, tmp_path):
+    figure = figure1(bench, k=3)
+    with pytest.raises(ConfigError, match=r"'f\.jpg' from its ending; .*\.png, \.pdf, \.txt"):
+        figure.save("f.jpg")
+    for name in ("f.csv", "f.png"):
+        with pytest.raises(ConfigError, match="cannot write .*No such file or directory; name a"):
+            figure.save(tmp_path / "absent" / name)

@@ -1,0 +1,158 @@
+"""The fast path equals the plain one: a stack of networks and the networks alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nasdip_bench.builder import worker as worker_module
+from nasdip_bench.builder.build import build
+from nasdip_bench.dip import Fit, fit, fit_stack
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.network import Network
+from nasdip_bench.problem import Problem
+from nasdip_bench.seeding import BitStream
+from nasdip_bench.space import Architecture, sample_architectures
+from nasdip_bench.stacking import stack_networks
+from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
+from nasdip_bench.untrained import blank_network
+from tests.builds import run_rows, small_config
+
+RUNS = 3
+# One cell a family (sampling x transform), with skips down, up and at the same scale.
+FAMILIES = [
+    Architecture(cell, "1011001110001101011100101")
+    for cell in (2, 76, 151, 40, 52, 60, 190, 205, 219, 228, 256, 268, 280, 295, 315, 320)
+] + [Architecture(6, "0" * 24 + "1", 2)]
+
+
+def truths(channels: int = 1) -> list[np.ndarray]:
+    return [BitStream("truth", i).uniform32((channels, 64, 64), 0, 1) for i in range(RUNS)]
+
+
+def networks(arch: Architecture, channels: int = 1) -> list[Network]:
+    made = []
+    for i in range(RUNS):
+        network = blank_network(arch, channels, 16, "cpu")
+        draw_weights(network, "stack", i)
+        made.append(network.double())
+    return made
+
+
+def problems(task: Task, channels: int = 1, dtype: torch.dtype = torch.float64) -> list[Problem]:
+    return [
+        Problem(task, task.corrupt(truth, str(i)), truth, dtype=dtype)
+        for i, truth in enumerate(truths(channels))
+    ]
+
+
+def assert_equal(found: Fit, expected: Fit) -> None:
+    np.testing.assert_allclose(found.psnr_db, expected.psnr_db, atol=1e-9, rtol=0)
+    np.testing.assert_allclose(found.psnr_smooth_db, expected.psnr_smooth_db, atol=1e-9, rtol=0)
+    np.testing.assert_allclose(found.loss, expected.loss, atol=1e-12, rtol=1e-9)
+    np.testing.assert_allclose(found.smoothed, expected.smoothed, atol=1e-6)
+    assert found.diverged_at == expected.diverged_at
+
+
+@pytest.mark.parametrize("arch", FAMILIES, ids=lambda arch: str(arch.cell))
+def test_outputs_and_gradients_of_every_family(arch: Architecture):
+    singles = networks(arch)
+    z = draw_z(1, 64, 96, "z").double()
+    stacked = stack_networks(singles)
+    output = stacked(z.repeat(1, RUNS, 1, 1))
+    output.square().sum().backward()
+    for i, network in enumerate(singles):
+        alone = network(z)
+        alone.square().sum().backward()
+        torch.testing.assert_close(output[:, i : i + 1], alone, atol=1e-12, rtol=0)
+        for name, parameter in network.named_parameters():
+            mine = stacked.get_parameter(name).grad.chunk(RUNS)[i]
+            torch.testing.assert_close(mine, parameter.grad, atol=1e-8, rtol=1e-6)
+
+
+@pytest.mark.parametrize("task", [Denoise(), Inpaint(), SuperResolve(4)], ids=lambda t: t.name)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_forty_iterations_of_a_stack(task: Task, channels: int):
+    arch = Architecture(98, "0010100001101001011110101")
+    z = draw_z(channels, 64, 64, "z").double()
+    stack = Problem.stack(problems(task, channels))
+    found = fit_stack(stack_networks(networks(arch, channels)), stack, z, 3, 40)
+    assert len(found) == RUNS
+    for result, network, problem in zip(
+        found, networks(arch, channels), problems(task, channels), strict=True
+    ):
+        assert_equal(result, fit(network, problem, z, 3, 40))
+
+
+def test_a_stack_of_one_is_the_network_itself():
+    network = networks(FAMILIES[0])[0]
+    assert stack_networks([network]) is network
+
+
+class Fragile(nn.Module):
+    """Two runs; the first gives a non-finite output from the 3rd call on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1, 2, 1, 1))
+        self.calls = 0
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        factor = torch.tensor([float("nan") if self.calls > 2 else 1.0, 1.0]).view(1, 2, 1, 1)
+        return z * self.weight * factor
+
+
+def test_a_divergence_does_not_touch_its_neighbours():
+    network = Fragile()
+    stack = Problem.stack(problems(Denoise(), dtype=torch.float32)[:2])
+    broken, whole = fit_stack(network, stack, draw_z(1, 64, 64, "z"), 0, 150)
+    assert broken.diverged_at == 2
+    assert np.isnan(broken.psnr_db[2:]).all()
+    assert whole.diverged_at is None
+    assert np.isfinite(whole.psnr_db).all()
+    assert network.calls == 150
+
+
+def test_what_does_not_stack_is_refused():
+    first, second = sample_architectures(2)
+    with pytest.raises(ConfigError, match="networks of one architecture"):
+        stack_networks([])
+    with pytest.raises(ConfigError, match="networks of one architecture"):
+        stack_networks([networks(first)[0], networks(second)[0]])
+    with pytest.raises(ConfigError, match="problems of one task and shape.* not 2 kinds"):
+        Problem.stack([*problems(Denoise()), *problems(Inpaint())])
+    with pytest.raises(ConfigError, match="not 0 kinds"):
+        Problem.stack([])
+
+
+def test_a_stacked_build_is_the_plain_one_but_for_rounding(tmp_path):
+    build(small_config(scoring_inits=0), tmp_path / "plain", workers=1, stack=1)
+    build(small_config(scoring_inits=0), tmp_path / "stacked", workers=1, stack=10)
+    plain, stacked = run_rows(tmp_path / "plain"), run_rows(tmp_path / "stacked")
+    assert plain.keys() == stacked.keys()
+    for key, row in plain.items():
+        # Rounding flips the sign of gradients near zero, and Adam's first steps go by the sign.
+        assert stacked[key]["psnr_db"][0] == pytest.approx(row["psnr_db"][0], abs=1e-4)
+        assert stacked[key]["psnr_db"] == pytest.approx(row["psnr_db"], abs=0.5)
+        assert (row["engine"], stacked[key]["engine"]) == ("plain", "stacked2")
+
+
+def test_a_stack_that_does_not_fit_is_halved(tmp_path, monkeypatch, caplog):
+    real, sizes = worker_module.fit_stack, []
+
+    def small_device(network, problem, *arguments, **options):
+        sizes.append(problem.runs)
+        if problem.runs > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(network, problem, *arguments, **options)
+
+    monkeypatch.setattr(worker_module, "fit_stack", small_device)
+    outcome = build(small_config(scoring_inits=0), tmp_path, workers=1, stack=2)
+    assert (outcome.finished, outcome.failed) == (4, 0)
+    assert sizes == [2, 1, 1] * 4
+    assert "a stack of 2 runs does not fit the device: halved" in caplog.text
+    assert {row["engine"] for row in run_rows(tmp_path).values()} == {"plain"}

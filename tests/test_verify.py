@@ -1,0 +1,245 @@
+"""`verify` finds nothing in sound datasets, and each kind of damage in damaged ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import h5py
+import pyarrow.parquet as pq
+import pytest
+
+from nasdip_bench.dataset import MANIFEST, Manifest
+from nasdip_bench.verify import verify
+from tests import synthetic
+
+FIDELITY = "r64c16i40"
+
+
+def small(path, **changes):
+    defaults = {
+        "count": 4,
+        "fidelities": (FIDELITY,),
+        "tasks": ("denoise",),
+        "seeds": {"r64": (0, 1), FIDELITY: (0,)},
+    }
+    return synthetic.write_release(path / "data", **(defaults | changes))
+
+
+def manifest_of(path) -> Manifest:
+    return Manifest.from_json((path / MANIFEST).read_text(), "here")
+
+
+def change_table(path, name, change):
+    """Apply ``change`` to the rows and hash again: the damage is in the content alone."""
+    rows = pq.read_table(path / f"{name}.parquet").to_pylist()
+    changed = change(rows)
+    synthetic.write_table(path, name, rows if changed is None else changed)
+    synthetic.write_manifest(path, manifest_of(path))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"image_set": "skimage", "images": {"camera": "stand-in"}},
+        {"missing": {(FIDELITY, "denoise", 1, "lena", 0)}},
+        {"diverged": {(FIDELITY, "denoise", 1, "lena", 0)}},
+        {"failed": {(FIDELITY, "denoise", 1, "lena", 0)}, "unscored": {2}},
+        {"count": 3, "fidelities": ("r64", FIDELITY), "tasks": ("denoise", "inpaint")},
+    ],
+)
+def test_a_sound_dataset_has_no_problems(tmp_path, changes):
+    assert verify(small(tmp_path, **changes)) == []
+
+
+def test_no_dataset_is_one_problem(tmp_path):
+    [problem] = verify(tmp_path)
+    assert "no manifest.json" in problem
+
+
+@pytest.mark.parametrize("name", ["runs.parquet", f"curves/{FIDELITY}-denoise.h5"])
+def test_a_flipped_bit_a_cut_and_a_lost_file_are_found(tmp_path, name):
+    path = small(tmp_path)
+    content = bytearray((path / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (path / name).write_bytes(content)
+    assert any(name in p and "damaged" in p for p in verify(path))
+    (path / name).write_bytes(content[:-10])
+    assert any(name in p and "damaged" in p for p in verify(path))
+    (path / name).unlink()
+    assert any(name in p and "No such file" in p for p in verify(path))
+
+
+def test_an_unlisted_curve_file_is_found(tmp_path):
+    path = small(tmp_path)
+    (path / "curves" / "r512-denoise.h5").write_bytes(b"")
+    assert verify(path) == [
+        "curves/r512-denoise.h5 is not listed in manifest.json: it is no part of the dataset; "
+        "move it away"
+    ]
+
+
+def test_a_file_that_the_manifest_should_list_is_missed(tmp_path):
+    path = small(tmp_path)
+    data = json.loads((path / MANIFEST).read_text())
+    del data["files"]["scores.parquet"], data["files"][f"curves/{FIDELITY}-denoise.h5"]
+    (path / MANIFEST).write_text(json.dumps(data))
+    problems = " ".join(verify(path))
+    assert "scores.parquet is not listed" in problems
+    assert f"curves/{FIDELITY}-denoise.h5 is not listed" in problems
+
+
+def test_a_file_that_is_no_table_or_has_other_columns_is_found(tmp_path):
+    path = small(tmp_path)
+    (path / "runs.parquet").write_bytes(b"no parquet")
+    table = pq.read_table(path / "images.parquet").drop_columns(["licence"])
+    pq.write_table(table, path / "images.parquet")
+    synthetic.write_manifest(path, manifest_of(path))
+    problems = " ".join(verify(path))
+    assert "runs.parquet cannot be parsed" in problems
+    assert "images.parquet does not have the columns" in problems
+
+
+def set_in(row, **values):
+    def change(rows):
+        rows[row] |= values
+
+    return change
+
+
+def repeat(rows):
+    return [*rows, rows[0] | {"curve_row": len(rows)}]
+
+
+def swap(rows):
+    return [rows[1], rows[0], *rows[2:]]
+
+
+RUN_DAMAGE = [
+    (set_in(0, status="fine"), r"1 rows have a status other than ok, diverged, failed \(row 0\)"),
+    (set_in(2, final_psnr_db=None), r"are ok without a finite final_psnr_db \(row 2\)"),
+    (set_in(2, best_psnr_db=float("nan")), "are ok without a finite best_psnr_db"),
+    (set_in(2, status="failed"), "are not ok and have a last_psnr_db"),
+    (set_in(1, best_psnr_smooth_db=1.0), "have a best_psnr_smooth_db below final_psnr_smooth_db"),
+    (set_in(1, best_psnr_db=1.0), f"have a best_psnr_db below a point of curves/{FIDELITY}"),
+    (set_in(1, best_iteration=41), "have a best_iteration outside 1..iterations"),
+    (set_in(1, best_raw_iteration=0), "have a best_raw_iteration outside"),
+    (set_in(1, stop=0), "have a stop outside"),
+    (set_in(1, stop=39), "have another stop than manifest.json"),
+    (set_in(1, iterations=50), "have another iterations than manifest.json"),
+    (set_in(1, seed=-1), "have a negative seed"),
+    (set_in(1, seed=3), "manifest.json says seeds"),
+    (set_in(1, seconds=float("nan")), r"runs: 1 rows have no seconds \(row 1\)"),
+    (set_in(1, seconds=-1.0), "have negative seconds"),
+    (set_in(1, arch_id=4), "runs: 1 rows have an arch_id of no architecture"),
+    (set_in(1, image="lenna"), "runs: 1 rows have an image that is not in the dataset"),
+    (set_in(1, task="inpaint"), "runs: 1 rows have a fidelity and task that manifest.json does"),
+    (set_in(1, protocol_version=2), "have a protocol_version other than 1"),
+    (set_in(1, curve_row=0), "runs: curve_row of denoise at"),
+    (set_in(1, curve_row=99), "runs: curve_row of denoise at"),
+    (set_in(1, last_psnr_db=1.0), f"have a last_psnr_db that is not in curves/{FIDELITY}-denoise"),
+    (set_in(1, final_psnr_smooth_db=1.0), "have a final_psnr_smooth_db that is not in"),
+    (repeat, r"runs: 2 rows have the same architecture to seed \(row 0, 12\)"),
+    (repeat, r"manifest.json says runs 12 for denoise at r64c16i40, the tables 13"),
+    (lambda rows: rows[:-1], "manifest.json says complete_seeds"),
+]
+SCORE_DAMAGE = [
+    (set_in(0, value=float("inf")), "scores: 1 rows have an infinite value"),
+    (set_in(0, std=-1.0), "have a negative std"),
+    (set_in(0, inits=0), "have no scoring initialisation"),
+    (set_in(0, reference="truth"), "have a reference other than corrupted, ground_truth, none"),
+    (set_in(0, arch_id=-1), "scores: 1 rows have an arch_id of no architecture"),
+    (lambda rows: [*rows, rows[0]], "scores: 2 rows have the same architecture to reference"),
+    (lambda rows: [r for r in rows if r["arch_id"]], "manifest.json says scored 4"),
+]
+OTHER_DAMAGE = [
+    ("architectures", swap, "architectures: 2 rows have an arch_id that is not the row"),
+    ("architectures", lambda rows: rows[:-1], "manifest.json says 4 architectures"),
+    ("architectures", set_in(1, architecture="1-2"), "architectures: row 1: '1-2' is no arch"),
+    ("architectures", set_in(1, cell=0), "have a cell that contradicts the architecture"),
+    ("architectures", set_in(1, kernel=None), "have a kernel that contradicts the architecture"),
+    ("architectures", set_in(1, parameters=0), "have a parameters not above 0"),
+    ("architectures", lambda rows: [rows[0] | {"arch_id": i} for i in range(4)], "not unique"),
+    ("images", swap, "manifest.json says images lena, chest, boat"),
+    ("images", set_in(1, image_set="user"), "images: image_set user beside nasdip"),
+]
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "problem"),
+    [
+        *(("runs", *damage) for damage in RUN_DAMAGE),
+        *(("scores", *damage) for damage in SCORE_DAMAGE),
+        *OTHER_DAMAGE,
+    ],
+)
+def test_wrong_content_is_found_though_the_hashes_agree(tmp_path, table, change, problem):
+    path = small(tmp_path)
+    change_table(path, table, change)
+    found = verify(path)
+    assert found
+    assert re.search(problem, "\n".join(found))
+
+
+def change_curves(path, change):
+    with h5py.File(path / "curves" / f"{FIDELITY}-denoise.h5", "r+") as file:
+        change(file)
+    synthetic.write_manifest(path, manifest_of(path))
+
+
+def missing_point(file):
+    file["psnr"][3, 20] = 65535
+
+
+def lifted_point(file):
+    file["psnr_smooth"][3, 10] = 40_000
+
+
+def other_points(file):
+    file["iteration"][0] = 5
+
+
+def no_points(file):
+    del file["iteration"]
+
+
+def fewer_rows(file):
+    values = file["psnr"][:-1]
+    del file["psnr"]
+    file["psnr"] = values
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (missing_point, r"runs: 1 rows are ok with missing points in .* \(psnr\) \(row 3\)"),
+        (lifted_point, r"runs: 1 rows have a best_psnr_smooth_db below a point of"),
+        (other_points, "does not keep the iterations of the schema"),
+        (no_points, "cannot be parsed"),
+        (fewer_rows, "does not have one row for each of the 12 runs"),
+    ],
+)
+def test_curves_that_contradict_the_table_are_found(tmp_path, change, problem):
+    path = small(tmp_path)
+    change_curves(path, change)
+    [found] = verify(path)
+    assert re.search(problem, found)
+
+
+def test_a_default_fidelity_without_runs_is_found(tmp_path):
+    path = small(tmp_path)
+    synthetic.write_manifest(path, replace(manifest_of(path), default_fidelity={"denoise": "r512"}))
+    assert verify(path) == ["manifest.json names r512 as the default of denoise, which has no runs"]
+
+
+def test_rounding_of_curves_is_tolerated(tmp_path):
+    path = small(tmp_path)
+
+    def round_up(rows):
+        for row in rows:
+            row["last_psnr_db"] += 0.0001
+
+    change_table(path, "runs", round_up)
+    assert verify(path) == []
