@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := build/bench
 
-.PHONY: bench test test-slow check lint types clean
+.PHONY: bench test test-slow check lint types docs clean
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11")'
@@ -44,6 +44,10 @@ types: $(READY)
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target build/types .
 	cp pyproject.toml build/types/
 	cd build/types && $(CURDIR)/$(BIN)/mypy -p nasdip_bench
+
+# The column tables of docs/data.md, from the schema.
+docs: $(READY)
+	$(BIN)/python tests/tools/write_docs.py
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info

@@ -181,3 +181,16 @@ def table_columns(name: str) -> tuple[Column, ...]:
     if name not in RELEASE_TABLES:
         raise unknown_name("table", name, RELEASE_TABLES)
     return RELEASE_TABLES[name]
+
+
+def markdown_tables() -> str:
+    """The tables of a release as Markdown, for `docs/data.md`."""
+    lines: list[str] = []
+    for name, columns in RELEASE_TABLES.items():
+        lines += [f"### {name}.parquet", "", "| column | type | unit | better | meaning |"]
+        lines += ["|---|---|---|---|---|"]
+        for c in columns:
+            kind = f"{c.type}, may be null" if c.nullable else c.type
+            lines.append(f"| `{c.name}` | {kind} | {c.unit} | {c.direction} | {c.meaning} |")
+        lines.append("")
+    return "\n".join(lines)

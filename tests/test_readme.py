@@ -13,6 +13,7 @@ import pytest
 
 from nasdip_bench.space import sample_architectures
 from tests.builds import COMMAND
+from tests.tools.write_docs import PAGE, with_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -122,6 +123,21 @@ def test_links_of_the_docs_lead_somewhere(page: Path):
         base = page.parent if text != README else ROOT
         for target in re.findall(r"\]\(([^)#:]+)\)", text):
             assert (base / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_data_dictionary_is_that_of_the_schema():
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == with_tables(text), "run `make docs`"
+    assert "| `best_psnr_smooth_db` | float64, may be null | dB | higher |" in text
+
+
+def test_the_files_can_be_read_without_this_package(workplace: Path):
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    tell = (
+        "print('nasdip_bench' in __import__('sys').modules, len(iterations), psnr_smooth_db.max())"
+    )
+    done = run_in(workplace, ["python", "-c", example + tell])
+    assert done.stdout.startswith("False 256 ")
 
 
 def test_nothing_is_left_out():
