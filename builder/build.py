@@ -114,12 +114,16 @@ def build(
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))
 
-    def fits(unit: Unit) -> bool:
-        pace = progress.seconds_per_cost
-        # With several workers the pace is that of all; one unit takes as many times as long.
-        return pace is None or pace * workers * costs[unit] <= interruption.remaining
-
     finished = failed = 0
+    trained_seconds = trained_cost = 0.0
+
+    def fits(unit: Unit) -> bool:
+        # By the recorded seconds of training: the wall time of a first unit is mostly start-up, and
+        # scores cost next to nothing.
+        if not unit.runs or not trained_cost:
+            return True
+        return trained_seconds / trained_cost * costs[unit] <= interruption.remaining
+
     with interruption.handling_signals():
         try:
             for unit, table in engine(units, spec, interruption, fits):
@@ -127,6 +131,8 @@ def build(
                 finished += 1
                 if unit.runs:
                     failed += sum(status != "ok" for status in table["status"].to_pylist())
+                    trained_seconds += sum(table["seconds"].to_pylist())
+                    trained_cost += costs[unit]
                 progress.finished(costs[unit], _describe(unit))
         finally:
             progress.close()

@@ -41,13 +41,6 @@ class Progress:
         self._started = self._shown = time.monotonic()
         self._live = self._stream.isatty()
 
-    @property
-    def seconds_per_cost(self) -> float | None:
-        """Wall time a unit of cost has taken; None before the first unit is finished."""
-        if not self._done_cost:
-            return None
-        return (time.monotonic() - self._started) / self._done_cost
-
     def finished(self, cost: float, what: str) -> None:
         """Count a finished unit."""
         self._done += 1
@@ -66,7 +59,7 @@ class Progress:
     def _show(self, what: str) -> None:
         elapsed = time.monotonic() - self._started
         rate = self._done / elapsed * 60 if elapsed else 0.0
-        left = (self.seconds_per_cost or 0.0) * (self._cost - self._done_cost)
+        left = elapsed / self._done_cost * (self._cost - self._done_cost)
         line = (
             f"{self._done}/{self._units} units, {rate:.1f} a minute, "
             f"{duration(left)} left; last: {what}"

@@ -254,6 +254,33 @@ def test_a_time_limit_ends_a_build_that_goes_on_later(tmp_path: Path):
     assert len(run_rows(tmp_path)) == outcome.finished
 
 
+def test_the_time_limit_is_judged_by_training_and_not_by_start_up_or_scores(tmp_path: Path):
+    """Scores first, then runs that take a thousand times as long by cost, and yet fit."""
+    asked: list[bool] = []
+
+    def slow_to_start(units, spec, interruption, fits):
+        time.sleep(1.0)
+        for unit, table in in_this_process(units, spec, interruption, fits):
+            asked.append(all(map(fits, units)))
+            yield unit, table
+
+    outcome = build(small_config(), tmp_path, stack=1, time_limit=60, engine=slow_to_start)
+    assert outcome.left == 0
+    assert all(asked)
+
+
+def test_a_run_that_is_predicted_not_to_fit_is_not_begun(tmp_path: Path, monkeypatch):
+    real = worker_module.fit_stack
+
+    def slow(*arguments, **options):
+        (result,) = real(*arguments, **options)
+        return [type(result)(**(vars(result) | {"seconds": 1000.0}))]
+
+    monkeypatch.setattr(worker_module, "fit_stack", slow)
+    outcome = build(small_config(), tmp_path, workers=1, stack=1, time_limit=300)
+    assert (outcome.finished, outcome.left) == (2, 8)  # one architecture's scores, and one run
+
+
 def test_a_unit_that_cannot_end_in_time_is_not_begun():
     asked = []
 
@@ -408,7 +435,6 @@ def test_durations_are_readable(seconds, text):
 
 def test_progress_reports_counts_rate_and_time_left(capsys):
     progress = Progress(2, 10.0)
-    assert progress.seconds_per_cost is None
     progress.finished(5.0, "first")
     progress.finished(5.0, "second")
     progress.close()
