@@ -23,7 +23,7 @@ from nasdip_bench._version import __version__
 from nasdip_bench.builder.plan import RunKey, ScoreKey
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.summary import summarise
-from nasdip_bench.cost import architecture_cost
+from nasdip_bench.cost import architecture_facts
 from nasdip_bench.curves import kept_points, write_curves
 from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
 from nasdip_bench.errors import BuildError
@@ -38,8 +38,6 @@ from nasdip_bench.verify import verify
 __all__ = ["release"]
 
 logger = logging.getLogger(__name__)
-
-_COST_SIZE = 512
 
 
 def release(build: Path, out: Path, *, name: str = "nasdip-bench", version: str = "0") -> Manifest:
@@ -162,7 +160,9 @@ def _write(
             )
 
     tables = {
-        "architectures": [_describe_architecture(n, a) for n, a in enumerate(architectures)],
+        "architectures": [
+            {"arch_id": n, **architecture_facts(arch)} for n, arch in enumerate(architectures)
+        ],
         "images": [
             {"name": image, "image_set": settings["image_set"], **settings["images"][image]}
             for image in images
@@ -261,25 +261,6 @@ def _default_fidelities(records: dict[str, dict[str, Any]]) -> dict[str, str]:
             complete = [name for name, record in having.items() if record.complete_seeds]
             defaults[task] = (complete or sorted(having, key=lambda f: -having[f].runs))[0]
     return defaults
-
-
-def _describe_architecture(arch_id: int, arch: Architecture) -> dict[str, Any]:
-    cell, cost = arch.attributes, architecture_cost(arch)
-    return {
-        "arch_id": arch_id,
-        "architecture": str(arch),
-        "cell": arch.cell,
-        "skip": arch.skip,
-        "dilation": arch.dilation,
-        "sampling": cell.sampling,
-        "transform": cell.transform,
-        "kernel": cell.kernel,
-        "activation": cell.activation,
-        "transform_first": cell.transform_first,
-        "parameters": cost.parameters,
-        "parameters_released": cost.parameters_released,
-        "flops_512": cost.forward_flops(_COST_SIZE, _COST_SIZE),
-    }
 
 
 def _recover(out: Path) -> None:

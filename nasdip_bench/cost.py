@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from nasdip_bench.space import LEVELS, Architecture
 
-__all__ = ["Cost", "architecture_cost"]
+__all__ = ["Cost", "architecture_cost", "architecture_facts"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,28 @@ def architecture_cost(
             parameters += size if uses else 0
             flops += uses * sum(conv.flops for conv in convs)
     return Cost(parameters=parameters, parameters_released=released, flops_per_pixel=flops)
+
+
+_FACTS_SIZE = 512
+
+
+def architecture_facts(arch: Architecture) -> dict[str, Any]:
+    """The columns of architectures.parquet but ``arch_id``: codes, attributes, cost."""
+    cell, cost = arch.attributes, architecture_cost(arch)
+    return {
+        "architecture": str(arch),
+        "cell": arch.cell,
+        "skip": arch.skip,
+        "dilation": arch.dilation,
+        "sampling": cell.sampling,
+        "transform": cell.transform,
+        "kernel": cell.kernel,
+        "activation": cell.activation,
+        "transform_first": cell.transform_first,
+        "parameters": cost.parameters,
+        "parameters_released": cost.parameters_released,
+        "flops_512": cost.forward_flops(_FACTS_SIZE, _FACTS_SIZE),
+    }
 
 
 def _backbone(arch: Architecture, inputs: int, outputs: int, channels: int) -> Iterator[_Conv]:

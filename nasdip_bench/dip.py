@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,22 +70,10 @@ def fit(
     z: Tensor,
     perturbation_seed: int,
     iterations: int,
-    *,
-    precision: str = "fp32",
-    learning_rate: float = LEARNING_RATE,
-    on_iteration: Callable[[int], None] | None = None,
+    **options: Any,
 ) -> Fit:
-    """Fit a network to one corrupted image; see `fit_stack`, of which this is a stack of one."""
-    return fit_stack(
-        network,
-        problem,
-        z,
-        perturbation_seed,
-        iterations,
-        precision=precision,
-        learning_rate=learning_rate,
-        on_iteration=on_iteration,
-    )[0]
+    """Fit a network to one corrupted image: a stack of one; arguments as of `fit_stack`."""
+    return fit_stack(network, problem, z, perturbation_seed, iterations, **options)[0]
 
 
 def fit_stack(

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from nasdip_bench.cost import architecture_facts
 from nasdip_bench.curves import kept_points, write_curves
 from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
 from nasdip_bench.fidelity import get_fidelity
@@ -255,24 +256,7 @@ def _run(arch_id, image, task, fidelity, seed, status, pair, stop) -> dict:
 
 
 def _architecture_rows(architectures) -> list[dict]:
-    return [
-        {
-            "arch_id": number,
-            "architecture": str(arch),
-            "cell": arch.cell,
-            "skip": arch.skip,
-            "dilation": arch.dilation,
-            "sampling": arch.attributes.sampling,
-            "transform": arch.attributes.transform,
-            "kernel": arch.attributes.kernel,
-            "activation": arch.attributes.activation,
-            "transform_first": arch.attributes.transform_first,
-            "parameters": 1000 + number,
-            "parameters_released": 2000 + number,
-            "flops_512": 1e9 + number,
-        }
-        for number, arch in enumerate(architectures)
-    ]
+    return [{"arch_id": n, **architecture_facts(arch)} for n, arch in enumerate(architectures)]
 
 
 def _image_rows(images, image_set) -> list[dict]:

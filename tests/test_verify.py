@@ -160,7 +160,11 @@ OTHER_DAMAGE = [
     ("architectures", set_in(1, architecture="1-2"), "architectures: row 1: '1-2' is no arch"),
     ("architectures", set_in(1, cell=0), "have a cell that contradicts the architecture"),
     ("architectures", set_in(1, kernel=None), "have a kernel that contradicts the architecture"),
-    ("architectures", set_in(1, parameters=0), "have a parameters not above 0"),
+    (
+        "architectures",
+        set_in(1, parameters=0),
+        "have a parameters that contradicts the architecture",
+    ),
     ("architectures", lambda rows: [rows[0] | {"arch_id": i} for i in range(4)], "not unique"),
     ("images", swap, "manifest.json says images lena, chest, boat"),
     ("images", set_in(1, image_set="user"), "images: image_set user beside nasdip"),
