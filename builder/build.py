@@ -33,13 +33,16 @@ class Outcome:
     Attributes:
         finished: units finished now.
         left: units still to do.
-        failed: runs recorded as failed or diverged now.
+        diverged: runs recorded as diverged now.
+        failed: runs recorded as failed now, and architectures whose scores failed; another build
+            tries them again.
         signal: the signal that stopped it, or None.
         damaged: shards that were found damaged and set aside.
     """
 
     finished: int
     left: int
+    diverged: int
     failed: int
     signal: int | None
     damaged: tuple[str, ...]
@@ -114,7 +117,7 @@ def build(
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))
 
-    finished = failed = 0
+    finished = diverged = failed = 0
     trained_seconds = trained_cost = 0.0
 
     def fits(unit: Unit) -> bool:
@@ -130,15 +133,20 @@ def build(
                 _write(folder, unit, table)
                 finished += 1
                 if unit.runs:
-                    failed += sum(status != "ok" for status in table["status"].to_pylist())
+                    statuses = table["status"].to_pylist()
+                    diverged += statuses.count("diverged")
+                    failed += statuses.count("failed")
                     trained_seconds += sum(table["seconds"].to_pylist())
                     trained_cost += costs[unit]
+                elif not len(table):
+                    failed += 1
                 progress.finished(costs[unit], _describe(unit))
         finally:
             progress.close()
     return Outcome(
         finished=finished,
         left=len(units) - finished,
+        diverged=diverged,
         failed=failed,
         signal=interruption.signal,
         damaged=done.damaged,

@@ -16,6 +16,11 @@ from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.images import IMAGE_SETS, image_names, load_images
 from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
 
+MAX_RANGE = 10_000
+
+EXIT_FAILURES = 1
+"""Everything was tried, and some runs or scores failed; the same command tries them again."""
+
 EXIT_MORE_TO_DO = 75
 """The time limit was reached with work left (EX_TEMPFAIL)."""
 
@@ -34,6 +39,10 @@ def _integers(option: str, text: str) -> tuple[int, ...]:
         if match is None:
             raise ConfigError(f"{option} {text!r} is no list of numbers such as 0,1,2 or 0-2")
         first, last = int(match[1]), int(match[2] or match[1])
+        if not 0 <= last - first < MAX_RANGE:
+            raise ConfigError(
+                f"{option} {text!r}: a range goes up, over at most {MAX_RANGE} numbers, as 0-2 does"
+            )
         numbers.extend(range(first, last + 1))
     return tuple(numbers)
 
@@ -110,6 +119,7 @@ def build_command(
     'nasdip-build release BUILD --out data/' makes the dataset.
     """
     if context.invoked_subcommand is not None:
+        _refuse_lost_options(context)
         return
     chosen = get_fidelity(fidelity)
     if iterations < 0:
@@ -149,21 +159,40 @@ def build_command(
     if dry_run:
         from nasdip_bench.builder.preview import preview
 
-        print(preview(config, out, workers))
+        print(preview(config, out, workers, stack))
         return
     outcome = build(config, out, workers=workers, stack=stack, time_limit=limit)
     for name in outcome.damaged:
         print(f"damaged shard set aside: {name}", file=sys.stderr)
     print(
-        f"{outcome.finished} units finished, {outcome.left} left, {outcome.failed} runs diverged "
-        f"or failed; build folder: {out}"
+        f"{outcome.finished} units finished, {outcome.left} left, {outcome.diverged} diverged, "
+        f"{outcome.failed} failed; build folder: {out}"
     )
     if outcome.signal is not None:
         print("stopped by a signal; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(128 + outcome.signal)
+    if outcome.left and not outcome.finished:
+        raise ConfigError(
+            f"nothing could be finished within the time limit {time_limit!r}: give a longer one, "
+            f"or smaller units of work (--stack 1)"
+        )
     if outcome.left:
         print("stopped at the time limit; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(EXIT_MORE_TO_DO)
+    if outcome.failed:
+        print("some failed (see above); the same command tries them again", file=sys.stderr)
+        raise typer.Exit(EXIT_FAILURES)
+
+
+def _refuse_lost_options(context: typer.Context) -> None:
+    """Options before a command belong to building, and would be dropped in silence."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise ConfigError(
+                f"--{name.replace('_', '-')} stands before the command "
+                f"{context.invoked_subcommand!r}, where it has no effect; put options behind it"
+            )
 
 
 def _choose_device(name: str) -> str:

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from nasdip_bench.errors import ArchitectureError, ConfigError, unknown_name
 from nasdip_bench.fidelity import PRECISIONS, Fidelity
-from nasdip_bench.images import Image
+from nasdip_bench.images import IMAGE_SETS, Image
 from nasdip_bench.space import DEFAULT_SAMPLE_SIZE, Architecture, sample_architectures
 from nasdip_bench.tasks import get_task
 
 __all__ = ["DEFAULT_SCORING_INITS", "BuildConfig", "read_architectures"]
 
 DEFAULT_SCORING_INITS = 8
+MAX_SEED = 2**31 - 1
+MAX_ARCHITECTURES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +67,20 @@ class BuildConfig:
             raise ConfigError(f"images of the sets {' and '.join(sets)} do not go in one build")
         for name in self.tasks:
             self.fidelity.iterations_for(get_task(name).kind)
-        if min(self.seeds) < 0:
-            raise ConfigError(f"seed {min(self.seeds)} must be 0 or above")
+        if self.image_set not in IMAGE_SETS:
+            raise ConfigError(
+                f"a dataset is built from the image sets {' or '.join(IMAGE_SETS)}, not from "
+                f"{self.image_set!r} images"
+            )
+        for seed in self.seeds:
+            if not 0 <= seed <= MAX_SEED:
+                raise ConfigError(f"seed {seed} must lie in 0..{MAX_SEED}")
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
+        if self.precision == "tf32" and not self.device.startswith("cuda"):
+            raise ConfigError(
+                f"precision tf32 needs a CUDA device, not {self.device}; use fp32 or bf16"
+            )
         if self.scoring_inits < 0:
             raise ConfigError(f"scoring initialisations {self.scoring_inits} must be 0 or above")
         if not (self.train or self.scoring_inits):
@@ -94,12 +106,15 @@ def read_architectures(text: str) -> tuple[Architecture, ...]:
     """
     if text.isdecimal():
         count = int(text)
-        if count < 1:
-            raise ConfigError("0 architectures are asked for; give a number from 1, or a CSV file")
+        if not 1 <= count <= MAX_ARCHITECTURES:
+            raise ConfigError(
+                f"{text} architectures are asked for; give a number in 1..{MAX_ARCHITECTURES}, or "
+                f"a CSV file"
+            )
         return tuple(sample_architectures(count))
     path = Path(text)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
     except FileNotFoundError:
         raise ConfigError(

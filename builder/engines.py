@@ -57,7 +57,7 @@ def in_this_process(
 def in_processes(workers: int) -> Engine:
     """An engine of several worker processes, each with the spec's device and threads.
 
-    Workers are started afresh (not forked), ignore Ctrl-C, which reaches the builder, and end when
+    Workers are started afresh (not forked), ignore signals to the group, and end when
     the builder's process ends, however it does.
 
     Args:
@@ -90,6 +90,8 @@ def in_processes(workers: int) -> Engine:
                     unit = in_hand.pop(future)
                     yield unit, future.result()
         except BrokenProcessPool as error:
+            if interruption.requested:
+                return
             raise BuildError(
                 "a worker process died, perhaps for want of memory; what is finished is kept: "
                 "build again with fewer --workers"
@@ -111,7 +113,9 @@ _worker: Worker | None = None
 
 def _start_worker(spec: WorkerSpec) -> None:
     global _worker  # one worker a process, made when the process starts
+    # A terminal's Ctrl-C and a scheduler's SIGTERM reach the whole group: the builder decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = Worker(spec)
 

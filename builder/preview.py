@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from nasdip_bench.builder.build import choose_workers
+from nasdip_bench.builder.build import choose_stack, choose_workers
 from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.estimate import check_device, measure_speed, unit_cost
 from nasdip_bench.builder.plan import make_plan, unit_flops
 from nasdip_bench.builder.progress import duration
-from nasdip_bench.builder.shards import SETTINGS, BuildFolder, Finished
+from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.tasks import get_task
 
 __all__ = ["preview"]
@@ -20,16 +20,13 @@ _BYTES_PER_POINT = 2 * 4 * 0.9
 _BYTES_PER_SHARD = 9000
 
 
-def preview(config: BuildConfig, out: Path, workers: int = 0) -> str:
+def preview(config: BuildConfig, out: Path, workers: int = 0, stack: int = 0) -> str:
     """Describe a build without beginning it; a few iterations are timed to estimate the hours."""
     check_device(config.device)
-    exists = (out / SETTINGS).exists()
-    done = (
-        BuildFolder(out).finished(set_aside=False)
-        if exists
-        else Finished(frozenset(), frozenset(), ())
-    )
-    units = make_plan(config, done.runs, done.scores)
+    folder = BuildFolder(out)
+    folder.check(config)
+    done = folder.finished(set_aside=False)
+    units = make_plan(config, done.runs, done.scores, stack or choose_stack(config))
     fidelity = config.fidelity
     lines = [
         f"fidelity {fidelity.name}: {fidelity.resolution} x {fidelity.resolution}, "

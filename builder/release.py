@@ -25,10 +25,17 @@ from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.summary import summarise
 from nasdip_bench.cost import architecture_facts
 from nasdip_bench.curves import kept_points, write_curves
-from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
-from nasdip_bench.errors import BuildError
+from nasdip_bench.dataset import (
+    MANIFEST,
+    DatasetFolder,
+    FileRecord,
+    Manifest,
+    TaskRecord,
+    curve_path,
+)
+from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.fidelity import FIDELITIES, PROTOCOL_VERSION, get_fidelity
-from nasdip_bench.files import parquet_bytes, sha256_bytes, sync_folder
+from nasdip_bench.files import parquet_bytes, sha256_bytes, sync_file, sync_folder
 from nasdip_bench.images import image_names
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
 from nasdip_bench.space import Architecture
@@ -54,25 +61,43 @@ def release(build: Path, out: Path, *, name: str = "nasdip-bench", version: str 
     Raises:
         BuildError: no build folder, nothing finished in it, or the result does not verify.
     """
+    build, out = build.resolve(), out.resolve()
     folder = BuildFolder(build)
     settings = folder.settings()
+    if build == out or build in out.parents or out in build.parents:
+        raise BuildError(
+            f"the dataset folder {str(out)!r} and the build folder {str(build)!r} lie in each "
+            f"other; name another with --out"
+        )
     images = _ordered_images(settings)
     architectures = folder.architectures()
     runs = _unique(folder, "runs", RunKey)
     scores = _unique(folder, "scores", ScoreKey)
+    if folder.damaged:
+        raise BuildError(
+            f"shard {folder.damaged[0]} is damaged ({len(folder.damaged)} in all): give the build "
+            f"command again, which rebuilds it, and then release"
+        )
     if not (runs or scores):
         raise BuildError(f"nothing is finished in {str(build)!r}; build first, then release")
 
-    _recover(out)
     fresh = out.parent / f".{out.name}.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    (fresh / "curves").mkdir(parents=True)
     try:
+        _recover(out)
+        old = _dataset_files(out)
+        shutil.rmtree(fresh, ignore_errors=True)
+        (fresh / "curves").mkdir(parents=True)
         manifest = _write(fresh, settings, images, architectures, runs, scores, name, version)
         problems = verify(fresh)
         if problems:
             raise BuildError(f"the release does not verify: {problems[0]}")
+        _keep_other_files(out, fresh, old)
         _replace(out, fresh)
+    except OSError as error:
+        raise BuildError(
+            f"cannot write the dataset folder {str(out)!r}: {error.strerror or error}; name "
+            f"another with --out"
+        ) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return manifest
@@ -84,14 +109,18 @@ def _ordered_images(settings: dict[str, Any]) -> list[str]:
 
 
 def _unique(folder: BuildFolder, kind: str, key: type[Any]) -> list[dict[str, Any]]:
-    """All rows of a kind; of rows finished twice, those of the first shard by name."""
+    """All rows of a kind; of rows finished twice, those of the first whole shard by name.
+
+    A failed run counts only where no later try succeeded.
+    """
     found: dict[Any, list[dict[str, Any]]] = {}
-    for table in folder.read(kind):
+    for table in folder.read(kind, set_aside=False):
         rows: dict[Any, list[dict[str, Any]]] = {}
         for row in _rows(table):
             rows.setdefault(key(*(row[field] for field in key._fields)), []).append(row)
         for which, group in rows.items():
-            found.setdefault(which, group)
+            if which not in found or found[which][0].get("status") == "failed":
+                found[which] = group
     return [row for group in found.values() for row in group]
 
 
@@ -205,6 +234,10 @@ def _write(
         },
     )
     (fresh / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    for path in (*manifest.files, MANIFEST):
+        sync_file(fresh / path)
+    sync_folder(fresh / "curves")
+    sync_folder(fresh)
     return manifest
 
 
@@ -234,8 +267,10 @@ def _task_record(
     images: int,
 ) -> TaskRecord:
     seeds = dict(sorted(Counter(row["seed"] for row in runs).items()))
-    complete = [seed for seed, count in seeds.items() if count == expected]
-    most = sorted(seeds, key=lambda seed: (-seeds[seed], seed))[:1]
+    # A failed run is one that is still to be done.
+    done = Counter(row["seed"] for row in runs if row["status"] != "failed")
+    complete = [seed for seed in seeds if done[seed] == expected]
+    most = sorted(seeds, key=lambda seed: (-done[seed], seed))[:1]
     scored = Counter(arch for arch, _ in {(row["arch_id"], row["image"]) for row in scores})
     return TaskRecord(
         iterations=iterations,
@@ -249,7 +284,10 @@ def _task_record(
 
 
 def _default_fidelities(records: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """By task the highest complete fidelity, else the one with the most runs."""
+    """By task the highest complete fidelity, else the one whose fullest seed has most runs.
+
+    Shortened fidelities, which are trials, come last whatever they hold.
+    """
     defaults: dict[str, str] = {}
     for task in TASKS:
         having = {
@@ -258,8 +296,15 @@ def _default_fidelities(records: dict[str, dict[str, Any]]) -> dict[str, str]:
             if task in record["tasks"] and record["tasks"][task].runs
         }
         if having:
-            complete = [name for name, record in having.items() if record.complete_seeds]
-            defaults[task] = (complete or sorted(having, key=lambda f: -having[f].runs))[0]
+            defaults[task] = min(
+                having,
+                key=lambda name: (
+                    name not in FIDELITIES,
+                    not having[name].complete_seeds,
+                    0 if having[name].complete_seeds else -max(having[name].seeds.values()),
+                    _rank(name),
+                ),
+            )
     return defaults
 
 
@@ -278,17 +323,49 @@ def _set_aside_path(out: Path) -> Path:
     return out.parent / f".{out.name}.old"
 
 
+def _dataset_files(out: Path) -> set[str]:
+    """The files of the dataset that is in a folder; none where the folder is absent or empty.
+
+    Raises:
+        BuildError: something else is in it, which a release must not touch.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return set()
+    try:
+        return {*DatasetFolder(out).manifest.files, MANIFEST}
+    except DatasetError as error:
+        raise BuildError(
+            f"{str(out)!r} is not empty and holds no dataset that could be replaced ({error}); "
+            f"name an empty folder with --out"
+        ) from error
+
+
+def _keep_other_files(out: Path, fresh: Path, old: set[str]) -> None:
+    """Copy what is in the old folder and belongs to no dataset, such as a README."""
+    for path in sorted(out.rglob("*")) if out.exists() else ():
+        relative = path.relative_to(out)
+        target = fresh / relative
+        if relative.as_posix() in old or (path.is_dir() and not path.is_symlink()):
+            continue
+        if target.exists():
+            raise BuildError(
+                f"{str(path)!r} is no part of the old dataset, and the new one has a file of that "
+                f"name; move it away"
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target, follow_symlinks=False)
+
+
 def _replace(out: Path, fresh: Path) -> None:
-    """Let the new dataset take the place of the old one, with the old folder's other files."""
+    """Let the new dataset take the place of the old one, or leave the old one where it was."""
+    aside = _set_aside_path(out)
     if out.exists():
-        dataset_files = {MANIFEST, "curves", *(f"{table}.parquet" for table in RELEASE_TABLES)}
-        for path in out.iterdir():
-            if path.name not in dataset_files:
-                if path.is_dir():
-                    shutil.copytree(path, fresh / path.name)
-                else:
-                    shutil.copy2(path, fresh / path.name)
-        out.rename(_set_aside_path(out))
-    fresh.rename(out)
+        out.rename(aside)
+    try:
+        fresh.rename(out)
+    except BaseException:
+        if aside.exists():
+            aside.rename(out)
+        raise
     sync_folder(out.parent)
-    shutil.rmtree(_set_aside_path(out), ignore_errors=True)
+    shutil.rmtree(aside, ignore_errors=True)

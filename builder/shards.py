@@ -17,7 +17,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,8 @@ SHARDS = "shards"
 DAMAGED_SUFFIX = ".damaged"
 _HASH_DIGITS = 32
 _STALE_SECONDS = 24 * 3600
+_LATE_SETTINGS = ("device_type", "scoring_inits")
+"""Settings that a folder may not have yet: no scores so far, or an earlier version wrote it."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class BuildFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.shards = path / SHARDS
+        self.damaged: list[str] = []
+        """Names of the damaged shards met so far."""
 
     # -- settings ----------------------------------------------------------------------------------
 
@@ -101,7 +105,10 @@ class BuildFolder:
             BuildError: this is no build folder, or its settings cannot be read.
         """
         try:
-            return json.loads((self.path / SETTINGS).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+            settings = json.loads((self.path / SETTINGS).read_text(encoding="utf-8"))
+            if not (isinstance(settings, dict) and {"image_set", "images"} <= settings.keys()):
+                raise ValueError("it lacks the settings of a build")
+            return settings
         except FileNotFoundError:
             raise BuildError(
                 f"{str(self.path)!r} is no build folder: there is no {SETTINGS}; name the folder "
@@ -119,13 +126,24 @@ class BuildFolder:
             text = (self.path / ARCHITECTURES).read_text(encoding="utf-8")
         except FileNotFoundError:
             return []
-        rows = list(csv.DictReader(text.splitlines()))
-        return [Architecture(int(r["cell"]), r["skip"], int(r["dilation"])) for r in rows]
+        try:
+            rows = list(csv.DictReader(text.splitlines()))
+            listed = [Architecture(int(r["cell"]), r["skip"], int(r["dilation"])) for r in rows]
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            raise BuildError(
+                f"{str(self.path / ARCHITECTURES)!r} is damaged ({error}); restore it, or remove "
+                f"it and give the build command again"
+            ) from error
+        return listed
 
     def _write_architectures(self, architectures: list[Architecture]) -> None:
         lines = ["cell,skip,dilation"]
         lines += [f"{arch.cell},{arch.skip},{arch.dilation}" for arch in architectures]
         write_atomic(self.path / ARCHITECTURES, ("\n".join(lines) + "\n").encode())
+
+    def check(self, config: BuildConfig) -> None:
+        """Raise `BuildError` if the folder does not fit the build; changes nothing."""
+        self._merged_settings(config)
 
     def _merged_settings(self, config: BuildConfig) -> dict[str, Any]:
         wanted: dict[str, Any] = {
@@ -133,12 +151,17 @@ class BuildFolder:
             "protocol_version": PROTOCOL_VERSION,
             "image_set": config.image_set,
             "precision": config.precision,
+            # Perturbations are drawn on the device: those of a CPU and of a GPU differ.
+            "device_type": config.device.split(":")[0],
         }
+        if config.scoring_inits:
+            wanted["scoring_inits"] = config.scoring_inits
         images: dict[str, Mapping[str, Any]] = {}
         if (self.path / SETTINGS).exists():
             found = self.settings()
+            wanted = {k: found[k] for k in found if k in _LATE_SETTINGS} | wanted
             for name, value in wanted.items():
-                if found.get(name) != value:
+                if found.get(name, value if name in _LATE_SETTINGS else None) != value:
                     raise BuildError(
                         f"{str(self.path)!r} was built with {name} {found.get(name)!r}, now "
                         f"{value!r} is asked for; the two do not mix: name another folder with "
@@ -162,6 +185,11 @@ class BuildFolder:
                     f" name another folder with --out"
                 )
             images[image.name] = facts
+        if not (self.path / SETTINGS).exists() and any(self.shards.glob("*.parquet")):
+            raise BuildError(
+                f"{str(self.path)!r} holds shards and no {SETTINGS}, so that nobody knows what "
+                f"they were built with: restore the file, or name another folder with --out"
+            )
         return wanted | {"images": images}
 
     @contextmanager
@@ -174,8 +202,9 @@ class BuildFolder:
     def _remove_stale(self) -> None:
         """Remove temporary files that a killed builder left, once they are surely nobody's."""
         for path in self.path.rglob(f".*{TEMPORARY_SUFFIX}"):
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another builder was quicker
+                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                    path.unlink()
 
     # -- shards ------------------------------------------------------------------------------------
 
@@ -198,11 +227,19 @@ class BuildFolder:
         """
         expected = arrow_schema(SHARD_TABLES[kind])
         for path in sorted(self.shards.glob(f"{kind}-*.parquet")):
-            content = path.read_bytes()
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                continue  # another builder has set it aside
+            except OSError as error:
+                logger.warning("shard %s cannot be read: %s", path.name, error)
+                content = b""
             if path.stem != f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}":
                 logger.warning("shard %s is damaged and is to be built again", path.name)
+                self.damaged.append(path.name)
                 if set_aside:
-                    path.replace(path.with_name(path.name + DAMAGED_SUFFIX))
+                    with suppress(FileNotFoundError):
+                        path.replace(path.with_name(path.name + DAMAGED_SUFFIX))
                 continue
             table = read_parquet(content, columns)
             if columns is None and not table.schema.equals(expected, check_metadata=False):
@@ -214,10 +251,13 @@ class BuildFolder:
 
     def finished(self, *, set_aside: bool = True) -> Finished:
         """The keys of what is finished; damaged shards are moved aside, and so built again."""
-        runs = {RunKey(*key) for key in self._keys("runs", RunKey._fields, set_aside)}
+        runs = {
+            RunKey(*key)
+            for *key, status in self._keys("runs", (*RunKey._fields, "status"), set_aside)
+            if status != "failed"  # what failed is tried again
+        }
         scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields, set_aside)}
-        damaged = tuple(sorted(path.name for path in self.shards.glob(f"*{DAMAGED_SUFFIX}")))
-        return Finished(frozenset(runs), frozenset(scores), damaged)
+        return Finished(frozenset(runs), frozenset(scores), tuple(dict.fromkeys(self.damaged)))
 
     def _keys(
         self, kind: str, fields: tuple[str, ...], set_aside: bool

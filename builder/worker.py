@@ -110,23 +110,26 @@ class Worker:
         return self._problems[key]
 
     def _train(self, keys: Sequence[RunKey]) -> list[dict[str, Any]]:
-        """Run rows, in order; a stack that does not fit the device's memory is halved."""
+        """Run rows, in order; a stack that fails, for want of memory or else, is halved."""
         if not keys:
             return []
         started = time.perf_counter()
+        fits: list[Fit] | None = None
         try:
             fits = self._fit(keys)
         except RuntimeError as error:  # what torch raises, out of memory included
-            if len(keys) > 1 and is_out_of_memory(error):
-                half = len(keys) // 2
-                logger.warning("a stack of %d runs does not fit the device: halved", len(keys))
-                return self._train(keys[:half]) + self._train(keys[half:])
-            logger.warning("%s failed: %s", "/".join(map(str, keys[0])), error)
-            seconds = (time.perf_counter() - started) / len(keys)
-            iterations = self._budget(keys[0])
-            return [
-                self._run_row(key, len(keys), _failed(error, iterations, seconds)) for key in keys
-            ]
+            what = " ".join(str(error).split())[:300]
+            if len(keys) == 1:
+                logger.warning("%s failed: %s", "/".join(map(str, keys[0])), what)
+                failed = _failed(error, self._budget(keys[0]), time.perf_counter() - started)
+                return [self._run_row(keys[0], 1, failed)]
+            logger.warning("a stack of %d runs failed and is halved: %s", len(keys), what)
+        if fits is None:
+            # Outside the handler, whose traceback keeps the failed stack's memory alive.
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            half = len(keys) // 2
+            return self._train(keys[:half]) + self._train(keys[half:])
         return [
             self._run_row(key, len(keys), _succeeded(result))
             for key, result in zip(keys, fits, strict=True)
@@ -184,14 +187,19 @@ class Worker:
         if not keys:
             return []
         fidelity = get_fidelity(keys[0].fidelity)
-        results = score_architecture(
-            Architecture.parse(architecture),
-            [self._scored(key, fidelity.resolution) for key in keys],
-            channels=fidelity.channels,
-            inits=inits,
-            device=self.device,
-            check=self._check,
-        )
+        try:
+            results = score_architecture(
+                Architecture.parse(architecture),
+                [self._scored(key, fidelity.resolution) for key in keys],
+                channels=fidelity.channels,
+                inits=inits,
+                device=self.device,
+                check=self._check,
+            )
+        except RuntimeError as error:
+            # No rows: the scores stay to be done, and the build goes on with the rest.
+            logger.warning("scores of %s failed: %s", architecture, " ".join(str(error).split()))
+            return []
         return [
             {
                 **key._asdict(),
@@ -219,11 +227,6 @@ class Worker:
                 shape=truth.shape,
             )
         return self._scoring[which]
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of memory, on a GPU or (a plain RuntimeError) on the host."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _succeeded(result: Fit) -> dict[str, Any]:

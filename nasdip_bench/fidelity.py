@@ -21,6 +21,8 @@ PROTOCOL_VERSION = 1
 Raised whenever one of these changes; runs of different versions never stand in one dataset.
 """
 
+MAX_ITERATIONS = 1_000_000
+
 PRECISIONS = ("fp32", "tf32", "bf16")
 """fp32: float32 throughout. tf32: float32 with TF32 products (CUDA). bf16: bfloat16 products, with
 the output layer, loss, moving average and optimiser in float32."""
@@ -69,8 +71,10 @@ class Fidelity:
 
         ``final_*`` is then the value at the end: a short run is stopped by its budget.
         """
-        if iterations < 1:
-            raise ConfigError(f"iterations {iterations} must be at least 1")
+        if not 1 <= iterations <= MAX_ITERATIONS:
+            raise ConfigError(
+                f"iterations {iterations} must be at least 1, at most {MAX_ITERATIONS}"
+            )
         budgets = dict.fromkeys(self.iterations, iterations)
         return Fidelity(
             name=f"{self.base}i{iterations}",

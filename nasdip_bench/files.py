@@ -39,13 +39,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
     aside = path.parent / f".{path.name}.{socket.gethostname()}.{os.getpid()}{TEMPORARY_SUFFIX}"
     try:
         yield aside
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
+        sync_file(aside)
         aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Flush a file to disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

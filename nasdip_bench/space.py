@@ -180,7 +180,7 @@ class Architecture:
                 f"skip pattern {self.skip!r} is not {SKIP_BITS} characters of 0 and 1 "
                 f"(5 rows of 5, finest decoder level first)"
             )
-        if self.dilation not in DILATIONS:
+        if type(self.dilation) is not int or self.dilation not in DILATIONS:
             raise ArchitectureError(f"dilation {self.dilation!r} is not one of {DILATIONS}")
         if self.dilation > 1 and (
             attributes.transform == "identity" or attributes.kernel in (None, 1)

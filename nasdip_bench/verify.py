@@ -230,8 +230,10 @@ def _counts(manifest: Manifest, runs: _Table, scores: _Table) -> _Problems:
     for fidelity, task, record in _tasks(manifest):
         mine = _of(runs, fidelity, task)
         seeds = dict(sorted(Counter(runs["seed"][mine].tolist()).items()))
-        complete = [seed for seed, count in seeds.items() if count == per_seed]
-        fullest = sorted(seeds, key=lambda seed: (-seeds[seed], seed))[:1]
+        tried = runs["status"][mine] != "failed"
+        done = Counter(runs["seed"][mine][tried].tolist())
+        complete = [seed for seed in seeds if done[seed] == per_seed]
+        fullest = sorted(seeds, key=lambda seed: (-done[seed], seed))[:1]
         scored = _of(scores, fidelity, task)
         pairs = set(zip(scores["arch_id"][scored].tolist(), scores["image"][scored], strict=True))
         by_arch = Counter(arch for arch, _ in pairs)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.builder import worker as worker_module
@@ -21,6 +22,7 @@ from nasdip_bench.builder.interruption import Interrupted, Interruption
 from nasdip_bench.builder.plan import RunKey, ScoreKey, make_plan, unit_flops
 from nasdip_bench.builder.preview import preview
 from nasdip_bench.builder.progress import Progress, duration
+from nasdip_bench.builder.release import release
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.cost import architecture_cost
 from nasdip_bench.dip import fit
@@ -91,7 +93,9 @@ def test_a_units_operations_are_counted():
     [
         ({"tasks": ()}, "no task is asked for"),
         ({"seeds": (0, 0)}, "seed 0 is asked for twice"),
-        ({"seeds": (-1,)}, "seed -1 must be 0 or above"),
+        ({"seeds": (-1,)}, "seed -1 must lie in 0.."),
+        ({"seeds": (2**31,)}, "seed 2147483648 must lie in 0.."),
+        ({"precision": "tf32"}, "precision tf32 needs a CUDA device, not cpu"),
         ({"tasks": ("super_resolve_x2",)}, "has no task 'super_resolve'"),
         ({"scoring_inits": -1}, "scoring initialisations -1"),
         ({"scoring_inits": 0, "train": False}, "neither runs nor scores"),
@@ -116,7 +120,7 @@ def test_architectures_come_from_the_sample_or_a_file(tmp_path: Path):
     assert read_architectures("3") == tuple(sample_architectures(3))
     sample = sample_architectures(3)
     lines = "\n".join(f"{a.cell},{a.skip}" for a in sample)
-    for heading in ("", "cell,skip\n"):
+    for heading in ("", "cell,skip\n", "\ufeffcell,skip\n"):
         (tmp_path / "a.csv").write_text(heading + lines + "\n\n")
         assert read_architectures(str(tmp_path / "a.csv")) == tuple(sample)
     (tmp_path / "a.csv").write_text(f"{sample[0]}\n20,{sample[1].skip},1\n")
@@ -143,7 +147,7 @@ def test_a_wrong_architecture_file_says_where(tmp_path: Path, content, error, me
 def test_a_wrong_architectures_option_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match="'none' is neither a number"):
         read_architectures("none")
-    with pytest.raises(ConfigError, match="0 architectures are asked for"):
+    with pytest.raises(ConfigError, match=r"0 architectures are asked for; give a number in 1\.\."):
         read_architectures("0")
     with pytest.raises(ConfigError, match="cannot read architectures"):
         read_architectures(str(tmp_path))
@@ -231,8 +235,9 @@ def test_failures_and_divergences_are_rows(tmp_path: Path, monkeypatch):
         return [type(result)(**(vars(result) | {"diverged_at": 1}))]
 
     monkeypatch.setattr(worker_module, "fit_stack", sometimes)
-    outcome = build(small_config(scoring_inits=0), tmp_path, workers=1, stack=1)
-    assert (outcome.finished, outcome.failed) == (8, 8)
+    config = small_config(scoring_inits=0)
+    outcome = build(config, tmp_path, workers=1, stack=1)
+    assert (outcome.finished, outcome.diverged, outcome.failed) == (8, 4, 4)
     for (_, _, task, _), row in run_rows(tmp_path).items():
         if task == "inpaint":
             assert (row["status"], row["error"]) == ("failed", "RuntimeError: no kernel")
@@ -241,6 +246,29 @@ def test_failures_and_divergences_are_rows(tmp_path: Path, monkeypatch):
         else:
             assert (row["status"], row["diverged_at"]) == ("diverged", 1)
         assert row["loss"] is None
+
+    # What failed is tried again, what diverged is a result; a success takes the failure's place.
+    record = release(tmp_path, tmp_path.parent / "failed").task(FIDELITY, "inpaint")
+    assert (record.runs, record.complete_seeds) == (4, [])
+    monkeypatch.undo()
+    assert build(config, tmp_path, workers=1, stack=1).finished == 4
+    manifest = release(tmp_path, tmp_path.parent / "cured")
+    assert manifest.task(FIDELITY, "inpaint").complete_seeds == [0]
+    assert manifest.task(FIDELITY, "denoise").complete_seeds == [0]
+    statuses = pq.read_table(tmp_path.parent / "cured/runs.parquet")["status"].to_pylist()
+    assert sorted(statuses) == ["diverged"] * 4 + ["ok"] * 4
+
+
+def test_scores_that_fail_do_not_stop_the_build_and_are_tried_again(tmp_path: Path, monkeypatch):
+    def failing(*arguments, **options):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(worker_module, "score_architecture", failing)
+    outcome = build(small_config(), tmp_path, workers=1, stack=1)
+    assert (outcome.finished, outcome.failed) == (10, 2)
+    monkeypatch.undo()
+    assert build(small_config(), tmp_path, workers=1, stack=1).finished == 2
+    assert len({key[:3] for key in score_rows(tmp_path)}) == 8
 
 
 # -- interruption ----------------------------------------------------------------------------------
@@ -309,12 +337,13 @@ def test_an_interruption_is_noticed():
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen:
+def start(folder: Path, *options: str, own_group: bool = False) -> subprocess.Popen:
     return subprocess.Popen(
         [*BUILD, *COMMAND, f"--out={folder}", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=own_group,
     )
 
 
@@ -342,6 +371,16 @@ def test_a_signal_stops_cleanly_and_the_same_command_resumes(tmp_path, number, w
     build(config, tmp_path, workers=1)
     assert before <= {p.name for p in tmp_path.glob("shards/*")}
     run_rows(tmp_path)  # asserts that no run is there twice
+
+
+def test_a_signal_to_the_whole_group_stops_as_cleanly(tmp_path: Path):
+    """What a batch scheduler sends: the workers get it too."""
+    process = start(tmp_path, "--workers=2", "--iterations=2000", own_group=True)
+    wait_for_shards(tmp_path, 1, process)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "the same command goes on from here" in err
 
 
 def test_a_killed_build_loses_at_most_the_runs_in_flight(undisturbed: Path, tmp_path: Path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nasdip_bench.builder import cli
+from nasdip_bench.builder import cli, worker
 from nasdip_bench.command import run
 from nasdip_bench.errors import ConfigError
 from tests.builds import COMMAND, FIDELITY, run_rows
@@ -41,6 +41,14 @@ def nasdip_build(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[i
         (["--iterations", "many"], "Invalid value for '--iterations'"),
         (["--iterations", "-5"], "iterations -5 must be above 0"),
         (["--workers", "-1"], "workers -1 must be above 0"),
+        (["--stack", "-1"], "stack -1 must be above 0"),
+        (["--seeds", "5-2"], "'5-2': a range goes up, over at most 10000 numbers"),
+        (["--seeds", "0-99999999999"], "a range goes up, over at most 10000 numbers"),
+        (["--seeds", "3000000000", "--image-set", "skimage"], "seed 3000000000 must lie in 0.."),
+        (["--iterations", "2000000000"], "iterations 2000000000 must be at least 1, at most"),
+        (["--architectures", "99999999"], "99999999 architectures are asked for; give a number"),
+        (["--precision", "tf32", "--device", "cpu", "--image-set", "skimage"], "needs a CUDA dev"),
+        (["--out", "x", "release", "y"], "--out stands before the command 'release'"),
         (["--time-limit", "soon"], "time limit 'soon' is no duration such as 90s"),
         (["--device", "tpu"], "device 'tpu' must be cpu, cuda or cuda:N"),
         (["--image-set", "kodak"], "unknown image set 'kodak'"),
@@ -48,7 +56,7 @@ def nasdip_build(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[i
         (["--images-dir", "/no/such/folder"], "there is no images folder '/no/such/folder'"),
         (["--precision", "tf23", "--image-set", "skimage"], "unknown precision 'tf23'"),
         (["release"], "Missing argument '(build|BUILD)'"),
-        (["release", "nothing"], "'nothing' is no build folder: there is no build.json"),
+        (["release", "nothing"], "nothing' is no build folder: there is no build.json"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_2(arguments, message, capsys, tmp_path, monkeypatch):
@@ -65,7 +73,7 @@ def test_a_build_and_its_release(tmp_path: Path, capsys):
     out = tmp_path / "build"
     status, text, err = nasdip_build(*COMMAND, "--workers=1", f"--out={out}", capsys=capsys)
     assert status == 0
-    assert text.startswith("10 units finished, 0 left, 0 runs diverged or failed")
+    assert text.startswith("10 units finished, 0 left, 0 diverged, 0 failed")
     assert "10/10 units" in err
     status, text, _ = nasdip_build(
         "release", str(out), f"--out={tmp_path / 'data'}", "--name=mine", capsys=capsys
@@ -79,19 +87,50 @@ def test_a_build_and_its_release(tmp_path: Path, capsys):
     assert "nothing is left to do" in text
 
 
-def test_a_time_limit_exits_with_75(tmp_path: Path, capsys):
+def test_a_time_limit_exits_with_75(tmp_path: Path, capsys, monkeypatch):
+    real = worker.fit_stack
+
+    def slow(*arguments, **options):
+        (result,) = real(*arguments, **options)
+        return [type(result)(**(vars(result) | {"seconds": 1000.0}))]
+
+    monkeypatch.setattr(worker, "fit_stack", slow)
     status, _, err = nasdip_build(
         *COMMAND,
-        "--iterations=500",
+        "--workers=1",
+        "--scoring-inits=0",
+        "--time-limit=5m",
+        f"--out={tmp_path}",
+        capsys=capsys,
+    )
+    assert status == cli.EXIT_MORE_TO_DO == 75
+    assert "stopped at the time limit; the same command goes on from here" in err
+    assert len(run_rows(tmp_path)) == 1
+
+
+def test_a_time_limit_in_which_nothing_fits_says_so(tmp_path: Path, capsys):
+    status, _, err = nasdip_build(
+        *COMMAND,
+        "--iterations=100000",
         "--workers=1",
         "--scoring-inits=0",
         "--time-limit=1s",
         f"--out={tmp_path}",
         capsys=capsys,
     )
-    assert status == cli.EXIT_MORE_TO_DO == 75
-    assert "stopped at the time limit; the same command goes on from here" in err
-    assert len(run_rows(tmp_path)) < 8
+    assert status == 2
+    assert "nothing could be finished within the time limit '1s': give a longer one" in err
+
+
+def test_failures_exit_with_1(tmp_path: Path, capsys, monkeypatch):
+    def failing(*arguments, **options):
+        raise RuntimeError("no kernel")
+
+    monkeypatch.setattr("nasdip_bench.builder.worker.fit_stack", failing)
+    status, out, err = nasdip_build(*COMMAND, "--workers=1", f"--out={tmp_path}", capsys=capsys)
+    assert status == cli.EXIT_FAILURES == 1
+    assert "8 failed" in out
+    assert "the same command tries them again" in err
 
 
 def test_scores_alone(tmp_path: Path, capsys):

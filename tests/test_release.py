@@ -18,7 +18,7 @@ from nasdip_bench.builder.release import release
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.summary import summarise
 from nasdip_bench.curves import decode
-from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.dataset import DatasetFolder, TaskRecord
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.space import sample_architectures
@@ -140,6 +140,94 @@ def test_an_interrupted_release_leaves_the_old_one_whole(built: Path, tmp_path: 
     assert DatasetFolder(out).manifest.version == "3"
     assert (out / "README.md").read_text() == "a card"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data"]
+
+
+def test_what_is_no_dataset_is_not_touched(built: Path, tmp_path: Path):
+    mine = tmp_path / "mine"
+    (mine / "curves").mkdir(parents=True)
+    (mine / "curves" / "results.csv").write_text("1")
+    with pytest.raises(BuildError, match="not empty and holds no dataset that could be replaced"):
+        release(built, mine)
+    assert (mine / "curves" / "results.csv").read_text() == "1"
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "data"):
+        with pytest.raises(BuildError, match="--out"):
+            release(built, out)
+    for out in (built, built.parent, built / "data"):
+        with pytest.raises(BuildError, match="lie in each other"):
+            release(built, out)
+    assert BuildFolder(built).settings()
+
+
+def test_files_of_others_inside_a_dataset_are_kept(built: Path, tmp_path: Path):
+    out = tmp_path / "data"
+    release(built, out)
+    (out / "curves" / "notes.txt").write_text("mine")
+    (out / "link").symlink_to("nowhere")
+    release(built, out)
+    assert (out / "curves" / "notes.txt").read_text() == "mine"
+    assert (out / "link").is_symlink()
+
+
+def test_a_dataset_behind_a_link_is_replaced_in_place(built: Path, tmp_path: Path):
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for version in ("1", "2"):
+        release(built, tmp_path / "link", version=version)
+        assert (tmp_path / "link").is_symlink()
+        assert DatasetFolder(tmp_path / "real").manifest.version == version
+
+
+def test_an_interrupt_between_the_renames_puts_the_old_one_back(built, tmp_path, monkeypatch):
+    out, rename = tmp_path / "data", Path.rename
+    release(built, out, version="1")
+
+    def interrupted(self: Path, target: Path) -> None:
+        if self.name == ".data.new":
+            raise KeyboardInterrupt
+        rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            release(built, out, version="2")
+    assert DatasetFolder(out).manifest.version == "1"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data"]
+
+
+def test_a_damaged_shard_stops_a_release(built: Path, tmp_path: Path):
+    folder = shutil.copytree(built, tmp_path / "b")
+    shard = sorted(folder.glob("shards/runs-*"))[0]
+    shard.write_bytes(b"")
+    with pytest.raises(BuildError, match=f"shard {shard.name} is damaged .*give the build command"):
+        release(folder, tmp_path / "d")
+    assert shard.exists()
+
+
+def test_the_default_fidelity_is_the_highest_complete_and_no_trial():
+    def record(complete: bool, runs: int, seeds: int = 1) -> dict:
+        fullest = {str(seed): runs for seed in range(seeds)}
+        return {
+            "tasks": {
+                "denoise": TaskRecord(
+                    iterations=1,
+                    stop=1,
+                    runs=runs * seeds,
+                    seeds=fullest,
+                    complete_seeds=[0] if complete else [],
+                    default_seeds=[0],
+                    scored=0,
+                )
+            }
+        }
+
+    def default(**records) -> str:
+        return release_module._default_fidelities(records)["denoise"]
+
+    assert default(r512=record(False, 9), r64=record(True, 5)) == "r64"
+    assert default(r512=record(True, 5), r64=record(True, 9)) == "r512"
+    assert default(r512=record(False, 9), r64=record(False, 4, seeds=3)) == "r512"
+    assert default(r512i1=record(True, 9), r64=record(False, 1)) == "r64"
+    assert default(r512i1=record(True, 9)) == "r512i1"
 
 
 def test_nothing_to_release_is_an_error(tmp_path: Path):

@@ -57,7 +57,8 @@ def test_a_damaged_shard_is_found_set_aside_and_rebuilt(folder: Path, whole: Pat
     assert shards[0].exists()
     outcome = build(small_config(), folder, workers=1, stack=1)
     assert outcome.finished == 1
-    assert outcome.damaged == (shards[0].name + ".damaged",)
+    assert outcome.damaged == (shards[0].name,)
+    assert build(small_config(), folder, workers=1, stack=1).damaged == ()
     assert f"shard {shards[0].name} is damaged" in caplog.text
     assert run_rows(folder).keys() == run_rows(whole).keys()
     for key, row in run_rows(whole).items():
@@ -80,11 +81,57 @@ def test_temporary_files_are_not_runs_and_are_removed_once_old(folder: Path):
     ("changes", "message"),
     [
         ({"precision": "bf16"}, "was built with precision 'fp32', now 'bf16' is asked for"),
+        ({"device": "cuda"}, "was built with device_type 'cpu', now 'cuda' is asked for"),
+        ({"scoring_inits": 3}, "was built with scoring_inits 2, now 3 is asked for"),
     ],
 )
 def test_settings_do_not_mix(folder: Path, changes, message):
     with pytest.raises(BuildError, match=message):
         BuildFolder(folder).prepare(small_config(**changes))
+    if "device" not in changes:
+        with pytest.raises(BuildError, match=message):
+            preview(small_config(**changes), folder)
+
+
+def test_a_build_without_scores_goes_with_any_number_of_initialisations(folder: Path):
+    BuildFolder(folder).prepare(small_config(scoring_inits=0))
+    assert BuildFolder(folder).settings()["scoring_inits"] == 2
+
+
+def test_shards_without_settings_are_refused(folder: Path):
+    (folder / "build.json").unlink()
+    with pytest.raises(BuildError, match="holds shards and no build.json.*restore the file"):
+        BuildFolder(folder).prepare(small_config())
+
+
+@pytest.mark.parametrize("content", ["", "garbage", "cell\n1\n", "cell,skip,dilation\nx,0,1\n"])
+def test_a_damaged_list_of_architectures_is_one_clear_error(folder: Path, content: str):
+    (folder / "architectures.csv").write_text(content)
+    if content in ("", "garbage"):
+        assert BuildFolder(folder).architectures() == []
+    else:
+        with pytest.raises(BuildError, match="architectures.csv' is damaged"):
+            BuildFolder(folder).architectures()
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "3"])
+def test_settings_of_another_form_are_refused(folder: Path, content: str):
+    (folder / "build.json").write_text(content)
+    with pytest.raises(BuildError, match="cannot be read .*lacks the settings"):
+        BuildFolder(folder).settings()
+
+
+def test_what_another_builder_has_set_aside_is_no_error(folder: Path, monkeypatch):
+    shard = sorted(folder.glob("shards/runs-*"))[0]
+    shard.write_bytes(b"damaged")
+    replace = Path.replace
+
+    def late(self: Path, target: Path) -> None:
+        self.unlink()  # the other builder was quicker
+        replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", late)
+    assert BuildFolder(folder).finished().damaged == (shard.name,)
 
 
 def test_another_picture_of_the_same_name_is_refused(folder: Path):

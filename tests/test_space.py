@@ -153,6 +153,11 @@ def test_the_sample_looks_as_it_was_drawn():
     assert abs(chi_square - 296) < 4 * np.sqrt(2 * 296)
 
 
+def test_a_dilation_that_is_no_integer_is_refused():
+    with pytest.raises(ArchitectureError, match=r"dilation 2.0 is not one of"):
+        Architecture(20, SKIP, 2.0)
+
+
 @pytest.mark.parametrize("count", [0, -1, 1.5, True])
 def test_a_wrong_count_is_refused(count):
     with pytest.raises(ConfigError, match="must be an integer above 0"):

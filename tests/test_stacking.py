@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -142,17 +145,20 @@ def test_a_stacked_build_is_the_plain_one_but_for_rounding(tmp_path):
 
 
 def test_a_stack_that_does_not_fit_is_halved(tmp_path, monkeypatch, caplog):
-    real, sizes = worker_module.fit_stack, []
+    real, sizes, held = worker_module.fit_stack, [], []
 
     def small_device(network, problem, *arguments, **options):
         sizes.append(problem.runs)
         if problem.runs > 1:
+            held.append(weakref.ref(network))
             raise torch.OutOfMemoryError("CUDA out of memory")
+        gc.collect()
+        assert held[-1]() is None, "the failed stack still holds its memory"
         return real(network, problem, *arguments, **options)
 
     monkeypatch.setattr(worker_module, "fit_stack", small_device)
     outcome = build(small_config(scoring_inits=0), tmp_path, workers=1, stack=2)
     assert (outcome.finished, outcome.failed) == (4, 0)
     assert sizes == [2, 1, 1] * 4
-    assert "a stack of 2 runs does not fit the device: halved" in caplog.text
+    assert "a stack of 2 runs failed and is halved: CUDA out of memory" in caplog.text
     assert {row["engine"] for row in run_rows(tmp_path).values()} == {"plain"}

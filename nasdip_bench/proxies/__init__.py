@@ -2,8 +2,8 @@
 
 Image scores judge an untrained network's output, mostly against a reference image; network scores
 judge the network itself. Both registries are open: ``@image_score(...)`` and
-``@network_score(...)`` add to them, and what is added is computed wherever the built-in ones are.
-Importing this module must not import torch or scipy.
+``@network_score(...)`` add to them; what is registered before a build begins is built with the
+rest. Importing this module must not import torch or scipy.
 
 Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3, eq. 1 and eq. 2, and
 its released code. Deviations, see also `nasdip_bench.spectrum`:
