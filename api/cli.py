@@ -11,9 +11,10 @@ import typer
 
 from nasdip_bench._version import __version__
 from nasdip_bench.api.benchmark import NASDIPBench
+from nasdip_bench.api.exhibit import FORMS, Exhibit, write_text
 from nasdip_bench.api.records import as_json
 from nasdip_bench.command import new_app, run
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import unknown_name
 from nasdip_bench.verify import verify
 
 TABLES = {"1": "Kendall's tau between PSNR and training-free scores"}
@@ -31,6 +32,10 @@ FidelityName = Annotated[
     str | None, typer.Option("--fidelity", help="Default: what the release declares.")
 ]
 Seed = Annotated[int | None, typer.Option(help="Default: the release's default seeds.")]
+Form = Annotated[str, typer.Option("--format", help="text, csv or latex.")]
+Picture = Annotated[
+    Path | None, typer.Option("--out", help=".png, .pdf, .txt, .csv or .tex; default: print.")
+]
 Out = Annotated[Path | None, typer.Option(help="File to write instead of printing.")]
 TopK = Annotated[int, typer.Option("--k", "-k", help="How many are the best.")]
 
@@ -118,8 +123,8 @@ def table_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    form: Annotated[str, typer.Option("--format", help="text, csv or latex.")] = "",
-    out: Out = None,
+    form: Form = "",
+    out: Picture = None,
     all_scores: Annotated[
         bool, typer.Option("--all", help="Also the scores that the paper's table does not have.")
     ] = False,
@@ -127,15 +132,10 @@ def table_command(
 ) -> None:
     """Regenerate a table of the paper."""
     _known("table", number, TABLES)
-    form = _form(form, out)
+    _check_form(form)
     from nasdip_bench.api.tables import table1
 
-    table = table1(NASDIPBench(data), task, target, fidelity, seed)
-    if form == "csv":
-        _emit(table.csv(), out)
-    else:
-        write = table.latex if form == "latex" else table.text
-        _emit(write(all_scores=all_scores), out)
+    _show(table1(NASDIPBench(data), task, target, fidelity, seed, all_scores=all_scores), form, out)
 
 
 @app.command("figure")
@@ -146,21 +146,16 @@ def figure_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    out: Annotated[
-        Path | None, typer.Option(help=".png, .pdf, .txt, .csv or .tex; default: print.")
-    ] = None,
+    form: Form = "",
+    out: Picture = None,
     data: Data = DATA,
 ) -> None:
     """Regenerate a figure of the paper."""
     _known("figure", number, FIGURES)
+    _check_form(form)
     from nasdip_bench.api.figures import figure1
 
-    figure = figure1(NASDIPBench(data), task, k, target, fidelity, seed)
-    if out is None:
-        print(figure.text(), end="")
-    else:
-        figure.save(out)
-        print(f"written: {out}")
+    _show(figure1(NASDIPBench(data), task, k, target, fidelity, seed), form, out)
 
 
 @app.command("kendall")
@@ -216,30 +211,24 @@ def _known(kind: str, number: str, there: dict[str, str]) -> None:
         raise unknown_name(kind, number, [f"{n} ({what})" for n, what in there.items()])
 
 
-def _form(form: str, out: Path | None) -> str:
-    """The form asked for, else that of the file's ending, else text."""
-    forms = {"text": ".txt", "csv": ".csv", "latex": ".tex"}
-    if form:
-        if form not in forms:
-            raise unknown_name("format", form, forms)
-        return form
-    if out is None:
-        return "text"
-    for name, suffix in forms.items():
-        if out.suffix.lower() == suffix:
-            return name
-    raise ConfigError(
-        f"cannot tell the form of {str(out)!r} from its ending; use "
-        f"{', '.join(forms.values())}, or --format with {', '.join(forms)}"
-    )
+def _check_form(form: str) -> None:
+    if form and form not in FORMS:
+        raise unknown_name("format", form, FORMS)
+
+
+def _show(exhibit: Exhibit, form: str, out: Path | None) -> None:
+    """Write it in the form asked for, else in that of the file's ending, else print its text."""
+    if out is None or form:
+        _emit(exhibit.written(form or "text"), out)
+    else:
+        exhibit.save(out)
+        print(f"written: {out}")
 
 
 def _emit(content: str, out: Path | None) -> None:
     if out is None:
         print(content, end="")
         return
-    from nasdip_bench.api.figures import write_text
-
     write_text(out, content)
     print(f"written: {out}")
 

@@ -1,7 +1,4 @@
-"""Figure 1 of the paper, from the data: how many of the k best architectures images share.
-
-Drawing is in `nasdip_bench.api.plots`, which needs matplotlib; text, CSV and LaTeX do not.
-"""
+"""Figure 1 of the paper, from the data: how many of the k best architectures images share."""
 
 from __future__ import annotations
 
@@ -18,20 +15,16 @@ from nasdip_bench.api.captions import (
     setting,
     shortfall,
 )
-from nasdip_bench.errors import ConfigError
-from nasdip_bench.files import atomic_path, write_atomic
+from nasdip_bench.api.exhibit import Exhibit
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
 
-__all__ = ["OverlapFigure", "figure1", "write_text"]
-
-_PICTURES = (".png", ".pdf")
-_TEXTS = (".txt", ".csv", ".tex")
+__all__ = ["OverlapFigure", "figure1"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class OverlapFigure:
+class OverlapFigure(Exhibit):
     """Top-k overlap of all pairs of images.
 
     Attributes:
@@ -90,53 +83,11 @@ class OverlapFigure:
             lines.append(f"{name} & {' & '.join(row)} \\\\")
         return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}"]) + "\n"
 
-    def save(self, path: Path | str) -> None:
-        """Write it in the form that the file's ending asks for.
+    def draw(self, path: Path, form: str) -> None:
+        """A heat map; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
+        from nasdip_bench.api.plots import draw_overlap
 
-        Args:
-            path: .png or .pdf (needs matplotlib), .txt, .csv or .tex.
-
-        Raises:
-            ConfigError: another ending, or a file that cannot be written.
-            MissingDependencyError: a picture without matplotlib.
-        """
-        target = Path(path)
-        suffix = target.suffix.lower()
-        if suffix in _TEXTS:
-            content = {".txt": self.text, ".csv": self.csv, ".tex": self.latex}[suffix]()
-            write_text(target, content)
-        elif suffix in _PICTURES:
-            from nasdip_bench.api.plots import draw_overlap
-
-            try:
-                with atomic_path(target) as aside:
-                    draw_overlap(self, aside, suffix[1:])
-            except OSError as error:
-                raise _unwritable(target, error) from error
-        else:
-            raise ConfigError(
-                f"cannot tell the form of {str(path)!r} from its ending; a figure can be written "
-                f"as {', '.join((*_PICTURES, *_TEXTS))}"
-            )
-
-
-def write_text(path: Path, content: str) -> None:
-    """Write a text file, whole or not at all.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
-    try:
-        write_atomic(path, content.encode())
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        f"cannot write {str(path)!r}: {error.strerror}; name a file in a folder that exists and "
-        f"that you may write to"
-    )
+        draw_overlap(self, path, form)
 
 
 def _ranked_last(diverged: int) -> str:

@@ -11,14 +11,20 @@ import numpy as np
 from nasdip_bench.errors import MissingDependencyError
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.figures import OverlapFigure
+    from matplotlib.figure import Figure
 
-__all__ = ["draw_overlap"]
+    from nasdip_bench.api.figures import OverlapFigure
+    from nasdip_bench.api.tables import Table1
+
+__all__ = ["draw_overlap", "draw_tau"]
 
 _DOTS_PER_INCH = 150
 _CELL_INCHES = 0.55
 _CAPTION_LINE_INCHES = 0.15
 _CHARACTERS_AN_INCH = 14.5
+_ROW_INCHES = 0.3
+_TITLE = 8
+_TEXT = 9
 
 
 def draw_overlap(figure: OverlapFigure, path: Path, form: str) -> None:
@@ -32,28 +38,14 @@ def draw_overlap(figure: OverlapFigure, path: Path, form: str) -> None:
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError as error:
-        raise MissingDependencyError(
-            "drawing needs matplotlib, which is not installed: pip install 'nasdip-bench[figures]' "
-            "or write .txt, .csv or .tex instead"
-        ) from error
-
     values, cells, labels = figure.frame.to_numpy(float), figure.cells(), figure.labels
     k = figure.frame.attrs["k"]
     side = max(4.5, _CELL_INCHES * len(labels))
     names = 0.085 * max(map(len, labels)) + 0.25  # room for the names on the left and below
     width = names + side + 1.1
-    lines = textwrap.wrap(
-        " ".join([figure.caption, *figure.notes]), int(_CHARACTERS_AN_INCH * (width - 0.3))
-    )
-    caption = _CAPTION_LINE_INCHES * len(lines) + 0.25
+    lines, caption = _caption([figure.caption, *figure.notes], width)
     height = side + names + caption + 0.15
-    drawing = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH)
-    FigureCanvasAgg(drawing)
+    drawing = _new_figure(width, height)
     axes = drawing.add_axes(
         (names / width, (caption + names) / height, side / width, side / height)
     )
@@ -74,8 +66,108 @@ def draw_overlap(figure: OverlapFigure, path: Path, form: str) -> None:
         ((names + side + 0.15) / width, (caption + names) / height, 0.18 / width, side / height)
     )
     scale = drawing.colorbar(image, cax=bar, label=f"shared among the {k} best")
+    from matplotlib.ticker import MaxNLocator
+
     scale.locator = MaxNLocator(integer=True)
     scale.update_ticks()
-    drawing.text(0.15 / width, (caption - 0.1) / height, "\n".join(lines), va="top", fontsize=8)
+    _write_caption(drawing, lines, caption)
+    _save(drawing, path, form)
+
+
+def draw_tau(table: Table1, path: Path, form: str) -> None:
+    """Draw a table of tau with its printed values, each cell coloured by ours, and caption.
+
+    Args:
+        table: what to draw.
+        path: file to write.
+        form: "png" or "pdf".
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    heads, labels, images = table.heads(), table.labels, list(table.frame.index)
+    names = 0.085 * max(map(len, labels)) + 0.35
+    column = max(1.05, *(0.082 * len(part) + 0.2 for head in heads for part in head))
+    width = names + column * len(heads) + 0.15
+    lines, caption = _caption([table.caption, *table.notes], width)
+    top = 2 * 0.2 + 0.2
+    height = top + _ROW_INCHES * len(labels) + caption + 0.1
+    drawing = _new_figure(width, height)
+    axes = drawing.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)  # inches from the top left
+    from matplotlib import colormaps
+    from matplotlib.patches import Rectangle
+
+    colours = colormaps["RdBu"]
+    for i, (first, second) in enumerate(heads):
+        centre = names + (i + 0.5) * column
+        axes.text(centre, 0.2, first, ha="center", va="center", fontsize=_TITLE)
+        axes.text(centre, 0.4, second, ha="center", va="center", fontsize=_TITLE, color="0.35")
+    for row, (label, image) in enumerate(zip(labels, images, strict=True)):
+        middle = top + (row + 0.5) * _ROW_INCHES
+        axes.text(0.15, middle, label, va="center", fontsize=_TEXT)
+        for i, key in enumerate(table.shown):
+            ours, paper = table.cell(image, key)
+            left = names + i * column
+            if ours != "--":
+                # Half of the scale on either side of white, so that black text stays readable.
+                shade = colours(0.5 + 0.28 * float(ours))
+                axes.add_patch(
+                    Rectangle((left, middle - _ROW_INCHES / 2), column, _ROW_INCHES, color=shade)
+                )
+            if paper:
+                axes.text(left + 0.48 * column, middle, ours, ha="right", va="center", fontsize=9)
+                axes.text(
+                    left + 0.54 * column,
+                    middle,
+                    f"({paper})",
+                    va="center",
+                    fontsize=_TITLE,
+                    color="0.3",
+                )
+            else:
+                axes.text(
+                    left + 0.5 * column, middle, ours, ha="center", va="center", fontsize=_TEXT
+                )
+    axes.plot([names, width - 0.15], [top, top], color="0.2", linewidth=0.8)
+    _write_caption(drawing, lines, caption)
+    _save(drawing, path, form)
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    """A figure of its own, in inches, that no display and no global state knows of."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            "drawing needs matplotlib, which is not installed: pip install 'nasdip-bench[figures]' "
+            "or write .txt, .csv or .tex instead"
+        ) from error
+    drawing = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH)
+    FigureCanvasAgg(drawing)
+    return drawing
+
+
+def _caption(parts: list[str], width: float) -> tuple[list[str], float]:
+    """The lines that fit the width, and the inches that they take below the drawing."""
+    lines = textwrap.wrap(" ".join(parts), int(_CHARACTERS_AN_INCH * (width - 0.3)))
+    return lines, _CAPTION_LINE_INCHES * len(lines) + 0.25
+
+
+def _write_caption(drawing: Figure, lines: list[str], height: float) -> None:
+    width_of_figure, height_of_figure = drawing.get_size_inches()
+    drawing.text(
+        0.15 / width_of_figure,
+        (height - 0.1) / height_of_figure,
+        "\n".join(lines),
+        va="top",
+        fontsize=8,
+    )
+
+
+def _save(drawing: Figure, path: Path, form: str) -> None:
     # A date in the file would make two drawings of the same data differ.
     drawing.savefig(path, format=form, metadata={"CreationDate": None} if form == "pdf" else None)

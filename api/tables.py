@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -24,6 +24,7 @@ from nasdip_bench.api.captions import (
     shortfall,
     span,
 )
+from nasdip_bench.api.exhibit import Exhibit
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
@@ -35,7 +36,7 @@ _SHORT = {"ground_truth": "truth", "none": ""}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Table1:
+class Table1(Exhibit):
     """Kendall's tau-b between a target and training-free scores.
 
     Attributes:
@@ -46,8 +47,7 @@ class Table1:
         notes: what readers must know of single entries.
         marks: by image, "*" for a substitute.
         statuses: by image, as in images.parquet.
-        columns: (proxy, reference) of the paper.
-        extra: (proxy, reference) of the other scores of the release.
+        shown: (proxy, reference) of the columns of the text, LaTeX and picture; CSV has all.
     """
 
     frame: pd.DataFrame
@@ -55,8 +55,7 @@ class Table1:
     notes: tuple[str, ...]
     marks: dict[str, str]
     statuses: dict[str, str]
-    columns: tuple[tuple[str, str], ...]
-    extra: tuple[tuple[str, str], ...]
+    shown: tuple[tuple[str, str], ...]
 
     @property
     def has_paper(self) -> bool:
@@ -67,7 +66,7 @@ class Table1:
         key = (*column, source)
         return float(self.frame.at[image, key]) if key in self.frame.columns else math.nan
 
-    def _cell(self, image: str, column: tuple[str, str]) -> tuple[str, str]:
+    def cell(self, image: str, column: tuple[str, str]) -> tuple[str, str]:
         """Ours and the paper's as text; the paper's is "" where there is none."""
         ours, paper = (self._value(image, column, source) for source in ("ours", "paper"))
         return (
@@ -75,27 +74,28 @@ class Table1:
             "" if math.isnan(paper) else f"{paper:+.2f}",
         )
 
-    def text(self, *, all_scores: bool = False) -> str:
-        """For a terminal: "ours (paper)".
+    @property
+    def labels(self) -> list[str]:
+        """Names of the images with their marks."""
+        return [str(image) + self.marks[image] for image in self.frame.index]
 
-        Args:
-            all_scores: also the scores that the paper's table does not have.
-        """
-        shown = self.columns + (self.extra if all_scores else ())
+    def heads(self) -> list[tuple[str, str]]:
+        """The two lines at the head of each shown column: score, what it is compared with."""
+        return [(proxy, _SHORT.get(reference, reference)) for proxy, reference in self.shown]
+
+    def text(self) -> str:
+        """For a terminal: "ours (paper)"."""
         blocks = [self.caption, ""]
-        for start in range(0, len(shown), _COLUMNS_A_BLOCK):
-            blocks += [*self._text_block(shown[start : start + _COLUMNS_A_BLOCK]), ""]
+        for start in range(0, len(self.shown), _COLUMNS_A_BLOCK):
+            blocks += [*self._text_block(slice(start, start + _COLUMNS_A_BLOCK)), ""]
         return "\n".join([*blocks, *self.notes]).rstrip() + "\n"
 
-    def _text_block(self, columns: Sequence[tuple[str, str]]) -> list[str]:
-        heads = [[proxy, _SHORT.get(reference, reference)] for proxy, reference in columns]
+    def _text_block(self, part: slice) -> list[str]:
+        heads = self.heads()[part]
         body = []
-        for image in self.frame.index:
-            cells = [image + self.marks[image]]
-            for column in columns:
-                ours, paper = self._cell(image, column)
-                cells.append(f"{ours} ({paper})" if paper else ours)
-            body.append(cells)
+        for label, image in zip(self.labels, self.frame.index, strict=True):
+            pairs = [self.cell(image, column) for column in self.shown[part]]
+            body.append([label, *(f"{ours} ({paper})" if paper else ours for ours, paper in pairs)])
         lines = [["", *(head[0] for head in heads)], ["image", *(head[1] for head in heads)], *body]
         widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
         return [
@@ -120,7 +120,10 @@ class Table1:
         setup = (facts["task"], facts["target"], facts["fidelity"])
         seeds = " ".join(map(str, facts["seeds"]))
         for image in self.frame.index:
-            for column in self.columns + self.extra:
+            for proxy, reference, source in self.frame.columns:
+                if source != "ours":
+                    continue
+                column = (proxy, reference)
                 key = "/".join(column)
                 numbers = (
                     self._value(image, column, "ours"),
@@ -134,17 +137,15 @@ class Table1:
                 writer.writerow((*named, tau, std, n, reason, paper, *setup, seeds))
         return out.getvalue()
 
-    def latex(self, *, all_scores: bool = False) -> str:
+    def latex(self) -> str:
         """A table environment for a document with the packages booktabs and graphicx."""
-        shown = self.columns + (self.extra if all_scores else ())
-        head = [latex_escape(proxy) for proxy, _ in shown]
-        second = [latex_escape(_SHORT.get(reference, reference)) for _, reference in shown]
+        head, second = ([latex_escape(h[i]) for h in self.heads()] for i in (0, 1))
         lines = [
             "\\begin{table*}",
             "\\centering",
             f"\\caption{{{latex_escape(' '.join([self.caption, *self.notes]))}}}",
             "\\resizebox{\\textwidth}{!}{%",
-            f"\\begin{{tabular}}{{l{'r' * len(shown)}}}",
+            f"\\begin{{tabular}}{{l{'r' * len(head)}}}",
             "\\toprule",
             f" & {' & '.join(head)} \\\\",
             f"image & {' & '.join(second)} \\\\",
@@ -152,13 +153,19 @@ class Table1:
         ]
         for image in self.frame.index:
             cells = [latex_escape(image) + ("$^*$" if self.marks[image] else "")]
-            for column in shown:
-                ours, paper = self._cell(image, column)
+            for column in self.shown:
+                ours, paper = self.cell(image, column)
                 mine = "--" if ours == "--" else f"${ours}$"
                 cells.append(f"{mine} (${paper}$)" if paper else mine)
             lines.append(" & ".join(cells) + " \\\\")
         lines += ["\\bottomrule", "\\end{tabular}}", "\\end{table*}"]
         return "\n".join(lines) + "\n"
+
+    def draw(self, path: Path, form: str) -> None:
+        """The table, coloured by tau; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
+        from nasdip_bench.api.plots import draw_tau
+
+        draw_tau(self, path, form)
 
 
 def table1(
@@ -167,6 +174,8 @@ def table1(
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     seed: int | None = None,
+    *,
+    all_scores: bool = False,
 ) -> Table1:
     """Table 1 from a release.
 
@@ -176,6 +185,7 @@ def table1(
         target: column of runs.parquet; the default is what the paper's notebooks use.
         fidelity: None for the release's default for the task.
         seed: None for the mean of tau over the default seeds.
+        all_scores: show also the scores that the paper's table does not have.
 
     Raises:
         UnknownNameError: a task, target, fidelity or seed that there is not.
@@ -202,15 +212,15 @@ def table1(
     frame.columns = pd.MultiIndex.from_tuples(list(data), names=["proxy", "reference", "source"])
     frame.attrs = facts
     marks, notes = image_marks(bench)
-    shown = {"/".join(column) for column in columns}
+    displayed = columns + (extra if all_scores else ())
+    shown = {"/".join(column) for column in displayed}
     return Table1(
         frame=frame,
         caption=_caption(bench, facts, shown, printed["task"], beside),
         notes=(*notes, *_undefined(facts, shown)),
         marks=marks,
         statuses=image_statuses(bench),
-        columns=columns,
-        extra=extra,
+        shown=displayed,
     )
 
 
@@ -237,7 +247,7 @@ def _caption(
 
 
 def _undefined(facts: dict[str, Any], shown: set[str]) -> list[str]:
-    """A note for each reason of a missing value among the paper's scores."""
+    """A note for each reason of a missing value among the shown scores."""
     notes = []
     absent = sorted(shown - set(facts["n"]))
     if absent:

@@ -101,9 +101,11 @@ def test_the_text_states_set_up_coverage_and_what_is_missing(bench):
 
 
 def test_all_scores_are_shown_when_asked(bench):
-    assert "parameters" in table1(bench).text(all_scores=True)
-    assert "parameters" in table1(bench).latex(all_scores=True)
-    assert "parameters" not in table1(bench).latex()
+    table, whole = table1(bench), table1(bench, all_scores=True)
+    assert "parameters" in whole.text()
+    assert "parameters" in whole.latex()
+    assert "parameters" not in table.latex()
+    assert "parameters" in table.csv() == whole.csv()
 
 
 def test_the_csv_has_every_cell_with_its_set_up(bench):
@@ -198,40 +200,59 @@ def test_means_over_seeds_have_a_decimal(stand_ins):
     assert figure1(stand_ins, k=2).cells()[0] == ["2.0", "0.0"]
 
 
+def exhibits(bench):
+    return [table1(bench), table1(bench, "inpaint", all_scores=True), figure1(bench, k=3)]
+
+
 @pytest.mark.parametrize("suffix", [".png", ".pdf"])
-def test_the_figure_is_drawn_the_same_each_time(bench, tmp_path, suffix):
+@pytest.mark.parametrize("which", range(3))
+def test_pictures_are_drawn_the_same_each_time(bench, tmp_path, suffix, which):
     pytest.importorskip("matplotlib")
-    figure = figure1(bench, k=3)
+    exhibit = exhibits(bench)[which]
     paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
     for path in paths:
-        figure.save(path)
+        exhibit.save(path)
     first, second = (path.read_bytes() for path in paths)
     assert len(first) > 2000
     assert first == second
     if suffix == ".png":
         with Image.open(paths[0]) as picture:
             assert min(picture.size) > 300
+            assert picture.convert("L").getextrema() == (0, 255)
     assert len(list(tmp_path.iterdir())) == 2  # no temporary file is left
+
+
+def test_a_table_is_saved_in_the_form_of_its_ending(bench, tmp_path):
+    table = table1(bench)
+    for suffix, content in (
+        (".txt", table.text()),
+        (".csv", table.csv()),
+        (".TEX", table.latex()),
+    ):
+        table.save(tmp_path / f"t{suffix}")
+        assert (tmp_path / f"t{suffix}").read_text() == content
 
 
 def test_nothing_global_changes_by_drawing(bench, tmp_path):
     matplotlib = pytest.importorskip("matplotlib")
     before = dict(matplotlib.rcParams)
-    figure1(bench, k=3).save(tmp_path / "f.png")
+    for exhibit in exhibits(bench):
+        exhibit.save(tmp_path / "f.png")
     assert dict(matplotlib.rcParams) == before
 
 
 def test_drawing_without_matplotlib_says_what_to_install(bench, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'nasdip-bench\[figures\]'"):
-        figure1(bench, k=3).save(tmp_path / "f.png")
+    for exhibit in exhibits(bench):
+        with pytest.raises(MissingDependencyError, match=r"pip install 'nasdip-bench\[figures\]'"):
+            exhibit.save(tmp_path / "f.png")
     assert not list(tmp_path.iterdir())
 
 
 def test_unknown_endings_and_folders_are_refused(bench, tmp_path):
-    figure = figure1(bench, k=3)
-    with pytest.raises(ConfigError, match=r"'f\.jpg' from its ending; .*\.png, \.pdf, \.txt"):
-        figure.save("f.jpg")
-    for name in ("f.csv", "f.png"):
-        with pytest.raises(ConfigError, match="cannot write .*No such file or directory; name a"):
-            figure.save(tmp_path / "absent" / name)
+    for exhibit in exhibits(bench):
+        with pytest.raises(ConfigError, match=r"'f\.jpg' from its ending; .*\.png, \.pdf, \.txt"):
+            exhibit.save("f.jpg")
+        for name in ("f.csv", "f.png"):
+            with pytest.raises(ConfigError, match="cannot write .*No such file or directory; name"):
+                exhibit.save(tmp_path / "absent" / name)
