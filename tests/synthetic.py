@@ -151,8 +151,9 @@ def write_release(
                             }
                         )
             by_seed = dict(sorted(Counter(r["seed"] for r in mine).items()))
-            complete = [s for s, n in by_seed.items() if n == count * len(images)]
-            most = sorted(by_seed, key=lambda s: (-by_seed[s], s))[:1]
+            done = Counter(r["seed"] for r in mine if r["status"] != "failed")
+            complete = [s for s in by_seed if done[s] == count * len(images)]
+            most = sorted(by_seed, key=lambda s: (-done[s], s))[:1]
             records[fidelity]["tasks"][task] = vars(
                 TaskRecord(
                     iterations=iterations,
