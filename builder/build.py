@@ -81,6 +81,7 @@ def build(
     *,
     workers: int = 0,
     stack: int = 0,
+    plain: bool = False,
     time_limit: float | None = None,
     engine: Engine | None = None,
 ) -> Outcome:
@@ -91,6 +92,8 @@ def build(
         out: the build folder; created, or resumed.
         workers: processes; 0 chooses.
         stack: the most runs of an architecture to train as one; 0 chooses.
+        plain: train networks as they are written down, one at a time: slower, equal but for
+            rounding.
         time_limit: seconds after which to stop; a unit that is predicted not to end in time is not
             begun, and one that does not end in time is abandoned.
         engine: how to carry out units; by default in this process, or in several.
@@ -104,12 +107,14 @@ def build(
     folder = BuildFolder(out)
     folder.prepare(config)
     done = folder.finished()
-    units = make_plan(config, done.runs, done.scores, stack or choose_stack(config))
+    most = 1 if plain else stack or choose_stack(config)
+    units = make_plan(config, done.runs, done.scores, most)
     workers = min(workers or choose_workers(config), max(1, len(units)))
     engine = engine or (in_processes(workers) if workers > 1 else in_this_process)
     spec = WorkerSpec(
         images=config.images,
         device=config.device,
+        engine="plain" if plain else "fast",
         precision=config.precision,
         # Who sets the variable, as schedulers and test suites do, has decided.
         threads=0 if "OMP_NUM_THREADS" in os.environ else max(1, available_cores() // workers),

@@ -99,6 +99,9 @@ def build_command(
     stack: Annotated[
         int, typer.Option(help="Most runs of an architecture trained as one (0: chosen).")
     ] = 0,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Train with plain layers: slower, for comparison.")
+    ] = False,
     time_limit: Annotated[
         str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
     ] = "",
@@ -161,7 +164,7 @@ def build_command(
 
         print(preview(config, out, workers, stack))
         return
-    outcome = build(config, out, workers=workers, stack=stack, time_limit=limit)
+    outcome = build(config, out, workers=workers, stack=stack, plain=plain, time_limit=limit)
     for name in outcome.damaged:
         print(f"damaged shard set aside: {name}", file=sys.stderr)
     print(

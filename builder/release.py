@@ -27,11 +27,11 @@ from nasdip_bench.cost import architecture_facts
 from nasdip_bench.curves import kept_points, write_curves
 from nasdip_bench.dataset import (
     MANIFEST,
-    DatasetFolder,
     FileRecord,
     Manifest,
     TaskRecord,
     curve_path,
+    dataset_files,
 )
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.fidelity import FIDELITIES, PROTOCOL_VERSION, get_fidelity
@@ -332,7 +332,7 @@ def _dataset_files(out: Path) -> set[str]:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return set()
     try:
-        return {*DatasetFolder(out).manifest.files, MANIFEST}
+        return dataset_files(out)
     except DatasetError as error:
         raise BuildError(
             f"{str(out)!r} is not empty and holds no dataset that could be replaced ({error}); "

@@ -20,6 +20,7 @@ import torch
 
 from nasdip_bench.builder.plan import RunKey, ScoreKey, Unit
 from nasdip_bench.dip import Fit, fit_stack
+from nasdip_bench.fast import FastNetwork, keep_freed_memory
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.images import Image
 from nasdip_bench.initialise import draw_weights, draw_z
@@ -35,10 +36,10 @@ from nasdip_bench.untrained import Scored, blank_network, score_architecture
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["PLAIN_ENGINE", "Worker", "WorkerSpec", "device_name"]
+__all__ = ["ENGINES", "Worker", "WorkerSpec", "device_name"]
 
-PLAIN_ENGINE = "plain"
-"""The column ``engine`` of runs trained alone; of those of a stack of R it is ``stacked<R>``."""
+ENGINES = ("fast", "plain")
+"""How networks are evaluated; a column of the data."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +51,15 @@ class WorkerSpec:
     Attributes:
         images: the images of the build.
         device: "cpu", "cuda" or "cuda:N".
+        engine: one of `ENGINES`: "plain" trains the network as it is written down, "fast" its
+            rewritten form, equal but for rounding.
         precision: of training; scores are always computed in float32.
         threads: of torch on the CPU; 0 leaves torch's own choice.
     """
 
     images: tuple[Image, ...]
     device: str
+    engine: str
     precision: str
     threads: int
 
@@ -89,6 +93,8 @@ class Worker:
         self._scoring: dict[tuple[str, str, int], Scored] = {}
         if spec.threads:
             torch.set_num_threads(spec.threads)
+        if self.device.type == "cpu" and spec.engine == "fast":
+            keep_freed_memory()
 
     @cached_property
     def _device_name(self) -> str:
@@ -153,8 +159,9 @@ class Worker:
         channels, height, width = truth.shape
         size = f"{height}x{width}"
         z = draw_z(channels, height, width, "z", size, channels, first.seed)
+        network = stack_networks(networks)
         return fit_stack(
-            stack_networks(networks),
+            FastNetwork(network) if self.spec.engine == "fast" else network,
             Problem.stack(problems),
             z.to(self.device),
             device_seed("perturbation", size, channels, first.seed),
@@ -174,9 +181,11 @@ class Worker:
             **key._asdict(),
             "iterations": self._budget(key),
             "psnr_corrupted_db": get_task(key.task).psnr_corrupted_db(truth, observation),
-            "engine": PLAIN_ENGINE if stacked == 1 else f"stacked{stacked}",
+            "engine": self.spec.engine,
+            "stack": stacked,
             "precision": self.spec.precision,
             "device": self._device_name,
+            "torch": torch.__version__,
             "protocol_version": PROTOCOL_VERSION,
             **result,
         }

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     import h5py
     import pyarrow as pa
 
-__all__ = ["MANIFEST", "DatasetFolder", "FileRecord", "Manifest", "TaskRecord", "curve_path"]
+__all__ = [
+    "MANIFEST",
+    "DatasetFolder",
+    "FileRecord",
+    "Manifest",
+    "TaskRecord",
+    "curve_path",
+    "dataset_files",
+]
 
 MANIFEST = "manifest.json"
 
@@ -114,26 +122,17 @@ class Manifest:
         Raises:
             DatasetError: it is no manifest, or one of another schema version.
         """
-        try:
-            data = json.loads(text)
-            version = data["schema_version"]
-            if version != SCHEMA_VERSION:
-                raise DatasetError(
-                    f"{where} has schema version {version!r}; this version of nasdip-bench reads "
-                    f"{SCHEMA_VERSION}: install the version that wrote it, or release it again"
-                )
-            data["files"] = {path: FileRecord(**r) for path, r in data["files"].items()}
-            manifest = cls(**data)
-            for path in manifest.files:
-                _check_inside(path, where)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, DatasetError):
-                raise
+        data = _parse(text, where)
+        if data["schema_version"] != SCHEMA_VERSION:
             raise DatasetError(
-                f"{where} is no manifest of a dataset ({type(error).__name__}: {error}); restore "
-                f"the file or download the dataset again"
-            ) from error
-        return manifest
+                f"{where} has schema version {data['schema_version']!r}; this version of "
+                f"nasdip-bench reads {SCHEMA_VERSION}: install the version that wrote it, or "
+                f"release it again"
+            )
+        try:
+            return cls(**data)
+        except TypeError as error:
+            raise _no_manifest(where, error) from error
 
     def task(self, fidelity: str, task: str) -> TaskRecord | None:
         """What there is of a task at a fidelity, or None."""
@@ -141,10 +140,53 @@ class Manifest:
         return None if record is None else TaskRecord(**record)
 
 
+def _parse(text: str, where: str) -> dict[str, Any]:
+    """The fields of a manifest of any schema version."""
+    try:
+        data: dict[str, Any] = json.loads(text)
+        data["schema_version"] = int(data["schema_version"])
+        data["files"] = {path: FileRecord(**r) for path, r in data["files"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise _no_manifest(where, error) from error
+    for path in data["files"]:
+        _check_inside(path, where)
+    return data
+
+
+def _no_manifest(where: str, error: Exception) -> DatasetError:
+    return DatasetError(
+        f"{where} is no manifest of a dataset ({type(error).__name__}: {error}); restore the file "
+        f"or download the dataset again"
+    )
+
+
 def _check_inside(path: str, where: str) -> None:
     parts = path.split("/")
     if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
         raise DatasetError(f"{where} lists {path!r}, which is no path inside the dataset folder")
+
+
+def _read_manifest(folder: Path) -> tuple[str, str]:
+    """The text of a folder's manifest, and how to call the file."""
+    path = folder / MANIFEST
+    try:
+        return path.read_text(encoding="utf-8"), repr(str(path))
+    except FileNotFoundError:
+        raise DatasetError(
+            f"no dataset in {str(folder)!r}: there is no {MANIFEST}; name the folder of a release "
+            f"(--data DIR), or make one with 'nasdip-build release BUILD --out DIR'"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"cannot read {str(path)!r}: {error}") from error
+
+
+def dataset_files(folder: Path) -> set[str]:
+    """The files of the dataset in a folder, of this or another schema version.
+
+    Raises:
+        DatasetError: there is no dataset.
+    """
+    return {*_parse(*_read_manifest(folder))["files"], MANIFEST}
 
 
 class DatasetFolder:
@@ -161,17 +203,7 @@ class DatasetFolder:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        manifest_path = self.path / MANIFEST
-        try:
-            text = manifest_path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise DatasetError(
-                f"no dataset in {str(self.path)!r}: there is no {MANIFEST}; name the folder of a "
-                f"release (--data DIR), or make one with 'nasdip-build release BUILD --out DIR'"
-            ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise DatasetError(f"cannot read {str(manifest_path)!r}: {error}") from error
-        self.manifest = Manifest.from_json(text, repr(str(manifest_path)))
+        self.manifest = Manifest.from_json(*_read_manifest(self.path))
         self._lock = threading.RLock()
         self._tables: dict[str, pa.Table] = {}
         self._checked: set[str] = set()

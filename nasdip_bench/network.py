@@ -95,10 +95,14 @@ class SplitStackSum(nn.Module):
             bias=False,
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def summed(self, x: Tensor) -> Tensor:
+        """The sum of the four parts: (N, C, H, W) to (N, C/4, H, W)."""
         n, c, h, w = x.shape
         parts = x.view(n, self.runs, 4, c // (4 * self.runs), h, w)
-        return self.conv(parts.sum(2).flatten(1, 2))  # type: ignore[no-any-return]
+        return parts.sum(2).flatten(1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(self.summed(x))  # type: ignore[no-any-return]
 
 
 def transform(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RELEASE_TABLES", "SCHEMA_VERSION", "SHARD_TABLES", "Column", "arrow_schema"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the files' layout; readers refuse the others."""
 
 
@@ -60,9 +60,11 @@ _RUN_FACTS = (
         "psnr_corrupted_db", "float64", "PSNR of the corrupted image (bicubic for super-resolution)"
     ),
     Column("seconds", "float64", "wall time of the fit", "s"),
-    Column("engine", "string", "plain, or stacked<R>: trained as one of a stack of R"),
+    Column("engine", "string", "fast, or plain: the network's standard layers, one after another"),
+    Column("stack", "int32", "how many runs were trained as one, this one among them"),
     Column("precision", "string", "fp32, tf32 or bf16"),
     Column("device", "string", "processor it ran on"),
+    Column("torch", "string", "version of torch that it ran on"),
     Column("protocol_version", "int32", "version of all that decides a run's numbers"),
 )
 

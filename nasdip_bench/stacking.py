@@ -22,7 +22,7 @@ __all__ = ["stack_networks"]
 
 
 @torch.no_grad()
-def stack_networks(networks: Sequence[Network]) -> nn.Module:
+def stack_networks(networks: Sequence[Network]) -> Network:
     """One network that holds several, with their weights.
 
     Args:

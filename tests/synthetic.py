@@ -245,6 +245,8 @@ def _run(arch_id, image, task, fidelity, seed, status, pair, stop) -> dict:
         "psnr_corrupted_db": 18.0,
         "seconds": 10.0 + arch_id,
         "engine": "formula",
+        "stack": 1,
+        "torch": "0",
         "precision": "fp32",
         "device": "formula",
         "protocol_version": 1,

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from nasdip_bench.builder import worker as worker_module
 from nasdip_bench.builder.build import build, choose_workers
@@ -39,6 +40,8 @@ from nasdip_bench.untrained import blank_network
 from tests.builds import COMMAND, FIDELITY, ITERATIONS, run_rows, score_rows, small_config
 
 BUILD = [sys.executable, "-c", "from nasdip_bench.builder.cli import main; main()"]
+
+SPEC = {"device": "cpu", "engine": "fast", "precision": "fp32", "threads": 1}
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +176,8 @@ def test_a_run_is_the_fit_of_its_key(undisturbed: Path):
     assert row["loss"] == pytest.approx(result.loss[-1], rel=1e-2)
     assert row["psnr_corrupted_db"] == task.psnr_corrupted_db(truth, seen)
     assert (row["status"], row["iterations"], row["precision"]) == ("ok", ITERATIONS, "fp32")
-    assert (row["engine"], row["fidelity"], row["protocol_version"]) == ("plain", FIDELITY, 1)
+    assert (row["engine"], row["stack"], row["fidelity"]) == ("fast", 1, FIDELITY)
+    assert (row["protocol_version"], row["torch"]) == (1, torch.__version__)
 
 
 def test_a_score_is_the_mean_over_its_initialisations(undisturbed: Path):
@@ -318,7 +322,7 @@ def test_a_unit_that_cannot_end_in_time_is_not_begun():
 
     config = small_config()
     units = make_plan(config, frozenset(), frozenset())
-    spec = worker_module.WorkerSpec(images=config.images, device="cpu", precision="fp32", threads=1)
+    spec = worker_module.WorkerSpec(images=config.images, **SPEC)
     for engine in (in_this_process, in_processes(2)):
         assert list(engine(units, spec, Interruption(), fits)) == []
     assert asked == [units[0]] * 2
@@ -438,7 +442,7 @@ def test_a_worker_that_dies_is_one_clear_error(tmp_path: Path, monkeypatch):
         return True
 
     units = make_plan(config, frozenset(), frozenset())
-    spec = worker_module.WorkerSpec(images=config.images, device="cpu", precision="fp32", threads=1)
+    spec = worker_module.WorkerSpec(images=config.images, **SPEC)
     with pytest.raises(BuildError, match=r"a worker process died.*--workers"):
         list(in_processes(2)(units, spec, Interruption(), fits))
 

@@ -19,8 +19,9 @@ from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.summary import summarise
 from nasdip_bench.curves import decode
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
-from nasdip_bench.errors import BuildError
+from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.schema import SCHEMA_VERSION
 from nasdip_bench.space import sample_architectures
 from nasdip_bench.verify import verify
 from tests.builds import FIDELITY, ITERATIONS, score_rows, small_config
@@ -140,6 +141,19 @@ def test_an_interrupted_release_leaves_the_old_one_whole(built: Path, tmp_path: 
     assert DatasetFolder(out).manifest.version == "3"
     assert (out / "README.md").read_text() == "a card"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data"]
+
+
+def test_a_dataset_of_another_schema_version_is_replaced(built: Path, tmp_path: Path):
+    out = tmp_path / "data"
+    release(built, out, version="1")
+    (out / "notes.txt").write_text("mine")
+    older = json.loads((out / "manifest.json").read_text()) | {"schema_version": 0, "extra": 1}
+    (out / "manifest.json").write_text(json.dumps(older))
+    with pytest.raises(DatasetError, match="schema version 0; .* or release it again"):
+        DatasetFolder(out)
+    release(built, out, version="2")
+    assert DatasetFolder(out).manifest.version == "2"
+    assert (out / "notes.txt").read_text() == "mine"
 
 
 def test_what_is_no_dataset_is_not_touched(built: Path, tmp_path: Path):
@@ -263,5 +277,5 @@ def test_summaries():
 
 def test_the_manifest_is_plain_json(released: Path):
     data = json.loads((released / "manifest.json").read_text())
-    assert data["schema_version"] == 1
+    assert data["schema_version"] == SCHEMA_VERSION
     assert data["protocol_version"] == 1

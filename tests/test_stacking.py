@@ -141,7 +141,7 @@ def test_a_stacked_build_is_the_plain_one_but_for_rounding(tmp_path):
         # Rounding flips the sign of gradients near zero, and Adam's first steps go by the sign.
         assert stacked[key]["psnr_db"][0] == pytest.approx(row["psnr_db"][0], abs=1e-4)
         assert stacked[key]["psnr_db"] == pytest.approx(row["psnr_db"], abs=0.5)
-        assert (row["engine"], stacked[key]["engine"]) == ("plain", "stacked2")
+        assert (row["stack"], stacked[key]["stack"]) == (1, 2)
 
 
 def test_a_stack_that_does_not_fit_is_halved(tmp_path, monkeypatch, caplog):
@@ -161,4 +161,4 @@ def test_a_stack_that_does_not_fit_is_halved(tmp_path, monkeypatch, caplog):
     assert (outcome.finished, outcome.failed) == (4, 0)
     assert sizes == [2, 1, 1] * 4
     assert "a stack of 2 runs failed and is halved: CUDA out of memory" in caplog.text
-    assert {row["engine"] for row in run_rows(tmp_path).values()} == {"plain"}
+    assert {row["stack"] for row in run_rows(tmp_path).values()} == {1}

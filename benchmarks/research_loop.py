@@ -1,0 +1,55 @@
+"""The loop that engines are measured against: Deep Image Prior as research code writes it.
+
+Eager float32, one network at a time, PSNR through NumPy at every step and ``.item()`` for the log.
+It is a stopwatch's baseline, not a way to produce data: draws come from torch's global state.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from torch import nn
+
+from nasdip_bench.dip import LEARNING_RATE, PERTURBATION_STD, SMOOTHING
+from nasdip_bench.problem import Problem
+
+__all__ = ["research_loop"]
+
+
+def research_loop(
+    network: nn.Module, problem: Problem, z: torch.Tensor, iterations: int
+) -> tuple[float, list[tuple[float, float, float]]]:
+    """Seconds of the loop, and (loss, PSNR, smoothed PSNR) by iteration."""
+    truth = problem.truth.cpu().numpy()[0]
+    target = problem.corrupted
+    mask = problem.mask
+    criterion = nn.MSELoss()
+    optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+    noise = z.detach().clone()
+    smoothed = None
+    log = []
+    started = time.perf_counter()
+    for _ in range(iterations):
+        optimizer.zero_grad()
+        net_input = z + noise.normal_() * PERTURBATION_STD
+        out = network(net_input)
+        smoothed = (
+            out.detach()
+            if smoothed is None
+            else smoothed * SMOOTHING + out.detach() * (1 - SMOOTHING)
+        )
+        loss = criterion(out, target) if mask is None else criterion(out * mask, target * mask)
+        loss.backward()
+        out_np = out.detach().cpu().numpy()[0]
+        smoothed_np = smoothed.cpu().numpy()[0]
+        log.append((loss.item(), _psnr(truth, out_np), _psnr(truth, smoothed_np)))
+        optimizer.step()
+    if z.device.type == "cuda":
+        torch.cuda.synchronize(z.device)
+    return time.perf_counter() - started, log
+
+
+def _psnr(truth: np.ndarray, image: np.ndarray) -> float:
+    return float(10 * np.log10(1 / np.mean((truth - image) ** 2)))

@@ -1,0 +1,38 @@
+"""The architectures that are measured: a fixed stratified part of the benchmark's 522."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from nasdip_bench.cost import architecture_cost
+from nasdip_bench.space import Architecture, sample_architectures
+
+__all__ = ["POPULATION", "stratified"]
+
+POPULATION = tuple(sample_architectures(522))
+
+
+def stratified(count: int = 27) -> list[Architecture]:
+    """One architecture of each cell family (sampling and transform), at spread quantiles of cost.
+
+    Args:
+        count: at most 27, the number of families; fewer take every so many, from cheap to dear.
+    """
+    families: dict[tuple[str, str, bool], list[Architecture]] = defaultdict(list)
+    for arch in POPULATION:
+        cell = arch.attributes
+        families[cell.sampling, cell.transform, cell.transform_first].append(arch)
+    chosen = []
+    for i, (_, members) in enumerate(sorted(families.items())):
+        members.sort(key=lambda arch: (flops(arch), str(arch)))
+        # Multiples of the golden ratio fill (0, 1) evenly, however many there are.
+        chosen.append(members[int((0.5 + i * 0.6180339887) % 1 * len(members))])
+    chosen.sort(key=flops)
+    if not 1 <= count <= len(chosen):
+        raise SystemExit(f"{count} architectures asked for, there are 1 to {len(chosen)} families")
+    return [chosen[int((i + 0.5) * len(chosen) / count)] for i in range(count)]
+
+
+def flops(arch: Architecture) -> float:
+    """Operations of a forward pass for a pixel, at 128 channels."""
+    return architecture_cost(arch).flops_per_pixel

@@ -1,0 +1,196 @@
+"""The fast engine equals the plain one: outputs, gradients, fits; and it does fewer operations."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from nasdip_bench.builder.build import build
+from nasdip_bench.dip import fit, fit_stack
+from nasdip_bench.fast import FastNetwork, keep_freed_memory
+from nasdip_bench.fast.interpolation import interpolate
+from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.network import Network, build_network
+from nasdip_bench.problem import Problem
+from nasdip_bench.seeding import BitStream
+from nasdip_bench.space import VALID_CELLS, Architecture
+from nasdip_bench.stacking import stack_networks
+from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
+from tests.builds import run_rows, small_config
+
+SKIP = "1011001110001101011100101"
+# One cell a family (sampling x transform), kernels and activations mixed.
+FAMILIES = [2, 13, 28, 40, 52, 60, 76, 88, 98, 112, 120, 123, 130, 142, 151, 163, 178, 186]
+FAMILIES += [190, 205, 219, 228, 256, 268, 280, 295, 315, 320]
+
+
+def plain_network(arch: Architecture, channels: int = 1, key: int = 0) -> Network:
+    network = build_network(arch, channels, channels, 16)
+    draw_weights(network, "fast", key)
+    return network.double()
+
+
+def assert_equal_pass(arch: Architecture, channels: int = 1, runs: int = 1) -> None:
+    """Outputs and gradients of the fast and the plain form of a stack of ``runs`` networks."""
+    z = draw_z(channels, 64, 64, "z").double().repeat(1, runs, 1, 1)
+    plain, fast = (
+        stack_networks([plain_network(arch, channels, key) for key in range(runs)])
+        for _ in range(2)
+    )
+    outputs = [plain(z), FastNetwork(fast)(z)]
+    torch.testing.assert_close(outputs[1], outputs[0], atol=1e-11, rtol=0)
+    for output in outputs:
+        output.square().sum().backward()
+    gradients = {name: p.grad for name, p in plain.named_parameters()}
+    scale = max(gradient.abs().max().item() for gradient in gradients.values())
+    for name, parameter in fast.named_parameters():
+        if parameter.requires_grad:
+            torch.testing.assert_close(
+                parameter.grad, gradients[name], atol=1e-9 * scale, rtol=0, msg=name
+            )
+        else:
+            # What is left untrained has no effect: the plain gradient is zero but for rounding.
+            assert parameter.grad is None
+            assert gradients[name].abs().max() < 1e-9 * scale, name
+
+
+@pytest.mark.parametrize("block", range(9))
+def test_every_cell(block: int):
+    for cell in VALID_CELLS[block::9]:
+        assert_equal_pass(Architecture(cell, SKIP))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    cell=st.sampled_from(VALID_CELLS),
+    skip=st.text("01", min_size=25, max_size=25),
+    runs=st.integers(1, 3),
+)
+def test_any_skip_pattern_and_stack(cell: int, skip: str, runs: int):
+    assert_equal_pass(Architecture(cell, skip), runs=runs)
+
+
+@pytest.mark.parametrize("cell", [4, 34, 130, 142, 154, 166, 178, 194, 256])
+@pytest.mark.parametrize("dilation", [2, 3])
+def test_dilated_transforms(cell: int, dilation: int):
+    assert_equal_pass(Architecture(cell, SKIP, dilation), runs=2)
+
+
+def test_colour():
+    assert_equal_pass(Architecture(98, SKIP), channels=3, runs=2)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic", "nearest"])
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 32)])
+def test_interpolation_is_torchs(mode: str, size: tuple[int, int]):
+    x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    options = {} if mode == "nearest" else {"align_corners": False}
+    expected = functional.interpolate(x, scale_factor=2, mode=mode, **options)
+    torch.testing.assert_close(interpolate(x, mode), expected, atol=1e-14, rtol=0)
+
+
+def fits(arch: Architecture, task: Task, runs: int, iterations: int):
+    """Fits of ``runs`` plain networks, each alone, and of the fast stack."""
+    truths = [BitStream("truth", i).uniform32((1, 64, 64), 0, 1) for i in range(runs)]
+    problems = [
+        Problem(task, task.corrupt(truth, str(i)), truth, dtype=torch.float64)
+        for i, truth in enumerate(truths)
+    ]
+    z = draw_z(1, 64, 64, "z").double()
+    expected = [
+        fit(plain_network(arch, 1, i), problem, z, 3, iterations)
+        for i, problem in enumerate(problems)
+    ]
+    stack = stack_networks([plain_network(arch, 1, i) for i in range(runs)])
+    return fit_stack(FastNetwork(stack), Problem.stack(problems), z, 3, iterations), expected
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, marks=[pytest.mark.slow] if i % 4 else [])
+        for i, cell in enumerate(FAMILIES)
+    ],
+)
+def test_forty_iterations_of_every_family(cell: int):
+    task = (Denoise(), Inpaint(), SuperResolve(4))[cell % 3]
+    runs = 1 + cell % 2
+    for found, expected in zip(*fits(Architecture(cell, SKIP), task, runs, 40), strict=True):
+        np.testing.assert_allclose(found.psnr_db, expected.psnr_db, atol=1e-9, rtol=0)
+        np.testing.assert_allclose(found.psnr_smooth_db, expected.psnr_smooth_db, atol=1e-9, rtol=0)
+        np.testing.assert_allclose(found.loss, expected.loss, atol=1e-12, rtol=1e-9)
+
+
+def operations(network: nn.Module) -> int:
+    with FlopCounterMode(display=False) as counter, torch.device("meta"):
+        network(torch.empty(1, 1, 64, 64, dtype=torch.float64))
+    return counter.get_total_flops()
+
+
+def test_it_does_fewer_operations():
+    def ratio(cell: int, skip: str) -> float:
+        arch = Architecture(cell, skip)
+        with torch.device("meta"):
+            plain = build_network(arch, 1, 1, 128).double()
+        return operations(FastNetwork(plain)) / operations(plain)
+
+    every = "1" * 25
+    assert ratio(135, "0" * 25) < 0.6  # nearest, conv 7: 16 taps an output in place of 49
+    assert ratio(261, every) < 0.5  # affine, shuffle last: the sum passes once
+    assert ratio(262, every) < 0.9  # ReLU: chains share their beginnings
+    assert ratio(0, every) < 0.85  # bilinear, conv 1: at low resolution
+    for cell in FAMILIES:
+        # Interpolation as a product is counted here, and torch's own is not.
+        assert ratio(cell, SKIP) < 1.1, cell
+
+
+def test_a_fast_build_is_the_plain_one_but_for_rounding(tmp_path):
+    build(small_config(scoring_inits=0), tmp_path / "plain", workers=1, plain=True)
+    build(small_config(scoring_inits=0), tmp_path / "fast", workers=1, stack=1)
+    plain, fast = run_rows(tmp_path / "plain"), run_rows(tmp_path / "fast")
+    assert plain.keys() == fast.keys()
+    for key, row in plain.items():
+        # Rounding flips the sign of gradients near zero, and Adam's first steps go by the sign.
+        assert fast[key]["psnr_db"][0] == pytest.approx(row["psnr_db"][0], abs=1e-4)
+        assert fast[key]["psnr_db"] == pytest.approx(row["psnr_db"], abs=0.5)
+        assert (row["engine"], fast[key]["engine"]) == ("plain", "fast")
+        assert row["stack"] == 1
+
+
+FAULTS = """
+import resource, sys, torch
+from nasdip_bench.fast import keep_freed_memory
+if sys.argv[1] == "keep":
+    assert keep_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for i in range(30):
+    if i == 20:
+        before = faults()
+    torch.zeros(64 * 2**20 // 4)
+print((faults() - before) / 10)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a setting of glibc")
+def test_freed_memory_is_kept():
+    def pages(how: str) -> float:
+        done = subprocess.run(
+            [sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True
+        )
+        return float(done.stdout)
+
+    if platform.libc_ver()[0] != "glibc":
+        assert not keep_freed_memory()
+        pytest.skip("another C library")
+    assert pages("keep") < 0.1 * pages("leave")
