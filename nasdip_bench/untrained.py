@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from nasdip_bench.dip import numerics
+from nasdip_bench.fast import FastNetwork
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.network import Network, build_network
 from nasdip_bench.proxies import (
@@ -30,9 +31,14 @@ from nasdip_bench.proxies import (
 )
 from nasdip_bench.space import Architecture
 from nasdip_bench.spectrum import Spectrum
+from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import Task
 
 __all__ = ["ScoreName", "ScoreSamples", "Scored", "blank_network", "score_architecture"]
+
+_BATCH_BYTES = 2 * 2**30
+_LIVE_LAYERS = 16
+"""Layers' outputs of the image's size that a forward pass holds at once, generously."""
 
 
 class ScoreName(NamedTuple):
@@ -79,20 +85,41 @@ def blank_network(
     return network.to_empty(device=device)
 
 
+class Initialised(NamedTuple):
+    """A scoring initialisation: the network, its z, and its output, (C, H, W) on the host."""
+
+    network: Network
+    z: Tensor
+    output: np.ndarray
+
+
 @torch.no_grad()
-def initialise_for_scoring(
-    network: Network, arch: Architecture, shape: tuple[int, int, int], k: int
-) -> tuple[Tensor, np.ndarray]:
-    """Draw scoring initialisation k; returns z and the output, (C, H, W) float32 on the host."""
+def _initialise(
+    arch: Architecture,
+    shape: tuple[int, int, int],
+    channels: int,
+    keys: Sequence[int],
+    device: torch.device,
+) -> list[Initialised]:
+    """Scoring initialisations by their keys k, run as one stack."""
     image_channels, height, width = shape
     size = f"{height}x{width}"
-    draw_weights(network, "scoring weights", str(arch), size, k)
-    z = draw_z(image_channels, height, width, "scoring z", size, image_channels, k)
-    device = next(network.parameters()).device
-    z = z.to(device)
+    networks, inputs = [], []
+    for k in keys:
+        network = blank_network(arch, image_channels, channels, device)
+        draw_weights(network, "scoring weights", str(arch), size, k)
+        networks.append(network)
+        z = draw_z(image_channels, height, width, "scoring z", size, image_channels, k)
+        inputs.append(z.to(device))
     with numerics("fp32", device):
-        output: Tensor = network(z)[0]
-    return z, output.cpu().numpy()
+        output: Tensor = FastNetwork(stack_networks(networks))(torch.cat(inputs, 1))
+    outputs = output.view(len(keys), *shape).cpu().numpy()
+    return list(map(Initialised, networks, inputs, outputs))
+
+
+def _batch(shape: tuple[int, int, int], channels: int) -> int:
+    """How many networks to hold and run at once."""
+    return max(1, _BATCH_BYTES // (_LIVE_LAYERS * 4 * channels * shape[1] * shape[2]))
 
 
 def score_architecture(
@@ -120,15 +147,13 @@ def score_architecture(
     """
     results: list[dict[ScoreName, ScoreSamples]] = [{} for _ in problems]
     for shape in dict.fromkeys(problem.shape for problem in problems):
-        network = blank_network(arch, shape[0], channels, device)
         structural: dict[str, tuple[float, float]] = {}
-        for k in range(inits):
-            z, output = initialise_for_scoring(network, arch, shape, k)
+        for k, initialised in _initialisations(arch, shape, channels, inits, device):
             for problem, result in zip(problems, results, strict=True):
                 if problem.shape != shape:
                     continue
                 check()
-                for name, evaluate in _evaluations(problem, network, z, output):
+                for name, evaluate in _evaluations(problem, initialised):
                     if k and info(name.proxy).structural:
                         continue
                     if name.proxy not in structural:
@@ -145,9 +170,26 @@ def score_architecture(
     return results
 
 
+def _initialisations(
+    arch: Architecture,
+    shape: tuple[int, int, int],
+    channels: int,
+    inits: int,
+    device: torch.device | str,
+) -> Iterator[tuple[int, Initialised]]:
+    """All initialisations with their keys; one batch of networks is held at a time."""
+    batch = _batch(shape, channels)
+    for first in range(0, inits, batch):
+        keys = range(first, min(first + batch, inits))
+        yield from zip(
+            keys, _initialise(arch, shape, channels, keys, torch.device(device)), strict=True
+        )
+
+
 def _evaluations(
-    problem: Scored, network: Network, z: Tensor, output: np.ndarray
+    problem: Scored, initialised: Initialised
 ) -> Iterator[tuple[ScoreName, Callable[[], float]]]:
+    network, z, output = initialised
     reduced = prepare(problem.task.reduce(output), "output")
     for proxy in image_scores():
         if info(proxy).needs_reference:

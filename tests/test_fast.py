@@ -54,13 +54,12 @@ def assert_equal_pass(arch: Architecture, channels: int = 1, runs: int = 1) -> N
     gradients = {name: p.grad for name, p in plain.named_parameters()}
     scale = max(gradient.abs().max().item() for gradient in gradients.values())
     for name, parameter in fast.named_parameters():
-        if parameter.requires_grad:
+        if parameter.grad is not None:
             torch.testing.assert_close(
                 parameter.grad, gradients[name], atol=1e-9 * scale, rtol=0, msg=name
             )
         else:
-            # What is left untrained has no effect: the plain gradient is zero but for rounding.
-            assert parameter.grad is None
+            # What gets no gradient has no effect: the plain gradient is zero but for rounding.
             assert gradients[name].abs().max() < 1e-9 * scale, name
 
 

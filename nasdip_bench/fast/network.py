@@ -6,7 +6,8 @@ another. Exact algebra beside that of `nasdip_bench.fast.cells`:
 - a shared block applied twice to the same input is computed once;
 - of affine cells, all sources that pass through a cell are added first, and pass through it once;
 - a bias in front of a batch normalisation has no effect on the output, be it of a convolution or
-  of the batch normalisation at the entry of a decoder level: it is neither added nor trained;
+  of the batch normalisation at the entry of a decoder level: it is not added, and so gets no
+  gradient and stays as it was drawn;
 - activations overwrite their input, since batch normalisation does not need its output back.
 
 Results differ from the plain network's by rounding alone (tests hold them together in float64).
@@ -34,7 +35,7 @@ class FastNetwork(nn.Module):
 
     Args:
         plain: the network, or a stack (`nasdip_bench.stacking`). Its parameters are used, not
-            copied; those of its biases without effect are marked as not to be trained.
+            copied.
     """
 
     def __init__(self, plain: Network) -> None:
@@ -45,22 +46,11 @@ class FastNetwork(nn.Module):
             {scale: FastCell(cell, arch) for scale, cell in cells.items()}
             for cells in (self._blocks.upsampling, self._blocks.skip_up)
         )
-        for layer in self._before_normalisation():
-            layer.bias.requires_grad_(False)
 
     @property
     def _blocks(self) -> Any:
         """The plain network; torch types the blocks of a dictionary as mere modules."""
         return self.plain
-
-    def _before_normalisation(self) -> Iterator[Any]:
-        """Layers whose bias a batch normalisation takes away again."""
-        for block in self._blocks.encoder.values():
-            yield from (block.conv_down, block.conv)
-        for block in self._blocks.decoder.values():
-            yield from (block.norm_in, block.conv1, block.conv2, block.conv3)
-        for blocks in (self._blocks.skip_same, self._blocks.skip_down):
-            yield from (block.conv for block in blocks.values())
 
     def forward(self, z: Tensor) -> Tensor:
         """As of `nasdip_bench.network.Network.forward`."""
@@ -78,7 +68,7 @@ class FastNetwork(nn.Module):
             for skip in self._skips(row, brought):
                 x = x + skip
             block = self._blocks.decoder[str(row + 1)]
-            x = _norm(x, block.norm_in)
+            x = _norm(x, block.norm_in.weight, None, block.norm_in.eps)
             x = _conv_norm_act(x, block.conv1, block.norm1)
             x = _conv_norm_act(x, block.conv2, block.norm2)
             x = _conv_norm_act(x, block.conv3, block.norm3)
@@ -121,8 +111,8 @@ class FastNetwork(nn.Module):
         return total
 
 
-def _norm(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
-    return functional.batch_norm(x, None, None, norm.weight, norm.bias, training=True, eps=norm.eps)
+def _norm(x: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> Tensor:
+    return functional.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
 
 
 def _conv_norm_act(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
@@ -130,4 +120,5 @@ def _conv_norm_act(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
     if pad:
         x = functional.pad(x, (pad, pad, pad, pad), mode="reflect")
     x = functional.conv2d(x, conv.weight, None, conv.stride, 0, 1, conv.groups)
-    return functional.leaky_relu_(_norm(x, norm), LEAKY_SLOPE)
+    x = _norm(x, norm.weight, norm.bias, norm.eps)
+    return functional.leaky_relu_(x, LEAKY_SLOPE)

@@ -1,0 +1,97 @@
+"""What the machine is, and what it can do: the ceilings that training steps are held against."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from nasdip_bench.builder.worker import device_name
+from nasdip_bench.dip import numerics
+from nasdip_bench.fidelity import PROTOCOL_VERSION
+
+__all__ = ["ceilings", "describe"]
+
+_ROUNDS = 5
+
+
+def describe(device: str, threads: int) -> dict[str, Any]:
+    """Processor, versions and commit."""
+    root = Path(__file__).parent
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=root, capture_output=True, text=True
+    ).stdout.strip()
+    return {
+        "device": device_name(torch.device(device)),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "threads": threads,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": version("numpy"),
+        "commit": commit or "unknown",
+        "protocol_version": PROTOCOL_VERSION,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def ceilings(device: str) -> dict[str, float]:
+    """Best measured rates.
+
+    Returns:
+        flops_<precision>: FLOP/s, the best of a square matrix product and of a 3 x 3 convolution of
+        128 channels, forward; bytes: bytes/s read and written by a copy.
+    """
+    on = torch.device(device)
+    side, pixels = (2048, 128) if on.type == "cpu" else (8192, 512)
+    a = torch.randn(side, side, device=on)
+    x, w = torch.randn(1, 128, pixels, pixels, device=on), torch.randn(128, 128, 3, 3, device=on)
+    found = {}
+    for precision in ("fp32", "bf16") if on.type == "cpu" else ("fp32", "tf32", "bf16"):
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        aa, xx, ww = (t.to(dtype) for t in (a, x, w))
+        layout = torch.channels_last if on.type == "cuda" else torch.contiguous_format
+        xx, ww = xx.to(memory_format=layout), ww.to(memory_format=layout)
+        with numerics(precision, on), torch.no_grad():
+            product = 2 * side**3 / _best(lambda aa=aa: aa @ aa, on)
+            convolution = (
+                2
+                * 9
+                * 128**2
+                * pixels**2
+                / _best(lambda xx=xx, ww=ww: functional.conv2d(xx, ww, padding=1), on)
+            )
+        found[f"matmul_{precision}"], found[f"convolution_{precision}"] = product, convolution
+        found[f"flops_{precision}"] = max(product, convolution)
+    source = torch.empty(2**26 if on.type == "cpu" else 2**29, device=on)
+    target = torch.empty_like(source)
+    found["bytes"] = 2 * source.nbytes / _best(lambda: target.copy_(source), on)
+    return found
+
+
+def _best(work: Callable[[], Any], device: torch.device) -> float:
+    work()
+    seconds = []
+    for _ in range(_ROUNDS):
+        _wait(device)
+        started = time.perf_counter()
+        work()
+        _wait(device)
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

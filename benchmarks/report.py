@@ -1,0 +1,162 @@
+"""Write the tables of docs/performance.md from the kept results."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+RESULTS = ROOT / "benchmarks" / "results"
+
+BASELINE = "research"
+
+
+def main() -> None:
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def with_tables(page: str) -> str:
+    """The page with the part between each pair of markers made anew from its results file."""
+
+    def filled(match: re.Match[str]) -> str:
+        results = json.loads((RESULTS / f"{match['name']}.json").read_text(encoding="utf-8"))
+        return f"<!-- {match['name']} -->\n\n{tables(results)}\n\n<!-- end -->"
+
+    return re.sub(r"<!-- (?P<name>\w+) -->.*?<!-- end -->", filled, page, flags=re.DOTALL)
+
+
+def tables(results: dict[str, Any]) -> str:
+    """All tables of one results file."""
+    parts = [
+        _machine(results),
+        "**Training steps** (geometric means over the architectures; ratios to the research loop "
+        "measured beside it)",
+        _training(results["training"], results["ceilings"]),
+        "**r64c16, one thread** (a stack's time is that of each of its runs)",
+        _training(results["narrow"], None),
+        "**Levers**: the time of a step relative to the fast engine, each line without one lever",
+        _levers(results["levers"]),
+        "**Peak memory** of the architecture with the most operations, whole process",
+        _memory(results["memory"]),
+        "**Scoring**: "
+        + "; ".join(
+            f"{row['networks_per_second']:.2f} untrained networks a second at {row['size']}"
+            for row in results["scoring"]
+        )
+        + " (one image, all scores, one initialisation a network).",
+        "**Whole builds**: 522 architectures x 10 images, both tasks, one seed, one process at a "
+        "time on this device; interval over resamples of the architectures",
+        _projections(results["projections"]),
+    ]
+    return "\n\n".join(parts)
+
+
+def _machine(results: dict[str, Any]) -> str:
+    machine, rates = results["machine"], results["ceilings"]
+    measured = ", ".join(
+        f"{name.removeprefix('flops_')} {rate / 1e9:.0f} GFLOP/s"
+        for name, rate in rates.items()
+        if name.startswith("flops_")
+    )
+    return (
+        f"{machine['device']}, {machine['cores']} cores, {machine['threads']} threads; torch "
+        f"{machine['torch']}, Python {machine['python']}; {machine['date']}, commit "
+        f"`{machine['commit']}`. Measured ceilings, the better of a matrix product and a 3 x 3 "
+        f"convolution: {measured}; copy {rates['bytes'] / 1e9:.0f} GB/s."
+    )
+
+
+def _training(rows: list[dict[str, Any]], rates: dict[str, float] | None) -> str:
+    body = []
+    for key in _unique((r["size"], r["channels"], r["stack"], r["task"]) for r in rows):
+        mine = [r for r in rows if (r["size"], r["channels"], r["stack"], r["task"]) == key]
+        size, channels, stack, task = key
+        for name in mine[0]["seconds"]:
+            having = [r for r in mine if name in r["seconds"]]
+            times = [r["seconds"][name] for r in having]
+            ratios = [r["seconds"][BASELINE] / r["seconds"][name] for r in having]
+            total = sum(r["flop"] for r in having) / sum(times)
+            cells = [
+                f"{size} x {size}, {channels} ch, {task}" + (f", stack {stack}" * (stack > 1)),
+                name,
+                str(len(having)),
+                f"{1e3 * geometric_mean(times):.1f}",
+                f"{geometric_mean(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f})",
+                f"{total / 1e9:.0f}",
+            ]
+            if rates is not None:
+                cells.append(f"{_roofline(having, name, rates):.2f}")
+            body.append(cells)
+    head = ["setting", "variant", "architectures", "ms an iteration", "times the research loop"]
+    head += ["GFLOP/s"] + ["of the roofline"] * (rates is not None)
+    return table(head, body)
+
+
+def _roofline(rows: list[dict[str, Any]], name: str, rates: dict[str, float]) -> float:
+    """Floor over measured time: the plain network's products at the measured rate, then Adam's
+    bytes at that of a copy. An engine with fewer operations can exceed one."""
+    rate = rates[f"flops_{name.split()[1] if ' ' in name else 'fp32'}"]
+    floors = [r["flop"] / rate + r["adam_bytes"] / rates["bytes"] for r in rows]
+    return sum(floors) / sum(r["seconds"][name] for r in rows)
+
+
+def _levers(rows: list[dict[str, Any]]) -> str:
+    sizes = _unique(r["size"] for r in rows)
+    body = []
+    for name in rows[0]["seconds"]:
+        cells = [name]
+        for size in sizes:
+            ratios = [
+                r["seconds"][name] / r["seconds"]["fast"]
+                for r in rows
+                if r["size"] == size and name in r["seconds"]
+            ]
+            cells.append(f"{geometric_mean(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f})")
+        body.append(cells)
+    return table(["without", *(f"{size} x {size}" for size in sizes)], body)
+
+
+def _memory(rows: list[dict[str, Any]]) -> str:
+    sizes = _unique(r["size"] for r in rows)
+    body = []
+    for name in _unique(r["variant"] for r in rows):
+        by_size = {r["size"]: r for r in rows if r["variant"] == name}
+        cells = [by_size[size]["peak_bytes"] for size in sizes]
+        body.append([name, *("–" if c is None else f"{c / 2**30:.2f} GiB" for c in cells)])
+    return table(["variant", *(f"{size} x {size}" for size in sizes)], body)
+
+
+def _projections(rows: list[dict[str, Any]]) -> str:
+    body = [
+        [
+            row["fidelity"],
+            row["variant"],
+            str(row["architectures"]),
+            f"{row['flop']:.2g}",
+            f"{row['hours']:,.0f} ({row['low']:,.0f}..{row['high']:,.0f})",
+        ]
+        for row in rows
+    ]
+    return table(["fidelity", "variant", "architectures", "FLOP", "hours"], body)
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def _unique(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+def table(head: list[str], body: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+if __name__ == "__main__":
+    main()
