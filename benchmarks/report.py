@@ -24,8 +24,13 @@ def with_tables(page: str) -> str:
     """The page with the part between each pair of markers made anew from its results file."""
 
     def filled(match: re.Match[str]) -> str:
-        results = json.loads((RESULTS / f"{match['name']}.json").read_text(encoding="utf-8"))
-        return f"<!-- {match['name']} -->\n\n{tables(results)}\n\n<!-- end -->"
+        file = RESULTS / f"{match['name']}.json"
+        content = (
+            tables(json.loads(file.read_text(encoding="utf-8")))
+            if file.exists()
+            else "Not measured yet: no figures are given."
+        )
+        return f"<!-- {match['name']} -->\n\n{content}\n\n<!-- end -->"
 
     return re.sub(r"<!-- (?P<name>\w+) -->.*?<!-- end -->", filled, page, flags=re.DOTALL)
 

@@ -14,16 +14,14 @@ from nasdip_bench.builder.interruption import Interruption
 from nasdip_bench.builder.plan import Unit, make_plan
 from nasdip_bench.builder.progress import Progress
 from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.sizing import available_cores, choose_stack, choose_workers
 from nasdip_bench.builder.worker import WorkerSpec
 from nasdip_bench.errors import BuildError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Outcome", "build", "choose_stack", "choose_workers"]
-
-_LARGEST_SHARED_CPU_RESOLUTION = 128
-_CPU_STACK = 10
+__all__ = ["Outcome", "build"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,33 +44,6 @@ class Outcome:
     failed: int
     signal: int | None
     damaged: tuple[str, ...]
-
-
-def choose_workers(config: BuildConfig) -> int:
-    """Processes for a device where the user states none.
-
-    A GPU gets one. On a CPU small networks are launched faster than two cores can share them, so
-    each core gets a process of its own; from 256 x 256 on, where memory counts, one gets all cores.
-    """
-    small = config.fidelity.resolution <= _LARGEST_SHARED_CPU_RESOLUTION
-    return available_cores() if config.device == "cpu" and small else 1
-
-
-def choose_stack(config: BuildConfig) -> int:
-    """Runs to train as one where the user states none.
-
-    On a CPU a stack of ten 64 x 64 runs takes half to three quarters of the time of ten single
-    ones; from 256 x 256 on a single run fills the cores. GPUs have not been measured: one.
-    """
-    small = config.fidelity.resolution <= _LARGEST_SHARED_CPU_RESOLUTION
-    return _CPU_STACK if config.device == "cpu" and small else 1
-
-
-def available_cores() -> int:
-    """Cores this process may use, which under a scheduler can be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def build(
@@ -107,8 +78,8 @@ def build(
     folder = BuildFolder(out)
     folder.prepare(config)
     done = folder.finished()
-    most = 1 if plain else stack or choose_stack(config)
-    units = make_plan(config, done.runs, done.scores, most)
+    most = 1 if plain else stack
+    units = make_plan(config, done.runs, done.scores, most or choose_stack(config))
     workers = min(workers or choose_workers(config), max(1, len(units)))
     engine = engine or (in_processes(workers) if workers > 1 else in_this_process)
     spec = WorkerSpec(

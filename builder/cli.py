@@ -112,6 +112,12 @@ def build_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be built, and stop.")
     ] = False,
+    devices: Annotated[
+        int, typer.Option(help="With --dry-run: also the time on up to this many such devices.")
+    ] = 1,
+    price_per_hour: Annotated[
+        float, typer.Option(help="With --dry-run: of one device, to state the cost.")
+    ] = 0.0,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
     ] = False,
@@ -134,6 +140,10 @@ def build_command(
     for option, value in (("workers", workers), ("stack", stack)):
         if value < 0:
             raise ConfigError(f"{option} {value} must be above 0, or 0 to choose")
+    if devices < 1:
+        raise ConfigError(f"devices {devices} must be at least 1")
+    if not 0 <= price_per_hour < float("inf"):
+        raise ConfigError(f"price per hour {price_per_hour} must be 0 or above")
     task_names = _split(tasks)
     for name in task_names:
         chosen.iterations_for(get_task(name).kind)
@@ -162,7 +172,11 @@ def build_command(
     if dry_run:
         from nasdip_bench.builder.preview import preview
 
-        print(preview(config, out, workers, stack))
+        print(
+            preview(
+                config, out, workers=workers, stack=stack, devices=devices, price=price_per_hour
+            )
+        )
         return
     outcome = build(config, out, workers=workers, stack=stack, plain=plain, time_limit=limit)
     for name in outcome.damaged:

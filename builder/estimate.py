@@ -10,13 +10,16 @@ from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.plan import Unit, unit_flops
 from nasdip_bench.builder.worker import device_name
 from nasdip_bench.cost import architecture_cost
-from nasdip_bench.dip import fit
+from nasdip_bench.dip import fit_stack
 from nasdip_bench.errors import ConfigError
+from nasdip_bench.fast import FastNetwork
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.initialise import draw_weights, draw_z
-from nasdip_bench.network import build_network
 from nasdip_bench.problem import Problem
+from nasdip_bench.space import Architecture
+from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import Denoise, get_task
+from nasdip_bench.untrained import blank_network
 
 __all__ = ["Speed", "check_device", "measure_speed", "unit_cost"]
 
@@ -25,6 +28,7 @@ __all__ = ["Speed", "check_device", "measure_speed", "unit_cost"]
 _OVERHEAD_FLOPS = {"cpu": 4e8, "cuda": 1e11}
 
 _LARGEST_CPU_PROBE = 64
+_PROBE_ITERATIONS = 3
 
 
 def check_device(device: str) -> None:
@@ -42,61 +46,94 @@ def check_device(device: str) -> None:
 
 def unit_cost(unit: Unit, device: str) -> float:
     """Predicted cost of a unit, in floating-point operations of like duration on the device."""
-    passes = float(unit.scoring_inits)
-    for run in unit.runs:
-        passes += get_fidelity(run.fidelity).iterations_for(get_task(run.task).kind)
-    return unit_flops(unit) + passes * _OVERHEAD_FLOPS[torch.device(device).type]
+    return unit_flops(unit) + _passes(unit) * _OVERHEAD_FLOPS[torch.device(device).type]
+
+
+def _passes(unit: Unit) -> int:
+    """Iterations of all runs, and passes of scoring initialisations."""
+    return unit.scoring_inits + sum(
+        get_fidelity(run.fidelity).iterations_for(get_task(run.task).kind) for run in unit.runs
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """A measurement of a device.
+    """What an iteration takes on a device: a + b·FLOP seconds, for one run of a stack.
 
     Attributes:
         device: its name.
-        seconds_per_cost: of one process, for one of `unit_cost`.
+        seconds_per_pass: a.
+        seconds_per_flop: b.
         how: what was measured.
     """
 
     device: str
-    seconds_per_cost: float
+    seconds_per_pass: float
+    seconds_per_flop: float
     how: str
 
+    def seconds(self, unit: Unit) -> float:
+        """Predicted time of a unit in one process."""
+        return self.seconds_per_pass * _passes(unit) + self.seconds_per_flop * unit_flops(unit)
 
-def measure_speed(config: BuildConfig, *, iterations: int = 5, threads: int = 0) -> Speed:
-    """Time a few iterations of the plan's first architecture.
+
+def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> Speed:
+    """Time a few iterations of the plan's cheapest and dearest architecture.
 
     On a GPU at the resolution of the build; on a CPU at 64 x 64 at most, so that planning a build
     at 512 x 512 does not take minutes: there the time is extrapolated by operations.
 
     Args:
         config: what is to be built.
-        iterations: how many to time, after two that warm up.
+        stack: runs to train as one.
         threads: of torch for the measurement; 0 leaves what is set.
     """
     device = torch.device(config.device)
     size = config.fidelity.resolution
     if device.type == "cpu":
         size = min(size, _LARGEST_CPU_PROBE)
-    arch, task = config.architectures[0], Denoise()
-    truth = config.images[0].at_resolution(size)
-    channels = len(truth)
-    network = build_network(arch, channels, channels, config.fidelity.channels)
-    draw_weights(network, "speed")
-    network.to(device)
-    problem = Problem(task, task.corrupt(truth, "speed"), truth, device)
-    z = draw_z(channels, size, size, "speed").to(device)
+    channels = len(config.images[0].at_resolution(size))
+
+    def flops(arch: Architecture) -> float:
+        cost = architecture_cost(arch, channels, channels, config.fidelity.channels)
+        return 3 * cost.forward_flops(size, size)
+
+    probes = (min(config.architectures, key=flops), max(config.architectures, key=flops))
     threads_before = torch.get_num_threads()
     torch.set_num_threads(threads or threads_before)
     try:
-        fit(network, problem, z, 0, 2, precision=config.precision)
-        seconds = fit(network, problem, z, 0, iterations, precision=config.precision).seconds
+        cheap, dear = (_time_iterations(config, arch, size, stack) for arch in probes)
     finally:
         torch.set_num_threads(threads_before)
-    cost = architecture_cost(arch, channels, channels, config.fidelity.channels)
-    flops = 3 * cost.forward_flops(size, size)
+    more = flops(probes[1]) - flops(probes[0])
+    overhead = _OVERHEAD_FLOPS[device.type]
+    if more > 0.5 * flops(probes[0]) and cheap < dear:
+        slope = (dear - cheap) / more
+    else:  # too alike for a slope
+        slope = cheap / (flops(probes[0]) + overhead)
     return Speed(
         device=device_name(device),
-        seconds_per_cost=seconds / iterations / (flops + _OVERHEAD_FLOPS[device.type]),
-        how=f"{iterations} iterations of {arch} at {size} x {size}",
+        seconds_per_pass=max(cheap - slope * flops(probes[0]), 0.0),
+        seconds_per_flop=slope,
+        how=f"{_PROBE_ITERATIONS} iterations of {' and '.join(map(str, dict.fromkeys(probes)))} "
+        f"at {size} x {size}" + (f", {stack} runs as one" if stack > 1 else ""),
     )
+
+
+def _time_iterations(config: BuildConfig, arch: Architecture, size: int, stack: int) -> float:
+    """Seconds of an iteration of one run of a stack, after two that warm up."""
+    device, task = torch.device(config.device), Denoise()
+    truth = config.images[0].at_resolution(size)
+    channels = len(truth)
+    networks = []
+    for run in range(stack):
+        network = blank_network(arch, channels, config.fidelity.channels, device)
+        draw_weights(network, "speed", run)
+        networks.append(network)
+    stacked = FastNetwork(stack_networks(networks))
+    problem = Problem(task, task.corrupt(truth, "speed"), truth, device)
+    problems = Problem.stack([problem] * stack)
+    z = draw_z(channels, size, size, "speed").to(device)
+    for iterations in (2, _PROBE_ITERATIONS):
+        fits = fit_stack(stacked, problems, z, 0, iterations, precision=config.precision)
+    return fits[0].seconds / _PROBE_ITERATIONS

@@ -6,7 +6,7 @@ whole architectures in the order of the sample, which is a random order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -64,7 +64,7 @@ def make_plan(
     config: BuildConfig,
     finished_runs: Set[RunKey],
     finished_scores: Set[ScoreKey],
-    stack: int = 1,
+    stack: int | Callable[[Architecture], int] = 1,
 ) -> list[Unit]:
     """The units left to do.
 
@@ -72,20 +72,22 @@ def make_plan(
         config: what is asked for.
         finished_runs: keys of runs to leave out.
         finished_scores: keys of scores to leave out.
-        stack: the most runs to train as one; 1 trains each alone.
+        stack: the most runs to train as one, of all or by architecture; 1 trains each alone.
     """
-    return list(_units(config, finished_runs, finished_scores, stack))
+    most = stack if callable(stack) else lambda _: stack
+    return list(_units(config, finished_runs, finished_scores, most))
 
 
 def _units(
     config: BuildConfig,
     finished_runs: Set[RunKey],
     finished_scores: Set[ScoreKey],
-    stack: int,
+    stack: Callable[[Architecture], int],
 ) -> Iterator[Unit]:
     names = [image.name for image in config.images]
     for seed in config.seeds:
-        for architecture in map(str, config.architectures):
+        for arch in config.architectures:
+            architecture, most = str(arch), stack(arch)
             pairs = [(task, image) for task in config.tasks for image in names]
             if config.scoring_inits and seed == config.seeds[0]:
                 wanted = (ScoreKey(architecture, i, t, config.fidelity.name) for t, i in pairs)
@@ -99,8 +101,8 @@ def _units(
             for task in config.tasks:
                 runs = (RunKey(architecture, i, task, config.fidelity.name, seed) for i in names)
                 left = [run for run in runs if run not in finished_runs]
-                for first in range(0, len(left), stack):
-                    yield Unit(architecture=architecture, runs=tuple(left[first : first + stack]))
+                for first in range(0, len(left), most):
+                    yield Unit(architecture=architecture, runs=tuple(left[first : first + most]))
 
 
 def unit_flops(unit: Unit) -> float:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from nasdip_bench.builder.build import choose_stack, choose_workers
 from nasdip_bench.builder.config import BuildConfig
-from nasdip_bench.builder.estimate import check_device, measure_speed, unit_cost
+from nasdip_bench.builder.estimate import check_device, measure_speed
 from nasdip_bench.builder.plan import make_plan, unit_flops
 from nasdip_bench.builder.progress import duration
 from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.sizing import choose_stack, choose_workers
 from nasdip_bench.tasks import get_task
 
 __all__ = ["preview"]
@@ -20,13 +20,31 @@ _BYTES_PER_POINT = 2 * 4 * 0.9
 _BYTES_PER_SHARD = 9000
 
 
-def preview(config: BuildConfig, out: Path, workers: int = 0, stack: int = 0) -> str:
-    """Describe a build without beginning it; a few iterations are timed to estimate the hours."""
+def preview(
+    config: BuildConfig,
+    out: Path,
+    *,
+    workers: int = 0,
+    stack: int = 0,
+    devices: int = 1,
+    price: float = 0.0,
+) -> str:
+    """Describe a build without beginning it; a few iterations are timed to estimate the hours.
+
+    Args:
+        config: what is asked for.
+        out: the build folder, read and not changed.
+        workers: processes; 0 chooses.
+        stack: the most runs of an architecture to train as one; 0 chooses.
+        devices: state the time also on several such devices, up to this many.
+        price: of a device and hour, in any currency; 0 leaves cost out.
+    """
     check_device(config.device)
     folder = BuildFolder(out)
     folder.check(config)
     done = folder.finished(set_aside=False)
-    units = make_plan(config, done.runs, done.scores, stack or choose_stack(config))
+    chosen = choose_stack(config)
+    units = make_plan(config, done.runs, done.scores, stack or chosen)
     fidelity = config.fidelity
     lines = [
         f"fidelity {fidelity.name}: {fidelity.resolution} x {fidelity.resolution}, "
@@ -46,16 +64,27 @@ def preview(config: BuildConfig, out: Path, workers: int = 0, stack: int = 0) ->
     if not units:
         return "\n".join([*lines, "nothing is left to do"])
     workers = min(workers or choose_workers(config), len(units))
-    speed = measure_speed(config, threads=1 if workers > 1 else 0)
-    seconds = (
-        sum(unit_cost(unit, config.device) for unit in units) * speed.seconds_per_cost / workers
+    together = stack or min(map(chosen, config.architectures))
+    speed = measure_speed(
+        config, stack=min(together, len(config.images)), threads=1 if workers > 1 else 0
     )
+    times = [speed.seconds(unit) for unit in units]
     points = sum(left[task] * fidelity.iterations_for(get_task(task).kind) for task in config.tasks)
     size = points * _BYTES_PER_POINT + len(units) * _BYTES_PER_SHARD
-    lines += [
-        f"time: about {duration(seconds)} with {workers} "
-        f"{'processes' if workers > 1 else 'process'} on {speed.device}, to within a factor of two "
-        f"(measured: {speed.how})",
-        f"disk: about {size / 2**20:.0f} MiB of shards in {out}",
-    ]
+    processes = f"{workers} processes" if workers > 1 else "1 process"
+    lines.append(
+        f"time: to within a factor of two, with {processes} on {speed.device} "
+        f"(measured: {speed.how})"
+    )
+    for count in _counts(devices):
+        # A device more is of no use once the longest unit decides.
+        seconds = max(sum(times) / (workers * count), max(times))
+        line = f"  {count} {'device' if count == 1 else 'devices'}: about {duration(seconds)}"
+        lines.append(line + f", cost {seconds / 3600 * count * price:,.2f}" * (price > 0))
+    lines.append(f"disk: about {size / 2**20:.0f} MiB of shards in {out}")
     return "\n".join(lines)
+
+
+def _counts(most: int) -> list[int]:
+    """1, 2, 4 ... and the number itself."""
+    return sorted({2**i for i in range(most.bit_length())} | {most})

@@ -15,16 +15,19 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from nasdip_bench.builder import preview as preview_module
 from nasdip_bench.builder import worker as worker_module
-from nasdip_bench.builder.build import build, choose_workers
+from nasdip_bench.builder.build import build
 from nasdip_bench.builder.config import BuildConfig, read_architectures
 from nasdip_bench.builder.engines import in_processes, in_this_process
+from nasdip_bench.builder.estimate import Speed
 from nasdip_bench.builder.interruption import Interrupted, Interruption
 from nasdip_bench.builder.plan import RunKey, ScoreKey, make_plan, unit_flops
 from nasdip_bench.builder.preview import preview
 from nasdip_bench.builder.progress import Progress, duration
 from nasdip_bench.builder.release import release
 from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.sizing import choose_stack, choose_workers, training_bytes
 from nasdip_bench.cost import architecture_cost
 from nasdip_bench.dip import fit
 from nasdip_bench.errors import ArchitectureError, BuildError, ConfigError, UnknownNameError
@@ -456,7 +459,10 @@ def test_a_dry_run_describes_and_builds_nothing(undisturbed: Path, tmp_path: Pat
     assert f"denoise: 4 of 4 runs to do, {ITERATIONS} iterations each" in text
     assert "scores: 8 to do" in text
     assert "FLOP" in text
-    assert "time: about" in text
+    assert "time: to within a factor of two" in text
+    assert "1 device: about" in text
+    assert "cost" not in text
+    assert "2 devices" not in text
     assert list(tmp_path.iterdir()) == []
     assert "nothing is left to do" in preview(small_config(), undisturbed)
 
@@ -466,6 +472,33 @@ def test_workers_are_chosen_by_size():
     assert choose_workers(small_config()) == cores
     assert choose_workers(small_config(fidelity=get_fidelity("r256"))) == 1
     assert choose_workers(small_config(device="cuda")) == 1
+
+
+def test_stacks_are_chosen_by_size_and_memory():
+    cheap, dear = Architecture(60, "0" * 25), Architecture(261, "1" * 25)
+    assert choose_stack(small_config())(dear) == 10
+    wide = choose_stack(small_config(fidelity=get_fidelity("r64")))
+    assert 1 < wide(dear) < wide(cheap) == 10
+    assert wide(dear) * training_bytes(dear, 64, 128) < 2**31
+    for changes in ({"fidelity": get_fidelity("r256")}, {"device": "cuda"}):
+        assert choose_stack(small_config(**changes))(cheap) == 1
+
+
+def test_a_dry_run_states_devices_and_cost(tmp_path: Path, monkeypatch):
+    speed = Speed(device="a chip", seconds_per_pass=1.0, seconds_per_flop=0.0, how="not at all")
+    monkeypatch.setattr(preview_module, "measure_speed", lambda *_, **__: speed)
+    config = small_config(fidelity=get_fidelity("r64c16i450"), scoring_inits=0)
+    lines = preview(config, tmp_path, workers=1, stack=1, devices=6, price=2.5).splitlines()
+    # 8 runs of 450 iterations of a second are an hour; a run is the least that can be done at once.
+    assert [line.strip() for line in lines if ", cost" in line] == [
+        "1 device: about 60 min, cost 2.50",
+        "2 devices: about 30 min, cost 2.50",
+        "4 devices: about 15 min, cost 2.50",
+        "6 devices: about 10 min, cost 2.50",
+    ]
+    assert "a chip (measured: not at all)" in "\n".join(lines)
+    lines = preview(config, tmp_path, workers=1, stack=1, devices=16, price=2.5).splitlines()
+    assert "  16 devices: about 8 min, cost 5.00" in lines
 
 
 @pytest.mark.parametrize(

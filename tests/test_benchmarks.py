@@ -1,0 +1,107 @@
+"""The benchmark harness: what it samples, projects and prints; and, slowly, that it runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nasdip_bench.cost import architecture_cost
+from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.network import build_network
+from nasdip_bench.problem import Problem
+from nasdip_bench.seeding import BitStream
+from nasdip_bench.space import Architecture, sample_architectures
+from nasdip_bench.tasks import Inpaint, psnr_db
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _harness_on_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def test_the_sample_has_every_family_and_spreads_over_cost():
+    from sample import POPULATION, stratified
+
+    chosen = stratified()
+    assert list(POPULATION) == sample_architectures(522)
+    assert set(chosen) <= set(POPULATION)
+    families = {(a.attributes.sampling, a.attributes.transform) for a in POPULATION}
+    assert {(a.attributes.sampling, a.attributes.transform) for a in chosen} == families
+    assert len(chosen) == 27
+    cost = {arch: architecture_cost(arch).flops_per_pixel for arch in POPULATION}
+    mean = np.mean(list(cost.values()))
+    assert np.mean([cost[arch] for arch in chosen]) == pytest.approx(mean, rel=0.1)
+    assert set(stratified(8)) < set(chosen)
+    with pytest.raises(SystemExit, match="28 architectures asked for"):
+        stratified(28)
+
+
+def test_a_projection_recovers_a_linear_model():
+    from projection import project
+    from sample import POPULATION, stratified
+
+    def flop(arch: Architecture) -> float:
+        return 3 * architecture_cost(arch, 1, 1, 16).forward_flops(64, 64)
+
+    sample = stratified(8)
+    found = project("r64c16", [str(a) for a in sample], [0.01 + 1e-11 * flop(a) for a in sample])
+    seconds = sum(0.01 + 1e-11 * flop(arch) for arch in POPULATION) * 10 * (600 + 1000)
+    assert found["hours"] == pytest.approx(seconds / 3600)
+    assert found["low"] == pytest.approx(found["hours"])
+    assert found["high"] == pytest.approx(found["hours"])
+    assert found["flop"] == pytest.approx(sum(map(flop, POPULATION)) * 10 * 1600)
+
+
+def test_the_research_loop_fits_the_same_problem():
+    from research_loop import research_loop
+
+    task, truth = Inpaint(), BitStream("truth").uniform32((1, 64, 64), 0, 1)
+    problem = Problem(task, task.corrupt(truth, "x"), truth)
+    network = build_network(Architecture(60, "0" * 25), 1, 1, 16)
+    draw_weights(network, "x")
+    z = draw_z(1, 64, 64, "x")
+    torch.manual_seed(0)
+    seconds, log = research_loop(network, problem, z, 30)
+    assert seconds > 0
+    assert len(log) == 30
+    assert log[0][1] == log[0][2]
+    assert log[-1][0] < log[0][0]
+    with torch.no_grad():
+        output = network(z)[0].numpy()
+    assert log[-1][1] == pytest.approx(psnr_db(output, truth), abs=1.0)
+
+
+def test_the_tables_of_the_page_are_those_of_the_results():
+    from report import PAGE, with_tables
+
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == with_tables(page), "python benchmarks/report.py"
+    assert "<!-- cpu -->" in page
+
+
+@pytest.mark.slow
+def test_the_harness_runs(tmp_path: Path):
+    out = tmp_path / "r.json"
+    options = ["--sizes=64", "--architectures=4", "--channels=16", "--seconds=0.05", "--rounds=1"]
+    subprocess.run(
+        [sys.executable, str(BENCHMARKS / "run.py"), *options, "--device=cpu", f"--out={out}"],
+        check=True,
+        capture_output=True,
+    )
+    results = json.loads(out.read_text())
+    assert len(results["training"]) == 4
+    assert results["training"][0]["seconds"].keys() >= {"research", "plain", "fast", "fast bf16"}
+    assert not any(row["errors"] for row in results["training"])
+    assert {row["stack"] for row in results["narrow"]} == {1, 10}
+    assert len(results["levers"]) == 4
+    assert results["scoring"][0]["networks_per_second"] > 0
+    assert all(row["peak_bytes"] > 1e8 for row in results["memory"])
+    assert {row["fidelity"] for row in results["projections"]} == {"r64c16"}
