@@ -11,13 +11,21 @@
 
 Data dictionary. One axis order everywhere; # says what indexes what:
 
-    query(...)     RunRecord   # architecture, image, task, fidelity, seed -> metric -> number
-    curve(...)     Curve       # architecture, image, task, fidelity, seed -> iteration -> dB
-    scores(...)    dict        # architecture, image, task, fidelity -> "proxy/reference" -> number
-    kendall(...)   DataFrame   # image -> (proxy, reference) -> tau-b over architectures, -1..1
-    overlap(...)   DataFrame   # image -> image -> number of shared architectures, 0..k
-    coverage()     DataFrame   # fidelity, task, image, seed -> expected, ok, diverged, failed, ...
-    to_frame(name) DataFrame   # a table as it is on disk: runs, scores, architectures, images
+    query(...)       RunRecord    # architecture, image, task, fidelity, seed -> metric -> number
+    replicates(...)  Replicates   # architecture, image, task, fidelity -> runs, mean, std
+    curve(...)       Curve        # architecture, image, task, fidelity, seed -> iteration -> dB
+    curves(...)      CurveArrays  # task, fidelity -> (architecture, image, seed, point) dB
+    scores(...)      dict         # architecture, image, task, fidelity -> "proxy/reference" -> x
+    cost(...)        CostRecord   # architecture, task, fidelity -> parameters, FLOP, seconds
+    top_k(...)       Ranked, ...  # task, image or all -> the best within limits; find_best: one
+    regret(...)      float        # architecture, task, image or all -> distance to the best
+    statistics(...)  Statistics   # task, image or all -> distribution over architectures
+    kendall(...)     DataFrame    # image -> (proxy, reference) -> tau-b over architectures, -1..1
+    correlate(...)   DataFrame    # your values -> image -> tau-b, n
+    overlap(...)     DataFrame    # image -> image -> number of shared architectures, 0..k
+    coverage()       DataFrame    # fidelity, task, image, seed -> expected, ok, diverged, ...
+    to_frame(name)   DataFrame    # a table as on disk: runs, scores, architectures, images
+    random, neighbours, build     # architectures; the torch network of one
 
 Metrics, in dB and higher is better where the name ends in ``_db``: ``final_*`` is the PSNR at the
 stopping iteration of the fidelity, ``last_*`` at the end of the budget, ``best_*`` the highest of
@@ -41,20 +49,57 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
-    from nasdip_bench.api.figures import OverlapFigure, figure1
-    from nasdip_bench.api.records import Curve, RunRecord
-    from nasdip_bench.api.tables import Table1, table1
+    from nasdip_bench.api.costs import CostRecord
+    from nasdip_bench.api.paper.best_iteration import best_iteration_table
+    from nasdip_bench.api.paper.figure1 import OverlapFigure, figure1
+    from nasdip_bench.api.paper.figure2 import figure2, figure2_images
+    from nasdip_bench.api.paper.figure3 import figure3
+    from nasdip_bench.api.paper.figure4 import figure4
+    from nasdip_bench.api.paper.produce import write_paper
+    from nasdip_bench.api.paper.table1 import Table1, table1
+    from nasdip_bench.api.records import Curve, CurveArrays, Replicates, RunRecord
+    from nasdip_bench.api.selection import Ranked, Statistics
 
-__all__ = ["NASDIPBench", "RunRecord", "Curve", "table1", "Table1", "figure1", "OverlapFigure"]
+__all__ = [
+    "NASDIPBench",
+    "RunRecord",
+    "Replicates",
+    "Curve",
+    "CurveArrays",
+    "CostRecord",
+    "Ranked",
+    "Statistics",
+    "table1",
+    "Table1",
+    "figure1",
+    "OverlapFigure",
+    "best_iteration_table",
+    "figure2",
+    "figure2_images",
+    "figure3",
+    "figure4",
+    "write_paper",
+]
 
 _MODULES = {
     "NASDIPBench": "benchmark",
     "RunRecord": "records",
+    "Replicates": "records",
     "Curve": "records",
-    "table1": "tables",
-    "Table1": "tables",
-    "figure1": "figures",
-    "OverlapFigure": "figures",
+    "CurveArrays": "records",
+    "CostRecord": "costs",
+    "Ranked": "selection",
+    "Statistics": "selection",
+    "table1": "paper.table1",
+    "Table1": "paper.table1",
+    "figure1": "paper.figure1",
+    "OverlapFigure": "paper.figure1",
+    "best_iteration_table": "paper.best_iteration",
+    "figure2": "paper.figure2",
+    "figure2_images": "paper.figure2",
+    "figure3": "paper.figure3",
+    "figure4": "paper.figure4",
+    "write_paper": "paper.produce",
 }
 
 

@@ -11,7 +11,7 @@ from nasdip_bench.api.index import Block
 from nasdip_bench.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from nasdip_bench.api.reader import ReleaseReader
 
 __all__ = ["kept_place", "missing_run"]
 
@@ -45,7 +45,7 @@ def kept_place(block: Block, kept: NDArray[np.int32], iteration: int) -> int:
     return place
 
 
-def missing_run(bench: NASDIPBench, block: Block, arch_id: int, image_row: int, seed: int) -> str:
+def missing_run(bench: ReleaseReader, block: Block, arch_id: int, image_row: int, seed: int) -> str:
     """The message for a run that the release could hold and does not.
 
     Args:

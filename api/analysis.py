@@ -6,10 +6,12 @@ break `pandas.concat` and saving).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.api.index import RANKED_TARGETS, TARGETS, Block
 from nasdip_bench.errors import ConfigError, unknown_name
@@ -18,8 +20,9 @@ from nasdip_bench.statistics import Correlation, kendall_tau_b, overlap_matrix
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
+    from nasdip_bench.api.lookup import ArchitectureLike
 
-__all__ = ["coverage", "kendall", "overlap"]
+__all__ = ["correlate", "coverage", "kendall", "overlap"]
 
 
 def _facts(block: Block, target: str, seeds: tuple[int, ...]) -> dict[str, Any]:
@@ -93,6 +96,87 @@ def kendall(
     )
     frame.attrs = _facts(block, target, seeds) | {"n": n, "std": std, "reasons": reasons}
     return frame
+
+
+def correlate(
+    bench: NASDIPBench,
+    values: ArrayLike | Mapping[ArchitectureLike, float],
+    task: str,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> pd.DataFrame:
+    """Kendall's tau-b between a target and values of one's own, such as a new proxy's.
+
+    As in `kendall`: raw sign, one seed at a time, over the architectures that have an ok run and a
+    finite value.
+
+    Args:
+        bench: the release.
+        values: (architecture,) numbers of the whole release in its order, the same for all images;
+            or (architecture, image); or a mapping from architectures to numbers, where those that
+            are left out have none. NaN is no value.
+        task: name.
+        target: a column of runs.parquet that is a measurement.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+
+    Returns:
+        indexed by image: ``tau`` (mean over seeds), ``std`` (over seeds, NaN for one), ``n``
+        (architectures, the fewest over seeds), ``reason`` (why tau is NaN, else ""). In ``attrs``:
+        ``task``, ``target``, ``fidelity``, ``seeds``.
+
+    Raises:
+        ConfigError: an array of another shape.
+        UnknownNameError: an architecture, task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    if target not in TARGETS:
+        raise unknown_name("target", target, TARGETS)
+    block = bench.runs.block(task, fidelity)
+    seeds = block.choose_seeds(seed)
+    matrix = _own_values(bench, values)
+    rows = []
+    for position in range(len(bench.images)):
+        of_seeds = [
+            kendall_tau_b(block.matrix(target, one)[:, position], matrix[:, position])
+            for one in seeds
+        ]
+        taus = [one.tau for one in of_seeds]
+        tau = float(np.mean(taus))
+        rows.append(
+            {
+                "tau": tau,
+                "std": float(np.std(taus, ddof=1)) if len(taus) > 1 else float("nan"),
+                "n": min(one.n for one in of_seeds),
+                "reason": _reason(of_seeds, target, "the proxy") if np.isnan(tau) else "",
+            }
+        )
+    frame = pd.DataFrame(rows, index=pd.Index(bench.images, name="image"))
+    frame.attrs = _facts(block, target, seeds)
+    return frame
+
+
+def _own_values(
+    bench: NASDIPBench, values: ArrayLike | Mapping[ArchitectureLike, float]
+) -> NDArray[np.float64]:
+    """(architecture, image) float64 of what a user has."""
+    shape = (len(bench), len(bench.images))
+    if isinstance(values, Mapping):
+        column = np.full(shape[0], np.nan)
+        for arch, value in values.items():
+            column[bench.arch_id(arch)] = value
+        return np.broadcast_to(column[:, None], shape)
+    array = np.asarray(values, np.float64)
+    if array.shape == shape[:1]:
+        return np.broadcast_to(array[:, None], shape)
+    if array.shape != shape:
+        raise ConfigError(
+            f"values of shape {array.shape} are neither {shape[:1]}, one an architecture of the "
+            f"release, nor {shape}, one an architecture and image; give a mapping from "
+            f"architectures to numbers for some of them"
+        )
+    return array
 
 
 def _reason(of_seeds: list[Correlation], target: str, key: str) -> str:

@@ -1,49 +1,40 @@
 """The benchmark as an object: `NASDIPBench`.
 
-Opening reads the manifest alone; tables and curves load on use, each checked against the manifest's
-SHA-256 first. pandas, SciPy and h5py are imported by the methods that need them, torch by none.
+Reading is in `nasdip_bench.api.reader`; the methods here compute answers from what it reads, each
+in a module of its own that is imported on use. Must not import torch; only `build` does, on use.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from nasdip_bench.api.absent import kept_place, missing_run
-from nasdip_bench.api.curve_reader import CurveReader
-from nasdip_bench.api.index import RECORD_VALUES, Block, RunIndex
-from nasdip_bench.api.lookup import ArchitectureLike, ArchitectureRows
-from nasdip_bench.api.records import Curve, RunRecord
-from nasdip_bench.dataset import DatasetFolder, Manifest
-from nasdip_bench.errors import (
-    ArchitectureError,
-    DatasetError,
-    MissingRunError,
-    UnknownNameError,
-    unknown_name,
-)
-from nasdip_bench.schema import STATUSES
+from nasdip_bench.api.lookup import ArchitectureLike
+from nasdip_bench.api.reader import ReleaseReader
+from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.space import Architecture
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
+
+    from nasdip_bench.api.costs import CostRecord
+    from nasdip_bench.api.selection import Ranked, Statistics
+    from nasdip_bench.api.simulation_cost import CostModel
+    from nasdip_bench.api.simulator import Simulator
+    from nasdip_bench.network import Network
 
 __all__ = ["NASDIPBench"]
 
-TableName = Literal["architectures", "images", "runs", "scores"]
-
-_WHOLE = tuple(RECORD_VALUES.index(n) for n in ("best_raw_iteration", "best_iteration"))
-_AT_END = RECORD_VALUES.index("best_at_end")
-_KEPT_CURVES = 1024  # of at most 256 points: 4 MB
+TARGET = "best_psnr_smooth_db"
+SEEN_BY_A_SEARCH = "final_psnr_smooth_db"
+"""Not an oracle over iterations: what a search sees that trains to the stop."""
 
 
-class NASDIPBench:
-    """Read access to a release of the benchmark.
+class NASDIPBench(ReleaseReader):
+    """A release of the benchmark: queries, curves, scores, tables, statistics.
 
     An architecture may be given as its row in the release, its canonical string, the name of a
     released model, or an `Architecture`.
@@ -55,206 +46,214 @@ class NASDIPBench:
         DatasetError: there is no dataset, or one that this version cannot read.
     """
 
-    def __init__(self, path: Path | str = "data/") -> None:
-        self._folder = DatasetFolder(path)
-        self._manifest = self._folder.manifest
-        self._index = RunIndex(self._folder)
-        self._reader = CurveReader(self._folder)
-        self._image_rows = {name: row for row, name in enumerate(self._manifest.images)}
-        self._rows: ArchitectureRows | None = None
-        self._lock = threading.Lock()
-        self._curves: dict[tuple[str, str, int, int, int | None], Curve] = {}
+    # The best, and how far the others are
 
-    # What there is
+    def top_k(
+        self,
+        task: str,
+        k: int = 10,
+        image: str | None = None,
+        target: str = TARGET,
+        fidelity: str | None = None,
+        seed: int | None = None,
+        *,
+        max_parameters: float | None = None,
+        max_flops: float | None = None,
+        max_seconds: float | None = None,
+    ) -> tuple[Ranked, ...]:
+        """The k best architectures, by the mean over images where none is given.
 
-    @property
-    def path(self) -> Path:
-        """The dataset folder."""
-        return self._folder.path
-
-    @property
-    def manifest(self) -> Manifest:
-        """What the release says of itself."""
-        return self._manifest
-
-    @property
-    def images(self) -> tuple[str, ...]:
-        """Names of the images."""
-        return tuple(self._manifest.images)
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """Names of the tasks there are at any fidelity."""
-        return self._index.tasks
-
-    @property
-    def fidelities(self) -> tuple[str, ...]:
-        """Names of the fidelities, highest first."""
-        return self._index.fidelities
-
-    def __len__(self) -> int:
-        return self._manifest.architectures
-
-    @overload
-    def __getitem__(self, row: int) -> Architecture: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[Architecture]: ...
-    def __getitem__(self, row: int | slice) -> Architecture | list[Architecture]:
-        if isinstance(row, slice):
-            return [self._architectures.architecture(i) for i in range(*row.indices(len(self)))]
-        return self._architectures.architecture(self._architectures.row(row))
-
-    def __iter__(self) -> Iterator[Architecture]:
-        return (self._architectures.architecture(row) for row in range(len(self)))
-
-    def __contains__(self, arch: object) -> bool:
-        try:
-            self._architectures.row(arch)  # type: ignore[arg-type]
-        except (UnknownNameError, ArchitectureError):
-            return False
-        return True
-
-    def arch_id(self, arch: ArchitectureLike) -> int:
-        """The row of an architecture in this release.
-
-        Raises:
-            UnknownNameError: the release does not have it.
-            ArchitectureError: it is no architecture at all.
+        Limits: trainable parameters, FLOP of an iteration (forward and backward), recorded seconds
+        of a run. See `api.selection.top_k`.
         """
-        return self._architectures.row(arch)
+        from nasdip_bench.api.selection import Limits, top_k
 
-    def __repr__(self) -> str:
-        m = self._manifest
-        parts = []
-        for fidelity in self.fidelities:
-            for task in self.tasks:
-                record = m.task(fidelity, task)
-                if record is not None:
-                    most = m.architectures * len(m.images) * max(1, len(record.seeds))
-                    parts.append(f"{task} at {fidelity}: {record.runs} of {most} runs")
-        return (
-            f"NASDIPBench({str(self.path)!r}: {m.name} {m.version}, {m.architectures} "
-            f"architectures x {len(m.images)} images ({m.image_set}); {'; '.join(parts)})"
+        limits = Limits(max_parameters, max_flops, max_seconds)
+        return top_k(self, task, k, image, target, fidelity, seed, limits)
+
+    def find_best(
+        self,
+        task: str,
+        image: str | None = None,
+        target: str = TARGET,
+        fidelity: str | None = None,
+        seed: int | None = None,
+        *,
+        max_parameters: float | None = None,
+        max_flops: float | None = None,
+        max_seconds: float | None = None,
+    ) -> Ranked:
+        """The best architecture within limits; see `top_k`."""
+        (best,) = self.top_k(
+            task,
+            1,
+            image,
+            target,
+            fidelity,
+            seed,
+            max_parameters=max_parameters,
+            max_flops=max_flops,
+            max_seconds=max_seconds,
         )
+        return best
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A copy in another process opens the folder itself: locks and files cannot travel.
-        return type(self), (str(self.path),)
-
-    def close(self) -> None:
-        """Close the open curve files; they open again when needed."""
-        self._reader.close()
-
-    # Queries
-
-    def query(
+    def regret(
         self,
         arch: ArchitectureLike,
+        task: str,
+        image: str | None = None,
+        target: str = TARGET,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> float:
+        """How far an architecture is from the best one; see `api.selection.regret`."""
+        from nasdip_bench.api.selection import regret
+
+        return regret(self, arch, task, image, target, fidelity, seed)
+
+    def statistics(
+        self,
+        task: str,
+        image: str | None = None,
+        target: str = TARGET,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> Statistics:
+        """How a target is distributed; see `api.selection.statistics`."""
+        from nasdip_bench.api.selection import statistics
+
+        return statistics(self, task, image, target, fidelity, seed)
+
+    def cost(
+        self,
+        arch: ArchitectureLike,
+        task: str,
+        image: str | None = None,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> CostRecord:
+        """Parameters, operations and recorded seconds of a run; see `api.costs`."""
+        from nasdip_bench.api.costs import architecture_cost_of
+
+        return architecture_cost_of(self, arch, task, image, fidelity, seed)
+
+    def simulator(
+        self,
         image: str,
         task: str,
         fidelity: str | None = None,
         seed: int | None = None,
-        iteration: int | None = None,
-    ) -> RunRecord:
-        """The result of a run, or the mean over the default seeds.
+        *,
+        budget_seconds: float | None = None,
+        cost: str | CostModel = "flops",
+        target: str = SEEN_BY_A_SEARCH,
+    ) -> Simulator:
+        """A clock that charges what training would have cost; see `api.simulator`."""
+        from nasdip_bench.api.simulator import open_simulator
+
+        return open_simulator(
+            self,
+            image,
+            task,
+            fidelity,
+            seed,
+            budget_seconds=budget_seconds,
+            cost=cost,
+            target=target,
+        )
+
+    # Moving in the space
+
+    def random(self, rng: int | np.random.Generator | None = None) -> Architecture:
+        """An architecture of the release, each as likely as another.
+
+        Args:
+            rng: a seed, a generator to draw from, or None for one that the system seeds.
+        """
+        return self[int(np.random.default_rng(rng).integers(len(self)))]
+
+    def neighbours(self, arch: ArchitectureLike, k: int = 10) -> list[tuple[Architecture, int]]:
+        """The architectures of the release nearest to one, which need not be in it.
+
+        A release is a sample of 10^10 architectures: those that differ in a single choice
+        (`Architecture.neighbours`) are hardly ever in it.
 
         Args:
             arch: an architecture.
-            image: name.
-            task: name.
-            fidelity: None for the release's default for the task; the result names it.
-            seed: None for the mean over the default seeds, which are those that are complete for
-                the task and fidelity (where none is, the one with the most runs); the result names
-                them.
-            iteration: also the PSNR at this budget, 1..iterations; it must be one that was kept.
-
-        Raises:
-            UnknownNameError: an architecture, image, task, fidelity, seed or iteration that is not
-                in the release.
-            MissingRunError: a run that the release could hold and does not.
-            ArchitectureError: no architecture at all.
-        """
-        arch_id, image_row, block = self._find(arch, image, task, fidelity)
-        if iteration is None:
-            return self._record(block, arch_id, image_row, seed)
-        place = kept_place(block, self._reader.iterations(block.fidelity, task), iteration)
-        curve = self._curve(block, arch_id, image_row, seed)
-        return self._record(block, arch_id, image_row, seed)._replace(
-            iteration=int(iteration),
-            psnr_db=float(curve.psnr_db[place]),
-            psnr_smooth_db=float(curve.psnr_smooth_db[place]),
-        )
-
-    def curve(
-        self,
-        arch: ArchitectureLike,
-        image: str,
-        task: str,
-        fidelity: str | None = None,
-        seed: int | None = None,
-    ) -> Curve:
-        """The kept points of a learning curve, or of the mean over the default seeds.
-
-        Arguments and exceptions as in `query`. A point of a mean is NaN where one of its runs has
-        no value there.
-        """
-        arch_id, image_row, block = self._find(arch, image, task, fidelity)
-        return self._curve(block, arch_id, image_row, seed)
-
-    def scores(
-        self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None = None
-    ) -> dict[str, float]:
-        """The training-free scores of an architecture.
+            k: how many, 1..the number of others.
 
         Returns:
-            "proxy/reference", such as "psd_db_strip_mse/corrupted" or "psd_99_bandwidth/none", to
-            the mean over the scoring initialisations; NaN where the release has a null.
+            (architecture, distance), nearest first, ties by row; distance: the number of choices
+            that differ, of the 25 skip bits and the six of the cell (sampling, transform, kernel,
+            activation, order, dilation).
 
         Raises:
-            UnknownNameError: an architecture, image, task or fidelity not in the release.
-            MissingRunError: the architecture was not scored on this image.
+            ConfigError: k is outside the range.
+            UnknownNameError: a row that there is not.
+            ArchitectureError: no architecture at all.
         """
-        arch_id = self._architectures.row(arch)
-        if not isinstance(image, str) or image not in self._image_rows:
-            raise unknown_name("image", image, self.images)
-        name, scores = self._index.scores(task, fidelity)
-        values = scores.values[arch_id, self._image_rows[image]].tolist()
-        present = scores.present[arch_id, self._image_rows[image]].tolist()
-        found = {k: v for k, v, p in zip(scores.keys, values, present, strict=True) if p}
-        if not found:
-            scored = int(scores.present[:, self._image_rows[image]].any(axis=1).sum())
-            raise MissingRunError(
-                f"no scores of architecture {self._architectures.codes[arch_id]} on {image!r} for "
-                f"{task!r} at fidelity {name!r}; this release scores {scored} of {len(self)} "
-                f"architectures there"
-            )
-        return found
+        rows = self._architectures
+        origin = self[arch] if isinstance(arch, int | np.integer) else Architecture.parse(arch)
+        distances = rows.distances(origin)
+        others = [row for row in np.argsort(distances, kind="stable").tolist() if distances[row]]
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= len(others):
+            raise ConfigError(f"k {k!r} must be a whole number from 1 to {len(others)}")
+        return [(self[row], int(distances[row])) for row in others[:k]]
 
-    # Whole tables and statistics
+    def build(
+        self,
+        arch: ArchitectureLike,
+        image: str | None = None,
+        task: str | None = None,
+        fidelity: str | None = None,
+        seed: int = 0,
+    ) -> Network:
+        """The untrained torch network of an architecture, at the width of a fidelity.
 
-    def to_frame(self, name: TableName) -> pd.DataFrame:
-        """A whole table, with the columns of `nasdip_bench.schema.RELEASE_TABLES`.
+        With an image and a task its weights are those that the run of the seed started from; else
+        they are drawn from the architecture and the seed alone. Torch's global random state is
+        neither read nor changed.
 
         Args:
-            name: "runs", "scores", "architectures" or "images".
+            arch: an architecture, in the release or not.
+            image: name; its channels are the network's. None for gray.
+            task: name.
+            fidelity: None for the release's default for the task (without one, for its first).
+            seed: of the weights.
 
         Raises:
-            UnknownNameError: no such table.
+            UnknownNameError: an image, task, fidelity or row that there is not.
+            ConfigError: an image without a task, or a task without an image.
         """
-        return self.to_arrow(name).to_pandas()
+        from nasdip_bench.fidelity import get_fidelity
+        from nasdip_bench.initialise import draw_run_weights, draw_weights
+        from nasdip_bench.untrained import blank_network
 
-    def to_arrow(self, name: TableName) -> pa.Table:
-        """The same as an Arrow table, which needs no pandas and carries units and meanings.
+        if (image is None) != (task is None):
+            raise ConfigError(
+                f"image {image!r} and task {task!r}: give both for the weights of a run, or neither"
+            )
+        name = self._index.fidelity_of(task or self.tasks[0], fidelity)
+        chosen = self[arch] if isinstance(arch, int | np.integer) else Architecture.parse(arch)
+        image_channels = 1
+        if image is not None:
+            if image not in self._image_rows:
+                raise unknown_name("image", image, self.images)
+            image_channels = self.to_arrow("images")["channels"][self._image_rows[image]].as_py()
+        channels = get_fidelity(name).channels
+        network = blank_network(chosen, image_channels, channels, "cpu")
+        if image is None or task is None:
+            draw_weights(network, "build", str(chosen), channels, image_channels, seed)
+        else:
+            draw_run_weights(network, str(chosen), image, task, name, seed)
+        return network
 
-        Raises:
-            UnknownNameError: no such table.
-        """
-        return self._folder.table(name)
+    # Statistics over the release
 
     def kendall(
         self,
         task: str,
-        target: str = "best_psnr_smooth_db",
+        target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
     ) -> pd.DataFrame:
@@ -263,11 +262,24 @@ class NASDIPBench:
 
         return kendall(self, task, target, fidelity, seed)
 
+    def correlate(
+        self,
+        values: ArrayLike | Mapping[ArchitectureLike, float],
+        task: str,
+        target: str = TARGET,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """Kendall's tau-b of values of one's own; see `api.analysis.correlate`."""
+        from nasdip_bench.api.analysis import correlate
+
+        return correlate(self, values, task, target, fidelity, seed)
+
     def overlap(
         self,
         task: str,
         k: int = 10,
-        target: str = "best_psnr_smooth_db",
+        target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
     ) -> pd.DataFrame:
@@ -281,87 +293,3 @@ class NASDIPBench:
         from nasdip_bench.api.analysis import coverage
 
         return coverage(self)
-
-    # Inside
-
-    @property
-    def runs(self) -> RunIndex:
-        """The runs and scores as dense arrays, for bulk work."""
-        return self._index
-
-    @property
-    def _architectures(self) -> ArchitectureRows:
-        if self._rows is None:
-            rows = ArchitectureRows(self._folder.table("architectures")["architecture"].to_pylist())
-            if len(rows) != len(self):
-                raise DatasetError(
-                    f"the manifest says {len(self)} architectures, the table has {len(rows)}; run "
-                    f"'nasdip-bench verify'"
-                )
-            self._rows = rows
-        return self._rows
-
-    def _find(
-        self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None
-    ) -> tuple[int, int, Block]:
-        rows = self._rows or self._architectures
-        arch_id = rows.row(arch)
-        image_row = self._image_rows.get(image) if type(image) is str else None
-        if image_row is None:
-            raise unknown_name("image", image, self.images)
-        return arch_id, image_row, self._index.block(task, fidelity)
-
-    def _record(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> RunRecord:
-        if seed is None:
-            # Records are immutable, so that one can be handed out again and again.
-            found = block.cache.get((arch_id, image_row))
-            if found is not None:
-                return found  # type: ignore[no-any-return]
-        summary = block.summary(seed)
-        if not summary.present[arch_id, image_row]:
-            absent = summary.rows[arch_id, image_row].tolist().index(-1)
-            raise MissingRunError(
-                missing_run(self, block, arch_id, image_row, summary.seeds[absent])
-            )
-        numbers: list[Any] = summary.values[arch_id, image_row].tolist()
-        if len(summary.seeds) == 1:
-            for place in _WHOLE:
-                if numbers[place] == numbers[place]:  # not NaN
-                    numbers[place] = int(numbers[place])
-        numbers[_AT_END] = numbers[_AT_END] > 0
-        record = RunRecord(
-            arch_id,
-            self._architectures.codes[arch_id],
-            self._manifest.images[image_row],
-            block.task,
-            block.fidelity,
-            summary.seeds,
-            STATUSES[summary.status[arch_id, image_row]],
-            block.record.iterations,
-            block.record.stop,
-            *numbers,
-        )
-        if seed is None:
-            block.cache[arch_id, image_row] = record
-        return record
-
-    def _curve(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> Curve:
-        key = (block.fidelity, block.task, arch_id, image_row, seed)
-        found = self._curves.get(key) if type(seed) is not bool else None
-        if found is None:
-            record = self._record(block, arch_id, image_row, seed)
-            rows = block.summary(seed).rows[arch_id, image_row]
-            curves = [
-                self._reader.curve(block.fidelity, block.task, int(block.columns["curve_row"][row]))
-                for row in rows
-            ]
-            psnr_db, psnr_smooth_db = np.mean(curves, axis=0)
-            psnr_db.setflags(write=False)
-            psnr_smooth_db.setflags(write=False)
-            iterations = self._reader.iterations(block.fidelity, block.task)
-            found = Curve(iterations, psnr_db, psnr_smooth_db, *record[:7])
-            with self._lock:
-                while len(self._curves) >= _KEPT_CURVES:
-                    self._curves.pop(next(iter(self._curves)))
-                self._curves[key] = found
-        return found

@@ -6,28 +6,30 @@ h5py is imported on use. Must not import torch.
 from __future__ import annotations
 
 import os
-import threading
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.curves import read_rows
+from nasdip_bench.curves import CURVES, decode
 from nasdip_bench.dataset import DatasetFolder, curve_path
 from nasdip_bench.errors import DatasetError
+from nasdip_bench.locks import ForkSafeLock
 
-__all__ = ["CurveReader", "StoredCurve"]
+__all__ = ["CurveReader"]
 
 
-class StoredCurve(NamedTuple):
-    """One run's kept points: (P,) float64 dB, NaN where missing."""
+class _OpenFile(NamedTuple):
+    """An open curve file; a data set that is looked up each time costs more than its row."""
 
-    psnr_db: NDArray[np.float64]
-    psnr_smooth_db: NDArray[np.float64]
+    file: Any
+    curves: tuple[Any, ...]
+    iterations: NDArray[np.int32]
 
 
 class CurveReader:
-    """Curves by (fidelity, task, row). Safe to share between threads, and after a fork.
+    """Curves by (fidelity, task, rows). Safe to share between threads, and after a fork.
 
     Args:
         folder: the dataset.
@@ -35,9 +37,8 @@ class CurveReader:
 
     def __init__(self, folder: DatasetFolder) -> None:
         self._folder = folder
-        self._lock = threading.Lock()
-        self._files: dict[tuple[str, str], Any] = {}
-        self._iterations: dict[tuple[str, str], NDArray[np.int32]] = {}
+        self._lock = ForkSafeLock()
+        self._files: dict[tuple[str, str], _OpenFile] = {}
         self._process = os.getpid()
 
     def iterations(self, fidelity: str, task: str) -> NDArray[np.int32]:
@@ -46,41 +47,70 @@ class CurveReader:
         Raises:
             DatasetError: the file is absent or damaged.
         """
-        key = (fidelity, task)
-        if key not in self._iterations:
-            with self._lock:
-                values = np.asarray(self._read(key, "iteration", slice(None)), np.int32)
-            values.setflags(write=False)
-            self._iterations[key] = values
-        return self._iterations[key]
+        with self._lock:
+            return self._open(fidelity, task).iterations
 
-    def curve(self, fidelity: str, task: str, row: int) -> StoredCurve:
-        """The curve in a row of a curve file.
+    def curves(self, fidelity: str, task: str, rows: Sequence[int]) -> NDArray[np.float64]:
+        """(2, rows, P) float64 dB of some rows, NaN where missing: raw, then smoothed.
+
+        Raises:
+            DatasetError: the file is absent or damaged, or lacks a row.
+        """
+        with self._lock:
+            opened = self._open(fidelity, task)
+            try:
+                # The runs of a cell that differ in the seed alone are often neighbours.
+                if [*rows] == [*range(rows[0], rows[0] + len(rows))]:
+                    steps = [curve[rows[0] : rows[-1] + 1] for curve in opened.curves]
+                else:
+                    steps = [np.stack([curve[row] for row in rows]) for curve in opened.curves]
+                shape = (len(rows), len(opened.iterations))
+                if min(rows) < 0 or any(part.shape != shape for part in steps):
+                    raise IndexError(f"{len(opened.curves[0])} rows")
+            except (IndexError, OSError, ValueError) as error:
+                raise _unreadable(fidelity, task, f"rows {list(rows)}", error) from error
+        return decode(np.stack(steps))
+
+    def all_steps(self, fidelity: str, task: str) -> tuple[NDArray[np.uint16], ...]:
+        """The whole file as it is stored: (row, P) uint16 of the raw and the smoothed curves.
 
         Raises:
             DatasetError: the file is absent or damaged.
         """
         with self._lock:
-            return StoredCurve(*self._read((fidelity, task), None, row))
+            opened = self._open(fidelity, task)
+            try:
+                return tuple(curve[:] for curve in opened.curves)
+            except (OSError, ValueError) as error:
+                raise _unreadable(fidelity, task, "curves", error) from error
 
     def close(self) -> None:
         """Close the open files; they open again when needed."""
         with self._lock:
-            for file in self._files.values():
-                file.close()
+            for opened in self._files.values():
+                opened.file.close()
             self._files.clear()
 
-    def _read(self, key: tuple[str, str], dataset: str | None, rows: slice | int) -> Any:
+    def _open(self, fidelity: str, task: str) -> _OpenFile:
         if self._process != os.getpid():
             # HDF5's own state does not survive a fork reliably: the child opens the files anew.
             self._files, self._process = {}, os.getpid()
-        if key not in self._files:
-            self._files[key] = self._folder.curves(*key)
-        file = self._files[key]
-        try:
-            return read_rows(file, rows) if dataset is None else file[dataset][rows]
-        except (KeyError, IndexError, OSError, ValueError) as error:
-            raise DatasetError(
-                f"{curve_path(*key)} has no {dataset or f'row {rows}'} that can be read ({error}); "
-                f"run 'nasdip-bench verify'"
-            ) from error
+        found = self._files.get((fidelity, task))
+        if found is None:
+            file = self._folder.curves(fidelity, task)
+            try:
+                iterations = np.asarray(file["iteration"][:], np.int32)
+                found = _OpenFile(file, tuple(file[name] for name in CURVES), iterations)
+            except (KeyError, AttributeError, OSError, ValueError, TypeError) as error:
+                file.close()
+                raise _unreadable(fidelity, task, "iteration or psnr", error) from error
+            iterations.setflags(write=False)
+            self._files[fidelity, task] = found
+        return found
+
+
+def _unreadable(fidelity: str, task: str, what: str, error: Exception) -> DatasetError:
+    return DatasetError(
+        f"{curve_path(fidelity, task)} has no {what} that can be read ({error}); run "
+        f"'nasdip-bench verify'"
+    )

@@ -1,6 +1,7 @@
 """What tables and figures have in common: the forms they can be written in.
 
-Drawing is in `nasdip_bench.api.plots`, which needs matplotlib; text, CSV and LaTeX do not.
+Drawing, in `nasdip_bench.api.drawing` and the modules that use it, needs matplotlib; text, CSV and
+LaTeX do not.
 """
 
 from __future__ import annotations

@@ -6,8 +6,10 @@ Must not import torch or pandas.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasdip_bench.errors import DatasetError, UnknownNameError
 from nasdip_bench.space import Architecture
@@ -37,6 +39,7 @@ class ArchitectureRows:
             raise DatasetError("architectures.parquet holds an architecture twice; release again")
         # Parsing all of them costs more than opening the dataset, so it waits until it is asked.
         self._parsed: dict[int, Architecture] = {}
+        self._choices: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -70,25 +73,31 @@ class ArchitectureRows:
             raise UnknownNameError(self._absent(parsed))
         return found
 
+    def distances(self, arch: Architecture) -> NDArray[np.int64]:
+        """(n,) int64: in how many of its choices each architecture differs from one.
+
+        The 25 skip bits, and of the cell: sampling, transform, kernel, activation, the order of
+        sampling and transform, dilation; 0..31.
+        """
+        if self._choices is None:
+            parsed = [self.architecture(row) for row in range(len(self))]
+            self._choices = np.array([_choices(one) for one in parsed], dtype=object)
+        differ: NDArray[np.int64] = (self._choices != np.array(_choices(arch), object)).sum(axis=1)
+        return differ
+
     def __contains__(self, arch: Architecture) -> bool:
         return str(arch) in self._rows
 
     def _absent(self, arch: Architecture) -> str:
-        others = [Architecture.parse(code) for code in self.codes]
-
-        def distance(other: Architecture) -> int:
-            return sum(a != b for a, b in zip(arch.skip, other.skip, strict=True))
-
-        near = []
-        same_cell = sorted((o for o in others if o.cell == arch.cell), key=distance)[:_SHOWN]
-        same_skip = [o for o in others if o.skip == arch.skip][:_SHOWN]
-        if same_cell:
-            near.append(f"With the same cell: {', '.join(map(str, same_cell))}.")
-        if same_skip:
-            near.append(f"With the same skip pattern: {', '.join(map(str, same_skip))}.")
-        if not near:
-            near.append(f"The nearest skip pattern is in {min(others, key=distance)}.")
+        distances = self.distances(arch)
+        near = ", ".join(self.codes[row] for row in np.argsort(distances, kind="stable")[:_SHOWN])
         return (
-            f"architecture {str(arch)!r} is not in this release of {len(others)} architectures. "
-            f"{' '.join(near)} Rows 0..{len(others) - 1} and bench[i] list all of them."
+            f"architecture {str(arch)!r} is not in this release of {len(self)} architectures. "
+            f"The nearest are {near}. Rows 0..{len(self) - 1} and bench[i] list all of them."
         )
+
+
+def _choices(arch: Architecture) -> list[Any]:
+    cell = arch.attributes
+    kinds = (cell.sampling, cell.transform, cell.kernel, cell.activation, cell.transform_first)
+    return [*arch.skip, *kinds, arch.dilation]

@@ -7,12 +7,13 @@ number stands for "missing".
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Curve", "RunRecord", "as_json"]
+__all__ = ["Curve", "CurveArrays", "Replicates", "RunRecord", "as_json"]
 
 
 class RunRecord(NamedTuple):
@@ -97,6 +98,81 @@ class Curve(NamedTuple):
     fidelity: str
     seeds: tuple[int, ...]
     status: str
+
+    def best_so_far(self, *, smooth: bool = True) -> NDArray[np.float64]:
+        """(P,) float64 dB: the highest PSNR at the kept points up to each of them.
+
+        An oracle: it needs the ground truth. Points that were not kept are not in it, so that it
+        can end below ``best_*_db`` of the run, which is taken from the full curve.
+
+        Args:
+            smooth: of the smoothed outputs, else of the outputs.
+        """
+        best: NDArray[np.float64] = np.fmax.accumulate(
+            self.psnr_smooth_db if smooth else self.psnr_db
+        )
+        return best
+
+
+class CurveArrays(NamedTuple):
+    """The kept points of all learning curves of a task at a fidelity.
+
+    Attributes:
+        iterations: (P,) int32, ascending; iterations trained, the first point is 1.
+        psnr_db: (architecture, image, seed, P) float32 dB, NaN where there is no run or no value.
+        psnr_smooth_db: the same of the smoothed outputs.
+        task: name.
+        fidelity: the training set-up.
+        images: names along the second axis.
+        seeds: along the third axis.
+    """
+
+    iterations: NDArray[np.int32]
+    psnr_db: NDArray[np.float32]
+    psnr_smooth_db: NDArray[np.float32]
+    task: str
+    fidelity: str
+    images: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+class Replicates(NamedTuple):
+    """Runs that differ in the seed alone.
+
+    Attributes:
+        runs: one record a seed, by seed.
+        mean: of each numeric field of `RunRecord`, NaN where one of the runs has no value.
+        std: their standard deviation (n - 1), NaN where there is one run.
+    """
+
+    runs: tuple[RunRecord, ...]
+    mean: dict[str, float]
+    std: dict[str, float]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the runs."""
+        return tuple(seed for run in self.runs for seed in run.seeds)
+
+    @classmethod
+    def of(cls, runs: Sequence[RunRecord]) -> Replicates:
+        """Mean and spread of some runs.
+
+        Args:
+            runs: of one architecture, image, task and fidelity, at least one.
+        """
+        names = RunRecord._fields[_FIRST_NUMBER:_AFTER_NUMBERS]
+        values = np.array([run[_FIRST_NUMBER:_AFTER_NUMBERS] for run in runs], np.float64)
+        spread = values.std(axis=0, ddof=1) if len(runs) > 1 else np.full(len(names), math.nan)
+        return cls(
+            tuple(runs),
+            dict(zip(names, values.mean(axis=0).tolist(), strict=True)),
+            dict(zip(names, spread.tolist(), strict=True)),
+        )
+
+
+_FIRST_NUMBER = RunRecord._fields.index("final_psnr_db")
+_AFTER_NUMBERS = RunRecord._fields.index("seconds") + 1
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:

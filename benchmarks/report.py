@@ -25,11 +25,13 @@ def with_tables(page: str) -> str:
 
     def filled(match: re.Match[str]) -> str:
         file = RESULTS / f"{match['name']}.json"
-        content = (
-            tables(json.loads(file.read_text(encoding="utf-8")))
-            if file.exists()
-            else "Not measured yet: no figures are given."
-        )
+        if not file.exists():
+            content = "Not measured yet: no figures are given."
+        else:
+            results = json.loads(file.read_text(encoding="utf-8"))
+            kinds = {"api": _api, "comparison": _comparison}
+            kind = next((kinds[key] for key in kinds if key in results), tables)
+            content = kind(results)
         return f"<!-- {match['name']} -->\n\n{content}\n\n<!-- end -->"
 
     return re.sub(r"<!-- (?P<name>\w+) -->.*?<!-- end -->", filled, page, flags=re.DOTALL)
@@ -148,6 +150,52 @@ def _projections(rows: list[dict[str, Any]]) -> str:
         for row in rows
     ]
     return table(["fidelity", "variant", "architectures", "FLOP", "hours"], body)
+
+
+def _api(results: dict[str, Any]) -> str:
+    machine = results["machine"]
+    body = []
+    for row in results["api"]:
+        cells = [_quantity(row[key], row["unit"]) for key in ("measured", "target", "floor")]
+        body.append([row["name"], *cells])
+    return (
+        f"{machine['device']}, Python {machine['python']}, numpy {machine['numpy']}; "
+        f"{machine['date']}, commit `{machine['commit']}`; the best of {results['rounds']} rounds."
+        "\n\n" + table(["what", "measured", "target", "plain array"], body)
+    )
+
+
+def _comparison(results: dict[str, Any]) -> str:
+    found = results["comparison"]
+    base, _, other = (precision[0] for precision in found["precisions"])
+    names = {"seed": f"{base}, another seed", "precision": f"{other}, the same seed"}
+    body = []
+    for target, rows in found["targets"].items():
+        for what, row in rows.items():
+            tau, mean = row["tau"], f"{row['mean_db']:+.3f} ± {row['mean_error_db']:.3f}"
+            taus = f"{sum(tau) / len(tau):.2f} ({min(tau):.2f}..{max(tau):.2f})"
+            body.append([target, names[what], mean, f"{row['rms_db']:.3f}", taus])
+    head = ["target", f"against {base}", "mean difference, dB", "rms, dB", "tau by image"]
+    return (
+        f"{found['runs']} runs of {found['task']} at {found['fidelity']}: "
+        f"{found['architectures']} architectures on all images. Differences to {base} with seed "
+        f"{found['seeds'][0][0]}; the mean with its standard error; tau between the two rankings "
+        "of the architectures, its mean over images and range.\n\n" + table(head, body)
+    )
+
+
+def _quantity(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    scales = (
+        ((1e6, "MB"), (1e3, "kB"), (1, "B"))
+        if unit == "B"
+        else ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+    )
+    for scale, name in scales:
+        if abs(value) >= scale:
+            return f"{value / scale:.3g} {name}"
+    return f"{value:.3g} {unit}"
 
 
 def geometric_mean(values: Sequence[float]) -> float:

@@ -13,8 +13,9 @@ from nasdip_bench._version import __version__
 from nasdip_bench.command import new_app, run
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
-from nasdip_bench.images import IMAGE_SETS, image_names, load_images
+from nasdip_bench.images import IMAGE_SETS, Image, image_names, load_images
 from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
+from nasdip_bench.user_images import load_user_images
 
 MAX_RANGE = 10_000
 
@@ -86,10 +87,13 @@ def build_command(
         "builds/nasdip"
     ),
     image_set: Annotated[
-        str, typer.Option(help=f"{' or '.join(IMAGE_SETS)} (stand-ins that need no download).")
+        str,
+        typer.Option(
+            help="nasdip, skimage (stand-ins, no download) or user: those in --images-dir."
+        ),
     ] = "nasdip",
     images_dir: Annotated[
-        Path | None, typer.Option(help="Folder with the ten images, instead of downloading.")
+        Path | None, typer.Option(help="Folder with the images, instead of downloading.")
     ] = None,
     device: Annotated[
         str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")
@@ -159,7 +163,7 @@ def build_command(
     check_device(processor)
     names = None if images == "all" else _split(images)
     config = BuildConfig(
-        images=tuple(load_images(image_set, names, images_dir=images_dir)),
+        images=tuple(_load_images(image_set, names, images_dir)),
         tasks=tuple(task_names),
         architectures=listed,
         fidelity=chosen,
@@ -245,6 +249,14 @@ def release_command(
                 f"seed {seed}: {count} of {expected} runs" for seed, count in facts["seeds"].items()
             )
             print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored")
+
+
+def _load_images(image_set: str, names: list[str] | None, folder: Path | None) -> list[Image]:
+    if image_set != "user":
+        return load_images(image_set, names, images_dir=folder)
+    if folder is None:
+        raise ConfigError("image set user: say where the images are, with --images-dir")
+    return load_user_images(folder, names)
 
 
 @app.command("images")

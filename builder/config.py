@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nasdip_bench.errors import ArchitectureError, ConfigError, unknown_name
 from nasdip_bench.fidelity import PRECISIONS, Fidelity
-from nasdip_bench.images import IMAGE_SETS, Image
+from nasdip_bench.images import Image
 from nasdip_bench.space import DEFAULT_SAMPLE_SIZE, Architecture, sample_architectures
 from nasdip_bench.tasks import get_task
 
@@ -67,11 +67,9 @@ class BuildConfig:
             raise ConfigError(f"images of the sets {' and '.join(sets)} do not go in one build")
         for name in self.tasks:
             self.fidelity.iterations_for(get_task(name).kind)
-        if self.image_set not in IMAGE_SETS:
-            raise ConfigError(
-                f"a dataset is built from the image sets {' or '.join(IMAGE_SETS)}, not from "
-                f"{self.image_set!r} images"
-            )
+        if self.image_set == "user":  # of the other sets the sizes are known
+            for image in self.images:
+                image.at_resolution(self.fidelity.resolution)
         for seed in self.seeds:
             if not 0 <= seed <= MAX_SEED:
                 raise ConfigError(f"seed {seed} must lie in 0..{MAX_SEED}")

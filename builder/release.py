@@ -104,6 +104,8 @@ def release(build: Path, out: Path, *, name: str = "nasdip-bench", version: str 
 
 
 def _ordered_images(settings: dict[str, Any]) -> list[str]:
+    if settings["image_set"] == "user":
+        return sorted(settings["images"])
     order = image_names(settings["image_set"])
     return sorted(settings["images"], key=order.index)
 

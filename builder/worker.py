@@ -23,7 +23,7 @@ from nasdip_bench.dip import Fit, fit_stack
 from nasdip_bench.fast import FastNetwork, keep_freed_memory
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.images import Image
-from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.initialise import draw_run_weights, draw_z
 from nasdip_bench.problem import Problem
 from nasdip_bench.proxies import prepare
 from nasdip_bench.schema import SHARD_TABLES, arrow_schema
@@ -151,9 +151,7 @@ class Worker:
             network = blank_network(
                 Architecture.parse(key.architecture), len(truth), fidelity.channels, self.device
             )
-            draw_weights(
-                network, "weights", key.architecture, key.image, key.task, fidelity.base, key.seed
-            )
+            draw_run_weights(network, key.architecture, key.image, key.task, key.fidelity, key.seed)
             networks.append(network)
             problems.append(Problem(task, observation, truth, self.device))
         channels, height, width = truth.shape

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.files import read_parquet, sha256_bytes
+from nasdip_bench.locks import ForkSafeLock
 from nasdip_bench.schema import SCHEMA_VERSION, arrow_schema, table_columns
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def dataset_files(folder: Path) -> set[str]:
 class DatasetFolder:
     """Read access to a dataset folder; opening it reads the manifest alone.
 
-    Safe to share between threads: a file is checked and parsed under a lock, once.
+    Safe to share between threads and after a fork: a file is checked and parsed under a lock, once.
 
     Args:
         path: the folder.
@@ -204,7 +204,7 @@ class DatasetFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.manifest = Manifest.from_json(*_read_manifest(self.path))
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
         self._tables: dict[str, pa.Table] = {}
         self._checked: set[str] = set()
 

@@ -11,9 +11,10 @@ import math
 import torch
 from torch import nn
 
+from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.seeding import BitStream
 
-__all__ = ["draw_weights", "draw_z"]
+__all__ = ["draw_run_weights", "draw_weights", "draw_z"]
 
 Z_HIGH = 0.1
 
@@ -41,6 +42,23 @@ def draw_weights(network: nn.Module, *key: str | int) -> None:
         elif isinstance(module, nn.BatchNorm2d):
             module.weight.fill_(1)
             module.bias.zero_()
+
+
+def draw_run_weights(
+    network: nn.Module, architecture: str, image: str, task: str, fidelity: str, seed: int
+) -> None:
+    """Fill a network with the weights that a run starts from, in place.
+
+    Args:
+        network: of the architecture, at the fidelity's width.
+        architecture: canonical string.
+        image: name.
+        task: name.
+        fidelity: name; a shortened one starts as the fidelity that it shortens.
+        seed: of the run.
+    """
+    base = get_fidelity(fidelity).base
+    draw_weights(network, "weights", architecture, image, task, base, seed)
 
 
 def draw_z(channels: int, height: int, width: int, *key: str | int) -> torch.Tensor:

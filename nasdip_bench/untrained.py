@@ -34,7 +34,15 @@ from nasdip_bench.spectrum import Spectrum
 from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import Task
 
-__all__ = ["ScoreName", "ScoreSamples", "Scored", "blank_network", "score_architecture"]
+__all__ = [
+    "Initialised",
+    "ScoreName",
+    "ScoreSamples",
+    "Scored",
+    "blank_network",
+    "initialisations",
+    "score_architecture",
+]
 
 _BATCH_BYTES = 2 * 2**30
 _LIVE_LAYERS = 16
@@ -148,7 +156,7 @@ def score_architecture(
     results: list[dict[ScoreName, ScoreSamples]] = [{} for _ in problems]
     for shape in dict.fromkeys(problem.shape for problem in problems):
         structural: dict[str, tuple[float, float]] = {}
-        for k, initialised in _initialisations(arch, shape, channels, inits, device):
+        for k, initialised in initialisations(arch, shape, channels, inits, device):
             for problem, result in zip(problems, results, strict=True):
                 if problem.shape != shape:
                     continue
@@ -170,14 +178,24 @@ def score_architecture(
     return results
 
 
-def _initialisations(
+def initialisations(
     arch: Architecture,
     shape: tuple[int, int, int],
     channels: int,
     inits: int,
     device: torch.device | str,
 ) -> Iterator[tuple[int, Initialised]]:
-    """All initialisations with their keys; one batch of networks is held at a time."""
+    """The scoring initialisations of an architecture, with their keys k = 0, 1, ...
+
+    One batch of networks is held at a time.
+
+    Args:
+        arch: the architecture.
+        shape: (C, H, W) of the output.
+        channels: channels at every level of the network.
+        inits: number of initialisations, at least 1.
+        device: where networks run.
+    """
     batch = _batch(shape, channels)
     for first in range(0, inits, batch):
         keys = range(first, min(first + batch, inits))

@@ -51,7 +51,10 @@ def test_the_version(call):
 def test_help_is_plain_and_lists_the_commands(call):
     status, out, _ = call("--help", folder=None)
     assert status == 0
-    for name in ("info", "query", "table", "figure", "kendall", "overlap", "coverage", "verify"):
+    for name in (
+        *("info", "query", "curve", "cost", "best", "statistics", "coverage", "verify"),
+        *("table", "figure", "kendall", "overlap"),
+    ):
         assert f"  {name} " in out
     assert "╭" not in out
     assert call("query", "-h", folder=None)[0] == 0
@@ -160,7 +163,7 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
     ("arguments", "text"),
     [
         (("table", "7"), "unknown table '7'. There is: 1 (Kendall's tau between PSNR and"),
-        (("figure", "2"), "unknown figure '2'. There is: 1 (how many of their best"),
+        (("figure", "7"), "unknown figure '7'. There is: 1 (how many of their best"),
         (("table", "1", "--format", "html"), "unknown format 'html'. There is: text, csv, latex"),
         (("table", "1", "--out", "t.html"), "cannot tell the form of 't.html' from its ending"),
         (("table", "1", "--out", "no/t.csv"), "cannot write 'no/t.csv': No such file"),

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nasdip_bench.api.captions import (
+from nasdip_bench.api.paper.captions import (
+    call_text,
     image_marks,
-    latex_escape,
     paper_values,
     setting,
     shortfall,
 )
-from nasdip_bench.api.exhibit import Exhibit
+from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
@@ -24,68 +24,45 @@ __all__ = ["OverlapFigure", "figure1"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class OverlapFigure(Exhibit):
+class OverlapFigure(PaperExhibit):
     """Top-k overlap of all pairs of images.
 
     Attributes:
         frame: images × images, counts; ``attrs`` as of `nasdip_bench.api.analysis.overlap`.
-        caption: one paragraph: what it is, set-up, coverage, chance level.
-        notes: what readers must know of single images.
-        marks: by image, "*" for a substitute.
     """
 
     frame: pd.DataFrame
-    caption: str
-    notes: tuple[str, ...]
-    marks: dict[str, str]
+
+    @property
+    def wide(self) -> bool:
+        """Never: the columns are narrow."""
+        return False
 
     @property
     def labels(self) -> list[str]:
         """Names of the images with their marks."""
-        return [str(image) + self.marks[image] for image in self.frame.index]
+        return [self.label(image) for image in self.frame.index]
 
     def cells(self) -> list[list[str]]:
         """The counts as text: whole numbers, or means over seeds with one decimal."""
         whole = self.frame.dtypes.iloc[0].kind == "i"
         return [[f"{v:.0f}" if whole else f"{v:.1f}" for v in row] for row in self.frame.to_numpy()]
 
-    def text(self) -> str:
-        """For a terminal."""
-        lines = [["", *self.labels]]
-        lines += [[name, *row] for name, row in zip(self.labels, self.cells(), strict=True)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        body = [
-            "  ".join(
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        ]
-        return "\n".join([self.caption, "", *body, "", *self.notes]).rstrip() + "\n"
+    def heads(self) -> list[list[str]]:
+        """Names of the images."""
+        return [["", *self.labels]]
+
+    def body(self) -> list[list[str]]:
+        """A row an image."""
+        return [[name, *row] for name, row in zip(self.labels, self.cells(), strict=True)]
 
     def csv(self) -> str:
         """Images × images; the first column is the image."""
         return str(self.frame.to_csv(lineterminator="\n"))
 
-    def latex(self) -> str:
-        """A table environment for a document with the package booktabs."""
-        names = [latex_escape(str(i)) + ("$^*$" if self.marks[i] else "") for i in self.frame.index]
-        lines = [
-            "\\begin{table}",
-            "\\centering",
-            f"\\caption{{{latex_escape(' '.join([self.caption, *self.notes]))}}}",
-            f"\\begin{{tabular}}{{l{'r' * len(names)}}}",
-            "\\toprule",
-            f" & {' & '.join(names)} \\\\",
-            "\\midrule",
-        ]
-        for name, row in zip(names, self.cells(), strict=True):
-            lines.append(f"{name} & {' & '.join(row)} \\\\")
-        return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}"]) + "\n"
-
     def draw(self, path: Path, form: str) -> None:
         """A heat map; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
-        from nasdip_bench.api.plots import draw_overlap
+        from nasdip_bench.api.paper.plots import draw_overlap
 
         draw_overlap(self, path, form)
 
@@ -138,5 +115,9 @@ def figure1(
                 parts.append(f"The paper's text gives {count} for {one} and {other}.")
     marks, notes = image_marks(bench)
     return OverlapFigure(
-        frame=frame, caption=" ".join(p for p in parts if p), notes=tuple(notes), marks=marks
+        frame=frame,
+        caption=" ".join(p for p in parts if p),
+        notes=tuple(notes),
+        marks=marks,
+        call=call_text("bench.overlap", facts, f"k={k}"),
     )

@@ -13,21 +13,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
 
-__all__ = ["ORACLE_PREFIX", "image_marks", "latex_escape", "paper_values", "setting", "shortfall"]
+__all__ = [
+    "ORACLE_PREFIX",
+    "call_text",
+    "image_marks",
+    "image_statuses",
+    "paper_values",
+    "setting",
+    "shortfall",
+    "span",
+]
 
 ORACLE_PREFIX = "best_"
-_LATEX = str.maketrans(
-    {character: f"\\{character}" for character in "&%$#_{}"}
-    | {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
-    | {"²": "$^2$"}
-)
 SUBSTITUTE = "substitute"
 
 
 @cache
 def paper_values() -> dict[str, Any]:
     """The values printed in ISNAS-DIP (CVPR 2022), with which release's task they go."""
-    file = resources.files("nasdip_bench.api").joinpath("paper_values.json")
+    file = resources.files("nasdip_bench.api.paper").joinpath("paper_values.json")
     values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return values
 
@@ -99,6 +103,20 @@ def span(numbers: list[int]) -> str:
     return str(low) if low == high else f"{low}..{high}"
 
 
-def latex_escape(text: str) -> str:
-    """Text with LaTeX's special characters escaped."""
-    return text.translate(_LATEX)
+def call_text(function: str, facts: dict[str, Any], *further: str) -> str:
+    """The Python call that gives an exhibit's numbers.
+
+    Args:
+        function: such as "bench.kendall".
+        facts: ``attrs`` of a frame of `nasdip_bench.api.analysis`.
+        *further: arguments between the task and the target.
+    """
+    seeds = facts["seeds"]
+    arguments = [
+        repr(facts["task"]),
+        *further,
+        f"target={facts['target']!r}",
+        f"fidelity={facts['fidelity']!r}",
+        *([f"seed={seeds[0]}"] if len(seeds) == 1 else []),
+    ]
+    return f"{function}({', '.join(arguments)})"

@@ -1,27 +1,21 @@
-"""Drawing with matplotlib, on figures of its own: no global state, no display."""
+"""Pictures of tables: the overlap of images as a heat map, tau with its printed values."""
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.errors import MissingDependencyError
+from nasdip_bench.api.drawing import caption_lines, new_figure, save, write_caption
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from nasdip_bench.api.figures import OverlapFigure
-    from nasdip_bench.api.tables import Table1
+    from nasdip_bench.api.paper.figure1 import OverlapFigure
+    from nasdip_bench.api.paper.tau_table import TauTable
 
 __all__ = ["draw_overlap", "draw_tau"]
 
-_DOTS_PER_INCH = 150
 _CELL_INCHES = 0.55
-_CAPTION_LINE_INCHES = 0.15
-_CHARACTERS_AN_INCH = 14.5
 _ROW_INCHES = 0.3
 _TITLE = 8
 _TEXT = 9
@@ -43,9 +37,9 @@ def draw_overlap(figure: OverlapFigure, path: Path, form: str) -> None:
     side = max(4.5, _CELL_INCHES * len(labels))
     names = 0.085 * max(map(len, labels)) + 0.25  # room for the names on the left and below
     width = names + side + 1.1
-    lines, caption = _caption([figure.caption, *figure.notes], width)
+    lines, caption = caption_lines([figure.caption, *figure.notes], width)
     height = side + names + caption + 0.15
-    drawing = _new_figure(width, height)
+    drawing = new_figure(width, height)
     axes = drawing.add_axes(
         (names / width, (caption + names) / height, side / width, side / height)
     )
@@ -70,11 +64,11 @@ def draw_overlap(figure: OverlapFigure, path: Path, form: str) -> None:
 
     scale.locator = MaxNLocator(integer=True)
     scale.update_ticks()
-    _write_caption(drawing, lines, caption)
-    _save(drawing, path, form)
+    write_caption(drawing, lines, caption)
+    save(drawing, path, form)
 
 
-def draw_tau(table: Table1, path: Path, form: str) -> None:
+def draw_tau(table: TauTable, path: Path, form: str) -> None:
     """Draw a table of tau with its printed values, each cell coloured by ours, and caption.
 
     Args:
@@ -85,14 +79,14 @@ def draw_tau(table: Table1, path: Path, form: str) -> None:
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    heads, labels, images = table.heads(), table.labels, list(table.frame.index)
+    heads, labels, images = table.score_heads(), table.labels, list(table.frame.index)
     names = 0.085 * max(map(len, labels)) + 0.35
     column = max(1.05, *(0.082 * len(part) + 0.2 for head in heads for part in head))
     width = names + column * len(heads) + 0.15
-    lines, caption = _caption([table.caption, *table.notes], width)
+    lines, caption = caption_lines([table.caption, *table.notes], width)
     top = 2 * 0.2 + 0.2
     height = top + _ROW_INCHES * len(labels) + caption + 0.1
-    drawing = _new_figure(width, height)
+    drawing = new_figure(width, height)
     axes = drawing.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, width)
@@ -132,42 +126,5 @@ def draw_tau(table: Table1, path: Path, form: str) -> None:
                     left + 0.5 * column, middle, ours, ha="center", va="center", fontsize=_TEXT
                 )
     axes.plot([names, width - 0.15], [top, top], color="0.2", linewidth=0.8)
-    _write_caption(drawing, lines, caption)
-    _save(drawing, path, form)
-
-
-def _new_figure(width: float, height: float) -> Figure:
-    """A figure of its own, in inches, that no display and no global state knows of."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            "drawing needs matplotlib, which is not installed: pip install 'nasdip-bench[figures]' "
-            "or write .txt, .csv or .tex instead"
-        ) from error
-    drawing = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH)
-    FigureCanvasAgg(drawing)
-    return drawing
-
-
-def _caption(parts: list[str], width: float) -> tuple[list[str], float]:
-    """The lines that fit the width, and the inches that they take below the drawing."""
-    lines = textwrap.wrap(" ".join(parts), int(_CHARACTERS_AN_INCH * (width - 0.3)))
-    return lines, _CAPTION_LINE_INCHES * len(lines) + 0.25
-
-
-def _write_caption(drawing: Figure, lines: list[str], height: float) -> None:
-    width_of_figure, height_of_figure = drawing.get_size_inches()
-    drawing.text(
-        0.15 / width_of_figure,
-        (height - 0.1) / height_of_figure,
-        "\n".join(lines),
-        va="top",
-        fontsize=8,
-    )
-
-
-def _save(drawing: Figure, path: Path, form: str) -> None:
-    # A date in the file would make two drawings of the same data differ.
-    drawing.savefig(path, format=form, metadata={"CreationDate": None} if form == "pdf" else None)
+    write_caption(drawing, lines, caption)
+    save(drawing, path, form)

@@ -1,0 +1,136 @@
+"""An objective for Optuna: simulated training of what a trial suggests.
+
+    study = optuna.create_study(direction="maximize")
+    study.optimize(objective(bench, "lena", "denoise", budget_seconds=3600), n_trials=1000)
+
+A trial suggests one of the 297 x 2^25 architectures, and the nearest architecture of the release
+that has a run stands in for it: its ``user_attrs`` say which, and at what distance. Needs Optuna
+(extra ``optuna``), which is imported when a trial runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasdip_bench.api.adapters.optional import require
+from nasdip_bench.api.adapters.parameters import (
+    ACTIVATIONS,
+    KERNELS,
+    SAMPLINGS,
+    SHUFFLED_TRANSFORMS,
+    SKIPS,
+    TRANSFORMS,
+    architecture_of,
+)
+from nasdip_bench.api.neighbourhood import choices_of
+from nasdip_bench.api.simulation_cost import CostModel
+from nasdip_bench.api.simulator import BudgetExhaustedError, Simulator, open_simulator
+from nasdip_bench.space import Architecture
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.benchmark import NASDIPBench
+
+__all__ = ["Objective", "objective", "suggest"]
+
+
+def suggest(trial: Any) -> Architecture:
+    """The architecture that a trial suggests, always one that can be built.
+
+    Parameters have the names of `nasdip_bench.api.adapters.parameters`; the transform beside a
+    pixel shuffle, which has fewer choices, is ``shuffled_transform``.
+    """
+    choice = trial.suggest_categorical
+    found = {"sampling": choice("sampling", SAMPLINGS)}
+    if found["sampling"] == "pixel_shuffle":
+        found["transform"] = choice("shuffled_transform", SHUFFLED_TRANSFORMS)
+        found["transform_first"] = choice("transform_first", (False, True))
+    elif found["sampling"] != "transposed_conv":
+        found["transform"] = choice("transform", TRANSFORMS)
+    if found.get("transform") != "identity":
+        found["kernel"] = choice("kernel", KERNELS)
+    found["activation"] = choice("activation", ACTIVATIONS)
+    return architecture_of(found | {name: choice(name, (0, 1)) for name in SKIPS})
+
+
+class Objective:
+    """A function of a trial: smoothed PSNR in dB, to be maximised.
+
+    A diverged run prunes its trial. When the simulated budget is exhausted, the trial is pruned and
+    the study stopped.
+
+    Args:
+        simulator: what trains.
+        steps: iterations, ascending, at which the PSNR is reported so that a pruner may stop the
+            trial; each must be kept by the release. The stopping iteration comes last of itself.
+
+    Raises:
+        UnknownNameError: a step that was not kept.
+    """
+
+    def __init__(self, simulator: Simulator, steps: Sequence[int] = ()) -> None:
+        for step in steps:
+            simulator.runs.point_of(step)
+        self.simulator = simulator
+        self.steps = sorted({*map(int, steps), simulator.stop})
+
+    def __call__(self, trial: Any) -> float:
+        optuna = require("optuna", "optuna")
+        sim, suggested = self.simulator, suggest(trial)
+        (arch_id,) = sim.nearest(suggested)
+        place = sim.runs.position[arch_id]
+        near = sim.runs.neighbourhood.distances(np.array(choices_of(suggested), np.int8))[place]
+        trial.set_user_attr("arch_id", arch_id)
+        trial.set_user_attr("architecture", sim.runs.codes[place])
+        trial.set_user_attr("distance", int(near))
+        psnr_db = math.nan
+        for step in self.steps:
+            try:
+                seen = sim.train(arch_id, step)
+            except BudgetExhaustedError as error:
+                trial.study.stop()
+                raise optuna.TrialPruned(str(error)) from error
+            psnr_db = seen.psnr_smooth_db
+            trial.set_user_attr("clock", seen.clock)
+            if math.isnan(psnr_db):
+                raise optuna.TrialPruned(f"architecture {seen.architecture} diverged")
+            trial.report(psnr_db, step)
+            if step < self.steps[-1] and trial.should_prune():
+                raise optuna.TrialPruned
+        return psnr_db
+
+
+def objective(
+    bench: NASDIPBench,
+    image: str,
+    task: str,
+    fidelity: str | None = None,
+    seed: int | None = None,
+    *,
+    budget_seconds: float | None = None,
+    cost: str | CostModel = "flops",
+    steps: Sequence[int] = (),
+) -> Objective:
+    """An objective with a simulator of its own.
+
+    Args:
+        bench: the release.
+        image: name.
+        task: name.
+        fidelity: None for the release's default for the task.
+        seed: of the runs; None for the first of the default seeds.
+        budget_seconds: simulated seconds, after which the study is stopped; None for no limit.
+        cost: as of `nasdip_bench.api.simulator.open_simulator`.
+        steps: as of `Objective`.
+
+    Raises:
+        UnknownNameError: a name that there is not, or a step that was not kept.
+        MissingRunError: the release has no run to simulate from.
+    """
+    sim = open_simulator(
+        bench, image, task, fidelity, seed, budget_seconds=budget_seconds, cost=cost
+    )
+    return Objective(sim, steps)

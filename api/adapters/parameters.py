@@ -1,0 +1,110 @@
+"""Architectures as named parameters, the form that optimisation libraries take.
+
+    sampling         bilinear, bicubic, nearest, pixel_shuffle, transposed_conv
+    transform        conv, transposed_conv, split_stack_sum, separable_conv, depthwise_conv,
+                     identity; where sampling is not transposed_conv
+    kernel           1, 3, 5, 7; where there is one: an interpolation with identity has none
+    activation       none, relu, leaky_relu
+    transform_first  False, True; where sampling is pixel_shuffle
+    skip_<i>_<j>     0, 1; row i and source j of the skip pattern
+
+Parameters that mean nothing for an architecture are left out. Of the combinations that are left,
+pixel_shuffle with depthwise_conv or identity cannot be built. Dilation is 1, as in the released
+space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from nasdip_bench.errors import ArchitectureError
+from nasdip_bench.space import (
+    ACTIVATIONS,
+    KERNELS,
+    LEVELS,
+    SAMPLINGS,
+    TRANSFORMS,
+    VALID_CELLS,
+    Architecture,
+    cell_attributes,
+)
+
+__all__ = [
+    "ACTIVATIONS",
+    "KERNELS",
+    "SAMPLINGS",
+    "SHUFFLED_TRANSFORMS",
+    "SKIPS",
+    "TRANSFORMS",
+    "architecture_of",
+    "parameters_of",
+]
+
+SKIPS = tuple(f"skip_{i}_{j}" for i in range(LEVELS) for j in range(LEVELS))
+"""Names of the skip bits, in the order of the skip pattern."""
+
+SHUFFLED_TRANSFORMS = tuple(t for t in TRANSFORMS if t not in ("depthwise_conv", "identity"))
+"""The transforms that go with a pixel shuffle."""
+
+_CELL = ("sampling", "transform", "kernel", "activation", "transform_first")
+
+
+def parameters_of(arch: Architecture) -> dict[str, Any]:
+    """The parameters of an architecture, without those that mean nothing for it.
+
+    Raises:
+        ArchitectureError: a dilated one, which the parameters do not describe.
+    """
+    if arch.dilation != 1:
+        raise ArchitectureError(
+            f"architecture {arch} has dilation {arch.dilation}; parameters describe the released "
+            f"space, whose dilation is 1"
+        )
+    cell = arch.attributes
+    found: dict[str, Any] = {"sampling": cell.sampling}
+    if cell.sampling != "transposed_conv":
+        found["transform"] = cell.transform
+    if cell.kernel is not None:
+        found["kernel"] = cell.kernel
+    found["activation"] = cell.activation
+    if cell.sampling == "pixel_shuffle":
+        found["transform_first"] = cell.transform_first
+    return found | {name: int(bit) for name, bit in zip(SKIPS, arch.skip, strict=True)}
+
+
+def architecture_of(parameters: Mapping[str, Any]) -> Architecture:
+    """The architecture of some parameters; those that mean nothing are not looked at.
+
+    Raises:
+        ArchitectureError: a parameter is missing or has no such value, or the cell cannot be built.
+    """
+    missing = [name for name in ("sampling", "activation", *SKIPS) if name not in parameters]
+    if missing:
+        raise ArchitectureError(f"no architecture: {', '.join(missing)} missing in the parameters")
+    sampling = parameters["sampling"]
+    transposed = sampling == "transposed_conv"
+    transform = "identity" if transposed else parameters.get("transform")
+    has_kernel = transposed or transform != "identity"
+    cell = (
+        str(sampling),
+        str(transform),
+        int(parameters.get("kernel", 0)) if has_kernel else None,
+        str(parameters["activation"]),
+        sampling == "pixel_shuffle" and bool(parameters.get("transform_first", False)),
+    )
+    number = _cells().get(cell)
+    if number is None:
+        raise ArchitectureError(
+            f"no cell can be built from {dict(zip(_CELL, cell, strict=True))}; a pixel_shuffle "
+            f"goes with {', '.join(SHUFFLED_TRANSFORMS)}; kernels are {KERNELS}"
+        )
+    return Architecture(number, "".join(str(int(parameters[name])) for name in SKIPS))
+
+
+@cache
+def _cells() -> dict[tuple[Any, ...], int]:
+    """From attributes to the number of a valid cell."""
+    cells = [(number, cell_attributes(number)) for number in VALID_CELLS]
+    return {tuple(getattr(cell, name) for name in _CELL): number for number, cell in cells}

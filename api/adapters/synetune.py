@@ -1,0 +1,215 @@
+"""Export to the format of Syne Tune's blackbox repository.
+
+The folder is what ``syne_tune.blackbox_repository.blackbox_tabular.deserialize`` reads; it is
+written with this package's own means, and a test reads it with Syne Tune. Must not import torch.
+
+One folder holds one task at one fidelity. Its tasks, in Syne Tune's sense, are the images; its
+fidelity is ``iterations``, the kept points; its objectives, at each of them, are
+``metric_psnr_smooth_db`` and ``metric_psnr_db`` (dB, to be maximised, against the ground truth: an
+oracle) and ``metric_elapsed_time`` (simulated seconds since the training began).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from nasdip_bench.api.adapters.parameters import (
+    ACTIVATIONS,
+    KERNELS,
+    SAMPLINGS,
+    SKIPS,
+    TRANSFORMS,
+    parameters_of,
+)
+from nasdip_bench.api.recorded_runs import read_runs
+from nasdip_bench.api.simulation_cost import CostModel
+from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.files import atomic_path, write_atomic
+from nasdip_bench.space import Architecture
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.benchmark import NASDIPBench
+
+__all__ = ["ENCODINGS", "OBJECTIVES", "Exported", "export_blackbox"]
+
+OBJECTIVES = ("metric_psnr_smooth_db", "metric_psnr_db", "metric_elapsed_time")
+
+ENCODINGS = ("architecture", "parameters")
+
+_ABSENT_KERNEL = 0
+_PARAMETERS: dict[str, tuple[Any, ...]] = {
+    "sampling": SAMPLINGS,
+    "transform": TRANSFORMS,
+    "kernel": (_ABSENT_KERNEL, *KERNELS),
+    "activation": ACTIVATIONS,
+    "transform_first": (0, 1),
+    **dict.fromkeys(SKIPS, (0, 1)),
+}
+
+
+class Exported(NamedTuple):
+    """What was written.
+
+    Attributes:
+        path: the folder.
+        task: name.
+        fidelity: the training set-up.
+        images: Syne Tune's tasks.
+        seeds: of the runs, in the order of Syne Tune's seeds 0, 1, ...
+        arch_ids: of the configurations, in their order: the architectures that have a run, ok or
+            diverged, of every seed on every image.
+        cost: the cost model, in words.
+    """
+
+    path: Path
+    task: str
+    fidelity: str
+    images: tuple[str, ...]
+    seeds: tuple[int, ...]
+    arch_ids: tuple[int, ...]
+    cost: str
+
+
+def export_blackbox(
+    bench: NASDIPBench,
+    path: Path | str,
+    task: str = "denoise",
+    images: Sequence[str] | None = None,
+    fidelity: str | None = None,
+    *,
+    encoding: str = "architecture",
+    cost: str | CostModel = "flops",
+) -> Exported:
+    """Write a blackbox folder.
+
+    A table has no gaps, so that only architectures complete over the images and the default seeds
+    are in it. PSNR after a divergence is NaN.
+
+    Args:
+        bench: the release.
+        path: folder to create or to write into.
+        task: name.
+        images: names; None for all.
+        fidelity: None for the release's default for the task.
+        encoding: what a configuration is. "architecture": one choice among the canonical strings
+            (and a constant, the task), so that whatever a scheduler suggests is in the table.
+            "parameters": those of `nasdip_bench.api.adapters.parameters`, all of them (a kernel
+            that is absent is 0, ``transform`` identity and ``transform_first`` 0 where they mean
+            nothing), for model-based searches; nearly all suggestions are then not in the table,
+            and need Syne Tune's ``add_surrogate``.
+        cost: "flops", "recorded" or a `CostModel`.
+
+    Raises:
+        UnknownNameError: a name or an encoding that there is not.
+        MissingRunError: no architecture is complete.
+        ConfigError: the folder cannot be written.
+    """
+    if encoding not in ENCODINGS:
+        raise unknown_name("encoding", encoding, ENCODINGS)
+    seeds = bench.runs.block(task, fidelity).choose_seeds(None)
+    by_seed = [read_runs(bench, task, images, fidelity, one, cost=cost) for one in seeds]
+    names = tuple(by_seed[0])
+    complete = set(range(len(bench)))
+    for of_seed in by_seed:
+        for runs in of_seed.values():
+            complete &= set(runs.space.tolist())
+    arch_ids = tuple(sorted(complete))
+    if not arch_ids:
+        raise MissingRunError(
+            f"no architecture has a run of {task} with seeds {', '.join(map(str, seeds))} on all "
+            f"of {', '.join(names)}; export fewer images, bench.coverage() says what there is"
+        )
+    some = by_seed[0][names[0]]
+    steps = some.iterations
+    # (task, configuration, seed, fidelity, objective), as Syne Tune has them
+    values = np.empty(
+        (len(names), len(arch_ids), len(seeds), len(steps), len(OBJECTIVES)), np.float32
+    )
+    for s, of_seed in enumerate(by_seed):
+        for t, runs in enumerate(of_seed.values()):
+            places = [runs.position[arch_id] for arch_id in arch_ids]
+            per_iteration = runs.prices.per_iteration[places, None]
+            values[t, :, s, :, 0] = runs.psnr_smooth_db[places]
+            values[t, :, s, :, 1] = runs.psnr_db[places]
+            values[t, :, s, :, 2] = runs.prices.overhead + per_iteration * steps
+    result = Exported(Path(path), task, some.fidelity, names, seeds, arch_ids, some.prices.text)
+    try:
+        _write(result, bench, encoding, steps, values)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {str(path)!r}: {error.strerror}; name a folder that you may write to"
+        ) from error
+    return result
+
+
+def _write(
+    result: Exported,
+    bench: NASDIPBench,
+    encoding: str,
+    steps: np.ndarray[Any, np.dtype[np.int32]],
+    values: np.ndarray[Any, np.dtype[np.float32]],
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = result.path
+    folder.mkdir(parents=True, exist_ok=True)
+    architectures = [bench[arch_id] for arch_id in result.arch_ids]
+    choices, rows = _configurations(architectures, encoding, result.task)
+    columns = {
+        name: pa.array(
+            [row[name] for row in rows], pa.string() if isinstance(of[0], str) else pa.int64()
+        )
+        for name, of in choices.items()
+    }
+    with atomic_path(folder / "hyperparameters.parquet") as aside:
+        pq.write_table(pa.table(columns), aside, compression="gzip")
+    for name, array in (("objectives_evaluations", values), ("fidelities_values", steps)):
+        with atomic_path(folder / f"{name}.npy") as aside, aside.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+    uniform = {"sampler_cls": "Uniform", "sampler_kwargs": {}}
+    space = {
+        name: {"domain_cls": "Categorical", "domain_kwargs": {"categories": list(c)}} | uniform
+        for name, c in choices.items()
+    }
+    bounds = {"lower": 1, "upper": int(steps[-1])}
+    fidelity = {"iterations": {"domain_cls": "Integer", "domain_kwargs": bounds} | uniform}
+    metadata = {
+        "objectives_names": list(OBJECTIVES),
+        "task_names": list(result.images),
+        "metric_mode": "max",
+        "elapsed_time_attr": "metric_elapsed_time",
+        "default_metric": "metric_psnr_smooth_db",
+        "resource_attr": "iterations",
+        "release": f"{bench.manifest.name} {bench.manifest.version}",
+        "nasdip_task": result.task,
+        "nasdip_fidelity": result.fidelity,
+        "run_seeds": list(result.seeds),
+        "cost": result.cost,
+        "encoding": encoding,
+    }
+    written = {"configspace": space, "fidelityspace": fidelity, "metadata": metadata}
+    for name, content in written.items():
+        write_atomic(folder / f"{name}.json", json.dumps(content, indent=1).encode())
+
+
+def _configurations(
+    architectures: Sequence[Architecture], encoding: str, task: str
+) -> tuple[dict[str, tuple[Any, ...]], list[dict[str, Any]]]:
+    """The choices of a configuration by name, and the configurations of some architectures."""
+    if encoding == "architecture":
+        codes = tuple(map(str, architectures))
+        # Syne Tune's table looks configurations up by two columns or more.
+        constant = {"nasdip_task": task}
+        choices = {"architecture": codes, "nasdip_task": (task,)}
+        return choices, [{"architecture": code} | constant for code in codes]
+    blank: dict[str, Any] = {"kernel": _ABSENT_KERNEL, "transform": "identity"}
+    rows = [blank | {"transform_first": 0} | parameters_of(arch) for arch in architectures]
+    for row in rows:
+        row["transform_first"] = int(row["transform_first"])
+    return _PARAMETERS, rows

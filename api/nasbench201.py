@@ -1,0 +1,392 @@
+"""The release behind the method names of NAS-Bench-201 and NATS-Bench.
+
+    from nasdip_bench.api.nasbench201 import NASBench201API
+
+    api = NASBench201API("data/")
+    psnr, latency, cost, used = api.simulate_train_eval(api.random(), "lena-denoise", hp=None)
+
+so that code which searches NAS-Bench-201 (Dong, Yang, ICLR 2020) or NATS-Bench (Dong, Liu, Musial,
+Gabrys, TPAMI 2021) runs here. What differs:
+
+- a dataset is an image and a task, "lena-denoise";
+- ``hp`` is the budget in iterations, one that the release keeps; None, the default, and
+  ``api.full_train_epochs`` are the stopping iteration of the fidelity. ``hps={"12": 109, "200":
+  350}`` gives the names that published code has built in a meaning;
+- accuracies are PSNR in dB, against the ground truth (`nasdip_bench.api.nasbench201_results`);
+- architectures are canonical strings; what a mutation gives is hardly ever in the release, and
+  `NASBench201API.nearest` finds what stands in for it;
+- a release may be partial: ``evaluated_indexes`` are the architectures that have runs, and
+  ``random()`` draws from these, with the object's own generator;
+- seconds are those of a cost model, as in `nasdip_bench.api.simulator`.
+
+Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasdip_bench.api.benchmark import NASDIPBench
+from nasdip_bench.api.lookup import ArchitectureLike
+from nasdip_bench.api.nasbench201_datasets import Datasets
+from nasdip_bench.api.nasbench201_results import ArchResults, ResultsCount
+from nasdip_bench.api.neighbourhood import Neighbourhood, choices_of
+from nasdip_bench.api.simulation_cost import CostModel
+from nasdip_bench.errors import ArchitectureError, ConfigError, UnknownNameError
+from nasdip_bench.space import Architecture
+
+__all__ = ["NASBench201API", "create"]
+
+_log = logging.getLogger(__name__)
+
+
+class NASBench201API:
+    """Queries as of NAS-Bench-201's API.
+
+    Args:
+        file_path_or_dict: the dataset folder, or an open release.
+        verbose: log every query at INFO.
+        fidelity: None for the release's default for each task.
+        hps: names of budgets to iterations, for code that has names built in.
+        cost: "flops", "recorded" or a `CostModel`: what simulated training is charged.
+        seed: of ``random()`` and of random trials.
+
+    Raises:
+        DatasetError: there is no dataset there.
+    """
+
+    full_train_epochs: None = None
+    """As ``hp``: the stopping iteration of the fidelity, which depends on the task."""
+
+    def __init__(
+        self,
+        file_path_or_dict: str | Path | NASDIPBench = "data/",
+        verbose: bool = False,
+        *,
+        fidelity: str | None = None,
+        hps: Mapping[str, int] | None = None,
+        cost: str | CostModel = "flops",
+        seed: int = 0,
+    ) -> None:
+        self.bench: NASDIPBench = (
+            file_path_or_dict
+            if isinstance(file_path_or_dict, NASDIPBench)
+            else NASDIPBench(file_path_or_dict)
+        )
+        self.verbose = verbose
+        self.hps = dict(hps or {})
+        self._rng = np.random.default_rng(seed)
+        self._used_time = 0.0
+        self._data = Datasets(self.bench, fidelity, CostModel.of(cost))
+        self._near: Neighbourhood | None = None
+
+    # The space
+
+    @property
+    def dataset_names(self) -> tuple[str, ...]:
+        """The datasets, "image-task", that have a run."""
+        return self._data.names
+
+    @property
+    def evaluated_indexes(self) -> list[int]:
+        """The architectures that have a run on every dataset; on any, where none has."""
+        return list(self._data.evaluated)
+
+    @property
+    def meta_archs(self) -> list[str]:
+        """Canonical strings of all architectures, by index."""
+        return list(self.bench.codes)
+
+    def __len__(self) -> int:
+        return len(self.bench)
+
+    def __getitem__(self, index: int) -> str:
+        return self.bench.codes[self._index(index)]
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({len(self._data.evaluated)}/{len(self)} architectures, "
+            f"{len(self.dataset_names)} datasets, {str(self.bench.path)!r})"
+        )
+
+    def arch(self, index: int) -> str:
+        """The canonical string of an index.
+
+        Raises:
+            ConfigError: there is no such index.
+        """
+        return self[index]
+
+    def random(self) -> int:
+        """The index of an architecture that has runs, each as likely as another."""
+        there = self._data.evaluated
+        return there[int(self._rng.integers(len(there)))]
+
+    def nearest(self, arch: ArchitectureLike, k: int = 1) -> list[int]:
+        """The indices of the k nearest architectures that have runs, itself included.
+
+        For what NAS-Bench-201 does not need, since all of its space is in its table. Distance is
+        the number of choices that differ; ties by index.
+
+        Raises:
+            ArchitectureError: no architecture at all.
+        """
+        if self._near is None:
+            self._near = Neighbourhood([self.bench.codes[i] for i in self._data.evaluated])
+        row = isinstance(arch, int | np.integer)
+        meant = Architecture.parse(self[arch] if row else arch)  # type: ignore[index, arg-type]
+        distances = self._near.distances(np.array(choices_of(meant), np.int8))
+        return [self._data.evaluated[i] for i in np.argsort(distances, kind="stable")[:k]]
+
+    def query_index_by_arch(self, arch: Any) -> int:
+        """The index of an architecture; -1 for what is not in the release.
+
+        Args:
+            arch: an index, a canonical string, the name of a released model, an `Architecture`, or
+                an object whose ``tostr()`` gives one of these strings.
+
+        Raises:
+            ConfigError: an index outside the release.
+        """
+        self._say("query_index_by_arch", arch=arch)
+        if isinstance(arch, int | np.integer):
+            return self._index(arch)
+        try:
+            return self.bench.arch_id(_plain(arch))
+        except (UnknownNameError, ArchitectureError):
+            return -1
+
+    # Results
+
+    def get_more_info(
+        self,
+        index: Any,
+        dataset: str,
+        iepoch: int | None = None,
+        hp: str | int | None = None,
+        is_random: bool | int = True,
+    ) -> dict[str, float]:
+        """Metrics of an architecture on a dataset.
+
+        Args:
+            index: an index, or an architecture.
+            dataset: "image-task".
+            iepoch: from 0: the value after ``iepoch + 1`` iterations; None for the last of ``hp``.
+            hp: the budget in iterations; None for the stop.
+            is_random: True for a random seed, False for the mean over seeds, or a seed.
+
+        Returns:
+            for "train" (of the output), "valid" and "test" (both of the smoothed output):
+            ``*-loss`` (mean squared error), ``*-accuracy`` (PSNR, dB), ``*-per-time`` and
+            ``*-all-time`` (simulated seconds; 0 but for train, since evaluating is part of it).
+
+        Raises:
+            UnknownNameError: a dataset, seed or iteration that there is not, or no run.
+            ConfigError: an index outside the release, or a budget that is no number.
+        """
+        self._say("get_more_info", index=index, dataset=dataset, iepoch=iepoch, hp=hp)
+        trials = self._results(index, hp).trials(dataset, is_random)
+        values = []
+        for one in trials:
+            train, smooth = one.get_train(iepoch), one.get_eval("valid", iepoch)
+            loss, psnr_db = smooth["loss"], smooth["accuracy"]
+            seconds = train["all_time"]
+            trained = (train["loss"], train["accuracy"], seconds / (train["iepoch"] + 1), seconds)
+            values.append((*trained, *(loss, psnr_db, 0.0, 0.0) * 2))
+        means = np.mean(values, axis=0).tolist()
+        kinds = ("loss", "accuracy", "per-time", "all-time")
+        names = [f"{name}-{kind}" for name in ("train", "valid", "test") for kind in kinds]
+        return dict(zip(names, means, strict=True))
+
+    def simulate_train_eval(
+        self,
+        arch: Any,
+        dataset: str,
+        iepoch: int | None = None,
+        hp: str | int | None = None,
+        account_time: bool = True,
+    ) -> tuple[float, float, float, float]:
+        """Train an architecture on the simulated clock; arguments as of `get_more_info`.
+
+        As there, every call pays for a whole training of a random seed; there is no budget. The
+        ask/tell simulator, `nasdip_bench.api.simulator`, has one, and continues trainings.
+
+        Returns:
+            PSNR (dB, smoothed), seconds of a forward pass, seconds charged, seconds used in all.
+        """
+        info = self.get_more_info(arch, dataset, iepoch, hp, is_random=True)
+        seconds = info["train-all-time"] + info["valid-per-time"]
+        latency = self.get_latency(arch, dataset, hp)
+        if account_time:
+            self._used_time += seconds
+        return info["valid-accuracy"], latency, seconds, self._used_time
+
+    @property
+    def used_time(self) -> float:
+        """Simulated seconds since `reset_time`."""
+        return self._used_time
+
+    def reset_time(self) -> None:
+        """Set the clock to 0."""
+        self._used_time = 0.0
+
+    def query_by_index(
+        self, arch_index: int, dataname: str | None = None, hp: str | int | None = None
+    ) -> ArchResults | dict[int, ResultsCount]:
+        """All results of an index, or its trials on one dataset by seed."""
+        results = self.query_meta_info_by_index(arch_index, hp)
+        if dataname is None:
+            return results
+        return {one.seed: one for one in results.trials(dataname)}
+
+    def query_meta_info_by_index(self, arch_index: int, hp: str | int | None = None) -> ArchResults:
+        """All results of an index."""
+        self._say("query_meta_info_by_index", arch_index=arch_index, hp=hp)
+        return self._results(arch_index, hp)
+
+    def query_by_arch(self, arch: Any, hp: str | int | None = None) -> str:
+        """What there is of an architecture, in words."""
+        return self.query_info_str_by_arch(arch, hp)
+
+    def query_info_str_by_arch(self, arch: Any, hp: str | int | None = None) -> str:
+        """What there is of an architecture, in words."""
+        return "\n".join(self._results(arch, hp).lines())
+
+    def get_cost_info(
+        self, index: Any, dataset: str, hp: str | int | None = None
+    ) -> dict[str, float]:
+        """``flops`` of a forward pass and ``params``, both in millions; ``latency`` in seconds;
+        ``T-train@epoch`` and ``T-train@total``, simulated seconds of an iteration and of all."""
+        return self._results(index, hp).get_compute_costs(dataset)
+
+    def get_latency(self, index: Any, dataset: str, hp: str | int | None = None) -> float:
+        """Seconds of a forward pass by the cost model: a third of a training iteration."""
+        return self._results(index, hp).get_latency(dataset)
+
+    def find_best(
+        self,
+        dataset: str,
+        metric_on_set: str,
+        FLOP_max: float | None = None,
+        Param_max: float | None = None,
+        hp: str | int | None = None,
+    ) -> tuple[int, float | None]:
+        """The index with the highest PSNR, the mean over seeds, and that PSNR; (-1, None) if none.
+
+        Args:
+            dataset: "image-task".
+            metric_on_set: "train" (of the output), or "valid", "test" ... (smoothed).
+            FLOP_max: of a forward pass, in millions.
+            Param_max: in millions.
+            hp: the budget in iterations; None for the stop.
+        """
+        self._data.check(dataset)
+        best: tuple[int, float | None] = (-1, None)
+        for index, seeds in enumerate(self._data.seeds[dataset]):
+            if not seeds:
+                continue
+            flops, params = self._data.sizes(dataset, index)
+            if FLOP_max is not None and flops > FLOP_max:
+                continue
+            if Param_max is not None and params > Param_max:
+                continue
+            psnr_db = self._results(index, hp).get_metrics(dataset, metric_on_set)["accuracy"]
+            if psnr_db == psnr_db and (best[1] is None or psnr_db > best[1]):
+                best = (index, psnr_db)
+        return best
+
+    def statistics(self, dataset: str, hp: str | int | None = None) -> dict[int, int]:
+        """From a number of trials on a dataset to the number of architectures that have as many."""
+        self._data.check(dataset)
+        self._iterations(hp, dataset)
+        numbers = [len(seeds) for seeds in self._data.seeds[dataset]]
+        trials, counts = np.unique(numbers, return_counts=True)
+        return dict(zip(trials.tolist(), counts.tolist(), strict=True))
+
+    def show(self, index: int = -1) -> None:
+        """Print what there is of an index, or of all where it is below 0."""
+        for one in self.evaluated_indexes if index < 0 else [self._index(index)]:
+            lines = self._results(one, None).lines()
+            sys.stdout.write(f"{one:06d}\n" + "\n".join(lines) + "\n")
+
+    # Inside
+
+    def _index(self, index: Any) -> int:
+        if isinstance(index, bool) or not 0 <= index < len(self):
+            raise ConfigError(f"architecture index {index} is outside 0..{len(self) - 1}")
+        return int(index)
+
+    def _iterations(self, hp: str | int | None, dataset: str) -> int:
+        if hp is None:
+            return self._data.stop(dataset)
+        try:
+            return int(self.hps.get(str(hp), hp))
+        except ValueError:
+            raise ConfigError(
+                f"hp {hp!r} is no number of iterations; names need a meaning: "
+                f"NASBench201API(..., hps={{{str(hp)!r}: 100}})"
+            ) from None
+
+    def _results(self, arch: Any, hp: str | int | None) -> ArchResults:
+        row = isinstance(arch, int | np.integer)
+        index = self._index(arch) if row else self.bench.arch_id(_plain(arch))
+        code = self.bench.codes[index]
+        self._iterations(hp, self.dataset_names[0])  # refused now, not at the first look at it
+
+        def trial(dataset: str, seed: int) -> ResultsCount:
+            runs = self._data.runs(dataset, seed)
+            iterations = self._iterations(hp, dataset)
+            runs.point_of(iterations)
+            flops, params = self._data.sizes(dataset, index)
+            return ResultsCount(
+                name=dataset,
+                seed=seed,
+                arch_index=index,
+                arch_str=code,
+                params=params,
+                flop=flops,
+                epochs=iterations,
+                runs=runs,
+            )
+
+        seeds = {name: of_all[index] for name, of_all in self._data.seeds.items()}
+        return ArchResults(
+            arch_index=index,
+            arch_str=code,
+            dataset_seed={name: of_one for name, of_one in seeds.items() if of_one},
+            trial=trial,
+            rng=self._rng,
+        )
+
+    def _say(self, what: str, **arguments: object) -> None:
+        if self.verbose:
+            _log.info("%s(%s)", what, ", ".join(f"{k}={v!r}" for k, v in arguments.items()))
+
+
+def _plain(arch: Any) -> Any:
+    return arch.tostr() if hasattr(arch, "tostr") else arch
+
+
+def create(
+    file_path_or_dict: str | Path | NASDIPBench | None = None,
+    search_space: str = "tss",
+    fast_mode: bool = True,
+    verbose: bool = False,
+    **options: Any,
+) -> NASBench201API:
+    """As NATS-Bench's ``create``: `NASBench201API` of a folder, None for ``data/``.
+
+    Args:
+        file_path_or_dict: the dataset folder, or an open release.
+        search_space: taken for the sake of callers; there is one space.
+        fast_mode: taken for the sake of callers; reading is always on use.
+        verbose: log every query at INFO.
+        **options: further arguments of `NASBench201API`.
+    """
+    return NASBench201API(file_path_or_dict or "data/", verbose, **options)

@@ -1,0 +1,97 @@
+"""Options that the commands of ``nasdip-bench`` share, and how they give out what they made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasdip_bench.api.exhibit import FORMS, Exhibit, write_text
+from nasdip_bench.errors import unknown_name
+
+__all__ = [
+    "Architecture",
+    "DATA",
+    "TARGET",
+    "Data",
+    "FidelityName",
+    "Form",
+    "Out",
+    "Picture",
+    "Seed",
+    "Target",
+    "TaskArgument",
+    "TaskName",
+    "TopK",
+    "check_form",
+    "emit",
+    "parsed_architecture",
+    "show",
+    "shown",
+]
+
+Data = Annotated[Path, typer.Option("--data", help="Folder of the dataset.")]
+TaskName = Annotated[str, typer.Option("--task", help="denoise, inpaint ...")]
+TaskArgument = Annotated[str, typer.Argument(metavar="[TASK]", help="denoise, inpaint ...")]
+Target = Annotated[str, typer.Option(help="Column of runs.parquet.")]
+FidelityName = Annotated[
+    str | None, typer.Option("--fidelity", help="Default: what the release declares.")
+]
+Seed = Annotated[int | None, typer.Option(help="Default: the release's default seeds.")]
+Form = Annotated[str, typer.Option("--format", help="text, csv or latex.")]
+Picture = Annotated[
+    Path | None, typer.Option("--out", help=".png, .pdf, .txt, .csv or .tex; default: print.")
+]
+Out = Annotated[Path | None, typer.Option(help="File to write instead of printing.")]
+Architecture = Annotated[
+    str, typer.Argument(help="Row number, '172-0000011001001001100111101', or a model's name.")
+]
+TopK = Annotated[int, typer.Option("--k", "-k", help="How many are the best.")]
+
+DATA = Path("data")
+TARGET = "best_psnr_smooth_db"
+
+
+def parsed_architecture(text: str) -> int | str:
+    """What a user typed for an architecture: a row number, or a code."""
+    return int(text) if text.strip().isascii() and text.strip().isdigit() else text
+
+
+def shown(value: object) -> str:
+    """A value for a terminal."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def check_form(form: str) -> None:
+    """Refuse a form that exhibits cannot be written in.
+
+    Raises:
+        UnknownNameError: it is none of `FORMS`.
+    """
+    if form and form not in FORMS:
+        raise unknown_name("format", form, FORMS)
+
+
+def show(exhibit: Exhibit, form: str, out: Path | None) -> None:
+    """Write it in the form asked for, else in that of the file's ending, else print its text."""
+    if out is None or form:
+        emit(exhibit.written(form or "text"), out)
+    else:
+        exhibit.save(out)
+        print(f"written: {out}")
+
+
+def emit(content: str, out: Path | None) -> None:
+    """Print text, or write it to a file.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    if out is None:
+        print(content, end="")
+        return
+    write_text(out, content)
+    print(f"written: {out}")

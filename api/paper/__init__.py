@@ -1,0 +1,14 @@
+"""The tables and figures of ISNAS-DIP (CVPR 2022), from the data of a release.
+
+Each is an `nasdip_bench.api.exhibit.Exhibit` with a module of its own:
+
+    table1          Kendall's tau between PSNR and training-free scores
+    best_iteration  the same with the best iteration (section 5 of the paper)
+    figure1         how many of their best architectures images share
+    figure2         power spectra of images and of untrained networks; needs images and torch
+    figure3         PSNR against a score, with the cohorts that the score finds
+    figure4         histograms of PSNR, with the best of those cohorts
+
+`produce` writes all of them into a folder, and `page` the page beside them. Drawing is in `plots`
+and `panels`, which need matplotlib.
+"""

@@ -1,0 +1,237 @@
+"""Figure 2 of the paper, from the data: power spectra of images and of untrained networks.
+
+The print's Figure 2 is a diagram of the scores: they compare the power spectral density (PSD) of
+an untrained network's output with that of the corrupted image, within the whole spectrum, within a
+strip, by the strip's histogram, or take the bandwidth of the output alone. Ours shows these
+densities as they are: radial means by image, and the whole spectra of one image. It needs images,
+and torch for the networks; both on use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasdip_bench.api.paper.captions import image_marks
+from nasdip_bench.api.paper.cohorts import PROXY
+from nasdip_bench.api.paper.forms import csv_text
+from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
+from nasdip_bench.api.paper.spectra import ImageSpectra, image_spectra
+from nasdip_bench.errors import ConfigError, ImageError, MissingRunError, unknown_name
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.benchmark import NASDIPBench
+    from nasdip_bench.api.lookup import ArchitectureLike
+    from nasdip_bench.images import Image
+
+__all__ = ["SpectraFigure", "figure2", "figure2_images"]
+
+INITS = 8
+_SHOWN_WHOLE = "lena"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SpectraFigure(PaperExhibit):
+    """Power spectra by image.
+
+    Attributes:
+        spectra: one an image.
+        architectures: names of the two architectures' roles to their canonical strings.
+        whole: position of the image whose whole spectra are drawn.
+        task: name.
+        fidelity: the training set-up whose resolution and width is used.
+    """
+
+    spectra: tuple[ImageSpectra, ...]
+    architectures: dict[str, str]
+    whole: int
+    task: str
+    fidelity: str
+
+    def heads(self) -> list[list[str]]:
+        """Bandwidths, and the strip's difference from the corrupted image and the ground truth."""
+        first, second = ["image"], [""]
+        for profile in self.spectra[0].profiles:
+            first.append(profile.name.replace("_", " "))
+            second.append("bandwidth")
+        for name in self.architectures:
+            first += [name, name]
+            second += ["strip MSE, corrupted", "strip MSE, truth"]
+        return [first, second]
+
+    def body(self) -> list[list[str]]:
+        """A row an image."""
+        return [
+            [
+                self.label(one.image),
+                *(f"{profile.bandwidth:.3f}" for profile in one.profiles),
+                *(
+                    f"{one.profile(name).strip_mse[reference]:.1f}"
+                    for name in self.architectures
+                    for reference in ("corrupted", "ground_truth")
+                ),
+            ]
+            for one in self.spectra
+        ]
+
+    def csv(self) -> str:
+        """A line an image, spectrum and ring: relative frequency and mean PSD in dB."""
+        codes, setup = self.architectures, (self.task, self.fidelity)
+        rows = [
+            (
+                one.image,
+                profile.name,
+                codes.get(profile.name, ""),
+                repr(radius),
+                repr(db),
+                *setup,
+            )
+            for one in self.spectra
+            for profile in one.profiles
+            for radius, db in zip(profile.radius.tolist(), profile.level_db.tolist(), strict=True)
+        ]
+        head = ("image", "spectrum", "architecture", "frequency", "psd_db", "task", "fidelity")
+        return csv_text(head, rows)
+
+    def draw(self, path: Path, form: str) -> None:
+        """Whole spectra and radial means; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
+        from nasdip_bench.api.paper.panels import draw_spectra
+
+        draw_spectra(self, path, form)
+
+
+def figure2_images(
+    bench: NASDIPBench, images_dir: Path | None = None, image_set: str | None = None
+) -> list[Image]:
+    """The images for Figure 2.
+
+    Args:
+        bench: the release.
+        images_dir: folder with the release's images as ``<name>.png``.
+        image_set: "skimage" for the stand-ins that come with scikit-image; "nasdip" without a
+            folder downloads the release's images. None: the release's own, which for stand-ins
+            are at hand and for others need the folder.
+
+    Raises:
+        ImageError: no images named, or not those of the release.
+        DownloadError, MissingDependencyError: they could not be downloaded.
+    """
+    from nasdip_bench.images import load_images
+    from nasdip_bench.user_images import load_user_images
+
+    if images_dir is None and image_set is None and bench.manifest.image_set != "skimage":
+        raise ImageError(
+            "Figure 2 needs the images themselves, which a release does not hold: name their "
+            "folder (--images-dir), or use stand-ins (--image-set skimage)"
+        )
+    chosen = image_set or bench.manifest.image_set
+    if chosen != bench.manifest.image_set:
+        return load_images(chosen, None, images_dir=images_dir)
+    if chosen == "user":
+        if images_dir is None:
+            raise ImageError("image set user: say where the images are (--images-dir)")
+        images = load_user_images(images_dir, bench.images)
+    else:
+        images = load_images(chosen, bench.images, images_dir=images_dir)
+    table = bench.to_arrow("images")
+    hashes = dict(zip(table["name"].to_pylist(), table["sha256"].to_pylist(), strict=True))
+    for image in images:
+        if image.sha256 != hashes[image.name]:
+            raise ImageError(
+                f"image {image.name!r} has pixels of SHA-256 {image.sha256}, the release was made "
+                f"with {hashes[image.name]}: name the folder with the release's images"
+            )
+    return images
+
+
+def figure2(
+    bench: NASDIPBench,
+    images: Sequence[Image],
+    task: str = "denoise",
+    fidelity: str | None = None,
+    *,
+    architectures: tuple[ArchitectureLike, ArchitectureLike] | None = None,
+    proxy: str = PROXY,
+    inits: int = INITS,
+    device: str = "cpu",
+) -> SpectraFigure:
+    """Figure 2: the spectra that the scores compare.
+
+    Args:
+        bench: the release.
+        images: see `figure2_images`; others than the release's are named stand-ins.
+        task: name.
+        fidelity: whose resolution and width are used; None for the release's default.
+        architectures: two; None for those of lowest and highest mean score over the release's
+            images.
+        proxy: "proxy/reference" of that score.
+        inits: scoring initialisations whose densities are averaged; 8 in releases.
+        device: where the networks run.
+
+    Raises:
+        ConfigError: no images, or no initialisation.
+        ImageError: an image that cannot be brought to the resolution.
+        UnknownNameError: a task, fidelity, score or architecture that there is not.
+        MissingRunError: no architecture is scored on all images.
+    """
+    from nasdip_bench.fidelity import get_fidelity
+    from nasdip_bench.tasks import get_task
+
+    if not images or isinstance(inits, bool) or not isinstance(inits, int) or inits < 1:
+        raise ConfigError(f"{len(images)} images and {inits!r} initialisations: give at least one")
+    name = bench.runs.fidelity_of(task, fidelity)
+    at = get_fidelity(name)
+    low, high = architectures or _extremes(bench, task, name, proxy)
+    chosen = {
+        "lowest score": bench[bench.arch_id(low)],
+        "highest score": bench[bench.arch_id(high)],
+    }
+    spectra = image_spectra(
+        images, get_task(task), chosen, at.resolution, at.channels, inits, device
+    )
+    own = {image.image_set for image in images} == {bench.manifest.image_set}
+    marks, notes = image_marks(bench)
+    if not own:
+        marks = {image.name: "" for image in images}
+        notes = ["The images are stand-ins and not those of the release."]
+    codes = {role: str(arch) for role, arch in chosen.items()}
+    which = "given" if architectures else f"of lowest and highest mean {proxy} in the release"
+    caption = (
+        f"Figure 2 ({task}): power spectral densities that the scores compare, as radial means in "
+        f"dB against the frequency in relative coordinates (1/2 is the Nyquist frequency), at "
+        f"{name} ({at.resolution}x{at.resolution}, {at.channels} channels): ground truth, "
+        f"corrupted image, and untrained outputs (mean of {inits} initialisation"
+        f"{'' if inits == 1 else 's'}) of the two architectures {which}. Shaded: the strip of "
+        f"eq. 2. Ticks at the bottom: radius of the disc with 99 % of the energy, where it is "
+        f"below 1/2. The print's Figure 2 is a diagram of the scores, without numbers."
+    )
+    notes.append("; ".join(f"{role}: {code}" for role, code in codes.items()) + ".")
+    return SpectraFigure(
+        caption=caption,
+        notes=tuple(notes),
+        marks=marks,
+        call=f"figure2(bench, images, {task!r}, fidelity={name!r}, inits={inits})",
+        spectra=spectra,
+        architectures=codes,
+        whole=next((i for i, s in enumerate(spectra) if s.image == _SHOWN_WHOLE), 0),
+        task=task,
+        fidelity=name,
+    )
+
+
+def _extremes(bench: NASDIPBench, task: str, fidelity: str, proxy: str) -> tuple[int, int]:
+    """Rows of the architectures of lowest and highest mean score over the images."""
+    _, scores = bench.runs.scores(task, fidelity)
+    if proxy not in scores.keys:
+        raise unknown_name("score", proxy, scores.keys)
+    means = scores.values[:, :, scores.keys.index(proxy)].mean(axis=1)
+    if not np.isfinite(means).any():
+        raise MissingRunError(
+            f"no architecture has the score {proxy} on all images of {task} at {fidelity}; name "
+            f"two architectures"
+        )
+    return int(np.nanargmin(means)), int(np.nanargmax(means))

@@ -1,0 +1,63 @@
+"""The forms that exhibits share: aligned text, LaTeX floats, CSV. Plain strings in and out."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+__all__ = ["aligned", "csv_text", "latex_escape", "latex_float"]
+
+_LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
+    | {"²": "$^2$"}
+)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines: the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """CSV with a line of names."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def latex_escape(text: str) -> str:
+    """Text with LaTeX's special characters escaped."""
+    return text.translate(_LATEX)
+
+
+def latex_float(
+    caption: str, heads: Sequence[Sequence[str]], rows: Sequence[Sequence[str]], *, wide: bool
+) -> str:
+    """A table environment, for a document with the package booktabs.
+
+    Args:
+        caption: plain text.
+        heads: lines of plain text at the head.
+        rows: cells in LaTeX.
+        wide: over both columns of a page and scaled to them, which needs the package graphicx.
+    """
+    kind = "table*" if wide else "table"
+    lines = [f"\\begin{{{kind}}}", "\\centering", f"\\caption{{{latex_escape(caption)}}}"]
+    if wide:
+        lines.append("\\resizebox{\\textwidth}{!}{%")
+    lines += [f"\\begin{{tabular}}{{l{'r' * (len(heads[0]) - 1)}}}", "\\toprule"]
+    lines += [f"{' & '.join(map(latex_escape, head))} \\\\" for head in heads]
+    lines += ["\\midrule", *(f"{' & '.join(row)} \\\\" for row in rows), "\\bottomrule"]
+    lines += ["\\end{tabular}" + ("}" if wide else ""), f"\\end{{{kind}}}"]
+    return "\n".join(lines) + "\n"

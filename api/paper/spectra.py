@@ -1,0 +1,164 @@
+"""Power spectra of images, corrupted images and untrained outputs, as profiles over frequency.
+
+Torch is imported on use, by the one function that runs networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.spectrum import Spectrum, decibel, prepare, relative_radius
+
+if TYPE_CHECKING:
+    from nasdip_bench.images import Image
+    from nasdip_bench.space import Architecture
+    from nasdip_bench.tasks import Task
+
+__all__ = ["ImageSpectra", "SpectrumProfile", "image_spectra", "radial_profile"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SpectrumProfile:
+    """A power spectral density, its radial mean, and what the scores take from it.
+
+    Attributes:
+        name: "ground_truth", "corrupted", or the role of an architecture.
+        psd_db: (H, W) float64 dB, frequency zero at the centre; mean over channels (and
+            initialisations) of the density.
+        radius: (R,) float64 relative frequency of the rings, below 1/2.
+        level_db: (R,) float64 dB of the mean density in each ring.
+        bandwidth: as ``psd_99_bandwidth``; mean over initialisations.
+        strip_mse: by reference, as ``psd_db_strip_mse``, mean over initialisations; of an output.
+    """
+
+    name: str
+    psd_db: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    level_db: NDArray[np.float64]
+    bandwidth: float
+    strip_mse: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageSpectra:
+    """The spectra of one image: ground truth, corrupted, and an output of each architecture."""
+
+    image: str
+    profiles: tuple[SpectrumProfile, ...]
+
+    def profile(self, name: str) -> SpectrumProfile:
+        """One of them by name."""
+        return next(profile for profile in self.profiles if profile.name == name)
+
+
+def radial_profile(psd: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of a density over rings about frequency zero, up to the Nyquist frequency.
+
+    Args:
+        psd: (H, W) float64, frequency zero at row H // 2, column W // 2.
+
+    Returns:
+        (R,) relative radius of the rings' middle and (R,) mean density; R is half of the smaller
+        side, and a ring is as wide as one frequency of it.
+    """
+    rings = min(psd.shape) // 2
+    radius = relative_radius(*psd.shape)
+    index = np.floor(radius * 2 * rings).astype(np.intp).ravel()
+    inside = index < rings
+    sums = np.bincount(index[inside], psd.ravel()[inside], minlength=rings)
+    counts = np.bincount(index[inside], minlength=rings)
+    return (np.arange(rings) + 0.5) / (2 * rings), sums / np.maximum(counts, 1)
+
+
+def _profile(
+    name: str, spectra: Sequence[Spectrum], references: Mapping[str, Spectrum] | None = None
+) -> SpectrumProfile:
+    from nasdip_bench.proxies import score
+
+    psd = np.mean([one.psd.mean(axis=0) for one in spectra], axis=0)
+    radius, density = radial_profile(psd)
+    return SpectrumProfile(
+        name=name,
+        psd_db=decibel(psd),
+        radius=radius,
+        level_db=decibel(density),
+        bandwidth=float(np.mean([one.bandwidth for one in spectra])),
+        strip_mse={
+            reference: float(np.mean([score("psd_db_strip_mse", o, other) for o in spectra]))
+            for reference, other in (references or {}).items()
+        },
+    )
+
+
+def image_spectra(
+    images: Sequence[Image],
+    task: Task,
+    architectures: Mapping[str, Architecture],
+    resolution: int,
+    channels: int,
+    inits: int,
+    device: str,
+) -> tuple[ImageSpectra, ...]:
+    """Spectra of images and of untrained networks' outputs, as the scores see them.
+
+    The outputs do not depend on the image, only on its shape: each is computed once.
+
+    Args:
+        images: square ones.
+        task: what corrupts them; for super-resolution all is compared at low resolution.
+        architectures: by role.
+        resolution: height and width of the ground truth.
+        channels: width of the networks.
+        inits: scoring initialisations.
+        device: where networks run.
+
+    Raises:
+        ImageError: an image that cannot be brought to the resolution.
+    """
+    outputs: dict[tuple[int, ...], dict[str, list[Spectrum]]] = {}
+    found = []
+    for image in images:
+        truth = image.at_resolution(resolution)
+        observation = task.corrupt(truth, image.name)
+        references = {
+            name: prepare(array, name)
+            for name, array in task.scoring_references(truth, observation).items()
+        }
+        if truth.shape not in outputs:
+            outputs[truth.shape] = {
+                role: _outputs(arch, task, truth.shape, channels, inits, device)
+                for role, arch in architectures.items()
+            }
+        profiles = [
+            _profile("ground_truth", [references["ground_truth"]]),
+            _profile("corrupted", [references["corrupted"]]),
+        ]
+        profiles += [
+            _profile(role, spectra, references) for role, spectra in outputs[truth.shape].items()
+        ]
+        found.append(ImageSpectra(image=image.name, profiles=tuple(profiles)))
+    return tuple(found)
+
+
+def _outputs(
+    arch: Architecture,
+    task: Task,
+    shape: tuple[int, ...],
+    channels: int,
+    inits: int,
+    device: str,
+) -> list[Spectrum]:
+    from nasdip_bench.untrained import initialisations
+
+    image_channels, height, width = shape
+    return [
+        prepare(task.reduce(initialised.output), "output")
+        for _, initialised in initialisations(
+            arch, (image_channels, height, width), channels, inits, device
+        )
+    ]

@@ -1,0 +1,180 @@
+"""Commands that regenerate the paper: a table, a figure, or everything at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasdip_bench.api.benchmark import NASDIPBench
+from nasdip_bench.api.options import (
+    DATA,
+    TARGET,
+    Data,
+    FidelityName,
+    Form,
+    Picture,
+    Seed,
+    Target,
+    TaskName,
+    TopK,
+    check_form,
+    show,
+)
+from nasdip_bench.errors import unknown_name
+
+__all__ = ["FIGURES", "TABLES", "add_commands"]
+
+TABLES = {
+    "1": "Kendall's tau between PSNR and training-free scores",
+    "best-iteration": "the same with the best iteration, section 5",
+}
+FIGURES = {
+    "1": "how many of their best architectures images share",
+    "2": "power spectra of images and of untrained networks",
+    "3": "PSNR against a score",
+    "4": "histograms of PSNR with the best of cohorts",
+}
+_PROXY = "psd_db_strip_mse/corrupted"
+
+Proxy = Annotated[
+    str, typer.Option(help="proxy/reference of the score whose lowest values make a cohort.")
+]
+ImagesDir = Annotated[
+    Path | None, typer.Option(help="Folder with the release's images, for Figure 2.")
+]
+ImageSet = Annotated[
+    str | None,
+    typer.Option(help="For Figure 2: skimage (stand-ins), or nasdip to download the images."),
+]
+Inits = Annotated[int, typer.Option(help="Initialisations averaged in Figure 2.")]
+Device = Annotated[str, typer.Option(help="Where Figure 2 runs its networks: cpu, cuda ...")]
+
+
+def table_command(
+    number: Annotated[str, typer.Argument(help=f"There is: {', '.join(TABLES)}.")],
+    task: TaskName = "denoise",
+    target: Annotated[
+        str, typer.Option(help="Column of runs.parquet; default: what the paper's notebooks use.")
+    ] = "",
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    form: Form = "",
+    out: Picture = None,
+    all_scores: Annotated[
+        bool, typer.Option("--all", help="Also the scores that the paper's table does not have.")
+    ] = False,
+    data: Data = DATA,
+) -> None:
+    """Regenerate a table of the paper."""
+    _known("table", number, TABLES)
+    check_form(form)
+    from nasdip_bench.api.paper.best_iteration import TARGET as BEST_ITERATION
+    from nasdip_bench.api.paper.best_iteration import best_iteration_table
+    from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
+    from nasdip_bench.api.paper.table1 import table1
+
+    bench = NASDIPBench(data)
+    table: PaperExhibit
+    if number == "1":
+        table = table1(bench, task, target or TARGET, fidelity, seed, all_scores=all_scores)
+    else:
+        chosen = target or BEST_ITERATION
+        table = best_iteration_table(bench, task, chosen, fidelity, seed, all_scores=all_scores)
+    show(table, form, out)
+
+
+def figure_command(
+    number: Annotated[str, typer.Argument(help=f"Number; there is: {', '.join(FIGURES)}.")],
+    task: TaskName = "denoise",
+    k: TopK = 10,
+    target: Target = TARGET,
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    proxy: Proxy = _PROXY,
+    images_dir: ImagesDir = None,
+    image_set: ImageSet = None,
+    inits: Inits = 8,
+    device: Device = "cpu",
+    form: Form = "",
+    out: Picture = None,
+    data: Data = DATA,
+) -> None:
+    """Regenerate a figure of the paper."""
+    _known("figure", number, FIGURES)
+    check_form(form)
+    from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
+
+    bench = NASDIPBench(data)
+    figure: PaperExhibit
+    if number == "1":
+        from nasdip_bench.api.paper.figure1 import figure1
+
+        figure = figure1(bench, task, k, target, fidelity, seed)
+    elif number == "2":
+        from nasdip_bench.api.paper.figure2 import figure2, figure2_images
+
+        images = figure2_images(bench, images_dir, image_set)
+        figure = figure2(bench, images, task, fidelity, proxy=proxy, inits=inits, device=device)
+    elif number == "3":
+        from nasdip_bench.api.paper.figure3 import figure3
+
+        figure = figure3(bench, task, target, fidelity, seed, proxy=proxy)
+    else:
+        from nasdip_bench.api.paper.figure4 import figure4
+
+        figure = figure4(bench, task, target, fidelity, seed, proxy=proxy)
+    show(figure, form, out)
+
+
+def paper_command(
+    out: Annotated[Path, typer.Option(help="Folder to write; files of other names are left.")],
+    tasks: Annotated[str, typer.Option(help="Names, comma-separated, or 'all'.")] = "all",
+    k: TopK = 10,
+    target: Target = TARGET,
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    proxy: Proxy = _PROXY,
+    images_dir: ImagesDir = None,
+    image_set: ImageSet = None,
+    inits: Inits = 8,
+    device: Device = "cpu",
+    data: Data = DATA,
+) -> None:
+    """Write all tables and figures of the paper, and a page that sets them beside the print."""
+    from nasdip_bench.api.paper.produce import PAGE, PaperOptions, write_paper
+
+    named = None if tasks == "all" else [name.strip() for name in tasks.split(",") if name.strip()]
+    options = PaperOptions(
+        tasks=named,
+        target=target,
+        fidelity=fidelity,
+        seed=seed,
+        k=k,
+        proxy=proxy,
+        images_dir=images_dir,
+        image_set=image_set,
+        inits=inits,
+        device=device,
+    )
+    result = write_paper(
+        NASDIPBench(data), out, options, lambda line: print(line, file=sys.stderr, flush=True)
+    )
+    for problem in result.problems:
+        print(problem, file=sys.stderr)
+    files = sum(len(one.files) for one in result.made)
+    print(f"written: {out / PAGE} and {files} files beside it")
+
+
+def _known(kind: str, number: str, there: dict[str, str]) -> None:
+    if number not in there:
+        raise unknown_name(kind, number, [f"{n} ({what})" for n, what in there.items()])
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("table")(table_command)
+    app.command("figure")(figure_command)
+    app.command("paper")(paper_command)

@@ -1,0 +1,411 @@
+"""Reading a release: runs, curves, scores and tables, each loaded on use.
+
+Opening reads the manifest alone; tables and curves load on use, each checked against the manifest's
+SHA-256 first. pandas and h5py are imported by the methods that need them, torch by none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.api.absent import kept_place, missing_run
+from nasdip_bench.api.curve_reader import CurveReader
+from nasdip_bench.api.index import RECORD_VALUES, Block, RunIndex
+from nasdip_bench.api.lookup import ArchitectureLike, ArchitectureRows
+from nasdip_bench.api.records import Curve, CurveArrays, Replicates, RunRecord
+from nasdip_bench.curves import decode
+from nasdip_bench.dataset import DatasetFolder, Manifest
+from nasdip_bench.errors import (
+    ArchitectureError,
+    DatasetError,
+    MissingRunError,
+    UnknownNameError,
+    unknown_name,
+)
+from nasdip_bench.locks import ForkSafeLock
+from nasdip_bench.schema import STATUSES
+from nasdip_bench.space import Architecture
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["ReleaseReader", "TableName"]
+
+TableName = Literal["architectures", "images", "runs", "scores"]
+
+_WHOLE = tuple(RECORD_VALUES.index(n) for n in ("best_raw_iteration", "best_iteration"))
+_AT_END = RECORD_VALUES.index("best_at_end")
+_KEPT_CURVES = 1024  # of at most 256 points: 4 MB
+
+
+class ReleaseReader:
+    """Read access to a release; `nasdip_bench.api.benchmark` adds what is computed from it.
+
+    An architecture may be given as its row in the release, its canonical string, the name of a
+    released model, or an `Architecture`.
+
+    Args:
+        path: the dataset folder.
+
+    Raises:
+        DatasetError: there is no dataset, or one that this version cannot read.
+    """
+
+    def __init__(self, path: Path | str = "data/") -> None:
+        self._folder = DatasetFolder(path)
+        self._manifest = self._folder.manifest
+        self._index = RunIndex(self._folder)
+        self._reader = CurveReader(self._folder)
+        self._image_rows = {name: row for row, name in enumerate(self._manifest.images)}
+        self._rows: ArchitectureRows | None = None
+        self._lock = ForkSafeLock()
+        self._kept: dict[tuple[str, str, int, int, int | None], Curve] = {}
+
+    # What there is
+
+    @property
+    def path(self) -> Path:
+        """The dataset folder."""
+        return self._folder.path
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the release says of itself."""
+        return self._manifest
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the images."""
+        return tuple(self._manifest.images)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks there are at any fidelity."""
+        return self._index.tasks
+
+    @property
+    def fidelities(self) -> tuple[str, ...]:
+        """Names of the fidelities, highest first."""
+        return self._index.fidelities
+
+    def __len__(self) -> int:
+        return self._manifest.architectures
+
+    @overload
+    def __getitem__(self, row: int) -> Architecture: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Architecture]: ...
+    def __getitem__(self, row: int | slice) -> Architecture | list[Architecture]:
+        if isinstance(row, slice):
+            return [self._architectures.architecture(i) for i in range(*row.indices(len(self)))]
+        return self._architectures.architecture(self._architectures.row(row))
+
+    def __iter__(self) -> Iterator[Architecture]:
+        return (self._architectures.architecture(row) for row in range(len(self)))
+
+    def __contains__(self, arch: object) -> bool:
+        try:
+            self._architectures.row(arch)  # type: ignore[arg-type]
+        except (UnknownNameError, ArchitectureError):
+            return False
+        return True
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Canonical strings of the architectures, by row."""
+        return self._architectures.codes
+
+    def arch_id(self, arch: ArchitectureLike) -> int:
+        """The row of an architecture in this release.
+
+        Raises:
+            UnknownNameError: the release does not have it.
+            ArchitectureError: it is no architecture at all.
+        """
+        return self._architectures.row(arch)
+
+    def __repr__(self) -> str:
+        m = self._manifest
+        parts = []
+        for fidelity in self.fidelities:
+            for task in self.tasks:
+                record = m.task(fidelity, task)
+                if record is not None:
+                    most = m.architectures * len(m.images) * max(1, len(record.seeds))
+                    parts.append(f"{task} at {fidelity}: {record.runs} of {most} runs")
+        return (
+            f"{type(self).__name__}({str(self.path)!r}: {m.name} {m.version}, {m.architectures} "
+            f"architectures x {len(m.images)} images ({m.image_set}); {'; '.join(parts)})"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy in another process opens the folder itself: locks and files cannot travel.
+        return type(self), (str(self.path),)
+
+    def close(self) -> None:
+        """Close the open curve files; they open again when needed."""
+        self._reader.close()
+
+    # Queries
+
+    def query(
+        self,
+        arch: ArchitectureLike,
+        image: str,
+        task: str,
+        fidelity: str | None = None,
+        seed: int | None = None,
+        iteration: int | None = None,
+    ) -> RunRecord:
+        """The result of a run, or the mean over the default seeds.
+
+        Args:
+            arch: an architecture.
+            image: name.
+            task: name.
+            fidelity: None for the release's default for the task; the result names it.
+            seed: None for the mean over the default seeds, which are those that are complete for
+                the task and fidelity (where none is, the one with the most runs); the result names
+                them.
+            iteration: also the PSNR at this budget, 1..iterations; it must be one that was kept.
+
+        Raises:
+            UnknownNameError: an architecture, image, task, fidelity, seed or iteration that is not
+                in the release.
+            MissingRunError: a run that the release could hold and does not.
+            ArchitectureError: no architecture at all.
+        """
+        arch_id, image_row, block = self._find(arch, image, task, fidelity)
+        if iteration is None:
+            return self._record(block, arch_id, image_row, seed)
+        place = kept_place(block, self._reader.iterations(block.fidelity, task), iteration)
+        curve = self._curve(block, arch_id, image_row, seed)
+        return self._record(block, arch_id, image_row, seed)._replace(
+            iteration=int(iteration),
+            psnr_db=float(curve.psnr_db[place]),
+            psnr_smooth_db=float(curve.psnr_smooth_db[place]),
+        )
+
+    def curve(
+        self,
+        arch: ArchitectureLike,
+        image: str,
+        task: str,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> Curve:
+        """The kept points of a learning curve, or of the mean over the default seeds.
+
+        Arguments and exceptions as in `query`. A point of a mean is NaN where one of its runs has
+        no value there.
+        """
+        arch_id, image_row, block = self._find(arch, image, task, fidelity)
+        return self._curve(block, arch_id, image_row, seed)
+
+    def curves(
+        self, task: str, fidelity: str | None = None, seed: int | None = None
+    ) -> CurveArrays:
+        """All learning curves of a task at a fidelity, as arrays.
+
+        Args:
+            task: name.
+            fidelity: None for the release's default for the task; the result names it.
+            seed: None for every seed there is.
+
+        Raises:
+            UnknownNameError: a task, fidelity or seed that there is not.
+            MissingRunError: the release has no run of the task at the fidelity.
+        """
+        block = self._index.block(task, fidelity)
+        seeds = block.seeds if seed is None else block.choose_seeds(seed)
+        rows = block.rows[:, :, [block.position(one) for one in seeds]]
+        there = rows >= 0
+        places = block.columns["curve_row"][rows[there]]
+        psnr, psnr_smooth = (
+            _scattered(steps, places, there, f"{task} at {block.fidelity}")
+            for steps in self._reader.all_steps(block.fidelity, task)
+        )
+        iterations = self._reader.iterations(block.fidelity, task)
+        return CurveArrays(iterations, psnr, psnr_smooth, task, block.fidelity, self.images, seeds)
+
+    def replicates(
+        self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None = None
+    ) -> Replicates:
+        """The runs of an architecture that differ in the seed alone, with mean and spread.
+
+        Arguments and exceptions as in `query`.
+        """
+        arch_id, image_row, block = self._find(arch, image, task, fidelity)
+        there = block.rows[arch_id, image_row] >= 0
+        seeds = [one for one, is_there in zip(block.seeds, there, strict=True) if is_there]
+        if not seeds:
+            raise MissingRunError(missing_run(self, block, arch_id, image_row, block.seeds[0]))
+        return Replicates.of([self._record(block, arch_id, image_row, one) for one in seeds])
+
+    def across_fidelities(
+        self, arch: ArchitectureLike, image: str, task: str
+    ) -> dict[str, Replicates]:
+        """What there is of an architecture at each fidelity, highest first.
+
+        Fidelities that have no run of it are left out; arguments and exceptions as in `query`.
+        """
+        found = {}
+        for fidelity in self.fidelities:
+            try:
+                found[fidelity] = self.replicates(arch, image, task, fidelity)
+            except MissingRunError as error:
+                absent = error
+        if not found:
+            raise absent
+        return found
+
+    def scores(
+        self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None = None
+    ) -> dict[str, float]:
+        """The training-free scores of an architecture.
+
+        Returns:
+            "proxy/reference", such as "psd_db_strip_mse/corrupted" or "psd_99_bandwidth/none", to
+            the mean over the scoring initialisations; NaN where the release has a null.
+
+        Raises:
+            UnknownNameError: an architecture, image, task or fidelity not in the release.
+            MissingRunError: the architecture was not scored on this image.
+        """
+        arch_id = self._architectures.row(arch)
+        if not isinstance(image, str) or image not in self._image_rows:
+            raise unknown_name("image", image, self.images)
+        name, scores = self._index.scores(task, fidelity)
+        values = scores.values[arch_id, self._image_rows[image]].tolist()
+        present = scores.present[arch_id, self._image_rows[image]].tolist()
+        found = {k: v for k, v, p in zip(scores.keys, values, present, strict=True) if p}
+        if not found:
+            scored = int(scores.present[:, self._image_rows[image]].any(axis=1).sum())
+            raise MissingRunError(
+                f"no scores of architecture {self.codes[arch_id]} on {image!r} for "
+                f"{task!r} at fidelity {name!r}; this release scores {scored} of {len(self)} "
+                f"architectures there"
+            )
+        return found
+
+    # Whole tables
+
+    def to_frame(self, name: TableName) -> pd.DataFrame:
+        """A whole table, with the columns of `nasdip_bench.schema.RELEASE_TABLES`.
+
+        Args:
+            name: "runs", "scores", "architectures" or "images".
+
+        Raises:
+            UnknownNameError: no such table.
+        """
+        return self.to_arrow(name).to_pandas()
+
+    def to_arrow(self, name: TableName) -> pa.Table:
+        """The same as an Arrow table, which needs no pandas and carries units and meanings.
+
+        Raises:
+            UnknownNameError: no such table.
+        """
+        return self._folder.table(name)
+
+    # Inside
+
+    @property
+    def runs(self) -> RunIndex:
+        """The runs and scores as dense arrays, for bulk work."""
+        return self._index
+
+    @property
+    def _architectures(self) -> ArchitectureRows:
+        if self._rows is None:
+            rows = ArchitectureRows(self._folder.table("architectures")["architecture"].to_pylist())
+            if len(rows) != len(self):
+                raise DatasetError(
+                    f"the manifest says {len(self)} architectures, the table has {len(rows)}; run "
+                    f"'nasdip-bench verify'"
+                )
+            self._rows = rows
+        return self._rows
+
+    def _find(
+        self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None
+    ) -> tuple[int, int, Block]:
+        rows = self._rows or self._architectures
+        arch_id = rows.row(arch)
+        image_row = self._image_rows.get(image) if type(image) is str else None
+        if image_row is None:
+            raise unknown_name("image", image, self.images)
+        return arch_id, image_row, self._index.block(task, fidelity)
+
+    def _record(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> RunRecord:
+        if seed is None:
+            # Records are immutable, so that one can be handed out again and again.
+            found = block.cache.get((arch_id, image_row))
+            if found is not None:
+                return found  # type: ignore[no-any-return]
+        summary = block.summary(seed)
+        if not summary.present[arch_id, image_row]:
+            absent = summary.rows[arch_id, image_row].tolist().index(-1)
+            raise MissingRunError(
+                missing_run(self, block, arch_id, image_row, summary.seeds[absent])
+            )
+        numbers: list[Any] = summary.values[arch_id, image_row].tolist()
+        if len(summary.seeds) == 1:
+            for place in _WHOLE:
+                if numbers[place] == numbers[place]:  # not NaN
+                    numbers[place] = int(numbers[place])
+        numbers[_AT_END] = numbers[_AT_END] > 0
+        record = RunRecord(
+            arch_id,
+            self.codes[arch_id],
+            self._manifest.images[image_row],
+            block.task,
+            block.fidelity,
+            summary.seeds,
+            STATUSES[summary.status[arch_id, image_row]],
+            block.record.iterations,
+            block.record.stop,
+            *numbers,
+        )
+        if seed is None:
+            block.cache[arch_id, image_row] = record
+        return record
+
+    def _curve(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> Curve:
+        key = (block.fidelity, block.task, arch_id, image_row, seed)
+        found = self._kept.get(key) if type(seed) is not bool else None
+        if found is None:
+            record = self._record(block, arch_id, image_row, seed)
+            rows = block.columns["curve_row"][block.summary(seed).rows[arch_id, image_row]]
+            curves = self._reader.curves(block.fidelity, block.task, rows.tolist())
+            psnr_db, psnr_smooth_db = curves.mean(axis=1)
+            psnr_db.setflags(write=False)
+            psnr_smooth_db.setflags(write=False)
+            iterations = self._reader.iterations(block.fidelity, block.task)
+            found = Curve(iterations, psnr_db, psnr_smooth_db, *record[:7])
+            with self._lock:
+                while len(self._kept) >= _KEPT_CURVES:
+                    self._kept.pop(next(iter(self._kept)))
+                self._kept[key] = found
+        return found
+
+
+def _scattered(
+    steps: NDArray[np.uint16], places: NDArray[Any], there: NDArray[np.bool_], what: str
+) -> NDArray[np.float32]:
+    """Rows of a curve file where their runs are, NaN elsewhere, as float32 dB."""
+    if len(places) and not 0 <= places.min() <= places.max() < len(steps):
+        raise DatasetError(
+            f"runs.parquet names a curve_row outside 0..{len(steps) - 1} of {what}; run "
+            f"'nasdip-bench verify'"
+        )
+    values = np.full((*there.shape, steps.shape[1]), np.nan, np.float32)
+    values[there] = decode(steps[places])
+    return values

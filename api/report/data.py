@@ -1,0 +1,249 @@
+"""What the report shows, as plain values for JSON.
+
+PSNR is in whole thousandths of a dB, as in the curve files; scores have four significant digits;
+curves are thinned to at most `CURVE_POINTS`. Missing values are None. Axes as everywhere:
+architecture, image, point. Must not import torch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError, MissingRunError
+from nasdip_bench.proxies import NO_REFERENCE
+from nasdip_bench.schema import STATUSES
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.benchmark import NASDIPBench
+    from nasdip_bench.api.index import Block
+
+__all__ = ["CURVE_POINTS", "TARGETS", "report_payload", "thinned"]
+
+CURVE_POINTS = 32
+TARGETS = ("best_psnr_smooth_db", "final_psnr_smooth_db")
+"""What tables and scatter plots show: the best (an oracle) and the value at the stop."""
+K = 10
+_ATTRIBUTES = ("sampling", "transform", "kernel", "activation", "transform_first")
+_COSTS = ("parameters", "flops_512")
+_LETTERS = ".odf"  # missing, then `STATUSES`
+
+
+def report_payload(bench: NASDIPBench, fidelity: str | None = None) -> dict[str, Any]:
+    """Everything that the page shows.
+
+    Args:
+        bench: the release.
+        fidelity: for all tasks; None for the release's default for each.
+
+    Returns:
+        ``release``, ``images``, ``architectures`` (columns), ``sets`` (one a task), ``coverage``,
+        ``missing`` (sentences).
+
+    Raises:
+        UnknownNameError: there is no such fidelity.
+        MissingRunError: the release has no runs to show.
+    """
+    blocks = _blocks(bench, fidelity)
+    manifest = bench.manifest
+    images = bench.to_arrow("images")
+    table = bench.to_arrow("architectures")
+    columns = {name: table[name].to_pylist() for name in (*_ATTRIBUTES, *_COSTS)}
+    return {
+        "release": {
+            "name": manifest.name,
+            "version": manifest.version,
+            "created": manifest.created,
+            "image_set": manifest.image_set,
+            "protocol_version": manifest.protocol_version,
+            "devices": list(manifest.devices),
+        },
+        "images": [
+            {"name": name, "status": status}
+            for name, status in zip(
+                images["name"].to_pylist(), images["status"].to_pylist(), strict=True
+            )
+        ],
+        "architectures": {"code": list(bench.codes), **columns},
+        "sets": [_set(bench, block) for block in blocks],
+        "coverage": bench.coverage().to_dict("split")["data"],
+        "missing": _missing(bench, blocks),
+    }
+
+
+def _blocks(bench: NASDIPBench, fidelity: str | None) -> list[Block]:
+    blocks = []
+    for task in bench.tasks:
+        try:
+            blocks.append(bench.runs.block(task, fidelity))
+        except MissingRunError:
+            continue
+    if not blocks:
+        at = f" at fidelity {fidelity!r}" if fidelity else ""
+        raise MissingRunError(
+            f"the release in {str(bench.path)!r} has no runs{at}: there is nothing to report"
+        )
+    return blocks
+
+
+def _set(bench: NASDIPBench, block: Block) -> dict[str, Any]:
+    """One task at one fidelity; several default seeds are averaged, as in `query`."""
+    at = bench.manifest.fidelities[block.fidelity]
+    seeds = block.default_seeds
+    statuses = np.stack([block.statuses(seed) for seed in seeds])
+    # A cell is missing where one of its runs is; else the worst of them counts.
+    status = np.where((statuses < 0).any(axis=0), -1, statuses.max(axis=0))
+    corrupted = np.stack([block.matrix("psnr_corrupted_db", seed) for seed in seeds])
+    with_value = np.isfinite(corrupted)
+    counts = with_value.sum(axis=(0, 1))
+    sums = np.where(with_value, corrupted, 0).sum(axis=(0, 1))
+    points, curves = _curves(bench, block)
+    found: dict[str, Any] = {
+        "task": block.task,
+        "fidelity": block.fidelity,
+        "resolution": at["resolution"],
+        "channels": at["channels"],
+        "iterations": block.record.iterations,
+        "stop": block.record.stop,
+        "seeds": list(seeds),
+        "status": ["".join(_LETTERS[code + 1] for code in row) for row in status.tolist()],
+        "targets": {
+            target: _thousandths(np.mean([block.matrix(target, s) for s in seeds], axis=0))
+            for target in TARGETS
+        },
+        "corrupted": _thousandths(np.where(counts, sums / np.maximum(counts, 1), np.nan)),
+        "points": points,
+        "curves": curves,
+        "tau": {target: _tau(bench, block, target) for target in TARGETS},
+        "overlap": _overlap(bench, block),
+    }
+    _, scores = bench.runs.scores(block.task, block.fidelity)
+    found["scores"] = {}
+    for place, (pair, key) in enumerate(zip(scores.columns, scores.keys, strict=True)):
+        values = scores.values[:, :, place]
+        # Scores without a reference are the same for all images, and are kept once.
+        common = pair[1] == NO_REFERENCE and _rows_are_constant(values)
+        found["scores"][key] = _significant(values[:, 0] if common else values)
+    return found
+
+
+def _rows_are_constant(values: NDArray[np.float64]) -> bool:
+    return bool(np.array_equal(values, np.broadcast_to(values[:, :1], values.shape), True))
+
+
+def thinned(iterations: NDArray[np.int32], stop: int, most: int = CURVE_POINTS) -> list[int]:
+    """Positions of some points of a curve, with the first, the stop and the last.
+
+    A third of them in geometric steps, for the rise, the others in equal steps, for the peak.
+
+    Args:
+        iterations: (P,) ascending, from 1.
+        stop: iteration of ``final_*``.
+        most: at most so many points, at least 3.
+    """
+    count = len(iterations)
+    if count <= most:
+        return list(range(count))
+    first, last = iterations[[0, -1]]
+    rise = (most - 1) // 3
+    steps = np.concatenate(
+        [np.geomspace(first, last, rise), np.linspace(first, last, most - 1 - rise)]
+    )
+    near = np.abs(iterations[:, None] - steps[None]).argmin(axis=0)
+    kept = {*near.tolist(), 0, count - 1, int(np.abs(iterations - stop).argmin())}
+    return sorted(kept)
+
+
+def _curves(bench: NASDIPBench, block: Block) -> tuple[list[int], list[Any]]:
+    """Iterations, and by architecture and image the smoothed curve or None."""
+    arrays = bench.curves(block.task, block.fidelity)
+    kept = thinned(arrays.iterations, block.record.stop)
+    places = [arrays.seeds.index(seed) for seed in block.default_seeds]
+    smooth = arrays.psnr_smooth_db[:, :, places][..., kept].astype(np.float64).mean(axis=2)
+    there = np.isfinite(smooth).any(axis=2)
+    rows = [
+        [
+            _thousandths(curve) if is_there else None
+            for curve, is_there in zip(of_arch, there_of_arch, strict=True)
+        ]
+        if there_of_arch.any()
+        else None
+        for of_arch, there_of_arch in zip(smooth, there, strict=True)
+    ]
+    return arrays.iterations[kept].tolist(), rows
+
+
+def _tau(bench: NASDIPBench, block: Block, target: str) -> dict[str, Any]:
+    """By score: tau and n, an entry an image."""
+    frame = bench.kendall(block.task, target, block.fidelity)
+    found = {}
+    for column in frame.columns:
+        key = "/".join(column)
+        taus = [None if math.isnan(tau) else round(float(tau), 3) for tau in frame[column]]
+        found[key] = {"tau": taus, "n": [frame.attrs["n"][key][image] for image in frame.index]}
+    return found
+
+
+def _overlap(bench: NASDIPBench, block: Block) -> dict[str, Any]:
+    try:
+        frame = bench.overlap(block.task, K, fidelity=block.fidelity)
+    except ConfigError as error:
+        return {"reason": str(error)}
+    facts = frame.attrs
+    return {
+        "k": facts["k"],
+        "n": facts["n"],
+        "expected": round(facts["expected"], 2),
+        "counts": np.round(frame.to_numpy(float), 1).tolist(),
+    }
+
+
+def _missing(bench: NASDIPBench, blocks: list[Block]) -> list[str]:
+    """What readers must know is not there."""
+    sentences = []
+    for block in blocks:
+        seeds = block.default_seeds
+        statuses = np.stack([block.statuses(seed) for seed in seeds])
+        parts = [
+            f"{count} {name}"
+            for name, code in (("missing", -1), *((s, STATUSES.index(s)) for s in STATUSES[1:]))
+            if (count := int((statuses == code).sum()))
+        ]
+        if parts:
+            sentences.append(
+                f"{block.task} at {block.fidelity}: of {statuses.size} runs {', '.join(parts)}."
+            )
+        if len(seeds) == 1:
+            sentences.append(
+                f"{block.task} at {block.fidelity}: one seed ({seeds[0]}), so nothing is known of "
+                f"the spread over seeds."
+            )
+    shown = {(block.task, block.fidelity) for block in blocks}
+    others = [
+        f"{task} at {fidelity}"
+        for fidelity in bench.fidelities
+        for task in bench.tasks
+        if (record := bench.manifest.task(fidelity, task))
+        and record.runs
+        and (task, fidelity) not in shown
+    ]
+    if others:
+        sentences.append(f"The release also has {', '.join(others)}, not shown on this page.")
+    return sentences
+
+
+def _thousandths(values: NDArray[np.float64]) -> list[Any]:
+    return _nullable(np.round(1000 * values), int)
+
+
+def _significant(values: NDArray[np.float64]) -> list[Any]:
+    return _nullable(values, lambda value: float(f"{value:.4g}"))
+
+
+def _nullable(values: NDArray[np.float64], kind: Any) -> list[Any]:
+    if values.ndim > 1:
+        return [_nullable(row, kind) for row in values]
+    return [kind(value) if math.isfinite(value) else None for value in values.tolist()]

@@ -1,0 +1,420 @@
+"use strict";
+// Text goes into the page as text (textContent), never as HTML: names in a dataset are data.
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const PAGE = 50;
+  const MOST_SHOWN = 8;
+  const archs = data.architectures;
+  const count = archs.code.length;
+  const state = { set: 0, image: 0, target: "", sort: null, descending: true, page: 0, chosen: [] };
+
+  const byId = (id) => document.getElementById(id);
+  const current = () => data.sets[state.set];
+  const decibel = (value, digits = 2) => (value == null ? "–" : (value / 1000).toFixed(digits));
+  const imageLabel = (i) =>
+    data.images[i].name + (data.images[i].status === "substitute" ? "*" : "");
+
+  function make(name, attributes = {}, ...children) {
+    const svg = ["svg", "g", "path", "line", "circle", "text", "title"].includes(name);
+    const element = svg
+      ? document.createElementNS("http://www.w3.org/2000/svg", name)
+      : document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.append(...children.map((child) => (child instanceof Node ? child : String(child))));
+    return element;
+  }
+
+  function fill(select, values, all) {
+    select.append(make("option", { value: "" }, all));
+    for (const value of values) select.append(make("option", { value }, value));
+  }
+
+  // The table of architectures
+
+  function value(row, key) {
+    if (key === "code") return row;
+    if (key.startsWith("image:")) return current().targets[state.target][row][+key.slice(6)];
+    return archs[key][row];
+  }
+
+  // The image that is looked at comes first: on a phone it is beside the architecture's name.
+  const columns = () => [
+    { key: "code", name: "Architecture", text: true },
+    imageColumn(state.image, true),
+    { key: "sampling", name: "Sampling", text: true },
+    { key: "transform", name: "Transform", text: true },
+    { key: "kernel", name: "Kernel" },
+    { key: "activation", name: "Activation", text: true },
+    { key: "parameters", name: "Parameters, M", show: (v) => (v / 1e6).toFixed(2) },
+    { key: "flops_512", name: "GFLOP", show: (v) => (v / 1e9).toFixed(0) },
+    ...data.images.map((_, i) => imageColumn(i, false)).filter((_, i) => i !== state.image),
+  ];
+
+  function imageColumn(i, shown) {
+    return { key: `image:${i}`, name: imageLabel(i), show: (v) => decibel(v), shown };
+  }
+
+  function rows() {
+    const code = byId("filter-code").value.trim();
+    const wanted = ["sampling", "transform", "activation"].map((name) => [
+      name, byId(`filter-${name}`).value,
+    ]);
+    const withRuns = byId("filter-runs").checked;
+    const status = current().status;
+    const found = [];
+    for (let row = 0; row < count; row += 1) {
+      if (code && !archs.code[row].includes(code)) continue;
+      if (wanted.some(([name, want]) => want && archs[name][row] !== want)) continue;
+      if (withRuns && status[row][state.image] === ".") continue;
+      found.push(row);
+    }
+    const key = state.sort ?? `image:${state.image}`;
+    const sign = state.descending ? -1 : 1;
+    // Missing values are last either way; ties keep the release's order.
+    return found.sort((a, b) => {
+      const x = value(a, key), y = value(b, key);
+      if (x == null || y == null) return (x == null) - (y == null) || a - b;
+      if (x === y) return a - b;
+      return x < y ? -sign : sign;
+    });
+  }
+
+  function drawHead() {
+    const head = byId("architecture-table").tHead;
+    const sorted = state.sort ?? `image:${state.image}`;
+    const line = make("tr", {}, make("th", { scope: "col" }, "Curve"));
+    for (const column of columns()) {
+      const order = column.key !== sorted ? "none" : state.descending ? "descending" : "ascending";
+      const button = make("button", { type: "button", "data-key": column.key }, column.name);
+      button.addEventListener("click", () => {
+        const numeric = !column.text;
+        state.descending = column.key === sorted ? !state.descending : numeric;
+        state.sort = column.key;
+        state.page = 0;
+        drawTable();
+        // The head was drawn anew: the focus stays on the column.
+        head.querySelector(`button[data-key="${column.key}"]`).focus();
+      });
+      const kind = (column.text ? "text" : "") + (column.shown ? " shown" : "");
+      line.append(make("th", { scope: "col", "aria-sort": order, class: kind }, button));
+    }
+    head.replaceChildren(line);
+  }
+
+  function drawTable() {
+    drawHead();
+    const found = rows();
+    const pages = Math.max(1, Math.ceil(found.length / PAGE));
+    state.page = Math.min(state.page, pages - 1);
+    const first = state.page * PAGE;
+    const shown = found.slice(first, first + PAGE);
+    const lines = shown.map((row) => {
+      const box = make("input", { type: "checkbox", "aria-label": `curve of ${archs.code[row]}` });
+      box.dataset.row = row;
+      box.checked = state.chosen.includes(row);
+      box.addEventListener("change", () => toggle(row));
+      const line = make("tr", {}, make("td", {}, box));
+      for (const column of columns()) {
+        const raw = column.key === "code" ? archs.code[row] : value(row, column.key);
+        const text = raw == null ? "–" : column.show ? column.show(raw) : raw;
+        const kind = (column.text ? "text" : "") + (column.shown ? " shown" : "");
+        line.append(
+          column.key === "code"
+            ? make("th", { scope: "row", class: "row" }, text)
+            : make("td", { class: kind }, text),
+        );
+      }
+      return line;
+    });
+    byId("architecture-table").tBodies[0].replaceChildren(...lines);
+    byId("previous").disabled = state.page === 0;
+    byId("next").disabled = state.page >= pages - 1;
+    byId("range").textContent = found.length
+      ? `${first + 1}–${first + shown.length} of ${found.length}`
+      : "No architecture fits the filters.";
+  }
+
+  // Charts: drawn for the width there is, so that their text is as large as the page's.
+
+  function ticks(low, high, most) {
+    const rough = (high - low || 1) / most;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
+    const found = [];
+    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i += 1) {
+      found.push(i * step);
+    }
+    return found;
+  }
+
+  function logTicks(low, high, many) {
+    const decades = (high - low) / Math.LN10;
+    const found = [];
+    for (let power = Math.floor(low / Math.LN10); power <= high / Math.LN10; power += 1) {
+      for (const digit of many && decades < 5 ? [1, 2, 5] : [1]) found.push(digit * 10 ** power);
+    }
+    return found;
+  }
+
+  const short = (x) => String(+x.toPrecision(6));
+
+  function chart(holder, xs, ys, names, log) {
+    const width = Math.max(holder.clientWidth, 240), height = holder.clientHeight;
+    const left = 56, right = 14, top = 14, below = 42;
+    const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": names.label });
+    const place = log ? Math.log : (x) => x;
+    const pad = (low, high, share) => {
+      const room = (high - low || Math.abs(high) || 1) * share;
+      return [low - room, high + room];
+    };
+    const [xLow, xHigh] = pad(place(Math.min(...xs)), place(Math.max(...xs)), log ? 0.01 : 0.04);
+    const [yLow, yHigh] = pad(Math.min(...ys), Math.max(...ys), 0.05);
+    const x = (v) => left + ((place(v) - xLow) / (xHigh - xLow)) * (width - left - right);
+    const y = (v) => height - below - ((v - yLow) / (yHigh - yLow)) * (height - top - below);
+    for (const tick of ticks(yLow, yHigh, 6)) {
+      svg.append(
+        make("line", { class: "axis", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
+        make("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, short(tick)),
+      );
+    }
+    const marks = log
+      ? logTicks(xLow, xHigh, width > 480).filter((v) => place(v) >= xLow && place(v) <= xHigh)
+      : ticks(xLow, xHigh, width > 480 ? 8 : 4);
+    for (const tick of marks) {
+      svg.append(
+        make("line", { class: "axis", x1: x(tick), x2: x(tick), y1: top, y2: height - below }),
+        make("text", { x: x(tick), y: height - below + 16, "text-anchor": "middle" }, short(tick)),
+      );
+    }
+    svg.append(
+      make("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, names.x),
+      make("text", { transform: `translate(12 ${(top + height - below) / 2}) rotate(-90)`, "text-anchor": "middle" }, names.y),
+    );
+    holder.replaceChildren(svg);
+    return { svg, x, y, top, bottom: height - below };
+  }
+
+  function nothing(holder, text) {
+    holder.replaceChildren(make("p", { class: "small" }, text));
+  }
+
+  function drawCurves() {
+    const set = current(), holder = byId("curves-chart");
+    const shown = state.chosen.filter((row) => set.curves[row] && set.curves[row][state.image]);
+    const absent = state.chosen.length - shown.length;
+    byId("curves-text").textContent =
+      `${shown.length} of at most ${MOST_SHOWN} shown: ${set.task} at ${set.fidelity}, ` +
+      `${imageLabel(state.image)}, smoothed PSNR. Corrupted image: ` +
+      `${decibel(set.corrupted[state.image])} dB. Stop at iteration ${set.stop}.` +
+      (absent ? ` ${absent} chosen without a run here.` : "");
+    byId("curves-legend").replaceChildren(
+      ...state.chosen.map((row, n) => {
+        const swatch = make("i");
+        swatch.style.background = `var(--c${n})`;
+        const best = decibel(set.targets[state.target][row][state.image]);
+        const button = make("button", { type: "button", "aria-label": `hide ${archs.code[row]}` },
+          swatch, `${archs.code[row]} ${best} dB ✕`);
+        button.addEventListener("click", () => {
+          toggle(row);
+          (byId("curves-legend").querySelector("button") ?? byId("choose-best")).focus();
+        });
+        return make("li", {}, button);
+      }),
+    );
+    if (!shown.length) {
+      nothing(holder, "No curve is shown: choose architectures in the table above, or the five best.");
+      return;
+    }
+    const all = shown.flatMap((row) => set.curves[row][state.image]).filter((v) => v != null);
+    const names = {
+      x: "iteration (logarithmic)", y: "PSNR, dB",
+      label: `Learning curves of ${shown.length} architectures; their numbers are in the list below`,
+    };
+    const plot = chart(holder, set.points, all.map((v) => v / 1000), names, true);
+    plot.svg.append(
+      make("line", { class: "axis", "stroke-dasharray": "5 4", x1: plot.x(set.stop), x2: plot.x(set.stop), y1: plot.top, y2: plot.bottom }),
+    );
+    for (const row of shown) {
+      let path = "";
+      set.curves[row][state.image].forEach((v, i) => {
+        if (v == null) return;
+        path += `${path ? "L" : "M"}${plot.x(set.points[i]).toFixed(1)} ${plot.y(v / 1000).toFixed(1)}`;
+      });
+      const curve = make("path", { class: "curve", d: path }, make("title", {}, archs.code[row]));
+      curve.style.stroke = `var(--c${state.chosen.indexOf(row)})`;
+      plot.svg.append(curve);
+    }
+  }
+
+  function scoreOf(key, row) {
+    const found = current().scores[key][row];
+    return Array.isArray(found) ? found[state.image] : found;
+  }
+
+  function drawScatter() {
+    const set = current(), key = byId("score").value, holder = byId("scatter-chart");
+    const text = byId("scatter-text");
+    if (!key) {
+      text.textContent = "This task has no scores in the release.";
+      nothing(holder, "No scores.");
+      return;
+    }
+    const values = set.targets[state.target];
+    const points = [];
+    for (let row = 0; row < count; row += 1) {
+      const score = scoreOf(key, row), psnr = values[row][state.image];
+      if (score != null && psnr != null) points.push([row, score, psnr / 1000]);
+    }
+    const found = set.tau[state.target][key];
+    const tau = found.tau[state.image];
+    text.textContent =
+      `${key}, ${imageLabel(state.image)}, ${set.task} at ${set.fidelity}: tau ` +
+      `${tau == null ? "is not defined" : tau.toFixed(2)}, n = ${found.n[state.image]} of ${count} architectures.`;
+    if (!points.length) {
+      nothing(holder, "No architecture has both a score and a run on this image.");
+      return;
+    }
+    const names = { x: key, y: "PSNR, dB", label: text.textContent };
+    const scores = points.map((p) => p[1]);
+    const [low, high] = [Math.min(...scores), Math.max(...scores)];
+    const log = low > 0 && high > 100 * low;
+    if (log) names.x += " (logarithmic)";
+    const plot = chart(holder, scores, points.map((p) => p[2]), names, log);
+    for (const [row, score, psnr] of points) {
+      const place = state.chosen.indexOf(row);
+      const dot = make("circle",
+        { class: "dot", cx: plot.x(score).toFixed(1), cy: plot.y(psnr).toFixed(1), r: place < 0 ? 4 : 7 },
+        make("title", {}, `${archs.code[row]}: ${score}, ${psnr.toFixed(2)} dB`));
+      if (place >= 0) dot.style.fill = `var(--c${place})`;
+      dot.addEventListener("click", () => toggle(row));
+      plot.svg.append(dot);
+    }
+  }
+
+  function drawTau() {
+    const table = byId("tau-table"), taus = current().tau[state.target];
+    table.tHead.replaceChildren(
+      make("tr", {}, make("th", { scope: "col", class: "text" }, "Score"),
+        ...data.images.map((_, i) => make("th", { scope: "col", class: i === state.image ? "shown" : "" }, imageLabel(i)))));
+    table.tBodies[0].replaceChildren(
+      ...Object.entries(taus).map(([key, found]) =>
+        make("tr", {}, make("th", { scope: "row", class: "row" }, key),
+          ...found.tau.map((tau, i) =>
+            make("td", { title: `n = ${found.n[i]}`, class: i === state.image ? "shown" : "" },
+              tau == null ? "–" : tau.toFixed(2))))));
+  }
+
+  function drawOverlap() {
+    const set = current(), found = set.overlap, table = byId("overlap-table");
+    if (found.reason) {
+      byId("overlap-text").textContent = `${set.task} at ${set.fidelity}: cannot be made: ${found.reason}.`;
+      table.tHead.replaceChildren();
+      table.tBodies[0].replaceChildren();
+      return;
+    }
+    byId("overlap-text").textContent =
+      `${set.task} at ${set.fidelity}: architectures that two images share among their ${found.k} ` +
+      `best (best smoothed PSNR), of the ${found.n} with a run on all images; ${found.expected} ` +
+      `expected by chance (k²/n).`;
+    const names = data.images.map((_, i) => imageLabel(i));
+    table.tHead.replaceChildren(
+      make("tr", {}, make("td"), ...names.map((name) => make("th", { scope: "col" }, name))));
+    table.tBodies[0].replaceChildren(
+      ...found.counts.map((line, i) =>
+        make("tr", {}, make("th", { scope: "row", class: "row" }, names[i]),
+          ...line.map((shared, j) => {
+            const cell = make("td", {}, shared);
+            if (i !== j) cell.style.background = `rgba(var(--heat), ${(0.55 * shared / found.k).toFixed(3)})`;
+            return cell;
+          }))));
+  }
+
+  function drawCoverage() {
+    const groups = new Map();
+    for (const [fidelity, task, image, seed, expected, ok, diverged, failed] of data.coverage) {
+      const key = `${task} at ${fidelity}, seed ${seed}`;
+      if (!groups.has(key)) groups.set(key, new Map());
+      const bad = (diverged ? ` d${diverged}` : "") + (failed ? ` f${failed}` : "");
+      groups.get(key).set(image, [ok / expected, `${ok}/${expected}${bad}`]);
+    }
+    const table = byId("coverage-table");
+    table.tHead.replaceChildren(
+      make("tr", {}, make("th", { scope: "col", class: "text" }, "Runs"),
+        ...data.images.map((_, i) => make("th", { scope: "col" }, imageLabel(i)))));
+    table.tBodies[0].replaceChildren(
+      ...[...groups].map(([key, cells]) =>
+        make("tr", {}, make("th", { scope: "row", class: "row" }, key),
+          ...data.images.map(({ name }) => {
+            const [share, text] = cells.get(name) ?? [0, "0"];
+            const cell = make("td", {}, text);
+            cell.style.background = `rgba(var(--heat), ${(0.45 * share).toFixed(3)})`;
+            return cell;
+          }))));
+  }
+
+  // What changes what
+
+  function toggle(row) {
+    if (state.chosen.includes(row)) state.chosen = state.chosen.filter((one) => one !== row);
+    else state.chosen = [...state.chosen, row].slice(-MOST_SHOWN);
+    for (const box of document.querySelectorAll("#architecture-table input")) {
+      box.checked = state.chosen.includes(+box.dataset.row);
+    }
+    drawCurves();
+    drawScatter();
+  }
+
+  function chooseBest() {
+    const values = current().targets[state.target];
+    const having = [...Array(count).keys()].filter((row) => values[row][state.image] != null);
+    having.sort((a, b) => values[b][state.image] - values[a][state.image] || a - b);
+    state.chosen = having.slice(0, 5);
+  }
+
+  function drawAll() {
+    drawTable();
+    drawCurves();
+    drawScatter();
+    drawTau();
+    drawOverlap();
+  }
+
+  function listScores() {
+    const select = byId("score"), before = select.value;
+    const keys = Object.keys(current().scores);
+    select.replaceChildren(...keys.map((key) => make("option", { value: key }, key)));
+    const wanted = [before, "psd_db_strip_mse/corrupted"].find((key) => keys.includes(key));
+    if (wanted) select.value = wanted;
+  }
+
+  for (const name of ["sampling", "transform", "activation"]) {
+    fill(byId(`filter-${name}`), [...new Set(archs[name])].sort(), "any");
+    byId(`filter-${name}`).addEventListener("change", () => { state.page = 0; drawTable(); });
+  }
+  byId("filter-code").addEventListener("input", () => { state.page = 0; drawTable(); });
+  byId("filter-runs").addEventListener("change", () => { state.page = 0; drawTable(); });
+  byId("previous").addEventListener("click", () => { state.page -= 1; drawTable(); });
+  byId("next").addEventListener("click", () => { state.page += 1; drawTable(); });
+  byId("set").addEventListener("change", (event) => { state.set = +event.target.value; listScores(); chooseBest(); drawAll(); });
+  byId("image").addEventListener("change", (event) => { state.image = +event.target.value; chooseBest(); drawAll(); });
+  byId("target").addEventListener("change", (event) => { state.target = event.target.value; drawAll(); });
+  byId("score").addEventListener("change", drawScatter);
+  byId("choose-best").addEventListener("click", () => { chooseBest(); drawAll(); });
+  byId("choose-none").addEventListener("click", () => { state.chosen = []; drawAll(); });
+  let width = window.innerWidth;
+  window.addEventListener("resize", () => {
+    if (window.innerWidth === width) return;
+    width = window.innerWidth;
+    drawCurves();
+    drawScatter();
+  });
+
+  // A browser may keep the choices of the last visit in the controls: they are what counts.
+  state.set = +byId("set").value;
+  state.image = +byId("image").value;
+  state.target = byId("target").value;
+  listScores();
+  chooseBest();
+  drawAll();
+  drawCoverage();
+})();

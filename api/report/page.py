@@ -1,0 +1,116 @@
+"""The report's page: the payload put into the template, with everything escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasdip_bench.api.exhibit import write_text
+from nasdip_bench.api.report.data import CURVE_POINTS, report_payload
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.benchmark import NASDIPBench
+
+__all__ = ["embedded_json", "report_html", "write_report"]
+
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+# Inside a script element "<" could end it, and the two line separators are no JSON in old scripts.
+_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"} | {
+    character: f"\\u{ord(character):04x}" for character in "\u2028\u2029"
+}
+
+
+def write_report(bench: NASDIPBench, path: Path | str, fidelity: str | None = None) -> int:
+    """Write the page, whole or not at all.
+
+    Args:
+        bench: the release.
+        path: file to write.
+        fidelity: for all tasks; None for the release's default for each.
+
+    Returns:
+        its size in bytes.
+
+    Raises:
+        ConfigError: the file cannot be written.
+        UnknownNameError: there is no such fidelity.
+        MissingRunError: the release has no runs to show.
+    """
+    content = report_html(report_payload(bench, fidelity))
+    write_text(Path(path), content)
+    return len(content.encode())
+
+
+def report_html(payload: dict[str, Any]) -> str:
+    """The page of a payload of `nasdip_bench.api.report.data.report_payload`."""
+    style, script, template = (_part(f"page.{kind}") for kind in ("css", "js", "html"))
+    data = embedded_json(payload)
+    release = payload["release"]
+    sets = payload["sets"]
+    size = (len(data) + len(style) + len(script) + len(template)) / 2**20
+    values = {
+        "title": _escaped(f"{release['name']} {release['version']}"),
+        "facts": _escaped(_facts(payload)),
+        "missing": "".join(f"<li>{_escaped(line)}</li>" for line in payload["missing"])
+        or "<li>Nothing: every run that the release could hold is there.</li>",
+        "sets": "".join(
+            f'<option value="{number}">{_escaped(one["task"])} ({_escaped(one["fidelity"])})'
+            f"</option>"
+            for number, one in enumerate(sets)
+        ),
+        "images": "".join(
+            f'<option value="{number}">{_escaped(image["name"])}</option>'
+            for number, image in enumerate(payload["images"])
+        ),
+        "points": str(CURVE_POINTS),
+        "size": f"{size:.1f}",
+        "style": style,
+        "script": script,
+        "style_hash": _hash(style),
+        "script_hash": _hash(script),
+        "data": data,
+    }
+    # In one pass, so that nothing in the values is taken for a placeholder.
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
+
+
+def embedded_json(payload: dict[str, Any]) -> str:
+    """JSON that can stand inside a script element: it holds no "<", ">" or "&"."""
+    text = json.dumps(payload, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return re.sub("[<>&\u2028\u2029]", lambda found: _IN_SCRIPT[found[0]], text)
+
+
+def _facts(payload: dict[str, Any]) -> str:
+    release = payload["release"]
+    sets = ", ".join(
+        f"{one['task']} at {one['fidelity']} ({one['resolution']}×{one['resolution']}, "
+        f"{one['channels']} channels, {one['iterations']} iterations, seed"
+        f"{'' if len(one['seeds']) == 1 else 's'} {', '.join(map(str, one['seeds']))})"
+        for one in payload["sets"]
+    )
+    return (
+        f"{len(payload['architectures']['code'])} architectures, {len(payload['images'])} images "
+        f"(set {release['image_set']}); {sets}. Released {release['created']}; protocol "
+        f"{release['protocol_version']}."
+    )
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _part(name: str) -> str:
+    file = resources.files("nasdip_bench.api.report").joinpath(name)
+    return file.read_text(encoding="utf-8")

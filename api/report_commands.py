@@ -1,0 +1,30 @@
+"""The command that writes a release as one page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasdip_bench.api.benchmark import NASDIPBench
+from nasdip_bench.api.options import DATA, Data, FidelityName
+
+__all__ = ["add_commands"]
+
+
+def report_command(
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("report.html"),
+    fidelity: FidelityName = None,
+    data: Data = DATA,
+) -> None:
+    """Write a self-contained page: architectures, curves, scores, overlap, coverage."""
+    from nasdip_bench.api.report.page import write_report
+
+    size = write_report(NASDIPBench(data), out, fidelity)
+    print(f"written: {out}, {size / 2**20:.1f} MiB")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("report")(report_command)

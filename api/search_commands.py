@@ -1,0 +1,106 @@
+"""The command that compares search algorithms on simulated time."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from nasdip_bench.api.benchmark import NASDIPBench
+from nasdip_bench.api.options import (
+    DATA,
+    Data,
+    FidelityName,
+    Form,
+    Picture,
+    TaskName,
+    check_form,
+    show,
+)
+from nasdip_bench.errors import ConfigError
+
+__all__ = ["add_commands", "parse_budget"]
+
+_FINAL = "final_psnr_smooth_db"
+
+
+def parse_budget(text: str) -> float:
+    """Seconds of "90s", "30m", "1h30m" or a plain number of seconds.
+
+    Raises:
+        ConfigError: it is none of these, or not above zero.
+    """
+    number = r"\d+(?:\.\d+)?"
+    match = re.fullmatch(rf"(?:({number})h)?(?:({number})m(?:in)?)?(?:({number})s?)?", text.strip())
+    parts = [float(part or 0) for part in match.groups()] if match else [0.0]
+    seconds = sum(part * size for part, size in zip(parts, (3600, 60, 1), strict=False))
+    if not seconds > 0:
+        raise ConfigError(f"budget {text!r} is no duration such as 90s, 30m or 1h30m")
+    return seconds
+
+
+def search_command(
+    task: TaskName = "denoise",
+    images: Annotated[str, typer.Option(help="Names, comma-separated, or 'all'.")] = "all",
+    algorithms: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated: random, evolution, halving, hyperband, isnas_oracle; or 'all'."
+        ),
+    ] = "all",
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Simulated time of a search: 90s, 30m, 2h ... Default: that of 50 trainings."
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Searches of each algorithm on each image.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of the searches.")] = 0,
+    run_seed: Annotated[
+        int | None, typer.Option(help="Of the recorded runs. Default: the default seeds in turn.")
+    ] = None,
+    target: Annotated[
+        str, typer.Option(help="Column of runs.parquet that regret is measured by.")
+    ] = _FINAL,
+    cost: Annotated[
+        str,
+        typer.Option(help="What training is charged: flops (operations) or recorded (seconds)."),
+    ] = "flops",
+    flops_per_second: Annotated[
+        float | None, typer.Option(help="Rate of 'flops'. Default: that of the recorded runs.")
+    ] = None,
+    fidelity: FidelityName = None,
+    form: Form = "",
+    out: Picture = None,
+    data: Data = DATA,
+) -> None:
+    """Compare search algorithms: regret against simulated time, from recorded runs."""
+    check_form(form)
+    seconds = None if budget is None else parse_budget(budget)
+    from nasdip_bench.api.search import compare, search_figure
+    from nasdip_bench.api.simulation_cost import CostModel
+
+    frame = compare(
+        NASDIPBench(data),
+        task,
+        None if images == "all" else _names(images),
+        None if algorithms == "all" else _names(algorithms),
+        seconds,
+        repeats,
+        seed,
+        fidelity=fidelity,
+        run_seed=run_seed,
+        target=target,
+        cost=CostModel(kind=cost, flops_per_second=flops_per_second),
+    )
+    show(search_figure(frame), form, out)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("search")(search_command)

@@ -1,0 +1,28 @@
+"""A lock that readers of a dataset share between threads and survive a fork with."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+__all__ = ["ForkSafeLock"]
+
+
+class ForkSafeLock:
+    """A re-entrant lock that is free in a forked child.
+
+    A plain lock that another thread holds at the moment of a fork stays locked in the child for
+    ever, since that thread does not exist there.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._process = os.getpid()
+
+    def __enter__(self) -> None:
+        if self._process != os.getpid():  # a child begins with one thread, so this cannot race
+            self._lock, self._process = threading.RLock(), os.getpid()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()

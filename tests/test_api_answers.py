@@ -1,0 +1,390 @@
+"""Selections, statistics, costs, replicates and bulk curves of releases whose answers are known."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.cost import architecture_cost
+from nasdip_bench.errors import ArchitectureError, ConfigError, MissingRunError, UnknownNameError
+from nasdip_bench.initialise import draw_weights
+from nasdip_bench.locks import ForkSafeLock
+from nasdip_bench.network import build_network
+from nasdip_bench.space import Architecture, sample_architectures
+from tests import synthetic
+
+COUNT = 12
+HIGH, LOW = "r64", "r64c16i40"
+IMAGES = tuple(synthetic.IMAGES)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """Complete but for four runs; two fidelities, two seeds at the higher."""
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("answers") / "data",
+        diverged={(HIGH, "denoise", 11, "lena", 1), (HIGH, "denoise", 10, "lena", 0)},
+        missing={(LOW, "denoise", 2, "lena", 0), (LOW, "inpaint", 3, "chest", 0)},
+    )
+    return NASDIPBench(path)
+
+
+def values(task: str, image: str, seeds: tuple[int, ...]) -> np.ndarray:
+    """(architecture,) means over seeds of best_psnr_smooth_db, by the formula."""
+    at = IMAGES.index(image)
+    return np.array(
+        [np.mean([synthetic.best_db(a, at, task, s, COUNT) for s in seeds]) for a in range(COUNT)]
+    )
+
+
+# The best
+
+
+def test_the_best_are_those_of_the_formula_without_the_runs_that_are_not_ok(bench):
+    found = bench.top_k("denoise", 3, "lena", fidelity=HIGH)
+    assert [r.arch_id for r in found] == [9, 8, 7]  # 10 and 11 diverged at one seed each
+    expected = values("denoise", "lena", (0, 1))
+    for rank, one in enumerate(found, start=1):
+        assert one.rank == rank
+        assert one.architecture == str(bench[one.arch_id])
+        assert one.value == pytest.approx(expected[one.arch_id])
+        assert (one.task, one.image, one.fidelity, one.seeds) == ("denoise", "lena", HIGH, (0, 1))
+        assert one.candidates == COUNT - 2
+        cost = architecture_cost(bench[one.arch_id], 1, 1, 128)
+        assert one.parameters == cost.parameters
+        assert one.flops_per_iteration == 3 * cost.forward_flops(64, 64)
+        assert one.seconds == 10 + one.arch_id
+    assert bench.find_best("denoise", "lena", fidelity=HIGH) == found[0]
+    assert bench.find_best("denoise", "lena", fidelity=HIGH, seed=0).arch_id == 11
+
+
+def test_ties_break_by_row_and_lower_is_better_where_the_schema_says_so(bench):
+    tied = bench.top_k("denoise", 4, "boat", fidelity=LOW)
+    assert [r.arch_id for r in tied] == [10, 11, 8, 9]
+    cheapest = bench.top_k("denoise", 2, "boat", target="best_psnr_db", fidelity=LOW)
+    assert [r.arch_id for r in cheapest] == [10, 11]
+
+
+def test_without_an_image_the_mean_over_all_images_is_ranked(bench):
+    found = bench.top_k("denoise", COUNT - 1, fidelity=LOW)
+    mean = np.mean([values("denoise", image, (0,)) for image in IMAGES], axis=0)
+    mean[2] = -np.inf  # a run is missing
+    expected = np.argsort(-mean.round(9), kind="stable")[: COUNT - 1]
+    assert [r.arch_id for r in found] == expected.tolist()
+    assert {r.image for r in found} == {None}
+    assert found[0].value == pytest.approx(mean.max())
+    with pytest.raises(
+        ConfigError, match=f"k {COUNT} must be a whole number from 1 to {COUNT - 1}"
+    ):
+        bench.top_k("denoise", COUNT, fidelity=LOW)
+
+
+def test_limits_hold(bench):
+    everything = bench.top_k("denoise", COUNT, "chest", fidelity=HIGH)
+    for name, field in (
+        ("max_parameters", "parameters"),
+        ("max_flops", "flops_per_iteration"),
+        ("max_seconds", "seconds"),
+    ):
+        limit = float(np.median([getattr(one, field) for one in everything]))
+        expected = [one.arch_id for one in everything if getattr(one, field) <= limit]
+        k = len(expected)
+        found = bench.top_k("denoise", k, "chest", fidelity=HIGH, **{name: limit})
+        assert [one.arch_id for one in found] == expected
+        assert {one.candidates for one in found} == {k}
+    with pytest.raises(MissingRunError, match="12 have ok runs .* none of them .* seconds <= 1"):
+        bench.find_best("denoise", "chest", fidelity=HIGH, max_seconds=1)
+    for wrong in (0, -1.0, "2", True, math.nan):
+        with pytest.raises(
+            ConfigError, match=r"the limit of seconds, .*, must be a number above 0"
+        ):
+            bench.find_best("denoise", "chest", fidelity=HIGH, max_seconds=wrong)
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.0, True, "3", COUNT + 1])
+def test_k_is_checked(bench, k):
+    with pytest.raises(ConfigError, match=r"k .* must be a whole number from 1 to 12"):
+        bench.top_k("denoise", k, "chest", fidelity=HIGH)
+
+
+@pytest.mark.parametrize("method", ["top_k", "find_best", "statistics"])
+def test_unknown_names_are_refused(bench, method):
+    ask = getattr(bench, method)
+    for arguments, text in (
+        ({"task": "denois"}, "unknown task 'denois'. Did you mean 'denoise'"),
+        ({"task": "denoise", "image": "lenna"}, "Did you mean 'lena'"),
+        ({"task": "denoise", "image": 3}, "unknown image '3'"),
+        ({"task": "denoise", "target": "best"}, "unknown target of a ranking 'best'"),
+        ({"task": "denoise", "target": "iterations"}, "unknown target of a ranking"),
+        ({"task": "denoise", "fidelity": "r65"}, "unknown fidelity 'r65'"),
+        ({"task": "denoise", "fidelity": HIGH, "seed": 7}, "unknown seed 7"),
+    ):
+        with pytest.raises(UnknownNameError, match=text):
+            ask(**arguments)
+
+
+# Regret and statistics
+
+
+def test_regret_is_the_distance_to_the_best(bench):
+    assert bench.regret(0, "denoise", "chest", fidelity=HIGH) == 0
+    assert bench.regret(4, "denoise", "chest", fidelity=HIGH) == pytest.approx(0.4)
+    assert bench.regret(str(bench[4]), "denoise", "chest", fidelity=HIGH, seed=1) == pytest.approx(
+        0.4
+    )
+    assert math.isnan(bench.regret(10, "denoise", "lena", fidelity=HIGH))
+    mean = np.mean([values("inpaint", image, (0,)) for image in IMAGES], axis=0)
+    mean[3] = -np.inf
+    assert bench.regret(5, "inpaint", fidelity=LOW) == pytest.approx(mean.max() - mean[5])
+    with pytest.raises(MissingRunError, match="no run of architecture .* on 'lena' .*r64c16i40"):
+        bench.regret(2, "denoise", "lena", fidelity=LOW)
+
+
+def test_statistics_are_those_of_the_values(bench):
+    found = bench.statistics("denoise", "lena", fidelity=HIGH)
+    expected = values("denoise", "lena", (0, 1))[:10]
+    assert (found.n, found.diverged, found.failed, found.missing) == (10, 2, 0, 0)
+    assert found.mean == pytest.approx(expected.mean())
+    assert found.std == pytest.approx(expected.std(ddof=1))
+    assert (found.minimum, found.maximum) == pytest.approx((expected.min(), expected.max()))
+    assert found.quartiles == pytest.approx(tuple(np.quantile(expected, [0.25, 0.5, 0.75])))
+    assert (found.image, found.fidelity, found.seeds) == ("lena", HIGH, (0, 1))
+    whole = bench.statistics("denoise", fidelity=LOW)
+    assert (whole.n, whole.missing, whole.image) == (COUNT - 1, 1, None)
+
+
+def test_statistics_of_nothing_are_nan(tmp_path):
+    failed = {(LOW, "denoise", a, i, 0) for a in range(3) for i in IMAGES}
+    path = synthetic.write_release(
+        tmp_path / "d",
+        count=3,
+        fidelities=(LOW,),
+        tasks=("denoise",),
+        seeds={LOW: (0,)},
+        failed=failed,
+    )
+    found = NASDIPBench(path).statistics("denoise", "lena")
+    assert (found.n, found.failed) == (0, 3)
+    assert all(map(math.isnan, (found.mean, found.std, found.minimum, *found.quartiles)))
+
+
+# Cost
+
+
+def test_costs_are_counted_at_the_width_of_the_fidelity(bench):
+    for fidelity, channels in ((HIGH, 128), (LOW, 16)):
+        found = bench.cost(3, "denoise", fidelity=fidelity)
+        cost = architecture_cost(bench[3], 1, 1, channels)
+        assert found.parameters == cost.parameters
+        assert found.flops_per_iteration == 3 * cost.forward_flops(64, 64)
+        assert found.flops == found.flops_per_iteration * found.iterations
+        assert found.seconds == 13.0
+        assert found.seconds_per_iteration == pytest.approx(13 / found.iterations)
+        assert (found.image_channels, found.devices) == (1, ("formula",))
+    absent = bench.cost(2, "denoise", "lena", LOW)
+    assert math.isnan(absent.seconds)
+    with pytest.raises(UnknownNameError, match="unknown image 'x'"):
+        bench.cost(2, "denoise", "x")
+
+
+# Replicates and curves
+
+
+def test_replicates_have_mean_and_spread(bench):
+    found = bench.replicates(4, "chest", "denoise", HIGH)
+    assert found.seeds == (0, 1)
+    assert [run.seeds for run in found.runs] == [(0,), (1,)]
+    assert found.runs[1] == bench.query(4, "chest", "denoise", HIGH, seed=1)
+    best = [run.best_psnr_smooth_db for run in found.runs]
+    assert found.mean["best_psnr_smooth_db"] == pytest.approx(np.mean(best))
+    assert found.std["best_psnr_smooth_db"] == pytest.approx(np.std(best, ddof=1))
+    assert "status" not in found.mean
+    single = bench.replicates(4, "chest", "denoise", LOW)
+    assert math.isnan(single.std["loss"])
+    with pytest.raises(MissingRunError, match="no run of architecture"):
+        bench.replicates(2, "lena", "denoise", LOW)
+
+
+def test_fidelities_side_by_side(bench):
+    assert list(bench.across_fidelities(4, "chest", "denoise")) == [HIGH, LOW]
+    assert list(bench.across_fidelities(2, "lena", "denoise")) == [HIGH]
+    with pytest.raises(UnknownNameError, match="unknown image"):
+        bench.across_fidelities(2, "x", "denoise")
+
+
+def test_curves_in_bulk_are_the_curves(bench):
+    for fidelity in (HIGH, LOW):
+        for task in bench.tasks:
+            bulk = bench.curves(task, fidelity)
+            assert bulk.psnr_db.dtype == np.float32
+            assert bulk.psnr_db.shape[:3] == (COUNT, len(IMAGES), len(bulk.seeds))
+            for arch in range(COUNT):
+                for at, image in enumerate(IMAGES):
+                    for place, seed in enumerate(bulk.seeds):
+                        mine = bulk.psnr_smooth_db[arch, at, place]
+                        try:
+                            curve = bench.curve(arch, image, task, fidelity, seed)
+                        except MissingRunError:
+                            assert np.isnan(mine).all()
+                            continue
+                        np.testing.assert_array_equal(mine, curve.psnr_smooth_db.astype(np.float32))
+                        np.testing.assert_array_equal(bulk.iterations, curve.iterations)
+    assert bench.curves("denoise", HIGH, seed=1).seeds == (1,)
+    with pytest.raises(UnknownNameError, match="unknown seed 5"):
+        bench.curves("denoise", HIGH, seed=5)
+
+
+def test_best_so_far_never_falls_and_ends_at_the_best(bench):
+    curve = bench.curve(4, "chest", "denoise", LOW)
+    best = curve.best_so_far()
+    assert (np.diff(best) >= 0).all()
+    assert best[-1] == np.max(curve.psnr_smooth_db)
+    assert curve.best_so_far(smooth=False)[-1] == np.max(curve.psnr_db)
+    diverged = bench.curve(11, "lena", "denoise", HIGH, seed=1)
+    assert diverged.best_so_far()[-1] == np.nanmax(diverged.psnr_smooth_db)
+
+
+# Moving in the space
+
+
+def test_random_is_of_the_release_and_repeatable(bench):
+    drawn = [bench.random(seed) for seed in range(200)]
+    assert set(drawn) == set(bench)
+    assert drawn[:5] == [bench.random(seed) for seed in range(5)]
+    rng = np.random.default_rng(0)
+    assert len({bench.random(rng) for _ in range(200)}) == COUNT
+    assert bench.random() in bench
+
+
+def test_neighbours_are_the_nearest_by_choices_that_differ(bench):
+    origin = bench[0]
+
+    def distance(other: Architecture) -> int:
+        a, b = origin.attributes, other.attributes
+        fields = ("sampling", "transform", "kernel", "activation", "transform_first")
+        return (
+            sum(x != y for x, y in zip(origin.skip, other.skip, strict=True))
+            + sum(getattr(a, f) != getattr(b, f) for f in fields)
+            + (origin.dilation != other.dilation)
+        )
+
+    found = bench.neighbours(0, COUNT - 1)
+    assert [d for _, d in found] == [distance(a) for a, _ in found]
+    assert [d for _, d in found] == sorted(distance(a) for a in bench if a != origin)
+    outside = next(a for a in origin.neighbours() if a not in bench)
+    assert bench.neighbours(outside, 1) == [(origin, 1)]
+    for k in (0, COUNT, True, 1.5):
+        with pytest.raises(ConfigError, match=f"from 1 to {COUNT - 1}"):
+            bench.neighbours(0, k)
+    with pytest.raises(ArchitectureError, match="is no architecture"):
+        bench.neighbours("x", 1)
+
+
+def test_build_gives_the_network_that_a_run_starts_from(bench):
+    before = torch.random.get_rng_state()
+    network = bench.build(4, "lena", "denoise", LOW, seed=3)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    expected = build_network(bench[4], 1, 1, 16)
+    # r64c16i40 is r64c16 cut short: it starts from the same weights.
+    draw_weights(expected, "weights", str(bench[4]), "lena", "denoise", "r64c16", 3)
+    found = dict(network.named_parameters())
+    for name, parameter in expected.named_parameters():
+        assert torch.equal(parameter, found[name])
+    z = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(network(z), expected(z))
+    plain = bench.build(sample_architectures(COUNT + 1)[-1])
+    assert sum(p.numel() for p in plain.parameters()) > 1e6  # 128 channels, of r64
+    with pytest.raises(ConfigError, match="give both for the weights of a run, or neither"):
+        bench.build(4, "lena")
+    with pytest.raises(UnknownNameError, match="unknown image"):
+        bench.build(4, "x", "denoise")
+
+
+# Forks
+
+
+def _ask(bench, out):
+    out.put(
+        (bench.query(1, "lena", "denoise").best_psnr_db, len(bench.curve(1, "lena", "denoise")))
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_child_forked_while_a_thread_holds_the_locks_can_read(bench):
+    fresh = NASDIPBench(bench.path)
+    fresh.curve(0, "lena", "denoise")
+    held, release = threading.Event(), threading.Event()
+
+    def hold():
+        with fresh._folder._lock, fresh._reader._lock, fresh._lock:
+            held.set()
+            release.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    try:
+        context = multiprocessing.get_context("fork")
+        out = context.Queue()
+        child = context.Process(target=_ask, args=(fresh, out))
+        child.start()
+        answer = out.get(timeout=30)
+        child.join(30)
+    finally:
+        release.set()
+        thread.join()
+    assert answer[0] == fresh.query(1, "lena", "denoise").best_psnr_db
+
+
+def test_a_lock_keeps_others_out():
+    lock, entered = ForkSafeLock(), []
+    with lock, lock:
+        thread = threading.Thread(target=lambda: (lock.__enter__(), entered.append(1)))
+        thread.start()
+        thread.join(0.05)
+        assert not entered
+    thread.join(5)
+    assert entered
+
+
+# Values of one's own
+
+
+def test_a_proxy_of_ones_own_is_correlated_like_those_of_the_release(bench):
+    kendall = bench.kendall("denoise", fidelity=HIGH)
+    own = np.arange(COUNT, dtype=float)  # psd_db_mse/corrupted of the synthetic release
+    found = bench.correlate(own, "denoise", fidelity=HIGH)
+    column = kendall["psd_db_mse", "corrupted"]
+    np.testing.assert_array_equal(found["tau"], column)
+    assert found["n"].tolist() == [
+        kendall.attrs["n"]["psd_db_mse/corrupted"][image] for image in IMAGES
+    ]
+    assert found.attrs == {
+        "task": "denoise",
+        "target": "best_psnr_smooth_db",
+        "fidelity": HIGH,
+        "seeds": [0, 1],
+    }
+    by_image = np.stack([own, -own, own], axis=1)
+    signs = bench.correlate(by_image, "denoise", fidelity=HIGH)["tau"] / found["tau"]
+    assert signs.tolist() == [1, -1, 1]
+    some = bench.correlate({bench[a]: float(a) for a in range(5)}, "denoise", fidelity=HIGH)
+    assert some["n"].tolist() == [5, 5, 5]
+    assert some["tau"]["lena"] == pytest.approx(1)
+    constant = bench.correlate(np.zeros(COUNT), "denoise", fidelity=HIGH)
+    assert constant["tau"].isna().all()
+    assert set(constant["reason"]) == {"all values of the proxy are equal"}
+
+
+def test_values_of_another_shape_are_refused(bench):
+    with pytest.raises(ConfigError, match=r"values of shape \(3,\) are neither \(12,\)"):
+        bench.correlate([1.0, 2.0, 3.0], "denoise")
+    with pytest.raises(UnknownNameError, match="no architecture in row 99"):
+        bench.correlate({99: 1.0}, "denoise")

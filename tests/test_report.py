@@ -1,0 +1,428 @@
+"""The report: its payload against the API, its escaping, and the page in a headless Chromium."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api import cli
+from nasdip_bench.api.report.data import CURVE_POINTS, TARGETS, report_payload, thinned
+from nasdip_bench.api.report.page import embedded_json, report_html, write_report
+from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
+from tests import synthetic
+from tests.chromium import Browser, find_chromium
+
+LOW = "r64c16i40"
+COUNT = 60
+HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return synthetic.write_release(
+        tmp_path_factory.mktemp("report") / "data",
+        count=COUNT,
+        fidelities=(LOW,),
+        seeds={LOW: (0,)},
+        missing={(LOW, "denoise", 2, "lena", 0)},
+        diverged={(LOW, "denoise", 3, "lena", 0)},
+        failed={(LOW, "denoise", 5, "chest", 0)},
+    )
+
+
+@pytest.fixture(scope="module")
+def bench(data):
+    return NASDIPBench(data)
+
+
+@pytest.fixture(scope="module")
+def payload(bench):
+    return report_payload(bench)
+
+
+# The payload
+
+
+def test_the_numbers_are_those_of_the_api(bench, payload):
+    denoise = payload["sets"][0]
+    assert (denoise["task"], denoise["fidelity"], denoise["seeds"]) == ("denoise", LOW, [0])
+    for arch in (0, 7, COUNT - 1):
+        for place, image in enumerate(bench.images):
+            record = bench.query(arch, image, "denoise")
+            for target in TARGETS:
+                value = denoise["targets"][target][arch][place]
+                assert value / 1000 == pytest.approx(getattr(record, target), abs=5.1e-4)
+            curve = bench.curve(arch, image, "denoise")
+            kept = np.isin(curve.iterations, denoise["points"])
+            shown = np.array(denoise["curves"][arch][place]) / 1000
+            assert shown == pytest.approx(curve.psnr_smooth_db[kept], abs=5.1e-4)
+            for key, score in bench.scores(arch, image, "denoise").items():
+                found = denoise["scores"][key][arch]
+                found = found[place] if isinstance(found, list) else found
+                assert found is None if np.isnan(score) else found == pytest.approx(score, rel=1e-3)
+
+
+def test_what_is_missing_is_null_and_said(payload):
+    denoise = payload["sets"][0]
+    assert [denoise["status"][a] for a in (0, 2, 3, 5)] == ["ooo", ".oo", "doo", "ofo"]
+    best = denoise["targets"]["best_psnr_smooth_db"]
+    assert best[2][0] is best[3][0] is best[5][1] is None
+    assert denoise["curves"][2][0] is None
+    assert denoise["curves"][3][0] is not None  # it diverged on the way
+    assert denoise["curves"][3][0][-1] is None
+    assert f"denoise at {LOW}: of 180 runs 1 missing, 1 diverged, 1 failed." in payload["missing"]
+    assert any("one seed (0)" in line for line in payload["missing"])
+    assert denoise["corrupted"] == [18000, 18000, 18000]
+
+
+def test_tau_and_overlap_are_those_of_the_api(bench, payload):
+    denoise = payload["sets"][0]
+    tau = bench.kendall("denoise")
+    found = denoise["tau"]["best_psnr_smooth_db"]["psd_db_strip_mse/corrupted"]
+    assert found["tau"] == pytest.approx(tau["psd_db_strip_mse", "corrupted"], abs=5.1e-4)
+    assert found["n"] == [COUNT - 2, COUNT - 1, COUNT]
+    constant = denoise["tau"]["best_psnr_smooth_db"]["psd_99_bandwidth/none"]
+    assert constant["tau"] == [None, None, None]
+    assert denoise["overlap"]["counts"] == bench.overlap("denoise", 10).to_numpy().tolist()
+
+
+def test_a_small_release_says_why_there_is_no_overlap(tmp_path):
+    path = synthetic.write_release(tmp_path / "data", count=3, tasks=("denoise",))
+    bench = NASDIPBench(path)
+    payload = report_payload(bench, "r64")
+    (only,) = payload["sets"]
+    assert "k 10 must be a whole number from 1 to n = 3" in only["overlap"]["reason"]
+    assert only["seeds"] == [0, 1]
+    mean = bench.query(1, "lena", "denoise", "r64").best_psnr_smooth_db
+    assert only["targets"]["best_psnr_smooth_db"][1][0] / 1000 == pytest.approx(mean, abs=1e-3)
+    assert any(f"also has denoise at {LOW}" in line for line in payload["missing"])
+    with pytest.raises(UnknownNameError, match="unknown fidelity 'r9'"):
+        report_payload(bench, "r9")
+
+
+def test_a_release_without_runs_has_no_report(tmp_path):
+    every = {(LOW, "denoise", a, i, 0) for a in range(2) for i in synthetic.IMAGES}
+    path = synthetic.write_release(
+        tmp_path / "data",
+        count=2,
+        tasks=("denoise",),
+        fidelities=(LOW,),
+        seeds={LOW: (0,)},
+        missing=every,
+    )
+    with pytest.raises(MissingRunError, match="has no runs: there is nothing to report"):
+        report_payload(NASDIPBench(path))
+
+
+@pytest.mark.parametrize(("count", "stop"), [(10, 5), (32, 32), (33, 20), (256, 40), (9500, 9000)])
+def test_curves_are_thinned_to_few_points_with_the_first_the_stop_and_the_last(count, stop):
+    iterations = np.arange(1, count + 1, dtype=np.int32)
+    kept = thinned(iterations, stop)
+    assert len(kept) <= CURVE_POINTS
+    assert len(kept) >= min(count, 20)
+    assert kept == sorted(set(kept))
+    assert {0, stop - 1, count - 1} <= set(kept)
+
+
+def test_at_the_full_size_the_page_stays_small(payload):
+    """The size of 522 architectures, ten images and two tasks, from that of a part."""
+    curves = np.random.default_rng(0).integers(18000, 33000, (522, 10, CURVE_POINTS)).tolist()
+    large = dict(payload)
+    scores = {
+        key: [[float(f"{100 + a + i / 7:.4g}") for i in range(10)] for a in range(522)]
+        for key in map(str, range(12))
+    }
+    table = [[25123] * 10 for _ in range(522)]
+    one = payload["sets"][0] | {"curves": curves, "scores": scores}
+    one["targets"] = dict.fromkeys(TARGETS, table)
+    large["sets"] = [one, one]
+    assert len(report_html(large).encode()) < 10e6
+
+
+# The page
+
+
+class Page(html.parser.HTMLParser):
+    """Elements, and the text of scripts, as a browser's parser cuts them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.scripts, self.inside = [], [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag == "script":
+            self.inside = True
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        if tag == "script":
+            self.inside = False
+
+    def handle_data(self, text):
+        if self.inside:
+            self.scripts[-1] += text
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    return NASDIPBench(
+        synthetic.write_release(
+            tmp_path_factory.mktemp("hostile") / "data",
+            count=12,
+            images={HOSTILE: "user", "{{data}}": "user", "a\u2028b": "substitute"},
+            image_set="user",
+            fidelities=(LOW,),
+            tasks=("denoise",),
+        )
+    )
+
+
+def test_hostile_names_stay_text(hostile):
+    payload = report_payload(hostile)
+    payload["release"]["name"] = HOSTILE
+    payload["architectures"]["code"][0] = HOSTILE
+    text = report_html(payload)
+    page = Page(text)
+    assert len(page.scripts) == 2
+    assert json.loads(page.scripts[0]) == payload
+    assert not re.search("[<>&\u2028\u2029]", page.scripts[0])
+    tags = [tag for tag, _ in page.elements]
+    assert "img" not in tags
+    assert tags.count("script") == 2
+    assert text.count("&lt;img src=x onerror") >= 2
+    assert ">{{data}}</option>" in text  # a name is no placeholder
+
+
+def test_json_inside_a_script_can_be_read_back():
+    value = {"a": "</script>&<!--\u2028\u2029é", "b": [1.5, None]}
+    text = embedded_json(value)
+    assert json.loads(text) == value
+    assert "<" not in text
+    with pytest.raises(ValueError, match="Out of range"):
+        embedded_json({"a": float("nan")})
+
+
+def test_the_page_refers_to_nothing_outside(payload):
+    text = report_html(payload)
+    page = Page(text)
+    links = [
+        a.get("href", a.get("src", "")) for _, a in page.elements if a.keys() & {"href", "src"}
+    ]
+    assert links
+    assert all(link.startswith(("#", "data:,")) for link in links)
+    ids = {a["id"] for _, a in page.elements if "id" in a}
+    assert all(link[1:] in ids for link in links if link.startswith("#"))
+    assert "http" not in re.sub(r"http-equiv|http://www\.w3\.org/2000/svg", "", text)
+    assert "innerHTML" not in text
+    labelled = re.findall(r"<label[^>]*>.*?</label>", text)
+    assert len(re.findall(r"<(?:select|input)", text)) == len(labelled)
+
+
+def test_the_page_states_its_size_and_what_it_leaves_out(payload):
+    text = report_html(payload)
+    assert f"at most {CURVE_POINTS} points" in text
+    stated = float(re.search(r"This page is ([\d.]+) MiB", text)[1])
+    assert stated == pytest.approx(len(text.encode()) / 2**20, abs=0.06)
+    assert "of 180 runs 1 missing, 1 diverged, 1 failed." in text
+
+
+def test_the_command_writes_it(data, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "page.html"
+    words = ["nasdip-bench", "report", "--out", str(out), "--data", str(data)]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"written: {out}, 0.")
+    assert out.read_text() == report_html(report_payload(NASDIPBench(data)))
+    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
+    with pytest.raises(ConfigError, match="cannot write"):
+        write_report(NASDIPBench(data), tmp_path / "no" / "page.html")
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium is installed")
+    browser = Browser(program, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def opened(browser, bench, tmp_path):
+    def open_page(width=1200, height=900, of=bench, **options):
+        path = tmp_path / "page.html"
+        write_report(of, path)
+        browser.problems.clear()
+        browser.requests.clear()
+        browser.open(path.as_uri(), width, height, **options)
+        return browser, path.as_uri()
+
+    return open_page
+
+
+BODY = "[...document.querySelectorAll('#architecture-table tbody tr')]"
+CODES = f"{BODY}.map(row => row.querySelector('th').textContent)"
+
+
+def test_the_page_loads_without_errors_and_requests(opened):
+    browser, url = opened()
+    assert browser.problems == []
+    assert browser.requests == [url]
+    assert browser.evaluate(f"{BODY}.length") == 50
+    assert browser.evaluate("document.querySelectorAll('.curve').length") == 5
+    assert browser.evaluate("document.querySelectorAll('.dot').length") == COUNT - 2
+    assert (
+        browser.evaluate("document.getElementById('range').textContent") == f"1–50 of {COUNT - 1}"
+    )
+
+
+def test_the_best_come_first(opened, bench):
+    browser, _ = opened()
+    codes = browser.evaluate(CODES)
+    assert codes == [str(bench[a]) for a in range(COUNT - 1, COUNT - 51, -1)]  # lena: by row
+    browser.evaluate("document.getElementById('next').click()")
+    rest = browser.evaluate(CODES)
+    assert len(rest) == 9
+    assert rest[-1] == str(bench[3])  # it diverged: no value, so last
+    assert not browser.evaluate("document.getElementById('previous').disabled")
+
+
+def test_sorting_by_keyboard(opened, bench):
+    browser, _ = opened()
+    focused = "document.activeElement.textContent"
+    for _ in range(40):
+        browser.press("Tab")
+        if browser.evaluate(focused) == "Architecture":
+            break
+    assert browser.evaluate(focused) == "Architecture"
+    heads = "[...document.querySelectorAll('#architecture-table thead th[aria-sort]')]"
+    sort = f"{heads}.map(th => th.getAttribute('aria-sort'))"
+    assert browser.evaluate(sort)[:3] == ["none", "descending", "none"]
+    for key, order, first in (("Enter", "ascending", 0), (" ", "descending", COUNT - 1)):
+        browser.press(key)
+        assert browser.evaluate(sort)[:2] == [order, "none"]
+        assert browser.evaluate(CODES)[0] == str(bench[first])
+        assert browser.evaluate(focused) == "Architecture"  # the focus stays where it was
+
+
+def test_the_first_stop_of_the_keyboard_skips_to_the_content(opened):
+    browser, _ = opened()
+    browser.press("Tab")
+    assert browser.evaluate("document.activeElement.textContent") == "Skip to the content"
+    browser.press("Enter")
+    assert browser.evaluate("document.activeElement.id") == "main"
+
+
+def test_filters_choices_and_selection(opened, bench):
+    browser, _ = opened()
+    browser.evaluate(
+        "(() => { const box = document.getElementById('filter-runs'); box.click(); "
+        "const code = document.getElementById('filter-code'); "
+        f"code.value = {json.dumps(str(bench[2]))}; "
+        "code.dispatchEvent(new Event('input')); })()"
+    )
+    assert browser.evaluate(CODES) == [str(bench[2])]  # no run on this image
+    browser.evaluate(f"{BODY}[0].querySelector('input').click()")
+    assert browser.evaluate("document.querySelectorAll('#curves-legend li').length") == 6
+    assert "1 chosen without a run" in browser.evaluate(
+        "document.getElementById('curves-text').textContent"
+    )
+    browser.evaluate(
+        "(() => { const s = document.getElementById('image'); s.value = 2; "
+        "s.dispatchEvent(new Event('change')); })()"
+    )
+    assert "boat" in browser.evaluate("document.getElementById('scatter-text').textContent")
+    assert f"n = {COUNT} of {COUNT}" in browser.evaluate(
+        "document.getElementById('scatter-text').textContent"
+    )
+    assert browser.problems == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_on_a_phone_the_body_does_not_scroll_sideways(opened, dark):
+    browser, _ = opened(360, 740, dark=dark)
+    assert browser.evaluate("document.documentElement.scrollWidth") == 360
+    wide = (
+        "[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll') && "
+        "!e.closest('.hidden') && e.getBoundingClientRect().right > 361).length"
+    )
+    assert browser.evaluate(wide) == 0
+    light = (
+        browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    )
+    assert light != dark
+    assert browser.problems == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_has_contrast(opened, dark):
+    """Contrast of at least 4.5 (WCAG 2, AA) for all text, against the nearest painted ground."""
+    browser, _ = opened(dark=dark)
+    lowest = browser.evaluate(CONTRAST)
+    assert lowest[0] >= 4.5, lowest
+
+
+CONTRAST = """(() => {
+  const numbers = (c) => c.match(/[\\d.]+/g).map(Number);
+  const parse = (c) => { const p = numbers(c); return [p[0], p[1], p[2], p[3] ?? 1]; };
+  const over = (a, b) => a.slice(0, 3).map((v, i) => v * a[3] + b[i] * (1 - a[3])).concat(1);
+  const part = (v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = (c) => 0.2126 * part(c[0]) + 0.7152 * part(c[1]) + 0.0722 * part(c[2]);
+  const ground = (e) => !e ? [255, 255, 255, 1] :
+    over(parse(getComputedStyle(e).backgroundColor), ground(e.parentElement));
+  let lowest = [99, ""];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !e.checkVisibility() || e.disabled) continue;
+    if (["SCRIPT", "NOSCRIPT", "title"].includes(e.nodeName)) continue;
+    const style = getComputedStyle(e);
+    const ink = parse(e.namespaceURI.includes("svg") ? style.fill : style.color);
+    const [a, b] = [light(over(ink, ground(e))), light(ground(e))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < lowest[0]) lowest = [ratio, `${e.nodeName} ${e.textContent.slice(0, 40)}`];
+  }
+  return lowest;
+})()"""
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_the_layout_does_not_shift(opened, width):
+    browser, _ = opened(width, 800)
+    assert browser.evaluate(SHIFT) < 0.02
+    # That it can be seen at all:
+    browser.evaluate(
+        "document.querySelector('header').prepend(Object.assign(document.createElement('div'), "
+        "{style: 'height: 300px'}))"
+    )
+    assert browser.evaluate(SHIFT) > 0.02
+
+
+SHIFT = """new Promise((done) => {
+  let sum = 0;
+  const add = (list) => { for (const entry of list.getEntries()) sum += entry.value; };
+  new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 300);
+})"""
+
+
+def test_hostile_names_do_nothing_in_a_browser(opened, hostile):
+    browser, url = opened(of=hostile)
+    assert browser.evaluate("document.title") == "synthetic 1 – report"
+    assert browser.evaluate("document.images.length") == 0
+    assert browser.evaluate("document.getElementById('image').options[0].textContent") == HOSTILE
+    assert browser.requests == [url]
+    assert browser.problems == []

@@ -1,0 +1,519 @@
+"""Search algorithms and their comparison, against brute force and analytic expectations."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.neighbourhood import Neighbourhood, choices_of
+from nasdip_bench.api.recorded_runs import read_runs
+from nasdip_bench.api.search import (
+    ALGORITHMS,
+    compare,
+    hyperband,
+    isnas_ranking,
+    random_search,
+    regularized_evolution,
+    run_search,
+    search_figure,
+    successive_halving,
+)
+from nasdip_bench.api.search.comparison import _band
+from nasdip_bench.api.search.figure import in_words
+from nasdip_bench.api.search.halving import rungs
+from nasdip_bench.api.search_commands import add_commands, parse_budget
+from nasdip_bench.api.simulation_cost import CostModel
+from nasdip_bench.api.simulator import BudgetExhaustedError, Simulator, open_simulator
+from nasdip_bench.command import new_app, run
+from nasdip_bench.errors import ConfigError, UnknownNameError
+from nasdip_bench.seeding import BitStream
+from nasdip_bench.space import VALID_CELLS, Architecture
+from tests import synthetic
+
+LOW, LAST, COUNT = "r64c16i40", 40, 40
+A_SECOND_EACH = CostModel(flops_per_second=1e30, overhead_seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("search") / "data", count=COUNT, fidelities=(LOW,)
+    )
+    return NASDIPBench(path)
+
+
+@pytest.fixture(scope="module")
+def partial(tmp_path_factory):
+    """One seed; on lena the best diverged and half of the architectures are missing."""
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("partial") / "data",
+        count=12,
+        fidelities=(LOW,),
+        seeds={LOW: (0,)},
+        missing={(LOW, "denoise", a, "lena", 0) for a in range(6)},
+        diverged={(LOW, "denoise", 11, "lena", 0)},
+        unscored={7},
+    )
+    return NASDIPBench(path)
+
+
+def simulator(bench, budget=None, **options) -> Simulator:
+    return open_simulator(bench, "lena", "denoise", budget_seconds=budget, **options)
+
+
+def order(sim: Simulator) -> list[int]:
+    return sim.history().query("query == 'train'")["arch_id"].tolist()
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_searches_end_within_the_budget_and_repeat_by_seed(bench, name):
+    for budget in (0.5, 30, 300, None):
+        sims = [run_search(simulator(bench, budget), name, 3) for _ in range(2)]
+        assert sims[0].clock <= (budget or math.inf)
+        pd.testing.assert_frame_equal(sims[0].history(), sims[1].history())
+    assert sims[0].regret == 0 or name == "isnas_oracle"
+    other = run_search(simulator(bench), name, 4)
+    assert (order(other) == order(sims[0])) == (name == "isnas_oracle")
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_searches_of_a_partial_release_with_divergences(partial, name):
+    sim = run_search(simulator(partial), name, 0)
+    assert set(order(sim)) <= set(sim.space.tolist())
+    assert sim.incumbent == 10  # of 6..10, that did not diverge
+    assert sim.regret == 0
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_global_random_state_is_neither_read_nor_changed(bench, name):
+    np.random.seed(1)  # noqa: NPY002
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    run_search(simulator(bench, 100), name, 0)
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
+def test_an_algorithm_is_any_function(bench):
+    def only_three(sim, rng):
+        for arch in rng.choice(sim.space, 3, replace=False):
+            sim.train(arch)
+
+    assert run_search(simulator(bench), only_three, 0).trained == 3
+    with pytest.raises(UnknownNameError, match=r"unknown algorithm 'randm'.*'random'"):
+        run_search(simulator(bench), "randm")
+
+
+def test_exhaustion_of_another_simulator_is_not_taken_for_the_end(bench):
+    other = simulator(bench, 1e-9)
+
+    def wrong(sim, rng):
+        other.train(0)
+
+    with pytest.raises(BudgetExhaustedError):
+        run_search(simulator(bench, 100), wrong)
+
+
+# Random search
+
+
+def test_random_search_trains_each_once(bench):
+    sim = run_search(simulator(bench), random_search, 0)
+    assert sorted(order(sim)) == list(range(COUNT))
+    first = Counter(order(run_search(simulator(bench), "random", seed))[0] for seed in range(99))
+    assert len(first) > 25  # another order each time
+
+
+def test_regret_of_random_search_is_the_expected_one(bench):
+    """The best of k drawn without replacement, over all subsets."""
+    runs = read_runs(bench, "denoise", ["lena"])["lena"]
+    regrets = np.sort(runs.regrets)
+    k, repeats = 6, 600
+    # The lowest of k is number i where the other k - 1 are among the COUNT - 1 - i above it.
+    odds = [math.comb(COUNT - 1 - i, k - 1) / math.comb(COUNT, k) for i in range(COUNT)]
+    expected = float(np.dot(odds, regrets))
+    frame = compare(
+        bench, "denoise", ["lena"], ["random"], k + 0.5, repeats, cost=A_SECOND_EACH, run_seed=0
+    )
+    last = frame.iloc[-1]
+    spread = math.sqrt(np.dot(odds, regrets**2) - expected**2) / math.sqrt(repeats)
+    assert last["regret"] == pytest.approx(expected, abs=4 * spread)
+    assert last["regret_low"] < last["regret"] < last["regret_high"]
+    assert frame.attrs["trained"] == {"random": k}
+
+
+# Evolution
+
+
+def test_mutation_is_that_of_the_space(bench):
+    near = Neighbourhood(bench.codes)
+    rng, parent = np.random.default_rng(0), bench[7]
+    flips, cells = Counter(), Counter()
+    for _ in range(5200):
+        choices = near.mutate(7, rng)
+        changed = np.flatnonzero(choices != near.choices[7])
+        if changed[0] < 25:
+            assert len(changed) == 1
+            flips[int(changed[0])] += 1
+        else:
+            assert (changed >= 25).all()
+            cells[tuple(choices[25:].tolist())] += 1
+    valid = {tuple(choices_of(Architecture(c, parent.skip))[25:]) for c in VALID_CELLS}
+    assert set(cells) <= valid - {tuple(choices_of(parent)[25:])}
+    counts = [*flips.values(), cells.total()]
+    assert len(counts) == 26
+    assert scipy.stats.chisquare(counts).pvalue > 1e-3
+    # and what the space's own mutation gives is a mutation here
+    stream = BitStream("test", 0)
+    for _ in range(50):
+        mutant = np.array(choices_of(parent.mutate(stream)))
+        differ = np.flatnonzero(mutant != near.choices[7])
+        assert len(differ) == 1 or (differ >= 25).all()
+
+
+def test_a_dilation_that_the_new_cell_lacks_falls_back():
+    arch = Architecture(1 * 63 + 3, "0" * 25, 2)  # bicubic, conv, kernel 3
+    near, rng = Neighbourhood([str(arch)]), np.random.default_rng(0)
+    seen = set()
+    for _ in range(2000):
+        choices = near.mutate(0, rng)
+        kernel, identity = choices[27], choices[26] == 5
+        assert choices[30] == (1 if identity or kernel < 3 else 2)
+        seen.add(int(choices[30]))
+    assert seen == {1, 2}
+
+
+def test_children_are_the_nearest_that_are_allowed(bench):
+    near, rng = Neighbourhood(bench.codes), np.random.default_rng(0)
+    allowed = rng.random(COUNT) < 0.5
+    for _ in range(100):
+        mutant = near.mutate(int(rng.integers(COUNT)), rng)
+        place = near.nearest(mutant, allowed, rng)
+        brute = [int((near.choices[i] != mutant).sum()) for i in range(COUNT)]
+        assert allowed[place]
+        assert brute[place] == min(d for d, ok in zip(brute, allowed, strict=True) if ok)
+    everyone = np.ones(COUNT, bool)
+    tied = np.zeros(31, np.int8) - 1  # equally far from all
+    assert len({near.nearest(tied, everyone, rng) for _ in range(300)}) > 30
+
+
+def test_evolution_trains_each_once_and_descends_from_the_best(bench):
+    """Where the PSNR follows the structure, evolution finds better ones sooner than chance."""
+    runs = read_runs(bench, "denoise", ["lena"], cost=A_SECOND_EACH)["lena"]
+    near = runs.neighbourhood
+    psnr = 30.0 - near.distances(near.choices[17])  # a hill
+    curves = np.repeat(psnr[:, None], len(runs.iterations), axis=1)
+    hill = replace(runs, psnr_db=curves, psnr_smooth_db=curves, values=psnr)
+    regret = {}
+    for name, algorithm in (
+        ("random", random_search),
+        ("evolution", lambda s, r: regularized_evolution(s, r, population=5, tournament=5)),
+    ):
+        sims = [run_search(Simulator(hill, 15.5), algorithm, seed) for seed in range(60)]
+        assert all(len(set(order(sim))) == 15 for sim in sims)
+        regret[name] = np.mean([sim.regret for sim in sims])
+    assert regret["evolution"] < 0.8 * regret["random"]
+    for sizes in ({"population": 0}, {"tournament": 1.5}):
+        with pytest.raises(ConfigError, match="must be a whole number of at least 1"):
+            regularized_evolution(Simulator(hill), np.random.default_rng(0), **sizes)
+
+
+# Successive halving
+
+
+def test_rungs_are_kept_iterations(bench):
+    assert rungs(simulator(bench)) == [1, 4, 13, 40]
+    assert rungs(simulator(bench), eta=2, levels=3) == [10, 20, 40]
+    assert rungs(simulator(bench), eta=10, levels=9) == [1, 4, 40]  # those that fall together
+    for wrong in ({"eta": 1}, {"levels": 0}, {"eta": 2.5}):
+        with pytest.raises(ConfigError, match="must be a whole number of at least"):
+            rungs(simulator(bench), **wrong)
+
+
+def bracket_rows(frame: pd.DataFrame) -> list[tuple[int, list[int]]]:
+    """Iterations and architectures of each run of equal iterations."""
+    steps = frame["iterations"].astype(int)
+    groups = (steps != steps.shift()).cumsum()
+    return [(int(g["iterations"].iloc[0]), g["arch_id"].tolist()) for _, g in frame.groupby(groups)]
+
+
+def test_the_best_third_goes_on(bench):
+    sim = run_search(simulator(bench), successive_halving, 0)
+    rows = bracket_rows(sim.history())
+    # one bracket of 27, then one of the 13 that were left
+    assert [(step, len(who)) for step, who in rows[:4]] == [(1, 27), (4, 9), (13, 3), (40, 1)]
+    assert [(step, len(who)) for step, who in rows[4:8]] == [(1, 13), (4, 4), (13, 1), (40, 1)]
+    for (step, members), (_, promoted) in pairwise(rows[:4]):
+        point = sim.runs.point_of(step)
+        psnr = {a: sim.runs.psnr_smooth_db[a, point] for a in members}
+        best = sorted(members, key=lambda a: psnr[a], reverse=True)
+        assert sorted(psnr[a] for a in promoted) == sorted(psnr[a] for a in best[: len(promoted)])
+    assert {*rows[0][1]} & {*rows[4][1]} == set()
+    # At the end all have been trained to the stop, each iteration paid once.
+    assert sim.clock == pytest.approx(sum(simulator(bench).seconds(a) for a in range(COUNT)))
+
+
+def test_hyperband_starts_brackets_at_each_rung(bench):
+    rows = bracket_rows(run_search(simulator(bench), hyperband, 0).history())
+    starts = [(step, len(who)) for step, who in rows]
+    # R = 40, eta = 3: 27 from 1; ceil(4/3 x 9) = 12 from 4; then ceil(4/2 x 3) = 6 from 13
+    assert starts[:4] == [(1, 27), (4, 9), (13, 3), (40, 1)]
+    assert starts[4:7] == [(4, 12), (13, 4), (40, 1)]
+
+
+def test_diverged_architectures_do_not_go_on(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data",
+        count=9,
+        fidelities=(LOW,),
+        tasks=("denoise",),
+        diverged={(LOW, "denoise", a, "lena", 0) for a in range(3, 9)},
+    )
+    sim = simulator(NASDIPBench(path))
+    run_search(sim, lambda s, r: successive_halving(s, r, levels=3), 0)
+    rows = bracket_rows(sim.history())
+    assert rows[1][0] == 13  # they diverge after 5, and 4 is the first rung
+    assert rows[2][1][0] in (0, 1, 2, *rows[1][1])
+    assert sim.incumbent in (0, 1, 2)
+
+
+# ISNAS ranking
+
+
+def test_isnas_pays_for_all_scores_then_trains_the_lowest(bench):
+    sim = run_search(simulator(bench, cost="recorded"), isnas_ranking)
+    frame = sim.history()
+    scored = frame["query"] == "psd_db_strip_mse/corrupted"
+    assert scored.tolist() == [True] * COUNT + [False] * 15
+    assert order(sim) == list(range(15))  # the score is a²
+    forward = sum((10 + a) / LAST / 3 for a in range(COUNT))
+    assert frame["clock"][COUNT - 1] == pytest.approx(COUNT * 0.1 + forward)
+    assert sim.incumbent == 14
+
+
+def test_isnas_takes_other_scores_and_cohorts(partial, bench):
+    sim = simulator(bench)
+    isnas_ranking(sim, None, proxy="psd_db_mse", reference="ground_truth", cohort=3)
+    assert order(sim) == [39, 38, 37]  # the score is -a
+    sim = simulator(partial)
+    isnas_ranking(sim, None)
+    assert order(sim) == [6, 8, 9, 10, 11]  # 7 has no score
+    for cohort in (0, True, 1.5):
+        with pytest.raises(ConfigError, match="cohort .* must be a whole number"):
+            isnas_ranking(simulator(bench), None, cohort=cohort)
+    with pytest.raises(UnknownNameError, match="unknown score 'tau/none'"):
+        run_search(
+            simulator(bench), lambda s, r: isnas_ranking(s, r, proxy="tau", reference="none")
+        )
+
+
+# Comparison
+
+
+@pytest.fixture(scope="module")
+def frame(bench):
+    return compare(bench, "denoise", ["lena", "boat"], None, 150, 6)
+
+
+def test_a_comparison_is_tidy(frame):
+    assert list(frame.columns) == [
+        *("task", "image", "algorithm", "seconds", "incumbent"),
+        *("regret", "regret_low", "regret_high"),
+    ]
+    assert frame.groupby(["algorithm", "image"]).size().unique().tolist() == [101]
+    assert frame["seconds"].max() == 150
+    assert frame["seconds"].min() == 0
+    assert sorted(frame["image"].unique()) == ["all", "boat", "lena"]
+    assert not frame.isna().any(axis=None)
+    assert (frame["regret_low"] <= frame["regret"] + 1e-12).all()
+    assert (frame["regret"] <= frame["regret_high"] + 1e-12).all()
+    facts = frame.attrs
+    assert facts["algorithms"] == list(ALGORITHMS)
+    assert (facts["seeds"], facts["fidelity"], facts["repeats"]) == ([0, 1], LOW, 6)
+    assert facts["architectures"] == {"lena": COUNT, "boat": COUNT}
+    assert all(spent <= 150 for spent in facts["spent"].values())
+
+
+def test_incumbents_and_regret_belong_together(frame, bench):
+    runs = [read_runs(bench, "denoise", ["lena"], seed=s)["lena"] for s in (0, 1)]
+    best = np.mean([r.values.max() for r in runs])
+    of_lena = frame[frame["image"] == "lena"]
+    assert (of_lena["incumbent"] + of_lena["regret"]).to_numpy() == pytest.approx(best)
+    before = np.mean([r.regrets.mean() for r in runs])  # any architecture
+    assert of_lena[of_lena["seconds"] == 0]["regret"].to_numpy() == pytest.approx(before)
+
+
+def test_the_mean_over_images_is_their_mean(frame):
+    wide = frame.pivot_table("regret", ["algorithm", "seconds"], "image")
+    assert wide["all"].to_numpy() == pytest.approx((wide["lena"] + wide["boat"]).to_numpy() / 2)
+
+
+def test_a_comparison_is_that_of_single_searches(bench):
+    """The last point of the curve is the regret at the end of a search by hand."""
+    found = compare(bench, "denoise", ["lena"], {"mine": random_search}, 60, 1, seed=9)
+    last = found[found["image"] == "lena"].iloc[-1]
+    by_hand = []
+    for seed in range(2000):  # the key of the generator is the library's own affair
+        sim = run_search(simulator(bench, 60), random_search, seed)
+        by_hand.append(sim.regret)
+    assert min(abs(regret - last["regret"]) for regret in by_hand) < 1e-12
+
+
+def test_a_comparison_depends_on_the_seed_and_on_nothing_beside_it(bench, frame):
+    fewer = compare(bench, "denoise", ["boat"], ["evolution", "random"], 150, 6)
+    for name in ("random", "evolution"):
+        mine, whole = (
+            f[(f["image"] == "boat") & (f["algorithm"] == name)].reset_index(drop=True)
+            for f in (fewer, frame)
+        )
+        pd.testing.assert_frame_equal(mine, whole, check_like=True)
+    other = compare(bench, "denoise", ["boat"], ["random"], 150, 6, seed=1)
+    assert not np.allclose(other["regret"], fewer[fewer["algorithm"] == "random"]["regret"])
+
+
+def test_the_band_is_scipys_bootstrap(frame):
+    rng = np.random.default_rng(0)
+    values = rng.exponential(size=(40, 3))
+    low, high = _band(values, 20_000, np.random.default_rng(1))
+    for column in range(3):
+        reference = scipy.stats.bootstrap(
+            (values[:, column],), np.mean, n_resamples=20_000, method="percentile", rng=2
+        ).confidence_interval
+        assert low[column] == pytest.approx(reference.low, rel=0.02)
+        assert high[column] == pytest.approx(reference.high, rel=0.02)
+
+
+def test_the_default_budget_is_half_of_a_small_space(bench):
+    found = compare(bench, "denoise", ["lena"], ["random"], repeats=4, run_seed=0)
+    mean = np.mean([simulator(bench).seconds(arch) for arch in range(COUNT)])
+    assert found.attrs["budget_seconds"] == pytest.approx(mean * COUNT / 2)
+    assert 0 < found.attrs["spent"]["random"] <= found.attrs["budget_seconds"]
+
+
+def test_a_partial_release_says_so(partial):
+    found = compare(partial, "denoise", algorithms=["random"], budget_seconds=50, repeats=2)
+    assert found.attrs["architectures"] == {"lena": 6, "chest": 12, "boat": 12}
+    text = search_figure(found).text()
+    assert "6..12 of its 12 architectures have a run" in text
+    assert "isnas" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"repeats": 0}, "repeats 0 must be a whole number of at least 1"),
+        ({"seed": -1}, "seed -1 must be a whole number of at least 0"),
+        ({"points": True}, "points True must be"),
+        ({"budget_seconds": 0}, "budget_seconds 0 must be a number above 0"),
+        ({"algorithms": []}, "no algorithm: give at least one of random"),
+        ({"algorithms": [3]}, "algorithm 3 is neither a name nor a function"),
+        ({"algorithms": ["random", "random"]}, "'random' is there twice"),
+        ({"algorithms": ["rnd"]}, "unknown algorithm 'rnd'"),
+        ({"images": ["lenna"]}, "unknown image 'lenna'"),
+        ({"cost": "hours"}, "unknown cost model"),
+        ({"run_seed": 7}, "unknown seed 7"),
+        ({"target": "loss"}, "unknown target"),
+    ],
+)
+def test_arguments_are_checked(bench, arguments, message):
+    with pytest.raises((ConfigError, UnknownNameError), match=message):
+        compare(bench, "denoise", **arguments)
+
+
+# Table, picture, command
+
+
+def test_the_table_shows_the_end_of_the_budget(frame):
+    figure = search_figure(frame)
+    text = figure.text()
+    end = frame[frame["seconds"] == 150].set_index(["image", "algorithm"])
+    assert f"{end.loc[('all', 'evolution'), 'regret']:.3f}" in text
+    for part in ("2.5 min of simulated time", "mean of 6 searches", "oracle", "seeds 0, 1 of the"):
+        assert part in text
+    assert text.splitlines()[2].split() == ["image", *ALGORITHMS]
+    latex = figure.latex()
+    assert r"\begin{tabular}" in latex
+    assert r"isnas\_oracle" in latex
+    csv = figure.csv().splitlines()
+    assert csv[0].startswith("task,image,algorithm,seconds,incumbent,regret")
+    assert len(csv) == len(frame) + 1
+    with pytest.raises(ConfigError, match="has no attrs"):
+        search_figure(pd.DataFrame())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".csv", ".tex", ".txt"])
+def test_a_comparison_can_be_saved(frame, tmp_path, suffix):
+    path = tmp_path / f"regret{suffix}"
+    search_figure(frame).save(path)
+    start = {".png": b"\x89PNG", ".pdf": b"%PDF", ".csv": b"task,", ".tex": b"\\begin"}
+    assert path.read_bytes().startswith(start.get(suffix, b"Regret of searches"))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("30m", 1800), ("1h30m", 5400), ("0.5h", 1800), ("2min", 120)],
+)
+def test_budgets_are_durations(text, seconds):
+    assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "3x", "-5", "1m2h"])
+def test_other_budgets_are_refused(text):
+    with pytest.raises(ConfigError, match="is no duration such as 90s, 30m or 1h30m"):
+        parse_budget(text)
+
+
+def test_times_are_shown_in_a_unit_of_their_size():
+    assert [in_words(s) for s in (5, 119, 120, 5400, 7200)] == [
+        *("5 s", "119 s", "2 min", "90 min", "2 h")
+    ]
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, bench):
+    app = new_app()
+    app.callback()(lambda: None)
+    add_commands(app)
+
+    def one(*arguments):
+        command = ["nasdip-bench", "search", *map(str, arguments), "--data", str(bench.path)]
+        monkeypatch.setattr(sys, "argv", command)
+        status = run("nasdip-bench", app)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return one
+
+
+def test_the_command(call, tmp_path):
+    few = ("--images", "lena,boat", "--algorithms", "random,halving", "--repeats", 3)
+    status, out, err = call(*few, "--budget", "2m")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[2].split() == ["image", "random", "halving"]
+    assert "after 2 min of simulated time" in out
+    file = tmp_path / "regret.csv"
+    assert call(*few, "--out", file, "--cost", "recorded")[1] == f"written: {file}\n"
+    written = pd.read_csv(file)
+    assert written["cost"].unique().tolist() == ["recorded seconds"]
+    assert call(*few, "--flops-per-second", "1e9")[1].count("1 GFLOP/s (given)") == 1
+
+
+def test_the_command_says_what_is_wrong(call):
+    for arguments, message in (
+        (("--budget", "soon"), "budget 'soon' is no duration"),
+        (("--algorithms", "rendom"), "unknown algorithm 'rendom'"),
+        (("--images", "lenna"), "unknown image 'lenna'"),
+        (("--repeats", "0"), "repeats 0 must be"),
+        (("--format", "xml"), "unknown format 'xml'"),
+    ):
+        status, out, err = call(*arguments)
+        assert (status, out) == (2, "")
+        assert err.count("\n") == 1
+        assert message in err

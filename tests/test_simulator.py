@@ -1,0 +1,381 @@
+"""The simulated clock on releases written by formula: what is charged, seen and refused."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.recorded_runs import read_runs
+from nasdip_bench.api.simulation_cost import CostModel
+from nasdip_bench.api.simulator import BudgetExhaustedError, Simulator, open_simulator
+from nasdip_bench.cost import architecture_cost
+from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
+from nasdip_bench.space import sample_architectures
+from tests import synthetic
+
+HIGH, LOW = "r64", "r64c16i40"
+COUNT, LAST = 12, 40  # iterations of LOW, and its stop
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return NASDIPBench(synthetic.write_release(tmp_path_factory.mktemp("simulator") / "data"))
+
+
+@pytest.fixture(scope="module")
+def flawed(tmp_path_factory):
+    """On lena 11 diverged, 10 failed, 9 is missing."""
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("flawed") / "data",
+        fidelities=(LOW,),
+        seeds={LOW: (0,)},
+        diverged={(LOW, "denoise", 11, "lena", 0)},
+        failed={(LOW, "denoise", 10, "lena", 0)},
+        missing={(LOW, "denoise", 9, "lena", 0)},
+    )
+    return NASDIPBench(path)
+
+
+def low(bench, budget=None, **options) -> Simulator:
+    return open_simulator(bench, "lena", "denoise", LOW, budget_seconds=budget, **options)
+
+
+@pytest.mark.parametrize(("arch", "iterations"), [(0, 1), (5, 17), (11, 40), (11, None)])
+def test_what_is_seen_is_the_recorded_curve(bench, arch, iterations):
+    seen = low(bench).train(arch, iterations)
+    known = bench.query(arch, "lena", "denoise", LOW, 0, iteration=iterations or LAST)
+    assert (seen.psnr_db, seen.psnr_smooth_db) == (known.psnr_db, known.psnr_smooth_db)
+    assert (seen.arch_id, seen.architecture, seen.status) == (arch, known.architecture, "ok")
+    assert seen.iterations == (iterations or LAST)
+
+
+def test_recorded_cost_is_the_share_of_the_recorded_seconds(bench):
+    sim = low(bench, cost="recorded")
+    first = sim.train(4, 10)  # a run of architecture a takes 10 + a seconds
+    assert first.seconds == pytest.approx(14 * 10 / LAST)
+    assert not first.continued
+    rest = sim.train(4)
+    assert rest.seconds == pytest.approx(14 * 30 / LAST)
+    assert rest.continued
+    assert sim.clock == pytest.approx(14)
+    assert "recorded seconds" in repr(sim)
+
+
+def test_cost_by_operations_is_three_forward_passes_an_iteration(bench):
+    rate, overhead = 2e9, 0.5
+    sim = low(bench, cost=CostModel(flops_per_second=rate, overhead_seconds=overhead))
+    arch = sample_architectures(COUNT)[7]
+    flops = architecture_cost(arch, channels=16).forward_flops(64, 64)
+    assert sim.seconds(7, 10) == pytest.approx(10 * 3 * flops / rate + overhead)
+    assert sim.train(arch, 10).seconds == pytest.approx(10 * 3 * flops / rate + overhead)
+    assert sim.train(str(arch), 40).seconds == pytest.approx(30 * 3 * flops / rate + overhead)
+    assert "2 GFLOP/s (given) + 0.5 s for each start" in repr(sim)
+
+
+def test_the_default_rate_keeps_the_sum_of_all_recorded_seconds(bench):
+    """Simulated training of the whole release takes as long as it took."""
+    runs = bench.to_frame("runs").query("fidelity == @LOW and task == 'denoise'")
+    simulated = 0.0
+    for image in bench.images:
+        sim = open_simulator(bench, image, "denoise", LOW)
+        simulated += sum(sim.seconds(arch) for arch in range(COUNT))
+    assert simulated == pytest.approx(runs["seconds"].sum())
+
+
+def test_asking_again_is_free_and_fewer_iterations_are_looked_up(bench):
+    sim = low(bench)
+    once = sim.train(3, 20)
+    again = sim.train(3, 20)
+    assert (again.seconds, again.clock, again.continued) == (0.0, once.clock, False)
+    assert again.psnr_smooth_db == once.psnr_smooth_db
+    earlier = sim.train(3, 5)
+    assert earlier.seconds == 0
+    assert earlier.psnr_smooth_db == bench.query(3, "lena", "denoise", LOW, 0, 5).psnr_smooth_db
+    assert sim.trained_to(3) == 20
+    assert sim.trained_to(4) == 0
+    assert len(sim.history()) == 1
+
+
+def test_a_search_that_only_repeats_itself_is_stopped(bench):
+    sim = low(bench)
+    sim.train(0)
+    with pytest.raises(BudgetExhaustedError, match="nothing left to train"):  # noqa: PT012
+        for _ in range(10_000):
+            sim.train(0)
+    assert sim.stopped
+
+
+def test_reading_what_has_been_paid_for_is_no_repetition(bench):
+    sim = open_simulator(bench, "lena", "denoise", HIGH)
+    for arch in (0, 1):
+        sim.train(arch, 600)
+    curves = [[sim.train(arch, i).psnr_db for i in sim.iterations.tolist()] for arch in (0, 1)]
+    assert len(curves[0]) + len(curves[1]) > 20 * COUNT
+    assert curves[1] == bench.curve(1, "lena", "denoise", HIGH, 0).psnr_db.tolist()
+
+
+def test_what_does_not_fit_is_not_run_and_ends_the_search(bench):
+    sim = low(bench, 25, cost="recorded")  # 10 + 11 seconds fit, then 4 remain
+    sim.train(0)
+    sim.train(1)
+    before = sim.clock
+    with pytest.raises(BudgetExhaustedError, match=r"of 12 s does not fit the remaining 4 s"):
+        sim.train(2)
+    assert (sim.clock, sim.trained, sim.stopped) == (before, 2, True)
+    with pytest.raises(BudgetExhaustedError, match="the search ended at 21 s of 25 s"):
+        sim.train(0)
+    with pytest.raises(RuntimeError):
+        sim.score(0)
+
+
+def test_a_query_that_fits_exactly_is_run(bench):
+    sim = low(bench, 10, cost="recorded")
+    assert sim.train(0).clock == 10
+    assert sim.remaining == 0
+
+
+@given(
+    queries=st.lists(st.tuples(st.integers(0, COUNT - 1), st.integers(1, LAST)), max_size=60),
+    budget=st.floats(0.5, 120),
+    overhead=st.sampled_from([0.0, 0.25]),
+)
+def test_the_clock_is_the_sum_of_charges_and_never_passes_the_budget(
+    bench, queries, budget, overhead
+):
+    cost = CostModel(kind="recorded", overhead_seconds=overhead)
+    sim, charged, longest, starts = low(bench, budget, cost=cost), 0.0, {}, 0
+    for arch, iterations in queries:
+        try:
+            seen = sim.train(arch, iterations)
+        except BudgetExhaustedError:
+            break
+        starts += iterations > longest.get(arch, 0)
+        longest[arch] = max(iterations, longest.get(arch, 0))
+        charged += seen.seconds
+        assert seen.clock == sim.clock <= budget
+    assert sim.clock == pytest.approx(charged)
+    # However it was cut up, what has been trained has been paid for once.
+    price = sum((10 + arch) * iterations / LAST for arch, iterations in longest.items())
+    assert sim.clock == pytest.approx(price + overhead * starts)
+    assert len(sim.history()) == starts
+
+
+def test_iterations_that_were_not_kept_are_refused(bench):
+    sim = open_simulator(bench, "lena", "denoise", HIGH)
+    kept = sim.iterations.tolist()
+    absent = next(i for i in range(1, 600) if i not in kept)
+    with pytest.raises(UnknownNameError, match=f"iteration {absent} .* was not kept.*nearest kept"):
+        sim.train(0, absent)
+    for wrong in (0, 601, 2.5, True):
+        with pytest.raises(UnknownNameError, match=r"not a whole number in 1\.\.600"):
+            sim.train(0, wrong)
+    assert sim.clock == 0
+    assert sim.kept(absent) == max(i for i in kept if i < absent)
+    assert sim.kept(0.3) == 1
+    assert sim.stop == 350  # by default a training stops there, not at 600
+    assert sim.train(0).iterations == 350
+
+
+def test_a_diverged_run_costs_its_time_and_is_nan(flawed):
+    sim = low(flawed, cost="recorded")
+    early = sim.train(11, 3)  # it diverges after 5
+    assert early.status == "ok"
+    assert sim.incumbent == 11
+    assert sim.regret == pytest.approx(sim.runs.regrets.max())  # what it will come to
+    seen = sim.train(11)
+    assert (seen.status, seen.seconds) == ("diverged", pytest.approx(21 * 37 / LAST))
+    assert math.isnan(seen.psnr_db)
+    assert math.isnan(seen.psnr_smooth_db)
+    assert sim.incumbent == 11  # nothing better is known
+    sim.train(0)
+    assert sim.incumbent == 0
+
+
+def test_the_space_is_what_has_a_run(flawed):
+    sim = low(flawed)
+    assert sim.space.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 11]
+    assert "10 of 12 architectures have a run" in repr(sim)
+    with pytest.raises(MissingRunError, match="no run of architecture .* on 'lena'"):
+        sim.train(9)
+    with pytest.raises(MissingRunError, match="with seed 0 failed: there is no curve"):
+        sim.train(10)
+    with pytest.raises(UnknownNameError, match="no architecture in row 12"):
+        sim.train(12)
+    everything = open_simulator(flawed, "boat", "denoise")
+    assert len(everything) == COUNT
+
+
+def test_regret_is_the_distance_to_the_best_of_the_space(bench):
+    sim = low(bench)
+    assert sim.incumbent is None
+    assert math.isnan(sim.regret)
+    final = [bench.query(a, "lena", "denoise", LOW).final_psnr_smooth_db for a in range(COUNT)]
+    for arch in (2, 7, 4, 11):
+        sim.train(arch)
+        best = max((2, 7, 4, 11)[: sim.trained], key=lambda a: final[a])
+        assert sim.incumbent == best
+        assert sim.regret == pytest.approx(max(final) - final[best])
+    assert sim.regret == 0
+
+
+def test_the_target_of_regret_can_be_another(bench):
+    sim = low(bench, target="best_psnr_db")
+    sim.train(0)
+    best = [bench.query(a, "lena", "denoise", LOW).best_psnr_db for a in (0, 11)]
+    assert sim.regret == pytest.approx(best[1] - best[0])
+    with pytest.raises(UnknownNameError, match="unknown target of a ranking 'seconds'"):
+        low(bench, target="seconds")
+
+
+def test_the_incumbent_is_of_those_trained_longest(bench):
+    sim = low(bench)
+    sim.train(11, 10)
+    sim.train(0, 20)
+    assert sim.incumbent == 0  # fewer dB, but seen later
+    sim.train(11, 20)
+    assert sim.incumbent == 11
+
+
+def test_history_has_a_row_for_every_paid_query(bench):
+    sim = low(bench, 100, cost="recorded")
+    sim.score(2)
+    sim.train(2, 10)
+    sim.train(5)
+    sim.train(2)
+    frame = sim.history()
+    assert frame["query"].tolist() == ["psd_db_strip_mse/corrupted", "train", "train", "train"]
+    assert frame["arch_id"].tolist() == [2, 2, 5, 2]
+    assert frame["iterations"].isna().tolist() == [True, False, False, False]
+    assert frame["iterations"].tolist()[1:] == [10, 40, 40]
+    assert frame["continued"].tolist()[1:] == [False, False, True]
+    assert frame["score"][0] == 4.0
+    assert frame["incumbent"].isna().tolist() == [True, False, False, False]
+    assert frame["incumbent"].tolist()[1:] == [2, 5, 5]
+    assert frame["clock"].is_monotonic_increasing
+    assert frame["clock"].iloc[-1] == pytest.approx(frame["seconds"].sum())
+    assert math.isnan(frame["regret"][0])
+    facts = frame.attrs
+    assert (facts["task"], facts["image"], facts["fidelity"], facts["seed"]) == (
+        "denoise",
+        "lena",
+        LOW,
+        0,
+    )
+    assert (facts["cost"], facts["budget_seconds"]) == ("recorded seconds", 100.0)
+    assert low(bench).history().empty
+
+
+def test_a_score_pays_for_its_passes_once(bench):
+    sim = low(bench, cost="recorded")
+    forward = 13 / LAST / 3  # of architecture 3, whose run took 13 seconds
+    first = sim.score(3, "psd_db_mse", "corrupted")
+    assert first.value == 3
+    assert first.seconds == pytest.approx(0.1 + forward)
+    second = sim.score(3, "psd_99_bandwidth", "none")
+    assert second.seconds == pytest.approx(0.1)  # the output is known
+    assert sim.score(3, "psd_db_mse", "corrupted").seconds == 0
+    assert sim.score(4, "parameters", "none").seconds == pytest.approx(0.1)  # needs no output
+    assert math.isnan(sim.score(0, "parameters", "none").value)
+    assert sim.trained == 0
+    with pytest.raises(UnknownNameError, match="unknown score 'psd/corrupted'.*psd_db_mse"):
+        sim.score(0, "psd", "corrupted")
+
+
+def test_nearest_agrees_with_the_neighbours_of_the_release(bench):
+    sim = low(bench)
+    for arch in range(COUNT):
+        near = bench.neighbours(arch, COUNT - 1)
+        distance = {bench.arch_id(one): far for one, far in near} | {arch: 0}
+        found = sim.nearest(arch, COUNT)
+        assert found[0] == arch
+        assert sorted(found) == list(range(COUNT))
+        assert found == sorted(range(COUNT), key=lambda one: (distance[one], one))
+    outside = sample_architectures(COUNT + 1)[-1]
+    (stand_in,) = sim.nearest(outside)
+    assert bench[stand_in] == bench.neighbours(outside, 1)[0][0]
+
+
+def test_seeds_are_those_of_the_runs(bench):
+    by_seed = [open_simulator(bench, "lena", "inpaint", HIGH, seed).train(3) for seed in (0, 1)]
+    assert by_seed[0].psnr_smooth_db != by_seed[1].psnr_smooth_db
+    assert open_simulator(bench, "lena", "inpaint").runs.seed == 0  # the first default seed
+    with pytest.raises(UnknownNameError, match="unknown seed 5"):
+        open_simulator(bench, "lena", "denoise", seed=5)
+
+
+@pytest.mark.parametrize("budget", [0, -3, "1h", True, math.nan])
+def test_a_budget_must_be_above_zero(bench, budget):
+    with pytest.raises(ConfigError, match="budget_seconds .* must be a number above 0"):
+        low(bench, budget)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kind": "hours"}, "unknown cost model 'hours'.*flops, recorded"),
+        ({"flops_per_second": 0}, "flops_per_second 0 must be a number above 0"),
+        ({"flops_per_second": math.inf}, "flops_per_second inf"),
+        ({"kind": "recorded", "flops_per_second": 1e9}, "no meaning for the cost model 'recorded'"),
+        ({"overhead_seconds": -1}, "overhead_seconds -1 must be a number of at least 0"),
+    ],
+)
+def test_cost_models_are_checked(settings, message):
+    with pytest.raises((ConfigError, UnknownNameError), match=message):
+        CostModel(**settings)
+
+
+def test_names_are_checked(bench):
+    with pytest.raises(UnknownNameError, match="unknown image 'lenna'.*'lena'"):
+        open_simulator(bench, "lenna", "denoise")
+    with pytest.raises(UnknownNameError, match="unknown task"):
+        open_simulator(bench, "lena", "denoize")
+    with pytest.raises(ConfigError, match="must be a list of names"):
+        read_runs(bench, "denoise", "lena")
+
+
+def test_an_image_without_runs_is_refused(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data",
+        count=2,
+        fidelities=(LOW,),
+        tasks=("denoise",),
+        seeds={LOW: (0,)},
+        missing={(LOW, "denoise", a, "lena", 0) for a in range(2)},
+    )
+    with pytest.raises(MissingRunError, match="no run of 'denoise' on 'lena' .* to simulate from"):
+        open_simulator(NASDIPBench(path), "lena", "denoise")
+
+
+def test_when_everything_diverged_there_is_no_regret(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data",
+        count=2,
+        fidelities=(LOW,),
+        tasks=("denoise",),
+        diverged={(LOW, "denoise", a, "lena", 0) for a in range(2)},
+    )
+    sim = open_simulator(NASDIPBench(path), "lena", "denoise")
+    sim.train(0)
+    assert sim.incumbent is None
+    assert np.isnan(sim.trace().regret).all()
+
+
+def test_a_simulation_imports_neither_torch_nor_pandas(bench):
+    code = (
+        "import sys\n"
+        "from nasdip_bench import NASDIPBench\n"
+        "from nasdip_bench.api.search import run_search\n"
+        "from nasdip_bench.api.simulator import open_simulator\n"
+        f"sim = open_simulator(NASDIPBench({str(bench.path)!r}), 'lena', 'denoise')\n"
+        "run_search(sim, 'isnas_oracle')\n"
+        "print(sorted({'torch', 'pandas', 'scipy', 'matplotlib', 'optuna'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
