@@ -43,7 +43,10 @@ def main() -> None:
 def compare(releases: list[NASDIPBench], task: str) -> dict[str, Any]:
     """Differences to the first release, of the second (a seed) and the third (a precision)."""
     blocks = [bench.runs.block(task) for bench in releases]
-    assert len({(bench.images, tuple(map(str, bench))) for bench in releases}) == 1, "other runs"
+    if len({bench.images for bench in releases}) > 1:
+        raise SystemExit("the releases are of different images")
+    common = [code for code in releases[0].codes if all(code in bench for bench in releases)]
+    rows = [[bench.arch_id(code) for code in common] for bench in releases]
     precisions = [sorted(set(b.to_frame("runs")["precision"])) for b in releases]
     found: dict[str, Any] = {
         "task": task,
@@ -53,7 +56,10 @@ def compare(releases: list[NASDIPBench], task: str) -> dict[str, Any]:
         "targets": {},
     }
     for target in TARGETS:
-        values = [block.matrix(target, block.default_seeds[0]) for block in blocks]
+        values = [
+            block.matrix(target, block.default_seeds[0])[mine]
+            for block, mine in zip(blocks, rows, strict=True)
+        ]
         whole = np.isfinite(values).all(axis=(0, 2))  # architectures with all images in all three
         base, seed, other = (v[whole] for v in values)
         found["runs"], found["architectures"] = int(base.size), int(whole.sum())
