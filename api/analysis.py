@@ -16,7 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from nasdip_bench.api.index import RANKED_TARGETS, TARGETS, Block
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.schema import STATUSES
-from nasdip_bench.statistics import Correlation, kendall_tau_b, overlap_matrix
+from nasdip_bench.statistics import (
+    Correlation,
+    kendall_tau_b,
+    kendall_tau_b_table,
+    overlap_matrix,
+)
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
@@ -70,17 +75,16 @@ def kendall(
     block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)
     _, scores = bench.runs.scores(task, block.fidelity)
-    targets = [block.matrix(target, s) for s in seeds]
+    targets = np.stack([block.matrix(target, one) for one in seeds])
     images = bench.images
     tau = np.full((len(images), len(scores.columns)), np.nan)
     n: dict[str, dict[str, int]] = {key: {} for key in scores.keys}
     std: dict[str, dict[str, float]] = {key: {} for key in scores.keys}
     reasons: dict[str, dict[str, str]] = {}
-    for column, key in enumerate(scores.keys):
-        for row, image in enumerate(images):
-            of_seeds = [
-                kendall_tau_b(matrix[:, row], scores.values[:, row, column]) for matrix in targets
-            ]
+    for row, image in enumerate(images):
+        by_seed = _correlations(targets[:, :, row], scores.values[:, row].T)
+        for column, key in enumerate(scores.keys):
+            of_seeds = [of_seed[column] for of_seed in by_seed]
             taus = [one.tau for one in of_seeds]
             tau[row, column] = np.mean(taus)
             n[key][image] = min(one.n for one in of_seeds)
@@ -96,6 +100,18 @@ def kendall(
     )
     frame.attrs = _facts(block, target, seeds) | {"n": n, "std": std, "reasons": reasons}
     return frame
+
+
+def _correlations(
+    targets: NDArray[np.float64], values: NDArray[np.float64]
+) -> list[list[Correlation]]:
+    """Tau of every row of targets with every row of values.
+
+    Architectures without any target or any value are left out of all at once, so that an incomplete
+    release is as fast as a complete one.
+    """
+    having = np.isfinite(targets).any(axis=0) & np.isfinite(values).any(axis=0)
+    return kendall_tau_b_table(targets[:, having], values[:, having])
 
 
 def correlate(

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ConfigError
 
-__all__ = ["Correlation", "kendall_tau_b", "overlap_matrix", "top_k"]
+__all__ = ["Correlation", "kendall_tau_b", "kendall_tau_b_table", "overlap_matrix", "top_k"]
 
 
 class Correlation(NamedTuple):
@@ -63,6 +63,62 @@ def kendall_tau_b(x: ArrayLike, y: ArrayLike) -> Correlation:
     from scipy.stats import kendalltau
 
     return Correlation(float(kendalltau(a, b).statistic), len(a), "")
+
+
+def kendall_tau_b_table(x: ArrayLike, y: ArrayLike) -> list[list[Correlation]]:
+    """`kendall_tau_b` of every row of one matrix with every row of another.
+
+    Equal to it but for rounding. Where all values are finite, all pairs of positions are compared
+    at once and the counts are one matrix product, which is several times as fast for the some
+    hundred architectures of a benchmark.
+
+    Args:
+        x: (p, n) numbers.
+        y: (q, n) numbers.
+
+    Returns:
+        p lists of q.
+
+    Raises:
+        ConfigError: the matrices do not have rows of one length.
+    """
+    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
+        raise ConfigError(
+            f"Kendall's tau is between rows of one length, not of shapes {a.shape} and {b.shape}"
+        )
+    n = a.shape[1]
+    if not 2 <= n <= _MOST_AT_ONCE or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return [[kendall_tau_b(one, other) for other in b] for one in a]
+    (signs_a, untied_a), (signs_b, untied_b) = _signs(a), _signs(b)
+    # Concordant minus discordant pairs; as in untied_a and untied_b, each pair is counted twice.
+    balance = (signs_a @ signs_b.T).astype(np.float64)
+    return [
+        [
+            Correlation(float(balance[i, j] / np.sqrt(of_a) / np.sqrt(of_b)), n, "")
+            if of_a and of_b
+            else kendall_tau_b(a[i], b[j])  # which says why there is none
+            for j, of_b in enumerate(untied_b)
+        ]
+        for i, of_a in enumerate(untied_a)
+    ]
+
+
+_MOST_AT_ONCE = 2048
+"""Positions: n² signs a row, whose sums float32 holds exactly up to 4096."""
+
+
+def _signs(values: NDArray[np.float64]) -> tuple[NDArray[np.float32], list[int]]:
+    """Signs, (rows, n²), of the differences of every two positions; how many a row are not 0."""
+    n = values.shape[1]
+    ranks, untied = np.empty(values.shape, np.int16), []
+    for row, numbers in enumerate(values):
+        # Ranks in 16 bits compare several times as fast as the values themselves.
+        _, ranks[row], counts = np.unique(numbers, return_inverse=True, return_counts=True)
+        untied.append(n**2 - int(np.square(counts).sum()))
+    later, earlier = ranks[:, :, None], ranks[:, None, :]
+    signs = (later > earlier).view(np.int8) - (later < earlier).view(np.int8)
+    return signs.reshape(len(values), -1).astype(np.float32), untied
 
 
 def top_k(values: ArrayLike, k: int) -> NDArray[np.intp]:

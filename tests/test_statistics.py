@@ -10,9 +10,15 @@ import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.statistics import kendall_tau_b, overlap_matrix, top_k
+from nasdip_bench.statistics import (
+    kendall_tau_b,
+    kendall_tau_b_table,
+    overlap_matrix,
+    top_k,
+)
 
 
 def plain_tau_b(x, y) -> float:
@@ -116,3 +122,45 @@ def test_overlap_counts_common_positions(n, rows, seed, data):
     assert found.tolist() == [[len(a & b) for b in sets] for a in sets]
     assert (np.diag(found) == k).all()
     assert (found == found.T).all()
+
+
+# Tables of tau
+
+
+@given(
+    st.integers(2, 40).flatmap(
+        lambda n: st.tuples(
+            arrays(np.float64, (3, n), elements=st.sampled_from([0.0, 1, 2.5, -1e300, np.nan])),
+            arrays(np.float64, (2, n), elements=st.floats(-1e3, 1e3)),
+        )
+    )
+)
+def test_a_table_of_tau_is_that_of_its_pairs(matrices):
+    x, y = matrices
+    for x_rows in (x, np.nan_to_num(x, nan=7.0)):
+        table = kendall_tau_b_table(x_rows, y)
+        for i, row in enumerate(x_rows):
+            for j, other in enumerate(y):
+                expected = kendall_tau_b(row, other)
+                assert table[i][j][1:] == expected[1:]
+                assert table[i][j].tau == pytest.approx(expected.tau, abs=1e-12, nan_ok=True)
+
+
+def test_a_table_of_many_positions_is_exact():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 50, (2, 2048)), rng.normal(size=(3, 2048))
+    y[0] = x[0]
+    table = kendall_tau_b_table(x, y)
+    for i in range(2):
+        for j in range(3):
+            assert table[i][j].tau == pytest.approx(
+                scipy.stats.kendalltau(x[i], y[j]).statistic, abs=1e-14
+            )
+    assert table[0][0].tau == pytest.approx(1)
+
+
+def test_rows_of_other_lengths_are_refused():
+    with pytest.raises(ConfigError, match=r"not of shapes \(1, 3\) and \(1, 4\)"):
+        kendall_tau_b_table(np.zeros((1, 3)), np.zeros((1, 4)))
+    ((single,),) = kendall_tau_b_table(np.zeros((1, 1)), np.zeros((1, 1)))
+    assert single.reason == "1 pairs, 2 are needed"

@@ -61,17 +61,18 @@ def table1(
     columns = tuple((proxy, reference) for proxy, _, reference in _split(printed["columns"]))
     extra = tuple(column for column in tau.columns if column not in columns)
     beside = bench.manifest.image_set == "nasdip" and task == printed["task"]
+    # Taking a column from a frame copies its attrs, which are larger than the column.
+    ours = dict(zip(tau.columns, tau.to_numpy().T.tolist(), strict=True))
     data: dict[tuple[str, str, str], list[float]] = {}
     for position, column in enumerate(columns):
-        present = column in tau.columns
-        data[*column, "ours"] = tau[column].tolist() if present else [math.nan] * len(tau)
+        data[*column, "ours"] = ours.get(column, [math.nan] * len(tau))
         if beside:
             data[*column, "paper"] = [
                 printed["rows"][image][position] if image in printed["rows"] else math.nan
                 for image in tau.index
             ]
     for column in extra:
-        data[*column, "ours"] = tau[column].tolist()
+        data[*column, "ours"] = ours[column]
     frame = pd.DataFrame(data, index=tau.index)
     frame.columns = pd.MultiIndex.from_tuples(list(data), names=["proxy", "reference", "source"])
     frame.attrs = facts
