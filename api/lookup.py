@@ -6,11 +6,11 @@ Must not import torch or pandas.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasdip_bench.api.neighbourhood import Neighbourhood, choices_of
 from nasdip_bench.errors import DatasetError, UnknownNameError
 from nasdip_bench.space import Architecture
 
@@ -39,7 +39,7 @@ class ArchitectureRows:
             raise DatasetError("architectures.parquet holds an architecture twice; release again")
         # Parsing all of them costs more than opening the dataset, so it waits until it is asked.
         self._parsed: dict[int, Architecture] = {}
-        self._choices: NDArray[Any] | None = None
+        self._near: Neighbourhood | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -73,17 +73,15 @@ class ArchitectureRows:
             raise UnknownNameError(self._absent(parsed))
         return found
 
-    def distances(self, arch: Architecture) -> NDArray[np.int64]:
-        """(n,) int64: in how many of its choices each architecture differs from one.
+    def distances(self, arch: Architecture) -> NDArray[np.intp]:
+        """(n,): in how many of its choices each architecture differs from one.
 
         The 25 skip bits, and of the cell: sampling, transform, kernel, activation, the order of
         sampling and transform, dilation; 0..31.
         """
-        if self._choices is None:
-            parsed = [self.architecture(row) for row in range(len(self))]
-            self._choices = np.array([_choices(one) for one in parsed], dtype=object)
-        differ: NDArray[np.int64] = (self._choices != np.array(_choices(arch), object)).sum(axis=1)
-        return differ
+        if self._near is None:
+            self._near = Neighbourhood(self.codes)
+        return self._near.distances(np.array(choices_of(arch), np.int8))
 
     def __contains__(self, arch: Architecture) -> bool:
         return str(arch) in self._rows
@@ -95,9 +93,3 @@ class ArchitectureRows:
             f"architecture {str(arch)!r} is not in this release of {len(self)} architectures. "
             f"The nearest are {near}. Rows 0..{len(self) - 1} and bench[i] list all of them."
         )
-
-
-def _choices(arch: Architecture) -> list[Any]:
-    cell = arch.attributes
-    kinds = (cell.sampling, cell.transform, cell.kernel, cell.activation, cell.transform_first)
-    return [*arch.skip, *kinds, arch.dilation]
