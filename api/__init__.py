@@ -21,8 +21,12 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     regret(...)      float        # architecture, task, image or all -> distance to the best
     statistics(...)  Statistics   # task, image or all -> distribution over architectures
     kendall(...)     DataFrame    # image -> (proxy, reference) -> tau-b over architectures, -1..1
-    correlate(...)   DataFrame    # your values -> image -> tau-b, n
+    kendall_intervals(...)        # the same with pairs, ties and bootstrap intervals
+    correlate(...)   DataFrame    # your values -> image -> tau-b, interval, n
+    seed_agreement, fidelity_agreement   # tau-b between seeds (the noise ceiling), fidelities
     overlap(...)     DataFrame    # image -> image -> number of shared architectures, 0..k
+    overlap_table(...)            # the same beside chance and seed noise
+    proxy_table, selection_curve  # what choosing by a score is worth, beside chance
     coverage()       DataFrame    # fidelity, task, image, seed -> expected, ok, diverged, ...
     to_frame(name)   DataFrame    # a table as on disk: runs, scores, architectures, images
     random, neighbours, build     # architectures; the torch network of one

@@ -6,7 +6,7 @@ in a module of its own that is imported on use. Must not import torch; only `bui
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -262,6 +262,23 @@ class NASDIPBench(ReleaseReader):
 
         return kendall(self, task, target, fidelity, seed)
 
+    def kendall_intervals(
+        self,
+        task: str,
+        target: str = TARGET,
+        fidelity: str | None = None,
+        seed: int | None = None,
+        *,
+        level: float = 0.95,
+        resamples: int = 1000,
+        rng: int = 0,
+    ) -> pd.DataFrame:
+        """`kendall` with pairs, ties and intervals; see `api.agreement.kendall_intervals`."""
+        from nasdip_bench.api.agreement import Resampling, kendall_intervals
+
+        how = Resampling(level, resamples, rng)
+        return kendall_intervals(self, task, target, fidelity, seed, how)
+
     def correlate(
         self,
         values: ArrayLike | Mapping[ArchitectureLike, float],
@@ -269,11 +286,83 @@ class NASDIPBench(ReleaseReader):
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
+        *,
+        level: float = 0.95,
+        resamples: int = 1000,
+        rng: int = 0,
     ) -> pd.DataFrame:
-        """Kendall's tau-b of values of one's own; see `api.analysis.correlate`."""
-        from nasdip_bench.api.analysis import correlate
+        """Kendall's tau-b of values of one's own; see `api.agreement.correlate`."""
+        from nasdip_bench.api.agreement import Resampling, correlate
 
-        return correlate(self, values, task, target, fidelity, seed)
+        how = Resampling(level, resamples, rng)
+        return correlate(self, values, task, target, fidelity, seed, how)
+
+    def seed_agreement(
+        self,
+        task: str,
+        target: str = TARGET,
+        fidelity: str | None = None,
+        *,
+        level: float = 0.95,
+        resamples: int = 1000,
+        rng: int = 0,
+    ) -> pd.DataFrame:
+        """The noise ceiling, tau-b between seeds; see `api.agreement.seed_agreement`."""
+        from nasdip_bench.api.agreement import Resampling, seed_agreement
+
+        return seed_agreement(self, task, target, fidelity, Resampling(level, resamples, rng))
+
+    def fidelity_agreement(
+        self,
+        task: str,
+        target: str = TARGET,
+        fidelities: tuple[str, str] | None = None,
+        *,
+        level: float = 0.95,
+        resamples: int = 1000,
+        rng: int = 0,
+    ) -> pd.DataFrame:
+        """Tau-b between fidelities; see `api.agreement.fidelity_agreement`."""
+        from nasdip_bench.api.agreement import Resampling, fidelity_agreement
+
+        how = Resampling(level, resamples, rng)
+        return fidelity_agreement(self, task, target, fidelities, how)
+
+    def proxy_table(
+        self,
+        task: str,
+        k: int = 10,
+        cohorts: Sequence[int] = (5, 15),
+        target: str = TARGET,
+        fidelity: str | None = None,
+        seed: int | None = None,
+        *,
+        values: Mapping[str, ArrayLike | Mapping[ArchitectureLike, float]] | None = None,
+        level: float = 0.95,
+        resamples: int = 1000,
+        rng: int = 0,
+    ) -> pd.DataFrame:
+        """What choosing by each score is worth; see `api.proxy_merit.proxy_table`."""
+        from nasdip_bench.api.agreement import Resampling
+        from nasdip_bench.api.proxy_merit import proxy_table
+
+        how = Resampling(level, resamples, rng)
+        return proxy_table(self, task, k, cohorts, target, fidelity, seed, values, how)
+
+    def selection_curve(
+        self,
+        task: str,
+        proxy: str = "psd_db_strip_mse/corrupted",
+        target: str = TARGET,
+        fidelity: str | None = None,
+        seed: int | None = None,
+        *,
+        values: ArrayLike | Mapping[ArchitectureLike, float] | None = None,
+    ) -> pd.DataFrame:
+        """The best of the N first by a score; see `api.proxy_merit.selection_curve`."""
+        from nasdip_bench.api.proxy_merit import selection_curve
+
+        return selection_curve(self, task, proxy, target, fidelity, seed, values)
 
     def overlap(
         self,
@@ -283,10 +372,23 @@ class NASDIPBench(ReleaseReader):
         fidelity: str | None = None,
         seed: int | None = None,
     ) -> pd.DataFrame:
-        """Architectures that pairs of images share in their top k; see `api.analysis.overlap`."""
-        from nasdip_bench.api.analysis import overlap
+        """Architectures that pairs of images share in their top k; see `api.overlaps.overlap`."""
+        from nasdip_bench.api.overlaps import overlap
 
         return overlap(self, task, k, target, fidelity, seed)
+
+    def overlap_table(
+        self,
+        task: str,
+        k: int = 10,
+        target: str = TARGET,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """Overlap beside chance and seed noise; see `api.overlaps.overlap_table`."""
+        from nasdip_bench.api.overlaps import overlap_table
+
+        return overlap_table(self, task, k, target, fidelity, seed)
 
     def coverage(self) -> pd.DataFrame:
         """What there is and what is missing; see `api.analysis.coverage`."""

@@ -9,7 +9,13 @@ from typing import Annotated
 import typer
 
 from nasdip_bench._version import __version__
-from nasdip_bench.api import answer_commands, paper_commands, report_commands, search_commands
+from nasdip_bench.api import (
+    answer_commands,
+    paper_commands,
+    report_commands,
+    search_commands,
+    statistics_commands,
+)
 from nasdip_bench.api.benchmark import NASDIPBench
 from nasdip_bench.api.options import (
     DATA,
@@ -152,6 +158,7 @@ answer_commands.add_commands(app)
 paper_commands.add_commands(app)
 report_commands.add_commands(app)
 search_commands.add_commands(app)
+statistics_commands.add_commands(app)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ look-ups and one row of a matrix, so pandas has no place here. Must not import t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,6 +102,11 @@ class Block:
         self.rows[
             columns["arch_id"], columns["image"], np.searchsorted(self.seeds, columns["seed"])
         ] = np.arange(len(columns["seed"]), dtype=np.int32)
+        if not len(columns["seed"]) == np.count_nonzero(self.rows >= 0) == record.runs:
+            raise DatasetError(
+                f"the manifest says {record.runs} runs of {task!r} at fidelity {fidelity!r}, "
+                f"runs.parquet has {len(columns['seed'])}, or one twice; run 'nasdip-bench verify'"
+            )
         self.values = np.column_stack([columns[name].astype(np.float64) for name in RECORD_VALUES])
         self.cache: dict[tuple[int, int], Any] = {}
         self._positions = {seed: position for position, seed in enumerate(self.seeds)}
@@ -145,6 +151,15 @@ class Block:
             self._summaries[None if seed is None else seeds[0]] = found
         return found
 
+    def facts(self, target: str, seeds: Sequence[int]) -> dict[str, Any]:
+        """What a statistic was computed from, in plain values, for the ``attrs`` of its frame."""
+        return {
+            "task": self.task,
+            "target": target,
+            "fidelity": self.fidelity,
+            "seeds": list(seeds),
+        }
+
     def position(self, seed: int) -> int:
         """Where a seed of the block stands on the seed axis."""
         return self._positions[seed]
@@ -186,6 +201,8 @@ class Scores:
         self.present = np.zeros(self.values.shape, bool)
         self.values[at] = columns["value"]
         self.present[at] = True
+        if np.count_nonzero(self.present) != len(columns["value"]):
+            raise DatasetError("scores.parquet has a score twice; run 'nasdip-bench verify'")
 
 
 class RunIndex:
@@ -220,7 +237,13 @@ class RunIndex:
             raise unknown_name("task", task, self.tasks)
         if fidelity is None:
             having = [f for f in self.fidelities if self._manifest.task(f, task)]
-            return self._manifest.default_fidelity.get(task, having[0])
+            default = self._manifest.default_fidelity.get(task, having[0])
+            if default not in having:
+                raise DatasetError(
+                    f"the manifest names {default!r} as the default of {task!r}, which is at "
+                    f"{self._having(task)}; run 'nasdip-bench verify'"
+                )
+            return default
         if not isinstance(fidelity, str) or fidelity not in self.fidelities:
             raise unknown_name("fidelity", fidelity, self.fidelities)
         if self._manifest.task(fidelity, task) is None:

@@ -157,6 +157,17 @@ def measure(data: Path, scratch: Path, rounds: int) -> list[dict[str, Any]]:
         add(f"table {name}, again", again, 10e-3)
     add("kendall, 3 seeds", _best(lambda: bench.kendall(TASK), rounds), None)
     add("overlap, 3 seeds", _best(lambda: bench.overlap(TASK), rounds), None)
+    add(
+        "kendall_intervals, 3 seeds, 1000 resamples",
+        _best(lambda: bench.kendall_intervals(TASK), 1),
+        None,
+    )
+    add(
+        "proxy_table, 3 seeds, no intervals",
+        _best(lambda: bench.proxy_table(TASK, resamples=0), 1),
+        None,
+    )
+    add("overlap_table, 3 seeds", _best(lambda: bench.overlap_table(TASK), rounds), None)
     add("Table 1", _best(lambda: table1(bench, TASK).text(), rounds), 0.1)
     return rows
 

@@ -362,25 +362,31 @@ def test_a_proxy_of_ones_own_is_correlated_like_those_of_the_release(bench):
     own = np.arange(COUNT, dtype=float)  # psd_db_mse/corrupted of the synthetic release
     found = bench.correlate(own, "denoise", fidelity=HIGH)
     column = kendall["psd_db_mse", "corrupted"]
-    np.testing.assert_array_equal(found["tau"], column)
+    np.testing.assert_array_equal(found["tau"][list(IMAGES)], column)
+    assert found["tau"]["(mean)"] == pytest.approx(column.mean())
     assert found["n"].tolist() == [
-        kendall.attrs["n"]["psd_db_mse/corrupted"][image] for image in IMAGES
+        *(kendall.attrs["n"]["psd_db_mse/corrupted"][image] for image in IMAGES),
+        COUNT - 1,
     ]
     assert found.attrs == {
         "task": "denoise",
         "target": "best_psnr_smooth_db",
         "fidelity": HIGH,
         "seeds": [0, 1],
+        "level": 0.95,
+        "resamples": 1000,
+        "rng": 0,
     }
     by_image = np.stack([own, -own, own], axis=1)
     signs = bench.correlate(by_image, "denoise", fidelity=HIGH)["tau"] / found["tau"]
-    assert signs.tolist() == [1, -1, 1]
+    assert signs[list(IMAGES)].tolist() == [1, -1, 1]
     some = bench.correlate({bench[a]: float(a) for a in range(5)}, "denoise", fidelity=HIGH)
-    assert some["n"].tolist() == [5, 5, 5]
+    assert some["n"].tolist() == [5, 5, 5, 5]
     assert some["tau"]["lena"] == pytest.approx(1)
     constant = bench.correlate(np.zeros(COUNT), "denoise", fidelity=HIGH)
     assert constant["tau"].isna().all()
-    assert set(constant["reason"]) == {"all values of the proxy are equal"}
+    assert set(constant["reason"][list(IMAGES)]) == {"all values of the proxy are equal"}
+    assert constant["reason"]["(mean)"] == "tau is not defined for 3 of 3 images"
 
 
 def test_values_of_another_shape_are_refused(bench):

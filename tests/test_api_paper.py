@@ -24,8 +24,8 @@ from nasdip_bench.api import (
     figure4,
     write_paper,
 )
+from nasdip_bench.api.cohorts import scored_runs
 from nasdip_bench.api.paper import produce
-from nasdip_bench.api.paper.cohorts import scored_runs
 from nasdip_bench.api.paper.forms import aligned, csv_text, latex_float
 from nasdip_bench.api.paper.produce import ENDINGS, PaperOptions
 from nasdip_bench.api.paper.spectra import image_spectra, radial_profile

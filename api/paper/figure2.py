@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nasdip_bench.api.cohorts import PROXY
 from nasdip_bench.api.paper.captions import image_marks
-from nasdip_bench.api.paper.cohorts import PROXY
 from nasdip_bench.api.paper.forms import csv_text
 from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
 from nasdip_bench.api.paper.spectra import ImageSpectra, image_spectra

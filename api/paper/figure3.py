@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nasdip_bench.api.cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
 from nasdip_bench.api.paper.captions import image_marks, setting, shortfall, span
-from nasdip_bench.api.paper.cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
 from nasdip_bench.api.paper.forms import csv_text
 from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
 from nasdip_bench.statistics import Correlation, kendall_tau_b

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nasdip_bench.api.cohorts import PROXY
 from nasdip_bench.api.exhibit import write_text
 from nasdip_bench.api.paper.best_iteration import best_iteration_table
-from nasdip_bench.api.paper.cohorts import PROXY
 from nasdip_bench.api.paper.figure1 import figure1
 from nasdip_bench.api.paper.figure2 import INITS, figure2, figure2_images
 from nasdip_bench.api.paper.figure3 import figure3

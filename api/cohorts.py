@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.api.index import RANKED_TARGETS
+from nasdip_bench.api.index import RANKED_TARGETS, Block
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.schema import STATUSES
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from nasdip_bench.api.reader import ReleaseReader
 
-__all__ = ["COHORTS", "PROXY", "Cohort", "ScoredRuns", "scored_runs"]
+__all__ = ["COHORTS", "PROXY", "Cohort", "ScoredRuns", "ranked_runs", "scored_runs"]
 
 PROXY = "psd_db_strip_mse/corrupted"
 COHORTS = (5, 15)
@@ -125,7 +125,7 @@ class ScoredRuns:
 
 
 def scored_runs(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     task: str,
     target: str,
     fidelity: str | None,
@@ -149,8 +149,6 @@ def scored_runs(
         UnknownNameError: a task, target, fidelity, seed or score that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    if target not in RANKED_TARGETS:
-        raise unknown_name("target of a ranking", target, RANKED_TARGETS)
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
             raise ConfigError(f"cohort size {size!r} must be a whole number of at least 1")
@@ -158,22 +156,57 @@ def scored_runs(
         raise ConfigError("no cohort sizes: give at least one, such as 15")
     block = bench.runs.block(task, fidelity)
     one, *others = block.choose_seeds(seed)
-    name, scores = bench.runs.scores(task, block.fidelity)
+    _, scores = bench.runs.scores(task, block.fidelity)
     if proxy not in scores.keys:
         raise unknown_name("score", proxy, scores.keys)
-    statuses = block.statuses(one)
+    return ranked_runs(
+        bench,
+        block,
+        one,
+        target,
+        scores.values[:, :, scores.keys.index(proxy)],
+        proxy,
+        others=tuple(others),
+    )
+
+
+def ranked_runs(
+    bench: ReleaseReader,
+    block: Block,
+    seed: int,
+    target: str,
+    column: NDArray[np.float64],
+    proxy: str,
+    others: tuple[int, ...] = (),
+) -> ScoredRuns:
+    """The runs of a seed with the numbers that architectures are ranked by, lowest first.
+
+    Args:
+        bench: the release.
+        block: the runs of a task at a fidelity.
+        seed: one of the block's.
+        target: column of runs.parquet with a direction.
+        column: (architecture, image) float64; not finite where an architecture cannot be chosen.
+        proxy: what the numbers are called.
+        others: the other seeds that could have been meant.
+
+    Raises:
+        UnknownNameError: no such target.
+    """
+    if target not in tuple(RANKED_TARGETS):
+        raise unknown_name("target of a ranking", target, RANKED_TARGETS)
+    statuses = block.statuses(seed)
     done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
-    column = scores.values[:, :, scores.keys.index(proxy)]
     chosen_from = done & np.isfinite(column)
     return ScoredRuns(
-        task=task,
-        fidelity=name,
-        seed=one,
+        task=block.task,
+        fidelity=block.fidelity,
+        seed=seed,
         target=target,
         proxy=proxy,
         images=bench.images,
         scores=np.where(chosen_from, column, np.nan),
-        values=np.where(chosen_from, block.matrix(target, one), np.nan),
+        values=np.where(chosen_from, block.matrix(target, seed), np.nan),
         sign=-1 if RANKED_TARGETS[target] == "lower" else 1,
-        others=tuple(others),
+        others=others,
     )

@@ -1,0 +1,397 @@
+"""How far rankings agree: scores with PSNR, seeds with each other, fidelities with each other.
+
+Every tau comes with the number of architectures and pairs, the ties and a bootstrap interval over
+architectures (`nasdip_bench.agreement`). All images and seeds of a row are resampled together, so
+that the interval of a mean over images allows for their being measured on the same architectures.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from nasdip_bench.agreement import (
+    attainable_tau,
+    bootstrap_tau,
+    draw_resamples,
+    percentile_interval,
+    tied_pairs,
+)
+from nasdip_bench.api.index import TARGETS, Block
+from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.statistics import Correlation, kendall_tau_b
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.lookup import ArchitectureLike
+    from nasdip_bench.api.reader import ReleaseReader
+
+__all__ = [
+    "DEFAULT_RESAMPLING",
+    "MEAN",
+    "Resampling",
+    "correlate",
+    "fidelity_agreement",
+    "kendall_intervals",
+    "own_values",
+    "seed_agreement",
+    "stacked",
+]
+
+MEAN = "(mean)"
+"""Stands for the image in rows that are means over images."""
+
+Matrix = NDArray[np.float64]  # (architecture, image)
+
+
+class Resampling(NamedTuple):
+    """How intervals are made.
+
+    Attributes:
+        level: of confidence, between 0 and 1.
+        resamples: how many; 0 makes no intervals.
+        rng: seed of the resamples; the same gives the same intervals.
+    """
+
+    level: float = 0.95
+    resamples: int = 1000
+    rng: int = 0
+
+
+DEFAULT_RESAMPLING = Resampling()
+
+
+def kendall_intervals(
+    bench: ReleaseReader,
+    task: str,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+    resampling: Resampling = DEFAULT_RESAMPLING,
+) -> pd.DataFrame:
+    """Kendall's tau-b between a target and the training-free scores, with all it rests on.
+
+    The tau of `NASDIPBench.kendall`, in long form.
+
+    Args:
+        bench: the release.
+        task: name.
+        target: a column of runs.parquet that is a measurement.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds; tau is then the mean over them.
+        resampling: of the intervals.
+
+    Returns:
+        indexed by (proxy, reference, image), and by `MEAN` for the mean of tau over the images:
+        ``tau``; ``low`` and ``high``, its interval; ``std`` over seeds (NaN for one); ``n``
+        architectures, the fewest over seeds (and images); ``pairs``, n (n - 1) / 2; ``tied_x`` and
+        ``tied_y``, the pairs that are tied in the target and in the score, the most over seeds;
+        ``reason``, why tau is NaN, else "". In ``attrs``: ``task``, ``target``, ``fidelity``,
+        ``seeds``, ``level``, ``resamples``, ``rng``.
+
+    Raises:
+        ConfigError: a setting of the resampling that is out of range.
+        UnknownNameError: a task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    block, seeds = _measured(bench, task, target, fidelity, seed)
+    _, scores = bench.runs.scores(task, block.fidelity)
+    targets = [block.matrix(target, one) for one in seeds]
+    frames = [
+        _agreement(
+            bench,
+            [(matrix, scores.values[:, :, column]) for matrix in targets],
+            resampling,
+            (target, key),
+        )
+        for column, key in enumerate(scores.keys)
+    ]
+    frame = stacked(dict(zip(scores.columns, frames, strict=True)), ["proxy", "reference", "image"])
+    frame.attrs = block.facts(target, seeds) | resampling._asdict()
+    return frame
+
+
+def correlate(
+    bench: ReleaseReader,
+    values: ArrayLike | Mapping[ArchitectureLike, float],
+    task: str,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+    resampling: Resampling = DEFAULT_RESAMPLING,
+) -> pd.DataFrame:
+    """Kendall's tau-b between a target and values of one's own, such as a new proxy's.
+
+    As in `kendall_intervals`: raw sign, one seed at a time, over the architectures that have an ok
+    run and a finite value.
+
+    Args:
+        bench: the release.
+        values: see `own_values`.
+        task: name.
+        target: a column of runs.parquet that is a measurement.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+        resampling: of the intervals.
+
+    Returns:
+        indexed by image, and `MEAN`; columns and ``attrs`` as of `kendall_intervals`.
+
+    Raises:
+        ConfigError: an array of another shape, or a setting out of range.
+        UnknownNameError: an architecture, task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    block, seeds = _measured(bench, task, target, fidelity, seed)
+    matrix = own_values(bench, values)
+    pairs = [(block.matrix(target, one), matrix) for one in seeds]
+    frame = _agreement(bench, pairs, resampling, (target, "the proxy"))
+    frame.attrs = block.facts(target, seeds) | resampling._asdict()
+    return frame
+
+
+def seed_agreement(
+    bench: ReleaseReader,
+    task: str,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    resampling: Resampling = DEFAULT_RESAMPLING,
+) -> pd.DataFrame:
+    """The noise ceiling: tau-b of a target between runs that differ in the seed alone.
+
+    Over all seeds there are, also incomplete ones, in pairs; tau is the mean over pairs of seeds.
+
+    Args:
+        bench: the release.
+        task: name.
+        target: a column of runs.parquet that is a measurement.
+        fidelity: None for the release's default for the task.
+        resampling: of the intervals.
+
+    Returns:
+        indexed by image, and `MEAN`; columns as of `kendall_intervals` (``std`` over pairs of
+        seeds), and ``attainable``: what a score that knew the architectures' expected values would
+        reach against one run, if values and noise are normal (`nasdip_bench.agreement`). In
+        ``attrs`` as there.
+
+    Raises:
+        ConfigError: a setting of the resampling that is out of range.
+        UnknownNameError: a task, target or fidelity that there is not.
+        MissingRunError: the release has runs of fewer than two seeds.
+    """
+    block, _ = _measured(bench, task, target, fidelity, None)
+    if len(block.seeds) < 2:
+        having = ", ".join(map(str, block.seeds))
+        raise MissingRunError(
+            f"the noise ceiling needs runs of two seeds; {task} at {block.fidelity} has those of "
+            f"seed {having} only"
+        )
+    matrices = [block.matrix(target, one) for one in block.seeds]
+    pairs = list(itertools.combinations(matrices, 2))
+    frame = _agreement(bench, pairs, resampling, (f"{target} of one seed",) * 2)
+    frame.insert(3, "attainable", [attainable_tau(tau) for tau in frame["tau"]])
+    frame.attrs = block.facts(target, block.seeds) | resampling._asdict()
+    return frame
+
+
+def fidelity_agreement(
+    bench: ReleaseReader,
+    task: str,
+    target: str = "best_psnr_smooth_db",
+    fidelities: tuple[str, str] | None = None,
+    resampling: Resampling = DEFAULT_RESAMPLING,
+) -> pd.DataFrame:
+    """Tau-b of a target between fidelities: does the cheap one rank as the dear one does?
+
+    Each default seed of the one with each of the other, since draws of different fidelities have
+    nothing in common; tau is the mean over them. Between fidelities tau is bounded by the noise of
+    both: compare it with `seed_agreement`.
+
+    Args:
+        bench: the release.
+        task: name.
+        target: a column of runs.parquet that is a measurement.
+        fidelities: two names; None for all pairs that the release has runs of the task at.
+        resampling: of the intervals.
+
+    Returns:
+        indexed by (fidelity_a, fidelity_b, image), and `MEAN`; columns as of `kendall_intervals`.
+        In ``attrs``: ``task``, ``target``, ``seeds`` by fidelity, and the resampling.
+
+    Raises:
+        ConfigError: a setting of the resampling that is out of range.
+        UnknownNameError: a task, target or fidelity that there is not.
+        MissingRunError: the release has runs of the task at fewer than two fidelities.
+    """
+    if fidelities is not None:
+        names = [bench.runs.block(task, name).fidelity for name in fidelities]
+    else:
+        bench.runs.fidelity_of(task, None)  # says which tasks there are
+        records = [(name, bench.manifest.task(name, task)) for name in bench.fidelities]
+        names = [name for name, record in records if record is not None and record.runs]
+    if len(set(names)) < 2:
+        raise MissingRunError(
+            f"fidelities are compared two and two; the release has runs of {task} at "
+            f"{', '.join(names) or 'none'} only"
+            if fidelities is None
+            else f"fidelity {names[0]} is compared with itself; give two different ones"
+        )
+    blocks = {name: _measured(bench, task, target, name, None) for name in names}
+    frames = {}
+    for a, b in itertools.combinations(names, 2):
+        (block_a, seeds_a), (block_b, seeds_b) = blocks[a], blocks[b]
+        pairs = [
+            (block_a.matrix(target, one), block_b.matrix(target, other))
+            for one in seeds_a
+            for other in seeds_b
+        ]
+        frames[a, b] = _agreement(bench, pairs, resampling, (f"{target} at {a}", f"that at {b}"))
+    frame = stacked(frames, ["fidelity_a", "fidelity_b", "image"])
+    seeds = {name: list(seeds) for name, (_, seeds) in blocks.items()}
+    frame.attrs = {"task": task, "target": target, "seeds": seeds, **resampling._asdict()}
+    return frame
+
+
+def own_values(
+    bench: ReleaseReader, values: ArrayLike | Mapping[ArchitectureLike, float]
+) -> Matrix:
+    """(architecture, image) float64 of what a user has.
+
+    Args:
+        bench: the release.
+        values: (architecture,) numbers of the whole release in its order, the same for all images;
+            or (architecture, image); or a mapping from architectures to numbers, where those that
+            are left out have none. NaN is no value.
+
+    Raises:
+        ConfigError: an array of another shape.
+        UnknownNameError: an architecture that there is not.
+    """
+    shape = (len(bench), len(bench.images))
+    if isinstance(values, Mapping):
+        column = np.full(shape[0], np.nan)
+        for arch, value in values.items():
+            column[bench.arch_id(arch)] = value
+        return np.broadcast_to(column[:, None], shape)
+    array = np.asarray(values, np.float64)
+    if array.shape == shape[:1]:
+        return np.broadcast_to(array[:, None], shape)
+    if array.shape != shape:
+        raise ConfigError(
+            f"values of shape {array.shape} are neither {shape[:1]}, one an architecture of the "
+            f"release, nor {shape}, one an architecture and image; give a mapping from "
+            f"architectures to numbers for some of them"
+        )
+    return array
+
+
+def stacked(frames: Mapping[tuple[str, str], pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
+    """Frames below each other, in their order, indexed by key and row; of none, an empty one."""
+    if not frames:
+        return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in names], names=names))
+    whole = pd.concat(frames, names=names)
+    # Levels in the order of appearance: an index that pandas takes as sorted is looked up without
+    # a warning, in whole and in part.
+    keys = [whole.index.get_level_values(level) for level in range(len(names))]
+    levels = [pd.Index(key.unique()) for key in keys]
+    codes = [level.get_indexer(key) for level, key in zip(levels, keys, strict=True)]
+    whole.index = pd.MultiIndex(levels=levels, codes=codes, names=names)
+    return whole
+
+
+def _measured(
+    bench: ReleaseReader, task: str, target: str, fidelity: str | None, seed: int | None
+) -> tuple[Block, tuple[int, ...]]:
+    if target not in TARGETS:
+        raise unknown_name("target", target, TARGETS)
+    block = bench.runs.block(task, fidelity)
+    return block, block.choose_seeds(seed)
+
+
+def _agreement(
+    bench: ReleaseReader,
+    pairs: Sequence[tuple[Matrix, Matrix]],
+    resampling: Resampling,
+    names: Sequence[str],
+) -> pd.DataFrame:
+    """Rows by image, and their mean, of the mean tau over pairs of matrices."""
+    having = np.zeros(len(bench), np.bool_)
+    for a, b in pairs:
+        having |= (np.isfinite(a) & np.isfinite(b)).any(axis=1)
+    chosen = [(a[having], b[having]) for a, b in pairs]
+    draws = None
+    if resampling.resamples:
+        draws = draw_resamples(int(having.sum()), resampling.resamples, resampling.rng)
+        percentile_interval(np.zeros(1), resampling.level)  # checks the level
+    rows, samples, by_pair = {}, [], []
+    for position, image in enumerate(bench.images):
+        columns = [(a[:, position], b[:, position]) for a, b in chosen]
+        found = [kendall_tau_b(x, y) for x, y in columns]
+        taus = np.array([one.tau for one in found])
+        drawn = np.full(1, math.nan)
+        if draws is not None and np.isfinite(taus).all():
+            drawn = np.mean([bootstrap_tau(x, y, draws) for x, y in columns], axis=0)
+        samples.append(drawn)
+        by_pair.append(taus)
+        rows[image] = _row(taus, drawn, resampling.level) | _basis(columns, found, names)
+    if rows:
+        rows[MEAN] = _row(
+            np.mean(by_pair, axis=0),
+            np.mean(samples, axis=0) if len({len(s) for s in samples}) == 1 else np.full(1, np.nan),
+            resampling.level,
+        ) | _basis_of_mean(list(rows.values()))
+    columns_of = [*_row(np.zeros(1), np.zeros(1), 0.5), *_basis([], [], names)]
+    frame = pd.DataFrame(list(rows.values()), columns=columns_of)
+    frame.index = pd.Index(list(rows), name="image")
+    return frame
+
+
+def _row(taus: NDArray[np.float64], drawn: NDArray[np.float64], level: float) -> dict[str, Any]:
+    low, high = percentile_interval(drawn, level)
+    return {
+        "tau": float(np.mean(taus)) if len(taus) else math.nan,
+        "low": low,
+        "high": high,
+        "std": float(np.std(taus, ddof=1)) if len(taus) > 1 else math.nan,
+    }
+
+
+def _basis(
+    columns: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    found: Sequence[Correlation],
+    names: Sequence[str],
+) -> dict[str, Any]:
+    """What a row's tau rests on."""
+    n = min((one.n for one in found), default=0)
+    both = [np.isfinite(x) & np.isfinite(y) for x, y in columns]
+    reason = next((one.reason for one in found if one.reason), "")
+    return {
+        "n": n,
+        "pairs": math.comb(n, 2),
+        "tied_x": max(
+            (tied_pairs(x[m]) for (x, _), m in zip(columns, both, strict=True)), default=0
+        ),
+        "tied_y": max(
+            (tied_pairs(y[m]) for (_, y), m in zip(columns, both, strict=True)), default=0
+        ),
+        "reason": reason.replace("the first sample", names[0]).replace(
+            "the second sample", names[1]
+        ),
+    }
+
+
+def _basis_of_mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    n = min(row["n"] for row in rows)
+    undefined = sum(bool(row["reason"]) for row in rows)
+    return {
+        "n": n,
+        "pairs": math.comb(n, 2),
+        "tied_x": max(row["tied_x"] for row in rows),
+        "tied_y": max(row["tied_y"] for row in rows),
+        "reason": f"tau is not defined for {undefined} of {len(rows)} images" if undefined else "",
+    }

@@ -1,0 +1,204 @@
+"""Which architectures are the best on several images at once, against chance and seed noise."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nasdip_bench.api.index import RANKED_TARGETS, Block
+from nasdip_bench.cohorts import chance_overlap, overlap_p_value
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.schema import STATUSES
+from nasdip_bench.statistics import overlap_matrix
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.reader import ReleaseReader
+
+__all__ = ["overlap", "overlap_table"]
+
+
+def overlap(
+    bench: ReleaseReader,
+    task: str,
+    k: int = 10,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> pd.DataFrame:
+    """How many architectures pairs of images share among their k best.
+
+    Over the architectures that have a run on all images of the release, so that an incomplete
+    release compares like with like. Diverged runs rank last, ties break by arch_id; failed runs
+    say nothing of an architecture and count as missing. One seed at a time: with several default
+    seeds the values are means of counts over them.
+
+    Args:
+        bench: the release.
+        task: name.
+        k: how many are the best, 1..n.
+        target: one of the columns of runs.parquet with a direction.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+
+    Returns:
+        images × images, int64 counts, or float64 means of counts over several seeds; k on the
+        diagonal. In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``n`` (the
+        architectures chosen from, the fewest over seeds), ``expected`` (k²/n, the count by chance)
+        and ``diverged`` (runs ranked last).
+
+    Raises:
+        ConfigError: k is outside 1..n.
+        UnknownNameError: a task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    block, sign = _ranked(bench, task, target, fidelity)
+    seeds = block.choose_seeds(seed)
+    counts, candidates, diverged = [], [], 0
+    for one in seeds:
+        everywhere = _everywhere(block, one)
+        n = _check(k, everywhere, block, f"seed {one}", bench)
+        candidates.append(n)
+        statuses = block.statuses(one)[everywhere]
+        diverged += int((statuses == STATUSES.index("diverged")).sum())
+        counts.append(overlap_matrix(sign * block.matrix(target, one)[everywhere].T, k))
+    values = counts[0] if len(counts) == 1 else np.mean(counts, axis=0)
+    frame = pd.DataFrame(
+        values, index=pd.Index(bench.images, name="image"), columns=pd.Index(bench.images)
+    )
+    n = min(candidates)
+    frame.attrs = block.facts(target, seeds) | {
+        "k": int(k),
+        "n": n,
+        "expected": int(k) ** 2 / n,
+        "diverged": diverged,
+    }
+    return frame
+
+
+def overlap_table(
+    bench: ReleaseReader,
+    task: str,
+    k: int = 10,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> pd.DataFrame:
+    """Is it the image that decides which architectures are best? Overlap, chance and seed noise.
+
+    Two images share few of their k best either because the best depends on the image or because
+    one run is a noisy measurement. The table sets three counts side by side: what chance gives,
+    what two images share, and what one image shares with itself between two seeds. The last two
+    compare like with like in the columns that end in ``_across_seeds``: there every count is
+    between runs of different seeds, over the same architectures (those with runs of both seeds on
+    all images). The dependence on the image is ``same_image_across_seeds`` -
+    ``shared_across_seeds``.
+
+    Args:
+        bench: the release.
+        task: name.
+        k: how many are the best, 1..n.
+        target: one of the columns of runs.parquet with a direction.
+        fidelity: None for the release's default for the task.
+        seed: of the first columns; None for each of the default seeds.
+
+    Returns:
+        A row for each pair of images, indexed by (image_a, image_b): ``shared``, as in `overlap`;
+        ``n``, the architectures chosen from; ``expected`` and ``chance_std``, mean and standard
+        deviation of the count of two random choices (hypergeometric); ``p_value``, the probability
+        that these share as many, the largest over seeds; ``n_across_seeds``,
+        ``expected_across_seeds``; ``shared_across_seeds``, mean over the ordered pairs of all seeds
+        there are; ``same_image_across_seeds``, mean over both images. Without a second seed, or
+        with fewer than k architectures that have both, the last four are NaN (0 for ``n``). In
+        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``all_seeds``.
+
+    Raises:
+        ConfigError: k is outside 1..n.
+        UnknownNameError: a task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    block, _ = _ranked(bench, task, target, fidelity)
+    seeds = block.choose_seeds(seed)
+    by_seed = [overlap(bench, task, k, target, block.fidelity, one) for one in seeds]
+    across, n_across = _across_seeds(bench, block, target, k)
+    rows = {}
+    for a, b in itertools.combinations(range(len(bench.images)), 2):
+        counts = [int(frame.iat[a, b]) for frame in by_seed]
+        sizes = [frame.attrs["n"] for frame in by_seed]
+        expected, spread = chance_overlap(min(sizes), k)
+        rows[bench.images[a], bench.images[b]] = {
+            "shared": float(np.mean(counts)),
+            "n": min(sizes),
+            "expected": expected,
+            "chance_std": spread,
+            "p_value": max(
+                overlap_p_value(count, n, k) for count, n in zip(counts, sizes, strict=True)
+            ),
+            "n_across_seeds": n_across,
+            "expected_across_seeds": k * k / n_across if n_across else math.nan,
+            "shared_across_seeds": float((across[a, b] + across[b, a]) / 2),
+            "same_image_across_seeds": float((across[a, a] + across[b, b]) / 2),
+        }
+    frame = pd.DataFrame(
+        list(rows.values()),
+        index=pd.MultiIndex.from_tuples(list(rows), names=["image_a", "image_b"])
+        if rows
+        else pd.MultiIndex.from_arrays([[], []], names=["image_a", "image_b"]),
+    )
+    frame.attrs = block.facts(target, seeds) | {"k": int(k), "all_seeds": list(block.seeds)}
+    return frame
+
+
+def _across_seeds(
+    bench: ReleaseReader, block: Block, target: str, k: int
+) -> tuple[NDArray[np.float64], int]:
+    """(image, image) mean overlap of the one's runs of a seed with the other's of another seed.
+
+    Also the fewest architectures of a pair of seeds; 0, and NaN, where no pair has k.
+    """
+    sign = -1.0 if RANKED_TARGETS[target] == "lower" else 1.0
+    images = len(bench.images)
+    counts, sizes = [], []
+    for s, t in itertools.combinations(block.seeds, 2):
+        both = _everywhere(block, s) & _everywhere(block, t)
+        if both.sum() < k:
+            continue
+        rows = np.concatenate([block.matrix(target, one)[both].T for one in (s, t)])
+        corner = overlap_matrix(sign * rows, k)[:images, images:]
+        counts.append((corner + corner.T) / 2)  # (a at s, b at t) and (a at t, b at s)
+        sizes.append(int(both.sum()))
+    if not counts:
+        return np.full((images, images), math.nan), 0
+    return np.mean(counts, axis=0), min(sizes)
+
+
+def _ranked(
+    bench: ReleaseReader, task: str, target: str, fidelity: str | None
+) -> tuple[Block, float]:
+    if target not in tuple(RANKED_TARGETS):
+        raise unknown_name("target of a ranking", target, RANKED_TARGETS)
+    return bench.runs.block(task, fidelity), -1.0 if RANKED_TARGETS[target] == "lower" else 1.0
+
+
+def _everywhere(block: Block, seed: int) -> NDArray[np.bool_]:
+    """(architecture,) whether it has a run of the seed, ok or diverged, on every image."""
+    statuses = block.statuses(seed)
+    done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
+    return np.asarray(done.all(axis=1))
+
+
+def _check(
+    k: int, everywhere: NDArray[np.bool_], block: Block, what: str, bench: ReleaseReader
+) -> int:
+    n = int(everywhere.sum())
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= n:
+        raise ConfigError(
+            f"k {k!r} must be a whole number from 1 to n = {n}, the number of architectures "
+            f"with a run of {block.task} at {block.fidelity} with {what} on all "
+            f"{len(bench.images)} images"
+        )
+    return n

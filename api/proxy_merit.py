@@ -1,0 +1,303 @@
+"""What a training-free score is worth: precision, hits and regret of choosing by it.
+
+Figure 4 of ISNAS-DIP (CVPR 2022) as numbers: the N architectures that a score puts first are a
+cohort, of which the best is kept. Beside each value stands the one of N architectures at random, as
+its exact expectation over all subsets (`nasdip_bench.cohorts`): the best of fifteen at random is
+good, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from nasdip_bench.api.agreement import (
+    DEFAULT_RESAMPLING,
+    MEAN,
+    Resampling,
+    correlate,
+    own_values,
+    stacked,
+)
+from nasdip_bench.api.cohorts import COHORTS, PROXY, ScoredRuns, ranked_runs
+from nasdip_bench.cohorts import best_of_first, chance_of_hit, expected_best
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.proxies import image_scores, info, network_scores
+from nasdip_bench.statistics import top_k
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.index import Block
+    from nasdip_bench.api.lookup import ArchitectureLike
+    from nasdip_bench.api.reader import ReleaseReader
+
+__all__ = ["proxy_table", "selection_curve"]
+
+Values = ArrayLike | Mapping["ArchitectureLike", float]
+OWN = "own"
+"""Stands for the reference of values of the user's."""
+
+
+class _Candidate(NamedTuple):
+    """Numbers to rank architectures by: ``ranked`` is lower-is-better, ``raw`` as recorded."""
+
+    proxy: str
+    reference: str
+    direction: str
+    raw: NDArray[np.float64]
+    ranked: NDArray[np.float64]
+    seconds: float
+
+
+def proxy_table(
+    bench: ReleaseReader,
+    task: str,
+    k: int = 10,
+    cohorts: Sequence[int] = COHORTS,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+    values: Mapping[str, Values] | None = None,
+    resampling: Resampling = DEFAULT_RESAMPLING,
+) -> pd.DataFrame:
+    """Every training-free score of the release, and one's own, judged as a way to choose.
+
+    An architecture can be chosen on an image where it has the score and a run, ok or diverged; a
+    diverged run is worse than any. Scores are ranked in the direction that they claim; those that
+    claim none (sizes) lowest first. One seed at a time; values are means over seeds.
+
+    Args:
+        bench: the release.
+        task: name.
+        k: how many count as the best.
+        cohorts: sizes N to choose by the score.
+        target: one of the columns of runs.parquet with a direction.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+        values: one's own by name, each as `api.agreement.own_values` takes them; higher is better
+            (negate a distance).
+        resampling: of the intervals of tau.
+
+    Returns:
+        indexed by (proxy, reference, image), and by `api.agreement.MEAN` for the mean over images;
+        the reference of own values is "own". ``direction``: "lower" or "higher" is better, with
+        "?" where none is claimed; ``n`` to choose from; ``tau``, ``low``, ``high`` with raw sign
+        (`api.agreement.kendall_intervals`); ``precision``, the share of its k best that are among
+        the k best of the target, and ``precision_chance``, k/n; for each N: ``hit_N``, whether its
+        N best hold one at least of the k best (a share, as a mean), ``hit_N_chance``;
+        ``regret_N``, how far the best of its N best is from the best of all, in the target's unit,
+        ``regret_N_chance``; NaN where fewer than N can be chosen, all of them diverged, or the
+        score is the same for all and thus ranks nothing;
+        ``seconds`` that the score took for one architecture, image and task, the mean (NaN for own
+        values). In ``attrs`` as of `kendall_intervals`, and ``k``, ``cohorts``.
+
+    Raises:
+        ConfigError: k is above the number to choose from on an image, a cohort below 1, own values
+            of another shape or a setting out of range.
+        UnknownNameError: a task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    block = bench.runs.block(task, fidelity)
+    seeds = block.choose_seeds(seed)
+    _check_sizes("cohort size", cohorts)
+    _check_sizes("k", [k])
+    frames = {}
+    for candidate in _candidates(bench, block, values):
+        by_seed = [_ranked(bench, block, one, target, candidate) for one in seeds]
+        rows = {
+            image: _mean([_merit(runs, position, k, cohorts) for runs in by_seed])
+            for position, image in enumerate(bench.images)
+        }
+        rows[MEAN] = _mean(list(rows.values()))
+        merit = pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="image"))
+        merit["n"] = merit["n"].astype(np.int64)
+        taus = correlate(bench, candidate.raw, task, target, block.fidelity, seed, resampling)
+        frame = pd.concat(
+            [merit[["n"]], taus[["tau", "low", "high"]], merit.drop(columns="n")], axis=1
+        )
+        frame.insert(0, "direction", candidate.direction)
+        frame["seconds"] = candidate.seconds
+        frames[candidate.proxy, candidate.reference] = frame
+    if not frames:
+        raise ConfigError(
+            f"no scores of {task} at {block.fidelity} in this release and no own values: nothing "
+            f"to judge; give values={{name: numbers}}"
+        )
+    whole = stacked(frames, ["proxy", "reference", "image"])
+    whole.attrs = (
+        block.facts(target, seeds)
+        | resampling._asdict()
+        | {"k": int(k), "cohorts": [int(size) for size in cohorts]}
+    )
+    return whole
+
+
+def selection_curve(
+    bench: ReleaseReader,
+    task: str,
+    proxy: str = PROXY,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+    values: Values | None = None,
+) -> pd.DataFrame:
+    """The best of the N first by a score, for every N, beside the best of N at random.
+
+    Candidates and directions as in `proxy_table`; means over seeds.
+
+    Args:
+        bench: the release.
+        task: name.
+        proxy: "proxy/reference" of the release, or what one's own values are called.
+        target: one of the columns of runs.parquet with a direction.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+        values: one's own, as in `api.agreement.own_values`; higher is better.
+
+    Returns:
+        indexed by (image, cohort), N from 1 to the number to choose from (the fewest over seeds),
+        and `api.agreement.MEAN` (to the fewest over images that have any): ``value`` of the target,
+        ``regret``, ``value_random`` and ``regret_random``, their expectations for N at random. In
+        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``proxy``.
+
+    Raises:
+        ConfigError: own values of another shape.
+        UnknownNameError: a score, task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    block = bench.runs.block(task, fidelity)
+    seeds = block.choose_seeds(seed)
+    own = None if values is None else {proxy: values}
+    known = list(_candidates(bench, block, own))
+    names = [OWN if own else f"{c.proxy}/{c.reference}" for c in known]
+    wanted = OWN if own else proxy
+    if wanted not in names:
+        raise unknown_name("score", proxy, names)
+    candidate = known[names.index(wanted) if not own else -1]
+    by_seed = [_ranked(bench, block, one, target, candidate) for one in seeds]
+    curves = {}
+    for position, image in enumerate(bench.images):
+        of_seeds = [_curve(runs, position) for runs in by_seed]
+        length = min(curve.shape[1] for curve in of_seeds)
+        if length:
+            curves[image] = np.mean([curve[:, :length] for curve in of_seeds], axis=0)
+    if curves:
+        shortest = min(curve.shape[1] for curve in curves.values())
+        curves[MEAN] = np.mean([curve[:, :shortest] for curve in curves.values()], axis=0)
+    index = [(image, n + 1) for image, curve in curves.items() for n in range(curve.shape[1])]
+    frame = pd.DataFrame(
+        np.concatenate([*curves.values(), np.zeros((4, 0))], axis=1).T,
+        columns=["value", "regret", "value_random", "regret_random"],
+        index=pd.MultiIndex.from_tuples(index, names=["image", "cohort"])
+        if index
+        else pd.MultiIndex.from_arrays([[], []], names=["image", "cohort"]),
+    )
+    frame.attrs = block.facts(target, seeds) | {"proxy": proxy}
+    return frame
+
+
+def _candidates(
+    bench: ReleaseReader, block: Block, values: Mapping[str, Values] | None
+) -> Iterator[_Candidate]:
+    """The scores of the release, in its order, then one's own."""
+    _, scores = bench.runs.scores(block.task, block.fidelity)
+    seconds = _seconds(bench, block)
+    registered = (*image_scores(), *network_scores())
+    for column, (proxy, reference) in enumerate(scores.columns):
+        raw = scores.values[:, :, column]
+        lower = info(proxy).lower_is_better if proxy in registered else None
+        direction = "higher" if lower is False else "lower" if lower else "lower?"
+        ranked = -raw if lower is False else raw
+        yield _Candidate(
+            proxy, reference, direction, raw, ranked, seconds.get((proxy, reference), math.nan)
+        )
+    for name, given in (values or {}).items():
+        raw = own_values(bench, given)
+        yield _Candidate(name, OWN, "higher", raw, -raw, math.nan)
+
+
+def _seconds(bench: ReleaseReader, block: Block) -> dict[tuple[str, str], float]:
+    scores = bench.to_frame("scores")
+    mine = scores[(scores["task"] == block.task) & (scores["fidelity"] == block.fidelity)]
+    means = mine.groupby(["proxy", "reference"], observed=True)["seconds"].mean()
+    return {(str(p), str(r)): float(value) for (p, r), value in means.items()}
+
+
+def _ranked(
+    bench: ReleaseReader, block: Block, seed: int, target: str, candidate: _Candidate
+) -> ScoredRuns:
+    return ranked_runs(bench, block, seed, target, candidate.ranked, candidate.proxy)
+
+
+def _to_choose(runs: ScoredRuns, image: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ranking and values, higher is better, of those that can be chosen on an image."""
+    having = np.isfinite(runs.scores[:, image])
+    return runs.scores[having, image], runs.sign * runs.values[having, image]
+
+
+def _merit(runs: ScoredRuns, image: int, k: int, cohorts: Sequence[int]) -> dict[str, float]:
+    """The numbers of one seed and image."""
+    ranking, values = _to_choose(runs, image)
+    n = len(values)
+    if 0 < n < k:
+        raise ConfigError(
+            f"k {k} must be at most n = {n}, the architectures with a run of {runs.task} at "
+            f"{runs.fidelity} with seed {runs.seed} on {runs.images[image]} and a value of "
+            f"{runs.proxy}"
+        )
+    found = {"n": float(n), "precision": math.nan, "precision_chance": math.nan}
+    best = set(top_k(values, k).tolist()) if n else set()
+    order = np.argsort(ranking, kind="stable")
+    ranks = n > 1 and bool(ranking.min() < ranking.max())
+    if ranks:
+        found["precision"] = len(best.intersection(order[:k].tolist())) / k
+        found["precision_chance"] = k / n
+    regrets = _regrets(ranking, values)
+    for size in cohorts:
+        enough = ranks and size <= n
+        hit = float(not best.isdisjoint(order[:size].tolist())) if enough else math.nan
+        found[f"hit_{size}"] = hit
+        found[f"hit_{size}_chance"] = float(chance_of_hit(n, k, size)[0]) if enough else math.nan
+        found[f"regret_{size}"] = float(regrets[size - 1]) if enough else math.nan
+        found[f"regret_{size}_chance"] = (
+            float(np.max(values, where=np.isfinite(values), initial=-np.inf))
+            - float(expected_best(values, size)[0])
+            if enough and np.isfinite(values).any()
+            else math.nan
+        )
+    return found
+
+
+def _regrets(ranking: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) regret of the N first, at N - 1; NaN until one of them has a value."""
+    if not np.isfinite(values).any():
+        return np.full(len(values), math.nan)
+    return np.asarray(np.nanmax(values) - best_of_first(ranking, values))
+
+
+def _curve(runs: ScoredRuns, image: int) -> NDArray[np.float64]:
+    """(value, regret, value_random, regret_random) × N of one seed and image."""
+    ranking, values = _to_choose(runs, image)
+    if not np.isfinite(values).any():
+        return np.full((4, len(values)), math.nan)
+    highest = np.nanmax(values)
+    chosen = best_of_first(ranking, values)
+    random = expected_best(values, np.arange(1, len(values) + 1))
+    return np.stack([runs.sign * chosen, highest - chosen, runs.sign * random, highest - random])
+
+
+def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Means of numbers by name; of ``n``, which is a count, the fewest."""
+    means: dict[str, Any] = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    means["n"] = min(row["n"] for row in rows)
+    return means
+
+
+def _check_sizes(what: str, sizes: Sequence[int]) -> None:
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            raise ConfigError(f"{what} {size!r} must be a whole number of at least 1")

@@ -1,0 +1,199 @@
+"""How sure a rank correlation is: pairs, ties, and a bootstrap interval. Knows nothing of datasets.
+
+The architectures of a benchmark are a random sample of a space of 10^10, so another sample would
+give another tau; the bootstrap over architectures estimates how far. A resample is a vector of
+counts, how often each architecture was drawn, and tau-b of all resamples is one matrix product with
+the signs of all pairs.
+
+Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13 (percentile
+intervals); tau-b: Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.statistics import kendall_tau_b
+
+__all__ = [
+    "TauInterval",
+    "attainable_tau",
+    "bootstrap_tau",
+    "draw_resamples",
+    "percentile_interval",
+    "tau_interval",
+    "tied_pairs",
+]
+
+_EXACT_IN_FLOAT32 = 4096
+"""Samples so small that n², the largest sum of signs, is below 2^24."""
+
+
+class TauInterval(NamedTuple):
+    """Kendall's tau-b with what it rests on.
+
+    Attributes:
+        tau: -1..1, NaN where it is not defined.
+        low: lower end of the interval, NaN where tau is.
+        high: upper end.
+        n: observations, those that are finite in both samples.
+        pairs: n (n - 1) / 2.
+        tied_x: pairs that are tied in the first sample.
+        tied_y: pairs that are tied in the second.
+        reason: why tau is NaN, else "".
+    """
+
+    tau: float
+    low: float
+    high: float
+    n: int
+    pairs: int
+    tied_x: int
+    tied_y: int
+    reason: str
+
+
+def tau_interval(
+    x: ArrayLike, y: ArrayLike, *, level: float = 0.95, resamples: int = 1000, rng: int = 0
+) -> TauInterval:
+    """Kendall's tau-b of two samples with its percentile bootstrap interval.
+
+    Observations in which a value is not finite are left out. Between samples that agree perfectly
+    the interval is the point: a bootstrap cannot see beyond its sample.
+
+    Args:
+        x: (n,) numbers.
+        y: (n,) numbers.
+        level: of confidence, between 0 and 1.
+        resamples: how many.
+        rng: seed of the resamples; the same gives the same interval.
+
+    Raises:
+        ConfigError: the samples are not two vectors of one length, or a setting is out of range.
+    """
+    point = kendall_tau_b(x, y)
+    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    both = np.isfinite(a) & np.isfinite(b)
+    a, b = a[both], b[both]
+    draws = draw_resamples(len(a), resamples, rng)
+    low, high = percentile_interval(bootstrap_tau(a, b, draws), level)
+    return TauInterval(
+        point.tau, low, high, point.n, math.comb(point.n, 2), tied_pairs(a), tied_pairs(b),
+        point.reason,
+    )  # fmt: skip
+
+
+def draw_resamples(n: int, resamples: int, rng: int = 0) -> NDArray[np.float32]:
+    """(resamples, n): how often each of n observations is drawn, n draws with replacement each.
+
+    Raises:
+        ConfigError: fewer than one resample.
+    """
+    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
+        raise ConfigError(f"resamples {resamples!r} must be a whole number of at least 1")
+    if not n:
+        return np.zeros((resamples, 0), np.float32)
+    counts = np.random.default_rng(rng).multinomial(n, np.full(n, 1 / n), size=resamples)
+    return counts.astype(np.float32)
+
+
+def bootstrap_tau(
+    x: NDArray[np.float64], y: NDArray[np.float64], resamples: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Tau-b of two samples in each resample.
+
+    Equal to tau-b of the vectors in which each observation is repeated as often as it was drawn.
+
+    Args:
+        x: (n,) numbers.
+        y: (n,) numbers.
+        resamples: (resamples, n) counts. An observation in which x or y is not finite is left out
+            of every resample.
+
+    Returns:
+        (resamples,) float64; NaN where all values of x, or all of y, are equal.
+    """
+    both = np.isfinite(x) & np.isfinite(y)
+    x, y = x[both], y[both]
+    drawn = resamples if both.all() else resamples[:, both]
+    if not len(x):
+        return np.full(len(resamples), math.nan)
+    products = np.multiply(_signs(x), _signs(y), dtype=np.float32)
+    if len(x) > _EXACT_IN_FLOAT32:
+        drawn = drawn.astype(np.float64)
+    # Sum of w_i w_j sign_ij over all ordered pairs; each pair of draws is counted twice, as below.
+    balance = np.einsum("rn,rn->r", drawn @ products, drawn).astype(np.float64)
+    untied = _untied(x, drawn) * _untied(y, drawn)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(balance / np.sqrt(untied))
+
+
+def _signs(values: NDArray[np.float64]) -> NDArray[np.int8]:
+    """(n, n) signs of the differences of every two values."""
+    later, earlier = values[:, None], values[None, :]
+    signs: NDArray[np.int8] = (later > earlier).view(np.int8) - (later < earlier).view(np.int8)
+    return signs
+
+
+def _untied(values: NDArray[np.float64], drawn: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(resamples,) ordered pairs of draws whose values differ."""
+    every = drawn.sum(axis=1, dtype=np.float64) ** 2
+    same = np.einsum("rn,rn->r", drawn, drawn).astype(np.float64)
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    tied = counts[group] > 1
+    if tied.any():
+        # As a product with the indicators of the groups: a sum over groups is slower.
+        groups, columns = np.unique(group[tied], return_inverse=True)
+        members = (columns[:, None] == np.arange(len(groups))).astype(drawn.dtype)
+        of_group = drawn[:, tied] @ members
+        same += np.einsum("rg,rg->r", of_group, of_group, dtype=np.float64)
+        same -= np.einsum("rn,rn->r", drawn[:, tied], drawn[:, tied], dtype=np.float64)
+    return np.asarray(every - same)
+
+
+def tied_pairs(values: NDArray[np.float64]) -> int:
+    """Number of pairs of finite values that are equal."""
+    _, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    return int((counts * (counts - 1) // 2).sum())
+
+
+def percentile_interval(samples: NDArray[np.float64], level: float) -> tuple[float, float]:
+    """The central interval that holds a share of the samples; undefined ones are left out.
+
+    Raises:
+        ConfigError: the level is not between 0 and 1.
+    """
+    number = isinstance(level, int | float) and not isinstance(level, bool)
+    if not number or not 0 < level < 1:
+        raise ConfigError(f"confidence level {level!r} must lie between 0 and 1, such as 0.95")
+    defined = samples[np.isfinite(samples)]
+    if not len(defined):
+        return math.nan, math.nan
+    low, high = np.quantile(defined, ((1 - level) / 2, (1 + level) / 2))
+    return float(low), float(high)
+
+
+def attainable_tau(tau: float) -> float:
+    """The tau with one noisy measurement that the noiseless values themselves would have.
+
+    Tau between two measurements (here: runs of two seeds) understates what a perfect score could
+    reach, since both are noisy and a score would not be. If true values and noise are normal, the
+    correlation with the truth is the root of that between measurements (Spearman, "The proof and
+    measurement of association between two things", 1904), and tau = 2/π arcsin r (Greiner; Kruskal,
+    "Ordinal measures of association", JASA 53, 1958).
+
+    Args:
+        tau: between two measurements, -1..1.
+
+    Returns:
+        0..1; 0 where tau is negative, NaN where it is NaN.
+    """
+    if math.isnan(tau):
+        return math.nan
+    between = math.sin(math.pi / 2 * min(1.0, max(0.0, tau)))
+    return 2 / math.pi * math.asin(math.sqrt(between))

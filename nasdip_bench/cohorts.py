@@ -1,0 +1,126 @@
+"""What the N first of a ranking hold of the best, and what N at random would. Plain arrays.
+
+Exact expectations over all subsets of a size, without sampling.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasdip_bench.errors import ConfigError
+
+__all__ = [
+    "best_of_first",
+    "chance_of_hit",
+    "chance_overlap",
+    "expected_best",
+    "overlap_p_value",
+]
+
+
+def best_of_first(ranking: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The best value among the N first of a ranking, for every N.
+
+    Args:
+        ranking: (n,) finite numbers; the first is the lowest, ties by position.
+        values: (n,) higher is better; NaN (a run that diverged) is never the best.
+
+    Returns:
+        (n,) float64, at N - 1; NaN until the first value that is a number.
+    """
+    order = np.argsort(ranking, kind="stable")
+    return np.asarray(np.fmax.accumulate(values[order]))
+
+
+def expected_best(values: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
+    """The expected best value of a random subset, over all subsets of a size.
+
+    Where v_1 ≤ ... ≤ v_m are the values that are numbers, d the number of those that are not, and
+    n = m + d, v_j is the best of C(j - 1 + d, N - 1) subsets of size N. Subsets without any number
+    have no best and are left out.
+
+    Args:
+        values: (n,) higher is better; NaN (a run that diverged) is never the best.
+        sizes: (s,) whole numbers from 1 to n.
+
+    Returns:
+        (s,) float64; NaN where no value is a number.
+
+    Raises:
+        ConfigError: a size outside 1..n.
+    """
+    numbers = np.asarray(values, np.float64)
+    wanted = _sizes(sizes, len(numbers))
+    ordered = np.sort(numbers[np.isfinite(numbers)])
+    if not len(ordered):
+        return np.full(len(wanted), math.nan)
+    without = len(numbers) - len(ordered)
+    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, len(numbers) + 1)))])
+    below = np.arange(without, len(numbers))  # positions that are worse than v_j
+    expected = np.empty(len(wanted))
+    for place, size in enumerate(wanted):
+        # Logarithms up to a constant: the binomials of some hundred overflow float64.
+        weights = np.full(len(ordered), -np.inf)
+        enough = below >= size - 1
+        weights[enough] = log_factorial[below[enough]] - log_factorial[below[enough] - (size - 1)]
+        shares = np.exp(weights - weights.max())
+        expected[place] = (shares @ ordered) / shares.sum()
+    return expected
+
+
+def chance_of_hit(n: int, best: int, sizes: ArrayLike) -> NDArray[np.float64]:
+    """The probability that a random subset of n holds one at least of the ``best`` best.
+
+    1 - C(n - best, N) / C(n, N).
+
+    Args:
+        n: to choose from.
+        best: how many are the best, 1..n.
+        sizes: (s,) whole numbers from 1 to n.
+
+    Raises:
+        ConfigError: a number outside its range.
+    """
+    if not 1 <= best <= n:
+        raise ConfigError(f"the best {best} of {n}: give a whole number from 1 to {n}")
+    wanted = _sizes(sizes, n)
+    return np.asarray(
+        [1 - math.comb(n - best, int(size)) / math.comb(n, int(size)) for size in wanted]
+    )
+
+
+def chance_overlap(n: int, k: int) -> tuple[float, float]:
+    """Mean and standard deviation of how many elements two random k-subsets of n share.
+
+    Hypergeometric: k²/n, and the root of (k²/n) (1 - k/n) (n - k)/(n - 1).
+
+    Raises:
+        ConfigError: k is outside 1..n.
+    """
+    if not 1 <= k <= n:
+        raise ConfigError(f"the {k} best of {n}: give a whole number from 1 to {n}")
+    mean = k * k / n
+    variance = mean * (1 - k / n) * (n - k) / (n - 1) if n > 1 else 0.0
+    return mean, math.sqrt(variance)
+
+
+def overlap_p_value(shared: int, n: int, k: int) -> float:
+    """The probability that two random k-subsets of n share at least this many.
+
+    Raises:
+        ConfigError: k is outside 1..n.
+    """
+    chance_overlap(n, k)  # checks
+    total = math.comb(n, k)
+    return sum(math.comb(k, j) * math.comb(n - k, k - j) for j in range(shared, k + 1)) / total
+
+
+def _sizes(sizes: ArrayLike, n: int) -> NDArray[np.int64]:
+    wanted = np.atleast_1d(np.asarray(sizes))
+    for size in wanted.tolist():
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= n:
+            raise ConfigError(f"cohort size {size!r} must be a whole number from 1 to n = {n}")
+    return wanted.astype(np.int64)

@@ -1,0 +1,331 @@
+"""Agreement between scores, seeds, fidelities and images, and the merit of choosing by a score."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import math
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api import cli
+from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
+from tests import synthetic
+
+HIGH, LOW = "r64", "r64c16i40"
+COUNT = 12
+TIED = 60 / math.sqrt(66 * 60)  # 12 architectures in 6 tied pairs: 60 of 66 pairs are not tied
+CORRUPTED = ("psd_db_mse", "corrupted")  # its value is the architecture's row
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return synthetic.write_release(tmp_path_factory.mktemp("agreement") / "data")
+
+
+@pytest.fixture(scope="module")
+def bench(data):
+    return NASDIPBench(data)
+
+
+@pytest.fixture(scope="module")
+def flawed(tmp_path_factory):
+    """On lena: the best diverged, the second best failed, the third is missing."""
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("flawed") / "data",
+        fidelities=(LOW,),
+        tasks=("denoise",),
+        seeds={LOW: (0,)},
+        diverged={(LOW, "denoise", 11, "lena", 0)},
+        failed={(LOW, "denoise", 10, "lena", 0)},
+        missing={(LOW, "denoise", 9, "lena", 0)},
+        unscored={0, 1},
+    )
+    return NASDIPBench(path)
+
+
+# Scores
+
+
+def test_tau_and_its_basis_are_those_of_the_short_form(bench):
+    short = bench.kendall("denoise")
+    long = bench.kendall_intervals("denoise")
+    assert long.index.names == ["proxy", "reference", "image"]
+    for column in short.columns:
+        mine = long.loc[column]
+        np.testing.assert_allclose(mine["tau"][short.index], short[column], atol=1e-12)
+        np.testing.assert_allclose(mine["tau"]["(mean)"], short[column].mean(skipna=False))
+        n = short.attrs["n"]["/".join(column)]
+        assert mine["n"].to_dict() == n | {"(mean)": min(n.values())}
+        assert (mine["pairs"] == mine["n"] * (mine["n"] - 1) // 2).all()
+    assert long.loc[(*CORRUPTED, "boat")][["tied_x", "tied_y"]].tolist() == [6, 0]
+    constant = long.loc["psd_99_bandwidth", "none"]
+    assert constant["tied_y"].tolist() == [66] * 4
+    assert constant["reason"]["lena"] == "all values of psd_99_bandwidth/none are equal"
+    assert constant[["tau", "low", "high"]].isna().all(axis=None)
+    json.dumps(long.attrs)
+
+
+def test_the_mean_over_images_is_resampled_jointly(bench):
+    # On lena tau is 1 and on chest -1, in whatever sample: their mean is known to be 0 exactly.
+    own = np.arange(COUNT, dtype=float)
+    both = bench.correlate(np.stack([own, own, np.roll(own, 5)], axis=1), "denoise", fidelity=LOW)
+    assert both.loc["lena", ["tau", "low", "high"]].tolist() == pytest.approx([1, 1, 1])
+    assert both.loc["chest", ["tau", "low", "high"]].tolist() == pytest.approx([-1, -1, -1])
+    boat, mean = both.loc["boat"], both.loc["(mean)"]
+    assert boat["low"] < boat["tau"] < boat["high"]
+    for column in ("tau", "low", "high"):
+        assert mean[column] == pytest.approx(boat[column] / 3)
+
+
+def test_intervals_can_be_left_out_and_repeated(bench):
+    none = bench.kendall_intervals("denoise", resamples=0)
+    assert none[["low", "high"]].isna().all(axis=None)
+    assert none["tau"].notna().any()
+    first, again, other = (
+        bench.correlate(np.arange(COUNT) % 5, "denoise", rng=rng) for rng in (1, 1, 2)
+    )
+    pd.testing.assert_frame_equal(first, again)
+    assert (first["low"] != other["low"]).any()
+    wide = bench.correlate(np.arange(COUNT) % 5, "denoise", rng=1, level=0.99)
+    assert (wide["low"] <= first["low"]).all()
+    assert (wide["low"] < first["low"]).any()
+    with pytest.raises(ConfigError, match="confidence level 95 must lie between 0 and 1"):
+        bench.kendall_intervals("denoise", level=95)
+
+
+# Seeds and fidelities
+
+
+def test_the_ceiling_is_tau_between_seeds(bench):
+    agree = bench.seed_agreement("denoise", fidelity=HIGH)
+    assert agree["tau"].tolist() == pytest.approx([1] * 4)
+    assert agree["attainable"].tolist() == pytest.approx([1] * 4)
+    turned = bench.seed_agreement("inpaint", fidelity=HIGH)  # odd seeds turn the ranks over
+    assert turned["tau"].tolist() == pytest.approx([-1] * 4)
+    assert turned["attainable"].tolist() == [0] * 4
+    assert turned.attrs["seeds"] == [0, 1]
+    assert agree["tied_x"].to_dict() == {"lena": 0, "chest": 0, "boat": 6, "(mean)": 6}
+
+
+def test_three_seeds_are_compared_in_pairs(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data", fidelities=(LOW,), tasks=("inpaint",), seeds={LOW: (0, 1, 2)}
+    )
+    found = NASDIPBench(path).seed_agreement("inpaint")
+    taus = [-1, 1, -1]  # 0 and 1, 0 and 2, 1 and 2
+    assert found["tau"]["lena"] == pytest.approx(np.mean(taus))
+    assert found["std"]["lena"] == pytest.approx(np.std(taus, ddof=1))
+
+
+def test_a_ceiling_needs_two_seeds(bench):
+    with pytest.raises(MissingRunError, match=r"needs runs of two seeds; .* has those of seed 0"):
+        bench.seed_agreement("denoise", fidelity=LOW)
+
+
+def test_fidelities_are_compared_in_every_pair_of_seeds(bench):
+    found = bench.fidelity_agreement("denoise")
+    assert found.index.names == ["fidelity_a", "fidelity_b", "image"]
+    assert found.loc[HIGH, LOW]["tau"].tolist() == pytest.approx([1] * 4)
+    inpaint = bench.fidelity_agreement("inpaint", fidelities=(LOW, HIGH))
+    assert inpaint.loc[(LOW, HIGH, "lena"), ["tau", "std"]].tolist() == pytest.approx(
+        [0, math.sqrt(2)]  # 1 with seed 0, -1 with seed 1
+    )
+    assert inpaint.attrs["seeds"] == {LOW: [0], HIGH: [0, 1]}
+
+
+def test_fidelities_that_cannot_be_compared(bench, flawed):
+    with pytest.raises(MissingRunError, match=rf"runs of denoise at {LOW} only"):
+        flawed.fidelity_agreement("denoise")
+    with pytest.raises(MissingRunError, match="compared with itself"):
+        bench.fidelity_agreement("denoise", fidelities=(LOW, LOW))
+    with pytest.raises(UnknownNameError, match="r63"):
+        bench.fidelity_agreement("denoise", fidelities=(LOW, "r63"))
+
+
+# Images
+
+
+def test_overlap_beside_chance_and_seed_noise(bench):
+    table = bench.overlap_table("denoise", k=4, fidelity=HIGH)
+    matrix = bench.overlap("denoise", k=4, fidelity=HIGH)
+    for (a, b), row in table.iterrows():
+        assert row["shared"] == matrix.loc[a, b]
+        assert (row["n"], row["n_across_seeds"]) == (COUNT, COUNT)
+        assert row["expected"] == row["expected_across_seeds"] == pytest.approx(16 / 12)
+        chance = scipy.stats.hypergeom(COUNT, 4, 4)
+        assert row["chance_std"] == pytest.approx(chance.std())
+        assert row["p_value"] == pytest.approx(chance.sf(row["shared"] - 1))
+        # Seeds agree perfectly: an image shares all with itself, and with others what it shared.
+        assert row["same_image_across_seeds"] == 4
+        assert row["shared_across_seeds"] == row["shared"]
+    assert list(table.index) == list(itertools.combinations(bench.images, 2))
+
+
+def test_seed_noise_that_turns_the_order_over(bench):
+    table = bench.overlap_table("inpaint", k=4, fidelity=HIGH)
+    # Seed 0 ranks lena by the row and chest against it, seed 1 the other way round.
+    row = table.loc["lena", "chest"]
+    assert row["shared"] == 0
+    assert row["same_image_across_seeds"] == 0
+    assert row["shared_across_seeds"] == 4
+
+
+def test_overlap_without_a_second_seed(flawed):
+    row = flawed.overlap_table("denoise", k=3).loc["lena", "chest"]
+    assert (row["n"], row["n_across_seeds"]) == (10, 0)
+    assert math.isnan(row["same_image_across_seeds"])
+    with pytest.raises(ConfigError, match="k 11 must be a whole number from 1 to n = 10"):
+        flawed.overlap_table("denoise", k=11)
+
+
+# Choosing by a score
+
+
+def test_a_score_that_ranks_perfectly_or_perfectly_wrong(bench):
+    table = bench.proxy_table("denoise", k=3, cohorts=(2, 5), fidelity=LOW)
+    # Lower is claimed: psd_db_mse/corrupted is the row itself, so that on chest, where the first
+    # row is the best, it ranks perfectly, and on lena the other way round.
+    chest, lena = (table.loc[(*CORRUPTED, image)] for image in ("chest", "lena"))
+    assert (chest["direction"], chest["n"], chest["tau"]) == ("lower", COUNT, pytest.approx(-1))
+    assert chest[["precision", "hit_2", "regret_2", "regret_5"]].tolist() == [1, 1, 0, 0]
+    assert lena[["precision", "hit_2", "hit_5"]].tolist() == [0, 0, 0]
+    assert lena["regret_2"] == pytest.approx(1.0)  # row 1 instead of row 11, a tenth of a dB each
+    assert lena["regret_5"] == pytest.approx(0.7)
+    assert lena["precision_chance"] == 3 / 12
+    # The best of 5 of 0..11 is (5 / 6) 13 - 1 in the mean.
+    assert lena["regret_5_chance"] == pytest.approx((11 - (5 * 13 / 6 - 1)) / 10)
+    assert lena["hit_5_chance"] == pytest.approx(1 - math.comb(9, 5) / math.comb(12, 5))
+    mean = table.loc[(*CORRUPTED, "(mean)")]
+    three = table.loc[CORRUPTED].drop("(mean)")
+    for column in ("precision", "hit_2", "regret_5", "regret_5_chance"):
+        assert mean[column] == pytest.approx(three[column].mean())
+    assert mean["seconds"] == pytest.approx(0.1)
+    json.dumps(table.attrs)
+
+
+def test_scores_that_rank_nothing_say_nothing(bench):
+    table = bench.proxy_table("denoise", k=3)
+    assert (
+        table.loc["psd_99_bandwidth", "none"][["precision", "hit_5", "regret_5"]]
+        .isna()
+        .all(axis=None)
+    )
+    assert set(table.loc["parameters", "none"]["direction"]) == {"lower?"}
+    assert table["regret_15"].isna().all()  # more than there are
+
+
+def test_own_values_stand_beside_those_of_the_release(bench):
+    own = {"mine": {a: -float(a) for a in range(COUNT)}}
+    table = bench.proxy_table("denoise", k=3, values=own, fidelity=LOW)
+    columns = [c for c in table.columns if c not in ("direction", "seconds", "tau", "low", "high")]
+    pd.testing.assert_frame_equal(
+        table.loc["mine", "own"][columns], table.loc[CORRUPTED][columns], check_names=False
+    )
+    assert table.loc[("mine", "own", "chest"), "tau"] == pytest.approx(1)
+    curve = bench.selection_curve("denoise", "mine", values=own["mine"], fidelity=LOW)
+    pd.testing.assert_frame_equal(
+        curve, bench.selection_curve("denoise", "/".join(CORRUPTED), fidelity=LOW)
+    )
+
+
+def test_diverged_runs_can_be_chosen_and_failed_ones_not(flawed):
+    table = flawed.proxy_table("denoise", k=2, cohorts=(1, 10))
+    assert table.loc[(*CORRUPTED, "lena"), "n"] == 8  # 12, less 2 unscored, 1 failed, 1 missing
+    wrong = flawed.proxy_table(
+        "denoise", k=2, cohorts=(1, 2, 3), values={"mine": np.arange(12.0)}
+    ).loc["mine", "own", "lena"]
+    # Its first is the diverged one: nothing is chosen; then rows 8 and 7, the best two.
+    assert math.isnan(wrong["regret_1"])
+    assert wrong[["regret_2", "regret_3", "precision"]].tolist() == [0, 0, 0.5]
+
+
+def test_the_curve_runs_from_the_first_to_all(bench):
+    curve = bench.selection_curve("denoise", "/".join(CORRUPTED), fidelity=HIGH)
+    lena = curve.loc["lena"]
+    assert list(lena.index) == list(range(1, COUNT + 1))
+    assert lena["value"].tolist() == pytest.approx([20.005 + n / 10 for n in range(COUNT)])
+    assert lena["regret"].iloc[-1] == lena["regret_random"].iloc[-1] == pytest.approx(0)
+    assert (lena["regret_random"].diff().dropna() < 0).all()
+    np.testing.assert_allclose(
+        curve.loc["(mean)"], sum(curve.loc[image] for image in bench.images) / 3
+    )
+    with pytest.raises(UnknownNameError, match="target of a ranking 'loss'"):
+        bench.selection_curve("denoise", target="loss")
+    with pytest.raises(UnknownNameError, match="unknown score 'psd'"):
+        bench.selection_curve("denoise", "psd")
+
+
+def test_sizes_that_there_are_not(bench):
+    with pytest.raises(ConfigError, match="k 13 must be at most n = 12"):
+        bench.proxy_table("denoise", k=13)
+    with pytest.raises(ConfigError, match="cohort size 0 must be a whole number"):
+        bench.proxy_table("denoise", k=3, cohorts=(0,))
+
+
+# Commands
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, data):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["nasdip-bench", *arguments, "--data", str(data)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("between", "rows", "column"),
+    [
+        ("scores", 20, "low"),
+        ("seeds", 4, "attainable"),
+        ("fidelities", 4, "tau"),
+        ("images", 3, "n"),
+    ],
+)
+def test_agreement_command(call, between, rows, column):
+    status, out, _ = call("agreement", "--between", between, "-k", "4")
+    found = list(csv.DictReader(io.StringIO(out)))
+    assert (status, len(found)) == (0, rows)
+    assert all(row[column] != "" for row in found if row.get("reason", "") == "")
+
+
+def test_proxies_and_selection_commands(call):
+    status, out, _ = call("proxies", "-k", "3", "--cohorts", "2, 5")
+    found = list(csv.DictReader(io.StringIO(out)))
+    assert (status, len(found)) == (0, 5)
+    assert {"regret_2", "regret_5_chance", "precision"} <= set(found[0])
+    status, out, _ = call("proxies", "-k", "3", "--by-image")
+    assert len(out.splitlines()) == 1 + 20
+    status, out, _ = call("selection", "--score", "psd_db_mse/corrupted")
+    assert (status, len(out.splitlines())) == (0, 1 + 4 * COUNT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("agreement", "--between", "moons"), "kind of agreement 'moons'"),
+        (("agreement", "--between", "seeds", "--seed", "0"), "does not go with"),
+        (("agreement", "--between", "fidelities", "--fidelity", HIGH), "does not go with"),
+        (("agreement", "--level", "95"), "confidence level 95"),
+        (("agreement", "--resamples", "-1"), "resamples -1"),
+        (("proxies", "--cohorts", "few"), "cohorts 'few' must be whole numbers"),
+        (("proxies", "-k", "0"), "k 0 must be a whole number"),
+        (("selection", "--score", "luck"), "unknown score 'luck'"),
+    ],
+)
+def test_mistakes_are_one_line(call, arguments, error):
+    status, out, err = call(*arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert error in err
