@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := build/bench
 
-.PHONY: bench test test-slow test-adapters check lint types docs clean
+.PHONY: bench test test-slow test-faults test-adapters check lint types docs clean
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11")'
@@ -31,6 +31,12 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadfile -q --slow
+
+# Builds and releases killed, starved and damaged a thousand times, and releases fuzzed ten thousand
+# times; writes the tables of docs/reliability.md. Half an hour on two cores.
+test-faults: $(READY)
+	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.fuzz
 
 # The adapters against the real libraries, in an environment of their own (half a gigabyte).
 test-adapters:

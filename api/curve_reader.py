@@ -67,7 +67,7 @@ class CurveReader:
                 shape = (len(rows), len(opened.iterations))
                 if min(rows) < 0 or any(part.shape != shape for part in steps):
                     raise IndexError(f"{len(opened.curves[0])} rows")
-            except (IndexError, OSError, ValueError) as error:
+            except (IndexError, OSError, RuntimeError, ValueError) as error:
                 raise _unreadable(fidelity, task, f"rows {list(rows)}", error) from error
         return decode(np.stack(steps))
 
@@ -81,7 +81,7 @@ class CurveReader:
             opened = self._open(fidelity, task)
             try:
                 return tuple(curve[:] for curve in opened.curves)
-            except (OSError, ValueError) as error:
+            except (OSError, RuntimeError, ValueError) as error:
                 raise _unreadable(fidelity, task, "curves", error) from error
 
     def close(self) -> None:

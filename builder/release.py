@@ -1,14 +1,12 @@
 """A build folder as a dataset folder: shards compacted, summarised, hashed and verified.
 
-The new dataset is written beside the old one and takes its place at the end, so that an interrupted
-release leaves the old one whole.
+The new dataset is written beside the old one and takes its place at the end
+(`nasdip_bench.builder.publish`), so that an interrupted release leaves the old one whole.
 """
 
 from __future__ import annotations
 
-import logging
 import platform
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -21,6 +19,7 @@ import pyarrow as pa
 
 from nasdip_bench._version import __version__
 from nasdip_bench.builder.plan import RunKey, ScoreKey
+from nasdip_bench.builder.publish import replacing
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.summary import summarise
 from nasdip_bench.cost import architecture_facts
@@ -31,20 +30,17 @@ from nasdip_bench.dataset import (
     Manifest,
     TaskRecord,
     curve_path,
-    dataset_files,
 )
-from nasdip_bench.errors import BuildError, DatasetError
+from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import FIDELITIES, PROTOCOL_VERSION, get_fidelity
-from nasdip_bench.files import parquet_bytes, sha256_bytes, sync_file, sync_folder
+from nasdip_bench.files import parquet_bytes, sha256_bytes
 from nasdip_bench.images import image_names
+from nasdip_bench.problems import find_problems
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import TASKS, get_task
-from nasdip_bench.verify import verify
 
 __all__ = ["release"]
-
-logger = logging.getLogger(__name__)
 
 
 def release(build: Path, out: Path, *, name: str = "nasdip-bench", version: str = "0") -> Manifest:
@@ -63,16 +59,23 @@ def release(build: Path, out: Path, *, name: str = "nasdip-bench", version: str 
     """
     build, out = build.resolve(), out.resolve()
     folder = BuildFolder(build)
-    settings = folder.settings()
+    folder.settings()
     if build == out or build in out.parents or out in build.parents:
         raise BuildError(
             f"the dataset folder {str(out)!r} and the build folder {str(build)!r} lie in each "
             f"other; name another with --out"
         )
-    images = _ordered_images(settings)
-    architectures = folder.architectures()
     runs = _unique(folder, "runs", RunKey)
     scores = _unique(folder, "scores", ScoreKey)
+    # After the shards: what another builder adds meanwhile is noted here before it is built.
+    settings, architectures = folder.settings(), folder.architectures()
+    images = _ordered_images(settings)
+    unlisted = {row["architecture"] for row in (*runs, *scores)} - {*map(str, architectures)}
+    if unlisted:
+        raise BuildError(
+            f"there are runs or scores of {min(unlisted)}, which architectures.csv does not list: "
+            f"give the build command again, which adds it, and then release"
+        )
     if folder.damaged:
         raise BuildError(
             f"shard {folder.damaged[0]} is damaged ({len(folder.damaged)} in all): give the build "
@@ -81,25 +84,17 @@ def release(build: Path, out: Path, *, name: str = "nasdip-bench", version: str 
     if not (runs or scores):
         raise BuildError(f"nothing is finished in {str(build)!r}; build first, then release")
 
-    fresh = out.parent / f".{out.name}.new"
     try:
-        _recover(out)
-        old = _dataset_files(out)
-        shutil.rmtree(fresh, ignore_errors=True)
-        (fresh / "curves").mkdir(parents=True)
-        manifest = _write(fresh, settings, images, architectures, runs, scores, name, version)
-        problems = verify(fresh)
-        if problems:
-            raise BuildError(f"the release does not verify: {problems[0]}")
-        _keep_other_files(out, fresh, old)
-        _replace(out, fresh)
+        with replacing(out) as fresh:
+            manifest = _write(fresh, settings, images, architectures, runs, scores, name, version)
+            problems = find_problems(fresh)
+            if problems:
+                raise BuildError(f"the release does not verify: {problems[0]}")
     except OSError as error:
         raise BuildError(
-            f"cannot write the dataset folder {str(out)!r}: {error.strerror or error}; name "
-            f"another with --out"
+            f"cannot write the dataset folder {str(out)!r}: {error.strerror or error}; make room, "
+            f"or name another with --out"
         ) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return manifest
 
 
@@ -164,6 +159,7 @@ def _write(
     for row in (*runs, *scores):
         row["arch_id"] = arch_ids[row["architecture"]]
 
+    (fresh / "curves").mkdir()
     records: dict[str, dict[str, Any]] = {}
     for fidelity_name in fidelities:
         fidelity = get_fidelity(fidelity_name)
@@ -236,10 +232,6 @@ def _write(
         },
     )
     (fresh / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-    for path in (*manifest.files, MANIFEST):
-        sync_file(fresh / path)
-    sync_folder(fresh / "curves")
-    sync_folder(fresh)
     return manifest
 
 
@@ -308,66 +300,3 @@ def _default_fidelities(records: dict[str, dict[str, Any]]) -> dict[str, str]:
                 ),
             )
     return defaults
-
-
-def _recover(out: Path) -> None:
-    """Put back the old dataset if a release was killed between its two renames."""
-    old = _set_aside_path(out)
-    if old.exists():
-        if out.exists():
-            shutil.rmtree(old)
-        else:
-            logger.warning("an interrupted release had set %s aside: it is put back", out)
-            old.rename(out)
-
-
-def _set_aside_path(out: Path) -> Path:
-    return out.parent / f".{out.name}.old"
-
-
-def _dataset_files(out: Path) -> set[str]:
-    """The files of the dataset that is in a folder; none where the folder is absent or empty.
-
-    Raises:
-        BuildError: something else is in it, which a release must not touch.
-    """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return set()
-    try:
-        return dataset_files(out)
-    except DatasetError as error:
-        raise BuildError(
-            f"{str(out)!r} is not empty and holds no dataset that could be replaced ({error}); "
-            f"name an empty folder with --out"
-        ) from error
-
-
-def _keep_other_files(out: Path, fresh: Path, old: set[str]) -> None:
-    """Copy what is in the old folder and belongs to no dataset, such as a README."""
-    for path in sorted(out.rglob("*")) if out.exists() else ():
-        relative = path.relative_to(out)
-        target = fresh / relative
-        if relative.as_posix() in old or (path.is_dir() and not path.is_symlink()):
-            continue
-        if target.exists():
-            raise BuildError(
-                f"{str(path)!r} is no part of the old dataset, and the new one has a file of that "
-                f"name; move it away"
-            )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target, follow_symlinks=False)
-
-
-def _replace(out: Path, fresh: Path) -> None:
-    """Let the new dataset take the place of the old one, or leave the old one where it was."""
-    aside = _set_aside_path(out)
-    if out.exists():
-        out.rename(aside)
-    try:
-        fresh.rename(out)
-    except BaseException:
-        if aside.exists():
-            aside.rename(out)
-        raise
-    sync_folder(out.parent)
-    shutil.rmtree(aside, ignore_errors=True)

@@ -4,20 +4,20 @@
     architectures.csv    cell,skip,dilation: every architecture ever asked for, in order
     shards/runs-<content hash>.parquet, shards/scores-<content hash>.parquet
 
-A shard's name carries the SHA-256 of its content, so that a damaged one is found by its name, two
-builders never write different things to one path, and a file is what it was when it was finished.
-Shards are written aside, flushed and renamed: a run exists when its shard is whole.
+The first two carry the SHA-256 of their content inside. A shard's name carries that of its content,
+so that a damaged one is found by its name, two builders never write different things to one path,
+and a file is what it was when it was finished. Shards are written aside, flushed and renamed: a run
+exists when its shard is whole.
 """
 
 from __future__ import annotations
 
-import csv
-import fcntl
+import errno
 import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,12 +28,15 @@ from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.files import (
     TEMPORARY_SUFFIX,
+    file_lock,
     parquet_bytes,
     read_parquet,
     sha256_bytes,
+    sync_folder,
     write_atomic,
 )
 from nasdip_bench.schema import SCHEMA_VERSION, SHARD_TABLES, arrow_schema
+from nasdip_bench.seal import parse_json, sealed, unsealed
 from nasdip_bench.space import Architecture
 
 if TYPE_CHECKING:
@@ -47,6 +50,8 @@ SETTINGS = "build.json"
 ARCHITECTURES = "architectures.csv"
 SHARDS = "shards"
 DAMAGED_SUFFIX = ".damaged"
+_HEADING = "cell,skip,dilation"
+_SEAL = "# sha256 "
 _HASH_DIGITS = 32
 _STALE_SECONDS = 24 * 3600
 _LATE_SETTINGS = ("device_type", "scoring_inits")
@@ -85,12 +90,15 @@ class BuildFolder:
         """
         try:
             self.shards.mkdir(parents=True, exist_ok=True)
-            with self._locked():
+            with suppress(PermissionError):  # whose entry the folder is may be closed to us
+                sync_folder(self.path.absolute().parent)
+            with file_lock(self.path / ".lock"):
                 settings = self._merged_settings(config)
                 listed = dict.fromkeys(self.architectures())
                 listed.update(dict.fromkeys(config.architectures))
                 self._write_architectures(list(listed))
-                write_atomic(self.path / SETTINGS, (json.dumps(settings, indent=1) + "\n").encode())
+                text = json.dumps(sealed(settings), indent=1) + "\n"
+                write_atomic(self.path / SETTINGS, text.encode())
             self._remove_stale()
         except OSError as error:
             raise BuildError(
@@ -105,8 +113,8 @@ class BuildFolder:
             BuildError: this is no build folder, or its settings cannot be read.
         """
         try:
-            settings = json.loads((self.path / SETTINGS).read_text(encoding="utf-8"))
-            if not (isinstance(settings, dict) and {"image_set", "images"} <= settings.keys()):
+            settings = unsealed(parse_json((self.path / SETTINGS).read_text(encoding="utf-8")))
+            if not {"image_set", "images"} <= settings.keys():
                 raise ValueError("it lacks the settings of a build")
             return settings
         except FileNotFoundError:
@@ -126,20 +134,31 @@ class BuildFolder:
             text = (self.path / ARCHITECTURES).read_text(encoding="utf-8")
         except FileNotFoundError:
             return []
+        except (OSError, ValueError) as error:
+            raise self._damaged_list(error) from error
         try:
-            rows = list(csv.DictReader(text.splitlines()))
-            listed = [Architecture(int(r["cell"]), r["skip"], int(r["dilation"])) for r in rows]
-        except (KeyError, TypeError, ValueError, csv.Error) as error:
-            raise BuildError(
-                f"{str(self.path / ARCHITECTURES)!r} is damaged ({error}); restore it, or remove "
-                f"it and give the build command again"
-            ) from error
-        return listed
+            body, seal, found = text.partition(_SEAL)
+            if seal and found.strip() != sha256_bytes(body.encode()):
+                raise ValueError("its content is not what its last line says")
+            heading, *lines = body.splitlines() or [""]
+            if heading != _HEADING:
+                raise ValueError(f"it does not begin with {_HEADING}")
+            rows = [line.split(",") for line in lines]
+            return [Architecture(int(cell), skip, int(dilation)) for cell, skip, dilation in rows]
+        except ValueError as error:
+            raise self._damaged_list(error) from error
+
+    def _damaged_list(self, error: Exception) -> BuildError:
+        return BuildError(
+            f"{str(self.path / ARCHITECTURES)!r} is damaged ({error}); restore it, or remove it "
+            f"and give the build command again"
+        )
 
     def _write_architectures(self, architectures: list[Architecture]) -> None:
-        lines = ["cell,skip,dilation"]
-        lines += [f"{arch.cell},{arch.skip},{arch.dilation}" for arch in architectures]
-        write_atomic(self.path / ARCHITECTURES, ("\n".join(lines) + "\n").encode())
+        lines = [_HEADING, *(f"{a.cell},{a.skip},{a.dilation}" for a in architectures)]
+        body = "\n".join(lines) + "\n"
+        text = f"{body}{_SEAL}{sha256_bytes(body.encode())}\n"
+        write_atomic(self.path / ARCHITECTURES, text.encode())
 
     def check(self, config: BuildConfig) -> None:
         """Raise `BuildError` if the folder does not fit the build; changes nothing."""
@@ -192,13 +211,6 @@ class BuildFolder:
             )
         return wanted | {"images": images}
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold the folder's lock, which the system drops when the process ends, however it does."""
-        with (self.path / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
     def _remove_stale(self) -> None:
         """Remove temporary files that a killed builder left, once they are surely nobody's."""
         for path in self.path.rglob(f".*{TEMPORARY_SUFFIX}"):
@@ -225,28 +237,33 @@ class BuildFolder:
             columns: the columns to read; all where None.
             set_aside: move damaged shards aside; False changes nothing on disk.
         """
-        expected = arrow_schema(SHARD_TABLES[kind])
+        declared = SHARD_TABLES[kind]
+        if columns is not None:
+            declared = tuple(column for column in declared if column.name in columns)
+        expected = arrow_schema(declared)
         for path in sorted(self.shards.glob(f"{kind}-*.parquet")):
             try:
-                content = path.read_bytes()
+                content = _content(path)
             except FileNotFoundError:
                 continue  # another builder has set it aside
             except OSError as error:
-                logger.warning("shard %s cannot be read: %s", path.name, error)
-                content = b""
+                # Not damage: to build it again would give up what is finished.
+                raise BuildError(
+                    f"shard {str(path)!r} cannot be read: {error.strerror or error}; see to it "
+                    f"that it can, and give the command again"
+                ) from error
             if path.stem != f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}":
                 logger.warning("shard %s is damaged and is to be built again", path.name)
                 self.damaged.append(path.name)
                 if set_aside:
-                    with suppress(FileNotFoundError):
-                        path.replace(path.with_name(path.name + DAMAGED_SUFFIX))
+                    _set_aside(path)
                 continue
-            table = read_parquet(content, columns)
-            if columns is None and not table.schema.equals(expected, check_metadata=False):
-                raise BuildError(
-                    f"shard {str(path)!r} has other columns than this version writes; build "
-                    f"into another folder"
-                )
+            try:
+                table = read_parquet(content, [column.name for column in declared])
+            except (OSError, ValueError, KeyError) as error:  # pyarrow's exceptions are such, too
+                raise _other_columns(path) from error
+            if not table.schema.equals(expected, check_metadata=False):
+                raise _other_columns(path)
             yield table
 
     def finished(self, *, set_aside: bool = True) -> Finished:
@@ -264,3 +281,30 @@ class BuildFolder:
     ) -> Iterator[tuple[Any, ...]]:
         for table in self.read(kind, list(fields), set_aside=set_aside):
             yield from zip(*(table[field].to_pylist() for field in fields), strict=True)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a shard; of one that the disk cannot give back, none, so that it is damaged."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return b""
+
+
+def _set_aside(path: Path) -> None:
+    try:
+        with suppress(FileNotFoundError):  # another builder was quicker
+            path.replace(path.with_name(path.name + DAMAGED_SUFFIX))
+    except OSError as error:
+        raise BuildError(
+            f"damaged shard {str(path)!r} cannot be moved aside: {error.strerror or error}; remove "
+            f"it, and give the command again"
+        ) from error
+
+
+def _other_columns(path: Path) -> BuildError:
+    return BuildError(
+        f"shard {str(path)!r} has other columns than this version writes; build into another folder"
+    )

@@ -7,6 +7,7 @@ Must not import torch.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,8 @@ def kept_points(iterations: int, stop: int, limit: int = MAX_POINTS) -> np.ndarr
 def write_curves(path: Path, psnr: np.ndarray, psnr_smooth: np.ndarray, points: np.ndarray) -> None:
     """Write a curve file.
 
+    It is made in memory first: the HDF5 library crashes where a disk is full.
+
     Args:
         path: the file to create.
         psnr: (run, point) float64 dB, NaN where missing.
@@ -78,7 +81,8 @@ def write_curves(path: Path, psnr: np.ndarray, psnr_smooth: np.ndarray, points: 
     """
     import h5py
 
-    with h5py.File(path, "w", libver="latest") as file:
+    content = io.BytesIO()
+    with h5py.File(content, "w", libver="latest") as file:
         for name, values in zip(CURVES, (psnr, psnr_smooth), strict=True):
             chunk = (min(_ROWS_PER_CHUNK, max(1, len(values))), values.shape[1])
             dataset = file.create_dataset(
@@ -89,6 +93,7 @@ def write_curves(path: Path, psnr: np.ndarray, psnr_smooth: np.ndarray, points: 
             dataset.attrs["missing"] = MISSING
         file.create_dataset("iteration", data=np.asarray(points, np.int32) + 1)
         file["iteration"].attrs["meaning"] = "iterations trained: point i of a full curve is i + 1"
+    path.write_bytes(content.getvalue())
 
 
 def read_rows(file: Any, rows: slice | int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,32 +1,43 @@
-"""Files that are whole or absent: atomic writes, hashes, tables as bytes.
+"""Files that are whole or absent: atomic writes, locks, hashes, tables as bytes.
 
 Must not import torch; pyarrow is imported on use.
 """
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import hashlib
 import io
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 __all__ = [
     "TEMPORARY_SUFFIX",
     "atomic_path",
+    "exchange",
+    "file_lock",
+    "open_parquet",
+    "open_regular",
     "parquet_bytes",
     "read_parquet",
+    "read_regular",
     "sha256_bytes",
+    "sync_tree",
     "write_atomic",
 ]
 
 TEMPORARY_SUFFIX = ".tmp"
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows
 
 
 @contextmanager
@@ -62,6 +73,64 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_tree(folder: Path) -> None:
+    """Flush a folder and everything in it to disk."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            sync_file(path)
+        elif path.is_dir() and not path.is_symlink():
+            sync_folder(path)
+    sync_folder(folder)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two paths of one file system swap names, in one step that is done or not done.
+
+    Returns:
+        whether it was done; False where the system or the file system cannot.
+    """
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):  # not Linux, or an old C library
+        return False
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    if renameat2(here, os.fsencode(one), here, os.fsencode(other), swap) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold a lock among processes, waiting for it; the file is there only while it is held.
+
+    The system drops the lock when the process ends, however it does; the file that is then left is
+    nobody's, and the next holder takes it over.
+    """
+    import fcntl  # not on Windows, where datasets can be read
+
+    while True:
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # Who held it before has removed the file that we waited for: wait for the new one.
+            if _is_at(path, file.fileno()):
+                try:
+                    yield
+                finally:
+                    with suppress(OSError):
+                        path.unlink()
+                return
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file so that it is whole or absent."""
     with atomic_path(path) as aside:
@@ -82,14 +151,53 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
+def open_parquet(content: bytes, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
+    """The content of a Parquet file, opened: its schema and sizes are known, no values are read.
+
+    Args:
+        content: of the file.
+        dictionaries: columns of strings to read as each string once and positions.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(dictionaries))
+
+
 def read_parquet(content: bytes, columns: list[str] | None = None) -> pa.Table:
     """The table in the content of a Parquet file, or some of its columns.
 
     Not ``pyarrow.parquet.read_table``, which imports pandas; and with one thread, since Arrow's
     reading threads were seen to abort a process at its exit (7 of 60 short scripts, pyarrow 26).
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    return open_parquet(content).read(columns=columns, use_threads=False)
 
-    file = pq.ParquetFile(pa.BufferReader(content))
-    return file.read(columns=columns, use_threads=False)
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a file to read; what is no regular file, such as a pipe that never ends, is refused.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    # Opening a pipe waits for its other end, unless one asks not to wait.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """The content of a regular file of at most so many bytes.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or is larger.
+    """
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most} bytes", str(path))
+    return content

@@ -67,6 +67,7 @@ _SKIMAGE_LICENCES = {
 }
 SKIMAGE_IMAGES: tuple[str, ...] = tuple(_SKIMAGE_LICENCES)
 
+_LONGEST_NAME = 200
 _SIDE = 512  # of every image of both sets, in pixels
 _OTHER_WAYS = "leave out the folder to download the ten, or use the stand-ins (--image-set skimage)"
 
@@ -95,6 +96,13 @@ class Image:
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
+        # Names are printed, stand in tables, and may become a part of a file's name.
+        name = self.name
+        if not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME) or {*name} & {*"/\\"}:
+            raise ImageError(
+                f"image name {name!r:.100}: a name has 1 to {_LONGEST_NAME} printable characters, "
+                f"without slashes; rename the file"
+            )
         pixels = np.asarray(self.pixels)
         if (
             pixels.dtype != np.uint8

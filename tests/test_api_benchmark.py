@@ -334,6 +334,7 @@ def test_a_task_absent_at_a_fidelity_says_where_it_is(tmp_path):
     tasks = data["fidelities"][LOW]["tasks"]
     data["fidelities"]["r64"] = {"resolution": 64, "channels": 128, "tasks": {}}
     tasks["super_resolve_x2"] = tasks["inpaint"] | {"runs": 0}
+    del data["sha256"]
     (path / "manifest.json").write_text(json.dumps(data))
     bench = NASDIPBench(path)
     with pytest.raises(MissingRunError, match=f"no task 'denoise' at fidelity 'r64'.*at {LOW}"):

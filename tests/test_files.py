@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from nasdip_bench.files import atomic_path, sha256_bytes, write_atomic
+from nasdip_bench.files import (
+    atomic_path,
+    exchange,
+    file_lock,
+    read_regular,
+    sha256_bytes,
+    write_atomic,
+)
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path):
@@ -35,3 +45,43 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path):
 def test_sha256():
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert sha256_bytes(b"") == empty
+
+
+def test_two_folders_swap_names_in_one_step(tmp_path: Path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    if not exchange(tmp_path / "one", tmp_path / "two"):
+        pytest.skip("this system or file system cannot exchange names")
+    assert (tmp_path / "one" / "file").read_text() == "two"
+    assert (tmp_path / "two" / "file").read_text() == "one"
+    with pytest.raises(FileNotFoundError):
+        exchange(tmp_path / "one", tmp_path / "none")
+
+
+def test_a_lock_is_held_by_one_at_a_time_and_outlives_nobody(tmp_path: Path):
+    path = tmp_path / "lock"
+    code = (
+        "import os, sys, time; from pathlib import Path; from nasdip_bench.files import file_lock\n"
+        "with file_lock(Path(sys.argv[1])):\n"
+        "    assert not Path(sys.argv[2]).exists()\n"
+        "    Path(sys.argv[2]).touch(); time.sleep(0.1); Path(sys.argv[2]).unlink()\n"
+        "    if sys.argv[3]: os._exit(3)"
+    )
+    arguments = [sys.executable, "-c", code, path, tmp_path / "held"]
+    running = [subprocess.Popen([*arguments, "x" * (i % 2)]) for i in range(4)]
+    assert sorted(process.wait(60) for process in running) == [0, 0, 3, 3]
+    with file_lock(path):
+        assert path.exists()
+    assert not path.exists()
+
+
+def test_a_file_that_is_too_large_or_no_file_is_not_read(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"12345")
+    assert read_regular(tmp_path / "file", 5) == b"12345"
+    with pytest.raises(OSError, match="more than 4 bytes"):
+        read_regular(tmp_path / "file", 4)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(OSError, match="no regular file"):
+            read_regular(path, 5)

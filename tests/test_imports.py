@@ -40,11 +40,6 @@ def test_imports_go_one_way(layer, path):
             assert not inside or (path.name, forbidden) in EXCEPTIONS, f"{path} imports {name}"
 
 
-@pytest.mark.parametrize(("layer", "path"), MODULES, ids=[str(p.name) for _, p in MODULES])
-def test_nothing_is_pickled(layer, path):
-    assert not imported(path) & {"pickle", "dill", "cloudpickle", "joblib", "shelve"}
-
-
 @pytest.mark.parametrize(
     "module",
     [

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from nasdip_bench.builder import publish as publish_module
 from nasdip_bench.builder import release as release_module
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.release import release
@@ -129,7 +130,7 @@ def test_an_interrupted_release_leaves_the_old_one_whole(built: Path, tmp_path: 
     release(built, out, version="1")
     (out / "README.md").write_text("a card")
     with monkeypatch.context() as patch:
-        patch.setattr(release_module, "verify", lambda path: ["curve 3 is wrong"])
+        patch.setattr(release_module, "find_problems", lambda path: ["curve 3 is wrong"])
         with pytest.raises(BuildError, match="does not verify: curve 3 is wrong"):
             release(built, out, version="2")
     assert DatasetFolder(out).manifest.version == "1"
@@ -201,6 +202,7 @@ def test_an_interrupt_between_the_renames_puts_the_old_one_back(built, tmp_path,
         rename(self, target)
 
     with monkeypatch.context() as patch:
+        patch.setattr(publish_module, "exchange", lambda one, other: False)  # as on NFS
         patch.setattr(Path, "rename", interrupted)
         with pytest.raises(KeyboardInterrupt):
             release(built, out, version="2")
@@ -242,6 +244,27 @@ def test_the_default_fidelity_is_the_highest_complete_and_no_trial():
     assert default(r512=record(False, 9), r64=record(False, 4, seeds=3)) == "r512"
     assert default(r512i1=record(True, 9), r64=record(False, 1)) == "r64"
     assert default(r512i1=record(True, 9)) == "r512i1"
+
+
+def test_runs_of_an_architecture_that_is_not_listed_stop_a_release(built: Path, tmp_path: Path):
+    folder = shutil.copytree(built, tmp_path / "b")
+    (folder / "architectures.csv").unlink()
+    with pytest.raises(BuildError, match="runs or scores of .*, which architectures.csv does not"):
+        release(folder, tmp_path / "d")
+
+
+def test_a_builder_that_adds_to_the_folder_meanwhile_does_no_harm(built, tmp_path, monkeypatch):
+    """A release that read the list of architectures before the shards met unknown ones."""
+    folder, whole = tmp_path / "b", release_module._unique
+    build(small_config(architectures=tuple(sample_architectures(1))), folder, workers=1, stack=1)
+
+    def slow(here, kind, key):
+        if kind == "runs":
+            build(small_config(scoring_inits=0), folder, workers=1, stack=1)
+        return whole(here, kind, key)
+
+    monkeypatch.setattr(release_module, "_unique", slow)
+    assert release(folder, tmp_path / "d").architectures == 2
 
 
 def test_nothing_to_release_is_an_error(tmp_path: Path):

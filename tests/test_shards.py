@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import shutil
 import time
@@ -15,7 +17,9 @@ from nasdip_bench.builder.plan import RunKey
 from nasdip_bench.builder.preview import preview
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.errors import BuildError
+from nasdip_bench.files import sha256_bytes
 from nasdip_bench.schema import SHARD_TABLES, arrow_schema
+from nasdip_bench.seal import sealed
 from nasdip_bench.space import sample_architectures
 from tests.builds import run_rows, score_rows, small_config
 
@@ -107,17 +111,78 @@ def test_shards_without_settings_are_refused(folder: Path):
 @pytest.mark.parametrize("content", ["", "garbage", "cell\n1\n", "cell,skip,dilation\nx,0,1\n"])
 def test_a_damaged_list_of_architectures_is_one_clear_error(folder: Path, content: str):
     (folder / "architectures.csv").write_text(content)
-    if content in ("", "garbage"):
-        assert BuildFolder(folder).architectures() == []
-    else:
-        with pytest.raises(BuildError, match="architectures.csv' is damaged"):
-            BuildFolder(folder).architectures()
+    with pytest.raises(BuildError, match="architectures.csv' is damaged"):
+        BuildFolder(folder).architectures()
+
+
+def test_a_turned_digit_in_settings_or_list_is_found(folder: Path):
+    """Both would still parse, and give other tables."""
+    for name, before, after in (
+        ("build.json", '"height": 512', '"height": 513'),
+        ("architectures.csv", ",1\n", ",2\n"),
+    ):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.replace(before, after, 1))
+        with pytest.raises(BuildError, match=f"{name}' (cannot be read|is damaged)"):
+            BuildFolder(folder).prepare(small_config())
+        (folder / name).write_text(text)
+    BuildFolder(folder).prepare(small_config())
+
+
+def test_a_folder_of_an_early_version_is_resumed(folder: Path):
+    path = folder / "architectures.csv"
+    path.write_text(path.read_text().partition("#")[0])
+    settings = BuildFolder(folder).settings()
+    (folder / "build.json").write_text(json.dumps(settings))
+    assert build(small_config(), folder, workers=1, stack=1).finished == 0
+    assert json.loads((folder / "build.json").read_text())["sha256"]
+    assert "# sha256" in path.read_text()
+
+
+def test_a_shard_that_cannot_be_read_is_not_given_up(folder: Path, monkeypatch):
+    """Too many open files, or no permission, is no damage; a disk that fails is."""
+    shard = sorted(folder.glob("shards/runs-*"))[0]
+    read = Path.read_bytes
+
+    def failing(number: int):
+        def read_bytes(self: Path) -> bytes:
+            if self.name == shard.name:
+                raise OSError(number, os.strerror(number))
+            return read(self)
+
+        return read_bytes
+
+    monkeypatch.setattr(Path, "read_bytes", failing(errno.EMFILE))
+    with pytest.raises(BuildError, match=f"{shard.name}' cannot be read: Too many open files"):
+        BuildFolder(folder).finished()
+    assert shard.exists()
+    monkeypatch.setattr(Path, "read_bytes", failing(errno.EIO))
+    assert BuildFolder(folder).finished().damaged == (shard.name,)
+
+
+def test_a_damaged_shard_that_cannot_be_moved_is_one_clear_error(folder: Path, monkeypatch):
+    shard = sorted(folder.glob("shards/runs-*"))[0]
+    shard.write_bytes(b"damaged")
+
+    def refused(self: Path, target: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(BuildError, match="cannot be moved aside: Read-only"):
+        BuildFolder(folder).finished()
+
+
+def test_a_shard_that_is_no_table_is_refused(folder: Path):
+    name = f"runs-{sha256_bytes(b'no table')[:32]}.parquet"
+    (folder / "shards" / name).write_bytes(b"no table")
+    with pytest.raises(BuildError, match=f"{name}' has other columns"):
+        BuildFolder(folder).finished()
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", "3"])
 def test_settings_of_another_form_are_refused(folder: Path, content: str):
     (folder / "build.json").write_text(content)
-    with pytest.raises(BuildError, match="cannot be read .*lacks the settings"):
+    with pytest.raises(BuildError, match="cannot be read .*(lacks the settings|no JSON object)"):
         BuildFolder(folder).settings()
 
 
@@ -150,7 +215,8 @@ def test_another_picture_of_the_same_name_is_refused(folder: Path):
 
 def test_another_protocol_is_refused(folder: Path):
     path = folder / "build.json"
-    path.write_text(path.read_text().replace('"protocol_version": 1', '"protocol_version": 0'))
+    settings = BuildFolder(folder).settings() | {"protocol_version": 0}
+    path.write_text(json.dumps(sealed(settings)))
     with pytest.raises(BuildError, match="built with protocol_version 0, now 1"):
         BuildFolder(folder).prepare(small_config())
 

@@ -1,16 +1,21 @@
-"""`verify` finds nothing in sound datasets, and each kind of damage in damaged ones."""
+"""Checking a dataset finds nothing in sound datasets, and each kind of damage in damaged ones."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from dataclasses import replace
 
 import h5py
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.dataset import MANIFEST, Manifest
+from nasdip_bench.problems import find_problems
 from nasdip_bench.verify import verify
 from tests import synthetic
 
@@ -51,11 +56,11 @@ def change_table(path, name, change):
     ],
 )
 def test_a_sound_dataset_has_no_problems(tmp_path, changes):
-    assert verify(small(tmp_path, **changes)) == []
+    assert find_problems(small(tmp_path, **changes)) == []
 
 
 def test_no_dataset_is_one_problem(tmp_path):
-    [problem] = verify(tmp_path)
+    [problem] = find_problems(tmp_path)
     assert "no manifest.json" in problem
 
 
@@ -65,17 +70,17 @@ def test_a_flipped_bit_a_cut_and_a_lost_file_are_found(tmp_path, name):
     content = bytearray((path / name).read_bytes())
     content[len(content) // 2] ^= 1
     (path / name).write_bytes(content)
-    assert any(name in p and "damaged" in p for p in verify(path))
+    assert any(name in p and "damaged" in p for p in find_problems(path))
     (path / name).write_bytes(content[:-10])
-    assert any(name in p and "damaged" in p for p in verify(path))
+    assert any(name in p and "damaged" in p for p in find_problems(path))
     (path / name).unlink()
-    assert any(name in p and "No such file" in p for p in verify(path))
+    assert any(name in p and "No such file" in p for p in find_problems(path))
 
 
 def test_an_unlisted_curve_file_is_found(tmp_path):
     path = small(tmp_path)
     (path / "curves" / "r512-denoise.h5").write_bytes(b"")
-    assert verify(path) == [
+    assert find_problems(path) == [
         "curves/r512-denoise.h5 is not listed in manifest.json: it is no part of the dataset; "
         "move it away"
     ]
@@ -85,8 +90,9 @@ def test_a_file_that_the_manifest_should_list_is_missed(tmp_path):
     path = small(tmp_path)
     data = json.loads((path / MANIFEST).read_text())
     del data["files"]["scores.parquet"], data["files"][f"curves/{FIDELITY}-denoise.h5"]
+    del data["sha256"]  # early releases have none
     (path / MANIFEST).write_text(json.dumps(data))
-    problems = " ".join(verify(path))
+    problems = " ".join(find_problems(path))
     assert "scores.parquet is not listed" in problems
     assert f"curves/{FIDELITY}-denoise.h5 is not listed" in problems
 
@@ -97,7 +103,7 @@ def test_a_file_that_is_no_table_or_has_other_columns_is_found(tmp_path):
     table = pq.read_table(path / "images.parquet").drop_columns(["licence"])
     pq.write_table(table, path / "images.parquet")
     synthetic.write_manifest(path, manifest_of(path))
-    problems = " ".join(verify(path))
+    problems = " ".join(find_problems(path))
     assert "runs.parquet cannot be parsed" in problems
     assert "images.parquet does not have the columns" in problems
 
@@ -182,7 +188,7 @@ OTHER_DAMAGE = [
 def test_wrong_content_is_found_though_the_hashes_agree(tmp_path, table, change, problem):
     path = small(tmp_path)
     change_table(path, table, change)
-    found = verify(path)
+    found = find_problems(path)
     assert found
     assert re.search(problem, "\n".join(found))
 
@@ -228,14 +234,16 @@ def fewer_rows(file):
 def test_curves_that_contradict_the_table_are_found(tmp_path, change, problem):
     path = small(tmp_path)
     change_curves(path, change)
-    [found] = verify(path)
+    [found] = find_problems(path)
     assert re.search(problem, found)
 
 
 def test_a_default_fidelity_without_runs_is_found(tmp_path):
     path = small(tmp_path)
     synthetic.write_manifest(path, replace(manifest_of(path), default_fidelity={"denoise": "r512"}))
-    assert verify(path) == ["manifest.json names r512 as the default of denoise, which has no runs"]
+    assert find_problems(path) == [
+        "manifest.json names r512 as the default of denoise, which has no runs"
+    ]
 
 
 def test_rounding_of_curves_is_tolerated(tmp_path):
@@ -246,4 +254,65 @@ def test_rounding_of_curves_is_tolerated(tmp_path):
             row["last_psnr_db"] += 0.0001
 
     change_table(path, "runs", round_up)
+    assert find_problems(path) == []
+
+
+# The process of its own
+
+
+def test_a_damaged_dataset_is_described_from_the_other_process(tmp_path):
+    path = small(tmp_path)
     assert verify(path) == []
+    change_table(path, "runs", set_in(0, seed=-1))
+    assert verify(path) == find_problems(path) != []
+    [problem] = verify(tmp_path / "nothing")
+    assert "no manifest.json" in problem
+
+
+def test_a_table_that_unfolds_to_gigabytes_is_one_problem(tmp_path):
+    """A hundred thousand rows of one long name take a few kilobytes on disk."""
+    path = small(tmp_path)
+    table = pq.read_table(path / "scores.parquet")
+    rows = 100_000
+    columns = [
+        pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), ["x" * 100_000])
+        if field.name == "proxy"
+        else pa.array([table[field.name][0].as_py()] * rows, field.type)
+        for field in table.schema
+    ]
+    declared = [
+        pa.field(field.name, column.type, field.nullable)
+        for field, column in zip(table.schema, columns, strict=True)
+    ]
+    bomb = pa.Table.from_arrays(columns, schema=pa.schema(declared))
+    # Without Arrow's own schema the column is one of strings, as the schema has it.
+    pq.write_table(bomb, path / "scores.parquet", store_schema=False)
+    synthetic.write_manifest(path, manifest_of(path))
+    assert (path / "scores.parquet").stat().st_size < 2**20
+    [problem] = verify(path, memory_bytes=2 * 2**30)
+    assert re.search("scores.parquet cannot be parsed: malloc of size|ended by|failed", problem)
+
+
+def test_limits_and_crashes_are_each_one_problem(tmp_path, monkeypatch):
+    path = small(tmp_path)
+    [problem] = verify(path, seconds=0.05)
+    assert "the process that read it took more than 0.05 s; do not use this dataset" in problem
+    [problem] = verify(path, memory_bytes=64 * 2**20)
+    assert "the process that read it" in problem
+    crash = tmp_path / "crash"
+    crash.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    crash.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(crash))
+    [problem] = verify(path)
+    assert "was ended by SIGSEGV" in problem
+
+
+# What is no regular file
+
+
+@pytest.mark.parametrize("name", [MANIFEST, "runs.parquet", f"curves/{FIDELITY}-denoise.h5"])
+def test_a_pipe_in_the_place_of_a_file_does_not_hang(tmp_path, name):
+    path = small(tmp_path)
+    (path / name).unlink()
+    os.mkfifo(path / name)
+    assert any("is no regular file" in problem for problem in find_problems(path))

@@ -1,0 +1,77 @@
+"""The curves of a dataset against its table of runs. Must not import torch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.curves import CURVES, MISSING, STEPS_PER_DB, kept_points, read_rows
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.errors import NasdipError
+from nasdip_bench.manifest import TaskRecord, curve_path
+from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
+
+__all__ = ["CURVE_TOLERANCE_DB", "curve_problems"]
+
+CURVE_TOLERANCE_DB = 0.0006
+"""Half a step of the curves' coding, and room for float32."""
+
+_HIGHEST_CODED_DB = (MISSING - 1) / STEPS_PER_DB
+
+
+def curve_problems(folder: DatasetFolder, runs: Table) -> Problems:
+    """Files that are not those of the schema, and curves that contradict the table."""
+    for fidelity, task, record in task_records(folder.manifest):
+        path = curve_path(fidelity, task)
+        mine = rows_of(runs, fidelity, task)
+        if path not in folder.manifest.files or not len(mine):
+            continue
+        try:
+            with folder.curves(fidelity, task) as file:
+                points = np.asarray(file["iteration"][:])
+                curves = dict(zip(CURVES, read_rows(file, slice(None)), strict=True))
+        except NasdipError as error:
+            yield str(error)
+            continue
+        except (KeyError, OSError, TypeError, ValueError) as error:
+            yield f"{path} cannot be parsed: {error}"
+            continue
+        expected = kept_points(record.iterations, record.stop) + 1
+        if not np.array_equal(points, expected):
+            yield f"{path} does not keep the iterations of the schema: {len(points)} points"
+            continue
+        if any(values.shape != (len(mine), len(points)) for values in curves.values()):
+            yield f"{path} does not have one row for each of the {len(mine)} runs"
+            continue
+        rows = runs["curve_row"][mine]
+        if not np.array_equal(np.sort(rows), np.arange(len(mine))):
+            yield f"runs: curve_row of {task} at {fidelity} does not number the rows of {path}"
+            continue
+        ok = runs["status"][mine].astype(str) == "ok"
+        for name, values in curves.items():
+            yield from _compare(path, name, values[rows[ok]], points, runs, mine[ok], record)
+
+
+def _compare(
+    path: str,
+    name: str,
+    curves: NDArray[np.float64],
+    points: NDArray[np.int32],
+    runs: Table,
+    rows: NDArray[np.intp],
+    record: TaskRecord,
+) -> Problems:
+    """Curves (run, point) of one kind against the table's rows of these runs."""
+    bad = np.zeros(len(runs["seed"]), bool)
+    bad[rows] = np.isnan(curves).any(axis=1)
+    yield from bad_rows("runs", bad, f"are ok with missing points in {path} ({name})")
+    for end, iteration in (("final", record.stop), ("last", record.iterations)):
+        stated = np.clip(runs[f"{end}_{name}_db"][rows], 0, _HIGHEST_CODED_DB)
+        at = curves[:, np.searchsorted(points, iteration)]
+        bad[:] = False
+        bad[rows] = np.abs(at - stated) > CURVE_TOLERANCE_DB
+        yield from bad_rows("runs", bad, f"have a {end}_{name}_db that is not in {path}")
+    bad[:] = False
+    best = np.clip(runs[f"best_{name}_db"][rows], 0, _HIGHEST_CODED_DB)
+    bad[rows] = (curves > best[:, None] + CURVE_TOLERANCE_DB).any(axis=1)
+    yield from bad_rows("runs", bad, f"have a best_{name}_db below a point of {path}")

@@ -1,0 +1,238 @@
+"""What a dataset folder must fulfil, checked in full: files, tables, cross-references, curves.
+
+Builders run it on what they release, tests on damaged copies, users through
+`nasdip_bench.verify`, which puts it into a process of its own. It reads everything, so it takes
+seconds where opening a dataset takes milliseconds. Must not import torch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.cost import architecture_facts
+from nasdip_bench.curve_problems import curve_problems
+from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest, curve_path
+from nasdip_bench.errors import NasdipError
+from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
+from nasdip_bench.schema import RELEASE_TABLES, STATUSES
+from nasdip_bench.space import Architecture
+
+__all__ = ["find_problems"]
+
+_REFERENCES = ("corrupted", "ground_truth", "none")
+
+
+def find_problems(path: Path | str) -> list[str]:
+    """Everything that is wrong with a dataset folder, a sentence each; empty if nothing is.
+
+    Args:
+        path: the folder.
+    """
+    try:
+        folder = DatasetFolder(path)
+    except NasdipError as error:
+        return [str(error)]
+    problems = list(_files(folder))
+    tables: dict[str, Table] = {}
+    for name in RELEASE_TABLES:
+        try:
+            table = folder.table(name)
+            tables[name] = {column: table[column].to_numpy() for column in table.column_names}
+        except NasdipError as error:
+            problems.append(str(error))
+    checks: list[tuple[Sequence[str], Callable[..., Problems]]] = [
+        (("architectures",), _architectures),
+        (("images",), _images),
+        (("runs",), _runs),
+        (("scores",), _scores),
+        (("runs", "scores"), _counts),
+    ]
+    for needed, check in checks:
+        if all(name in tables for name in needed):
+            problems += check(folder.manifest, *(tables[name] for name in needed))
+    if "runs" in tables:
+        problems += curve_problems(folder, tables["runs"])
+    return list(dict.fromkeys(problems))  # a damaged file is met twice
+
+
+# Files
+
+
+def _files(folder: DatasetFolder) -> Problems:
+    listed = folder.manifest.files
+    for path in listed:
+        try:
+            folder.check_file(path)
+        except NasdipError as error:
+            yield str(error)
+    expected = [f"{name}.parquet" for name in RELEASE_TABLES]
+    expected += [curve_path(f, t) for f, t, record in task_records(folder.manifest) if record.runs]
+    for path in expected:
+        if path not in listed:
+            yield f"{path} is not listed in {MANIFEST}, which a dataset with these tasks must have"
+    curves = folder.path / "curves"
+    for file in sorted(curves.rglob("*")) if curves.is_dir() else ():
+        if file.is_file() and file.relative_to(folder.path).as_posix() not in listed:
+            yield (
+                f"{file.relative_to(folder.path).as_posix()} is not listed in {MANIFEST}: it is no "
+                f"part of the dataset; move it away"
+            )
+
+
+# Tables
+
+
+def _isin(values: NDArray[Any], allowed: Sequence[Any]) -> NDArray[np.bool_]:
+    return np.isin(values.astype(str), [str(value) for value in allowed])
+
+
+def _duplicates(table: Table, key: Sequence[str]) -> NDArray[np.bool_]:
+    rows = list(zip(*(table[column].tolist() for column in key), strict=True))
+    counts = Counter(rows)
+    return np.array([counts[row] > 1 for row in rows], bool)
+
+
+def _absent_numbers(name: str, table: Table) -> Problems:
+    """NaN where the schema has no missing values; Parquet itself keeps nulls out of there."""
+    for column in RELEASE_TABLES[name]:
+        if column.type == "float64" and not column.nullable:
+            yield from bad_rows(name, np.isnan(table[column.name]), f"have no {column.name}")
+
+
+def _architectures(manifest: Manifest, table: Table) -> Problems:
+    yield from _absent_numbers("architectures", table)
+    count = len(table["arch_id"])
+    yield from bad_rows(
+        "architectures", table["arch_id"] != np.arange(count), "have an arch_id that is not the row"
+    )
+    yield from bad_rows("architectures", _duplicates(table, ["architecture"]), "are not unique")
+    wrong: dict[str, list[int]] = {}
+    for row, text in enumerate(table["architecture"].tolist()):
+        try:
+            arch = Architecture.parse(text)
+        except NasdipError as error:
+            yield f"architectures: row {row}: {error}"
+            continue
+        for column, fact in architecture_facts(arch).items():
+            value = table[column][row]
+            missing = value is None or value != value
+            if (fact is not None) if missing else value != fact:
+                wrong.setdefault(column, []).append(row)
+    for column, rows in wrong.items():
+        bad = np.isin(np.arange(count), rows)
+        yield from bad_rows(
+            "architectures", bad, f"have a {column} that contradicts the architecture"
+        )
+
+
+def _images(manifest: Manifest, table: Table) -> Problems:
+    yield from _absent_numbers("images", table)
+    sets = sorted({str(s) for s in table["image_set"].tolist()} - {manifest.image_set})
+    if sets:
+        yield f"images: image_set {', '.join(sets)} beside {manifest.image_set} of {MANIFEST}"
+
+
+def _keys(name: str, manifest: Manifest, table: Table) -> Problems:
+    """What runs and scores have in common."""
+    yield from _absent_numbers(name, table)
+    ids = table["arch_id"]
+    yield from bad_rows(
+        name, ~((ids >= 0) & (ids < manifest.architectures)), "have an arch_id of no architecture"
+    )
+    yield from bad_rows(
+        name, ~_isin(table["image"], manifest.images), "have an image that is not in the dataset"
+    )
+    pairs = {(f, t) for f, t, _ in task_records(manifest)}
+    mine = zip(table["fidelity"].tolist(), table["task"].tolist(), strict=True)
+    unknown = np.array([pair not in pairs for pair in mine], bool)
+    yield from bad_rows(name, unknown, f"have a fidelity and task that {MANIFEST} does not have")
+    yield from bad_rows(
+        name,
+        table["protocol_version"] != manifest.protocol_version,
+        f"have a protocol_version other than {manifest.protocol_version} of {MANIFEST}",
+    )
+    yield from bad_rows(name, table["seconds"] < 0, "have negative seconds")
+
+
+def _runs(manifest: Manifest, table: Table) -> Problems:
+    yield from _keys("runs", manifest, table)
+    key = ["arch_id", "image", "task", "fidelity", "seed"]
+    yield from bad_rows("runs", _duplicates(table, key), "have the same architecture to seed")
+    known = _isin(table["status"], STATUSES)
+    yield from bad_rows("runs", ~known, f"have a status other than {', '.join(STATUSES)}")
+    yield from bad_rows("runs", table["seed"] < 0, "have a negative seed")
+    ok = table["status"].astype(str) == "ok"
+    iterations = table["iterations"]
+    for name in (c.name for c in RELEASE_TABLES["runs"] if c.unit == "dB" and c.nullable):
+        finite = np.isfinite(table[name])
+        yield from bad_rows("runs", ok & ~finite, f"are ok without a finite {name}")
+        yield from bad_rows("runs", known & ~ok & finite, f"are not ok and have a {name}")
+    for kind in ("psnr_db", "psnr_smooth_db"):
+        for end in ("final", "last"):
+            below = table[f"best_{kind}"] < table[f"{end}_{kind}"] - 1e-9
+            yield from bad_rows("runs", ok & below, f"have a best_{kind} below {end}_{kind}")
+    for name in ("stop", "best_iteration", "best_raw_iteration"):
+        inside = (table[name] >= 1) & (table[name] <= iterations)
+        bad = ~inside if name == "stop" else ok & ~inside
+        yield from bad_rows("runs", bad, f"have a {name} outside 1..iterations")
+    at = table["diverged_at"].astype(np.float64)
+    diverged = table["status"].astype(str) == "diverged"
+    inside = (at >= 0) & (at < iterations)
+    yield from bad_rows("runs", diverged & ~inside, "diverged without a diverged_at in the budget")
+
+
+def _scores(manifest: Manifest, table: Table) -> Problems:
+    yield from _keys("scores", manifest, table)
+    key = ["arch_id", "image", "task", "fidelity", "proxy", "reference"]
+    yield from bad_rows(
+        "scores", _duplicates(table, key), "have the same architecture to reference"
+    )
+    yield from bad_rows(
+        "scores",
+        ~_isin(table["reference"], _REFERENCES),
+        f"have a reference other than {', '.join(_REFERENCES)}",
+    )
+    yield from bad_rows("scores", np.isinf(table["value"]), "have an infinite value")
+    yield from bad_rows("scores", table["std"] < 0, "have a negative std")
+    yield from bad_rows("scores", table["inits"] < 1, "have no scoring initialisation")
+
+
+def _counts(manifest: Manifest, runs: Table, scores: Table) -> Problems:
+    per_seed = manifest.architectures * len(manifest.images)
+    for fidelity, task, record in task_records(manifest):
+        mine = rows_of(runs, fidelity, task)
+        seeds = dict(sorted(Counter(runs["seed"][mine].tolist()).items()))
+        tried = runs["status"][mine] != "failed"
+        done = Counter(runs["seed"][mine][tried].tolist())
+        complete = [seed for seed in seeds if done[seed] == per_seed]
+        fullest = sorted(seeds, key=lambda seed: (-done[seed], seed))[:1]
+        scored = rows_of(scores, fidelity, task)
+        pairs = set(zip(scores["arch_id"][scored].tolist(), scores["image"][scored], strict=True))
+        by_arch = Counter(arch for arch, _ in pairs)
+        found = {
+            "runs": len(mine),
+            "seeds": {str(seed): count for seed, count in seeds.items()},
+            "complete_seeds": complete,
+            "default_seeds": complete or fullest,
+            "scored": sum(count == len(manifest.images) for count in by_arch.values()),
+        }
+        for name, value in found.items():
+            if getattr(record, name) != value:
+                yield (
+                    f"{MANIFEST} says {name} {getattr(record, name)} for {task} at {fidelity}, "
+                    f"the tables {value}"
+                )
+        for name in ("iterations", "stop"):
+            other = mine[runs[name][mine] != getattr(record, name)]
+            bad = np.isin(np.arange(len(runs["seed"])), other)
+            yield from bad_rows("runs", bad, f"have another {name} than {MANIFEST}")
+    for task, fidelity in manifest.default_fidelity.items():
+        default = manifest.task(fidelity, task)
+        if default is None or not default.runs:
+            yield f"{MANIFEST} names {fidelity} as the default of {task}, which has no runs"

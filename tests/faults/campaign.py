@@ -1,0 +1,461 @@
+"""The faults, each a function that makes a number of trials in a laboratory.
+
+Trials at every step take the steps in turn, or a spread choice of them where fewer trials are
+asked for than there are steps.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from tests.faults.injection import Fault
+from tests.faults.lab import BAD_INPUT, UNITS, Lab, Tally, shards, version_of
+from tests.faults.warm import TRACEBACK
+
+__all__ = ["FAULTS", "run_fault"]
+
+_STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
+_MOST_KILLS = 12
+_COMMAND = [sys.executable, "-c", "from nasdip_bench.builder.cli import main; main()"]
+_NOBODY = 65534
+
+
+def _spread(count: int, steps: int) -> list[int]:
+    """That many of 1..steps, evenly; all of them where there are fewer."""
+    count = min(count, steps)
+    return [1 + (2 * i + 1) * steps // (2 * count) for i in range(count)]
+
+
+def _size(lab: Lab, kind: str) -> int:
+    """Where a file ends: anywhere, or where messages on stderr, a file too, still fit."""
+    return lab.random.randrange(1500 if kind == "short" else 0, 5000)
+
+
+# Builds
+
+
+def build_step(lab: Lab, trials: int, kind: str) -> Iterator[Tally]:
+    """The build is struck at a step; resumed, it is as if nothing had happened."""
+    counted = lab.new_folder()
+    steps = lab.build(counted, Fault(root=str(counted))).steps
+    for step in _spread(trials, steps):
+        tally, build = Tally(trials=1), lab.new_folder()
+        where = f"{kind} at step {step} of {steps}"
+        fault = Fault(root=str(build), step=step, kind=kind, size=_size(lab, kind))
+        ended = lab.build(build, fault)
+        tally.struck += ended.status != 0
+        deaths = {-signal.SIGKILL, -signal.SIGXFSZ} if kind in ("kill", "power", "cut") else set()
+        lab.check_end(tally, ended, where, allowed={0, BAD_INPUT} | deaths)
+        before = lab.check_shards(tally, build, set(), where)
+        lab.check_resumed(tally, build, before, where)
+        shutil.rmtree(build)
+        yield tally
+
+
+def build_signal(lab: Lab, trials: int, number: int) -> Iterator[Tally]:
+    """A signal at random moments, again and again, until the build is complete."""
+    done = 0
+    while done < trials:
+        build, before = lab.new_folder(), set()
+        for attempt in range(_MOST_KILLS):
+            tally = Tally(trials=1)
+            where = f"signal {number}, attempt {attempt}"
+            running = lab.start_build(build)
+            time.sleep(lab.random.uniform(0, lab.seconds * (1 - len(before) / UNITS) + 0.15))
+            os.kill(running.pid, number)
+            ended = lab.commands.wait(running)
+            # A signal that comes before the build has begun, or after its end, acts by itself.
+            lab.check_end(tally, ended, where, allowed={0, -number, *_STOPPED})
+            tally.struck += ended.status != 0
+            before = lab.check_shards(tally, build, before, where)
+            if ended.status == 128 + number and "the same command goes on" in ended.err:
+                tally.expect(not [*build.rglob(".*.tmp")], f"{where}: temporary files are left")
+            done += 1
+            yield tally
+            if ended.status == 0 or done == trials:
+                break
+        tally = Tally()
+        lab.check_resumed(tally, build, before, f"signal {number}")
+        shutil.rmtree(build)
+        yield tally
+
+
+def build_command(lab: Lab, trials: int) -> Iterator[Tally]:
+    """The installed command with two workers, killed alone or with its whole group."""
+    build, before = lab.new_folder(), set()
+    options = [*lab.arguments(build, workers=2), "--iterations=40"]
+    done = attempts = 0
+    while done < trials and attempts < 2 * trials:
+        attempts += 1
+        tally = Tally(trials=1)
+        process = subprocess.Popen(
+            [*_COMMAND, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 60
+        while len(shards(build)) == len(before) and process.poll() is None:
+            tally.expect(time.monotonic() < deadline, "command: hangs")
+            time.sleep(0.05)
+        time.sleep(lab.random.uniform(0, 1))
+        number = lab.random.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+        if process.poll() is None:
+            send = lab.random.choice([os.kill, os.killpg])
+            send(process.pid, number)
+        _, err = process.communicate(timeout=120)
+        tally.struck += process.returncode != 0
+        tally.expect(TRACEBACK not in err, f"command, signal {number}: {err[-400:]}")
+        before = lab.check_shards(tally, build, before, f"command, signal {number}")
+        done += 1
+        yield tally
+        if process.returncode == 0:
+            tally = Tally()
+            tally.expect(len(before) == UNITS, f"command: {len(before)} shards")
+            yield tally
+            build, before = lab.new_folder(), set()
+            options = [*lab.arguments(build, workers=2), "--iterations=40"]
+
+
+def build_twice(lab: Lab, trials: int) -> Iterator[Tally]:
+    """Two builders and releases at once, some of them killed."""
+    for trial in range(trials):
+        tally, build, out = Tally(trials=1), lab.new_folder(), lab.new_folder() / "data"
+        where = f"two builders, trial {trial}"
+        builders = [lab.start_build(build), lab.start_build(build)]
+        killed = lab.random.choice([None, 0, 1])
+        moment = time.monotonic() + lab.random.uniform(0, lab.seconds)
+        for turn in range(4):
+            time.sleep(lab.random.uniform(0, lab.seconds / 2))
+            if killed is not None and time.monotonic() > moment:
+                os.kill(builders[killed].pid, signal.SIGKILL)
+                moment = float("inf")
+            running = lab.start_release(build, out)
+            if lab.random.random() < 0.3:
+                time.sleep(lab.random.uniform(0, 0.2))
+                os.kill(running.pid, signal.SIGKILL)
+            ended = lab.commands.wait(running)
+            allowed = {0, BAD_INPUT, -signal.SIGKILL}
+            lab.check_end(tally, ended, f"{where}, release {turn}", allowed=allowed)
+            if ended.status == BAD_INPUT:
+                early = ("nothing is finished", "is no build folder")
+                tally.expect(any(e in ended.err for e in early), f"{where}: {ended.err}")
+            if out.exists():
+                tally.expect(version_of(out) is not None, f"{where}: the release is not whole")
+        for running in builders:
+            ended = lab.commands.wait(running)
+            lab.check_end(tally, ended, where, allowed={0, -signal.SIGKILL})
+            tally.struck += ended.status != 0
+        before = lab.check_shards(tally, build, set(), where)
+        lab.check_resumed(tally, build, before, where, most=2 * UNITS)
+        ended = lab.release(build, out)
+        lab.check_end(tally, ended, where, allowed={0})
+        lab.check_release(tally, out, where)
+        left = {path.name for path in out.parent.iterdir()}
+        tally.expect(left == {"data"}, f"{where}: {left} is left")
+        shutil.rmtree(build)
+        shutil.rmtree(out.parent)
+        yield tally
+
+
+# Damage
+
+
+def damaged_shards(lab: Lab, trials: int) -> Iterator[Tally]:
+    """Some shards are damaged: they are found and built again, the others are kept."""
+    for trial in range(trials):
+        tally, where = Tally(trials=1), f"damage, trial {trial}"
+        build = lab.new_folder() / "build"
+        shutil.copytree(lab.whole, build)
+        names = sorted(shards(build))
+        chosen = lab.random.sample(names, lab.random.randint(1, 3))
+        contents = {name: (build / "shards" / name).read_bytes() for name in names}
+        for name in chosen:
+            other = contents[lab.random.choice([n for n in names if n != name])]
+            (build / "shards" / name).write_bytes(_damaged(lab, contents[name], other))
+        refused = lab.release(build, build.parent / "data")
+        lab.check_end(tally, refused, where, allowed={BAD_INPUT})
+        tally.expect("is damaged" in refused.err, f"{where}: released with {chosen}")
+        ended = lab.build(build)
+        lab.check_end(tally, ended, where, allowed={0})
+        tally.struck += len(chosen)
+        found = ended.err.count("damaged shard set aside")
+        tally.expect(found == len(chosen), f"{where}: {found} of {len(chosen)} found")
+        again = f"{len(chosen)} units finished, 0 left"
+        tally.expect(again in ended.out, f"{where}: {ended.out}")
+        lab.check_resumed(tally, build, {*names} - {*chosen}, where)
+        shutil.rmtree(build.parent)
+        yield tally
+
+
+def _damaged(lab: Lab, content: bytes, other: bytes) -> bytes:
+    """The content with bits turned, cut, zeroed, lengthened, or that of another shard."""
+    at = lab.random.randrange(len(content))
+    turned = bytearray(content)
+    for _ in range(lab.random.choice([1, 1, 2, 8])):
+        turned[lab.random.randrange(len(turned))] ^= 1 << lab.random.randrange(8)
+    kinds = [turned, content[:at], content[:at] + bytes(len(content) - at), content + b"0", other]
+    return bytes(lab.random.choice(kinds)) if turned != content else content[:at]
+
+
+def damaged_settings(lab: Lab, trials: int) -> Iterator[Tally]:
+    """The settings or the list of architectures are damaged: refused, or without effect."""
+    for trial in range(trials):
+        tally, where = Tally(trials=1), f"damaged settings, trial {trial}"
+        build = lab.new_folder() / "build"
+        shutil.copytree(lab.whole, build)
+        path = build / lab.random.choice(["build.json", "architectures.csv"])
+        content = path.read_bytes()
+        path.write_bytes(_damaged(lab, content, b""))
+        out = build.parent / "data"
+        for ended in (lab.release(build, out), lab.build(build), lab.release(build, out)):
+            lab.check_end(tally, ended, where, allowed={0, BAD_INPUT})
+            tally.struck += ended.status != 0
+        if out.exists():
+            lab.check_release(tally, out, where)
+        path.write_bytes(content)
+        lab.check_resumed(tally, build, {*shards(lab.whole)}, where)
+        shutil.rmtree(build.parent)
+        yield tally
+
+
+def stale_files(lab: Lab, trials: int) -> Iterator[Tally]:
+    """What killed commands leave behind, of any age, changes nothing."""
+    for trial in range(trials):
+        tally, where = Tally(trials=1), f"stale files, trial {trial}"
+        build, out = lab.new_folder(), lab.new_folder() / "data"
+        (build / "shards").mkdir()
+        shard = next(lab.whole.glob("shards/runs-*")).read_bytes()
+        old = time.time() - lab.random.choice([0, 1e3, 1e6])
+        for name in ("shards/.runs-0.parquet.host.1.tmp", ".build.json.host.1.tmp", ".lock"):
+            (build / name).write_bytes(shard[: lab.random.randrange(len(shard))])
+            os.utime(build / name, (old, old))
+            tally.struck += 1
+        for name in (".data.new/curves", ".data.old"):
+            (out.parent / name).mkdir(parents=True)
+            (out.parent / name / "runs.parquet").write_bytes(b"half")
+        (out.parent / ".data.lock").touch()
+        shutil.copytree(lab.released, out)
+        lab.check_resumed(tally, build, set(), where)
+        lab.check_end(tally, lab.release(build, out), where, allowed={0})
+        lab.check_release(tally, out, where)
+        left = {path.name for path in out.parent.iterdir()}
+        tally.expect(left == {"data"}, f"{where}: {left} is left")
+        shutil.rmtree(build)
+        shutil.rmtree(out.parent)
+        yield tally
+
+
+# Releases
+
+
+def release_step(lab: Lab, trials: int, kind: str, swap: bool = True) -> Iterator[Tally]:
+    """A release over an older one is struck at a step: one of the two is there, whole."""
+    counted = lab.new_folder()
+    shutil.copytree(lab.released, counted / "data")
+    steps = lab.release(lab.whole, counted / "data", Fault(root=str(counted), swap=swap)).steps
+    for step in _spread(trials, steps):
+        tally, folder = Tally(trials=1), lab.new_folder()
+        where = f"release, {kind} at step {step} of {steps}"
+        out = folder / "data"
+        shutil.copytree(lab.released, out)
+        (out / "README.md").write_text("a card")
+        fault = Fault(root=str(folder), step=step, kind=kind, size=_size(lab, kind), swap=swap)
+        ended = lab.release(lab.whole, out, fault)
+        tally.struck += ended.status != 0
+        deaths = {-signal.SIGKILL, -signal.SIGXFSZ} if kind in ("kill", "power", "cut") else set()
+        lab.check_end(tally, ended, where, allowed={0, BAD_INPUT} | deaths)
+        if swap or out.exists():
+            lab.check_release(tally, out, where)
+            card = (out / "README.md").read_text() if (out / "README.md").exists() else ""
+            tally.expect(card == "a card", f"{where}: lost the card")
+        else:  # killed between the two renames of a file system that cannot exchange
+            lab.check_release(tally, folder / ".data.old", where)
+        lab.check_end(tally, lab.release(lab.whole, out), f"{where}, again", allowed={0})
+        lab.check_release(tally, out, f"{where}, again")
+        tally.expect((out / "README.md").exists(), f"{where}, again: lost the card")
+        left = {path.name for path in folder.iterdir()}
+        tally.expect(left == {"data"}, f"{where}: {left} is left")
+        shutil.rmtree(folder)
+        yield tally
+
+
+def release_twice(lab: Lab, trials: int) -> Iterator[Tally]:
+    """Two releases to one folder at once, one of them killed in half of the trials."""
+    for trial in range(trials):
+        tally, folder = Tally(trials=1), lab.new_folder()
+        where, out = f"two releases, trial {trial}", folder / "data"
+        shutil.copytree(lab.released, out)
+        both = [lab.start_release(lab.whole, out), lab.start_release(lab.whole, out)]
+        if trial % 2:
+            time.sleep(lab.random.uniform(0, 0.4))
+            os.kill(both[0].pid, signal.SIGKILL)
+        for running in both:
+            ended = lab.commands.wait(running)
+            tally.struck += ended.status != 0
+            lab.check_end(tally, ended, where, allowed={0, -signal.SIGKILL})
+        lab.check_release(tally, out, where)
+        shutil.rmtree(folder)
+        yield tally
+
+
+# Disks
+
+
+@contextmanager
+def small_disk(lab: Lab, kibibytes: int) -> Iterator[Path]:
+    """A file system of its own.
+
+    Raises:
+        OSError: it cannot be mounted here.
+    """
+    folder = lab.new_folder()
+    done = _mount("-t", "tmpfs", "-o", f"size={kibibytes}k", "tmpfs", folder)
+    if done.returncode:
+        raise OSError(f"no tmpfs can be mounted here ({done.stderr.strip()})")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def _mount(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+
+
+def full_disk(lab: Lab, trials: int) -> Iterator[Tally]:
+    """A disk that is too small for the build or its release, and later is not."""
+    pages = (4 * sum(-(-f.stat().st_size // 4096) for f in lab.whole.rglob("*") if f.is_file())) + 8
+    for size in (4 * (1 + i * pages * 2 // (4 * trials)) for i in range(trials)):
+        tally, where = Tally(trials=1), f"disk of {size} KiB"
+        try:
+            with small_disk(lab, size) as disk:
+                for what in (lab.build, partial(_release_there, lab)):
+                    ended = what(disk / "build")
+                    lab.check_end(tally, ended, where, allowed={0, BAD_INPUT})
+                    tally.struck += ended.status != 0
+                    if (disk / "data").exists():
+                        tally.expect(version_of(disk / "data") is not None, f"{where}: not whole")
+                before = lab.check_shards(tally, disk / "build", set(), where)
+                _mount("-o", "remount,size=64m", disk)
+                lab.check_resumed(tally, disk / "build", before, where)
+                lab.check_end(tally, _release_there(lab, disk / "build"), where, allowed={0})
+                lab.check_release(tally, disk / "data", where)
+        except OSError as error:
+            tally = Tally(skipped=str(error))
+        yield tally
+        if tally.skipped:
+            return
+
+
+def _release_there(lab: Lab, build: Path):
+    return lab.release(build, build.parent / "data")
+
+
+def read_only(lab: Lab, trials: int) -> Iterator[Tally]:
+    """A file system that turns read-only: one line, nothing changed, and a release elsewhere."""
+    for trial in range(trials):
+        tally, where = Tally(trials=1), f"read-only, trial {trial}"
+        try:
+            with small_disk(lab, 65536) as disk:
+                build = disk / "build"
+                lab.build(build, Fault(root=str(build), step=lab.random.randrange(14, 52)))
+                shutil.copytree(lab.released, disk / "data")
+                before = lab.check_shards(tally, build, set(), where)
+                _mount("-o", "remount,ro", disk)
+                for ended in (lab.build(build), lab.release(lab.whole, disk / "data")):
+                    lab.check_end(tally, ended, where, allowed={BAD_INPUT})
+                    tally.struck += ended.status == BAD_INPUT
+                out = lab.new_folder() / "data"
+                allowed = {0} if before else {BAD_INPUT}
+                lab.check_end(tally, lab.release(build, out), where, allowed=allowed)
+                lab.check_release(tally, disk / "data", where)
+                _mount("-o", "remount,rw", disk)
+                lab.check_resumed(tally, build, before, where)
+        except OSError as error:
+            tally = Tally(skipped=str(error))
+        yield tally
+        if tally.skipped:
+            return
+
+
+def no_permission(lab: Lab, trials: int) -> Iterator[Tally]:
+    """Folders that may be read and not written, by a user who is not root."""
+    for trial in range(trials):
+        tally, where = Tally(trials=1), f"no permission, trial {trial}"
+        folder = lab.new_folder()
+        build, out = folder / "build", folder / "data"
+        lab.build(build, Fault(root=str(build), step=lab.random.randrange(14, 52)))
+        shutil.copytree(lab.released, out)
+        before = lab.check_shards(tally, build, set(), where)
+        closed = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+        for path in closed:
+            path.chmod(0o555)
+        lab.folder.chmod(0o755)
+        fault = Fault(root=str(folder), user=0 if os.getuid() else _NOBODY)
+        for ended in (lab.build(build, fault), lab.release(lab.whole, out, fault)):
+            lab.check_end(tally, ended, where, allowed={BAD_INPUT})
+            tally.struck += ended.status == BAD_INPUT
+        for path in closed:
+            path.chmod(0o755)
+        lab.check_release(tally, out, where)
+        lab.check_resumed(tally, build, before, where)
+        shutil.rmtree(folder)
+        yield tally
+
+
+FAULTS: dict[str, tuple[Callable[[Lab, int], Iterator[Tally]], int]] = {
+    "build: kill -9 at every step": (partial(build_step, kind="kill"), 1000),
+    "build: power cut at every step, what was not flushed is cut": (
+        partial(build_step, kind="power"),
+        1000,
+    ),
+    "build: kill -9 in the middle of a write": (partial(build_step, kind="cut"), 1000),
+    "build: no space from every step on": (partial(build_step, kind="full"), 1000),
+    "build: writes cut short from every step on": (partial(build_step, kind="short"), 1000),
+    "build: an input/output error at every step": (partial(build_step, kind="error"), 1000),
+    "build: SIGKILL at random moments": (partial(build_signal, number=signal.SIGKILL), 200),
+    "build: SIGTERM at random moments": (partial(build_signal, number=signal.SIGTERM), 100),
+    "build: SIGINT (Ctrl-C) at random moments": (partial(build_signal, number=signal.SIGINT), 100),
+    "build with two workers: any of the three, to it or its group": (build_command, 24),
+    "two builders and releases at once, some killed": (build_twice, 30),
+    "shards with turned bits, cut, zeroed, lengthened, swapped": (damaged_shards, 100),
+    "settings and list of architectures with the same damage": (damaged_settings, 50),
+    "stale files of killed commands": (stale_files, 20),
+    "release: kill -9 at every step": (partial(release_step, kind="kill"), 1000),
+    "release: power cut at every step": (partial(release_step, kind="power"), 1000),
+    "release: kill -9 in the middle of a write": (partial(release_step, kind="cut"), 1000),
+    "release: no space from every step on": (partial(release_step, kind="full"), 1000),
+    "release: writes cut short from every step on": (partial(release_step, kind="short"), 1000),
+    "release: an input/output error at every step": (partial(release_step, kind="error"), 1000),
+    "release: kill -9 at every step, where folders cannot be exchanged": (
+        partial(release_step, kind="kill", swap=False),
+        1000,
+    ),
+    "two releases at once, one killed": (release_twice, 40),
+    "full disk (tmpfs of growing size)": (full_disk, 20),
+    "read-only file system": (read_only, 5),
+    "folders without permission": (no_permission, 5),
+}
+"""By name: the function, and the number of trials of a whole campaign."""
+
+
+def run_fault(lab: Lab, name: str, trials: int) -> Tally:
+    """The sum of the trials of a fault."""
+    total = Tally()
+    for tally in FAULTS[name][0](lab, trials):
+        total.trials += tally.trials
+        total.struck += tally.struck
+        total.problems += tally.problems
+        total.skipped = total.skipped or tally.skipped
+    return total

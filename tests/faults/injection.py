@@ -1,0 +1,142 @@
+"""What a command does to itself at one step of its work.
+
+A step is an operation that changes the disk below a folder: a file opened for writing, a rename,
+a removal, a new folder, a flush. Python announces them to audit hooks before they happen, except
+for flushes, which are wrapped. What the HDF5 library writes by itself is reached by the limit on
+the size of files, which the system enforces in the middle of a write.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_TAKES_SPACE = ("open", "os.mkdir", "fsync")
+_CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A fault.
+
+    Attributes:
+        root: the folder below which steps count.
+        step: the one at which it happens, from 1; 0: never, steps are only counted.
+        kind: "kill"; "power", a kill that also cuts every file that was not flushed;
+            "cut", a kill in the middle of the first write beyond ``size`` bytes of a file;
+            "full", no space from this step on; "short", no file beyond ``size`` bytes from this
+            step on; "error", an input/output error of this step alone.
+        size: bytes.
+        user: drop privileges to this user first; 0: keep them.
+        swap: whether two folders can be exchanged in one step.
+    """
+
+    root: str
+    step: int = 0
+    kind: str = "kill"
+    size: int = 0
+    user: int = 0
+    swap: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields."""
+        return asdict(self)
+
+
+class Injector:
+    """Counts the steps of this process and lets the fault happen; cannot be removed again."""
+
+    def __init__(self, fault: Fault, finished: Callable[[int], None]) -> None:
+        self.fault = fault
+        self.steps = 0
+        self._finished = finished
+        self._flushed: dict[int, int] = {}
+        self._before = self._files()
+        self._busy = False
+
+    def install(self) -> None:
+        """Begin."""
+        real = os.fsync
+
+        def fsync(descriptor: int) -> None:
+            self._step("fsync")
+            real(descriptor)
+            about = os.fstat(descriptor)
+            self._flushed[about.st_ino] = about.st_mtime_ns
+
+        os.fsync = fsync  # in a process of its own, forked for this
+        if not self.fault.swap:
+            from nasdip_bench.builder import publish
+
+            publish.exchange = lambda one, other: False
+        sys.addaudithook(self._heard)
+        if self.fault.user:
+            os.setgroups([])
+            os.setgid(self.fault.user)
+            os.setuid(self.fault.user)
+
+    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._busy:
+            return
+        if event == "open":
+            path, mode, flags = arguments
+            writing = any(c in "wax+" for c in mode) if mode else bool(flags & _WRITING)
+            if writing and self._inside(path):
+                self._step(event)
+        elif event in _CHANGES and (self._inside(arguments[0]) or arguments[-1] not in (-1, None)):
+            self._step(event)
+
+    def _inside(self, path: Any) -> bool:
+        return isinstance(path, str | bytes | os.PathLike) and os.fsdecode(path).startswith(
+            self.fault.root
+        )
+
+    def _step(self, event: str) -> None:
+        self.steps += 1
+        self._finished(self.steps)
+        fault = self.fault
+        if not fault.step or self.steps < fault.step:
+            return
+        if fault.kind == "full":
+            if event in _TAKES_SPACE:
+                raise OSError(28, "No space left on device")
+        elif self.steps > fault.step:
+            return
+        elif fault.kind == "error":
+            raise OSError(5, "Input/output error")
+        elif fault.kind in ("cut", "short"):
+            if fault.kind == "cut":
+                signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (fault.size, hard))
+        else:
+            if fault.kind == "power":
+                self._busy = True
+                self._lose_power()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _files(self) -> dict[int, int]:
+        """Regular files below the folder: number and time of the last change."""
+        found = {}
+        for path in Path(self.fault.root).rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                about = path.stat()
+                found[about.st_ino] = about.st_mtime_ns
+        return found
+
+    def _lose_power(self) -> None:
+        """Cut each file that this process changed and has not flushed since."""
+        for path in Path(self.fault.root).rglob("*"):
+            if not path.is_file() or path.is_symlink():
+                continue
+            about = path.stat()
+            known = (self._before.get(about.st_ino), self._flushed.get(about.st_ino))
+            if about.st_mtime_ns not in known:
+                os.truncate(path, about.st_size // 2)

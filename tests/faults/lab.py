@@ -1,0 +1,201 @@
+"""Builds to be disturbed, and what must hold afterwards.
+
+The build is real: two architectures on two of scikit-image's photographs for both tasks, ten units
+of work, by the command line. It takes about a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.errors import NasdipError
+from nasdip_bench.problems import find_problems
+from tests.faults.injection import Fault
+from tests.faults.warm import TRACEBACK, Ended, Running, Warm, call
+
+UNITS = 10
+ARCHITECTURES = "cell,skip\n130,0000000000000000000000000\n127,0000000000000000000000001\n"
+OPTIONS = (
+    "--images=camera,coins",
+    "--image-set=skimage",
+    "--fidelity=r64c16",
+    "--iterations=2",
+    "--scoring-inits=1",
+    "--device=cpu",
+    "--stack=1",
+)
+BAD_INPUT = 2
+
+
+@dataclass
+class Tally:
+    """What came of the trials of a fault.
+
+    Attributes:
+        trials: how many.
+        struck: commands that the fault ended or made fail.
+        problems: what should not have happened, a sentence each.
+        skipped: why there were none.
+    """
+
+    trials: int = 0
+    struck: int = 0
+    problems: list[str] = field(default_factory=list)
+    skipped: str = ""
+
+    def expect(self, holds: bool, what: str) -> None:
+        """Note a problem unless something holds."""
+        if not holds:
+            self.problems.append(what)
+
+
+class Lab:
+    """Where builds are made, disturbed and looked at.
+
+    Args:
+        folder: to work in; emptied by `close`.
+        seed: of everything that is drawn.
+    """
+
+    def __init__(self, folder: Path, seed: int = 0) -> None:
+        self.folder = folder.resolve()
+        self.random = random.Random(seed)
+        (self.folder / "architectures.csv").write_text(ARCHITECTURES)
+        self.commands = Warm(self.folder / "output", "tests.faults.lab:warm_up")
+        self.whole = self.new_folder()
+        """An undisturbed build."""
+        started = time.monotonic()
+        assert self.build(self.whole).status == 0
+        self.seconds = time.monotonic() - started
+        assert len(shards(self.whole)) == UNITS
+        self.released = self.new_folder() / "data"
+        """The release made from it."""
+        assert self.release(self.whole, self.released).status == 0
+        self.expected = tables(self.released)
+
+    def close(self) -> None:
+        """End all processes and remove the folder."""
+        self.commands.close()
+        shutil.rmtree(self.folder)
+
+    def new_folder(self) -> Path:
+        """An empty folder."""
+        return Path(tempfile.mkdtemp(dir=self.folder))
+
+    # Commands
+
+    def arguments(self, build: Path, workers: int = 1) -> list[str]:
+        """Those of the command that begins or resumes the build in a folder."""
+        return build_arguments(build, self.folder / "architectures.csv", workers)
+
+    def start_build(self, build: Path, fault: Fault | None = None) -> Running:
+        """Begin or resume the build in a folder."""
+        return self.commands.start("nasdip-build", *self.arguments(build), fault=fault)
+
+    def build(self, build: Path, fault: Fault | None = None) -> Ended:
+        """The same, to its end."""
+        return self.commands.wait(self.start_build(build, fault))
+
+    def start_release(self, build: Path, out: Path, fault: Fault | None = None) -> Running:
+        """Begin to release a build."""
+        return self.commands.start("nasdip-build", "release", build, "--out", out, fault=fault)
+
+    def release(self, build: Path, out: Path, fault: Fault | None = None) -> Ended:
+        """The same, to its end."""
+        return self.commands.wait(self.start_release(build, out, fault))
+
+    # What must hold
+
+    def check_end(self, tally: Tally, ended: Ended, where: str, *, allowed: set[int]) -> None:
+        """A command ended in an allowed way: no traceback, no hang; bad input is one line."""
+        tally.expect(ended.status is not None, f"{where}: hangs")
+        tally.expect(TRACEBACK not in ended.err, f"{where}: {ended.err[-400:]}")
+        tally.expect(
+            ended.status is None or ended.status in allowed,
+            f"{where}: status {ended.status}: {ended.err[-300:]}",
+        )
+        if ended.status == BAD_INPUT:
+            lines = [line for line in ended.err.splitlines() if line.startswith("nasdip-build:")]
+            tally.expect(len(lines) == 1, f"{where}: no single line but {ended.err[-300:]}")
+
+    def check_shards(self, tally: Tally, build: Path, before: set[str], where: str) -> set[str]:
+        """Every shard is whole and none of those before is lost; returns the names."""
+        found = shards(build)
+        torn = [name for name, whole in found.items() if not whole]
+        tally.expect(not torn, f"{where}: torn shards {torn}")
+        tally.expect(before <= found.keys(), f"{where}: lost {before - found.keys()}")
+        return {*found}
+
+    def check_resumed(
+        self, tally: Tally, build: Path, before: set[str], where: str, *, most: int = UNITS
+    ) -> None:
+        """The same command completes the build, and its release equals the undisturbed one."""
+        ended = self.build(build)
+        self.check_end(tally, ended, f"{where}, resumed", allowed={0})
+        found = self.check_shards(tally, build, before, f"{where}, resumed")
+        tally.expect(UNITS <= len(found) <= most, f"{where}: {len(found)} shards of {UNITS} units")
+        out = self.new_folder() / "data"
+        self.check_end(tally, self.release(build, out), f"{where}, released", allowed={0})
+        self.check_release(tally, out, where)
+        shutil.rmtree(out.parent)
+
+    def check_release(self, tally: Tally, out: Path, where: str) -> None:
+        """A release is whole and equals the undisturbed one."""
+        problems = find_problems(out)
+        tally.expect(not problems, f"{where}: {problems[:1]}")
+        if not problems:
+            tally.expect(tables(out) == self.expected, f"{where}: other tables")
+
+
+def build_arguments(build: Path, architectures: Path, workers: int = 1) -> list[str]:
+    """The arguments of the build."""
+    return [*OPTIONS, f"--architectures={architectures}", f"--workers={workers}", f"--out={build}"]
+
+
+def warm_up() -> None:
+    """Build and release once, so that a forked process finds everything imported and cached."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "a.csv").write_text(ARCHITECTURES)
+        call("nasdip-build", build_arguments(folder / "build", folder / "a.csv"))
+        call("nasdip-build", ["release", f"{folder / 'build'}", f"--out={folder / 'data'}"])
+
+
+def shards(build: Path) -> dict[str, bool]:
+    """By name of each shard: whether its content is what the name says."""
+    found = {}
+    for path in build.glob("shards/*.parquet"):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        found[path.name] = path.stem.split("-")[1] == digest[:32]
+    return found
+
+
+def tables(out: Path) -> dict[str, Any]:
+    """All that a release holds, less what a clock wrote: equal for equal builds, bit for bit."""
+    found: dict[str, Any] = {}
+    manifest = vars(DatasetFolder(out).manifest) | {"created": None}
+    for name, record in manifest.pop("files").items():
+        table = name.removesuffix(".parquet")
+        if table in ("runs", "scores"):
+            found[name] = pq.read_table(out / name).drop_columns(["seconds"]).to_pydict()
+        else:
+            found[name] = record.sha256
+    return found | manifest
+
+
+def version_of(out: Path) -> str | None:
+    """The version of a whole release; None where there is none, or it is damaged."""
+    try:
+        return None if find_problems(out) else DatasetFolder(out).manifest.version
+    except NasdipError:
+        return None

@@ -1,0 +1,8 @@
+"""Fuzzing: releases that are damaged or made to harm, and what readers make of them.
+
+- `ask`: questions to a dataset by library and by command, in a process of its own
+- `damage`: files with turned bits, cut, or with hostile content and consistent hashes
+- `campaign`: the kinds of cases, each with what must hold
+- `test_fuzz`: some hundred cases, for every run of the tests, and properties by Hypothesis
+- ``python -m tests.fuzz``: ten times as many; writes the table of `docs/reliability.md`
+"""

@@ -1,0 +1,123 @@
+"""Questions to a dataset: an answer, or one clear error. Runs in a forked process.
+
+ask FOLDER...       asks each, and prints a JSON line of answers and complaints
+command FOLDER ...  runs nasdip-bench with the rest of the arguments on the folder
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nasdip_bench.api.benchmark import NASDIPBench
+from nasdip_bench.errors import DatasetError, NasdipError
+
+MEMORY_BYTES = 6 * 2**30
+"""What a reader may take before it counts as an attack that succeeded."""
+
+COMMANDS = (
+    ("info",),
+    ("query", "0", "lena", "denoise"),
+    ("query", "1", "boat", "inpaint", "--seed=0", "--iteration=3"),
+    ("curve", "1", "lena", "denoise"),
+    ("coverage",),
+    ("best", "denoise"),
+    ("statistics", "inpaint"),
+    ("cost", "0", "denoise"),
+    ("kendall", "denoise"),
+    ("overlap", "denoise", "--k=2"),
+    ("table", "1"),
+)
+
+
+def questions(path: Path) -> dict[str, Callable[[], Any]]:
+    """What is asked, by name; the first opens the dataset."""
+    opened: list[NASDIPBench] = []
+
+    def bench() -> NASDIPBench:
+        if not opened:
+            opened.append(NASDIPBench(path))
+        return opened[0]
+
+    def curve(*key: Any) -> Any:
+        found = bench().curve(*key)
+        return [values.tolist() for values in found[:3]], found[3:]
+
+    def all_curves(task: str) -> Any:
+        found = bench().curves(task)
+        return found.iterations.tolist(), found.psnr_db.tolist(), found.psnr_smooth_db.tolist()
+
+    def table(name: Any) -> Any:
+        return bench().to_arrow(name).to_pylist()
+
+    return {
+        "open": lambda: (repr(bench()).replace(str(path), ""), vars(bench().manifest)),
+        "architectures": lambda: [*map(str, bench())],
+        "query": lambda: bench().query(0, "lena", "denoise"),
+        "query a seed": lambda: bench().query(1, "boat", "inpaint", seed=0),
+        "query an iteration": lambda: bench().query(2, "chest", "denoise", iteration=3),
+        "curve": lambda: curve(1, "lena", "denoise"),
+        "curves": lambda: all_curves("inpaint"),
+        "scores": lambda: bench().scores(1, "boat", "denoise"),
+        "table of images": lambda: table("images"),
+        "table of runs": lambda: table("runs"),
+        "table of scores": lambda: table("scores"),
+        "best": lambda: bench().top_k("denoise", 2),
+        "coverage": lambda: bench().coverage().to_csv(),
+        "kendall": lambda: bench().kendall("denoise").to_csv(),
+        "overlap": lambda: bench().overlap("inpaint", k=2).to_csv(),
+    }
+
+
+def answers(path: Path) -> dict[str, str]:
+    """Each answer as text; of an error its kind, and "complaint" before what is not ours."""
+    found = {}
+    for name, question in questions(path).items():
+        try:
+            found[name] = repr(question())
+        except DatasetError:
+            found[name] = "DatasetError"
+        except NasdipError as error:
+            found[name] = f"NasdipError {type(error).__name__}: {error}"
+        except Exception as error:  # what the suite looks for
+            found[name] = f"complaint: {type(error).__name__}: {error}"
+    return found
+
+
+def ask(*folders: str) -> None:
+    """Print the answers of each folder."""
+    _limit()
+    for folder in folders:
+        sys.stdout.write(json.dumps(answers(Path(folder))) + "\n")
+
+
+def command(folder: str, *arguments: str) -> int:
+    """Run a command on a folder."""
+    _limit()
+    from nasdip_bench.api.cli import app
+    from nasdip_bench.command import run
+
+    sys.argv = ["nasdip-bench", *arguments, f"--data={folder}"]
+    return run("nasdip-bench", app)
+
+
+def _limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
+
+
+def warm_up() -> None:
+    """Import everything and ask a sound dataset once."""
+    import tempfile
+
+    from tests.fuzz.damage import sound
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = sound(Path(folder) / "data")
+        answers(path)
+        for arguments in COMMANDS:
+            command(str(path), *arguments)
