@@ -11,8 +11,9 @@ from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.engines import Engine, in_processes, in_this_process
 from nasdip_bench.builder.estimate import check_device, unit_cost
 from nasdip_bench.builder.interruption import Interruption
-from nasdip_bench.builder.plan import Unit, make_plan
+from nasdip_bench.builder.plan import Unit
 from nasdip_bench.builder.progress import Progress
+from nasdip_bench.builder.sharding import Shard, plan_share
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.sizing import available_cores, choose_stack, choose_workers
 from nasdip_bench.builder.worker import WorkerSpec
@@ -54,6 +55,7 @@ def build(
     stack: int = 0,
     plain: bool = False,
     time_limit: float | None = None,
+    shard: Shard | None = None,
     engine: Engine | None = None,
 ) -> Outcome:
     """Build what is asked for and not yet there.
@@ -67,6 +69,7 @@ def build(
             rounding.
         time_limit: seconds after which to stop; a unit that is predicted not to end in time is not
             begun, and one that does not end in time is abandoned.
+        shard: do this share of the build only; the others are other processes'.
         engine: how to carry out units; by default in this process, or in several.
 
     Raises:
@@ -79,7 +82,7 @@ def build(
     folder.prepare(config)
     done = folder.finished()
     most = 1 if plain else stack
-    units = make_plan(config, done.runs, done.scores, most or choose_stack(config))
+    units = plan_share(config, shard, done.runs, done.scores, most or choose_stack(config))
     workers = min(workers or choose_workers(config), max(1, len(units)))
     engine = engine or (in_processes(workers) if workers > 1 else in_this_process)
     spec = WorkerSpec(

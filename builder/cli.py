@@ -109,6 +109,9 @@ def build_command(
     time_limit: Annotated[
         str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
     ] = "",
+    shard: Annotated[
+        str, typer.Option(help="I/N: do only share I of N of the build, as 1/8 to 8/8 on 8 GPUs.")
+    ] = "",
     scoring_inits: Annotated[
         int, typer.Option(help="Initialisations a score is averaged over (0: no scores).")
     ] = 8,
@@ -157,7 +160,9 @@ def build_command(
     from nasdip_bench.builder.build import build
     from nasdip_bench.builder.config import BuildConfig, read_architectures
     from nasdip_bench.builder.estimate import check_device
+    from nasdip_bench.builder.sharding import parse_shard
 
+    share = parse_shard(shard) if shard else None
     listed = read_architectures(architectures)
     processor = _choose_device(device)
     check_device(processor)
@@ -178,11 +183,19 @@ def build_command(
 
         print(
             preview(
-                config, out, workers=workers, stack=stack, devices=devices, price=price_per_hour
+                config,
+                out,
+                workers=workers,
+                stack=stack,
+                shard=share,
+                devices=devices,
+                price=price_per_hour,
             )
         )
         return
-    outcome = build(config, out, workers=workers, stack=stack, plain=plain, time_limit=limit)
+    outcome = build(
+        config, out, workers=workers, stack=stack, plain=plain, time_limit=limit, shard=share
+    )
     for name in outcome.damaged:
         print(f"damaged shard set aside: {name}", file=sys.stderr)
     print(
@@ -226,17 +239,22 @@ def _choose_device(name: str) -> str:
 
 @app.command("release")
 def release_command(
-    build: Annotated[Path, typer.Argument(help="The build folder.")],
+    sources: Annotated[
+        list[Path], typer.Argument(help="Build folders and earlier releases, one or more.")
+    ],
     out: Annotated[Path, typer.Option(help="The dataset folder to create or replace.")] = Path(
         "data"
     ),
     name: Annotated[str, typer.Option(help="Name of the release.")] = "nasdip-bench",
     release_version: Annotated[str, typer.Option(help="Version of the release.")] = "0",
 ) -> None:
-    """Compact a build into a dataset folder, with manifest and hashes, and verify it."""
+    """Compact builds into a dataset folder, with manifest and hashes, and verify it.
+
+    Several sources are merged. A run that is in two of them must have the same numbers in both.
+    """
     from nasdip_bench.builder.release import release
 
-    manifest = release(build, out, name=name, version=release_version)
+    manifest = release(sources, out, name=name, version=release_version)
     size = sum(record.size for record in manifest.files.values())
     print(
         f"{out}: {manifest.architectures} architectures, {len(manifest.images)} images "

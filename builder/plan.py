@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from nasdip_bench.builder.config import BuildConfig
-from nasdip_bench.cost import architecture_cost
+from nasdip_bench.cost import Cost, architecture_cost
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
@@ -110,19 +111,14 @@ def unit_flops(unit: Unit) -> float:
 
     Counted for one input and output channel; colour adds less than a per cent.
     """
-    cost = architecture_cost(*_architecture_and_channels(unit))
-    total = 0.0
-    for run in unit.runs:
-        fidelity = get_fidelity(run.fidelity)
-        forward = cost.forward_flops(fidelity.resolution, fidelity.resolution)
-        total += 3 * forward * fidelity.iterations_for(get_task(run.task).kind)
+    fidelity = get_fidelity((unit.runs or unit.scores)[0].fidelity)
+    passes = sum(3 * fidelity.iterations_for(get_task(run.task).kind) for run in unit.runs)
     if unit.scores:
-        fidelity = get_fidelity(unit.scores[0].fidelity)
-        forward = cost.forward_flops(fidelity.resolution, fidelity.resolution)
-        total += unit.scoring_inits * forward
-    return total
+        passes += unit.scoring_inits
+    cost = _cost(unit.architecture, fidelity.channels)
+    return passes * cost.forward_flops(fidelity.resolution, fidelity.resolution)
 
 
-def _architecture_and_channels(unit: Unit) -> tuple[Architecture, int, int, int]:
-    key = (unit.runs or unit.scores)[0]
-    return Architecture.parse(unit.architecture), 1, 1, get_fidelity(key.fidelity).channels
+@lru_cache(maxsize=4096)
+def _cost(architecture: str, channels: int) -> Cost:
+    return architecture_cost(Architecture.parse(architecture), channels=channels)

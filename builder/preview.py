@@ -7,8 +7,9 @@ from pathlib import Path
 
 from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.estimate import check_device, measure_speed
-from nasdip_bench.builder.plan import make_plan, unit_flops
+from nasdip_bench.builder.plan import unit_flops
 from nasdip_bench.builder.progress import duration
+from nasdip_bench.builder.sharding import Shard, Shares, plan_share
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.sizing import choose_stack, choose_workers
 from nasdip_bench.tasks import get_task
@@ -26,6 +27,7 @@ def preview(
     *,
     workers: int = 0,
     stack: int = 0,
+    shard: Shard | None = None,
     devices: int = 1,
     price: float = 0.0,
 ) -> str:
@@ -36,6 +38,7 @@ def preview(
         out: the build folder, read and not changed.
         workers: processes; 0 chooses.
         stack: the most runs of an architecture to train as one; 0 chooses.
+        shard: describe this share of the build only.
         devices: state the time also on several such devices, up to this many.
         price: of a device and hour, in any currency; 0 leaves cost out.
     """
@@ -44,7 +47,12 @@ def preview(
     folder.check(config)
     done = folder.finished(set_aside=False)
     chosen = choose_stack(config)
-    units = make_plan(config, done.runs, done.scores, stack or chosen)
+    units = plan_share(config, shard, done.runs, done.scores, stack or chosen)
+    asked = Counter(
+        run.task
+        for unit in plan_share(config, shard, frozenset(), frozenset())
+        for run in unit.runs
+    )
     fidelity = config.fidelity
     lines = [
         f"fidelity {fidelity.name}: {fidelity.resolution} x {fidelity.resolution}, "
@@ -52,11 +60,18 @@ def preview(
         f"{len(config.architectures)} architectures x {len(config.images)} images of the set "
         f"{config.image_set} x {len(config.seeds)} seeds",
     ]
+    if shard is not None:
+        shares = Shares(config, shard.count)
+        lines.append(
+            f"share {shard}: {shares.costs[shard.index - 1] / sum(shares.costs):.2%} of the cost; "
+            f"the dearest share exceeds the mean by {shares.spread:.2%}"
+        )
     left = Counter(run.task for unit in units for run in unit.runs)
     for task in config.tasks:
-        all_runs = len(config.architectures) * len(config.images) * len(config.seeds)
         budget = fidelity.iterations_for(get_task(task).kind)
-        lines.append(f"  {task}: {left[task]} of {all_runs} runs to do, {budget} iterations each")
+        lines.append(
+            f"  {task}: {left[task]} of {asked[task]} runs to do, {budget} iterations each"
+        )
     scores = sum(len(unit.scores) for unit in units)
     lines.append(f"  scores: {scores} to do, {config.scoring_inits} initialisations each")
     flops = sum(map(unit_flops, units))

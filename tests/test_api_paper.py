@@ -130,7 +130,7 @@ def test_a_cohort_whose_runs_all_diverged_has_no_best(tmp_path):
 
 
 def test_where_less_is_better_the_best_is_the_lowest(bench, monkeypatch):
-    from nasdip_bench.api.paper import cohorts
+    from nasdip_bench.api import cohorts
 
     monkeypatch.setitem(cohorts.RANKED_TARGETS, "seconds", "lower")
     runs = scored_runs(bench, "denoise", "seconds", None, None, PROXY, (3,))

@@ -177,7 +177,7 @@ def hostile(tmp_path_factory):
         synthetic.write_release(
             tmp_path_factory.mktemp("hostile") / "data",
             count=12,
-            images={HOSTILE: "user", "{{data}}": "user", "a\u2028b": "substitute"},
+            images={HOSTILE: "user", "{{data}}": "user", "a'b": "substitute"},
             image_set="user",
             fidelities=(LOW,),
             tasks=("denoise",),
