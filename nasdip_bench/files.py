@@ -144,10 +144,18 @@ def sha256_bytes(content: bytes) -> str:
 
 def parquet_bytes(table: pa.Table) -> bytes:
     """A table as the content of a Parquet file."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # Measured results hardly repeat: dictionaries of them make files a fifth larger than leaving
+    # them out does, and with Zstandard reading takes three times as long for 7 % of the size.
+    repeating = [
+        field.name
+        for field in table.schema
+        if not (pa.types.is_floating(field.type) or pa.types.is_nested(field.type))
+    ]
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", compression_level=9)
+    pq.write_table(table, buffer, compression="lz4", use_dictionary=repeating)
     return buffer.getvalue()
 
 
