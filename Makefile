@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := build/bench
 
-.PHONY: bench test test-slow test-faults test-adapters check lint types docs clean
+.PHONY: bench test test-slow test-faults test-adapters test-ray check lint types docs clean
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11")'
@@ -43,6 +43,12 @@ test-adapters:
 	$(MAKE) VENV=.venv-adapters .venv-adapters/.ready
 	.venv-adapters/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[configspace,optuna,synetune]"
 	.venv-adapters/bin/python -m pytest -q tests/test_adapters.py tests/test_searching_doc.py
+
+# Builds on real Ray, several nodes on this machine, in an environment of their own. Some minutes.
+test-ray:
+	$(MAKE) VENV=.venv-ray .venv-ray/.ready
+	.venv-ray/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[ray]"
+	.venv-ray/bin/python -m pytest -q tests/test_ray_engine.py
 
 check: lint types test
 

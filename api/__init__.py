@@ -29,6 +29,7 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     proxy_table, selection_curve  # what choosing by a score is worth, beside chance
     coverage()       DataFrame    # fidelity, task, image, seed -> expected, ok, diverged, ...
     to_frame(name)   DataFrame    # a table as on disk: runs, scores, architectures, images
+    compare_datasets(a, b)        # what b has other than a -> Difference, a frame for each table
     random, neighbours, build     # architectures; the torch network of one
 
 Metrics, in dB and higher is better where the name ends in ``_db``: ``final_*`` is the PSNR at the
@@ -54,6 +55,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
     from nasdip_bench.api.costs import CostRecord
+    from nasdip_bench.api.difference import Difference, compare_datasets
     from nasdip_bench.api.paper.best_iteration import best_iteration_table
     from nasdip_bench.api.paper.figure1 import OverlapFigure, figure1
     from nasdip_bench.api.paper.figure2 import figure2, figure2_images
@@ -83,6 +85,8 @@ __all__ = [
     "figure3",
     "figure4",
     "write_paper",
+    "compare_datasets",
+    "Difference",
 ]
 
 _MODULES = {
@@ -104,6 +108,8 @@ _MODULES = {
     "figure3": "paper.figure3",
     "figure4": "paper.figure4",
     "write_paper": "paper.produce",
+    "compare_datasets": "difference",
+    "Difference": "difference",
 }
 
 

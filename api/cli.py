@@ -11,6 +11,7 @@ import typer
 from nasdip_bench._version import __version__
 from nasdip_bench.api import (
     answer_commands,
+    difference_commands,
     paper_commands,
     report_commands,
     search_commands,
@@ -155,6 +156,7 @@ def verify_command(data: Data = DATA) -> None:
 
 
 answer_commands.add_commands(app)
+difference_commands.add_commands(app)
 paper_commands.add_commands(app)
 report_commands.add_commands(app)
 search_commands.add_commands(app)

@@ -8,6 +8,8 @@ Imports the domain (`nasdip_bench`) and never the readers (`nasdip_bench.api`).
 - `engines`: carry out many units, in this process or in several
 - `shards`: the build folder; finished units as files that are whole or absent
 - `build`: the loop over the plan, with progress, time limit and clean interruption
-- `release`: a build folder as a verified dataset folder
+- `contents`: what a dataset is made of; `sources` reads it from build folders and datasets, `merge`
+  makes one of several, `writer` writes it
+- `release`: build folders and earlier releases as one verified dataset folder
 - `cli`: ``nasdip-build``
 """

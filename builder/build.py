@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasdip_bench.builder.config import BuildConfig
+from nasdip_bench.builder.coverage import Coverage, Ledger
 from nasdip_bench.builder.engines import Engine, in_processes, in_this_process
 from nasdip_bench.builder.estimate import check_device, unit_cost
-from nasdip_bench.builder.interruption import Interruption
 from nasdip_bench.builder.plan import Unit
-from nasdip_bench.builder.progress import Progress
 from nasdip_bench.builder.sharding import Shard, plan_share
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.sizing import available_cores, choose_stack, choose_workers
 from nasdip_bench.builder.worker import WorkerSpec
 from nasdip_bench.errors import BuildError
+from nasdip_bench.interruption import Interruption
+from nasdip_bench.progress import Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,6 +38,7 @@ class Outcome:
             tries them again.
         signal: the signal that stopped it, or None.
         damaged: shards that were found damaged and set aside.
+        coverage: how far all that was asked for is, by task and seed.
     """
 
     finished: int
@@ -45,6 +47,7 @@ class Outcome:
     failed: int
     signal: int | None
     damaged: tuple[str, ...]
+    coverage: tuple[Coverage, ...]
 
 
 def build(
@@ -70,13 +73,15 @@ def build(
         time_limit: seconds after which to stop; a unit that is predicted not to end in time is not
             begun, and one that does not end in time is abandoned.
         shard: do this share of the build only; the others are other processes'.
-        engine: how to carry out units; by default in this process, or in several.
+        engine: how to carry out units; by default in this process, or in several. Where the
+            device is elsewhere, the engine checks it.
 
     Raises:
         BuildError: the folder does not fit the configuration, or cannot be written.
         ConfigError: a device that is not there.
     """
-    check_device(config.device)
+    if engine is None:
+        check_device(config.device)
     interruption = Interruption(time_limit)
     folder = BuildFolder(out)
     folder.prepare(config)
@@ -95,8 +100,7 @@ def build(
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))
-
-    finished = diverged = failed = 0
+    ledger = Ledger(plan_share(config, shard, frozenset(), frozenset()), units, done)
     trained_seconds = trained_cost = 0.0
 
     def fits(unit: Unit) -> bool:
@@ -104,31 +108,31 @@ def build(
         # scores cost next to nothing.
         if not unit.runs or not trained_cost:
             return True
-        return trained_seconds / trained_cost * costs[unit] <= interruption.remaining
+        return trained_seconds / trained_cost * cost(unit) <= interruption.remaining
+
+    def cost(unit: Unit) -> float:
+        # An engine may divide a unit.
+        return costs[unit] if unit in costs else unit_cost(unit, config.device)
 
     with interruption.handling_signals():
         try:
             for unit, table in engine(units, spec, interruption, fits):
                 _write(folder, unit, table)
-                finished += 1
-                if unit.runs:
-                    statuses = table["status"].to_pylist()
-                    diverged += statuses.count("diverged")
-                    failed += statuses.count("failed")
+                whole = ledger.record(unit, table)
+                if unit.runs and "failed" not in table["status"].to_pylist():
                     trained_seconds += sum(table["seconds"].to_pylist())
-                    trained_cost += costs[unit]
-                elif not len(table):
-                    failed += 1
-                progress.finished(costs[unit], _describe(unit))
+                    trained_cost += cost(unit)
+                progress.finished(cost(unit), _describe(unit), whole=whole)
         finally:
             progress.close()
     return Outcome(
-        finished=finished,
-        left=len(units) - finished,
-        diverged=diverged,
-        failed=failed,
+        finished=ledger.units_finished,
+        left=ledger.units_left,
+        diverged=ledger.diverged,
+        failed=ledger.failed,
         signal=interruption.signal,
         damaged=done.damaged,
+        coverage=ledger.coverage(),
     )
 
 

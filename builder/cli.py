@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nasdip_bench._version import __version__
+from nasdip_bench.builder.engine_choice import open_engine, ray_options
 from nasdip_bench.command import new_app, run
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.images import IMAGE_SETS, Image, image_names, load_images
+from nasdip_bench.progress import parse_duration
 from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
 from nasdip_bench.user_images import load_user_images
+
+if TYPE_CHECKING:
+    from nasdip_bench.builder.build import Outcome
 
 MAX_RANGE = 10_000
 
@@ -46,20 +51,6 @@ def _integers(option: str, text: str) -> tuple[int, ...]:
             )
         numbers.extend(range(first, last + 1))
     return tuple(numbers)
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of "90s", "9m", "1h30m" or a plain number of seconds.
-
-    Raises:
-        ConfigError: it is none of these, or not above zero.
-    """
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
-    hours, minutes, seconds = match.groups() if match else (None, None, None)
-    total = int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0)
-    if not text.strip() or match is None or total <= 0:
-        raise ConfigError(f"time limit {text!r} is no duration such as 90s, 9m or 1h30m")
-    return total
 
 
 def _version(show: bool) -> None:
@@ -99,7 +90,20 @@ def build_command(
         str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")
     ] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16.")] = "fp32",
-    workers: Annotated[int, typer.Option(help="Processes (0: chosen).")] = 0,
+    engine: Annotated[
+        str, typer.Option(help="local: on this machine; ray: on a Ray cluster.")
+    ] = "local",
+    workers: Annotated[int, typer.Option(help="Local processes (0: chosen).")] = 0,
+    address: Annotated[
+        str,
+        typer.Option(help="With ray: HOST:PORT of a running cluster, or auto; else this machine."),
+    ] = "",
+    gpus_per_worker: Annotated[
+        float, typer.Option(help="With ray: 1, or 0.25 for four workers a GPU (0: chosen).")
+    ] = 0.0,
+    cpus_per_worker: Annotated[
+        int, typer.Option(help="With ray: cores of a worker (0: chosen).")
+    ] = 0,
     stack: Annotated[
         int, typer.Option(help="Most runs of an architecture trained as one (0: chosen).")
     ] = 0,
@@ -137,6 +141,15 @@ def build_command(
     if context.invoked_subcommand is not None:
         _refuse_lost_options(context)
         return
+    on_ray = ray_options(
+        engine,
+        address=address,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        workers=workers,
+        device=device,
+        dry_run=dry_run,
+    )
     chosen = get_fidelity(fidelity)
     if iterations < 0:
         raise ConfigError(f"iterations {iterations} must be above 0, or 0 for the fidelity's own")
@@ -159,49 +172,61 @@ def build_command(
     # to check has been checked.
     from nasdip_bench.builder.build import build
     from nasdip_bench.builder.config import BuildConfig, read_architectures
-    from nasdip_bench.builder.estimate import check_device
     from nasdip_bench.builder.sharding import parse_shard
 
     share = parse_shard(shard) if shard else None
     listed = read_architectures(architectures)
-    processor = _choose_device(device)
-    check_device(processor)
     names = None if images == "all" else _split(images)
-    config = BuildConfig(
-        images=tuple(_load_images(image_set, names, images_dir)),
-        tasks=tuple(task_names),
-        architectures=listed,
-        fidelity=chosen,
-        seeds=seed_numbers,
-        precision=precision,
-        device=processor,
-        scoring_inits=scoring_inits,
-        train=not scores_only,
-    )
-    if dry_run:
-        from nasdip_bench.builder.preview import preview
-
-        print(
-            preview(
-                config,
-                out,
-                workers=workers,
-                stack=stack,
-                shard=share,
-                devices=devices,
-                price=price_per_hour,
-            )
+    with open_engine(on_ray, device, out) as (carry_out, processor):
+        config = BuildConfig(
+            images=tuple(_load_images(image_set, names, images_dir)),
+            tasks=tuple(task_names),
+            architectures=listed,
+            fidelity=chosen,
+            seeds=seed_numbers,
+            precision=precision,
+            device=processor,
+            scoring_inits=scoring_inits,
+            train=not scores_only,
         )
-        return
-    outcome = build(
-        config, out, workers=workers, stack=stack, plain=plain, time_limit=limit, shard=share
-    )
+        if dry_run:
+            from nasdip_bench.builder.preview import preview
+
+            print(
+                preview(
+                    config,
+                    out,
+                    workers=workers,
+                    stack=stack,
+                    shard=share,
+                    devices=devices,
+                    price=price_per_hour,
+                )
+            )
+            return
+        outcome = build(
+            config,
+            out,
+            workers=workers,
+            stack=stack,
+            plain=plain,
+            time_limit=limit,
+            shard=share,
+            engine=carry_out,
+        )
+        _report(outcome, out, time_limit)
+
+
+def _report(outcome: Outcome, out: Path, time_limit: str) -> None:
+    """Say how a build ended, and exit with the status that says it."""
     for name in outcome.damaged:
         print(f"damaged shard set aside: {name}", file=sys.stderr)
     print(
         f"{outcome.finished} units finished, {outcome.left} left, {outcome.diverged} diverged, "
         f"{outcome.failed} failed; build folder: {out}"
     )
+    for line in outcome.coverage:
+        print(f"  {line}")
     if outcome.signal is not None:
         print("stopped by a signal; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(128 + outcome.signal)
@@ -227,14 +252,6 @@ def _refuse_lost_options(context: typer.Context) -> None:
                 f"--{name.replace('_', '-')} stands before the command "
                 f"{context.invoked_subcommand!r}, where it has no effect; put options behind it"
             )
-
-
-def _choose_device(name: str) -> str:
-    if name != "auto":
-        return name
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @app.command("release")

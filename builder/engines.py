@@ -16,10 +16,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
-from nasdip_bench.builder.interruption import Interrupted, Interruption
 from nasdip_bench.builder.plan import Unit
 from nasdip_bench.builder.worker import Worker, WorkerSpec
 from nasdip_bench.errors import BuildError
+from nasdip_bench.interruption import Interrupted, Interruption
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,10 +8,10 @@ from pathlib import Path
 from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.estimate import check_device, measure_speed
 from nasdip_bench.builder.plan import unit_flops
-from nasdip_bench.builder.progress import duration
 from nasdip_bench.builder.sharding import Shard, Shares, plan_share
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.sizing import choose_stack, choose_workers
+from nasdip_bench.progress import duration
 from nasdip_bench.tasks import get_task
 
 __all__ = ["preview"]

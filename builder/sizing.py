@@ -9,9 +9,17 @@ from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.cost import architecture_cost
 from nasdip_bench.space import Architecture
 
-__all__ = ["available_cores", "choose_stack", "choose_workers", "training_bytes"]
+__all__ = [
+    "LARGEST_SHARED_CPU_RESOLUTION",
+    "available_cores",
+    "choose_stack",
+    "choose_workers",
+    "training_bytes",
+]
 
-_LARGEST_SHARED_CPU_RESOLUTION = 128
+LARGEST_SHARED_CPU_RESOLUTION = 128
+"""Above it, a process of its own for each core is slower than one for all (on a CPU)."""
+
 _CPU_STACK = 10
 _CPU_STACK_BYTES = 2 * 2**30
 _BYTES_A_PARAMETER = 16
@@ -26,7 +34,7 @@ def choose_workers(config: BuildConfig) -> int:
     A GPU gets one. On a CPU small networks are launched faster than two cores can share them, so
     each core gets a process of its own; from 256 x 256 on, where memory counts, one gets all cores.
     """
-    small = config.fidelity.resolution <= _LARGEST_SHARED_CPU_RESOLUTION
+    small = config.fidelity.resolution <= LARGEST_SHARED_CPU_RESOLUTION
     return available_cores() if config.device == "cpu" and small else 1
 
 
@@ -37,7 +45,7 @@ def choose_stack(config: BuildConfig) -> Callable[[Architecture], int]:
     (`docs/performance.md`); from 256 x 256 on a single run fills the cores. GPUs have not been
     measured: one.
     """
-    if config.device != "cpu" or config.fidelity.resolution > _LARGEST_SHARED_CPU_RESOLUTION:
+    if config.device != "cpu" or config.fidelity.resolution > LARGEST_SHARED_CPU_RESOLUTION:
         return lambda _: 1
     size, channels = config.fidelity.resolution, config.fidelity.channels
 

@@ -108,6 +108,16 @@ class Worker:
         rows += self._score(unit.architecture, unit.scores, unit.scoring_inits)
         return pa.Table.from_pylist(rows, schema=arrow_schema(SHARD_TABLES[unit.kind]))
 
+    def give_up(self, unit: Unit, reason: str) -> pa.Table:
+        """The shard table of a unit that is not to be tried again: its runs failed, no scores."""
+        import pyarrow as pa
+
+        rows = [
+            self._run_row(key, len(unit.runs), _failed(reason, self._budget(key), 0.0))
+            for key in unit.runs
+        ]
+        return pa.Table.from_pylist(rows, schema=arrow_schema(SHARD_TABLES[unit.kind]))
+
     def _observe(self, image: str, task: str, resolution: int) -> tuple[np.ndarray, Observation]:
         key = (image, task, resolution)
         if key not in self._problems:
@@ -127,7 +137,8 @@ class Worker:
             what = " ".join(str(error).split())[:300]
             if len(keys) == 1:
                 logger.warning("%s failed: %s", "/".join(map(str, keys[0])), what)
-                failed = _failed(error, self._budget(keys[0]), time.perf_counter() - started)
+                reason = f"{type(error).__name__}: {error}"
+                failed = _failed(reason, self._budget(keys[0]), time.perf_counter() - started)
                 return [self._run_row(keys[0], 1, failed)]
             logger.warning("a stack of %d runs failed and is halved: %s", len(keys), what)
         if fits is None:
@@ -249,12 +260,12 @@ def _succeeded(result: Fit) -> dict[str, Any]:
     }
 
 
-def _failed(error: Exception, iterations: int, seconds: float) -> dict[str, Any]:
+def _failed(reason: str, iterations: int, seconds: float) -> dict[str, Any]:
     nothing = np.full(iterations, math.nan, np.float32)
     return {
         "status": "failed",
         "diverged_at": None,
-        "error": f"{type(error).__name__}: {error}".splitlines()[0][:500],
+        "error": reason.splitlines()[0][:500],
         "loss": None,
         "seconds": seconds,
         "psnr_db": nothing,

@@ -17,13 +17,13 @@ from nasdip_bench.network import (
     OutputLayer,
     activation,
     build_network,
-    check_size,
     conv_norm_act,
     encoder_level,
     norm,
     reflect_conv,
     upsample,
 )
+from nasdip_bench.sizes import check_size
 from nasdip_bench.space import LEVELS, Architecture
 
 __all__ = ["BASELINES", "BASELINE_IN_CHANNELS", "NAS_DIP", "Hourglass", "build_baseline"]

@@ -8,6 +8,7 @@ Must not import torch.
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def decode(steps: np.ndarray) -> np.ndarray:
     return np.where(steps == MISSING, np.nan, np.asarray(steps, np.float64) / STEPS_PER_DB)
 
 
+@lru_cache(maxsize=64)
 def kept_points(iterations: int, stop: int, limit: int = MAX_POINTS) -> np.ndarray:
     """The points of a curve that a release keeps: all of a short one, else a thinned choice.
 
@@ -52,8 +54,14 @@ def kept_points(iterations: int, stop: int, limit: int = MAX_POINTS) -> np.ndarr
         limit: the most points to keep, at least 64.
 
     Returns:
-        ascending int32 numbers of points, from 0.
+        ascending int32 numbers of points, from 0; read-only.
     """
+    points = _chosen_points(iterations, stop, limit)
+    points.setflags(write=False)
+    return points
+
+
+def _chosen_points(iterations: int, stop: int, limit: int) -> np.ndarray:
     if not 1 <= stop <= iterations:
         raise ConfigError(f"stop {stop} must lie in 1..{iterations}")
     if iterations <= limit:

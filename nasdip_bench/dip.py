@@ -44,7 +44,7 @@ _DIVERGENCE_CHECK = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """The result of a fit; T iterations were asked for.
+    """The result of a fit of T iterations.
 
     Attributes:
         psnr_db: (T,) float64; point i is the PSNR in dB of the output before update i, against the
@@ -86,6 +86,7 @@ def fit_stack(
     precision: str = "fp32",
     learning_rate: float = LEARNING_RATE,
     on_iteration: Callable[[int], None] | None = None,
+    on_output: Callable[[int, Tensor, Tensor], bool] | None = None,
 ) -> list[Fit]:
     """Fit R networks to R corrupted images at once, each as if it were alone.
 
@@ -99,6 +100,9 @@ def fit_stack(
         precision: one of `nasdip_bench.fidelity.PRECISIONS`.
         learning_rate: of Adam, otherwise with PyTorch's defaults.
         on_iteration: called with the iteration before each; may raise to abandon the fit.
+        on_output: called with the iteration, its outputs and the smoothed ones, (R, C, H, W) on the
+            device and not to be changed; the fit ends before the update if it returns True, and the
+            curves with this iteration.
 
     Raises:
         ConfigError: iterations below 1, or a precision that the device does not have.
@@ -131,6 +135,9 @@ def fit_stack(
                 if problem.truth is not None:
                     record[1, i] = problem.errors(images)
                     record[2, i] = problem.errors(smoothed)
+            if on_output is not None and on_output(i, images, smoothed):
+                record = record[:, : i + 1]
+                break
             optimizer.zero_grad()
             losses.sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -7,7 +7,7 @@ ranges, names that are printed or made into paths. Must not import torch.
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -98,6 +98,8 @@ class Manifest:
         software: versions of the package, Python and libraries that wrote the release.
         devices: the processors that ran the fits.
         files: by path.
+        device_types: "cpu" or "cuda" of those processors of which it is known.
+        sources: the earlier datasets and others' results that went into it, a line each.
     """
 
     name: str
@@ -113,6 +115,8 @@ class Manifest:
     software: dict[str, str]
     devices: list[str]
     files: dict[str, FileRecord]
+    device_types: dict[str, str] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """The content of ``manifest.json``."""

@@ -15,26 +15,16 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from nasdip_bench.errors import ConfigError, ImageError
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.sizes import check_size
 from nasdip_bench.space import LEVELS, Architecture
 
-__all__ = ["CHANNEL_MULTIPLE", "Network", "build_network", "check_size"]
+__all__ = ["CHANNEL_MULTIPLE", "Network", "build_network"]
 
 CHANNEL_MULTIPLE = 16
 """Pixel shuffle quarters the channels, and split_stack_sum quarters what is left."""
 
 LEAKY_SLOPE = 0.2
-SIZE_MULTIPLE = 2**LEVELS
-MIN_SIZE = 64
-
-
-def check_size(height: int, width: int) -> None:
-    """Raise `ImageError` unless the networks accept images of this size."""
-    if height % SIZE_MULTIPLE or width % SIZE_MULTIPLE or min(height, width) < MIN_SIZE:
-        raise ImageError(
-            f"an image of {height} x {width} does not fit the networks: height and width must be "
-            f"multiples of {SIZE_MULTIPLE} and at least {MIN_SIZE}; crop or resize it"
-        )
 
 
 def activation(name: str) -> nn.Module:

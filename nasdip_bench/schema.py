@@ -148,6 +148,9 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
 
 STATUSES = ("ok", "diverged", "failed")
 
+PROVENANCE_COLUMNS = ("error", "seconds", "engine", "stack", "device", "torch")
+"""What may differ between two rows that hold the same numbers: who computed them, and how fast."""
+
 
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of a table, with units and meanings as field metadata."""

@@ -21,10 +21,8 @@ from nasdip_bench.builder.build import build
 from nasdip_bench.builder.config import BuildConfig, read_architectures
 from nasdip_bench.builder.engines import in_processes, in_this_process
 from nasdip_bench.builder.estimate import Speed
-from nasdip_bench.builder.interruption import Interrupted, Interruption
 from nasdip_bench.builder.plan import RunKey, ScoreKey, make_plan, unit_flops
 from nasdip_bench.builder.preview import preview
-from nasdip_bench.builder.progress import Progress, duration
 from nasdip_bench.builder.release import release
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.sizing import choose_stack, choose_workers, training_bytes
@@ -34,7 +32,9 @@ from nasdip_bench.errors import ArchitectureError, BuildError, ConfigError, Unkn
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import load_images
 from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.interruption import Interrupted, Interruption
 from nasdip_bench.problem import Problem
+from nasdip_bench.progress import Progress, duration
 from nasdip_bench.proxies import score
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture, sample_architectures

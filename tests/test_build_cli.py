@@ -13,6 +13,7 @@ import pytest
 from nasdip_bench.builder import cli, worker
 from nasdip_bench.command import run
 from nasdip_bench.errors import ConfigError
+from nasdip_bench.progress import parse_duration
 from tests.builds import COMMAND, FIDELITY, run_rows
 
 
@@ -55,8 +56,8 @@ def nasdip_build(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[i
         (["--image-set", "skimage", "--images", "lena"], "unknown image 'lena'"),
         (["--images-dir", "/no/such/folder"], "there is no images folder '/no/such/folder'"),
         (["--precision", "tf23", "--image-set", "skimage"], "unknown precision 'tf23'"),
-        (["release"], "Missing argument '(build|BUILD)'"),
-        (["release", "nothing"], "nothing' is no build folder: there is no build.json"),
+        (["release"], "Missing argument '(sources|SOURCES...)'"),
+        (["release", "nothing"], "nothing' is no build folder and no dataset: there is neither"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_2(arguments, message, capsys, tmp_path, monkeypatch):
@@ -156,13 +157,13 @@ def test_help_version_and_images(capsys):
     ("text", "seconds"), [("90", 90), ("90s", 90), ("9m", 540), ("1h30m", 5400), ("2h", 7200)]
 )
 def test_durations(text, seconds):
-    assert cli.parse_duration(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "m", "9x", "-5", "0", "1.5h"])
 def test_wrong_durations(text):
     with pytest.raises(ConfigError, match="is no duration"):
-        cli.parse_duration(text)
+        parse_duration(text)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.builder import publish as publish_module
-from nasdip_bench.builder import release as release_module
+from nasdip_bench.builder import sources as sources_module
+from nasdip_bench.builder import writer as writer_module
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.release import release
 from nasdip_bench.builder.shards import BuildFolder
@@ -130,7 +131,7 @@ def test_an_interrupted_release_leaves_the_old_one_whole(built: Path, tmp_path: 
     release(built, out, version="1")
     (out / "README.md").write_text("a card")
     with monkeypatch.context() as patch:
-        patch.setattr(release_module, "find_problems", lambda path: ["curve 3 is wrong"])
+        patch.setattr(writer_module, "find_problems", lambda path: ["curve 3 is wrong"])
         with pytest.raises(BuildError, match="does not verify: curve 3 is wrong"):
             release(built, out, version="2")
     assert DatasetFolder(out).manifest.version == "1"
@@ -220,30 +221,32 @@ def test_a_damaged_shard_stops_a_release(built: Path, tmp_path: Path):
 
 
 def test_the_default_fidelity_is_the_highest_complete_and_no_trial():
-    def record(complete: bool, runs: int, seeds: int = 1) -> dict:
-        fullest = {str(seed): runs for seed in range(seeds)}
-        return {
-            "tasks": {
-                "denoise": TaskRecord(
-                    iterations=1,
-                    stop=1,
-                    runs=runs * seeds,
-                    seeds=fullest,
-                    complete_seeds=[0] if complete else [],
-                    default_seeds=[0],
-                    scored=0,
-                )
-            }
-        }
+    def record(complete: bool, runs: int, seeds: int = 1) -> TaskRecord:
+        return TaskRecord(
+            iterations=1,
+            stop=1,
+            runs=runs * seeds,
+            seeds={str(seed): runs for seed in range(seeds)},
+            complete_seeds=[0] if complete else [],
+            default_seeds=[0],
+            scored=0,
+        )
 
-    def default(**records) -> str:
-        return release_module._default_fidelities(records)["denoise"]
+    def default(**records: TaskRecord) -> str:
+        ranks = {
+            name: writer_module._rank(name, 512 if "512" in name else 64, 128, 1)
+            for name in records
+        }
+        found = {(name, "denoise"): record for name, record in records.items()}
+        return writer_module._default_fidelities(found, ranks)["denoise"]
 
     assert default(r512=record(False, 9), r64=record(True, 5)) == "r64"
     assert default(r512=record(True, 5), r64=record(True, 9)) == "r512"
     assert default(r512=record(False, 9), r64=record(False, 4, seeds=3)) == "r512"
     assert default(r512i1=record(True, 9), r64=record(False, 1)) == "r64"
     assert default(r512i1=record(True, 9)) == "r512i1"
+    assert default(of_others_512=record(True, 9), r512=record(True, 9)) == "r512"
+    assert default(of_others_512=record(True, 9), r512i1=record(True, 9)) == "of_others_512"
 
 
 def test_runs_of_an_architecture_that_is_not_listed_stop_a_release(built: Path, tmp_path: Path):
@@ -255,15 +258,14 @@ def test_runs_of_an_architecture_that_is_not_listed_stop_a_release(built: Path, 
 
 def test_a_builder_that_adds_to_the_folder_meanwhile_does_no_harm(built, tmp_path, monkeypatch):
     """A release that read the list of architectures before the shards met unknown ones."""
-    folder, whole = tmp_path / "b", release_module._unique
+    folder, whole = tmp_path / "b", sources_module._finished_runs
     build(small_config(architectures=tuple(sample_architectures(1))), folder, workers=1, stack=1)
 
-    def slow(here, kind, key):
-        if kind == "runs":
-            build(small_config(scoring_inits=0), folder, workers=1, stack=1)
-        return whole(here, kind, key)
+    def slow(here):
+        build(small_config(scoring_inits=0), folder, workers=1, stack=1)
+        return whole(here)
 
-    monkeypatch.setattr(release_module, "_unique", slow)
+    monkeypatch.setattr(sources_module, "_finished_runs", slow)
     assert release(folder, tmp_path / "d").architectures == 2
 
 

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nasdip_bench.fast.cells import FastCell
-from nasdip_bench.network import LEAKY_SLOPE, Network, check_size
+from nasdip_bench.network import LEAKY_SLOPE, Network
+from nasdip_bench.sizes import check_size
 from nasdip_bench.space import LEVELS
 
 __all__ = ["FastNetwork"]

@@ -1,4 +1,4 @@
-"""When a build stops before its work is done: a signal, or its time limit."""
+"""When long work stops before it is done: a signal, or its time limit."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Interrupted", "Interruption"]
 
 
 class Interrupted(Exception):  # noqa: N818 - a request, not an error
-    """Raised inside a unit to abandon it; never leaves the builder."""
+    """Raised inside a unit to abandon it; never leaves the package."""
 
 
 class Interruption:
     """The state of a request to stop.
 
     Args:
-        time_limit: seconds from now until the build must have stopped; None for no limit.
+        time_limit: seconds from now until the work must have stopped; None for no limit.
     """
 
     def __init__(self, time_limit: float | None = None) -> None:

@@ -1,12 +1,15 @@
-"""Progress of a long build, with its rate and an estimate of the time left, on stderr."""
+"""Progress of long work, with its rate and an estimate of the time left, on stderr."""
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import TextIO
 
-__all__ = ["Progress", "duration"]
+from nasdip_bench.errors import ConfigError
+
+__all__ = ["Progress", "duration", "parse_duration"]
 
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_REDRAWS = 0.5
@@ -25,8 +28,22 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def parse_duration(text: str) -> float:
+    """Seconds of "90s", "9m", "1h30m" or a plain number of seconds.
+
+    Raises:
+        ConfigError: it is none of these, or not above zero.
+    """
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    hours, minutes, seconds = match.groups() if match else (None, None, None)
+    total = int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0)
+    if not text.strip() or match is None or total <= 0:
+        raise ConfigError(f"time limit {text!r} is no duration such as 90s, 9m or 1h30m")
+    return total
+
+
 class Progress:
-    """Reports how far a build is: one line that is redrawn on a terminal, else a line now and then.
+    """Reports how far work is: one line that is redrawn on a terminal, else a line now and then.
 
     Args:
         units: units to do.
@@ -41,9 +58,9 @@ class Progress:
         self._started = self._shown = time.monotonic()
         self._live = self._stream.isatty()
 
-    def finished(self, cost: float, what: str) -> None:
-        """Count a finished unit."""
-        self._done += 1
+    def finished(self, cost: float, what: str, *, whole: bool = True) -> None:
+        """Count a finished unit, or a part of one, of which the last makes it whole."""
+        self._done += whole
         self._done_cost += cost
         now = time.monotonic()
         interval = _SECONDS_BETWEEN_REDRAWS if self._live else _SECONDS_BETWEEN_LINES
@@ -59,7 +76,7 @@ class Progress:
     def _show(self, what: str) -> None:
         elapsed = time.monotonic() - self._started
         rate = self._done / elapsed * 60 if elapsed else 0.0
-        left = elapsed / self._done_cost * (self._cost - self._done_cost)
+        left = elapsed / self._done_cost * max(0.0, self._cost - self._done_cost)
         line = (
             f"{self._done}/{self._units} units, {rate:.1f} a minute, "
             f"{duration(left)} left; last: {what}"

@@ -1,0 +1,262 @@
+"""Contents as the files of a dataset folder: tables in order, curves, manifest with hashes."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from nasdip_bench._version import __version__
+from nasdip_bench.builder.contents import Contents, Part
+from nasdip_bench.builder.publish import replacing
+from nasdip_bench.cost import architecture_facts
+from nasdip_bench.curves import decode, write_curves
+from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
+from nasdip_bench.errors import BuildError, UnknownNameError
+from nasdip_bench.fidelity import FIDELITIES, get_fidelity
+from nasdip_bench.files import parquet_bytes, sha256_bytes
+from nasdip_bench.images import image_names
+from nasdip_bench.problems import find_problems
+from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
+from nasdip_bench.tasks import TASKS
+
+__all__ = ["publish", "write"]
+
+
+def publish(read: Callable[[], Contents], out: Path, *, name: str, version: str) -> Manifest:
+    """Write contents as a dataset that takes the place of ``out`` once it verifies.
+
+    Files in ``out`` that belong to no dataset, such as a README, are kept.
+
+    Args:
+        read: gives the contents; called when no other release can change ``out`` any more, which
+            may thus be one of the things it reads.
+        out: the dataset folder to create or replace.
+        name: of the release.
+        version: of the release.
+
+    Raises:
+        BuildError: ``out`` holds something else or cannot be written, or the result does not
+            verify.
+    """
+    try:
+        with replacing(out.resolve()) as fresh:
+            return write(read(), fresh, name=name, version=version)
+    except OSError as error:
+        raise BuildError(
+            f"cannot write the dataset folder {str(out)!r}: {error.strerror or error}; make room, "
+            f"or name another with --out"
+        ) from error
+
+
+def write(contents: Contents, fresh: Path, *, name: str, version: str) -> Manifest:
+    """Write contents into an empty folder, and verify what was written.
+
+    Raises:
+        BuildError: it does not verify.
+        OSError: the folder cannot be written.
+    """
+    images = _image_order(contents)
+    ranks = {
+        f: _rank(f, part.resolution, part.channels, part.iterations)
+        for (f, _), part in contents.parts.items()
+    }
+    tasks = list(TASKS)
+    order = sorted(contents.parts, key=lambda key: (ranks[key[0]], tasks.index(key[1])))
+
+    (fresh / "curves").mkdir()
+    fidelities: dict[str, dict[str, Any]] = {}
+    records: dict[tuple[str, str], TaskRecord] = {}
+    tables: dict[str, list[pa.Table]] = {"runs": [], "scores": []}
+    for fidelity, task in order:
+        part = contents.parts[fidelity, task]
+        rows = _rows(part, contents, images)
+        if len(part.runs):
+            write_curves(
+                fresh / curve_path(fidelity, task),
+                decode(part.psnr[rows.run_order]),
+                decode(part.psnr_smooth[rows.run_order]),
+                part.points,
+            )
+        tables["runs"].append(rows.runs)
+        tables["scores"].append(rows.scores)
+        record = _task_record(part, rows, len(contents.architectures), len(images))
+        records[fidelity, task] = record
+        facts = {"resolution": part.resolution, "channels": part.channels, "tasks": {}}
+        fidelities.setdefault(fidelity, facts)["tasks"][task] = vars(record)
+
+    tables["architectures"] = [_architecture_table(contents)]
+    tables["images"] = [_image_table(contents, images)]
+    for table, parts in tables.items():
+        schema = arrow_schema(RELEASE_TABLES[table])
+        whole = pa.concat_tables([schema.empty_table(), *parts]).combine_chunks()
+        (fresh / f"{table}.parquet").write_bytes(parquet_bytes(whole))
+
+    devices = sorted(
+        {name for part in tables["runs"] for name in part["device"].unique().to_pylist()}
+    )
+    manifest = Manifest(
+        name=name,
+        version=version,
+        schema_version=SCHEMA_VERSION,
+        protocol_version=contents.protocol_version,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        image_set=contents.image_set,
+        architectures=len(contents.architectures),
+        images=images,
+        default_fidelity=_default_fidelities(records, ranks),
+        fidelities=fidelities,
+        software={
+            "nasdip-bench": __version__,
+            "python": platform.python_version(),
+            **{lib: installed_version(lib) for lib in ("torch", "numpy", "pyarrow", "h5py")},
+        },
+        devices=devices,
+        device_types={d: t for d, t in sorted(contents.device_types.items()) if d in devices},
+        sources=list(contents.sources),
+        files={
+            path.relative_to(fresh).as_posix(): FileRecord(
+                sha256=sha256_bytes(content := path.read_bytes()), size=len(content)
+            )
+            for path in sorted(fresh.rglob("*"))
+            if path.is_file()
+        },
+    )
+    (fresh / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    problems = find_problems(fresh)
+    if problems:
+        raise BuildError(f"the release does not verify: {problems[0]}")
+    return manifest
+
+
+def _image_order(contents: Contents) -> list[str]:
+    if contents.image_set == "user":
+        return sorted(contents.images)
+    return sorted(contents.images, key=image_names(contents.image_set).index)
+
+
+# Tables
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a part as they stand in the dataset, and where in the part the runs stood."""
+
+    runs: pa.Table
+    run_order: NDArray[np.int64]
+    scores: pa.Table
+
+
+def _rows(part: Part, contents: Contents, images: Sequence[str]) -> _Rows:
+    runs, run_order = _in_order(part.runs, contents, images)
+    runs = runs.append_column("curve_row", pa.array(np.arange(len(runs), dtype=np.int32)))
+    scores, _ = _in_order(part.scores, contents, images)
+    return _Rows(_as_schema("runs", runs), run_order, _as_schema("scores", scores))
+
+
+def _in_order(
+    table: pa.Table, contents: Contents, images: Sequence[str]
+) -> tuple[pa.Table, NDArray[np.int64]]:
+    """A table with arch_id, sorted by it, the image and the seed; and the order it was put in."""
+    ids = _positions(table["architecture"], [str(arch) for arch in contents.architectures])
+    keys = [ids, _positions(table["image"], images)]
+    if "seed" in table.column_names:
+        keys.append(table["seed"].to_numpy())
+    order = np.lexsort(keys[::-1])  # stable; its last key is the first to sort by
+    return table.append_column("arch_id", pa.array(ids)).take(order), order
+
+
+def _positions(column: pa.ChunkedArray, names: Sequence[str]) -> NDArray[np.int32]:
+    found = pc.index_in(column, value_set=pa.array(names, pa.string()))
+    return found.to_numpy()  # type: ignore[no-any-return]
+
+
+def _as_schema(name: str, table: pa.Table) -> pa.Table:
+    schema = arrow_schema(RELEASE_TABLES[name])
+    return table.select(schema.names).cast(schema)
+
+
+def _architecture_table(contents: Contents) -> pa.Table:
+    facts = enumerate(map(architecture_facts, contents.architectures))
+    return _table_of("architectures", ({"arch_id": number, **row} for number, row in facts))
+
+
+def _image_table(contents: Contents, images: Iterable[str]) -> pa.Table:
+    given = {"image_set": contents.image_set}
+    return _table_of("images", ({"name": i, **given, **contents.images[i]} for i in images))
+
+
+def _table_of(name: str, rows: Iterable[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=arrow_schema(RELEASE_TABLES[name]))
+
+
+# Manifest
+
+
+def _task_record(part: Part, rows: _Rows, architectures: int, images: int) -> TaskRecord:
+    tried = rows.runs["seed"].to_pylist()
+    seeds = dict(sorted(Counter(tried).items()))
+    # A failed run is one that is still to be done.
+    status = rows.runs["status"].to_pylist()
+    done = Counter(s for s, how in zip(tried, status, strict=True) if how != "failed")
+    complete = [seed for seed in seeds if done[seed] == architectures * images]
+    most = sorted(seeds, key=lambda seed: (-done[seed], seed))[:1]
+    pairs = set(zip(*(rows.scores[c].to_pylist() for c in ("arch_id", "image")), strict=True))
+    scored = Counter(arch for arch, _ in pairs)
+    return TaskRecord(
+        iterations=part.iterations,
+        stop=part.stop,
+        runs=len(rows.runs),
+        seeds={str(seed): count for seed, count in seeds.items()},
+        complete_seeds=complete,
+        default_seeds=complete or most,
+        scored=sum(count == images for count in scored.values()),
+    )
+
+
+def _is_trial(fidelity: str) -> bool:
+    """Whether it is a shortened one of the table."""
+    try:
+        return get_fidelity(fidelity).base != fidelity
+    except UnknownNameError:
+        return False
+
+
+def _rank(fidelity: str, resolution: int, channels: int, iterations: int) -> tuple[Any, ...]:
+    """Highest first; of one size those of the table, then others' own, then the shortened."""
+    shortened = _is_trial(fidelity)
+    own = fidelity not in FIDELITIES
+    return -resolution, -channels, own, shortened, -iterations if shortened else 0, fidelity
+
+
+def _default_fidelities(
+    records: Mapping[tuple[str, str], TaskRecord], ranks: Mapping[str, tuple[Any, ...]]
+) -> dict[str, str]:
+    """By task the highest complete fidelity, else the one whose fullest seed has most runs.
+
+    Shortened fidelities, which are trials, come last whatever they hold.
+    """
+    defaults: dict[str, str] = {}
+    for task in TASKS:
+        having = {f: r for (f, t), r in records.items() if t == task and r.runs}
+        if having:
+            defaults[task] = min(
+                having,
+                key=lambda name: (
+                    _is_trial(name),
+                    not having[name].complete_seeds,
+                    0 if having[name].complete_seeds else -max(having[name].seeds.values()),
+                    ranks[name],
+                ),
+            )
+    return defaults

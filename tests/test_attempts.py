@@ -1,0 +1,264 @@
+"""Attempts on disk, engines by their options, and what a build reports: all without Ray."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from nasdip_bench.builder.attempts import MAX_DEATHS, MAX_LOSSES, Attempts, Count
+from nasdip_bench.builder.build import build
+from nasdip_bench.builder.config import BuildConfig
+from nasdip_bench.builder.coverage import Coverage
+from nasdip_bench.builder.engine_choice import ray_options
+from nasdip_bench.builder.engines import in_this_process
+from nasdip_bench.builder.plan import Unit, make_plan
+from nasdip_bench.builder.ray_cluster import Cluster, RayOptions, connect
+from nasdip_bench.builder.worker import Worker, WorkerSpec
+from nasdip_bench.errors import BuildError, ConfigError, MissingDependencyError, UnknownNameError
+from tests.builds import ITERATIONS, run_rows, small_config
+
+NOTHING = frozenset()
+
+
+@pytest.fixture(scope="module")
+def config() -> BuildConfig:
+    return small_config()
+
+
+@pytest.fixture(scope="module")
+def units(config) -> list[Unit]:
+    return make_plan(config, NOTHING, NOTHING, stack=2)
+
+
+def on_disk(folder: Path) -> dict[str, list[int]]:
+    return json.loads((folder / "attempts.json").read_text())["attempts"]
+
+
+# -- attempts --------------------------------------------------------------------------------------
+
+
+def test_a_unit_is_counted_on_disk_before_it_is_begun(tmp_path: Path, units):
+    scores, runs = units[0], units[1]
+    Attempts(tmp_path).begin(runs)
+    Attempts(tmp_path).begin(scores)
+    assert len(on_disk(tmp_path)) == len(runs.runs) + len(scores.scores)
+    again = Attempts(tmp_path)
+    assert again.of(runs) == again.of(scores) == Count(losses=1)
+    assert again.of(units[2]) == Count()
+
+
+def test_deaths_and_losses_are_bounded_across_builders(tmp_path: Path, units):
+    for killed, lost in zip(range(MAX_DEATHS), range(MAX_LOSSES), strict=False):
+        attempts = Attempts(tmp_path)
+        assert not attempts.of(units[1]).exhausted
+        attempts.begin(units[1])
+        attempts.died(units[1])
+        assert attempts.of(units[1]) == Count(deaths=killed + 1, losses=0)
+        assert attempts.of(units[2]) == Count(deaths=0, losses=lost)
+        attempts.begin(units[2])
+    assert attempts.of(units[1]).exhausted
+    for _ in range(MAX_LOSSES - MAX_DEATHS):
+        assert not attempts.of(units[2]).exhausted
+        attempts.begin(units[2])
+    assert attempts.of(units[2]).exhausted
+
+
+def test_what_is_abandoned_or_finished_is_not_counted(tmp_path: Path, units):
+    attempts = Attempts(tmp_path)
+    for unit in units[:3]:
+        attempts.begin(unit)
+    attempts.excuse(units[1:2])
+    assert attempts.of(units[1]) == Count()
+    attempts.end(units[0])
+    attempts.excuse([])
+    assert [*on_disk(tmp_path)] == ["/".join(map(str, run)) for run in units[2].runs]
+    attempts.end(units[2])
+    attempts.excuse([])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_of_a_stack_keeps_its_count(tmp_path: Path, units):
+    attempts, stack = Attempts(tmp_path), units[1]
+    attempts.begin(stack)
+    attempts.died(stack)
+    first, second = (Unit(architecture=stack.architecture, runs=(run,)) for run in stack.runs)
+    assert attempts.of(first) == attempts.of(second) == Count(deaths=1)
+    attempts.begin(first)
+    attempts.died(first)
+    assert attempts.of(stack) == Count(deaths=2)
+    assert attempts.of(second) == Count(deaths=1)
+
+
+def test_two_builders_on_one_folder_count_together(tmp_path: Path, units):
+    one, other = Attempts(tmp_path), Attempts(tmp_path)
+    one.begin(units[1])
+    other.begin(units[2])
+    one.begin(units[2])
+    assert one.of(units[2]) == Count(losses=2)
+    assert len(on_disk(tmp_path)) == 4
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[1]",
+        b'{"attempts": {"a": [1]}}',
+        b'{"attempts": {"a": [-1, 0]}}',
+        b'{"attempts": {"a": "three"}}',
+        b'{"attempts": [1, 2]}',
+        b'{"attempts": {}, "sha256": "00"}',
+    ],
+)
+def test_damaged_counts_are_lost_and_nothing_else(tmp_path: Path, units, damage, caplog):
+    (tmp_path / "attempts.json").write_bytes(damage)
+    with caplog.at_level(logging.WARNING):
+        attempts = Attempts(tmp_path)
+    assert "attempts are counted anew" in caplog.text
+    assert attempts.of(units[0]) == Count()
+    attempts.begin(units[0])
+    assert Attempts(tmp_path).of(units[0]) == Count(losses=1)
+
+
+def test_a_folder_that_cannot_be_written_is_one_error(tmp_path: Path, units):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BuildError, match="cannot write to the build folder .*same command again"):
+        Attempts(tmp_path / "file" / "build").begin(units[0])
+
+
+# -- the record of a unit that is given up ---------------------------------------------------------
+
+
+def test_a_unit_that_is_given_up_has_rows_without_results(config, units):
+    spec = WorkerSpec(
+        images=config.images, device="cpu", engine="plain", precision="fp32", threads=1
+    )
+    table = Worker(spec).give_up(units[1], "its worker died\nthree times")
+    assert table["status"].to_pylist() == ["failed"] * 2
+    assert table["error"].to_pylist() == ["its worker died"] * 2
+    assert table["image"].to_pylist() == ["camera", "coins"]
+    assert [len(curve) for curve in table["psnr_db"].to_pylist()] == [ITERATIONS] * 2
+    assert len(Worker(spec).give_up(units[0], "no reason")) == 0
+
+
+# -- what a build reports --------------------------------------------------------------------------
+
+
+def test_an_engine_may_divide_units_and_coverage_counts_runs(tmp_path: Path, config):
+    def by_run(units, spec, interruption, fits):
+        worker = Worker(spec)
+        for unit in units[:-1]:
+            for run in unit.runs:
+                part = Unit(architecture=unit.architecture, runs=(run,))
+                given_up = run.task == "inpaint" and run.image == "coins"
+                yield part, worker.give_up(part, "x") if given_up else worker.execute(part)
+            if unit.scores:
+                yield unit, worker.give_up(unit, "x")
+
+    outcome = build(config, tmp_path, stack=2, engine=by_run)
+    assert (outcome.finished, outcome.left, outcome.failed) == (5, 1, 1 + 2)
+    assert [*map(str, outcome.coverage)] == [
+        "denoise, seed 0: 4 of 4",
+        "inpaint, seed 0: 1 of 4, 2 left, 1 failed",
+        "scores: 0 of 8, 8 failed",
+    ]
+    assert outcome.coverage[1] == Coverage(what="inpaint, seed 0", asked=4, finished=1, failed=1)
+    assert len(run_rows(tmp_path)) == 6
+    # What was finished before counts as well.
+    outcome = build(config, tmp_path, stack=2, engine=in_this_process)
+    assert (outcome.finished, outcome.left, outcome.failed) == (4, 0, 0)
+    assert [(line.asked, line.finished) for line in outcome.coverage] == [(4, 4), (4, 4), (8, 8)]
+
+
+# -- options ---------------------------------------------------------------------------------------
+
+OPTIONS = {
+    "address": "",
+    "gpus_per_worker": 0.0,
+    "cpus_per_worker": 0,
+    "workers": 0,
+    "device": "auto",
+    "dry_run": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("engine", "changes", "message"),
+    [
+        ("local", {"address": "auto"}, "--address auto goes with --engine ray only"),
+        ("local", {"gpus_per_worker": 0.25}, "--gpus-per-worker 0.25 goes with --engine ray only"),
+        ("local", {"cpus_per_worker": 2}, "--cpus-per-worker 2 goes with --engine ray only"),
+        ("ray", {"workers": 2}, "--workers 2 is for this machine's processes"),
+        ("ray", {"dry_run": True}, "leave --engine ray out, and give --devices"),
+        ("ray", {"device": "cuda:1"}, "device 'cuda:1': Ray gives each worker its GPU"),
+        ("ray", {"device": "cpu", "gpus_per_worker": 1.0}, "does not go with --device cpu"),
+        ("ray", {"gpus_per_worker": 2.0}, r"GPUs per worker 2.0 must lie in 0.01..1"),
+        ("ray", {"gpus_per_worker": float("nan")}, "GPUs per worker nan must lie in"),
+        ("ray", {"gpus_per_worker": -1.0}, "GPUs per worker -1.0 must lie in"),
+        ("ray", {"cpus_per_worker": -1}, "CPUs per worker -1 must be above 0"),
+        ("ray", {"address": "head"}, "address 'head' must be HOST:PORT"),
+        ("ray", {"address": "head:0"}, "address 'head:0' must be HOST:PORT"),
+        ("ray", {"address": "ray://head:10001"}, "'ray://head:10001' must be HOST:PORT"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(engine, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        ray_options(engine, **(OPTIONS | changes))
+
+
+def test_engines_are_chosen_by_name():
+    assert ray_options("local", **OPTIONS) is None
+    assert ray_options("ray", **OPTIONS) == RayOptions()
+    for address in ("auto", "head:6379", "[::1]:6379"):
+        assert ray_options("ray", **(OPTIONS | {"address": address})).address == address
+    with pytest.raises(UnknownNameError, match="unknown engine 'rya'. Did you mean 'ray'"):
+        ray_options("rya", **OPTIONS)
+
+
+def test_without_ray_it_is_said_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'nasdip-bench\[ray\]'"):
+        connect(RayOptions()).__enter__()
+
+
+class NodesOnly:
+    """As much of Ray as says which nodes there are."""
+
+    def __init__(self, *nodes: dict) -> None:
+        self._nodes = nodes
+
+    def nodes(self) -> tuple[dict, ...]:
+        return self._nodes
+
+    def get_runtime_context(self) -> NodesOnly:
+        return self
+
+    def get_node_id(self) -> str:
+        return "0"
+
+
+def node(number: int, alive: bool = True, reason: int = 0, **resources: float) -> dict:
+    return {
+        "NodeID": str(number), "Alive": alive, "DeathReason": reason, "Resources": resources
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "room"), [(1, 0.0, 10), (4, 0.0, 2), (1, 1.0, 2), (1, 0.25, 8), (2, 0.1, 4)]
+)
+def test_room_is_counted_node_by_node(cpus, gpus, room):
+    nodes = [node(0, CPU=2), node(1, CPU=8, GPU=2), node(2, alive=False, CPU=64, GPU=8), node(3)]
+    assert Cluster(NodesOnly(*nodes), "it").room(cpus, gpus) == room
+
+
+def test_how_a_node_ended_is_told_apart():
+    nodes = [node(0), node(1, False, 1), node(2, False, 2), node(3, False, 3), node(4, False, 4)]
+    found = Cluster(NodesOnly(*nodes), "it")
+    fates = ["alive", "removed", "lost", "removed", "removed", "lost"]
+    assert [found.fate(str(number)) for number in range(6)] == fates
+    assert found.connected

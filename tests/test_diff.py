@@ -1,0 +1,409 @@
+"""What changed between two datasets: each kind of change is found, with its size, and no other."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nasdip_bench.api import cli
+from nasdip_bench.api.difference import (
+    ADDED,
+    CHANGED,
+    MOVED,
+    PROVENANCE,
+    REMOVED,
+    Difference,
+    compare_datasets,
+)
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.errors import DatasetError
+from nasdip_bench.problems import find_problems
+from nasdip_bench.space import sample_architectures
+from tests import synthetic
+
+LOW = "r64c16i40"
+NAMES = [str(arch) for arch in sample_architectures(5)]
+TABLES = ("architectures", "images", "runs", "scores")
+
+
+def small(path: Path, **changes) -> Path:
+    """4 architectures x 3 images x 2 seeds of two tasks."""
+    chosen = {"count": 4, "fidelities": (LOW,), "seeds": {LOW: (0, 1)}}
+    return synthetic.write_release(path, **(chosen | changes))
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory) -> Path:
+    return small(tmp_path_factory.mktemp("diff") / "old")
+
+
+def altered(path: Path, table: str, change, **fields) -> Path:
+    """Apply ``change`` to the rows of a table, then ``fields`` to the manifest; hashes agree."""
+    folder = DatasetFolder(path)
+    synthetic.write_table(path, table, change(folder.table(table).to_pylist()))
+    synthetic.write_manifest(path, replace(folder.manifest, **fields))
+    return path
+
+
+def each(change):
+    return lambda rows: [row | change(row) for row in rows]
+
+
+def one_run(**values):
+    """A change of architecture 2 on boat, denoising, seed 1."""
+
+    def change(row: dict) -> dict:
+        key = (row["arch_id"], row["image"], row["task"], row["seed"])
+        return values if key == (2, "boat", "denoise", 1) else {}
+
+    return each(change)
+
+
+def changed_frames(found: Difference) -> list[str]:
+    """The frames that are not empty."""
+    return [name for name in ("manifest", *TABLES) if not getattr(found, name).empty]
+
+
+def test_a_dataset_is_equal_to_itself_and_to_a_copy(old, tmp_path):
+    for other in (old, small(tmp_path / "new")):
+        found = compare_datasets(old, other)
+        assert found.equal
+        assert changed_frames(found) == []
+        assert found.summary().empty
+
+
+def test_who_computed_it_is_provenance_and_no_difference(old, tmp_path):
+    elsewhere = {"seconds": 1.0, "device": "another", "torch": "9"}
+    new = altered(
+        small(tmp_path / "new"),
+        "runs",
+        one_run(**elsewhere),
+        version="2",
+        created="2026-01-01",
+        devices=["another", "formula"],
+        device_types={"another": "cuda"},
+        sources=["synthetic 1"],
+    )
+    found = compare_datasets(old, new)
+    assert found.equal
+    assert changed_frames(found) == ["manifest", "runs"]
+    assert found.manifest["provenance"].all()
+    assert found.manifest["fact"].tolist() == [
+        *("version", "created", "devices", "sources"),
+        "device_types.another",
+    ]
+    [run] = found.runs.to_dict("records")
+    assert (run["change"], run["columns"]) == (PROVENANCE, "seconds device torch")
+    assert run["largest_db"] == 0
+    assert found.summary()[PROVENANCE].tolist() == [1]
+
+
+def test_a_changed_number_is_found_with_its_size(old, tmp_path):
+    best = DatasetFolder(old).table("runs").to_pandas()["best_psnr_smooth_db"].max() + 1
+    new = altered(small(tmp_path / "new"), "runs", one_run(best_psnr_smooth_db=best, loss=0.5))
+    found = compare_datasets(old, new)
+    assert not found.equal
+    assert changed_frames(found) == ["runs"]
+    [run] = found.runs.to_dict("records")
+    expected = best - synthetic.best_db(2, 2, "denoise", 1, 4)
+    assert run == {
+        "architecture": NAMES[2],
+        "image": "boat",
+        "task": "denoise",
+        "fidelity": LOW,
+        "seed": 1,
+        "change": CHANGED,
+        "columns": "loss best_psnr_smooth_db",
+        "status_first": "ok",
+        "status_second": "ok",
+        "largest_db": pytest.approx(expected),
+    }
+    [row] = found.summary().to_dict("records")
+    assert row == {
+        "table": "runs",
+        "fidelity": LOW,
+        "task": "denoise",
+        "seed": 1,
+        ADDED: 0,
+        REMOVED: 0,
+        CHANGED: 1,
+        PROVENANCE: 0,
+        "largest_change": pytest.approx(expected),
+    }
+
+
+def test_another_status_is_found(old, tmp_path):
+    key = (LOW, "inpaint", 0, "lena", 0)
+    found = compare_datasets(old, small(tmp_path / "new", diverged={key}))
+    assert changed_frames(found) == ["runs"]
+    [run] = found.runs.to_dict("records")
+    assert (run["status_first"], run["status_second"]) == ("ok", "diverged")
+    assert {"status", "diverged_at", "loss", "curve"} <= set(run["columns"].split())
+    assert np.isnan(run["largest_db"]) or run["largest_db"] == 0  # what both have is the same
+
+
+def test_a_point_of_a_curve_is_found(old, tmp_path):
+    """A change that no number of the table shows, of a run whose row of curves has moved."""
+    new = small(tmp_path / "new")
+    with h5py.File(new / f"curves/{LOW}-denoise.h5", "r+") as file:
+        file["psnr"][10, 4] -= 250
+        for name in ("psnr", "psnr_smooth"):
+            file[name][...] = file[name][:][::-1]
+    last = len(DatasetFolder(new).table("runs")) // 2 - 1
+
+    def turned(row: dict) -> dict:
+        return {"curve_row": last - row["curve_row"]} if row["task"] == "denoise" else {}
+
+    altered(new, "runs", each(turned))
+    assert find_problems(new) == []
+    found = compare_datasets(old, new)
+    assert not found.equal
+    [run] = found.runs.to_dict("records")
+    assert (run["image"], run["seed"], run["columns"]) == (
+        "boat",
+        0,
+        "curve",
+    )  # 10 = (1 * 3 + 2) * 2
+    assert run["architecture"] == NAMES[1]
+    assert run["largest_db"] == pytest.approx(0.25)
+
+
+def test_a_changed_score_is_found(old, tmp_path):
+    def change(row: dict) -> dict:
+        mine = (row["arch_id"], row["image"], row["proxy"]) == (3, "lena", "psd_99_bandwidth")
+        return {"value": 0.75, "seconds": 9.0} if mine and row["task"] == "inpaint" else {}
+
+    found = compare_datasets(old, altered(small(tmp_path / "new"), "scores", each(change)))
+    assert changed_frames(found) == ["scores"]
+    [score] = found.scores.to_dict("records")
+    assert (score["architecture"], score["image"], score["task"]) == (NAMES[3], "lena", "inpaint")
+    assert (score["proxy"], score["reference"]) == ("psd_99_bandwidth", "none")
+    assert (score["change"], score["columns"]) == (CHANGED, "value seconds")
+    assert (score["value_first"], score["value_second"]) == (0.5, 0.75)
+    [row] = found.summary().to_dict("records")
+    assert pd.isna(row["seed"])
+    assert row["largest_change"] == 0.25
+
+
+def test_added_and_removed_rows_are_told_apart_and_counted(old, tmp_path):
+    new = small(
+        tmp_path / "new",
+        count=5,
+        seeds={LOW: (0, 1, 2)},
+        tasks=("denoise",),
+        missing={(LOW, "denoise", 4, i, s) for i in synthetic.IMAGES for s in (0, 1, 2)},
+        unscored={4},
+    )
+    # Of five architectures ranks and so runs are others: only what is there is looked at here.
+    found, back = compare_datasets(old, new), compare_datasets(new, old)
+    assert found.architectures[["architecture", "change"]].values.tolist() == [[NAMES[4], ADDED]]
+    assert back.architectures[["architecture", "change"]].values.tolist() == [[NAMES[4], REMOVED]]
+    facts = dict(zip(found.manifest["fact"], found.manifest["second"], strict=True))
+    assert facts[f"fidelities.{LOW}.tasks.inpaint.iterations"] is None
+    summary = found.summary().set_index(["table", "task", "seed"])
+    assert summary.loc[("runs", "denoise", 2), ADDED].item() == 12
+    for seed in (0, 1):
+        assert summary.loc[("runs", "inpaint", seed), REMOVED].item() == 12
+        assert summary.loc[("runs", "denoise", seed), ADDED].item() == 0
+    gone = found.runs[found.runs["change"] == REMOVED]
+    assert gone["status_first"].tolist() == ["ok"] * 24
+    assert gone["status_second"].isna().all()
+    assert gone["largest_db"].isna().all()
+    assert found.scores["change"].tolist() == [REMOVED] * 60
+    turned = {ADDED: REMOVED, REMOVED: ADDED}
+    for name in TABLES:
+        there = getattr(found, name)["change"].replace(turned)
+        assert getattr(back, name)["change"].tolist() == there.tolist()
+
+
+def test_another_order_and_another_picture_are_found(old, tmp_path):
+    new = small(tmp_path / "new", images={"boat": "original", "lena": "original", "chest": "other"})
+    found = compare_datasets(old, new)
+    assert dict(zip(found.images["name"], found.images["change"], strict=True)) == {
+        "boat": MOVED,
+        "chest": CHANGED,
+        "lena": MOVED,
+    }
+    assert not found.equal
+
+
+def test_facts_of_a_fidelity_are_found(old, tmp_path):
+    new = small(tmp_path / "new")
+    manifest = DatasetFolder(new).manifest
+    manifest.fidelities[LOW]["tasks"]["denoise"]["stop"] = 30
+    altered(
+        new,
+        "runs",
+        each(lambda r: {"stop": 30} if r["task"] == "denoise" else {}),
+        fidelities=manifest.fidelities,
+    )
+    found = compare_datasets(old, new)
+    [fact] = found.manifest.to_dict("records")
+    assert fact == {
+        "fact": f"fidelities.{LOW}.tasks.denoise.stop",
+        "first": 40,
+        "second": 30,
+        "provenance": False,
+    }
+    assert found.runs["columns"].tolist() == ["stop"] * 24
+
+
+RUNS = [("denoise", a, i, s) for a in range(2) for i in ("lena", "boat") for s in range(2)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    sides=st.lists(st.sampled_from(["first", "second", "both", "diverged"]), min_size=8, max_size=8)
+)
+def test_every_run_is_reported_once_and_as_what_it_is(tmp_path_factory, sides):
+    def release(side: str) -> Path:
+        there = dict(zip(RUNS, sides, strict=True))
+        other = {"first": "second", "second": "first"}[side]
+        return small(
+            tmp_path_factory.mktemp("side") / "data",
+            count=2,
+            images={"lena": "original", "boat": "original"},
+            tasks=("denoise",),
+            missing={(LOW, *run) for run, kind in there.items() if kind == other},
+            diverged={
+                (LOW, *run)
+                for run, kind in there.items()
+                if kind == "diverged" and side == "second"
+            },
+        )
+
+    found = compare_datasets(release("first"), release("second")).runs
+    expected = {"first": REMOVED, "second": ADDED, "diverged": CHANGED}
+    key = ["task", "architecture", "image", "seed"]
+    reported = {tuple(row[k] for k in key): row["change"] for row in found.to_dict("records")}
+    assert len(reported) == len(found)
+    assert reported == {
+        (task, NAMES[arch], image, seed): expected[kind]
+        for (task, arch, image, seed), kind in zip(RUNS, sides, strict=True)
+        if kind != "both"
+    }
+
+
+# What is wrong with a dataset is one error
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "message"),
+    [
+        ("runs", {"arch_id": 4}, r"runs.parquet in '.*' has a arch_id outside 0..3"),
+        ("runs", {"arch_id": -1}, r"runs.parquet in '.*' has a arch_id outside 0..3"),
+        ("runs", {"curve_row": 24}, r"runs.parquet in '.*' has a curve_row outside 0..23"),
+        ("runs", {"seed": 0}, "runs.parquet in '.*' has a row twice; run 'nasdip-bench verify'"),
+    ],
+)
+def test_a_table_that_contradicts_itself_is_refused(old, tmp_path, table, values, message):
+    new = altered(small(tmp_path / "new"), table, one_run(**values))
+    for pair in ((old, new), (new, old)):
+        with pytest.raises(DatasetError, match=message):
+            compare_datasets(*pair)
+
+
+def test_datasets_without_runs_or_scores_can_be_compared(old, tmp_path):
+    everything = {
+        (LOW, t, a, i, s)
+        for t in ("denoise", "inpaint")
+        for a in range(4)
+        for i in synthetic.IMAGES
+        for s in range(2)
+    }
+    new = small(tmp_path / "new", missing=everything, unscored={0, 1, 2, 3})
+    found = compare_datasets(old, new)
+    assert found.runs["change"].tolist() == [REMOVED] * 48
+    assert found.scores["change"].tolist() == [REMOVED] * 120
+    assert compare_datasets(new, new).equal
+
+
+# The command
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Runs the command in this process: (exit status, stdout, stderr)."""
+
+    def run(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nasdip-bench", "diff", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+def test_equal_datasets_end_with_status_0(call, old, tmp_path):
+    assert call(old, old) == (0, "the same numbers\n", "")
+    new = altered(small(tmp_path / "new"), "runs", one_run(seconds=1.0), version="2")
+    status, out, _ = call(old, new)
+    assert status == 0
+    assert out.splitlines()[0] == "version: 1 -> 2"
+    assert out.splitlines()[-1] == "the same numbers"
+
+
+def test_different_datasets_end_with_status_1_and_say_what_changed(call, old, tmp_path):
+    new = small(
+        tmp_path / "new",
+        count=4,
+        missing={(LOW, "denoise", 0, "lena", 0)},
+        diverged={(LOW, "denoise", 1, "boat", 1)},
+        images={"lena": "original", "chest": "other", "boat": "original"},
+    )
+    altered(new, "runs", one_run(best_psnr_smooth_db=31.0))
+    status, out, error = call(old, new)
+    assert (status, error) == (1, "")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "images changed: 1 (chest)" in lines
+    assert "table fidelity task seed added removed changed provenance largest_change" in lines
+    assert f"runs {LOW} denoise 0 0 1 0 0 -" in lines
+    assert any(line.startswith(f"runs {LOW} denoise 1 0 0 2 0 10.") for line in lines)
+    assert f"runs ok -> diverged: 1 ({NAMES[1]}/boat/denoise/{LOW}/1)" in lines
+    most = lines.index("changed runs, by the largest change of a PSNR in dB:")
+    assert lines[most + 1].startswith(f"{NAMES[2]}/boat/denoise/{LOW}/1: 10.")
+    assert lines[most + 1].endswith("(best_psnr_smooth_db)")
+    assert lines[-1] == "different"
+
+
+def test_json_holds_every_row_and_no_nan(call, old, tmp_path):
+    new = small(tmp_path / "new", missing={(LOW, "denoise", 0, "lena", 0)}, unscored={2})
+    status, out, _ = call(old, new, "--json")
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    found = json.loads(out, parse_constant=refuse)
+    assert status == 1
+    assert found["equal"] is False
+    assert set(found) == {"equal", "summary", "manifest", *TABLES}
+    [run] = found["runs"]
+    assert run["architecture"] == NAMES[0]
+    assert (run["change"], run["status_second"], run["largest_db"]) == (REMOVED, None, None)
+    assert len(found["scores"]) == 3 * 2 * 5
+    status, out, _ = call(old, old, "--json")
+    assert (status, json.loads(out)["equal"]) == (0, True)
+
+
+def test_what_is_no_dataset_ends_with_status_2(call, old, tmp_path):
+    for pair in ((old, tmp_path), (tmp_path, old)):
+        status, out, error = call(*pair)
+        assert (status, out) == (2, "")
+        assert error.startswith("nasdip-bench: no dataset in")
+        assert error.count("\n") == 1
+    new = small(tmp_path / "new")
+    (new / "runs.parquet").write_bytes(b"damaged")
+    status, _, error = call(old, new)
+    assert status == 2
+    assert "runs.parquet in" in error
+    assert "is damaged" in error

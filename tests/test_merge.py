@@ -1,0 +1,560 @@
+"""Merging builds and releases: nothing is lost, changed or counted twice, and nothing contradicts.
+
+Synthetic releases stand for what was released earlier; a real build, whose shards are files, is
+dealt out among folders.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nasdip_bench.api.difference import ADDED, MOVED, REMOVED, compare_datasets
+from nasdip_bench.builder import cli
+from nasdip_bench.builder.build import build
+from nasdip_bench.builder.contents import Contents, Part, coded
+from nasdip_bench.builder.merge import merged
+from nasdip_bench.builder.release import release
+from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.sources import read_build, read_dataset, read_source
+from nasdip_bench.builder.writer import publish
+from nasdip_bench.curves import MISSING, encode, kept_points
+from nasdip_bench.dataset import DatasetFolder, Manifest
+from nasdip_bench.errors import BuildError, DatasetError
+from nasdip_bench.problems import find_problems
+from nasdip_bench.space import sample_architectures
+from tests import synthetic
+from tests.builds import FIDELITY, small_config
+
+R64 = "r64"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A build whose shards are single runs, and the scores of one architecture each."""
+    folder = tmp_path_factory.mktemp("merge") / "build"
+    build(small_config(), folder, workers=1, stack=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def released(built: Path) -> Path:
+    release(built, built.parent / "data")
+    return built.parent / "data"
+
+
+def part_of(built: Path, path: Path, shards: set[str], **changes) -> Path:
+    """A build folder with some of the shards of another."""
+    BuildFolder(path).prepare(small_config(**changes))
+    for name in shards:
+        shutil.copy(built / "shards" / name, path / "shards" / name)
+    return path
+
+
+def by_architecture(built: Path, tmp_path: Path) -> list[Path]:
+    """The build as two folders, of one architecture each."""
+    folders = []
+    for number, arch in enumerate(sample_architectures(2)):
+        shards = {
+            path.name
+            for path in (built / "shards").glob("*.parquet")
+            if str(arch) in _architectures(path)
+        }
+        assert len(shards) == 5
+        folders.append(part_of(built, tmp_path / f"of{number}", shards, architectures=(arch,)))
+    return folders
+
+
+def _architectures(shard: Path) -> set[str]:
+    return set(pq.read_table(shard, columns=["architecture"])["architecture"].to_pylist())
+
+
+def same_files(one: Path, other: Path) -> bool:
+    """Whether all files but the manifests, which carry the time, are the same bytes."""
+    files = DatasetFolder(one).manifest.files
+    return files == DatasetFolder(other).manifest.files
+
+
+# Builds
+
+
+def test_two_builds_of_an_architecture_each_are_the_build_of_both(built, released, tmp_path):
+    manifest = release(by_architecture(built, tmp_path), tmp_path / "data")
+    assert same_files(tmp_path / "data", released)
+    whole = DatasetFolder(released).manifest
+    assert replace(manifest, created=whole.created) == whole
+    assert manifest.device_types == dict.fromkeys(manifest.devices, "cpu")
+    assert manifest.sources == []
+
+
+def test_the_order_of_sources_is_that_of_architectures_and_nothing_else(built, tmp_path):
+    folders = by_architecture(built, tmp_path)
+    release(folders, tmp_path / "ab")
+    release(folders[::-1], tmp_path / "ba")
+    found = compare_datasets(tmp_path / "ab", tmp_path / "ba")
+    assert found.architectures["change"].tolist() == [MOVED, MOVED]
+    assert found.architectures["arch_id_second"].tolist() == [1, 0]
+    assert found.images.empty
+    assert found.runs.empty
+    assert found.scores.empty
+
+
+@settings(
+    max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(data=st.data())
+def test_however_shards_are_dealt_out_the_release_is_the_same(built, released, data):
+    """Each shard in one folder, or in several."""
+    shards = sorted(path.name for path in (built / "shards").glob("*.parquet"))
+    count = data.draw(st.integers(1, 3))
+    where = st.sets(st.integers(0, count - 1), min_size=1)
+    dealt = [data.draw(where) for _ in shards]
+    with tempfile.TemporaryDirectory() as name:
+        folders = [
+            part_of(
+                built,
+                Path(name) / str(number),
+                {shard for shard, at in zip(shards, dealt, strict=True) if number in at},
+            )
+            for number in range(count)
+        ]
+        release(folders, Path(name) / "data")
+        assert same_files(Path(name) / "data", released)
+
+
+def test_a_release_and_a_build_are_the_build_of_both(built, released, tmp_path):
+    first, second = by_architecture(built, tmp_path)
+    release(first, tmp_path / "old", version="1.0")
+    manifest = release([tmp_path / "old", second], tmp_path / "data")
+    assert same_files(tmp_path / "data", released)
+    assert manifest.sources == [
+        f"nasdip-bench 1.0, released {DatasetFolder(tmp_path / 'old').manifest.created}"
+    ]
+    # And so with all of it in both.
+    release([released, built], tmp_path / "again")
+    assert same_files(tmp_path / "again", released)
+
+
+def test_images_are_those_of_all_in_the_order_of_their_set(built, released, tmp_path):
+    camera, coins = small_config().images
+    folders = []
+    for image, shards in ((coins, "coins"), (camera, "camera")):
+        source = tmp_path / shards
+        BuildFolder(source).prepare(small_config(images=(image,)))
+        for kind in ("runs", "scores"):
+            for table in BuildFolder(built).read(kind):
+                mine = table.filter(pc.equal(table["image"], shards))
+                if len(mine):
+                    BuildFolder(source).write(kind, mine)
+        folders.append(source)
+    assert release(folders, tmp_path / "data").images == ["camera", "coins"]
+    assert same_files(tmp_path / "data", released)
+
+
+def test_the_row_of_a_build_is_kept_before_that_of_a_release(built, tmp_path):
+    def timed(path: Path, seconds: float) -> Path:
+        BuildFolder(path).prepare(small_config())
+        for table in BuildFolder(built).read("runs"):
+            at = table.schema.get_field_index("seconds")
+            values = pa.array([seconds] * len(table))
+            BuildFolder(path).write("runs", table.set_column(at, table.schema.field(at), values))
+        return path
+
+    release(timed(tmp_path / "early", 1.0), tmp_path / "old")
+    late, later = timed(tmp_path / "late", 2.0), timed(tmp_path / "later", 3.0)
+    for sources, kept in (
+        ([tmp_path / "old", late], 2.0),
+        ([late, tmp_path / "old"], 2.0),
+        ([later, late], 3.0),
+    ):
+        release(sources, tmp_path / "data")
+        runs = DatasetFolder(tmp_path / "data").table("runs")
+        assert set(runs["seconds"].to_pylist()) == {kept}
+
+
+# Releases
+
+
+def small_release(path: Path, **changes) -> Path:
+    """Long enough that curves are thinned."""
+    chosen = {"count": 3, "fidelities": (R64,), "tasks": ("denoise",), "seeds": {R64: (0, 1)}}
+    return synthetic.write_release(path, **(chosen | changes))
+
+
+KEYS = [(R64, "denoise", a, i, s) for a in range(3) for i in synthetic.IMAGES for s in range(2)]
+DIVERGED, FAILED = KEYS[3], KEYS[10]
+
+
+def test_a_dataset_is_copied_without_a_change(tmp_path):
+    old = small_release(tmp_path / "old", diverged={DIVERGED}, failed={FAILED}, unscored={1})
+    release(old, tmp_path / "new")
+    before, after = (DatasetFolder(tmp_path / name) for name in ("old", "new"))
+    for name in ("architectures", "images", "runs", "scores"):
+        assert after.table(name).equals(before.table(name))
+    assert same_files(tmp_path / "old", tmp_path / "new")
+    assert after.manifest.fidelities == before.manifest.fidelities
+    assert after.manifest.default_fidelity == before.manifest.default_fidelity
+
+
+@settings(
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(where=st.lists(st.sets(st.integers(0, 1), min_size=1), min_size=18, max_size=18))
+def test_however_runs_are_dealt_out_the_merged_release_is_the_same(where):
+    """Runs in one of two releases or in both, a failed one among them."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        facts = {"diverged": {DIVERGED}, "failed": {FAILED}}
+        parts = []
+        for number in range(2):
+            missing = {key for key, at in zip(KEYS, where, strict=True) if number not in at}
+            unscored = {0} if number else set()
+            parts.append(
+                small_release(folder / str(number), missing=missing, unscored=unscored, **facts)
+            )
+        whole = small_release(folder / "whole", **facts)
+        release(parts, folder / "data")
+        assert same_files(folder / "data", whole)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_failed_run_gives_way_to_one_that_is_not(tmp_path, order):
+    failed = small_release(tmp_path / "failed", failed={FAILED, KEYS[4]})
+    diverged = small_release(tmp_path / "other", diverged={FAILED}, failed={KEYS[4]})
+    release([failed, diverged][::order], tmp_path / "data")
+    expected = small_release(tmp_path / "expected", diverged={FAILED}, failed={KEYS[4]})
+    assert same_files(tmp_path / "data", expected)
+
+
+def change_rows(path: Path, table: str, change) -> Path:
+    """Apply ``change`` to each row of a table, and hash again."""
+    folder = DatasetFolder(path)
+    rows = folder.table(table).to_pylist()
+    synthetic.write_table(path, table, [row | change(row) for row in rows])
+    synthetic.write_manifest(path, folder.manifest)
+    return path
+
+
+def only(key: tuple, **values):
+    """A change of one run."""
+    fidelity, task, arch_id, image, seed = key
+
+    def change(row: dict) -> dict:
+        mine = (row["fidelity"], row["task"], row["arch_id"], row["image"], row.get("seed", seed))
+        return values if mine == (fidelity, task, arch_id, image, seed) else {}
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"loss": 0.02}, "loss is 0.01 in the first and 0.02 in the second"),
+        ({"psnr_corrupted_db": 18.5}, "psnr_corrupted_db is 18.0 in the first and 18.5"),
+        ({"best_psnr_smooth_db": 30.0}, "best_psnr_smooth_db is 20.0 in the first and 30.0"),
+        ({"best_raw_iteration": 9}, "best_raw_iteration is 150 in the first and 9 in"),
+    ],
+)
+def test_runs_that_disagree_are_refused(tmp_path, values, message):
+    one = small_release(tmp_path / "one")
+    other = change_rows(small_release(tmp_path / "other"), "runs", only(KEYS[0], **values))
+    assert find_problems(other) == []
+    run = f"{sample_architectures(1)[0]}/lena/denoise/r64/0"
+    with pytest.raises(BuildError) as caught:
+        release([one, other], tmp_path / "data")
+    text = str(caught.value)
+    assert f"run {run} is in '{one}' and in '{other}', and not the same" in text
+    assert message in text
+    assert "leave one of the two out" in text
+    assert not (tmp_path / "data").exists()
+
+
+def test_runs_of_another_status_are_refused(tmp_path):
+    one = small_release(tmp_path / "one")
+    other = small_release(tmp_path / "other", diverged={DIVERGED})
+    with pytest.raises(BuildError, match="status is ok in the first and diverged in the second"):
+        release([one, other], tmp_path / "data")
+
+
+def test_curves_that_disagree_are_refused(tmp_path):
+    """By one thousandth of a dB at one kept point, where no number of the table is affected."""
+    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
+    with h5py.File(other / "curves/r64-denoise.h5", "r+") as file:
+        file["psnr_smooth"][2, 4] += 1
+        file["psnr_smooth"][5, 40] -= 3
+    synthetic.write_manifest(other, DatasetFolder(other).manifest)
+    assert find_problems(other) == []
+    with pytest.raises(
+        BuildError,
+        match=r"/chest/denoise/r64/0 is in .* their psnr_smooth curves are up to 0\.001 dB apart "
+        r"\(2 runs differ in this\)",
+    ):
+        release([one, other], tmp_path / "data")
+
+
+def test_scores_that_disagree_are_refused(tmp_path):
+    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
+    change_rows(other, "scores", lambda r: {"value": 5.0} if r["proxy"] == "parameters" else {})
+    with pytest.raises(
+        BuildError, match="score .*/lena/denoise/r64/parameters/none is in .* value is nan in the"
+    ):
+        release([one, other], tmp_path / "data")
+
+
+def test_what_is_not_a_number_of_a_run_may_differ(tmp_path):
+    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
+    elsewhere = {"seconds": 1.0, "engine": "fast", "stack": 5, "torch": "9", "device": "formula"}
+    change_rows(other, "runs", lambda row: elsewhere)
+    change_rows(other, "scores", lambda row: {"seconds": 7.0})
+    release([one, other], tmp_path / "data")
+    assert same_files(tmp_path / "data", one)
+
+
+# What does not go together
+
+
+@pytest.fixture(scope="module")
+def contents(built: Path) -> Contents:
+    return read_build(built)
+
+
+def changed_part(contents: Contents, **facts) -> Contents:
+    key = (FIDELITY, "denoise")
+    return replace(contents, parts={**contents.parts, key: replace(contents.parts[key], **facts)})
+
+
+def with_column(table: pa.Table, name: str, value) -> pa.Table:
+    at = table.schema.get_field_index(name)
+    values = pa.array([value] * len(table), table.schema.field(at).type)
+    return table.set_column(at, table.schema.field(at), values)
+
+
+def runs_with(contents: Contents, **values) -> Contents:
+    parts = {}
+    for key, part in contents.parts.items():
+        runs = part.runs
+        for name, value in values.items():
+            runs = with_column(runs, name, value)
+        parts[key] = replace(part, runs=runs)
+    return replace(contents, parts=parts)
+
+
+def test_sources_of_other_settings_are_refused(contents):
+    camera = contents.images["camera"]
+    images = {**contents.images, "camera": {**camera, "sha256": "0" * 64}}
+    for other, message in (
+        (replace(contents, image_set="user"), "image_set is 'skimage' in 'A' and 'user' in 'B'"),
+        (replace(contents, protocol_version=2), "protocol_version is 1 in 'A' and 2 in 'B'"),
+        (replace(contents, images=images), "SHA-256 of image 'camera' is '.*' in 'A' and '000"),
+        (changed_part(contents, resolution=32), f"resolution of fidelity {FIDELITY} is 64 in 'A'"),
+        (changed_part(contents, channels=8), f"channels of fidelity {FIDELITY} is 16 in 'A'"),
+        (changed_part(contents, iterations=4), f"iterations of denoise at {FIDELITY} is 3 in 'A'"),
+        (changed_part(contents, stop=2), f"stop of denoise at {FIDELITY} is 3 in 'A' and 2 in"),
+    ):
+        with pytest.raises(BuildError, match=f"{message}.*do not go in one dataset"):
+            merged({"A": contents, "B": other})
+
+
+def test_scores_of_other_numbers_of_initialisations_are_refused(contents):
+    def scored(inits: int, arch: str) -> Contents:
+        parts = {}
+        for key, part in contents.parts.items():
+            mine = part.scores.filter(pc.equal(part.scores["architecture"], arch))
+            parts[key] = replace(part, scores=with_column(mine, "inits", inits))
+        return replace(contents, parts=parts)
+
+    one, other = (str(arch) for arch in contents.architectures)
+    assert merged({"A": scored(2, one), "B": scored(2, other)})
+    with pytest.raises(BuildError, match="means over 2 initialisations in 'A' and over 8 in 'B'"):
+        merged({"A": scored(2, one), "B": scored(8, other)})
+
+
+def of_seed(contents: Contents, seed: int, architecture: int, **values) -> Contents:
+    """The runs of one architecture as if they were of another seed."""
+    name = str(contents.architectures[architecture])
+    parts = {}
+    for key, part in contents.parts.items():
+        mine = np.flatnonzero(part.runs["architecture"].to_numpy() == name)
+        parts[key] = replace(
+            part,
+            runs=with_column(part.runs.take(mine), "seed", seed),
+            psnr=part.psnr[mine],
+            psnr_smooth=part.psnr_smooth[mine],
+        )
+    return runs_with(replace(contents, parts=parts), **values)
+
+
+def test_runs_of_one_seed_are_of_one_kind_of_device_and_one_precision(contents):
+    def on(device: str, kind: str | None, seed: int, arch: int, **values) -> Contents:
+        found = of_seed(contents, seed, arch, device=device, **values)
+        return replace(found, device_types={device: kind} if kind else {})
+
+    cpu = on("AMD EPYC", "cpu", 0, 0)
+    for other, message in (
+        (on("NVIDIA H100", "cuda", 0, 1), "fp32 on cpu in 'A' and in fp32 on cuda in 'B'"),
+        (on("AMD EPYC", "cpu", 0, 1, precision="bf16"), "fp32 on cpu in 'A' and in bf16 on cpu"),
+        (on("A chip", None, 0, 1), "fp32 on cpu in 'A' and in fp32 on 'A chip', of which it is"),
+    ):
+        with pytest.raises(BuildError, match=f"seed 0 of .* at {FIDELITY} was run in {message}"):
+            merged({"A": cpu, "B": other})
+    for other in (
+        on("Intel Xeon", "cpu", 0, 1),  # another processor of the kind
+        on("AMD EPYC", None, 0, 1),  # known from the other source
+        on("NVIDIA H100", "cuda", 1, 1, precision="tf32"),  # another seed
+        on("NVIDIA H100", "cuda", 0, 1, status="failed"),  # holds no numbers
+    ):
+        found = merged({"A": cpu, "B": other})
+        assert sum(len(part.runs) for part in found.parts.values()) == 8
+        assert found.device_types["AMD EPYC"] == "cpu"
+
+
+def test_devices_and_their_kinds_are_in_the_manifest(contents, tmp_path):
+    gpu = replace(
+        of_seed(contents, 1, 0, device="NVIDIA H100"), device_types={"NVIDIA H100": "cuda"}
+    )
+    cpu = replace(of_seed(contents, 0, 0, device="AMD EPYC"), device_types={"AMD EPYC": "cpu"})
+    both = merged({"A": cpu, "B": gpu})
+    manifest = publish(lambda: both, tmp_path / "data", name="n", version="1")
+    assert manifest.devices == ["AMD EPYC", "NVIDIA H100"]
+    assert manifest.device_types == {"AMD EPYC": "cpu", "NVIDIA H100": "cuda"}
+    assert read_dataset(tmp_path / "data").device_types == manifest.device_types
+
+
+# Sources and targets
+
+
+def test_a_dataset_can_be_added_to_in_place(built, released, tmp_path):
+    first, second = by_architecture(built, tmp_path)
+    out = tmp_path / "data"
+    release(first, out)
+    (out / "README.md").write_text("a card")
+    release([out, second], out)
+    assert same_files(out, released)
+    assert (out / "README.md").read_text() == "a card"
+
+
+def test_a_source_that_lies_in_the_target_is_refused(released, tmp_path):
+    shutil.copytree(released, tmp_path / "data" / "old")
+    with pytest.raises(BuildError, match="lie in each other"):
+        release(tmp_path / "data" / "old", tmp_path / "data")
+    with pytest.raises(BuildError, match="lie in each other"):
+        release(tmp_path / "data" / "old", tmp_path / "data" / "old" / "new")
+
+
+def test_sources_that_cannot_be_used_are_refused(built, released, tmp_path):
+    with pytest.raises(BuildError, match="no build folder and no dataset: there is neither build"):
+        read_source(tmp_path)
+    with pytest.raises(BuildError, match="nothing to release is named"):
+        release([], tmp_path / "data")
+    damaged = shutil.copytree(released, tmp_path / "damaged")
+    (damaged / "scores.parquet").write_bytes(b"")
+    with pytest.raises(BuildError, match="in '.*damaged' does not verify .scores.parquet"):
+        release([built, damaged], tmp_path / "data")
+    (damaged / "manifest.json").write_text("{}")
+    with pytest.raises(DatasetError, match="is no manifest of a dataset"):
+        release([built, damaged], tmp_path / "data")
+    empty = BuildFolder(tmp_path / "empty")
+    empty.prepare(small_config(architectures=tuple(sample_architectures(3))))
+    with pytest.raises(BuildError, match="nothing is finished in '.*empty'; build first"):
+        release(empty.path, tmp_path / "data")
+    # An empty build beside one that is not brings its architectures.
+    assert release([built, empty.path], tmp_path / "data").architectures == 3
+
+
+def test_a_source_that_may_not_be_looked_into_is_no_mere_stranger(released, monkeypatch):
+    def refused(self: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "exists", refused)
+    with pytest.raises(BuildError, match="data' cannot be read: Permission denied; see to it"):
+        read_source(released)
+
+
+def test_the_command_merges_and_says_in_a_line_what_contradicts(
+    built, released, tmp_path, monkeypatch, capsys
+):
+    def call(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nasdip-build", "release", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    out = tmp_path / "data"
+    status, text, _ = call(*by_architecture(built, tmp_path), "--out", out)
+    assert status == 0
+    assert "2 architectures, 2 images (skimage)" in text
+    other = small_release(tmp_path / "other")
+    status, text, error = call(built, other, "--out", out)
+    assert (status, text) == (2, "")
+    assert error.startswith(f"nasdip-build: image_set is 'skimage' in '{built}' and 'nasdip' in")
+    assert error.count("\n") == 1
+    assert same_files(out, released)
+
+
+# Contents that are not of a build
+
+
+def test_results_of_others_can_be_written_at_a_fidelity_of_their_own(contents, tmp_path):
+    """A fidelity that cannot be trained here, with its facts; and beside those of a build."""
+    points = kept_points(300, 300)
+    curve = np.linspace(10, 20, 300)
+    row = contents.parts[FIDELITY, "denoise"].runs.slice(0, 1).to_pylist()[0]
+    ends = {"final": curve[-1], "last": curve[-1], "best": curve[-1]}
+    numbers = {f"{end}_{n}": v for end, v in ends.items() for n in ("psnr_db", "psnr_smooth_db")}
+    row |= {"fidelity": "theirs", "iterations": 300, "stop": 300, "best_at_end": True, **numbers}
+    row |= {"best_iteration": 300, "best_raw_iteration": 300}
+    part = Part.of_rows(
+        resolution=512,
+        channels=128,
+        iterations=300,
+        stop=300,
+        runs=[row],
+        psnr=[coded(curve, points)],
+        psnr_smooth=[coded(curve, points)],
+        scores=[],
+    )
+    theirs = replace(contents, parts={("theirs", "denoise"): part}, sources=("a paper",))
+    both = merged({"A": contents, "B": theirs})
+    manifest: Manifest = publish(lambda: both, tmp_path / "data", name="n", version="1")
+    assert [*manifest.fidelities] == ["theirs", FIDELITY]
+    assert manifest.fidelities["theirs"]["resolution"] == 512
+    assert manifest.default_fidelity["denoise"] == "theirs"  # the other is a shortened one
+    assert manifest.sources == ["a paper"]
+    found = read_dataset(tmp_path / "data").parts["theirs", "denoise"]
+    np.testing.assert_array_equal(found.psnr[0], encode(curve[points]))
+
+
+def test_a_curve_that_ends_early_has_missing_points_behind_its_end():
+    points = kept_points(300, 200)
+    codes = coded(np.full(100, 20.0), points)
+    assert codes.shape == points.shape
+    assert set(codes[points < 100]) == {20_000}
+    assert set(codes[points >= 100]) == {MISSING}
+
+
+def test_architectures_that_were_added_are_told_from_those_removed(built, released, tmp_path):
+    first, _ = by_architecture(built, tmp_path)
+    release(first, tmp_path / "half")
+    for one, other, change in (
+        (tmp_path / "half", released, ADDED),
+        (released, tmp_path / "half", REMOVED),
+    ):
+        found = compare_datasets(one, other)
+        assert found.architectures["change"].tolist() == [change]
+        assert found.runs["change"].tolist() == [change] * 4
+        assert set(found.scores["change"]) == {change}
