@@ -1,0 +1,49 @@
+"""ISNAS: the search for the network of one image, as in ISNAS-DIP (CVPR 2022).
+
+    from nasdip_bench.isnas import Search, corrupt, quick_config
+    from nasdip_bench.tasks import Denoise
+
+    problem = corrupt(clean, Denoise(25), "wall")       # or degraded(noisy, Denoise(25), "wall")
+    result = Search(problem, quick_config(problem.task)).run()
+    result.architecture, result.restored, problem.psnr_db(result.restoration.output)
+
+The command is ``nasdip-restore``.
+"""
+
+from nasdip_bench.isnas.averaging import weighted_average, weights
+from nasdip_bench.isnas.classical import classical_restoration
+from nasdip_bench.isnas.config import SearchConfig, paper_config, quick_config
+from nasdip_bench.isnas.degraded import Degraded, corrupt, degraded
+from nasdip_bench.isnas.ranking import Ranked, ranked, score_candidates
+from nasdip_bench.isnas.resized import resized, resized_as_released
+from nasdip_bench.isnas.search import Search, SearchResult
+from nasdip_bench.isnas.selectors import Cohort, Selector, get_selector
+from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule, WindowedVariance
+from nasdip_bench.isnas.training import Trained, train
+
+__all__ = [
+    "Cohort",
+    "Degraded",
+    "FixedIterations",
+    "Ranked",
+    "Search",
+    "SearchConfig",
+    "SearchResult",
+    "Selector",
+    "StoppingRule",
+    "Trained",
+    "WindowedVariance",
+    "classical_restoration",
+    "corrupt",
+    "degraded",
+    "get_selector",
+    "paper_config",
+    "quick_config",
+    "ranked",
+    "resized",
+    "resized_as_released",
+    "score_candidates",
+    "train",
+    "weighted_average",
+    "weights",
+]

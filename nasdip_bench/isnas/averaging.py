@@ -1,0 +1,77 @@
+"""The cohort's average, to which the selected network comes closest.
+
+Source: ISNAS-DIP (CVPR 2022), section 4.3: the outputs of the N trained networks are averaged "with
+weights inversely proportional" to their scores; the network whose output has the least mean squared
+error to the average is selected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import unknown_name
+
+__all__ = ["WEIGHTINGS", "distances_to_average", "weighted_average", "weights"]
+
+
+def _inverse(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 / s, as the paper says; a score of zero is perfect, and takes all the weight."""
+    perfect = scores == 0
+    if perfect.any():
+        return perfect.astype(np.float64)
+    inverse: NDArray[np.float64] = 1 / scores
+    return inverse
+
+
+def _released(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(max - s) / (max - min), as the released code has it; 0/0 for equal scores: then equal."""
+    spread = scores.max() - scores.min()
+    return (scores.max() - scores) / spread if spread > 0 else np.ones_like(scores)
+
+
+def _equal(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.ones_like(scores)
+
+
+_RULES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "paper": _inverse,
+    "released": _released,
+    "equal": _equal,
+}
+WEIGHTINGS = tuple(_RULES)
+
+
+def weights(scores: NDArray[np.float64], rule: str = "paper") -> NDArray[np.float64]:
+    """Weights of a cohort's outputs.
+
+    Args:
+        scores: (N,) lower is better, not negative.
+        rule: one of `WEIGHTINGS`.
+
+    Returns:
+        (N,) float64, not negative, with sum 1.
+    """
+    if rule not in _RULES:
+        raise unknown_name("weighting", rule, WEIGHTINGS)
+    found = _RULES[rule](np.asarray(scores, np.float64))
+    shares: NDArray[np.float64] = found / found.sum()
+    return shares
+
+
+def weighted_average(
+    outputs: NDArray[np.float32], shares: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """(C, H, W): the average of outputs (N, C, H, W) with weights (N,) of sum 1."""
+    return np.tensordot(shares, outputs.astype(np.float64), 1).astype(np.float32)
+
+
+def distances_to_average(
+    outputs: NDArray[np.float32], average: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """(N,) mean squared error of each output to the average."""
+    differences = outputs.astype(np.float64) - average
+    found: NDArray[np.float64] = (differences**2).mean(axis=(1, 2, 3))
+    return found

@@ -1,0 +1,286 @@
+"""``nasdip-restore``: parses, calls, says how it went. Errors are one line and exit status 2."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasdip_bench._version import __version__
+from nasdip_bench.command import new_app, run
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.interruption import Interrupted, Interruption
+from nasdip_bench.progress import Progress, duration, parse_duration
+from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
+
+if TYPE_CHECKING:
+    from nasdip_bench.isnas.config import SearchConfig
+    from nasdip_bench.isnas.degraded import Degraded
+    from nasdip_bench.isnas.estimate import Estimate
+
+__all__ = ["app", "main"]
+
+EXIT_MORE_TO_DO = 75
+"""The time limit was reached with work left (EX_TEMPFAIL)."""
+
+TASKS = ("denoise", "inpaint", "super-resolve")
+PRESETS = ("paper", "quick")
+
+app = new_app()
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(f"nasdip-restore {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def restore_command(
+    image: Annotated[Path, typer.Argument(help="PNG, JPEG, TIFF, GIF, BMP, PGM or PPM.")],
+    task: Annotated[str, typer.Option(help=f"One of {', '.join(TASKS)}.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the results: created, or resumed [IMAGE-restored]."),
+    ] = None,
+    corrupt: Annotated[
+        bool, typer.Option("--corrupt", help="IMAGE is clean: corrupt it first, and measure PSNR.")
+    ] = False,
+    sigma: Annotated[
+        float, typer.Option(help="With --corrupt: noise to add, of 255 grey levels.")
+    ] = 25.0,
+    missing: Annotated[
+        float, typer.Option(help="With --corrupt: the fraction of pixels to remove.")
+    ] = 0.5,
+    mask: Annotated[
+        Path | None, typer.Option(help="To inpaint: white is known, black is missing.")
+    ] = None,
+    factor: Annotated[int, typer.Option(help="To super-resolve: 2, 4 or 8.")] = 4,
+    ground_truth: Annotated[
+        Path | None, typer.Option(help="The clean image, to measure PSNR.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="paper, or quick: fewer candidates and narrower networks.")
+    ] = "paper",
+    score: Annotated[str, typer.Option(help="Score to rank by.")] = "psd_db_strip_mse",
+    candidates: Annotated[int, typer.Option(help="Architectures to rank (0: preset's).")] = 0,
+    cohort: Annotated[int, typer.Option(help="Networks to train of them (0: preset's).")] = 0,
+    scoring_inits: Annotated[
+        int, typer.Option(help="Initialisations a score is averaged over (0: preset's).")
+    ] = 0,
+    selection: Annotated[
+        str,
+        typer.Option(help="full, resized, or released (which leaks the truth) (preset's)."),
+    ] = "",
+    weighting: Annotated[
+        str, typer.Option(help="Of the cohort's average: paper, released or equal.")
+    ] = "paper",
+    selector: Annotated[
+        str, typer.Option(help="closest (the paper's), best-score, random or oracle.")
+    ] = "closest",
+    channels: Annotated[int, typer.Option(help="Of the restoring network (0: preset's).")] = 0,
+    search_channels: Annotated[
+        int, typer.Option(help="Of ranked and cohort networks (0: preset's).")
+    ] = 0,
+    iterations: Annotated[int, typer.Option(help="Of the restoration (0: preset's).")] = 0,
+    cohort_iterations: Annotated[int, typer.Option(help="Of the cohort (0: preset's).")] = 0,
+    stopping: Annotated[
+        str, typer.Option(help="fixed, as in the paper, or windowed-variance (ES-WMV).")
+    ] = "fixed",
+    window: Annotated[int, typer.Option(help="Iterations of the windowed variance.")] = 100,
+    patience: Annotated[int, typer.Option(help="Iterations to wait for a lower one.")] = 1000,
+    precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16.")] = "fp32",
+    seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")
+    ] = "auto",
+    time_limit: Annotated[
+        str, typer.Option(help="Stop after this long, such as 2h; exit 75 if work is left.")
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
+    ] = False,
+) -> None:
+    """Find a network for one image and restore it: denoise, inpaint or super-resolve.
+
+    Ranks untrained networks, trains the best, and restores with the one that comes closest to their
+    average. The same command resumes a search that was stopped.
+    """
+    del version
+    chosen = _task(task, sigma, missing, factor)
+    limit = parse_duration(time_limit) if time_limit else None
+    if preset not in PRESETS:
+        raise unknown_name("preset", preset, PRESETS)
+
+    from nasdip_bench.isnas.photograph import read_problem
+
+    problem = read_problem(image, chosen, clean=corrupt, mask=mask, truth=ground_truth)
+
+    # Torch takes seconds to import: not before what is cheap to check has been checked.
+    from nasdip_bench.isnas.config import paper_config, quick_config
+
+    changes: dict[str, Any] = {
+        "score": score,
+        "weighting": weighting,
+        "selector": selector,
+        "stopping": stopping,
+        "window": window,
+        "patience": patience,
+        "precision": precision,
+        "seed": seed,
+    }
+    if selection:
+        changes["selection"] = selection
+    numbers = {
+        "candidates": candidates,
+        "cohort": cohort,
+        "inits": scoring_inits,
+        "channels": channels,
+        "search_channels": search_channels,
+        "iterations": iterations,
+        "cohort_iterations": cohort_iterations,
+    }
+    changes |= {name: value for name, value in numbers.items() if value}
+    config = (quick_config if preset == "quick" else paper_config)(chosen, **changes)
+    folder = out or image.parent / f"{image.stem}-restored"
+    _restore(problem, config, folder, _device(device), limit, dry_run)
+
+
+def _task(name: str, sigma: float, missing: float, factor: int) -> Task:
+    if name not in TASKS:
+        raise unknown_name("task", name, TASKS)
+    if name == "denoise":
+        return Denoise(sigma)
+    return Inpaint(missing) if name == "inpaint" else SuperResolve(factor)
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"device {name!r} is not available to torch {torch.__version__} "
+            f"({str(error).splitlines()[0]}); use --device cpu, or install a torch built for it"
+        ) from error
+    return name
+
+
+def _restore(
+    problem: Degraded,
+    config: SearchConfig,
+    folder: Path,
+    device: str,
+    limit: float | None,
+    dry_run: bool,
+) -> None:
+    from nasdip_bench.fast import keep_freed_memory
+    from nasdip_bench.isnas.classical import classical_restoration
+    from nasdip_bench.isnas.estimate import estimate
+    from nasdip_bench.isnas.results import RESULTS, write_results
+    from nasdip_bench.isnas.search import Search
+
+    if device == "cpu":
+        keep_freed_memory()
+    interruption = Interruption(limit)
+    with interruption.handling_signals():
+        try:
+            times = estimate(problem, config, device=device, check=interruption.check)
+            print(_plan(problem, config, times, device), file=sys.stderr)
+            if dry_run:
+                return
+            report = _Report(config, times)
+            search = Search(
+                problem,
+                config,
+                folder=folder,
+                device=device,
+                check=interruption.check,
+                progress=report,
+            )
+            try:
+                result = search.run()
+            finally:
+                report.close()
+        except Interrupted:
+            print("stopped; the same command goes on from here", file=sys.stderr)
+            if interruption.signal is not None:
+                raise typer.Exit(128 + interruption.signal) from None
+            raise typer.Exit(EXIT_MORE_TO_DO) from None
+        command = ["nasdip-restore", *sys.argv[1:]]
+        facts = write_results(folder, search, result, classical_restoration(problem), command)
+    print(_summary(facts))
+    for name, meaning in RESULTS.items():
+        print(f"  {folder / name}: {meaning}")
+
+
+def _plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) -> str:
+    height, width = problem.size
+    trained = "the image" if config.selection == "full" else "the image made small"
+    return (
+        f"{problem.task.name} to {height} x {width} pixels on {device}, about "
+        f"{duration(times.seconds)} (to within a factor of two):\n"
+        f"  {duration(times.scores)}: rank {config.candidates} untrained networks by "
+        f"{config.score}, {config.inits} initialisations each\n"
+        f"  {duration(times.cohort)}: train the best {config.cohort} on {trained}, "
+        f"{config.cohort_iterations} iterations, {config.search_channels} channels\n"
+        f"  {duration(times.restore)}: restore with the selected one, {config.iterations} "
+        f"iterations, {config.channels} channels"
+    )
+
+
+def _summary(facts: dict[str, Any]) -> str:
+    members = facts["cohort"]
+    lines = ["  rank  score      to average  PSNR     architecture"]
+    for rank, member in enumerate(members, 1):
+        mark = "*" if member["architecture"] == facts["architecture"] else " "
+        shown = "--" if member["psnr_db"] is None else f"{member['psnr_db']:.2f} dB"
+        lines.append(
+            f"{mark} {rank:4d}  {member['score']:<9.4g}  {member['mse_to_average']:.3e}   "
+            f"{shown:8s} {member['architecture']}"
+        )
+    lines.append(f"restored with {facts['architecture']} (*)")
+    known = {name: value for name, value in facts["psnr_db"].items() if value is not None}
+    if known:
+        lines.append("PSNR: " + ", ".join(f"{name} {v:.2f} dB" for name, v in known.items()))
+    return "\n".join(lines)
+
+
+class _Report:
+    """Progress of the three stages, by their predicted times."""
+
+    def __init__(self, config: SearchConfig, times: Estimate) -> None:
+        self._length = {"cohort": config.cohort_iterations, "restore": config.iterations}
+        self._cost = {
+            "scores": times.scores / config.candidates,
+            "cohort": times.cohort / (config.cohort * config.cohort_iterations),
+            "restore": times.restore / config.iterations,
+        }
+        self._done = {"cohort": 0, "restore": 0}
+        units = config.candidates + config.cohort + 1
+        self._progress = Progress(units, times.seconds)
+
+    def __call__(self, stage: str, done: int) -> None:
+        whole = True
+        if stage != "scores":
+            before = self._done[stage]
+            self._done[stage] += done
+            whole = self._done[stage] // self._length[stage] > before // self._length[stage]
+        self._progress.finished(self._cost[stage] * done, stage, whole=whole)
+
+    def close(self) -> None:
+        """End the line on a terminal."""
+        self._progress.close()
+
+
+def main() -> None:
+    """Entry point."""
+    sys.exit(run("nasdip-restore", app))

@@ -1,0 +1,108 @@
+"""How long a search will take on this machine, from a few steps that are timed before it begins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nasdip_bench.cost import architecture_cost
+from nasdip_bench.isnas.config import SearchConfig
+from nasdip_bench.isnas.degraded import Degraded
+from nasdip_bench.isnas.ranking import score_candidates
+from nasdip_bench.isnas.search import selection_problem
+from nasdip_bench.isnas.training import train
+from nasdip_bench.space import Architecture, sample_architectures
+
+__all__ = ["Estimate", "estimate"]
+
+_WARM, _TIMED, _ROUNDS = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Predicted seconds of the three stages, to within a factor of two."""
+
+    scores: float
+    cohort: float
+    restore: float
+
+    @property
+    def seconds(self) -> float:
+        """Of all."""
+        return self.scores + self.cohort + self.restore
+
+
+def estimate(
+    problem: Degraded,
+    config: SearchConfig,
+    *,
+    device: str = "cpu",
+    check: Callable[[], None] = lambda: None,
+) -> Estimate:
+    """Time one candidate of middling cost: a score, and some iterations at both sizes.
+
+    Times are scaled by operations from that candidate to the mean of the candidates. Which of them
+    the search will train is not known before.
+    """
+    candidates = sample_architectures(min(config.candidates, 100), purpose="candidates")
+    costs = [architecture_cost(arch).flops_per_pixel for arch in candidates]
+    probe = candidates[sorted(range(len(costs)), key=costs.__getitem__)[len(costs) // 2]]
+    scale = sum(costs) / len(costs) / architecture_cost(probe).flops_per_pixel
+
+    def score() -> None:
+        list(
+            score_candidates(
+                problem,
+                [probe],
+                config.score,
+                channels=config.search_channels,
+                inits=config.inits,
+                device=device,
+                check=check,
+            )
+        )
+
+    score()
+    scoring = min(_timed(score) for _ in range(_ROUNDS))
+    small = selection_problem(problem, config.selection)
+    one_cohort = _iteration(probe, small, config.search_channels, config, device, check)
+    one_restore = _iteration(probe, problem, config.channels, config, device, check)
+    return Estimate(
+        scores=scoring * scale * config.candidates,
+        cohort=one_cohort * scale * config.cohort * config.cohort_iterations,
+        restore=one_restore * scale * config.iterations,
+    )
+
+
+def _timed(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _iteration(
+    arch: Architecture,
+    problem: Degraded,
+    channels: int,
+    config: SearchConfig,
+    device: str,
+    check: Callable[[], None],
+) -> float:
+    """Seconds of an iteration, after one that warms up."""
+
+    def fit(iterations: int) -> float:
+        return train(
+            arch,
+            problem,
+            purpose="estimate",
+            iterations=iterations,
+            channels=channels,
+            seed=config.seed,
+            device=device,
+            precision=config.precision,
+            on_iteration=lambda _: check(),
+        ).seconds
+
+    fit(_WARM)
+    return min(fit(_TIMED) for _ in range(_ROUNDS)) / _TIMED

@@ -1,0 +1,132 @@
+"""Where a search keeps what it has finished, so that it can go on after any end.
+
+search.json       what was asked for; another search does not mix with it
+scores.csv        architecture,score of the candidates so far
+trained/<purpose>-<architecture>.npz   a finished fit: output and curves
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasdip_bench.errors import ArchitectureError, ConfigError
+from nasdip_bench.files import write_atomic
+from nasdip_bench.isnas.ranking import Ranked
+from nasdip_bench.isnas.training import Trained
+from nasdip_bench.seal import parse_json, sealed, unsealed
+from nasdip_bench.space import Architecture
+
+__all__ = ["SearchFolder"]
+
+_SETTINGS = "search.json"
+_SCORES = "scores.csv"
+_HEADING = "architecture,score"
+_SECONDS_BETWEEN_WRITES = 5.0
+
+
+class SearchFolder:
+    """The folder of one search.
+
+    Args:
+        path: the folder; created, or resumed.
+        asked: what decides every number of the search, in JSON.
+
+    Raises:
+        ConfigError: it holds another search, or cannot be written.
+    """
+
+    def __init__(self, path: Path, asked: Mapping[str, Any]) -> None:
+        self.path = path
+        self._scores: dict[Architecture, float] = {}
+        self._written = time.monotonic()
+        try:
+            (path / "trained").mkdir(parents=True, exist_ok=True)
+            self._begin_or_resume(dict(asked))
+        except OSError as error:
+            raise ConfigError(
+                f"cannot write to the folder {str(path)!r}: {error.strerror or error}; name "
+                f"another with --out"
+            ) from error
+
+    def _begin_or_resume(self, asked: dict[str, Any]) -> None:
+        settings = self.path / _SETTINGS
+        asked = json.loads(json.dumps(asked))
+        if not settings.exists():
+            write_atomic(settings, (json.dumps(sealed(asked), indent=1) + "\n").encode())
+            return
+        try:
+            found = unsealed(parse_json(settings.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise ConfigError(
+                f"{str(settings)!r} cannot be read ({error}): name another folder with --out"
+            ) from error
+        differing = sorted(k for k in asked.keys() | found.keys() if asked.get(k) != found.get(k))
+        if differing:
+            name = differing[0]
+            raise ConfigError(
+                f"{str(self.path)!r} holds a search with {name} {found.get(name)!r}, now "
+                f"{asked.get(name)!r} is asked for: name another folder with --out, or remove it"
+            )
+
+    # Scores
+
+    def scores(self) -> dict[Architecture, float]:
+        """Those that are known already; lines that are damaged are computed again."""
+        path = self.path / _SCORES
+        lines = path.read_text(encoding="utf-8").splitlines()[1:] if path.exists() else []
+        for line in lines:
+            name, _, value = line.partition(",")
+            try:
+                self._scores[Architecture.parse(name)] = float(value)
+            except (ArchitectureError, ValueError):
+                continue
+        return dict(self._scores)
+
+    def keep_score(self, one: Ranked) -> None:
+        """Note a score; it is on disk some seconds later, or after `flush`."""
+        self._scores[one.architecture] = one.score
+        if time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the scores that are noted."""
+        lines = [_HEADING, *(f"{arch},{value!r}" for arch, value in self._scores.items())]
+        write_atomic(self.path / _SCORES, ("\n".join(lines) + "\n").encode())
+        self._written = time.monotonic()
+
+    # Fits
+
+    def trained(self, purpose: str, arch: Architecture) -> Trained | None:
+        """A finished fit, or None; a file that is damaged is as none."""
+        try:
+            content = self._fit(purpose, arch).read_bytes()
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            return Trained(
+                output=arrays["output"],
+                iteration=int(arrays["iteration"]),
+                iterations=int(arrays["iterations"]),
+                diverged=bool(arrays["diverged"]),
+                psnr_db=arrays["psnr_db"],
+                psnr_smooth_db=arrays["psnr_smooth_db"],
+                seconds=float(arrays["seconds"]),
+            )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def keep_trained(self, purpose: str, arch: Architecture, fit: Trained) -> None:
+        """Write a finished fit; when this returns, it is on disk."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **vars(fit))
+        write_atomic(self._fit(purpose, arch), buffer.getvalue())
+
+    def _fit(self, purpose: str, arch: Architecture) -> Path:
+        return self.path / "trained" / f"{purpose}-{arch}.npz"

@@ -1,0 +1,100 @@
+"""The small problem on which a cohort is trained for the resized selection.
+
+Source: ISNAS-DIP (CVPR 2022), section 4.3. The paper selects on the image resized so that its
+shorter side is 64. Its released script resizes the *clean* image and corrupts that, which leaks the
+ground truth into the search; here the **corrupted** image is resized, and the script's way stays
+reproducible as `resized_as_released`.
+
+Must not import torch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.isnas.degraded import Degraded, corrupt
+from nasdip_bench.sizes import SIZE_MULTIPLE
+from nasdip_bench.tasks import Denoise, Inpaint, Observation
+
+__all__ = ["SHORTER_SIDE", "resized", "resized_as_released"]
+
+SHORTER_SIDE = 64
+
+
+def resized(problem: Degraded) -> Degraded:
+    """The corrupted image at a small size, without a ground truth.
+
+    Denoising: y' = R(y). Inpainting: y' = R(m·x) / R(m) where R(m) > 0, and the loss weighs each
+    pixel with R(m): mean R(m)·(f(z) - y')². R is Pillow's antialiased triangle filter, whose
+    weights are not negative. An image whose shorter side is 64 or less keeps its size.
+
+    Raises:
+        ConfigError: super-resolution, for which it is not defined.
+    """
+    observation = problem.observation
+    mask = observation.mask
+    height, width = _small_size(problem)
+    seen = _resize(problem.cropped(observation.corrupted), height, width)
+    if isinstance(problem.task, Inpaint) and mask is not None:
+        weight = np.clip(_resize(problem.cropped(mask), height, width), 0, None)
+        known = weight > 0
+        average = np.divide(seen, weight, out=np.zeros_like(seen), where=known)
+        # The fit multiplies its output with the mask: the root of the weight, so that the squares
+        # have the weight.
+        root = np.sqrt(weight)
+        observation = Observation(corrupted=root * np.clip(average, 0, 1), mask=root)
+    else:
+        observation = Observation(corrupted=np.clip(seen, 0, 1))
+    return Degraded(
+        name=problem.name,
+        task=problem.task,
+        observation=observation,
+        truth=None,
+        size=(height, width),
+    )
+
+
+def resized_as_released(problem: Degraded) -> Degraded:
+    """The clean image at a small size, corrupted there: the released script's leak.
+
+    Raises:
+        ConfigError: super-resolution, or no ground truth to leak.
+    """
+    height, width = _small_size(problem)
+    if problem.truth is None:
+        raise ConfigError(
+            "the released script's selection resizes the ground truth, and there is none: use "
+            "--selection resized"
+        )
+    small = np.clip(_resize(problem.cropped(problem.truth), height, width), 0, 1)
+    return corrupt(small, problem.task, problem.name).without_truth()
+
+
+def _small_size(problem: Degraded) -> tuple[int, int]:
+    """(height, width): the shorter side 64, both multiples of 32, never an enlargement."""
+    if not isinstance(problem.task, Denoise | Inpaint):
+        raise ConfigError(
+            f"the resized selection is not defined for {problem.task.name}, whose image is small "
+            f"already: use --selection full"
+        )
+    scale = min(1.0, SHORTER_SIDE / min(problem.size))
+    height, width = (
+        max(SHORTER_SIDE, round(side * scale / SIZE_MULTIPLE) * SIZE_MULTIPLE)
+        for side in problem.size
+    )
+    return height, width
+
+
+def _resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize (C, H, W) floats, with antialiasing."""
+    planes = [
+        np.asarray(
+            PillowImage.fromarray(np.ascontiguousarray(plane, np.float32)).resize(
+                (width, height), PillowImage.Resampling.BILINEAR
+            )
+        )
+        for plane in image
+    ]
+    return np.stack(planes)

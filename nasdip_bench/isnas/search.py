@@ -1,0 +1,208 @@
+"""ISNAS: rank, train a cohort, average, select, restore.
+
+Source: ISNAS-DIP (CVPR 2022), section 4: candidates are ranked by a training-free score; the N best
+are trained on the corrupted image; the one closest to the average of their outputs is kept; and
+restores the image, trained anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.files import sha256_bytes
+from nasdip_bench.isnas.config import SearchConfig
+from nasdip_bench.isnas.degraded import Degraded
+from nasdip_bench.isnas.folder import SearchFolder
+from nasdip_bench.isnas.ranking import Ranked, ranked, score_candidates
+from nasdip_bench.isnas.resized import resized, resized_as_released
+from nasdip_bench.isnas.selectors import Cohort, get_selector
+from nasdip_bench.isnas.training import Trained, train
+from nasdip_bench.space import Architecture, sample_architectures
+
+__all__ = ["Search", "SearchResult", "selection_problem"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        ranking: all candidates, best first.
+        members: the architectures of the cohort, best-ranked first, those that diverged left out.
+        diverged: those.
+        fits: of the members.
+        cohort: what the selector saw.
+        selected: position among the members.
+        restoration: the selected architecture's fresh fit.
+        restored: (C, height, width) float32 in [0, 1]: its output without the padding.
+    """
+
+    ranking: list[Ranked]
+    members: list[Architecture]
+    diverged: list[Architecture]
+    fits: list[Trained]
+    cohort: Cohort
+    selected: int
+    restoration: Trained
+    restored: NDArray[np.float32]
+
+    @property
+    def architecture(self) -> Architecture:
+        """The selected one."""
+        return self.members[self.selected]
+
+
+class Search:
+    """A search that can be stopped and gone on with.
+
+    Args:
+        problem: what is to be restored.
+        config: how.
+        folder: where to keep what is finished, and to find it; None keeps nothing.
+        device: "cpu", "cuda" or "cuda:N".
+        check: called often; raises to stop.
+        progress: called with "scores", "cohort" or "restore" and the part of it that is done since
+            the last call, as a number of candidates or iterations.
+    """
+
+    def __init__(
+        self,
+        problem: Degraded,
+        config: SearchConfig,
+        *,
+        folder: Path | None = None,
+        device: str = "cpu",
+        check: Callable[[], None] = lambda: None,
+        progress: Callable[[str, int], None] = lambda stage, done: None,
+    ) -> None:
+        self.problem, self.config, self.device = problem, config, device
+        self._check, self._progress = check, progress
+        self._small = selection_problem(problem, config.selection)
+        self._folder = None if folder is None else SearchFolder(folder, self.asked())
+
+    def asked(self) -> dict[str, Any]:
+        """What decides every number of the search."""
+        seen = self.problem.observation
+        return self.config.as_json() | {
+            "task": self.problem.task.name,
+            "image": self.problem.name,
+            "size": list(self.problem.size),
+            "image_sha256": _hash(seen.corrupted),
+            "mask_sha256": None if seen.mask is None else _hash(seen.mask),
+            "truth_sha256": None if self.problem.truth is None else _hash(self.problem.truth),
+            "device_type": self.device.split(":")[0],
+        }
+
+    def run(self) -> SearchResult:
+        """Carry out what is not yet done.
+
+        Raises:
+            ConfigError: the whole cohort diverged.
+        """
+        ranking = self.rank()
+        fits = {
+            one.architecture: self._fit("cohort", one.architecture)
+            for one in ranking[: self.config.cohort]
+        }
+        members = [arch for arch, fit in fits.items() if not fit.diverged]
+        if not members:
+            raise ConfigError(
+                f"all {len(fits)} networks of the cohort diverged: use another score or seed, or "
+                f"precision fp32"
+            )
+        trained = [fits[arch] for arch in members]
+        scores = {one.architecture: one.score for one in ranking}
+        outputs = np.stack([fit.output for fit in trained])
+        judge = self._small if self._small.truth is not None else None
+        cohort = Cohort(
+            scores=np.array([scores[arch] for arch in members]),
+            outputs=outputs,
+            psnr_db=np.array([judge.psnr_db(o) if judge else np.nan for o in outputs]),
+            weighting=self.config.weighting,
+            seed=self.config.seed,
+        )
+        selected = get_selector(self.config.selector)(cohort)
+        restoration = self._fit("restore", members[selected])
+        return SearchResult(
+            ranking=ranking,
+            members=members,
+            diverged=[arch for arch, fit in fits.items() if fit.diverged],
+            fits=trained,
+            cohort=cohort,
+            selected=selected,
+            restoration=restoration,
+            restored=np.clip(self.problem.cropped(restoration.output), 0, 1),
+        )
+
+    def rank(self) -> list[Ranked]:
+        """Score the candidates that have no score yet, and sort them all, best first."""
+        config = self.config
+        candidates = sample_architectures(config.candidates, purpose="candidates")
+        known = {} if self._folder is None else self._folder.scores()
+        scored = []
+        try:
+            for one in score_candidates(
+                self.problem,
+                candidates,
+                config.score,
+                channels=config.search_channels,
+                inits=config.inits,
+                device=self.device,
+                known=known,
+                check=self._check,
+            ):
+                scored.append(one)
+                if self._folder is not None and one.architecture not in known:
+                    self._folder.keep_score(one)
+                self._progress("scores", 1)
+        finally:
+            if self._folder is not None:
+                self._folder.flush()
+        return ranked(scored)
+
+    def _fit(self, purpose: str, arch: Architecture) -> Trained:
+        """A fit from the folder, or trained now."""
+        config, cohort = self.config, purpose == "cohort"
+        iterations = config.cohort_iterations if cohort else config.iterations
+        fit = None if self._folder is None else self._folder.trained(purpose, arch)
+        if fit is not None:
+            self._progress(purpose, iterations)
+            return fit
+
+        def before(iteration: int) -> None:
+            self._check()
+            self._progress(purpose, 1)
+
+        fit = train(
+            arch,
+            self._small if cohort else self.problem,
+            purpose=purpose,
+            iterations=iterations,
+            channels=config.search_channels if cohort else config.channels,
+            seed=config.seed,
+            device=self.device,
+            precision=config.precision,
+            stopping=None if cohort else config.stopping_rule(),
+            on_iteration=before,
+        )
+        if self._folder is not None:
+            self._folder.keep_trained(purpose, arch, fit)
+        return fit
+
+
+def selection_problem(problem: Degraded, selection: str) -> Degraded:
+    """What a cohort is trained on."""
+    if selection == "full":
+        return problem
+    return resized(problem) if selection == "resized" else resized_as_released(problem)
+
+
+def _hash(array: NDArray[np.float32]) -> str:
+    return sha256_bytes(np.ascontiguousarray(array).tobytes())

@@ -1,0 +1,102 @@
+"""One Deep Image Prior fit of a search: an architecture on the image, at full or small size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nasdip_bench.dip import fit
+from nasdip_bench.fast import FastNetwork
+from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.isnas.degraded import Degraded
+from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule
+from nasdip_bench.problem import Problem
+from nasdip_bench.seeding import device_seed
+from nasdip_bench.space import Architecture
+from nasdip_bench.untrained import blank_network
+
+__all__ = ["Trained", "train"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """What a fit left.
+
+    Attributes:
+        output: (C, H, W) float32, the smoothed output that is kept; see `StoppingRule`.
+        iteration: the one it is of, from 1.
+        iterations: that were trained.
+        diverged: the loss was not finite; the output is of no use.
+        psnr_db: (iterations,) of the outputs over the padded image; NaN without a ground truth.
+        psnr_smooth_db: (iterations,) of the smoothed outputs.
+        seconds: wall time.
+    """
+
+    output: NDArray[np.float32]
+    iteration: int
+    iterations: int
+    diverged: bool
+    psnr_db: NDArray[np.float64]
+    psnr_smooth_db: NDArray[np.float64]
+    seconds: float
+
+
+def train(
+    architecture: Architecture,
+    problem: Degraded,
+    *,
+    purpose: str,
+    iterations: int,
+    channels: int,
+    seed: int,
+    device: str = "cpu",
+    precision: str = "fp32",
+    stopping: StoppingRule | None = None,
+    on_iteration: Callable[[int], None] | None = None,
+) -> Trained:
+    """Train an architecture from a fresh initialisation.
+
+    Args:
+        architecture: the architecture.
+        problem: what is to be restored.
+        purpose: "cohort" or "restore": weights are drawn for it, so that the restoration begins
+            anew (the released script restores with the last network that was trained).
+        iterations: the most to train.
+        channels: channels at every level of the network.
+        seed: of the search.
+        device: "cpu", "cuda" or "cuda:N".
+        precision: one of `nasdip_bench.fidelity.PRECISIONS`.
+        stopping: a rule made for this fit; None trains all iterations.
+        on_iteration: called before each; may raise to abandon the fit.
+    """
+    rule = FixedIterations() if stopping is None else stopping
+    image_channels, height, width = problem.shape
+    size = f"{height}x{width}"
+    network = blank_network(architecture, image_channels, channels, device)
+    key = (str(architecture), problem.name, problem.task.name, size, channels, seed)
+    draw_weights(network, "isnas weights", purpose, *key)
+    z = draw_z(image_channels, height, width, "z", size, image_channels, seed)
+    result = fit(
+        FastNetwork(network),
+        Problem(problem.task, problem.observation, problem.truth, device),
+        z.to(torch.device(device)),
+        device_seed("perturbation", size, image_channels, seed),
+        iterations,
+        precision=precision,
+        on_iteration=on_iteration,
+        on_output=rule.look,
+    )
+    at, output = rule.restored()
+    return Trained(
+        output=output[0].float().cpu().numpy(),
+        iteration=at,
+        iterations=len(result.loss),
+        diverged=result.diverged_at is not None,
+        psnr_db=result.psnr_db,
+        psnr_smooth_db=result.psnr_smooth_db,
+        seconds=result.seconds,
+    )
