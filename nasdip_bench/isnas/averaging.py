@@ -22,7 +22,7 @@ def _inverse(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     perfect = scores == 0
     if perfect.any():
         return perfect.astype(np.float64)
-    inverse: NDArray[np.float64] = 1 / scores
+    inverse: NDArray[np.float64] = scores.min() / scores  # the least, so that none overflows
     return inverse
 
 

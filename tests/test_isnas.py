@@ -1,0 +1,451 @@
+"""ISNAS: each step against an independent computation, and whole searches on small images."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as PillowImage
+from skimage.metrics import peak_signal_noise_ratio
+
+from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
+from nasdip_bench.images import load_images
+from nasdip_bench.interruption import Interrupted
+from nasdip_bench.isnas import (
+    Cohort,
+    Search,
+    WindowedVariance,
+    classical_restoration,
+    corrupt,
+    degraded,
+    get_selector,
+    paper_config,
+    quick_config,
+    ranked,
+    resized,
+    resized_as_released,
+    score_candidates,
+    train,
+    weighted_average,
+    weights,
+)
+from nasdip_bench.isnas.classical import noise_sigma
+from nasdip_bench.isnas.config import SELECTIONS
+from nasdip_bench.isnas.ranking import Ranked, check_score
+from nasdip_bench.problem import Problem
+from nasdip_bench.proxies import score
+from nasdip_bench.space import sample_architectures
+from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, luma, psnr_db
+from nasdip_bench.untrained import initialisations
+
+TASKS = (Denoise(), Inpaint(), SuperResolve(2))
+SMALL = {
+    "candidates": 5,
+    "cohort": 3,
+    "iterations": 6,
+    "cohort_iterations": 4,
+    "channels": 16,
+}
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    """(1, 70, 90): a size that no network accepts."""
+    return load_images("skimage", ["camera"])[0].at_resolution(96)[:, :70, :90]
+
+
+# -- what is to be restored ------------------------------------------------------------------------
+
+
+@given(
+    height=st.integers(1, 140),
+    width=st.integers(1, 140),
+    channels=st.sampled_from([1, 3]),
+    task=st.sampled_from(TASKS),
+)
+@settings(deadline=None, max_examples=60)
+def test_any_size_is_padded_to_what_networks_accept_and_cut_back(height, width, channels, task):
+    seen = np.random.default_rng(0).random((channels, height, width), np.float32)
+    mask = None
+    if isinstance(task, Inpaint):
+        mask = np.ones((1, height, width), np.float32)
+        mask[0, 0, 0] = 0
+        if mask.size == 1:
+            return
+    problem = degraded(seen, task, "x", mask=mask)
+    factor = 2 if isinstance(task, SuperResolve) else 1
+    _, padded_height, padded_width = problem.shape
+    assert (padded_height % 32, padded_width % 32) == (0, 0)
+    assert 64 <= padded_height < max(64, height * factor) + 32
+    assert problem.cropped(np.zeros(problem.shape)).shape == (
+        channels,
+        height * factor,
+        width * factor,
+    )
+    expected = seen if mask is None else seen * mask
+    np.testing.assert_array_equal(problem.seen, expected)
+    Problem(task, problem.observation, None)  # the fit takes it
+
+
+def test_psnr_leaves_out_the_padding(photo):
+    problem = corrupt(photo, Denoise(), "camera")
+    output = np.random.default_rng(1).random(problem.shape, np.float32)
+    expected = peak_signal_noise_ratio(photo, output[:, :70, :90], data_range=1)
+    assert problem.psnr_db(output) == pytest.approx(expected)
+    assert math.isnan(problem.without_truth().psnr_db(output))
+
+
+def test_psnr_of_enlarged_colour_is_on_luma():
+    truth = np.random.default_rng(2).random((3, 64, 64), np.float32)
+    problem = corrupt(truth, SuperResolve(2), "x")
+    output = np.clip(truth + 0.1, 0, 1).astype(np.float32)
+    assert problem.psnr_db(output) == pytest.approx(psnr_db(luma(output), luma(truth)))
+
+
+def test_what_does_not_fit_is_refused(photo):
+    with pytest.raises(ConfigError, match="takes a mask that says which pixels"):
+        degraded(photo, Inpaint(), "x")
+    with pytest.raises(ConfigError, match="a mask is for inpainting, not for denoise"):
+        degraded(photo, Denoise(), "x", mask=np.ones((1, 70, 90), np.float32))
+    with pytest.raises(ImageError, match="the mask is 70 x 80, the image 70 x 90"):
+        degraded(photo, Inpaint(), "x", mask=np.ones((1, 70, 80), np.float32))
+    with pytest.raises(ImageError, match="says that 0% of the pixels are missing"):
+        degraded(photo, Inpaint(), "x", mask=np.ones((1, 70, 90), np.float32))
+    with pytest.raises(ImageError, match="ground truth is 1 x 70 x 90, and has to be 1 x 140"):
+        degraded(photo, SuperResolve(2), "x", truth=photo)
+
+
+# -- the small problem -----------------------------------------------------------------------------
+
+
+def test_the_small_image_is_made_from_the_corrupted_one(photo):
+    problem = corrupt(photo, Denoise(), "camera")
+    small = resized(problem)
+    assert (small.shape, small.truth) == ((1, 64, 96), None)
+    plane = PillowImage.fromarray(problem.seen[0]).resize((96, 64), PillowImage.Resampling.BILINEAR)
+    np.testing.assert_allclose(small.seen[0], np.clip(np.asarray(plane), 0, 1), atol=1e-7)
+    assert resized(problem.without_truth()).observation.corrupted.tobytes() == (
+        small.observation.corrupted.tobytes()
+    )
+
+
+def test_the_loss_of_a_small_inpainting_weighs_what_is_known():
+    truth = load_images("skimage", ["camera"])[0].at_resolution(128)
+    problem = corrupt(truth, Inpaint(0.9), "camera")
+    small = resized(problem)
+
+    def reduce(image):
+        plane = PillowImage.fromarray(np.ascontiguousarray(image[0]))
+        return np.asarray(plane.resize((64, 64), PillowImage.Resampling.BILINEAR), np.float64)
+
+    weight = np.clip(reduce(problem.observation.mask), 0, None)
+    average = np.divide(reduce(problem.seen), weight, out=np.zeros_like(weight), where=weight > 0)
+    output = np.random.default_rng(0).random((64, 64))
+    expected = (weight * (output - np.clip(average, 0, 1)) ** 2).mean()
+    loss = Problem(small.task, small.observation, None).losses(
+        torch.tensor(output, dtype=torch.float32)[None, None]
+    )
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+    assert (weight == 0).any()  # nothing is known there, and nothing is asked for
+
+
+def test_the_released_way_needs_the_truth_and_leaks_it(photo):
+    problem = corrupt(photo, Denoise(), "camera")
+    small = resized_as_released(problem)
+    assert small.shape == (1, 64, 96)
+    assert small.truth is None
+    with pytest.raises(ConfigError, match="resizes the ground truth, and there is none"):
+        resized_as_released(problem.without_truth())
+
+
+def test_small_images_are_not_enlarged_and_enlarging_is_not_defined(photo):
+    tiny = corrupt(photo[:, :40, :50], Denoise(), "camera")
+    assert resized(tiny).shape == (1, 64, 64)
+    with pytest.raises(ConfigError, match="not defined for super_resolve_x2"):
+        resized(corrupt(photo, SuperResolve(2), "camera"))
+
+
+# -- ranking, average, selection -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["psd_db_mse", "psd_99_bandwidth", "psd_strip_hist_emd"])
+def test_scores_are_means_over_initialisations(photo, name):
+    problem = corrupt(photo, Denoise(), "camera")
+    candidates = sample_architectures(3, purpose="candidates")
+    found = list(score_candidates(problem, candidates, name, channels=16, inits=3))
+    assert [one.architecture for one in found] == candidates
+    for one in found:
+        values = [
+            score(name, output, problem.observation.corrupted)
+            for _, (_, _, output) in initialisations(one.architecture, problem.shape, 16, 3, "cpu")
+        ]
+        assert one.score == pytest.approx(np.mean(values))
+
+
+def test_known_scores_are_not_computed_again(photo):
+    problem = corrupt(photo, Denoise(), "camera")
+    candidates = sample_architectures(2, purpose="candidates")
+    known = dict.fromkeys(candidates, 7.0)
+    found = list(
+        score_candidates(problem, candidates, "psd_db_mse", channels=16, inits=1, known=known)
+    )
+    assert [one.score for one in found] == [7.0, 7.0]
+
+
+def test_the_best_come_first_and_no_numbers_last():
+    archs = sample_architectures(4)
+    values = [2.0, math.nan, 1.0, 1.0]
+    order = ranked([Ranked(arch, value) for arch, value in zip(archs, values, strict=True)])
+    assert [one.architecture for one in order] == [archs[2], archs[3], archs[0], archs[1]]
+
+
+def test_scores_without_a_direction_cannot_rank():
+    with pytest.raises(ConfigError, match="is not one of which lower is better"):
+        check_score("parameters")
+    with pytest.raises(UnknownNameError, match="unknown score 'psd'"):
+        check_score("psd")
+
+
+def test_weights_are_those_of_paper_and_release():
+    scores = np.array([1.0, 2.0, 4.0])
+    np.testing.assert_allclose(weights(scores, "paper"), np.array([4, 2, 1]) / 7)
+    np.testing.assert_allclose(weights(scores, "released"), np.array([3, 2, 0]) / 5)
+    np.testing.assert_allclose(weights(scores, "equal"), np.full(3, 1 / 3))
+    np.testing.assert_allclose(weights(np.array([3.0, 3.0]), "released"), [0.5, 0.5])
+    np.testing.assert_allclose(weights(np.array([0.0, 3.0]), "paper"), [1, 0])
+
+
+@given(
+    scores=st.lists(st.floats(0, 1e6), min_size=1, max_size=9),
+    rule=st.sampled_from(["paper", "released", "equal"]),
+)
+def test_weights_are_shares_and_never_favour_the_worse(scores, rule):
+    found = weights(np.array(scores), rule)
+    assert found.sum() == pytest.approx(1)
+    assert (found >= 0).all()
+    assert (np.diff(found[np.argsort(scores)]) <= 1e-12).all()
+
+
+def test_selectors_choose_what_they_say():
+    outputs = np.stack([np.full((1, 2, 2), v, np.float32) for v in (0.0, 0.5, 1.0)])
+    cohort = Cohort(
+        scores=np.array([1.0, 1.0, 1.0]),
+        outputs=outputs,
+        psnr_db=np.array([20.0, 21.0, 25.0]),
+        seed=3,
+    )
+    np.testing.assert_allclose(cohort.average, 0.5)
+    np.testing.assert_allclose(cohort.distances, [0.25, 0, 0.25])
+    assert get_selector("closest")(cohort) == 1
+    assert get_selector("oracle")(cohort) == 2
+    assert get_selector("best-score")(cohort) == 0
+    assert get_selector("random")(cohort) == get_selector("random")(cohort)
+    chosen = {
+        get_selector("random")(Cohort(**(vars(cohort) | {"seed": seed}))) for seed in range(30)
+    }
+    assert chosen == {0, 1, 2}
+    blind = Cohort(**(vars(cohort) | {"psnr_db": np.full(3, np.nan)}))
+    with pytest.raises(ConfigError, match="the oracle chooses by PSNR"):
+        get_selector("oracle")(blind)
+
+
+def test_the_average_is_weighted():
+    outputs = np.stack([np.zeros((1, 2, 2)), np.ones((1, 2, 2))]).astype(np.float32)
+    np.testing.assert_allclose(weighted_average(outputs, np.array([0.25, 0.75])), 0.75)
+
+
+# -- stopping --------------------------------------------------------------------------------------
+
+
+def test_the_windowed_variance_is_that_of_its_definition():
+    generator = torch.Generator().manual_seed(0)
+    outputs = [
+        torch.rand((1, 1, 8, 8), generator=generator) * (abs(60 - t) / 60 + 0.1) for t in range(300)
+    ]
+    rule = WindowedVariance(window=10, patience=40)
+    looked = next(t for t, out in enumerate(outputs) if rule.look(t, out, out + 1))
+    windows = [torch.cat(outputs[t - 9 : t + 1]).double() for t in range(9, looked + 1)]
+    variances = [((w - w.mean(0)) ** 2).sum().item() / 10 for w in windows]
+    least = int(np.argmin(variances)) + 9
+    at, kept = rule.restored()
+    assert at == least + 1
+    torch.testing.assert_close(kept, outputs[least] + 1)
+    assert looked < 299
+
+
+def test_a_window_that_is_never_filled_keeps_the_last(photo):
+    rule = WindowedVariance(window=100, patience=5)
+    problem = corrupt(photo, Denoise(), "camera")
+    arch = sample_architectures(1)[0]
+    settings = {"purpose": "restore", "iterations": 5, "channels": 16, "seed": 0}
+    stopped = train(arch, problem, stopping=rule, **settings)
+    fixed = train(arch, problem, **settings)
+    assert (stopped.iteration, stopped.iterations) == (5, 5)
+    np.testing.assert_array_equal(stopped.output, fixed.output)
+
+
+def test_a_fit_that_is_ended_early_is_the_beginning_of_the_whole(photo):
+    class AfterThree:
+        def look(self, iteration, output, smoothed):
+            self.last = iteration + 1, smoothed.clone()
+            return iteration == 2
+
+        def restored(self):
+            return self.last
+
+    problem = corrupt(photo, Denoise(), "camera")
+    arch = sample_architectures(1)[0]
+    settings = {"purpose": "restore", "iterations": 6, "channels": 16, "seed": 0}
+    ended = train(arch, problem, stopping=AfterThree(), **settings)
+    whole = train(arch, problem, **settings)
+    assert (ended.iteration, ended.iterations, ended.diverged) == (3, 3, False)
+    np.testing.assert_allclose(ended.psnr_db, whole.psnr_db[:3], atol=1e-4)
+
+
+def test_the_restoration_does_not_begin_where_the_cohort_did(photo):
+    problem = corrupt(photo, Denoise(), "camera")
+    arch = sample_architectures(1)[0]
+    settings = {"iterations": 1, "channels": 16, "seed": 0}
+    one, other, again = (
+        train(arch, problem, purpose=purpose, **settings)
+        for purpose in ("cohort", "restore", "restore")
+    )
+    assert not np.array_equal(one.output, other.output)
+    np.testing.assert_array_equal(other.output, again.output)
+
+
+# -- classical references --------------------------------------------------------------------------
+
+
+def test_classical_methods_are_better_than_what_they_get():
+    truth = load_images("skimage", ["camera"])[0].at_resolution(128)[:, :100, :120]
+    for task in (Denoise(), Inpaint()):
+        problem = corrupt(truth, task, "camera")
+        _, image = classical_restoration(problem)
+        assert image.shape == truth.shape
+        assert problem.psnr_db(image) > psnr_db(problem.seen, truth) + 5
+    colour = np.repeat(truth, 3, 0)
+    for task in TASKS:
+        _, image = classical_restoration(corrupt(colour, task, "camera"))
+        assert image.shape == colour.shape
+
+
+@given(sigma=st.floats(0.02, 0.3))
+@settings(deadline=None, max_examples=20)
+def test_the_noise_is_estimated(sigma):
+    noise = np.random.default_rng(0).normal(0.5, sigma, (1, 128, 129)).astype(np.float32)
+    assert noise_sigma(noise) == pytest.approx(sigma, rel=0.05)
+
+
+# -- whole searches --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_a_search_keeps_the_one_closest_to_the_average(photo, task, tmp_path):
+    problem = corrupt(photo, task, "camera")
+    config = quick_config(task, **SMALL)
+    result = Search(problem, config, folder=tmp_path / "search").run()
+    assert len(result.ranking) == 5
+    assert [one.architecture for one in result.ranking[:3]] == result.members
+    closest = np.argmin([((o - result.cohort.average) ** 2).mean() for o in result.cohort.outputs])
+    assert result.selected == closest
+    assert result.restored.shape == photo.shape
+    again = Search(problem, config).run()  # without a folder
+    np.testing.assert_array_equal(result.restored, again.restored)
+
+
+@pytest.mark.parametrize("stop_at", [1, 4, 7, 9, 13, 20, 26])
+def test_a_search_that_is_stopped_goes_on(photo, tmp_path, stop_at):
+    problem = corrupt(photo, Denoise(), "camera")
+    config = quick_config(problem.task, **SMALL)
+    calls = 0
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == stop_at:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        Search(problem, config, folder=tmp_path, check=check).run()
+    done = []
+    result = Search(
+        problem, config, folder=tmp_path, progress=lambda stage, count: done.append((stage, count))
+    ).run()
+    whole = Search(problem, config).run()
+    np.testing.assert_array_equal(result.restored, whole.restored)
+    assert sum(count for stage, count in done if stage == "cohort") == 3 * 4
+    if stop_at > 20:  # a whole fit was there already
+        assert ("cohort", 4) in done
+
+
+def test_another_search_does_not_mix_with_the_one_in_a_folder(photo, tmp_path):
+    problem = corrupt(photo, Denoise(), "camera")
+    Search(problem, quick_config(problem.task, **SMALL), folder=tmp_path)
+    with pytest.raises(ConfigError, match="holds a search with seed 0, now 1 is asked for"):
+        Search(problem, quick_config(problem.task, **SMALL, seed=1), folder=tmp_path)
+    other = corrupt(photo[:, ::-1], Denoise(), "camera")
+    with pytest.raises(ConfigError, match="image_sha256"):
+        Search(other, quick_config(problem.task, **SMALL), folder=tmp_path)
+
+
+def test_damaged_files_of_a_search_are_made_again(photo, tmp_path):
+    problem = corrupt(photo, Denoise(), "camera")
+    config = quick_config(problem.task, **SMALL)
+    whole = Search(problem, config, folder=tmp_path).run()
+    for path in (tmp_path / "trained").iterdir():
+        path.write_bytes(path.read_bytes()[:-200])
+    scores = tmp_path / "scores.csv"
+    scores.write_text(scores.read_text()[:-30] + "\nno,such\n")
+    again = Search(problem, config, folder=tmp_path).run()
+    np.testing.assert_array_equal(whole.restored, again.restored)
+    (tmp_path / "search.json").write_text('{"seed": 1}')
+    with pytest.raises(ConfigError, match="holds a search with"):
+        Search(problem, config, folder=tmp_path)
+    (tmp_path / "search.json").write_text("{")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Search(problem, config, folder=tmp_path)
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_selections_train_on_what_they_say(photo, selection):
+    problem = corrupt(photo, Denoise(), "camera")
+    result = Search(problem, quick_config(problem.task, **SMALL, selection=selection)).run()
+    shape = (96, 96) if selection == "full" else (64, 96)
+    assert result.cohort.outputs.shape[2:] == shape
+    assert np.isfinite(result.cohort.psnr_db).all() == (selection == "full")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cohort": 9, "candidates": 5}, "a cohort of 9 cannot be chosen from 5 candidates"),
+        ({"channels": 20}, "channels 20 must be a positive multiple of 16"),
+        ({"selection": "half"}, "unknown selection 'half'"),
+        ({"selector": "worst"}, "unknown selector 'worst'"),
+        ({"weighting": "harmonic"}, "unknown weighting 'harmonic'"),
+        ({"stopping": "never"}, "unknown stopping 'never'"),
+        ({"stopping": "windowed-variance", "window": 0}, "window 0 of the windowed variance"),
+        ({"iterations": 0}, "iterations 0 must lie in"),
+        ({"seed": -1}, "seed -1 must not be negative"),
+        ({"score": "parameters"}, "lower is better"),
+    ],
+)
+def test_bad_settings_are_refused(changes, message):
+    with pytest.raises((ConfigError, UnknownNameError), match=message):
+        quick_config(Denoise(), **changes)
+
+
+def test_the_settings_of_the_paper():
+    config = paper_config(Denoise())
+    assert (config.candidates, config.cohort, config.channels) == (5000, 15, 128)
+    assert (config.iterations, config.cohort_iterations) == (1200, 1200)
+    assert paper_config(Inpaint()).iterations == 9500
+    assert paper_config(SuperResolve(4)).iterations == 4500
+    assert paper_config(Denoise(), "resized").cohort_iterations == 350
+    json.dumps(config.as_json())
