@@ -16,7 +16,8 @@ from nasdip_bench.space import Architecture, sample_architectures
 
 __all__ = ["Estimate", "estimate"]
 
-_WARM, _TIMED, _ROUNDS = 1, 2, 3
+_ROUNDS, _ITERATIONS = 4, 2
+_ENOUGH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def estimate(
     Times are scaled by operations from that candidate to the mean of the candidates. Which of them
     the search will train is not known before.
     """
+    small = selection_problem(problem, config.selection)
     candidates = sample_architectures(min(config.candidates, 100), purpose="candidates")
     costs = [architecture_cost(arch).flops_per_pixel for arch in candidates]
     probe = candidates[sorted(range(len(costs)), key=costs.__getitem__)[len(costs) // 2]]
@@ -57,15 +59,13 @@ def estimate(
                 [probe],
                 config.score,
                 channels=config.search_channels,
-                inits=config.inits,
+                inits=1,
                 device=device,
                 check=check,
             )
         )
 
-    score()
-    scoring = min(_timed(score) for _ in range(_ROUNDS))
-    small = selection_problem(problem, config.selection)
+    scoring = _least(score) * config.inits
     one_cohort = _iteration(probe, small, config.search_channels, config, device, check)
     one_restore = _iteration(probe, problem, config.channels, config, device, check)
     return Estimate(
@@ -75,10 +75,14 @@ def estimate(
     )
 
 
-def _timed(work: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+def _least(work: Callable[[], None]) -> float:
+    """The least time of some rounds, of which a slow machine makes fewer."""
+    times: list[float] = []
+    while len(times) < _ROUNDS and sum(times) < _ENOUGH_SECONDS:
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times)
 
 
 def _iteration(
@@ -89,20 +93,19 @@ def _iteration(
     device: str,
     check: Callable[[], None],
 ) -> float:
-    """Seconds of an iteration, after one that warms up."""
+    """Seconds of an iteration."""
 
-    def fit(iterations: int) -> float:
-        return train(
+    def fit() -> None:
+        train(
             arch,
             problem,
             purpose="estimate",
-            iterations=iterations,
+            iterations=_ITERATIONS,
             channels=channels,
             seed=config.seed,
             device=device,
             precision=config.precision,
             on_iteration=lambda _: check(),
-        ).seconds
+        )
 
-    fit(_WARM)
-    return min(fit(_TIMED) for _ in range(_ROUNDS)) / _TIMED
+    return _least(fit) / _ITERATIONS

@@ -1,0 +1,214 @@
+"""``nasdip-restore`` as a user runs it, with mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from nasdip_bench.command import run
+from nasdip_bench.images import load_images
+from nasdip_bench.isnas import cli
+
+RESTORE = [sys.executable, "-c", "from nasdip_bench.isnas.cli import main; main()"]
+SHORT = [
+    "--preset=quick",
+    "--candidates=4",
+    "--cohort=2",
+    "--scoring-inits=1",
+    "--iterations=5",
+    "--cohort-iterations=3",
+    "--channels=16",
+    "--device=cpu",
+]
+RESULTS = {"restored.png", "sheet.png", "record.json", "ranking.csv", "curves.csv"}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    pixels = load_images("skimage", ["camera"])[0].pixels[0, ::6, ::5]  # 86 x 103
+    PillowImage.fromarray(pixels).save(folder / "wall.png")
+    colour = np.stack([pixels, pixels[::-1], pixels[:, ::-1]], -1)
+    PillowImage.fromarray(colour).save(folder / "wall.jpg", quality=90)
+    PillowImage.fromarray(pixels.astype(np.uint16) * 257).save(folder / "deep.tif")
+    alpha = np.dstack([colour, np.full_like(pixels, 255)])
+    PillowImage.fromarray(alpha).save(folder / "alpha.png")
+    mask = np.full(pixels.shape, 255, np.uint8)
+    mask[20:30, 40:60] = 0
+    PillowImage.fromarray(mask).save(folder / "mask.png")
+    (folder / "no.png").write_bytes(b"no image")
+    (folder / "cut.png").write_bytes((folder / "wall.png").read_bytes()[:500])
+    return folder
+
+
+def restore(capsys, monkeypatch, *arguments: str | Path) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["nasdip-restore", *map(str, arguments)])
+    status = run("nasdip-restore", cli.app)
+    return status, *capsys.readouterr()
+
+
+def read_record(folder: Path) -> dict:
+    return json.loads((folder / "record.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["wall.png", "wall.jpg", "deep.tif", "alpha.png"])
+def test_a_noisy_photograph(photos, tmp_path, capsys, monkeypatch, name):
+    status, out, err = restore(
+        capsys, monkeypatch, photos / name, "--task=denoise", f"--out={tmp_path / 'o'}", *SHORT
+    )
+    assert status == 0, err
+    assert "about" in err  # the time, before it begins
+    assert "restored with" in out
+    assert "dB" not in out  # no PSNR is invented
+    assert {path.name for path in (tmp_path / "o").iterdir()} >= RESULTS
+    with PillowImage.open(tmp_path / "o" / "restored.png") as restored:
+        assert restored.size == (103, 86)
+        assert restored.mode == ("L" if name in ("wall.png", "deep.tif") else "RGB")
+    facts = read_record(tmp_path / "o")
+    assert set(facts["psnr_db"].values()) == {None}
+    assert facts["architecture"] in [member["architecture"] for member in facts["cohort"]]
+    assert (tmp_path / "o" / "curves.csv").read_text().count("\n") == 1
+
+
+def test_psnr_is_measured_where_there_is_a_truth(photos, tmp_path, capsys, monkeypatch):
+    arguments = [photos / "wall.png", "--task=denoise", "--corrupt", *SHORT]
+    status, out, err = restore(capsys, monkeypatch, *arguments, f"--out={tmp_path / 'o'}")
+    assert status == 0, err
+    facts = read_record(tmp_path / "o")
+    assert facts["psnr_db"]["corrupted"] == pytest.approx(20.4, abs=0.5)
+    assert set(facts["psnr_db"]) == {"corrupted", "restored", "non-local means"}
+    assert f"restored {facts['psnr_db']['restored']:.2f} dB" in out
+    assert (tmp_path / "o" / "curves.csv").read_text().count("\n") == 1 + 5
+
+    # The record's command gives the same picture.
+    assert facts["command"][1:] == [*map(str, arguments), f"--out={tmp_path / 'o'}"]
+    again = [*facts["command"][1:-1], f"--out={tmp_path / 'again'}"]
+    assert restore(capsys, monkeypatch, *again)[0] == 0
+    first, second = ((tmp_path / n / "restored.png").read_bytes() for n in ("o", "again"))
+    assert first == second
+
+
+def test_a_truth_of_ones_own(photos, tmp_path, capsys, monkeypatch):
+    status, _, err = restore(
+        capsys,
+        monkeypatch,
+        photos / "wall.png",
+        "--task=inpaint",
+        f"--mask={photos / 'mask.png'}",
+        f"--ground-truth={photos / 'wall.png'}",
+        f"--out={tmp_path / 'o'}",
+        *SHORT,
+    )
+    assert status == 0, err
+    facts = read_record(tmp_path / "o")["psnr_db"]
+    assert facts["biharmonic inpainting"] > facts["corrupted"]
+
+
+def test_a_small_photograph(photos, tmp_path, capsys, monkeypatch):
+    status, _, err = restore(
+        capsys,
+        monkeypatch,
+        photos / "wall.png",
+        "--task=super-resolve",
+        "--factor=2",
+        f"--out={tmp_path / 'o'}",
+        *SHORT,
+    )
+    assert status == 0, err
+    with PillowImage.open(tmp_path / "o" / "restored.png") as restored:
+        assert restored.size == (206, 172)
+
+
+def test_a_dry_run_writes_nothing(photos, tmp_path, capsys, monkeypatch):
+    status, _, err = restore(
+        capsys,
+        monkeypatch,
+        photos / "wall.png",
+        "--task=denoise",
+        "--dry-run",
+        f"--out={tmp_path / 'o'}",
+        *SHORT,
+    )
+    assert status == 0
+    assert "rank 4 untrained networks" in err
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{}/none.png", "--task=denoise"], "there is no image file"),
+        (["{}/no.png", "--task=denoise"], "is not an image that can be read"),
+        (["{}/cut.png", "--task=denoise"], "damaged, cut short"),
+        (["{}", "--task=denoise"], "is a folder or a device"),
+        (["{}/wall.png"], "--task"),
+        (["{}/wall.png", "--task=sharpen"], "unknown task 'sharpen'"),
+        (["{}/wall.png", "--task=denoise", "--sigma=0"], "sigma 0"),
+        (["{}/wall.png", "--task=inpaint"], "which pixels are missing"),
+        (["{}/wall.png", "--task=inpaint", "--missing=1", "--corrupt"], "missing fraction 1"),
+        (["{}/wall.png", "--task=inpaint", "--mask={}/none.png"], "there is no image file"),
+        (["{}/wall.png", "--task=inpaint", "--mask={}/wall.tif"], "there is no image file"),
+        (["{}/wall.png", "--task=denoise", "--mask={}/mask.png"], "a mask is for inpainting"),
+        (["{}/wall.png", "--task=super-resolve", "--factor=3"], "factor 3 must be 2, 4 or 8"),
+        (["{}/wall.png", "--task=super-resolve", "--selection=resized"], "is not defined for"),
+        (["{}/wall.png", "--task=denoise", "--score=psd"], "unknown score 'psd'"),
+        (["{}/wall.png", "--task=denoise", "--cohort=9", "--candidates=3"], "a cohort of 9"),
+        (["{}/wall.png", "--task=denoise", "--preset=slow"], "unknown preset 'slow'"),
+        (["{}/wall.png", "--task=denoise", "--device=tpu"], "device 'tpu'"),
+        (["{}/wall.png", "--task=denoise", "--time-limit=soon"], "time limit 'soon'"),
+        (
+            ["{}/wall.png", "--task=denoise", "--corrupt", "--ground-truth={}/wall.png"],
+            "is its own ground truth",
+        ),
+        (
+            ["{}/wall.png", "--task=denoise", "--ground-truth={}/wall.jpg"],
+            "ground truth is 3 x 86 x 103, and has to be 1 x 86 x 103",
+        ),
+        (
+            ["{}/wall.png", "--task=denoise", "--selection=released", "--preset=quick"],
+            "resizes the ground truth, and there is none",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(photos, tmp_path, capsys, monkeypatch, arguments, message):
+    filled = [argument.replace("{}", str(photos)) for argument in arguments]
+    status, out, err = restore(capsys, monkeypatch, *filled, f"--out={tmp_path / 'o'}")
+    assert status == 2
+    assert (out, err.count("\n")) == ("", 1)
+    assert message in err
+
+
+def test_the_time_limit_and_a_kill_cost_what_is_in_hand(photos, tmp_path):
+    options = [f"{photos / 'wall.png'}", "--task=denoise", *SHORT, "--iterations=100000"]
+    out = tmp_path / "o"
+    limited = subprocess.run(
+        [*RESTORE, *options, f"--out={out}", "--time-limit=8s"], capture_output=True, text=True
+    )
+    assert limited.returncode == 75, limited.stderr
+    assert "the same command goes on from here" in limited.stderr
+
+    process = subprocess.Popen([*RESTORE, *options, f"--out={out}"], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while len([*out.glob("trained/cohort-*")]) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    kept = {path.name: path.stat().st_mtime_ns for path in out.glob("trained/*")}
+    assert len(kept) == 2
+
+    process = subprocess.Popen([*RESTORE, *options, f"--out={out}"], stderr=subprocess.PIPE)
+    time.sleep(6)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert {path.name: path.stat().st_mtime_ns for path in out.glob("trained/*")} == kept
