@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from nasdip_bench.space import sample_architectures
 from tests.builds import COMMAND
@@ -42,6 +44,11 @@ SHORTENED = {
         "--image-set skimage --dry-run"
     ),
 }
+SHORTENED |= {
+    command: "--candidates 2 --cohort 1 --scoring-inits 1 --iterations 2 --cohort-iterations 2"
+    for command in COMMANDS
+    if command.startswith("nasdip-restore ")
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +58,10 @@ def prepared(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / "data", folder / "data")
     arch = sample_architectures(1)[0]
     (folder / "mine.csv").write_text(f"{arch.cell},{arch.skip}\n")
+    pixels = np.random.default_rng(0).integers(0, 256, (70, 80), np.uint8)
+    for name in ("noisy", "holes", "small"):
+        PillowImage.fromarray(pixels).save(folder / f"{name}.png")
+    PillowImage.fromarray(np.uint8(pixels > 100) * np.uint8(255)).save(folder / "mask.png")
     # The settings that the README's own builds of this folder have: one folder does not mix them.
     settings = ["--scoring-inits=8", "--workers=1", "--out=builds/nasdip"]
     run_in(folder, ["nasdip-build", *COMMAND, *settings])
