@@ -1,8 +1,9 @@
 """A Ray cluster to build on: this machine alone, or one that runs.
 
-Of the cluster that is this machine alone nothing listens but on the loopback interface, there is no
-dashboard, nothing is reported to Ray's makers, and what it writes is removed. Needs Ray (extra
-``ray``), which is imported when a cluster is asked for. Must not import torch.
+Of the cluster that is this machine alone nothing listens but on the loopback interface, and to the
+build alone; there is no dashboard, nothing is reported to Ray's makers, and what it writes is
+removed. Needs Ray (extra ``ray``), which is imported when a cluster is asked for. Must not import
+torch.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib
 import logging
 import math
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -42,8 +44,11 @@ _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # reports of workers' deaths, which the engine makes itself
     "RAY_SCHEDULER_EVENTS": "0",
 }
-# Ray's setting for systems where a cluster is one machine: addresses are those of the loopback.
-_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# For this machine alone: Ray's setting for systems where a cluster is one machine, whose addresses
+# are those of the loopback; and a secret that is not left in the user's home, where other clusters
+# would find it.
+_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+_SECRET = "RAY_AUTH_TOKEN"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +162,7 @@ def connect(options: RayOptions) -> Iterator[Cluster]:
         try:
             # A level above all: Ray's messages are not for the user of a build.
             ray.init(**how, log_to_driver=False, logging_level=logging.CRITICAL + 1)
-        except (OSError, RuntimeError, ValueError) as error:
+        except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
             what = " ".join(str(error).split())[:300]
             raise ConfigError(f"cannot connect to {name}: {what}") from error
         finally:
@@ -170,7 +175,9 @@ def connect(options: RayOptions) -> Iterator[Cluster]:
 
 
 def _import_ray(*, alone: bool) -> Any:
-    os.environ.update(_QUIET | (_LOOPBACK if alone else {}))
+    os.environ.update(_QUIET)
+    if alone:
+        os.environ.update(_ALONE | {_SECRET: secrets.token_hex()})
     try:
         return importlib.import_module("ray")
     except ImportError as error:
@@ -215,6 +222,6 @@ def _check_reachable(address: str) -> None:
     except subprocess.TimeoutExpired:
         what = f"no answer within {_HEALTH_SECONDS:.0f} s"
     raise ConfigError(
-        f"there is no Ray cluster at {address!r} ({what[:200]}); start one with 'ray start --head' "
+        f"no Ray cluster answers at {address!r} ({what[:200]}); start one with 'ray start --head' "
         f"and give the address that it prints, or leave --address out to build on this machine"
     )

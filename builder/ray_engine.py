@@ -138,7 +138,7 @@ class _Driver:
         while not self._interruption.requested:
             self._hire()
             self._hand_out()
-            if not self._waiting and not self._in_hand:
+            if not self._work:
                 return
             for ref in self._answered():
                 yield from self._receive(ref, self._calls[ref])
@@ -156,6 +156,11 @@ class _Driver:
         calls = self._calls.values()
         return [call.unit for call in calls if call.unit is not None and not call.gives_up]
 
+    @property
+    def _work(self) -> int:
+        """Units that wait, or are with a worker."""
+        return len(self._waiting) + sum(call.unit is not None for call in self._calls.values())
+
     # -- workers -----------------------------------------------------------------------------------
 
     def _hire(self) -> None:
@@ -164,8 +169,7 @@ class _Driver:
         if now < self._next_look:
             return
         self._next_look = now + _HIRE_SECONDS
-        work = len(self._waiting) + sum(call.unit is not None for call in self._calls.values())
-        wanted = min(self._cluster.room(self._cpus, self._gpus), work)
+        wanted = min(self._cluster.room(self._cpus, self._gpus), self._work)
         while len(self._workers) < wanted:
             worker = _Hired(self._actor_class.remote())
             self._workers.add(worker)
@@ -247,7 +251,7 @@ class _Driver:
                 f"same command goes on from here"
             )
         if call.unit is None:
-            self._false_start(call.worker, error)
+            self._false_start(error)
             return
         if call.gives_up:
             self._waiting.append(call.unit)
@@ -278,7 +282,7 @@ class _Driver:
         if call.unit is not None and not call.gives_up:
             self._attempts.excuse([call.unit])
 
-    def _false_start(self, worker: _Hired, error: Exception) -> None:
+    def _false_start(self, error: Exception) -> None:
         exceptions = self._ray.exceptions
         if isinstance(error, exceptions.ActorUnavailableError):
             return  # the node is gone
@@ -287,22 +291,18 @@ class _Driver:
             error, "actor_init_failed", False
         )
         if failed or self._false_starts >= _MAX_FALSE_STARTS:
-            where = getattr(error, "ip", None)
             raise BuildError(
-                f"a worker cannot be started{f' on node {where}' if where else ''}: "
-                f"{_cause(error)}; every node needs nasdip-bench {__version__} and a torch that "
-                f"can use --device {self._device}"
+                f"a worker cannot be started: {_cause(error)}; every node needs nasdip-bench "
+                f"{__version__} and a torch that can use --device {self._device}"
             )
 
     def _verdict(self, unit: Unit, count: Count) -> str:
-        last = next(
-            (self._reasons[k] for k in (*unit.runs, *unit.scores) if k in self._reasons), ""
+        keys = (*unit.runs, *unit.scores)
+        last = next((self._reasons[key] for key in keys if key in self._reasons), "not known")
+        verdict = (
+            f"given up: its worker died {count.deaths} times, its node or builder was lost "
+            f"{count.losses} times; last: {last}"
         )
-        what = (
-            f"given up after {count.deaths} deaths of its worker"
-            f" and {count.losses} losses of its node or builder"
-        )
-        verdict = f"{what}; last: {last}" if last else what
         logger.warning("%s: %s", _name(unit), verdict)
         return verdict
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import platform
 from typing import TYPE_CHECKING
 
 from nasdip_bench._version import __version__
@@ -30,9 +31,14 @@ class RayWorker:
         Raises:
             ConfigError: the device is not there, or another version is installed here.
         """
-        if version != __version__:
-            raise ConfigError(f"it has nasdip-bench {__version__}, not {version} as the builder")
-        check_device(spec.device)
+        try:
+            if version != __version__:
+                raise ConfigError(
+                    f"there is nasdip-bench {__version__}, the builder's is {version}"
+                )
+            check_device(spec.device)
+        except ConfigError as error:
+            raise ConfigError(f"on {platform.node()}: {error}") from error
         logging.getLogger("nasdip_bench").addHandler(_Collector(self._messages))
         self._worker = Worker(spec)
         ray = importlib.import_module("ray")

@@ -19,7 +19,7 @@ __all__ = ["WEIGHTINGS", "distances_to_average", "weighted_average", "weights"]
 
 def _inverse(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 / s, as the paper says; a score of zero is perfect, and takes all the weight."""
-    perfect = scores == 0
+    perfect: NDArray[np.bool_] = scores == 0
     if perfect.any():
         return perfect.astype(np.float64)
     inverse: NDArray[np.float64] = scores.min() / scores  # the least, so that none overflows
