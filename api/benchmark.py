@@ -223,15 +223,20 @@ class NASDIPBench(ReleaseReader):
 
         Raises:
             UnknownNameError: an image, task, fidelity or row that there is not.
-            ConfigError: an image without a task, or a task without an image.
+            ConfigError: an image without a task, a task without an image, or an imported run.
         """
-        from nasdip_bench.fidelity import get_fidelity
+        from nasdip_bench.fidelity import FOREIGN_PROTOCOL
         from nasdip_bench.initialise import draw_run_weights, draw_weights
         from nasdip_bench.untrained import blank_network
 
         if (image is None) != (task is None):
             raise ConfigError(
                 f"image {image!r} and task {task!r}: give both for the weights of a run, or neither"
+            )
+        if image is not None and self._manifest.protocol_version == FOREIGN_PROTOCOL:
+            raise ConfigError(
+                f"the weights that the imported run on {image!r} started from are not known: leave "
+                f"out image and task"
             )
         name = self._index.fidelity_of(task or self.tasks[0], fidelity)
         chosen = self[arch] if isinstance(arch, int | np.integer) else Architecture.parse(arch)
@@ -240,7 +245,7 @@ class NASDIPBench(ReleaseReader):
             if image not in self._image_rows:
                 raise unknown_name("image", image, self.images)
             image_channels = self.to_arrow("images")["channels"][self._image_rows[image]].as_py()
-        channels = get_fidelity(name).channels
+        channels = self._manifest.fidelities[name]["channels"]
         network = blank_network(chosen, image_channels, channels, "cpu")
         if image is None or task is None:
             draw_weights(network, "build", str(chosen), channels, image_channels, seed)

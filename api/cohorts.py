@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.api.index import RANKED_TARGETS, Block
+from nasdip_bench.api.index import Block
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.schema import STATUSES
 
@@ -193,8 +193,7 @@ def ranked_runs(
     Raises:
         UnknownNameError: no such target.
     """
-    if target not in tuple(RANKED_TARGETS):
-        raise unknown_name("target of a ranking", target, RANKED_TARGETS)
+    sign = block.direction(target)
     statuses = block.statuses(seed)
     done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
     chosen_from = done & np.isfinite(column)
@@ -207,6 +206,6 @@ def ranked_runs(
         images=bench.images,
         scores=np.where(chosen_from, column, np.nan),
         values=np.where(chosen_from, block.matrix(target, seed), np.nan),
-        sign=-1 if RANKED_TARGETS[target] == "lower" else 1,
+        sign=sign,
         others=others,
     )

@@ -151,6 +151,25 @@ class Block:
             self._summaries[None if seed is None else seeds[0]] = found
         return found
 
+    def direction(self, target: str) -> int:
+        """1 where the higher end of a target is better, -1 where the lower is.
+
+        Raises:
+            UnknownNameError: the column has no better end, or there is no such column.
+            MissingRunError: ok runs are without it: those that were imported with curves that end
+                before the stop, or with none.
+        """
+        if target not in tuple(RANKED_TARGETS):
+            raise unknown_name("target of a ranking", target, RANKED_TARGETS)
+        ok = self.columns["status"] == STATUSES.index("ok")
+        absent = int(np.isnan(self.columns[target][ok]).sum())
+        if absent:
+            raise MissingRunError(
+                f"{absent} of {int(ok.sum())} runs of {self.task!r} at fidelity {self.fidelity!r} "
+                f"have no {target}, so that it cannot rank them: take best_psnr_smooth_db"
+            )
+        return -1 if RANKED_TARGETS[target] == "lower" else 1
+
     def facts(self, target: str, seeds: Sequence[int]) -> dict[str, Any]:
         """What a statistic was computed from, in plain values, for the ``attrs`` of its frame."""
         return {

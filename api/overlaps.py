@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nasdip_bench.api.index import RANKED_TARGETS, Block
+from nasdip_bench.api.index import Block
 from nasdip_bench.cohorts import chance_overlap, overlap_p_value
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError
 from nasdip_bench.schema import STATUSES
 from nasdip_bench.statistics import overlap_matrix
 
@@ -56,7 +56,8 @@ def overlap(
         UnknownNameError: a task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    block, sign = _ranked(bench, task, target, fidelity)
+    block = bench.runs.block(task, fidelity)
+    sign = block.direction(target)
     seeds = block.choose_seeds(seed)
     counts, candidates, diverged = [], [], 0
     for one in seeds:
@@ -121,7 +122,7 @@ def overlap_table(
         UnknownNameError: a task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    block, _ = _ranked(bench, task, target, fidelity)
+    block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)
     by_seed = [overlap(bench, task, k, target, block.fidelity, one) for one in seeds]
     across, n_across = _across_seeds(bench, block, target, k)
@@ -160,7 +161,7 @@ def _across_seeds(
 
     Also the fewest architectures of a pair of seeds; 0, and NaN, where no pair has k.
     """
-    sign = -1.0 if RANKED_TARGETS[target] == "lower" else 1.0
+    sign = block.direction(target)
     images = len(bench.images)
     counts, sizes = [], []
     for s, t in itertools.combinations(block.seeds, 2):
@@ -174,14 +175,6 @@ def _across_seeds(
     if not counts:
         return np.full((images, images), math.nan), 0
     return np.mean(counts, axis=0), min(sizes)
-
-
-def _ranked(
-    bench: ReleaseReader, task: str, target: str, fidelity: str | None
-) -> tuple[Block, float]:
-    if target not in tuple(RANKED_TARGETS):
-        raise unknown_name("target of a ranking", target, RANKED_TARGETS)
-    return bench.runs.block(task, fidelity), -1.0 if RANKED_TARGETS[target] == "lower" else 1.0
 
 
 def _everywhere(block: Block, seed: int) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.api.absent import kept_place, missing_run
 from nasdip_bench.api.columns import numbers, strings
-from nasdip_bench.api.index import RANKED_TARGETS, Block
+from nasdip_bench.api.index import Block
 from nasdip_bench.api.lookup import ArchitectureLike
 from nasdip_bench.api.neighbourhood import Neighbourhood
 from nasdip_bench.api.simulation_cost import CostModel, Prices
@@ -100,8 +100,8 @@ class RecordedRuns:
         """The best value of the target in the space; NaN where all diverged."""
         if not np.isfinite(self.values).any():
             return float("nan")
-        lower = RANKED_TARGETS[self.target] == "lower"
-        return float(np.nanmin(self.values) if lower else np.nanmax(self.values))
+        sign = self.block.direction(self.target)
+        return float(sign * np.nanmax(sign * self.values))
 
     @cached_property
     def regrets(self) -> NDArray[np.float64]:
@@ -236,12 +236,11 @@ def read_runs(
         MissingRunError: there is no run of the task at the fidelity, or none of the seed on an
             image.
     """
-    if target not in tuple(RANKED_TARGETS):
-        raise unknown_name("target of a ranking", target, RANKED_TARGETS)
     if isinstance(images, str):
         raise ConfigError(f"images {images!r} must be a list of names: [{images!r}]")
     model = CostModel.of(cost)
     block = bench.runs.block(task, fidelity)
+    block.direction(target)  # or an error
     one = block.choose_seeds(seed)[0]
     names = bench.images if images is None else tuple(images)
     for image in names:

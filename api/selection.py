@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.api.costs import Costs, costs
-from nasdip_bench.api.index import RANKED_TARGETS, Block
+from nasdip_bench.api.index import Block
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 from nasdip_bench.schema import STATUSES
 from nasdip_bench.statistics import top_k as best_positions
@@ -153,8 +153,8 @@ def top_k(
             f"ok runs of {task} at {block.fidelity} on {image or 'all images'} within the limits "
             f"{_described(limits)}"
         )
-    sign = 1.0 if RANKED_TARGETS[target] == "higher" else -1.0
-    best = best_positions(np.where(allowed, sign * values, np.nan), int(k))
+    signed = block.direction(target) * values
+    best = best_positions(np.where(allowed, signed, np.nan), int(k))
     return tuple(
         Ranked(
             rank,
@@ -202,8 +202,8 @@ def regret(
     values = _values(block, images, seeds, target)
     if math.isnan(values[arch_id]):
         return math.nan
-    best = np.nanmax(values) if RANKED_TARGETS[target] == "higher" else np.nanmin(values)
-    return abs(float(best - values[arch_id]))
+    signed = block.direction(target) * values
+    return float(np.nanmax(signed) - signed[arch_id])
 
 
 def statistics(
@@ -256,9 +256,8 @@ def _meant(
     seed: int | None,
 ) -> tuple[Block, tuple[int, ...], tuple[int, ...]]:
     """The block, the positions of the images and the seeds that arguments mean."""
-    if target not in tuple(RANKED_TARGETS):
-        raise unknown_name("target of a ranking", target, RANKED_TARGETS)
     block = bench.runs.block(task, fidelity)
+    block.direction(target)  # or an error
     if image is None:
         images = tuple(range(len(bench.images)))
     elif image in bench.images:

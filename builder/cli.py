@@ -21,6 +21,7 @@ from nasdip_bench.user_images import load_user_images
 
 if TYPE_CHECKING:
     from nasdip_bench.builder.build import Outcome
+    from nasdip_bench.dataset import Manifest
 
 MAX_RANGE = 10_000
 
@@ -271,7 +272,10 @@ def release_command(
     """
     from nasdip_bench.builder.release import release
 
-    manifest = release(sources, out, name=name, version=release_version)
+    _print_release(release(sources, out, name=name, version=release_version), out)
+
+
+def _print_release(manifest: Manifest, out: Path) -> None:
     size = sum(record.size for record in manifest.files.values())
     print(
         f"{out}: {manifest.architectures} architectures, {len(manifest.images)} images "
@@ -284,6 +288,27 @@ def release_command(
                 f"seed {seed}: {count} of {expected} runs" for seed, count in facts["seeds"].items()
             )
             print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored")
+
+
+@app.command("import-released")
+def import_released_command(
+    results: Annotated[Path, typer.Argument(help="The folder that holds 'benchmark'.")],
+    out: Annotated[Path, typer.Option(help="The dataset folder to create or replace.")] = Path(
+        "data-released"
+    ),
+    name: Annotated[str, typer.Option(help="Name of the release.")] = "released-results",
+    release_version: Annotated[str, typer.Option(help="Version of the release.")] = "0",
+) -> None:
+    """Make a dataset of results that the paper's released code has written.
+
+    Pickles among them are read without running anything; only lists, numbers and arrays pass.
+    """
+    from nasdip_bench.builder.import_released import import_released
+
+    found = import_released(results, out, name=name, version=release_version)
+    for line in found.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    _print_release(found.manifest, out)
 
 
 def _load_images(image_set: str, names: list[str] | None, folder: Path | None) -> list[Image]:

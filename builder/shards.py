@@ -35,7 +35,7 @@ from nasdip_bench.files import (
     sync_folder,
     write_atomic,
 )
-from nasdip_bench.schema import SCHEMA_VERSION, SHARD_TABLES, arrow_schema
+from nasdip_bench.schema import SCHEMA_VERSION, SHARD_TABLES, arrow_schema, fits_schema
 from nasdip_bench.seal import parse_json, sealed, unsealed
 from nasdip_bench.space import Architecture
 
@@ -262,9 +262,9 @@ class BuildFolder:
                 table = read_parquet(content, [column.name for column in declared])
             except (OSError, ValueError, KeyError) as error:  # pyarrow's exceptions are such, too
                 raise _other_columns(path) from error
-            if not table.schema.equals(expected, check_metadata=False):
+            if not fits_schema(table.schema, expected):
                 raise _other_columns(path)
-            yield table
+            yield table.cast(expected)
 
     def finished(self, *, set_aside: bool = True) -> Finished:
         """The keys of what is finished; damaged shards are moved aside, and so built again."""

@@ -131,7 +131,7 @@ class _Runs:
         elif self.rows[place]["status"] != "failed" or row["status"] == "failed":
             return
         raw, smooth = (curves[name] for name in _CURVES)
-        self.rows[place] = row | summarise(raw, smooth, row["status"], self.stop)
+        self.rows[place] = row | summarise(raw, smooth, row["status"], self.stop, row["iterations"])
         for name, kept in self.curves.items():
             kept[place] = coded(curves[name], self.points)
 

@@ -25,7 +25,7 @@ from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, cur
 from nasdip_bench.errors import BuildError, UnknownNameError
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.files import parquet_bytes, sha256_bytes
-from nasdip_bench.images import image_names
+from nasdip_bench.images import NASDIP_IMAGES, RELEASED_SET, image_names
 from nasdip_bench.problems import find_problems
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
 from nasdip_bench.tasks import TASKS
@@ -142,6 +142,9 @@ def write(contents: Contents, fresh: Path, *, name: str, version: str) -> Manife
 def _image_order(contents: Contents) -> list[str]:
     if contents.image_set == "user":
         return sorted(contents.images)
+    if contents.image_set == RELEASED_SET:
+        ours = [name for name in NASDIP_IMAGES if name in contents.images]
+        return [*ours, *sorted(contents.images.keys() - {*ours})]
     return sorted(contents.images, key=image_names(contents.image_set).index)
 
 

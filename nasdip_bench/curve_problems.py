@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from nasdip_bench.curves import CURVES, MISSING, STEPS_PER_DB, kept_points, read_rows
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import NasdipError
+from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.manifest import TaskRecord, curve_path
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
 
@@ -48,8 +49,9 @@ def curve_problems(folder: DatasetFolder, runs: Table) -> Problems:
             yield f"runs: curve_row of {task} at {fidelity} does not number the rows of {path}"
             continue
         ok = runs["status"][mine].astype(str) == "ok"
+        whole = folder.manifest.protocol_version != FOREIGN_PROTOCOL
         for name, values in curves.items():
-            yield from _compare(path, name, values[rows[ok]], points, runs, mine[ok], record)
+            yield from _compare(path, name, values[rows[ok]], points, runs, mine[ok], record, whole)
 
 
 def _compare(
@@ -60,16 +62,25 @@ def _compare(
     runs: Table,
     rows: NDArray[np.intp],
     record: TaskRecord,
+    whole: bool,
 ) -> Problems:
-    """Curves (run, point) of one kind against the table's rows of these runs."""
+    """Curves (run, point) of one kind against the table's rows of these runs.
+
+    Curves that are not ``whole`` may end early, or have no point at all.
+    """
     bad = np.zeros(len(runs["seed"]), bool)
-    bad[rows] = np.isnan(curves).any(axis=1)
+    absent = np.isnan(curves)
+    # Behind the first point that is missing there may be none.
+    bad[rows] = absent.any(axis=1) if whole else (absent[:, :-1] & ~absent[:, 1:]).any(axis=1)
     yield from bad_rows("runs", bad, f"are ok with missing points in {path} ({name})")
     for end, iteration in (("final", record.stop), ("last", record.iterations)):
-        stated = np.clip(runs[f"{end}_{name}_db"][rows], 0, _HIGHEST_CODED_DB)
+        value = runs[f"{end}_{name}_db"][rows]
+        stated = np.clip(value, 0, _HIGHEST_CODED_DB)
         at = curves[:, np.searchsorted(points, iteration)]
         bad[:] = False
         bad[rows] = np.abs(at - stated) > CURVE_TOLERANCE_DB
+        if end == "final":
+            bad[rows] |= np.isnan(at) != np.isnan(value)
         yield from bad_rows("runs", bad, f"have a {end}_{name}_db that is not in {path}")
     bad[:] = False
     best = np.clip(runs[f"best_{name}_db"][rows], 0, _HIGHEST_CODED_DB)

@@ -13,13 +13,24 @@ from dataclasses import dataclass
 
 from nasdip_bench.errors import ConfigError, unknown_name
 
-__all__ = ["FIDELITIES", "PRECISIONS", "PROTOCOL_VERSION", "Fidelity", "get_fidelity"]
+__all__ = [
+    "FIDELITIES",
+    "FOREIGN_PROTOCOL",
+    "PRECISIONS",
+    "PROTOCOL_VERSION",
+    "Fidelity",
+    "get_fidelity",
+]
 
 PROTOCOL_VERSION = 1
 """Version of everything that decides a run's numbers: draws, corruption, network, fit, scores.
 
 Raised whenever one of these changes; runs of different versions never stand in one dataset.
 """
+
+FOREIGN_PROTOCOL = 0
+"""Stands for the version where others computed the results: they are recorded as they came, and
+may lack what the paper's authors did not keep."""
 
 MAX_ITERATIONS = 1_000_000
 

@@ -26,6 +26,7 @@ from nasdip_bench.pictures import open_picture
 __all__ = [
     "IMAGE_SETS",
     "NASDIP_IMAGES",
+    "RELEASED_SET",
     "SKIMAGE_IMAGES",
     "Image",
     "catalogue",
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 IMAGE_SETS = ("nasdip", "skimage")
+RELEASED_SET = "released"
+"""The images of results that were imported, under the names of the benchmark's where they agree."""
 
 # In the paper's order.
 NASDIP_IMAGES: tuple[str, ...] = (

@@ -19,6 +19,7 @@ from nasdip_bench.cost import architecture_facts
 from nasdip_bench.curve_problems import curve_problems
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest, curve_path
 from nasdip_bench.errors import NasdipError
+from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
 from nasdip_bench.schema import RELEASE_TABLES, STATUSES
 from nasdip_bench.space import Architecture
@@ -133,6 +134,9 @@ def _architectures(manifest: Manifest, table: Table) -> Problems:
 
 def _images(manifest: Manifest, table: Table) -> Problems:
     yield from _absent_numbers("images", table)
+    if manifest.protocol_version != FOREIGN_PROTOCOL:
+        unknown = np.array([value is None for value in table["sha256"]], bool)
+        yield from bad_rows("images", unknown, "have no sha256")
     sets = sorted({str(s) for s in table["image_set"].tolist()} - {manifest.image_set})
     if sets:
         yield f"images: image_set {', '.join(sets)} beside {manifest.image_set} of {MANIFEST}"
@@ -169,10 +173,15 @@ def _runs(manifest: Manifest, table: Table) -> Problems:
     yield from bad_rows("runs", table["seed"] < 0, "have a negative seed")
     ok = table["status"].astype(str) == "ok"
     iterations = table["iterations"]
-    for name in (c.name for c in RELEASE_TABLES["runs"] if c.unit == "dB" and c.nullable):
+    own = manifest.protocol_version != FOREIGN_PROTOCOL
+    for name in (c.name for c in RELEASE_TABLES["runs"] if c.direction):
         finite = np.isfinite(table[name])
-        yield from bad_rows("runs", ok & ~finite, f"are ok without a finite {name}")
+        if own or name.startswith("best"):
+            yield from bad_rows("runs", ok & ~finite, f"are ok without a finite {name}")
         yield from bad_rows("runs", known & ~ok & finite, f"are not ok and have a {name}")
+    if own:
+        for name in ("seconds", "psnr_corrupted_db"):
+            yield from bad_rows("runs", np.isnan(table[name]), f"have no {name}")
     for kind in ("psnr_db", "psnr_smooth_db"):
         for end in ("final", "last"):
             below = table[f"best_{kind}"] < table[f"{end}_{kind}"] - 1e-9
@@ -201,6 +210,8 @@ def _scores(manifest: Manifest, table: Table) -> Problems:
     yield from bad_rows("scores", np.isinf(table["value"]), "have an infinite value")
     yield from bad_rows("scores", table["std"] < 0, "have a negative std")
     yield from bad_rows("scores", table["inits"] < 1, "have no scoring initialisation")
+    if manifest.protocol_version != FOREIGN_PROTOCOL:
+        yield from bad_rows("scores", np.isnan(table["seconds"]), "have no seconds")
 
 
 def _counts(manifest: Manifest, runs: Table, scores: Table) -> Problems:

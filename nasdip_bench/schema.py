@@ -14,7 +14,14 @@ from nasdip_bench.errors import unknown_name
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RELEASE_TABLES", "SCHEMA_VERSION", "SHARD_TABLES", "Column", "arrow_schema"]
+__all__ = [
+    "RELEASE_TABLES",
+    "SCHEMA_VERSION",
+    "SHARD_TABLES",
+    "Column",
+    "arrow_schema",
+    "fits_schema",
+]
 
 SCHEMA_VERSION = 2
 """Version of the files' layout; readers refuse the others."""
@@ -57,15 +64,24 @@ _RUN_FACTS = (
     Column("error", "string", "what stopped a failed run", "", "", True),
     Column("loss", "float64", "training loss before the last update", "", "", True),
     Column(
-        "psnr_corrupted_db", "float64", "PSNR of the corrupted image (bicubic for super-resolution)"
+        "psnr_corrupted_db",
+        "float64",
+        "PSNR of the corrupted image (bicubic for super-resolution); null only if imported",
+        "dB",
+        "",
+        True,
     ),
-    Column("seconds", "float64", "wall time of the fit", "s"),
-    Column("engine", "string", "fast, or plain: the network's standard layers, one after another"),
+    Column("seconds", "float64", "wall time of the fit; null only if imported", "s", "", True),
+    Column(
+        "engine",
+        "string",
+        "fast; plain: the network's standard layers, one after another; released: imported",
+    ),
     Column("stack", "int32", "how many runs were trained as one, this one among them"),
     Column("precision", "string", "fp32, tf32 or bf16"),
     Column("device", "string", "processor it ran on"),
     Column("torch", "string", "version of torch that it ran on"),
-    Column("protocol_version", "int32", "version of all that decides a run's numbers"),
+    Column("protocol_version", "int32", "version of all that decides a run's numbers; 0: others'"),
 )
 
 _SCORE_FACTS = (
@@ -76,8 +92,15 @@ _SCORE_FACTS = (
     Column("value", "float64", "mean over the scoring initialisations", "", "", True),
     Column("std", "float64", "sample standard deviation over them; null for one", "", "", True),
     Column("inits", "int32", "number of scoring initialisations"),
-    Column("seconds", "float64", "time in all initialisations, without the networks' passes", "s"),
-    Column("protocol_version", "int32", "version of all that decides a score"),
+    Column(
+        "seconds",
+        "float64",
+        "time in all initialisations, without the networks' passes; null only if imported",
+        "s",
+        "",
+        True,
+    ),
+    Column("protocol_version", "int32", "version of all that decides a score; 0: others'"),
 )
 
 
@@ -116,8 +139,17 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "images": (
         Column("name", "string", "name of the image"),
-        Column("image_set", "string", "nasdip (the paper's ten), skimage (stand-ins) or user"),
-        Column("sha256", "string", "SHA-256 of the pixels, 8 bits, row by row"),
+        Column(
+            "image_set", "string", "nasdip (the paper's ten), skimage (stand-ins), user or released"
+        ),
+        Column(
+            "sha256",
+            "string",
+            "SHA-256 of the pixels, 8 bits, row by row; null if imported without them",
+            "",
+            "",
+            True,
+        ),
         Column("height", "int32", "height", "pixels"),
         Column("width", "int32", "width", "pixels"),
         Column("channels", "int32", "1 gray, 3 colour"),
@@ -174,6 +206,18 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
             )
             for c in columns
         ]
+    )
+
+
+def fits_schema(found: pa.Schema, expected: pa.Schema) -> bool:
+    """Whether a file's columns are those of a table; where values may be missing, it has them all.
+
+    What may be missing has been extended within a schema version, so that earlier files are
+    stricter than they need to be.
+    """
+    return found.names == expected.names and all(
+        one.type == other.type and (other.nullable or not one.nullable)
+        for one, other in zip(found, expected, strict=True)
     )
 
 

@@ -281,7 +281,7 @@ def test_nothing_to_release_is_an_error(tmp_path: Path):
 def test_summaries():
     raw = np.array([1.0, 5.0, 3.0, 4.0])
     smooth = np.array([1.0, 2.0, 3.0, 3.5])
-    found = summarise(raw, smooth, "ok", stop=3)
+    found = summarise(raw, smooth, "ok", stop=3, budget=len(raw))
     assert found == {
         "stop": 3,
         "final_psnr_db": 3.0,
@@ -294,8 +294,8 @@ def test_summaries():
         "best_iteration": 4,
         "best_at_end": True,
     }
-    assert not summarise(smooth, raw, "ok", stop=3)["best_at_end"]
-    nothing = summarise(raw, smooth, "diverged", stop=3)
+    assert not summarise(smooth, raw, "ok", stop=3, budget=len(raw))["best_at_end"]
+    nothing = summarise(raw, smooth, "diverged", stop=3, budget=len(raw))
     assert nothing.keys() == found.keys()
     assert {nothing[name] for name in nothing if name not in ("stop", "best_at_end")} == {None}
 

@@ -36,6 +36,14 @@ def paper_values() -> dict[str, Any]:
     return values
 
 
+def of_the_paper(bench: NASDIPBench) -> bool:
+    """Whether the images are the paper's, so that printed values stand beside those of a release.
+
+    They are those of the benchmark and those of imported results; substitutes are marked.
+    """
+    return bench.manifest.image_set in ("nasdip", "released")
+
+
 def image_statuses(bench: NASDIPBench) -> dict[str, str]:
     """Name to "original", "substitute" ..., as images.parquet has it."""
     table = bench.to_arrow("images")
@@ -45,7 +53,7 @@ def image_statuses(bench: NASDIPBench) -> dict[str, str]:
 def image_marks(bench: NASDIPBench) -> tuple[dict[str, str], list[str]]:
     """How each image is marked beside its name, and the notes that explain it."""
     statuses = image_statuses(bench)
-    if bench.manifest.image_set != "nasdip":
+    if not of_the_paper(bench):
         return dict.fromkeys(statuses, ""), [
             f"The images are of the set {bench.manifest.image_set!r} and not the paper's: printed "
             f"values do not apply."

@@ -11,6 +11,7 @@ import pandas as pd
 from nasdip_bench.api.paper.captions import (
     call_text,
     image_marks,
+    of_the_paper,
     paper_values,
     setting,
     shortfall,
@@ -109,7 +110,7 @@ def figure1(
         shortfall(bench, facts),
     ]
     printed = paper_values()["figure1"]
-    if bench.manifest.image_set == "nasdip" and (task, k) == (printed["task"], printed["k"]):
+    if of_the_paper(bench) and (task, k) == (printed["task"], printed["k"]):
         for one, other, count in printed["counts"]:
             if one in frame.index and other in frame.index:
                 parts.append(f"The paper's text gives {count} for {one} and {other}.")

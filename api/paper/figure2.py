@@ -178,20 +178,19 @@ def figure2(
         UnknownNameError: a task, fidelity, score or architecture that there is not.
         MissingRunError: no architecture is scored on all images.
     """
-    from nasdip_bench.fidelity import get_fidelity
     from nasdip_bench.tasks import get_task
 
     if not images or isinstance(inits, bool) or not isinstance(inits, int) or inits < 1:
         raise ConfigError(f"{len(images)} images and {inits!r} initialisations: give at least one")
     name = bench.runs.fidelity_of(task, fidelity)
-    at = get_fidelity(name)
+    at = bench.manifest.fidelities[name]
     low, high = architectures or _extremes(bench, task, name, proxy)
     chosen = {
         "lowest score": bench[bench.arch_id(low)],
         "highest score": bench[bench.arch_id(high)],
     }
     spectra = image_spectra(
-        images, get_task(task), chosen, at.resolution, at.channels, inits, device
+        images, get_task(task), chosen, at["resolution"], at["channels"], inits, device
     )
     own = {image.image_set for image in images} == {bench.manifest.image_set}
     marks, notes = image_marks(bench)
@@ -203,7 +202,7 @@ def figure2(
     caption = (
         f"Figure 2 ({task}): power spectral densities that the scores compare, as radial means in "
         f"dB against the frequency in relative coordinates (1/2 is the Nyquist frequency), at "
-        f"{name} ({at.resolution}x{at.resolution}, {at.channels} channels): ground truth, "
+        f"{name} ({at['resolution']}x{at['resolution']}, {at['channels']} channels): ground truth, "
         f"corrupted image, and untrained outputs (mean of {inits} initialisation"
         f"{'' if inits == 1 else 's'}) of the two architectures {which}. Shaded: the strip of "
         f"eq. 2. Ticks at the bottom: radius of the disc with 99 % of the energy, where it is "

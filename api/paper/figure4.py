@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.api.cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
-from nasdip_bench.api.paper.captions import image_marks, paper_values, setting, shortfall, span
+from nasdip_bench.api.paper.captions import (
+    image_marks,
+    of_the_paper,
+    paper_values,
+    setting,
+    shortfall,
+    span,
+)
 from nasdip_bench.api.paper.forms import csv_text
 from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
 from nasdip_bench.errors import ConfigError
@@ -197,7 +204,7 @@ def _call(runs: ScoredRuns, sizes: tuple[int, ...]) -> str:
 
 def _printed(bench: NASDIPBench, task: str, target: str) -> dict[str, tuple[float, float]]:
     values = paper_values()["figure4"]
-    if bench.manifest.image_set != "nasdip" or target != values["target"]:
+    if not of_the_paper(bench) or target != values["target"]:
         return {}
     if task not in values["tasks"]:
         return {}

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nasdip_bench.api.paper.captions import SUBSTITUTE, image_statuses, paper_values
+from nasdip_bench.api.paper.captions import (
+    SUBSTITUTE,
+    image_statuses,
+    of_the_paper,
+    paper_values,
+)
 from nasdip_bench.api.paper.produce import Made, PaperOptions, PaperResult
 from nasdip_bench.fidelity import get_fidelity
 
@@ -101,14 +106,16 @@ def _reasons(bench: NASDIPBench, result: PaperResult, options: PaperOptions) -> 
     """Why a number here need not be the printed one."""
     used = {bench.runs.block(one.task, options.fidelity).fidelity for one in result.made}
     reasons = []
-    low = [name for name in sorted(used) if get_fidelity(name).base != _FULL]
-    for name in low:
-        at = get_fidelity(name)
+    full = get_fidelity(_FULL)
+    for name in sorted(used):
+        at = bench.manifest.fidelities[name]
+        if (at["resolution"], at["channels"]) == (full.resolution, full.channels):
+            continue
         reasons.append(
             f"**Fidelity.** The print is of {paper_values()['setup']}; {name} is "
-            f"{at.resolution}x{at.resolution} with {at.channels} channels. Small images overfit "
-            f"sooner and rank architectures differently: agreement in sign and order is the most "
-            f"that can be asked."
+            f"{at['resolution']}x{at['resolution']} with {at['channels']} channels. Small "
+            f"images overfit sooner and rank architectures differently: agreement in sign and "
+            f"order is the most that can be asked."
         )
     partial = [
         one
@@ -144,7 +151,7 @@ def _reasons(bench: NASDIPBench, result: PaperResult, options: PaperOptions) -> 
 
 def _about_images(bench: NASDIPBench) -> str:
     statuses = image_statuses(bench)
-    if bench.manifest.image_set != "nasdip":
+    if not of_the_paper(bench):
         return "**Images.** They are not the paper's: no printed value applies."
     same = [name for name, status in statuses.items() if status != SUBSTITUTE]
     return (

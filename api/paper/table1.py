@@ -15,6 +15,7 @@ from nasdip_bench.api.paper.captions import (
     call_text,
     image_marks,
     image_statuses,
+    of_the_paper,
     paper_values,
     setting,
     shortfall,
@@ -60,7 +61,7 @@ def table1(
     printed = paper_values()["table1"]
     columns = tuple((proxy, reference) for proxy, _, reference in _split(printed["columns"]))
     extra = tuple(column for column in tau.columns if column not in columns)
-    beside = bench.manifest.image_set == "nasdip" and task == printed["task"]
+    beside = of_the_paper(bench) and task == printed["task"]
     # Taking a column from a frame copies its attrs, which are larger than the column.
     ours = dict(zip(tau.columns, tau.to_numpy().T.tolist(), strict=True))
     data: dict[tuple[str, str, str], list[float]] = {}

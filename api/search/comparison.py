@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.api.index import RANKED_TARGETS
 from nasdip_bench.api.recorded_runs import TARGET, RecordedRuns, read_runs
 from nasdip_bench.api.search.algorithms import Algorithm, named_algorithms, run_search
 from nasdip_bench.api.simulation_cost import CostModel
@@ -183,8 +182,8 @@ def _repeat(
         # What is known at a time; before anything is, any architecture would be returned.
         regrets = np.r_[np.nan, trace.regret][np.searchsorted(trace.clock, grid, side="right")]
         curves.regret[repeat] = np.where(np.isnan(regrets), runs.regrets.mean(), regrets)
-        higher = RANKED_TARGETS[runs.target] == "higher"
-        curves.incumbent[repeat] = runs.best - (1 if higher else -1) * curves.regret[repeat]
+        sign = runs.block.direction(runs.target)
+        curves.incumbent[repeat] = runs.best - sign * curves.regret[repeat]
         simulators.append(sim)
     return curves, simulators
 

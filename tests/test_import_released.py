@@ -1,0 +1,337 @@
+"""Results in the layout of the paper's released code become a dataset of their own."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.difference import compare_datasets
+from nasdip_bench.api.simulation_cost import CostModel
+from nasdip_bench.builder.cli import app
+from nasdip_bench.builder.import_released import import_released
+from nasdip_bench.builder.release import release
+from nasdip_bench.command import run
+from nasdip_bench.errors import BuildError, ConfigError, MissingRunError
+from nasdip_bench.proxies import score
+from nasdip_bench.verify import verify
+from tests.released_layout import (
+    CODES,
+    MODELS,
+    history,
+    model_name,
+    row,
+    write_history,
+    write_results,
+    write_table,
+)
+from tests.synthetic import write_release
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("released")
+    found = import_released(write_results(root / "results"), root / "data")
+    assert found.left_out == ()
+    return root / "data"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return write_results(tmp_path / "results")
+
+
+def lena(results: Path) -> Path:
+    return results / "benchmark" / "denoising" / "25" / "lena_512"
+
+
+def test_it_verifies_and_says_what_it_is(imported: Path):
+    assert verify(imported) == []
+    bench = NASDIPBench(imported)
+    assert bench.fidelities == ("released",)
+    assert bench.images == ("misc", "lena", "boat")
+    assert bench.tasks == ("denoise", "inpaint")
+    assert [(a.cell, a.skip) for a in bench] == list(CODES)
+    assert bench.manifest.protocol_version == 0
+    assert bench.manifest.image_set == "released"
+    assert bench.manifest.sources == [
+        "results in the layout of the paper's released code: 11 runs, 8 of them with curves"
+    ]
+    images = bench.to_frame("images")
+    assert images["sha256"].isna().all()
+    assert set(images["status"]) == {"imported, picture not seen"}
+
+
+def test_curves_of_unequal_length_stay_as_they_are(imported: Path):
+    bench = NASDIPBench(imported)
+    long = bench.query(MODELS[3], "lena", "denoise")
+    assert (long.fidelity, long.seeds, long.status, long.iterations) == (
+        "released",
+        (0,),
+        "ok",
+        2000,
+    )
+    wanted = history(3, 2000)
+    assert long.best_psnr_smooth_db == 25.3
+    assert long.best_iteration == 1001
+    assert long.final_psnr_smooth_db == wanted["psnr_gt_sm"][1199]
+    assert long.last_psnr_db == wanted["psnr_gt"][1999]
+    assert long.psnr_corrupted_db == 20.25
+    assert math.isnan(long.seconds)
+    short = bench.query(MODELS[1], "misc", "denoise")
+    assert short.best_psnr_smooth_db == pytest.approx(25.1)
+    assert math.isnan(short.final_psnr_smooth_db)
+    assert short.last_psnr_smooth_db == history(1, 900)["psnr_gt_sm"][899]
+    curve = bench.curve(1, "misc", "denoise")
+    there = ~np.isnan(curve.psnr_smooth_db)
+    assert curve.iterations[there].max() <= 900 < curve.iterations[~there].min()
+    wanted = np.array(history(1, 900)["psnr_gt"])[curve.iterations[there] - 1]
+    np.testing.assert_allclose(curve.psnr_db[there], wanted, atol=5.1e-4)
+
+
+def test_of_tables_alone_there_are_best_values_and_no_curves(imported: Path):
+    bench = NASDIPBench(imported)
+    found = bench.query(2, "boat", "inpaint")
+    assert (found.status, found.iterations, found.stop) == ("ok", 4000, 4000)
+    assert (found.best_psnr_smooth_db, found.best_iteration) == (25.2, 2001)
+    assert math.isnan(found.final_psnr_db)
+    assert math.isnan(found.last_psnr_db)
+    assert np.isnan(bench.curve(2, "boat", "inpaint").psnr_db).all()
+    with pytest.raises(MissingRunError, match="no run of architecture"):
+        bench.query(3, "boat", "inpaint")
+
+
+def test_scores_are_in_our_units(imported: Path):
+    bench = NASDIPBench(imported)
+    ours = bench.scores(2, "lena", "denoise")
+    assert ours.keys() == {
+        "psd_db_mse/corrupted",
+        "psd_db_strip_mse/corrupted",
+        "psd_strip_hist_emd/corrupted",
+        "psd_99_bandwidth/none",
+    }
+    assert ours["psd_99_bandwidth/none"] == 0.27
+    assert ours["psd_strip_hist_emd/corrupted"] == 0.25
+    assert bench.scores(1, "boat", "inpaint")["psd_db_mse/ground_truth"] > 0
+    # The released metric is the mean square of 10 ln ratios, ours of 10 log10 ratios.
+    rng = np.random.default_rng(0)
+    one, other = rng.random((2, 1, 32, 32))
+    spectra = [np.abs(np.fft.fft2(a[0])) ** 2 / a.size**2 for a in (one, other)]
+    released = np.mean((10 * np.log(spectra[0]) - 10 * np.log(spectra[1])) ** 2)
+    assert score("psd_db_mse", one, other) == pytest.approx(released / math.log(10) ** 2)
+    assert ours["psd_db_mse/corrupted"] == pytest.approx(20 / math.log(10) ** 2)
+
+
+def test_what_ranks_by_values_that_are_not_there_is_an_error(imported: Path):
+    bench = NASDIPBench(imported)
+    assert bench.find_best("denoise", "lena").arch_id == 3
+    for call in (
+        lambda: bench.find_best("denoise", "lena", "final_psnr_smooth_db"),
+        lambda: bench.regret(0, "denoise", "lena", "final_psnr_db"),
+        lambda: bench.simulator("lena", "denoise"),
+        lambda: bench.selection_curve("denoise", target="final_psnr_smooth_db"),
+    ):
+        with pytest.raises(MissingRunError, match="4 of 8 runs .* have no final_psnr"):
+            call()
+    tau = bench.kendall("denoise", "final_psnr_smooth_db")
+    assert tau.attrs["n"]["psd_db_mse/corrupted"] == {"misc": 2, "lena": 2, "boat": 0}
+
+
+def test_what_needs_our_protocol_says_so(imported: Path):
+    bench = NASDIPBench(imported)
+    assert (
+        sum(p.numel() for p in bench.build(0).parameters()) == bench.cost(0, "denoise").parameters
+    )
+    with pytest.raises(ConfigError, match="weights that the imported run on 'lena'"):
+        bench.build(0, "lena", "denoise")
+    assert math.isnan(bench.cost(0, "denoise").seconds)
+    with pytest.raises(ConfigError, match="no recorded seconds"):
+        bench.simulator("lena", "denoise", target="best_psnr_smooth_db")
+    sim = bench.simulator(
+        "lena",
+        "denoise",
+        target="best_psnr_smooth_db",
+        cost=CostModel(flops_per_second=1e12),
+    )
+    assert len(sim.space) == 4
+
+
+def test_pictures_that_are_there_give_the_hash(results: Path, tmp_path: Path):
+    folder = results / "images" / "denoising" / "true"
+    folder.mkdir(parents=True)
+    pixels = np.arange(512 * 512, dtype=np.uint32).reshape(512, 512) % 251
+    PillowImage.fromarray(pixels.astype(np.uint8)).save(folder / "lena_512.png")
+    import_released(results, tmp_path / "data")
+    images = NASDIPBench(tmp_path / "data").to_frame("images").set_index("name")
+    assert len(images.loc["lena", "sha256"]) == 64
+    assert images.loc["lena", "status"] == "imported"
+    PillowImage.fromarray(pixels.astype(np.uint8)[:256]).save(folder / "lena_512.png")
+    found = import_released(results, tmp_path / "data")
+    assert "1 x image with outputs and picture of different shapes" in found.left_out[0]
+    assert NASDIPBench(tmp_path / "data").images == ("misc", "boat")
+
+
+def test_partial_folders_are_taken_as_partial(results: Path, tmp_path: Path):
+    (lena(results) / "similarity_metrics_noisy_img.csv").unlink()
+    shutil.rmtree(lena(results) / "data" / MODELS[0])
+    (results / "benchmark" / "models.csv").unlink()
+    (results / "benchmark" / "lowpass_metrics.csv").unlink()
+    import_released(results / "benchmark", tmp_path / "data")  # that folder is taken as well
+    bench = NASDIPBench(tmp_path / "data")
+    assert sum(bench.to_frame("runs")["image"] == "lena") == 3
+    with pytest.raises(MissingRunError):
+        bench.query(MODELS[0], "lena", "denoise")
+    with pytest.raises(MissingRunError, match="no scores"):
+        bench.scores(MODELS[1], "lena", "denoise")
+
+
+def test_runs_that_diverged_or_cannot_be_read_are_rows(results: Path, tmp_path: Path):
+    broken = history(0, 1600)
+    broken["loss"][700:] = [math.nan] * 900
+    for name in ("psnr_gt", "psnr_gt_sm"):
+        broken[name][700:] = [math.nan] * 900
+        broken[f"best_{name}"] = max(broken[name][:700])
+    write_history(lena(results) / "data" / MODELS[0], broken)
+    for model in MODELS[1:3]:
+        file = lena(results) / "data" / model / "htr.pkl"
+        file.write_bytes(file.read_bytes()[:-1000])
+    rows = {MODELS[1]: row(1, 900)}
+    write_table(lena(results) / "similarity_metrics_noisy_img.csv", rows)
+    found = import_released(results, tmp_path / "data")
+    assert "2 x history that cannot be read" in found.left_out[0]
+    bench = NASDIPBench(tmp_path / "data")
+    diverged = bench.query(0, "lena", "denoise")
+    assert diverged.status == "diverged"
+    assert math.isnan(diverged.best_psnr_db)
+    runs = bench.to_frame("runs").query("image == 'lena'").set_index("arch_id")
+    assert runs.loc[0, "diverged_at"] == 700
+    assert runs.loc[[1, 2], "status"].tolist() == ["ok", "failed"]  # 1: by its table
+    assert runs.loc[[1, 2], "error"].str.contains("is no whole pickle").all()
+    assert verify(tmp_path / "data") == []
+
+
+def test_what_is_not_taken_is_named(results: Path, tmp_path: Path):
+    benchmark = results / "benchmark"
+    with (benchmark / "models.csv").open("a") as file:
+        file.write("240,0101010101010101010101010\nno,line\n")
+    shutil.copytree(benchmark / "denoising" / "25", benchmark / "denoising" / "50")
+    shutil.copytree(lena(results), benchmark / "sr" / "4" / "woman_rgb")
+    shutil.rmtree(benchmark / "sr" / "4" / "woman_rgb" / "data")
+    write_history(lena(results) / "data" / "notes", history(0, 10))
+    rows = {
+        m: row(a, n) for a, (m, n) in enumerate(zip(MODELS, (1600, 900, 700, 2000), strict=True))
+    }
+    rows[model_name(3, "0" * 25)] = row(1, 9) | {"best psnr": ""}
+    write_table(lena(results) / "similarity_metrics_noisy_img.csv", rows)
+    left_out = "\n".join(import_released(results, tmp_path / "data").left_out)
+    assert (
+        "2 x line of models.csv that is no architecture, or cannot be built (240,0101" in left_out
+    )
+    assert "1 x folder of a level that is none of the tasks (denoising/50)" in left_out
+    assert "1 x image of unknown size: " in left_out
+    assert "(woman_rgb)" in left_out
+    assert "1 x model that is no architecture, or cannot be built (notes)" in left_out
+    assert "1 x model with neither history nor best values (lena_512, 0_3_iter" in left_out
+
+
+def test_headers_that_were_written_again(results: Path, tmp_path: Path):
+    table = lena(results) / "similarity_metrics_noisy_img.csv"
+    table.write_text(table.read_text() * 2)
+    import_released(results, tmp_path / "data")
+    assert len(NASDIPBench(tmp_path / "data").to_frame("runs")) == 11
+
+
+def changed(table: Path, column: str, value: str) -> None:
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[1][column] = value
+    write_table(
+        table, {r["model name"]: {k: v for k, v in r.items() if k != "model name"} for r in rows}
+    )
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda t: changed(t, "psd db mse", "x"), "psd db mse is 'x', which is no number"),
+        (lambda t: changed(t, "best psnr", "30.5"), "best PSNR is 30.5 in the table and 24.6"),
+        (lambda t: t.write_text("model,psd\na,1\n"), "no column 'model name'"),
+        (lambda t: t.write_text(t.read_text() + "a,1\n"), "row 6: 2 values under 10 columns"),
+        (lambda t: t.write_bytes(b"\xff\xfe\x00"), "cannot be read as a table"),
+        (lambda t: (t.unlink(), os.mkfifo(t)), None),
+    ],
+)
+def test_damaged_tables_are_one_line(
+    results: Path, tmp_path: Path, damage, message, capsys, monkeypatch
+):
+    damage(lena(results) / "similarity_metrics_noisy_img.csv")
+    if message is None:  # a pipe is no table: as if it were absent
+        import_released(results, tmp_path / "data")
+        return
+    monkeypatch.setattr(
+        "sys.argv", ["nasdip-build", "import-released", str(results), f"--out={tmp_path / 'data'}"]
+    )
+    assert run("nasdip-build", app) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_two_rows_of_one_model_must_agree(results: Path, tmp_path: Path):
+    table = lena(results) / "similarity_metrics_noisy_img.csv"
+    lines = table.read_text().splitlines()
+    lines.append(lines[2].replace("25.1", "25.2"))
+    table.write_text("\n".join(lines))
+    with pytest.raises(BuildError, match="two rows of '0_3_.*that differ"):
+        import_released(results, tmp_path / "data")
+    other = model_name(*CODES[1], iterations=1200)
+    table.write_text("\n".join(lines[:-1]) + "\n" + lines[2].replace(MODELS[1], other))
+    with pytest.raises(BuildError, match="are the same architecture"):
+        import_released(results, tmp_path / "data")
+
+
+def test_the_command(results: Path, tmp_path: Path, capsys, monkeypatch):
+    out = tmp_path / "data"
+    monkeypatch.setattr(
+        "sys.argv", ["nasdip-build", "import-released", str(results), f"--out={out}"]
+    )
+    assert run("nasdip-build", app) == 0
+    printed = capsys.readouterr()
+    assert "4 architectures, 3 images (released)" in printed.out
+    assert "released denoise: seed 0: 8 of 12 runs" in printed.out
+    assert "8/8 units" in printed.err
+    for argv, message in (
+        (["import-released", str(tmp_path / "none")], "has no results in the layout"),
+        (
+            ["import-released", str(results), f"--out={results / 'benchmark' / 'data'}"],
+            "lie in each other",
+        ),
+    ):
+        monkeypatch.setattr("sys.argv", ["nasdip-build", *argv])
+        assert run("nasdip-build", app) == 2
+        assert message in capsys.readouterr().err
+    for folder in (results / "benchmark" / "denoising", results / "benchmark" / "inpainting"):
+        shutil.rmtree(folder)
+    monkeypatch.setattr(
+        "sys.argv", ["nasdip-build", "import-released", str(results), f"--out={out}"]
+    )
+    assert run("nasdip-build", app) == 2
+    assert "has no results of any run" in capsys.readouterr().err
+    assert verify(out) == []
+
+
+def test_it_is_not_merged_with_runs_of_ours(imported: Path, tmp_path: Path):
+    ours = write_release(tmp_path / "ours")
+    with pytest.raises(BuildError, match="the two do not go in one dataset"):
+        release([ours, imported], tmp_path / "both")
+    again = release([imported], tmp_path / "again")
+    assert again.protocol_version == 0
+    assert compare_datasets(imported, tmp_path / "again").equal
