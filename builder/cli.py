@@ -263,15 +263,26 @@ def release_command(
         "data"
     ),
     name: Annotated[str, typer.Option(help="Name of the release.")] = "nasdip-bench",
-    release_version: Annotated[str, typer.Option(help="Version of the release.")] = "0",
+    release_version: Annotated[
+        str, typer.Option(help="Version of the release, best of the form 1.2.3.")
+    ] = "0",
+    licence: Annotated[
+        str, typer.Option(help="Licence of the results, an identifier of the SPDX list.")
+    ] = "MIT",
+    creator: Annotated[
+        str, typer.Option(help="Who made the dataset.")
+    ] = "The NASDIP-Bench authors",
+    url: Annotated[str, typer.Option(help="Address of the dataset's page, if it has one.")] = "",
 ) -> None:
-    """Compact builds into a dataset folder, with manifest and hashes, and verify it.
+    """Compact builds into a dataset folder, with manifest, hashes, Croissant; verify it.
 
     Several sources are merged. A run that is in two of them must have the same numbers in both.
     """
     from nasdip_bench.builder.release import release
+    from nasdip_bench.croissant import Publication
 
-    manifest = release(sources, out, name=name, version=release_version)
+    publication = Publication(licence=licence, creator=creator, url=url)
+    manifest = release(sources, out, name=name, version=release_version, publication=publication)
     size = sum(record.size for record in manifest.files.values())
     print(
         f"{out}: {manifest.architectures} architectures, {len(manifest.images)} images "
