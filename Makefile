@@ -64,9 +64,9 @@ types: $(READY)
 	cp pyproject.toml build/types/
 	cd build/types && $(CURDIR)/$(BIN)/mypy -p nasdip_bench
 
-# The column tables of docs/data.md, from the schema.
+# What the docs say of the schema and of data/: docs/data.md, README.md, data/README.md, docs/findings.md.
 docs: $(READY)
-	$(BIN)/python tests/tools/write_docs.py
+	$(BIN)/python -m tests.tools.write_docs
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info
