@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasdip_bench._version import __version__
+from nasdip_bench.builder import recompute_command
 from nasdip_bench.builder.engine_choice import open_engine, ray_options
 from nasdip_bench.command import new_app, run
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
-from nasdip_bench.images import IMAGE_SETS, Image, image_names, load_images
+from nasdip_bench.images import IMAGE_SETS, image_names
 from nasdip_bench.progress import parse_duration
 from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
-from nasdip_bench.user_images import load_user_images
+from nasdip_bench.user_images import load_set
 
 if TYPE_CHECKING:
     from nasdip_bench.builder.build import Outcome
@@ -179,7 +180,7 @@ def build_command(
     names = None if images == "all" else _split(images)
     with open_engine(on_ray, device, out) as (carry_out, processor):
         config = BuildConfig(
-            images=tuple(_load_images(image_set, names, images_dir)),
+            images=tuple(load_set(image_set, names, images_dir)),
             tasks=tuple(task_names),
             architectures=listed,
             fidelity=chosen,
@@ -297,20 +298,15 @@ def release_command(
             print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored")
 
 
-def _load_images(image_set: str, names: list[str] | None, folder: Path | None) -> list[Image]:
-    if image_set != "user":
-        return load_images(image_set, names, images_dir=folder)
-    if folder is None:
-        raise ConfigError("image set user: say where the images are, with --images-dir")
-    return load_user_images(folder, names)
-
-
 @app.command("images")
 def images_command(
     image_set: Annotated[str, typer.Option(help=" or ".join(IMAGE_SETS))] = "nasdip",
 ) -> None:
     """List the images of a set."""
     print("\n".join(image_names(image_set)))
+
+
+recompute_command.add_command(app)
 
 
 def main() -> None:
