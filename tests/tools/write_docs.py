@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nasdip_bench import NASDIPBench
+from nasdip_bench.api.findings import findings_page
 from nasdip_bench.schema import markdown_tables
 from tests.tools import release_facts
 from tests.tools.pages import with_block
@@ -46,10 +47,16 @@ def with_readme(text: str) -> str:
     return with_block(text, "data", release_facts.readme_rows(NASDIPBench(DATA)))
 
 
+def with_findings(_: str) -> str:
+    """The page of findings, whatever it was."""
+    return findings_page(NASDIPBench(DATA))
+
+
 PAGES: dict[Path, Callable[[str], str]] = {
     PAGE: with_tables,
     CARD: with_card,
     README: with_readme,
+    ROOT / "docs" / "findings.md": with_findings,
 }
 
 
