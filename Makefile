@@ -64,9 +64,11 @@ types: $(READY)
 	cp pyproject.toml build/types/
 	cd build/types && $(CURDIR)/$(BIN)/mypy -p nasdip_bench
 
-# What the docs say of the schema and of data/: docs/data.md, README.md, data/README.md, docs/findings.md.
+# All that the docs say of the schema, of data/ and of kept measurements, written anew from these:
+# docs/data.md, README.md, data/README.md, docs/findings.md, docs/performance.md.
 docs: $(READY)
 	$(BIN)/python -m tests.tools.write_docs
+	$(BIN)/python benchmarks/report.py
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info

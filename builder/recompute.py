@@ -267,10 +267,10 @@ def _together(
 def _trained(unit: Unit, spec: WorkerSpec, image: str, check: Callable[[], None]) -> dict[str, Any]:
     threads = torch.get_num_threads()
     try:
-        rows = Worker(spec, check).execute(unit).to_pylist()
+        rows: list[dict[str, Any]] = Worker(spec, check).execute(unit).to_pylist()
     finally:
         torch.set_num_threads(threads)
-    (made,) = [row for row in rows if row["image"] == image]
+    made = next(row for row in rows if row["image"] == image)
     if made["status"] == "failed" or made["stack"] != len(unit.runs):
         raise BuildError(
             f"{'/'.join(map(str, unit.runs[0]))} cannot be trained here in a stack of "

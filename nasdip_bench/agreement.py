@@ -138,8 +138,12 @@ def reliability(means: ArrayLike, stds: ArrayLike, repeats: int) -> Reliability:
         return undefined
     single = (between - inside) / (between + (repeats - 1) * inside)
     mean = (between - inside) / between if between > 0 else -math.inf
-    taus = (2 / math.pi * math.asin(min(1.0, max(0.0, r))) for r in (single, mean))
-    return Reliability(single, max(mean, -1.0), *taus, len(m))
+    return Reliability(single, max(mean, -1.0), _tau_of(single), _tau_of(mean), len(m))
+
+
+def _tau_of(correlation: float) -> float:
+    """Tau of two normal variables; a negative correlation counts as none."""
+    return 2 / math.pi * math.asin(min(1.0, max(0.0, correlation)))
 
 
 def draw_resamples(n: int, resamples: int, rng: int = 0) -> NDArray[np.float32]:

@@ -131,7 +131,7 @@ def image_effect(
     )  # (image, image, whole and resamples)
     same = np.eye(len(images), dtype=bool)
     own, others = taus[same].mean(axis=0), taus[~same].mean(axis=0)
-    shown = tuple(names[position] for position in images)
+    shown = tuple(names[position] for position in images.tolist())
     return tuple(_pooled(s, shown, len(one)) for s in (own, others, own - others))  # type: ignore[return-value]
 
 
