@@ -12,7 +12,7 @@ from nasdip_bench.errors import ConfigError
 from nasdip_bench.progress import Progress
 
 if TYPE_CHECKING:
-    from nasdip_bench.builder.recompute import Recomputed
+    from nasdip_bench.builder.verdict import Recomputed
 
 __all__ = ["EXIT_DIFFERENT", "add_command"]
 
@@ -43,7 +43,8 @@ def recompute_command(
         if value < least:
             raise ConfigError(f"{name} {value} must be at least {least}")
     from nasdip_bench.builder.estimate import check_device
-    from nasdip_bench.builder.recompute import BEYOND, pick, recompute
+    from nasdip_bench.builder.recompute import pick, recompute
+    from nasdip_bench.builder.verdict import BEYOND
     from nasdip_bench.dataset import DatasetFolder
     from nasdip_bench.user_images import load_set
 

@@ -14,19 +14,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.builder import cli
-from nasdip_bench.builder import recompute as module
+from nasdip_bench.builder import verdict as module
 from nasdip_bench.builder.build import build
-from nasdip_bench.builder.recompute import (
+from nasdip_bench.builder.recompute import pick, recompute
+from nasdip_bench.builder.release import release
+from nasdip_bench.builder.verdict import (
     BEYOND,
     EQUAL,
     FAITHFUL_DB,
     ROUNDING,
     UNJUDGED,
     WITHIN,
-    pick,
-    recompute,
 )
-from nasdip_bench.builder.release import release
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.errors import BuildError, MissingRunError, UnknownNameError
 from nasdip_bench.fidelity import get_fidelity

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nasdip_bench.api.paper.captions import SUBSTITUTE, image_statuses, paper_values
-from nasdip_bench.fidelity import get_fidelity
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
 
 __all__ = ["reasons_to_differ"]
 
-_FULL = "r512"
+_PAPERS = (512, 128)
+"""Resolution and channels of the print."""
 
 
 def reasons_to_differ(bench: NASDIPBench, fidelities: Mapping[str, str], target: str) -> list[str]:
@@ -24,16 +24,16 @@ def reasons_to_differ(bench: NASDIPBench, fidelities: Mapping[str, str], target:
         fidelities: by task, the one whose numbers are compared.
         target: column of runs.parquet.
     """
-    used = {*fidelities.values()}
     reasons = []
-    low = [name for name in sorted(used) if get_fidelity(name).base != _FULL]
-    for name in low:
-        at = get_fidelity(name)
+    for name in sorted({*fidelities.values()}):
+        at = bench.manifest.fidelities[name]
+        if (at["resolution"], at["channels"]) == _PAPERS:
+            continue
         reasons.append(
             f"**Fidelity.** The print is of {paper_values()['setup']}; {name} is "
-            f"{at.resolution}x{at.resolution} with {at.channels} channels. Small images overfit "
-            f"sooner and rank architectures differently: agreement in sign and order is the most "
-            f"that can be asked."
+            f"{at['resolution']}x{at['resolution']} with {at['channels']} channels. Small images "
+            f"overfit sooner and rank architectures differently: agreement in sign and order is "
+            f"the most that can be asked."
         )
     records = {task: bench.manifest.task(name, task) for task, name in fidelities.items()}
     partial = [task for task, record in records.items() if record and not record.complete_seeds]
