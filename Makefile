@@ -38,11 +38,12 @@ test-faults: $(READY)
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.fuzz
 
-# The adapters against the real libraries, in an environment of their own (half a gigabyte).
+# The adapters and croissant.json against the real libraries, in an environment of their own (half
+# a gigabyte).
 test-adapters:
 	$(MAKE) VENV=.venv-adapters .venv-adapters/.ready
-	.venv-adapters/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[configspace,optuna,synetune]"
-	.venv-adapters/bin/python -m pytest -q tests/test_adapters.py tests/test_searching_doc.py
+	.venv-adapters/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[configspace,croissant,optuna,synetune]"
+	.venv-adapters/bin/python -m pytest -q tests/test_adapters.py tests/test_croissant.py tests/test_searching_doc.py
 
 # Builds on real Ray, several nodes on this machine, in an environment of their own. Some minutes.
 test-ray:
@@ -63,9 +64,11 @@ types: $(READY)
 	cp pyproject.toml build/types/
 	cd build/types && $(CURDIR)/$(BIN)/mypy -p nasdip_bench
 
-# The column tables of docs/data.md, from the schema.
+# All that the docs say of the schema, of data/ and of kept measurements, written anew from these:
+# docs/data.md, README.md, data/README.md, docs/findings.md, docs/performance.md.
 docs: $(READY)
-	$(BIN)/python tests/tools/write_docs.py
+	$(BIN)/python -m tests.tools.write_docs
+	$(BIN)/python benchmarks/report.py
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info

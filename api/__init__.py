@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
     from nasdip_bench.api.costs import CostRecord
     from nasdip_bench.api.difference import Difference, compare_datasets
+    from nasdip_bench.api.findings.page import findings_page
     from nasdip_bench.api.paper.best_iteration import best_iteration_table
     from nasdip_bench.api.paper.figure1 import OverlapFigure, figure1
     from nasdip_bench.api.paper.figure2 import figure2, figure2_images
@@ -85,6 +86,7 @@ __all__ = [
     "figure3",
     "figure4",
     "write_paper",
+    "findings_page",
     "compare_datasets",
     "Difference",
 ]
@@ -108,6 +110,7 @@ _MODULES = {
     "figure3": "paper.figure3",
     "figure4": "paper.figure4",
     "write_paper": "paper.produce",
+    "findings_page": "findings.page",
     "compare_datasets": "difference",
     "Difference": "difference",
 }

@@ -1,4 +1,4 @@
-"""Commands that regenerate the paper: a table, a figure, or everything at once."""
+"""Commands that regenerate the paper: a table, a figure, everything at once, the findings."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from nasdip_bench.api.options import (
     Data,
     FidelityName,
     Form,
+    Out,
     Picture,
     Seed,
     Target,
     TaskName,
     TopK,
     check_form,
+    emit,
     show,
 )
 from nasdip_bench.errors import unknown_name
@@ -168,6 +170,13 @@ def paper_command(
     print(f"written: {out / PAGE} and {files} files beside it")
 
 
+def findings_command(target: Target = TARGET, out: Out = None, data: Data = DATA) -> None:
+    """Write what the data say, beside the paper, with intervals: Markdown."""
+    from nasdip_bench.api.findings import findings_page
+
+    emit(findings_page(NASDIPBench(data), target), out)
+
+
 def _known(kind: str, number: str, there: dict[str, str]) -> None:
     if number not in there:
         raise unknown_name(kind, number, [f"{n} ({what})" for n, what in there.items()])
@@ -178,3 +187,4 @@ def add_commands(app: typer.Typer) -> None:
     app.command("table")(table_command)
     app.command("figure")(figure_command)
     app.command("paper")(paper_command)
+    app.command("findings")(findings_command)

@@ -29,7 +29,7 @@ def with_tables(page: str) -> str:
             content = "Not measured yet: no figures are given."
         else:
             results = json.loads(file.read_text(encoding="utf-8"))
-            kinds = {"api": _api, "comparison": _comparison}
+            kinds = {"api": _api, "comparison": _comparison, "curves": _curves}
             kind = next((kinds[key] for key in kinds if key in results), tables)
             content = kind(results)
         return f"<!-- {match['name']} -->\n\n{content}\n\n<!-- end -->"
@@ -182,6 +182,39 @@ def _comparison(results: dict[str, Any]) -> str:
         f"{found['seeds'][0][0]}; the mean with its standard error; tau between the two rankings "
         "of the architectures, its mean over images and range.\n\n" + table(head, body)
     )
+
+
+def _curves(results: dict[str, Any]) -> str:
+    sizes, errors = [], []
+    for row in results["curves"]:
+        what = f"{row['fidelity']} {row['task']}"
+        kept = row["bytes_kept"] / row["runs"]
+        sizes.append(
+            [
+                what,
+                f"{row['runs']} ({row['architectures']})",
+                f"{row['iterations']}, {row['kept']}",
+                *(f"{row[name] / row['runs']:.0f}" for name in ("bytes_float32", "bytes_full")),
+                f"{kept:.0f} ({kept * row['runs'] / row['bytes_full']:.0%})",
+            ]
+        )
+        for kind in ("psnr", "psnr_smooth"):
+            of = row[kind]
+            errors.append(
+                [
+                    f"{what}, `{kind}`",
+                    f"{of['kept_max']:.5f}",
+                    f"{of['between_rms']:.4f}, {of['between_99']:.4f}, {of['between_max']:.4f}",
+                    f"{of['best_mean']:.4f}, {of['best_max']:.4f}",
+                    str(of["best_iteration_max"]),
+                    f"{of['stop_max']:.5f}",
+                ]
+            )
+    head = ["curves of", "runs (architectures)", "points, kept", "bytes a run: float32"]
+    head += ["all points, coded", "as shipped (of all)"]
+    columns = ["error in dB of", "kept points", "interpolated: rms, 99 %, largest"]
+    columns += ["best read off: mean, largest", "its iteration", "at the stop"]
+    return f"{table(head, sizes)}\n\n{table(columns, errors)}"
 
 
 def _quantity(value: float | None, unit: str) -> str:

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasdip_bench._version import __version__
+from nasdip_bench.builder import recompute_command, release_commands
 from nasdip_bench.builder.engine_choice import open_engine, ray_options
 from nasdip_bench.command import new_app, run
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
-from nasdip_bench.images import IMAGE_SETS, Image, image_names, load_images
+from nasdip_bench.images import IMAGE_SETS, image_names
 from nasdip_bench.progress import parse_duration
 from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
-from nasdip_bench.user_images import load_user_images
+from nasdip_bench.user_images import load_set
 
 if TYPE_CHECKING:
     from nasdip_bench.builder.build import Outcome
-    from nasdip_bench.dataset import Manifest
 
 MAX_RANGE = 10_000
 
@@ -180,7 +180,7 @@ def build_command(
     names = None if images == "all" else _split(images)
     with open_engine(on_ray, device, out) as (carry_out, processor):
         config = BuildConfig(
-            images=tuple(_load_images(image_set, names, images_dir)),
+            images=tuple(load_set(image_set, names, images_dir)),
             tasks=tuple(task_names),
             architectures=listed,
             fidelity=chosen,
@@ -255,76 +255,16 @@ def _refuse_lost_options(context: typer.Context) -> None:
             )
 
 
-@app.command("release")
-def release_command(
-    sources: Annotated[
-        list[Path], typer.Argument(help="Build folders and earlier releases, one or more.")
-    ],
-    out: Annotated[Path, typer.Option(help="The dataset folder to create or replace.")] = Path(
-        "data"
-    ),
-    name: Annotated[str, typer.Option(help="Name of the release.")] = "nasdip-bench",
-    release_version: Annotated[str, typer.Option(help="Version of the release.")] = "0",
-) -> None:
-    """Compact builds into a dataset folder, with manifest and hashes, and verify it.
-
-    Several sources are merged. A run that is in two of them must have the same numbers in both.
-    """
-    from nasdip_bench.builder.release import release
-
-    _print_release(release(sources, out, name=name, version=release_version), out)
-
-
-def _print_release(manifest: Manifest, out: Path) -> None:
-    size = sum(record.size for record in manifest.files.values())
-    print(
-        f"{out}: {manifest.architectures} architectures, {len(manifest.images)} images "
-        f"({manifest.image_set}), {size / 2**20:.1f} MiB, verified"
-    )
-    for fidelity, record in manifest.fidelities.items():
-        for task, facts in record["tasks"].items():
-            expected = manifest.architectures * len(manifest.images)
-            seeds = ", ".join(
-                f"seed {seed}: {count} of {expected} runs" for seed, count in facts["seeds"].items()
-            )
-            print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored")
-
-
-@app.command("import-released")
-def import_released_command(
-    results: Annotated[Path, typer.Argument(help="The folder that holds 'benchmark'.")],
-    out: Annotated[Path, typer.Option(help="The dataset folder to create or replace.")] = Path(
-        "data-released"
-    ),
-    name: Annotated[str, typer.Option(help="Name of the release.")] = "released-results",
-    release_version: Annotated[str, typer.Option(help="Version of the release.")] = "0",
-) -> None:
-    """Make a dataset of results that the paper's released code has written.
-
-    Pickles among them are read without running anything; only lists, numbers and arrays pass.
-    """
-    from nasdip_bench.builder.import_released import import_released
-
-    found = import_released(results, out, name=name, version=release_version)
-    for line in found.left_out:
-        print(f"left out: {line}", file=sys.stderr)
-    _print_release(found.manifest, out)
-
-
-def _load_images(image_set: str, names: list[str] | None, folder: Path | None) -> list[Image]:
-    if image_set != "user":
-        return load_images(image_set, names, images_dir=folder)
-    if folder is None:
-        raise ConfigError("image set user: say where the images are, with --images-dir")
-    return load_user_images(folder, names)
-
-
 @app.command("images")
 def images_command(
     image_set: Annotated[str, typer.Option(help=" or ".join(IMAGE_SETS))] = "nasdip",
 ) -> None:
     """List the images of a set."""
     print("\n".join(image_names(image_set)))
+
+
+release_commands.add_commands(app)
+recompute_command.add_command(app)
 
 
 def main() -> None:

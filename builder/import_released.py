@@ -20,6 +20,7 @@ from nasdip_bench.builder.released_layout import image_folders, models, results_
 from nasdip_bench.builder.released_runs import CHANNELS, SIZE, LeftOut, ReleasedRun, collect
 from nasdip_bench.builder.summary import at_end, summarise
 from nasdip_bench.builder.writer import publish
+from nasdip_bench.croissant import Publication
 from nasdip_bench.curves import kept_points
 from nasdip_bench.dataset import Manifest
 from nasdip_bench.errors import BuildError
@@ -34,6 +35,7 @@ FIDELITY = "released"
 
 _NOT_RECORDED = "not recorded"
 _NOTHING = np.empty(0)
+_OTHERS = Publication(licence="", creator="those who ran the paper's released code")
 
 
 class Imported(NamedTuple):
@@ -71,7 +73,9 @@ def import_released(
             f"name another with --out"
         )
     left_out = LeftOut()
-    manifest = publish(lambda: _contents(root, left_out), out, name=name, version=version)
+    manifest = publish(
+        lambda: _contents(root, left_out), out, name=name, version=version, publication=_OTHERS
+    )
     return Imported(manifest, left_out.sentences())
 
 

@@ -13,6 +13,7 @@ from nasdip_bench.builder.contents import Contents
 from nasdip_bench.builder.merge import merged
 from nasdip_bench.builder.sources import is_dataset, read_source
 from nasdip_bench.builder.writer import publish
+from nasdip_bench.croissant import Publication
 from nasdip_bench.dataset import Manifest
 from nasdip_bench.errors import BuildError
 
@@ -20,7 +21,12 @@ __all__ = ["release"]
 
 
 def release(
-    sources: Path | Sequence[Path], out: Path, *, name: str = "nasdip-bench", version: str = "0"
+    sources: Path | Sequence[Path],
+    out: Path,
+    *,
+    name: str = "nasdip-bench",
+    version: str = "0",
+    publication: Publication | None = None,
 ) -> Manifest:
     """Make a dataset folder from build folders and earlier releases.
 
@@ -31,6 +37,7 @@ def release(
         out: the dataset folder to create or replace.
         name: of the release.
         version: of the release.
+        publication: licence, creator and address; None for the project's own.
 
     Raises:
         BuildError: a source that is neither, or contradicts another (`nasdip_bench.builder.merge`),
@@ -59,4 +66,4 @@ def release(
             )
         return contents
 
-    return publish(read, target, name=name, version=version)
+    return publish(read, target, name=name, version=version, publication=publication)

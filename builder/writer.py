@@ -1,11 +1,11 @@
-"""Contents as the files of a dataset folder: tables in order, curves, manifest with hashes."""
+"""Contents as the files of a dataset folder: tables in order, curves, Croissant, manifest."""
 
 from __future__ import annotations
 
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -20,6 +20,7 @@ from nasdip_bench._version import __version__
 from nasdip_bench.builder.contents import Contents, Part
 from nasdip_bench.builder.publish import replacing
 from nasdip_bench.cost import architecture_facts
+from nasdip_bench.croissant import CROISSANT, Publication, croissant_json
 from nasdip_bench.curves import decode, write_curves
 from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
 from nasdip_bench.errors import BuildError, UnknownNameError
@@ -33,7 +34,14 @@ from nasdip_bench.tasks import TASKS
 __all__ = ["publish", "write"]
 
 
-def publish(read: Callable[[], Contents], out: Path, *, name: str, version: str) -> Manifest:
+def publish(
+    read: Callable[[], Contents],
+    out: Path,
+    *,
+    name: str,
+    version: str,
+    publication: Publication | None = None,
+) -> Manifest:
     """Write contents as a dataset that takes the place of ``out`` once it verifies.
 
     Files in ``out`` that belong to no dataset, such as a README, are kept.
@@ -44,6 +52,7 @@ def publish(read: Callable[[], Contents], out: Path, *, name: str, version: str)
         out: the dataset folder to create or replace.
         name: of the release.
         version: of the release.
+        publication: licence, creator and address; None for the project's own.
 
     Raises:
         BuildError: ``out`` holds something else or cannot be written, or the result does not
@@ -51,7 +60,9 @@ def publish(read: Callable[[], Contents], out: Path, *, name: str, version: str)
     """
     try:
         with replacing(out.resolve()) as fresh:
-            return write(read(), fresh, name=name, version=version)
+            return write(
+                read(), fresh, name=name, version=version, publication=publication or Publication()
+            )
     except OSError as error:
         raise BuildError(
             f"cannot write the dataset folder {str(out)!r}: {error.strerror or error}; make room, "
@@ -59,7 +70,9 @@ def publish(read: Callable[[], Contents], out: Path, *, name: str, version: str)
         ) from error
 
 
-def write(contents: Contents, fresh: Path, *, name: str, version: str) -> Manifest:
+def write(
+    contents: Contents, fresh: Path, *, name: str, version: str, publication: Publication
+) -> Manifest:
     """Write contents into an empty folder, and verify what was written.
 
     Raises:
@@ -125,13 +138,15 @@ def write(contents: Contents, fresh: Path, *, name: str, version: str) -> Manife
         device_types={d: t for d, t in sorted(contents.device_types.items()) if d in devices},
         sources=list(contents.sources),
         files={
-            path.relative_to(fresh).as_posix(): FileRecord(
-                sha256=sha256_bytes(content := path.read_bytes()), size=len(content)
-            )
+            path.relative_to(fresh).as_posix(): _file_record(path)
             for path in sorted(fresh.rglob("*"))
             if path.is_file()
         },
     )
+    # It describes the files before it and is itself a file of the manifest: in this order.
+    (fresh / CROISSANT).write_text(croissant_json(manifest, publication), encoding="utf-8")
+    described = {CROISSANT: _file_record(fresh / CROISSANT)}
+    manifest = replace(manifest, files=manifest.files | described)
     (fresh / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     problems = find_problems(fresh)
     if problems:
@@ -204,6 +219,11 @@ def _table_of(name: str, rows: Iterable[dict[str, Any]]) -> pa.Table:
 
 
 # Manifest
+
+
+def _file_record(path: Path) -> FileRecord:
+    content = path.read_bytes()
+    return FileRecord(sha256=sha256_bytes(content), size=len(content))
 
 
 def _task_record(part: Part, rows: _Rows, architectures: int, images: int) -> TaskRecord:

@@ -16,17 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.cost import architecture_facts
+from nasdip_bench.croissant import CROISSANT, contradictions
 from nasdip_bench.curve_problems import curve_problems
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest, curve_path
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
+from nasdip_bench.files import read_regular
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
-from nasdip_bench.schema import RELEASE_TABLES, STATUSES
+from nasdip_bench.schema import KEYS, RELEASE_TABLES, STATUSES
 from nasdip_bench.space import Architecture
 
 __all__ = ["find_problems"]
 
 _REFERENCES = ("corrupted", "ground_truth", "none")
+_MOST_CROISSANT_BYTES = 64 * 2**20
 
 
 def find_problems(path: Path | str) -> list[str]:
@@ -39,7 +42,7 @@ def find_problems(path: Path | str) -> list[str]:
         folder = DatasetFolder(path)
     except NasdipError as error:
         return [str(error)]
-    problems = list(_files(folder))
+    problems = [*_files(folder), *_croissant(folder)]
     tables: dict[str, Table] = {}
     for name in RELEASE_TABLES:
         try:
@@ -84,6 +87,24 @@ def _files(folder: DatasetFolder) -> Problems:
                 f"{file.relative_to(folder.path).as_posix()} is not listed in {MANIFEST}: it is no "
                 f"part of the dataset; move it away"
             )
+
+
+def _croissant(folder: DatasetFolder) -> Problems:
+    """``croissant.json`` against the manifest; releases of version 0.2.0 and before have none."""
+    path = folder.path / CROISSANT
+    if CROISSANT not in folder.manifest.files:
+        if path.exists():
+            yield f"{CROISSANT} is not listed in {MANIFEST}: it is no part of the dataset"
+        return
+    try:
+        folder.check_file(CROISSANT)
+        text = read_regular(path, _MOST_CROISSANT_BYTES).decode("utf-8")
+    except NasdipError:  # one of the files, and reported there
+        return
+    except (OSError, ValueError) as error:
+        yield f"{CROISSANT} cannot be read: {error}"
+        return
+    yield from contradictions(text, folder.manifest)
 
 
 # Tables
@@ -166,8 +187,8 @@ def _keys(name: str, manifest: Manifest, table: Table) -> Problems:
 
 def _runs(manifest: Manifest, table: Table) -> Problems:
     yield from _keys("runs", manifest, table)
-    key = ["arch_id", "image", "task", "fidelity", "seed"]
-    yield from bad_rows("runs", _duplicates(table, key), "have the same architecture to seed")
+    twice = _duplicates(table, KEYS["runs"])
+    yield from bad_rows("runs", twice, "have the same architecture to seed")
     known = _isin(table["status"], STATUSES)
     yield from bad_rows("runs", ~known, f"have a status other than {', '.join(STATUSES)}")
     yield from bad_rows("runs", table["seed"] < 0, "have a negative seed")
@@ -198,10 +219,8 @@ def _runs(manifest: Manifest, table: Table) -> Problems:
 
 def _scores(manifest: Manifest, table: Table) -> Problems:
     yield from _keys("scores", manifest, table)
-    key = ["arch_id", "image", "task", "fidelity", "proxy", "reference"]
-    yield from bad_rows(
-        "scores", _duplicates(table, key), "have the same architecture to reference"
-    )
+    twice = _duplicates(table, KEYS["scores"])
+    yield from bad_rows("scores", twice, "have the same architecture to reference")
     yield from bad_rows(
         "scores",
         ~_isin(table["reference"], _REFERENCES),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "KEYS",
+    "REFERENCES",
     "RELEASE_TABLES",
     "SCHEMA_VERSION",
     "SHARD_TABLES",
@@ -177,6 +179,17 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
     "scores": (_ARCH_ID, *_KEY, *_SCORE_FACTS),
 }
 """What a dataset folder holds beside the curves and the manifest."""
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "architectures": ("arch_id",),
+    "images": ("name",),
+    "runs": ("arch_id", "image", "task", "fidelity", "seed"),
+    "scores": ("arch_id", "image", "task", "fidelity", "proxy", "reference"),
+}
+"""By table of a release, the columns that together name a row."""
+
+REFERENCES = {"arch_id": ("architectures", "arch_id"), "image": ("images", "name")}
+"""Columns of runs and scores that name a row of another table: that table and its column."""
 
 STATUSES = ("ok", "diverged", "failed")
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from nasdip_bench.errors import ImageError, unknown_name
-from nasdip_bench.images import Image, read_image
+from nasdip_bench.errors import ConfigError, ImageError, unknown_name
+from nasdip_bench.images import Image, load_images, read_image
 
-__all__ = ["ENDINGS", "load_user_images"]
+__all__ = ["ENDINGS", "load_set", "load_user_images"]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".pgm", ".ppm")
 
@@ -45,3 +45,22 @@ def load_user_images(folder: Path, names: Sequence[str] | None = None) -> list[I
         if name not in by_name:
             raise unknown_name("image", name, by_name)
     return [read_image(by_name[name]) for name in wanted]
+
+
+def load_set(image_set: str, names: Sequence[str] | None, folder: Path | None) -> list[Image]:
+    """Images of any set, the user's own included.
+
+    Args:
+        image_set: one of `nasdip_bench.images.IMAGE_SETS`, or "user".
+        names: which, in this order; None: all.
+        folder: where they are; None: as `nasdip_bench.images.load_images`.
+
+    Raises:
+        ConfigError: the set "user" without a folder.
+        NasdipError: as the two functions raise.
+    """
+    if image_set != "user":
+        return load_images(image_set, names, images_dir=folder)
+    if folder is None:
+        raise ConfigError("image set user: say where the images are, with --images-dir")
+    return load_user_images(folder, names)

@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 import torch
 
+from nasdip_bench.builder.build import build
+from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.cost import architecture_cost
+from nasdip_bench.curves import kept_points
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.network import build_network
 from nasdip_bench.problem import Problem
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import Architecture, sample_architectures
 from nasdip_bench.tasks import Inpaint, psnr_db
+from tests.builds import FIDELITY, small_config
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -105,3 +109,40 @@ def test_the_harness_runs(tmp_path: Path):
     assert results["scoring"][0]["networks_per_second"] > 0
     assert all(row["peak_bytes"] > 1e8 for row in results["memory"])
     assert {row["fidelity"] for row in results["projections"]} == {"r64c16"}
+
+
+def test_what_is_lost_of_curves():
+    """A line is interpolated exactly; a spike between kept points is lost, and is the best."""
+    from curves import losses
+
+    line = np.linspace(10, 20, 600)
+    spiked = line.copy()
+    lost = np.setdiff1d(np.arange(600), kept_points(600, 350))[-1]
+    spiked[lost] += 5
+    found = losses(np.stack([np.stack([line, line]), np.stack([spiked, line])]), 350)
+    assert (found["runs"], found["iterations"], found["kept"]) == (2, 600, 256)
+    assert found["bytes_float32"] == 2 * 2 * 600 * 4
+    assert found["bytes_kept"] < found["bytes_full"]
+    smooth, raw = found["psnr_smooth"], found["psnr"]
+    assert smooth["kept_max"] <= 0.0005 + 1e-9
+    assert smooth["between_max"] <= 0.001
+    assert smooth["best_max"] <= 0.0005 + 1e-9
+    assert smooth["best_iteration_max"] == 0
+    assert raw["between_max"] == pytest.approx(5, abs=0.001)
+    assert raw["best_max"] == pytest.approx(spiked.max() - 20, abs=0.001)
+    assert raw["best_iteration_max"] == 599 - lost
+    assert raw["stop_max"] <= 0.0005 + 1e-9
+
+
+def test_the_curves_of_a_build_are_measured(tmp_path):
+    from curves import measure
+
+    build(small_config(), tmp_path / "b", workers=1, stack=1)
+    rows = measure([tmp_path / "b"])
+    assert [(row["fidelity"], row["task"]) for row in rows] == [
+        (FIDELITY, "denoise"), (FIDELITY, "inpaint"),
+    ]  # fmt: skip
+    assert {(row["runs"], row["architectures"], row["kept"]) for row in rows} == {(4, 2, 3)}
+    BuildFolder(tmp_path / "none").prepare(small_config())
+    with pytest.raises(SystemExit, match="no ok run"):
+        measure([tmp_path / "none"])

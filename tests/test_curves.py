@@ -35,6 +35,13 @@ def test_values_round_trip_to_half_a_step(values):
     np.testing.assert_array_equal(encode(found), steps)
 
 
+def test_no_value_in_range_is_off_by_more_than_half_a_thousandth():
+    """At both edges of every step there is, and beside them: the error is largest there."""
+    edges = (np.arange(65534) + 0.5) / 1000
+    for values in (edges, np.nextafter(edges, 0), np.nextafter(edges, 99), np.arange(65535) / 1000):
+        assert np.abs(decode(encode(values)) - values).max() <= 0.0005 + 1e-11
+
+
 def test_values_out_of_range_are_clipped_and_never_missing():
     assert encode(np.array([np.inf, 70.0, -3.0])).tolist() == [MISSING - 1, MISSING - 1, 0]
     assert encode(np.array([np.nan])).tolist() == [MISSING]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
-__all__ = ["aligned", "csv_text", "latex_escape", "latex_float"]
+__all__ = ["aligned", "csv_text", "latex_escape", "latex_float", "plain"]
 
 _LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
@@ -61,3 +62,8 @@ def latex_float(
     lines += ["\\midrule", *(f"{' & '.join(row)} \\\\" for row in rows), "\\bottomrule"]
     lines += ["\\end{tabular}" + ("}" if wide else ""), f"\\end{{{kind}}}"]
     return "\n".join(lines) + "\n"
+
+
+def plain(text: str) -> str:
+    """Text as Markdown that shows it: markup of names in a dataset stays text."""
+    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)

@@ -6,11 +6,21 @@ import re
 from pathlib import Path
 
 
-def replace_block(page: Path, name: str, text: str) -> None:
-    """Put text between ``<!-- name -->`` and ``<!-- /name -->`` of a page."""
-    before = page.read_text(encoding="utf-8")
+def with_block(page: str, name: str, text: str) -> str:
+    """A page with text between its ``<!-- name -->`` and ``<!-- /name -->``."""
     block = f"<!-- {name} -->\n{text}\n<!-- /{name} -->"
     pattern = f"<!-- {name} -->.*<!-- /{name} -->"
-    after, found = re.subn(pattern, lambda _: block, before, flags=re.DOTALL)
-    assert found == 1, f"{page.name} has {found} blocks called {name}"
-    page.write_text(after, encoding="utf-8")
+    after, found = re.subn(pattern, lambda _: block, page, flags=re.DOTALL)
+    assert found == 1, f"the page has {found} blocks called {name}"
+    return after
+
+
+def replace_block(page: Path, name: str, text: str) -> None:
+    """Put text between the markers of a page."""
+    page.write_text(with_block(page.read_text(encoding="utf-8"), name, text), encoding="utf-8")
+
+
+def table(head: list[str], body: list[list[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

@@ -1,13 +1,30 @@
-"""Writes the column tables of docs/data.md from the schema (``make docs``)."""
+"""Writes what the documentation says of the schema and of the data in ``data/`` (``make docs``).
+
+    docs/data.md      the column tables, from `nasdip_bench.schema`
+    data/README.md    the numbers of the data card
+    README.md         the table of what ``data/`` holds
+    docs/findings.md  the whole page
+
+python -m tests.tools.write_docs
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.findings import findings_page
 from nasdip_bench.schema import markdown_tables
+from tests.tools import release_facts
+from tests.tools.pages import with_block
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "data.md"
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "data"
+PAGE = ROOT / "docs" / "data.md"
+CARD = DATA / "README.md"
+README = ROOT / "README.md"
 
 
 def with_tables(text: str) -> str:
@@ -16,5 +33,34 @@ def with_tables(text: str) -> str:
     return re.sub(r"<!-- tables -->.*<!-- /tables -->", lambda _: block, text, flags=re.DOTALL)
 
 
+def with_card(text: str) -> str:
+    """The data card with the numbers of the data."""
+    bench = NASDIPBench(DATA)
+    text = with_block(text, "release", release_facts.card_release(bench))
+    text = with_block(text, "training", release_facts.card_training(bench))
+    text = with_block(text, "limits", release_facts.card_limits(bench))
+    return with_block(text, "images", release_facts.card_images(bench))
+
+
+def with_readme(text: str) -> str:
+    """The README with the table of the data."""
+    return with_block(text, "data", release_facts.readme_rows(NASDIPBench(DATA)))
+
+
+def with_findings(_: str) -> str:
+    """The page of findings, whatever it was."""
+    return findings_page(NASDIPBench(DATA))
+
+
+PAGES: dict[Path, Callable[[str], str]] = {
+    PAGE: with_tables,
+    CARD: with_card,
+    README: with_readme,
+    ROOT / "docs" / "findings.md": with_findings,
+}
+
+
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, renewed in PAGES.items():
+        text = page.read_text(encoding="utf-8") if page.exists() else ""
+        page.write_text(renewed(text), encoding="utf-8")

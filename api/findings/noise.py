@@ -1,0 +1,114 @@
+"""How noisy runs and scores are: tau between seeds, reliability of the scores."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasdip_bench.agreement import attainable_tau, reliability
+from nasdip_bench.api.findings.pooled import Pooled, pooled_tau
+from nasdip_bench.api.findings.words import (
+    caution,
+    counts,
+    number,
+    plural,
+    table,
+    where,
+    with_interval,
+)
+from nasdip_bench.api.index import Block
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.benchmark import NASDIPBench
+
+__all__ = ["between_seeds", "noise_section"]
+
+
+def between_seeds(bench: NASDIPBench, block: Block, target: str) -> Pooled:
+    """Tau between runs that differ in the seed alone, over all pairs of seeds that share enough.
+
+    Pairs of seeds are taken one by one: they may share other architectures and images.
+    """
+    matrices = [block.matrix(target, seed) for seed in block.seeds]
+    found = [pooled_tau(bench.images, [pair]) for pair in itertools.combinations(matrices, 2)]
+    return max(found, key=lambda one: (len(one.images) * one.n[0],), default=pooled_tau([], []))
+
+
+def noise_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> Iterator[str]:
+    """The section's paragraphs."""
+    yield "## How noisy is a run?"
+    yield (
+        "Tau between runs that differ in nothing but the seed: no score that sees an architecture "
+        "once can be expected to agree with a run much better. *Attainable* is what a score that "
+        "knew every expected PSNR would reach against one run. Where there are several pairs of "
+        "seeds, the one with most in common."
+    )
+    body, without, fewest = [], [], []
+    for block in blocks:
+        found = between_seeds(bench, block, target)
+        if not found.images:
+            without.append(f"{where(block)} ({plural(len(block.seeds), 'seed')})")
+            continue
+        fewest.append(found.n[0])
+        body.append(
+            [where(block), with_interval(found), number(attainable_tau(found.value)), counts(found)]
+        )
+    if body:
+        yield table(["runs of", "tau between seeds", "attainable", "over"], body)
+        if said := caution(min(fewest)):
+            yield said
+    if without:
+        yield (
+            f"No two seeds share enough runs for {'; '.join(without)}: there the ceiling is not "
+            f"known."
+        )
+    yield "## How noisy is a score?"
+    yield from _scores(bench, blocks)
+
+
+def _scores(bench: NASDIPBench, blocks: Sequence[Block]) -> Iterator[str]:
+    frame = bench.to_frame("scores")
+    body = []
+    for block in blocks:
+        mine = frame[(frame["task"] == block.task) & (frame["fidelity"] == block.fidelity)]
+        for (proxy, reference, inits), rows in mine.groupby(
+            ["proxy", "reference", "inits"], observed=True, sort=False
+        ):
+            if inits < 2:
+                continue
+            by_image = [
+                reliability(of["value"], of["std"], int(inits))
+                for _, of in rows.groupby("image", observed=True, sort=False)
+            ]
+            defined = [one for one in by_image if np.isfinite(one.single)]
+            if not defined:
+                continue
+            values = (
+                float(np.median([getattr(one, name) for one in defined]))
+                for name in ("single", "mean", "tau_single", "tau_mean")
+            )
+            body.append(
+                [
+                    where(block),
+                    f"`{proxy}/{reference}`",
+                    *(number(value, ".2f") for value in values),
+                    f"n = {min(one.n for one in defined)}, K = {inits}",
+                ]
+            )
+    if not body:
+        yield "No score of this release has two scoring initialisations: not known."
+        return
+    yield (
+        "A score is the mean over K scoring initialisations of the untrained network. The data "
+        "hold mean and standard deviation and not the single values, so that tau between "
+        "initialisations is not measured here but estimated: *ICC* is the share of a score's "
+        "variance that is the architecture's, for one initialisation and for the mean of K, and "
+        "*tau* what follows for two of them if all is normal. Extreme values weigh with their "
+        "squares. Medians over images. Scores of one initialisation, and those that are the same "
+        "for all architectures, are left out."
+    )
+    head = ["scores of", "score", "ICC of one", "of the mean", "tau of one", "of the mean", "over"]
+    yield table(head, body)

@@ -1,0 +1,141 @@
+"""Rank correlations pooled over images, over whatever images and architectures there are.
+
+A partial release has runs of some architectures on some images. Tau is computed on each image that
+has enough, and averaged; all images and seeds are resampled together, as in
+`nasdip_bench.api.agreement`, so that the interval allows for their sharing architectures.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.agreement import bootstrap_tau, draw_resamples, percentile_interval
+from nasdip_bench.statistics import kendall_tau_b
+
+__all__ = ["FEWEST", "Pooled", "image_effect", "pooled_tau"]
+
+FEWEST = 5
+"""Architectures that an image must have to count; of fewer, tau takes a handful of values."""
+
+LEVEL = 0.95
+RESAMPLES = 1000
+
+Matrix = NDArray[np.float64]  # (architecture, image)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled:
+    """A mean of taus.
+
+    Attributes:
+        value: the mean, or a difference of means; NaN where no image has enough.
+        low: lower end of the 95 % interval over resampled architectures.
+        high: upper end.
+        images: names of the images it is over.
+        n: fewest and most architectures of an image.
+    """
+
+    value: float
+    low: float
+    high: float
+    images: tuple[str, ...]
+    n: tuple[int, int]
+
+    @property
+    def decided(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.low > 0 or self.high < 0
+
+
+NOTHING = Pooled(value=math.nan, low=math.nan, high=math.nan, images=(), n=(0, 0))
+
+
+def pooled_tau(names: Sequence[str], pairs: Sequence[tuple[Matrix, Matrix]]) -> Pooled:
+    """The mean of tau-b over images and pairs of matrices.
+
+    Args:
+        names: of the images, the columns.
+        pairs: matrices to correlate, such as PSNR of one seed and a score; NaN where there is none.
+    """
+    columns: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = {}
+    taus, counts = [], []
+    for position, name in enumerate(names):
+        mine = [(a[:, position], b[:, position]) for a, b in pairs]
+        found = [kendall_tau_b(x, y) for x, y in mine]
+        if found and all(one.n >= FEWEST and math.isfinite(one.tau) for one in found):
+            columns[name] = mine
+            taus.append(np.mean([one.tau for one in found]))
+            counts += [one.n for one in found]
+    if not columns:
+        return NOTHING
+    rows = np.zeros(len(pairs[0][0]), np.bool_)
+    for x, y in itertools.chain.from_iterable(columns.values()):
+        rows |= np.isfinite(x) & np.isfinite(y)
+    draws = draw_resamples(int(rows.sum()), RESAMPLES)
+    samples = np.mean(
+        [
+            np.mean([bootstrap_tau(x[rows], y[rows], draws) for x, y in mine], axis=0)
+            for mine in columns.values()
+        ],
+        axis=0,
+    )
+    low, high = percentile_interval(samples, LEVEL)
+    return Pooled(
+        value=float(np.mean(taus)),
+        low=low,
+        high=high,
+        images=tuple(columns),
+        n=(min(counts), max(counts)),
+    )
+
+
+def image_effect(
+    names: Sequence[str], seeds: Sequence[Matrix]
+) -> tuple[Pooled, Pooled, Pooled] | None:
+    """Does the ranking of architectures depend on the image, beyond the noise of a run?
+
+    Tau between two runs of the same image, and between runs of two images, both between different
+    seeds and over the same architectures, so that both have the same noise.
+
+    Args:
+        names: of the images, the columns.
+        seeds: target by seed.
+
+    Returns:
+        tau of the same image, tau of two images, and the first less the second; None without two
+        seeds that share two images and enough architectures.
+    """
+    found = []
+    for one, other in itertools.combinations(seeds, 2):
+        both = np.isfinite(one) & np.isfinite(other)
+        images = np.flatnonzero(both.sum(axis=0) >= FEWEST)
+        rows = both[:, images].all(axis=1)
+        if len(images) >= 2 and rows.sum() >= FEWEST:
+            found.append((one[np.ix_(rows, images)], other[np.ix_(rows, images)], images))
+    if not found:
+        return None
+    one, other, images = max(found, key=lambda pair: pair[0].size)  # the fullest pair of seeds
+    draws = draw_resamples(len(one), RESAMPLES)
+    whole = np.ones((1, len(one)), np.float32)
+    taus = np.stack(
+        [
+            np.stack([bootstrap_tau(x, y, np.concatenate([whole, draws])) for y in other.T])
+            for x in one.T
+        ]
+    )  # (image, image, whole and resamples)
+    same = np.eye(len(images), dtype=bool)
+    own, others = taus[same].mean(axis=0), taus[~same].mean(axis=0)
+    shown = tuple(names[position] for position in images.tolist())
+    return tuple(_pooled(s, shown, len(one)) for s in (own, others, own - others))  # type: ignore[return-value]
+
+
+def _pooled(samples: NDArray[np.float64], images: tuple[str, ...], n: int) -> Pooled:
+    """Of the value of the whole, first, and those of the resamples."""
+    low, high = percentile_interval(samples[1:], LEVEL)
+    return Pooled(value=float(samples[0]), low=low, high=high, images=images, n=(n, n))

@@ -1,0 +1,87 @@
+"""The commands that make datasets: of builds and earlier releases, and of others' results."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nasdip_bench.dataset import Manifest
+
+__all__ = ["add_commands"]
+
+
+def release_command(
+    sources: Annotated[
+        list[Path], typer.Argument(help="Build folders and earlier releases, one or more.")
+    ],
+    out: Annotated[Path, typer.Option(help="The dataset folder to create or replace.")] = Path(
+        "data"
+    ),
+    name: Annotated[str, typer.Option(help="Name of the release.")] = "nasdip-bench",
+    release_version: Annotated[
+        str, typer.Option(help="Version of the release, best of the form 1.2.3.")
+    ] = "0",
+    licence: Annotated[
+        str, typer.Option(help="Licence of the results, an identifier of the SPDX list.")
+    ] = "MIT",
+    creator: Annotated[
+        str, typer.Option(help="Who made the dataset.")
+    ] = "The NASDIP-Bench authors",
+    url: Annotated[str, typer.Option(help="Address of the dataset's page, if it has one.")] = "",
+) -> None:
+    """Compact builds into a dataset folder, with manifest, hashes, Croissant; verify it.
+
+    Several sources are merged. A run that is in two of them must have the same numbers in both.
+    """
+    from nasdip_bench.builder.release import release
+    from nasdip_bench.croissant import Publication
+
+    publication = Publication(licence=licence, creator=creator, url=url)
+    manifest = release(sources, out, name=name, version=release_version, publication=publication)
+    _show(manifest, out)
+
+
+def import_released_command(
+    results: Annotated[Path, typer.Argument(help="The folder that holds 'benchmark'.")],
+    out: Annotated[Path, typer.Option(help="The dataset folder to create or replace.")] = Path(
+        "data-released"
+    ),
+    name: Annotated[str, typer.Option(help="Name of the release.")] = "released-results",
+    release_version: Annotated[str, typer.Option(help="Version of the release.")] = "0",
+) -> None:
+    """Make a dataset of results that the paper's released code has written.
+
+    Pickles among them are read without running anything; only lists, numbers and arrays pass.
+    """
+    from nasdip_bench.builder.import_released import import_released
+
+    found = import_released(results, out, name=name, version=release_version)
+    for line in found.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    _show(found.manifest, out)
+
+
+def _show(manifest: Manifest, out: Path) -> None:
+    """Say what a dataset that was written holds."""
+    size = sum(record.size for record in manifest.files.values())
+    print(
+        f"{out}: {manifest.architectures} architectures, {len(manifest.images)} images "
+        f"({manifest.image_set}), {size / 2**20:.1f} MiB, verified"
+    )
+    for fidelity, record in manifest.fidelities.items():
+        for task, facts in record["tasks"].items():
+            expected = manifest.architectures * len(manifest.images)
+            seeds = ", ".join(
+                f"seed {seed}: {count} of {expected} runs" for seed, count in facts["seeds"].items()
+            )
+            print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("release")(release_command)
+    app.command("import-released")(import_released_command)

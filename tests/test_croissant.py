@@ -1,0 +1,245 @@
+"""croissant.json: it describes every file and column, agrees with the manifest, and loads."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from nasdip_bench.api.difference import compare_datasets
+from nasdip_bench.builder import cli
+from nasdip_bench.builder.release import release
+from nasdip_bench.croissant import CROISSANT, Publication, contradictions
+from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
+from nasdip_bench.errors import BuildError, ConfigError
+from nasdip_bench.files import sha256_bytes
+from nasdip_bench.schema import KEYS, RELEASE_TABLES, arrow_schema
+from nasdip_bench.verify import verify
+from tests import synthetic
+
+MLCOMMONS_TYPES = {"string": str, "bool": bool, "int32": int, "int64": int, "float64": float}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    """A release as version 0.2.0 made them: without a croissant.json."""
+    return synthetic.write_release(
+        tmp_path_factory.mktemp("croissant") / "source",
+        count=4,
+        fidelities=("r64c16i40",),
+        diverged={("r64c16i40", "denoise", 1, "lena", 0)},
+    )
+
+
+@pytest.fixture(scope="module")
+def released(source: Path) -> Path:
+    out = source.parent / "data"
+    release(source, out, name="little", version="1.2.3")
+    return out
+
+
+@pytest.fixture(scope="module")
+def described(released: Path) -> dict:
+    return json.loads((released / CROISSANT).read_text("utf-8"))
+
+
+def test_every_file_is_there_with_its_size_and_hash(released: Path, described: dict):
+    on_disk = {p.relative_to(released).as_posix() for p in released.rglob("*") if p.is_file()}
+    files = {file["@id"]: file for file in described["distribution"]}
+    assert files.keys() == on_disk - {CROISSANT, MANIFEST}
+    for path, file in files.items():
+        content = (released / path).read_bytes()
+        assert file["sha256"] == sha256_bytes(content)
+        assert file["contentSize"] == f"{len(content)} B"
+        assert file["contentUrl"] == path
+    assert {"curves/r64c16i40-denoise.h5", "runs.parquet"} <= files.keys()
+
+
+def test_the_manifest_covers_it(released: Path, described: dict):
+    manifest = DatasetFolder(released).manifest
+    content = (released / CROISSANT).read_bytes()
+    assert manifest.files[CROISSANT].sha256 == sha256_bytes(content)
+    assert list(contradictions(content.decode(), manifest)) == []
+    assert verify(released) == []
+    assert (described["name"], described["version"]) == (manifest.name, manifest.version)
+    assert described["datePublished"] == manifest.created[:10]
+    assert described["license"] == "https://spdx.org/licenses/MIT.html"
+    assert "url" not in described  # none was given, and none is made up
+    assert "ISNAS-DIP" in described["citeAs"]
+
+
+def test_every_column_is_described_as_the_files_have_it(released: Path, described: dict):
+    sets = {one["@id"]: one for one in described["recordSet"]}
+    assert sets.keys() == RELEASE_TABLES.keys()
+    for table, columns in RELEASE_TABLES.items():
+        schema = pq.read_schema(released / f"{table}.parquet")
+        fields = {field["name"]: field for field in sets[table]["field"]}
+        assert list(fields) == schema.names
+        for column in columns:
+            field = fields[column.name]
+            assert column.meaning in field["description"]
+            assert column.unit in field["description"]
+            assert field["source"]["fileObject"]["@id"] == f"{table}.parquet"
+            assert field["dataType"] == {
+                "string": "sc:Text", "bool": "sc:Boolean", "double": "sc:Float",
+                "int32": "sc:Integer", "int64": "sc:Integer",
+            }[str(schema.field(column.name).type)]  # fmt: skip
+        key = [name["@id"].removeprefix(f"{table}/") for name in sets[table]["key"]]
+        assert tuple(key) == KEYS[table]
+    to = {f["@id"]: f["references"]["field"]["@id"] for s in sets.values() for f in s["field"]
+          if "references" in f}  # fmt: skip
+    assert to == {
+        f"{table}/{column}": target
+        for table in ("runs", "scores")
+        for column, target in {"arch_id": "architectures/arch_id", "image": "images/name"}.items()
+    }
+
+
+def _changed(described: dict, change) -> str:
+    other = copy.deepcopy(described)
+    change(other)
+    return json.dumps(other)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d.update(version="9"), "says version '9', manifest.json '1.2.3'"),
+        (lambda d: d.update(conformsTo="x"), "says conformsTo 'x'"),
+        (lambda d: d.pop("description"), "has no description"),
+        (lambda d: d.pop("license"), "has no license"),
+        (lambda d: d["distribution"].pop(), "does not describe "),
+        (lambda d: d.update(distribution=3), "does not describe runs.parquet"),
+        (lambda d: d["distribution"].append({"@id": "more.txt"}), "describes 'more.txt', which is"),
+        (lambda d: d["distribution"].append(d["distribution"][0]), "things in distribution twice"),
+        (lambda d: d["distribution"][0].update(sha256="0" * 64), "says sha256 '000"),
+        (lambda d: d["distribution"][0].update(contentSize="1 B"), "says contentSize '1 B'"),
+        (lambda d: d["recordSet"][2]["field"].pop(3), "does not describe runs/fidelity"),
+        (lambda d: d["recordSet"][2]["field"][0].update(dataType="sc:Text"), "says dataType"),
+        (lambda d: d["recordSet"][2]["field"][0].pop("description"), "no description of runs/arch"),
+        (lambda d: d["recordSet"][0].pop("key"), "says key None of architectures"),
+    ],
+)
+def test_contradictions_are_found(released: Path, described: dict, change, said: str):
+    manifest = DatasetFolder(released).manifest
+    found = list(contradictions(_changed(described, change), manifest))
+    assert any(said in one for one in found), found
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": NaN}', "[" * 100_000])
+def test_what_is_no_json_object_is_a_sentence(released: Path, text: str):
+    [problem] = contradictions(text, DatasetFolder(released).manifest)
+    assert problem.startswith("croissant.json cannot be parsed")
+
+
+def test_verify_reports_damage_and_contradiction(released: Path, described: dict, tmp_path: Path):
+    data = shutil.copytree(released, tmp_path / "data")
+    content = (data / CROISSANT).read_bytes()
+    (data / CROISSANT).write_bytes(content.replace(b"1.2.3", b"1.2.4"))
+    [problem] = verify(data)
+    assert problem.startswith("croissant.json in ")
+    assert "is damaged" in problem
+    (data / CROISSANT).unlink()
+    assert "No such file" in verify(data)[0]
+    # With a hash that agrees.
+    (data / CROISSANT).write_bytes(content.replace(b"1.2.3", b"1.2.4"))
+    synthetic.write_manifest(data, Manifest.from_json((data / MANIFEST).read_text(), "here"))
+    assert verify(data) == ["croissant.json says version '1.2.4', manifest.json '1.2.3'"]
+    (data / CROISSANT).write_bytes(b"\xff\xfe")
+    synthetic.write_manifest(data, Manifest.from_json((data / MANIFEST).read_text(), "here"))
+    assert "croissant.json cannot be read" in verify(data)[0]
+
+
+def test_releases_without_one_stay_readable(source: Path, released: Path, tmp_path: Path):
+    assert verify(source) == []
+    assert CROISSANT not in DatasetFolder(source).manifest.files
+    assert compare_datasets(source, released).equal
+    # One that belongs to nothing is not taken for a part of the dataset, nor overwritten.
+    data = shutil.copytree(source, tmp_path / "data")
+    (data / CROISSANT).write_text("{}")
+    assert verify(data) == [
+        "croissant.json is not listed in manifest.json: it is no part of the dataset"
+    ]
+    with pytest.raises(BuildError, match="move it away"):
+        release(source, data)
+    assert (data / CROISSANT).read_text() == "{}"
+
+
+def test_a_release_of_releases_has_one_of_its_own(source: Path, released: Path, tmp_path: Path):
+    release([released, source], tmp_path / "both", version="2.0.0")
+    found = json.loads((tmp_path / "both" / CROISSANT).read_text("utf-8"))
+    assert found["version"] == "2.0.0"
+    assert verify(tmp_path / "both") == []
+    assert compare_datasets(released, tmp_path / "both").equal
+
+
+def test_who_published_it_can_be_said(source: Path, tmp_path: Path, monkeypatch, capsys):
+    said = ["--licence", "CC-BY-4.0", "--creator", "Ours & Co", "--url", "https://example.org/d"]
+    command = ["nasdip-build", "release", str(source), "--out", str(tmp_path / "d"), *said]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0, capsys.readouterr().err
+    found = json.loads((tmp_path / "d" / CROISSANT).read_text("utf-8"))
+    assert found["license"] == "https://spdx.org/licenses/CC-BY-4.0.html"
+    assert found["creator"]["name"] == "Ours & Co"
+    assert found["url"] == "https://example.org/d"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"licence": "no licence"}, "no identifier of the SPDX list"),
+        ({"creator": ""}, "creator '' must be printable text"),
+        ({"creator": "a\nb"}, "creator"),
+        ({"url": "example.org"}, "must begin with https://"),
+    ],
+)
+def test_what_cannot_be_said(wrong: dict, said: str):
+    with pytest.raises(ConfigError, match=said):
+        Publication(**wrong)
+
+
+# The library of MLCommons itself
+
+
+def test_the_library_of_mlcommons_validates_and_reads_it(released: Path):
+    pytest.importorskip("mlcroissant", reason="mlcroissant is not installed: make test-adapters")
+    code = (
+        "import json, logging, sys, mlcroissant as mlc\n"
+        "class Heard(logging.Handler):\n"
+        "    def emit(self, record):\n"
+        "        said.append(record.getMessage())\n"
+        "said = []\n"
+        "logging.getLogger('absl').addHandler(Heard(logging.WARNING))\n"
+        "data = mlc.Dataset(jsonld=sys.argv[1])\n"
+        "issues = data.metadata.ctx.issues\n"
+        "tables = {name: [{k: v.decode() if isinstance(v, bytes) else v for k, v in row.items()}\n"
+        "                 for row in data.records(name)]\n"
+        f"          for name in {list(RELEASE_TABLES)}}}\n"
+        "print(json.dumps([sorted(issues.errors | issues.warnings), said, tables]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(released / CROISSANT)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    issues, said, tables = json.loads(done.stdout)
+    assert (issues, said) == ([], [])
+    for table, columns in RELEASE_TABLES.items():
+        mine = pq.read_table(released / f"{table}.parquet", schema=arrow_schema(columns))
+        assert len(tables[table]) == len(mine)
+        for row, expected in zip(tables[table], mine.to_pylist(), strict=True):
+            assert row.keys() == {f"{table}/{name}" for name in expected}
+            for column in columns:
+                value, wanted = row[f"{table}/{column.name}"], expected[column.name]
+                if wanted is None:
+                    assert value is None or value != value
+                else:
+                    assert isinstance(value, MLCOMMONS_TYPES[column.type])
+                    assert value == wanted

@@ -1,0 +1,259 @@
+"""The page of findings: its numbers are those of the statistics, its sentences follow them."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.agreement import reliability
+from nasdip_bench.api import cli
+from nasdip_bench.api.findings import findings_page
+from nasdip_bench.api.findings.pooled import FEWEST, Pooled, image_effect, pooled_tau
+from nasdip_bench.api.findings.printed import OPEN, OPPOSITE, OTHER_SIZE, SAME, _reading
+from nasdip_bench.api.findings.words import SMALL, caution, listed, number, sign_of, table
+from nasdip_bench.api.findings.worth import _conclusion
+from nasdip_bench.api.paper.captions import paper_values
+from nasdip_bench.errors import ConfigError, UnknownNameError
+from tests import synthetic
+
+LOW, HIGH = "r64c16i40", "r64"
+
+
+def page_of(path: Path, **changes) -> str:
+    return findings_page(NASDIPBench(synthetic.write_release(path / "data", **changes)))
+
+
+def section(page: str, title: str) -> str:
+    return re.search(rf"^## {re.escape(title)}.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)[0]
+
+
+# The statistics
+
+
+def test_pooled_tau_is_the_mean_of_scipys_over_the_images_with_enough():
+    rng = np.random.default_rng(1)
+    a, b, c = rng.normal(size=(3, 30, 4))
+    a[:, 3] = np.nan
+    a[3:, 2] = np.nan  # three architectures are too few
+    found = pooled_tau(["w", "x", "y", "z"], [(a, b), (a, c)])
+    wanted = [kendalltau(a[:, i], m[:, i]).statistic for i in (0, 1) for m in (b, c)]
+    assert found.value == pytest.approx(np.mean(wanted))
+    assert found.images == ("w", "x")
+    assert found.n == (30, 30)
+    assert found.low < found.value < found.high
+    nothing = pooled_tau(["z"], [(a[:, 3:], b[:, 3:])])
+    assert (nothing.images, nothing.n) == ((), (0, 0))
+    assert math.isnan(nothing.value)
+    assert not nothing.decided
+
+
+def test_intervals_of_noise_mostly_include_zero():
+    rng = np.random.default_rng(2)
+    decided = [pooled_tau(["x"], [tuple(rng.normal(size=(2, 40, 1)))]).decided for _ in range(60)]
+    assert sum(decided) <= 10
+
+
+def test_the_effect_of_the_image():
+    rng = np.random.default_rng(3)
+    truth, common = rng.normal(size=(60, 4)), np.repeat(rng.normal(size=(60, 1)), 4, axis=1)
+    noise = 0.3 * rng.normal(size=(4, 60, 4))
+    own, others, effect = image_effect("abcd", [truth + noise[0], truth + noise[1]])
+    assert own.low > 0.5
+    assert abs(others.value) < 0.2
+    assert effect.low > 0
+    assert effect.value == pytest.approx(own.value - others.value)
+    own, others, effect = image_effect("abcd", [common + noise[2], common + noise[3]])
+    assert others.low > 0.5
+    assert not effect.decided
+    missing = np.full((60, 4), np.nan)
+    missing[: FEWEST - 1] = 1
+    assert image_effect("abcd", [truth]) is None
+    assert image_effect("abcd", [truth, missing]) is None
+
+
+def test_reliability_is_the_intraclass_correlation_of_the_single_values():
+    """Against the sums of squares of one-way analysis of variance over the values themselves."""
+    rng = np.random.default_rng(4)
+    n, k = 400, 8
+    values = rng.normal(size=(n, 1)) + 0.8 * rng.normal(size=(n, k))
+    found = reliability(values.mean(axis=1), values.std(axis=1, ddof=1), k)
+    grand = values.mean()
+    between = k * ((values.mean(axis=1) - grand) ** 2).sum() / (n - 1)
+    inside = ((values - values.mean(axis=1, keepdims=True)) ** 2).sum() / (n * (k - 1))
+    assert found.single == pytest.approx((between - inside) / (between + (k - 1) * inside))
+    assert found.mean == pytest.approx(1 - inside / between)
+    assert found.single == pytest.approx(1 / (1 + 0.64), abs=0.05)
+    assert found.n == n
+    tau = np.mean([kendalltau(values[:, i], values[:, i + 1]).statistic for i in range(0, k, 2)])
+    assert found.tau_single == pytest.approx(tau, abs=0.03)
+    exact = reliability([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], 2)
+    assert (exact.single, exact.mean, exact.tau_mean) == (1, 1, 1)
+    assert math.isnan(reliability([1.0, 1.0], [0.0, 0.0], 8).single)
+    assert math.isnan(reliability([1.0], [0.0], 8).single)
+    with pytest.raises(ConfigError, match="repeats 1 must be at least 2"):
+        reliability([1.0, 2.0], [0.0, 0.0], 1)
+
+
+# The words
+
+
+def pooled(value: float, low: float, high: float, n: int = 50) -> Pooled:
+    return Pooled(value=value, low=low, high=high, images=("lena",), n=(n, n))
+
+
+@pytest.mark.parametrize(
+    ("ours", "printed", "reading"),
+    [
+        (pooled(-0.3, -0.4, -0.2), -0.25, SAME),
+        (pooled(-0.3, -0.4, -0.2), -0.6, OTHER_SIZE),
+        (pooled(0.3, 0.2, 0.4), -0.25, OPPOSITE),
+        (pooled(-0.3, -0.7, 0.1), -0.25, OPEN),
+        (pooled(-0.3, math.nan, math.nan), -0.25, OPEN),
+        (pooled_tau([], []), -0.25, "–"),
+    ],
+)
+def test_readings(ours: Pooled, printed: float, reading: str):
+    assert _reading(ours, printed) == reading
+
+
+def test_words():
+    assert sign_of(pooled(0.1, 0.05, 0.2)) == "positive"
+    assert sign_of(pooled(-0.1, -0.2, -0.05)) == "negative"
+    assert "not decided" in sign_of(pooled(0.1, -0.1, 0.2))
+    assert "cannot" in sign_of(pooled_tau([], []))
+    assert caution(SMALL) == ""
+    assert f"n = {SMALL - 1}" in caution(SMALL - 1)
+    assert (listed([]), listed(["a"]), listed("abc")) == ("", "a", "a, b and c")
+    assert (number(math.nan), number(0.5)) == ("–", "+0.50")
+    assert table(["a"], [["b|c"]]).splitlines()[-1] == "| b&#124;c |"
+
+
+def test_conclusions_on_scores():
+    seconds = {"a": 1.0, "b": 0.1}
+    text = _conclusion(
+        {"a": pooled(-0.5, -0.6, -0.4), "b": pooled(-0.3, -0.55, -0.1)}, 9, seconds, 1
+    )
+    assert "2 of 9 scores work" in text
+    assert "Largest |tau|: `a` (-0.50, 50% of what is attainable" in text
+    assert "cheapest: `b`" in text
+    assert "Their order is not decided" in text
+    clear = {"a": pooled(-0.5, -0.6, -0.4), "b": pooled(-0.2, -0.3, -0.1)}
+    assert "order" not in _conclusion(clear, 9, seconds, math.nan)
+    assert "attainable" not in _conclusion(clear, 9, seconds, -0.2)
+    assert _conclusion({}, 9, seconds, 1).startswith("None of 9 scores is shown to work")
+
+
+# The page, on releases whose answers are known
+
+
+def test_a_release_with_two_seeds_and_two_fidelities(tmp_path):
+    page = page_of(tmp_path, count=30, fidelities=(HIGH, LOW), tasks=("denoise",))
+    # By formula lena ranks by arch_id, chest the other way round, boat in pairs: seeds agree.
+    assert "| denoise at r64 | +1.00 [+1.00, +1.00] | +1.00 | n = 30, 3 images |" in section(
+        page, "How noisy is a run?"
+    )
+    assert f"for denoise at {LOW} (1 seed): there the ceiling is not known" in page
+    fidelities = section(page, "Is a cheap fidelity")
+    assert f"- denoise at r64 and {LOW}: they agree as well as two seeds do" in fidelities
+    images = section(page, "Does the best network depend")
+    assert "The ranking depends on the image, beyond the noise of a run." in images
+    assert "fewer than 20" not in page
+    worth = section(page, "Which score is worth")
+    assert "`parameters/none`" in worth
+    assert "ground_truth" not in worth
+    assert "no such runs at r512: not compared" in page
+    # lena and boat are the paper's; the score a on them has tau +1 and about +1.
+    printed = paper_values()["table1"]
+    mean = np.mean([printed["rows"][image][0] for image in ("lena", "boat")])
+    row = re.search(r"\| `psd_db_mse/corrupted` \| \+\S+ .* \| (\S+) \| n = 30, 2 images", page)
+    assert float(row[1]) == pytest.approx(mean, abs=0.01)
+    assert "`psd_db_strip_mse/corrupted`" in re.search(r"We disagree .*", page)[0]
+    assert "Possible reasons for the differences:" in page
+    assert "**Fidelity.**" in page
+
+
+def test_seeds_that_contradict_are_not_called_agreement(tmp_path):
+    """At inpaint odd seeds turn the ranking over."""
+    page = page_of(tmp_path, count=30, fidelities=(LOW,), tasks=("inpaint",))
+    assert "| -1.00 [-1.00, -1.00] | +0.00 |" in section(page, "How noisy is a run?")
+    assert "Nothing in this release is what the printed values are of" in page
+    assert "Figure 1 (inpaint)" in page
+    assert "attainable given" not in page
+
+
+def test_too_little_is_said_to_be_too_little(tmp_path):
+    page = page_of(tmp_path, count=4, fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)})
+    assert "No image has enough architectures with run and score: not compared." in page
+    assert "Not made (k 10 must be a whole number from 1 to n = 4" in page
+    assert "No two seeds share enough runs" in page
+    assert "No score of this release has two scoring initialisations" in page
+    assert "No task has runs at two fidelities" in page
+    assert "Overlap: not computed (k 10" in page
+    assert "needs two seeds with runs in common; not measured" in page
+    assert "No image has 5 architectures with a run and a score" in page
+
+
+def test_small_n_is_cautioned_and_partial_coverage_named(tmp_path):
+    missing = {(LOW, "denoise", 7, image, seed) for image in synthetic.IMAGES for seed in (0, 1)}
+    missing |= {(LOW, "denoise", a, "chest", 0) for a in range(9)}  # fewer than the top asks for
+    page = page_of(
+        tmp_path, count=12, fidelities=(LOW,), tasks=("denoise",), missing=missing,
+        diverged={(LOW, "denoise", 2, "boat", 0)},
+    )  # fmt: skip
+    assert "runs (partial)" in page
+    assert "the intervals are too narrow" in page
+
+
+def test_other_images_are_not_compared(tmp_path):
+    page = page_of(
+        tmp_path, count=20, fidelities=(LOW,), tasks=("denoise",), image_set="user",
+        images={"a*b|c": "user", "d": "user"},
+    )  # fmt: skip
+    assert "Nothing in this release is what the printed values are of" in page
+    assert "in print" not in page
+    assert "a*b" not in page.replace("a\\*b", "")
+
+
+def test_published_ranges(tmp_path):
+    """By formula boat's best is 20 + (a // 2) / 10 dB at denoise: below the published 26.5."""
+    low, high = paper_values()["figure4"]["ranges"]["boat"][0]
+    page = page_of(tmp_path, count=12, fidelities=("r512",), tasks=("denoise",))
+    said = section(page, "PSNR at the paper's fidelity")
+    assert f"| denoise at r512, boat | 0 | 20.0..20.5 | {low}..{high} | 12 of 12 |" in said
+    assert "24 lie outside the published range." in said
+    assert "lena" not in said
+
+
+def test_mistakes(tmp_path, monkeypatch, capsys):
+    path = synthetic.write_release(tmp_path / "d", count=3, fidelities=(LOW,))
+    with pytest.raises(UnknownNameError, match="target of a ranking 'psnr'"):
+        findings_page(NASDIPBench(path), "psnr")
+    out = tmp_path / "f.md"
+    command = ["nasdip-bench", "findings", "--data", str(path), "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert out.read_text().startswith("# Findings\n")
+    assert "written:" in capsys.readouterr().out
+
+
+def test_it_needs_no_torch_and_is_the_same_each_time(tmp_path):
+    path = synthetic.write_release(tmp_path / "d", count=20, fidelities=(LOW,))
+    code = (
+        "import sys\nfrom nasdip_bench import NASDIPBench\n"
+        "from nasdip_bench.api import findings_page\n"
+        f"print(findings_page(NASDIPBench({str(path)!r})), end='')\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == findings_page(NASDIPBench(path))
