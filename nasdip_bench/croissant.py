@@ -94,10 +94,12 @@ class Publication:
     def __post_init__(self) -> None:
         for name in ("licence", "creator", "url"):
             value = getattr(self, name)
-            if len(value) > _LONGEST or not value.isprintable() or not (value or name != "creator"):
+            if not (len(value) <= _LONGEST and value.isprintable()):
                 raise ConfigError(
-                    f"{name} {value[:100]!r} must be printable text of at most {_LONGEST} characters"
+                    f"{name} {value[:100]!r} must be printable, of at most {_LONGEST} characters"
                 )
+        if not self.creator:
+            raise ConfigError("creator '' must be printable text: say who made the dataset")
         if not all(c.isalnum() or c in "-.+" for c in self.licence):
             raise ConfigError(
                 f"licence {self.licence!r} is no identifier of the SPDX list, such as MIT or "
