@@ -120,6 +120,10 @@ def build_command(
         int, typer.Option(help="Initialisations a score is averaged over (0: no scores).")
     ] = 8,
     scores_only: Annotated[bool, typer.Option("--scores-only", help="Train nothing.")] = False,
+    keep_outputs: Annotated[
+        bool,
+        typer.Option("--keep-outputs", help="Keep the restored images too, to replay ISNAS."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be built, and stop.")
     ] = False,
@@ -201,6 +205,7 @@ def build_command(
                     shard=share,
                     devices=devices,
                     price=price_per_hour,
+                    keep_outputs=keep_outputs,
                 )
             )
             return
@@ -212,6 +217,7 @@ def build_command(
             plain=plain,
             time_limit=limit,
             shard=share,
+            keep_outputs=keep_outputs,
             engine=carry_out,
         )
         _report(outcome, out, time_limit)
@@ -270,6 +276,8 @@ def release_command(
     Several sources are merged. A run that is in two of them must have the same numbers in both.
     """
     from nasdip_bench.builder.release import release
+    from nasdip_bench.dataset import DatasetFolder
+    from nasdip_bench.outputs import ABSENT
 
     manifest = release(sources, out, name=name, version=release_version)
     size = sum(record.size for record in manifest.files.values())
@@ -277,13 +285,19 @@ def release_command(
         f"{out}: {manifest.architectures} architectures, {len(manifest.images)} images "
         f"({manifest.image_set}), {size / 2**20:.1f} MiB, verified"
     )
+    folder = DatasetFolder(out)
     for fidelity, record in manifest.fidelities.items():
         for task, facts in record["tasks"].items():
             expected = manifest.architectures * len(manifest.images)
             seeds = ", ".join(
                 f"seed {seed}: {count} of {expected} runs" for seed, count in facts["seeds"].items()
             )
-            print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored")
+            kept = ""
+            if folder.has_outputs(fidelity, task):
+                with folder.outputs(fidelity, task) as file:
+                    count = int((file["iteration"][:] != ABSENT).sum())
+                kept = f"; outputs of {count} of {facts['runs']} runs"
+            print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored{kept}")
 
 
 def _load_images(image_set: str, names: list[str] | None, folder: Path | None) -> list[Image]:

@@ -1,4 +1,4 @@
-"""Contents as the files of a dataset folder: tables in order, curves, manifest with hashes."""
+"""Contents as the files of a dataset folder: tables in order, curves, outputs, manifest."""
 
 from __future__ import annotations
 
@@ -21,11 +21,19 @@ from nasdip_bench.builder.contents import Contents, Part
 from nasdip_bench.builder.publish import replacing
 from nasdip_bench.cost import architecture_facts
 from nasdip_bench.curves import decode, write_curves
-from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
+from nasdip_bench.dataset import (
+    MANIFEST,
+    FileRecord,
+    Manifest,
+    TaskRecord,
+    curve_path,
+    output_path,
+)
 from nasdip_bench.errors import BuildError, UnknownNameError
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.files import parquet_bytes, sha256_bytes
 from nasdip_bench.images import image_names
+from nasdip_bench.outputs import write_outputs
 from nasdip_bench.problems import find_problems
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
 from nasdip_bench.tasks import TASKS
@@ -87,6 +95,13 @@ def write(contents: Contents, fresh: Path, *, name: str, version: str) -> Manife
                 decode(part.psnr[rows.run_order]),
                 decode(part.psnr_smooth[rows.run_order]),
                 part.points,
+            )
+        if part.outputs:
+            (fresh / "outputs").mkdir(exist_ok=True)
+            write_outputs(
+                fresh / output_path(fidelity, task),
+                [part.outputs[run] for run in rows.run_order.tolist()],
+                part.resolution,
             )
         tables["runs"].append(rows.runs)
         tables["scores"].append(rows.scores)

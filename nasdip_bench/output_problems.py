@@ -1,0 +1,88 @@
+"""The outputs of a dataset against its table of runs. Must not import torch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.errors import NasdipError
+from nasdip_bench.manifest import TaskRecord, output_path
+from nasdip_bench.outputs import ABSENT, read_output
+from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
+
+__all__ = ["output_problems"]
+
+_ROUNDING = 1 / 255 + 1e-4
+"""Half a grey level of either of two outputs, and room for float32."""
+
+
+def output_problems(folder: DatasetFolder, images: Table, runs: Table) -> Problems:
+    """Files that are not those of the schema, and outputs that contradict the table of runs."""
+    channels = dict(zip(images["name"].tolist(), images["channels"].tolist(), strict=True))
+    for fidelity, task, record in task_records(folder.manifest):
+        path = output_path(fidelity, task)
+        mine = rows_of(runs, fidelity, task)
+        rows = runs["curve_row"][mine]
+        if path not in folder.manifest.files or not {*runs["image"][mine]} <= channels.keys():
+            continue
+        if not np.array_equal(np.sort(rows), np.arange(len(mine))):
+            continue  # which is one of the problems of the curves
+        try:
+            with folder.outputs(fidelity, task) as file:
+                yield from _contradictions(file, path, task, record, channels, runs, mine)
+        except NasdipError as error:
+            yield str(error)
+        except (OSError, ValueError) as error:
+            yield f"{path} cannot be parsed: {error}"
+
+
+def _contradictions(
+    file: Any,
+    path: str,
+    task: str,
+    record: TaskRecord,
+    channels: dict[str, int],
+    runs: Table,
+    mine: NDArray[np.intp],
+) -> Problems:
+    """What the outputs of a task, whose runs are the rows ``mine`` of the table, cannot be.
+
+    Two outputs on an image with errors a and b to the ground truth (root mean squares, from their
+    PSNR) are at least |a - b| and at most a + b apart.
+    """
+    rows, count = runs["curve_row"][mine], len(runs["seed"])
+    iterations = file["iteration"][:][rows]
+    of_runs_not_ok = np.zeros(count, bool)
+    of_runs_not_ok[mine] = (iterations != ABSENT) & (runs["status"][mine].astype(str) != "ok")
+    yield from bad_rows("runs", of_runs_not_ok, f"are not ok and have an output in {path}")
+
+    errors = 10 ** (-runs["final_psnr_smooth_db"][mine] / 20)
+    outside, contradicting = np.zeros(count, bool), np.zeros(count, bool)
+    for image in dict.fromkeys(runs["image"][mine].tolist()):
+        kept = np.flatnonzero((runs["image"][mine] == image) & (iterations != ABSENT))
+        # Of super-resolution of colour PSNR is that of the luma.
+        whole = channels[image] == 1 or not task.startswith("super_resolve")
+        judged = kept[(iterations[kept] == record.stop) & np.isfinite(errors[kept]) & whole]
+        best = judged[np.argmin(errors[judged])] if len(judged) else -1
+        reference = None if best < 0 else _image(file, rows[best], channels[image])
+        for place in kept.tolist():
+            beyond = file["output"][rows[place], channels[image] :]
+            outside[mine[place]] = bool(beyond.any())
+            if reference is not None and place in judged:
+                apart = _image(file, rows[place], channels[image]) - reference
+                distance = math.sqrt(float(np.mean(apart**2)))
+                a, b = errors[place], errors[best]
+                inside = abs(a - b) - _ROUNDING <= distance <= a + b + _ROUNDING
+                contradicting[mine[place]] = not inside
+    yield from bad_rows("runs", outside, f"have an output with too many channels in {path}")
+    yield from bad_rows(
+        "runs", contradicting, f"have a final_psnr_smooth_db that their output in {path} cannot have"
+    )
+
+
+def _image(file: Any, row: int, channels: int) -> NDArray[np.float64]:
+    return read_output(file, row, channels) / 255
