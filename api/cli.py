@@ -13,6 +13,7 @@ from nasdip_bench.api import (
     answer_commands,
     difference_commands,
     paper_commands,
+    replay_commands,
     report_commands,
     search_commands,
     statistics_commands,
@@ -158,6 +159,7 @@ def verify_command(data: Data = DATA) -> None:
 answer_commands.add_commands(app)
 difference_commands.add_commands(app)
 paper_commands.add_commands(app)
+replay_commands.add_commands(app)
 report_commands.add_commands(app)
 search_commands.add_commands(app)
 statistics_commands.add_commands(app)

@@ -151,9 +151,7 @@ def parquet_bytes(table: pa.Table) -> bytes:
     # them out does, and with Zstandard reading takes three times as long for 7 % of the size.
     measured = (pa.types.is_floating, pa.types.is_nested, pa.types.is_binary)
     repeating = [
-        field.name
-        for field in table.schema
-        if not any(is_kind(field.type) for is_kind in measured)
+        field.name for field in table.schema if not any(is_kind(field.type) for is_kind in measured)
     ]
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="lz4", use_dictionary=repeating)

@@ -80,7 +80,9 @@ def _contradictions(
                 contradicting[mine[place]] = not inside
     yield from bad_rows("runs", outside, f"have an output with too many channels in {path}")
     yield from bad_rows(
-        "runs", contradicting, f"have a final_psnr_smooth_db that their output in {path} cannot have"
+        "runs",
+        contradicting,
+        f"have a final_psnr_smooth_db that is not of the output in {path}",
     )
 
 
