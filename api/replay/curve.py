@@ -84,10 +84,11 @@ def isnas_curve(
         any). ``final_psnr_smooth_db``, ``rank`` and ``regret`` (dB) of the selected, NaN while all
         members diverged; regrets of others: ``regret_best`` of the best member (what a selector
         could reach), ``regret_member`` expected of a random member, ``regret_first`` of the member
-        that the score ranks first, ``regret_any`` expected of any candidate; ``regret_best_random``
-        expected of the best of n at random; ``members`` that did not diverge. In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``stop``,
-        ``selector``, ``weighting``, ``scores``, ``images``, and by score, and image of it, the
-        fewest ``candidates`` over seeds.
+        that the score ranks first, ``regret_any`` expected of any candidate, and
+        ``regret_best_random`` of the best of n at random; ``members`` that did not diverge. In
+        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``stop``, ``selector``,
+        ``weighting``, ``scores``, ``images``, and by score, and image of it, the fewest
+        ``candidates`` over seeds.
 
     Raises:
         ConfigError: n below 1, no images or scores, or a score by which a search cannot
@@ -142,27 +143,23 @@ _Curves = dict[tuple[str, str], NDArray[np.float64]]
 
 
 def _frame(of_seeds: Sequence[_Curves], keys: Sequence[str], images: Sequence[str]) -> pd.DataFrame:
-    rows, index = [], []
-    for key in keys:
-        curves = {}
-        for image in images:
-            curve = _mean([curves_[key, image] for curves_ in of_seeds])
-            if curve.shape[1]:
-                curves[image] = curve
-        if curves:
-            curves[MEAN] = _mean([*curves.values()])
-        for image, curve in curves.items():
-            rows.append(curve)
-            index += [(key, image, number + 1) for number in range(curve.shape[1])]
-    values = np.concatenate([np.empty((len(COLUMNS), 0)), *rows], axis=1)
-    names = ["score", "image", "n"]
-    return pd.DataFrame(
-        values.T,
-        columns=list(COLUMNS),
-        index=pd.MultiIndex.from_tuples(index, names=names)
-        if index
-        else pd.MultiIndex.from_arrays([[], [], []], names=names),
+    values, codes = [np.empty((len(COLUMNS), 0))], [np.empty((3, 0), np.intp)]
+    for place, key in enumerate(keys):
+        curves = [_mean([found[key, image] for found in of_seeds]) for image in images]
+        having = [curve for curve in curves if curve.shape[1]]
+        for at, curve in enumerate([*curves, *([_mean(having)] if having else [])]):
+            values.append(curve)
+            length = curve.shape[1]
+            codes.append(np.stack([np.full(length, place), np.full(length, at), np.arange(length)]))
+    numbers = np.concatenate(codes, axis=1)
+    longest = int(numbers[2].max(initial=-1)) + 1
+    # By levels in their own order: an index that pandas takes for sorted, and searches fast.
+    index = pd.MultiIndex(
+        levels=[list(keys), [*images, MEAN], range(1, longest + 1)],
+        codes=list(numbers),
+        names=["score", "image", "n"],
     )
+    return pd.DataFrame(np.concatenate(values, axis=1).T, columns=list(COLUMNS), index=index)
 
 
 def _mean(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -48,7 +48,7 @@ class ReplayFigure(PaperExhibit):
 
     def curve(self, score: str) -> pd.DataFrame:
         """What is shown of a score, by n."""
-        return self.frame.xs((score, self.shown), level=("score", "image"))
+        return self.frame.loc[score, self.shown]
 
     def heads(self) -> list[list[str]]:
         """The sizes of the cohorts."""
