@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from nasdip_bench.api.costs import CostRecord
     from nasdip_bench.api.replay import IsnasRecord
+    from nasdip_bench.api.restored import Restored
     from nasdip_bench.api.selection import Ranked, Statistics
     from nasdip_bench.api.simulation_cost import CostModel
     from nasdip_bench.api.simulator import Simulator
@@ -165,6 +166,19 @@ class NASDIPBench(ReleaseReader):
         )
 
     # The paper's search, replayed
+
+    def restored(
+        self,
+        arch: ArchitectureLike,
+        image: str,
+        task: str,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> Restored:
+        """The restored image of a run, of a release that keeps them; see `api.restored`."""
+        from nasdip_bench.api.restored import restored
+
+        return restored(self, arch, image, task, fidelity, seed)
 
     def isnas(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from nasdip_bench.dataset import DatasetFolder, output_path
 from nasdip_bench.errors import DatasetError
-from nasdip_bench.outputs import read_output
+from nasdip_bench.files import sha256_bytes
+from nasdip_bench.outputs import ABSENT, IMAGE_CHANNELS, read_output
 
 __all__ = ["OutputReader"]
 
@@ -47,21 +48,45 @@ class OutputReader:
     def images(
         self, fidelity: str, task: str, rows: Sequence[int], channels: int
     ) -> NDArray[np.uint8]:
-        """(rows, channels, H, W) uint8 of some rows.
+        """(rows, channels, H, W) uint8 of some rows, one at least.
 
         Raises:
             DatasetError: the file is absent or damaged, or lacks a row.
         """
+        return np.stack([*self._read(fidelity, task, [(row, channels) for row in rows])])
+
+    def digests(
+        self, fidelity: str, task: str, rows: Sequence[tuple[int, int]]
+    ) -> list[tuple[int, str] | None]:
+        """Iteration and SHA-256 of the pixels of (row, channels), None where there is no output.
+
+        Raises:
+            DatasetError: the file is absent or damaged, or lacks a row.
+        """
+        if (fidelity, task) not in self:
+            return [None] * len(rows)
+        iterations = self.iterations(fidelity, task)
+        images = self._read(fidelity, task, rows)
+        digests = (sha256_bytes(image.tobytes()) for image in images)
+        return [
+            None if iterations[row] == ABSENT else (int(iterations[row]), digest)
+            for (row, _), digest in zip(rows, digests, strict=True)
+        ]
+
+    def _read(
+        self, fidelity: str, task: str, rows: Sequence[tuple[int, int]]
+    ) -> Iterator[NDArray[np.uint8]]:
         with self._folder.outputs(fidelity, task) as file:
-            try:
-                if rows and min(rows) < 0:
-                    raise IndexError("a row below 0")
-                images = np.stack([read_output(file, row, channels) for row in rows])
-                if images.shape[1] != channels:
-                    raise ValueError(f"{images.shape[1]} channels instead of {channels}")
-            except (IndexError, OSError, RuntimeError, ValueError) as error:
-                raise DatasetError(
-                    f"{output_path(fidelity, task)} has no rows {list(rows)} that can be read "
-                    f"({error}); run 'nasdip-bench verify'"
-                ) from error
-        return images
+            for row, channels in rows:
+                try:
+                    if row < 0:
+                        raise IndexError("rows count from 0")
+                    image = read_output(file, row, channels)
+                    if len(image) != channels or channels not in IMAGE_CHANNELS:
+                        raise ValueError(f"{len(image)} channels, images.parquet has {channels}")
+                except (IndexError, OSError, RuntimeError, ValueError) as error:
+                    raise DatasetError(
+                        f"{output_path(fidelity, task)} has no row {row} that can be read "
+                        f"({error}); run 'nasdip-bench verify'"
+                    ) from error
+                yield image

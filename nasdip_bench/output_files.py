@@ -13,7 +13,7 @@ import numpy as np
 
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.hdf5_arrays import plain_array
-from nasdip_bench.outputs import ABSENT, MAX_PIXELS
+from nasdip_bench.outputs import ABSENT, IMAGE_CHANNELS, MAX_PIXELS
 
 if TYPE_CHECKING:
     import h5py
@@ -43,7 +43,7 @@ def check_output_file(file: h5py.File, path: str, record: TaskRecord | None, sid
         rows, channels, *size = outputs.shape
         if not (rows == record.runs and stored.shape == (rows,)):
             raise ValueError(f"it does not have one row for each of the {record.runs} runs")
-        if channels not in (1, 3) or size != [side, side]:
+        if channels not in IMAGE_CHANNELS or size != [side, side]:
             raise ValueError(f"its images are {outputs.shape[1:]}, not of {side} x {side} pixels")
         if math.prod(outputs.shape[1:]) > MAX_PIXELS or outputs.chunks != (1, *outputs.shape[1:]):
             raise ValueError(

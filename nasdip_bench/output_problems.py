@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.manifest import TaskRecord, output_path
-from nasdip_bench.outputs import ABSENT, read_output
+from nasdip_bench.outputs import ABSENT, IMAGE_CHANNELS, read_output
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
 
 __all__ = ["output_problems"]
@@ -27,10 +27,11 @@ def output_problems(folder: DatasetFolder, images: Table, runs: Table) -> Proble
         path = output_path(fidelity, task)
         mine = rows_of(runs, fidelity, task)
         rows = runs["curve_row"][mine]
-        if path not in folder.manifest.files or not {*runs["image"][mine]} <= channels.keys():
+        if path not in folder.manifest.files:
             continue
-        if not np.array_equal(np.sort(rows), np.arange(len(mine))):
-            continue  # which is one of the problems of the curves
+        numbered = np.array_equal(np.sort(rows), np.arange(len(mine)))
+        if not (numbered and all(channels.get(i) in IMAGE_CHANNELS for i in runs["image"][mine])):
+            continue  # which is one of the problems of the tables
         try:
             with folder.outputs(fidelity, task) as file:
                 yield from _contradictions(file, path, task, record, channels, runs, mine)
@@ -60,7 +61,12 @@ def _contradictions(
     of_runs_not_ok[mine] = (iterations != ABSENT) & (runs["status"][mine].astype(str) != "ok")
     yield from bad_rows("runs", of_runs_not_ok, f"are not ok and have an output in {path}")
 
-    errors = 10 ** (-runs["final_psnr_smooth_db"][mine] / 20)
+    most = max((channels[image] for image in runs["image"][mine]), default=1)
+    if most > file["output"].shape[1]:
+        yield f"{path} has images of {file['output'].shape[1]} channels, some have {most}"
+        return
+    with np.errstate(over="ignore"):
+        errors = 10 ** (-runs["final_psnr_smooth_db"][mine] / 20)
     outside, contradicting = np.zeros(count, bool), np.zeros(count, bool)
     for image in dict.fromkeys(runs["image"][mine].tolist()):
         kept = np.flatnonzero((runs["image"][mine] == image) & (iterations != ABSENT))

@@ -17,10 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ABSENT", "MAX_PIXELS", "Output", "read_output", "write_outputs"]
+__all__ = ["ABSENT", "IMAGE_CHANNELS", "MAX_PIXELS", "Output", "read_output", "write_outputs"]
 
 ABSENT = 0
 """The iteration of a run without an output; iterations count from 1."""
+
+IMAGE_CHANNELS = (1, 3)
+"""Gray, or colour."""
 
 MAX_PIXELS = 3 * 4096**2
 """Numbers of one output."""

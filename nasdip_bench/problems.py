@@ -20,6 +20,7 @@ from nasdip_bench.curve_problems import curve_problems
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest, curve_path
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.output_problems import output_problems
+from nasdip_bench.outputs import IMAGE_CHANNELS
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
 from nasdip_bench.schema import RELEASE_TABLES, STATUSES
 from nasdip_bench.space import Architecture
@@ -140,6 +141,7 @@ def _images(manifest: Manifest, table: Table) -> Problems:
     sets = sorted({str(s) for s in table["image_set"].tolist()} - {manifest.image_set})
     if sets:
         yield f"images: image_set {', '.join(sets)} beside {manifest.image_set} of {MANIFEST}"
+    yield from bad_rows("images", ~_isin(table["channels"], IMAGE_CHANNELS), "are not gray or RGB")
 
 
 def _keys(name: str, manifest: Manifest, table: Table) -> Problems:

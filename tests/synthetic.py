@@ -222,9 +222,14 @@ def add_outputs(path, fidelity, task, *, of=output_pixels, iteration=None, witho
     ]
     (path / "outputs").mkdir(exist_ok=True)
     write_outputs(path / output_path(fidelity, task), outputs, 64)
+    rehash(path)
+    return path
+
+
+def rehash(path: Path) -> None:
+    """Let the manifest agree with the files as they are."""
     text = (path / MANIFEST).read_text(encoding="utf-8")
     write_manifest(path, Manifest.from_json(text, "here"))
-    return path
 
 
 def write_tables(path, architectures, images, runs, scores) -> None:

@@ -18,7 +18,7 @@ from nasdip_bench.builder.build import build
 from nasdip_bench.builder.plan import RunKey
 from nasdip_bench.builder.release import release
 from nasdip_bench.builder.shards import BuildFolder
-from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest, output_path
+from nasdip_bench.dataset import DatasetFolder, output_path
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.fidelity import FIDELITIES, Fidelity
 from nasdip_bench.images import load_images
@@ -176,7 +176,7 @@ def test_other_images_of_one_run_contradict_each_other(built, released, tmp_path
         Output.of_pixels(p, int(i)) if i else None for p, i in zip(pixels, iterations, strict=True)
     ]
     write_outputs(other / output_path("early", "denoise"), outputs, 64)
-    rehash(other)
+    synthetic.rehash(other)
     with pytest.raises(BuildError, match="not the same: their outputs are other images; leave"):
         release([built, other], tmp_path / "merged")
 
@@ -260,15 +260,10 @@ def sound(tmp_path) -> Path:
     return path
 
 
-def rehash(path: Path) -> None:
-    text = (path / MANIFEST).read_text(encoding="utf-8")
-    synthetic.write_manifest(path, Manifest.from_json(text, "here"))
-
-
 def changed(path: Path, change) -> list[str]:
     with h5py.File(path / FILE, "r+") as file:
         change(file)
-    rehash(path)
+    synthetic.rehash(path)
     return find_problems(path)
 
 

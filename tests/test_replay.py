@@ -367,8 +367,7 @@ def test_outputs_of_another_iteration_are_not_taken(tmp_path):
         bench.isnas("lena", "denoise", SCORE)
     with h5py.File(path / f"outputs/{LOW}-denoise.h5", "r+") as file:
         file["iteration"][:6] = 40  # of the first architecture
-    text = (path / "manifest.json").read_text()
-    synthetic.write_manifest(path, type(bench.manifest).from_json(text, "here"))
+    synthetic.rehash(path)
     found = NASDIPBench(path).isnas("lena", "denoise", SCORE, 1)
     assert (found.candidates, found.absent.other_iteration) == (1, 11)
 
@@ -440,6 +439,31 @@ def test_a_damaged_file_is_found_at_first_touch(flawed, tmp_path):
     assert bench.isnas("lena", "denoise", SCORE, 2, selector="oracle").n == 2
     with pytest.raises(DatasetError, match=r"outputs/.* is damaged"):
         bench.isnas("lena", "denoise", SCORE, 2)
+
+
+# One restored image
+
+
+def test_a_restored_image_is_that_of_its_run(flawed):
+    bench = NASDIPBench(flawed)
+    rows = pq.read_table(flawed / "runs.parquet").to_pylist()
+    for row in rows:
+        key = (row["arch_id"], row["image"], row["task"])
+        if row["task"] == "denoise" and row["status"] == "ok" and key[:2] != (5, "lena"):
+            found = bench.restored(*key, seed=row["seed"])
+            np.testing.assert_array_equal(found.pixels, synthetic.output_pixels(row))
+            assert (found.iteration, found.seed, found.fidelity) == (40, row["seed"], LOW)
+    assert bench.restored(bench[1], "boat", "denoise").seed == 1  # the fullest
+    with pytest.raises(MissingRunError, match=r"on lena .* \(ok\): .* keeps those of other runs"):
+        bench.restored(5, "lena", "denoise", seed=0)
+    with pytest.raises(MissingRunError, match=r"\(diverged\)"):
+        bench.restored(0, "lena", "denoise", seed=0)
+    with pytest.raises(MissingRunError, match="keeps none of this task"):
+        bench.restored(0, "lena", "inpaint")
+    with pytest.raises(MissingRunError, match="no run"):
+        bench.restored(3, "lena", "denoise", seed=0)
+    with pytest.raises(UnknownNameError, match="unknown image"):
+        bench.restored(3, "lenna", "denoise")
 
 
 # The figure

@@ -36,7 +36,7 @@ def draw_replay(figure: ReplayFigure, path: Path, form: str) -> None:
     scores = figure.scores
     columns = max(1, min(_COLUMNS, len(scores)))
     rows = max(1, math.ceil(len(scores) / columns))
-    width = max(6.0, columns * (_LEFT + _PANEL[0]) + 0.25)
+    width = max(7.0, columns * (_LEFT + _PANEL[0]) + 0.25)
     lines, caption = caption_lines([figure.caption, *figure.notes], width)
     height = _LEGEND + rows * (_ABOVE + _PANEL[1] + _BELOW) + caption
     drawing = new_figure(width, height)
