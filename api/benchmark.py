@@ -212,8 +212,8 @@ class NASDIPBench(ReleaseReader):
     def isnas_curve(
         self,
         task: str,
-        scores: Sequence[str] | None = None,
-        images: Sequence[str] | None = None,
+        scores: str | Sequence[str] | None = None,
+        images: str | Sequence[str] | None = None,
         n: int = 50,
         *,
         reference: str = "corrupted",

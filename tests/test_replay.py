@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench import NASDIPBench
+from nasdip_bench.api import cli
 from nasdip_bench.api.agreement import MEAN
 from nasdip_bench.api.replay.figure import replay_figure
 from nasdip_bench.api.replay.prefixes import closest_of_prefixes, products
@@ -356,8 +357,15 @@ def test_without_outputs_it_is_said_what_can_be_answered(without):
         assert found.candidates == 12
         assert all(math.isnan(member.distance) for member in found.cohort)
         assert len(bench.isnas_curve("denoise", [SCORE], selector=selector)) == 4 * 12
+
+    def oracle(cohort):
+        """Whatever it is called, one's own rule sees outputs."""
+        return 0
+
     with pytest.raises(MissingRunError, match="keeps none"):
-        bench.isnas("lena", "denoise", SCORE, 3, selector=lambda cohort: 0)
+        bench.isnas("lena", "denoise", SCORE, 3, selector=oracle)
+    with pytest.raises(MissingRunError, match="keeps none"):
+        bench.isnas_curve("denoise", SCORE, selector=oracle)
 
 
 def test_outputs_of_another_iteration_are_not_taken(tmp_path):
@@ -498,3 +506,45 @@ def test_one_image_is_shown_alone(flawed):
     assert "(denoise, boat)" in figure.caption
     assert "A cohort of all 11 candidates holds the best of all" in " ".join(figure.notes)
     assert [*figure.frame.index.get_level_values("image").unique()] == ["boat", MEAN]
+    again = eval(figure.call, {"bench": bench})
+    pd.testing.assert_frame_equal(figure.frame, again)
+
+
+def called(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr("sys.argv", ["nasdip-bench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code, capsys.readouterr()
+
+
+def test_the_command_prints_and_draws(flawed, tmp_path, monkeypatch, capsys):
+    data = f"--data={flawed}"
+    code, printed = called(monkeypatch, capsys, "replay", "--score=psd_db_mse", "--cohort=5", data)
+    assert code == 0
+    assert "psd_db_mse/corrupted" in printed.out
+    out = tmp_path / "figure.png"
+    code, printed = called(monkeypatch, capsys, "replay", "--image=boat", f"--out={out}", data)
+    assert (code, printed.out) == (0, f"written: {out}\n")
+    assert out.read_bytes().startswith(b"\x89PNG")
+    code, printed = called(monkeypatch, capsys, "replay", "--format=csv", data)
+    assert printed.out.startswith("score,image,n,final_psnr_smooth_db,rank,regret,")
+    code, printed = called(monkeypatch, capsys, "info", data)
+    assert printed.out.count("; outputs kept") == 1
+
+
+@pytest.mark.parametrize(
+    ("mistake", "text"),
+    [
+        ("--task=inpaint", "keeps none"),
+        ("--score=psd_db_mse,psd", "unknown score 'psd'"),
+        ("--score=,", "no scores to replay"),
+        ("--selector=near", "unknown selector 'near'"),
+        ("--cohort=0", "n 0 must be"),
+        ("--format=png", "unknown format 'png'"),
+        ("--out=a.gif", "cannot tell the form"),
+    ],
+)
+def test_mistakes_of_the_command_are_one_line(flawed, monkeypatch, capsys, mistake, text):
+    code, printed = called(monkeypatch, capsys, "replay", mistake, f"--data={flawed}")
+    assert code == 2
+    assert re.fullmatch(rf"nasdip-bench: .*{re.escape(text)}.*\n", printed.err)

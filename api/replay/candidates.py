@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = [
     "REFERENCES",
     "TARGET",
-    "WITHOUT_OUTPUTS",
     "Absent",
     "Pool",
+    "needs_outputs",
     "open_pool",
     "rankable_scores",
     "score_key",
@@ -158,6 +158,11 @@ def _check_kept(block: Block, seed: int, iterations: NDArray[np.int32]) -> None:
         f"that need none: {', '.join(WITHOUT_OUTPUTS)}. Or build with 'nasdip-build "
         f"--keep-outputs', and release that"
     )
+
+
+def needs_outputs(selector: str | Selector) -> bool:
+    """Whether a selector looks at the outputs of a cohort; one's own may."""
+    return not (isinstance(selector, str) and selector in WITHOUT_OUTPUTS)
 
 
 def selector_name(selector: str | Selector) -> str:

@@ -18,8 +18,8 @@ from nasdip_bench.api.agreement import MEAN
 from nasdip_bench.api.cohorts import ScoredRuns
 from nasdip_bench.api.replay.candidates import (
     TARGET,
-    WITHOUT_OUTPUTS,
     Pool,
+    needs_outputs,
     open_pool,
     rankable_scores,
     score_key,
@@ -52,8 +52,8 @@ COLUMNS = (
 def isnas_curve(
     bench: ReleaseReader,
     task: str,
-    scores: Sequence[str] | None = None,
-    images: Sequence[str] | None = None,
+    scores: str | Sequence[str] | None = None,
+    images: str | Sequence[str] | None = None,
     n: int = 50,
     *,
     reference: str = "corrupted",
@@ -69,8 +69,8 @@ def isnas_curve(
     Args:
         bench: the release.
         task: name.
-        scores: names, or "proxy/reference"; None for all by which a search can rank.
-        images: names; None for all.
+        scores: one or several, as in `isnas`; None for all by which a search can rank.
+        images: one or several names; None for all.
         n: the largest cohort; cut to the number of candidates.
         reference: as in `isnas`.
         weighting: as in `isnas`.
@@ -106,8 +106,8 @@ def isnas_curve(
     if scores is None:
         keys = rankable_scores(bench, block, reference)
     else:
-        keys = [*dict.fromkeys(score_key(bench, block, one, reference) for one in scores)]
-    named = [*dict.fromkeys(bench.images if images is None else images)]
+        keys = [*dict.fromkeys(score_key(bench, block, s, reference) for s in _listed(scores))]
+    named = [*dict.fromkeys(bench.images if images is None else _listed(images))]
     for image in named:
         if image not in bench.images:
             raise unknown_name("image", image, bench.images)
@@ -117,7 +117,7 @@ def isnas_curve(
             f"is: {', '.join(bench.images if keys else rankable_scores(bench, block, reference))}"
         )
     seeds = block.choose_seeds(seed)
-    pools = [open_pool(bench, block, (one,), name not in WITHOUT_OUTPUTS) for one in seeds]
+    pools = [open_pool(bench, block, (one,), needs_outputs(selector)) for one in seeds]
     of_seeds = [_of_seed(pool, keys, named, int(n), weighting, selector) for pool in pools]
     candidates = {
         key: {
@@ -136,6 +136,10 @@ def isnas_curve(
         "candidates": candidates,
     }
     return frame
+
+
+def _listed(names: str | Sequence[str]) -> Sequence[str]:
+    return [names] if isinstance(names, str) else names
 
 
 _Curves = dict[tuple[str, str], NDArray[np.float64]]

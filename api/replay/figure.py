@@ -97,7 +97,7 @@ def _cell(curve: pd.DataFrame, n: int) -> str:
 def replay_figure(
     bench: NASDIPBench,
     task: str = "denoise",
-    scores: Sequence[str] | None = None,
+    scores: str | Sequence[str] | None = None,
     image: str | None = None,
     n: int = 50,
     *,
@@ -128,7 +128,7 @@ def replay_figure(
         bench,
         task,
         scores,
-        None if image is None else [image],
+        image,
         n,
         reference=reference,
         weighting=weighting,
@@ -169,7 +169,11 @@ def replay_figure(
         caption=" ".join(part for part in parts if part),
         notes=tuple(notes),
         marks=dict.fromkeys(bench.images, ""),
-        call=f"bench.isnas_curve({task!r}, fidelity={f['fidelity']!r})",
+        call=(
+            f"bench.isnas_curve({task!r}, {f['scores']}, {f['images']}, {n}, selector="
+            f"{f['selector']!r}, weighting={weighting!r}, fidelity={f['fidelity']!r}, "
+            f"seed={seed!r})"
+        ),
         frame=frame,
         shown=MEAN if image is None else image,
     )

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nasdip_bench.api.cohorts import ScoredRuns
 from nasdip_bench.api.replay.candidates import (
-    WITHOUT_OUTPUTS,
     Absent,
     Pool,
+    needs_outputs,
     open_pool,
     score_key,
     selector_name,
@@ -153,7 +153,7 @@ def isnas(
         raise unknown_name("image", image, bench.images)
     block = bench.runs.block(task, fidelity)
     key = score_key(bench, block, score, reference)
-    pool = open_pool(bench, block, block.choose_seeds(seed), needed=name not in WITHOUT_OUTPUTS)
+    pool = open_pool(bench, block, block.choose_seeds(seed), needed=needs_outputs(selector))
     runs, position = pool.ranked(key), bench.images.index(image)
     candidates = runs.count(position)
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= candidates:
@@ -168,7 +168,8 @@ def isnas(
     ok = np.isfinite(values)
     best_of_all = int(np.nanargmax(values)) if ok.any() else -1
     best_of_all_db = float(values[best_of_all]) if ok.any() else math.nan
-    chosen = [m for m in members if not m.diverged] if name == "random" else [selected]
+    random = selector == "random"
+    chosen = [m for m in members if not m.diverged] if random else [selected]
     psnr = [one.final_psnr_smooth_db for one in chosen if one is not None]
     ranks = [1 + np.count_nonzero(values > value) for value in psnr]
     mean_db = float(np.mean(psnr)) if psnr else math.nan
@@ -185,7 +186,7 @@ def isnas(
         seed=pool.seed,
         other_seeds=pool.others,
         cohort=members,
-        selected=None if name == "random" else selected,
+        selected=None if random else selected,
         final_psnr_smooth_db=mean_db,
         rank=float(np.mean(ranks)) if ranks else math.nan,
         regret=best_of_all_db - mean_db,
