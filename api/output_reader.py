@@ -25,24 +25,32 @@ class OutputReader:
 
     def __init__(self, folder: DatasetFolder) -> None:
         self._folder = folder
-        self._iterations = lru_cache(maxsize=None)(self._read_iterations)
+        self._all_iterations = lru_cache(maxsize=None)(self._read_iterations)
 
     def __contains__(self, key: tuple[str, str]) -> bool:
         """Whether the release has a file of a (fidelity, task)."""
         return self._folder.has_outputs(*key)
 
-    def iterations(self, fidelity: str, task: str) -> NDArray[np.int32]:
-        """(row,) int32, read-only: what each output is of, `nasdip_bench.outputs.ABSENT` of none.
+    def iterations(
+        self, fidelity: str, task: str, rows: Sequence[int] | NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        """(rows,) int32: what outputs are of, `nasdip_bench.outputs.ABSENT` where there is none.
 
         Raises:
-            DatasetError: the file is absent or damaged.
+            DatasetError: the file is absent or damaged, or lacks a row.
         """
-        return self._iterations(fidelity, task)
+        found = self._all_iterations(fidelity, task)
+        wanted = np.asarray(rows, np.int64)
+        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(found):
+            raise DatasetError(
+                f"runs.parquet names a curve_row outside 0..{len(found) - 1} of {task} at "
+                f"{fidelity}; run 'nasdip-bench verify'"
+            )
+        return found[wanted]
 
     def _read_iterations(self, fidelity: str, task: str) -> NDArray[np.int32]:
         with self._folder.outputs(fidelity, task) as file:
             found: NDArray[np.int32] = file["iteration"][:]
-        found.setflags(write=False)
         return found
 
     def images(
@@ -65,12 +73,11 @@ class OutputReader:
         """
         if (fidelity, task) not in self:
             return [None] * len(rows)
-        iterations = self.iterations(fidelity, task)
+        iterations = self.iterations(fidelity, task, [row for row, _ in rows]).tolist()
         images = self._read(fidelity, task, rows)
-        digests = (sha256_bytes(image.tobytes()) for image in images)
         return [
-            None if iterations[row] == ABSENT else (int(iterations[row]), digest)
-            for (row, _), digest in zip(rows, digests, strict=True)
+            None if iteration == ABSENT else (iteration, sha256_bytes(image.tobytes()))
+            for iteration, image in zip(iterations, images, strict=True)
         ]
 
     def _read(

@@ -74,7 +74,9 @@ def restored(
     row = block.rows[run.arch_id, position, block.position(one)]
     key = (block.fidelity, task)
     place = int(block.columns["curve_row"][row])
-    kept = ABSENT if key not in bench.outputs else int(bench.outputs.iterations(*key)[place])
+    kept = ABSENT
+    if key in bench.outputs:
+        kept = int(bench.outputs.iterations(*key, [place])[0])
     if kept == ABSENT:
         raise MissingRunError(
             f"no output of {run.architecture} on {image} for {task} at {block.fidelity} with seed "

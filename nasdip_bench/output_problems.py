@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.manifest import TaskRecord, output_path
-from nasdip_bench.outputs import ABSENT, IMAGE_CHANNELS, read_output
+from nasdip_bench.outputs import ABSENT, IMAGE_CHANNELS
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
 
 __all__ = ["output_problems"]
@@ -67,22 +67,24 @@ def _contradictions(
         return
     with np.errstate(over="ignore"):
         errors = 10 ** (-runs["final_psnr_smooth_db"][mine] / 20)
+    outputs = file["output"]
     outside, contradicting = np.zeros(count, bool), np.zeros(count, bool)
     for image in dict.fromkeys(runs["image"][mine].tolist()):
         kept = np.flatnonzero((runs["image"][mine] == image) & (iterations != ABSENT))
         # Of super-resolution of colour PSNR is that of the luma.
         whole = channels[image] == 1 or not task.startswith("super_resolve")
-        judged = kept[(iterations[kept] == record.stop) & np.isfinite(errors[kept]) & whole]
-        best = judged[np.argmin(errors[judged])] if len(judged) else -1
-        reference = None if best < 0 else _image(file, rows[best], channels[image])
-        for place in kept.tolist():
-            beyond = file["output"][rows[place], channels[image] :]
-            outside[mine[place]] = bool(beyond.any())
-            if reference is not None and place in judged:
-                apart = _image(file, rows[place], channels[image]) - reference
-                distance = math.sqrt(float(np.mean(apart**2)))
-                a, b = errors[place], errors[best]
-                inside = abs(a - b) - _ROUNDING <= distance <= a + b + _ROUNDING
+        judged = (iterations[kept] == record.stop) & np.isfinite(errors[kept]) & whole
+        best, reference = math.nan, None
+        if judged.any():
+            nearest = kept[judged][np.argmin(errors[kept[judged]])]
+            best, reference = errors[nearest], outputs[rows[nearest]][: channels[image]] / 255
+        for place, is_judged in zip(kept.tolist(), judged.tolist(), strict=True):
+            pixels = outputs[rows[place]]
+            outside[mine[place]] = bool(pixels[channels[image] :].any())
+            if is_judged and reference is not None:
+                apart = pixels[: channels[image]] / 255 - reference
+                distance, error = math.sqrt(float(np.mean(apart**2))), errors[place]
+                inside = error - best - _ROUNDING <= distance <= error + best + _ROUNDING
                 contradicting[mine[place]] = not inside
     yield from bad_rows("runs", outside, f"have an output with too many channels in {path}")
     yield from bad_rows(
@@ -90,7 +92,3 @@ def _contradictions(
         contradicting,
         f"have a final_psnr_smooth_db that is not of the output in {path}",
     )
-
-
-def _image(file: Any, row: int, channels: int) -> NDArray[np.float64]:
-    return read_output(file, row, channels) / 255

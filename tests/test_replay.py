@@ -449,6 +449,18 @@ def test_a_damaged_file_is_found_at_first_touch(flawed, tmp_path):
         bench.isnas("lena", "denoise", SCORE, 2)
 
 
+def test_a_row_that_there_is_not_is_refused(flawed, tmp_path):
+    path = tmp_path / "data"
+    shutil.copytree(flawed, path)
+    rows = pq.read_table(path / "runs.parquet").to_pylist()
+    for wrong in (-1, 10**6):
+        rows[0]["curve_row"] = wrong
+        synthetic.write_table(path, "runs", rows)
+        synthetic.rehash(path)
+        with pytest.raises(DatasetError, match=r"a curve_row outside 0\.\.70 of denoise"):
+            NASDIPBench(path).isnas("boat", "denoise", SCORE, 2)
+
+
 # One restored image
 
 

@@ -133,7 +133,7 @@ def open_pool(bench: ReleaseReader, block: Block, seeds: tuple[int, ...], needed
     if needed:
         if key in bench.outputs:
             rows = block.rows[:, :, block.position(seed)]
-            kept = bench.outputs.iterations(*key)[block.columns["curve_row"]]
+            kept = bench.outputs.iterations(*key, block.columns["curve_row"])
             iterations = np.where(rows >= 0, kept[rows], iterations)
         _check_kept(block, seed, iterations)
     return Pool(

@@ -139,8 +139,9 @@ def replay_figure(
     f = frame.attrs
     counts = [count for by_image in f["candidates"].values() for count in by_image.values()]
     statuses = image_statuses(bench)
+    averaged = [i for i in f["images"] if any(counts[i] for counts in f["candidates"].values())]
     several = image is None and len(f["images"]) > 1
-    where = f"mean over {len(f['images'])} images" if several else f["images"][0]
+    where = f"mean over {len(averaged)} images" if several else f["images"][0]
     average = f", average weighted as {weighting!r}" if f["selector"] == "closest" else ""
     parts = [
         f"ISNAS replayed from recorded runs ({task}, {where}): regret of the architecture that "
