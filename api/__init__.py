@@ -17,6 +17,9 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     curves(...)      CurveArrays  # task, fidelity -> (architecture, image, seed, point) dB
     scores(...)      dict         # architecture, image, task, fidelity -> "proxy/reference" -> x
     cost(...)        CostRecord   # architecture, task, fidelity -> parameters, FLOP, seconds
+    isnas(...)       IsnasRecord  # image, task, score, N -> what the paper's search would select
+    isnas_curve(...) DataFrame    # (score, image, n) -> its regret, beside the cohort and chance
+    restored(...)    Restored     # architecture, image, task, fidelity, seed -> 8-bit image
     top_k(...)       Ranked, ...  # task, image or all -> the best within limits; find_best: one
     regret(...)      float        # architecture, task, image or all -> distance to the best
     statistics(...)  Statistics   # task, image or all -> distribution over architectures
@@ -65,6 +68,9 @@ if TYPE_CHECKING:
     from nasdip_bench.api.paper.produce import write_paper
     from nasdip_bench.api.paper.table1 import Table1, table1
     from nasdip_bench.api.records import Curve, CurveArrays, Replicates, RunRecord
+    from nasdip_bench.api.replay import IsnasRecord
+    from nasdip_bench.api.replay.figure import replay_figure
+    from nasdip_bench.api.restored import Restored
     from nasdip_bench.api.selection import Ranked, Statistics
 
 __all__ = [
@@ -76,6 +82,9 @@ __all__ = [
     "CostRecord",
     "Ranked",
     "Statistics",
+    "IsnasRecord",
+    "Restored",
+    "replay_figure",
     "table1",
     "Table1",
     "figure1",
@@ -100,6 +109,9 @@ _MODULES = {
     "CostRecord": "costs",
     "Ranked": "selection",
     "Statistics": "selection",
+    "IsnasRecord": "replay",
+    "Restored": "restored",
+    "replay_figure": "replay.figure",
     "table1": "paper.table1",
     "Table1": "paper.table1",
     "figure1": "paper.figure1",

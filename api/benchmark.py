@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nasdip_bench.api.costs import CostRecord
+    from nasdip_bench.api.replay import IsnasRecord
+    from nasdip_bench.api.restored import Restored
     from nasdip_bench.api.selection import Ranked, Statistics
     from nasdip_bench.api.simulation_cost import CostModel
     from nasdip_bench.api.simulator import Simulator
+    from nasdip_bench.isnas.selectors import Selector
     from nasdip_bench.network import Network
 
 __all__ = ["NASDIPBench"]
@@ -160,6 +163,79 @@ class NASDIPBench(ReleaseReader):
             budget_seconds=budget_seconds,
             cost=cost,
             target=target,
+        )
+
+    # The paper's search, replayed
+
+    def restored(
+        self,
+        arch: ArchitectureLike,
+        image: str,
+        task: str,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> Restored:
+        """The restored image of a run, of a release that keeps them; see `api.restored`."""
+        from nasdip_bench.api.restored import restored
+
+        return restored(self, arch, image, task, fidelity, seed)
+
+    def isnas(
+        self,
+        image: str,
+        task: str,
+        score: str,
+        n: int = 15,
+        *,
+        reference: str = "corrupted",
+        weighting: str = "paper",
+        selector: str | Selector = "closest",
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> IsnasRecord:
+        """What ISNAS would have selected on an image; see `api.replay.record.isnas`."""
+        from nasdip_bench.api.replay import isnas
+
+        return isnas(
+            self,
+            image,
+            task,
+            score,
+            n,
+            reference=reference,
+            weighting=weighting,
+            selector=selector,
+            fidelity=fidelity,
+            seed=seed,
+        )
+
+    def isnas_curve(
+        self,
+        task: str,
+        scores: str | Sequence[str] | None = None,
+        images: str | Sequence[str] | None = None,
+        n: int = 50,
+        *,
+        reference: str = "corrupted",
+        weighting: str = "paper",
+        selector: str | Selector = "closest",
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """The same for cohorts of 1 to n, scores and images; see `api.replay.curve`."""
+        from nasdip_bench.api.replay.curve import isnas_curve
+
+        return isnas_curve(
+            self,
+            task,
+            scores,
+            images,
+            n,
+            reference=reference,
+            weighting=weighting,
+            selector=selector,
+            fidelity=fidelity,
+            seed=seed,
         )
 
     # Moving in the space

@@ -13,6 +13,7 @@ from nasdip_bench.api import (
     answer_commands,
     difference_commands,
     paper_commands,
+    replay_commands,
     report_commands,
     search_commands,
     statistics_commands,
@@ -35,6 +36,7 @@ from nasdip_bench.api.options import (
 )
 from nasdip_bench.api.records import as_json
 from nasdip_bench.command import new_app, run
+from nasdip_bench.dataset import output_path
 from nasdip_bench.verify import verify
 
 EXIT_PROBLEMS = 1
@@ -81,6 +83,7 @@ def info_command(data: Data = DATA) -> None:
             print(
                 f"  {task}{default}: {record.iterations} iterations, stop at {record.stop}; "
                 f"{seeds or 'no runs'}; {record.scored} architectures scored"
+                + ("; outputs kept" if output_path(fidelity, task) in manifest.files else "")
             )
     print(f"trained on: {', '.join(manifest.devices) or 'nothing'}")
 
@@ -158,6 +161,7 @@ def verify_command(data: Data = DATA) -> None:
 answer_commands.add_commands(app)
 difference_commands.add_commands(app)
 paper_commands.add_commands(app)
+replay_commands.add_commands(app)
 report_commands.add_commands(app)
 search_commands.add_commands(app)
 statistics_commands.add_commands(app)

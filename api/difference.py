@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.api.curve_reader import CurveReader
+from nasdip_bench.api.output_reader import OutputReader
 from nasdip_bench.curves import decode
 from nasdip_bench.dataset import DatasetFolder, Manifest
 from nasdip_bench.errors import DatasetError
@@ -63,7 +64,8 @@ class Difference:
     In all of them ``change`` is "added", "removed" or "changed"; of architectures and images also
     "moved" (they stand in another order), of runs and scores also "provenance" (the same numbers,
     computed elsewhere or at another time, which does not count as a difference). ``columns`` names
-    those that differ, joined by blanks; that of a learning curve is called "curve".
+    those that differ, joined by blanks; that of a learning curve is called "curve", that of a
+    restored image, which may be in one of the two alone, "output".
 
     Attributes:
         manifest: fact, first, second, provenance (bool: of the release, and not of its numbers).
@@ -289,6 +291,7 @@ def _runs(one: DatasetFolder, other: DatasetFolder) -> pd.DataFrame:
     pair = _pair(one, other, "runs", _RUN_KEY)
     differing = _differing(pair)
     differing["curve"], largest = _curves(one, other, pair)
+    differing["output"] = _outputs(one, other, pair)
     for name in pair.tables[0].columns:
         if name.endswith("_db"):
             first, second = pair.both(name)
@@ -337,3 +340,24 @@ def _curves(
         for reader in readers:
             reader.close()
     return differ, largest
+
+
+def _outputs(one: DatasetFolder, other: DatasetFolder, pair: _Pair) -> NDArray[np.bool_]:
+    """(row,) whether the restored images, or the iterations that they are of, differ."""
+    differ = np.zeros(len(pair.keys), bool)
+    matched = np.flatnonzero(pair.matched)
+    places = pair.both("curve_row")
+    groups = pair.keys.iloc[matched].groupby(["fidelity", "task"]).indices
+    for (fidelity, task), mine in groups.items():
+        names = pair.keys["image"].iloc[matched[mine]].tolist()
+        found = []
+        for folder, at in zip((one, other), places, strict=True):
+            table = folder.table("images")
+            columns = (table[name].to_pylist() for name in ("name", "channels"))
+            channels = dict(zip(*columns, strict=True))
+            rows = [
+                (int(row), channels.get(name, 0)) for row, name in zip(at[mine], names, strict=True)
+            ]
+            found.append(OutputReader(folder).digests(fidelity, task, rows))
+        differ[matched[mine]] = [a != b for a, b in zip(*found, strict=True)]
+    return differ

@@ -17,6 +17,7 @@ from nasdip_bench.api.absent import kept_place, missing_run
 from nasdip_bench.api.curve_reader import CurveReader
 from nasdip_bench.api.index import RECORD_VALUES, Block, RunIndex
 from nasdip_bench.api.lookup import ArchitectureLike, ArchitectureRows
+from nasdip_bench.api.output_reader import OutputReader
 from nasdip_bench.api.records import Curve, CurveArrays, Replicates, RunRecord
 from nasdip_bench.curves import decode
 from nasdip_bench.dataset import DatasetFolder, Manifest
@@ -62,6 +63,7 @@ class ReleaseReader:
         self._manifest = self._folder.manifest
         self._index = RunIndex(self._folder)
         self._reader = CurveReader(self._folder)
+        self._outputs = OutputReader(self._folder)
         self._image_rows = {name: row for row, name in enumerate(self._manifest.images)}
         self._rows: ArchitectureRows | None = None
         self._lock = ForkSafeLock()
@@ -321,6 +323,11 @@ class ReleaseReader:
     def runs(self) -> RunIndex:
         """The runs and scores as dense arrays, for bulk work."""
         return self._index
+
+    @property
+    def outputs(self) -> OutputReader:
+        """The restored images, by row, of a release that keeps them."""
+        return self._outputs
 
     @property
     def _architectures(self) -> ArchitectureRows:

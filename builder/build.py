@@ -59,6 +59,7 @@ def build(
     plain: bool = False,
     time_limit: float | None = None,
     shard: Shard | None = None,
+    keep_outputs: bool = False,
     engine: Engine | None = None,
 ) -> Outcome:
     """Build what is asked for and not yet there.
@@ -73,6 +74,8 @@ def build(
         time_limit: seconds after which to stop; a unit that is predicted not to end in time is not
             begun, and one that does not end in time is abandoned.
         shard: do this share of the build only; the others are other processes'.
+        keep_outputs: keep the smoothed output at the fidelity's stop, in 8 bits, of the runs that
+            are trained now; those that are finished without stay without.
         engine: how to carry out units; by default in this process, or in several. Where the
             device is elsewhere, the engine checks it.
 
@@ -97,6 +100,7 @@ def build(
         precision=config.precision,
         # Who sets the variable, as schedulers and test suites do, has decided.
         threads=0 if "OMP_NUM_THREADS" in os.environ else max(1, available_cores() // workers),
+        keep_outputs=keep_outputs,
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))

@@ -121,6 +121,10 @@ def build_command(
         int, typer.Option(help="Initialisations a score is averaged over (0: no scores).")
     ] = 8,
     scores_only: Annotated[bool, typer.Option("--scores-only", help="Train nothing.")] = False,
+    keep_outputs: Annotated[
+        bool,
+        typer.Option("--keep-outputs", help="Keep the restored images too, to replay ISNAS."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be built, and stop.")
     ] = False,
@@ -202,6 +206,7 @@ def build_command(
                     shard=share,
                     devices=devices,
                     price=price_per_hour,
+                    keep_outputs=keep_outputs,
                 )
             )
             return
@@ -213,6 +218,7 @@ def build_command(
             plain=plain,
             time_limit=limit,
             shard=share,
+            keep_outputs=keep_outputs,
             engine=carry_out,
         )
         _report(outcome, out, time_limit)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.curves import MISSING, encode, kept_points
+from nasdip_bench.outputs import Output
 from nasdip_bench.schema import RELEASE_TABLES, SHARD_TABLES, Column, arrow_schema
 from nasdip_bench.space import Architecture
 
@@ -55,6 +56,7 @@ class Part:
         psnr_smooth: the same of the smoothed outputs.
         scores: `SCORE_COLUMNS`, a row a score, no score twice; those of one architecture and image
             in the order to write them in.
+        outputs: (run,) the restored images, None of the runs without; () where no run has one.
     """
 
     resolution: int
@@ -65,6 +67,7 @@ class Part:
     psnr: NDArray[np.uint16]
     psnr_smooth: NDArray[np.uint16]
     scores: pa.Table
+    outputs: tuple[Output | None, ...] = ()
 
     @property
     def points(self) -> NDArray[np.int32]:

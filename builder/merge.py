@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nasdip_bench.builder.contents import RUN_COLUMNS, SCORE_COLUMNS, Contents, Part
 from nasdip_bench.curves import decode
 from nasdip_bench.errors import BuildError
+from nasdip_bench.outputs import Output
 from nasdip_bench.schema import PROVENANCE_COLUMNS, Column
 
 __all__ = ["merged"]
@@ -34,7 +35,8 @@ def merged(sources: Mapping[str, Contents]) -> Contents:
 
     Architectures are those of all, the first source's first. A run that is in several sources must
     have the same numbers in all, but that a failed one gives way to one that is not; the row of a
-    build is kept before that of an earlier release, then that of the first source.
+    build is kept before that of an earlier release, then that of the first source. An output that
+    the kept row lacks is taken from another source.
 
     Args:
         sources: by name, for messages; in order.
@@ -125,6 +127,7 @@ def _merged_part(
         codes = np.concatenate([getattr(part, name) for part in parts])
         _check_curves(name, runs, twice, codes)
         curves.append(codes[rows])
+    outputs = _merged_outputs(runs, parts, twice, rows)
     score_rows, twice = _once(scores, _SCORE_KEY, np.zeros(len(scores.table), bool))
     _check_agreement("score", scores, twice, _SCORE_KEY, _deciding(SCORE_COLUMNS, _SCORE_KEY))
     return Part(
@@ -133,6 +136,7 @@ def _merged_part(
         psnr=curves[0],
         psnr_smooth=curves[1],
         scores=scores.table.take(score_rows),
+        outputs=outputs,
     )
 
 
@@ -218,6 +222,31 @@ def _check_curves(name: str, runs: _Stacked, twice: _Pairs, codes: NDArray[np.ui
             len(differing),
             f"their {name} curves are up to {np.nanmax(apart, initial=0):g} dB apart",
         )
+
+
+def _merged_outputs(
+    runs: _Stacked, parts: Sequence[Part], twice: _Pairs, rows: NDArray[np.int64]
+) -> tuple[Output | None, ...]:
+    """The outputs of the kept rows; of one without, that of the same run in another source."""
+    if not any(part.outputs for part in parts):
+        return ()
+    stacked: list[Output | None] = []
+    for part in parts:
+        stacked += part.outputs or [None] * len(part.runs)
+    for first, second in zip(*(places.tolist() for places in twice), strict=True):
+        one, other = stacked[first], stacked[second]
+        stacked[first] = one or other
+        if one and other and one.iteration == other.iteration and not _equal(one, other, parts[0]):
+            raise _contradiction(
+                "run", runs, (first, second), _RUN_KEY, 1, "their outputs are other images"
+            )
+    return tuple(stacked[row] for row in rows.tolist())
+
+
+def _equal(one: Output, other: Output, part: Part) -> bool:
+    # Not by their bytes: two versions of zlib compress differently.
+    side = part.resolution
+    return one == other or np.array_equal(one.pixels(side), other.pixels(side))
 
 
 def _contradiction(

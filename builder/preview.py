@@ -19,6 +19,8 @@ __all__ = ["preview"]
 _BYTES_PER_POINT = 2 * 4 * 0.9
 """Two float32 curves a run; PSNR compresses little. Measured on r64c16 shards."""
 _BYTES_PER_SHARD = 9000
+_BYTES_PER_PIXEL = 0.85
+"""Of a kept output. Measured on r64c16 shards."""
 
 
 def preview(
@@ -30,6 +32,7 @@ def preview(
     shard: Shard | None = None,
     devices: int = 1,
     price: float = 0.0,
+    keep_outputs: bool = False,
 ) -> str:
     """Describe a build without beginning it; a few iterations are timed to estimate the hours.
 
@@ -41,6 +44,7 @@ def preview(
         shard: describe this share of the build only.
         devices: state the time also on several such devices, up to this many.
         price: of a device and hour, in any currency; 0 leaves cost out.
+        keep_outputs: count their disk space.
     """
     check_device(config.device)
     folder = BuildFolder(out)
@@ -86,6 +90,9 @@ def preview(
     times = [speed.seconds(unit) for unit in units]
     points = sum(left[task] * fidelity.iterations_for(get_task(task).kind) for task in config.tasks)
     size = points * _BYTES_PER_POINT + len(units) * _BYTES_PER_SHARD
+    if keep_outputs:
+        pixels = {i.name: i.channels * fidelity.resolution**2 for i in config.images}
+        size += _BYTES_PER_PIXEL * sum(pixels[run.image] for unit in units for run in unit.runs)
     processes = f"{workers} processes" if workers > 1 else "1 process"
     lines.append(
         f"time: to within a factor of two, with {processes} on {speed.device} "

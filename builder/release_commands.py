@@ -67,18 +67,27 @@ def import_released_command(
 
 def _show(manifest: Manifest, out: Path) -> None:
     """Say what a dataset that was written holds."""
+    from nasdip_bench.dataset import DatasetFolder
+    from nasdip_bench.outputs import ABSENT
+
     size = sum(record.size for record in manifest.files.values())
     print(
         f"{out}: {manifest.architectures} architectures, {len(manifest.images)} images "
         f"({manifest.image_set}), {size / 2**20:.1f} MiB, verified"
     )
+    folder = DatasetFolder(out)
     for fidelity, record in manifest.fidelities.items():
         for task, facts in record["tasks"].items():
             expected = manifest.architectures * len(manifest.images)
             seeds = ", ".join(
                 f"seed {seed}: {count} of {expected} runs" for seed, count in facts["seeds"].items()
             )
-            print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored")
+            kept = ""
+            if folder.has_outputs(fidelity, task):
+                with folder.outputs(fidelity, task) as file:
+                    count = int((file["iteration"][:] != ABSENT).sum())
+                kept = f"; outputs of {count} of {facts['runs']} runs"
+            print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored{kept}")
 
 
 def add_commands(app: typer.Typer) -> None:

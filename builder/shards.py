@@ -35,7 +35,13 @@ from nasdip_bench.files import (
     sync_folder,
     write_atomic,
 )
-from nasdip_bench.schema import SCHEMA_VERSION, SHARD_TABLES, arrow_schema, fits_schema
+from nasdip_bench.schema import (
+    OUTPUT_COLUMNS,
+    SCHEMA_VERSION,
+    SHARD_TABLES,
+    arrow_schema,
+    fits_schema,
+)
 from nasdip_bench.seal import parse_json, sealed, unsealed
 from nasdip_bench.space import Architecture
 
@@ -228,18 +234,26 @@ class BuildFolder:
         return path
 
     def read(
-        self, kind: str, columns: list[str] | None = None, *, set_aside: bool = True
+        self,
+        kind: str,
+        columns: list[str] | None = None,
+        *,
+        outputs: bool = False,
+        set_aside: bool = True,
     ) -> Iterator[pa.Table]:
         """The whole shards of a kind, sorted by name; damaged ones are left out and logged.
 
         Args:
             kind: "runs" or "scores".
-            columns: the columns to read; all where None.
+            columns: the columns to read; all of `nasdip_bench.schema.SHARD_TABLES` where None.
+            outputs: also `nasdip_bench.schema.OUTPUT_COLUMNS`, null where a shard has none.
             set_aside: move damaged shards aside; False changes nothing on disk.
         """
         declared = SHARD_TABLES[kind]
         if columns is not None:
             declared = tuple(column for column in declared if column.name in columns)
+        if outputs:
+            declared = (*declared, *OUTPUT_COLUMNS)
         expected = arrow_schema(declared)
         for path in sorted(self.shards.glob(f"{kind}-*.parquet")):
             try:
@@ -262,6 +276,8 @@ class BuildFolder:
                 table = read_parquet(content, [column.name for column in declared])
             except (OSError, ValueError, KeyError) as error:  # pyarrow's exceptions are such, too
                 raise _other_columns(path) from error
+            if outputs and not {c.name for c in OUTPUT_COLUMNS} & {*table.column_names}:
+                table = _without_outputs(table)
             if not fits_schema(table.schema, expected):
                 raise _other_columns(path)
             yield table.cast(expected)
@@ -281,6 +297,14 @@ class BuildFolder:
     ) -> Iterator[tuple[Any, ...]]:
         for table in self.read(kind, list(fields), set_aside=set_aside):
             yield from zip(*(table[field].to_pylist() for field in fields), strict=True)
+
+
+def _without_outputs(table: pa.Table) -> pa.Table:
+    import pyarrow as pa
+
+    for field in arrow_schema(OUTPUT_COLUMNS):
+        table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table
 
 
 def _content(path: Path) -> bytes:

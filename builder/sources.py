@@ -20,9 +20,10 @@ from nasdip_bench.curves import kept_points
 from nasdip_bench.dataset import MANIFEST, DatasetFolder
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION, Fidelity, get_fidelity
+from nasdip_bench.outputs import ABSENT, Output, read_output
 from nasdip_bench.problem_rows import task_records
 from nasdip_bench.problems import find_problems
-from nasdip_bench.schema import arrow_schema
+from nasdip_bench.schema import OUTPUT_COLUMNS, arrow_schema
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
 
@@ -110,7 +111,7 @@ def read_build(path: Path) -> Contents:
 
 @dataclass
 class _Runs:
-    """The runs of a part in the order they are met, with the kept points of their curves."""
+    """The runs of a part in the order they are met, with kept points of curves, and outputs."""
 
     stop: int
     points: NDArray[np.int32]
@@ -118,18 +119,23 @@ class _Runs:
     curves: dict[str, list[NDArray[np.uint16]]] = field(
         default_factory=lambda: {name: [] for name in _CURVES}
     )
+    outputs: list[Output | None] = field(default_factory=list)
     places: dict[RunKey, int] = field(default_factory=dict)
 
-    def add(self, row: dict[str, Any], curves: dict[str, NDArray[np.float32]]) -> None:
+    def add(
+        self, row: dict[str, Any], curves: dict[str, NDArray[np.float32]], output: Output | None
+    ) -> None:
         """Add a run, unless it is there already; in the place of a failed try if it is one."""
         key = RunKey(*(row[name] for name in RunKey._fields))
         place = self.places.setdefault(key, len(self.rows))
         if place == len(self.rows):
             self.rows.append({})
+            self.outputs.append(None)
             for kept in self.curves.values():
                 kept.append(np.empty(0, np.uint16))
         elif self.rows[place]["status"] != "failed" or row["status"] == "failed":
             return
+        self.outputs[place] = output
         raw, smooth = (curves[name] for name in _CURVES)
         self.rows[place] = row | summarise(raw, smooth, row["status"], self.stop, row["iterations"])
         for name, kept in self.curves.items():
@@ -138,21 +144,28 @@ class _Runs:
 
 def _finished_runs(folder: BuildFolder) -> dict[tuple[str, str], _Runs]:
     parts: dict[tuple[str, str], _Runs] = {}
-    for table in folder.read("runs", set_aside=False):
-        for row, curves in _rows(table):
+    for table in folder.read("runs", outputs=True, set_aside=False):
+        for row, curves, output in _rows(table):
             key = (row["fidelity"], row["task"])
             if key not in parts:
                 _, iterations, stop = _budget(*key)
                 parts[key] = _Runs(stop, kept_points(iterations, stop))
-            parts[key].add(row, curves)
+            parts[key].add(row, curves, output)
     return parts
 
 
-def _rows(table: pa.Table) -> Iterator[tuple[dict[str, Any], dict[str, NDArray[np.float32]]]]:
-    """Runs as dictionaries, and their full curves."""
+def _rows(
+    table: pa.Table,
+) -> Iterator[tuple[dict[str, Any], dict[str, NDArray[np.float32]], Output | None]]:
+    """Runs as dictionaries, their full curves, and their outputs."""
     rows = table.drop_columns(list(_CURVES)).to_pylist()
     for row, *curves in zip(rows, *(table[name] for name in _CURVES), strict=True):
-        yield row, {n: c.values.to_numpy() for n, c in zip(_CURVES, curves, strict=True)}
+        deflated, iteration = (row.pop(column.name) for column in OUTPUT_COLUMNS)
+        yield (
+            row,
+            {n: c.values.to_numpy() for n, c in zip(_CURVES, curves, strict=True)},
+            None if deflated is None else Output(iteration, deflated),
+        )
 
 
 def _finished_scores(folder: BuildFolder) -> pa.Table:
@@ -184,7 +197,8 @@ def _build_part(fidelity: str, task: str, runs: _Runs | None, scores: pa.Table) 
         psnr_smooth=curves.get("psnr_smooth_db", ()),
         scores=(),
     )
-    return replace(part, scores=_of_part(scores, fidelity, task))
+    outputs = () if runs is None or not any(runs.outputs) else tuple(runs.outputs)
+    return replace(part, scores=_of_part(scores, fidelity, task), outputs=outputs)
 
 
 def _of_part(table: pa.Table, fidelity: str, task: str) -> pa.Table:
@@ -224,16 +238,18 @@ def read_dataset(path: Path) -> Contents:
         if len(mine):
             with folder.curves(fidelity, task) as file:
                 psnr, psnr_smooth = file["psnr"][:][mine], file["psnr_smooth"][:][mine]
+        runs = _of_part(tables["runs"], fidelity, task)
         facts = manifest.fidelities[fidelity]
         parts[fidelity, task] = Part(
             resolution=facts["resolution"],
             channels=facts["channels"],
             iterations=record.iterations,
             stop=record.stop,
-            runs=_of_part(tables["runs"], fidelity, task),
+            runs=runs,
             psnr=psnr,
             psnr_smooth=psnr_smooth,
             scores=_of_part(tables["scores"], fidelity, task),
+            outputs=_dataset_outputs(folder, fidelity, task, runs["image"].to_pylist(), mine),
         )
     released = f"{manifest.name} {manifest.version}, released {manifest.created}"
     return Contents(
@@ -248,6 +264,28 @@ def read_dataset(path: Path) -> Contents:
         device_types=manifest.device_types,
         sources=(*manifest.sources, released),
     )
+
+
+def _dataset_outputs(
+    folder: DatasetFolder,
+    fidelity: str,
+    task: str,
+    images: list[str],
+    rows: NDArray[np.int32],
+) -> tuple[Output | None, ...]:
+    """The outputs of runs, whose images and rows are given."""
+    if not folder.has_outputs(fidelity, task):
+        return ()
+    table = folder.table("images")
+    channels = dict(zip(*(table[name].to_pylist() for name in ("name", "channels")), strict=True))
+    with folder.outputs(fidelity, task) as file:
+        iterations = file["iteration"][:]
+        return tuple(
+            None
+            if iterations[row] == ABSENT
+            else Output.of_pixels(read_output(file, row, channels[image]), int(iterations[row]))
+            for image, row in zip(images, rows.tolist(), strict=True)
+        )
 
 
 def _with_architecture(table: pa.Table, names: pa.ChunkedArray, schema: pa.Schema) -> pa.Table:

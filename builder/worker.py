@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,9 +24,10 @@ from nasdip_bench.fast import FastNetwork, keep_freed_memory
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.images import Image
 from nasdip_bench.initialise import draw_run_weights, draw_z
+from nasdip_bench.outputs import Output
 from nasdip_bench.problem import Problem
 from nasdip_bench.proxies import prepare
-from nasdip_bench.schema import SHARD_TABLES, arrow_schema
+from nasdip_bench.schema import OUTPUT_COLUMNS, SHARD_TABLES, arrow_schema
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
 from nasdip_bench.stacking import stack_networks
@@ -55,6 +56,7 @@ class WorkerSpec:
             rewritten form, equal but for rounding.
         precision: of training; scores are always computed in float32.
         threads: of torch on the CPU; 0 leaves torch's own choice.
+        keep_outputs: whether runs keep the smoothed output at the fidelity's stop.
     """
 
     images: tuple[Image, ...]
@@ -62,6 +64,14 @@ class WorkerSpec:
     engine: str
     precision: str
     threads: int
+    keep_outputs: bool = False
+
+
+class _Run(NamedTuple):
+    """A fit, and its output at the stop where that is kept and the fit did not diverge."""
+
+    fit: Fit
+    output: Output | None
 
 
 def device_name(device: torch.device) -> str:
@@ -102,21 +112,25 @@ class Worker:
 
     def execute(self, unit: Unit) -> pa.Table:
         """The shard table of a unit."""
-        import pyarrow as pa
-
         rows = self._train(unit.runs)
         rows += self._score(unit.architecture, unit.scores, unit.scoring_inits)
-        return pa.Table.from_pylist(rows, schema=arrow_schema(SHARD_TABLES[unit.kind]))
+        return self._table(unit, rows)
 
     def give_up(self, unit: Unit, reason: str) -> pa.Table:
         """The shard table of a unit that is not to be tried again: its runs failed, no scores."""
-        import pyarrow as pa
-
         rows = [
             self._run_row(key, len(unit.runs), _failed(reason, self._budget(key), 0.0))
             for key in unit.runs
         ]
-        return pa.Table.from_pylist(rows, schema=arrow_schema(SHARD_TABLES[unit.kind]))
+        return self._table(unit, rows)
+
+    def _table(self, unit: Unit, rows: list[dict[str, Any]]) -> pa.Table:
+        import pyarrow as pa
+
+        columns = SHARD_TABLES[unit.kind]
+        if unit.runs and self.spec.keep_outputs:
+            columns = (*columns, *OUTPUT_COLUMNS)
+        return pa.Table.from_pylist(rows, schema=arrow_schema(columns))
 
     def _observe(self, image: str, task: str, resolution: int) -> tuple[np.ndarray, Observation]:
         key = (image, task, resolution)
@@ -130,9 +144,9 @@ class Worker:
         if not keys:
             return []
         started = time.perf_counter()
-        fits: list[Fit] | None = None
+        done: list[_Run] | None = None
         try:
-            fits = self._fit(keys)
+            done = self._fit(keys)
         except RuntimeError as error:  # what torch raises, out of memory included
             what = " ".join(str(error).split())[:300]
             if len(keys) == 1:
@@ -141,18 +155,18 @@ class Worker:
                 failed = _failed(reason, self._budget(keys[0]), time.perf_counter() - started)
                 return [self._run_row(keys[0], 1, failed)]
             logger.warning("a stack of %d runs failed and is halved: %s", len(keys), what)
-        if fits is None:
+        if done is None:
             # Outside the handler, whose traceback keeps the failed stack's memory alive.
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
             half = len(keys) // 2
             return self._train(keys[:half]) + self._train(keys[half:])
         return [
-            self._run_row(key, len(keys), _succeeded(result))
-            for key, result in zip(keys, fits, strict=True)
+            self._run_row(key, len(keys), _succeeded(one))
+            for key, one in zip(keys, done, strict=True)
         ]
 
-    def _fit(self, keys: Sequence[RunKey]) -> list[Fit]:
+    def _fit(self, keys: Sequence[RunKey]) -> list[_Run]:
         """Train runs of one architecture, task, fidelity and seed as one stack."""
         first = keys[0]
         fidelity, task = get_fidelity(first.fidelity), get_task(first.task)
@@ -169,7 +183,16 @@ class Worker:
         size = f"{height}x{width}"
         z = draw_z(channels, height, width, "z", size, channels, first.seed)
         network = stack_networks(networks)
-        return fit_stack(
+        stop, at_stop = fidelity.stop[task.kind], torch.empty(0)
+
+        def look(iteration: int, _: torch.Tensor, smoothed: torch.Tensor) -> bool:
+            # Kept on the device until the fit has ended: the host does not wait for it here.
+            nonlocal at_stop
+            if iteration + 1 == stop:
+                at_stop = smoothed
+            return False
+
+        fits = fit_stack(
             FastNetwork(network) if self.spec.engine == "fast" else network,
             Problem.stack(problems),
             z.to(self.device),
@@ -177,7 +200,18 @@ class Worker:
             self._budget(first),
             precision=self.spec.precision,
             on_iteration=lambda _: self._check(),
+            on_output=look if self.spec.keep_outputs else None,
         )
+        images = at_stop.float().cpu().numpy()
+        return [
+            _Run(
+                fit,
+                Output.of_image(images[place], stop)
+                if self.spec.keep_outputs and fit.diverged_at is None
+                else None,
+            )
+            for place, fit in enumerate(fits)
+        ]
 
     def _budget(self, key: RunKey) -> int:
         return get_fidelity(key.fidelity).iterations_for(get_task(key.task).kind)
@@ -247,7 +281,8 @@ class Worker:
         return self._scoring[which]
 
 
-def _succeeded(result: Fit) -> dict[str, Any]:
+def _succeeded(run: _Run) -> dict[str, Any]:
+    result, output = run
     diverged = result.diverged_at is not None
     return {
         "status": "diverged" if diverged else "ok",
@@ -257,6 +292,8 @@ def _succeeded(result: Fit) -> dict[str, Any]:
         "seconds": result.seconds,
         "psnr_db": result.psnr_db.astype(np.float32),
         "psnr_smooth_db": result.psnr_smooth_db.astype(np.float32),
+        "output": None if output is None else output.deflated,
+        "output_iteration": None if output is None else output.iteration,
     }
 
 

@@ -1,4 +1,4 @@
-"""Contents as the files of a dataset folder: tables in order, curves, Croissant, manifest."""
+"""Contents as the files of a dataset folder: tables, curves, outputs, Croissant, manifest."""
 
 from __future__ import annotations
 
@@ -22,11 +22,19 @@ from nasdip_bench.builder.publish import replacing
 from nasdip_bench.cost import architecture_facts
 from nasdip_bench.croissant import CROISSANT, Publication, croissant_json
 from nasdip_bench.curves import decode, write_curves
-from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
+from nasdip_bench.dataset import (
+    MANIFEST,
+    FileRecord,
+    Manifest,
+    TaskRecord,
+    curve_path,
+    output_path,
+)
 from nasdip_bench.errors import BuildError, UnknownNameError
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.files import parquet_bytes, sha256_bytes
 from nasdip_bench.images import NASDIP_IMAGES, RELEASED_SET, image_names
+from nasdip_bench.outputs import write_outputs
 from nasdip_bench.problems import find_problems
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
 from nasdip_bench.tasks import TASKS
@@ -100,6 +108,13 @@ def write(
                 decode(part.psnr[rows.run_order]),
                 decode(part.psnr_smooth[rows.run_order]),
                 part.points,
+            )
+        if part.outputs:
+            (fresh / "outputs").mkdir(exist_ok=True)
+            write_outputs(
+                fresh / output_path(fidelity, task),
+                [part.outputs[run] for run in rows.run_order.tolist()],
+                part.resolution,
             )
         tables["runs"].append(rows.runs)
         tables["scores"].append(rows.scores)

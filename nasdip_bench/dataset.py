@@ -8,6 +8,7 @@ before the columns, types and shapes that the file declares are those of the sch
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,11 @@ from nasdip_bench.manifest import (
     TaskRecord,
     curve_path,
     dataset_files,
+    output_path,
     read_manifest,
     table_path,
 )
+from nasdip_bench.output_files import check_output_file
 from nasdip_bench.schema import SCHEMA_VERSION, arrow_schema, fits_schema, table_columns
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ __all__ = [
     "TaskRecord",
     "curve_path",
     "dataset_files",
+    "output_path",
 ]
 
 _MOST_ROWS = 20_000_000
@@ -128,9 +132,26 @@ class DatasetFolder:
         Raises:
             DatasetError: the file is absent or damaged.
         """
+        path, record = curve_path(fidelity, task), self.manifest.task(fidelity, task)
+        return self._hdf5(path, lambda file: check_curve_file(file, path, record))
+
+    def outputs(self, fidelity: str, task: str) -> h5py.File:
+        """The open output file of a task at a fidelity; the caller closes it.
+
+        Raises:
+            DatasetError: the release has none, or it is absent or damaged.
+        """
+        path, record = output_path(fidelity, task), self.manifest.task(fidelity, task)
+        side = self.manifest.fidelities.get(fidelity, {}).get("resolution", 0)
+        return self._hdf5(path, lambda file: check_output_file(file, path, record, side))
+
+    def has_outputs(self, fidelity: str, task: str) -> bool:
+        """Whether the release keeps outputs of a task at a fidelity, of some runs at least."""
+        return output_path(fidelity, task) in self.manifest.files
+
+    def _hdf5(self, path: str, check: Callable[[h5py.File], None]) -> h5py.File:
         import h5py
 
-        path = curve_path(fidelity, task)
         with self._lock:
             if path not in self._checked:
                 self._check(path)
@@ -139,7 +160,7 @@ class DatasetFolder:
             except Exception as error:  # h5py raises many kinds on hostile content
                 raise _not_parsed(path, error) from error
             try:
-                check_curve_file(file, path, self.manifest.task(fidelity, task))
+                check(file)
             except BaseException:
                 file.close()
                 raise

@@ -68,7 +68,7 @@ class UnknownNameError(_LookupError):
 
 
 class MissingRunError(_LookupError):
-    """A run, curve or score that the dataset could hold and does not."""
+    """A run, curve, score or output that the dataset could hold and does not."""
 
 
 def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> UnknownNameError:

@@ -149,10 +149,9 @@ def parquet_bytes(table: pa.Table) -> bytes:
 
     # Measured results hardly repeat: dictionaries of them make files a fifth larger than leaving
     # them out does, and with Zstandard reading takes three times as long for 7 % of the size.
+    measured = (pa.types.is_floating, pa.types.is_nested, pa.types.is_binary)
     repeating = [
-        field.name
-        for field in table.schema
-        if not (pa.types.is_floating(field.type) or pa.types.is_nested(field.type))
+        field.name for field in table.schema if not any(is_kind(field.type) for is_kind in measured)
     ]
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="lz4", use_dictionary=repeating)

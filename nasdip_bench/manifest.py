@@ -24,6 +24,7 @@ __all__ = [
     "TaskRecord",
     "curve_path",
     "dataset_files",
+    "output_path",
     "read_manifest",
     "table_path",
 ]
@@ -46,6 +47,11 @@ def table_path(name: str) -> str:
 def curve_path(fidelity: str, task: str) -> str:
     """Path of a curve file inside a dataset folder."""
     return f"curves/{fidelity}-{task}.h5"
+
+
+def output_path(fidelity: str, task: str) -> str:
+    """Path of an output file inside a dataset folder; a release need not have it."""
+    return f"outputs/{fidelity}-{task}.h5"
 
 
 @dataclass(frozen=True, kw_only=True)

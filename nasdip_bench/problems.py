@@ -1,4 +1,4 @@
-"""What a dataset folder must fulfil, checked in full: files, tables, cross-references, curves.
+"""What a dataset folder must fulfil, checked in full: files, tables, curves, outputs.
 
 Builders run it on what they release, tests on damaged copies, users through
 `nasdip_bench.verify`, which puts it into a process of its own. It reads everything, so it takes
@@ -22,6 +22,8 @@ from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest, curve_path
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.files import read_regular
+from nasdip_bench.output_problems import output_problems
+from nasdip_bench.outputs import IMAGE_CHANNELS
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
 from nasdip_bench.schema import KEYS, RELEASE_TABLES, STATUSES
 from nasdip_bench.space import Architecture
@@ -62,6 +64,8 @@ def find_problems(path: Path | str) -> list[str]:
             problems += check(folder.manifest, *(tables[name] for name in needed))
     if "runs" in tables:
         problems += curve_problems(folder, tables["runs"])
+    if "runs" in tables and "images" in tables:
+        problems += output_problems(folder, tables["images"], tables["runs"])
     return list(dict.fromkeys(problems))  # a damaged file is met twice
 
 
@@ -80,13 +84,14 @@ def _files(folder: DatasetFolder) -> Problems:
     for path in expected:
         if path not in listed:
             yield f"{path} is not listed in {MANIFEST}, which a dataset with these tasks must have"
-    curves = folder.path / "curves"
-    for file in sorted(curves.rglob("*")) if curves.is_dir() else ():
-        if file.is_file() and file.relative_to(folder.path).as_posix() not in listed:
-            yield (
-                f"{file.relative_to(folder.path).as_posix()} is not listed in {MANIFEST}: it is no "
-                f"part of the dataset; move it away"
-            )
+    for inside in (folder.path / "curves", folder.path / "outputs"):
+        for file in sorted(inside.rglob("*")) if inside.is_dir() else ():
+            name = file.relative_to(folder.path).as_posix()
+            if file.is_file() and name not in listed:
+                yield (
+                    f"{name} is not listed in {MANIFEST}: it is no part of the dataset; move it "
+                    f"away"
+                )
 
 
 def _croissant(folder: DatasetFolder) -> Problems:
@@ -161,6 +166,7 @@ def _images(manifest: Manifest, table: Table) -> Problems:
     sets = sorted({str(s) for s in table["image_set"].tolist()} - {manifest.image_set})
     if sets:
         yield f"images: image_set {', '.join(sets)} beside {manifest.image_set} of {MANIFEST}"
+    yield from bad_rows("images", ~_isin(table["channels"], IMAGE_CHANNELS), "are not gray or RGB")
 
 
 def _keys(name: str, manifest: Manifest, table: Table) -> Problems:

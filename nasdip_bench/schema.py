@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KEYS",
     "REFERENCES",
+    "OUTPUT_COLUMNS",
     "RELEASE_TABLES",
     "SCHEMA_VERSION",
     "SHARD_TABLES",
@@ -35,7 +36,7 @@ class Column:
 
     Attributes:
         name: its name.
-        type: "string", "bool", "int32", "int64", "float64" or "float32[]" (a list a row).
+        type: "string", "bool", "binary", "int32", "int64", "float64" or "float32[]" (a list a row).
         meaning: one sentence.
         unit: "dB", "s", "" ...
         direction: "higher", "lower" (is better) or "".
@@ -123,6 +124,13 @@ SHARD_TABLES: dict[str, tuple[Column, ...]] = {
 }
 """What a finished piece of a build holds: one Parquet file a work unit."""
 
+OUTPUT_COLUMNS = (
+    Column("output", "binary", "smoothed output at output_iteration, 8 bits, zlib", "", "", True),
+    Column("output_iteration", "int32", "the iteration that output is of", "iterations", "", True),
+)
+"""What the runs of a shard have beside `SHARD_TABLES` where outputs are kept; null where there is
+none. Readers that do not ask for them do not see them."""
+
 RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
     "architectures": (
         _ARCH_ID,
@@ -204,6 +212,7 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     types = {
         "string": pa.string(),
         "bool": pa.bool_(),
+        "binary": pa.binary(),
         "int32": pa.int32(),
         "int64": pa.int64(),
         "float64": pa.float64(),

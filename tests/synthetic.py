@@ -19,12 +19,21 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from nasdip_bench.cost import architecture_facts
 from nasdip_bench.curves import kept_points, write_curves
-from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
+from nasdip_bench.dataset import (
+    MANIFEST,
+    FileRecord,
+    Manifest,
+    TaskRecord,
+    curve_path,
+    output_path,
+)
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.files import parquet_bytes, sha256_bytes
+from nasdip_bench.outputs import Output, write_outputs
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
 from nasdip_bench.space import sample_architectures
 from nasdip_bench.tasks import get_task
@@ -191,6 +200,36 @@ def write_release(
     )
     write_manifest(path, manifest)
     return path
+
+
+def output_pixels(row: dict, side: int = 64) -> np.ndarray:
+    """(1, side, side) uint8 with the PSNR of a run, against a ground truth of 1/2 everywhere."""
+    error = 10 ** (-row["final_psnr_smooth_db"] / 20)
+    draw = np.random.default_rng([row["arch_id"], row["seed"], *row["image"].encode()])
+    signs = draw.choice([-1.0, 1.0], (1, side, side))
+    return np.rint(255 * (0.5 + error * signs)).astype(np.uint8)
+
+
+def add_outputs(path, fidelity, task, *, of=output_pixels, iteration=None, without=frozenset()):
+    """Add an output of every ok run, but of those ``without``: (arch_id, image, seed)."""
+    rows = pq.read_table(path / "runs.parquet").to_pylist()
+    mine = [r for r in rows if (r["fidelity"], r["task"]) == (fidelity, task)]
+    outputs = [
+        Output.of_pixels(of(row), iteration or row["stop"])
+        if row["status"] == "ok" and (row["arch_id"], row["image"], row["seed"]) not in without
+        else None
+        for row in sorted(mine, key=lambda row: row["curve_row"])
+    ]
+    (path / "outputs").mkdir(exist_ok=True)
+    write_outputs(path / output_path(fidelity, task), outputs, 64)
+    rehash(path)
+    return path
+
+
+def rehash(path: Path) -> None:
+    """Let the manifest agree with the files as they are."""
+    text = (path / MANIFEST).read_text(encoding="utf-8")
+    write_manifest(path, Manifest.from_json(text, "here"))
 
 
 def write_tables(path, architectures, images, runs, scores) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -175,6 +176,25 @@ def test_a_point_of_a_curve_is_found(old, tmp_path):
     )  # 10 = (1 * 3 + 2) * 2
     assert run["architecture"] == NAMES[1]
     assert run["largest_db"] == pytest.approx(0.25)
+
+
+def test_another_restored_image_is_found(old, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for path in (first, second):
+        shutil.copytree(old, path)
+        synthetic.add_outputs(path, LOW, "denoise")
+    assert compare_datasets(first, second).equal
+    with h5py.File(second / f"outputs/{LOW}-denoise.h5", "r+") as file:
+        file["output"][4, 0, 0, 0] ^= 1
+        file["iteration"][7] = 3
+    synthetic.rehash(second)
+    found = compare_datasets(first, second).runs
+    assert found["columns"].tolist() == ["output"] * 2
+    assert found["change"].tolist() == [CHANGED] * 2
+    # Kept by one of the two alone, they are a difference too.
+    alone = compare_datasets(old, first).runs
+    assert {*alone["columns"]} == {"output"}
+    assert {*alone["task"]} == {"denoise"}
 
 
 def test_a_changed_score_is_found(old, tmp_path):

@@ -52,6 +52,8 @@ def test_imports_go_one_way(layer, path):
         "nasdip_bench.fidelity",
         "nasdip_bench.images",
         "nasdip_bench.proxies",
+        "nasdip_bench.isnas",
+        "nasdip_bench.api.replay.curve",
         "nasdip_bench.builder.cli",
         "nasdip_bench.builder.shards",
     ],

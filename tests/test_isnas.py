@@ -36,7 +36,8 @@ from nasdip_bench.isnas import (
 )
 from nasdip_bench.isnas.classical import noise_sigma
 from nasdip_bench.isnas.config import SELECTIONS
-from nasdip_bench.isnas.ranking import Ranked, check_score
+from nasdip_bench.isnas.rankable import check_score
+from nasdip_bench.isnas.ranking import Ranked
 from nasdip_bench.problem import Problem
 from nasdip_bench.proxies import score
 from nasdip_bench.space import sample_architectures

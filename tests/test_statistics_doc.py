@@ -19,7 +19,7 @@ COMMANDS = re.findall(r"`(nasdip-bench [^`]*)`", PAGE)
 
 def test_there_is_something_to_test():
     assert len(EXAMPLES) == 1
-    assert len(COMMANDS) == 6
+    assert len(COMMANDS) == 7
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))

@@ -173,6 +173,7 @@ OTHER_DAMAGE = [
     ),
     ("architectures", lambda rows: [rows[0] | {"arch_id": i} for i in range(4)], "not unique"),
     ("images", swap, "manifest.json says images lena, chest, boat"),
+    ("images", set_in(1, channels=2), r"images: 1 rows are not gray or RGB \(row 1\)"),
     ("images", set_in(1, image_set="user"), "images: image_set user beside nasdip"),
 ]
 

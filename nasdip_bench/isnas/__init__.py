@@ -7,19 +7,27 @@
     result = Search(problem, quick_config(problem.task)).run()
     result.architecture, result.restored, problem.psnr_db(result.restoration.output)
 
-The command is ``nasdip-restore``.
+The command is ``nasdip-restore``. What trains networks is loaded on first use: selection alone, as
+in `nasdip_bench.api.replay`, needs no torch.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.isnas.averaging import weighted_average, weights
 from nasdip_bench.isnas.classical import classical_restoration
-from nasdip_bench.isnas.config import SearchConfig, paper_config, quick_config
 from nasdip_bench.isnas.degraded import Degraded, corrupt, degraded
-from nasdip_bench.isnas.ranking import Ranked, ranked, score_candidates
 from nasdip_bench.isnas.resized import resized, resized_as_released
-from nasdip_bench.isnas.search import Search, SearchResult
 from nasdip_bench.isnas.selectors import Cohort, Selector, get_selector
-from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule, WindowedVariance
-from nasdip_bench.isnas.training import Trained, train
+
+if TYPE_CHECKING:
+    from nasdip_bench.isnas.config import SearchConfig, paper_config, quick_config
+    from nasdip_bench.isnas.ranking import Ranked, ranked, score_candidates
+    from nasdip_bench.isnas.search import Search, SearchResult
+    from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule, WindowedVariance
+    from nasdip_bench.isnas.training import Trained, train
 
 __all__ = [
     "Cohort",
@@ -47,3 +55,29 @@ __all__ = [
     "weighted_average",
     "weights",
 ]
+
+_MODULES = {
+    "SearchConfig": "config",
+    "paper_config": "config",
+    "quick_config": "config",
+    "Ranked": "ranking",
+    "ranked": "ranking",
+    "score_candidates": "ranking",
+    "Search": "search",
+    "SearchResult": "search",
+    "FixedIterations": "stopping",
+    "StoppingRule": "stopping",
+    "WindowedVariance": "stopping",
+    "Trained": "training",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(f"nasdip_bench.isnas.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

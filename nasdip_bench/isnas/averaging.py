@@ -63,13 +63,17 @@ def weights(scores: NDArray[np.float64], rule: str = "paper") -> NDArray[np.floa
 
 def weighted_average(
     outputs: NDArray[np.float32], shares: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """(C, H, W): the average of outputs (N, C, H, W) with weights (N,) of sum 1."""
-    return np.tensordot(shares, outputs.astype(np.float64), 1).astype(np.float32)
+) -> NDArray[np.float64]:
+    """(C, H, W): the average of outputs (N, C, H, W) with weights (N,) of sum 1.
+
+    Not rounded to float32, so that two equal weights leave two outputs equally far from it.
+    """
+    average: NDArray[np.float64] = np.tensordot(shares, outputs.astype(np.float64), 1)
+    return average
 
 
 def distances_to_average(
-    outputs: NDArray[np.float32], average: NDArray[np.float32]
+    outputs: NDArray[np.float32], average: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(N,) mean squared error of each output to the average."""
     differences = outputs.astype(np.float64) - average

@@ -8,7 +8,7 @@ from typing import Any
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.fidelity import FIDELITIES, PRECISIONS
 from nasdip_bench.isnas.averaging import WEIGHTINGS
-from nasdip_bench.isnas.ranking import check_score
+from nasdip_bench.isnas.rankable import check_score
 from nasdip_bench.isnas.selectors import SELECTORS
 from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule, WindowedVariance
 from nasdip_bench.network import CHANNEL_MULTIPLE

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.isnas.degraded import Degraded
-from nasdip_bench.proxies import image_scores, info, network_scores, prepare, score, score_network
+from nasdip_bench.isnas.rankable import check_score
+from nasdip_bench.proxies import image_scores, info, prepare, score, score_network
 from nasdip_bench.space import Architecture
 from nasdip_bench.spectrum import Spectrum
 from nasdip_bench.untrained import Initialised, initialisations
@@ -21,7 +21,7 @@ from nasdip_bench.untrained import Initialised, initialisations
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Ranked", "check_score", "ranked", "score_candidates"]
+__all__ = ["Ranked", "ranked", "score_candidates"]
 
 
 @dataclass(frozen=True)
@@ -30,23 +30,6 @@ class Ranked:
 
     architecture: Architecture
     score: float
-
-
-def check_score(name: str) -> None:
-    """Raise `ConfigError` unless candidates can be ranked by a score: where lower is better.
-
-    Raises:
-        UnknownNameError: no such score.
-    """
-    names = (*image_scores(), *network_scores())
-    if name not in names:
-        raise unknown_name("score", name, names)
-    if info(name).lower_is_better is not True:
-        usable = [one for one in names if info(one).lower_is_better]
-        raise ConfigError(
-            f"score {name!r} is not one of which lower is better, by which the search ranks: use "
-            f"one of {', '.join(usable)}"
-        )
 
 
 def score_candidates(

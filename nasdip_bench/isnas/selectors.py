@@ -1,4 +1,7 @@
-"""Which network of a trained cohort to keep. New rules need not know of the rest of the package."""
+"""Which network of a trained cohort to keep. New rules need not know of the rest of the package.
+
+Must not import torch.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ class Cohort:
         return weights(self.scores, self.weighting)
 
     @property
-    def average(self) -> NDArray[np.float32]:
+    def average(self) -> NDArray[np.float64]:
         """(C, H, W)."""
         return weighted_average(self.outputs, self.weights)
 

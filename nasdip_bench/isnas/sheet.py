@@ -55,7 +55,7 @@ def contact_sheet(
     return np.moveaxis(np.asarray(sheet).astype(np.float32) / np.float32(255), -1, 0)
 
 
-def _labelled(label: str, image: NDArray[np.float32], side: int) -> PillowImage.Image:
+def _labelled(label: str, image: NDArray[np.floating], side: int) -> PillowImage.Image:
     """A picture in a square of a side, its label above, in two lines if need be."""
     pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     rows = np.moveaxis(np.broadcast_to(pixels, (3, *pixels.shape[1:])), 0, -1)

@@ -31,6 +31,7 @@ COMMANDS = (
     ("kendall", "denoise"),
     ("overlap", "denoise", "--k=2"),
     ("table", "1"),
+    ("replay", "--cohort=2"),
 )
 
 
@@ -69,6 +70,8 @@ def questions(path: Path) -> dict[str, Callable[[], Any]]:
         "best": lambda: bench().top_k("denoise", 2),
         "coverage": lambda: bench().coverage().to_csv(),
         "kendall": lambda: bench().kendall("denoise").to_csv(),
+        "isnas": lambda: bench().isnas("lena", "denoise", "psd_db_mse", 2),
+        "isnas curve": lambda: bench().isnas_curve("denoise", n=2).to_csv(),
         "overlap": lambda: bench().overlap("inpaint", k=2).to_csv(),
     }
 

@@ -14,20 +14,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasdip_bench.dataset import MANIFEST, Manifest
+from nasdip_bench.dataset import MANIFEST
 from nasdip_bench.seal import sealed
 from tests import synthetic
 
 FIDELITY = "r64c16i40"
 CURVES = f"curves/{FIDELITY}-denoise.h5"
+OUTPUTS = f"outputs/{FIDELITY}-denoise.h5"
 
+_Change = Callable[[h5py.File], None]
 Cases = Iterator[tuple[str, Callable[[], None]]]
 """What a case is called, and how it is made out of a sound release."""
 
 
 def sound(path: Path) -> Path:
     """A small release."""
-    return synthetic.write_release(path, count=3, fidelities=(FIDELITY,))
+    synthetic.write_release(path, count=3, fidelities=(FIDELITY,))
+    return synthetic.add_outputs(path, FIDELITY, "denoise")
 
 
 def files(path: Path) -> list[str]:
@@ -57,12 +60,6 @@ def damaged(content: bytes, source: random.Random) -> bytes:
     if changed == content:
         changed[at] ^= 1
     return bytes(changed)
-
-
-def rehash(path: Path) -> None:
-    """Let the manifest agree with the files as they are."""
-    text = (path / MANIFEST).read_text()
-    synthetic.write_manifest(path, Manifest.from_json(text, "here"))
 
 
 # Manifests
@@ -192,36 +189,47 @@ def _other_values(table: pa.Table, source: random.Random) -> pa.Table:
 
 def _write_table(path: Path, name: str, table: pa.Table) -> None:
     pq.write_table(table, path / f"{name}.parquet")
-    rehash(path)
+    synthetic.rehash(path)
 
 
 def _write_bytes(path: Path, file: Path, content: bytes) -> None:
     file.write_bytes(content)
-    rehash(path)
+    synthetic.rehash(path)
 
 
-# Curves
+# Curves and outputs
 
 
 def hostile_curves(path: Path, source: random.Random) -> Cases:
     """Curve files that are another kind of HDF5 file, or bytes that are no sound one."""
-    for what, change in _CURVE_CHANGES.items():
-        yield f"curves: {what}", lambda change=change: _change_curves(path, change)
-    file = path / CURVES
+    return _hostile_file(path, CURVES, _CURVE_CHANGES, source)
+
+
+def hostile_outputs(path: Path, source: random.Random) -> Cases:
+    """Output files, likewise."""
+    return _hostile_file(path, OUTPUTS, _OUTPUT_CHANGES, source)
+
+
+def _hostile_file(
+    path: Path, name: str, changes: dict[str, _Change], source: random.Random
+) -> Cases:
+    for what, change in changes.items():
+        yield f"{name}: {what}", lambda change=change: _change_file(path, name, change)
+    file = path / name
     whole = file.read_bytes()
     while True:
         content = damaged(whole, source)
-        yield "curves: other bytes", lambda c=content: _write_bytes(path, file, c)
+        yield f"{name}: other bytes", lambda c=content: _write_bytes(path, file, c)
 
 
-def _change_curves(path: Path, change: Callable[[h5py.File], None]) -> None:
-    content = io.BytesIO((path / CURVES).read_bytes())
+def _change_file(path: Path, name: str, change: _Change) -> None:
+    content = io.BytesIO((path / name).read_bytes())
     with h5py.File(content, "r+") as file:
         change(file)
-    _write_bytes(path, path / CURVES, content.getvalue())
+    _write_bytes(path, path / name, content.getvalue())
 
 
-def _replaced(name: str, data: Any = None, **options: Any) -> Callable[[h5py.File], None]:
+def _replaced(name: str, data: Any = None, **options: Any) -> _Change:
     def change(file: h5py.File) -> None:
         values = file[name][:] if data is None and "shape" not in options else data
         del file[name]
@@ -230,58 +238,86 @@ def _replaced(name: str, data: Any = None, **options: Any) -> Callable[[h5py.Fil
     return change
 
 
-def _linked(link: Any) -> Callable[[h5py.File], None]:
+def _linked(name: str, link: Any) -> _Change:
     def change(file: h5py.File) -> None:
-        del file["psnr"]
-        file["psnr"] = link
+        del file[name]
+        file[name] = link
 
     return change
 
 
-def _virtual(file: h5py.File) -> None:
-    shape = file["psnr"].shape
-    del file["psnr"]
-    layout = h5py.VirtualLayout(shape=shape, dtype=np.uint16)
-    layout[:] = h5py.VirtualSource("/etc/passwd", "psnr", shape=shape)
-    file.create_virtual_dataset("psnr", layout)
+def _virtual(name: str) -> _Change:
+    def change(file: h5py.File) -> None:
+        shape, kind = file[name].shape, file[name].dtype
+        del file[name]
+        layout = h5py.VirtualLayout(shape=shape, dtype=kind)
+        layout[:] = h5py.VirtualSource("/etc/passwd", name, shape=shape)
+        file.create_virtual_dataset(name, layout)
+
+    return change
 
 
-def _external(file: h5py.File) -> None:
-    shape = file["psnr"].shape
-    del file["psnr"]
-    stored = [("/etc/passwd", 0, h5py.h5f.UNLIMITED)]
-    file.create_dataset("psnr", shape, np.uint16, external=stored)
+def _external(name: str) -> _Change:
+    def change(file: h5py.File) -> None:
+        shape, kind = file[name].shape, file[name].dtype
+        del file[name]
+        file.create_dataset(name, shape, kind, external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
+
+    return change
 
 
-def _group(file: h5py.File) -> None:
-    del file["psnr"]
-    file.create_group("psnr")
+def _group(name: str) -> _Change:
+    def change(file: h5py.File) -> None:
+        del file[name]
+        file.create_group(name)
+
+    return change
 
 
-_CURVE_CHANGES: dict[str, Callable[[h5py.File], None]] = {
-    "an external link": _linked(h5py.ExternalLink("/etc/passwd", "psnr")),
-    "a soft link": _linked(h5py.SoftLink("/psnr_smooth")),
-    "a link to itself": _linked(h5py.SoftLink("/psnr")),
-    "a virtual data set": _virtual,
-    "external storage": _external,
-    "a group": _group,
-    "objects": _replaced("psnr", data=[["a"]], dtype=h5py.string_dtype()),
-    "floats": _replaced("psnr", dtype=np.float64),
+def _of_any_array(name: str, other: str) -> dict[str, _Change]:
+    return {
+        "an external link": _linked(name, h5py.ExternalLink("/etc/passwd", name)),
+        "a soft link": _linked(name, h5py.SoftLink(f"/{other}")),
+        "a link to itself": _linked(name, h5py.SoftLink(f"/{name}")),
+        "a virtual data set": _virtual(name),
+        "external storage": _external(name),
+        "a group": _group(name),
+        "objects": _replaced(name, data=[["a"]], dtype=h5py.string_dtype()),
+        "floats": _replaced(name, dtype=np.float64),
+        "a scalar": _replaced(name, data=np.uint16(1)),
+        "nothing": _replaced(name, data=np.zeros((0, 0), np.uint16)),
+        "a row less": lambda file: _replaced(name, data=file[name][:-1])(file),
+        "another filter": lambda file: _replaced(name, data=file[name][:], compression="lzf")(file),
+        "no iterations": lambda file: file.__delitem__("iteration"),
+    }
+
+
+_CURVE_CHANGES: dict[str, _Change] = _of_any_array("psnr", "psnr_smooth") | {
     "big-endian": _replaced("psnr", dtype=">u2"),
-    "a scalar": _replaced("psnr", data=np.uint16(1)),
-    "nothing": _replaced("psnr", data=np.zeros((0, 0), np.uint16)),
-    "a row less": lambda file: _replaced("psnr", data=file["psnr"][:-1])(file),
     "a thousand million rows": _replaced(
         "psnr", shape=(10**9, 40), dtype=np.uint16, chunks=(16, 40), compression="gzip"
     ),
     "a chunk of a gigabyte": _replaced(
         "psnr", shape=(9, 40), maxshape=(None, None), dtype=np.uint16, chunks=(2**20, 500)
     ),
-    "another filter": lambda file: _replaced(
-        "psnr", data=file["psnr"][:], compression="lzf"
-    )(file),
     "iterations that descend": _replaced("iteration", data=np.arange(40, 0, -1, dtype=np.int32)),
     "iterations beyond the end": _replaced("iteration", data=np.arange(2, 42, dtype=np.int32)),
     "a million iterations": _replaced("iteration", data=np.arange(10**6, dtype=np.int32)),
-    "no iterations": lambda file: file.__delitem__("iteration"),
-}  # fmt: skip
+}
+
+_OUTPUT_CHANGES: dict[str, _Change] = _of_any_array("output", "iteration") | {
+    "images of a terabyte": _replaced(
+        "output", shape=(18, 1, 10**6, 10**6), dtype=np.uint8, chunks=(1, 1, 64, 64)
+    ),
+    "a thousand million images": _replaced(
+        "output", shape=(10**9, 1, 64, 64), dtype=np.uint8, chunks=(1, 1, 64, 64)
+    ),
+    "all in one chunk": _replaced("output", chunks=(9, 1, 64, 64)),
+    "a hundred channels": _replaced(
+        "output", shape=(18, 100, 64, 64), dtype=np.uint8, chunks=(1, 100, 64, 64)
+    ),
+    "negative iterations": lambda file: file["iteration"].__setitem__(slice(None), -1),
+    "iterations beyond the end": lambda file: file["iteration"].__setitem__(slice(None), 41),
+    "no image": lambda file: file["iteration"].__setitem__(slice(None), 0),
+    "a million iterations": _replaced("iteration", data=np.zeros(10**6, np.int32)),
+}

@@ -1,0 +1,233 @@
+"""Searches with cohorts of every size, replayed in one pass: for each score and image.
+
+The outputs of an image are read once, and only those of cohorts: memory does not grow with the
+release (`nasdip_bench.api.replay.prefixes`). Must not import torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nasdip_bench.api.agreement import MEAN
+from nasdip_bench.api.cohorts import ScoredRuns
+from nasdip_bench.api.replay.candidates import (
+    TARGET,
+    Pool,
+    needs_outputs,
+    open_pool,
+    rankable_scores,
+    score_key,
+    selector_name,
+)
+from nasdip_bench.api.replay.prefixes import Chooser, chooser
+from nasdip_bench.cohorts import expected_best
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.isnas.averaging import WEIGHTINGS
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.reader import ReleaseReader
+    from nasdip_bench.isnas.selectors import Selector
+
+__all__ = ["COLUMNS", "isnas_curve"]
+
+COLUMNS = (
+    "final_psnr_smooth_db",
+    "rank",
+    "regret",
+    "regret_best",
+    "regret_member",
+    "regret_first",
+    "regret_any",
+    "regret_best_random",
+    "members",
+)
+
+
+def isnas_curve(
+    bench: ReleaseReader,
+    task: str,
+    scores: str | Sequence[str] | None = None,
+    images: str | Sequence[str] | None = None,
+    n: int = 50,
+    *,
+    reference: str = "corrupted",
+    weighting: str = "paper",
+    selector: str | Selector = "closest",
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> pd.DataFrame:
+    """What ISNAS would have selected, for cohorts of 1 to n, scores and images.
+
+    Each row is a `nasdip_bench.api.replay.isnas`, one seed at a time; values are means over seeds.
+
+    Args:
+        bench: the release.
+        task: name.
+        scores: one or several, as in `isnas`; None for all by which a search can rank.
+        images: one or several names; None for all.
+        n: the largest cohort; cut to the number of candidates.
+        reference: as in `isnas`.
+        weighting: as in `isnas`.
+        selector: as in `isnas`.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+
+    Returns:
+        indexed by (score, image, n), n from 1 (to the fewest candidates over seeds), and for each
+        score by `api.agreement.MEAN` for the mean over images (to the fewest over images that have
+        any). ``final_psnr_smooth_db``, ``rank`` and ``regret`` (dB) of the selected, NaN while all
+        members diverged; regrets of others: ``regret_best`` of the best member (what a selector
+        could reach), ``regret_member`` expected of a random member, ``regret_first`` of the member
+        that the score ranks first, ``regret_any`` expected of any candidate, and
+        ``regret_best_random`` of the best of n at random; ``members`` that did not diverge. In
+        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``stop``, ``selector``,
+        ``weighting``, ``scores``, ``images``, and by score, and image of it, the fewest
+        ``candidates`` over seeds.
+
+    Raises:
+        ConfigError: n below 1, no images or scores, or a score by which a search cannot
+            rank.
+        UnknownNameError: a name or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity, or keeps no outputs and
+            the selector needs them.
+    """
+    name = selector_name(selector)
+    if weighting not in WEIGHTINGS:
+        raise unknown_name("weighting", weighting, WEIGHTINGS)
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ConfigError(f"n {n!r} must be a whole number of at least 1")
+    block = bench.runs.block(task, fidelity)
+    if scores is None:
+        keys = rankable_scores(bench, block, reference)
+    else:
+        keys = [*dict.fromkeys(score_key(bench, block, s, reference) for s in _listed(scores))]
+    named = [*dict.fromkeys(bench.images if images is None else _listed(images))]
+    for image in named:
+        if image not in bench.images:
+            raise unknown_name("image", image, bench.images)
+    if not keys or not named:
+        raise ConfigError(
+            f"no {'images' if keys else 'scores'} to replay {task} at {block.fidelity} with; there "
+            f"is: {', '.join(bench.images if keys else rankable_scores(bench, block, reference))}"
+        )
+    seeds = block.choose_seeds(seed)
+    pools = [open_pool(bench, block, (one,), needs_outputs(selector)) for one in seeds]
+    of_seeds = [_of_seed(pool, keys, named, int(n), weighting, selector) for pool in pools]
+    candidates = {
+        key: {
+            image: min(pool.ranked(key).count(bench.images.index(image)) for pool in pools)
+            for image in named
+        }
+        for key in keys
+    }
+    frame = _frame(of_seeds, keys, named)
+    frame.attrs = block.facts(TARGET, seeds) | {
+        "stop": block.record.stop,
+        "selector": name,
+        "weighting": weighting,
+        "scores": keys,
+        "images": named,
+        "candidates": candidates,
+    }
+    return frame
+
+
+def _listed(names: str | Sequence[str]) -> Sequence[str]:
+    return [names] if isinstance(names, str) else names
+
+
+_Curves = dict[tuple[str, str], NDArray[np.float64]]
+"""By (score, image): (`COLUMNS`, N)."""
+
+
+def _frame(of_seeds: Sequence[_Curves], keys: Sequence[str], images: Sequence[str]) -> pd.DataFrame:
+    values, codes = [np.empty((len(COLUMNS), 0))], [np.empty((3, 0), np.intp)]
+    for place, key in enumerate(keys):
+        curves = [_mean([found[key, image] for found in of_seeds]) for image in images]
+        having = [curve for curve in curves if curve.shape[1]]
+        for at, curve in enumerate([*curves, *([_mean(having)] if having else [])]):
+            values.append(curve)
+            length = curve.shape[1]
+            codes.append(np.stack([np.full(length, place), np.full(length, at), np.arange(length)]))
+    numbers = np.concatenate(codes, axis=1)
+    longest = int(numbers[2].max(initial=-1)) + 1
+    # By levels in their own order: an index that pandas takes for sorted, and searches fast.
+    index = pd.MultiIndex(
+        levels=[list(keys), [*images, MEAN], range(1, longest + 1)],
+        codes=list(numbers),
+        names=["score", "image", "n"],
+    )
+    return pd.DataFrame(np.concatenate(values, axis=1).T, columns=list(COLUMNS), index=index)
+
+
+def _mean(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Means of curves, to the length of the shortest."""
+    length = min(curve.shape[1] for curve in curves)
+    mean: NDArray[np.float64] = np.mean([curve[:, :length] for curve in curves], axis=0)
+    return mean
+
+
+def _of_seed(
+    pool: Pool,
+    keys: Sequence[str],
+    images: Sequence[str],
+    n: int,
+    weighting: str,
+    selector: str | Selector,
+) -> _Curves:
+    ranked = {key: pool.ranked(key) for key in keys}
+    found = {}
+    for image in images:
+        position = pool.bench.images.index(image)
+        members = {key: runs.cohort(position, n).members for key, runs in ranked.items()}
+        ok = [ids[np.isfinite(ranked[key].values[ids, position])] for key, ids in members.items()]
+        choose = chooser(pool, position, np.unique(np.concatenate(ok)), weighting, selector)
+        for key, runs in ranked.items():
+            found[key, image] = _curve(runs, position, members[key], choose)
+    return found
+
+
+def _curve(
+    runs: ScoredRuns, image: int, members: NDArray[np.intp], choose: Chooser | None
+) -> NDArray[np.float64]:
+    """(`COLUMNS`, N) of one score, image and seed."""
+    curve = np.full((len(COLUMNS), len(members)), math.nan)
+    of_candidates = runs.values[np.isfinite(runs.scores[:, image]), image]
+    ordered = np.sort(of_candidates[np.isfinite(of_candidates)])
+    values = runs.values[members, image]
+    there = np.isfinite(values)
+    counts = np.cumsum(there)
+    curve[-1] = counts
+    if not there.any():
+        return curve
+    ok, psnr = members[there], values[there]
+    ranks = 1.0 + len(ordered) - np.searchsorted(ordered, psnr, side="right")
+    up_to = np.arange(1, len(psnr) + 1)
+    expected = np.cumsum(psnr) / up_to
+    if choose is None:
+        selected, rank = expected, np.cumsum(ranks) / up_to
+    else:
+        chosen = choose(ok, runs.scores[ok, image], psnr)
+        selected, rank = psnr[chosen], ranks[chosen]
+    some = counts > 0
+    at = counts[some] - 1  # of those that did not diverge, the last of each cohort
+    best_of_all = ordered[-1]
+    curve[:-1, some] = np.stack(
+        [
+            selected[at],
+            rank[at],
+            best_of_all - selected[at],
+            best_of_all - np.maximum.accumulate(psnr)[at],
+            best_of_all - expected[at],
+            np.full(len(at), best_of_all - psnr[0]),
+            np.full(len(at), best_of_all - ordered.mean()),
+            best_of_all - expected_best(of_candidates, np.flatnonzero(some) + 1),
+        ]
+    )
+    return curve

@@ -1,0 +1,180 @@
+"""Replayed searches as a table and a picture: regret of the selected against the cohort's size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasdip_bench.api.agreement import MEAN
+from nasdip_bench.api.paper.captions import SUBSTITUTE, image_statuses, setting, shortfall, span
+from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
+from nasdip_bench.api.replay.curve import isnas_curve
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nasdip_bench.api.benchmark import NASDIPBench
+    from nasdip_bench.isnas.selectors import Selector
+
+__all__ = ["ReplayFigure", "replay_figure"]
+
+_SHOWN = (1, 5, 15, 30, 50)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReplayFigure(PaperExhibit):
+    """Regret of the selected architecture, beside the best of the cohort and chance.
+
+    Attributes:
+        frame: from `nasdip_bench.api.replay.curve.isnas_curve`, with its ``attrs``.
+        shown: the image in the picture and the table, or `api.agreement.MEAN`.
+    """
+
+    frame: pd.DataFrame
+    shown: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the frame was computed from."""
+        return dict(self.frame.attrs)
+
+    @property
+    def scores(self) -> list[str]:
+        """The scores that architectures could be ranked by, "proxy/reference"."""
+        there = self.frame.index.get_level_values("score")
+        return [score for score in self.facts["scores"] if score in there]
+
+    def curve(self, score: str) -> pd.DataFrame:
+        """What is shown of a score, by n."""
+        return self.frame.loc[score, self.shown]
+
+    def heads(self) -> list[list[str]]:
+        """The sizes of the cohorts."""
+        longest = max((len(self.curve(score)) for score in self.scores), default=0)
+        return [["score", *(f"N = {n}" for n in _SHOWN if n <= longest)]]
+
+    def body(self) -> list[list[str]]:
+        """A row a score."""
+        sizes = [n for n in _SHOWN if f"N = {n}" in self.heads()[0]]
+        rows = []
+        for score in self.scores:
+            curve = self.curve(score)
+            rows.append([score, *(_cell(curve, n) for n in sizes)])
+        return rows
+
+    def csv(self) -> str:
+        """The whole frame, with the set-up in columns; floats in full."""
+        f = self.facts
+        setup = {
+            "task": f["task"],
+            "fidelity": f["fidelity"],
+            "seeds": " ".join(map(str, f["seeds"])),
+            "stop": f["stop"],
+            "selector": f["selector"],
+            "weighting": f["weighting"],
+        }
+        text: str = (
+            self.frame.reset_index().assign(**setup).to_csv(index=False, lineterminator="\n")
+        )
+        return text
+
+    def draw(self, path: Path, form: str) -> None:
+        """A panel a score; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
+        from nasdip_bench.api.replay.plot import draw_replay
+
+        draw_replay(self, path, form)
+
+
+def _cell(curve: pd.DataFrame, n: int) -> str:
+    if n not in curve.index or curve["regret"].isna()[n]:
+        return "--"
+    row = curve.loc[n]
+    return f"{row['regret']:.2f} ({row['regret_best']:.2f}, {row['regret_member']:.2f})"
+
+
+def replay_figure(
+    bench: NASDIPBench,
+    task: str = "denoise",
+    scores: str | Sequence[str] | None = None,
+    image: str | None = None,
+    n: int = 50,
+    *,
+    reference: str = "corrupted",
+    weighting: str = "paper",
+    selector: str | Selector = "closest",
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> ReplayFigure:
+    """Regret of what ISNAS selects against N, from a release.
+
+    Args:
+        bench: the release.
+        task: name.
+        scores: as in `nasdip_bench.api.replay.curve.isnas_curve`, as all that follow but ``image``.
+        image: name; None for all, of which the picture shows the mean.
+        n: the largest cohort.
+        reference: of the scores.
+        weighting: of the average.
+        selector: a name or a rule.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+
+    Raises:
+        NasdipError: as in `isnas_curve`.
+    """
+    frame = isnas_curve(
+        bench,
+        task,
+        scores,
+        image,
+        n,
+        reference=reference,
+        weighting=weighting,
+        selector=selector,
+        fidelity=fidelity,
+        seed=seed,
+    )
+    f = frame.attrs
+    counts = [count for by_image in f["candidates"].values() for count in by_image.values()]
+    statuses = image_statuses(bench)
+    averaged = [i for i in f["images"] if any(counts[i] for counts in f["candidates"].values())]
+    several = image is None and len(f["images"]) > 1
+    where = f"mean over {len(averaged)} images" if several else f["images"][0]
+    average = f", average weighted as {weighting!r}" if f["selector"] == "closest" else ""
+    parts = [
+        f"ISNAS replayed from recorded runs ({task}, {where}): regret of the architecture that "
+        f"selector {f['selector']!r} keeps{average}, against the size N of the cohort.",
+        f"{setting(bench, f)}, stop at {f['stop']}; candidates: {span(counts)} of {len(bench)} "
+        f"architectures.",
+        shortfall(bench, f),
+    ]
+    notes = [
+        "Regret: dB below the best candidate. In parentheses and as a band: from the best of the "
+        "cohort, which no selector can better, to the expectation of a random member"
+        + (", which is what selector 'random' stands for." if f["selector"] == "random" else "."),
+        "Ties in a score break by arch_id.",
+    ]
+    substitutes = [image for image in f["images"] if statuses[image] == SUBSTITUTE]
+    if bench.manifest.image_set != "nasdip":
+        notes.append(f"The images are of the set {bench.manifest.image_set!r}, not the paper's.")
+    if substitutes:
+        notes.append(f"Substitutes for the paper's images: {', '.join(substitutes)}.")
+    if 0 < min(counts) <= n:
+        notes.append(
+            f"A cohort of all {min(counts)} candidates holds the best of all: large N say nothing "
+            f"of the score here."
+        )
+    return ReplayFigure(
+        caption=" ".join(part for part in parts if part),
+        notes=tuple(notes),
+        marks=dict.fromkeys(bench.images, ""),
+        call=(
+            f"bench.isnas_curve({task!r}, {f['scores']}, {f['images']}, {n}, selector="
+            f"{f['selector']!r}, weighting={weighting!r}, fidelity={f['fidelity']!r}, "
+            f"seed={seed!r})"
+        ),
+        frame=frame,
+        shown=MEAN if image is None else image,
+    )

@@ -1,0 +1,250 @@
+"""One search, replayed: its cohort, what it selects, and how good that is."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.api.cohorts import ScoredRuns
+from nasdip_bench.api.replay.candidates import (
+    Absent,
+    Pool,
+    needs_outputs,
+    open_pool,
+    score_key,
+    selector_name,
+)
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.isnas.averaging import WEIGHTINGS
+from nasdip_bench.isnas.selectors import Cohort, Selector, get_selector
+
+if TYPE_CHECKING:
+    from nasdip_bench.api.reader import ReleaseReader
+
+__all__ = ["IsnasRecord", "Member", "as_floats", "isnas"]
+
+
+class Member(NamedTuple):
+    """An architecture of a cohort.
+
+    Attributes:
+        place: in the ranking by the score, 1 the best.
+        arch_id: row of the architecture in this release.
+        architecture: its canonical string.
+        score: the mean over the scoring initialisations; lower is better.
+        diverged: its run diverged; it has no PSNR and no part in the average.
+        final_psnr_smooth_db: of its output; NaN where it diverged.
+        weight: in the average; NaN where it diverged, or the selector needs no average.
+        distance: mean squared error of its output to the average, values in [0, 1]; NaN likewise.
+    """
+
+    place: int
+    arch_id: int
+    architecture: str
+    score: float
+    diverged: bool
+    final_psnr_smooth_db: float
+    weight: float
+    distance: float
+
+
+class IsnasRecord(NamedTuple):
+    """What a search would have found on an image.
+
+    Attributes:
+        image: name.
+        task: name.
+        score: that ranks, "proxy/reference".
+        n: size of the cohort.
+        selector: name of the rule.
+        weighting: of the cohort's average.
+        fidelity: the training set-up.
+        stop: the iteration that the outputs are of.
+        seed: of the runs; a cohort is of one seed.
+        other_seeds: the other default seeds of the release, where no seed was named.
+        cohort: best-ranked first; ties in the score by arch_id.
+        selected: None where all of the cohort diverged, and for the selector "random", whose
+            numbers are expectations over the members that did not diverge.
+        final_psnr_smooth_db: of the selected.
+        rank: of the selected among the candidates by PSNR, 1 the best.
+        regret: how far the selected is from the best of all candidates, in dB.
+        best: the best of the cohort; None where all diverged.
+        best_rank: its rank.
+        best_regret: its regret: what a selector could reach at best.
+        best_of_all: arch_id of the best candidate; -1 where all diverged.
+        best_of_all_db: its PSNR.
+        candidates: architectures that were ranked: a run, ok or diverged, with its score and, where
+            the selector needs it, its output.
+        absent: why others were not.
+    """
+
+    image: str
+    task: str
+    score: str
+    n: int
+    selector: str
+    weighting: str
+    fidelity: str
+    stop: int
+    seed: int
+    other_seeds: tuple[int, ...]
+    cohort: tuple[Member, ...]
+    selected: Member | None
+    final_psnr_smooth_db: float
+    rank: float
+    regret: float
+    best: Member | None
+    best_rank: float
+    best_regret: float
+    best_of_all: int
+    best_of_all_db: float
+    candidates: int
+    absent: Absent
+
+
+def isnas(
+    bench: ReleaseReader,
+    image: str,
+    task: str,
+    score: str,
+    n: int = 15,
+    *,
+    reference: str = "corrupted",
+    weighting: str = "paper",
+    selector: str | Selector = "closest",
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> IsnasRecord:
+    """Replay a search on an image: rank, look the cohort up, average, select.
+
+    As in `nasdip_bench.isnas.Search` with full selection, but that outputs are rounded to 8 bits,
+    candidates are the architectures of the release, and nothing is restored anew. A cohort keeps
+    the place of a member that diverged; it is then smaller.
+
+    Args:
+        bench: the release.
+        image: name.
+        task: name.
+        score: a score of which lower is better.
+        n: size of the cohort, from 1 to the number of candidates.
+        reference: what outputs of untrained networks were compared with: "corrupted", which a user
+            has, or "ground_truth", which a user has not. Scores without a reference ignore it.
+        weighting: of the average, one of `nasdip_bench.isnas.averaging.WEIGHTINGS`.
+        selector: one of `nasdip_bench.isnas.selectors.SELECTORS`, or a function from a
+            `nasdip_bench.isnas.Cohort` to a position. "best-score", "random" and "oracle" need no
+            outputs.
+        fidelity: None for the release's default for the task.
+        seed: of the runs; None for the first of the default seeds.
+
+    Raises:
+        ConfigError: n is out of range, or a score by which a search cannot rank.
+        UnknownNameError: an image, task, score, weighting, selector, fidelity or seed that there is
+            not.
+        MissingRunError: the release has no run of the task at the fidelity, or keeps no outputs and
+            the selector needs them.
+    """
+    name = selector_name(selector)
+    if weighting not in WEIGHTINGS:
+        raise unknown_name("weighting", weighting, WEIGHTINGS)
+    if image not in bench.images:
+        raise unknown_name("image", image, bench.images)
+    block = bench.runs.block(task, fidelity)
+    key = score_key(bench, block, score, reference)
+    pool = open_pool(bench, block, block.choose_seeds(seed), needed=needs_outputs(selector))
+    runs, position = pool.ranked(key), bench.images.index(image)
+    candidates = runs.count(position)
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= candidates:
+        raise ConfigError(
+            f"n {n!r} must be a whole number from 1 to {candidates}, the architectures that can be "
+            f"ranked by {key} for {task} on {image} at {block.fidelity} with seed {pool.seed} "
+            f"({_in_words(pool.absent(key, position))})"
+        )
+    cohort = runs.cohort(position, int(n))
+    members, selected = _members(pool, runs, position, cohort.members, weighting, selector)
+    values = runs.values[:, position]
+    ok = np.isfinite(values)
+    best_of_all = int(np.nanargmax(values)) if ok.any() else -1
+    best_of_all_db = float(values[best_of_all]) if ok.any() else math.nan
+    random = selector == "random"
+    chosen = [m for m in members if not m.diverged] if random else [selected]
+    psnr = [one.final_psnr_smooth_db for one in chosen if one is not None]
+    ranks = [1 + np.count_nonzero(values > value) for value in psnr]
+    mean_db = float(np.mean(psnr)) if psnr else math.nan
+    best = next((one for one in members if one.arch_id == cohort.best), None)
+    return IsnasRecord(
+        image=image,
+        task=task,
+        score=key,
+        n=int(n),
+        selector=name,
+        weighting=weighting,
+        fidelity=block.fidelity,
+        stop=block.record.stop,
+        seed=pool.seed,
+        other_seeds=pool.others,
+        cohort=members,
+        selected=None if random else selected,
+        final_psnr_smooth_db=mean_db,
+        rank=float(np.mean(ranks)) if ranks else math.nan,
+        regret=best_of_all_db - mean_db,
+        best=best,
+        best_rank=float(cohort.rank) if best else math.nan,
+        best_regret=cohort.regret,
+        best_of_all=best_of_all,
+        best_of_all_db=best_of_all_db,
+        candidates=candidates,
+        absent=pool.absent(key, position),
+    )
+
+
+def _members(
+    pool: Pool,
+    runs: ScoredRuns,
+    image: int,
+    arch_ids: NDArray[np.intp],
+    weighting: str,
+    selector: str | Selector,
+) -> tuple[tuple[Member, ...], Member | None]:
+    """The members of a cohort, and the one that is selected."""
+    scores, psnr_db = runs.scores[arch_ids, image], runs.values[arch_ids, image]
+    ok = np.flatnonzero(np.isfinite(psnr_db))
+    weights, distances = np.full((2, len(arch_ids)), math.nan)
+    place = None
+    if len(ok):
+        cohort = Cohort(
+            scores=scores[ok],
+            outputs=as_floats(pool.outputs(image, arch_ids[ok]))
+            if pool.needed
+            else np.empty((len(ok), 0, 0, 0), np.float32),
+            psnr_db=psnr_db[ok],
+            weighting=weighting,
+            seed=pool.seed,
+        )
+        if pool.needed:
+            weights[ok], distances[ok] = cohort.weights, cohort.distances
+        rule = get_selector(selector) if isinstance(selector, str) else selector
+        place = int(ok[rule(cohort)])
+    members = tuple(
+        Member(
+            number,
+            int(arch_id),
+            pool.bench.codes[arch_id],
+            *(float(scores[at]), bool(np.isnan(psnr_db[at])), float(psnr_db[at])),
+            *(float(weights[at]), float(distances[at])),
+        )
+        for at, (number, arch_id) in enumerate(enumerate(arch_ids.tolist(), start=1))
+    )
+    return members, None if place is None else members[place]
+
+
+def as_floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """8 bits as what a network gives, in [0, 1]."""
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def _in_words(absent: Absent) -> str:
+    parts = [f"{n} {name.replace('_', ' ')}" for name, n in absent._asdict().items() if n]
+    return ", ".join(parts) or "none absent"

@@ -1,0 +1,562 @@
+"""Replayed searches against the search's own arithmetic on float outputs, and by hand."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api import cli
+from nasdip_bench.api.agreement import MEAN
+from nasdip_bench.api.replay.figure import replay_figure
+from nasdip_bench.api.replay.prefixes import closest_of_prefixes, products
+from nasdip_bench.builder import worker as worker_module
+from nasdip_bench.builder.build import build
+from nasdip_bench.builder.plan import RunKey
+from nasdip_bench.builder.release import release
+from nasdip_bench.errors import ConfigError, DatasetError, MissingRunError, UnknownNameError
+from nasdip_bench.isnas.averaging import WEIGHTINGS, weights
+from nasdip_bench.isnas.selectors import ClosestToAverage, Cohort, get_selector
+from nasdip_bench.space import sample_architectures
+from tests import synthetic
+from tests.builds import FIDELITY as BUILT
+from tests.builds import small_config
+
+LOW = "r64c16i40"
+SCORE = "psd_db_mse"  # of the synthetic releases: arch_id
+ROUNDED = 0.5 / 255
+
+
+# A real build against the arithmetic of the search on float outputs
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("replay")
+    config = small_config(tasks=("inpaint",), architectures=tuple(sample_architectures(5)))
+    build(config, folder / "build", workers=1, stack=1, keep_outputs=True)
+    release(folder / "build", folder / "data")
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def fitted(built) -> dict[tuple[str, str], np.ndarray]:
+    """Float outputs of the same runs, fitted again: (architecture, image) to (C, H, W)."""
+    config = small_config(architectures=tuple(sample_architectures(5)))
+    spec = worker_module.WorkerSpec(
+        images=config.images, device="cpu", engine="fast", precision="fp32", threads=0
+    )
+    worker = worker_module.Worker(spec)
+    keys = [
+        RunKey(str(arch), image.name, "inpaint", BUILT, 0)
+        for arch in config.architectures
+        for image in config.images
+    ]
+    return {(k.architecture, k.image): worker._fit([k])[0].fit.smoothed for k in keys}
+
+
+@pytest.mark.parametrize("score", ["psd_db_strip_mse", "psd_99_bandwidth"])
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_a_replay_is_the_search_on_recorded_runs(built, fitted, score, weighting, n):
+    bench = NASDIPBench(built)
+    for image in bench.images:
+        found = bench.isnas(image, "inpaint", score, n, weighting=weighting)
+        values = {a: bench.scores(a, image, "inpaint")[found.score] for a in range(len(bench))}
+        ranking = sorted(values, key=values.get)[:n]
+        assert [member.arch_id for member in found.cohort] == ranking
+        cohort = Cohort(
+            scores=np.array([values[a] for a in ranking]),
+            outputs=np.stack([fitted[bench.codes[a], image] for a in ranking]),
+            psnr_db=np.array(
+                [bench.query(a, image, "inpaint").final_psnr_smooth_db for a in ranking]
+            ),
+            weighting=weighting,
+        )
+        assert [m.weight for m in found.cohort] == pytest.approx(cohort.weights.tolist())
+        roots = np.sqrt([m.distance for m in found.cohort])
+        np.testing.assert_allclose(roots, np.sqrt(cohort.distances), atol=2 * ROUNDED)
+        # Unless two are as good as equally close, the same is selected.
+        first, *others = np.sort(np.sqrt(cohort.distances))
+        if not others or others[0] - first > 4 * ROUNDED:
+            assert found.selected.arch_id == ranking[ClosestToAverage()(cohort)]
+        for name in ("best-score", "oracle"):
+            chosen = bench.isnas(image, "inpaint", score, n, selector=name).selected
+            assert chosen.arch_id == ranking[get_selector(name)(cohort)]
+
+
+def test_some_selection_of_the_real_build_is_not_the_first(built):
+    """Else the comparison above would say nothing of the selector."""
+    bench = NASDIPBench(built)
+    places = {bench.isnas(i, "inpaint", "psd_db_mse", 5).selected.place for i in bench.images}
+    assert places != {1}
+
+
+# A synthetic release by hand
+
+
+@pytest.fixture(scope="module")
+def flawed(tmp_path_factory) -> Path:
+    """On lena 0 diverged, 2 failed, 3 is missing, 5 has no output; 7 has no scores anywhere."""
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("flawed") / "data",
+        fidelities=(LOW,),
+        seeds={LOW: (0, 1)},
+        diverged={(LOW, "denoise", 0, "lena", seed) for seed in (0, 1)},
+        failed={(LOW, "denoise", 2, "lena", 0)},
+        missing={(LOW, "denoise", 3, "lena", 0)},
+        unscored={7},
+    )
+    return synthetic.add_outputs(path, LOW, "denoise", without={(5, "lena", 0)})
+
+
+def by_hand(path: Path, image: str, n: int, seed: int, weighting: str) -> dict:
+    """A replay from the files alone, slowly."""
+    runs = pq.read_table(path / "runs.parquet").to_pandas()
+    runs = runs[(runs["task"] == "denoise") & (runs["image"] == image) & (runs["seed"] == seed)]
+    scores = pq.read_table(path / "scores.parquet").to_pandas()
+    scores = scores[
+        (scores["task"] == "denoise") & (scores["image"] == image) & (scores["proxy"] == SCORE)
+        & (scores["reference"] == "corrupted")
+    ].set_index("arch_id")["value"]  # fmt: skip
+    with h5py.File(path / f"outputs/{LOW}-denoise.h5") as file:
+        pixels, iterations = file["output"][:].astype(float), file["iteration"][:]
+    pool = []
+    for row in runs.to_dict("records"):
+        there = iterations[row["curve_row"]] > 0 or row["status"] == "diverged"
+        if row["arch_id"] in scores.index and row["status"] != "failed" and there:
+            pool.append(row | {"score": scores[row["arch_id"]]})
+    pool.sort(key=lambda row: row["score"])
+    ok = [row for row in pool[:n] if row["status"] == "ok"]
+    best = max(row["final_psnr_smooth_db"] for row in pool if row["status"] == "ok")
+    if not ok:
+        return {"candidates": len(pool), "regret": math.nan}
+    shares = weights(np.array([row["score"] for row in ok]), weighting)
+    outputs = [pixels[row["curve_row"]] for row in ok]
+    average = sum(share * output for share, output in zip(shares, outputs, strict=True))
+    # In grey levels, so that the halves of two equal weights are exact.
+    distances = [np.mean((output - average) ** 2) / 255**2 for output in outputs]
+    chosen = ok[int(np.argmin(distances))]
+    psnr = [row["final_psnr_smooth_db"] for row in ok]
+    everyone = [r["final_psnr_smooth_db"] for r in pool if r["status"] == "ok"]
+    return {
+        "candidates": len(pool),
+        "selected": chosen["arch_id"],
+        "distances": distances,
+        "regret": best - chosen["final_psnr_smooth_db"],
+        "rank": 1 + sum(other > chosen["final_psnr_smooth_db"] for other in everyone),
+        "regret_best": best - max(psnr),
+        "regret_member": best - np.mean(psnr),
+        "regret_first": best - psnr[0],
+        "regret_any": best - np.mean(everyone),
+        "members": len(ok),
+    }
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_cohort_is_what_the_files_give(flawed, seed, weighting):
+    bench = NASDIPBench(flawed)
+    curve = bench.isnas_curve("denoise", [SCORE], weighting=weighting, seed=seed)
+    for image in bench.images:
+        mine = curve.loc[f"{SCORE}/corrupted", image]
+        for n in mine.index:
+            hand = by_hand(flawed, image, n, seed, weighting)
+            found = bench.isnas(image, "denoise", SCORE, n, weighting=weighting, seed=seed)
+            assert found.candidates == hand["candidates"]
+            row = mine.loc[n]
+            if "selected" not in hand:
+                assert found.selected is None
+                assert found.best is None
+                assert math.isnan(found.regret)
+                assert np.isnan(row.drop("members")).all()
+                assert row["members"] == 0
+                continue
+            assert found.selected.arch_id == hand["selected"]
+            distances = [m.distance for m in found.cohort if not m.diverged]
+            assert distances == pytest.approx(hand["distances"])
+            assert (found.rank, found.regret) == (hand["rank"], pytest.approx(hand["regret"]))
+            assert found.best_regret == pytest.approx(hand["regret_best"])
+            for name in (
+                "rank",
+                "regret",
+                *(k for k in hand if k.startswith("regret_")),
+                "members",
+            ):
+                assert row[name] == pytest.approx(hand[name]), name
+        assert len(mine) == hand["candidates"]
+
+
+def test_who_is_absent_is_counted(flawed):
+    bench = NASDIPBench(flawed)
+    found = bench.isnas("lena", "denoise", SCORE, 3, seed=0)
+    assert found.absent._asdict() == {
+        "missing": 1, "failed": 1, "unscored": 1, "without_output": 1, "other_iteration": 0
+    }  # fmt: skip
+    assert found.candidates + sum(found.absent) == len(bench) == 12
+    assert [(m.arch_id, m.diverged) for m in found.cohort] == [(0, True), (1, False), (4, False)]
+    assert math.isnan(found.cohort[0].weight)
+    # Without a look at outputs, those without one can be chosen too.
+    oracle = bench.isnas("lena", "denoise", SCORE, 4, seed=0, selector="oracle")
+    assert [m.arch_id for m in oracle.cohort] == [0, 1, 4, 5]
+    assert oracle.absent.without_output == 0
+    best = bench.query(11, "lena", "denoise", seed=0).final_psnr_smooth_db
+    assert oracle.selected.arch_id == 5
+    assert oracle.regret == pytest.approx(best - oracle.selected.final_psnr_smooth_db)
+
+
+def test_one_seed_is_replayed_and_named(flawed):
+    bench = NASDIPBench(flawed)
+    found = bench.isnas("boat", "denoise", SCORE, 2)
+    default = bench.isnas_curve("denoise", [SCORE])
+    assert (found.seed, found.other_seeds) == (default.attrs["seeds"][0], ())
+    assert bench.isnas("boat", "denoise", SCORE, 2, seed=1).seed == 1
+    assert default.attrs["fidelity"] == found.fidelity == LOW
+    assert (found.stop, default.attrs["stop"]) == (40, 40)
+
+
+def test_the_mean_over_seeds_is_of_searches_with_one_seed(tmp_path):
+    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)})
+    bench = NASDIPBench(synthetic.add_outputs(path, LOW, "denoise"))
+    both = bench.isnas_curve("denoise", [SCORE])
+    assert both.attrs["seeds"] == [0, 1]
+    alone = [bench.isnas_curve("denoise", [SCORE], seed=seed) for seed in (0, 1)]
+    pd.testing.assert_frame_equal(both, (alone[0] + alone[1]) / 2)
+    found = bench.isnas("boat", "denoise", SCORE, 2)
+    assert (found.seed, found.other_seeds) == (0, (1,))
+
+
+def test_the_random_selector_is_an_expectation(flawed):
+    bench = NASDIPBench(flawed)
+    found = bench.isnas("lena", "denoise", SCORE, 4, selector="random", seed=0)
+    ok = [member.final_psnr_smooth_db for member in found.cohort if not member.diverged]
+    assert found.selected is None
+    assert found.final_psnr_smooth_db == pytest.approx(np.mean(ok))
+    curve = bench.isnas_curve("denoise", [SCORE], ["lena"], 4, selector="random", seed=0)
+    row = curve.loc[f"{SCORE}/corrupted", "lena", 4]
+    assert row["regret"] == pytest.approx(found.regret) == pytest.approx(row["regret_member"])
+    assert row["rank"] == pytest.approx(found.rank)
+
+
+@pytest.mark.parametrize("selector", ["closest", "best-score", "oracle", "random", "mine"])
+def test_curves_and_single_replays_agree(flawed, selector):
+    bench = NASDIPBench(flawed)
+    rule = (lambda cohort: len(cohort.scores) // 2) if selector == "mine" else selector
+    curve = bench.isnas_curve("denoise", [SCORE, "psd_db_strip_mse"], selector=rule, seed=1)
+    for (score, image, n), row in curve.drop(MEAN, level="image").iterrows():
+        found = bench.isnas(image, "denoise", score, n, selector=rule, seed=1)
+        same = [found.final_psnr_smooth_db, found.rank, found.regret, found.best_regret]
+        names = ["final_psnr_smooth_db", "rank", "regret", "regret_best"]
+        np.testing.assert_allclose(row[names].to_numpy(), same)
+
+
+def test_the_fast_pass_is_the_search_s_own_selector(flawed):
+    bench = NASDIPBench(flawed)
+    for weighting in WEIGHTINGS:
+        fast = bench.isnas_curve("denoise", weighting=weighting)
+        slow = bench.isnas_curve("denoise", weighting=weighting, selector=ClosestToAverage())
+        assert slow.attrs["selector"] == "ClosestToAverage"
+        pd.testing.assert_frame_equal(fast, slow)
+
+
+# Prefixes, invariances, ties
+
+
+def drawn(count: int, seed: int = 0):
+    draw = np.random.default_rng(seed)
+    return draw.integers(0, 256, (count, 3, 8, 8), np.uint8), np.sort(draw.uniform(1, 9, count))
+
+
+def brute_force(outputs, scores, weighting):
+    floats = outputs.astype(np.float32) / np.float32(255)
+    return [
+        ClosestToAverage()(
+            Cohort(scores=scores[:k], outputs=floats[:k], psnr_db=np.zeros(k), weighting=weighting)
+        )
+        for k in range(1, len(scores) + 1)
+    ]
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("seed", range(5))
+def test_prefixes_are_brute_force(seed, weighting):
+    outputs, scores = drawn(20, seed)
+    gram = products(outputs)
+    np.testing.assert_array_equal(gram[3, 7], outputs[3].astype(int).ravel() @ outputs[7].ravel())
+    found = closest_of_prefixes(gram, scores, weighting)
+    assert found.tolist() == brute_force(outputs, scores, weighting)
+
+
+def test_products_of_many_blocks_are_the_same(monkeypatch):
+    outputs, _ = drawn(6)
+    whole = products(outputs)
+    monkeypatch.setattr("nasdip_bench.api.replay.prefixes._BLOCK", 60)
+    np.testing.assert_array_equal(products(outputs), whole)
+
+
+def test_selection_does_not_depend_on_brightness_or_the_unit_of_the_score():
+    outputs, scores = drawn(15)
+    half = outputs // 2
+    first = closest_of_prefixes(products(half), scores, "paper").tolist()
+    assert closest_of_prefixes(products(half + np.uint8(100)), scores, "paper").tolist() == first
+    assert closest_of_prefixes(products(half), 1000 * scores, "paper").tolist() == first
+    mirrored = np.ascontiguousarray(half[..., ::-1])
+    assert closest_of_prefixes(products(mirrored), scores, "paper").tolist() == first
+
+
+def test_of_those_equally_close_the_first_is_kept():
+    outputs, scores = drawn(6)
+    # Two with equal weights, and the same output four times.
+    assert closest_of_prefixes(products(outputs[:2]), scores[:2], "equal").tolist() == [0, 0]
+    assert brute_force(outputs[:2], scores[:2], "equal") == [0, 0]
+    same = outputs[[0, 1, 1, 1, 1, 2]]
+    for weighting in WEIGHTINGS:
+        found = closest_of_prefixes(products(same), scores, weighting).tolist()
+        assert found == brute_force(same, scores, weighting)
+        assert {*found} <= {0, 1, 5}
+
+
+def test_ties_in_the_score_break_by_row(tmp_path, monkeypatch):
+    monkeypatch.setitem(synthetic.SCORES, ("psd_db_mse", "corrupted"), lambda a: 1.0 + a // 3)
+    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), tasks=("denoise",))
+    found = NASDIPBench(synthetic.add_outputs(path, LOW, "denoise")).isnas(
+        "boat", "denoise", SCORE, 5
+    )
+    assert [member.arch_id for member in found.cohort] == [0, 1, 2, 3, 4]
+
+
+# What cannot be answered
+
+
+@pytest.fixture(scope="module")
+def without(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("without") / "data"
+    return synthetic.write_release(folder, fidelities=(LOW,))
+
+
+def test_without_outputs_it_is_said_what_can_be_answered(without):
+    bench = NASDIPBench(without)
+    with pytest.raises(
+        MissingRunError, match=r"stop, iteration 40; of denoise at r64c16i40 with seed 0 this "
+        r"release keeps none\. Selectors that need none: best-score, oracle, random\. Or build",
+    ):  # fmt: skip
+        bench.isnas("lena", "denoise", SCORE)
+    with pytest.raises(KeyError, match="keeps none"):
+        bench.isnas_curve("denoise")
+    for selector in ("best-score", "oracle", "random"):
+        found = bench.isnas("lena", "denoise", SCORE, 3, selector=selector)
+        assert found.candidates == 12
+        assert all(math.isnan(member.distance) for member in found.cohort)
+        assert len(bench.isnas_curve("denoise", [SCORE], selector=selector)) == 4 * 12
+
+    def oracle(cohort):
+        """Whatever it is called, one's own rule sees outputs."""
+        return 0
+
+    with pytest.raises(MissingRunError, match="keeps none"):
+        bench.isnas("lena", "denoise", SCORE, 3, selector=oracle)
+    with pytest.raises(MissingRunError, match="keeps none"):
+        bench.isnas_curve("denoise", SCORE, selector=oracle)
+
+
+def test_outputs_of_another_iteration_are_not_taken(tmp_path):
+    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,))
+    bench = NASDIPBench(synthetic.add_outputs(path, LOW, "denoise", iteration=35))
+    with pytest.raises(MissingRunError, match=r"iteration 40; .* keeps only of iteration 35\."):
+        bench.isnas("lena", "denoise", SCORE)
+    with h5py.File(path / f"outputs/{LOW}-denoise.h5", "r+") as file:
+        file["iteration"][:6] = 40  # of the first architecture
+    synthetic.rehash(path)
+    found = NASDIPBench(path).isnas("lena", "denoise", SCORE, 1)
+    assert (found.candidates, found.absent.other_iteration) == (1, 11)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "text"),
+    [
+        (
+            {"n": 0},
+            ConfigError,
+            r"n 0 must be a whole number from 1 to 8, .* \(1 missing, 1 failed",
+        ),
+        ({"n": 9}, ConfigError, r"n 9 must .* 1 unscored, 1 without output\)"),
+        ({"n": True}, ConfigError, "n True must"),
+        ({"n": 2.0}, ConfigError, r"n 2\.0 must"),
+        ({"image": "lenna"}, UnknownNameError, "unknown image 'lenna'. Did you mean 'lena'"),
+        ({"task": "denoize"}, UnknownNameError, "unknown task"),
+        ({"score": "psd_mse"}, UnknownNameError, "unknown score 'psd_mse'"),
+        ({"score": "parameters"}, ConfigError, "is not one of which lower is better"),
+        ({"score": "psd_strip_hist_emd"}, UnknownNameError, "'psd_strip_hist_emd/corrupted'"),
+        ({"reference": "truth"}, UnknownNameError, "unknown reference 'truth'. There is: corr"),
+        ({"weighting": "even"}, UnknownNameError, "unknown weighting 'even'"),
+        ({"selector": "nearest"}, UnknownNameError, "unknown selector 'nearest'"),
+        ({"fidelity": "r64"}, UnknownNameError, "unknown fidelity 'r64'"),
+        ({"seed": 5}, UnknownNameError, "unknown seed 5"),
+    ],
+)
+def test_mistakes_are_named(flawed, given, error, text):
+    settings = {"image": "lena", "task": "denoise", "score": SCORE, "n": 2, "seed": 0}
+    with pytest.raises(error, match=text):
+        NASDIPBench(flawed).isnas(**(settings | given))
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "text"),
+    [
+        ({"n": 0}, ConfigError, "n 0 must be a whole number of at least 1"),
+        ({"images": ["lenna"]}, UnknownNameError, "unknown image 'lenna'"),
+        ({"images": []}, ConfigError, "no images to replay .* there is: lena, chest, boat"),
+        ({"scores": []}, ConfigError, "no scores to replay .* there is: psd_db_mse/corrupted"),
+        ({"scores": ["flops"]}, ConfigError, "is not one of which lower is better"),
+        ({"weighting": "even"}, UnknownNameError, "unknown weighting"),
+        ({"reference": "none"}, UnknownNameError, "unknown reference"),
+    ],
+)
+def test_mistakes_in_curves_are_named(flawed, given, error, text):
+    with pytest.raises(error, match=text):
+        NASDIPBench(flawed).isnas_curve("denoise", **given)
+
+
+def test_scores_by_which_a_search_can_rank_are_taken(flawed):
+    bench = NASDIPBench(flawed)
+    assert bench.isnas_curve("denoise").attrs["scores"] == [
+        "psd_db_mse/corrupted", "psd_db_strip_mse/corrupted", "psd_99_bandwidth/none"
+    ]  # fmt: skip
+    truth = bench.isnas_curve("denoise", reference="ground_truth")
+    assert truth.attrs["scores"] == ["psd_db_mse/ground_truth", "psd_99_bandwidth/none"]
+    assert bench.isnas("boat", "denoise", "psd_db_mse/ground_truth", 1).cohort[0].arch_id == 11
+
+
+def test_a_damaged_file_is_found_at_first_touch(flawed, tmp_path):
+    path = tmp_path / "data"
+    shutil.copytree(flawed, path)
+    file = path / f"outputs/{LOW}-denoise.h5"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    bench = NASDIPBench(path)
+    assert bench.isnas("lena", "denoise", SCORE, 2, selector="oracle").n == 2
+    with pytest.raises(DatasetError, match=r"outputs/.* is damaged"):
+        bench.isnas("lena", "denoise", SCORE, 2)
+
+
+def test_a_row_that_there_is_not_is_refused(flawed, tmp_path):
+    path = tmp_path / "data"
+    shutil.copytree(flawed, path)
+    rows = pq.read_table(path / "runs.parquet").to_pylist()
+    for wrong in (-1, 10**6):
+        rows[0]["curve_row"] = wrong
+        synthetic.write_table(path, "runs", rows)
+        synthetic.rehash(path)
+        with pytest.raises(DatasetError, match=r"a curve_row outside 0\.\.70 of denoise"):
+            NASDIPBench(path).isnas("boat", "denoise", SCORE, 2)
+
+
+# One restored image
+
+
+def test_a_restored_image_is_that_of_its_run(flawed):
+    bench = NASDIPBench(flawed)
+    rows = pq.read_table(flawed / "runs.parquet").to_pylist()
+    for row in rows:
+        key = (row["arch_id"], row["image"], row["task"])
+        if row["task"] == "denoise" and row["status"] == "ok" and key[:2] != (5, "lena"):
+            found = bench.restored(*key, seed=row["seed"])
+            np.testing.assert_array_equal(found.pixels, synthetic.output_pixels(row))
+            assert (found.iteration, found.seed, found.fidelity) == (40, row["seed"], LOW)
+    assert bench.restored(bench[1], "boat", "denoise").seed == 1  # the fullest
+    with pytest.raises(MissingRunError, match=r"on lena .* \(ok\): .* keeps those of other runs"):
+        bench.restored(5, "lena", "denoise", seed=0)
+    with pytest.raises(MissingRunError, match=r"\(diverged\)"):
+        bench.restored(0, "lena", "denoise", seed=0)
+    with pytest.raises(MissingRunError, match="keeps none of this task"):
+        bench.restored(0, "lena", "inpaint")
+    with pytest.raises(MissingRunError, match="no run"):
+        bench.restored(3, "lena", "denoise", seed=0)
+    with pytest.raises(UnknownNameError, match="unknown image"):
+        bench.restored(3, "lenna", "denoise")
+
+
+# The figure
+
+
+def test_the_figure_says_what_it_shows(flawed, tmp_path):
+    bench = NASDIPBench(flawed)
+    figure = replay_figure(bench, n=5, seed=0)
+    text = figure.text()
+    assert "(denoise, mean over 3 images)" in text
+    assert f"fidelity {LOW} (64x64, 16 channels, 40 iterations); seed 0, stop at 40" in text
+    assert "candidates: 8..11 of 12 architectures" in text
+    assert "Of 36 runs 1 missing, 1 diverged, 1 failed." in text
+    assert "Substitutes for the paper's images: chest." in text
+    assert "A cohort of all" not in text
+    frame = figure.frame
+    row = frame.loc["psd_db_mse/corrupted", MEAN, 5]
+    cell = f"{row['regret']:.2f} ({row['regret_best']:.2f}, {row['regret_member']:.2f})"
+    assert re.search(rf"psd_db_mse/corrupted +-- +{re.escape(cell)}", text)  # the first diverged
+    read = pd.read_csv(io.StringIO(figure.csv()), index_col=["score", "image", "n"])
+    pd.testing.assert_frame_equal(read[frame.columns], frame, check_exact=False)
+    assert (read["fidelity"] == LOW).all()
+    assert "\\begin{table" in figure.latex()
+    for name in ("f.png", "f.pdf", "f.csv"):
+        figure.save(tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 500
+
+
+def test_one_image_is_shown_alone(flawed):
+    bench = NASDIPBench(flawed)
+    figure = replay_figure(bench, image="boat", scores=[SCORE], seed=0)
+    assert "(denoise, boat)" in figure.caption
+    assert "A cohort of all 11 candidates holds the best of all" in " ".join(figure.notes)
+    assert [*figure.frame.index.get_level_values("image").unique()] == ["boat", MEAN]
+    again = eval(figure.call, {"bench": bench})
+    pd.testing.assert_frame_equal(figure.frame, again)
+
+
+def called(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr("sys.argv", ["nasdip-bench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code, capsys.readouterr()
+
+
+def test_the_command_prints_and_draws(flawed, tmp_path, monkeypatch, capsys):
+    data = f"--data={flawed}"
+    code, printed = called(monkeypatch, capsys, "replay", "--score=psd_db_mse", "--cohort=5", data)
+    assert code == 0
+    assert "psd_db_mse/corrupted" in printed.out
+    out = tmp_path / "figure.png"
+    code, printed = called(monkeypatch, capsys, "replay", "--image=boat", f"--out={out}", data)
+    assert (code, printed.out) == (0, f"written: {out}\n")
+    assert out.read_bytes().startswith(b"\x89PNG")
+    code, printed = called(monkeypatch, capsys, "replay", "--format=csv", data)
+    assert printed.out.startswith("score,image,n,final_psnr_smooth_db,rank,regret,")
+    code, printed = called(monkeypatch, capsys, "info", data)
+    assert printed.out.count("; outputs kept") == 1
+
+
+@pytest.mark.parametrize(
+    ("mistake", "text"),
+    [
+        ("--task=inpaint", "keeps none"),
+        ("--score=psd_db_mse,psd", "unknown score 'psd'"),
+        ("--score=,", "no scores to replay"),
+        ("--selector=near", "unknown selector 'near'"),
+        ("--cohort=0", "n 0 must be"),
+        ("--format=png", "unknown format 'png'"),
+        ("--out=a.gif", "cannot tell the form"),
+    ],
+)
+def test_mistakes_of_the_command_are_one_line(flawed, monkeypatch, capsys, mistake, text):
+    code, printed = called(monkeypatch, capsys, "replay", mistake, f"--data={flawed}")
+    assert code == 2
+    assert re.fullmatch(rf"nasdip-bench: .*{re.escape(text)}.*\n", printed.err)
