@@ -14,17 +14,18 @@ from nasdip_bench.isnas.averaging import weighted_average, weights
 from nasdip_bench.isnas.classical import classical_restoration
 from nasdip_bench.isnas.config import SearchConfig, paper_config, quick_config
 from nasdip_bench.isnas.degraded import Degraded, corrupt, degraded
-from nasdip_bench.isnas.ranking import Ranked, ranked, score_candidates
+from nasdip_bench.isnas.ranking import Judge, Ranked, mean_scores, ranked, score_candidates
 from nasdip_bench.isnas.resized import resized, resized_as_released
 from nasdip_bench.isnas.search import Search, SearchResult
 from nasdip_bench.isnas.selectors import Cohort, Selector, get_selector
 from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule, WindowedVariance
-from nasdip_bench.isnas.training import Trained, train
+from nasdip_bench.isnas.training import Trained, train, train_baseline
 
 __all__ = [
     "Cohort",
     "Degraded",
     "FixedIterations",
+    "Judge",
     "Ranked",
     "Search",
     "SearchConfig",
@@ -37,6 +38,7 @@ __all__ = [
     "corrupt",
     "degraded",
     "get_selector",
+    "mean_scores",
     "paper_config",
     "quick_config",
     "ranked",
@@ -44,6 +46,7 @@ __all__ = [
     "resized_as_released",
     "score_candidates",
     "train",
+    "train_baseline",
     "weighted_average",
     "weights",
 ]
