@@ -5,8 +5,8 @@
     methods     what restores an image, and which methods and tasks a table has
     results     the table of results and its folder
 
-They are carried out by ``nasdip-build experiments`` and printed by ``nasdip-bench table 2``. Must not
-import torch.
+They are carried out by ``nasdip-build experiments`` and printed by ``nasdip-bench table 2``. Must
+not import torch.
 """
 
 from nasdip_bench.experiments.methods import TABLES, Method, PaperTable, parse_method

@@ -2,14 +2,14 @@
 
 A method is written as its parts with slashes:
 
-    dip, nas-dip                 the networks of DIP and NAS-DIP for the kind of task
-    isnas/SCORE/full|resized     the search: the N best-ranked are trained on the image, or on the
-                                 corrupted image made small; the one closest to their average restores
-    random/full|resized          the same with N candidates drawn at random and equal weights
-    best-score/SCORE             the best-ranked candidate restores; nothing is selected by training
-    oracle/SCORE                 the best of the N best-ranked by PSNR, trained on the image, restores:
-                                 a bound, since it needs the ground truth
-    classical                    non-local means, biharmonic inpainting, bicubic enlargement
+    dip, nas-dip               the networks of DIP and NAS-DIP for the kind of task
+    isnas/SCORE/full|resized   the search: the N best-ranked are trained on the image, or on the
+                               corrupted image made small; that closest to their average restores
+    random/full|resized        the same with N candidates drawn at random and equal weights
+    best-score/SCORE           the best-ranked candidate restores; no cohort is trained
+    oracle/SCORE               the N best-ranked are trained on the image; that of the highest PSNR
+                               restores: a bound, since it needs the ground truth
+    classical                  non-local means, biharmonic inpainting, bicubic enlargement
 
 Must not import torch.
 """

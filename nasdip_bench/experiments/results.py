@@ -37,6 +37,7 @@ __all__ = [
     "RESULT_COLUMNS",
     "Results",
     "ResultsFolder",
+    "output_name",
     "read_results",
     "results_problems",
 ]
@@ -50,6 +51,7 @@ OUTPUTS = "outputs"
 """Folder of restored images in a build's results, named by the hash of their pixels."""
 
 _MOST_BYTES = 2**30
+_HASH_DIGITS = 32
 
 
 def _psnr(name: str, meaning: str) -> Column:
@@ -161,6 +163,11 @@ def _json(facts: dict[str, Any]) -> str:
     import json
 
     return json.dumps(sealed(facts), indent=1)
+
+
+def output_name(sha256: str) -> str:
+    """The file of a restored image in `OUTPUTS`, by the hash of its pixels."""
+    return f"{sha256[:_HASH_DIGITS]}.png"
 
 
 def read_results(path: Path) -> Results:

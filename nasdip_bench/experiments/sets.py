@@ -95,8 +95,8 @@ def _folder(images_dir: Path, names: Sequence[str]) -> Path:
         if (images_dir / name).is_dir():
             return images_dir / name
     raise ImageError(
-        f"images folder {str(images_dir)!r} has no folder {' or '.join(map(repr, names))}: a set is "
-        f"a folder in it, as docs/experiments.md shows"
+        f"images folder {str(images_dir)!r} has no folder {' or '.join(map(repr, names))}: each "
+        f"set is a folder in it, as docs/experiments.md shows"
     )
 
 
@@ -104,8 +104,8 @@ def _read(image_set: str, entry: Mapping[str, Any], folder: Path) -> Image:
     path = folder / entry["file"]
     if not path.is_file():
         raise ImageError(
-            f"{str(folder)!r} has no {entry['file']!r}, which is {entry['name']} of {image_set}: add "
-            f"it, or leave the image out with --images"
+            f"{str(folder)!r} has no {entry['file']!r}, which is {entry['name']} of {image_set}: "
+            f"add it, or leave the image out with --images"
         )
     found = read_image(path)
     image = Image(

@@ -1,8 +1,8 @@
-"""Settings of experiments: named set-ups, as fidelities are of the dataset. Every result says its own.
+"""Settings of experiments: named set-ups, as fidelities are of the dataset; results say theirs.
 
-A setting fixes all that decides a result but the image, the task, the method and the seed. A changed
-one carries in its name a hash of what it is, so that two that differ are never taken for one. Must
-not import torch.
+A setting fixes all that decides a result but the image, the task, the method and the seed. A
+changed one carries in its name a hash of what it is, so that two that differ are never taken for
+one. Must not import torch.
 """
 
 from __future__ import annotations
