@@ -39,6 +39,7 @@ __all__ = [
     "ResultsFolder",
     "output_name",
     "read_results",
+    "results_path",
     "results_problems",
 ]
 
@@ -176,11 +177,16 @@ def read_results(path: Path) -> Results:
     Raises:
         DatasetError: there are none, or they are damaged or of another version.
     """
-    if not (path / MANIFEST).exists() and (path / "results" / MANIFEST).exists():
-        path = path / "results"
+    path = results_path(path)
     facts = _manifest(path)
     table = _table(path, facts)
     return Results(rows=table.to_pylist(), settings=facts["settings"])
+
+
+def results_path(path: Path) -> Path:
+    """A folder of results, or that of a build: ``results`` in it."""
+    inside = path / "results"
+    return inside if not (path / MANIFEST).exists() and (inside / MANIFEST).exists() else path
 
 
 def _manifest(path: Path) -> dict[str, Any]:
