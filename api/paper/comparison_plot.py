@@ -17,7 +17,7 @@ _HEAD_INCHES = 0.6
 
 
 def draw_comparison(table: ComparisonTable, path: Path, form: str) -> None:
-    """Draw the table: printed columns, then the further ones behind a line; the highest of the former bold.
+    """Draw the table: printed columns, the highest bold, then the further ones behind a line.
 
     Args:
         table: what to draw.

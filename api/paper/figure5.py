@@ -103,8 +103,10 @@ class RestorationsFigure(PaperExhibit):
     def csv(self) -> str:
         """A line a panel with a PSNR."""
         lines = [
-            (row.task, row.image_set, row.image, p.label, repr(p.psnr_db), p.restored_by)
-            + (self.setting, self.seed)
+            (
+                *(row.task, row.image_set, row.image, p.label, repr(p.psnr_db), p.restored_by),
+                *(self.setting, self.seed),
+            )
             for row in self.rows
             for p in row.panels[1:]
         ]
