@@ -156,8 +156,8 @@ def figure_command(
     elif number == "2":
         from nasdip_bench.api.paper.figure2 import figure2, figure2_images
 
-        images = figure2_images(bench, images_dir, image_set)
-        figure = figure2(bench, images, task, fidelity, proxy=proxy, inits=inits, device=device)
+        pictures = figure2_images(bench, images_dir, image_set)
+        figure = figure2(bench, pictures, task, fidelity, proxy=proxy, inits=inits, device=device)
     elif number == "3":
         from nasdip_bench.api.paper.figure3 import figure3
 

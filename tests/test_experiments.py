@@ -401,7 +401,7 @@ def test_what_is_asked_for_later_is_added(built: Path, tmp_path: Path):
 
 
 def test_a_killed_experiment_goes_on(built: Path, tmp_path: Path):
-    """SIGKILL again and again, at another moment each time; then to the end."""
+    """SIGKILL twice, while ranking and while training; then to the end."""
     code = (
         "import sys; from pathlib import Path\n"
         "from tests.test_experiments import small_config\n"
@@ -409,7 +409,7 @@ def test_a_killed_experiment_goes_on(built: Path, tmp_path: Path):
         "run_experiments(small_config(), Path(sys.argv[1]), workers=1)\n"
     )
     shards = tmp_path / "shards"
-    for more in (1, 4, 9):
+    for more in (1, 6):
         before = len(list(shards.glob("*.parquet"))) if shards.exists() else 0
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path)],
@@ -520,9 +520,21 @@ def test_results_are_published_and_merged(built: Path, tmp_path: Path):
     ResultsFolder(tmp_path / "other").write(changed, published.settings)
     with pytest.raises(BuildError, match="has psnr_db .* in one source and .*: publish them apart"):
         publish_results([built, tmp_path / "other"], tmp_path / "out")
-    ResultsFolder(tmp_path / "other").write(published.rows, {SETTING.name: {"crop": 1}})
+    ResultsFolder(tmp_path / "other").write(
+        published.rows, {SETTING.name: SETTING.fields | {"crop": 96}}
+    )
     with pytest.raises(BuildError, match="has other fields than that of the others"):
         publish_results([built, tmp_path / "other"], tmp_path / "out")
+    ResultsFolder(tmp_path / "other").write(published.rows, {SETTING.name: {"crop": 96}})
+    with pytest.raises(DatasetError, match="lacks what a manifest of results says"):
+        publish_results([tmp_path / "other"], tmp_path / "out")
+    changed[0]["protocol_version"] = 7
+    ResultsFolder(tmp_path / "other").write(changed, published.settings)
+    assert any(
+        "several versions of the protocol" in p for p in results_problems(tmp_path / "other")
+    )
+    with pytest.raises(BuildError, match="protocol's versions 1, 7, which do not mix"):
+        publish_results([tmp_path / "other"], tmp_path / "out")
 
 
 def test_damaged_results_are_refused_before_they_are_parsed(built: Path, tmp_path: Path):

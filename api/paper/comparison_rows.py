@@ -79,7 +79,7 @@ def choose_setting(results: Results, setting: str | None) -> str:
     Raises:
         UnknownNameError, ConfigError, MissingRunError: there is no such one.
     """
-    there = sorted({row["setting"] for row in results.rows})
+    there: list[str] = sorted({row["setting"] for row in results.rows})
     if not there:
         raise MissingRunError("there are no results: run 'nasdip-build experiments' first")
     if setting is not None:

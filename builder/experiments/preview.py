@@ -42,7 +42,9 @@ _STEPS = {
 def describe_setting(config: ExperimentConfig) -> str:
     """A setting in a line."""
     setting = config.setting
-    part = f"centre {setting.crop} x {setting.crop} of each image" if setting.crop else "whole"
+    part = (
+        f"centre {setting.crop} x {setting.crop} of each image" if setting.crop else "whole images"
+    )
     lengths = ", ".join(f"{kind} {n}" for kind, n in setting.iterations.items())
     return (
         f"setting {setting.name}: {part}, {setting.candidates} candidates x {setting.inits} "

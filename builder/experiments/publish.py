@@ -55,6 +55,12 @@ def publish_results(sources: Sequence[Path], out: Path) -> Results:
                 )
     if not rows:
         raise BuildError("there is no result in any of the folders: run the experiments first")
+    versions = sorted({row["protocol_version"] for row in rows.values()})
+    if len(versions) > 1:
+        raise BuildError(
+            f"the results are of the protocol's versions {', '.join(map(str, versions))}, which do "
+            f"not mix: publish them apart"
+        )
     try:
         ResultsFolder(out).write(rows.values(), settings)
     except OSError as error:

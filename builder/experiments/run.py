@@ -114,8 +114,8 @@ class _Run:
     """The units in order, and what comes of them.
 
     Attributes:
-        waiting: units that can begin; what a finished unit makes possible goes to its front, so
-            that one image is finished after the other.
+        waiting: units that can begin; what is to do for the image of a finished unit goes to the
+            front, so that one image is finished after the other.
         finished: units finished well.
         failed: units that failed.
         progress: shown to the user.
@@ -166,16 +166,20 @@ class _Run:
             if isinstance(unit, FitUnit) and unit.key.purpose != "classical":
                 self._seconds += table["seconds"][0].as_py()
                 self._cost += cost
-        new = [
-            other
-            for pair in unit.pairs
-            for other in self._planner.fits(pair)
-            if other not in self._begun
-        ]
-        self._begun.update(new)
-        self.waiting.extendleft(reversed(new))
+        self._next(unit)
         self.progress.finished(cost, str(unit))
         self._expect()
+
+    def _next(self, unit: Unit) -> None:
+        """Bring to the front what can be done for the unit's images, and is not in hand."""
+        waiting = set(self.waiting)
+        available = [other for pair in unit.pairs for other in self._planner.fits(pair)]
+        soon = [other for other in available if other in waiting or other not in self._begun]
+        self._begun.update(soon)
+        first = set(soon)
+        later = [other for other in self.waiting if other not in first]
+        self.waiting.clear()
+        self.waiting.extend([*soon, *later])
 
     def _write(self, unit: Unit, table: pa.Table) -> Path:
         try:

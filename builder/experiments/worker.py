@@ -81,6 +81,7 @@ class ExperimentWorker:
         self._spec, self._setting, self._check = spec, spec.setting, check
         self._images = {image.name: image for image in spec.images}
         self._problems: dict[Pair, Degraded] = {}
+        self._corrupted_db: dict[Pair, float] = {}
         if spec.threads:
             torch.set_num_threads(spec.threads)
         if spec.device == "cpu":
@@ -97,7 +98,9 @@ class ExperimentWorker:
     def _problem(self, pair: Pair) -> Degraded:
         if pair not in self._problems:
             truth = ground_truth(self._images[pair.image], self._setting.crop)
-            self._problems[pair] = corrupt(truth, get_task(pair.task), pair.image)
+            problem = corrupt(truth, get_task(pair.task), pair.image)
+            self._corrupted_db[pair] = problem.task.psnr_corrupted_db(truth, problem.observation)
+            self._problems[pair] = problem
         return self._problems[pair]
 
     # -- rankings ----------------------------------------------------------------------------------
@@ -140,7 +143,6 @@ class ExperimentWorker:
     def _fit(self, unit: FitUnit) -> dict[str, Any]:
         key, started = unit.key, time.perf_counter()
         problem = self._problem(key.pair)
-        truth = problem.truth
         result = self._nothing(key)
         try:
             if key.purpose == "classical":
@@ -158,7 +160,7 @@ class ExperimentWorker:
         return {
             **key._asdict(),
             "setting": self._setting.name,
-            "psnr_corrupted_db": problem.task.psnr_corrupted_db(truth, problem.observation),
+            "psnr_corrupted_db": self._corrupted_db[key.pair],
             "seconds": time.perf_counter() - started,
             "precision": self._setting.precision,
             "device": self._device_name,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasdip_bench._version import __version__
 from nasdip_bench.errors import DatasetError
+from nasdip_bench.experiments.setting import FIELDS
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.files import (
     open_parquet,
@@ -145,7 +146,7 @@ class ResultsFolder:
         """
         import pyarrow as pa
 
-        ordered = sorted(rows, key=lambda row: [str(row[name] or "") for name in KEY])
+        ordered = sorted(rows, key=_order)
         content = parquet_bytes(pa.Table.from_pylist(ordered, arrow_schema(RESULT_COLUMNS)))
         facts = {
             "schema_version": SCHEMA_VERSION,
@@ -158,6 +159,10 @@ class ResultsFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomic(self.path / TABLE, content)
         write_atomic(self.path / MANIFEST, (_json(facts) + "\n").encode())
+
+
+def _order(row: Mapping[str, Any]) -> list[str]:
+    return ["" if row[name] is None else str(row[name]) for name in KEY]
 
 
 def _json(facts: dict[str, Any]) -> str:
@@ -211,9 +216,9 @@ def _manifest(path: Path) -> dict[str, Any]:
     match facts:
         case {
             "protocol_version": int(),
-            "settings": dict(),
+            "settings": dict() as settings,
             "files": {"experiments.parquet": {"sha256": str(), "size": int()}},
-        }:
+        } if all(isinstance(f, dict) and FIELDS <= f.keys() for f in settings.values()):
             return facts
     raise DatasetError(f"{str(path / MANIFEST)!r} lacks what a manifest of results says")
 
@@ -251,6 +256,8 @@ def results_problems(path: Path) -> list[str]:
     problems = []
     keys = Counter(tuple(row[name] for name in KEY) for row in results.rows)
     problems += [f"{TABLE}: {_shown(key)} is there twice" for key, n in keys.items() if n > 1]
+    if len({row["protocol_version"] for row in results.rows}) > 1:
+        problems.append(f"{TABLE}: rows of several versions of the protocol, which do not mix")
     for row in results.rows:
         shown = _shown([row[name] for name in KEY])
         if row["status"] not in STATUSES:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.errors import ConfigError, unknown_name
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nasdip_bench.isnas.config import SearchConfig
     from nasdip_bench.tasks import Task
 
-__all__ = ["SETTINGS", "Setting", "get_setting"]
+__all__ = ["FIELDS", "SETTINGS", "Setting", "get_setting"]
 
 _HASH_DIGITS = 8
 
@@ -107,6 +107,9 @@ class Setting:
             seed=seed,
         )
 
+
+FIELDS = frozenset(field.name for field in fields(Setting)) - {"name"}
+"""What a manifest says of a setting."""
 
 _PAPER = dict(FIDELITIES["r512"].iterations)
 _QUICK = {"denoise": 500, "inpaint": 800, "super_resolve": 800}
