@@ -451,6 +451,15 @@ def test_a_damaged_shard_is_made_again(built: Path, tmp_path: Path):
     assert rows_of(folder) == rows_of(built)
 
 
+def test_a_full_disk_stops_with_one_clear_error(tmp_path: Path, monkeypatch):
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nasdip_bench.builder.shard_files.write_atomic", full)
+    with pytest.raises(BuildError, match="No space left on device; what is finished .* make room"):
+        run_experiments(small_config(methods=METHODS[2:3]), tmp_path, workers=1)
+
+
 def test_failed_and_diverged_fits_are_rows(tmp_path: Path, monkeypatch):
     real_train, real_baseline = worker_module.train, worker_module.train_baseline
 

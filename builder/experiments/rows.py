@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from nasdip_bench.builder.experiments.config import ExperimentConfig
 from nasdip_bench.builder.experiments.folder import ExperimentFolder
 from nasdip_bench.builder.experiments.planner import Choice, Planner
 from nasdip_bench.builder.experiments.state import State
@@ -25,38 +24,44 @@ _FROM_FIT = (
 )
 
 
-def write_results(folder: ExperimentFolder, state: State, config: ExperimentConfig) -> None:
+def write_results(folder: ExperimentFolder, planner: Planner) -> None:
     """Write the results of all that was ever asked for in a folder and is there, and the images.
 
     Raises:
         OSError: they cannot be written.
         BuildError: the output of a finished fit cannot be read any more.
     """
-    asked = tuple(folder.asked())
-    planner = Planner(config, state, asked)
-    images = folder.settings()["images"]
-    rows = list(result_rows(planner, images))
-    ResultsFolder(folder.results).write(rows, {config.setting.name: config.setting.fields})
+    asked, setting, state = tuple(folder.asked()), planner.setting, planner.state
+    rows = list(result_rows(planner, asked, folder.settings()["images"]))
+    ResultsFolder(folder.results).write(rows, {setting.name: setting.fields})
     (folder.results / OUTPUTS).mkdir(exist_ok=True)
-    for key in dict.fromkeys(_finals(planner)):
+    for key in dict.fromkeys(_finals(planner, asked)):
         path = folder.results / OUTPUTS / output_name(state.fits[key].row["output_sha256"])
         if not path.exists():
             write_atomic(path, png(state.output(key)))
 
 
-def _finals(planner: Planner) -> Iterator[FitKey]:
-    for key in planner.wanted:
+def _finals(planner: Planner, keys: Iterable[ResultKey]) -> Iterator[FitKey]:
+    for key in keys:
         choice = planner.choice(key.pair, key.method, key.seed or 0)
-        final = None if choice is None else choice.final
-        if final in planner.state.fits and planner.state.fits[final].ok:
-            yield final
+        if choice is None or choice.final is None:
+            continue
+        found = planner.state.fits.get(choice.final)
+        if found is not None and found.ok:
+            yield choice.final
 
 
 def result_rows(
-    planner: Planner, images: Mapping[str, Mapping[str, Any]]
+    planner: Planner, keys: Iterable[ResultKey], images: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """The rows of what the planner wants: what has ended, well, diverged or failed."""
-    for key in planner.wanted:
+    """The rows of what has ended, well, diverged or failed.
+
+    Args:
+        planner: of the setting and of what is finished.
+        keys: the results to look for.
+        images: by name, the columns that are the image's.
+    """
+    for key in keys:
         row = _row(planner, key)
         if row is not None:
             yield _head(planner, key, images[key.image]) | row

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from nasdip_bench.builder.experiments.worker import ExperimentSpec
 from nasdip_bench.builder.sharding import Shard
 from nasdip_bench.builder.sizing import available_cores
 from nasdip_bench.errors import BuildError
+from nasdip_bench.files import file_lock
 from nasdip_bench.interruption import Interruption
 from nasdip_bench.progress import Progress
 
@@ -97,16 +99,17 @@ def run_experiments(
                 run.record(unit, table)
         finally:
             run.progress.close()
-    if shard is not None:  # others may have finished the rest meanwhile
-        state = folder.state()
-    _write_results(folder, state, config)
+    with _writing(folder), file_lock(folder.path / ".results.lock"):
+        if shard is not None:  # others may have finished the rest meanwhile
+            planner = Planner(config, folder.state(), planner.wanted)
+        write_results(folder, planner)
     return Outcome(
         finished=run.finished,
         left=run.left,
         failed=run.failed,
         signal=interruption.signal,
         damaged=tuple(dict.fromkeys(folder.files.damaged)),
-        coverage=_coverage(config, Planner(config, state), planner.wanted),
+        coverage=_coverage(planner),
     )
 
 
@@ -182,33 +185,27 @@ class _Run:
         self.waiting.extend([*soon, *later])
 
     def _write(self, unit: Unit, table: pa.Table) -> Path:
-        try:
+        with _writing(self._folder):
             return self._folder.files.write(unit.kind, table)
-        except OSError as error:
-            raise BuildError(
-                f"cannot write to the build folder {str(self._folder.path)!r}: "
-                f"{error.strerror or error}; what is finished before is kept: make room and give "
-                f"the same command again"
-            ) from error
 
 
-def _write_results(folder: ExperimentFolder, state: State, config: ExperimentConfig) -> None:
+@contextmanager
+def _writing(folder: ExperimentFolder) -> Iterator[None]:
+    """One clear error where the folder cannot be written to."""
     try:
-        write_results(folder, state, config)
+        yield
     except OSError as error:
         raise BuildError(
-            f"cannot write the results to {str(folder.results)!r}: {error.strerror or error}; what "
-            f"is finished is kept: make room and give the same command again"
+            f"cannot write to the build folder {str(folder.path)!r}: {error.strerror or error}; "
+            f"what is finished before is kept: make room and give the same command again"
         ) from error
 
 
-def _coverage(
-    config: ExperimentConfig, planner: Planner, wanted: tuple[ResultKey, ...]
-) -> dict[str, tuple[int, int]]:
+def _coverage(planner: Planner) -> dict[str, tuple[int, int]]:
     def there(key: ResultKey) -> bool:
         choice = planner.choice(key.pair, key.method, key.seed or 0)
         return choice is not None and (choice.final is None or planner.state.done(choice.final))
 
-    asked = Counter(f"{key.task}, {key.set}" for key in wanted)
-    done = Counter(f"{key.task}, {key.set}" for key in wanted if there(key))
+    asked = Counter(f"{key.task}, {key.set}" for key in planner.wanted)
+    done = Counter(f"{key.task}, {key.set}" for key in planner.wanted if there(key))
     return {what: (done[what], asked[what]) for what in asked}

@@ -218,7 +218,7 @@ def _manifest(path: Path) -> dict[str, Any]:
             "protocol_version": int(),
             "settings": dict() as settings,
             "files": {"experiments.parquet": {"sha256": str(), "size": int()}},
-        } if all(isinstance(f, dict) and FIELDS <= f.keys() for f in settings.values()):
+        } if all(isinstance(f, dict) and f.keys() >= FIELDS for f in settings.values()):
             return facts
     raise DatasetError(f"{str(path / MANIFEST)!r} lacks what a manifest of results says")
 
