@@ -13,7 +13,8 @@ from nasdip_bench.builder.engine_choice import open_engine, ray_options
 from nasdip_bench.builder.experiments import commands as experiment_commands
 from nasdip_bench.builder.lists import integers, split
 from nasdip_bench.command import new_app, run
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.experiments.sets import manifest, set_names
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.images import IMAGE_SETS, Image, image_names, load_images
 from nasdip_bench.progress import parse_duration
@@ -275,10 +276,15 @@ def _load_images(image_set: str, names: list[str] | None, folder: Path | None) -
 
 @app.command("images")
 def images_command(
-    image_set: Annotated[str, typer.Option(help=" or ".join(IMAGE_SETS))] = "nasdip",
+    image_set: Annotated[
+        str, typer.Option(help=f"{', '.join(IMAGE_SETS)}; of experiments: {', '.join(manifest())}.")
+    ] = "nasdip",
 ) -> None:
     """List the images of a set."""
-    print("\n".join(image_names(image_set)))
+    if image_set not in (*IMAGE_SETS, *manifest()):
+        raise unknown_name("image set", image_set, (*IMAGE_SETS, *manifest()))
+    known = set_names(image_set) if image_set in manifest() else image_names(image_set)
+    print("\n".join(known))
 
 
 experiment_commands.add_commands(app)

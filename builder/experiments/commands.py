@@ -14,7 +14,7 @@ import typer
 from nasdip_bench.builder.lists import integers, split
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.experiments.methods import TABLES, Method, parse_method
-from nasdip_bench.experiments.sets import EXPERIMENT_SETS, experiment_images, manifest
+from nasdip_bench.experiments.sets import EXPERIMENT_SETS, experiment_images, manifest, set_names
 from nasdip_bench.experiments.setting import SETTINGS, Setting, get_setting
 from nasdip_bench.images import image_names
 from nasdip_bench.progress import parse_duration
@@ -208,7 +208,7 @@ def _images(
 
 def _known_names(image_set: str) -> set[str]:
     if image_set in manifest():
-        return {entry["name"] for entry in manifest()[image_set]["images"]}
+        return set(set_names(image_set))
     return set(image_names("skimage")) if image_set == "skimage" else set()
 
 

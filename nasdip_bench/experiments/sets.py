@@ -28,7 +28,15 @@ from nasdip_bench.images import Image, centre_crop, load_images, read_image
 from nasdip_bench.sizes import MIN_SIZE, SIZE_MULTIPLE
 from nasdip_bench.user_images import load_user_images
 
-__all__ = ["EXPERIMENT_SETS", "experiment_images", "ground_truth", "manifest", "set_size", "title"]
+__all__ = [
+    "EXPERIMENT_SETS",
+    "experiment_images",
+    "ground_truth",
+    "manifest",
+    "set_names",
+    "set_size",
+    "title",
+]
 
 EXPERIMENT_SETS = ("bm3d", "set12", "cbm3d", "set5", "set14", "skimage", "user")
 """The paper's sets, and the two others."""
@@ -47,9 +55,14 @@ def title(image_set: str) -> str:
     return str(manifest()[image_set]["title"]) if image_set in manifest() else image_set
 
 
+def set_names(image_set: str) -> tuple[str, ...]:
+    """The names of the images of a set of the paper, in its order."""
+    return tuple(entry["name"] for entry in manifest()[image_set]["images"])
+
+
 def set_size(image_set: str) -> int | None:
     """How many images a set of the paper has; None for the others."""
-    return len(manifest()[image_set]["images"]) if image_set in manifest() else None
+    return len(set_names(image_set)) if image_set in manifest() else None
 
 
 def experiment_images(
