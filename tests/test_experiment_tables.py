@@ -115,7 +115,7 @@ def test_the_text_says_what_it_is():
     first = r"denoise BM3D +2/11 +27.50 \(27.87\) +26.50 \(27.44\) +-- \(24.31\) +29.50 \(28.39\)"
     assert re.search(first, text)
     assert re.search(r"SR x2 Set5 +1/5 +31.00 \(33.19†\) +-- \(36.16\)", text)
-    assert "Setting quick: the centre 128 x 128 of each image, not the whole, 16 channels" in text
+    assert "Setting quick: the centre 96 x 96 of each image, not the whole, 16 channels" in text
     assert "† the print's values of DIP for super-resolution are oracle-stopped values" in text
     assert "DIP: standard deviation of a row's mean over the seeds 0, 1: 0.35 dB." in text
     assert f"denoise BM3D: diverged: {MAN}: {STRIP}." in text

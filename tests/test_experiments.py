@@ -198,11 +198,11 @@ def test_images_are_cut_at_the_centre_to_multiples_of_32():
 
 def test_a_changed_setting_has_a_name_of_its_own():
     quick = SETTINGS["quick"]
-    assert quick.changed(crop=128) is quick
-    other = quick.changed(crop=96)
+    assert quick.changed(crop=96) is quick
+    other = quick.changed(crop=128)
     assert other.name.startswith("quick-")
     assert other.name != quick.changed(crop=64).name
-    assert other == quick.changed(crop=96)
+    assert other == quick.changed(crop=128)
     assert (SETTINGS["paper"].candidates, SETTINGS["paper"].cohort) == (5000, 15)
     assert SETTINGS["paper"].crop == 0
     with pytest.raises(ConfigError, match="crop 100 must be a multiple of 32"):

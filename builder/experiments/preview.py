@@ -27,7 +27,7 @@ from nasdip_bench.tasks import Denoise
 __all__ = ["describe_setting", "preview"]
 
 _LARGEST_CPU_PROBE = 128
-_PROBE_ITERATIONS = 3
+_PROBE_ITERATIONS = 5
 _ROUNDS = 3
 _PROBED = 99
 _STEPS = {
@@ -118,24 +118,26 @@ def _seconds_per_cost(planner: Planner, threads: int) -> float:
     arch = Architecture.parse(some[len(some) // 2])
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
+
+    def seconds(iterations: int) -> float:
+        return train(
+            arch,
+            problem,
+            purpose="speed",
+            iterations=iterations,
+            channels=setting.channels,
+            seed=0,
+            device=config.device,
+            precision=setting.precision,
+        ).seconds
+
     try:
-        seconds = min(
-            train(
-                arch,
-                problem,
-                purpose="speed",
-                iterations=_PROBE_ITERATIONS,
-                channels=setting.channels,
-                seed=0,
-                device=config.device,
-                precision=setting.precision,
-            ).seconds
-            for _ in range(_ROUNDS)
-        )
+        seconds(1)  # warms up
+        best = min(seconds(_PROBE_ITERATIONS) for _ in range(_ROUNDS))
     finally:
         torch.set_num_threads(before)
     cost = step_cost(str(arch), (len(truth), *truth.shape), setting.channels, config.device)
-    return seconds / _PROBE_ITERATIONS / cost
+    return best / _PROBE_ITERATIONS / cost
 
 
 def _flops(name: str) -> float:

@@ -133,10 +133,10 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting(
             name="quick",
-            crop=128,
+            crop=96,
             candidates=100,
             inits=2,
-            cohort=5,
+            cohort=4,
             weighting="paper",
             search_channels=16,
             channels=16,
