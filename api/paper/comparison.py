@@ -167,7 +167,7 @@ def comparison(
     )
     return ComparisonTable(
         caption=words.caption(number, setting, results.settings[setting], seed, rows),
-        notes=tuple(words.notes(number, made)),
+        notes=tuple(words.notes(made)),
         marks={},
         call=f"comparison(results, {number!r}, {setting!r}, seed={seed})",
         number=number,

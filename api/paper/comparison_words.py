@@ -60,15 +60,18 @@ def describe_fields(fields: Mapping[str, Any]) -> str:
     crop = fields["crop"]
     part = f"the centre {crop} x {crop} of each image, not the whole" if crop else "whole images"
     wide = dict.fromkeys([fields["search_channels"], fields["channels"]])
-    lengths = ", ".join(f"{kind} {count}" for kind, count in fields["iterations"].items())
+    lengths, small = (
+        ", ".join(f"{kind} {count}" for kind, count in fields[name].items())
+        for name in ("iterations", "resized_iterations")
+    )
     return (
         f"{part}, {' and '.join(map(str, wide))} channels, {fields['candidates']} candidates "
         f"ranked by {fields['inits']} initialisations, cohorts of {fields['cohort']}, iterations "
-        f"{lengths}, {fields['precision']}"
+        f"{lengths} (of cohorts on the small image {small}), {fields['precision']}"
     )
 
 
-def notes(number: str, rows: Sequence[RowOfSet]) -> Iterable[str]:
+def notes(rows: Sequence[RowOfSet]) -> Iterable[str]:
     """What readers must know of single entries, and what is missing."""
     columns = tuple(dict.fromkeys(column for row in rows for column in row.cells))
     if STOPPED in columns:

@@ -142,10 +142,11 @@ class ExperimentWorker:
 
     def _fit(self, unit: FitUnit) -> dict[str, Any]:
         key, started = unit.key, time.perf_counter()
+        classical = key.purpose == "classical"
         problem = self._problem(key.pair)
         result = self._nothing(key)
         try:
-            if key.purpose == "classical":
+            if classical:
                 name, image = classical_restoration(problem)
                 result |= {"restored_by": name, **_measured(problem, image)}
             else:
@@ -163,7 +164,7 @@ class ExperimentWorker:
             "psnr_corrupted_db": self._corrupted_db[key.pair],
             "seconds": time.perf_counter() - started,
             "precision": self._setting.precision,
-            "device": self._device_name,
+            "device": device_name(torch.device("cpu")) if classical else self._device_name,
             "torch": torch.__version__,
             "protocol_version": PROTOCOL_VERSION,
             **result,
