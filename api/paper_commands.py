@@ -25,12 +25,15 @@ from nasdip_bench.api.options import (
     emit,
     show,
 )
-from nasdip_bench.errors import unknown_name
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.experiments.results import read_results
 
 __all__ = ["FIGURES", "TABLES", "add_commands"]
 
 TABLES = {
     "1": "Kendall's tau between PSNR and training-free scores",
+    "2": "PSNR of ISNAS, DIP and NAS-DIP on test sets",
+    "3": "PSNR of selecting on the small and on the whole image",
     "best-iteration": "the same with the best iteration, section 5",
 }
 FIGURES = {
@@ -38,24 +41,38 @@ FIGURES = {
     "2": "power spectra of images and of untrained networks",
     "3": "PSNR against a score",
     "4": "histograms of PSNR with the best of cohorts",
+    "5": "restored images side by side",
 }
+_OF_EXPERIMENTS = {"table": ("2", "3"), "figure": ("5",)}
+"""Made from the results of experiments, and not from a release."""
 _PROXY = "psd_db_strip_mse/corrupted"
 
 Proxy = Annotated[
     str, typer.Option(help="proxy/reference of the score whose lowest values make a cohort.")
 ]
 ImagesDir = Annotated[
-    Path | None, typer.Option(help="Folder with the release's images, for Figure 2.")
+    Path | None, typer.Option(help="Folder with the images, for Figures 2 and 5.")
 ]
 ImageSet = Annotated[
     str | None,
     typer.Option(help="For Figure 2: skimage (stand-ins), or nasdip to download the images."),
+]
+Experiments = Annotated[
+    Path | None,
+    typer.Option(
+        help="For Tables 2 and 3 and Figure 5: a build of experiments, or its results "
+        "(tables: DATA/experiments; figure: builds/experiments)."
+    ),
+]
+SettingName = Annotated[
+    str | None, typer.Option("--setting", help="Of experiments: paper, quick ...")
 ]
 Inits = Annotated[int, typer.Option(help="Initialisations averaged in Figure 2.")]
 Device = Annotated[str, typer.Option(help="Where Figure 2 runs its networks: cpu, cuda ...")]
 
 
 def table_command(
+    context: typer.Context,
     number: Annotated[str, typer.Argument(help=f"There is: {', '.join(TABLES)}.")],
     task: TaskName = "denoise",
     target: Annotated[
@@ -68,11 +85,20 @@ def table_command(
     all_scores: Annotated[
         bool, typer.Option("--all", help="Also the scores that the paper's table does not have.")
     ] = False,
+    experiments: Experiments = None,
+    setting: SettingName = None,
     data: Data = DATA,
 ) -> None:
     """Regenerate a table of the paper."""
     _known("table", number, TABLES)
     check_form(form)
+    _refuse_options(context, "table", number)
+    if number in _OF_EXPERIMENTS["table"]:
+        from nasdip_bench.api.paper.comparison import comparison
+
+        results = read_results(experiments or data / "experiments")
+        show(comparison(results, number, setting, seed), form, out)
+        return
     from nasdip_bench.api.paper.best_iteration import TARGET as BEST_ITERATION
     from nasdip_bench.api.paper.best_iteration import best_iteration_table
     from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
@@ -89,6 +115,7 @@ def table_command(
 
 
 def figure_command(
+    context: typer.Context,
     number: Annotated[str, typer.Argument(help=f"Number; there is: {', '.join(FIGURES)}.")],
     task: TaskName = "denoise",
     k: TopK = 10,
@@ -98,8 +125,13 @@ def figure_command(
     proxy: Proxy = _PROXY,
     images_dir: ImagesDir = None,
     image_set: ImageSet = None,
+    images: Annotated[
+        str, typer.Option(help="Names for Figure 5, comma-separated; default: the first of a task.")
+    ] = "",
     inits: Inits = 8,
     device: Device = "cpu",
+    experiments: Experiments = None,
+    setting: SettingName = None,
     form: Form = "",
     out: Picture = None,
     data: Data = DATA,
@@ -107,6 +139,14 @@ def figure_command(
     """Regenerate a figure of the paper."""
     _known("figure", number, FIGURES)
     check_form(form)
+    _refuse_options(context, "figure", number)
+    if number in _OF_EXPERIMENTS["figure"]:
+        from nasdip_bench.api.paper.figure5 import figure5
+
+        named = [name.strip() for name in images.split(",") if name.strip()]
+        folder = experiments or Path("builds/experiments")
+        show(figure5(folder, images_dir, setting, seed, images=named), form, out)
+        return
     from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
 
     bench = NASDIPBench(data)
@@ -118,8 +158,8 @@ def figure_command(
     elif number == "2":
         from nasdip_bench.api.paper.figure2 import figure2, figure2_images
 
-        images = figure2_images(bench, images_dir, image_set)
-        figure = figure2(bench, images, task, fidelity, proxy=proxy, inits=inits, device=device)
+        pictures = figure2_images(bench, images_dir, image_set)
+        figure = figure2(bench, pictures, task, fidelity, proxy=proxy, inits=inits, device=device)
     elif number == "3":
         from nasdip_bench.api.paper.figure3 import figure3
 
@@ -175,6 +215,25 @@ def findings_command(target: Target = TARGET, out: Out = None, data: Data = DATA
     from nasdip_bench.api.findings import findings_page
 
     emit(findings_page(NASDIPBench(data), target), out)
+
+
+def _refuse_options(context: typer.Context, kind: str, number: str) -> None:
+    """Options of what is made from a release, for what is made from experiments, or the reverse.
+
+    Raises:
+        ConfigError: one was given, which would have no effect.
+    """
+    both = {"number", "form", "out", "seed", "data"}
+    of_experiments = both | {"experiments", "setting"} | {"images", "images_dir"}
+    chosen = number in _OF_EXPERIMENTS[kind]
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        meant = (
+            name in of_experiments if chosen else name not in {"experiments", "setting", "images"}
+        )
+        if not meant and source is not None and source.name == "COMMANDLINE":
+            option = {"all_scores": "all", "form": "format"}.get(name, name.replace("_", "-"))
+            raise ConfigError(f"--{option} has no effect on {kind} {number}: leave it out")
 
 
 def _known(kind: str, number: str, there: dict[str, str]) -> None:

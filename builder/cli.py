@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +11,11 @@ import typer
 from nasdip_bench._version import __version__
 from nasdip_bench.builder import recompute_command, release_commands
 from nasdip_bench.builder.engine_choice import open_engine, ray_options
+from nasdip_bench.builder.experiments import commands as experiment_commands
+from nasdip_bench.builder.lists import integers, split
 from nasdip_bench.command import new_app, run
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.experiments.sets import manifest, set_names
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.images import IMAGE_SETS, image_names
 from nasdip_bench.progress import parse_duration
@@ -23,8 +25,6 @@ from nasdip_bench.user_images import load_set
 if TYPE_CHECKING:
     from nasdip_bench.builder.build import Outcome
 
-MAX_RANGE = 10_000
-
 EXIT_FAILURES = 1
 """Everything was tried, and some runs or scores failed; the same command tries them again."""
 
@@ -32,26 +32,6 @@ EXIT_MORE_TO_DO = 75
 """The time limit was reached with work left (EX_TEMPFAIL)."""
 
 app = new_app()
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _integers(option: str, text: str) -> tuple[int, ...]:
-    """Read "0,1,5" or "0-4"."""
-    numbers: list[int] = []
-    for part in _split(text):
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
-        if match is None:
-            raise ConfigError(f"{option} {text!r} is no list of numbers such as 0,1,2 or 0-2")
-        first, last = int(match[1]), int(match[2] or match[1])
-        if not 0 <= last - first < MAX_RANGE:
-            raise ConfigError(
-                f"{option} {text!r}: a range goes up, over at most {MAX_RANGE} numbers, as 0-2 does"
-            )
-        numbers.extend(range(first, last + 1))
-    return tuple(numbers)
 
 
 def _version(show: bool) -> None:
@@ -161,7 +141,7 @@ def build_command(
     if iterations:
         chosen = chosen.shortened(iterations)
     limit = parse_duration(time_limit) if time_limit else None
-    seed_numbers = _integers("--seeds", seeds)
+    seed_numbers = integers("--seeds", seeds)
     for option, value in (("workers", workers), ("stack", stack)):
         if value < 0:
             raise ConfigError(f"{option} {value} must be above 0, or 0 to choose")
@@ -169,7 +149,7 @@ def build_command(
         raise ConfigError(f"devices {devices} must be at least 1")
     if not 0 <= price_per_hour < float("inf"):
         raise ConfigError(f"price per hour {price_per_hour} must be 0 or above")
-    task_names = _split(tasks)
+    task_names = split(tasks)
     for name in task_names:
         chosen.iterations_for(get_task(name).kind)
 
@@ -181,7 +161,7 @@ def build_command(
 
     share = parse_shard(shard) if shard else None
     listed = read_architectures(architectures)
-    names = None if images == "all" else _split(images)
+    names = None if images == "all" else split(images)
     with open_engine(on_ray, device, out) as (carry_out, processor):
         config = BuildConfig(
             images=tuple(load_set(image_set, names, images_dir)),
@@ -263,10 +243,18 @@ def _refuse_lost_options(context: typer.Context) -> None:
 
 @app.command("images")
 def images_command(
-    image_set: Annotated[str, typer.Option(help=" or ".join(IMAGE_SETS))] = "nasdip",
+    image_set: Annotated[
+        str, typer.Option(help=f"{', '.join(IMAGE_SETS)}; of experiments: {', '.join(manifest())}.")
+    ] = "nasdip",
 ) -> None:
     """List the images of a set."""
-    print("\n".join(image_names(image_set)))
+    if image_set not in (*IMAGE_SETS, *manifest()):
+        raise unknown_name("image set", image_set, (*IMAGE_SETS, *manifest()))
+    known = set_names(image_set) if image_set in manifest() else image_names(image_set)
+    print("\n".join(known))
+
+
+experiment_commands.add_commands(app)
 
 
 release_commands.add_commands(app)

@@ -16,7 +16,7 @@ from nasdip_bench.errors import ConfigError, unknown_name
 if TYPE_CHECKING:
     from nasdip_bench.builder.engines import Engine
 
-__all__ = ["ENGINE_NAMES", "open_engine", "ray_options"]
+__all__ = ["ENGINE_NAMES", "local_device", "open_engine", "ray_options"]
 
 ENGINE_NAMES = ("local", "ray")
 
@@ -86,7 +86,7 @@ def open_engine(
     from nasdip_bench.builder.estimate import check_device
 
     if options is None:
-        device = _local_device() if device == "auto" else device
+        device = local_device() if device == "auto" else device
         check_device(device)
         yield None, device
         return
@@ -100,7 +100,8 @@ def open_engine(
         yield on_ray(cluster, options, Attempts(folder)), device
 
 
-def _local_device() -> str:
+def local_device() -> str:
+    """A GPU where torch has one, else the processor."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

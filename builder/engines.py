@@ -1,7 +1,8 @@
 """Carry out work units: in this process, or in several on this machine.
 
 An engine turns units into (unit, shard table) pairs as they are finished, in any order. It never
-writes: the build does, in one place. When a stop is requested it abandons what is in hand.
+writes: the build does, in one place. When a stop is requested it abandons what is in hand. What a
+unit is, only its worker knows: runs and scores of a dataset, or the fits of an experiment.
 """
 
 from __future__ import annotations
@@ -14,39 +15,61 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from nasdip_bench.builder.plan import Unit
-from nasdip_bench.builder.worker import Worker, WorkerSpec
+from nasdip_bench.builder.worker import WorkerSpec
 from nasdip_bench.errors import BuildError
 from nasdip_bench.interruption import Interrupted, Interruption
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Engine", "in_processes", "in_this_process"]
+__all__ = ["Engine", "Executor", "Spec", "in_processes", "in_this_process"]
+
+UnitT = TypeVar("UnitT")
+UnitOf = TypeVar("UnitOf", contravariant=True)
 
 Engine = Callable[
     [Sequence[Unit], WorkerSpec, Interruption, Callable[[Unit], bool]],
     "Iterator[tuple[Unit, pa.Table]]",
 ]
 """(units, spec, interruption, fits) to finished units. ``fits(unit)`` says whether a unit can end
-within the time that is left; the engine stops handing out at the first that does not."""
+within the time that is left; the engine stops handing out at the first that does not. The engines
+of this module take units from a deque as it is, so that their caller can add to it what a finished
+unit has made possible."""
+
+
+class Executor(Protocol[UnitOf]):
+    """Carries out one unit after the other."""
+
+    def execute(self, unit: UnitOf, /) -> pa.Table:
+        """The shard table of a unit."""
+
+
+class Spec(Protocol[UnitOf]):
+    """What a worker needs to know, sent to it when it starts."""
+
+    def worker(self, check: Callable[[], None], /) -> Executor[UnitOf]:
+        """A worker; ``check`` is called often, and raises to abandon the unit in hand."""
+
 
 _POLL_SECONDS = 0.2
 
 
 def in_this_process(
-    units: Sequence[Unit],
-    spec: WorkerSpec,
+    units: Sequence[UnitT],
+    spec: Spec[UnitT],
     interruption: Interruption,
-    fits: Callable[[Unit], bool],
-) -> Iterator[tuple[Unit, pa.Table]]:
+    fits: Callable[[UnitT], bool],
+) -> Iterator[tuple[UnitT, pa.Table]]:
     """One unit after the other."""
-    worker = Worker(spec, interruption.check)
-    for unit in units:
-        if interruption.requested or not fits(unit):
+    worker = spec.worker(interruption.check)
+    waiting = units if isinstance(units, deque) else deque(units)
+    while waiting:
+        if interruption.requested or not fits(waiting[0]):
             return
+        unit = waiting.popleft()
         try:
             table = worker.execute(unit)
         except Interrupted:
@@ -54,7 +77,12 @@ def in_this_process(
         yield unit, table
 
 
-def in_processes(workers: int) -> Engine:
+def in_processes(
+    workers: int,
+) -> Callable[
+    [Sequence[UnitT], Spec[UnitT], Interruption, Callable[[UnitT], bool]],
+    Iterator[tuple[UnitT, pa.Table]],
+]:
     """An engine of several worker processes, each with the spec's device and threads.
 
     Workers are started afresh (not forked), ignore signals to the group, and end when
@@ -65,16 +93,16 @@ def in_processes(workers: int) -> Engine:
     """
 
     def engine(
-        units: Sequence[Unit],
-        spec: WorkerSpec,
+        units: Sequence[UnitT],
+        spec: Spec[UnitT],
         interruption: Interruption,
-        fits: Callable[[Unit], bool],
-    ) -> Iterator[tuple[Unit, pa.Table]]:
-        waiting = deque(units)
+        fits: Callable[[UnitT], bool],
+    ) -> Iterator[tuple[UnitT, pa.Table]]:
+        waiting = units if isinstance(units, deque) else deque(units)
         pool = ProcessPoolExecutor(
             workers, multiprocessing.get_context("spawn"), _start_worker, (spec,)
         )
-        in_hand: dict[Future[pa.Table], Unit] = {}
+        in_hand: dict[Future[pa.Table], UnitT] = {}
         try:
             while True:
                 while waiting and len(in_hand) < workers and not interruption.requested:
@@ -108,16 +136,16 @@ def in_processes(workers: int) -> Engine:
     return engine
 
 
-_worker: Worker | None = None
+_worker: Executor[Any] | None = None
 
 
-def _start_worker(spec: WorkerSpec) -> None:
+def _start_worker(spec: Spec[Any]) -> None:
     global _worker  # one worker a process, made when the process starts
     # A terminal's Ctrl-C and a scheduler's SIGTERM reach the whole group: the builder decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = Worker(spec)
+    _worker = spec.worker(lambda: None)
 
 
 def _end_with_parent() -> None:
@@ -127,7 +155,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _execute(unit: Unit) -> pa.Table:
+def _execute(unit: object) -> pa.Table:
     if _worker is None:
         raise BuildError("the worker process was not started by the engine")
     return _worker.execute(unit)

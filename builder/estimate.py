@@ -21,11 +21,12 @@ from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import Denoise, get_task
 from nasdip_bench.untrained import blank_network
 
-__all__ = ["Speed", "check_device", "measure_speed", "unit_cost"]
+__all__ = ["OVERHEAD_FLOPS", "Speed", "check_device", "measure_speed", "unit_cost"]
 
 # An iteration costs its operations plus a launch of each layer, here in operations of like
 # duration: at 64 x 64 and 16 channels a CPU spends most of its time on the second.
-_OVERHEAD_FLOPS = {"cpu": 4e8, "cuda": 1e11}
+OVERHEAD_FLOPS = {"cpu": 4e8, "cuda": 1e11}
+"""By type of device, of an iteration."""
 
 _LARGEST_CPU_PROBE = 64
 _PROBE_ITERATIONS = 3
@@ -33,7 +34,7 @@ _PROBE_ITERATIONS = 3
 
 def check_device(device: str) -> None:
     """Raise `ConfigError` unless torch can compute on the device."""
-    if device.split(":")[0] not in _OVERHEAD_FLOPS:
+    if device.split(":")[0] not in OVERHEAD_FLOPS:
         raise ConfigError(f"device {device!r} must be cpu, cuda or cuda:N")
     try:
         torch.empty(1, device=device)
@@ -46,7 +47,7 @@ def check_device(device: str) -> None:
 
 def unit_cost(unit: Unit, device: str) -> float:
     """Predicted cost of a unit, in floating-point operations of like duration on the device."""
-    return unit_flops(unit) + _passes(unit) * _OVERHEAD_FLOPS[torch.device(device).type]
+    return unit_flops(unit) + _passes(unit) * OVERHEAD_FLOPS[torch.device(device).type]
 
 
 def _passes(unit: Unit) -> int:
@@ -106,7 +107,7 @@ def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> S
     finally:
         torch.set_num_threads(threads_before)
     more = flops(probes[1]) - flops(probes[0])
-    overhead = _OVERHEAD_FLOPS[device.type]
+    overhead = OVERHEAD_FLOPS[device.type]
     if more > 0.5 * flops(probes[0]) and cheap < dear:
         slope = (dear - cheap) / more
     else:  # too alike for a slope

@@ -4,18 +4,13 @@
     architectures.csv    cell,skip,dilation: every architecture ever asked for, in order
     shards/runs-<content hash>.parquet, shards/scores-<content hash>.parquet
 
-The first two carry the SHA-256 of their content inside. A shard's name carries that of its content,
-so that a damaged one is found by its name, two builders never write different things to one path,
-and a file is what it was when it was finished. Shards are written aside, flushed and renamed: a run
-exists when its shard is whole.
+The first two carry the SHA-256 of their content inside, a shard's name that of its content: see
+`nasdip_bench.builder.shard_files`. A run exists when its shard is whole.
 """
 
 from __future__ import annotations
 
-import errno
 import json
-import logging
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,24 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.plan import RunKey, ScoreKey
+from nasdip_bench.builder.shard_files import ShardFiles, remove_stale
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
-from nasdip_bench.files import (
-    TEMPORARY_SUFFIX,
-    file_lock,
-    parquet_bytes,
-    read_parquet,
-    sha256_bytes,
-    sync_folder,
-    write_atomic,
-)
-from nasdip_bench.schema import (
-    OUTPUT_COLUMNS,
-    SCHEMA_VERSION,
-    SHARD_TABLES,
-    arrow_schema,
-    fits_schema,
-)
+from nasdip_bench.files import file_lock, sha256_bytes, sync_folder, write_atomic
+from nasdip_bench.schema import OUTPUT_COLUMNS, SCHEMA_VERSION, SHARD_TABLES
 from nasdip_bench.seal import parse_json, sealed, unsealed
 from nasdip_bench.space import Architecture
 
@@ -50,16 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BuildFolder", "Finished"]
 
-logger = logging.getLogger(__name__)
-
 SETTINGS = "build.json"
 ARCHITECTURES = "architectures.csv"
 SHARDS = "shards"
-DAMAGED_SUFFIX = ".damaged"
 _HEADING = "cell,skip,dilation"
 _SEAL = "# sha256 "
-_HASH_DIGITS = 32
-_STALE_SECONDS = 24 * 3600
 _LATE_SETTINGS = ("device_type", "scoring_inits")
 """Settings that a folder may not have yet: no scores so far, or an earlier version wrote it."""
 
@@ -83,8 +60,7 @@ class BuildFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.shards = path / SHARDS
-        self.damaged: list[str] = []
-        """Names of the damaged shards met so far."""
+        self._files = ShardFiles(self.shards, SHARD_TABLES)
 
     # -- settings ----------------------------------------------------------------------------------
 
@@ -105,7 +81,7 @@ class BuildFolder:
                 self._write_architectures(list(listed))
                 text = json.dumps(sealed(settings), indent=1) + "\n"
                 write_atomic(self.path / SETTINGS, text.encode())
-            self._remove_stale()
+            remove_stale(self.path)
         except OSError as error:
             raise BuildError(
                 f"cannot write to the build folder {str(self.path)!r}: {error.strerror or error}; "
@@ -217,21 +193,16 @@ class BuildFolder:
             )
         return wanted | {"images": images}
 
-    def _remove_stale(self) -> None:
-        """Remove temporary files that a killed builder left, once they are surely nobody's."""
-        for path in self.path.rglob(f".*{TEMPORARY_SUFFIX}"):
-            with suppress(FileNotFoundError):  # another builder was quicker
-                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                    path.unlink()
-
     # -- shards ------------------------------------------------------------------------------------
+
+    @property
+    def damaged(self) -> list[str]:
+        """Names of the damaged shards met so far."""
+        return self._files.damaged
 
     def write(self, kind: str, table: pa.Table) -> Path:
         """Write a finished unit; when this returns, it is on disk."""
-        content = parquet_bytes(table)
-        path = self.shards / f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}.parquet"
-        write_atomic(path, content)
-        return path
+        return self._files.write(kind, table)
 
     def read(
         self,
@@ -241,7 +212,7 @@ class BuildFolder:
         outputs: bool = False,
         set_aside: bool = True,
     ) -> Iterator[pa.Table]:
-        """The whole shards of a kind, sorted by name; damaged ones are left out and logged.
+        """The whole shards of a kind; see `ShardFiles.read`.
 
         Args:
             kind: "runs" or "scores".
@@ -249,38 +220,9 @@ class BuildFolder:
             outputs: also `nasdip_bench.schema.OUTPUT_COLUMNS`, null where a shard has none.
             set_aside: move damaged shards aside; False changes nothing on disk.
         """
-        declared = SHARD_TABLES[kind]
-        if columns is not None:
-            declared = tuple(column for column in declared if column.name in columns)
-        if outputs:
-            declared = (*declared, *OUTPUT_COLUMNS)
-        expected = arrow_schema(declared)
-        for path in sorted(self.shards.glob(f"{kind}-*.parquet")):
-            try:
-                content = _content(path)
-            except FileNotFoundError:
-                continue  # another builder has set it aside
-            except OSError as error:
-                # Not damage: to build it again would give up what is finished.
-                raise BuildError(
-                    f"shard {str(path)!r} cannot be read: {error.strerror or error}; see to it "
-                    f"that it can, and give the command again"
-                ) from error
-            if path.stem != f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}":
-                logger.warning("shard %s is damaged and is to be built again", path.name)
-                self.damaged.append(path.name)
-                if set_aside:
-                    _set_aside(path)
-                continue
-            try:
-                table = read_parquet(content, [column.name for column in declared])
-            except (OSError, ValueError, KeyError) as error:  # pyarrow's exceptions are such, too
-                raise _other_columns(path) from error
-            if outputs and not {c.name for c in OUTPUT_COLUMNS} & {*table.column_names}:
-                table = _without_outputs(table)
-            if not fits_schema(table.schema, expected):
-                raise _other_columns(path)
-            yield table.cast(expected)
+        optional = OUTPUT_COLUMNS if outputs else ()
+        for _, table in self._files.read(kind, columns, optional=optional, set_aside=set_aside):
+            yield table
 
     def finished(self, *, set_aside: bool = True) -> Finished:
         """The keys of what is finished; damaged shards are moved aside, and so built again."""
@@ -297,38 +239,3 @@ class BuildFolder:
     ) -> Iterator[tuple[Any, ...]]:
         for table in self.read(kind, list(fields), set_aside=set_aside):
             yield from zip(*(table[field].to_pylist() for field in fields), strict=True)
-
-
-def _without_outputs(table: pa.Table) -> pa.Table:
-    import pyarrow as pa
-
-    for field in arrow_schema(OUTPUT_COLUMNS):
-        table = table.append_column(field, pa.nulls(len(table), field.type))
-    return table
-
-
-def _content(path: Path) -> bytes:
-    """The bytes of a shard; of one that the disk cannot give back, none, so that it is damaged."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        if error.errno != errno.EIO:
-            raise
-        return b""
-
-
-def _set_aside(path: Path) -> None:
-    try:
-        with suppress(FileNotFoundError):  # another builder was quicker
-            path.replace(path.with_name(path.name + DAMAGED_SUFFIX))
-    except OSError as error:
-        raise BuildError(
-            f"damaged shard {str(path)!r} cannot be moved aside: {error.strerror or error}; remove "
-            f"it, and give the command again"
-        ) from error
-
-
-def _other_columns(path: Path) -> BuildError:
-    return BuildError(
-        f"shard {str(path)!r} has other columns than this version writes; build into another folder"
-    )

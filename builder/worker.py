@@ -73,6 +73,10 @@ class _Run(NamedTuple):
     fit: Fit
     output: Output | None
 
+    def worker(self, check: Callable[[], None] = lambda: None) -> Worker:
+        """A worker of this build."""
+        return Worker(self, check)
+
 
 def device_name(device: torch.device) -> str:
     """What the processor calls itself, such as "NVIDIA H200" or "AMD EPYC"."""

@@ -68,6 +68,10 @@ class Progress:
             self._shown = now
             self._show(what)
 
+    def expect(self, units: int, cost: float) -> None:
+        """What is left now, of work whose extent becomes known as it is done."""
+        self._units, self._cost = self._done + units, self._done_cost + cost
+
     def close(self) -> None:
         """End the line on a terminal."""
         if self._live and self._done:

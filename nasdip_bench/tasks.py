@@ -178,10 +178,14 @@ class SuperResolve(Task):
     ) -> dict[str, np.ndarray]:
         return {"corrupted": observation.corrupted, "ground_truth": self.reduce(truth)}
 
+    def enlarged(self, corrupted: np.ndarray) -> np.ndarray:
+        """The bicubic enlargement (C, H, W) of a corrupted image, with 8 bits."""
+        size = (corrupted.shape[2] * self.factor, corrupted.shape[1] * self.factor)
+        return _resize(corrupted, size, PillowImage.Resampling.BICUBIC)
+
     def psnr_corrupted_db(self, truth: np.ndarray, observation: Observation) -> float:
         """PSNR in dB of the bicubic enlargement, on luma where the image has colour."""
-        size = (truth.shape[2], truth.shape[1])
-        enlarged = _resize(observation.corrupted, size, PillowImage.Resampling.BICUBIC)
+        enlarged = self.enlarged(observation.corrupted)
         if truth.shape[0] == 3:
             return psnr_db(luma(enlarged), luma(truth))
         return psnr_db(enlarged, truth)

@@ -8,6 +8,10 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
+from pathlib import Path
+
+EXPERIMENTS = "experiments"
+"""Folder beside the dataset with the results of experiments, if there are any."""
 
 
 def limit(memory_bytes: int) -> None:
@@ -32,9 +36,13 @@ def main() -> None:
     """Entry point."""
     folder, memory_bytes = sys.argv[1:]
     limit(int(memory_bytes))
+    from nasdip_bench.experiments.results import results_problems
     from nasdip_bench.problems import find_problems
 
-    sys.stdout.write(json.dumps(find_problems(folder)))
+    problems = find_problems(folder)
+    if (Path(folder) / EXPERIMENTS).is_dir():
+        problems += results_problems(Path(folder) / EXPERIMENTS)
+    sys.stdout.write(json.dumps(problems))
 
 
 if __name__ == "__main__":

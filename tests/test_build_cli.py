@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nasdip_bench.builder import cli, worker
+from nasdip_bench.builder.lists import integers
 from nasdip_bench.command import run
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.progress import parse_duration
@@ -170,7 +171,7 @@ def test_wrong_durations(text):
     ("text", "numbers"), [("0", (0,)), ("0,2", (0, 2)), ("1-3,7", (1, 2, 3, 7))]
 )
 def test_lists_of_numbers(text, numbers):
-    assert cli._integers("--seeds", text) == numbers
+    assert integers("--seeds", text) == numbers
 
 
 def test_the_installed_command_survives_a_closed_pipe():

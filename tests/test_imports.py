@@ -56,6 +56,8 @@ def test_imports_go_one_way(layer, path):
         "nasdip_bench.api.replay.curve",
         "nasdip_bench.builder.cli",
         "nasdip_bench.builder.shards",
+        "nasdip_bench.builder.experiments.planner",
+        "nasdip_bench.experiments",
     ],
 )
 def test_what_needs_no_torch_does_not_import_it(module):

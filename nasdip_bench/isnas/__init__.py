@@ -24,15 +24,16 @@ from nasdip_bench.isnas.selectors import Cohort, Selector, get_selector
 
 if TYPE_CHECKING:
     from nasdip_bench.isnas.config import SearchConfig, paper_config, quick_config
-    from nasdip_bench.isnas.ranking import Ranked, ranked, score_candidates
+    from nasdip_bench.isnas.ranking import Judge, Ranked, mean_scores, ranked, score_candidates
     from nasdip_bench.isnas.search import Search, SearchResult
     from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule, WindowedVariance
-    from nasdip_bench.isnas.training import Trained, train
+    from nasdip_bench.isnas.training import Trained, train, train_baseline
 
 __all__ = [
     "Cohort",
     "Degraded",
     "FixedIterations",
+    "Judge",
     "Ranked",
     "Search",
     "SearchConfig",
@@ -45,6 +46,7 @@ __all__ = [
     "corrupt",
     "degraded",
     "get_selector",
+    "mean_scores",
     "paper_config",
     "quick_config",
     "ranked",
@@ -52,6 +54,7 @@ __all__ = [
     "resized_as_released",
     "score_candidates",
     "train",
+    "train_baseline",
     "weighted_average",
     "weights",
 ]
@@ -60,7 +63,9 @@ _MODULES = {
     "SearchConfig": "config",
     "paper_config": "config",
     "quick_config": "config",
+    "Judge": "ranking",
     "Ranked": "ranking",
+    "mean_scores": "ranking",
     "ranked": "ranking",
     "score_candidates": "ranking",
     "Search": "search",
@@ -70,6 +75,7 @@ _MODULES = {
     "WindowedVariance": "stopping",
     "Trained": "training",
     "train": "training",
+    "train_baseline": "training",
 }
 
 

@@ -16,12 +16,13 @@ from nasdip_bench.isnas.rankable import check_score
 from nasdip_bench.proxies import image_scores, info, prepare, score, score_network
 from nasdip_bench.space import Architecture
 from nasdip_bench.spectrum import Spectrum
+from nasdip_bench.tasks import Task
 from nasdip_bench.untrained import Initialised, initialisations
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Ranked", "ranked", "score_candidates"]
+__all__ = ["Judge", "Ranked", "mean_scores", "ranked", "score_candidates"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,81 @@ class Ranked:
 
     architecture: Architecture
     score: float
+
+
+class Judge:
+    """Scores untrained networks for one image, whose spectrum it holds.
+
+    Args:
+        problem: what is to be restored; a ground truth is not looked at.
+        names: of the scores; see `check_score`.
+
+    Attributes:
+        shape: (C, H, W) of the networks' outputs.
+    """
+
+    def __init__(self, problem: Degraded, names: Sequence[str]) -> None:
+        for name in names:
+            check_score(name)
+        self.names, self.shape = tuple(names), problem.shape
+        self._problem = problem
+        self._reference: Spectrum | None = None
+        if any(name in image_scores() and info(name).needs_reference for name in names):
+            self._reference = prepare(problem.observation.corrupted, "corrupted image")
+
+    def scores(self, one: Initialised, k: int, reduced: dict[Task, Spectrum]) -> dict[str, float]:
+        """The scores of one initialisation; of those that depend on the structure, of the first.
+
+        Args:
+            one: the initialised network.
+            k: its number.
+            reduced: its output by task, as far as it is known; added to.
+        """
+        task = self._problem.task
+        found = {}
+        for name in self.names:
+            if k and info(name).structural:
+                continue
+            if name in image_scores():
+                if task not in reduced:
+                    reduced[task] = prepare(task.reduce(one.output), "output")
+                found[name] = score(name, reduced[task], self._reference)
+            else:
+                corrupted = self._problem.observation.corrupted
+                found[name] = score_network(name, one.network, one.z, corrupted, task)
+        return found
+
+
+def mean_scores(
+    arch: Architecture,
+    judges: Sequence[Judge],
+    *,
+    channels: int,
+    inits: int,
+    device: torch.device | str = "cpu",
+    check: Callable[[], None] = lambda: None,
+) -> list[dict[str, float]]:
+    """Scores of an architecture for several images of one shape, which share its outputs.
+
+    Args:
+        arch: the architecture.
+        judges: of the images.
+        channels: channels at every level of the networks.
+        inits: initialisations a score is averaged over, at least 1.
+        device: where networks run.
+        check: called between evaluations; may raise to abandon the work.
+
+    Returns:
+        for each judge the means by score.
+    """
+    values: list[dict[str, list[float]]] = [{name: [] for name in j.names} for j in judges]
+    for k, one in initialisations(arch, judges[0].shape, channels, inits, device):
+        reduced: dict[Task, Spectrum] = {}
+        for judge, mine in zip(judges, values, strict=True):
+            check()
+            for name, value in judge.scores(one, k, reduced).items():
+                mine[name].append(value)
+    return [{name: math.fsum(v) / len(v) for name, v in mine.items()} for mine in values]
 
 
 def score_candidates(
@@ -55,20 +131,14 @@ def score_candidates(
         known: scores that need not be computed again.
         check: called between evaluations; may raise to abandon the work.
     """
-    check_score(name)
+    judge = Judge(problem, [name])
     known = known or {}
-    reference = None
-    if name in image_scores() and info(name).needs_reference:
-        reference = prepare(problem.observation.corrupted, "corrupted image")
     for arch in candidates:
         if arch not in known:
-            values = []
-            for _, initialised in initialisations(arch, problem.shape, channels, inits, device):
-                check()
-                values.append(_evaluate(name, initialised, problem, reference))
-                if info(name).structural:
-                    break
-            yield Ranked(arch, math.fsum(values) / len(values))
+            (values,) = mean_scores(
+                arch, [judge], channels=channels, inits=inits, device=device, check=check
+            )
+            yield Ranked(arch, values[name])
         else:
             yield Ranked(arch, known[arch])
 
@@ -76,13 +146,3 @@ def score_candidates(
 def ranked(scored: Sequence[Ranked]) -> list[Ranked]:
     """Best first; ties in the order they came, and scores that are no numbers last."""
     return sorted(scored, key=lambda one: (math.isnan(one.score), one.score))
-
-
-def _evaluate(
-    name: str, initialised: Initialised, problem: Degraded, reference: Spectrum | None
-) -> float:
-    if name in image_scores():
-        output = prepare(problem.task.reduce(initialised.output), "output")
-        return score(name, output, reference)
-    network, z, _ = initialised
-    return score_network(name, network, z, problem.observation.corrupted, problem.task)

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from nasdip_bench.baselines import BASELINE_IN_CHANNELS, build_baseline
 from nasdip_bench.dip import fit
 from nasdip_bench.fast import FastNetwork
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.isnas.degraded import Degraded
 from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule
+from nasdip_bench.network import Network
 from nasdip_bench.problem import Problem
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
 from nasdip_bench.untrained import blank_network
 
-__all__ = ["Trained", "train"]
+__all__ = ["Trained", "train", "train_baseline"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,18 +76,86 @@ def train(
         stopping: a rule made for this fit; None trains all iterations.
         on_iteration: called before each; may raise to abandon the fit.
     """
-    rule = FixedIterations() if stopping is None else stopping
     image_channels, height, width = problem.shape
-    size = f"{height}x{width}"
     network = blank_network(architecture, image_channels, channels, device)
-    key = (str(architecture), problem.name, problem.task.name, size, channels, seed)
+    key = (str(architecture), problem.name, problem.task.name, f"{height}x{width}", channels, seed)
     draw_weights(network, "isnas weights", purpose, *key)
-    z = draw_z(image_channels, height, width, "z", size, image_channels, seed)
-    result = fit(
+    return _fit(
         FastNetwork(network),
+        image_channels,
+        problem,
+        iterations=iterations,
+        seed=seed,
+        device=device,
+        precision=precision,
+        stopping=stopping,
+        on_iteration=on_iteration,
+    )
+
+
+def train_baseline(
+    name: str,
+    problem: Degraded,
+    *,
+    iterations: int,
+    channels: int,
+    seed: int,
+    device: str = "cpu",
+    precision: str = "fp32",
+    on_iteration: Callable[[int], None] | None = None,
+) -> Trained:
+    """Train one of `nasdip_bench.baselines.BASELINES` as an architecture is trained.
+
+    Its input has 32 channels; otherwise the fit is the same: iterations, perturbation, smoothing.
+
+    Args:
+        name: "dip" or "nas_dip"; the network is the one for the kind of task.
+        problem: what is to be restored.
+        iterations: to train.
+        channels: channels at every level of the network.
+        seed: of weights, input and perturbations.
+        device: "cpu", "cuda" or "cuda:N".
+        precision: one of `nasdip_bench.fidelity.PRECISIONS`.
+        on_iteration: called before each; may raise to abandon the fit.
+    """
+    image_channels, height, width = problem.shape
+    with torch.device("meta"):  # nothing is taken from the global random state
+        network = build_baseline(name, problem.task.kind, image_channels, channels)
+    network.to_empty(device=device)
+    key = (name, problem.name, problem.task.name, f"{height}x{width}", channels, seed)
+    draw_weights(network, "isnas weights", "baseline", *key)
+    return _fit(
+        FastNetwork(network) if isinstance(network, Network) else network,
+        BASELINE_IN_CHANNELS,
+        problem,
+        iterations=iterations,
+        seed=seed,
+        device=device,
+        precision=precision,
+        on_iteration=on_iteration,
+    )
+
+
+def _fit(
+    network: nn.Module,
+    in_channels: int,
+    problem: Degraded,
+    *,
+    iterations: int,
+    seed: int,
+    device: str,
+    precision: str,
+    stopping: StoppingRule | None = None,
+    on_iteration: Callable[[int], None] | None,
+) -> Trained:
+    rule = FixedIterations() if stopping is None else stopping
+    _, height, width = problem.shape
+    size = f"{height}x{width}"
+    result = fit(
+        network,
         Problem(problem.task, problem.observation, problem.truth, device),
-        z.to(torch.device(device)),
-        device_seed("perturbation", size, image_channels, seed),
+        draw_z(in_channels, height, width, "z", size, in_channels, seed).to(torch.device(device)),
+        device_seed("perturbation", size, in_channels, seed),
         iterations,
         precision=precision,
         on_iteration=on_iteration,

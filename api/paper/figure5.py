@@ -1,0 +1,279 @@
+"""Figure 5 of the paper from the results of experiments: restored images side by side.
+
+A row a task: ground truth, corrupted image (for super-resolution its bicubic enlargement), DIP,
+NAS-DIP, ISNAS. It needs the images and the restored ones, which a build of experiments keeps; both
+are compared with their hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.api.paper.comparison_rows import choose_seed, choose_setting
+from nasdip_bench.api.paper.comparison_words import describe_fields
+from nasdip_bench.api.paper.forms import csv_text
+from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
+from nasdip_bench.errors import DatasetError, ImageError, MissingRunError, unknown_name
+from nasdip_bench.experiments.results import OUTPUTS, output_name, read_results, results_path
+from nasdip_bench.experiments.sets import experiment_images, ground_truth
+from nasdip_bench.images import read_image
+from nasdip_bench.tasks import TASKS, SuperResolve, get_task, luma, psnr_db
+
+__all__ = ["METHODS", "Panel", "Restorations", "RestorationsFigure", "figure5"]
+
+METHODS = {
+    "DIP": ("dip", None, None),
+    "NAS-DIP": ("nas-dip", None, None),
+    "ISNAS": ("isnas", "psd_db_strip_mse", "full"),
+}
+"""Panel to method, score and selection."""
+
+_ZOOM = 4
+"""The zoomed part has a side of 1/4 of the image's shorter one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A picture: (C, H, W) float32 in [0, 1], its PSNR in dB where it has one, what restored it."""
+
+    label: str
+    pixels: NDArray[np.float32]
+    psnr_db: float | None
+    restored_by: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Restorations:
+    """A row of the figure.
+
+    Attributes:
+        task: name.
+        image_set: name.
+        image: name.
+        panels: from the ground truth to ISNAS.
+        zoom: (top, left, side) of the part that is shown larger.
+    """
+
+    task: str
+    image_set: str
+    image: str
+    panels: tuple[Panel, ...]
+    zoom: tuple[int, int, int]
+
+    @property
+    def label(self) -> str:
+        """Task and image."""
+        return f"{self.task.replace('super_resolve_', 'SR ')} {self.image}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RestorationsFigure(PaperExhibit):
+    """Figure 5: rows of restored images.
+
+    Attributes:
+        rows: one a task, or more where images were named.
+        setting: name of the set-up.
+        seed: of the fits.
+    """
+
+    rows: tuple[Restorations, ...]
+    setting: str
+    seed: int
+
+    def heads(self) -> list[list[str]]:
+        """The panels that have a PSNR."""
+        return [["PSNR in dB", *(panel.label for panel in self.rows[0].panels[1:])]]
+
+    def body(self) -> list[list[str]]:
+        """A row a row of the figure."""
+        return [
+            [
+                row.label,
+                *("--" if p.psnr_db is None else f"{p.psnr_db:.2f}" for p in row.panels[1:]),
+            ]
+            for row in self.rows
+        ]
+
+    def csv(self) -> str:
+        """A line a panel with a PSNR."""
+        lines = [
+            (
+                *(row.task, row.image_set, row.image, p.label, repr(p.psnr_db), p.restored_by),
+                *(self.setting, self.seed),
+            )
+            for row in self.rows
+            for p in row.panels[1:]
+        ]
+        head = ("task", "set", "image", "panel", "psnr_db", "restored_by", "setting", "seed")
+        return csv_text(head, lines)
+
+    def draw(self, path: Path, form: str) -> None:
+        """The pictures and their zooms; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
+        from nasdip_bench.api.paper.figure5_plot import draw_restorations
+
+        draw_restorations(self, path, form)
+
+
+def figure5(
+    folder: Path,
+    images_dir: Path | None = None,
+    setting: str | None = None,
+    seed: int | None = None,
+    *,
+    images: Sequence[str] = (),
+) -> RestorationsFigure:
+    """Figure 5 from a build of experiments.
+
+    Args:
+        folder: of the build, or its results.
+        images_dir: as of `nasdip_bench.experiments.experiment_images`; not needed for skimage.
+        setting: None: the only one there is, or the paper's.
+        seed: None: the lowest of the searches.
+        images: names; none: for each task the first image that all three methods have restored.
+
+    Raises:
+        DatasetError: no results, or no restored images, or damaged ones.
+        MissingRunError: no image that all three methods have restored.
+        UnknownNameError: a setting, seed or image that there is not.
+        ConfigError, ImageError: the images are not named, absent, or others than the results'.
+    """
+    results = read_results(folder)
+    setting = choose_setting(results, setting)
+    rows = [row for row in results.rows if row["setting"] == setting]
+    seed = choose_seed(rows, seed)
+    places = _places(rows, seed, images)
+    fields = results.settings[setting]
+    made = tuple(
+        _restorations(place, found, results_path(folder), images_dir, fields)
+        for place, found in places.items()
+    )
+    return RestorationsFigure(
+        caption=(
+            "Figure 5: ground truth, corrupted image (for super-resolution its bicubic "
+            "enlargement), and restorations by DIP, NAS-DIP and ISNAS (psd_db_strip_mse, selection "
+            f"on the image), with the last smoothed output's PSNR. Setting {setting}: "
+            f"{describe_fields(fields)}; seed {seed}. Framed and below each picture: the part of "
+            "the ground truth that varies most."
+        ),
+        notes=("Which images the print's Figure 5 shows was not established.",),
+        marks={},
+        call=f"figure5(folder, images_dir, {setting!r}, seed={seed})",
+        rows=made,
+        setting=setting,
+        seed=seed,
+    )
+
+
+_Place = tuple[str, str, str]
+_Found = dict[str, Mapping[str, Any]]
+
+
+def _places(
+    rows: Sequence[Mapping[str, Any]], seed: int, names: Sequence[str]
+) -> dict[_Place, _Found]:
+    """(task, set, image) of the rows of the figure, in order of the tasks, with their results."""
+    by_place: dict[_Place, _Found] = {}
+    for row in rows:
+        for label, method in METHODS.items():
+            same = (row["method"], row["score"], row["selection"]) == method
+            if same and row["seed"] == seed and row["status"] == "ok":
+                place = (row["task"], row["set"], row["image"])
+                by_place.setdefault(place, {})[label] = row
+    whole = {place: found for place, found in by_place.items() if len(found) == len(METHODS)}
+    if not whole:
+        raise MissingRunError(
+            f"no image has been restored by {', '.join(METHODS)} with seed {seed}: run "
+            f"'nasdip-build experiments --table 2' to its end"
+        )
+    there = sorted({image for _, _, image in whole})
+    for name in names:
+        if name not in there:
+            raise unknown_name("image restored by all methods", name, there)
+    chosen: dict[_Place, _Found] = {}
+    for task in TASKS:
+        mine = [place for place in whole if place[0] == task]
+        if names:
+            # A picture that is in two sets is shown once.
+            mine = list({place[2]: place for place in reversed(mine) if place[2] in names}.values())
+        for place in mine if names else mine[:1]:
+            chosen[place] = whole[place]
+    return chosen
+
+
+def _restorations(
+    place: _Place,
+    found: _Found,
+    folder: Path,
+    images_dir: Path | None,
+    fields: Mapping[str, Any],
+) -> Restorations:
+    task_name, image_set, name = place
+    task = get_task(task_name)
+    (image,) = experiment_images(image_set, images_dir, [name])
+    for row in found.values():
+        if row["image_sha256"] != image.sha256:
+            raise ImageError(
+                f"image {name!r} has pixels of SHA-256 {image.sha256}, the results are of one with "
+                f"{row['image_sha256']}: name the folder with the images of the experiment"
+            )
+    truth = ground_truth(image, fields["crop"])
+    corrupted = task.corrupt(truth, name).corrupted
+    if isinstance(task, SuperResolve):
+        corrupted = task.enlarged(corrupted)
+    panels = [
+        Panel("ground truth", truth, None),
+        Panel(
+            "bicubic" if isinstance(task, SuperResolve) else "corrupted",
+            corrupted,
+            _psnr(task, corrupted, truth),
+        ),
+    ]
+    for label, row in found.items():
+        pixels = _output(folder, row["output_sha256"], truth.shape)
+        panels.append(Panel(label, pixels, row["psnr_db"], row["restored_by"]))
+    order = [panel.label for panel in panels[:2]] + list(METHODS)
+    panels.sort(key=lambda panel: order.index(panel.label))
+    return Restorations(task_name, image_set, name, tuple(panels), _most_varied(truth))
+
+
+def _psnr(task: object, image: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
+    if isinstance(task, SuperResolve) and len(truth) == 3:
+        return psnr_db(luma(image), luma(truth))
+    return psnr_db(image, truth)
+
+
+def _output(folder: Path, sha256: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    path = folder / OUTPUTS / output_name(sha256)
+    if not path.is_file():
+        raise DatasetError(
+            f"{str(folder)!r} has no restored image {path.name}: Figure 5 takes the folder of a "
+            f"build (--experiments), since published results hold no pictures; the command that "
+            f"built it writes what is missing"
+        )
+    image = read_image(path)
+    if image.sha256 != sha256 or image.pixels.shape != shape:
+        raise DatasetError(
+            f"{str(path)!r} is damaged: its pixels are not those of the results; remove it, and "
+            f"give the command again that built it"
+        )
+    return image.pixels.astype(np.float32) / np.float32(255)
+
+
+def _most_varied(truth: NDArray[np.float32]) -> tuple[int, int, int]:
+    """(top, left, side) of the part of the ground truth with the highest variance."""
+    plane = truth.mean(axis=0)
+    side = min(plane.shape) // _ZOOM
+    step = max(1, side // 4)
+    places = [
+        (top, left)
+        for top in range(0, plane.shape[0] - side + 1, step)
+        for left in range(0, plane.shape[1] - side + 1, step)
+    ]
+    top, left = max(places, key=lambda p: plane[p[0] : p[0] + side, p[1] : p[1] + side].var())
+    return top, left, side

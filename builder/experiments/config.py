@@ -1,0 +1,113 @@
+"""What is asked of an experiment: one validated, frozen object. Must not import torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from nasdip_bench.builder.config import MAX_SEED
+from nasdip_bench.builder.experiments.units import ResultKey
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.experiments.methods import Method, restorable
+from nasdip_bench.experiments.sets import ground_truth
+from nasdip_bench.experiments.setting import Setting
+from nasdip_bench.images import Image
+from nasdip_bench.tasks import get_task
+
+__all__ = ["ExperimentConfig"]
+
+_BASELINES = ("dip", "nas-dip")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentConfig:
+    """An experiment.
+
+    Attributes:
+        images: by set, loaded and checked.
+        tasks: by set the names of tasks.
+        methods: distinct.
+        setting: the set-up.
+        seeds: replicate numbers of searches.
+        baseline_seeds: the same of DIP and NAS-DIP.
+        device: "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        ConfigError, UnknownNameError, ImageError: a value outside what is allowed.
+    """
+
+    images: Mapping[str, tuple[Image, ...]]
+    tasks: Mapping[str, tuple[str, ...]]
+    methods: tuple[Method, ...]
+    setting: Setting
+    seeds: tuple[int, ...] = (0,)
+    baseline_seeds: tuple[int, ...] = (0,)
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for what, values in (
+            ("method", self.methods),
+            ("seed", self.seeds),
+            ("baseline seed", self.baseline_seeds),
+        ):
+            if not values:
+                raise ConfigError(f"no {what} is asked for; give at least one")
+            twice = [value for value in values if values.count(value) > 1]
+            if twice:
+                raise ConfigError(f"{what} {twice[0]} is asked for twice; give each once")
+        for seed in (*self.seeds, *self.baseline_seeds):
+            if not 0 <= seed <= MAX_SEED:
+                raise ConfigError(f"seed {seed} must lie in 0..{MAX_SEED}")
+        found: dict[str, Image] = {}
+        for image in (image for images in self.images.values() for image in images):
+            if found.setdefault(image.name, image).sha256 != image.sha256:
+                raise ConfigError(
+                    f"two different pictures are called {image.name!r}: rename one of them, or run "
+                    f"the sets apart"
+                )
+        if not (self.shapes and self.wanted):
+            raise ConfigError(
+                "there is nothing to do: no image of the sets has a task that a method is defined "
+                "for; give other --sets, --tasks or --methods"
+            )
+
+    @cached_property
+    def wanted(self) -> list[ResultKey]:
+        """The results that are asked for, image by image."""
+        return [
+            ResultKey(name, image.name, task, method, seed)
+            for name, images in self.images.items()
+            for image in images
+            for task in self.tasks[name]
+            for method in self.methods
+            if restorable(method, task)
+            for seed in self._seeds(method)
+        ]
+
+    def _seeds(self, method: Method) -> tuple[int | None, ...]:
+        if not method.is_drawn:
+            return (None,)
+        return self.baseline_seeds if method.name in _BASELINES else self.seeds
+
+    @cached_property
+    def pictures(self) -> dict[str, Image]:
+        """All images by name; one that is in two sets is there once."""
+        return {image.name: image for images in self.images.values() for image in images}
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, int, int]]:
+        """(C, H, W) of what is restored, by image."""
+        found = {}
+        for name, image in self.pictures.items():
+            channels, height, width = ground_truth(image, self.setting.crop).shape
+            found[name] = (channels, height, width)
+        return found
+
+    def check_searches(self) -> None:
+        """Raise if the setting is none for a task or score; torch is imported."""
+        for task in dict.fromkeys(key.task for key in self.wanted):
+            for method in self.methods:
+                if restorable(method, task):
+                    score = method.score or "psd_db_strip_mse"
+                    self.setting.search_config(get_task(task), method.selection or "full", score)

@@ -1,0 +1,167 @@
+"""The test sets of the paper's Tables 2 and 3, and how their images are brought to a network.
+
+The sets are described in ``sets.json`` (file names, checksums, sources); the pictures are not part
+of the package. They are read from a folder with one folder a set:
+
+    DIR/bm3d/Lena512.png  (or DIR/bm3d_gray/Lena512.png)    DIR/set12/01.png    DIR/cbm3d/...
+    DIR/set5/baby.bmp     DIR/set14/baboon.png
+
+A file counts as the right one by its pixels, so that another encoding will do. A picture that is in
+two sets has one name, and is restored once. Beside these, "skimage" are the photographs that come
+with scikit-image, and "user" the images of a folder of one's own. Must not import torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError, ImageError, unknown_name
+from nasdip_bench.images import Image, centre_crop, load_images, read_image
+from nasdip_bench.sizes import MIN_SIZE, SIZE_MULTIPLE
+from nasdip_bench.user_images import load_user_images
+
+__all__ = [
+    "EXPERIMENT_SETS",
+    "experiment_images",
+    "ground_truth",
+    "manifest",
+    "set_names",
+    "set_size",
+    "title",
+]
+
+EXPERIMENT_SETS = ("bm3d", "set12", "cbm3d", "set5", "set14", "skimage", "user")
+"""The paper's sets, and the two others."""
+
+
+@cache
+def manifest() -> Mapping[str, Mapping[str, Any]]:
+    """The facts of ``sets.json`` by set."""
+    text = resources.files("nasdip_bench.experiments").joinpath("sets.json").read_text("utf-8")
+    sets: dict[str, Mapping[str, Any]] = json.loads(text)["sets"]
+    return sets
+
+
+def title(image_set: str) -> str:
+    """A set's name as printed."""
+    return str(manifest()[image_set]["title"]) if image_set in manifest() else image_set
+
+
+def set_names(image_set: str) -> tuple[str, ...]:
+    """The names of the images of a set of the paper, in its order."""
+    return tuple(entry["name"] for entry in manifest()[image_set]["images"])
+
+
+def set_size(image_set: str) -> int | None:
+    """How many images a set of the paper has; None for the others."""
+    return len(set_names(image_set)) if image_set in manifest() else None
+
+
+def experiment_images(
+    image_set: str, images_dir: Path | None = None, names: Sequence[str] | None = None
+) -> list[Image]:
+    """The images of a set, checked.
+
+    Args:
+        image_set: one of `EXPERIMENT_SETS`.
+        images_dir: folder as described above; for "user" the folder of the images.
+        names: which, in the set's order; None: all.
+
+    Raises:
+        UnknownNameError: no such set, or no such image in it.
+        ConfigError: no folder named.
+        ImageError: an image is missing, unreadable, or not the set's.
+    """
+    if image_set not in EXPERIMENT_SETS:
+        raise unknown_name("image set", image_set, EXPERIMENT_SETS)
+    if image_set == "skimage":
+        return load_images("skimage", names)
+    if images_dir is None:
+        raise ConfigError(f"image set {image_set}: say where the images are, with --images-dir DIR")
+    if image_set == "user":
+        return load_user_images(images_dir, names)
+    facts = manifest()[image_set]
+    entries = {entry["name"]: entry for entry in facts["images"]}
+    for name in names or ():
+        if name not in entries:
+            raise unknown_name(f"image of {image_set}", name, entries)
+    folder = _folder(images_dir, facts["folders"])
+    return [
+        _read(image_set, entry, folder)
+        for name, entry in entries.items()
+        if names is None or name in names
+    ]
+
+
+def _folder(images_dir: Path, names: Sequence[str]) -> Path:
+    if not images_dir.is_dir():
+        raise ImageError(f"there is no images folder {str(images_dir)!r}: name another")
+    for name in names:
+        if (images_dir / name).is_dir():
+            return images_dir / name
+    raise ImageError(
+        f"images folder {str(images_dir)!r} has no folder {' or '.join(map(repr, names))}: each "
+        f"set is a folder in it, as docs/experiments.md shows"
+    )
+
+
+def _read(image_set: str, entry: Mapping[str, Any], folder: Path) -> Image:
+    path = folder / entry["file"]
+    if not path.is_file():
+        raise ImageError(
+            f"{str(folder)!r} has no {entry['file']!r}, which is {entry['name']} of {image_set}: "
+            f"add it, or leave the image out with --images"
+        )
+    found = read_image(path)
+    image = Image(
+        name=entry["name"],
+        image_set=image_set,
+        pixels=found.pixels,
+        source=entry["source"],
+        licence=entry["licence"],
+        status="original",
+    )
+    if image.sha256 != entry["sha256_pixels"]:
+        raise ImageError(
+            f"{str(path)!r} is not {entry['name']} of {image_set}: SHA-256 of the pixels expected "
+            f"{entry['sha256_pixels']} ({entry['channels']} x {entry['height']} x "
+            f"{entry['width']}), found {image.sha256} ({image.channels} x {image.height} x "
+            f"{image.width}); put the right file there"
+        )
+    return image
+
+
+def ground_truth(image: Image, crop: int = 0) -> NDArray[np.float32]:
+    """What is corrupted, and restored: the centre part whose sides are multiples of 32.
+
+    As the paper's experiments have it, the image is cropped before it is corrupted.
+
+    Args:
+        image: the image.
+        crop: the most pixels a side; 0 for no limit but the image.
+
+    Returns:
+        (C, H, W) float32 in [0, 1].
+
+    Raises:
+        ImageError: a side is shorter than 64.
+    """
+    if min(image.height, image.width) < MIN_SIZE:
+        raise ImageError(
+            f"image {image.name!r} is {image.height} x {image.width}: its sides must be at least "
+            f"{MIN_SIZE}; leave it out with --images"
+        )
+    pixels = image.pixels
+    if crop:
+        top, left = (max(0, side - crop) // 2 for side in pixels.shape[1:])
+        pixels = pixels[:, top : top + crop, left : left + crop]
+    cropped = centre_crop(pixels, SIZE_MULTIPLE)
+    return np.ascontiguousarray(cropped, np.float32) / np.float32(255)
