@@ -119,7 +119,9 @@ def compared(
     between = _between_seeds(folder, row, stored[1][:, within - 1])
     columns: tuple[str, ...] = ()
     if whole:
-        summary = summarise(raw, smooth, made["status"], row["stop"]) | {"loss": made["loss"]}
+        summary = summarise(raw, smooth, made["status"], row["stop"], row["iterations"]) | {
+            "loss": made["loss"]
+        }
         columns = tuple(name for name, value in summary.items() if row[name] != value)
     difference, early_db = float(apart[1, -1]), float(np.nanmax(early, initial=0))
     differing = int((ours != theirs).sum())

@@ -66,16 +66,16 @@ class WorkerSpec:
     threads: int
     keep_outputs: bool = False
 
+    def worker(self, check: Callable[[], None] = lambda: None) -> Worker:
+        """A worker of this build."""
+        return Worker(self, check)
+
 
 class _Run(NamedTuple):
     """A fit, and its output at the stop where that is kept and the fit did not diverge."""
 
     fit: Fit
     output: Output | None
-
-    def worker(self, check: Callable[[], None] = lambda: None) -> Worker:
-        """A worker of this build."""
-        return Worker(self, check)
 
 
 def device_name(device: torch.device) -> str:
