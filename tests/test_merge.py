@@ -32,6 +32,7 @@ from nasdip_bench.builder.release import release
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.sources import read_build, read_dataset, read_source
 from nasdip_bench.builder.writer import publish
+from nasdip_bench.croissant import CROISSANT
 from nasdip_bench.curves import MISSING, encode, kept_points
 from nasdip_bench.dataset import DatasetFolder, Manifest
 from nasdip_bench.errors import BuildError, DatasetError
@@ -84,9 +85,11 @@ def _architectures(shard: Path) -> set[str]:
 
 
 def same_files(one: Path, other: Path) -> bool:
-    """Whether all files but the manifests, which carry the time, are the same bytes."""
-    files = DatasetFolder(one).manifest.files
-    return files == DatasetFolder(other).manifest.files
+    """Whether all files are the same bytes but those that carry time, name and version."""
+    first, second = (dict(DatasetFolder(folder).manifest.files) for folder in (one, other))
+    for files in (first, second):
+        files.pop(CROISSANT, None)
+    return first == second
 
 
 # Builds
