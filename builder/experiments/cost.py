@@ -27,6 +27,8 @@ __all__ = ["choose_workers", "share", "step_cost", "unit_cost"]
 _CLASSICAL_ITERATIONS = 20
 _SPECTRUM_FLOPS = 2000.0
 """A pixel, of the scores of one output against one image."""
+_DRAWING = 4
+"""Overheads that drawing a network's weights is worth, on a CPU at 16 channels."""
 
 
 def unit_cost(unit: Unit, config: ExperimentConfig) -> float:
@@ -40,7 +42,7 @@ def unit_cost(unit: Unit, config: ExperimentConfig) -> float:
         passes = len(unit.architectures) * setting.inits
         overhead = OVERHEAD_FLOPS[torch.device(config.device).type]
         judged = passes * _SPECTRUM_FLOPS * len(unit.pairs)
-        return (setting.inits * each + judged) * height * width + overhead * passes
+        return (setting.inits * each + judged) * height * width + _DRAWING * overhead * passes
     channels, height, width = _trained_shape(unit.key, config)
     kind = get_task(unit.key.task).kind
     baseline = unit.key.purpose in ("baseline", "classical")
