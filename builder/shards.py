@@ -3,6 +3,7 @@
     build.json           settings that hold for the whole folder, and the images
     architectures.csv    cell,skip,dilation: every architecture ever asked for, in order
     shards/runs-<content hash>.parquet, shards/scores-<content hash>.parquet
+    shards/keys-<content hash>.parquet    keys of what is finished elsewhere (`packs`)
 
 The first two carry the SHA-256 of their content inside. A shard's name carries that of its content,
 so that a damaged one is found by its name, two builders never write different things to one path,
@@ -16,7 +17,7 @@ import errno
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.plan import RunKey, ScoreKey
+from nasdip_bench.builder.settings import merged_settings, settings_of
 from nasdip_bench.errors import BuildError
-from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.files import (
     TEMPORARY_SUFFIX,
     file_lock,
@@ -35,14 +36,14 @@ from nasdip_bench.files import (
     sync_folder,
     write_atomic,
 )
-from nasdip_bench.schema import SCHEMA_VERSION, SHARD_TABLES, arrow_schema
+from nasdip_bench.schema import SHARD_TABLES, arrow_schema
 from nasdip_bench.seal import parse_json, sealed, unsealed
 from nasdip_bench.space import Architecture
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["BuildFolder", "Finished"]
+__all__ = ["BuildFolder", "Finished", "shard_name", "write_shard"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +55,6 @@ _HEADING = "cell,skip,dilation"
 _SEAL = "# sha256 "
 _HASH_DIGITS = 32
 _STALE_SECONDS = 24 * 3600
-_LATE_SETTINGS = ("device_type", "scoring_inits")
-"""Settings that a folder may not have yet: no scores so far, or an earlier version wrote it."""
 
 
 @dataclass(frozen=True)
@@ -88,16 +87,26 @@ class BuildFolder:
         Raises:
             BuildError: it was built with settings that do not go with these, or cannot be written.
         """
+        self.adopt([settings_of(config)], config.architectures)
+
+    def adopt(
+        self, settings: Iterable[Mapping[str, Any]], architectures: Iterable[Architecture]
+    ) -> None:
+        """Create the folder, or check that it fits others' settings, and note what these add.
+
+        Raises:
+            BuildError: as of `prepare`.
+        """
         try:
             self.shards.mkdir(parents=True, exist_ok=True)
             with suppress(PermissionError):  # whose entry the folder is may be closed to us
                 sync_folder(self.path.absolute().parent)
             with file_lock(self.path / ".lock"):
-                settings = self._merged_settings(config)
+                merged = self._merged_settings(settings)
                 listed = dict.fromkeys(self.architectures())
-                listed.update(dict.fromkeys(config.architectures))
+                listed.update(dict.fromkeys(architectures))
                 self._write_architectures(list(listed))
-                text = json.dumps(sealed(settings), indent=1) + "\n"
+                text = json.dumps(sealed(merged), indent=1) + "\n"
                 write_atomic(self.path / SETTINGS, text.encode())
             self._remove_stale()
         except OSError as error:
@@ -162,54 +171,18 @@ class BuildFolder:
 
     def check(self, config: BuildConfig) -> None:
         """Raise `BuildError` if the folder does not fit the build; changes nothing."""
-        self._merged_settings(config)
+        self._merged_settings([settings_of(config)])
 
-    def _merged_settings(self, config: BuildConfig) -> dict[str, Any]:
-        wanted: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            "protocol_version": PROTOCOL_VERSION,
-            "image_set": config.image_set,
-            "precision": config.precision,
-            # Perturbations are drawn on the device: those of a CPU and of a GPU differ.
-            "device_type": config.device.split(":")[0],
-        }
-        if config.scoring_inits:
-            wanted["scoring_inits"] = config.scoring_inits
-        images: dict[str, Mapping[str, Any]] = {}
-        if (self.path / SETTINGS).exists():
-            found = self.settings()
-            wanted = {k: found[k] for k in found if k in _LATE_SETTINGS} | wanted
-            for name, value in wanted.items():
-                if found.get(name, value if name in _LATE_SETTINGS else None) != value:
-                    raise BuildError(
-                        f"{str(self.path)!r} was built with {name} {found.get(name)!r}, now "
-                        f"{value!r} is asked for; the two do not mix: name another folder with "
-                        f"--out"
-                    )
-            images = found["images"]
-        for image in config.images:
-            facts = {
-                "sha256": image.sha256,
-                "height": image.height,
-                "width": image.width,
-                "channels": image.channels,
-                "source": image.source,
-                "licence": image.licence,
-                "status": image.status,
-            }
-            if image.name in images and images[image.name]["sha256"] != image.sha256:
-                raise BuildError(
-                    f"{str(self.path)!r} was built with another picture called {image.name!r} "
-                    f"(SHA-256 {images[image.name]['sha256'][:12]}..., now {image.sha256[:12]}...);"
-                    f" name another folder with --out"
-                )
-            images[image.name] = facts
+    def _merged_settings(self, wanted: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        found = self.settings() if (self.path / SETTINGS).exists() else None
+        for settings in wanted:
+            found = merged_settings(found, settings, str(self.path))
         if not (self.path / SETTINGS).exists() and any(self.shards.glob("*.parquet")):
             raise BuildError(
                 f"{str(self.path)!r} holds shards and no {SETTINGS}, so that nobody knows what "
                 f"they were built with: restore the file, or name another folder with --out"
             )
-        return wanted | {"images": images}
+        return found or {}
 
     def _remove_stale(self) -> None:
         """Remove temporary files that a killed builder left, once they are surely nobody's."""
@@ -222,10 +195,7 @@ class BuildFolder:
 
     def write(self, kind: str, table: pa.Table) -> Path:
         """Write a finished unit; when this returns, it is on disk."""
-        content = parquet_bytes(table)
-        path = self.shards / f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}.parquet"
-        write_atomic(path, content)
-        return path
+        return write_shard(self.shards, kind, parquet_bytes(table))
 
     def read(
         self, kind: str, columns: list[str] | None = None, *, set_aside: bool = True
@@ -233,7 +203,7 @@ class BuildFolder:
         """The whole shards of a kind, sorted by name; damaged ones are left out and logged.
 
         Args:
-            kind: "runs" or "scores".
+            kind: "runs", "scores" or "keys".
             columns: the columns to read; all where None.
             set_aside: move damaged shards aside; False changes nothing on disk.
         """
@@ -252,7 +222,7 @@ class BuildFolder:
                     f"shard {str(path)!r} cannot be read: {error.strerror or error}; see to it "
                     f"that it can, and give the command again"
                 ) from error
-            if path.stem != f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}":
+            if path.name != shard_name(kind, content):
                 logger.warning("shard %s is damaged and is to be built again", path.name)
                 self.damaged.append(path.name)
                 if set_aside:
@@ -266,14 +236,26 @@ class BuildFolder:
                 raise _other_columns(path)
             yield table
 
-    def finished(self, *, set_aside: bool = True) -> Finished:
-        """The keys of what is finished; damaged shards are moved aside, and so built again."""
+    def finished(self, *, set_aside: bool = True, elsewhere: bool = True) -> Finished:
+        """The keys of what is finished; damaged shards are moved aside, and so built again.
+
+        Args:
+            set_aside: as of `read`.
+            elsewhere: whether what is finished elsewhere, and of which only the keys are here,
+                counts.
+        """
         runs = {
             RunKey(*key)
             for *key, status in self._keys("runs", (*RunKey._fields, "status"), set_aside)
             if status != "failed"  # what failed is tried again
         }
         scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields, set_aside)}
+        if elsewhere:
+            for *key, seed in self._keys("keys", RunKey._fields, set_aside):
+                if seed is None:
+                    scores.add(ScoreKey(*key))
+                else:
+                    runs.add(RunKey(*key, seed))
         return Finished(frozenset(runs), frozenset(scores), tuple(dict.fromkeys(self.damaged)))
 
     def _keys(
@@ -281,6 +263,18 @@ class BuildFolder:
     ) -> Iterator[tuple[Any, ...]]:
         for table in self.read(kind, list(fields), set_aside=set_aside):
             yield from zip(*(table[field].to_pylist() for field in fields), strict=True)
+
+
+def shard_name(kind: str, content: bytes) -> str:
+    """The name of a shard, which carries the hash of its content."""
+    return f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}.parquet"
+
+
+def write_shard(folder: Path, kind: str, content: bytes) -> Path:
+    """Write a shard; when this returns, it is on disk."""
+    path = folder / shard_name(kind, content)
+    write_atomic(path, content)
+    return path
 
 
 def _content(path: Path) -> bytes:
