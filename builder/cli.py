@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasdip_bench._version import __version__
+from nasdip_bench.builder import pack_commands
 from nasdip_bench.builder.engine_choice import open_engine, ray_options
 from nasdip_bench.command import new_app, run
 from nasdip_bench.errors import ConfigError
@@ -300,6 +301,9 @@ def images_command(
 ) -> None:
     """List the images of a set."""
     print("\n".join(image_names(image_set)))
+
+
+pack_commands.add_commands(app)
 
 
 def main() -> None:

@@ -62,7 +62,8 @@ def merged_settings(
     settings = {name: value for name, value in wanted.items() if name != "images"}
     images: dict[str, Any] = {}
     if found is not None:
-        settings = {k: found[k] for k in found if k in _LATE_SETTINGS} | settings
+        kept = {k: found[k] for k in found if k in (*_LATE_SETTINGS, *settings)}
+        settings = kept | settings
         for name, value in settings.items():
             if found.get(name, value if name in _LATE_SETTINGS else None) != value:
                 raise BuildError(
@@ -77,5 +78,5 @@ def merged_settings(
                 f"{images[name]['sha256'][:12]}..., now {facts['sha256'][:12]}...); name another "
                 f"folder with --out"
             )
-        images[name] = facts
+        images[name] = images.get(name, {}) | facts  # in the order that is there
     return settings | {"images": images}

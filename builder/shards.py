@@ -17,7 +17,7 @@ import errno
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +90,7 @@ class BuildFolder:
         self.adopt([settings_of(config)], config.architectures)
 
     def adopt(
-        self, settings: Iterable[Mapping[str, Any]], architectures: Iterable[Architecture]
+        self, settings: Sequence[Mapping[str, Any]], architectures: Iterable[Architecture]
     ) -> None:
         """Create the folder, or check that it fits others' settings, and note what these add.
 
@@ -98,6 +98,7 @@ class BuildFolder:
             BuildError: as of `prepare`.
         """
         try:
+            self._merged_settings(settings)  # before anything is there
             self.shards.mkdir(parents=True, exist_ok=True)
             with suppress(PermissionError):  # whose entry the folder is may be closed to us
                 sync_folder(self.path.absolute().parent)
