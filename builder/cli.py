@@ -111,6 +111,9 @@ def build_command(
     plain: Annotated[
         bool, typer.Option("--plain", help="Train with plain layers: slower, for comparison.")
     ] = False,
+    graphs: Annotated[
+        bool, typer.Option("--graphs", help="On a GPU: launch training steps as CUDA graphs.")
+    ] = False,
     time_limit: Annotated[
         str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
     ] = "",
@@ -211,6 +214,7 @@ def build_command(
             workers=workers,
             stack=stack,
             plain=plain,
+            graphs=graphs,
             time_limit=limit,
             shard=share,
             engine=carry_out,

@@ -55,6 +55,7 @@ class WorkerSpec:
             rewritten form, equal but for rounding.
         precision: of training; scores are always computed in float32.
         threads: of torch on the CPU; 0 leaves torch's own choice.
+        graphs: replay training steps as CUDA graphs.
     """
 
     images: tuple[Image, ...]
@@ -62,6 +63,7 @@ class WorkerSpec:
     engine: str
     precision: str
     threads: int
+    graphs: bool = False
 
 
 def device_name(device: torch.device) -> str:
@@ -177,6 +179,7 @@ class Worker:
             self._budget(first),
             precision=self.spec.precision,
             on_iteration=lambda _: self._check(),
+            graph=self.spec.graphs,
         )
 
     def _budget(self, key: RunKey) -> int:
