@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from nasdip_bench.errors import ConfigError, unknown_name
-from nasdip_bench.fast.graphs import WARM_UP, on_stream_of_graphs, recorded
+from nasdip_bench.fast.graphs import WARM_UP, Pace, on_stream_of_graphs, recorded
 from nasdip_bench.fidelity import PRECISIONS
 from nasdip_bench.problem import Problem
 
@@ -121,6 +121,7 @@ def fit_stack(
         )
     generator = torch.Generator(device).manual_seed(perturbation_seed)
     step = _Step(network, problem, z, iterations, precision, learning_rate)
+    pace = Pace(device)
     network.train()
     if device.type == "cuda":
         torch.cuda.synchronize(device)  # what was sent there before is not this fit's time
@@ -142,6 +143,7 @@ def fit_stack(
                 if graph and i == WARM_UP:
                     act = recorded(step.act, device)
                 act()
+            pace.step(i)
             if (i + 1) % _DIVERGENCE_CHECK == 0 and not step.record[0, i].isfinite().any().item():
                 break
         curves = step.record.cpu().numpy()

@@ -19,11 +19,13 @@ import torch
 
 from nasdip_bench.errors import ConfigError
 
-__all__ = ["WARM_UP", "on_stream_of_graphs", "recorded"]
+__all__ = ["WARM_UP", "Pace", "on_stream_of_graphs", "recorded"]
 
 WARM_UP = 3
 """Steps to take before one is recorded: libraries choose their kernels and workspaces in the first,
 the optimiser makes its state."""
+
+_STEPS_AHEAD = 10
 
 logger = logging.getLogger(__name__)
 
@@ -72,3 +74,23 @@ def recorded(step: Callable[[], None], device: torch.device) -> Callable[[], Non
         logger.warning("a training step is not recorded as a CUDA graph but launched: %s", reason)
         return step
     return graph.replay
+
+
+class Pace:
+    """Keeps the host from running far ahead of a GPU, so that a request to stop is heard in time.
+
+    Launches return at once, and hundreds of replays fit into the device's queue. The device always
+    has the next steps to do: it never waits.
+
+    Args:
+        device: any; away from CUDA nothing is done.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._reached = torch.cuda.Event() if device.type == "cuda" else None
+
+    def step(self, number: int) -> None:
+        """To be called after each step, with its number."""
+        if self._reached is not None and number % _STEPS_AHEAD == 0:
+            self._reached.synchronize()  # what was recorded so many steps ago
+            self._reached.record()
