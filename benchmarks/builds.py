@@ -1,7 +1,7 @@
 """Several builds, one after the other, into one folder and within one time limit; then packed.
 
     python benchmarks/builds.py benchmarks/gpu_builds.txt --seconds 500 --out build --packs packs \
-        -- --device cuda --images-dir images
+        --options "--device cuda --images-dir images"
 
 One process for all of them: on a GPU machine that is lent by the minute, torch and its context are
 to start once. Keys of what is finished elsewhere are taken in first (``--keys``), and what is there
@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--packs", type=Path, required=True, help="folder for the packs: replaced")
     parser.add_argument("--keys", type=Path, nargs="*", default=[], help="packs to take in first")
     parser.add_argument("--only", default="", help="the lines that contain this")
-    parser.add_argument("common", nargs="*", help="options of every build, behind --")
+    parser.add_argument("--options", default="", help="of every build, in one string")
     options = parser.parse_args()
     deadline = time.monotonic() + options.seconds
     if options.keys and nasdip_build("unpack", *options.keys, "--out", options.out):
@@ -50,7 +50,7 @@ def main() -> int:
         print(f"\n{left:.0f} s left for: {line}", flush=True)
         ended = nasdip_build(
             *shlex.split(line),
-            *options.common,
+            *shlex.split(options.options),
             f"--out={options.out}",
             f"--time-limit={left - LEAST_SECONDS / 2:.0f}s",
         )

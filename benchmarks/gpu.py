@@ -97,8 +97,13 @@ def _tests(options: argparse.Namespace, out: Path) -> Stage:
         for path in sorted((ROOT / "tests").glob("test_*.py"))
         if "pytest.mark.gpu" in path.read_text(encoding="utf-8")
     ]
-    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", *marked]
-    return Stage("tests", 1, lambda _: command)
+    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider"]
+    command += [
+        "-W",
+        "default",
+        *marked,
+    ]  # what libraries there warn of is shown, and fails nothing
+    return Stage("tests", 2, lambda _: command)
 
 
 def _bench(options: argparse.Namespace, out: Path) -> Stage:
@@ -111,7 +116,7 @@ def _bench(options: argparse.Namespace, out: Path) -> Stage:
             *shlex.split(options.bench_options),
         ]
 
-    return Stage("bench", 2, command)
+    return Stage("bench", 3, command)
 
 
 def _build(options: argparse.Namespace, out: Path) -> Stage:
@@ -123,9 +128,7 @@ def _build(options: argparse.Namespace, out: Path) -> Stage:
             f"--packs={out / 'packs'}",
             f"--only={options.only}",
             *(["--keys", *map(str, options.keys)] if options.keys else []),
-            "--",
-            f"--device={options.device}",
-            *shlex.split(options.build_options),
+            f"--options=--device={options.device} {options.build_options}",
         ]
 
     return Stage("build", 3, command)

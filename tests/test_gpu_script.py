@@ -121,12 +121,12 @@ def test_builds_go_on_from_keys_and_bring_back_what_is_new(tmp_path: Path, monke
     home, there, packs = tmp_path / "home", tmp_path / "there", tmp_path / "packs"
     assert run("nasdip-build", cli.app, [*shlex.split(FIRST), *COMMON, f"--out={home}"]) == 0
     (keys,) = pack_keys(home, tmp_path).files
-    options = [str(listed), f"--out={there}", f"--packs={packs}"]
+    options = [str(listed), f"--out={there}", f"--packs={packs}", f"--options={' '.join(COMMON)}"]
     capsys.readouterr()
-    more = [*options, f"--keys={keys}", "--seconds=5", "--", *COMMON]
-    assert builds(tmp_path, monkeypatch, *more) == 75
+    early = [*options, "--keys", str(keys), "--seconds=5"]
+    assert builds(tmp_path, monkeypatch, *early) == 75
     assert capsys.readouterr().out.count("no time is left for:") == 2
-    assert builds(tmp_path, monkeypatch, *options, "--seconds=300", "--", *COMMON) == 0
+    assert builds(tmp_path, monkeypatch, *options, "--seconds=300") == 0
     out = capsys.readouterr().out
     assert "0 units finished, 0 left" in out  # the first is known to be finished at home
     assert "3 units finished, 0 left" in out
@@ -139,7 +139,7 @@ def test_builds_go_on_from_keys_and_bring_back_what_is_new(tmp_path: Path, monke
     assert len(BuildFolder(there).finished().runs) == 4
     # A line that is wrong does not keep the others, nor what is packed.
     listed.write_text(f"--fidelity r65\n{FIRST}\n")
-    assert builds(tmp_path, monkeypatch, *options, "--seconds=300", "--", *COMMON) == 1
+    assert builds(tmp_path, monkeypatch, *options, "--seconds=300") == 1
     assert len(list(packs.iterdir())) == 2
 
 

@@ -87,10 +87,11 @@ class Pace:
     """
 
     def __init__(self, device: torch.device) -> None:
+        self._device = device
         self._reached = torch.cuda.Event() if device.type == "cuda" else None
 
     def step(self, number: int) -> None:
         """To be called after each step, with its number."""
         if self._reached is not None and number % _STEPS_AHEAD == 0:
             self._reached.synchronize()  # what was recorded so many steps ago
-            self._reached.record()
+            self._reached.record(torch.cuda.current_stream(self._device))
