@@ -211,7 +211,9 @@ def _keys(kind: str, opened: Any) -> frozenset[RunKey | ScoreKey]:
         return frozenset(ScoreKey(*row) for row in rows)
     if kind == "runs":
         return frozenset(RunKey(*row) for *row, status in rows if status != "failed")
-    return frozenset(ScoreKey(*row) if seed is None else RunKey(*row, seed) for *row, seed in rows)
+    return frozenset(
+        ScoreKey(*row) if seed is None else RunKey._make((*row, seed)) for *row, seed in rows
+    )
 
 
 def _metadata(folder: BuildFolder) -> dict[bytes, bytes]:

@@ -256,7 +256,7 @@ class BuildFolder:
                 if seed is None:
                     scores.add(ScoreKey(*key))
                 else:
-                    runs.add(RunKey(*key, seed))
+                    runs.add(RunKey._make((*key, seed)))
         return Finished(frozenset(runs), frozenset(scores), tuple(dict.fromkeys(self.damaged)))
 
     def _keys(

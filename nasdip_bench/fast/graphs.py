@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 # One for all fits: memory that was used on a stream is kept for that stream.
 @lru_cache
 def _stream(device: torch.device) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
@@ -88,7 +88,9 @@ class Pace:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._reached = torch.cuda.Event() if device.type == "cuda" else None
+        self._reached: torch.cuda.Event | None = None
+        if device.type == "cuda":
+            self._reached = torch.cuda.Event()  # type: ignore[no-untyped-call]
 
     def step(self, number: int) -> None:
         """To be called after each step, with its number."""
