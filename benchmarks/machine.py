@@ -24,12 +24,8 @@ __all__ = ["ceilings", "describe"]
 _ROUNDS = 5
 
 
-def describe(device: str, threads: int) -> dict[str, Any]:
-    """Processor, versions and commit."""
-    root = Path(__file__).parent
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=root, capture_output=True, text=True
-    ).stdout.strip()
+def describe(device: str, threads: int, commit: str = "") -> dict[str, Any]:
+    """Processor, versions and commit: where it is not given, that of the working tree."""
     return {
         "device": device_name(torch.device(device)),
         "cores": len(os.sched_getaffinity(0))
@@ -40,10 +36,21 @@ def describe(device: str, threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": version("numpy"),
-        "commit": commit or "unknown",
+        "commit": commit or _commit(),
         "protocol_version": PROTOCOL_VERSION,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        found = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        )
+    except OSError:  # no git there
+        return "unknown"
+    return found.stdout.strip() or "unknown"
 
 
 def ceilings(device: str) -> dict[str, float]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from nasdip_bench.cost import architecture_cost
 from nasdip_bench.space import Architecture, sample_architectures
 
-__all__ = ["POPULATION", "stratified"]
+__all__ = ["POPULATION", "flops", "spread", "stratified"]
 
 POPULATION = tuple(sample_architectures(522))
 
@@ -31,6 +31,18 @@ def stratified(count: int = 27) -> list[Architecture]:
     if not 1 <= count <= len(chosen):
         raise SystemExit(f"{count} architectures asked for, there are 1 to {len(chosen)} families")
     return [chosen[int((i + 0.5) * len(chosen) / count)] for i in range(count)]
+
+
+def spread(architectures: list[Architecture]) -> list[Architecture]:
+    """The same in an order of which every beginning is spread over the whole."""
+    golden = 0.6180339887
+    order: list[int] = []
+    left = list(range(len(architectures)))
+    for i in range(len(architectures)):
+        aim = (0.5 + i * golden) % 1 * len(architectures)
+        order.append(min(left, key=lambda place: abs(place + 0.5 - aim)))
+        left.remove(order[-1])
+    return [architectures[place] for place in order]
 
 
 def flops(arch: Architecture) -> float:

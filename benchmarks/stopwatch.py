@@ -6,6 +6,7 @@ felt by another.
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import sys
 import time
@@ -16,11 +17,13 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from levers import LEVERS
 from research_loop import research_loop
-from variants import LEVERS, VARIANTS, Variant
+from variants import VARIANTS, Variant
 
 from nasdip_bench.dip import fit_stack
 from nasdip_bench.fast import keep_freed_memory
+from nasdip_bench.fast.graphs import WARM_UP
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.problem import Problem
 from nasdip_bench.space import Architecture
@@ -30,7 +33,9 @@ from nasdip_bench.untrained import blank_network
 
 __all__ = ["Setting", "Stopwatch"]
 
-_MOST_ITERATIONS = 50
+_MOST_ITERATIONS = {"cpu": 50, "cuda": 200}
+_START = WARM_UP + 5
+"""Iterations of a fit on a GPU that are taken off: the start, and the recording of a graph."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +73,13 @@ class Stopwatch:
             target=_serve, args=(other, name, device, threads), daemon=True
         )
         self._process.start()
+        self._dead = ""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pipe.send(None)
+        self._process.kill()  # it holds nothing to lose
         self._process.join()
 
     def time(self, setting: Setting, seconds: float) -> dict[str, Any]:
@@ -81,22 +87,29 @@ class Stopwatch:
 
         Returns:
             seconds_per_iteration: of one run (of a stack, its share); iterations; peak_bytes: of
-            the process since it began (CPU) or of this setting (CUDA); error: "" or what stopped
-            it, such as a want of memory.
+            the process since it began (CPU) or of this setting (CUDA); start_seconds: what a fit
+            takes before (CUDA); error: "" or what stopped it, such as a want of memory.
         """
-        self._pipe.send((setting, seconds))
-        answer: dict[str, Any] = self._pipe.recv()
-        return answer
+        try:
+            if not self._dead:
+                self._pipe.send((setting, seconds))
+                answer: dict[str, Any] = self._pipe.recv()
+                return answer
+        except (EOFError, OSError):
+            self._process.join()
+            self._dead = f"its process ended with {self._process.exitcode}, at {setting}"
+        return {"error": self._dead}
 
 
 def _serve(pipe: Connection, name: str, device: str, threads: int) -> None:
-    variant = (VARIANTS | LEVERS)[name]
+    variant = VARIANTS[name] if name in VARIANTS else LEVERS[name].without
     torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = variant.tuned
     if variant.keep_memory and device == "cpu":
         keep_freed_memory()
     held: tuple[Setting, Any] | None = None
-    while (asked := pipe.recv()) is not None:
-        setting, seconds = asked
+    while True:
+        setting, seconds = pipe.recv()
         try:
             if held is None or held[0] != setting:
                 held = None
@@ -116,43 +129,47 @@ class _Trainer:
         self._variant = variant
         task, arch = get_task(setting.task), Architecture.parse(setting.architecture)
         self._runs = 1 if variant.engine == "research" else setting.stack
-        problems, networks = [], []
+        problems = []
         for run in range(self._runs):
             rng = np.random.default_rng(run)
             truth = rng.random((1, setting.size, setting.size), dtype=np.float32)
             problems.append(Problem(task, task.corrupt(truth, str(run)), truth, device))
-            network = blank_network(arch, 1, setting.channels, device)
-            draw_weights(network, "benchmark", run)
-            networks.append(network)
+        network = blank_network(arch, 1, setting.channels, device)
+        draw_weights(network, "benchmark")
+        # What the weights are takes no time, and drawing those of twenty networks does.
+        networks = [network, *(copy.deepcopy(network) for _ in range(self._runs - 1))]
         self._network = variant.network(stack_networks(networks))
         self._problem = Problem.stack(problems)
         self._z = draw_z(1, setting.size, setting.size, "benchmark").to(device)
         self._device = device
-        self._estimate = self._train(2)
+        if device == "cpu":
+            self._start, self._start_seconds = 0, 0.0
+            self._estimate = self._train(2) / 2
+        else:
+            self._start = _START
+            self._train(_START)
+            self._start_seconds = min(self._train(_START) for _ in range(2))
+            self._estimate = (self._train(_START + 5) - self._start_seconds) / 5
 
     def _train(self, iterations: int) -> float:
-        """Seconds an iteration of one run."""
-        if self._variant.engine == "research":
-            seconds, _ = research_loop(self._network, self._problem, self._z, iterations)
-        else:
-            seconds = fit_stack(
-                self._network,
-                self._problem,
-                self._z,
-                0,
-                iterations,
-                precision=self._variant.precision,
-            )[0].seconds
-        return seconds / iterations
+        """Seconds of one run, of so many iterations."""
+        variant = self._variant
+        if variant.engine == "research":
+            return research_loop(self._network, self._problem, self._z, iterations)[0]
+        options = {"precision": variant.precision, "graph": variant.graph}
+        fits = fit_stack(self._network, self._problem, self._z, 0, iterations, **options)
+        return fits[0].seconds
 
     def time(self, seconds: float) -> dict[str, Any]:
         iterations = round(seconds / max(self._estimate * self._runs, 1e-9))
-        iterations = min(max(iterations, 1), _MOST_ITERATIONS)
+        least = 1 if self._device == "cpu" else 5  # a difference of two times is taken there
+        iterations = min(max(iterations, least), _MOST_ITERATIONS[self._device])
         started = time.perf_counter()
-        measured = self._train(iterations)
+        measured = (self._train(self._start + iterations) - self._start_seconds) / iterations
         return {
             "seconds_per_iteration": measured,
             "iterations": iterations,
+            "start_seconds": self._start_seconds - self._start * measured,
             "wall": time.perf_counter() - started,
             "peak_bytes": _peak_bytes(self._device),
         }

@@ -1,20 +1,17 @@
-"""What is measured side by side: the research loop, the engines, the fast one less a lever."""
+"""What is measured side by side: the research loop and the engines, in the precisions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from unittest import mock
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
-from nasdip_bench.fast import FastNetwork, cells
+from nasdip_bench.fast import FastNetwork
 from nasdip_bench.network import Network
 
-__all__ = ["LEVERS", "VARIANTS", "Variant"]
+__all__ = ["VARIANTS", "Variant", "channels_last", "variants_for"]
 
 
 @dataclass(frozen=True)
@@ -24,67 +21,31 @@ class Variant:
     Attributes:
         engine: "research", "plain" or "fast".
         precision: of the products.
-        keep_memory: whether the process keeps freed memory.
+        keep_memory: whether the process keeps freed memory (CPU).
         prepare: applied to the fast network; what it changes stays changed in its process.
+        graph: replay the step as a CUDA graph.
+        tuned: let cuDNN time its algorithms and take the fastest.
     """
 
     engine: str
     precision: str = "fp32"
     keep_memory: bool = False
     prepare: Callable[[FastNetwork], nn.Module] = field(default=lambda network: network)
+    graph: bool = False
+    tuned: bool = False
 
     def network(self, plain: Network) -> nn.Module:
         """The network that the variant trains."""
         return self.prepare(FastNetwork(plain)) if self.engine == "fast" else plain
 
 
-def _torch_interpolation(network: FastNetwork) -> FastNetwork:
-    def interpolate(x: Tensor, mode: str) -> Tensor:
-        corners = None if mode == "nearest" else False
-        return functional.interpolate(x, scale_factor=2, mode=mode, align_corners=corners)
-
-    _patch(cells, "interpolate", interpolate)
-    return network
-
-
-def _no_phases(network: FastNetwork) -> FastNetwork:
-    convolve, interpolate = cells._convolve, cells.interpolate
-
-    def doubled(x: Tensor, conv: nn.Module, terms: int) -> Tensor:
-        return convolve(interpolate(x, "nearest"), conv, terms)
-
-    _patch(cells, "_convolve_doubled", doubled)
-    return network
-
-
-def _no_affine(network: FastNetwork) -> FastNetwork:
-    for cell in (*network._up.values(), *network._skip_up.values()):
-        cell.affine = False
-    return network
-
-
-def _no_sharing(network: FastNetwork) -> FastNetwork:
-    bring = FastNetwork._bring
-
-    def alone(self: FastNetwork, source: int, scale: int, brought: dict) -> Tensor:
-        return bring(self, source, scale, {(j, j): brought[j, j] for j in range(6)})
-
-    _patch(FastNetwork, "_bring", alone)
-    return network
-
-
-def _channels_last(network: FastNetwork) -> nn.Module:
+def channels_last(network: FastNetwork) -> nn.Module:
+    """The network with its weights in channels-last layout, which its outputs then have, too."""
     return network.to(memory_format=torch.channels_last)
 
 
-_patches = ExitStack()
-_patched: set[str] = set()
-
-
-def _patch(where: object, name: str, value: object) -> None:
-    if name not in _patched:
-        _patched.add(name)
-        _patches.enter_context(mock.patch.object(where, name, value))
+def _graphs(precision: str, **options: bool | Callable[[FastNetwork], nn.Module]) -> Variant:
+    return Variant("fast", precision, graph=True, **options)
 
 
 VARIANTS = {
@@ -94,18 +55,25 @@ VARIANTS = {
     "plain bf16": Variant("plain", "bf16"),
     "fast bf16": Variant("fast", "bf16", keep_memory=True),
     "plain tf32": Variant("plain", "tf32"),
-    "fast tf32": Variant("fast", "tf32", keep_memory=True),
+    "fast tf32": Variant("fast", "tf32"),
+    "graphs": _graphs("fp32"),
+    "graphs tf32": _graphs("tf32"),
+    "graphs bf16": _graphs("bf16"),
+    "graphs channels-last": _graphs("fp32", prepare=channels_last),
+    "graphs tf32 channels-last": _graphs("tf32", prepare=channels_last),
+    "graphs bf16 channels-last": _graphs("bf16", prepare=channels_last),
+    "graphs tf32 tuned": _graphs("tf32", tuned=True),
 }
+"""By name; its words say the precision, where it is not fp32."""
 
-LEVERS = {
-    "fast": VARIANTS["fast"],
-    "freed memory given back": Variant("fast"),
-    "interpolation by torch": Variant("fast", "fp32", True, _torch_interpolation),
-    "nearest + convolution in two steps": Variant("fast", "fp32", True, _no_phases),
-    "affine cells one source at a time": Variant("fast", "fp32", True, _no_affine),
-    "shared blocks computed anew": Variant("fast", "fp32", True, _no_sharing),
-    "channels last (not kept)": Variant("fast", "fp32", True, _channels_last),
-    "plain": VARIANTS["plain"],
-}
-"""The fast engine, and it without one of its levers at a time; a lever that was tried and left
-out; the plain engine."""
+_ON_CPU = ("research", "plain", "fast", "plain bf16", "fast bf16")
+_ON_CUDA = ("research", "plain", "fast", "fast tf32", *(n for n in VARIANTS if "graphs" in n))
+_STACKED_ON_CUDA = ("research", "fast", "graphs", "graphs tf32", "graphs bf16")
+_STACKED_ON_CUDA += ("graphs tf32 channels-last",)
+
+
+def variants_for(device: str, stack: int = 1) -> tuple[str, ...]:
+    """The variants worth measuring on a type of device."""
+    if device == "cpu":
+        return _ON_CPU
+    return _ON_CUDA if stack == 1 else _STACKED_ON_CUDA

@@ -16,7 +16,7 @@ from nasdip_bench.builder.sharding import Shard, plan_share
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.sizing import available_cores, choose_stack, choose_workers
 from nasdip_bench.builder.worker import WorkerSpec
-from nasdip_bench.errors import BuildError
+from nasdip_bench.errors import BuildError, ConfigError
 from nasdip_bench.interruption import Interruption
 from nasdip_bench.progress import Progress
 
@@ -57,6 +57,7 @@ def build(
     workers: int = 0,
     stack: int = 0,
     plain: bool = False,
+    graphs: bool = False,
     time_limit: float | None = None,
     shard: Shard | None = None,
     keep_outputs: bool = False,
@@ -71,6 +72,7 @@ def build(
         stack: the most runs of an architecture to train as one; 0 chooses.
         plain: train networks as they are written down, one at a time: slower, equal but for
             rounding.
+        graphs: on a GPU, replay training steps as CUDA graphs: the same, launched faster.
         time_limit: seconds after which to stop; a unit that is predicted not to end in time is not
             begun, and one that does not end in time is abandoned.
         shard: do this share of the build only; the others are other processes'.
@@ -81,10 +83,12 @@ def build(
 
     Raises:
         BuildError: the folder does not fit the configuration, or cannot be written.
-        ConfigError: a device that is not there.
+        ConfigError: a device that is not there, or graphs without a GPU.
     """
     if engine is None:
         check_device(config.device)
+    if graphs and not config.device.startswith("cuda"):
+        raise ConfigError(f"--graphs needs a CUDA device, not {config.device}: leave it out")
     interruption = Interruption(time_limit)
     folder = BuildFolder(out)
     folder.prepare(config)
@@ -99,6 +103,7 @@ def build(
         engine="plain" if plain else "fast",
         precision=config.precision,
         # Who sets the variable, as schedulers and test suites do, has decided.
+        graphs=graphs,
         threads=0 if "OMP_NUM_THREADS" in os.environ else max(1, available_cores() // workers),
         keep_outputs=keep_outputs,
     )

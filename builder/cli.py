@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasdip_bench._version import __version__
-from nasdip_bench.builder import recompute_command, release_commands
+from nasdip_bench.builder import pack_commands, recompute_command, release_commands
 from nasdip_bench.builder.engine_choice import open_engine, ray_options
 from nasdip_bench.builder.experiments import commands as experiment_commands
 from nasdip_bench.builder.lists import integers, split
@@ -90,6 +90,9 @@ def build_command(
     ] = 0,
     plain: Annotated[
         bool, typer.Option("--plain", help="Train with plain layers: slower, for comparison.")
+    ] = False,
+    graphs: Annotated[
+        bool, typer.Option("--graphs", help="On a GPU: launch training steps as CUDA graphs.")
     ] = False,
     time_limit: Annotated[
         str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
@@ -196,6 +199,7 @@ def build_command(
             workers=workers,
             stack=stack,
             plain=plain,
+            graphs=graphs,
             time_limit=limit,
             shard=share,
             keep_outputs=keep_outputs,
@@ -254,11 +258,10 @@ def images_command(
     print("\n".join(known))
 
 
-experiment_commands.add_commands(app)
-
-
 release_commands.add_commands(app)
 recompute_command.add_command(app)
+pack_commands.add_commands(app)
+experiment_commands.add_commands(app)
 
 
 def main() -> None:

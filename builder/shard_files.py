@@ -28,7 +28,7 @@ from nasdip_bench.schema import Column, arrow_schema, fits_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ShardFiles", "remove_stale"]
+__all__ = ["ShardFiles", "remove_stale", "shard_name", "write_shard"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +55,7 @@ class ShardFiles:
 
     def write(self, kind: str, table: pa.Table) -> Path:
         """Write a finished piece; when this returns, it is on disk."""
-        content = parquet_bytes(table)
-        path = self.path / f"{_name(kind, content)}.parquet"
-        write_atomic(path, content)
-        return path
+        return write_shard(self.path, kind, parquet_bytes(table))
 
     def read(
         self,
@@ -90,7 +87,7 @@ class ShardFiles:
                     f"shard {str(path)!r} cannot be read: {error.strerror or error}; see to it "
                     f"that it can, and give the command again"
                 ) from error
-            if path.stem != _name(kind, content):
+            if path.name != shard_name(kind, content):
                 logger.warning("shard %s is damaged and is to be built again", path.name)
                 self.damaged.append(path.name)
                 if set_aside:
@@ -110,7 +107,7 @@ class ShardFiles:
             content, reason = b"", error.strerror or str(error)
         else:
             reason = "it is damaged"
-        if path.stem != _name(kind, content):
+        if path.name != shard_name(kind, content):
             raise BuildError(
                 f"shard {str(path)!r} was whole and cannot be read any more ({reason}): give the "
                 f"same command again, which makes it anew"
@@ -157,8 +154,16 @@ def remove_stale(folder: Path) -> None:
                 path.unlink()
 
 
-def _name(kind: str, content: bytes) -> str:
-    return f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}"
+def shard_name(kind: str, content: bytes) -> str:
+    """The name of a shard, which carries the hash of its content."""
+    return f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}.parquet"
+
+
+def write_shard(folder: Path, kind: str, content: bytes) -> Path:
+    """Write a shard; when this returns, it is on disk."""
+    path = folder / shard_name(kind, content)
+    write_atomic(path, content)
+    return path
 
 
 def _content(path: Path) -> bytes:

@@ -3,6 +3,7 @@
     build.json           settings that hold for the whole folder, and the images
     architectures.csv    cell,skip,dilation: every architecture ever asked for, in order
     shards/runs-<content hash>.parquet, shards/scores-<content hash>.parquet
+    shards/keys-<content hash>.parquet    keys of what is finished elsewhere (`packs`)
 
 The first two carry the SHA-256 of their content inside, a shard's name that of its content: see
 `nasdip_bench.builder.shard_files`. A run exists when its shard is whole.
@@ -11,7 +12,7 @@ The first two carry the SHA-256 of their content inside, a shard's name that of 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.plan import RunKey, ScoreKey
+from nasdip_bench.builder.settings import merged_settings, settings_of
 from nasdip_bench.builder.shard_files import ShardFiles, remove_stale
 from nasdip_bench.errors import BuildError
-from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.files import file_lock, sha256_bytes, sync_folder, write_atomic
-from nasdip_bench.schema import OUTPUT_COLUMNS, SCHEMA_VERSION, SHARD_TABLES
+from nasdip_bench.schema import OUTPUT_COLUMNS, SHARD_TABLES
 from nasdip_bench.seal import parse_json, sealed, unsealed
 from nasdip_bench.space import Architecture
 
@@ -37,8 +38,6 @@ ARCHITECTURES = "architectures.csv"
 SHARDS = "shards"
 _HEADING = "cell,skip,dilation"
 _SEAL = "# sha256 "
-_LATE_SETTINGS = ("device_type", "scoring_inits")
-"""Settings that a folder may not have yet: no scores so far, or an earlier version wrote it."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +69,27 @@ class BuildFolder:
         Raises:
             BuildError: it was built with settings that do not go with these, or cannot be written.
         """
+        self.adopt([settings_of(config)], config.architectures)
+
+    def adopt(
+        self, settings: Sequence[Mapping[str, Any]], architectures: Iterable[Architecture]
+    ) -> None:
+        """Create the folder, or check that it fits others' settings, and note what these add.
+
+        Raises:
+            BuildError: as of `prepare`.
+        """
         try:
+            self._merged_settings(settings)  # before anything is there
             self.shards.mkdir(parents=True, exist_ok=True)
             with suppress(PermissionError):  # whose entry the folder is may be closed to us
                 sync_folder(self.path.absolute().parent)
             with file_lock(self.path / ".lock"):
-                settings = self._merged_settings(config)
+                merged = self._merged_settings(settings)
                 listed = dict.fromkeys(self.architectures())
-                listed.update(dict.fromkeys(config.architectures))
+                listed.update(dict.fromkeys(architectures))
                 self._write_architectures(list(listed))
-                text = json.dumps(sealed(settings), indent=1) + "\n"
+                text = json.dumps(sealed(merged), indent=1) + "\n"
                 write_atomic(self.path / SETTINGS, text.encode())
             remove_stale(self.path)
         except OSError as error:
@@ -144,54 +154,18 @@ class BuildFolder:
 
     def check(self, config: BuildConfig) -> None:
         """Raise `BuildError` if the folder does not fit the build; changes nothing."""
-        self._merged_settings(config)
+        self._merged_settings([settings_of(config)])
 
-    def _merged_settings(self, config: BuildConfig) -> dict[str, Any]:
-        wanted: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            "protocol_version": PROTOCOL_VERSION,
-            "image_set": config.image_set,
-            "precision": config.precision,
-            # Perturbations are drawn on the device: those of a CPU and of a GPU differ.
-            "device_type": config.device.split(":")[0],
-        }
-        if config.scoring_inits:
-            wanted["scoring_inits"] = config.scoring_inits
-        images: dict[str, Mapping[str, Any]] = {}
-        if (self.path / SETTINGS).exists():
-            found = self.settings()
-            wanted = {k: found[k] for k in found if k in _LATE_SETTINGS} | wanted
-            for name, value in wanted.items():
-                if found.get(name, value if name in _LATE_SETTINGS else None) != value:
-                    raise BuildError(
-                        f"{str(self.path)!r} was built with {name} {found.get(name)!r}, now "
-                        f"{value!r} is asked for; the two do not mix: name another folder with "
-                        f"--out"
-                    )
-            images = found["images"]
-        for image in config.images:
-            facts = {
-                "sha256": image.sha256,
-                "height": image.height,
-                "width": image.width,
-                "channels": image.channels,
-                "source": image.source,
-                "licence": image.licence,
-                "status": image.status,
-            }
-            if image.name in images and images[image.name]["sha256"] != image.sha256:
-                raise BuildError(
-                    f"{str(self.path)!r} was built with another picture called {image.name!r} "
-                    f"(SHA-256 {images[image.name]['sha256'][:12]}..., now {image.sha256[:12]}...);"
-                    f" name another folder with --out"
-                )
-            images[image.name] = facts
+    def _merged_settings(self, wanted: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        found = self.settings() if (self.path / SETTINGS).exists() else None
+        for settings in wanted:
+            found = merged_settings(found, settings, str(self.path))
         if not (self.path / SETTINGS).exists() and any(self.shards.glob("*.parquet")):
             raise BuildError(
                 f"{str(self.path)!r} holds shards and no {SETTINGS}, so that nobody knows what "
                 f"they were built with: restore the file, or name another folder with --out"
             )
-        return wanted | {"images": images}
+        return found or {}
 
     # -- shards ------------------------------------------------------------------------------------
 
@@ -215,7 +189,7 @@ class BuildFolder:
         """The whole shards of a kind; see `ShardFiles.read`.
 
         Args:
-            kind: "runs" or "scores".
+            kind: "runs", "scores" or "keys".
             columns: the columns to read; all of `nasdip_bench.schema.SHARD_TABLES` where None.
             outputs: also `nasdip_bench.schema.OUTPUT_COLUMNS`, null where a shard has none.
             set_aside: move damaged shards aside; False changes nothing on disk.
@@ -224,14 +198,26 @@ class BuildFolder:
         for _, table in self._files.read(kind, columns, optional=optional, set_aside=set_aside):
             yield table
 
-    def finished(self, *, set_aside: bool = True) -> Finished:
-        """The keys of what is finished; damaged shards are moved aside, and so built again."""
+    def finished(self, *, set_aside: bool = True, elsewhere: bool = True) -> Finished:
+        """The keys of what is finished; damaged shards are moved aside, and so built again.
+
+        Args:
+            set_aside: as of `read`.
+            elsewhere: whether what is finished elsewhere, and of which only the keys are here,
+                counts.
+        """
         runs = {
             RunKey(*key)
             for *key, status in self._keys("runs", (*RunKey._fields, "status"), set_aside)
             if status != "failed"  # what failed is tried again
         }
         scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields, set_aside)}
+        if elsewhere:
+            for *key, seed in self._keys("keys", RunKey._fields, set_aside):
+                if seed is None:
+                    scores.add(ScoreKey(*key))
+                else:
+                    runs.add(RunKey._make((*key, seed)))
         return Finished(frozenset(runs), frozenset(scores), tuple(dict.fromkeys(self.damaged)))
 
     def _keys(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
 
 __all__ = ["is_dataset", "read_build", "read_dataset", "read_source"]
+
+logger = logging.getLogger(__name__)
 
 _CURVES = ("psnr_db", "psnr_smooth_db")
 _IMAGE_FACTS = ("sha256", "height", "width", "channels", "source", "licence", "status")
@@ -97,6 +100,7 @@ def read_build(path: Path) -> Contents:
     scored = scores.select(["fidelity", "task"]).group_by(["fidelity", "task"]).aggregate([])
     keys = dict.fromkeys([*runs, *((row["fidelity"], row["task"]) for row in scored.to_pylist())])
     devices = {row["device"] for rows in runs.values() for row in rows.rows}
+    _say_what_is_elsewhere(folder)
     return Contents(
         protocol_version=settings.get("protocol_version", PROTOCOL_VERSION),
         image_set=settings["image_set"],
@@ -107,6 +111,18 @@ def read_build(path: Path) -> Contents:
         if "device_type" in settings
         else {},
     )
+
+
+def _say_what_is_elsewhere(folder: BuildFolder) -> None:
+    if any(folder.shards.glob("keys-*")):
+        known, here = folder.finished(set_aside=False), folder.finished(elsewhere=False)
+        count = len(known.runs - here.runs) + len(known.scores - here.scores)
+        if count:
+            logger.warning(
+                "%d runs and scores that %s knows of are finished elsewhere, and not released",
+                count,
+                folder.path,
+            )
 
 
 @dataclass

@@ -57,6 +57,7 @@ class WorkerSpec:
         precision: of training; scores are always computed in float32.
         threads: of torch on the CPU; 0 leaves torch's own choice.
         keep_outputs: whether runs keep the smoothed output at the fidelity's stop.
+        graphs: replay training steps as CUDA graphs.
     """
 
     images: tuple[Image, ...]
@@ -65,6 +66,7 @@ class WorkerSpec:
     precision: str
     threads: int
     keep_outputs: bool = False
+    graphs: bool = False
 
     def worker(self, check: Callable[[], None] = lambda: None) -> Worker:
         """A worker of this build."""
@@ -205,6 +207,7 @@ class Worker:
             precision=self.spec.precision,
             on_iteration=lambda _: self._check(),
             on_output=look if self.spec.keep_outputs else None,
+            graph=self.spec.graphs,
         )
         images = at_stop.float().cpu().numpy()
         return [

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -36,19 +37,20 @@ def new_app(help_text: str | None = None) -> typer.Typer:
     )
 
 
-def run(name: str, app: typer.Typer) -> int:
-    """Run an application on the process's arguments.
+def run(name: str, app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
+    """Run an application.
 
     Args:
         name: of the command, for the line that names an error.
         app: made by `new_app`.
+        arguments: for it; None for those of the process.
 
     Returns:
         the exit status: 0; what a `typer.Exit` carries; 2 for bad input; 130 after Ctrl-C.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
-        status = app(standalone_mode=False, prog_name=name)
+        status = app(args=arguments, standalone_mode=False, prog_name=name)
         sys.stdout.flush()
     except (NasdipError, _UsageError) as error:
         message = str(error) if isinstance(error, NasdipError) else error.format_message()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.fast.graphs import WARM_UP, Pace, on_stream_of_graphs, recorded
 from nasdip_bench.fidelity import PRECISIONS
 from nasdip_bench.problem import Problem
 
@@ -87,6 +88,7 @@ def fit_stack(
     learning_rate: float = LEARNING_RATE,
     on_iteration: Callable[[int], None] | None = None,
     on_output: Callable[[int, Tensor, Tensor], bool] | None = None,
+    graph: bool = False,
 ) -> list[Fit]:
     """Fit R networks to R corrupted images at once, each as if it were alone.
 
@@ -101,52 +103,123 @@ def fit_stack(
         learning_rate: of Adam, otherwise with PyTorch's defaults.
         on_iteration: called with the iteration before each; may raise to abandon the fit.
         on_output: called with the iteration, its outputs and the smoothed ones, (R, C, H, W) on the
-            device and not to be changed; the fit ends before the update if it returns True, and the
-            curves with this iteration.
+            device and not to be changed; the smoothed ones are the same tensor at every iteration;
+            the fit ends before the update if it returns True, and the curves with this iteration.
+        graph: record the iteration as a CUDA graph and replay it: the same kernels, launched
+            faster. Not with ``on_output``.
 
     Raises:
-        ConfigError: iterations below 1, or a precision that the device does not have.
+        ConfigError: iterations below 1, a precision that the device does not have, or a graph where
+            there can be none.
     """
     if iterations < 1:
         raise ConfigError(f"iterations {iterations} must be at least 1")
     device, runs = z.device, problem.runs
+    if graph and on_output is not None:
+        raise ConfigError(
+            "a fit whose outputs the host looks at cannot be a CUDA graph: leave one out"
+        )
     generator = torch.Generator(device).manual_seed(perturbation_seed)
-    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
-    # Losses, squared errors, squared errors of the smoothed outputs: on the device until the end,
-    # so that the host never waits for it inside the loop.
-    record = torch.full((3, iterations, runs), math.nan, device=device, dtype=torch.float64)
-    smoothed = torch.empty(0)
+    step = _Step(network, problem, z, iterations, precision, learning_rate)
+    pace = Pace(device)
     network.train()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)  # what was sent there before is not this fit's time
 
     started = time.perf_counter()
-    with numerics(precision, device):
+    with numerics(precision, device), on_stream_of_graphs(device) if graph else nullcontext():
+        act: Callable[[], None] = step.act
         for i in range(iterations):
             if on_iteration is not None:
                 on_iteration(i)
-            noise = torch.randn(z.shape, generator=generator, device=device).to(z.dtype)
-            perturbed = (z + PERTURBATION_STD * noise).repeat(1, runs, 1, 1)
-            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-                output = problem.unstack(network(perturbed))
-            losses = problem.losses(output)
-            with torch.no_grad():
-                images = output.detach()
-                smoothed = images if i == 0 else torch.lerp(images, smoothed, SMOOTHING)
-                record[0, i] = losses
-                if problem.truth is not None:
-                    record[1, i] = problem.errors(images)
-                    record[2, i] = problem.errors(smoothed)
-            if on_output is not None and on_output(i, images, smoothed):
-                record = record[:, : i + 1]
+            step.noise.normal_(generator=generator)
+            if i == 0 or on_output is not None:
+                losses, images = step.look(first=i == 0)
+                if on_output is not None and on_output(i, images, step.smoothed):
+                    step.record = step.record[:, : i + 1]
+                    break
+                step.learn(losses)
+            else:
+                if graph and i == WARM_UP:
+                    act = recorded(step.act, device)
+                act()
+            pace.step(i)
+            if (i + 1) % _DIVERGENCE_CHECK == 0 and not step.record[0, i].isfinite().any().item():
                 break
-            optimizer.zero_grad()
-            losses.sum().backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            if (i + 1) % _DIVERGENCE_CHECK == 0 and not record[0, i].isfinite().any().item():
-                break
-        curves = record.cpu().numpy()
+        curves = step.record.cpu().numpy()
+        final = step.smoothed.float().cpu().numpy()
     seconds = (time.perf_counter() - started) / runs
-    final = smoothed.float().cpu().numpy()
     return [_result(curves[:, :, run], final[run], seconds) for run in range(runs)]
+
+
+class _Step:
+    """An iteration, all of whose state stays in place on the device.
+
+    So it can be recorded once and replayed (`nasdip_bench.fast.graphs`), and the host never waits
+    for it inside the loop.
+
+    Attributes:
+        noise: (1, C, H, W) float32, to be drawn before each iteration.
+        record: (3, T, R) float64: losses, squared errors of the outputs, of the smoothed outputs.
+        smoothed: (R, C, H, W), the moving average of the outputs.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        problem: Problem,
+        z: Tensor,
+        iterations: int,
+        precision: str,
+        learning_rate: float,
+    ) -> None:
+        device = z.device
+        self._network, self._problem, self._z = network, problem, z
+        self._half = precision == "bf16"
+        self._optimizer = torch.optim.Adam(
+            network.parameters(), lr=learning_rate, fused=True, capturable=device.type == "cuda"
+        )
+        self._count = torch.zeros(1, dtype=torch.int64, device=device)
+        self.noise = torch.empty(z.shape, device=device)
+        self.record = torch.full(
+            (3, iterations, problem.runs), math.nan, device=device, dtype=torch.float64
+        )
+        self.smoothed = torch.empty(0, device=device)
+
+    def act(self) -> None:
+        """A whole iteration, but for the first."""
+        losses, _ = self.look()
+        self.learn(losses)
+
+    def look(self, *, first: bool = False) -> tuple[Tensor, Tensor]:
+        """The losses, (R,), and outputs, (R, C, H, W), of the weights as they are; recorded."""
+        problem = self._problem
+        noise = self.noise.to(self._z.dtype)
+        perturbed = (self._z + PERTURBATION_STD * noise).repeat(1, problem.runs, 1, 1)
+        with torch.autocast(self._z.device.type, torch.bfloat16, enabled=self._half):
+            output = problem.unstack(self._network(perturbed))
+        losses = problem.losses(output)
+        with torch.no_grad():
+            images = output.detach()
+            if first:
+                self.smoothed = images.clone()
+            else:
+                torch.lerp(images, self.smoothed, SMOOTHING, out=self.smoothed)
+            self._note(0, losses)
+            if problem.truth is not None:
+                self._note(1, problem.errors(images))
+                self._note(2, problem.errors(self.smoothed))
+            self._count.add_(1)
+        return losses, images
+
+    def learn(self, losses: Tensor) -> None:
+        """The update of the weights."""
+        self._optimizer.zero_grad()
+        losses.sum().backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+
+    def _note(self, row: int, values: Tensor) -> None:
+        self.record[row].index_copy_(0, self._count, values.to(self.record.dtype)[None])
 
 
 def _result(record: np.ndarray, smoothed: np.ndarray, seconds: float) -> Fit:

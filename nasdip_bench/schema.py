@@ -121,8 +121,13 @@ SHARD_TABLES: dict[str, tuple[Column, ...]] = {
         Column("psnr_smooth_db", "float32[]", "the same of the smoothed output", "dB", "higher"),
     ),
     "scores": (_ARCHITECTURE, *_KEY, *_SCORE_FACTS),
+    "keys": (
+        _ARCHITECTURE,
+        *_KEY,
+        Column("seed", "int32", "replicate number of a run; null: the scores", "", "", True),
+    ),
 }
-"""What a finished piece of a build holds: one Parquet file a work unit."""
+"""What a finished piece of a build holds: one Parquet file a work unit; or the keys of many."""
 
 OUTPUT_COLUMNS = (
     Column("output", "binary", "smoothed output at output_iteration, 8 bits, zlib", "", "", True),

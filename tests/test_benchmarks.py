@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.cost import architecture_cost
 from nasdip_bench.curves import kept_points
+from nasdip_bench.fast import FastNetwork
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.network import build_network
 from nasdip_bench.problem import Problem
@@ -91,10 +93,110 @@ def test_the_tables_of_the_page_are_those_of_the_results():
     assert "<!-- cpu -->" in page
 
 
+def test_every_beginning_of_the_order_is_spread():
+    from sample import spread, stratified
+
+    whole = stratified()
+    order = spread(whole)
+    assert sorted(map(str, order)) == sorted(map(str, whole))
+    for count in (4, 8, 16):
+        places = sorted(whole.index(arch) for arch in order[:count])
+        assert places[0] < len(whole) / 2 < places[-1]
+        assert max(np.diff(places)) < 2 * len(whole) / count
+
+
+@pytest.mark.parametrize(
+    "lever",
+    [
+        "interpolation by torch",
+        "nearest + convolution in two steps",
+        "affine cells one source at a time",
+        "shared blocks computed anew",
+    ],
+)
+def test_a_lever_is_measured_where_it_does_something(lever: str):
+    """Taking it away changes the counted operations of those that have it, and of no other."""
+    from levers import LEVERS, having, undo
+    from sample import POPULATION, stratified
+
+    def operations(arch: Architecture, *, without: bool) -> int:
+        with torch.device("meta"):
+            network = FastNetwork(build_network(arch, 1, 1, 16))
+            if without:
+                network = LEVERS[lever].without.prepare(network)
+            with FlopCounterMode(display=False) as counter:
+                network(torch.empty(1, 1, 64, 64))
+        return counter.get_total_flops()
+
+    assert having(lever, 3) == having(lever, 3)
+    assert all(map(LEVERS[lever].has, having(lever, 3)))
+    assert 20 < sum(map(LEVERS[lever].has, POPULATION)) < 522
+    chosen = [*stratified(9), *having(lever, 4)]
+    # All with the lever first: what takes it away stays until it is undone.
+    whole = [operations(arch, without=False) for arch in chosen]
+    try:
+        less = [operations(arch, without=True) for arch in chosen]
+    finally:
+        undo()
+    changed = [before != after for before, after in zip(whole, less, strict=True)]
+    assert changed == [LEVERS[lever].has(arch) for arch in chosen]
+    assert operations(chosen[0], without=False) == whole[0]
+
+
+def test_results_are_on_disk_after_every_row(tmp_path: Path):
+    from results import Results
+
+    results = Results(tmp_path / "new" / "r.json", 1000)
+    results.set(machine={"device": "x"})
+    for size in (64, 128):
+        results.add("training", {"size": size})
+        found = json.loads((tmp_path / "new" / "r.json").read_text())
+        assert found["training"][-1] == {"size": size}
+    assert len(found["training"]) == 2
+    assert not results.over(0.5)
+    results.cut("levers")
+    assert json.loads((tmp_path / "new" / "r.json").read_text())["cut"] == ["levers"]
+    assert Results(tmp_path / "r.json", 0).over()
+    assert not Results(tmp_path / "r.json").over(0)
+
+
+def test_a_table_of_what_was_cut_short():
+    """A variant that failed, a baseline that is missing, sections that are not there."""
+    from report import tables
+
+    facts = {"size": 64, "channels": 128, "stack": 1, "task": "denoise"}
+    facts |= {"flop": 1e9, "adam_bytes": 1e6}
+    results = {
+        "machine": {"device": "GPU", "cores": 16, "threads": 16, "torch": "2", "python": "3"}
+        | {"date": "today", "commit": "unknown"},
+        "ceilings": {"flops_fp32": 1e12, "flops_tf32": 8e12, "bytes": 1e12},
+        "cut": ["training"],
+        "training": [
+            facts
+            | {
+                "seconds": {"research": 0.01, "graphs tf32": 0.002},
+                "peak_bytes": {"research": 2**30, "graphs tf32": 2**31},
+            },
+            facts | {"seconds": {"research": 0.01}, "peak_bytes": {"research": 2**29}},
+            facts | {"size": 512, "seconds": {"graphs tf32": 0.1}, "peak_bytes": {}},
+        ],
+        "projections": [],
+    }
+    page = tables(results)
+    assert "Cut short by the time limit: training." in page
+    assert (
+        "| 64 x 64, 128 ch, denoise | graphs tf32 | 1 | 2.0 | 5.00 (5.00..5.00) | 500 | 0.06 |"
+        in page
+    )
+    assert "| research | 1.00 GiB |" in page
+    assert "Levers" not in page
+
+
 @pytest.mark.slow
 def test_the_harness_runs(tmp_path: Path):
     out = tmp_path / "r.json"
     options = ["--sizes=64", "--architectures=4", "--channels=16", "--seconds=0.05", "--rounds=1"]
+    options += ["--tasks=denoise"]
     subprocess.run(
         [sys.executable, str(BENCHMARKS / "run.py"), *options, "--device=cpu", f"--out={out}"],
         check=True,
@@ -105,7 +207,9 @@ def test_the_harness_runs(tmp_path: Path):
     assert results["training"][0]["seconds"].keys() >= {"research", "plain", "fast", "fast bf16"}
     assert not any(row["errors"] for row in results["training"])
     assert {row["stack"] for row in results["narrow"]} == {1, 10}
-    assert len(results["levers"]) == 4
+    assert {row["lever"] for row in results["levers"]} >= {"plain", "interpolation by torch"}
+    assert all(row["seconds"].keys() == {"fast", row["lever"]} for row in results["levers"])
+    assert "cut" not in results
     assert results["scoring"][0]["networks_per_second"] > 0
     assert all(row["peak_bytes"] > 1e8 for row in results["memory"])
     assert {row["fidelity"] for row in results["projections"]} == {"r64c16"}

@@ -1,0 +1,196 @@
+"""All that a GPU machine is wanted for, in one command and within a time limit.
+
+    python benchmarks/gpu.py --seconds 540 --out OUT --build-options "--images-dir images"
+    python benchmarks/gpu.py --seconds 540 --out OUT --stages build --keys keys-*.parquet \
+        --build-options "--images-dir images --graphs"
+
+Installs the package from this folder without network, then:
+
+- ``tests``: the tests that need a GPU;
+- ``bench``: the engines against the roofline, to OUT/cuda.json (`benchmarks/run.py`);
+- ``build``: the builds of benchmarks/gpu_builds.txt, packed to OUT/packs (`benchmarks/builds.py`).
+
+Each stage has its share of the time that is left, and what it does not use is the later ones'. A
+stage that fails or runs over does not keep the later ones from running. What they print goes to
+OUT/log.txt. Ends with 0 if all went well; 1 if a stage failed; 75 if there is only more to build.
+
+Imports nothing but the standard library: on a bare machine nothing is installed yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MORE_TO_DO = 75
+OVER_TIME = 124
+_GRACE_SECONDS = 8
+"""That a stage has to end after it was asked to; its builds are asked earlier by themselves."""
+_LINES_SHOWN = 25
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the work.
+
+    Attributes:
+        name: of it.
+        weight: its share of the time, relative to those of the stages from it on.
+        command: the command, given the seconds it has.
+    """
+
+    name: str
+    weight: float
+    command: Callable[[float], list[str]]
+
+
+def main() -> int:
+    """Run the command."""
+    options = _options()
+    out = options.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + options.seconds
+    with (out / "log.txt").open("ab", buffering=0) as log:
+        stages = [_install(), *(STAGES[name](options, out) for name in options.stages)]
+        return run_stages(stages, deadline, log.fileno(), out / "log.txt")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder for all that is to be kept")
+    parser.add_argument("--seconds", type=float, required=True, help="for all of it")
+    parser.add_argument("--stages", default=",".join(STAGES), help=f"of {', '.join(STAGES)}")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--build", type=Path, default=ROOT / "builds" / "gpu", help="build folder")
+    parser.add_argument("--keys", type=Path, nargs="*", default=[], help="of what is finished")
+    parser.add_argument("--builds", type=Path, default=ROOT / "benchmarks" / "gpu_builds.txt")
+    parser.add_argument("--only", default="", help="the lines of --builds that contain this")
+    parser.add_argument("--build-options", default="", help="of every build, in one string")
+    parser.add_argument("--bench-options", default="", help="of benchmarks/run.py, in one string")
+    options = parser.parse_args()
+    options.stages = [name for name in options.stages.split(",") if name]
+    unknown = [name for name in options.stages if name not in STAGES]
+    if unknown or not options.stages:
+        parser.error(f"--stages {','.join(unknown)!r}: there is {', '.join(STAGES)}")
+    return options
+
+
+def _install() -> Stage:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    command += ["--no-build-isolation", "--disable-pip-version-check", "--editable", str(ROOT)]
+    return Stage("install", 0.3, lambda _: command)
+
+
+def _tests(options: argparse.Namespace, out: Path) -> Stage:
+    marked = [
+        str(path)
+        for path in sorted((ROOT / "tests").glob("test_*.py"))
+        if "pytest.mark.gpu" in path.read_text(encoding="utf-8")
+    ]
+    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider"]
+    command += [
+        "-W",
+        "default",
+        *marked,
+    ]  # what libraries there warn of is shown, and fails nothing
+    return Stage("tests", 2, lambda _: command)
+
+
+def _bench(options: argparse.Namespace, out: Path) -> Stage:
+    def command(seconds: float) -> list[str]:
+        return [
+            *(sys.executable, str(ROOT / "benchmarks" / "run.py")),
+            f"--device={options.device}",
+            f"--out={out / f'{options.device}.json'}",
+            f"--time-limit={seconds:.0f}",
+            *shlex.split(options.bench_options),
+        ]
+
+    return Stage("bench", 3, command)
+
+
+def _build(options: argparse.Namespace, out: Path) -> Stage:
+    def command(seconds: float) -> list[str]:
+        return [
+            *(sys.executable, str(ROOT / "benchmarks" / "builds.py"), str(options.builds)),
+            f"--seconds={seconds:.0f}",
+            f"--out={options.build}",
+            f"--packs={out / 'packs'}",
+            f"--only={options.only}",
+            *(["--keys", *map(str, options.keys)] if options.keys else []),
+            f"--options=--device={options.device} {options.build_options}",
+        ]
+
+    return Stage("build", 3, command)
+
+
+STAGES = {"tests": _tests, "bench": _bench, "build": _build}
+
+
+def run_stages(stages: Sequence[Stage], deadline: float, log: int, path: Path) -> int:
+    """Run stages one after the other, each within its share; the exit status of all.
+
+    Args:
+        stages: in order.
+        deadline: by `time.monotonic`.
+        log: descriptor that their output goes to.
+        path: of that file, whose end is shown after each stage.
+    """
+    ended: dict[str, tuple[int, float]] = {}
+    for number, stage in enumerate(stages):
+        left = deadline - time.monotonic()
+        share = left * stage.weight / sum(later.weight for later in stages[number:])
+        started, before = time.monotonic(), path.stat().st_size
+        command = stage.command(share - 2 * _GRACE_SECONDS)
+        os.write(log, f"\n== {stage.name}: {share:.0f} s, {shlex.join(command)}\n".encode())
+        status = _run(command, share - _GRACE_SECONDS, log)
+        ended[stage.name] = status, time.monotonic() - started
+        lines = path.read_bytes()[before:].decode(errors="replace").splitlines()
+        print("\n".join(lines[:3] + lines[3:][-_LINES_SHOWN:]), flush=True)
+    print("\nstage     status  seconds")
+    for name, (status, seconds) in ended.items():
+        print(f"{name:9} {status:6} {seconds:8.0f}")
+    statuses = {status for status, _ in ended.values()}
+    if statuses - {0, MORE_TO_DO}:
+        return 1
+    return max(statuses, default=0)
+
+
+def _run(command: Sequence[str], seconds: float, log: int) -> int:
+    """The exit status of a command; `OVER_TIME` of one that had to be ended."""
+    if seconds <= 0:
+        os.write(log, b"no time is left for it\n")
+        return OVER_TIME
+    environment = os.environ | {
+        "PYTHONUNBUFFERED": "1",
+        # The plug-ins of whatever else is installed there are no part of the tests.
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+    process = subprocess.Popen(
+        command, stdout=log, stderr=log, cwd=ROOT, env=environment, start_new_session=True
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.write(log, b"\nout of time\n")
+    os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_SECONDS - 1)
+    with suppress(ProcessLookupError):  # and whatever it has started
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return OVER_TIME
+
+
+if __name__ == "__main__":
+    sys.exit(main())
