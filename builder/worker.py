@@ -222,8 +222,8 @@ class Worker:
             {
                 **key._asdict(),
                 **name._asdict(),
-                "value": float(np.mean(samples.values)),
-                "std": float(np.std(samples.values, ddof=1)) if len(samples.values) > 1 else None,
+                "value": _finite(np.mean(samples.values)),
+                "std": _finite(np.std(samples.values, ddof=1)) if len(samples.values) > 1 else None,
                 "inits": len(samples.values),
                 "seconds": samples.seconds,
                 "protocol_version": PROTOCOL_VERSION,
@@ -241,10 +241,16 @@ class Worker:
             self._scoring[which] = Scored(
                 task=task,
                 corrupted=observation.corrupted,
+                mask=observation.mask,
                 references={name: prepare(r, name) for name, r in references.items()},
                 shape=truth.shape,
             )
         return self._scoring[which]
+
+
+def _finite(value: np.floating[Any]) -> float | None:
+    """The value; None where one of the initialisations had no finite one."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _succeeded(result: Fit) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def score_candidates(
             for _, initialised in initialisations(arch, problem.shape, channels, inits, device):
                 check()
                 values.append(_evaluate(name, initialised, problem, reference))
-                if info(name).structural:
+                if info(name).depends_on == "structure":
                     break
             yield Ranked(arch, math.fsum(values) / len(values))
         else:
@@ -102,4 +102,5 @@ def _evaluate(
         output = prepare(problem.task.reduce(initialised.output), "output")
         return score(name, output, reference)
     network, z, _ = initialised
-    return score_network(name, network, z, problem.observation.corrupted, problem.task)
+    seen = problem.observation
+    return score_network(name, network, z, seen.corrupted, problem.task, mask=seen.mask)
