@@ -7,7 +7,7 @@ rest. Importing this module must not import torch or scipy.
 
 Source of the image scores: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3,
 eq. 1 and eq. 2, and its released code; those of the network scores stand in their modules
-(`structural`, `gradient`, `tangent`). Deviations, see also `nasdip_bench.spectrum`:
+(`structural`, `zero_cost`, `tangent`). Deviations, see also `nasdip_bench.spectrum`:
 
 - dB is 10·log10; the released code's mean squared differences are ours times (ln 10)².
 - The histograms' distance exists as released (``psd_strip_hist_emd``) and as the paper's text has
@@ -17,7 +17,7 @@ eq. 1 and eq. 2, and its released code; those of the network scores stand in the
 
 from __future__ import annotations
 
-from nasdip_bench.proxies import gradient, spectral, structural, tangent
+from nasdip_bench.proxies import spectral, structural, tangent, zero_cost
 from nasdip_bench.proxies.candidate import Candidate, Parts
 from nasdip_bench.proxies.description import NO_REFERENCE, ScoreInfo
 from nasdip_bench.proxies.registry import (
@@ -42,7 +42,6 @@ __all__ = [
     "Candidate",
     "Parts",
     "ScoreInfo",
-    "gradient",
     "image_score",
     "image_scores",
     "info",
@@ -59,6 +58,7 @@ __all__ = [
     "structural",
     "tangent",
     "unregister",
+    "zero_cost",
 ]
 
 protect_registered()
