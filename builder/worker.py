@@ -222,8 +222,7 @@ class Worker:
             {
                 **key._asdict(),
                 **name._asdict(),
-                "value": _finite(np.mean(samples.values)),
-                "std": _finite(np.std(samples.values, ddof=1)) if len(samples.values) > 1 else None,
+                **_mean_and_std(samples.values),
                 "inits": len(samples.values),
                 "seconds": samples.seconds,
                 "protocol_version": PROTOCOL_VERSION,
@@ -248,9 +247,12 @@ class Worker:
         return self._scoring[which]
 
 
-def _finite(value: np.floating[Any]) -> float | None:
-    """The value; None where one of the initialisations had no finite one."""
-    return float(value) if np.isfinite(value) else None
+def _mean_and_std(values: Sequence[float]) -> dict[str, float | None]:
+    """Of a score over the initialisations; none of it where one of them has no finite value."""
+    if not np.isfinite(values).all():
+        return {"value": None, "std": None}
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"value": float(np.mean(values)), "std": std}
 
 
 def _succeeded(result: Fit) -> dict[str, Any]:
