@@ -9,7 +9,7 @@ good, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -90,14 +90,15 @@ def proxy_table(
         the k best of the target, and ``precision_chance``, k/n; for each N: ``hit_N``, whether its
         N best hold one at least of the k best (a share, as a mean), ``hit_N_chance``;
         ``regret_N``, how far the best of its N best is from the best of all, in the target's unit,
-        ``regret_N_chance``; NaN where fewer than N can be chosen, all of them diverged, or the
+        ``regret_N_chance``; NaN where fewer than N can be chosen (fewer than k, for precision and
+        hits: some scores may be there for a few architectures only), all of them diverged, or the
         score is the same for all and thus ranks nothing;
         ``seconds`` that the score took for one architecture, image and task, the mean (NaN for own
         values). In ``attrs`` as of `kendall_intervals`, and ``k``, ``cohorts``.
 
     Raises:
-        ConfigError: k is above the number to choose from on an image, a cohort below 1, own values
-            of another shape or a setting out of range.
+        ConfigError: k is above the number to choose from on an image by any score, a cohort below
+            1, own values of another shape or a setting out of range.
         UnknownNameError: a task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
@@ -127,6 +128,7 @@ def proxy_table(
             f"no scores of {task} at {block.fidelity} in this release and no own values: nothing "
             f"to judge; give values={{name: numbers}}"
         )
+    _check_k(bench, block, k, frames.values())
     whole = stacked(frames, ["proxy", "reference", "image"])
     whole.attrs = (
         block.facts(target, seeds)
@@ -243,25 +245,21 @@ def _merit(runs: ScoredRuns, image: int, k: int, cohorts: Sequence[int]) -> dict
     """The numbers of one seed and image."""
     ranking, values = _to_choose(runs, image)
     n = len(values)
-    if 0 < n < k:
-        raise ConfigError(
-            f"k {k} must be at most n = {n}, the architectures with a run of {runs.task} at "
-            f"{runs.fidelity} with seed {runs.seed} on {runs.images[image]} and a value of "
-            f"{runs.proxy}"
-        )
     found = {"n": float(n), "precision": math.nan, "precision_chance": math.nan}
-    best = set(top_k(values, k).tolist()) if n else set()
+    best = set(top_k(values, k).tolist()) if n >= k else set()
     order = np.argsort(ranking, kind="stable")
     ranks = n > 1 and bool(ranking.min() < ranking.max())
-    if ranks:
+    if ranks and best:
         found["precision"] = len(best.intersection(order[:k].tolist())) / k
         found["precision_chance"] = k / n
     regrets = _regrets(ranking, values)
     for size in cohorts:
         enough = ranks and size <= n
-        hit = float(not best.isdisjoint(order[:size].tolist())) if enough else math.nan
-        found[f"hit_{size}"] = hit
-        found[f"hit_{size}_chance"] = float(chance_of_hit(n, k, size)[0]) if enough else math.nan
+        hits, chance = math.nan, math.nan
+        if enough and best:
+            hits = float(not best.isdisjoint(order[:size].tolist()))
+            chance = float(chance_of_hit(n, k, size)[0])
+        found |= {f"hit_{size}": hits, f"hit_{size}_chance": chance}
         found[f"regret_{size}"] = float(regrets[size - 1]) if enough else math.nan
         found[f"regret_{size}_chance"] = (
             float(np.max(values, where=np.isfinite(values), initial=-np.inf))
@@ -295,6 +293,16 @@ def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     means: dict[str, Any] = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
     means["n"] = min(row["n"] for row in rows)
     return means
+
+
+def _check_k(bench: ReleaseReader, block: Block, k: int, frames: Collection[pd.DataFrame]) -> None:
+    for image in bench.images:
+        n = max(int(frame.loc[image, "n"]) for frame in frames)
+        if 0 < n < k:
+            raise ConfigError(
+                f"k {k} must be at most n = {n}, the most architectures that have a run of "
+                f"{block.task} at {block.fidelity} on {image} and a value of one score"
+            )
 
 
 def _check_sizes(what: str, sizes: Sequence[int]) -> None:

@@ -29,7 +29,10 @@ TASKS = ("denoise", "inpaint")
 SEEDS = (0, 1, 2)
 FIDELITY = "r512"
 IMAGE_SCORES = ("psd_db_mse", "psd_db_strip_mse", "psd_strip_hist_emd", "psd_strip_hist_emd_paper")
-OTHER_SCORES = ("psd_99_bandwidth", "parameters", "flops")
+OTHER_SCORES = (
+    *("psd_99_bandwidth", "parameters", "flops"),
+    *("grad_norm", "snip", "synflow", "ntk_alignment", "ntk_low_pass"),
+)
 
 
 def write_full_size(path: Path, count: int = 522) -> Path:

@@ -114,7 +114,7 @@ def build(
 
     def fits(unit: Unit) -> bool:
         # By the recorded seconds of training: the wall time of a first unit is mostly start-up, and
-        # scores cost next to nothing.
+        # scores cost little.
         if not unit.runs or not trained_cost:
             return True
         return trained_seconds / trained_cost * cost(unit) <= interruption.remaining

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 import torch
 
 from nasdip_bench.builder.config import BuildConfig
-from nasdip_bench.builder.plan import Unit, unit_flops
+from nasdip_bench.builder.plan import Unit, forward_passes, unit_flops
 from nasdip_bench.builder.worker import device_name
 from nasdip_bench.cost import architecture_cost
 from nasdip_bench.dip import fit_stack
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fast import FastNetwork
-from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.problem import Problem
 from nasdip_bench.space import Architecture
 from nasdip_bench.stacking import stack_networks
-from nasdip_bench.tasks import Denoise, get_task
+from nasdip_bench.tasks import Denoise
 from nasdip_bench.untrained import blank_network
 
 __all__ = ["OVERHEAD_FLOPS", "Speed", "check_device", "measure_speed", "unit_cost"]
@@ -50,11 +49,9 @@ def unit_cost(unit: Unit, device: str) -> float:
     return unit_flops(unit) + _passes(unit) * OVERHEAD_FLOPS[torch.device(device).type]
 
 
-def _passes(unit: Unit) -> int:
-    """Iterations of all runs, and passes of scoring initialisations."""
-    return unit.scoring_inits + sum(
-        get_fidelity(run.fidelity).iterations_for(get_task(run.task).kind) for run in unit.runs
-    )
+def _passes(unit: Unit) -> float:
+    """Iterations of all runs, or what scoring takes of the like."""
+    return forward_passes(unit) / 3
 
 
 @dataclass(frozen=True, kw_only=True)

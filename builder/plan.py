@@ -14,10 +14,17 @@ from typing import NamedTuple
 from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.cost import Cost, architecture_cost
 from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.proxies.tangent import PROBES
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
 
-__all__ = ["RunKey", "ScoreKey", "Unit", "make_plan", "unit_flops"]
+__all__ = ["RunKey", "ScoreKey", "Unit", "forward_passes", "make_plan", "unit_flops"]
+
+# Of an initialisation that is scored, whatever the images: its output; the same with its graph; a
+# backward pass, which costs two forward ones, for each probe and band; synflow in double precision.
+_SCORING_PASSES = 1 + 1 + 2 * 2 * PROBES + 2 * 3
+_SCORING_PASSES_OF_IMAGE = 2
+"""The gradient of the loss, for each image and task."""
 
 
 class RunKey(NamedTuple):
@@ -106,17 +113,25 @@ def _units(
                     yield Unit(architecture=architecture, runs=tuple(left[first : first + most]))
 
 
+def forward_passes(unit: Unit) -> int:
+    """What a unit takes, in forward passes: an iteration, forward and backward, counts three."""
+    passes = sum(
+        3 * get_fidelity(run.fidelity).iterations_for(get_task(run.task).kind) for run in unit.runs
+    )
+    if unit.scores:
+        images = len(unit.scores)
+        passes += unit.scoring_inits * (_SCORING_PASSES + _SCORING_PASSES_OF_IMAGE * images)
+    return passes
+
+
 def unit_flops(unit: Unit) -> float:
-    """Floating-point operations of a unit: forward and backward count three forward passes.
+    """Floating-point operations of a unit.
 
     Counted for one input and output channel; colour adds less than a per cent.
     """
     fidelity = get_fidelity((unit.runs or unit.scores)[0].fidelity)
-    passes = sum(3 * fidelity.iterations_for(get_task(run.task).kind) for run in unit.runs)
-    if unit.scores:
-        passes += unit.scoring_inits
     cost = _cost(unit.architecture, fidelity.channels)
-    return passes * cost.forward_flops(fidelity.resolution, fidelity.resolution)
+    return forward_passes(unit) * cost.forward_flops(fidelity.resolution, fidelity.resolution)
 
 
 @lru_cache(maxsize=4096)

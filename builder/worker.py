@@ -263,8 +263,7 @@ class Worker:
             {
                 **key._asdict(),
                 **name._asdict(),
-                "value": float(np.mean(samples.values)),
-                "std": float(np.std(samples.values, ddof=1)) if len(samples.values) > 1 else None,
+                **_mean_and_std(samples.values),
                 "inits": len(samples.values),
                 "seconds": samples.seconds,
                 "protocol_version": PROTOCOL_VERSION,
@@ -282,10 +281,19 @@ class Worker:
             self._scoring[which] = Scored(
                 task=task,
                 corrupted=observation.corrupted,
+                mask=observation.mask,
                 references={name: prepare(r, name) for name, r in references.items()},
                 shape=truth.shape,
             )
         return self._scoring[which]
+
+
+def _mean_and_std(values: Sequence[float]) -> dict[str, float | None]:
+    """Of a score over the initialisations; none of it where one of them has no finite value."""
+    if not np.isfinite(values).all():
+        return {"value": None, "std": None}
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"value": float(np.mean(values)), "std": std}
 
 
 def _succeeded(run: _Run) -> dict[str, Any]:

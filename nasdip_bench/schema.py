@@ -92,7 +92,14 @@ _SCORE_FACTS = (
     Column(
         "reference", "string", "what the output is compared with: corrupted, ground_truth, none"
     ),
-    Column("value", "float64", "mean over the scoring initialisations", "", "", True),
+    Column(
+        "value",
+        "float64",
+        "mean over the scoring initialisations; null where one of them has no finite value",
+        "",
+        "",
+        True,
+    ),
     Column("std", "float64", "sample standard deviation over them; null for one", "", "", True),
     Column("inits", "int32", "number of scoring initialisations"),
     Column(

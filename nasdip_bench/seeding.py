@@ -19,6 +19,8 @@ perturbation    resolution, input channels, seed          all architectures, ima
 scoring z       resolution, input channels, k             all architectures and images
 scoring         architecture, resolution, k, then the     all images and tasks
 weights         parameter's name
+kernel probe    resolution, output channels, number of    all architectures, images, tasks and
+                the probe                                 initialisations
 ==============  ========================================  ==========================================
 
 This module must not import torch.

@@ -7,7 +7,6 @@ by the ranking of candidates for one image.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -22,12 +21,14 @@ from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.network import Network, build_network
 from nasdip_bench.proxies import (
     NO_REFERENCE,
+    Candidate,
+    Parts,
     image_scores,
     info,
     network_scores,
     prepare,
     score,
-    score_network,
+    score_candidate,
 )
 from nasdip_bench.space import Architecture
 from nasdip_bench.spectrum import Spectrum
@@ -71,12 +72,14 @@ class Scored:
     Attributes:
         task: the task.
         corrupted: (C, h, w) float32 in [0, 1].
+        mask: (1, H, W) float32 of 0 and 1, for inpainting; else None.
         references: by name, the spectra that outputs are compared with.
         shape: (C, H, W) of the networks' outputs.
     """
 
     task: Task
     corrupted: np.ndarray
+    mask: np.ndarray | None = None
     references: Mapping[str, Spectrum]
     shape: tuple[int, int, int]
 
@@ -155,26 +158,27 @@ def score_architecture(
     """
     results: list[dict[ScoreName, ScoreSamples]] = [{} for _ in problems]
     for shape in dict.fromkeys(problem.shape for problem in problems):
-        structural: dict[str, tuple[float, float]] = {}
+        # What has been evaluated and serves further problems, by what it depends on.
+        measured: dict[str, dict[ScoreName, tuple[float, float]]] = {"structure": {}}
         for k, initialised in initialisations(arch, shape, channels, inits, device):
+            measured["initialisation"] = {}
+            parts = Parts()
             for problem, result in zip(problems, results, strict=True):
                 if problem.shape != shape:
                     continue
-                check()
-                for name, evaluate in _evaluations(problem, initialised):
-                    if k and info(name.proxy).structural:
+                measured["image"] = {}
+                for name, evaluate in _evaluations(problem, initialised, parts):
+                    depends_on = info(name.proxy).depends_on
+                    if k and depends_on == "structure":
                         continue
-                    if name.proxy not in structural:
-                        started = time.perf_counter()
-                        value = evaluate()
-                        measured = value, time.perf_counter() - started
-                        if info(name.proxy).structural:
-                            structural[name.proxy] = measured
-                    else:
-                        measured = structural[name.proxy]
+                    known = measured[depends_on]
+                    if name not in known:
+                        check()
+                        known[name] = parts.timed(evaluate)
+                    value, seconds = known[name]
                     samples = result.setdefault(name, ScoreSamples())
-                    samples.values.append(measured[0])
-                    samples.seconds += measured[1]
+                    samples.values.append(value)
+                    samples.seconds += seconds
     return results
 
 
@@ -205,7 +209,7 @@ def initialisations(
 
 
 def _evaluations(
-    problem: Scored, initialised: Initialised
+    problem: Scored, initialised: Initialised, parts: Parts
 ) -> Iterator[tuple[ScoreName, Callable[[], float]]]:
     network, z, output = initialised
     reduced = prepare(problem.task.reduce(output), "output")
@@ -215,9 +219,9 @@ def _evaluations(
                 yield ScoreName(proxy, name), _call(score, proxy, reduced, reference)
         else:
             yield ScoreName(proxy, NO_REFERENCE), _call(score, proxy, reduced)
+    candidate = Candidate(network, z, problem.corrupted, problem.task, problem.mask, parts)
     for proxy in network_scores():
-        arguments = (proxy, network, z, problem.corrupted, problem.task)
-        yield ScoreName(proxy, NO_REFERENCE), _call(score_network, *arguments)
+        yield ScoreName(proxy, NO_REFERENCE), _call(score_candidate, proxy, candidate)
 
 
 def _call(function: Callable[..., float], *arguments: Any) -> Callable[[], float]:

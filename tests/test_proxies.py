@@ -43,6 +43,8 @@ PAPER = (
     "psd_99_bandwidth",
 )
 COMPARING = PAPER[:4]
+SIZES = ("parameters", "flops")
+ZERO_COST = ("ntk_alignment", "ntk_low_pass", "grad_norm", "snip", "synflow")
 CORRUPTED = np.zeros((1, 8, 8), np.float32)
 
 sides = st.integers(16, 24)
@@ -419,14 +421,15 @@ def described(**changes: object) -> ScoreInfo:
 
 def test_built_in_scores() -> None:
     assert image_scores() == PAPER
-    assert network_scores() == ("parameters", "flops")
+    assert network_scores() == (*SIZES, *ZERO_COST)
     for name in PAPER:
         assert info(name).name == name
         assert info(name).kind == "image"
         assert info(name).lower_is_better is True
         assert info(name).needs_reference is (name != "psd_99_bandwidth")
         assert "ISNAS-DIP" in info(name).source
-    for name in network_scores():
+        assert info(name).depends_on == "image"
+    for name in SIZES:
         assert info(name).kind == "network"
         assert info(name).lower_is_better is None
     with pytest.raises(ConfigError, match="'flops' is built in and cannot be taken out"):
@@ -501,7 +504,7 @@ def test_own_network_scores() -> None:
         assert d is task
         return 3
 
-    assert network_scores() == ("parameters", "flops", "sum_of_all")
+    assert network_scores() == (*SIZES, *ZERO_COST, "sum_of_all")
     value = score_network("sum_of_all", network, z, CORRUPTED, task)  # type: ignore[arg-type]
     assert (value, type(value)) == (3.0, float)
     assert info("sum_of_all").lower_is_better is False
@@ -529,6 +532,10 @@ def test_descriptions_are_checked() -> None:
         described(kind="picture")
     with pytest.raises(ConfigError, match="network score 'mine' cannot need a reference"):
         described(kind="network")
+    with pytest.raises(ConfigError, match="'mine' depends on 'seed', .* 'structure', 'initialisat"):
+        described(kind="network", needs_reference=False, depends_on="seed")
+    with pytest.raises(ConfigError, match="image score 'mine' cannot depend on 'structure' alone"):
+        described(depends_on="structure")
     with pytest.raises(ConfigError, match=r"described as .* kind 'image' and registered .*network"):
         register_network_score(described(), lambda *arguments: 0.0)
     with pytest.raises(ConfigError, match=r"described as .* 'network' and registered .*'image'"):

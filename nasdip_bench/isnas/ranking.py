@@ -64,15 +64,17 @@ class Judge:
         task = self._problem.task
         found = {}
         for name in self.names:
-            if k and info(name).structural:
+            if k and info(name).depends_on == "structure":
                 continue
             if name in image_scores():
                 if task not in reduced:
                     reduced[task] = prepare(task.reduce(one.output), "output")
                 found[name] = score(name, reduced[task], self._reference)
             else:
-                corrupted = self._problem.observation.corrupted
-                found[name] = score_network(name, one.network, one.z, corrupted, task)
+                seen = self._problem.observation
+                found[name] = score_network(
+                    name, one.network, one.z, seen.corrupted, task, mask=seen.mask
+                )
         return found
 
 

@@ -5,8 +5,9 @@ judge the network itself. Both registries are open: ``@image_score(...)`` and
 ``@network_score(...)`` add to them; what is registered before a build begins is built with the
 rest. Importing this module must not import torch or scipy.
 
-Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3, eq. 1 and eq. 2, and
-its released code. Deviations, see also `nasdip_bench.spectrum`:
+Source of the image scores: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3,
+eq. 1 and eq. 2, and its released code; those of the network scores stand in their modules
+(`structural`, `zero_cost`, `tangent`). Deviations, see also `nasdip_bench.spectrum`:
 
 - dB is 10·log10; the released code's mean squared differences are ours times (ln 10)².
 - The histograms' distance exists as released (``psd_strip_hist_emd``) and as the paper's text has
@@ -16,10 +17,10 @@ its released code. Deviations, see also `nasdip_bench.spectrum`:
 
 from __future__ import annotations
 
-from nasdip_bench.proxies import spectral, structural
+from nasdip_bench.proxies import spectral, structural, tangent, zero_cost
+from nasdip_bench.proxies.candidate import Candidate, Parts
+from nasdip_bench.proxies.description import NO_REFERENCE, ScoreInfo
 from nasdip_bench.proxies.registry import (
-    NO_REFERENCE,
-    ScoreInfo,
     image_score,
     image_scores,
     info,
@@ -30,6 +31,7 @@ from nasdip_bench.proxies.registry import (
     register_network_score,
     score,
     score_all,
+    score_candidate,
     score_network,
     unregister,
 )
@@ -37,6 +39,8 @@ from nasdip_bench.spectrum import prepare
 
 __all__ = [
     "NO_REFERENCE",
+    "Candidate",
+    "Parts",
     "ScoreInfo",
     "image_score",
     "image_scores",
@@ -48,10 +52,13 @@ __all__ = [
     "register_network_score",
     "score",
     "score_all",
+    "score_candidate",
     "score_network",
     "spectral",
     "structural",
+    "tangent",
     "unregister",
+    "zero_cost",
 ]
 
 protect_registered()

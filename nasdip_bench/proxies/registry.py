@@ -5,16 +5,16 @@ Must not import torch or scipy, nor the modules that register scores.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ConfigError, ImageError, unknown_name
+from nasdip_bench.proxies.candidate import Candidate
+from nasdip_bench.proxies.description import NO_REFERENCE, Kind, ScoreInfo
 from nasdip_bench.spectrum import Spectrum, prepare
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from nasdip_bench.tasks import Task
 
 __all__ = [
-    "NO_REFERENCE",
-    "ScoreInfo",
     "image_score",
     "image_scores",
     "info",
@@ -35,64 +33,21 @@ __all__ = [
     "register_network_score",
     "score",
     "score_all",
+    "score_candidate",
     "score_network",
     "unregister",
 ]
 
-NO_REFERENCE = "none"
-"""What stands for the reference's name where a score has none."""
-
-Kind = Literal["image", "network"]
 FloatArray = NDArray[np.float64]
 # (output, reference) to value, on arrays or Spectrum objects; the reference None if not needed.
 ImageFunction = Callable[[Any, Any], float]
 NetworkFunction = Callable[["nn.Module", "Tensor", "NDArray[np.float32]", "Task"], float]
+CandidateFunction = Callable[[Candidate], float]
 _Function = TypeVar("_Function", bound=Callable[..., float])
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoreInfo:
-    """What a score is.
-
-    Attributes:
-        name: lower-case letters, digits and underscores; unique over both registries.
-        kind: "image" (judges an output) or "network" (judges the network itself).
-        needs_reference: whether the output is compared with a reference image.
-        lower_is_better: the direction that is claimed; None if none is.
-        unit: of the value; "1" for a pure number.
-        source: paper and equation, or where else it comes from.
-        description: one line.
-        structural: the value depends on the network's structure and the input's size alone, so that
-            one evaluation serves all images, tasks and initialisations.
-    """
-
-    name: str
-    kind: Kind
-    needs_reference: bool
-    lower_is_better: bool | None
-    unit: str
-    source: str
-    description: str
-    structural: bool = False
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
-            raise ConfigError(
-                f"score name {self.name!r} must be lower-case letters, digits and underscores, "
-                "beginning with a letter: it names columns and keys"
-            )
-        if self.kind not in ("image", "network"):
-            raise ConfigError(f"score kind {self.kind!r} must be 'image' or 'network'")
-        if self.kind == "network" and self.needs_reference:
-            raise ConfigError(
-                f"network score {self.name!r} cannot need a reference: it is handed the corrupted "
-                "image; set needs_reference=False"
-            )
-
 
 _info: dict[str, ScoreInfo] = {}
 _image: dict[str, ImageFunction] = {}
-_network: dict[str, NetworkFunction] = {}
+_network: dict[str, CandidateFunction] = {}
 _built_in: set[str] = set()
 
 
@@ -188,7 +143,13 @@ def score_all(
 
 
 def score_network(
-    name: str, network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], task: Task
+    name: str,
+    network: nn.Module,
+    z: Tensor,
+    corrupted: NDArray[np.float32],
+    task: Task,
+    *,
+    mask: NDArray[np.float32] | None = None,
 ) -> float:
     """One network score.
 
@@ -198,15 +159,27 @@ def score_network(
         z: (1, C, H, W), the network's input.
         corrupted: (C, h, w) float32 in [0, 1], as the task has it.
         task: which says how outputs and the corrupted image compare.
+        mask: (1, H, W) float32 of 0 and 1, for inpainting: scores on the loss need it.
 
     Raises:
         UnknownNameError: no such network score.
+        ConfigError: a score on the loss of inpainting, and no mask.
+    """
+    return score_candidate(name, Candidate(network, z, corrupted, task, mask))
+
+
+def score_candidate(name: str, candidate: Candidate) -> float:
+    """One network score, of a candidate that keeps what other scores of it use, too.
+
+    Raises:
+        UnknownNameError: no such network score.
+        ConfigError: a score on the loss of inpainting, and no mask.
     """
     if name not in _network:
         if name in _image:
             raise ConfigError(f"{name!r} is an image score, not a network score: use score")
         raise unknown_name("network score", name, _network)
-    return float(_network[name](network, z, corrupted, task))
+    return float(_network[name](candidate))
 
 
 def _matching(output: Spectrum, reference: ArrayLike | Spectrum, role: str) -> Spectrum:
@@ -245,19 +218,31 @@ def register_image_score(
     _image[info.name] = function if spectral else on_arrays
 
 
-def register_network_score(info: ScoreInfo, function: NetworkFunction) -> None:
+def register_network_score(
+    info: ScoreInfo,
+    function: NetworkFunction | CandidateFunction,
+    *,
+    of_candidate: bool = False,
+) -> None:
     """Add a network score.
 
     Args:
         info: its description, of kind "network".
         function: (network, z, corrupted, task) to value, see `score_network`.
+        of_candidate: hand the function a `Candidate` alone instead, which has the mask besides, and
+            shares passes and gradients between scores.
 
     Raises:
         ConfigError: the name is taken, or the description is of the other kind.
     """
+
+    def on_parts(candidate: Candidate) -> float:
+        arguments = (candidate.network, candidate.z, candidate.corrupted, candidate.task)
+        return cast(NetworkFunction, function)(*arguments)
+
     _check_new(info, "network")
     _info[info.name] = info
-    _network[info.name] = function
+    _network[info.name] = cast(CandidateFunction, function) if of_candidate else on_parts
 
 
 def unregister(name: str) -> None:
@@ -281,9 +266,10 @@ def image_score(*, spectral: bool = False, **fields: Any) -> Callable[[_Function
     return _decorator(register, ScoreInfo(kind="image", **fields))
 
 
-def network_score(**fields: Any) -> Callable[[_Function], _Function]:
+def network_score(*, of_candidate: bool = False, **fields: Any) -> Callable[[_Function], _Function]:
     """Decorator form of `register_network_score`; takes the fields of `ScoreInfo` but ``kind``."""
-    return _decorator(register_network_score, ScoreInfo(kind="network", **fields))
+    register = partial(register_network_score, of_candidate=of_candidate)
+    return _decorator(register, ScoreInfo(kind="network", **fields))
 
 
 def _decorator(

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 # Size and cost of the network
 
 _count = partial(
-    network_score, needs_reference=False, lower_is_better=None, source="count", structural=True
+    network_score,
+    needs_reference=False,
+    lower_is_better=None,
+    source="count",
+    depends_on="structure",
 )
 
 

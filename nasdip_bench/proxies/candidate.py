@@ -1,0 +1,139 @@
+"""What network scores are computed of: an untrained network, its input, and what it is to restore.
+
+Must not import torch at module level.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.tasks import Inpaint, Observation, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from nasdip_bench.jacobian import Jacobian
+
+__all__ = ["Candidate", "LossGradient", "Parts"]
+
+_Value = TypeVar("_Value")
+
+
+class Parts:
+    """Intermediate results of scores, each computed once, with the seconds that each took."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[Any, float]] = {}
+        self._used: set[Hashable] = set()
+        self._saved = 0.0
+
+    def get(self, key: Hashable, compute: Callable[[], _Value]) -> _Value:
+        """A part. What computes it takes the parts that it needs itself from outside."""
+        if key not in self._known:
+            started = time.perf_counter()
+            value = compute()
+            self._known[key] = value, time.perf_counter() - started
+        elif key not in self._used:
+            self._saved += self._known[key][1]
+        self._used.add(key)
+        found: _Value = self._known[key][0]
+        return found
+
+    def timed(self, evaluate: Callable[[], float]) -> tuple[float, float]:
+        """A score, and the seconds that it takes alone: those of parts found ready count, too."""
+        self._used.clear()
+        self._saved = 0.0
+        started = time.perf_counter()
+        value = evaluate()
+        return value, time.perf_counter() - started + self._saved
+
+
+class LossGradient(NamedTuple):
+    """What scores need of the gradient of the loss.
+
+    Attributes:
+        energy: |∂L/∂θ|², over all parameters.
+        saliency: the sum of |θ · ∂L/∂θ| over the weights of convolutions.
+        output_energy: |∂L/∂f|², over the values of the output.
+    """
+
+    energy: float
+    saliency: float
+    output_energy: float
+
+
+class Candidate:
+    """An untrained network on a problem.
+
+    Args:
+        network: untrained.
+        z: (1, C, H, W), the network's input.
+        corrupted: (C, h, w) float32 in [0, 1], as the task has it.
+        task: the task.
+        mask: (1, H, W) of 0 and 1, for inpainting.
+        parts: shared by the candidates of one network and input.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        z: Tensor,
+        corrupted: NDArray[np.float32],
+        task: Task,
+        mask: NDArray[np.float32] | None = None,
+        parts: Parts | None = None,
+    ) -> None:
+        self.network = network
+        self.z = z
+        self.corrupted = corrupted
+        self.task = task
+        self.mask = mask
+        self.parts = Parts() if parts is None else parts
+
+    @property
+    def jacobian(self) -> Jacobian:
+        """Products with the Jacobian of the network at z, all on one forward pass."""
+        from nasdip_bench.jacobian import Jacobian
+
+        return self.parts.get("jacobian", lambda: Jacobian(self.network, self.z))
+
+    @property
+    def loss_gradient(self) -> LossGradient:
+        """Of the loss that a fit minimises, on the corrupted image.
+
+        Raises:
+            ConfigError: inpainting without the mask.
+        """
+        jacobian = self.jacobian
+        return self.parts.get((self, "loss gradient"), lambda: self._gradient(jacobian))
+
+    def _gradient(self, jacobian: Jacobian) -> LossGradient:
+        import torch
+
+        from nasdip_bench.problem import Problem
+
+        if isinstance(self.task, Inpaint) and self.mask is None:
+            raise ConfigError(
+                f"scores on the loss of task {self.task.name!r} need the mask, which the corrupted "
+                "image does not tell from black pixels: pass it as mask="
+            )
+        output = jacobian.output.clone().requires_grad_()
+        observation = Observation(corrupted=self.corrupted, mask=self.mask)
+        with torch.enable_grad():
+            problem = Problem(self.task, observation, None, output.device, output.dtype)
+            (direction,) = torch.autograd.grad(problem.losses(output).sum(), output)
+        pairs = jacobian.pull_back(direction)
+        norms = torch.stack([part.norm() for _, part in pairs]).double()
+        # Biases and the two vectors of a batch normalisation have one axis.
+        salient = [(weight * part).abs().sum() for weight, part in pairs if weight.ndim > 1]
+        return LossGradient(
+            energy=float(norms.square().sum()),
+            saliency=float(torch.stack(salient).double().sum()) if salient else 0.0,
+            output_energy=float(direction.double().square().sum()),
+        )

@@ -1,0 +1,73 @@
+"""What is said of a training-free score: its kind, direction, source, and what it depends on.
+
+Must not import torch, nor anything of the registries.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from nasdip_bench.errors import ConfigError
+
+__all__ = ["DEPENDENCES", "Dependence", "Kind", "NO_REFERENCE", "ScoreInfo"]
+
+NO_REFERENCE = "none"
+"""What stands for the reference's name where a score has none."""
+
+Kind = Literal["image", "network"]
+Dependence = Literal["structure", "initialisation", "image"]
+DEPENDENCES: tuple[Dependence, ...] = ("structure", "initialisation", "image")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreInfo:
+    """What a score is.
+
+    Attributes:
+        name: lower-case letters, digits and underscores; unique over both registries.
+        kind: "image" (judges an output) or "network" (judges the network itself).
+        needs_reference: whether the output is compared with a reference image.
+        lower_is_better: the direction that is claimed; None if none is.
+        unit: of the value; "1" for a pure number.
+        source: paper and equation, or where else it comes from.
+        description: one line.
+        depends_on: what the value depends on. "structure": the network's structure and the input's
+            size, so that one evaluation serves all images, tasks and initialisations;
+            "initialisation": the weights and z, too, so that one serves all images and tasks;
+            "image": the corrupted image and the task, too, as all image scores.
+    """
+
+    name: str
+    kind: Kind
+    needs_reference: bool
+    lower_is_better: bool | None
+    unit: str
+    source: str
+    description: str
+    depends_on: Dependence = "image"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            raise ConfigError(
+                f"score name {self.name!r} must be lower-case letters, digits and underscores, "
+                "beginning with a letter: it names columns and keys"
+            )
+        if self.kind not in ("image", "network"):
+            raise ConfigError(f"score kind {self.kind!r} must be 'image' or 'network'")
+        if self.kind == "network" and self.needs_reference:
+            raise ConfigError(
+                f"network score {self.name!r} cannot need a reference: it is handed the corrupted "
+                "image; set needs_reference=False"
+            )
+        if self.depends_on not in DEPENDENCES:
+            raise ConfigError(
+                f"score {self.name!r} depends on {self.depends_on!r}, which must be one of "
+                f"{', '.join(map(repr, DEPENDENCES))}"
+            )
+        if self.kind == "image" and self.depends_on != "image":
+            raise ConfigError(
+                f"image score {self.name!r} cannot depend on {self.depends_on!r} alone: outputs "
+                "are reduced as the task has it; set depends_on='image'"
+            )

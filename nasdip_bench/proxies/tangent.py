@@ -1,0 +1,77 @@
+"""Scores on the tangent kernel K of an untrained network: what gradient descent would fit first.
+
+To first order gradient descent fits the component of an image along an eigenvector of K at the rate
+of its eigenvalue. Convolutional generators have the large eigenvalues at low frequencies, where
+images have their energy and noise has not, so that stopping early restores (Heckel, Soltanolkotabi,
+"Denoising and regularization via exploiting the structural bias of convolutional generators", ICLR
+2020; Chakrabarty, Maji, "The spectral bias of the deep image prior", 2019; Shi et al., "On
+measuring and controlling the spectral bias of the deep image prior", IJCV 2022; Tachella, Tang,
+Davies, "The neural tangent link between CNN denoisers and non-local filters", CVPR 2021). None of
+them has these scores: they measure the bias along whole fits, or prove it; here it is read off the
+kernel before training. They stand in for the Jacobian scores of classification (Mellor et al., ICML
+2021; condition number of the kernel between images: Chen et al., ICLR 2021), which compare the
+inputs of a batch: a Deep Image Prior has one input.
+
+Must not import torch at module level.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from nasdip_bench.proxies.candidate import Candidate
+from nasdip_bench.proxies.registry import network_score
+from nasdip_bench.spectrum import STRIP_DIAMETERS
+
+__all__ = ["LOW_PASS_DIAMETER", "PROBES"]
+
+PROBES = 4
+"""Random directions that the kernel's trace is estimated with; two backward passes each."""
+
+LOW_PASS_DIAMETER = STRIP_DIAMETERS[1]
+"""Of the disc of low frequencies, which ends where the strip of the paper's scores does."""
+
+_proxy = partial(network_score, of_candidate=True, needs_reference=False, lower_is_better=False)
+
+
+@_proxy(
+    name="ntk_alignment",
+    unit="1",
+    source="after Heckel and Soltanolkotabi (ICLR 2020) and Cristianini et al. (NIPS 2001)",
+    description="rate at which the corrupted image is fitted first, over that of white noise",
+)
+def _ntk_alignment(candidate: Candidate) -> float:
+    """The Rayleigh quotient of K at u = ∂L/∂f over the mean of K's eigenvalues."""
+    gradient, traces = candidate.loss_gradient, _traces(candidate)
+    mean = sum(traces) / candidate.jacobian.output.numel()
+    return _ratio(gradient.energy, gradient.output_energy * mean)
+
+
+@_proxy(
+    name="ntk_low_pass",
+    unit="1",
+    source="after Heckel and Soltanolkotabi (ICLR 2020) and Chakrabarty and Maji (2019)",
+    description="share of the tangent kernel's trace at frequencies below 0.1 cycles a pixel",
+    depends_on="initialisation",
+)
+def _ntk_low_pass(candidate: Candidate) -> float:
+    low, high = _traces(candidate)
+    return _ratio(low, low + high)
+
+
+def _traces(candidate: Candidate) -> tuple[float, float]:
+    """See `nasdip_bench.jacobian.kernel_traces`."""
+    from nasdip_bench.jacobian import kernel_probe, kernel_traces
+
+    jacobian = candidate.jacobian
+    shape = tuple(jacobian.output.shape[1:])
+    probes = (kernel_probe(*shape, number) for number in range(PROBES))
+    return candidate.parts.get(
+        "kernel traces", lambda: kernel_traces(jacobian, probes, LOW_PASS_DIAMETER)
+    )
+
+
+def _ratio(part: float, whole: float) -> float:
+    """NaN where nothing has an effect, or where there is nothing left to fit."""
+    return part / whole if whole else math.nan

@@ -1,0 +1,158 @@
+"""Datasets in which some architectures, or some releases, have more scores than others."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nasdip_bench import NASDIPBench, untrained
+from nasdip_bench.api import cli
+from nasdip_bench.api.difference import ADDED, PROVENANCE, compare_datasets
+from nasdip_bench.api.paper.table1 import table1
+from nasdip_bench.builder import worker
+from nasdip_bench.builder.build import build
+from nasdip_bench.builder.plan import ScoreKey, Unit
+from nasdip_bench.builder.release import release
+from nasdip_bench.errors import UnknownNameError
+from nasdip_bench.problems import find_problems
+from nasdip_bench.proxies import network_score, network_scores, unregister
+from nasdip_bench.space import sample_architectures
+from tests.builds import FIDELITY, small_config
+
+ZERO_COST = {"ntk_alignment", "ntk_low_pass", "grad_norm", "snip", "synflow"}
+COUNT, FEW = 4, 2
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> dict[str, Path]:
+    """A release without the zero-cost proxies, and one with those of the first architectures."""
+    where = tmp_path_factory.mktemp("scores")
+    settings = {"images": small_config().images[:1], "scoring_inits": 1}
+    whole = small_config(architectures=tuple(sample_architectures(COUNT)), **settings)
+    few = small_config(architectures=tuple(sample_architectures(FEW)), train=False, **settings)
+    sizes = tuple(name for name in network_scores() if name not in ZERO_COST)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(untrained, "network_scores", lambda: sizes)
+        build(whole, where / "old build", workers=1)
+    build(few, where / "scores", workers=1)
+    release(where / "old build", where / "old")
+    release([where / "old", where / "scores"], where / "more")
+    return {name: where / name for name in ("old", "more", "scores")}
+
+
+def run(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["nasdip-bench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out, captured.err
+
+
+def test_both_are_whole_and_the_difference_is_what_was_added(folders):
+    assert find_problems(folders["old"]) == find_problems(folders["more"]) == []
+    difference = compare_datasets(folders["old"], folders["more"])
+    # The other scores of the two sources are the same numbers, in other seconds.
+    changed = difference.scores[difference.scores["change"] != PROVENANCE]
+    assert set(changed["proxy"]) == ZERO_COST
+    assert (changed["change"] == ADDED).all()
+    assert len(changed) == len(ZERO_COST) * FEW * 2
+    assert not len(difference.runs)
+
+
+def test_scores_are_read_where_they_are(folders):
+    old, more = NASDIPBench(folders["old"]), NASDIPBench(folders["more"])
+    added = {f"{name}/none" for name in ZERO_COST}
+    for arch_id in range(COUNT):
+        before = old.scores(arch_id, "camera", "denoise")
+        now = more.scores(arch_id, "camera", "denoise")
+        assert {key: now[key] for key in before} == before
+        assert set(now) - set(before) == (added if arch_id < FEW else set())
+        assert np.isfinite([now[key] for key in now]).all()
+    # Those that depend on the initialisation alone are the same for all tasks.
+    for task in ("denoise", "inpaint"):
+        found = more.scores(0, "camera", task)
+        other = more.scores(0, "camera", "denoise")
+        assert found["synflow/none"] == other["synflow/none"]
+    assert (
+        more.scores(0, "camera", "inpaint")["grad_norm/none"]
+        != (more.scores(0, "camera", "denoise")["grad_norm/none"])
+    )
+    with pytest.raises(UnknownNameError, match="unknown score 'synflow/none'"):
+        old.selection_curve("denoise", "synflow/none")
+    assert len(more.selection_curve("denoise", "synflow/none").loc["camera"]) == FEW
+
+
+def test_correlations_and_table_1(folders):
+    old, more = NASDIPBench(folders["old"]), NASDIPBench(folders["more"])
+    taus = more.kendall("denoise")
+    assert list(taus.columns[: len(old.kendall("denoise").columns)]) == list(
+        old.kendall("denoise").columns
+    )
+    assert set(taus.columns.get_level_values("proxy")) >= ZERO_COST
+    assert taus.attrs["n"]["synflow/none"] == {"camera": FEW}
+    assert taus.attrs["n"]["psd_db_mse/corrupted"] == {"camera": COUNT}
+    before, now = table1(old), table1(more)
+    assert before.shown == now.shown
+    assert before.text() == now.text()
+    assert ("synflow", "none") in table1(more, all_scores=True).shown
+
+
+def test_choosing_by_scores_that_few_have(folders, monkeypatch, capsys, tmp_path):
+    arguments = ("--k", "3", "--cohorts", "1,3", "--resamples", "10")
+    for name in ("old", "more"):
+        out = tmp_path / f"{name}.csv"
+        command = ("proxies", *arguments, "--data", str(folders[name]), "--out", str(out))
+        assert run(monkeypatch, capsys, *command)[0] == 0
+        table = pd.read_csv(out).set_index("proxy")
+        assert (set(table.index) >= ZERO_COST) is (name == "more")
+        assert table.loc["psd_99_bandwidth", "n"] == COUNT
+        assert table.loc["psd_99_bandwidth", "precision"] >= 0
+        if name == "more":
+            few = table.loc["grad_norm"]
+            assert (few["direction"], few["n"]) == ("higher", FEW)
+            assert few[["precision", "hit_1", "hit_3", "regret_3"]].isna().all()
+            assert few["regret_1"] >= 0
+            assert few["seconds"] > 0
+    status, _, err = run(monkeypatch, capsys, "proxies", "--k", "5", "--data", str(folders["more"]))
+    assert status == 2
+    assert "k 5 must be at most n = 4, the most architectures" in err
+
+
+@pytest.fixture
+def erratic() -> Iterator[None]:
+    """Own scores that are no finite number at one of the initialisations."""
+    fields = {"unit": "1", "source": "-", "description": "-", "lower_is_better": None}
+    calls = {"nan": 0, "inf": 0}
+    for name, value in (("nan", math.nan), ("inf", math.inf)):
+
+        def score(*arguments: object, name: str = name, value: float = value) -> float:
+            calls[name] += 1
+            return value if calls[name] == 2 else 1.0
+
+        network_score(name=f"erratic_{name}", needs_reference=False, **fields)(score)
+    yield
+    for name in calls:
+        unregister(f"erratic_{name}")
+
+
+@pytest.mark.usefixtures("erratic")
+def test_a_score_that_is_no_number_is_null():
+    config = small_config()
+    spec = worker.WorkerSpec(
+        images=config.images, device="cpu", engine="fast", precision="fp32", threads=1
+    )
+    architecture = str(config.architectures[0])
+    key = ScoreKey(architecture, "camera", "denoise", FIDELITY)
+    unit = Unit(architecture=architecture, scores=(key,), scoring_inits=2)
+    table = worker.Worker(spec).execute(unit)
+    rows = {row["proxy"]: row for row in table.to_pylist()}
+    for name in ("erratic_nan", "erratic_inf"):
+        assert (rows[name]["value"], rows[name]["std"], rows[name]["inits"]) == (None, None, 2)
+    assert rows["synflow"]["value"] > 0
+    assert rows["synflow"]["std"] >= 0
