@@ -33,7 +33,7 @@ from nasdip_bench.proxies import (
 from nasdip_bench.proxies import candidate as candidate_module
 from nasdip_bench.proxies.tangent import LOW_PASS_DIAMETER, PROBES
 from nasdip_bench.space import VALID_CELLS, Architecture, sample_architectures
-from nasdip_bench.tasks import Denoise, Observation, SuperResolve, get_task
+from nasdip_bench.tasks import TASKS, Denoise, Observation, SuperResolve, get_task
 from nasdip_bench.untrained import Scored, initialisations, score_architecture
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -366,6 +366,17 @@ def values_of(cell: int) -> dict[str, float]:
 @pytest.mark.parametrize("cell", families())
 def test_every_family_of_cells_has_finite_values(cell: int) -> None:
     _check(values_of(cell))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_has_finite_values(name: str) -> None:
+    ((_, (network, z, _)),) = initialisations(sample_architectures(1)[0], SHAPE, 16, 1, "cpu")
+    task = get_task(name)
+    seen = task.corrupt(image(*SHAPE), "noise")
+    candidate = Candidate(network, z, seen.corrupted, task, seen.mask)
+    values = {one: score_candidate(one, candidate) for one in NAMES}
+    assert all(map(math.isfinite, values.values())), values
+    assert min(values[one] for one in ("grad_norm", "snip", "ntk_alignment")) > 0
 
 
 @pytest.mark.slow
