@@ -83,12 +83,17 @@ def build(
 
     Raises:
         BuildError: the folder does not fit the configuration, or cannot be written.
-        ConfigError: a device that is not there, or graphs without a GPU.
+        ConfigError: a device that is not there, or graphs without a GPU or with outputs.
     """
     if engine is None:
         check_device(config.device)
     if graphs and not config.device.startswith("cuda"):
         raise ConfigError(f"--graphs needs a CUDA device, not {config.device}: leave it out")
+    if graphs and keep_outputs:
+        raise ConfigError(
+            "--graphs and --keep-outputs do not go together, since outputs are looked at while a "
+            "fit runs: leave one out"
+        )
     interruption = Interruption(time_limit)
     folder = BuildFolder(out)
     folder.prepare(config)

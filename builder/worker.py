@@ -195,7 +195,7 @@ class Worker:
             # Kept on the device until the fit has ended: the host does not wait for it here.
             nonlocal at_stop
             if iteration + 1 == stop:
-                at_stop = smoothed
+                at_stop = smoothed.clone()
             return False
 
         fits = fit_stack(
