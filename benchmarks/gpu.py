@@ -122,12 +122,13 @@ def _bench(options: argparse.Namespace, out: Path) -> Stage:
 def _build(options: argparse.Namespace, out: Path) -> Stage:
     def command(seconds: float) -> list[str]:
         return [
-            *(sys.executable, str(ROOT / "benchmarks" / "builds.py"), str(options.builds)),
+            *(sys.executable, str(ROOT / "benchmarks" / "builds.py")),
+            str(options.builds.resolve()),
             f"--seconds={seconds:.0f}",
-            f"--out={options.build}",
+            f"--out={options.build.resolve()}",
             f"--packs={out / 'packs'}",
             f"--only={options.only}",
-            *(["--keys", *map(str, options.keys)] if options.keys else []),
+            *(["--keys", *(str(path.resolve()) for path in options.keys)] if options.keys else []),
             f"--options=--device={options.device} {options.build_options}",
         ]
 

@@ -22,6 +22,8 @@ from nasdip_bench.fidelity import PROTOCOL_VERSION
 __all__ = ["ceilings", "describe"]
 
 _ROUNDS = 5
+_SLOW = 1e10
+"""FLOP/s of a small product, below which large ones would take minutes."""
 
 
 def describe(device: str, threads: int, commit: str = "") -> dict[str, Any]:
@@ -61,30 +63,32 @@ def ceilings(device: str) -> dict[str, float]:
         128 channels, forward; bytes: bytes/s read and written by a copy.
     """
     on = torch.device(device)
-    side, pixels = (2048, 128) if on.type == "cpu" else (8192, 512)
-    a = torch.randn(side, side, device=on)
-    x, w = torch.randn(1, 128, pixels, pixels, device=on), torch.randn(128, 128, 3, 3, device=on)
     found = {}
     for precision in ("fp32", "bf16") if on.type == "cpu" else ("fp32", "tf32", "bf16"):
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        aa, xx, ww = (t.to(dtype) for t in (a, x, w))
-        layout = torch.channels_last if on.type == "cuda" else torch.contiguous_format
-        xx, ww = xx.to(memory_format=layout), ww.to(memory_format=layout)
+        side, pixels = (2048, 128) if on.type == "cpu" else (8192, 512)
         with numerics(precision, on), torch.no_grad():
-            product = 2 * side**3 / _best(lambda aa=aa: aa @ aa, on)
-            convolution = (
-                2
-                * 9
-                * 128**2
-                * pixels**2
-                / _best(lambda xx=xx, ww=ww: functional.conv2d(xx, ww, padding=1), on)
-            )
+            if _products(256, dtype, on) < _SLOW:  # as bf16 is on processors that do not have it
+                side, pixels = 256, 32
+            product, convolution = _products(side, dtype, on), _convolutions(pixels, dtype, on)
         found[f"matmul_{precision}"], found[f"convolution_{precision}"] = product, convolution
         found[f"flops_{precision}"] = max(product, convolution)
     source = torch.empty(2**26 if on.type == "cpu" else 2**29, device=on)
     target = torch.empty_like(source)
     found["bytes"] = 2 * source.nbytes / _best(lambda: target.copy_(source), on)
     return found
+
+
+def _products(side: int, dtype: torch.dtype, on: torch.device) -> float:
+    a = torch.randn(side, side, device=on).to(dtype)
+    return 2 * side**3 / _best(lambda: a @ a, on)
+
+
+def _convolutions(pixels: int, dtype: torch.dtype, on: torch.device) -> float:
+    layout = torch.channels_last if on.type == "cuda" else torch.contiguous_format
+    x, w = torch.randn(1, 128, pixels, pixels, device=on), torch.randn(128, 128, 3, 3, device=on)
+    x, w = (t.to(dtype, memory_format=layout) for t in (x, w))
+    return 2 * 9 * 128**2 * pixels**2 / _best(lambda: functional.conv2d(x, w, padding=1), on)
 
 
 def _best(work: Callable[[], Any], device: torch.device) -> float:

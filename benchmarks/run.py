@@ -45,11 +45,14 @@ def main() -> None:
     options = _options()
     results = Results(options.out, options.time_limit)
     torch.set_num_threads(options.threads)
+    rates = ceilings(options.device)
     results.set(
         machine=describe(options.device, options.threads, options.commit),
-        ceilings=ceilings(options.device),
+        ceilings=rates,
         settings={k: v for k, v in vars(options).items() if k not in ("out", "commit")},
     )
+    # A processor without bf16 products takes minutes for a step in it.
+    options.lacking = {p for p in ("bf16",) if rates[f"flops_{p}"] < 0.1 * rates["flops_fp32"]}
     for name, (section, share) in SECTIONS[options.device].items():
         options.over = partial(results.over, share)
         rows = section(options)
@@ -111,7 +114,7 @@ def _training_cpu(options: argparse.Namespace) -> Rows:
             for arch in stratified(count)
             for task in options.tasks
         ]
-        yield from steps(settings, variants_for("cpu"), options)
+        yield from steps(settings, _variants(options), options)
 
 
 def _training_cuda(options: argparse.Namespace) -> Rows:
@@ -188,12 +191,16 @@ def _memory_cpu(options: argparse.Namespace) -> Rows:
     """
     arch = stratified()[-1]
     for size in options.sizes:
-        for name in variants_for("cpu"):
+        for name in _variants(options):
             with Stopwatch(name, "cpu", options.threads) as clock:
                 answer = clock.time(Setting(str(arch), size, options.channels), 0)
             yield {"size": size, "variant": name, "architecture": str(arch)} | {
                 key: answer.get(key) for key in ("peak_bytes", "error")
             }
+
+
+def _variants(options: argparse.Namespace) -> list[str]:
+    return [name for name in variants_for("cpu") if options.lacking.isdisjoint(name.split())]
 
 
 SECTIONS = {

@@ -73,6 +73,7 @@ class Stopwatch:
             target=_serve, args=(other, name, device, threads), daemon=True
         )
         self._process.start()
+        other.close()  # the process has it: if it dies, ours ends
         self._dead = ""
 
     def __enter__(self) -> Self:

@@ -132,22 +132,26 @@ def unpack(files: Sequence[Path], out: Path) -> Taken:
     folder.adopt(
         [pack.settings for pack in packs], [arch for pack in packs for arch in pack.architectures]
     )
-    here, known_keys = folder.finished(elsewhere=False), folder.finished()
-    held = here.runs | here.scores
-    known = known_keys.runs | known_keys.scores
-    runs: set[Any] = set()
-    elsewhere: set[Any] = set()
+    held = _finished(folder, elsewhere=False)
+    runs: set[RunKey | ScoreKey] = set()
+    elsewhere: set[RunKey | ScoreKey] = set()
     left_alone = []
-    for one in packs:
-        # What is known elsewhere is new where it comes itself.
-        new = one.keys - (known if one.kind == "keys" else held)
-        if (folder.shards / one.name).exists() or (one.keys and not new):
+    for one in sorted(packs, key=lambda one: one.kind == "keys"):
+        if one.kind == "keys":
+            # What is known to be elsewhere is no news; where it comes itself, above, it is.
+            held = _finished(folder, elsewhere=True)
+        if (folder.shards / one.name).exists() or (one.keys and one.keys <= held):
             left_alone.append(one.name)
             continue
         _write(folder.shards, one.kind, one.content)
-        (elsewhere if one.kind == "keys" else runs).update(new)
+        (elsewhere if one.kind == "keys" else runs).update(one.keys - held)
     count = sum(isinstance(key, RunKey) for key in runs)
     return Taken(runs=count, scores=len(runs) - count, keys=len(elsewhere), known=tuple(left_alone))
+
+
+def _finished(folder: BuildFolder, *, elsewhere: bool) -> frozenset[RunKey | ScoreKey]:
+    done = folder.finished(elsewhere=elsewhere)
+    return frozenset((*done.runs, *done.scores))
 
 
 @dataclass(frozen=True, kw_only=True)
