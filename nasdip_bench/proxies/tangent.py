@@ -65,8 +65,8 @@ def _traces(candidate: Candidate) -> tuple[float, float]:
     from nasdip_bench.jacobian import kernel_probe, kernel_traces
 
     jacobian = candidate.jacobian
-    shape = tuple(jacobian.output.shape[1:])
-    probes = (kernel_probe(*shape, number) for number in range(PROBES))
+    channels, height, width = jacobian.output.shape[1:]
+    probes = (kernel_probe(channels, height, width, number) for number in range(PROBES))
     return candidate.parts.get(
         "kernel traces", lambda: kernel_traces(jacobian, probes, LOW_PASS_DIAMETER)
     )
