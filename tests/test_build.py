@@ -200,8 +200,8 @@ def test_a_score_is_the_mean_over_its_initialisations(undisturbed: Path):
     # corrupted image, or at the loss on it, is not.
     of_loss = ("grad_norm", "snip", "ntk_alignment")
     for (architecture, image, task, proxy, reference), value in found.items():
+        other = found[architecture, image, "inpaint", proxy, reference]
         if task == "denoise" and reference != "corrupted":
-            other = found[architecture, image, "inpaint", proxy, reference]
             assert (value != other) is (proxy in of_loss), proxy
     corrupted = [
         found[str(arch), "camera", task, "psd_db_mse", "corrupted"]

@@ -65,7 +65,7 @@ def _traces(candidate: Candidate) -> tuple[float, float]:
     from nasdip_bench.jacobian import kernel_probe, kernel_traces
 
     jacobian = candidate.jacobian
-    _, channels, height, width = jacobian.output.shape
+    channels, height, width = jacobian.output.shape[1:]
     probes = (kernel_probe(channels, height, width, number) for number in range(PROBES))
     return candidate.parts.get(
         "kernel traces", lambda: kernel_traces(jacobian, probes, LOW_PASS_DIAMETER)
