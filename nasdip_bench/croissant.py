@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasdip_bench.errors import ConfigError
+from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.manifest import MANIFEST, Manifest, table_path
 from nasdip_bench.schema import KEYS, REFERENCES, RELEASE_TABLES, Column
 from nasdip_bench.seal import parse_json
@@ -247,16 +248,17 @@ def contradictions(text: str, manifest: Manifest) -> Iterator[str]:
     for fact in ("@type", "name", "version", "datePublished"):
         if found.get(fact) != wanted[fact]:
             yield f"{CROISSANT} says {fact} {found.get(fact)!r:.100}, {MANIFEST} {wanted[fact]!r}"
-    for fact in ("description", "license", "creator"):
+    ours = manifest.protocol_version != FOREIGN_PROTOCOL  # of others' results it may be unknown
+    for fact in ("description", "creator", *(["license"] if ours else [])):
         if not found.get(fact):
             yield f"{CROISSANT} has no {fact}"
     file_facts = ("contentUrl", "contentSize", "sha256")
     yield from _compare("distribution", file_facts, found, wanted)
     yield from _compare("recordSet", ("key",), found, wanted)
-    ours, theirs = _by_id(wanted.get("recordSet")), _by_id(found.get("recordSet"))
-    for name in ours.keys() & theirs.keys():
+    here, there = _by_id(wanted.get("recordSet")), _by_id(found.get("recordSet"))
+    for name in here.keys() & there.keys():
         facts = ("dataType", "source", "references")
-        yield from _compare("field", facts, theirs[name], ours[name])
+        yield from _compare("field", facts, there[name], here[name])
 
 
 def _compare(

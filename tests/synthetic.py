@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nasdip_bench.cost import architecture_facts
+from nasdip_bench.croissant import CROISSANT, Publication, croissant_json
 from nasdip_bench.curves import kept_points, write_curves
 from nasdip_bench.dataset import (
     MANIFEST,
@@ -227,9 +228,17 @@ def add_outputs(path, fidelity, task, *, of=output_pixels, iteration=None, witho
 
 
 def rehash(path: Path) -> None:
-    """Let the manifest agree with the files as they are."""
-    text = (path / MANIFEST).read_text(encoding="utf-8")
-    write_manifest(path, Manifest.from_json(text, "here"))
+    """Let manifest and croissant.json agree with the files as they are."""
+    manifest = _manifest(path)
+    write_manifest(path, manifest)
+    if (path / CROISSANT).exists():
+        described = croissant_json(_manifest(path), Publication())
+        (path / CROISSANT).write_text(described, encoding="utf-8")
+        write_manifest(path, manifest)
+
+
+def _manifest(path: Path) -> Manifest:
+    return Manifest.from_json((path / MANIFEST).read_text(encoding="utf-8"), "here")
 
 
 def write_tables(path, architectures, images, runs, scores) -> None:
