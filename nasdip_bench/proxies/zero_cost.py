@@ -34,7 +34,7 @@ _proxy = partial(network_score, of_candidate=True, needs_reference=False, lower_
 @_proxy(
     name="grad_norm",
     unit="1",
-    source="Abdelfattah et al. (ICLR 2021), section 3",
+    source="Abdelfattah et al. (ICLR 2021)",
     description="Euclidean norm of the gradient of the loss by all parameters",
 )
 def _grad_norm(candidate: Candidate) -> float:
@@ -44,7 +44,7 @@ def _grad_norm(candidate: Candidate) -> float:
 @_proxy(
     name="snip",
     unit="1",
-    source="Lee et al., SNIP (ICLR 2019), eq. 5, summed as by Abdelfattah et al. (ICLR 2021)",
+    source="Lee et al., SNIP (ICLR 2019), summed as by Abdelfattah et al. (ICLR 2021)",
     description="sum of |weight x gradient of the loss by it| over the convolutions' weights",
 )
 def _snip(candidate: Candidate) -> float:
