@@ -26,7 +26,6 @@ from nasdip_bench.api.options import (
     show,
 )
 from nasdip_bench.errors import ConfigError, unknown_name
-from nasdip_bench.experiments.results import read_results
 
 __all__ = ["FIGURES", "TABLES", "add_commands"]
 
@@ -95,6 +94,7 @@ def table_command(
     _refuse_options(context, "table", number)
     if number in _OF_EXPERIMENTS["table"]:
         from nasdip_bench.api.paper.comparison import comparison
+        from nasdip_bench.experiments.results import read_results
 
         results = read_results(experiments or data / "experiments")
         show(comparison(results, number, setting, seed), form, out)

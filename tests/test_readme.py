@@ -145,7 +145,7 @@ def test_the_data_dictionary_is_that_of_the_schema():
 
 
 def test_the_files_can_be_read_without_this_package(workplace: Path):
-    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    example = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0]
     tell = (
         "print('nasdip_bench' in __import__('sys').modules, len(iterations), psnr_smooth_db.max())"
     )

@@ -364,7 +364,8 @@ def small_disk(lab: Lab, kibibytes: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", folder], check=True)
+        # Lazily: a process that was killed may still be on its way out.
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def _mount(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
