@@ -44,20 +44,29 @@ def _bits(buffer: Any, offset: int, count: int) -> NDArray[np.bool_]:
     return np.unpackbits(packed, count=offset + count, bitorder="little")[offset:].astype(bool)
 
 
-def strings(column: pa.ChunkedArray) -> tuple[NDArray[Any], list[str | None]]:
+def strings(column: pa.ChunkedArray) -> tuple[NDArray[Any], list[str]]:
     """(rows,) positions of a column's strings, and the strings, each once.
+
+    Args:
+        column: of strings, as they are or as a dictionary.
 
     Raises:
         DatasetError: a value is missing.
     """
-    encoded = column.combine_chunks().dictionary_encode()
-    if encoded.null_count:
+    encoded = column.combine_chunks()
+    if str(encoded.type) == "string":
+        encoded = encoded.dictionary_encode()
+    if encoded.null_count or encoded.dictionary.null_count:
         raise DatasetError("a name is missing in a table; run 'nasdip-bench verify'")
     _, data = encoded.indices.buffers()
     if not len(encoded):
         return np.zeros(0, np.int32), []
     indices = np.frombuffer(data, np.int32, len(encoded), encoded.indices.offset * 4)
-    return indices, encoded.dictionary.to_pylist()
+    listed = encoded.dictionary.to_pylist()
+    names = list(dict.fromkeys(listed))
+    if len(names) < len(listed):  # a writer may list a string more than once
+        indices = np.array([names.index(name) for name in listed], np.int32)[indices]
+    return indices, names
 
 
 def codes(column: pa.ChunkedArray, names: Sequence[str], what: str) -> NDArray[np.intp]:

@@ -298,24 +298,30 @@ class ReleaseReader:
 
     # Whole tables
 
-    def to_frame(self, name: TableName) -> pd.DataFrame:
+    def to_frame(self, name: TableName, categories: bool = False) -> pd.DataFrame:
         """A whole table, with the columns of `nasdip_bench.schema.RELEASE_TABLES`.
 
         Args:
             name: "runs", "scores", "architectures" or "images".
+            categories: columns of strings as unordered categoricals, a tenth of the memory and
+                faster to read and to group by. With pandas 2, say ``observed=True`` to ``groupby``.
 
         Raises:
             UnknownNameError: no such table.
         """
-        return self.to_arrow(name).to_pandas()
+        return self.to_arrow(name, categories).to_pandas()
 
-    def to_arrow(self, name: TableName) -> pa.Table:
+    def to_arrow(self, name: TableName, categories: bool = False) -> pa.Table:
         """The same as an Arrow table, which needs no pandas and carries units and meanings.
 
+        Args:
+            name: as in `to_frame`.
+            categories: columns of strings as dictionaries.
+
         Raises:
             UnknownNameError: no such table.
         """
-        return self._folder.table(name)
+        return self._folder.encoded_table(name) if categories else self._folder.table(name)
 
     # Inside
 

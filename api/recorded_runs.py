@@ -174,7 +174,7 @@ class RecordedRuns:
 
     @cached_property
     def _scores(self) -> dict[str, RecordedScores]:
-        table = self.bench.to_arrow("scores")
+        table = self.bench.to_arrow("scores", categories=True)
         mine = np.ones(len(table), np.bool_)
         for column, name in (
             ("task", self.task),

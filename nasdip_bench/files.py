@@ -158,17 +158,22 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def open_parquet(content: bytes, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
+def open_parquet(
+    content: bytes, dictionaries: Sequence[str] = (), metadata: pq.FileMetaData | None = None
+) -> pq.ParquetFile:
     """The content of a Parquet file, opened: its schema and sizes are known, no values are read.
 
     Args:
         content: of the file.
         dictionaries: columns of strings to read as each string once and positions.
+        metadata: of the same content, where it was parsed before.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(dictionaries))
+    return pq.ParquetFile(
+        pa.BufferReader(content), metadata=metadata, read_dictionary=list(dictionaries)
+    )
 
 
 def read_parquet(content: bytes, columns: list[str] | None = None) -> pa.Table:

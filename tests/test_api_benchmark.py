@@ -9,6 +9,8 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -244,6 +246,55 @@ def test_frames_have_the_columns_and_rows_of_the_files(bench, name):
     assert len(frame) == table.num_rows == bench.to_arrow(name).num_rows
     frame.iloc[:, 0] = frame.iloc[0, 0]  # a copy
     assert bench.to_arrow(name).equals(table)
+
+
+@pytest.mark.parametrize("name", ["runs", "scores", "architectures", "images"])
+def test_categories_hold_the_same_strings(bench, name):
+    frame, coded = bench.to_frame(name), bench.to_frame(name, categories=True)
+    texts = [c for c in frame if pd.api.types.is_string_dtype(frame[c])]
+    assert texts
+    for column in frame:
+        assert isinstance(coded[column].dtype, pd.CategoricalDtype) == (column in texts)
+    back = coded.astype({column: frame[column].dtype for column in texts})
+    pd.testing.assert_frame_equal(back, frame)
+
+
+def test_a_table_read_by_two_threads_equals_the_same_read_by_one(bench, monkeypatch):
+    plain = {name: bench.to_arrow(name) for name in ("runs", "scores")}
+    monkeypatch.setattr("nasdip_bench.dataset._LONG_TABLE", 1)
+    again = NASDIPBench(bench.path)
+    for name, table in plain.items():
+        assert again.to_arrow(name).equals(table)
+        assert again.to_arrow(name).schema.equals(table.schema, check_metadata=True)
+        coded = again.to_arrow(name, categories=True)
+        assert coded.cast(table.schema).equals(table)
+
+
+@pytest.mark.parametrize("encode", [False, True])
+def test_positions_of_strings(encode):
+    column = pa.chunked_array([["b", "a", "b"], ["c", "a"]])
+    positions, names = strings(column.dictionary_encode() if encode else column)
+    assert [names[i] for i in positions] == ["b", "a", "b", "c", "a"]
+    assert sorted(names) == ["a", "b", "c"]
+
+
+def test_positions_of_strings_that_a_dictionary_lists_twice():
+    twice = pa.DictionaryArray.from_arrays(pa.array([2, 0, 1], pa.int32()), ["a", "b", "a"])
+    positions, names = strings(pa.chunked_array([twice]))
+    assert (positions.tolist(), names) == ([0, 0, 1], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(["a", None]),
+        pa.array(["a", None]).dictionary_encode(),
+        pa.DictionaryArray.from_arrays(pa.array([1], pa.int32()), pa.array(["a", None])),
+    ],
+)
+def test_a_missing_name_is_refused_in_either_form(column):
+    with pytest.raises(DatasetError, match="a name is missing"):
+        strings(pa.chunked_array([column]))
 
 
 # Mistakes
