@@ -11,12 +11,15 @@ ours times (ln 10)²), and zeros are floored before the logarithm (there they be
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ImageError
+from nasdip_bench.parts import Parts
 
 __all__ = [
     "DISCS",
@@ -38,6 +41,7 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
+_Value = TypeVar("_Value")
 
 PSD_FLOOR = 1e-20
 """Smallest power spectral density told from zero (-200 dB).
@@ -213,12 +217,17 @@ class Spectrum:
     Made by `prepare`. Comparing one image with many costs one Fourier transform an image this way.
     The arrays are read-only.
 
+    Args:
+        image: (C, H, W) float64.
+        parts: keeps the parts, and what each took.
+
     Attributes:
         image: (C, H, W) float64, a copy.
     """
 
-    def __init__(self, image: FloatArray) -> None:
+    def __init__(self, image: FloatArray, parts: Parts | None = None) -> None:
         self.image = image
+        self._parts = Parts() if parts is None else parts
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -226,45 +235,53 @@ class Spectrum:
         channels, height, width = self.image.shape
         return channels, height, width
 
-    @cached_property
+    @property
     def psd(self) -> FloatArray:
         """(C, H, W) float64: see `power_spectral_density`."""
-        return _frozen(power_spectral_density(self.image))
+        return self._part("psd", lambda: _frozen(power_spectral_density(self.image)))
 
-    @cached_property
+    @property
     def psd_db(self) -> FloatArray:
         """(C, H, W) float64: `psd` in dB, see `decibel`."""
-        return _frozen(decibel(self.psd))
+        psd = self.psd
+        return self._part("psd_db", lambda: _frozen(decibel(psd)))
 
-    @cached_property
+    @property
     def strip_psd(self) -> FloatArray:
         """(C, n) float64: `psd` at the n frequencies of `strip_mask`, row by row."""
-        return _frozen(self._strip(self.psd))
+        psd = self.psd
+        return self._part("strip_psd", lambda: _frozen(self._strip(psd)))
 
-    @cached_property
+    @property
     def strip_psd_db(self) -> FloatArray:
         """(C, n) float64: `psd_db` at the n frequencies of `strip_mask`, row by row."""
-        return _frozen(self._strip(self.psd_db))
+        strip_psd = self.strip_psd
+        return self._part("strip_psd_db", lambda: _frozen(decibel(strip_psd)))
 
-    @cached_property
+    @property
     def bandwidth(self) -> float:
         """`energy_bandwidth` of the mean of `psd` over the channels."""
-        return energy_bandwidth(self.psd.mean(axis=0))
+        psd = self.psd
+        return self._part("bandwidth", lambda: energy_bandwidth(psd.mean(axis=0)))
 
-    @cached_property
+    @property
     def strip_heights(self) -> FloatArray:
         """(100,) float64, ascending: `histogram_heights` of `strip_psd`, its channels pooled."""
-        return _frozen(np.sort(histogram_heights(self.strip_psd)))
+        strip_psd = self.strip_psd
+        return self._part("heights", lambda: _frozen(np.sort(histogram_heights(strip_psd))))
 
-    @cached_property
+    @property
     def strip_cumulative(self) -> FloatArray:
         """(75,) float64 in [0, 1]: share of `strip_psd` up to each of 75 bins over 0 to 1.
 
         Overshooting images can have values above 1; they fall into the last bin.
         """
-        bins = np.minimum(self.strip_psd.ravel() * PAPER_BINS, PAPER_BINS - 1).astype(np.intp)
-        counts = np.bincount(bins, minlength=PAPER_BINS)
-        return _frozen(np.cumsum(counts) / bins.size)
+        strip_psd = self.strip_psd
+        return self._part("cumulative", lambda: _frozen(_cumulative(strip_psd)))
+
+    def _part(self, name: str, compute: Callable[[], _Value]) -> _Value:
+        # What a part is made of is asked for outside `compute`, as `Parts` needs it.
+        return self._parts.get((self, name), compute)
 
     def _strip(self, spectrum: FloatArray) -> FloatArray:
         channels, height, width = self.shape
@@ -272,13 +289,22 @@ class Spectrum:
         return flat
 
 
-def prepare(image: ArrayLike | Spectrum, role: str = "image") -> Spectrum:
+def _cumulative(strip_psd: FloatArray) -> FloatArray:
+    bins = np.minimum(strip_psd.ravel() * PAPER_BINS, PAPER_BINS - 1).astype(np.intp)
+    shares: FloatArray = np.cumsum(np.bincount(bins, minlength=PAPER_BINS)) / bins.size
+    return shares
+
+
+def prepare(
+    image: ArrayLike | Spectrum, role: str = "image", parts: Parts | None = None
+) -> Spectrum:
     """Check an image and make it ready for being scored any number of times.
 
     Args:
         image: (C, H, W) floats in [0, 1], C 1 or 3. Values somewhat outside are accepted, since
             resampling overshoots; a prepared image is returned as it is.
         role: what to call the image in errors.
+        parts: where the spectrum keeps its parts, so that scores are told what each took.
 
     Raises:
         ImageError: no array of floats, another shape, non-finite, or far outside [0, 1].
@@ -314,7 +340,7 @@ def prepare(image: ArrayLike | Spectrum, role: str = "image") -> Spectrum:
             f"the {role} has values from {array.min():g} to {array.max():g}; scores take [0, 1]: "
             "rescale it (8-bit images: divide by 255)"
         )
-    return Spectrum(_frozen(array))
+    return Spectrum(_frozen(array), parts)
 
 
 def _frozen(array: FloatArray) -> FloatArray:

@@ -19,10 +19,10 @@ from nasdip_bench.dip import numerics
 from nasdip_bench.fast import FastNetwork
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.network import Network, build_network
+from nasdip_bench.parts import Parts
 from nasdip_bench.proxies import (
     NO_REFERENCE,
     Candidate,
-    Parts,
     image_scores,
     info,
     network_scores,
@@ -37,6 +37,7 @@ from nasdip_bench.tasks import Task
 
 __all__ = [
     "Initialised",
+    "Outputs",
     "ScoreName",
     "ScoreSamples",
     "Scored",
@@ -128,6 +129,28 @@ def _initialise(
     return list(map(Initialised, networks, inputs, outputs))
 
 
+class Outputs:
+    """The spectra of a network's output, one for all tasks that leave it as it is.
+
+    Args:
+        output: (C, H, W) float32.
+        parts: where the spectra keep their parts.
+    """
+
+    def __init__(self, output: np.ndarray, parts: Parts | None = None) -> None:
+        self._output = output
+        self._parts = Parts() if parts is None else parts
+        self._spectra: dict[Task | None, Spectrum] = {}
+
+    def spectrum(self, task: Task) -> Spectrum:
+        """Of the output as a task reduces it."""
+        reduced = task.reduce(self._output)
+        key = None if reduced is self._output else task
+        if key not in self._spectra:
+            self._spectra[key] = prepare(reduced, "output", self._parts)
+        return self._spectra[key]
+
+
 def _batch(shape: tuple[int, int, int], channels: int) -> int:
     """How many networks to hold and run at once."""
     return max(1, _BATCH_BYTES // (_LIVE_LAYERS * 4 * channels * shape[1] * shape[2]))
@@ -163,11 +186,12 @@ def score_architecture(
         for k, initialised in initialisations(arch, shape, channels, inits, device):
             measured["initialisation"] = {}
             parts = Parts()
+            outputs = Outputs(initialised.output, parts)
             for problem, result in zip(problems, results, strict=True):
                 if problem.shape != shape:
                     continue
                 measured["image"] = {}
-                for name, evaluate in _evaluations(problem, initialised, parts):
+                for name, evaluate in _evaluations(problem, initialised, outputs, parts):
                     depends_on = info(name.proxy).depends_on
                     if k and depends_on == "structure":
                         continue
@@ -209,10 +233,10 @@ def initialisations(
 
 
 def _evaluations(
-    problem: Scored, initialised: Initialised, parts: Parts
+    problem: Scored, initialised: Initialised, outputs: Outputs, parts: Parts
 ) -> Iterator[tuple[ScoreName, Callable[[], float]]]:
-    network, z, output = initialised
-    reduced = prepare(problem.task.reduce(output), "output")
+    network, z, _ = initialised
+    reduced = outputs.spectrum(problem.task)
     for proxy in image_scores():
         if info(proxy).needs_reference:
             for name, reference in problem.references.items():

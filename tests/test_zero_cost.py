@@ -18,10 +18,11 @@ from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import load_images
 from nasdip_bench.isnas.ranking import check_score
 from nasdip_bench.jacobian import Jacobian, kernel_probe, kernel_traces, low_pass
+from nasdip_bench.parts import Parts
 from nasdip_bench.problem import Problem
 from nasdip_bench.proxies import (
     Candidate,
-    Parts,
+    image_scores,
     info,
     network_score,
     network_scores,
@@ -30,9 +31,9 @@ from nasdip_bench.proxies import (
     score_network,
     unregister,
 )
-from nasdip_bench.proxies import candidate as candidate_module
 from nasdip_bench.proxies.tangent import LOW_PASS_DIAMETER, PROBES
 from nasdip_bench.space import VALID_CELLS, Architecture, sample_architectures
+from nasdip_bench.spectrum import power_spectral_density
 from nasdip_bench.tasks import TASKS, Denoise, Observation, SuperResolve, get_task
 from nasdip_bench.untrained import Scored, initialisations, score_architecture
 
@@ -471,7 +472,7 @@ def test_a_score_is_evaluated_once_for_what_it_depends_on(counted: dict[str, int
 
 def test_a_score_is_charged_for_parts_that_it_finds_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(candidate_module.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("nasdip_bench.parts.time.perf_counter", lambda: now[0])
     parts = Parts()
 
     def part(name: str, seconds: float) -> float:
@@ -491,6 +492,59 @@ def test_a_score_is_charged_for_parts_that_it_finds_ready(monkeypatch: pytest.Mo
     assert parts.timed(lambda: score("b", "a", "b")) == (410, 211)
     assert parts.timed(lambda: score()) == (0, 1)
     assert now[0] == 10 + 200 + 5
+
+
+def test_problems_that_share_an_output_are_scored_as_each_alone() -> None:
+    tasks = ("denoise", "inpaint", "super_resolve_x2", "super_resolve_x4")
+    problems = [scored("camera", name) for name in tasks]
+    arch = sample_architectures(2)[1]
+
+    def values(chosen: list[Scored]) -> list[dict[tuple[str, str], list[float]]]:
+        results = score_architecture(arch, chosen, channels=16, inits=2)
+        return [{name: samples.values for name, samples in one.items()} for one in results]
+
+    assert values(problems) == [values([problem])[0] for problem in problems]
+
+
+def test_an_output_is_transformed_once_for_all_tasks_that_leave_it_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    transformed = []
+
+    def counted(image: np.ndarray) -> np.ndarray:
+        transformed.append(image.shape)
+        return power_spectral_density(image)
+
+    problems = [
+        scored(image, task) for image in ("camera", "coins") for task in ("denoise", "inpaint")
+    ]
+    problems.append(scored("camera", "super_resolve_x2"))
+    for problem in problems:
+        for reference in problem.references.values():
+            assert reference.psd.size
+    monkeypatch.setattr("nasdip_bench.spectrum.power_spectral_density", counted)
+    score_architecture(sample_architectures(1)[0], problems, channels=16, inits=3)
+    assert sorted(transformed) == [(1, 32, 32)] * 3 + [(1, 64, 64)] * 3
+
+
+def test_a_spectral_score_is_charged_for_the_transform_that_another_has_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("nasdip_bench.parts.time.perf_counter", lambda: now[0])
+
+    def slow(image: np.ndarray) -> np.ndarray:
+        now[0] += 100
+        return power_spectral_density(image)
+
+    problems = [scored("camera", "denoise"), scored("camera", "inpaint")]
+    for problem in problems:
+        for reference in problem.references.values():
+            assert reference.psd.size
+    monkeypatch.setattr("nasdip_bench.spectrum.power_spectral_density", slow)
+    for result in score_architecture(sample_architectures(1)[0], problems, channels=16, inits=2):
+        for name, samples in result.items():
+            assert samples.seconds == (200 if name.proxy in image_scores() else 0), name
 
 
 @pytest.mark.images

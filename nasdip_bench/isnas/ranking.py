@@ -16,8 +16,7 @@ from nasdip_bench.isnas.rankable import check_score
 from nasdip_bench.proxies import image_scores, info, prepare, score, score_network
 from nasdip_bench.space import Architecture
 from nasdip_bench.spectrum import Spectrum
-from nasdip_bench.tasks import Task
-from nasdip_bench.untrained import Initialised, initialisations
+from nasdip_bench.untrained import Initialised, Outputs, initialisations
 
 if TYPE_CHECKING:
     import torch
@@ -53,13 +52,13 @@ class Judge:
         if any(name in image_scores() and info(name).needs_reference for name in names):
             self._reference = prepare(problem.observation.corrupted, "corrupted image")
 
-    def scores(self, one: Initialised, k: int, reduced: dict[Task, Spectrum]) -> dict[str, float]:
+    def scores(self, one: Initialised, k: int, outputs: Outputs) -> dict[str, float]:
         """The scores of one initialisation; of those that depend on the structure, of the first.
 
         Args:
             one: the initialised network.
             k: its number.
-            reduced: its output by task, as far as it is known; added to.
+            outputs: spectra of its output.
         """
         task = self._problem.task
         found = {}
@@ -67,9 +66,7 @@ class Judge:
             if k and info(name).depends_on == "structure":
                 continue
             if name in image_scores():
-                if task not in reduced:
-                    reduced[task] = prepare(task.reduce(one.output), "output")
-                found[name] = score(name, reduced[task], self._reference)
+                found[name] = score(name, outputs.spectrum(task), self._reference)
             else:
                 seen = self._problem.observation
                 found[name] = score_network(
@@ -102,10 +99,10 @@ def mean_scores(
     """
     values: list[dict[str, list[float]]] = [{name: [] for name in j.names} for j in judges]
     for k, one in initialisations(arch, judges[0].shape, channels, inits, device):
-        reduced: dict[Task, Spectrum] = {}
+        outputs = Outputs(one.output)
         for judge, mine in zip(judges, values, strict=True):
             check()
-            for name, value in judge.scores(one, k, reduced).items():
+            for name, value in judge.scores(one, k, outputs).items():
                 mine[name].append(value)
     return [{name: math.fsum(v) / len(v) for name, v in mine.items()} for mine in values]
 

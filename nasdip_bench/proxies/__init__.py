@@ -18,7 +18,7 @@ eq. 1 and eq. 2, and its released code; those of the network scores stand in the
 from __future__ import annotations
 
 from nasdip_bench.proxies import spectral, structural, tangent, zero_cost
-from nasdip_bench.proxies.candidate import Candidate, Parts
+from nasdip_bench.proxies.candidate import Candidate
 from nasdip_bench.proxies.description import NO_REFERENCE, ScoreInfo
 from nasdip_bench.proxies.registry import (
     image_score,
@@ -40,7 +40,6 @@ from nasdip_bench.spectrum import prepare
 __all__ = [
     "NO_REFERENCE",
     "Candidate",
-    "Parts",
     "ScoreInfo",
     "image_score",
     "image_scores",
