@@ -111,6 +111,7 @@ def build(
         graphs=graphs,
         threads=0 if "OMP_NUM_THREADS" in os.environ else max(1, available_cores() // workers),
         keep_outputs=keep_outputs,
+        scores=config.scores,
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))

@@ -19,6 +19,7 @@ from nasdip_bench.experiments.sets import manifest, set_names
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.images import IMAGE_SETS, image_names
 from nasdip_bench.progress import parse_duration
+from nasdip_bench.proxies import info
 from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
 from nasdip_bench.user_images import load_set
 
@@ -104,6 +105,9 @@ def build_command(
         int, typer.Option(help="Initialisations a score is averaged over (0: no scores).")
     ] = 8,
     scores_only: Annotated[bool, typer.Option("--scores-only", help="Train nothing.")] = False,
+    scores: Annotated[
+        str, typer.Option(help="Only these, comma-separated, such as snip,synflow.  [default: all]")
+    ] = "",
     keep_outputs: Annotated[
         bool,
         typer.Option("--keep-outputs", help="Keep the restored images too, to replay ISNAS."),
@@ -155,6 +159,9 @@ def build_command(
     task_names = split(tasks)
     for name in task_names:
         chosen.iterations_for(get_task(name).kind)
+    score_names = split(scores)
+    for name in score_names:
+        info(name)
 
     # Torch takes seconds to import and images may have to be downloaded: not before what is cheap
     # to check has been checked.
@@ -175,6 +182,7 @@ def build_command(
             precision=precision,
             device=processor,
             scoring_inits=scoring_inits,
+            scores=tuple(score_names),
             train=not scores_only,
         )
         if dry_run:

@@ -10,6 +10,7 @@ from pathlib import Path
 from nasdip_bench.errors import ArchitectureError, ConfigError, unknown_name
 from nasdip_bench.fidelity import PRECISIONS, Fidelity
 from nasdip_bench.images import Image
+from nasdip_bench.proxies import info
 from nasdip_bench.space import DEFAULT_SAMPLE_SIZE, Architecture, sample_architectures
 from nasdip_bench.tasks import get_task
 
@@ -33,11 +34,12 @@ class BuildConfig:
         precision: one of `nasdip_bench.fidelity.PRECISIONS`.
         device: "cpu", "cuda" or "cuda:N".
         scoring_inits: initialisations a training-free score is averaged over; 0 leaves scores out.
+        scores: names of the scores to compute; none named: all that are registered.
         train: whether runs are trained (else only scores are computed).
 
     Raises:
         ConfigError: a value outside what is allowed, or a fidelity without one of the tasks.
-        UnknownNameError: a task or precision that does not exist.
+        UnknownNameError: a task, precision or score that does not exist.
     """
 
     images: tuple[Image, ...]
@@ -48,6 +50,7 @@ class BuildConfig:
     precision: str = "fp32"
     device: str = "cpu"
     scoring_inits: int = DEFAULT_SCORING_INITS
+    scores: tuple[str, ...] = ()
     train: bool = True
 
     def __post_init__(self) -> None:
@@ -56,8 +59,9 @@ class BuildConfig:
             ("task", self.tasks),
             ("architecture", self.architectures),
             ("seed", self.seeds),
+            ("score", self.scores),
         ):
-            if not values:
+            if not values and what != "score":
                 raise ConfigError(f"no {what} is asked for; give at least one")
             repeated = sorted({str(v) for v in values if list(values).count(v) > 1})
             if repeated:
@@ -81,6 +85,13 @@ class BuildConfig:
             )
         if self.scoring_inits < 0:
             raise ConfigError(f"scoring initialisations {self.scoring_inits} must be 0 or above")
+        for name in self.scores:
+            info(name)
+        if self.scores and not self.scoring_inits:
+            raise ConfigError(
+                f"scores {', '.join(self.scores)} are asked for, over 0 initialisations; give at "
+                f"least 1, or name no scores"
+            )
         if not (self.train or self.scoring_inits):
             raise ConfigError("neither runs nor scores are asked for; there is nothing to build")
 

@@ -77,7 +77,8 @@ def preview(
             f"  {task}: {left[task]} of {asked[task]} runs to do, {budget} iterations each"
         )
     scores = sum(len(unit.scores) for unit in units)
-    lines.append(f"  scores: {scores} to do, {config.scoring_inits} initialisations each")
+    which = f" ({', '.join(config.scores)})" if config.scores else ""
+    lines.append(f"  scores{which}: {scores} to do, {config.scoring_inits} initialisations each")
     flops = sum(map(unit_flops, units))
     lines.append(f"operations: {flops:.3g} FLOP")
     if not units:

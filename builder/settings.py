@@ -5,7 +5,7 @@ Must not import torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nasdip_bench.builder.config import BuildConfig
@@ -15,7 +15,7 @@ from nasdip_bench.schema import SCHEMA_VERSION
 
 __all__ = ["merged_settings", "settings_of"]
 
-_LATE_SETTINGS = ("device_type", "scoring_inits")
+_LATE_SETTINGS = ("device_type", "scoring_inits", "scores")
 """Settings that a folder may not have yet: no scores so far, or an earlier version wrote it."""
 
 
@@ -31,6 +31,8 @@ def settings_of(config: BuildConfig) -> dict[str, Any]:
     }
     if config.scoring_inits:
         settings["scoring_inits"] = config.scoring_inits
+    if config.scores:
+        settings["scores"] = sorted(config.scores)
     images = {
         image.name: {
             "sha256": image.sha256,
@@ -62,6 +64,8 @@ def merged_settings(
     settings = {name: value for name, value in wanted.items() if name != "images"}
     images: dict[str, Any] = {}
     if found is not None:
+        if found.get("scoring_inits") and settings.get("scoring_inits"):
+            _check_scores(found.get("scores"), settings.get("scores"), where)
         kept = {k: found[k] for k in found if k in (*_LATE_SETTINGS, *settings)}
         settings = kept | settings
         for name, value in settings.items():
@@ -80,3 +84,13 @@ def merged_settings(
             )
         images[name] = images.get(name, {}) | facts  # in the order that is there
     return settings | {"images": images}
+
+
+def _check_scores(found: Sequence[str] | None, wanted: Sequence[str] | None, where: str) -> None:
+    """Refuse two selections of scores; None is no selection, hence all scores."""
+    if found != wanted:
+        built, asked = (", ".join(names or ["all"]) for names in (found, wanted))
+        raise BuildError(
+            f"{where!r} was built with the scores {built}, now {asked} are asked for; the two do "
+            f"not mix: name another folder with --out, and release both together"
+        )

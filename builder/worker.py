@@ -58,6 +58,7 @@ class WorkerSpec:
         threads: of torch on the CPU; 0 leaves torch's own choice.
         keep_outputs: whether runs keep the smoothed output at the fidelity's stop.
         graphs: replay training steps as CUDA graphs.
+        scores: names of the scores to compute; none named: all.
     """
 
     images: tuple[Image, ...]
@@ -67,6 +68,7 @@ class WorkerSpec:
     threads: int
     keep_outputs: bool = False
     graphs: bool = False
+    scores: tuple[str, ...] = ()
 
     def worker(self, check: Callable[[], None] = lambda: None) -> Worker:
         """A worker of this build."""
@@ -252,6 +254,7 @@ class Worker:
                 [self._scored(key, fidelity.resolution) for key in keys],
                 channels=fidelity.channels,
                 inits=inits,
+                scores=self.spec.scores,
                 device=self.device,
                 check=self._check,
             )

@@ -7,7 +7,7 @@ by the ranking of candidates for one image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -162,16 +162,18 @@ def score_architecture(
     *,
     channels: int,
     inits: int,
+    scores: Collection[str] = (),
     device: torch.device | str = "cpu",
     check: Callable[[], None] = lambda: None,
 ) -> list[dict[ScoreName, ScoreSamples]]:
-    """All registered scores of an architecture for several problems.
+    """The registered scores of an architecture for several problems.
 
     Args:
         arch: the architecture.
         problems: images and tasks; those of one shape share each initialisation's output.
         channels: channels at every level of the network.
         inits: number of initialisations, at least 1.
+        scores: names of those to compute; none named: all.
         device: where networks run; scores are computed on the host.
         check: called between evaluations; may raise to abandon the work.
 
@@ -192,6 +194,8 @@ def score_architecture(
                     continue
                 measured["image"] = {}
                 for name, evaluate in _evaluations(problem, initialised, outputs, parts):
+                    if scores and name.proxy not in scores:
+                        continue
                     depends_on = info(name.proxy).depends_on
                     if k and depends_on == "structure":
                         continue

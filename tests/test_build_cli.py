@@ -57,6 +57,12 @@ def nasdip_build(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[i
         (["--image-set", "skimage", "--images", "lena"], "unknown image 'lena'"),
         (["--images-dir", "/no/such/folder"], "there is no images folder '/no/such/folder'"),
         (["--precision", "tf23", "--image-set", "skimage"], "unknown precision 'tf23'"),
+        (["--scores", "synfow"], "unknown score 'synfow'. Did you mean 'synflow'"),
+        (["--scores", "snip,snip", "--image-set", "skimage"], "score snip is asked for twice"),
+        (
+            ["--scores", "snip", "--scoring-inits", "0", "--image-set", "skimage"],
+            "scores snip are asked for, over 0 initialisations; give at least 1",
+        ),
         (["release"], "Missing argument '(sources|SOURCES...)'"),
         (["release", "nothing"], "nothing' is no build folder and no dataset: there is neither"),
     ],

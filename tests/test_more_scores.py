@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasdip_bench import NASDIPBench, untrained
+from nasdip_bench import NASDIPBench
 from nasdip_bench.api import cli
 from nasdip_bench.api.difference import ADDED, PROVENANCE, compare_datasets
 from nasdip_bench.api.paper.table1 import table1
@@ -19,11 +19,12 @@ from nasdip_bench.builder import worker
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.plan import ScoreKey, Unit
 from nasdip_bench.builder.release import release
-from nasdip_bench.errors import UnknownNameError
+from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.errors import BuildError, UnknownNameError
 from nasdip_bench.problems import find_problems
-from nasdip_bench.proxies import network_score, network_scores, unregister
+from nasdip_bench.proxies import image_scores, network_score, network_scores, unregister
 from nasdip_bench.space import sample_architectures
-from tests.builds import FIDELITY, small_config
+from tests.builds import FIDELITY, score_rows, small_config
 
 ZERO_COST = {"ntk_alignment", "ntk_low_pass", "grad_norm", "snip", "synflow"}
 COUNT, FEW = 4, 2
@@ -34,12 +35,12 @@ def folders(tmp_path_factory) -> dict[str, Path]:
     """A release without the zero-cost proxies, and one with those of the first architectures."""
     where = tmp_path_factory.mktemp("scores")
     settings = {"images": small_config().images[:1], "scoring_inits": 1}
-    whole = small_config(architectures=tuple(sample_architectures(COUNT)), **settings)
+    others = tuple(n for n in (*image_scores(), *network_scores()) if n not in ZERO_COST)
+    whole = small_config(
+        architectures=tuple(sample_architectures(COUNT)), scores=others, **settings
+    )
     few = small_config(architectures=tuple(sample_architectures(FEW)), train=False, **settings)
-    sizes = tuple(name for name in network_scores() if name not in ZERO_COST)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(untrained, "network_scores", lambda: sizes)
-        build(whole, where / "old build", workers=1)
+    build(whole, where / "old build", workers=1)
     build(few, where / "scores", workers=1)
     release(where / "old build", where / "old")
     release([where / "old", where / "scores"], where / "more")
@@ -63,6 +64,46 @@ def test_both_are_whole_and_the_difference_is_what_was_added(folders):
     assert (changed["change"] == ADDED).all()
     assert len(changed) == len(ZERO_COST) * FEW * 2
     assert not len(difference.runs)
+
+
+def test_some_scores_alone_are_the_same_numbers(folders, tmp_path):
+    chosen = ("snip", "synflow")
+    config = small_config(
+        images=small_config().images[:1], scoring_inits=1, scores=chosen, train=False
+    )
+    build(config, tmp_path / "build", workers=1)
+    some, all_of_them = score_rows(tmp_path / "build"), score_rows(folders["scores"])
+    assert some == {key: value for key, value in all_of_them.items() if set(key) & set(chosen)}
+    assert len(some) == len(chosen) * 2 * len(config.architectures)
+    # Those of an earlier release and the added ones make a release.
+    release([folders["old"], tmp_path / "build"], tmp_path / "more")
+    assert find_problems(tmp_path / "more") == []
+    found = NASDIPBench(tmp_path / "more").scores(0, "camera", "denoise")
+    assert {name.split("/")[0] for name in found} >= {"psd_db_mse", "flops", *chosen}
+
+
+@pytest.mark.parametrize(
+    ("built", "asked", "message"),
+    [
+        ((), ("snip",), r"with the scores all, now snip are asked for.*release both together"),
+        (("snip", "synflow"), (), "with the scores snip, synflow, now all are asked for"),
+        (("snip",), ("snip", "flops"), "with the scores snip, now flops, snip are asked for"),
+    ],
+)
+def test_selections_of_scores_do_not_mix(tmp_path, built, asked, message):
+    BuildFolder(tmp_path).prepare(small_config(scores=built))
+    BuildFolder(tmp_path).prepare(small_config(scores=built[::-1]))
+    BuildFolder(tmp_path).prepare(small_config(scoring_inits=0))
+    with pytest.raises(BuildError, match=message):
+        BuildFolder(tmp_path).prepare(small_config(scores=asked))
+    assert BuildFolder(tmp_path).settings().get("scores", []) == sorted(built)
+
+
+def test_a_folder_without_scores_takes_any_selection(tmp_path):
+    BuildFolder(tmp_path).prepare(small_config(scoring_inits=0))
+    BuildFolder(tmp_path).prepare(small_config(scores=("snip",)))
+    with pytest.raises(BuildError, match="with the scores snip, now all"):
+        BuildFolder(tmp_path).prepare(small_config())
 
 
 def test_scores_are_read_where_they_are(folders):
