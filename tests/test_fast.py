@@ -131,16 +131,16 @@ def test_forty_iterations_of_every_family(cell: int):
 
 
 def operations(network: nn.Module) -> int:
-    with FlopCounterMode(display=False) as counter, torch.device("meta"):
-        network(torch.empty(1, 1, 64, 64, dtype=torch.float64))
+    # On real numbers: on the meta device it takes three times as long.
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.rand(1, 1, 64, 64))
     return counter.get_total_flops()
 
 
 def test_it_does_fewer_operations():
     def ratio(cell: int, skip: str) -> float:
         arch = Architecture(cell, skip)
-        with torch.device("meta"):
-            plain = build_network(arch, 1, 1, 128).double()
+        plain = build_network(arch, 1, 1, 64)
         return operations(FastNetwork(plain)) / operations(plain)
 
     every = "1" * 25
