@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["draw_replay"]
 
 _COLUMNS = 3
-_PANEL = (2.1, 1.6)  # inches
-_LEFT, _ABOVE, _BELOW = 0.55, 0.3, 0.45
+_PANEL = (2.0, 1.6)  # inches
+_LEFT, _ABOVE, _BELOW = 0.65, 0.3, 0.45
 _LEGEND = 0.55
 _TEXT, _SMALL = 8, 7
 
