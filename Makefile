@@ -65,7 +65,8 @@ types: $(READY)
 	cd build/types && $(CURDIR)/$(BIN)/mypy -p nasdip_bench
 
 # All that the docs say of the schema, of data/ and of kept measurements, written anew from these:
-# docs/data.md, README.md, data/README.md, docs/findings.md, docs/performance.md.
+# docs/data.md, README.md, data/README.md, docs/findings.md, docs/experiments.md,
+# docs/performance.md.
 docs: $(READY)
 	$(BIN)/python -m tests.tools.write_docs
 	$(BIN)/python benchmarks/report.py
