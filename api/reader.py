@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.api.absent import kept_place, missing_run
+from nasdip_bench.api.columns import strings
 from nasdip_bench.api.curve_reader import CurveReader
 from nasdip_bench.api.index import RECORD_VALUES, Block, RunIndex
 from nasdip_bench.api.lookup import ArchitectureLike, ArchitectureRows
@@ -338,7 +339,10 @@ class ReleaseReader:
     @property
     def _architectures(self) -> ArchitectureRows:
         if self._rows is None:
-            rows = ArchitectureRows(self._folder.table("architectures")["architecture"].to_pylist())
+            # Encoded, as it was read: writing strings out would import pyarrow.compute, which takes
+            # a quarter of the time to the first query.
+            places, names = strings(self._folder.encoded_table("architectures")["architecture"])
+            rows = ArchitectureRows([names[place] for place in places])
             if len(rows) != len(self):
                 raise DatasetError(
                     f"the manifest says {len(self)} architectures, the table has {len(rows)}; run "

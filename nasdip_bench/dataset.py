@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +49,8 @@ __all__ = [
 _MOST_ROWS = 20_000_000
 _MOST_TABLE_BYTES = 4 * 2**30
 """What a table may declare itself to hold: a full release at three seeds has a thousandth of it."""
-_LONG_TABLE = 20_000
-"""Rows from which on a second thread saves more than it costs."""
+_LONG_TABLE = 100_000
+"""Rows from which on a second thread saves more than it costs, the import included."""
 
 
 class DatasetFolder:
@@ -258,6 +257,8 @@ def _read_columns(
     if file.metadata.num_rows < _LONG_TABLE:
         parts = [read(file, schema.names)]
     else:
+        from concurrent.futures import ThreadPoolExecutor
+
         # A column of strings takes about as long as one of numbers, so deal them out alike.
         ordered = texts + [name for name in schema.names if name not in texts]
         with ThreadPoolExecutor(1) as thread:
