@@ -24,7 +24,7 @@ EXIT_DAMAGED = 1
 
 
 def pack_command(
-    build: Annotated[Path, typer.Argument(help="Build folder.")],
+    build: Annotated[Path, typer.Argument(help="Build folder; with --keys-only also a release.")],
     out: Annotated[Path, typer.Option(help="Folder to write the packs to.")],
     max_size: Annotated[str, typer.Option(help="Of one file, such as 15MiB.")] = "15MiB",
     keys_only: Annotated[

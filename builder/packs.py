@@ -19,8 +19,10 @@ from typing import Any
 import pyarrow as pa
 
 from nasdip_bench.builder.plan import RunKey, ScoreKey
+from nasdip_bench.builder.released_keys import ReleasedKeys, released_keys
 from nasdip_bench.builder.shard_files import shard_name, write_shard
-from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.shards import BuildFolder, Finished
+from nasdip_bench.builder.sources import is_dataset
 from nasdip_bench.errors import ArchitectureError, BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.files import open_parquet, parquet_bytes, read_regular
@@ -96,20 +98,33 @@ def pack(build: Path, out: Path, *, most_bytes: int) -> Packed:
     return Packed(files=tuple(files), damaged=tuple(folder.damaged))
 
 
-def pack_keys(build: Path, out: Path) -> Packed:
-    """Write the keys of what is finished in a build folder, or known there to be, as one pack.
+def pack_keys(source: Path, out: Path) -> Packed:
+    """Write the keys of what is finished as one pack.
+
+    Args:
+        source: a build folder, of which also what is known there to be finished elsewhere counts,
+            or a release.
+        out: as of `pack`.
 
     Raises:
-        BuildError: as of `pack`.
+        BuildError: as of `pack`; or the release does not verify.
+        DatasetError: a release that this version cannot read.
     """
-    folder = BuildFolder(build)
-    metadata = _metadata(folder)
-    done = folder.finished(set_aside=False)
+    done: Finished | ReleasedKeys
+    damaged: tuple[str, ...] = ()
+    if is_dataset(source):
+        done = released_keys(source)
+        metadata = _described(done.settings, done.architectures)
+    else:
+        folder = BuildFolder(source)
+        metadata = _metadata(folder)
+        done = folder.finished(set_aside=False)
+        damaged = done.damaged
     keys = [key._asdict() for key in sorted(done.runs)]
     keys += [key._asdict() | {"seed": None} for key in sorted(done.scores)]
     schema = arrow_schema(SHARD_TABLES["keys"])
     table = pa.Table.from_pylist(keys, schema=schema).replace_schema_metadata(metadata)
-    return Packed(files=(_write(out, "keys", parquet_bytes(table)),), damaged=done.damaged)
+    return Packed(files=(_write(out, "keys", parquet_bytes(table)),), damaged=damaged)
 
 
 def unpack(files: Sequence[Path], out: Path) -> Taken:
@@ -236,7 +251,13 @@ def _metadata(folder: BuildFolder) -> dict[bytes, bytes]:
             f"{str(folder.path)!r} was written by an early version, which did not note all that "
             f"matters elsewhere: give the build command again, which adds it, and then pack"
         )
-    facts = {"settings": settings, "architectures": list(map(str, folder.architectures()))}
+    return _described(settings, folder.architectures())
+
+
+def _described(
+    settings: dict[str, Any], architectures: Sequence[Architecture]
+) -> dict[bytes, bytes]:
+    facts = {"settings": settings, "architectures": list(map(str, architectures))}
     return {_METADATA: json.dumps(facts, sort_keys=True).encode()}
 
 

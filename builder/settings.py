@@ -15,8 +15,9 @@ from nasdip_bench.schema import SCHEMA_VERSION
 
 __all__ = ["merged_settings", "settings_of"]
 
-_LATE_SETTINGS = ("device_type", "scoring_inits", "scores")
-"""Settings that a folder may not have yet: no scores so far, or an earlier version wrote it."""
+_LATE_SETTINGS = ("precision", "device_type", "scoring_inits", "scores")
+"""Settings that a folder may not have yet: it has no scores so far, or the keys of a release alone,
+or an earlier version wrote it."""
 
 
 def settings_of(config: BuildConfig) -> dict[str, Any]:

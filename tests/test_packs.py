@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nasdip_bench.api.difference import PROVENANCE, compare_datasets
 from nasdip_bench.builder import cli, packs
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.packs import pack, pack_keys, unpack
@@ -131,6 +132,49 @@ def test_what_is_known_elsewhere_is_taken_when_it_comes_itself(
     caplog.clear()
     release(there, tmp_path / "data")
     assert not caplog.text
+
+
+def test_a_build_goes_on_where_a_release_ends(whole: Path, tmp_path: Path, caplog):
+    some = small_config(architectures=tuple(sample_architectures(1)), tasks=("denoise",))
+    build(some, tmp_path / "old", workers=1, stack=1)
+    release(tmp_path / "old", tmp_path / "first")
+    (keys,) = pack_keys(tmp_path / "first", tmp_path / "keys").files
+    there = tmp_path / "there"
+    assert unpack([keys], there).keys == 2 + 2  # runs, and networks with an image and a task
+    assert BuildFolder(there).settings() == BuildFolder(tmp_path / "old").settings()
+    assert BuildFolder(there).architectures() == list(some.architectures)
+    build(small_config(), there, workers=1, stack=1)
+    left_out = {key for key in run_rows(whole) if key[0] == str(some.architectures[0])}
+    left_out = {key for key in left_out if key[2] == "denoise"}
+    assert run_rows(there).keys() == run_rows(whole).keys() - left_out
+    caplog.clear()
+    release([tmp_path / "first", there], tmp_path / "second")
+    release(whole, tmp_path / "expected")
+    difference = compare_datasets(tmp_path / "expected", tmp_path / "second")
+    for table in (difference.runs, difference.scores):
+        assert set(table["change"]) <= {PROVENANCE}
+
+
+@pytest.mark.parametrize("change", [{"precision": "bf16"}, {"scoring_inits": 3}])
+def test_keys_of_a_release_do_not_mix_with_other_settings(whole: Path, tmp_path: Path, change):
+    release(whole, tmp_path / "data")
+    unpack(pack_keys(tmp_path / "data", tmp_path / "keys").files, tmp_path / "there")
+    with pytest.raises(BuildError, match="the two do not mix"):
+        build(small_config(**change), tmp_path / "there", workers=1, stack=1)
+
+
+def test_what_a_release_has_of_several_kinds_is_no_setting(tmp_path: Path):
+    build(small_config(), tmp_path / "a", workers=1, stack=1)
+    build(small_config(precision="bf16", seeds=(1,)), tmp_path / "b", workers=1, stack=1)
+    release([tmp_path / "a", tmp_path / "b"], tmp_path / "data")
+    unpack(pack_keys(tmp_path / "data", tmp_path / "keys").files, tmp_path / "there")
+    settings = BuildFolder(tmp_path / "there").settings()
+    assert "precision" not in settings
+    assert settings["device_type"] == "cpu"
+    assert len(BuildFolder(tmp_path / "there").finished().runs) == 16
+    more = build(small_config(precision="bf16", seeds=(1, 2)), tmp_path / "there", workers=1)
+    assert {key[-1] for key in run_rows(tmp_path / "there")} == {2}
+    assert (more.left, BuildFolder(tmp_path / "there").settings()["precision"]) == (0, "bf16")
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "swap", "rename", "longer"])
@@ -290,6 +334,10 @@ def test_the_commands(whole: Path, tmp_path: Path, capsys):
     ("arguments", "message"),
     [
         (["pack", "nothing", "--out", "x"], "'nothing' is no build folder: there is no build.json"),
+        (
+            ["pack", "nothing", "--keys-only", "--out", "x"],
+            "is no build folder and no dataset",
+        ),
         (["pack", "nothing"], "Missing option '--out'"),
         (["pack", "b", "--out", "x", "--max-size", "15MB"], "max size '15MB' must be 64KiB or mor"),
         (["pack", "b", "--out", "x", "--max-size", "1KiB"], "max size '1KiB' must be 64KiB or mor"),
