@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.curve_files import check_curve_file
@@ -49,8 +50,8 @@ __all__ = [
 _MOST_ROWS = 20_000_000
 _MOST_TABLE_BYTES = 4 * 2**30
 """What a table may declare itself to hold: a full release at three seeds has a thousandth of it."""
-_LONG_TABLE = 100_000
-"""Rows from which on a second thread saves more than it costs, the import included."""
+_LONG_TABLE = 20_000
+"""Rows from which on a second thread saves more than it costs."""
 
 
 class DatasetFolder:
@@ -257,14 +258,27 @@ def _read_columns(
     if file.metadata.num_rows < _LONG_TABLE:
         parts = [read(file, schema.names)]
     else:
-        from concurrent.futures import ThreadPoolExecutor
-
         # A column of strings takes about as long as one of numbers, so deal them out alike.
         ordered = texts + [name for name in schema.names if name not in texts]
-        with ThreadPoolExecutor(1) as thread:
-            again = open_parquet(content, texts, file.metadata)
-            other = thread.submit(read, again, ordered[1::2])
-            parts = [read(file, ordered[::2]), other.result()]
+        again = open_parquet(content, texts, file.metadata)
+        other: list[pa.Table | BaseException] = []
+
+        def read_other() -> None:
+            try:
+                other.append(read(again, ordered[1::2]))
+            except BaseException as error:  # for the thread that waits for it
+                other.append(error)
+
+        # Not concurrent.futures, whose import takes longer than what it saves here.
+        thread = Thread(target=read_other, name="columns")
+        thread.start()
+        try:
+            parts = [read(file, ordered[::2])]
+        finally:
+            thread.join()
+        if isinstance(other[0], BaseException):
+            raise other[0]
+        parts += other
     columns = {name: part[name] for part in parts for name in part.column_names}
     return pa.table([columns[name] for name in schema.names], schema=schema)
 

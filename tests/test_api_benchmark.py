@@ -6,6 +6,7 @@ import json
 import math
 import multiprocessing
 import pickle
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -268,6 +269,26 @@ def test_a_table_read_by_two_threads_equals_the_same_read_by_one(bench, monkeypa
         assert again.to_arrow(name).schema.equals(table.schema, check_metadata=True)
         coded = again.to_arrow(name, categories=True)
         assert coded.cast(table.schema).equals(table)
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_what_fails_in_either_thread_is_one_clear_error(bench, monkeypatch, turn):
+    monkeypatch.setattr("nasdip_bench.dataset._LONG_TABLE", 1)
+    read = pq.ParquetFile.read
+    main = threading.current_thread()
+
+    def failing(self, *args, **kwargs):
+        if (threading.current_thread() is main) == (turn == 0):
+            raise OSError("a page is damaged")
+        return read(self, *args, **kwargs)
+
+    monkeypatch.setattr(pq.ParquetFile, "read", failing)
+    again = NASDIPBench(bench.path)
+    with pytest.raises(DatasetError, match=r"runs\.parquet cannot be parsed: a page is damaged"):
+        again.to_arrow("runs")
+    assert [thread for thread in threading.enumerate() if thread.name == "columns"] == []
+    monkeypatch.undo()
+    assert again.to_arrow("runs").num_rows == bench.to_arrow("runs").num_rows
 
 
 @pytest.mark.parametrize("encode", [False, True])
