@@ -84,7 +84,7 @@ class DatasetFolder:
         encoded = self.encoded_table(name)
         with self._lock:
             if name not in self._tables:
-                self._tables[name] = encoded.cast(arrow_schema(table_columns(name)))
+                self._tables[name] = _written_out(encoded, arrow_schema(table_columns(name)))
             return self._tables[name]
 
     def encoded_table(self, name: str) -> pa.Table:
@@ -242,44 +242,69 @@ def _not_parsed(path: str, error: Exception) -> DatasetError:
 def _read_columns(
     file: pq.ParquetFile, content: bytes, texts: list[str], schema: pa.Schema
 ) -> pa.Table:
-    """The values of an opened file, checked.
+    """The values of an opened file, checked."""
 
-    A long table is read by two threads, half of the columns each: what takes long releases the
-    interpreter's lock. They are Python's, since Arrow's own were seen to abort a process at its
-    exit (`nasdip_bench.files.read_parquet`).
-    """
-    import pyarrow as pa
-
-    def read(source: pq.ParquetFile, names: list[str]) -> pa.Table:
+    def read(names: list[str], first: bool) -> dict[str, pa.ChunkedArray]:
+        source = file if first else open_parquet(content, texts, file.metadata)
         part = source.read(columns=names, use_threads=False)
         part.validate(full=True)
-        return part
+        return {name: part[name] for name in names}
 
-    if file.metadata.num_rows < _LONG_TABLE:
-        parts = [read(file, schema.names)]
-    else:
-        # A column of strings takes about as long as one of numbers, so deal them out alike.
-        ordered = texts + [name for name in schema.names if name not in texts]
-        again = open_parquet(content, texts, file.metadata)
-        other: list[pa.Table | BaseException] = []
+    # A column of strings takes about as long as one of numbers, so deal them out alike.
+    ordered = texts + [name for name in schema.names if name not in texts]
+    return _table(_by_column(read, ordered, file.metadata.num_rows), schema)
 
-        def read_other() -> None:
-            try:
-                other.append(read(again, ordered[1::2]))
-            except BaseException as error:  # for the thread that waits for it
-                other.append(error)
 
-        # Not concurrent.futures, whose import takes longer than what it saves here.
-        thread = Thread(target=read_other, name="columns")
-        thread.start()
+def _written_out(encoded: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The same values with each string in every row that has it."""
+
+    def write(names: list[str], first: bool) -> dict[str, pa.ChunkedArray]:
+        return {name: encoded[name].cast(schema.field(name).type) for name in names}
+
+    texts = [field.name for field in schema if field.type != encoded.schema.field(field.name).type]
+    columns = dict(zip(encoded.column_names, encoded.columns, strict=True))
+    return _table(columns | _by_column(write, texts, len(encoded)), schema)
+
+
+def _by_column(
+    work: Callable[[list[str], bool], dict[str, pa.ChunkedArray]], names: list[str], rows: int
+) -> dict[str, pa.ChunkedArray]:
+    """Columns made by two threads, half of the names each, where the table is long.
+
+    What takes long releases the interpreter's lock. The threads are Python's, since Arrow's own
+    were seen to abort a process at its exit (`nasdip_bench.files.read_parquet`), and not those of
+    concurrent.futures, whose import takes longer than what it saves here.
+
+    Args:
+        work: makes the columns of some names; told whether it is the first to work, or another
+            beside it.
+        names: of the columns.
+        rows: of the table.
+    """
+    if rows < _LONG_TABLE:
+        return work(names, True)
+    other: list[dict[str, pa.ChunkedArray] | BaseException] = []
+
+    def work_beside() -> None:
         try:
-            parts = [read(file, ordered[::2])]
-        finally:
-            thread.join()
-        if isinstance(other[0], BaseException):
-            raise other[0]
-        parts += other
-    columns = {name: part[name] for part in parts for name in part.column_names}
+            other.append(work(names[1::2], False))
+        except BaseException as error:  # for the thread that waits for it
+            other.append(error)
+
+    thread = Thread(target=work_beside, name="columns")
+    thread.start()
+    try:
+        columns = work(names[::2], True)
+    finally:
+        thread.join()
+    if isinstance(other[0], BaseException):
+        raise other[0]
+    return columns | other[0]
+
+
+def _table(columns: dict[str, pa.ChunkedArray], schema: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+
     return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
