@@ -30,6 +30,7 @@ def describe(device: str, threads: int, commit: str = "") -> dict[str, Any]:
     """Processor, versions and commit: where it is not given, that of the working tree."""
     return {
         "device": device_name(torch.device(device)),
+        "instructions": torch.backends.cpu.get_cpu_capability() if device == "cpu" else "",
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),

@@ -56,9 +56,11 @@ def _machine(results: dict[str, Any]) -> str:
         for name, rate in rates.items()
         if name.startswith("flops_")
     )
+    # What instructions torch uses decides a CPU's rates more than its name does.
+    used = f" with {machine['instructions']}" if machine.get("instructions") else ""
     return (
-        f"{machine['device']}, {machine['cores']} cores, {machine['threads']} threads; torch "
-        f"{machine['torch']}, Python {machine['python']}; {machine['date']}, commit "
+        f"{machine['device']}{used}, {machine['cores']} cores, {machine['threads']} threads; "
+        f"torch {machine['torch']}, Python {machine['python']}; {machine['date']}, commit "
         f"`{machine['commit']}`. Measured ceilings, the better of a matrix product and a 3 x 3 "
         f"convolution: {measured}; copy {rates['bytes'] / 1e9:.0f} GB/s."
     )

@@ -168,7 +168,7 @@ def test_a_table_of_what_was_cut_short():
     facts |= {"flop": 1e9, "adam_bytes": 1e6}
     results = {
         "machine": {"device": "GPU", "cores": 16, "threads": 16, "torch": "2", "python": "3"}
-        | {"date": "today", "commit": "unknown"},
+        | {"date": "today", "commit": "unknown", "instructions": "AVX2"},
         "ceilings": {"flops_fp32": 1e12, "flops_tf32": 8e12, "bytes": 1e12},
         "cut": ["training"],
         "training": [
@@ -183,6 +183,7 @@ def test_a_table_of_what_was_cut_short():
         "projections": [],
     }
     page = tables(results)
+    assert page.startswith("GPU with AVX2, 16 cores")
     assert "Cut short by the time limit: training." in page
     assert (
         "| 64 x 64, 128 ch, denoise | graphs tf32 | 1 | 2.0 | 5.00 (5.00..5.00) | 500 | 0.06 |"
