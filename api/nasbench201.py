@@ -11,13 +11,17 @@ Gabrys, TPAMI 2021) runs here. What differs:
 - a dataset is an image and a task, "lena-denoise";
 - ``hp`` is the budget in iterations, one that the release keeps; None, the default, and
   ``api.full_train_epochs`` are the stopping iteration of the fidelity. ``hps={"12": 109, "200":
-  350}`` gives the names that published code has built in a meaning;
+  None}`` gives the names that published code has built in a meaning, and without one they are
+  refused: 12 iterations are not what it means;
 - accuracies are PSNR in dB, against the ground truth (`nasdip_bench.api.nasbench201_results`);
 - architectures are canonical strings; what a mutation gives is hardly ever in the release, and
   `NASBench201API.nearest` finds what stands in for it;
 - a release may be partial: ``evaluated_indexes`` are the architectures that have runs, and
   ``random()`` draws from these, with the object's own generator;
-- seconds are those of a cost model, as in `nasdip_bench.api.simulator`.
+- seconds are those of a cost model, as in `nasdip_bench.api.simulator`;
+- there are no weights (``get_net_param``, ``reload``, ``clear_params``), no configurations of
+  networks (``get_net_config``; `NASDIPBench.build` makes the network), and no tools for the
+  original's strings (``str2lists``, ``str2matrix``).
 
 Must not import torch or pandas.
 """
@@ -26,7 +30,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +42,20 @@ from nasdip_bench.api.nasbench201_datasets import Datasets
 from nasdip_bench.api.nasbench201_results import ArchResults, ResultsCount
 from nasdip_bench.api.neighbourhood import Neighbourhood, choices_of
 from nasdip_bench.api.simulation_cost import CostModel
-from nasdip_bench.errors import ArchitectureError, ConfigError, UnknownNameError
+from nasdip_bench.errors import (
+    ArchitectureError,
+    ConfigError,
+    IndexOutsideError,
+    UnknownNameError,
+)
 from nasdip_bench.space import Architecture
 
 __all__ = ["NASBench201API", "create"]
 
 _log = logging.getLogger(__name__)
+
+_NAMES_OF_BUDGETS = ("01", "12", "90", "200")
+"""Of NAS-Bench-201 and NATS-Bench: they stand for recipes of training, not for numbers."""
 
 
 class NASBench201API:
@@ -53,7 +65,8 @@ class NASBench201API:
         file_path_or_dict: the dataset folder, or an open release.
         verbose: log every query at INFO.
         fidelity: None for the release's default for each task.
-        hps: names of budgets to iterations, for code that has names built in.
+        hps: names of budgets to iterations, for code that has names built in: the number is rounded
+            down to one that the release keeps for the dataset, None is the stop.
         cost: "flops", "recorded" or a `CostModel`: what simulated training is charged.
         seed: of ``random()`` and of random trials.
 
@@ -70,7 +83,7 @@ class NASBench201API:
         verbose: bool = False,
         *,
         fidelity: str | None = None,
-        hps: Mapping[str, int] | None = None,
+        hps: Mapping[str, int | None] | None = None,
         cost: str | CostModel = "flops",
         seed: int = 0,
     ) -> None:
@@ -80,7 +93,7 @@ class NASBench201API:
             else NASDIPBench(file_path_or_dict)
         )
         self.verbose = verbose
-        self.hps = dict(hps or {})
+        self.hps = {str(name): iterations for name, iterations in (hps or {}).items()}
         self._rng = np.random.default_rng(seed)
         self._used_time = 0.0
         self._data = Datasets(self.bench, fidelity, CostModel.of(cost))
@@ -103,8 +116,16 @@ class NASBench201API:
         """Canonical strings of all architectures, by index."""
         return list(self.bench.codes)
 
+    @property
+    def archstr2index(self) -> dict[str, int]:
+        """From the canonical string of an architecture to its index."""
+        return {code: index for index, code in enumerate(self.bench.codes)}
+
     def __len__(self) -> int:
         return len(self.bench)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.bench.codes)
 
     def __getitem__(self, index: int) -> str:
         return self.bench.codes[self._index(index)]
@@ -119,7 +140,7 @@ class NASBench201API:
         """The canonical string of an index.
 
         Raises:
-            ConfigError: there is no such index.
+            IndexOutsideError: there is no such index.
         """
         return self[index]
 
@@ -152,7 +173,7 @@ class NASBench201API:
                 an object whose ``tostr()`` gives one of these strings.
 
         Raises:
-            ConfigError: an index outside the release.
+            IndexOutsideError: an index outside the release.
         """
         self._say("query_index_by_arch", arch=arch)
         if isinstance(arch, int | np.integer):
@@ -187,8 +208,10 @@ class NASBench201API:
             ``*-all-time`` (simulated seconds; 0 but for train, since evaluating is part of it).
 
         Raises:
-            UnknownNameError: a dataset, seed or iteration that there is not, or no run.
-            ConfigError: an index outside the release, or a budget that is no number.
+            UnknownNameError: a dataset, seed or iteration that there is not.
+            MissingRunError: the architecture has no run on the dataset.
+            IndexOutsideError: an index outside the release.
+            ConfigError: a budget that is no number and has no meaning in ``hps``.
         """
         self._say("get_more_info", index=index, dataset=dataset, iepoch=iepoch, hp=hp)
         trials = self._results(index, hp).trials(dataset, is_random)
@@ -318,20 +341,25 @@ class NASBench201API:
     # Inside
 
     def _index(self, index: Any) -> int:
-        if isinstance(index, bool) or not 0 <= index < len(self):
-            raise ConfigError(f"architecture index {index} is outside 0..{len(self) - 1}")
+        whole = isinstance(index, int | np.integer) and not isinstance(index, bool)
+        if not whole or not 0 <= index < len(self):
+            raise IndexOutsideError(
+                f"architecture index {index!r} is no whole number in 0..{len(self) - 1}"
+            )
         return int(index)
 
     def _iterations(self, hp: str | int | None, dataset: str) -> int:
         if hp is None:
             return self._data.stop(dataset)
-        try:
-            return int(self.hps.get(str(hp), hp))
-        except ValueError:
+        if str(hp) in self.hps:
+            meant = self.hps[str(hp)]
+            return self._data.stop(dataset) if meant is None else self._data.kept(dataset, meant)
+        if isinstance(hp, str) and (hp in _NAMES_OF_BUDGETS or not hp.isdecimal()):
             raise ConfigError(
-                f"hp {hp!r} is no number of iterations; names need a meaning: "
-                f"NASBench201API(..., hps={{{str(hp)!r}: 100}})"
-            ) from None
+                f"hp {hp!r} is no number of iterations but a name, which needs a meaning: "
+                f"NASBench201API(..., hps={{{hp!r}: 100}}), or None in its place for the stop"
+            )
+        return int(hp)
 
     def _results(self, arch: Any, hp: str | int | None) -> ArchResults:
         row = isinstance(arch, int | np.integer)
@@ -360,6 +388,7 @@ class NASBench201API:
             arch_index=index,
             arch_str=code,
             dataset_seed={name: of_one for name, of_one in seeds.items() if of_one},
+            datasets=self.dataset_names,
             trial=trial,
             rng=self._rng,
         )

@@ -81,6 +81,11 @@ class Datasets:
         """The stopping iteration of its fidelity."""
         return self._blocks[dataset][0].record.stop
 
+    def kept(self, dataset: str, iterations: int) -> int:
+        """The most iterations within a number of them that the release keeps."""
+        seed = next(seed for of_architecture in self.seeds[dataset] for seed in of_architecture)
+        return self.runs(dataset, seed).kept(iterations)
+
     def runs(self, dataset: str, seed: int) -> RecordedRuns:
         """The runs of a dataset that have a seed."""
         if (dataset, seed) not in self._runs:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nasdip_bench.api.recorded_runs import RecordedRuns
-from nasdip_bench.errors import ConfigError, UnknownNameError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError, unknown_name
 
 __all__ = ["SETS", "ArchResults", "ResultsCount"]
 
@@ -78,7 +78,8 @@ class ResultsCount:
 
         Returns:
             ``iepoch``, ``loss``, ``accuracy`` (dB), ``cur_time`` (simulated seconds of the
-            iteration) and ``all_time`` (of all up to it). Evaluating is part of training.
+            iteration) and ``all_time`` (of all up to it), both 0 of all sets but "train", since
+            evaluating is part of training.
 
         Raises:
             UnknownNameError: no such set, or an iteration that was not kept.
@@ -90,14 +91,15 @@ class ResultsCount:
         if not 1 <= done <= self.epochs:
             raise ConfigError(f"iepoch {iepoch} is outside 0..{self.epochs - 1}")
         place, point = self.runs.position[self.arch_index], self.runs.point_of(done)
-        curves = self.runs.psnr_db if name == "train" else self.runs.psnr_smooth_db
+        trained = name == "train"
+        curves = self.runs.psnr_db if trained else self.runs.psnr_smooth_db
         psnr_db = float(curves[place, point])
         return {
             "iepoch": done - 1,
             "loss": 10 ** (-psnr_db / 10),
             "accuracy": psnr_db,
-            "cur_time": float(self.runs.prices.per_iteration[place]),
-            "all_time": self.seconds(done),
+            "cur_time": float(self.runs.prices.per_iteration[place]) if trained else 0.0,
+            "all_time": self.seconds(done) if trained else 0.0,
         }
 
     def get_eval_set(self) -> list[str]:
@@ -119,6 +121,7 @@ class ArchResults:
         arch_index: row of the architecture in the release.
         arch_str: its canonical string.
         dataset_seed: by dataset, the seeds of its runs.
+        datasets: all that the release has runs of.
         trial: (dataset, seed) to result, which is made on use.
         rng: chooses a trial where a random one is asked for.
     """
@@ -126,6 +129,7 @@ class ArchResults:
     arch_index: int
     arch_str: str
     dataset_seed: Mapping[str, list[int]]
+    datasets: tuple[str, ...]
     trial: Callable[[str, int], ResultsCount] = field(repr=False)
     rng: np.random.Generator = field(repr=False)
 
@@ -137,11 +141,17 @@ class ArchResults:
         """The seeds of its runs on a dataset.
 
         Raises:
-            UnknownNameError: it has none there.
+            UnknownNameError: there is no such dataset.
+            MissingRunError: it has none there.
         """
+        if dataset not in self.datasets:
+            raise unknown_name("dataset", dataset, self.datasets)
         if dataset not in self.dataset_seed:
-            raise unknown_name(
-                f"dataset of architecture {self.arch_index}", dataset, self.dataset_seed
+            there = ", ".join(self.dataset_seed)
+            raise MissingRunError(
+                f"architecture {self.arch_index} has no run on {dataset!r}; "
+                + (f"it has on {there}" if there else "it has none at all")
+                + "; api.evaluated_indexes are those that have one on every dataset"
             )
         return list(self.dataset_seed[dataset])
 
@@ -151,7 +161,8 @@ class ArchResults:
         """One trial, or all by seed.
 
         Raises:
-            UnknownNameError: no run on the dataset, or none of the seed.
+            MissingRunError: no run on the dataset.
+            UnknownNameError: no such dataset, or none of the seed.
         """
         seeds = self.get_dataset_seeds(dataset)
         if seed is None:

@@ -95,6 +95,11 @@ class RecordedRuns:
         """Name of the fidelity."""
         return self.block.fidelity
 
+    def kept(self, iterations: float) -> int:
+        """The most iterations that can be trained to within a number of them, at least 1."""
+        place = int(np.searchsorted(self.iterations, iterations, side="right"))
+        return int(self.iterations[max(0, place - 1)])
+
     @cached_property
     def best(self) -> float:
         """The best value of the target in the space; NaN where all diverged."""

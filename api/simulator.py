@@ -147,8 +147,7 @@ class Simulator:
 
         Releases keep some points of a learning curve; ``iterations`` lists them.
         """
-        place = int(np.searchsorted(self.runs.iterations, iterations, side="right"))
-        return int(self.runs.iterations[max(0, place - 1)])
+        return self.runs.kept(iterations)
 
     def nearest(self, arch: ArchitectureLike, k: int = 1) -> list[int]:
         """The k architectures of the space nearest to one, itself included where it is there.

@@ -51,7 +51,12 @@ class Imported(NamedTuple):
 
 
 def import_released(
-    path: Path, out: Path, *, name: str = "released-results", version: str = "0"
+    path: Path,
+    out: Path,
+    *,
+    name: str = "released-results",
+    version: str = "0",
+    replace: bool = False,
 ) -> Imported:
     """Make a dataset folder of results in the layout of the paper's released code.
 
@@ -60,10 +65,11 @@ def import_released(
         out: the dataset folder to create or replace.
         name: of the release.
         version: of the release.
+        replace: also where ``out`` is a dataset with results that these do not have.
 
     Raises:
-        BuildError: there are no such results, a table is damaged or contradicts another file, or
-            the dataset cannot be written.
+        BuildError: there are no such results, a table is damaged or contradicts another file,
+            ``out`` would lose results, or the dataset cannot be written.
     """
     root = results_root(path)
     target, source = out.resolve(), root.resolve()
@@ -74,7 +80,12 @@ def import_released(
         )
     left_out = LeftOut()
     manifest = publish(
-        lambda: _contents(root, left_out), out, name=name, version=version, publication=_OTHERS
+        lambda: _contents(root, left_out),
+        out,
+        name=name,
+        version=version,
+        publication=_OTHERS,
+        replace_all=replace,
     )
     return Imported(manifest, left_out.sentences())
 

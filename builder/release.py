@@ -27,6 +27,7 @@ def release(
     name: str = "nasdip-bench",
     version: str = "0",
     publication: Publication | None = None,
+    replace: bool = False,
 ) -> Manifest:
     """Make a dataset folder from build folders and earlier releases.
 
@@ -38,10 +39,11 @@ def release(
         name: of the release.
         version: of the release.
         publication: licence, creator and address; None for the project's own.
+        replace: also where ``out`` is a dataset with results that none of the sources has.
 
     Raises:
         BuildError: a source that is neither, or contradicts another (`nasdip_bench.builder.merge`),
-            nothing finished in any, or the result does not verify.
+            nothing finished in any, ``out`` would lose results, or the result does not verify.
         DatasetError: a source that is a dataset which this version cannot read.
     """
     given = [sources] if isinstance(sources, Path) else sources
@@ -66,4 +68,11 @@ def release(
             )
         return contents
 
-    return publish(read, target, name=name, version=version, publication=publication)
+    return publish(
+        read,
+        target,
+        name=name,
+        version=version,
+        publication=publication,
+        replace_all=replace or target in paths,  # a source loses nothing
+    )

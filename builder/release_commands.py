@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["add_commands"]
 
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Even where results in the folder would be lost.")
+]
+
 
 def release_command(
     sources: Annotated[
@@ -32,16 +36,20 @@ def release_command(
         str, typer.Option(help="Who made the dataset.")
     ] = "The NASDIP-Bench authors",
     url: Annotated[str, typer.Option(help="Address of the dataset's page, if it has one.")] = "",
+    replace: Replace = False,
 ) -> None:
     """Compact builds into a dataset folder, with manifest, hashes, Croissant; verify it.
 
-    Several sources are merged. A run that is in two of them must have the same numbers in both.
+    Several sources are merged. A run that is in two of them must have the same numbers in both. A
+    dataset in the folder that has what none of the sources has is not replaced, unless told to.
     """
     from nasdip_bench.builder.release import release
     from nasdip_bench.croissant import Publication
 
     publication = Publication(licence=licence, creator=creator, url=url)
-    manifest = release(sources, out, name=name, version=release_version, publication=publication)
+    manifest = release(
+        sources, out, name=name, version=release_version, publication=publication, replace=replace
+    )
     _show(manifest, out)
 
 
@@ -52,6 +60,7 @@ def import_released_command(
     ),
     name: Annotated[str, typer.Option(help="Name of the release.")] = "released-results",
     release_version: Annotated[str, typer.Option(help="Version of the release.")] = "0",
+    replace: Replace = False,
 ) -> None:
     """Make a dataset of results that the paper's released code has written.
 
@@ -59,7 +68,7 @@ def import_released_command(
     """
     from nasdip_bench.builder.import_released import import_released
 
-    found = import_released(results, out, name=name, version=release_version)
+    found = import_released(results, out, name=name, version=release_version, replace=replace)
     for line in found.left_out:
         print(f"left out: {line}", file=sys.stderr)
     _show(found.manifest, out)

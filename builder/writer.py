@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench._version import __version__
 from nasdip_bench.builder.contents import Contents, Part
+from nasdip_bench.builder.losses import refuse_losses
 from nasdip_bench.builder.publish import replacing
 from nasdip_bench.cost import architecture_facts
 from nasdip_bench.croissant import CROISSANT, Publication, croissant_json
@@ -49,6 +50,7 @@ def publish(
     name: str,
     version: str,
     publication: Publication | None = None,
+    replace_all: bool = False,
 ) -> Manifest:
     """Write contents as a dataset that takes the place of ``out`` once it verifies.
 
@@ -61,15 +63,24 @@ def publish(
         name: of the release.
         version: of the release.
         publication: licence, creator and address; None for the project's own.
+        replace_all: also where ``out`` is a dataset with results that the contents lack.
 
     Raises:
-        BuildError: ``out`` holds something else or cannot be written, or the result does not
-            verify.
+        BuildError: ``out`` holds something else, would lose results or cannot be written, or the
+            result does not verify.
     """
+    target = out.resolve()
     try:
-        with replacing(out.resolve()) as fresh:
+        with replacing(target) as fresh:
+            contents = read()
+            if not replace_all:
+                refuse_losses(target, contents)
             return write(
-                read(), fresh, name=name, version=version, publication=publication or Publication()
+                contents,
+                fresh,
+                name=name,
+                version=version,
+                publication=publication or Publication(),
             )
     except OSError as error:
         raise BuildError(

@@ -14,6 +14,7 @@ __all__ = [
     "NasdipError",
     "ArchitectureError",
     "ConfigError",
+    "IndexOutsideError",
     "BuildError",
     "DatasetError",
     "DownloadError",
@@ -35,6 +36,10 @@ class ArchitectureError(NasdipError, ValueError):
 
 class ConfigError(NasdipError, ValueError):
     """A setting outside what is allowed."""
+
+
+class IndexOutsideError(ConfigError, IndexError):
+    """The row of an architecture that the dataset does not have."""
 
 
 class ImageError(NasdipError, ValueError):

@@ -32,12 +32,14 @@ def parse_duration(text: str) -> float:
     """Seconds of "90s", "9m", "1h30m" or a plain number of seconds.
 
     Raises:
-        ConfigError: it is none of these, or not above zero.
+        ConfigError: it is none of these, such as "1h30", or not above zero.
     """
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
-    hours, minutes, seconds = match.groups() if match else (None, None, None)
+    number = r"(\d+(?:\.\d+)?)"
+    plain = re.fullmatch(number, text.strip())
+    units = re.fullmatch(rf"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:{number}s)?", text.strip())
+    hours, minutes, seconds = units.groups() if units else (None, None, plain and plain[1])
     total = int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0)
-    if not text.strip() or match is None or total <= 0:
+    if total <= 0:
         raise ConfigError(f"time limit {text!r} is no duration such as 90s, 9m or 1h30m")
     return total
 

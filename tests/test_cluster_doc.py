@@ -63,7 +63,7 @@ def test_a_machine_with_eight_gpus(tmp_path: Path):
     done = run(fewer, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "\n0 units finished, 0 left" in done.stdout  # the shares have done everything
-    check_release(tmp_path / "data")
+    check_release(tmp_path / "r128")
 
 
 @pytest.mark.parametrize("jobs", [3])
@@ -99,7 +99,7 @@ def test_slurm_queues_again_what_is_not_done(tmp_path: Path):
 def test_without_a_shared_file_system(tmp_path: Path):
     done = run(smaller(RECIPES["Without a shared file system"]), tmp_path)
     assert done.returncode == 0, done.stderr
-    check_release(tmp_path / "data")
+    check_release(tmp_path / "whole")
 
 
 def test_the_spread_of_shares_is_as_stated():

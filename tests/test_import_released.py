@@ -173,7 +173,9 @@ def test_pictures_that_are_there_give_the_hash(results: Path, tmp_path: Path):
     assert len(images.loc["lena", "sha256"]) == 64
     assert images.loc["lena", "status"] == "imported"
     PillowImage.fromarray(pixels.astype(np.uint8)[:256]).save(folder / "lena_512.png")
-    found = import_released(results, tmp_path / "data")
+    with pytest.raises(BuildError, match="would lose"):
+        import_released(results, tmp_path / "data")
+    found = import_released(results, tmp_path / "data", replace=True)
     assert "1 x image with outputs and picture of different shapes" in found.left_out[0]
     assert NASDIPBench(tmp_path / "data").images == ("misc", "boat")
 

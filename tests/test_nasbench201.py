@@ -69,8 +69,11 @@ def test_it_is_a_sequence_of_strings(api, bench, path):
     assert "12/12 architectures, 6 datasets" in repr(api)
     assert len(NASBench201API(str(path), verbose=False)) == COUNT
     assert len(create(path, "tss", fast_mode=True, verbose=False)) == COUNT
-    with pytest.raises(ConfigError, match=r"architecture index 12 is outside 0\.\.11"):
-        api[COUNT]
+    assert list(api) == api.meta_archs
+    assert api.archstr2index[api[7]] == 7
+    for index in (COUNT, -1, "x", True):
+        with pytest.raises(IndexError, match=rf"index {index!r} is no whole number in 0\.\.11"):
+            api[index]
     with pytest.raises(DatasetError):
         create("nowhere")
 
@@ -84,7 +87,7 @@ def test_indices_of_architectures(api, bench):
         assert api.query_index_by_arch(arch) == 5
     assert api.query_index_by_arch(str(sample_architectures(COUNT + 1)[-1])) == -1
     assert api.query_index_by_arch("|nor_conv_3x3~0|+|none~0|none~1|") == -1
-    with pytest.raises(ValueError, match="architecture index -1 is outside"):
+    with pytest.raises(ValueError, match="architecture index -1 is no whole number in"):
         api.query_index_by_arch(-1)
 
 
@@ -143,17 +146,32 @@ def test_simulated_training_is_timed(api, bench):
 
 
 def test_names_of_budgets_can_be_given_a_meaning(bench):
-    api = NASBench201API(bench, hps={"12": 4, "200": LAST})
+    api = NASBench201API(bench, hps={"12": 4, "90": None, "200": LAST})
     assert api.get_more_info(1, "lena-denoise", hp="200", is_random=0)["valid-accuracy"] == (
         smooth(bench, 1, "lena", "denoise")
     )
     assert api.get_more_info(1, "lena-denoise", hp=12, is_random=0)["valid-accuracy"] == (
         smooth(bench, 1, "lena", "denoise", 0, 4)
     )
+    stop = api.get_more_info(1, "lena-denoise", hp="90", is_random=0)
+    assert stop == api.get_more_info(1, "lena-denoise", hp=None, is_random=0)
     with pytest.raises(ConfigError, match=r"hp 'full' is no number .*hps=\{'full': 100\}"):
         api.simulate_train_eval(1, "lena-denoise", hp="full")
-    with pytest.raises(UnknownNameError, match="iteration 90 is not a whole number in 1..40"):
-        api.simulate_train_eval(1, "lena-denoise", hp="90")
+    with pytest.raises(UnknownNameError, match="iteration 91 is not a whole number in 1..40"):
+        api.simulate_train_eval(1, "lena-denoise", hp=91)
+
+
+@pytest.mark.parametrize("name", ["01", "12", "90", "200"])
+def test_names_of_budgets_are_not_taken_for_numbers(api, name):
+    with pytest.raises(ConfigError, match=rf"hp '{name}' is no number of iterations but a name"):
+        api.get_more_info(1, "lena-denoise", hp=name)
+
+
+def test_budgets_with_a_name_are_rounded_down_to_what_is_kept(bench):
+    """As an iteration is kept for one task and not for the other."""
+    longer = NASBench201API(bench, hps={"200": 10**6})
+    assert longer.query_meta_info_by_index(1, "200").get_total_epoch("lena-denoise") == LAST
+    assert longer.query_info_str_by_arch(1, "200")
 
 
 def test_costs_are_in_millions(bench):
@@ -203,8 +221,10 @@ def test_results_have_the_methods_of_the_original(api, bench):
     metrics = results.get_metrics("lena-denoise", "x-valid", iepoch=4, is_random=1)
     assert metrics["accuracy"] == smooth(bench, 2, "lena", "denoise", 1, 5)
     assert metrics["iepoch"] == 4
-    assert metrics["all_time"] == pytest.approx(12 * 5 / LAST)
-    assert metrics["cur_time"] == pytest.approx(12 / LAST)
+    assert metrics["all_time"] == metrics["cur_time"] == 0
+    trained = results.get_metrics("lena-denoise", "train", iepoch=4, is_random=1)
+    assert trained["all_time"] == pytest.approx(12 * 5 / LAST)
+    assert trained["cur_time"] == pytest.approx(12 / LAST)
     trials = api.query_by_index(2, "lena-denoise", hp=30)
     assert sorted(trials) == [0, 1]
     one = trials[1]
@@ -217,7 +237,7 @@ def test_results_have_the_methods_of_the_original(api, bench):
     assert one.arch_config == {"arch_str": api[2], "fidelity": LOW}
     assert api.query_by_index(2).arch_index == 2
     assert results.query("lena-denoise", 1) == one
-    with pytest.raises(UnknownNameError, match="unknown dataset of architecture 2 'cifar10'"):
+    with pytest.raises(UnknownNameError, match="unknown dataset 'cifar10'"):
         results.query("cifar10")
 
 
@@ -250,7 +270,7 @@ def test_a_partial_release(flawed):
     assert api.find_best("lena-denoise", "test")[0] == 10  # 11 diverged
     assert np.isnan(api.get_more_info(11, "lena-denoise")["valid-accuracy"])
     assert api.query_meta_info_by_index(4).get_dataset_names()[0] == "chest-denoise"
-    with pytest.raises(UnknownNameError, match="unknown dataset of architecture 4 'lena-denoise'"):
+    with pytest.raises(MissingRunError, match="architecture 4 has no run on 'lena-denoise'"):
         api.simulate_train_eval(4, "lena-denoise")
     assert api.nearest(4)[0] != 4
     with pytest.raises(UnknownNameError, match="unknown dataset 'lena'.*lena-denoise"):

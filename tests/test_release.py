@@ -145,7 +145,7 @@ def test_an_interrupted_release_leaves_the_old_one_whole(built: Path, tmp_path: 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data"]
 
 
-def test_a_dataset_of_another_schema_version_is_replaced(built: Path, tmp_path: Path):
+def test_a_dataset_of_another_schema_version_is_replaced_if_told_to(built: Path, tmp_path: Path):
     out = tmp_path / "data"
     release(built, out, version="1")
     (out / "notes.txt").write_text("mine")
@@ -153,7 +153,9 @@ def test_a_dataset_of_another_schema_version_is_replaced(built: Path, tmp_path: 
     (out / "manifest.json").write_text(json.dumps(older))
     with pytest.raises(DatasetError, match="schema version 0; .* or release it again"):
         DatasetFolder(out)
-    release(built, out, version="2")
+    with pytest.raises(BuildError, match=r"cannot be told: .*schema version 0.*--replace"):
+        release(built, out, version="2")
+    release(built, out, version="2", replace=True)
     assert DatasetFolder(out).manifest.version == "2"
     assert (out / "notes.txt").read_text() == "mine"
 

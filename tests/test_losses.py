@@ -1,0 +1,122 @@
+"""A release does not take the place of a dataset that has what it lacks, unless told to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nasdip_bench.builder import cli
+from nasdip_bench.builder.release import release
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.errors import BuildError
+from tests import synthetic
+
+LOW = "r64c16i40"
+WHOLE = {"count": 3, "fidelities": (LOW,), "seeds": {LOW: (0,)}}
+PER_TASK = 3 * len(synthetic.IMAGES)
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    """A dataset with outputs of its denoising runs."""
+    path = synthetic.write_release(tmp_path / "whole", **WHOLE)
+    synthetic.add_outputs(path, LOW, "denoise")
+    return path
+
+
+def release_over(old: Path, sources: list[Path], **options) -> None:
+    """Release, and hold the old dataset to be whole where it was refused."""
+    before = {path.name: path.read_bytes() for path in old.rglob("*") if path.is_file()}
+    try:
+        release(sources, old, **options)
+    except BuildError:
+        after = {path.name: path.read_bytes() for path in old.rglob("*") if path.is_file()}
+        assert after == before
+        raise
+
+
+@pytest.mark.parametrize(
+    ("changes", "lost"),
+    [
+        ({"count": 2}, f"6 of {2 * PER_TASK} runs"),
+        ({"tasks": ("denoise",)}, f"{PER_TASK} of {2 * PER_TASK} runs"),
+        ({"missing": {(LOW, "inpaint", 1, "lena", 0)}}, f"1 of {2 * PER_TASK} runs"),
+        ({"failed": {(LOW, "inpaint", 1, "lena", 0)}}, f"1 of {2 * PER_TASK} runs"),
+        ({"seeds": {LOW: (1,)}}, f"{2 * PER_TASK} of {2 * PER_TASK} runs"),
+        ({"unscored": {2}}, "of [0-9]+ scores"),
+        ({}, f"{PER_TASK} of {PER_TASK} outputs"),
+    ],
+)
+def test_what_would_be_lost_is_counted(whole: Path, tmp_path: Path, changes, lost):
+    other = synthetic.write_release(tmp_path / "other", **(WHOLE | changes))
+    with pytest.raises(BuildError, match=rf"would lose .*{lost}.*among the sources.*--replace"):
+        release_over(whole, [other])
+    manifest = release([other], whole, replace=True)
+    assert manifest.architectures == DatasetFolder(other).manifest.architectures
+
+
+def test_what_has_it_all_takes_the_place(whole: Path, tmp_path: Path):
+    more = synthetic.write_release(tmp_path / "more", **(WHOLE | {"count": 4}))
+    synthetic.add_outputs(more, LOW, "denoise")
+    release_over(whole, [more])
+    assert DatasetFolder(whole).manifest.architectures == 4
+
+
+def test_what_failed_may_be_lost(whole: Path, tmp_path: Path):
+    failed = {(LOW, "inpaint", 1, "lena", 0)}
+    old = synthetic.write_release(tmp_path / "old", **WHOLE, failed=failed)
+    lacking = synthetic.write_release(tmp_path / "lacking", **WHOLE, missing=failed)
+    release_over(old, [lacking])
+
+
+def test_a_dataset_among_its_sources_loses_nothing(whole: Path, tmp_path: Path):
+    other = synthetic.write_release(tmp_path / "other", **(WHOLE | {"seeds": {LOW: (1,)}}))
+    release_over(whole, [other, whole])
+    runs = DatasetFolder(whole).manifest.fidelities[LOW]["tasks"]["denoise"]["seeds"]
+    assert runs == {"0": PER_TASK, "1": PER_TASK}
+
+
+def test_runs_on_other_pixels_are_lost(whole: Path, tmp_path: Path):
+    """Another picture under the name of one that was there."""
+    other = tmp_path / "other"
+    shutil.copytree(whole, other)
+    images = pq.read_table(other / "images.parquet")
+    hashes = pa.array(["f" * 64, *images["sha256"].to_pylist()[1:]])
+    place = images.schema.get_field_index("sha256")
+    pq.write_table(
+        images.set_column(place, images.schema.field(place), hashes), other / "images.parquet"
+    )
+    synthetic.rehash(other)
+    with pytest.raises(BuildError, match=rf"6 of {2 * PER_TASK} runs.* 3 of {PER_TASK} outputs"):
+        release_over(whole, [other])
+
+
+def test_a_dataset_that_cannot_be_read_is_not_replaced(whole: Path, tmp_path: Path):
+    other = synthetic.write_release(tmp_path / "other", **WHOLE)
+    (whole / "scores.parquet").write_bytes(b"PAR1")
+    with pytest.raises(BuildError, match=r"cannot be told: scores\.parquet .* is damaged"):
+        release_over(whole, [other])
+    release_over(whole, [other], replace=True)
+
+
+def test_the_command_line(whole: Path, tmp_path: Path, monkeypatch, capsys):
+    other = synthetic.write_release(tmp_path / "other", **(WHOLE | {"count": 1}))
+    arguments = ["nasdip-build", "release", str(other), f"--out={whole}"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "would lose 12 of 18 runs" in error
+    monkeypatch.setattr(sys, "argv", [*arguments, "--replace"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 0
+    assert json.loads((whole / "manifest.json").read_text())["architectures"] == 1
