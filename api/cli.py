@@ -37,6 +37,7 @@ from nasdip_bench.api.options import (
 from nasdip_bench.api.records import as_json
 from nasdip_bench.command import new_app, run
 from nasdip_bench.dataset import output_path
+from nasdip_bench.manifest import MANIFEST, read_manifest
 from nasdip_bench.verify import verify
 
 EXIT_PROBLEMS = 1
@@ -63,9 +64,13 @@ def root(
 @app.command("info")
 def info_command(data: Data = DATA) -> None:
     """Say what a dataset holds."""
-    manifest = NASDIPBench(data).manifest
+    bench = NASDIPBench(data)
+    manifest = bench.manifest
     size = sum(record.size for record in manifest.files.values()) / 2**20
-    print(f"{manifest.name} {manifest.version}, of {manifest.created}, {size:.1f} MiB in {data}")
+    print(
+        f"dataset {manifest.name}, release {manifest.version} of {manifest.created}, "
+        f"{size:.1f} MiB in {data}"
+    )
     print(f"{manifest.architectures} architectures")
     print(f"{len(manifest.images)} images ({manifest.image_set}): {', '.join(manifest.images)}")
     most = manifest.architectures * len(manifest.images)
@@ -82,7 +87,7 @@ def info_command(data: Data = DATA) -> None:
             default = " [default]" if manifest.default_fidelity.get(task) == fidelity else ""
             print(
                 f"  {task}{default}: {record.iterations} iterations, stop at {record.stop}; "
-                f"{seeds or 'no runs'}; {record.scored} architectures scored"
+                f"{seeds or 'no runs'}; scores of {bench.runs.scores(task, fidelity)[1].extent}"
                 + ("; outputs kept" if output_path(fidelity, task) in manifest.files else "")
             )
     print(f"trained on: {', '.join(manifest.devices) or 'nothing'}")
@@ -149,11 +154,14 @@ def coverage_command(out: Out = None, data: Data = DATA) -> None:
 @app.command("verify")
 def verify_command(data: Data = DATA) -> None:
     """Check all files, tables and curves of a dataset; exit status 1 if something is wrong."""
+    if not (data / MANIFEST).exists():
+        read_manifest(data)  # says what to do
     problems = verify(data)
     for problem in problems:
         print(problem)
     if problems:
-        print(f"{data}: {len(problems)} problems", file=sys.stderr)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        print(f"{data}: {count}", file=sys.stderr)
         raise typer.Exit(EXIT_PROBLEMS)
     print(f"{data}: no problems")
 

@@ -124,8 +124,8 @@ class Block:
         if not whole or seed not in self._positions:
             raise UnknownNameError(
                 f"unknown seed {seed!r} for task {self.task!r} at fidelity {self.fidelity!r}. "
-                f"There is: {', '.join(map(str, self.seeds)) or 'none'}. Leave it out for the mean "
-                f"over {', '.join(map(str, self.default_seeds)) or 'none'}."
+                f"There is: {', '.join(map(str, self.seeds)) or 'none'}. Leave it out for the "
+                f"default: {', '.join(map(str, self.default_seeds)) or 'none'}."
             )
         return (int(seed),)
 
@@ -222,6 +222,17 @@ class Scores:
         self.present[at] = True
         if np.count_nonzero(self.present) != len(columns["value"]):
             raise DatasetError("scores.parquet has a score twice; run 'nasdip-bench verify'")
+
+    @property
+    def extent(self) -> str:
+        """In words, how many architectures have scores, and on which share of the images."""
+        there: NDArray[np.bool_] = np.any(self.present, axis=2)
+        anywhere, everywhere = np.any(there, axis=1).sum(), np.all(there, axis=1).sum()
+        if anywhere == everywhere:
+            return f"{everywhere} architectures"
+        images = f"{np.any(there, axis=0).sum()} of {there.shape[1]} images"
+        some = f"{anywhere} architectures on {images}"
+        return f"{some}, {everywhere} on all" if everywhere else some
 
 
 class RunIndex:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.api.neighbourhood import Neighbourhood, choices_of
-from nasdip_bench.errors import DatasetError, UnknownNameError
+from nasdip_bench.errors import ArchitectureError, DatasetError, UnknownNameError
 from nasdip_bench.space import Architecture
 
 __all__ = ["ArchitectureLike", "ArchitectureRows"]
@@ -66,6 +66,10 @@ class ArchitectureRows:
                 return int(arch)
             raise UnknownNameError(
                 f"no architecture in row {arch}; this release has rows 0..{len(self.codes) - 1}"
+            )
+        if isinstance(arch, str) and arch.isdecimal():
+            raise ArchitectureError(
+                f"{arch!r} is no architecture; a row is a whole number: {int(arch)}"
             )
         parsed = Architecture.parse(arch)  # type: ignore[arg-type]
         found = self._rows.get(str(parsed))

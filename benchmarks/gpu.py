@@ -36,6 +36,9 @@ MORE_TO_DO = 75
 OVER_TIME = 124
 _GRACE_SECONDS = 8
 """That a stage has to end after it was asked to; its builds are asked earlier by themselves."""
+_INSTALL_SECONDS = 90
+_START_SECONDS = 20
+"""From the start of the harness to its own clock's: torch is imported."""
 _LINES_SHOWN = 25
 
 
@@ -47,11 +50,15 @@ class Stage:
         name: of it.
         weight: its share of the time, relative to those of the stages from it on.
         command: the command, given the seconds it has.
+        seconds: the time it may take, where that is no share.
+        needed: by the stages after it, which are not run if it fails.
     """
 
     name: str
     weight: float
     command: Callable[[float], list[str]]
+    seconds: float | None = None
+    needed: bool = False
 
 
 def main() -> int:
@@ -88,7 +95,7 @@ def _options() -> argparse.Namespace:
 def _install() -> Stage:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     command += ["--no-build-isolation", "--disable-pip-version-check", "--editable", str(ROOT)]
-    return Stage("install", 0.3, lambda _: command)
+    return Stage("install", 0, lambda _: command, seconds=_INSTALL_SECONDS, needed=True)
 
 
 def _tests(options: argparse.Namespace, out: Path) -> Stage:
@@ -98,11 +105,8 @@ def _tests(options: argparse.Namespace, out: Path) -> Stage:
         if "pytest.mark.gpu" in path.read_text(encoding="utf-8")
     ]
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider"]
-    command += [
-        "-W",
-        "default",
-        *marked,
-    ]  # what libraries there warn of is shown, and fails nothing
+    command += ["--durations=5", "-W", "default"]  # what libraries there warn of fails nothing
+    command += marked
     return Stage("tests", 2, lambda _: command)
 
 
@@ -112,7 +116,7 @@ def _bench(options: argparse.Namespace, out: Path) -> Stage:
             *(sys.executable, str(ROOT / "benchmarks" / "run.py")),
             f"--device={options.device}",
             f"--out={out / f'{options.device}.json'}",
-            f"--time-limit={seconds:.0f}",
+            f"--time-limit={seconds - _START_SECONDS:.0f}",
             *shlex.split(options.bench_options),
         ]
 
@@ -150,7 +154,10 @@ def run_stages(stages: Sequence[Stage], deadline: float, log: int, path: Path) -
     ended: dict[str, tuple[int, float]] = {}
     for number, stage in enumerate(stages):
         left = deadline - time.monotonic()
-        share = left * stage.weight / sum(later.weight for later in stages[number:])
+        if stage.seconds is None:
+            share = left * stage.weight / sum(later.weight for later in stages[number:])
+        else:
+            share = min(left, stage.seconds)
         started, before = time.monotonic(), path.stat().st_size
         command = stage.command(share - 2 * _GRACE_SECONDS)
         os.write(log, f"\n== {stage.name}: {share:.0f} s, {shlex.join(command)}\n".encode())
@@ -158,6 +165,9 @@ def run_stages(stages: Sequence[Stage], deadline: float, log: int, path: Path) -
         ended[stage.name] = status, time.monotonic() - started
         lines = path.read_bytes()[before:].decode(errors="replace").splitlines()
         print("\n".join(lines[:3] + lines[3:][-_LINES_SHOWN:]), flush=True)
+        if stage.needed and status:
+            print(f"without {stage.name} nothing else can be done", flush=True)
+            break
     print("\nstage     status  seconds")
     for name, (status, seconds) in ended.items():
         print(f"{name:9} {status:6} {seconds:8.0f}")

@@ -19,7 +19,7 @@ from variants import VARIANTS, Variant, channels_last
 from nasdip_bench.fast import FastNetwork, cells
 from nasdip_bench.space import LEVELS, Architecture
 
-__all__ = ["LEVERS", "Lever", "having", "undo"]
+__all__ = ["FREED_MEMORY", "LEVERS", "Lever", "having", "undo"]
 
 _INTERPOLATED = ("bilinear", "bicubic")
 
@@ -145,8 +145,10 @@ def _without(prepare: Callable[[FastNetwork], nn.Module]) -> Variant:
     return Variant("fast", keep_memory=True, prepare=prepare)
 
 
+FREED_MEMORY = "freed memory given back"
+
 LEVERS = {
-    "freed memory given back": Lever(Variant("fast"), _always),
+    FREED_MEMORY: Lever(Variant("fast"), _always),
     "interpolation by torch": Lever(_without(_torch_interpolation), _interpolates),
     "nearest + convolution in two steps": Lever(_without(_no_phases), _doubles),
     "affine cells one source at a time": Lever(_without(_no_affine), _adds_first),

@@ -1,6 +1,7 @@
 """The loop that engines are measured against: Deep Image Prior as research code writes it.
 
-Eager float32, one network at a time, PSNR through NumPy at every step and ``.item()`` for the log.
+Eager, one network at a time, PSNR through NumPy at every step and ``.item()`` for the log. On CUDA
+also in tf32, which is what torch does by default in convolutions.
 It is a stopwatch's baseline, not a way to produce data: draws come from torch's global state.
 """
 
@@ -12,16 +13,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from nasdip_bench.dip import LEARNING_RATE, PERTURBATION_STD, SMOOTHING
+from nasdip_bench.dip import LEARNING_RATE, PERTURBATION_STD, SMOOTHING, numerics
 from nasdip_bench.problem import Problem
 
 __all__ = ["research_loop"]
 
 
 def research_loop(
-    network: nn.Module, problem: Problem, z: torch.Tensor, iterations: int
+    network: nn.Module, problem: Problem, z: torch.Tensor, iterations: int, precision: str = "fp32"
 ) -> tuple[float, list[tuple[float, float, float]]]:
     """Seconds of the loop, and (loss, PSNR, smoothed PSNR) by iteration."""
+    with numerics(precision, z.device):
+        return _loop(network, problem, z, iterations)
+
+
+def _loop(
+    network: nn.Module, problem: Problem, z: torch.Tensor, iterations: int
+) -> tuple[float, list[tuple[float, float, float]]]:
     truth = problem.truth.cpu().numpy()[0]
     target = problem.corrupted
     mask = problem.mask

@@ -22,7 +22,7 @@ from research_loop import research_loop
 from variants import VARIANTS, Variant
 
 from nasdip_bench.dip import fit_stack
-from nasdip_bench.fast import keep_freed_memory
+from nasdip_bench.fast import free_cached_memory, keep_freed_memory
 from nasdip_bench.fast.graphs import WARM_UP
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.problem import Problem
@@ -105,7 +105,6 @@ class Stopwatch:
 def _serve(pipe: Connection, name: str, device: str, threads: int) -> None:
     variant = VARIANTS[name] if name in VARIANTS else LEVERS[name].without
     torch.set_num_threads(threads)
-    torch.backends.cudnn.benchmark = variant.tuned
     if variant.keep_memory and device == "cpu":
         keep_freed_memory()
     held: tuple[Setting, Any] | None = None
@@ -114,14 +113,16 @@ def _serve(pipe: Connection, name: str, device: str, threads: int) -> None:
         try:
             if held is None or held[0] != setting:
                 held = None
+                free_cached_memory(torch.device(device))
                 if device == "cuda":
-                    torch.cuda.empty_cache()
                     torch.cuda.reset_peak_memory_stats()
                 held = (setting, _Trainer(variant, setting, device))
             answer = held[1].time(seconds) | {"error": ""}
         except RuntimeError as error:
             held = None
             answer = {"error": str(error).splitlines()[0][:200]}
+        # The other variants' processes need it, whose turn is next.
+        free_cached_memory(torch.device(device))
         pipe.send(answer)
 
 
@@ -156,12 +157,17 @@ class _Trainer:
         """Seconds of one run, of so many iterations."""
         variant = self._variant
         if variant.engine == "research":
-            return research_loop(self._network, self._problem, self._z, iterations)[0]
+            of_loop = (self._network, self._problem, self._z, iterations, variant.precision)
+            return research_loop(*of_loop)[0]
         options = {"precision": variant.precision, "graph": variant.graph}
         fits = fit_stack(self._network, self._problem, self._z, 0, iterations, **options)
+        if variant.graph and not fits[0].replayed:
+            raise RuntimeError("a step could not be recorded as a CUDA graph")
         return fits[0].seconds
 
     def time(self, seconds: float) -> dict[str, Any]:
+        if self._start:
+            self._train(self._start)  # takes the memory again that was given back in between
         iterations = round(seconds / max(self._estimate * self._runs, 1e-9))
         least = 1 if self._device == "cpu" else 5  # a difference of two times is taken there
         iterations = min(max(iterations, least), _MOST_ITERATIONS[self._device])

@@ -24,7 +24,6 @@ class Variant:
         keep_memory: whether the process keeps freed memory (CPU).
         prepare: applied to the fast network; what it changes stays changed in its process.
         graph: replay the step as a CUDA graph.
-        tuned: let cuDNN time its algorithms and take the fastest.
     """
 
     engine: str
@@ -32,7 +31,6 @@ class Variant:
     keep_memory: bool = False
     prepare: Callable[[FastNetwork], nn.Module] = field(default=lambda network: network)
     graph: bool = False
-    tuned: bool = False
 
     def network(self, plain: Network) -> nn.Module:
         """The network that the variant trains."""
@@ -50,6 +48,7 @@ def _graphs(precision: str, **options: bool | Callable[[FastNetwork], nn.Module]
 
 VARIANTS = {
     "research": Variant("research"),
+    "research tf32": Variant("research", "tf32"),
     "plain": Variant("plain"),
     "fast": Variant("fast", keep_memory=True),
     "plain bf16": Variant("plain", "bf16"),
@@ -59,21 +58,19 @@ VARIANTS = {
     "graphs": _graphs("fp32"),
     "graphs tf32": _graphs("tf32"),
     "graphs bf16": _graphs("bf16"),
-    "graphs channels-last": _graphs("fp32", prepare=channels_last),
     "graphs tf32 channels-last": _graphs("tf32", prepare=channels_last),
     "graphs bf16 channels-last": _graphs("bf16", prepare=channels_last),
-    "graphs tf32 tuned": _graphs("tf32", tuned=True),
 }
 """By name; its words say the precision, where it is not fp32."""
 
 _ON_CPU = ("research", "plain", "fast", "plain bf16", "fast bf16")
-_ON_CUDA = ("research", "plain", "fast", "fast tf32", *(n for n in VARIANTS if "graphs" in n))
-_STACKED_ON_CUDA = ("research", "fast", "graphs", "graphs tf32", "graphs bf16")
-_STACKED_ON_CUDA += ("graphs tf32 channels-last",)
+_ON_CUDA = ("research", "research tf32", "plain", "fast", "fast tf32")
+_ON_CUDA += tuple(name for name in VARIANTS if "graphs" in name)
+_STACKED_ON_CUDA = ("fast", "graphs", "graphs tf32", "graphs bf16", "graphs tf32 channels-last")
 
 
 def variants_for(device: str, stack: int = 1) -> tuple[str, ...]:
-    """The variants worth measuring on a type of device."""
+    """The variants worth measuring on a type of device; the research loop has no stacks there."""
     if device == "cpu":
         return _ON_CPU
     return _ON_CUDA if stack == 1 else _STACKED_ON_CUDA

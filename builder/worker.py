@@ -20,7 +20,8 @@ import torch
 
 from nasdip_bench.builder.plan import RunKey, ScoreKey, Unit
 from nasdip_bench.dip import Fit, fit_stack
-from nasdip_bench.fast import FastNetwork, keep_freed_memory
+from nasdip_bench.errors import BuildError
+from nasdip_bench.fast import FastNetwork, free_cached_memory, keep_freed_memory
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.images import Image
 from nasdip_bench.initialise import draw_run_weights, draw_z
@@ -32,7 +33,13 @@ from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
 from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import Observation, get_task
-from nasdip_bench.untrained import Scored, blank_network, score_architecture
+from nasdip_bench.untrained import (
+    Scored,
+    ScoreName,
+    ScoreSamples,
+    blank_network,
+    score_architecture,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -156,6 +163,7 @@ class Worker:
         try:
             done = self._fit(keys)
         except RuntimeError as error:  # what torch raises, out of memory included
+            self._refuse_broken_device(error)
             what = " ".join(str(error).split())[:300]
             if len(keys) == 1:
                 logger.warning("%s failed: %s", "/".join(map(str, keys[0])), what)
@@ -165,14 +173,28 @@ class Worker:
             logger.warning("a stack of %d runs failed and is halved: %s", len(keys), what)
         if done is None:
             # Outside the handler, whose traceback keeps the failed stack's memory alive.
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
+            free_cached_memory(self.device)
             half = len(keys) // 2
             return self._train(keys[:half]) + self._train(keys[half:])
         return [
             self._run_row(key, len(keys), _succeeded(one))
             for key, one in zip(keys, done, strict=True)
         ]
+
+    def _refuse_broken_device(self, error: RuntimeError) -> None:
+        """After an error that a GPU does not recover from, every later run would fail as well.
+
+        Raises:
+            BuildError: it is one.
+        """
+        if self.device.type == "cuda" and not isinstance(error, torch.OutOfMemoryError):
+            try:
+                torch.cuda.synchronize(self.device)
+            except RuntimeError as broken:
+                raise BuildError(
+                    f"{self._device_name} does not answer any more ({broken}): give the command "
+                    f"again, which goes on with what is not finished"
+                ) from error
 
     def _fit(self, keys: Sequence[RunKey]) -> list[_Run]:
         """Train runs of one architecture, task, fidelity and seed as one stack."""
@@ -248,20 +270,33 @@ class Worker:
         if not keys:
             return []
         fidelity = get_fidelity(keys[0].fidelity)
-        try:
-            results = score_architecture(
-                Architecture.parse(architecture),
-                [self._scored(key, fidelity.resolution) for key in keys],
-                channels=fidelity.channels,
-                inits=inits,
-                scores=self.spec.scores,
-                device=self.device,
-                check=self._check,
-            )
-        except RuntimeError as error:
+        results: list[dict[ScoreName, ScoreSamples]] = []
+        for _ in range(2):
+            try:
+                results = score_architecture(
+                    Architecture.parse(architecture),
+                    [self._scored(key, fidelity.resolution) for key in keys],
+                    channels=fidelity.channels,
+                    inits=inits,
+                    scores=self.spec.scores,
+                    device=self.device,
+                    check=self._check,
+                )
+                break
+            except RuntimeError as error:
+                self._refuse_broken_device(error)
+                what = " ".join(str(error).split())
+                full = isinstance(error, torch.OutOfMemoryError)
+            # Outside the handler, whose traceback keeps the memory alive; then once more, since
+            # other processes that share a GPU free theirs.
+            free_cached_memory(self.device)
+            if not full:
+                break
+        if not results:
             # No rows: the scores stay to be done, and the build goes on with the rest.
-            logger.warning("scores of %s failed: %s", architecture, " ".join(str(error).split()))
+            logger.warning("scores of %s failed: %s", architecture, what)
             return []
+        free_cached_memory(self.device)  # which processes that score on one GPU share
         return [
             {
                 **key._asdict(),

@@ -55,6 +55,7 @@ class Fit:
         diverged_at: first iteration (0-based) with a non-finite loss, or None.
         smoothed: (C, H, W) float32, the last smoothed output; non-finite after a divergence.
         seconds: wall time of the loop, with the device drained; of a stack each run's share.
+        replayed: whether its steps were launched as a CUDA graph.
     """
 
     psnr_db: np.ndarray
@@ -63,6 +64,7 @@ class Fit:
     diverged_at: int | None
     smoothed: np.ndarray
     seconds: float
+    replayed: bool = False
 
 
 def fit(
@@ -120,7 +122,7 @@ def fit_stack(
             "a fit whose outputs the host looks at cannot be a CUDA graph: leave one out"
         )
     generator = torch.Generator(device).manual_seed(perturbation_seed)
-    step = _Step(network, problem, z, iterations, precision, learning_rate)
+    step = _Step(network, problem, z, iterations, precision, learning_rate, graph)
     pace = Pace(device)
     network.train()
     if device.type == "cuda":
@@ -128,7 +130,7 @@ def fit_stack(
 
     started = time.perf_counter()
     with numerics(precision, device), on_stream_of_graphs(device) if graph else nullcontext():
-        act: Callable[[], None] = step.act
+        replay: Callable[[], None] | None = None
         for i in range(iterations):
             if on_iteration is not None:
                 on_iteration(i)
@@ -141,15 +143,16 @@ def fit_stack(
                 step.learn(losses)
             else:
                 if graph and i == WARM_UP:
-                    act = recorded(step.act, device)
-                act()
+                    replay = recorded(step.act, device)
+                (replay or step.act)()
             pace.step(i)
             if (i + 1) % _DIVERGENCE_CHECK == 0 and not step.record[0, i].isfinite().any().item():
                 break
         curves = step.record.cpu().numpy()
         final = step.smoothed.float().cpu().numpy()
     seconds = (time.perf_counter() - started) / runs
-    return [_result(curves[:, :, run], final[run], seconds) for run in range(runs)]
+    replayed = replay is not None
+    return [_result(curves[:, :, run], final[run], seconds, replayed) for run in range(runs)]
 
 
 class _Step:
@@ -172,12 +175,13 @@ class _Step:
         iterations: int,
         precision: str,
         learning_rate: float,
+        graph: bool,
     ) -> None:
         device = z.device
         self._network, self._problem, self._z = network, problem, z
         self._half = precision == "bf16"
         self._optimizer = torch.optim.Adam(
-            network.parameters(), lr=learning_rate, fused=True, capturable=device.type == "cuda"
+            network.parameters(), lr=learning_rate, fused=True, capturable=graph
         )
         self._count = torch.zeros(1, dtype=torch.int64, device=device)
         self.noise = torch.empty(z.shape, device=device)
@@ -222,7 +226,7 @@ class _Step:
         self.record[row].index_copy_(0, self._count, values.to(self.record.dtype)[None])
 
 
-def _result(record: np.ndarray, smoothed: np.ndarray, seconds: float) -> Fit:
+def _result(record: np.ndarray, smoothed: np.ndarray, seconds: float, replayed: bool) -> Fit:
     losses, errors, errors_smooth = record.copy()
     bad = np.flatnonzero(~np.isfinite(losses))
     diverged_at = int(bad[0]) if bad.size else None
@@ -237,6 +241,7 @@ def _result(record: np.ndarray, smoothed: np.ndarray, seconds: float) -> Fit:
             diverged_at=diverged_at,
             smoothed=smoothed,
             seconds=seconds,
+            replayed=replayed,
         )
 
 

@@ -268,6 +268,10 @@ def read_manifest(folder: Path) -> tuple[str, str]:
             f"no dataset in {str(folder)!r}: there is no {MANIFEST}; name the folder of a release "
             f"(--data DIR), or make one with 'nasdip-build release BUILD --out DIR'"
         ) from None
+    except NotADirectoryError:
+        raise DatasetError(
+            f"{str(folder)!r} is a file: name the folder of the dataset, which has {MANIFEST}"
+        ) from None
     except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read {str(path)!r}: {error}") from error
 

@@ -13,21 +13,24 @@ the reason where the thing is absent:
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 # One thread a test process, before anything imports torch: several test processes, each with as
 # many threads as there are cores, take ten times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE_DIR = Path(os.environ.get("NASDIP_REFERENCE", ROOT.parent / "shared" / "reference"))
 IMAGES_DIR = Path(os.environ.get("NASDIP_IMAGES", ROOT.parent / "shared" / "images" / "nasdip"))
 
-hypothesis.settings.register_profile("default", deadline=None)
-hypothesis.settings.load_profile("default")
+with suppress(ImportError):  # a GPU machine may lack it: its tests do without
+    import hypothesis
+
+    hypothesis.settings.register_profile("default", deadline=None)
+    hypothesis.settings.load_profile("default")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

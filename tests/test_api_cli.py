@@ -63,7 +63,7 @@ def test_help_is_plain_and_lists_the_commands(call):
 def test_info(call):
     status, out, _ = call("info")
     assert status == 0
-    assert "synthetic 1, of 2025-01-01" in out
+    assert "dataset synthetic, release 1 of 2025-01-01" in out
     assert "3 images (nasdip): lena, chest, boat" in out
     assert "denoise: 600 iterations" in out  # no seed is complete at r64, so it is not the default
     assert "seed 0: 35 of 36 runs (97.2%), seed 1: 35 of 36 runs (97.2%)" in out
@@ -155,8 +155,8 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
     status, out, err = call("verify", folder=broken)
     assert status == 1
     assert "runs.parquet" in out
-    assert err == f"{broken}: 1 problems\n"
-    assert call("verify", folder=tmp_path)[0] == 1
+    assert err == f"{broken}: 1 problem\n"
+    assert call("verify", folder=tmp_path)[0] == 2  # there is none
 
 
 @pytest.mark.parametrize(

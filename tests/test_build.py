@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from nasdip_bench import dip
 from nasdip_bench.builder import preview as preview_module
 from nasdip_bench.builder import worker as worker_module
 from nasdip_bench.builder.build import build
@@ -526,15 +527,22 @@ def test_the_device_is_checked(tmp_path: Path):
         build(small_config(device="tpu"), tmp_path)
 
 
+TOLERANCES_DB = {"fp32": 0.1, "tf32": 1.0, "bf16": 3.0}
+"""On a CPU plain and fast differ by 0.006 dB in three iterations, fp32 and bf16 by 1 dB."""
+
+
 @pytest.mark.gpu
-def test_a_gpu_builds_what_a_cpu_builds(undisturbed: Path, tmp_path: Path):
+def test_a_gpu_builds_what_a_cpu_builds(tmp_path: Path, monkeypatch):
+    # Perturbations are the device's own draws, and move a curve by decibels.
+    monkeypatch.setattr(dip, "PERTURBATION_STD", 0)
+    build(small_config(), tmp_path / "cpu", workers=1)
+    expected, scores = run_rows(tmp_path / "cpu"), score_rows(tmp_path / "cpu")
     for precision in ("fp32", "tf32", "bf16"):
         folder = tmp_path / precision
         config: BuildConfig = small_config(device="cuda", precision=precision)
         assert build(config, folder, workers=1).left == 0
-        for key, row in run_rows(undisturbed).items():
+        for key, row in expected.items():
             found = run_rows(folder)[key]
-            # The perturbations are the device's own, so that curves agree only roughly.
-            assert found["psnr_db"] == pytest.approx(row["psnr_db"], abs=1.0)
+            assert found["psnr_db"] == pytest.approx(row["psnr_db"], abs=TOLERANCES_DB[precision])
             assert found["status"] == "ok"
-        assert score_rows(folder) == pytest.approx(score_rows(undisturbed), rel=1e-2, abs=1e-4)
+        assert score_rows(folder) == pytest.approx(scores, rel=1e-2, abs=1e-4)

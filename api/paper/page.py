@@ -34,10 +34,10 @@ def markdown_page(bench: NASDIPBench, result: PaperResult, options: PaperOptions
     blocks = [
         f"# The tables and figures of ISNAS-DIP from {plain(manifest.name)} "
         f"{plain(manifest.version)}",
-        f"Made from {len(bench)} architectures on {len(bench.images)} images (set "
-        f"`{plain(manifest.image_set)}`) of the release of {plain(manifest.created)}. Every "
-        f"number can be traced: below each table stands the call that gives it, and the `.csv` "
-        f"beside it has it in full.",
+        f"Made from the release of {plain(manifest.created)}, of {len(bench)} architectures and "
+        f"{len(bench.images)} images (set `{plain(manifest.image_set)}`); which of them have runs "
+        f"is below. Every number can be traced: below each table stands the call that gives it, "
+        f"and the `.csv` beside it has it in full.",
         _IMPORTS.format(path=str(bench.path)),
         "## What was measured",
         _coverage(bench, result, options),
@@ -57,7 +57,8 @@ def markdown_page(bench: NASDIPBench, result: PaperResult, options: PaperOptions
         "## Not here",
         "Tables 2 and 3 of the paper compare the restored images of ISNAS with those of DIP, "
         "NAS-DIP and others: they need the search itself run on each image and are not made from "
-        "a release. They come with the method, in a later version.",
+        "a release. `nasdip-bench table 2` and `nasdip-bench table 3` make them from the results "
+        "of `nasdip-build experiments` (docs/experiments.md).",
     ]
     return "\n\n".join(block.rstrip("\n") for block in blocks if block) + "\n"
 

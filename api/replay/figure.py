@@ -52,12 +52,16 @@ class ReplayFigure(PaperExhibit):
 
     def heads(self) -> list[list[str]]:
         """The sizes of the cohorts."""
+        return [["score", *(f"N = {n}" for n in self._sizes())]]
+
+    def _sizes(self) -> list[int]:
+        """Those that are shown: the longest curve's end among them."""
         longest = max((len(self.curve(score)) for score in self.scores), default=0)
-        return [["score", *(f"N = {n}" for n in _SHOWN if n <= longest)]]
+        return sorted({*(n for n in _SHOWN if n <= longest), longest} - {0})
 
     def body(self) -> list[list[str]]:
         """A row a score."""
-        sizes = [n for n in _SHOWN if f"N = {n}" in self.heads()[0]]
+        sizes = self._sizes()
         rows = []
         for score in self.scores:
             curve = self.curve(score)

@@ -21,7 +21,7 @@ from nasdip_bench.builder.experiments.units import FitKey, FitUnit, Pair, Rankin
 from nasdip_bench.builder.worker import device_name
 from nasdip_bench.experiments.sets import ground_truth
 from nasdip_bench.experiments.setting import Setting
-from nasdip_bench.fast import keep_freed_memory
+from nasdip_bench.fast import free_cached_memory, keep_freed_memory
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.files import sha256_bytes
 from nasdip_bench.images import Image
@@ -156,8 +156,9 @@ class ExperimentWorker:
             logger.warning("%s failed: %s", unit, " ".join(str(error).split())[:300])
             reason = f"{type(error).__name__}: {error}".splitlines()[0][:500]
             result |= {"status": "failed", "error": reason}
-            if self._spec.device != "cpu":
-                torch.cuda.empty_cache()
+        if result["status"] == "failed":
+            # Outside the handler, whose traceback keeps the failed fit's memory alive.
+            free_cached_memory(torch.device(self._spec.device))
         return {
             **key._asdict(),
             "setting": self._setting.name,

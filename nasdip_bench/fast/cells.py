@@ -48,7 +48,9 @@ class FastCell:
 
     affine: bool
     _layer: Any
-    _forward: Callable[[Tensor, int], Tensor]
+    _forward: Callable[[FastCell, Tensor, int], Tensor]
+    """A function and not a method of this object, which would keep itself, and the network's
+    weights, until Python looks for cycles."""
 
     def __init__(self, cell: nn.Sequential, arch: Architecture) -> None:
         facts = arch.attributes
@@ -57,17 +59,17 @@ class FastCell:
         self._sampling = facts.sampling
         self._kernel = facts.kernel or 1
         if facts.sampling == "transposed_conv":
-            self._layer, self._forward = cell.sampling, self._transposed
+            self._layer, self._forward = cell.sampling, FastCell._transposed
             return
         self._layer = None if facts.transform == "identity" else cell.transform
         if facts.transform_first:
-            self._forward = self._shuffle_last
+            self._forward = FastCell._shuffle_last
         elif facts.sampling == "pixel_shuffle":
-            self._forward = self._shuffle_first
+            self._forward = FastCell._shuffle_first
         elif facts.sampling == "nearest" and arch.dilation == 1:
-            self._forward = self._nearest
+            self._forward = FastCell._nearest
         else:
-            self._forward = self._interpolated
+            self._forward = FastCell._interpolated
 
     def __call__(self, x: Tensor, terms: int = 1) -> Tensor:
         """The output for x, (N, C, H, W) to (N, C, 2H, 2W).
@@ -77,7 +79,7 @@ class FastCell:
             terms: of an affine cell, how many inputs x is the sum of: the result is the sum of
                 their outputs.
         """
-        return self._forward(x, terms)
+        return self._forward(self, x, terms)
 
     def _act(self, x: Tensor, times: int = 1) -> Tensor:
         """The activation, in place: what made x does not need it for its gradient."""

@@ -3,13 +3,16 @@
 At small sizes a step is hundreds of kernels that each take less time than the host needs to launch
 them. A graph repeats the very kernels that were recorded, on the very addresses; so a step can be
 recorded if all of its state stays in place on the device. Nothing runs while it is recorded: a step
-that cannot be leaves its state as it was, and goes on eagerly.
+that cannot be leaves its state as it was, and goes on eagerly. So do all that follow: up to 2.12
+torch's allocator takes a recording that failed for one that goes on for ever, and no longer gives
+back what it keeps (pytorch #180395).
 
 Source: the notes on CUDA graphs in PyTorch's documentation (whole-network capture).
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +29,9 @@ WARM_UP = 3
 the optimiser makes its state."""
 
 _STEPS_AHEAD = 10
+
+_failed: set[torch.device] = set()
+"""Devices on which a step of this process could not be recorded."""
 
 logger = logging.getLogger(__name__)
 
@@ -57,22 +63,36 @@ def on_stream_of_graphs(device: torch.device) -> Iterator[None]:
         before.wait_stream(stream)
 
 
-def recorded(step: Callable[[], None], device: torch.device) -> Callable[[], None]:
-    """The step as a graph; the step itself, with a warning that says why, where that fails.
+def recorded(step: Callable[[], None], device: torch.device) -> Callable[[], None] | None:
+    """Replays the step as a graph; None where that fails, or has failed before in this process.
+
+    The first time that it fails, a warning says why.
 
     Args:
         step: has run `WARM_UP` times on the stream of `on_stream_of_graphs`, as this is called. It
             must not wait for the device, nor draw random numbers.
         device: a CUDA device.
     """
+    if device in _failed:
+        return None
     graph = torch.cuda.CUDAGraph()
+    collecting = gc.isenabled()
+    gc.disable()  # another graph that is collected now would spoil the recording
     try:
         with torch.cuda.graph(graph, stream=_stream(device)):
             step()
     except RuntimeError as error:  # what torch raises, out of memory included
+        _failed.add(device)
         reason = " ".join(str(error).split())[:300]
-        logger.warning("a training step is not recorded as a CUDA graph but launched: %s", reason)
-        return step
+        logger.warning(
+            "a training step is not recorded as a CUDA graph but launched, and so are all that "
+            "follow: %s",
+            reason,
+        )
+        return None
+    finally:
+        if collecting:
+            gc.enable()
     return graph.replay
 
 

@@ -1,16 +1,20 @@
-"""Memory that a fit gives back and takes again at every iteration, kept by the process.
+"""Memory that fits give back and take again: kept by the process on a CPU, freed on a GPU.
 
-The C library hands large blocks back to the system as soon as they are free, and the system clears
-each page anew when it is touched again. At 256 x 256 a third to half of a training step on a CPU is
-such page faults (`docs/performance.md`).
+At every iteration a fit frees blocks that it asks for again at the next. The C library hands large
+ones back to the system, and the system clears each page anew when it is touched again: at 256 x 256
+a third to half of a training step on a CPU is such page faults (`docs/performance.md`).
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
+from contextlib import suppress
 
-__all__ = ["keep_freed_memory"]
+import torch
+
+__all__ = ["free_cached_memory", "keep_freed_memory"]
 
 _M_TRIM_THRESHOLD = -1
 _M_TOP_PAD = -2
@@ -37,3 +41,15 @@ def keep_freed_memory() -> bool:
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _NEVER), (_M_TOP_PAD, _GROWTH_BYTES))
     outcomes = [mallopt(option, value) for option, value in settings]
     return outcomes == [1, 1, 1]
+
+
+def free_cached_memory(device: torch.device) -> None:
+    """Let a GPU have what torch's allocator keeps for later fits, for other sizes and processes.
+
+    What hangs together in cycles goes first: that a GPU is full does not make Python look for them.
+    Nothing is done on a CPU.
+    """
+    if device.type == "cuda":
+        gc.collect()
+        with suppress(RuntimeError):  # as of torch up to 2.7 after a recording that failed
+            torch.cuda.empty_cache()

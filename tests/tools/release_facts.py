@@ -45,7 +45,7 @@ def readme_rows(bench: NASDIPBench) -> str:
                 f"`{block.task}` at {block.fidelity}",
                 f"of {len(bench) * len(bench.images)} runs {seeds} ({_statuses(block)}), "
                 f"{record.iterations} iterations, stop at {record.stop}; "
-                f"scores of {record.scored} architectures",
+                f"scores of {bench.runs.scores(block.task, block.fidelity)[1].extent}",
             ]
         )
     manifest = bench.manifest
