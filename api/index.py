@@ -232,7 +232,7 @@ class Scores:
             return f"{everywhere} architectures"
         images = f"{np.any(there, axis=0).sum()} of {there.shape[1]} images"
         some = f"{anywhere} architectures on {images}"
-        return f"{some}, {everywhere} on all" if everywhere else some
+        return f"{some}, {everywhere} of them on all" if everywhere else some
 
 
 class RunIndex:

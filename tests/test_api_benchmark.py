@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -373,6 +374,37 @@ def test_an_architecture_not_in_the_release_names_the_nearest(bench):
 def test_what_is_no_architecture_is_refused(bench, arch):
     with pytest.raises(ArchitectureError, match=r"is no architecture|cannot be built"):
         bench.query(arch, "lena", "denoise")
+
+
+def test_a_row_as_text_is_told_to_be_a_number(bench):
+    with pytest.raises(ArchitectureError, match="'3' is no architecture; a row is a whole number"):
+        bench.query("3", "lena", "denoise")
+
+
+def test_a_file_is_no_dataset(bench):
+    with pytest.raises(DatasetError, match=r"runs\.parquet' is a file: name the folder"):
+        NASDIPBench(bench.path / "runs.parquet")
+
+
+def test_how_far_scores_go_is_said_in_words(tmp_path):
+    def extent(name: str, **options) -> str:
+        path = synthetic.write_release(tmp_path / name, count=3, fidelities=(LOW,), **options)
+        return NASDIPBench(path).runs.scores("denoise")[1].extent
+
+    assert extent("all") == "3 architectures"
+    assert extent("some", unscored={1}) == "2 architectures"
+    assert extent("none", unscored={0, 1, 2}) == "0 architectures"
+    path = synthetic.write_release(tmp_path / "part", count=3, fidelities=(LOW,))
+    scores = pq.read_table(path / "scores.parquet")
+    lena = pc.and_(pc.equal(scores["image"], "lena"), pc.less(scores["arch_id"], 2))
+    more = pc.or_(lena, pc.equal(scores["arch_id"], 2))
+    for kept, words in (
+        (lena, "2 architectures on 1 of 3 images"),
+        (more, "3 architectures on 3 of 3 images, 1 of them on all"),
+    ):
+        pq.write_table(scores.filter(kept), path / "scores.parquet")
+        synthetic.rehash(path)
+        assert NASDIPBench(path).runs.scores("denoise")[1].extent == words
 
 
 def test_an_unknown_table_says_which_there_are(bench):

@@ -68,6 +68,7 @@ def test_info(call):
     assert "denoise: 600 iterations" in out  # no seed is complete at r64, so it is not the default
     assert "seed 0: 35 of 36 runs (97.2%), seed 1: 35 of 36 runs (97.2%)" in out
     assert "denoise [default]: 40 iterations, stop at 40; seed 0: 36 of 36 runs (100.0%)" in out
+    assert "; scores of 12 architectures" in out
 
 
 def test_query_as_text_and_json(call, data):

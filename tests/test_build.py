@@ -281,6 +281,41 @@ def test_scores_that_fail_do_not_stop_the_build_and_are_tried_again(tmp_path: Pa
     assert len({key[:3] for key in score_rows(tmp_path)}) == 8
 
 
+def test_scores_that_found_a_full_gpu_are_tried_once_more(tmp_path: Path, monkeypatch):
+    real, calls = worker_module.score_architecture, []
+
+    def full_at_first(*arguments, **options):
+        calls.append(1)
+        if len(calls) % 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(worker_module, "score_architecture", full_at_first)
+    outcome = build(small_config(), tmp_path, workers=1, stack=1)
+    assert (outcome.finished, outcome.failed, len(calls)) == (10, 0, 4)
+    assert len({key[:3] for key in score_rows(tmp_path)}) == 8
+
+
+def test_a_gpu_that_does_not_answer_ends_the_build(monkeypatch):
+    """And does not make a failed run of every one that is left."""
+    worker = worker_module.WorkerSpec(images=(), **SPEC).worker()
+    answers: list[Exception | None] = [None, RuntimeError("an illegal memory access")]
+
+    def synchronize(device: torch.device) -> None:
+        if (answer := answers.pop(0)) is not None:
+            raise answer
+
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a chip")
+    worker._refuse_broken_device(RuntimeError("on a CPU"))
+    worker.device = torch.device("cuda")
+    worker._refuse_broken_device(torch.OutOfMemoryError("full"))
+    assert len(answers) == 2
+    worker._refuse_broken_device(RuntimeError("an argument"))
+    with pytest.raises(BuildError, match="a chip does not answer any more .an illegal memory"):
+        worker._refuse_broken_device(RuntimeError("an illegal memory access"))
+
+
 # -- interruption ----------------------------------------------------------------------------------
 
 

@@ -517,6 +517,7 @@ def test_one_image_is_shown_alone(flawed):
     figure = replay_figure(bench, image="boat", scores=[SCORE], seed=0)
     assert "(denoise, boat)" in figure.caption
     assert "A cohort of all 11 candidates holds the best of all" in " ".join(figure.notes)
+    assert figure.heads() == [["score", "N = 1", "N = 5", "N = 11"]]  # the longest, too
     assert [*figure.frame.index.get_level_values("image").unique()] == ["boat", MEAN]
     again = eval(figure.call, {"bench": bench})
     pd.testing.assert_frame_equal(figure.frame, again)
