@@ -267,36 +267,9 @@ class Worker:
     def _score(
         self, architecture: str, keys: Sequence[ScoreKey], inits: int
     ) -> list[dict[str, Any]]:
-        if not keys:
+        if not keys or not (results := self._scores(architecture, keys, inits)):
             return []
-        fidelity = get_fidelity(keys[0].fidelity)
-        results: list[dict[ScoreName, ScoreSamples]] = []
-        for _ in range(2):
-            try:
-                results = score_architecture(
-                    Architecture.parse(architecture),
-                    [self._scored(key, fidelity.resolution) for key in keys],
-                    channels=fidelity.channels,
-                    inits=inits,
-                    scores=self.spec.scores,
-                    device=self.device,
-                    check=self._check,
-                )
-                break
-            except RuntimeError as error:
-                self._refuse_broken_device(error)
-                what = " ".join(str(error).split())
-                full = isinstance(error, torch.OutOfMemoryError)
-            # Outside the handler, whose traceback keeps the memory alive; then once more, since
-            # other processes that share a GPU free theirs.
-            free_cached_memory(self.device)
-            if not full:
-                break
-        if not results:
-            # No rows: the scores stay to be done, and the build goes on with the rest.
-            logger.warning("scores of %s failed: %s", architecture, what)
-            return []
-        free_cached_memory(self.device)  # which processes that score on one GPU share
+        free_cached_memory(self.device)  # which several processes that score share
         return [
             {
                 **key._asdict(),
@@ -309,6 +282,32 @@ class Worker:
             for key, result in zip(keys, results, strict=True)
             for name, samples in result.items()
         ]
+
+    def _scores(
+        self, architecture: str, keys: Sequence[ScoreKey], inits: int, *, again: bool = True
+    ) -> list[dict[ScoreName, ScoreSamples]]:
+        """The scores for each key; none where they fail: then the build goes on with the rest."""
+        fidelity = get_fidelity(keys[0].fidelity)
+        try:
+            return score_architecture(
+                Architecture.parse(architecture),
+                [self._scored(key, fidelity.resolution) for key in keys],
+                channels=fidelity.channels,
+                inits=inits,
+                scores=self.spec.scores,
+                device=self.device,
+                check=self._check,
+            )
+        except RuntimeError as error:
+            self._refuse_broken_device(error)
+            if not (again and isinstance(error, torch.OutOfMemoryError)):
+                what = " ".join(str(error).split())
+                logger.warning("scores of %s failed: %s", architecture, what)
+                return []
+        # Other processes that share a full GPU free their part. Outside the handler, whose
+        # traceback keeps ours alive.
+        free_cached_memory(self.device)
+        return self._scores(architecture, keys, inits, again=False)
 
     def _scored(self, key: ScoreKey, resolution: int) -> Scored:
         which = (key.image, key.task, resolution)
