@@ -187,6 +187,8 @@ def _scoring(options: argparse.Namespace) -> Rows:
         )  # libraries choose and load their kernels
         seconds = []
         for arch in stratified(min(options.architectures, 8)):
+            if seconds and options.over():
+                break
             started = time.perf_counter()
             score_architecture(
                 arch, [problem], channels=options.channels, inits=2, device=options.device
@@ -195,7 +197,7 @@ def _scoring(options: argparse.Namespace) -> Rows:
         rate = len(seconds) / sum(seconds)
         print(f"scoring at {size}: {rate:.2f} networks/s", file=sys.stderr)
         free_cached_memory(torch.device(options.device))
-        yield {"size": size, "networks_per_second": rate}
+        yield {"size": size, "networks_per_second": rate, "architectures": len(seconds)}
 
 
 def _memory_cpu(options: argparse.Namespace) -> Rows:
