@@ -35,7 +35,7 @@ def refuse_losses(path: Path, new: Contents) -> None:
     try:
         folder = DatasetFolder(path)
         before, after = _of_dataset(folder), _of_contents(new, _other_pixels(folder, new))
-    except DatasetError as error:
+    except (DatasetError, IndexError) as error:  # tables that name rows which there are not
         raise BuildError(
             f"whether the dataset in {str(path)!r} has what the new one lacks cannot be told: "
             f"{error}; name another folder with --out, or replace it with --replace"

@@ -105,6 +105,18 @@ def test_a_dataset_that_cannot_be_read_is_not_replaced(whole: Path, tmp_path: Pa
     release_over(whole, [other], replace=True)
 
 
+def test_a_dataset_that_names_rows_which_there_are_not_is_not_replaced(whole: Path, tmp_path: Path):
+    """Its hashes agree, so that only its content is wrong."""
+    other = synthetic.write_release(tmp_path / "other", **WHOLE)
+    runs = pq.read_table(whole / "runs.parquet")
+    place = runs.schema.get_field_index("arch_id")
+    far = pa.array([99] * len(runs), pa.int32())
+    pq.write_table(runs.set_column(place, runs.schema.field(place), far), whole / "runs.parquet")
+    synthetic.rehash(whole)
+    with pytest.raises(BuildError, match="cannot be told: list index out of range"):
+        release_over(whole, [other])
+
+
 def test_the_command_line(whole: Path, tmp_path: Path, monkeypatch, capsys):
     other = synthetic.write_release(tmp_path / "other", **(WHOLE | {"count": 1}))
     arguments = ["nasdip-build", "release", str(other), f"--out={whole}"]
