@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
@@ -18,26 +17,11 @@ from nasdip_bench.api.options import (
     check_form,
     show,
 )
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.progress import parse_duration
 
-__all__ = ["add_commands", "parse_budget"]
+__all__ = ["add_commands"]
 
 _FINAL = "final_psnr_smooth_db"
-
-
-def parse_budget(text: str) -> float:
-    """Seconds of "90s", "30m", "1h30m" or a plain number of seconds.
-
-    Raises:
-        ConfigError: it is none of these, or not above zero.
-    """
-    number = r"\d+(?:\.\d+)?"
-    match = re.fullmatch(rf"(?:({number})h)?(?:({number})m(?:in)?)?(?:({number})s?)?", text.strip())
-    parts = [float(part or 0) for part in match.groups()] if match else [0.0]
-    seconds = sum(part * size for part, size in zip(parts, (3600, 60, 1), strict=False))
-    if not seconds > 0:
-        raise ConfigError(f"budget {text!r} is no duration such as 90s, 30m or 1h30m")
-    return seconds
 
 
 def search_command(
@@ -77,7 +61,7 @@ def search_command(
 ) -> None:
     """Compare search algorithms: regret against simulated time, from recorded runs."""
     check_form(form)
-    seconds = None if budget is None else parse_budget(budget)
+    seconds = None if budget is None else parse_duration(budget, "budget")
     from nasdip_bench.api.search import compare, search_figure
     from nasdip_bench.api.simulation_cost import CostModel
 

@@ -28,20 +28,24 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def parse_duration(text: str) -> float:
-    """Seconds of "90s", "9m", "1h30m" or a plain number of seconds.
+def parse_duration(text: str, what: str = "time limit") -> float:
+    """Seconds of "90s", "9m", "0.5h", "1h30m" or a plain number of seconds.
+
+    Args:
+        text: as the user gave it.
+        what: it is, for the message.
 
     Raises:
         ConfigError: it is none of these, such as "1h30", or not above zero.
     """
     number = r"(\d+(?:\.\d+)?)"
     plain = re.fullmatch(number, text.strip())
-    units = re.fullmatch(rf"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:{number}s)?", text.strip())
-    hours, minutes, seconds = units.groups() if units else (None, None, plain and plain[1])
-    total = int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0)
-    if total <= 0:
-        raise ConfigError(f"time limit {text!r} is no duration such as 90s, 9m or 1h30m")
-    return total
+    units = re.fullmatch(rf"(?:{number}h)?(?:{number}m(?:in)?)?(?:{number}s)?", text.strip())
+    parts = units.groups() if units else (0, 0, plain and plain[1])
+    seconds = sum(float(part or 0) * unit for part, unit in zip(parts, (3600, 60, 1), strict=True))
+    if not seconds > 0:
+        raise ConfigError(f"{what} {text!r} is no duration such as 90s, 9m or 1h30m")
+    return seconds
 
 
 class Progress:

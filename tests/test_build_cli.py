@@ -162,13 +162,16 @@ def test_help_version_and_images(capsys):
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90", 90), ("90s", 90), ("9m", 540), ("1m0.5s", 60.5), ("1h30m", 5400), ("2h", 7200)],
+    [
+        *(("90", 90), ("90s", 90), ("9m", 540), ("2min", 120), ("2h", 7200)),
+        *(("1m0.5s", 60.5), ("0.5h", 1800), ("1h30m", 5400)),
+    ],
 )
 def test_durations(text, seconds):
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "m", "9x", "-5", "0", "0s", "1.5h", "1h30"])
+@pytest.mark.parametrize("text", ["", "m", "9x", "-5", "0", "0s", "1h30", "1m2h"])
 def test_wrong_durations(text):
     with pytest.raises(ConfigError, match="is no duration"):
         parse_duration(text)
