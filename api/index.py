@@ -337,7 +337,7 @@ class RunIndex:
 
     def _table(self, name: str) -> dict[str, NDArray[Any]]:
         if name not in self._columns:
-            table = self._folder.encoded_table(name)
+            table = self._folder.table(name, "dictionary")
             wanted: tuple[str, ...] = ("arch_id", "value")
             if name == "runs":
                 wanted = ("arch_id", "seed", "curve_row", *{*TARGETS, *RECORD_VALUES})

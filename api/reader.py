@@ -310,7 +310,8 @@ class ReleaseReader:
         Raises:
             UnknownNameError: no such table.
         """
-        return self.to_arrow(name, categories).to_pandas()
+        # pandas keeps strings with 64-bit offsets: of others it would make a copy.
+        return self._folder.table(name, "dictionary" if categories else "large_string").to_pandas()
 
     def to_arrow(self, name: TableName, categories: bool = False) -> pa.Table:
         """The same as an Arrow table, which needs no pandas and carries units and meanings.
@@ -322,7 +323,7 @@ class ReleaseReader:
         Raises:
             UnknownNameError: no such table.
         """
-        return self._folder.encoded_table(name) if categories else self._folder.table(name)
+        return self._folder.table(name, "dictionary" if categories else "string")
 
     # Inside
 
@@ -341,7 +342,9 @@ class ReleaseReader:
         if self._rows is None:
             # Encoded, as it was read: writing strings out would import pyarrow.compute, which takes
             # a quarter of the time to the first query.
-            places, names = strings(self._folder.encoded_table("architectures")["architecture"])
+            places, names = strings(
+                self._folder.table("architectures", "dictionary")["architecture"]
+            )
             rows = ArchitectureRows([names[place] for place in places])
             if len(rows) != len(self):
                 raise DatasetError(

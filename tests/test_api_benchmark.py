@@ -263,7 +263,7 @@ def test_categories_hold_the_same_strings(bench, name):
 
 def test_a_table_read_by_two_threads_equals_the_same_read_by_one(bench, monkeypatch):
     plain = {name: bench.to_arrow(name) for name in ("runs", "scores")}
-    monkeypatch.setattr("nasdip_bench.dataset._LONG_TABLE", 1)
+    monkeypatch.setattr("nasdip_bench.table_files._LONG_TABLE", 1)
     again = NASDIPBench(bench.path)
     for name, table in plain.items():
         assert again.to_arrow(name).equals(table)
@@ -274,7 +274,7 @@ def test_a_table_read_by_two_threads_equals_the_same_read_by_one(bench, monkeypa
 
 @pytest.mark.parametrize("turn", [0, 1])
 def test_what_fails_in_either_thread_is_one_clear_error(bench, monkeypatch, turn):
-    monkeypatch.setattr("nasdip_bench.dataset._LONG_TABLE", 1)
+    monkeypatch.setattr("nasdip_bench.table_files._LONG_TABLE", 1)
     read = pq.ParquetFile.read
     main = threading.current_thread()
 

@@ -1,0 +1,270 @@
+"""The Parquet file of a table: looked at before a value is decoded, then read by two threads.
+
+Must not import torch; pyarrow is imported on use.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import cache
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import DatasetError
+from nasdip_bench.files import open_parquet
+from nasdip_bench.manifest import MANIFEST, table_path
+from nasdip_bench.schema import SCHEMA_VERSION, arrow_schema, fits_schema, table_columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Strings", "not_parsed", "read_table", "with_strings"]
+
+Strings = Literal["dictionary", "string", "large_string"]
+"""How a table holds its strings: each once, with its position in every row; or in every row, as the
+schema says, or with the 64-bit offsets that pandas would make of it."""
+
+_Columns: TypeAlias = "dict[str, tuple[pa.ChunkedArray, pa.ChunkedArray]]"
+"""By name: as it is read, with a dictionary if it is of strings; and as it is wanted."""
+
+_MOST_ROWS = 20_000_000
+_MOST_TABLE_BYTES = 4 * 2**30
+"""What a table may declare itself to hold: a full release at three seeds has a thousandth of it."""
+_LONG_TABLE = 20_000
+"""Rows from which on a second thread saves more than it costs."""
+_DEALS = 6
+"""Parts of a long table's columns: few, as reading each by itself takes longer, but even."""
+_BLOCK = 4800
+"""Rows that are compared at once: a multiple of 16 scores x 10 images, and of most other counts."""
+_MOST_BLOCKS = 12
+"""Different ones in a column; where there are more, looking for equal ones does not pay."""
+
+
+def read_table(
+    content: bytes, name: str, strings: Strings, rows: int | None = None
+) -> dict[Strings, pa.Table]:
+    """The table in the content of its file, checked.
+
+    Args:
+        content: of the file.
+        name: of the table, one of `nasdip_bench.schema.RELEASE_TABLES`.
+        strings: how they are wanted.
+        rows: that it must have; None: any number.
+
+    Returns:
+        the table as wanted, and as it is read: with dictionaries.
+
+    Raises:
+        UnknownNameError: no such table.
+        DatasetError: it is damaged, has other columns, other rows, or too many to hold.
+    """
+    columns = table_columns(name)
+    texts = [column.name for column in columns if column.type == "string"]
+    schema = _schema(name, "dictionary")
+    try:
+        file = open_parquet(content, texts)
+        found = fits_schema(file.schema_arrow, schema)
+    except KeyError:  # a column that was to be read as a dictionary is absent
+        found = False
+    except Exception as error:  # pyarrow raises many kinds on hostile content
+        raise not_parsed(table_path(name), error) from error
+    if not found:
+        raise DatasetError(
+            f"{table_path(name)} does not have the columns of schema version {SCHEMA_VERSION}: "
+            f"{', '.join(c.name for c in columns)}"
+        )
+    _check_size(name, file.metadata, rows)
+    wanted = _schema(name, strings)
+    opened = [file]
+
+    def reader() -> Callable[[list[str]], _Columns]:
+        source = opened.pop() if opened else open_parquet(content, texts, file.metadata)
+
+        def read(names: list[str]) -> _Columns:
+            part = source.read(columns=names, use_threads=False)
+            for column in names:
+                _check_values(part[column])
+            return {
+                column: (part[column], _written_out(part[column], wanted.field(column).type))
+                for column in names
+            }
+
+        return read
+
+    others = [column.name for column in columns if column.name not in texts]
+    try:
+        values = _by_columns(reader, [*texts, *others], file.metadata.num_rows)
+    except Exception as error:
+        raise not_parsed(table_path(name), error) from error
+    encoded = _table({column: pair[0] for column, pair in values.items()}, schema)
+    if strings == "dictionary":
+        return {strings: encoded}
+    written = _table({column: pair[1] for column, pair in values.items()}, wanted)
+    return {"dictionary": encoded, strings: written}
+
+
+def with_strings(encoded: pa.Table, name: str, strings: Strings) -> pa.Table:
+    """The same table with its strings held another way.
+
+    Args:
+        encoded: with dictionaries, as `read_table` gives it.
+        name: of the table.
+        strings: how they are wanted.
+    """
+    wanted = _schema(name, strings)
+
+    columns = {field.name: _written_out(encoded[field.name], field.type) for field in wanted}
+    return _table(columns, wanted)
+
+
+def not_parsed(path: str, error: Exception) -> DatasetError:
+    """What to raise where a parser refused a file."""
+    return DatasetError(f"{path} cannot be parsed: {error or type(error).__name__}")
+
+
+def _check_size(name: str, declared: Any, expected: int | None) -> None:
+    """Refuse a table that says it has other rows than it must have, or too many to hold."""
+    rows = declared.num_rows
+    size = sum(declared.row_group(i).total_byte_size for i in range(declared.num_row_groups))
+    if not (0 <= rows <= _MOST_ROWS and 0 <= size <= _MOST_TABLE_BYTES):
+        raise DatasetError(
+            f"{table_path(name)} says it holds {rows} rows in {size} bytes; at most "
+            f"{_MOST_ROWS} rows in {_MOST_TABLE_BYTES} bytes are read"
+        )
+    if expected is not None and rows != expected:
+        raise DatasetError(
+            f"{MANIFEST} says {expected} {name}, the table has {rows}; run 'nasdip-bench verify'"
+        )
+
+
+def _check_values(column: pa.ChunkedArray) -> None:
+    """What Arrow's full validation checks, sooner for a column of dictionaries.
+
+    It looks at every position by itself, which takes as long as decoding the column; the largest
+    of all positions takes a tenth of that.
+
+    Raises:
+        ValueError: an offset, position or string is not valid.
+    """
+    for chunk in column.chunks:
+        if not _is_encoded(chunk) or chunk.null_count:
+            chunk.validate(full=True)
+            continue
+        chunk.validate()
+        chunk.dictionary.validate(full=True)
+        highest = _positions(chunk).max(initial=0)
+        if len(chunk) and highest >= len(chunk.dictionary):
+            raise ValueError(f"position {highest} of {len(chunk.dictionary)} strings")
+
+
+def _written_out(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
+    """The column with its strings in every row, if it has any.
+
+    In a long table the same strings follow each other again and again, as the names of the proxies
+    do for every architecture and image. Blocks of rows that are the same are one block in memory,
+    written once.
+    """
+    import pyarrow as pa
+
+    if column.type == to:
+        return column
+    if column.num_chunks != 1 or column.null_count:
+        return column.cast(to)
+    (chunk,) = column.chunks
+    count = len(chunk) // _BLOCK
+    positions = _positions(chunk)[: count * _BLOCK].reshape(count, _BLOCK)
+    blocks: dict[int, pa.Array] = {}
+    for _ in range(_MOST_BLOCKS):
+        left = [number for number in range(count) if number not in blocks]
+        if not left:
+            return pa.chunked_array(
+                [*(blocks[number] for number in range(count)), chunk[count * _BLOCK :].cast(to)]
+            )
+        written = chunk[left[0] * _BLOCK : (left[0] + 1) * _BLOCK].cast(to)
+        alike = (positions[left] == positions[left[0]]).all(axis=1)
+        blocks |= {number: written for number, same in zip(left, alike, strict=True) if same}
+    return column.cast(to)
+
+
+def _is_encoded(chunk: pa.Array) -> bool:
+    return hasattr(chunk, "dictionary")
+
+
+def _positions(chunk: pa.DictionaryArray) -> NDArray[np.uint32]:
+    """(rows,) where each string stands in the dictionary; a negative place is a very large one."""
+    _, buffer = chunk.indices.buffers()
+    if not len(chunk):
+        return np.zeros(0, np.uint32)
+    return np.frombuffer(buffer, np.uint32, len(chunk), chunk.indices.offset * 4)
+
+
+def _by_columns(
+    reader: Callable[[], Callable[[list[str]], _Columns]], names: list[str], rows: int
+) -> _Columns:
+    """What is read of columns, by two threads where the table is long.
+
+    Each takes the next few columns when it is done with some. What takes long releases the
+    interpreter's lock. The threads are Python's, since Arrow's own were seen to abort a process at
+    its exit (`nasdip_bench.files.read_parquet`), and not those of concurrent.futures, whose import
+    takes longer than what it saves here.
+
+    Args:
+        reader: gives each thread what reads columns of some names.
+        names: of the columns; those of a kind together, so that they are dealt out evenly.
+        rows: of the table.
+    """
+    deals = _DEALS if rows >= _LONG_TABLE else 1
+    waiting = deque(names[deal::deals] for deal in range(min(deals, len(names))))
+    done: _Columns = {}
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            read = reader()
+            while waiting and not failed:
+                try:
+                    some = waiting.popleft()
+                except IndexError:  # the other has just taken the last
+                    return
+                done.update(read(some))
+        except BaseException as error:  # for the caller, whichever thread it is
+            failed.append(error)
+
+    if len(waiting) == 1:
+        work()
+    else:
+        other = Thread(target=work, name="columns")
+        other.start()
+        try:
+            work()
+        finally:
+            other.join()
+    if failed:
+        raise failed[0]
+    return done
+
+
+@cache
+def _schema(name: str, strings: Strings) -> pa.Schema:
+    """The Arrow schema of a table, its strings held in one of three ways."""
+    import pyarrow as pa
+
+    schema = arrow_schema(table_columns(name))
+    if strings == "string":
+        return schema
+    text = (
+        pa.large_string() if strings == "large_string" else pa.dictionary(pa.int32(), pa.string())
+    )
+    return pa.schema(
+        field.with_type(text) if pa.types.is_string(field.type) else field for field in schema
+    )
+
+
+def _table(columns: dict[str, pa.ChunkedArray], schema: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table([columns[name] for name in schema.names], schema=schema)

@@ -1,0 +1,123 @@
+"""The file of a table: what is checked in its columns, and its strings written out."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasdip_bench import table_files
+from nasdip_bench.errors import DatasetError, UnknownNameError
+from nasdip_bench.files import parquet_bytes
+from nasdip_bench.schema import arrow_schema, table_columns
+from nasdip_bench.table_files import read_table, with_strings
+
+NAMES = ("denoise", "", "ä\N{SNOWMAN}", "inpaint")
+
+
+def encoded(positions, names=NAMES, nulls=None):
+    """A column of dictionaries, nothing checked."""
+    indices = pa.array(np.asarray(positions, np.int32), mask=nulls)
+    chunk = pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string()), safe=False)
+    return pa.chunked_array([chunk])
+
+
+@pytest.mark.parametrize("to", [pa.string(), pa.large_string()])
+@given(
+    period=st.lists(st.integers(0, 3), min_size=1, max_size=6),
+    repeats=st.integers(0, 20),
+    others=st.lists(st.integers(0, 3), max_size=40),
+    cut=st.integers(0, 30),
+)
+def test_strings_written_out_by_blocks_are_those_written_out_one_by_one(
+    to, period, repeats, others, cut
+):
+    column = encoded(period * repeats + others + period * repeats).slice(cut)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table_files, "_BLOCK", 4)
+        patch.setattr(table_files, "_MOST_BLOCKS", 3)
+        written = table_files._written_out(column, to)
+    written.validate(full=True)
+    assert written.type == to
+    assert written.equals(column.cast(to))
+
+
+def test_blocks_that_are_the_same_are_one_in_memory():
+    rows = table_files._BLOCK * 10 + 7
+    written = table_files._written_out(encoded(np.arange(rows) % 4), pa.large_string())
+    assert written.to_pylist() == [NAMES[row % 4] for row in range(rows)]
+    addresses = {chunk.buffers()[2].address for chunk in written.chunks[:10]}
+    assert len(addresses) == 1
+
+
+@pytest.mark.parametrize("nulls", [[True, False, False], [True, True, True]])
+def test_missing_strings_stay_missing(nulls):
+    column = encoded([0, 1, 3], nulls=np.array(nulls))
+    written = table_files._written_out(column, pa.string())
+    assert written.null_count == sum(nulls)
+    assert written.equals(column.cast(pa.string()))
+
+
+@given(
+    positions=st.lists(st.integers(-3, 6) | st.sampled_from([-(2**31), 2**31 - 1]), max_size=8),
+    nulls=st.lists(st.booleans(), min_size=8, max_size=8),
+    some=st.booleans(),
+    cut=st.integers(0, 8),
+)
+def test_values_are_refused_where_arrows_full_validation_refuses_them(positions, nulls, some, cut):
+    mask = np.array(nulls[: len(positions)], bool) if some else None
+    column = encoded(positions, nulls=mask).slice(cut)
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        with pytest.raises(ValueError, match="position|index|Negative|bounds"):
+            table_files._check_values(column)
+    else:
+        table_files._check_values(column)
+
+
+def test_strings_that_are_not_utf8_are_refused():
+    broken = pa.Array.from_buffers(
+        pa.string(), 1, [None, pa.py_buffer(np.array([0, 2], np.int32)), pa.py_buffer(b"\xff\xfe")]
+    )
+    chunk = pa.DictionaryArray.from_arrays(pa.array([0, 0], pa.int32()), broken)
+    for column in (pa.chunked_array([chunk]), pa.chunked_array([broken])):
+        with pytest.raises(ValueError, match="UTF"):
+            table_files._check_values(column)
+
+
+def content(rows):
+    values = {"int32": 8, "float64": 0.25, "string": "lena", "bool": True, "int64": 1}
+    columns = table_columns("scores")
+    schema = arrow_schema(columns)
+    arrays = [pa.array([values[c.type]] * rows, schema.field(c.name).type) for c in columns]
+    return parquet_bytes(pa.table(arrays, schema=schema))
+
+
+@pytest.mark.parametrize("rows", [0, 1, table_files._LONG_TABLE + 1])
+@pytest.mark.parametrize("strings", ["dictionary", "string", "large_string"])
+def test_a_table_is_read_with_its_strings_in_each_of_three_ways(rows, strings):
+    found = read_table(content(rows), "scores", strings)
+    assert set(found) == {"dictionary", strings}
+    kinds = {
+        "dictionary": pa.dictionary(pa.int32(), pa.string()),
+        "string": pa.string(),
+        "large_string": pa.large_string(),
+    }
+    for how, table in found.items():
+        assert table.num_rows == rows
+        assert table.schema.field("image").type == kinds[how]
+        assert table.schema.field("value").metadata[b"meaning"]
+    again = with_strings(found["dictionary"], "scores", strings)
+    assert again.equals(found[strings])
+    assert again.schema.equals(found[strings].schema, check_metadata=True)
+
+
+def test_a_table_of_other_rows_than_the_manifest_says_is_refused():
+    with pytest.raises(DatasetError, match=r"manifest\.json says 4 scores, the table has 3; run"):
+        read_table(content(3), "scores", "string", rows=4)
+
+
+def test_a_table_that_there_is_not_is_refused():
+    with pytest.raises(UnknownNameError, match="unknown table 'score'"):
+        read_table(content(1), "score", "string")
