@@ -318,27 +318,23 @@ def _curves(
     matched = np.flatnonzero(pair.matched)
     places = np.stack(pair.both("curve_row"))
     groups = pair.keys.iloc[matched].groupby(["fidelity", "task"]).indices
-    try:
-        for (fidelity, task), mine in groups.items():
-            points = [reader.iterations(fidelity, task) for reader in readers]
-            if not np.array_equal(points[0], points[1]):
-                continue
-            steps = [reader.all_steps(fidelity, task) for reader in readers]
-            at = places[:, mine]
-            for side, folder in enumerate((one, other)):
-                count = len(steps[side][0])
-                _check_inside("runs.parquet", "curve_row", at[side], count, folder)
-            for first, second in zip(*steps, strict=True):
-                ours, theirs = first[at[0]], second[at[1]]
-                bad = np.flatnonzero((ours != theirs).any(axis=1))
-                rows = matched[mine[bad]]
-                differ[rows] = True
-                apart = np.abs(decode(ours[bad]) - decode(theirs[bad]))
-                apart = np.fmax.reduce(apart, axis=1, initial=np.nan)
-                largest[rows] = np.fmax(largest[rows], apart)
-    finally:
-        for reader in readers:
-            reader.close()
+    for (fidelity, task), mine in groups.items():
+        points = [reader.iterations(fidelity, task) for reader in readers]
+        if not np.array_equal(points[0], points[1]):
+            continue
+        steps = [reader.all_steps(fidelity, task) for reader in readers]
+        at = places[:, mine]
+        for side, folder in enumerate((one, other)):
+            count = len(steps[side][0])
+            _check_inside("runs.parquet", "curve_row", at[side], count, folder)
+        for first, second in zip(*steps, strict=True):
+            ours, theirs = first[at[0]], second[at[1]]
+            bad = np.flatnonzero((ours != theirs).any(axis=1))
+            rows = matched[mine[bad]]
+            differ[rows] = True
+            apart = np.abs(decode(ours[bad]) - decode(theirs[bad]))
+            apart = np.fmax.reduce(apart, axis=1, initial=np.nan)
+            largest[rows] = np.fmax(largest[rows], apart)
     return differ, largest
 
 

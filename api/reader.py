@@ -20,7 +20,7 @@ from nasdip_bench.api.index import RECORD_VALUES, Block, RunIndex
 from nasdip_bench.api.lookup import ArchitectureLike, ArchitectureRows
 from nasdip_bench.api.output_reader import OutputReader
 from nasdip_bench.api.records import Curve, CurveArrays, Replicates, RunRecord
-from nasdip_bench.curves import decode
+from nasdip_bench.curves import decode_float32
 from nasdip_bench.dataset import DatasetFolder, Manifest
 from nasdip_bench.errors import (
     ArchitectureError,
@@ -150,10 +150,6 @@ class ReleaseReader:
     def __reduce__(self) -> tuple[Any, ...]:
         # A copy in another process opens the folder itself: locks and files cannot travel.
         return type(self), (str(self.path),)
-
-    def close(self) -> None:
-        """Close the open curve files; they open again when needed."""
-        self._reader.close()
 
     # Queries
 
@@ -427,5 +423,5 @@ def _scattered(
             f"'nasdip-bench verify'"
         )
     values = np.full((*there.shape, steps.shape[1]), np.nan, np.float32)
-    values[there] = decode(steps[places])
+    values[there] = decode_float32(steps[places])
     return values

@@ -19,7 +19,8 @@ import numpy as np
 from machine import describe
 
 from nasdip_bench.builder.shards import BuildFolder
-from nasdip_bench.curves import decode, encode, kept_points, write_curves
+from nasdip_bench.curve_files import write_curves
+from nasdip_bench.curves import decode, encode, kept_points
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.tasks import get_task
 

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from nasdip_bench.cost import architecture_facts
-from nasdip_bench.curves import decode, encode, kept_points, write_curves
+from nasdip_bench.curve_files import write_curves
+from nasdip_bench.curves import decode, encode, kept_points
 from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.files import parquet_bytes, sha256_bytes

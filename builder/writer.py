@@ -22,7 +22,8 @@ from nasdip_bench.builder.losses import refuse_losses
 from nasdip_bench.builder.publish import replacing
 from nasdip_bench.cost import architecture_facts
 from nasdip_bench.croissant import CROISSANT, Publication, croissant_json
-from nasdip_bench.curves import decode, write_curves
+from nasdip_bench.curve_files import write_curves
+from nasdip_bench.curves import decode
 from nasdip_bench.dataset import (
     MANIFEST,
     FileRecord,

@@ -37,7 +37,11 @@ PAPER_BIBTEX = (
 """The paper whose search space, protocol and scores a dataset holds."""
 
 _LONGEST = 1000
-_FORMATS = {".parquet": "application/x-parquet", ".h5": "application/x-hdf5"}
+_FORMATS = {
+    ".parquet": "application/x-parquet",
+    ".h5": "application/x-hdf5",
+    ".npy": "application/x-npy",
+}
 _TYPES = {
     "string": "sc:Text",
     "bool": "sc:Boolean",
@@ -55,6 +59,17 @@ _CURVES = (
     "Learning curves, HDF5: psnr and psnr_smooth (run x point, uint16 thousandths of a dB, 65535 = "
     "missing) and iteration (point). The row of a run is curve_row of runs.parquet."
 )
+
+_CHUNKS = (
+    "Where the chunks of the curve file of this name lie in it, NumPy records: array (0 iteration, "
+    "1 psnr, 2 psnr_smooth), row, rows, offset, size, sha256."
+)
+
+_OUTPUTS = (
+    "Restored images, HDF5: output (run x C x H x W, uint8) and iteration (run), the one that they "
+    "are of. The row of a run is curve_row of runs.parquet."
+)
+_ARRAYS = {("curves", ".h5"): _CURVES, ("curves", ".npy"): _CHUNKS, ("outputs", ".h5"): _OUTPUTS}
 
 # The terms of the specification, as every Croissant file has them.
 _CROISSANT_TERMS = (
@@ -174,7 +189,7 @@ def _file(path: str, sha256: str, size: int) -> dict[str, Any]:
         "@type": "cr:FileObject",
         "@id": path,
         "name": path,
-        "description": _TABLES.get(of_table, _CURVES if suffix == ".h5" else path),
+        "description": _TABLES.get(of_table) or _ARRAYS.get((path.split("/")[0], suffix), path),
         "contentUrl": path,
         "contentSize": f"{size} B",
         "encodingFormat": _FORMATS.get(suffix, "application/octet-stream"),

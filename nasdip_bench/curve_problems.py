@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.curves import CURVES, MISSING, STEPS_PER_DB, kept_points, read_rows
+from nasdip_bench.curve_chunks import read_chunks
+from nasdip_bench.curve_files import chunks_of, read_rows
+from nasdip_bench.curves import CURVES, MISSING, STEPS_PER_DB, kept_points
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
-from nasdip_bench.manifest import TaskRecord, curve_path
+from nasdip_bench.manifest import TaskRecord, chunks_path, curve_path
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
 
 __all__ = ["CURVE_TOLERANCE_DB", "curve_problems"]
@@ -37,6 +39,7 @@ def curve_problems(folder: DatasetFolder, runs: Table) -> Problems:
         except (KeyError, OSError, TypeError, ValueError) as error:
             yield f"{path} cannot be parsed: {error}"
             continue
+        yield from _chunk_problems(folder, fidelity, task, record)
         expected = kept_points(record.iterations, record.stop) + 1
         if not np.array_equal(points, expected):
             yield f"{path} does not keep the iterations of the schema: {len(points)} points"
@@ -52,6 +55,23 @@ def curve_problems(folder: DatasetFolder, runs: Table) -> Problems:
         whole = folder.manifest.protocol_version != FOREIGN_PROTOCOL
         for name, values in curves.items():
             yield from _compare(path, name, values[rows[ok]], points, runs, mine[ok], record, whole)
+
+
+def _chunk_problems(
+    folder: DatasetFolder, fidelity: str, task: str, record: TaskRecord
+) -> Problems:
+    """The list of a curve file's chunks against the file; early releases have none."""
+    path, listed = curve_path(fidelity, task), chunks_path(fidelity, task)
+    if listed not in folder.manifest.files:
+        return
+    try:
+        chunks = read_chunks(folder.read(listed), listed)
+        expected = chunks_of(folder.read(path), path, record)
+    except NasdipError as error:
+        yield str(error)
+        return
+    if not np.array_equal(chunks, expected):
+        yield f"{listed} does not list the chunks of {path} as they lie in it"
 
 
 def _compare(

@@ -1,29 +1,20 @@
-"""Learning curves on disk: which points are kept, how they are coded, the HDF5 file.
-
-A curve file holds the runs of one (fidelity, task): ``psnr`` and ``psnr_smooth`` (run x point,
-uint16 thousandths of a dB, 65535 = missing) and ``iteration`` (point). h5py is imported on use.
-Must not import torch.
-"""
+"""Learning curves on disk: which points are kept, and how they are coded. Must not import torch."""
 
 from __future__ import annotations
 
-import io
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from functools import cache, lru_cache
 
 import numpy as np
 
 from nasdip_bench.errors import ConfigError
 
-__all__ = ["CURVES", "MAX_POINTS", "MISSING", "decode", "encode", "kept_points", "write_curves"]
+__all__ = ["CURVES", "MAX_POINTS", "MISSING", "decode", "decode_float32", "encode", "kept_points"]
 
 CURVES = ("psnr", "psnr_smooth")
 MAX_POINTS = 256
 MISSING = 65535
 STEPS_PER_DB = 1000
 _DENSE_POINTS = 32
-_ROWS_PER_CHUNK = 16
 
 
 def encode(psnr_db: np.ndarray) -> np.ndarray:
@@ -40,6 +31,17 @@ def encode(psnr_db: np.ndarray) -> np.ndarray:
 def decode(steps: np.ndarray) -> np.ndarray:
     """uint16 thousandths of a dB to float64 dB, NaN where missing; to half a thousandth exact."""
     return np.where(steps == MISSING, np.nan, np.asarray(steps, np.float64) / STEPS_PER_DB)
+
+
+def decode_float32(steps: np.ndarray) -> np.ndarray:
+    """The same, rounded to float32, looked up: for many curves at once, in a fifth of the time."""
+    found: np.ndarray = _all_values()[steps]
+    return found
+
+
+@cache
+def _all_values() -> np.ndarray:
+    return decode(np.arange(MISSING + 1, dtype=np.uint16)).astype(np.float32)
 
 
 @lru_cache(maxsize=64)
@@ -74,36 +76,3 @@ def _chosen_points(iterations: int, stop: int, limit: int) -> np.ndarray:
         if len(points) <= limit:
             return points.astype(np.int32)
     raise ConfigError(f"limit {limit} of kept points must be at least 64")
-
-
-def write_curves(path: Path, psnr: np.ndarray, psnr_smooth: np.ndarray, points: np.ndarray) -> None:
-    """Write a curve file.
-
-    It is made in memory first: the HDF5 library crashes where a disk is full.
-
-    Args:
-        path: the file to create.
-        psnr: (run, point) float64 dB, NaN where missing.
-        psnr_smooth: the same of the smoothed outputs.
-        points: (point,) numbers of the kept points, from 0.
-    """
-    import h5py
-
-    content = io.BytesIO()
-    with h5py.File(content, "w", libver="latest") as file:
-        for name, values in zip(CURVES, (psnr, psnr_smooth), strict=True):
-            chunk = (min(_ROWS_PER_CHUNK, max(1, len(values))), values.shape[1])
-            dataset = file.create_dataset(
-                name, data=encode(values), chunks=chunk, shuffle=True, compression="gzip"
-            )
-            dataset.attrs["unit"] = "dB"
-            dataset.attrs["steps_per_unit"] = STEPS_PER_DB
-            dataset.attrs["missing"] = MISSING
-        file.create_dataset("iteration", data=np.asarray(points, np.int32) + 1)
-        file["iteration"].attrs["meaning"] = "iterations trained: point i of a full curve is i + 1"
-    path.write_bytes(content.getvalue())
-
-
-def read_rows(file: Any, rows: slice | int) -> tuple[np.ndarray, np.ndarray]:
-    """Decoded ``psnr`` and ``psnr_smooth`` of rows of an open curve file."""
-    return decode(file["psnr"][rows]), decode(file["psnr_smooth"][rows])

@@ -8,11 +8,14 @@ before the columns, types and shapes that the file declares are those of the sch
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasdip_bench.curve_files import check_curve_file
+from nasdip_bench.curve_chunks import CurveChunks, read_chunks
+from nasdip_bench.curve_files import check_curve_file, chunks_of
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.files import open_regular, sha256_bytes
 from nasdip_bench.locks import ForkSafeLock
@@ -21,6 +24,7 @@ from nasdip_bench.manifest import (
     FileRecord,
     Manifest,
     TaskRecord,
+    chunks_path,
     curve_path,
     dataset_files,
     output_path,
@@ -92,7 +96,7 @@ class DatasetFolder:
         table_columns(name)  # refuses a name of no table, before its file is looked for
         path = table_path(name)
         rows = self.manifest.architectures if name == "architectures" else None
-        found = read_table(self._read_checked(path), name, strings, rows)
+        found = read_table(self.read(path), name, strings, rows)
         if name == "images" and found["dictionary"]["name"].to_pylist() != self.manifest.images:
             raise DatasetError(
                 f"{MANIFEST} says images {', '.join(self.manifest.images)}, {path} has others; "
@@ -108,6 +112,24 @@ class DatasetFolder:
         """
         path, record = curve_path(fidelity, task), self.manifest.task(fidelity, task)
         return self._hdf5(path, lambda file: check_curve_file(file, path, record))
+
+    def curve_chunks(self, fidelity: str, task: str) -> CurveChunks:
+        """The same without HDF5, where only what is read of the file is compared with hashes.
+
+        Of a release that has no list of chunks, all of the file is, and HDF5 says where they lie.
+
+        Raises:
+            DatasetError: the file is absent or damaged.
+        """
+        path, listed = curve_path(fidelity, task), chunks_path(fidelity, task)
+        record = self.manifest.task(fidelity, task)
+        if record is None:
+            raise DatasetError(f"{path} is of no task in {MANIFEST}")
+        if listed in self.manifest.files:
+            chunks = read_chunks(self.read(listed), listed)
+        else:
+            chunks = chunks_of(self.read(path), path, record)
+        return CurveChunks(lambda: self._open(path), self._record(path).size, chunks, path, record)
 
     def outputs(self, fidelity: str, task: str) -> h5py.File:
         """The open output file of a task at a fidelity; the caller closes it.
@@ -140,6 +162,22 @@ class DatasetFolder:
                 raise
             return file
 
+    def read(self, path: str) -> bytes:
+        """The content of a file, compared with the manifest.
+
+        Raises:
+            DatasetError: it is not listed, absent, or not the file that was released.
+        """
+        with self._open(path) as file:
+            try:
+                content = file.read()
+            except OSError as error:
+                raise self._damaged(path, str(error.strerror)) from error
+        digest = sha256_bytes(content)
+        if digest != self._record(path).sha256:
+            raise self._damaged(path, f"{len(content)} bytes with SHA-256 {digest[:12]}...")
+        return content
+
     def check_file(self, path: str) -> None:
         """Compare a file with the manifest.
 
@@ -160,31 +198,26 @@ class DatasetFolder:
             f"bytes with SHA-256 {record.sha256[:12]}...; restore the file or release again"
         )
 
-    def _read_checked(self, path: str) -> bytes:
+    def _open(self, path: str) -> io.BufferedReader:
+        """A file of the size that the manifest says."""
         record = self._record(path)
         try:
-            with open_regular(self.path / path) as file:
-                if (size := file.seek(0, 2)) != record.size:
-                    raise self._damaged(path, f"{size} bytes")
-                file.seek(0)
-                content = file.read()
+            file = open_regular(self.path / path)
         except OSError as error:
             raise self._damaged(path, str(error.strerror)) from error
-        digest = sha256_bytes(content)
-        if digest != record.sha256:
-            raise self._damaged(path, f"{len(content)} bytes with SHA-256 {digest[:12]}...")
-        return content
+        size = os.fstat(file.fileno()).st_size
+        if size != record.size:
+            file.close()
+            raise self._damaged(path, f"{size} bytes")
+        return file
 
     def _check(self, path: str) -> None:
-        record = self._record(path)
-        try:
-            with open_regular(self.path / path) as file:
-                if (size := file.seek(0, 2)) != record.size:
-                    raise self._damaged(path, f"{size} bytes")
-                file.seek(0)
+        with self._open(path) as file:
+            try:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise self._damaged(path, str(error.strerror)) from error
+            except OSError as error:
+                raise self._damaged(path, str(error.strerror)) from error
+        record = self._record(path)
         if digest != record.sha256:
-            raise self._damaged(path, f"{size} bytes with SHA-256 {digest[:12]}...")
+            raise self._damaged(path, f"{record.size} bytes with SHA-256 {digest[:12]}...")
         self._checked.add(path)

@@ -22,6 +22,7 @@ __all__ = [
     "FileRecord",
     "Manifest",
     "TaskRecord",
+    "chunks_path",
     "curve_path",
     "dataset_files",
     "output_path",
@@ -47,6 +48,11 @@ def table_path(name: str) -> str:
 def curve_path(fidelity: str, task: str) -> str:
     """Path of a curve file inside a dataset folder."""
     return f"curves/{fidelity}-{task}.h5"
+
+
+def chunks_path(fidelity: str, task: str) -> str:
+    """Path of the list of a curve file's chunks; releases of before have none."""
+    return f"curves/{fidelity}-{task}.chunks.npy"
 
 
 def output_path(fidelity: str, task: str) -> str:
@@ -207,6 +213,10 @@ _KINDS = {cls: _kinds(cls) for cls in (FileRecord, TaskRecord, Manifest)}
 
 def _fits(value: Any, kind: Any) -> bool:
     """Whether a value from JSON is of a type: numbers in range, texts printable and not endless."""
+    if kind is str:
+        return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable()
+    if kind is int:
+        return type(value) is int and 0 <= value <= _LARGEST
     if kind is Any:
         return True
     if isinstance(kind, UnionType):
@@ -218,10 +228,6 @@ def _fits(value: Any, kind: Any) -> bool:
         return isinstance(value, dict) and all(
             _fits(k, of_keys) and _fits(v, of_values) for k, v in value.items()
         )
-    if kind is int:
-        return type(value) is int and 0 <= value <= _LARGEST
-    if kind is str:
-        return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable()
     return isinstance(value, kind)
 
 

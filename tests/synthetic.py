@@ -17,13 +17,16 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nasdip_bench.cost import architecture_facts
 from nasdip_bench.croissant import CROISSANT, Publication, croissant_json
-from nasdip_bench.curves import kept_points, write_curves
+from nasdip_bench.curve_chunks import chunks_bytes, list_chunks
+from nasdip_bench.curve_files import write_curves
+from nasdip_bench.curves import kept_points
 from nasdip_bench.dataset import (
     MANIFEST,
     FileRecord,
@@ -225,6 +228,15 @@ def add_outputs(path, fidelity, task, *, of=output_pixels, iteration=None, witho
     write_outputs(path / output_path(fidelity, task), outputs, 64)
     rehash(path)
     return path
+
+
+def list_again(path: Path) -> None:
+    """Let lists of chunks and manifest agree with the curve files as they are."""
+    for listed in path.glob("curves/*.chunks.npy"):
+        curves = path / "curves" / f"{listed.name.removesuffix('.chunks.npy')}.h5"
+        with h5py.File(curves) as file:
+            listed.write_bytes(chunks_bytes(list_chunks(file, curves.read_bytes())))
+    rehash(path)
 
 
 def rehash(path: Path) -> None:

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from nasdip_bench.curve_files import read_rows, write_curves
 from nasdip_bench.curves import (
     MAX_POINTS,
     MISSING,
     decode,
+    decode_float32,
     encode,
     kept_points,
-    read_rows,
-    write_curves,
 )
 from nasdip_bench.errors import ConfigError
 
@@ -93,3 +93,10 @@ def test_the_file_can_be_read_with_h5py_alone(tmp_path: Path):
         np.testing.assert_allclose(found, raw, atol=0.0006)
         np.testing.assert_allclose(smooth, raw + 1, atol=0.0006)
         assert read_rows(file, 2)[0].shape == (len(points),)
+
+
+def test_values_that_are_looked_up_are_those_that_are_decoded():
+    steps = np.arange(MISSING + 1, dtype=np.uint16).reshape(2, -1)
+    found = decode_float32(steps)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, decode(steps).astype(np.float32))

@@ -159,6 +159,7 @@ def test_a_point_of_a_curve_is_found(old, tmp_path):
         file["psnr"][10, 4] -= 250
         for name in ("psnr", "psnr_smooth"):
             file[name][...] = file[name][:][::-1]
+    synthetic.list_again(new)
     last = len(DatasetFolder(new).table("runs")) // 2 - 1
 
     def turned(row: dict) -> dict:

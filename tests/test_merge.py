@@ -299,7 +299,7 @@ def test_curves_that_disagree_are_refused(tmp_path):
     with h5py.File(other / "curves/r64-denoise.h5", "r+") as file:
         file["psnr_smooth"][2, 4] += 1
         file["psnr_smooth"][5, 40] -= 3
-    synthetic.write_manifest(other, DatasetFolder(other).manifest)
+    synthetic.list_again(other)
     assert find_problems(other) == []
     with pytest.raises(
         BuildError,

@@ -145,10 +145,13 @@ def test_the_data_dictionary_is_that_of_the_schema():
 
 
 def test_the_files_can_be_read_without_this_package(workplace: Path):
-    curve, output = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    text = PAGE.read_text(encoding="utf-8")
+    curve, chunk, output = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     used = "print('nasdip_bench' in __import__('sys').modules, "
     done = run_in(workplace, ["python", "-c", f"{curve}{used}len(iterations))"])
     assert done.stdout == "False 256\n"
+    same = "print((psnr_smooth_db == same_psnr_smooth_db).all())"
+    assert run_in(workplace, ["python", "-c", f"{curve}{chunk}{same}"]).stdout == "True\n"
     done = run_in(
         workplace, ["python", "-c", f"{output}{used}pixels.shape, iteration, run['stop'])"]
     )

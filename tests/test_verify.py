@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import replace
 
 import h5py
@@ -197,7 +198,9 @@ def test_wrong_content_is_found_though_the_hashes_agree(tmp_path, table, change,
 def change_curves(path, change):
     with h5py.File(path / "curves" / f"{FIDELITY}-denoise.h5", "r+") as file:
         change(file)
-    synthetic.write_manifest(path, manifest_of(path))
+    with suppress(KeyError, ValueError):  # some files have no list any more
+        synthetic.list_again(path)
+    synthetic.rehash(path)
 
 
 def missing_point(file):

@@ -63,6 +63,7 @@ def questions(path: Path) -> dict[str, Callable[[], Any]]:
         "query an iteration": lambda: bench().query(2, "chest", "denoise", iteration=3),
         "curve": lambda: curve(1, "lena", "denoise"),
         "curves": lambda: all_curves("inpaint"),
+        "curves of another task": lambda: all_curves("denoise"),
         "scores": lambda: bench().scores(1, "boat", "denoise"),
         "table of images": lambda: table("images"),
         "table of runs": lambda: table("runs"),

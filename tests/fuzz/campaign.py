@@ -22,6 +22,7 @@ from tests.fuzz.damage import (
     Cases,
     damaged,
     files,
+    hostile_chunks,
     hostile_curves,
     hostile_manifests,
     hostile_outputs,
@@ -122,7 +123,13 @@ class Arena:
         """Hostile files in the hands of `verify`: sentences, and never more."""
         total = Count()
         template = self.copy()
-        makers = (hostile_manifests, hostile_tables, hostile_curves, hostile_outputs)
+        makers = (
+            hostile_manifests,
+            hostile_tables,
+            hostile_curves,
+            hostile_chunks,
+            hostile_outputs,
+        )
         kinds = [make(template, self.random) for make in makers]
         for number in range(count):
             called, spoil = next(kinds[number % len(kinds)])
@@ -176,6 +183,10 @@ KINDS: dict[str, tuple[Callable[[Arena, int], Count], int]] = {
     "hostile manifests": (lambda arena, n: arena.hostile(n, hostile_manifests), 1000),
     "hostile tables, hashes consistent": (lambda arena, n: arena.hostile(n, hostile_tables), 600),
     "hostile curves, hashes consistent": (lambda arena, n: arena.hostile(n, hostile_curves), 500),
+    "hostile lists of chunks, hashes consistent": (
+        lambda arena, n: arena.hostile(n, hostile_chunks),
+        300,
+    ),
     "hostile outputs, hashes consistent": (lambda arena, n: arena.hostile(n, hostile_outputs), 500),
     "hostile files of all kinds, verified": (Arena.verified, 100),
 }

@@ -14,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nasdip_bench.curve_chunks import chunks_bytes
 from nasdip_bench.dataset import MANIFEST
 from nasdip_bench.seal import sealed
 from tests import synthetic
 
 FIDELITY = "r64c16i40"
 CURVES = f"curves/{FIDELITY}-denoise.h5"
+CHUNKS = f"curves/{FIDELITY}-denoise.chunks.npy"
 OUTPUTS = f"outputs/{FIDELITY}-denoise.h5"
 
 _Change = Callable[[h5py.File], None]
@@ -201,8 +203,37 @@ def _write_bytes(path: Path, file: Path, content: bytes) -> None:
 
 
 def hostile_curves(path: Path, source: random.Random) -> Cases:
-    """Curve files that are another kind of HDF5 file, or bytes that are no sound one."""
-    return _hostile_file(path, CURVES, _CURVE_CHANGES, source)
+    """Curve files that are another kind of HDF5 file, or bytes that are no sound one.
+
+    Without the list of their chunks: single curves are then looked for in the file itself.
+    """
+    for what, spoil in _hostile_file(path, CURVES, _CURVE_CHANGES, source):
+        yield what, lambda spoil=spoil: ((path / CHUNKS).unlink(), spoil())
+
+
+def hostile_chunks(path: Path, source: random.Random) -> Cases:
+    """Lists of chunks with other entries, or bytes that are no list."""
+    file = path / CHUNKS
+    whole = file.read_bytes()
+    while True:
+        if source.random() < 0.3:
+            content = damaged(whole, source)
+        else:
+            chunks = np.load(file)
+            for _ in range(source.choice([1, 1, 3])):
+                field = source.choice(chunks.dtype.names)
+                value = source.choice(
+                    [0, 1, 2, 3, 16, 2**31 - 1, *([-1] if field != "array" else [])]
+                )
+                chunks[field][source.randrange(len(chunks))] = (
+                    value % 256 if field in ("array", "sha256") else value
+                )
+            if source.random() < 0.3:
+                chunks = source.choice(
+                    [chunks[:-1], chunks[:0], chunks[::-1], np.repeat(chunks, 2)]
+                )
+            content = chunks_bytes(chunks)
+        yield "list of chunks", lambda c=content: _write_bytes(path, file, c)
 
 
 def hostile_outputs(path: Path, source: random.Random) -> Cases:

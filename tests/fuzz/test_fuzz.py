@@ -30,8 +30,9 @@ QUICK = {
     "hostile manifests": 40,
     "hostile tables, hashes consistent": 40,
     "hostile curves, hashes consistent": 30,
+    "hostile lists of chunks, hashes consistent": 30,
     "hostile outputs, hashes consistent": 30,
-    "hostile files of all kinds, verified": 8,
+    "hostile files of all kinds, verified": 10,
 }
 
 JSON = st.recursive(
