@@ -40,7 +40,7 @@ def kept_place(block: Block, kept: NDArray[np.int32], iteration: int) -> int:
         raise UnknownNameError(
             f"iteration {iteration} of {block.task!r} at fidelity {block.fidelity!r} was not kept: "
             f"a release keeps {len(kept)} of the {last}. The nearest kept are {near}; "
-            f"bench.curve(...).iterations lists all"
+            f"bench.curve(...).iterations and 'nasdip-bench curve' list all"
         )
     return place
 
@@ -71,5 +71,6 @@ def missing_run(bench: ReleaseReader, block: Block, arch_id: int, image_row: int
         f"no run of architecture {bench[arch_id]} on {image!r} for {task!r} at fidelity "
         f"{block.fidelity!r} with seed {seed}. For this architecture, image and task there is: "
         f"{'; '.join(having) or 'none'}. The release holds {runs} of the {most} runs of {task} at "
-        f"{block.fidelity} with seed {seed}; bench.coverage() says which."
+        f"{block.fidelity} with seed {seed}: bench.coverage() and "
+        f"'nasdip-bench coverage' count them."
     )

@@ -1,7 +1,7 @@
 """Reading a release: runs, curves, scores and tables, each loaded on use.
 
-Opening reads the manifest alone; tables and curves load on use, each checked against the manifest's
-SHA-256 first. pandas and h5py are imported by the methods that need them, torch by none.
+Opening reads the manifest alone; tables and curves load on use, and what is read of them is
+compared with its SHA-256 first. pandas is imported by the methods that need it, torch by none.
 """
 
 from __future__ import annotations
@@ -300,8 +300,8 @@ class ReleaseReader:
 
         Args:
             name: "runs", "scores", "architectures" or "images".
-            categories: columns of strings as unordered categoricals, a tenth of the memory and
-                faster to read and to group by. With pandas 2, say ``observed=True`` to ``groupby``.
+            categories: columns of strings as unordered categoricals, faster to group by. With
+                pandas 2, say ``observed=True`` to ``groupby``.
 
         Raises:
             UnknownNameError: no such table.

@@ -261,7 +261,7 @@ def read_runs(
         if not len(space):
             raise MissingRunError(
                 f"no run of {task!r} on {image!r} at {block.fidelity!r} with seed {one} to "
-                f"simulate from; bench.coverage() says what there is"
+                f"simulate from: bench.coverage() and 'nasdip-bench coverage' count what there is"
             )
         prices = model.prices(bench, block, at, one)
         found[image] = RecordedRuns(

@@ -18,6 +18,7 @@ from nasdip_bench.curve_chunks import check_iterations, chunks_bytes, list_chunk
 from nasdip_bench.curves import CURVES, MAX_POINTS, MISSING, STEPS_PER_DB, decode, encode
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.hdf5_arrays import plain_array
+from nasdip_bench.manifest import CHUNKS_SUFFIX
 
 if TYPE_CHECKING:
     import h5py
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_curve_file", "chunks_of", "read_rows", "write_curves"]
 
-CHUNKS_SUFFIX = ".chunks.npy"
 _ROWS_PER_CHUNK = 16
 
 

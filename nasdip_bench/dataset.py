@@ -1,8 +1,9 @@
 """A dataset folder: its manifest, and its files, checked on first touch.
 
-No parser sees a file before its size and SHA-256 agree with the manifest, and no values are decoded
-before the columns, types and shapes that the file declares are those of the schema.
-`nasdip_bench.verify` looks deeper. Must not import torch; pyarrow and h5py are imported on use.
+No parser sees a file before its size and SHA-256 agree with the manifest (of a curve file: what is
+read of it, `nasdip_bench.curve_chunks`), and no values are decoded before the columns, types and
+shapes that the file declares are those of the schema. `nasdip_bench.verify` looks deeper. Must not
+import torch; pyarrow and h5py are imported on use.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ __all__ = [
 class DatasetFolder:
     """Read access to a dataset folder; opening it reads the manifest alone.
 
-    Safe to share between threads and after a fork: a file is checked and parsed under a lock, once.
+    Safe to share between threads and after a fork: a table is read under a lock, once.
 
     Args:
         path: the folder.
@@ -75,8 +76,7 @@ class DatasetFolder:
 
         Args:
             name: of the table.
-            strings: how it is to hold its strings. Few strings stand in many rows, so "dictionary"
-                takes a third of the time of "string", and a tenth of the memory.
+            strings: how it is to hold its strings; "dictionary" is how they are read.
 
         Raises:
             UnknownNameError: no such table.
@@ -129,7 +129,8 @@ class DatasetFolder:
             chunks = read_chunks(self.read(listed), listed)
         else:
             chunks = chunks_of(self.read(path), path, record)
-        return CurveChunks(lambda: self._open(path), self._record(path).size, chunks, path, record)
+        called, size = f"{path} in {str(self.path)!r}", self._record(path).size
+        return CurveChunks(lambda: self._open(path), size, chunks, called, record)
 
     def outputs(self, fidelity: str, task: str) -> h5py.File:
         """The open output file of a task at a fidelity; the caller closes it.

@@ -18,6 +18,7 @@ from nasdip_bench.schema import SCHEMA_VERSION
 from nasdip_bench.seal import parse_json, sealed, unsealed
 
 __all__ = [
+    "CHUNKS_SUFFIX",
     "MANIFEST",
     "FileRecord",
     "Manifest",
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
+CHUNKS_SUFFIX = ".chunks.npy"
+"""Of the list of a curve file's chunks, instead of ``.h5``."""
 
 _MOST_BYTES = 64 * 2**20
 _MOST_CELLS = 10**7
@@ -52,7 +55,7 @@ def curve_path(fidelity: str, task: str) -> str:
 
 def chunks_path(fidelity: str, task: str) -> str:
     """Path of the list of a curve file's chunks; releases of before have none."""
-    return f"curves/{fidelity}-{task}.chunks.npy"
+    return f"curves/{fidelity}-{task}{CHUNKS_SUFFIX}"
 
 
 def output_path(fidelity: str, task: str) -> str:

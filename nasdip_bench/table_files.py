@@ -34,6 +34,8 @@ _Columns: TypeAlias = "dict[str, tuple[pa.ChunkedArray, pa.ChunkedArray]]"
 _MOST_ROWS = 20_000_000
 _MOST_TABLE_BYTES = 4 * 2**30
 """What a table may declare itself to hold: a full release at three seeds has a thousandth of it."""
+_MOST_COLUMN_BYTES = 2**31 - 1
+"""What the strings of a column may take when they are written out."""
 _LONG_TABLE = 20_000
 """Rows from which on a second thread saves more than it costs."""
 _DEALS = 6
@@ -82,7 +84,10 @@ def read_table(
     opened = [file]
 
     def reader() -> Callable[[list[str]], _Columns]:
-        source = opened.pop() if opened else open_parquet(content, texts, file.metadata)
+        try:
+            source = opened.pop()
+        except IndexError:  # the other thread has it
+            source = open_parquet(content, texts, file.metadata)
 
         def read(names: list[str]) -> _Columns:
             part = source.read(columns=names, use_threads=False)
@@ -98,12 +103,14 @@ def read_table(
     others = [column.name for column in columns if column.name not in texts]
     try:
         values = _by_columns(reader, [*texts, *others], file.metadata.num_rows)
+        encoded = _table({column: pair[0] for column, pair in values.items()}, schema)
+        if len(encoded) != file.metadata.num_rows:
+            raise ValueError(f"{len(encoded)} of {file.metadata.num_rows} rows")
+        if strings == "dictionary":
+            return {strings: encoded}
+        written = _table({column: pair[1] for column, pair in values.items()}, wanted)
     except Exception as error:
         raise not_parsed(table_path(name), error) from error
-    encoded = _table({column: pair[0] for column, pair in values.items()}, schema)
-    if strings == "dictionary":
-        return {strings: encoded}
-    written = _table({column: pair[1] for column, pair in values.items()}, wanted)
     return {"dictionary": encoded, strings: written}
 
 
@@ -114,11 +121,16 @@ def with_strings(encoded: pa.Table, name: str, strings: Strings) -> pa.Table:
         encoded: with dictionaries, as `read_table` gives it.
         name: of the table.
         strings: how they are wanted.
+
+    Raises:
+        DatasetError: they are too long to be written out.
     """
     wanted = _schema(name, strings)
-
-    columns = {field.name: _written_out(encoded[field.name], field.type) for field in wanted}
-    return _table(columns, wanted)
+    try:
+        columns = {field.name: _written_out(encoded[field.name], field.type) for field in wanted}
+        return _table(columns, wanted)
+    except Exception as error:
+        raise not_parsed(table_path(name), error) from error
 
 
 def not_parsed(path: str, error: Exception) -> DatasetError:
@@ -172,13 +184,15 @@ def _written_out(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
 
     if column.type == to:
         return column
+    if sum(_bytes_written(chunk) for chunk in column.chunks) > _MOST_COLUMN_BYTES:
+        raise ValueError(f"its strings are more than {_MOST_COLUMN_BYTES} bytes long")
     if column.num_chunks != 1 or column.null_count:
         return column.cast(to)
     (chunk,) = column.chunks
     count = len(chunk) // _BLOCK
     positions = _positions(chunk)[: count * _BLOCK].reshape(count, _BLOCK)
     blocks: dict[int, pa.Array] = {}
-    for _ in range(_MOST_BLOCKS):
+    for _ in range(_MOST_BLOCKS + 1):
         left = [number for number in range(count) if number not in blocks]
         if not left:
             return pa.chunked_array(
@@ -188,6 +202,19 @@ def _written_out(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
         alike = (positions[left] == positions[left[0]]).all(axis=1)
         blocks |= {number: written for number, same in zip(left, alike, strict=True) if same}
     return column.cast(to)
+
+
+def _bytes_written(chunk: pa.DictionaryArray) -> int:
+    """How long the strings of all rows are; where they are short, no more than that."""
+    texts = chunk.dictionary
+    if not len(texts):
+        return 0
+    ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
+    lengths = (ends[1:] - ends[:-1]).astype(np.int64)
+    most = len(chunk) * int(lengths.max())
+    if most <= _MOST_COLUMN_BYTES or chunk.null_count:
+        return most
+    return int(np.bincount(_positions(chunk), minlength=len(texts)) @ lengths)
 
 
 def _is_encoded(chunk: pa.Array) -> bool:

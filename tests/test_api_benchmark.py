@@ -277,9 +277,15 @@ def test_what_fails_in_either_thread_is_one_clear_error(bench, monkeypatch, turn
     monkeypatch.setattr("nasdip_bench.table_files._LONG_TABLE", 1)
     read = pq.ParquetFile.read
     main = threading.current_thread()
+    both = threading.Barrier(2, timeout=60)  # neither is done before the other has begun
+    waited = set()
 
     def failing(self, *args, **kwargs):
-        if (threading.current_thread() is main) == (turn == 0):
+        mine = threading.current_thread()
+        if mine not in waited:
+            waited.add(mine)
+            both.wait()
+        if (mine is main) == (turn == 0):
             raise OSError("a page is damaged")
         return read(self, *args, **kwargs)
 

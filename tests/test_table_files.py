@@ -1,7 +1,10 @@
 """The file of a table: what is checked in its columns, and its strings written out."""
 
+import io
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +43,57 @@ def test_strings_written_out_by_blocks_are_those_written_out_one_by_one(
     written.validate(full=True)
     assert written.type == to
     assert written.equals(column.cast(to))
+
+
+@pytest.mark.parametrize("different", [table_files._MOST_BLOCKS, table_files._MOST_BLOCKS + 1])
+def test_blocks_are_shared_where_few_differ(monkeypatch, different):
+    monkeypatch.setattr(table_files, "_BLOCK", 4)
+    names = [str(number) for number in range(different)]
+    column = encoded(np.repeat(np.arange(different), 4), names)
+    written = table_files._written_out(column, pa.string())
+    assert written.equals(column.cast(pa.string()))
+    assert (written.num_chunks > 1) == (different <= table_files._MOST_BLOCKS)
+
+
+def test_strings_that_would_fill_the_memory_are_not_written_out(monkeypatch):
+    monkeypatch.setattr(table_files, "_MOST_COLUMN_BYTES", 1000)
+    names = ["a", "b" * 100]
+    assert len(table_files._written_out(encoded([1] * 10, names), pa.large_string())) == 10
+    assert len(table_files._written_out(encoded([0] * 900 + [1], names), pa.large_string())) == 901
+    with pytest.raises(ValueError, match="its strings are more than 1000 bytes long"):
+        table_files._written_out(encoded([1] * 11, names), pa.large_string())
+    table = read_table(content(300), "scores", "dictionary")["dictionary"]
+    with pytest.raises(DatasetError, match=r"scores\.parquet cannot be parsed: its strings"):
+        with_strings(table, "scores", "string")
+
+
+def test_columns_of_several_row_groups_are_read_and_written_out(tmp_path):
+    table = pq.read_table(io.BytesIO(content(100)))
+    names = pa.array(["lena", "boat", "f16", "man"] * 25)
+    place = table.schema.get_field_index("image")
+    table = table.set_column(place, table.schema.field("image"), names)
+    pq.write_table(table, tmp_path / "scores.parquet", row_group_size=30)
+    found = read_table((tmp_path / "scores.parquet").read_bytes(), "scores", "large_string")
+    assert found["dictionary"]["image"].num_chunks > 1
+    for one in found.values():
+        assert one["image"].cast(pa.string()).to_pylist() == names.to_pylist()
+
+
+@pytest.mark.parametrize("column", ["arch_id", "inits", "protocol_version"])
+def test_columns_of_unequal_length_are_one_clear_error(column):
+    """A page that says it has a row less than there are, whichever thread reads it."""
+    rows = 20_001
+    table = pq.read_table(io.BytesIO(content(rows)))
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="none", use_dictionary=["image"])
+    found = pq.ParquetFile(buffer).metadata.row_group(0)
+    place = table.schema.get_field_index(column)
+    start = found.column(place).data_page_offset
+    damaged = bytearray(buffer.getvalue())
+    at = damaged.index(b"\xc2\xb8\x02", start)  # 20001 zigzag, as a varint
+    damaged[at : at + 3] = b"\xc0\xb8\x02"
+    with pytest.raises(DatasetError, match=r"scores\.parquet cannot be parsed"):
+        read_table(bytes(damaged), "scores", "string")
 
 
 def test_blocks_that_are_the_same_are_one_in_memory():
@@ -87,10 +141,16 @@ def test_strings_that_are_not_utf8_are_refused():
 
 
 def content(rows):
-    values = {"int32": 8, "float64": 0.25, "string": "lena", "bool": True, "int64": 1}
+    numbers = np.arange(rows)
+    values = {
+        "int32": numbers % 7,
+        "int64": numbers,
+        "float64": numbers / 8,
+        "string": np.array(["lena", "boat", "f16"], object)[numbers % 3],
+    }
     columns = table_columns("scores")
     schema = arrow_schema(columns)
-    arrays = [pa.array([values[c.type]] * rows, schema.field(c.name).type) for c in columns]
+    arrays = [pa.array(values[c.type], schema.field(c.name).type) for c in columns]
     return parquet_bytes(pa.table(arrays, schema=schema))
 
 
@@ -104,8 +164,10 @@ def test_a_table_is_read_with_its_strings_in_each_of_three_ways(rows, strings):
         "string": pa.string(),
         "large_string": pa.large_string(),
     }
+    expected = pq.read_table(io.BytesIO(content(rows)))
     for how, table in found.items():
         assert table.num_rows == rows
+        assert table.cast(expected.schema).equals(expected)
         assert table.schema.field("image").type == kinds[how]
         assert table.schema.field("value").metadata[b"meaning"]
     again = with_strings(found["dictionary"], "scores", strings)

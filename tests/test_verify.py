@@ -294,7 +294,7 @@ def test_a_table_that_unfolds_to_gigabytes_is_one_problem(tmp_path):
     synthetic.write_manifest(path, manifest_of(path))
     assert (path / "scores.parquet").stat().st_size < 2**20
     [problem] = verify(path, memory_bytes=2 * 2**30)
-    assert re.search("scores.parquet cannot be parsed: malloc of size|ended by|failed", problem)
+    assert "scores.parquet cannot be parsed: its strings are more than 2147483647 bytes" in problem
 
 
 def test_limits_and_crashes_are_each_one_problem(tmp_path, monkeypatch):

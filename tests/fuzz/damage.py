@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
@@ -205,35 +206,46 @@ def _write_bytes(path: Path, file: Path, content: bytes) -> None:
 def hostile_curves(path: Path, source: random.Random) -> Cases:
     """Curve files that are another kind of HDF5 file, or bytes that are no sound one.
 
-    Without the list of their chunks: single curves are then looked for in the file itself.
+    Mostly without the list of their chunks: single curves are then looked for in the file itself.
     """
     for what, spoil in _hostile_file(path, CURVES, _CURVE_CHANGES, source):
-        yield what, lambda spoil=spoil: ((path / CHUNKS).unlink(), spoil())
+        unlisted = source.random() < 0.8
+
+        def spoil_all(spoil: Callable[[], None] = spoil, unlisted: bool = unlisted) -> None:
+            if unlisted:
+                (path / CHUNKS).unlink()
+            spoil()
+
+        yield what, spoil_all
 
 
 def hostile_chunks(path: Path, source: random.Random) -> Cases:
     """Lists of chunks with other entries, or bytes that are no list."""
-    file = path / CHUNKS
+    file, curves = path / CHUNKS, (path / CURVES).read_bytes()
     whole = file.read_bytes()
     while True:
-        if source.random() < 0.3:
+        kind = source.randrange(4)
+        chunks = np.load(file)
+        entry = chunks[source.randrange(len(chunks))]
+        if kind == 0:
             content = damaged(whole, source)
-        else:
-            chunks = np.load(file)
-            for _ in range(source.choice([1, 1, 3])):
-                field = source.choice(chunks.dtype.names)
-                value = source.choice(
-                    [0, 1, 2, 3, 16, 2**31 - 1, *([-1] if field != "array" else [])]
-                )
-                chunks[field][source.randrange(len(chunks))] = (
-                    value % 256 if field in ("array", "sha256") else value
-                )
-            if source.random() < 0.3:
-                chunks = source.choice(
-                    [chunks[:-1], chunks[:0], chunks[::-1], np.repeat(chunks, 2)]
-                )
+        elif kind == 1:  # other bytes of the file, with the right hash
+            entry["offset"] = source.randrange(len(curves))
+            entry["size"] = source.choice([entry["size"], 1, len(curves) - int(entry["offset"])])
+            part = curves[entry["offset"] :][: entry["size"]]
+            entry["sha256"] = np.frombuffer(hashlib.sha256(part).digest(), np.uint8)
             content = chunks_bytes(chunks)
-        yield "list of chunks", lambda c=content: _write_bytes(path, file, c)
+        elif kind == 2:
+            field = source.choice(["row", "rows", "offset", "size"])
+            entry[field] = source.choice([-(2**31), -1, 0, 1, 3, 16, 2**31 - 1])
+            if field == "offset" and source.random() < 0.5:
+                entry[field] = source.choice([-(2**63), 2**31, 2**62, 2**63 - 1])
+            content = chunks_bytes(chunks)
+        else:
+            entry["array"] = source.randrange(256)
+            others = [chunks, chunks[:-1], chunks[:0], chunks[::-1], np.repeat(chunks, 2)]
+            content = chunks_bytes(source.choice(others))
+        yield f"list of chunks {kind}", lambda c=content: _write_bytes(path, file, c)
 
 
 def hostile_outputs(path: Path, source: random.Random) -> Cases:
