@@ -307,7 +307,8 @@ class ReleaseReader:
             UnknownNameError: no such table.
         """
         # pandas keeps strings with 64-bit offsets: of others it would make a copy.
-        return self._folder.table(name, "dictionary" if categories else "large_string").to_pandas()
+        table = self._folder.table(name, "dictionary" if categories else "large_string")
+        return table.to_pandas(use_threads=False)  # see `nasdip_bench.files.read_parquet`
 
     def to_arrow(self, name: TableName, categories: bool = False) -> pa.Table:
         """The same as an Arrow table, which needs no pandas and carries units and meanings.
