@@ -423,6 +423,11 @@ def _scattered(
             f"runs.parquet names a curve_row outside 0..{len(steps) - 1} of {what}; run "
             f"'nasdip-bench verify'"
         )
+    if not np.array_equal(places, np.arange(len(steps))):  # a copy that can mostly be saved
+        steps = steps[places]
+    found = decode_float32(steps)
+    if there.all():
+        return found.reshape(*there.shape, -1)
     values = np.full((*there.shape, steps.shape[1]), np.nan, np.float32)
-    values[there] = decode_float32(steps[places])
+    values[there] = found
     return values
