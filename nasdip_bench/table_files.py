@@ -191,17 +191,17 @@ def _written_out(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
     (chunk,) = column.chunks
     count = len(chunk) // _BLOCK
     positions = _positions(chunk)[: count * _BLOCK].reshape(count, _BLOCK)
-    blocks: dict[int, pa.Array] = {}
-    for _ in range(_MOST_BLOCKS + 1):
-        left = [number for number in range(count) if number not in blocks]
-        if not left:
-            return pa.chunked_array(
-                [*(blocks[number] for number in range(count)), chunk[count * _BLOCK :].cast(to)]
-            )
-        written = chunk[left[0] * _BLOCK : (left[0] + 1) * _BLOCK].cast(to)
-        alike = (positions[left] == positions[left[0]]).all(axis=1)
-        blocks |= {number: written for number, same in zip(left, alike, strict=True) if same}
-    return column.cast(to)
+    written: list[pa.Array] = []
+    which, left = np.zeros(count, np.intp), np.ones(count, bool)
+    while left.any():
+        if len(written) == _MOST_BLOCKS:
+            return column.cast(to)
+        first = int(left.argmax())
+        alike = (positions == positions[first]).all(axis=1)
+        which[alike], left[alike] = len(written), False
+        written.append(chunk[first * _BLOCK : (first + 1) * _BLOCK].cast(to))
+    rest = chunk[count * _BLOCK :].cast(to)
+    return pa.chunked_array([*(written[number] for number in which.tolist()), rest], to)
 
 
 def _bytes_written(chunk: pa.DictionaryArray) -> int:
