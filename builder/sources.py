@@ -119,9 +119,10 @@ def _say_what_is_elsewhere(folder: BuildFolder) -> None:
         count = len(known.runs - here.runs) + len(known.scores - here.scores)
         if count:
             logger.warning(
-                "%d runs and scores that %s knows of are finished elsewhere, and not released",
-                count,
+                "%s knows of %d runs and scores that are finished elsewhere: they are released if "
+                "another source has them",
                 folder.path,
+                count,
             )
 
 

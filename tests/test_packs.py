@@ -126,8 +126,7 @@ def test_what_is_known_elsewhere_is_taken_when_it_comes_itself(
         release(there, tmp_path / "data")
     with pytest.raises(BuildError, match="nothing is finished in .*; build first, then pack"):
         pack(there, tmp_path / "none", most_bytes=MIB)
-    assert "16 runs and scores that" in caplog.text
-    assert "are finished elsewhere, and not released" in caplog.text
+    assert "knows of 16 runs and scores that are finished elsewhere" in caplog.text
     assert unpack(packed, there).runs == 8
     caplog.clear()
     release(there, tmp_path / "data")
