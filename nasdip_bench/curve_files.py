@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.curve_chunks import check_iterations, chunks_bytes, list_chunks
 from nasdip_bench.curves import CURVES, MAX_POINTS, MISSING, STEPS_PER_DB, decode, encode
-from nasdip_bench.errors import DatasetError
+from nasdip_bench.errors import DatasetError, not_parsed
 from nasdip_bench.hdf5_arrays import plain_array
 from nasdip_bench.manifest import CHUNKS_SUFFIX
 
@@ -86,9 +86,7 @@ def chunks_of(content: bytes, path: str, record: TaskRecord) -> NDArray[Any]:
     except DatasetError:
         raise
     except Exception as error:  # h5py raises many kinds on hostile content
-        raise DatasetError(
-            f"{path} cannot be parsed: {error or type(error).__name__}; run 'nasdip-bench verify'"
-        ) from error
+        raise not_parsed(path, error) from error
 
 
 def check_curve_file(file: h5py.File, path: str, record: TaskRecord | None) -> None:

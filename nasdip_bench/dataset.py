@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from nasdip_bench.curve_chunks import CurveChunks, read_chunks
 from nasdip_bench.curve_files import check_curve_file, chunks_of
-from nasdip_bench.errors import DatasetError
+from nasdip_bench.errors import DatasetError, not_parsed
 from nasdip_bench.files import open_regular, sha256_bytes
 from nasdip_bench.locks import ForkSafeLock
 from nasdip_bench.manifest import (
@@ -34,7 +34,7 @@ from nasdip_bench.manifest import (
 )
 from nasdip_bench.output_files import check_output_file
 from nasdip_bench.schema import table_columns
-from nasdip_bench.table_files import Strings, not_parsed, read_table, with_strings
+from nasdip_bench.table_files import Strings, read_table, with_strings
 
 if TYPE_CHECKING:
     import h5py

@@ -22,6 +22,7 @@ __all__ = [
     "MissingDependencyError",
     "MissingRunError",
     "UnknownNameError",
+    "not_parsed",
     "unknown_name",
 ]
 
@@ -90,3 +91,8 @@ def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> Unknown
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
     return UnknownNameError(f"unknown {kind} {str(value)!r}.{hint} There is: {shown or 'none'}.")
+
+
+def not_parsed(path: str, error: Exception) -> DatasetError:
+    """What to raise where a parser refused a file of a dataset."""
+    return DatasetError(f"{path} cannot be parsed: {error or type(error).__name__}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import DatasetError
+from nasdip_bench.errors import DatasetError, not_parsed
 from nasdip_bench.files import open_parquet
 from nasdip_bench.manifest import MANIFEST, table_path
 from nasdip_bench.schema import SCHEMA_VERSION, arrow_schema, fits_schema, table_columns
@@ -22,7 +22,7 @@ from nasdip_bench.schema import SCHEMA_VERSION, arrow_schema, fits_schema, table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Strings", "not_parsed", "read_table", "with_strings"]
+__all__ = ["Strings", "read_table", "with_strings"]
 
 Strings = Literal["dictionary", "string", "large_string"]
 """How a table holds its strings: each once, with its position in every row; or in every row, as the
@@ -131,11 +131,6 @@ def with_strings(encoded: pa.Table, name: str, strings: Strings) -> pa.Table:
         return _table(columns, wanted)
     except Exception as error:
         raise not_parsed(table_path(name), error) from error
-
-
-def not_parsed(path: str, error: Exception) -> DatasetError:
-    """What to raise where a parser refused a file."""
-    return DatasetError(f"{path} cannot be parsed: {error or type(error).__name__}")
 
 
 def _check_size(name: str, declared: Any, expected: int | None) -> None:
