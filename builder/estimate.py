@@ -28,6 +28,8 @@ OVERHEAD_FLOPS = {"cpu": 4e8, "cuda": 1e11}
 """By type of device, of an iteration."""
 
 _LARGEST_CPU_PROBE = 64
+_MOST_CPU_PROBE_FLOPS = 1e11
+"""Of an iteration: a second or two. From there on a run more in a stack takes its operations."""
 _PROBE_ITERATIONS = 3
 
 
@@ -78,8 +80,9 @@ class Speed:
 def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> Speed:
     """Time a few iterations of the plan's cheapest and dearest architecture.
 
-    On a GPU at the resolution of the build; on a CPU at 64 x 64 at most, so that planning a build
-    at 512 x 512 does not take minutes: there the time is extrapolated by operations.
+    On a GPU at the resolution of the build; on a CPU at 64 x 64 at most and with fewer runs where
+    they are large, so that planning a build at 512 x 512 does not take minutes: there the time is
+    extrapolated by operations.
 
     Args:
         config: what is to be built.
@@ -97,12 +100,17 @@ def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> S
         return 3 * cost.forward_flops(size, size)
 
     probes = (min(config.architectures, key=flops), max(config.architectures, key=flops))
+    if device.type == "cpu":
+        stack = min(stack, max(1, int(_MOST_CPU_PROBE_FLOPS / flops(probes[1]))))
     threads_before = torch.get_num_threads()
     torch.set_num_threads(threads or threads_before)
     try:
-        cheap, dear = (_time_iterations(config, arch, size, stack) for arch in probes)
+        seconds = {
+            arch: _time_iterations(config, arch, size, stack) for arch in dict.fromkeys(probes)
+        }
     finally:
         torch.set_num_threads(threads_before)
+    cheap, dear = (seconds[arch] for arch in probes)
     more = flops(probes[1]) - flops(probes[0])
     overhead = OVERHEAD_FLOPS[device.type]
     if more > 0.5 * flops(probes[0]) and cheap < dear:
@@ -113,7 +121,7 @@ def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> S
         device=device_name(device),
         seconds_per_pass=max(cheap - slope * flops(probes[0]), 0.0),
         seconds_per_flop=slope,
-        how=f"{_PROBE_ITERATIONS} iterations of {' and '.join(map(str, dict.fromkeys(probes)))} "
+        how=f"{_PROBE_ITERATIONS} iterations of {' and '.join(map(str, seconds))} "
         f"at {size} x {size}" + (f", {stack} runs as one" if stack > 1 else ""),
     )
 

@@ -45,34 +45,49 @@ def _all_values() -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def kept_points(iterations: int, stop: int, limit: int = MAX_POINTS) -> np.ndarray:
-    """The points of a curve that a release keeps: all of a short one, else a thinned choice.
+def kept_points(iterations: int, stop: int) -> np.ndarray:
+    """The points of a curve that a release keeps: all of a short one, else `MAX_POINTS` of it.
 
     The first 32, then as many as fit in geometric steps, always the stop and the last.
 
     Args:
         iterations: length of the full curve.
         stop: the iteration of ``final_*``, 1..iterations.
-        limit: the most points to keep, at least 64.
 
     Returns:
         ascending int32 numbers of points, from 0; read-only.
+
+    Raises:
+        ConfigError: the stop lies outside the curve.
     """
-    points = _chosen_points(iterations, stop, limit)
+    points = _chosen_points(iterations, stop)
     points.setflags(write=False)
     return points
 
 
-def _chosen_points(iterations: int, stop: int, limit: int) -> np.ndarray:
+def _chosen_points(iterations: int, stop: int) -> np.ndarray:
     if not 1 <= stop <= iterations:
         raise ConfigError(f"stop {stop} must lie in 1..{iterations}")
-    if iterations <= limit:
+    if iterations <= MAX_POINTS:
         return np.arange(iterations, dtype=np.int32)
     fixed = np.r_[np.arange(_DENSE_POINTS), stop - 1, iterations - 1]
-    # Rounding merges the early steps, so more steps are asked for than points remain.
-    for steps in range(8 * limit, 0, -1):
+    for steps in _numbers_of_steps(iterations):
         geometric = np.rint(np.geomspace(_DENSE_POINTS, iterations - 1, steps))
         points = np.unique(np.r_[fixed, geometric.astype(np.int64)])
-        if len(points) <= limit:
-            return points.astype(np.int32)
-    raise ConfigError(f"limit {limit} of kept points must be at least 64")
+        if len(points) <= MAX_POINTS:
+            break
+    return points.astype(np.int32)
+
+
+def _numbers_of_steps(iterations: int) -> np.ndarray:
+    """Numbers of geometric steps to try, descending; those that surely leave too many points not.
+
+    Rounding merges the early steps, so they are more than the points that remain. Below the value
+    at which a step is as long as 1, every whole number is a point; above it, every step gives one.
+    """
+    steps = np.arange(8 * MAX_POINTS, 1, -1)
+    span = np.log((iterations - 1) / _DENSE_POINTS)
+    merged = np.clip(1 / np.expm1(span / (steps - 1)), _DENSE_POINTS, iterations - 1)
+    apart = (steps - 1) * (1 - np.log(merged / _DENSE_POINTS) / span)
+    few: np.ndarray = steps[merged + apart - 3 <= MAX_POINTS]  # 3: more than roundings make
+    return few

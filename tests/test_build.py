@@ -402,7 +402,7 @@ def wait_for_shards(folder: Path, count: int, process: subprocess.Popen) -> None
 
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 2), (signal.SIGTERM, 1)])
 def test_a_signal_stops_cleanly_and_the_same_command_resumes(tmp_path, number, workers):
-    process = start(tmp_path, f"--workers={workers}", "--iterations=80", "--tasks=denoise")
+    process = start(tmp_path, f"--workers={workers}", "--iterations=30", "--tasks=denoise")
     wait_for_shards(tmp_path, 2, process)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -412,7 +412,7 @@ def test_a_signal_stops_cleanly_and_the_same_command_resumes(tmp_path, number, w
     before = {p.name for p in tmp_path.glob("shards/*")}
     assert f"{len(before)} units finished" in out
     assert not list(tmp_path.rglob(".*.tmp"))
-    config = small_config(fidelity=get_fidelity("r64c16i80"), tasks=("denoise",))
+    config = small_config(fidelity=get_fidelity("r64c16i30"), tasks=("denoise",))
     build(config, tmp_path, workers=1)
     assert before <= {p.name for p in tmp_path.glob("shards/*")}
     run_rows(tmp_path)  # asserts that no run is there twice

@@ -70,9 +70,15 @@ def test_a_stop_outside_the_run_is_refused(stop):
         kept_points(10, stop)
 
 
-def test_a_limit_that_is_too_small_is_refused():
-    with pytest.raises(ConfigError, match="limit 10 of kept points must be at least 64"):
-        kept_points(1000, 500, limit=10)
+@pytest.mark.parametrize("iterations", [257, 258, 300, 600, 1200, 9500, 100_000])
+def test_kept_points_are_those_of_the_most_steps_that_fit(iterations):
+    stop = iterations // 3
+    for steps in range(8 * MAX_POINTS, 0, -1):
+        geometric = np.rint(np.geomspace(32, iterations - 1, steps)).astype(int)
+        points = {*range(32), stop - 1, iterations - 1, *geometric.tolist()}
+        if len(points) <= MAX_POINTS:
+            break
+    assert kept_points(iterations, stop).tolist() == sorted(points)
 
 
 def test_the_file_can_be_read_with_h5py_alone(tmp_path: Path):
