@@ -184,19 +184,24 @@ def _written_out(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
     if column.num_chunks != 1 or column.null_count:
         return column.cast(to)
     (chunk,) = column.chunks
-    count = len(chunk) // _BLOCK
-    positions = _positions(chunk)[: count * _BLOCK].reshape(count, _BLOCK)
+    _, positions = chunk.indices.buffers()
+    known: list[tuple[pa.Buffer, pa.Array]] = []
     written: list[pa.Array] = []
-    which, left = np.zeros(count, np.intp), np.ones(count, bool)
-    while left.any():
-        if len(written) == _MOST_BLOCKS:
-            return column.cast(to)
-        first = int(left.argmax())
-        alike = (positions == positions[first]).all(axis=1)
-        which[alike], left[alike] = len(written), False
-        written.append(chunk[first * _BLOCK : (first + 1) * _BLOCK].cast(to))
-    rest = chunk[count * _BLOCK :].cast(to)
-    return pa.chunked_array([*(written[number] for number in which.tolist()), rest], to)
+    for first in range(0, len(chunk), _BLOCK):
+        rows = min(_BLOCK, len(chunk) - first)
+        mine = positions.slice(4 * (chunk.offset + first), 4 * rows)
+        for others, texts in known:
+            if rows < _BLOCK:  # the last may be the beginning of another
+                others, texts = others.slice(0, 4 * rows), texts.slice(0, rows)
+            if others.equals(mine):
+                written.append(texts)
+                break
+        else:
+            if len(known) == _MOST_BLOCKS:
+                return column.cast(to)
+            written.append(chunk.slice(first, rows).cast(to))
+            known.append((mine, written[-1]))
+    return pa.chunked_array(written, to)
 
 
 def _bytes_written(chunk: pa.DictionaryArray) -> int:
