@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nasdip_bench.adam import Adam
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.fast.graphs import WARM_UP, Pace, on_stream_of_graphs, recorded
 from nasdip_bench.fidelity import PRECISIONS
@@ -180,9 +181,7 @@ class _Step:
         device = z.device
         self._network, self._problem, self._z = network, problem, z
         self._half = precision == "bf16"
-        self._optimizer = torch.optim.Adam(
-            network.parameters(), lr=learning_rate, fused=True, capturable=graph
-        )
+        self._optimizer = Adam(network.parameters(), learning_rate, capturable=graph)
         self._count = torch.zeros(1, dtype=torch.int64, device=device)
         self.noise = torch.empty(z.shape, device=device)
         self.record = torch.full(

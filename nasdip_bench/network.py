@@ -247,6 +247,7 @@ class Network(nn.Module):
                 f"channels {channels} must be a positive multiple of {CHANNEL_MULTIPLE}"
             )
         self.arch = arch
+        self.in_channels, self.out_channels, self.channels = in_channels, out_channels, channels
         self.connections = arch.connections
         """Pairs (row, source), as in the skip matrix."""
         levels = range(1, LEVELS + 1)

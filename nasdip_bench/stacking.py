@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nasdip_bench.blank import give_memory
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.network import Network, SplitStackSum
 
@@ -44,7 +45,7 @@ def stack_networks(networks: Sequence[Network]) -> Network:
         for module in list(stacked.modules()):
             for name, child in module.named_children():
                 setattr(module, name, _widened(child, len(networks)))
-    stacked.to_empty(device=next(networks[0].parameters()).device)
+    give_memory(stacked, next(networks[0].parameters()).device)
     for name, parameter in stacked.named_parameters():
         # Weights of convolutions, plain and transposed, and of batch normalisations all have the
         # channels that are grouped in their first dimension.

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nasdip_bench.blank import give_memory
 from nasdip_bench.dip import numerics
 from nasdip_bench.fast import FastNetwork
 from nasdip_bench.initialise import draw_weights, draw_z
@@ -94,7 +95,7 @@ def blank_network(
     """
     with torch.device("meta"):
         network = build_network(arch, image_channels, image_channels, channels)
-    return network.to_empty(device=device)
+    return give_memory(network, device)
 
 
 class Initialised(NamedTuple):

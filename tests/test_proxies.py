@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nasdip_bench import proxies
 from nasdip_bench.errors import ConfigError, ImageError, NasdipError, UnknownNameError
+from nasdip_bench.network import build_network
 from nasdip_bench.proxies import (
     ScoreInfo,
     image_score,
@@ -34,6 +35,8 @@ from nasdip_bench.proxies import (
     score_network,
     unregister,
 )
+from nasdip_bench.space import Architecture
+from nasdip_bench.stacking import stack_networks
 
 PAPER = (
     "psd_db_mse",
@@ -572,6 +575,31 @@ def test_flops_equal_torchs_counter(size: tuple[int, int]) -> None:
         network(z)
     value = score_network("flops", network, z, CORRUPTED, None)  # type: ignore[arg-type]
     assert value == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+@pytest.mark.parametrize("case", ["as it is", "stacked", "changed"])
+def test_flops_of_networks_of_the_space(case: str, runs: int) -> None:
+    """Known from the structure where the network has it, counted where it has not."""
+    arch = Architecture(98, "1011001110001101011100101")
+    network: nn.Module = build_network(arch, 2, 3, 16)
+    if case == "stacked":
+        network = stack_networks([build_network(arch, 2, 3, 16) for _ in range(2)])
+    if case == "changed":
+        network.set_submodule("decoder.5", nn.Identity())
+    z = torch.rand(runs, 4 if case == "stacked" else 2, 64, 96)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(z)
+    value = score_network("flops", network, z, CORRUPTED, None)  # type: ignore[arg-type]
+    assert value == counter.get_total_flops()
+
+
+def test_flops_of_a_size_that_a_network_does_not_take() -> None:
+    network = build_network(Architecture(98, "0" * 25), 1, 1, 16)
+    with pytest.raises(ImageError, match="48"):
+        score_network("flops", network, torch.rand(1, 1, 64, 48), CORRUPTED, None)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError):
+        score_network("flops", network, torch.rand(1, 2, 64, 64), CORRUPTED, None)  # type: ignore[arg-type]
 
 
 def test_flops_by_hand() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nasdip_bench.baselines import BASELINE_IN_CHANNELS, build_baseline
+from nasdip_bench.blank import give_memory
 from nasdip_bench.dip import fit
 from nasdip_bench.fast import FastNetwork
 from nasdip_bench.initialise import draw_weights, draw_z
@@ -121,7 +122,7 @@ def train_baseline(
     image_channels, height, width = problem.shape
     with torch.device("meta"):  # nothing is taken from the global random state
         network = build_baseline(name, problem.task.kind, image_channels, channels)
-    network.to_empty(device=device)
+    give_memory(network, device)
     key = (name, problem.name, problem.task.name, f"{height}x{width}", channels, seed)
     draw_weights(network, "isnas weights", "baseline", *key)
     return _fit(

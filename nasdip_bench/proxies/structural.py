@@ -1,4 +1,7 @@
-"""Network scores that look at the structure alone: parameters and operations."""
+"""Network scores that look at the structure alone: parameters and operations.
+
+Must not import torch at module level.
+"""
 
 from __future__ import annotations
 
@@ -43,12 +46,16 @@ def _parameters(network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], t
 def _flops(network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], task: Task) -> float:
     """FLOPs of all Conv2d and ConvTranspose2d layers at z's size; biases are not counted.
 
-    The forward pass runs on meta tensors: nothing is computed, and neither the parameters nor the
-    running statistics of the network change. All tensors of the network must be registered with it.
+    Of a network of the space they are known. Through another a forward pass runs on meta tensors,
+    which takes a second or two: nothing is computed, and neither the parameters nor the running
+    statistics change. All tensors of the network must be registered with it.
     """
     import torch
     from torch import nn
 
+    known = _known_flops(network, z)
+    if known is not None:
+        return known
     total = 0
 
     def count(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -72,3 +79,24 @@ def _flops(network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], task: 
         for hook in hooks:
             hook.remove()
     return float(total)
+
+
+def _known_flops(network: nn.Module, z: Tensor) -> float | None:
+    """Those that `nasdip_bench.cost` counts; None of a network that is not as an architecture says.
+
+    Such are stacks, networks that someone has changed, and inputs that they do not take.
+    """
+    from nasdip_bench.cost import architecture_cost
+    from nasdip_bench.network import Network
+    from nasdip_bench.sizes import check_size
+
+    if not isinstance(network, Network) or z.ndim != 4 or z.shape[1] != network.in_channels:
+        return None
+    runs, _, height, width = z.shape
+    check_size(height, width)
+    cost = architecture_cost(
+        network.arch, network.in_channels, network.out_channels, network.channels
+    )
+    if sum(parameter.numel() for parameter in network.parameters()) != cost.parameters:
+        return None
+    return runs * cost.forward_flops(height, width)
