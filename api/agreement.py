@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -164,7 +164,8 @@ def seed_agreement(
 ) -> pd.DataFrame:
     """The noise ceiling: tau-b of a target between runs that differ in the seed alone.
 
-    Over all seeds there are, also incomplete ones, in pairs; tau is the mean over pairs of seeds.
+    Over all seeds there are, also incomplete ones, in pairs; tau is the mean over the pairs that
+    have two architectures in common on every image where any pair has.
 
     Args:
         bench: the release.
@@ -177,7 +178,7 @@ def seed_agreement(
         indexed by image, and `MEAN`; columns as of `kendall_intervals` (``std`` over pairs of
         seeds), and ``attainable``: what a score that knew the architectures' expected values would
         reach against one run, if values and noise are normal (`nasdip_bench.agreement`). In
-        ``attrs`` as there.
+        ``attrs`` as there, and ``pairs`` of seeds.
 
     Raises:
         ConfigError: a setting of the resampling that is out of range.
@@ -192,10 +193,23 @@ def seed_agreement(
             f"seed {having} only"
         )
     matrices = [block.matrix(target, one) for one in block.seeds]
-    pairs = list(itertools.combinations(matrices, 2))
+    counts = np.array(
+        [
+            (np.isfinite(a) & np.isfinite(b)).sum(axis=0)
+            for a, b in itertools.combinations(matrices, 2)
+        ]
+    )
+    somewhere = (counts >= 2).any(axis=0)
+    chosen = [
+        pair
+        for pair, n in zip(itertools.combinations(range(len(matrices)), 2), counts, strict=True)
+        if (n[somewhere] >= 2).all() and somewhere.any()
+    ] or list(itertools.combinations(range(len(matrices)), 2))
+    pairs = [(matrices[one], matrices[other]) for one, other in chosen]
     frame = _agreement(bench, pairs, resampling, (f"{target} of one seed",) * 2)
     frame.insert(3, "attainable", [attainable_tau(tau) for tau in frame["tau"]])
-    frame.attrs = block.facts(target, block.seeds) | resampling._asdict()
+    seeds = [[block.seeds[one], block.seeds[other]] for one, other in chosen]
+    frame.attrs = block.facts(target, block.seeds) | resampling._asdict() | {"pairs": seeds}
     return frame
 
 
@@ -266,17 +280,30 @@ def own_values(
         bench: the release.
         values: (architecture,) numbers of the whole release in its order, the same for all images;
             or (architecture, image); or a mapping from architectures to numbers, where those that
-            are left out have none. NaN is no value.
+            are left out have none, such as a pandas Series by its index; or a DataFrame of
+            architectures by images. NaN is no value.
 
     Raises:
-        ConfigError: an array of another shape.
-        UnknownNameError: an architecture that there is not.
+        ConfigError: an array of another shape, an architecture given twice, or an index that only
+            counts and is not as long as the release.
+        UnknownNameError: an architecture or image that there is not.
     """
     shape = (len(bench), len(bench.images))
-    if isinstance(values, Mapping):
+    if isinstance(values, pd.DataFrame):
+        matrix = np.full(shape, np.nan)
+        _check_index(bench, values.index)
+        rows = _rows(bench, values.index)
+        for name in values.columns:
+            if name not in bench.images:
+                raise unknown_name("image", name, bench.images)
+            matrix[rows, bench.images.index(name)] = values[name].to_numpy(np.float64)
+        return matrix
+    if isinstance(values, Mapping | pd.Series):
         column = np.full(shape[0], np.nan)
-        for arch, value in values.items():
-            column[bench.arch_id(arch)] = value
+        pairs = list(values.items())
+        if isinstance(values, pd.Series):
+            _check_index(bench, values.index)
+        column[_rows(bench, [arch for arch, _ in pairs])] = [value for _, value in pairs]
         return np.broadcast_to(column[:, None], shape)
     array = np.asarray(values, np.float64)
     if array.shape == shape[:1]:
@@ -288,6 +315,24 @@ def own_values(
             f"architectures to numbers for some of them"
         )
     return array
+
+
+def _check_index(bench: ReleaseReader, index: pd.Index) -> None:
+    """Refuse an index that says nothing of architectures: of a part, it would be taken wrongly."""
+    if isinstance(index, pd.RangeIndex) and len(index) != len(bench):
+        raise ConfigError(
+            f"{len(index)} values are numbered and not named, and the release has {len(bench)} "
+            f"architectures: index them by architecture, as frame.set_index('arch_id') does"
+        )
+
+
+def _rows(bench: ReleaseReader, architectures: Iterable[Any]) -> NDArray[np.intp]:
+    """Rows of different architectures."""
+    rows = np.array([bench.arch_id(arch) for arch in architectures], np.intp)
+    if len(np.unique(rows)) < len(rows):
+        twice = bench.codes[int(np.bincount(rows).argmax())]
+        raise ConfigError(f"architecture {twice} is given more than once; one value each")
+    return rows
 
 
 def stacked(frames: Mapping[tuple[str, str], pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:

@@ -81,6 +81,10 @@ class Datasets:
         """The stopping iteration of its fidelity."""
         return self._blocks[dataset][0].record.stop
 
+    def default_seeds(self, dataset: str) -> frozenset[int]:
+        """The release's default seeds of its task and fidelity."""
+        return frozenset(self._blocks[dataset][0].default_seeds)
+
     def kept(self, dataset: str, iterations: int) -> int:
         """The most iterations within a number of them that the release keeps."""
         seed = next(seed for of_architecture in self.seeds[dataset] for seed in of_architecture)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from nasdip_bench.statistics import overlap_matrix
 if TYPE_CHECKING:
     from nasdip_bench.api.reader import ReleaseReader
 
-__all__ = ["overlap", "overlap_table"]
+__all__ = ["AcrossSeeds", "across_seeds", "overlap", "overlap_table"]
 
 
 def overlap(
@@ -33,14 +33,14 @@ def overlap(
     """How many architectures pairs of images share among their k best.
 
     Over the architectures that have a run on all images of the release, so that an incomplete
-    release compares like with like. Diverged runs rank last, ties break by arch_id; failed runs
-    say nothing of an architecture and count as missing. One seed at a time: with several default
-    seeds the values are means of counts over them.
+    release compares like with like. Diverged runs rank last and are never among the best, ties
+    break by arch_id; failed runs say nothing of an architecture and count as missing. One seed at a
+    time: with several default seeds the values are means of counts over them.
 
     Args:
         bench: the release.
         task: name.
-        k: how many are the best, 1..n.
+        k: how many are the best, from 1 to n, or to the fewest on an image that did not diverge.
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
@@ -48,11 +48,11 @@ def overlap(
     Returns:
         images × images, int64 counts, or float64 means of counts over several seeds; k on the
         diagonal. In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``n`` (the
-        architectures chosen from, the fewest over seeds), ``expected`` (k²/n, the count by chance)
-        and ``diverged`` (runs ranked last).
+        architectures chosen from, the fewest over seeds), ``expected`` (k²/n, the count by chance,
+        the mean over seeds) and ``diverged`` (runs ranked last).
 
     Raises:
-        ConfigError: k is outside 1..n.
+        ConfigError: k is out of range.
         UnknownNameError: a task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
@@ -62,20 +62,20 @@ def overlap(
     counts, candidates, diverged = [], [], 0
     for one in seeds:
         everywhere = _everywhere(block, one)
-        n = _check(k, everywhere, block, f"seed {one}", bench)
-        candidates.append(n)
+        numbers = sign * block.matrix(target, one)[everywhere]
+        _check(k, numbers, block, f"seed {one}", bench)
+        candidates.append(len(numbers))
         statuses = block.statuses(one)[everywhere]
         diverged += int((statuses == STATUSES.index("diverged")).sum())
-        counts.append(overlap_matrix(sign * block.matrix(target, one)[everywhere].T, k))
+        counts.append(overlap_matrix(numbers.T, k))
     values = counts[0] if len(counts) == 1 else np.mean(counts, axis=0)
     frame = pd.DataFrame(
         values, index=pd.Index(bench.images, name="image"), columns=pd.Index(bench.images)
     )
-    n = min(candidates)
     frame.attrs = block.facts(target, seeds) | {
         "k": int(k),
-        "n": n,
-        "expected": int(k) ** 2 / n,
+        "n": min(candidates),
+        "expected": float(np.mean([int(k) ** 2 / n for n in candidates])),
         "diverged": diverged,
     }
     return frame
@@ -102,35 +102,36 @@ def overlap_table(
     Args:
         bench: the release.
         task: name.
-        k: how many are the best, 1..n.
+        k: how many are the best, as in `overlap`.
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: of the first columns; None for each of the default seeds.
 
     Returns:
         A row for each pair of images, indexed by (image_a, image_b): ``shared``, as in `overlap`;
-        ``n``, the architectures chosen from; ``expected`` and ``chance_std``, mean and standard
-        deviation of the count of two random choices (hypergeometric); ``p_value``, the probability
-        that these share as many, the largest over seeds; ``n_across_seeds``,
-        ``expected_across_seeds``; ``shared_across_seeds``, mean over the ordered pairs of all seeds
-        there are; ``same_image_across_seeds``, mean over both images. Without a second seed, or
-        with fewer than k architectures that have both, the last four are NaN (0 for ``n``). In
+        ``n``, the architectures chosen from, the fewest over seeds; ``expected`` and
+        ``chance_std``, mean and standard deviation of the count of two random choices
+        (hypergeometric), means over seeds; ``p_value``, the probability that these share as many,
+        the largest over seeds; ``n_across_seeds``, ``expected_across_seeds``;
+        ``shared_across_seeds``, mean over the ordered pairs of all seeds there are;
+        ``same_image_across_seeds``, mean over both images. Without a second seed, or with fewer
+        than k architectures that have both, the last four are NaN (0 for ``n``). In
         ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``all_seeds``.
 
     Raises:
-        ConfigError: k is outside 1..n.
+        ConfigError: k is out of range.
         UnknownNameError: a task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)
     by_seed = [overlap(bench, task, k, target, block.fidelity, one) for one in seeds]
-    across, n_across = _across_seeds(bench, block, target, k)
+    across = across_seeds(bench, block, target, k)
     rows = {}
     for a, b in itertools.combinations(range(len(bench.images)), 2):
         counts = [int(frame.iat[a, b]) for frame in by_seed]
         sizes = [frame.attrs["n"] for frame in by_seed]
-        expected, spread = chance_overlap(min(sizes), k)
+        expected, spread = np.mean([chance_overlap(n, k) for n in sizes], axis=0).tolist()
         rows[bench.images[a], bench.images[b]] = {
             "shared": float(np.mean(counts)),
             "n": min(sizes),
@@ -139,10 +140,10 @@ def overlap_table(
             "p_value": max(
                 overlap_p_value(count, n, k) for count, n in zip(counts, sizes, strict=True)
             ),
-            "n_across_seeds": n_across,
-            "expected_across_seeds": k * k / n_across if n_across else math.nan,
-            "shared_across_seeds": float((across[a, b] + across[b, a]) / 2),
-            "same_image_across_seeds": float((across[a, a] + across[b, b]) / 2),
+            "n_across_seeds": across.n,
+            "expected_across_seeds": across.expected,
+            "shared_across_seeds": float(across.shared[a, b]),
+            "same_image_across_seeds": float((across.shared[a, a] + across.shared[b, b]) / 2),
         }
     frame = pd.DataFrame(
         list(rows.values()),
@@ -154,27 +155,38 @@ def overlap_table(
     return frame
 
 
-def _across_seeds(
-    bench: ReleaseReader, block: Block, target: str, k: int
-) -> tuple[NDArray[np.float64], int]:
-    """(image, image) mean overlap of the one's runs of a seed with the other's of another seed.
+class AcrossSeeds(NamedTuple):
+    """What images share with each other, and with themselves, between runs of different seeds.
 
-    Also the fewest architectures of a pair of seeds; 0, and NaN, where no pair has k.
+    Attributes:
+        shared: (image, image) symmetric, mean count over the ordered pairs of seeds; an image with
+            itself on the diagonal. NaN where no pair of seeds has enough architectures.
+        n: the architectures that both seeds have on all images, the fewest over pairs; or 0.
+        expected: k²/n, the mean over pairs.
     """
+
+    shared: NDArray[np.float64]
+    n: int
+    expected: float
+
+
+def across_seeds(bench: ReleaseReader, block: Block, target: str, k: int) -> AcrossSeeds:
+    """Count what is shared among the k best between seeds; arguments as of `overlap_table`."""
     sign = block.direction(target)
     images = len(bench.images)
     counts, sizes = [], []
     for s, t in itertools.combinations(block.seeds, 2):
         both = _everywhere(block, s) & _everywhere(block, t)
-        if both.sum() < k:
-            continue
         rows = np.concatenate([block.matrix(target, one)[both].T for one in (s, t)])
+        if np.isfinite(rows).sum(axis=1).min(initial=len(both)) < k:
+            continue
         corner = overlap_matrix(sign * rows, k)[:images, images:]
         counts.append((corner + corner.T) / 2)  # (a at s, b at t) and (a at t, b at s)
         sizes.append(int(both.sum()))
     if not counts:
-        return np.full((images, images), math.nan), 0
-    return np.mean(counts, axis=0), min(sizes)
+        return AcrossSeeds(np.full((images, images), math.nan), 0, math.nan)
+    expected = float(np.mean([k * k / n for n in sizes]))
+    return AcrossSeeds(np.mean(counts, axis=0), min(sizes), expected)
 
 
 def _everywhere(block: Block, seed: int) -> NDArray[np.bool_]:
@@ -185,13 +197,21 @@ def _everywhere(block: Block, seed: int) -> NDArray[np.bool_]:
 
 
 def _check(
-    k: int, everywhere: NDArray[np.bool_], block: Block, what: str, bench: ReleaseReader
-) -> int:
-    n = int(everywhere.sum())
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= n:
+    k: int, numbers: NDArray[np.float64], block: Block, what: str, bench: ReleaseReader
+) -> None:
+    n = len(numbers)
+    whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
+    if not whole or not 1 <= k <= n:
         raise ConfigError(
             f"k {k!r} must be a whole number from 1 to n = {n}, the number of architectures "
             f"with a run of {block.task} at {block.fidelity} with {what} on all "
             f"{len(bench.images)} images"
         )
-    return n
+    there = np.isfinite(numbers).sum(axis=0)
+    fewest = int(there.argmin())
+    if there[fewest] < k:
+        raise ConfigError(
+            f"k {k} must be at most {there[fewest]}, the number of those {n} architectures whose "
+            f"run of {block.task} at {block.fidelity} with {what} on "
+            f"{bench.images[fewest]} did not diverge"
+        )

@@ -90,9 +90,10 @@ def proxy_table(
         the k best of the target, and ``precision_chance``, k/n; for each N: ``hit_N``, whether its
         N best hold one at least of the k best (a share, as a mean), ``hit_N_chance``;
         ``regret_N``, how far the best of its N best is from the best of all, in the target's unit,
-        ``regret_N_chance``; NaN where fewer than N can be chosen (fewer than k, for precision and
-        hits: some scores may be there for a few architectures only), all of them diverged, or the
-        score is the same for all and thus ranks nothing;
+        ``regret_N_chance``; NaN where fewer than N can be chosen (for precision and hits: fewer
+        than k that did not diverge; some scores may be there for a few architectures only), all of
+        them diverged, or the score is the same for all and thus ranks nothing; then the mean over
+        images is NaN, too; ``reason`` why tau is;
         ``seconds`` that the score took for one architecture, image and task, the mean (NaN for own
         values). In ``attrs`` as of `kendall_intervals`, and ``k``, ``cohorts``.
 
@@ -118,7 +119,13 @@ def proxy_table(
         merit["n"] = merit["n"].astype(np.int64)
         taus = correlate(bench, candidate.raw, task, target, block.fidelity, seed, resampling)
         frame = pd.concat(
-            [merit[["n"]], taus[["tau", "low", "high"]], merit.drop(columns="n")], axis=1
+            [
+                merit[["n"]],
+                taus[["tau", "low", "high"]],
+                merit.drop(columns="n"),
+                taus[["reason"]],
+            ],
+            axis=1,
         )
         frame.insert(0, "direction", candidate.direction)
         frame["seconds"] = candidate.seconds
@@ -246,7 +253,7 @@ def _merit(runs: ScoredRuns, image: int, k: int, cohorts: Sequence[int]) -> dict
     ranking, values = _to_choose(runs, image)
     n = len(values)
     found = {"n": float(n), "precision": math.nan, "precision_chance": math.nan}
-    best = set(top_k(values, k).tolist()) if n >= k else set()
+    best = set(top_k(values, k).tolist()) if np.isfinite(values).sum() >= k else set()
     order = np.argsort(ranking, kind="stable")
     ranks = n > 1 and bool(ranking.min() < ranking.max())
     if ranks and best:

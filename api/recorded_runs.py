@@ -204,7 +204,7 @@ class RecordedRuns:
                     continue
                 columns = np.zeros((3, len(self.space)))
                 columns[0] = np.nan
-                columns[:, places[own]] = values[own], seconds[own], inits[own]
+                columns[:, places[own]] = values[own], np.nan_to_num(seconds[own]), inits[own]
                 of_inits = 0 * columns[2] if proxy in of_network else columns[2]
                 found[f"{proxy}/{reference}"] = RecordedScores(
                     columns[0].tolist(), columns[1].tolist(), of_inits.astype(int).tolist()
@@ -240,6 +240,7 @@ def read_runs(
         UnknownNameError: an image, task, fidelity, seed, target or cost model that there is not.
         MissingRunError: there is no run of the task at the fidelity, or none of the seed on an
             image.
+        ConfigError: recorded seconds are to be charged that the release does not have.
     """
     if isinstance(images, str):
         raise ConfigError(f"images {images!r} must be a list of names: [{images!r}]")
@@ -264,6 +265,11 @@ def read_runs(
                 f"simulate from: bench.coverage() and 'nasdip-bench coverage' count what there is"
             )
         prices = model.prices(bench, block, at, one)
+        if not np.isfinite(prices.per_iteration[space]).all():
+            raise ConfigError(
+                f"some runs of {task} on {image} at {block.fidelity} have no recorded seconds to "
+                f"charge: CostModel(flops_per_second=1e13) charges their operations"
+            )
         found[image] = RecordedRuns(
             bench=bench,
             block=block,

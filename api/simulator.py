@@ -235,7 +235,8 @@ class Simulator:
         Charged are the recorded seconds of the score and a forward pass for each of its scoring
         initialisations, by the cost model, since the recorded seconds leave the passes out. Further
         scores of the same architecture reuse the passes. Scores of the network itself (parameters,
-        operations ...) have no passes beyond those in their seconds.
+        operations ...) have no passes beyond those in their seconds. Seconds that were not
+        recorded, as in an imported release, cost nothing.
 
         Args:
             arch: an architecture of the space.

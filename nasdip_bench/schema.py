@@ -105,7 +105,8 @@ _SCORE_FACTS = (
     Column(
         "seconds",
         "float64",
-        "time in all initialisations, without the networks' passes; null only if imported",
+        "time in all initialisations; of a score of the output without the networks' passes, of "
+        "one of the network with those it takes; null only if imported",
         "s",
         "",
         True,

@@ -228,6 +228,20 @@ def test_an_exhausted_budget_stops_the_study(optuna, bench):
     assert target.simulator.clock <= 60
 
 
+def test_steps_beyond_the_stop_are_refused(tmp_path):
+    """Reported last, they would be what is optimised."""
+    from nasdip_bench.api.adapters.optuna import objective
+
+    path = synthetic.write_release(
+        tmp_path / "data", count=3, fidelities=("r64",), tasks=("denoise",)
+    )
+    bench = NASDIPBench(path)
+    stop = bench.manifest.task("r64", "denoise").stop
+    assert objective(bench, "lena", "denoise", steps=[3, stop]).steps == [3, stop]
+    with pytest.raises(ConfigError, match=f"step 600 lies beyond the stopping iteration, {stop}"):
+        objective(bench, "lena", "denoise", steps=[3, 600])
+
+
 @pytest.mark.adapters
 def test_a_pruner_ends_trials_early(optuna, bench):
     from nasdip_bench.api.adapters.optuna import objective

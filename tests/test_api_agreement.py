@@ -125,6 +125,20 @@ def test_three_seeds_are_compared_in_pairs(tmp_path):
     assert found["std"]["lena"] == pytest.approx(np.std(taus, ddof=1))
 
 
+def test_pairs_of_seeds_with_nothing_in_common_do_not_spoil_the_others(tmp_path):
+    missing = {(LOW, "denoise", a, i, 1) for a in range(6) for i in synthetic.IMAGES}
+    missing |= {(LOW, "denoise", a, i, 2) for a in range(6, 12) for i in synthetic.IMAGES}
+    path = synthetic.write_release(
+        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0, 1, 2)},
+        missing=missing,
+    )  # fmt: skip
+    found = NASDIPBench(path).seed_agreement("denoise")
+    assert found["tau"].tolist() == pytest.approx([1] * 4)
+    assert set(found["n"]) == {6}
+    assert found.attrs["pairs"] == [[0, 1], [0, 2]]
+    assert found.attrs["seeds"] == [0, 1, 2]
+
+
 def test_a_ceiling_needs_two_seeds(bench):
     with pytest.raises(MissingRunError, match=r"needs runs of two seeds; .* has those of seed 0"):
         bench.seed_agreement("denoise", fidelity=LOW)
@@ -225,7 +239,8 @@ def test_scores_that_rank_nothing_say_nothing(bench):
 def test_own_values_stand_beside_those_of_the_release(bench):
     own = {"mine": {a: -float(a) for a in range(COUNT)}}
     table = bench.proxy_table("denoise", k=3, values=own, fidelity=LOW)
-    columns = [c for c in table.columns if c not in ("direction", "seconds", "tau", "low", "high")]
+    other = ("direction", "seconds", "tau", "low", "high", "reason")
+    columns = [c for c in table.columns if c not in other]
     pd.testing.assert_frame_equal(
         table.loc["mine", "own"][columns], table.loc[CORRUPTED][columns], check_names=False
     )
@@ -234,6 +249,29 @@ def test_own_values_stand_beside_those_of_the_release(bench):
     pd.testing.assert_frame_equal(
         curve, bench.selection_curve("denoise", "/".join(CORRUPTED), fidelity=LOW)
     )
+
+
+def test_a_diverged_run_is_never_among_the_best(tmp_path):
+    diverged = {(LOW, "denoise", a, "lena", 0) for a in range(5)}
+    path = synthetic.write_release(
+        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)},
+        diverged=diverged,
+    )  # fmt: skip
+    flawed = NASDIPBench(path)
+    rows = flawed.proxy_table("denoise", k=8, cohorts=(2,), fidelity=LOW).loc[CORRUPTED]
+    assert math.isnan(rows.loc["lena", "hit_2"])  # 7 did not diverge
+    assert not math.isnan(rows.loc["boat", "hit_2"])
+    assert math.isnan(rows.loc["(mean)", "precision"])
+
+
+def test_a_mean_that_there_is_not_has_a_reason(tmp_path):
+    missing = {(LOW, "denoise", a, "boat", seed) for a in range(COUNT) for seed in (0, 1)}
+    path = synthetic.write_release(
+        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), missing=missing
+    )
+    rows = NASDIPBench(path).proxy_table("denoise", k=3, fidelity=LOW).loc[CORRUPTED]
+    assert rows.loc["(mean)", "reason"] == "tau is not defined for 1 of 3 images"
+    assert rows.loc["lena", "reason"] == ""
 
 
 def test_diverged_runs_can_be_chosen_and_failed_ones_not(flawed):

@@ -7,6 +7,7 @@ import multiprocessing
 import threading
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -357,6 +358,23 @@ def test_a_lock_keeps_others_out():
 # Values of one's own
 
 
+def test_values_with_an_index_are_taken_by_it(bench):
+    values = np.random.default_rng(0).normal(size=(COUNT, len(bench.images)))
+    plain = bench.correlate(values[:, 0], "denoise", fidelity=HIGH)
+    series = pd.Series(values[:, 0])
+    for given in (
+        series,
+        series.sort_values(),
+        series.set_axis(list(bench.codes)).sort_index(),
+        series.sort_values().to_dict(),
+    ):
+        pd.testing.assert_frame_equal(bench.correlate(given, "denoise", fidelity=HIGH), plain)
+    by_image = bench.correlate(values, "denoise", fidelity=HIGH)
+    frame = pd.DataFrame(values, columns=list(bench.images)).sort_values("boat")
+    found = bench.correlate(frame[sorted(bench.images)], "denoise", fidelity=HIGH)
+    pd.testing.assert_frame_equal(found, by_image)
+
+
 def test_a_proxy_of_ones_own_is_correlated_like_those_of_the_release(bench):
     kendall = bench.kendall("denoise", fidelity=HIGH)
     own = np.arange(COUNT, dtype=float)  # psd_db_mse/corrupted of the synthetic release
@@ -392,5 +410,12 @@ def test_a_proxy_of_ones_own_is_correlated_like_those_of_the_release(bench):
 def test_values_of_another_shape_are_refused(bench):
     with pytest.raises(ConfigError, match=r"values of shape \(3,\) are neither \(12,\)"):
         bench.correlate([1.0, 2.0, 3.0], "denoise")
+    series = pd.Series(np.arange(COUNT, dtype=float))
+    with pytest.raises(ConfigError, match="3 values are numbered and not named"):
+        bench.correlate(series[:3], "denoise")
+    with pytest.raises(ConfigError, match="given more than once"):
+        bench.correlate(pd.Series([1.0, 2.0], index=[4, 4]), "denoise")
+    with pytest.raises(UnknownNameError, match="unknown image 'len'"):
+        bench.correlate(pd.DataFrame({"len": series}), "denoise")
     with pytest.raises(UnknownNameError, match="no architecture in row 99"):
         bench.correlate({99: 1.0}, "denoise")

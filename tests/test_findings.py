@@ -16,10 +16,17 @@ from nasdip_bench import NASDIPBench
 from nasdip_bench.agreement import reliability
 from nasdip_bench.api import cli
 from nasdip_bench.api.findings import findings_page
-from nasdip_bench.api.findings.pooled import FEWEST, Pooled, image_effect, pooled_tau
+from nasdip_bench.api.findings.pooled import (
+    FEWEST,
+    Pooled,
+    image_effect,
+    pooled_tau,
+    stand_in_loss,
+)
 from nasdip_bench.api.findings.printed import OPEN, OPPOSITE, OTHER_SIZE, SAME, _reading
 from nasdip_bench.api.findings.words import SMALL, caution, listed, number, sign_of, table
 from nasdip_bench.api.findings.worth import _conclusion
+from nasdip_bench.api.overlaps import AcrossSeeds
 from nasdip_bench.api.paper.captions import paper_values
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from tests import synthetic
@@ -77,6 +84,29 @@ def test_the_effect_of_the_image():
     missing[: FEWEST - 1] = 1
     assert image_effect("abcd", [truth]) is None
     assert image_effect("abcd", [truth, missing]) is None
+
+
+def test_what_a_stand_in_loses_is_measured_on_what_all_runs_share():
+    rng = np.random.default_rng(5)
+    truth = rng.normal(size=(60, 3))
+    seeds = [truth + 0.2 * rng.normal(size=truth.shape) for _ in range(2)]
+    alike, other = (truth + noise * rng.normal(size=truth.shape) for noise in (0.2, 1.5))
+    loss = stand_in_loss("abc", seeds, [other])
+    assert loss.low > 0
+    assert not stand_in_loss("abc", seeds, [alike]).decided
+    by_hand = [
+        kendalltau(seeds[0][:, i], seeds[1][:, i]).statistic
+        - np.mean([kendalltau(seed[:, i], other[:, i]).statistic for seed in seeds])
+        for i in range(3)
+    ]
+    assert loss.value == pytest.approx(np.mean(by_hand))
+    # Of a second seed of 20 architectures and two images: these, whatever the others have.
+    seeds[1][20:] = np.nan
+    other[:, 2] = np.nan
+    few = stand_in_loss("abc", seeds, [other])
+    assert (few.n, few.images) == ((20, 20), ("a", "b"))
+    assert stand_in_loss("abc", seeds[:1], [other]) is None
+    assert stand_in_loss("abc", seeds, [np.full_like(other, np.nan)]) is None
 
 
 def test_reliability_is_the_intraclass_correlation_of_the_single_values():
@@ -141,14 +171,14 @@ def test_conclusions_on_scores():
     text = _conclusion(
         {"a": pooled(-0.5, -0.6, -0.4), "b": pooled(-0.3, -0.55, -0.1)}, 9, seconds, 1
     )
-    assert "2 of 9 scores work" in text
+    assert "2 of the 9 scores that claim a direction work" in text
     assert "Largest |tau|: `a` (-0.50, 50% of what is attainable" in text
     assert "cheapest: `b`" in text
     assert "Their order is not decided" in text
     clear = {"a": pooled(-0.5, -0.6, -0.4), "b": pooled(-0.2, -0.3, -0.1)}
     assert "order" not in _conclusion(clear, 9, seconds, math.nan)
     assert "attainable" not in _conclusion(clear, 9, seconds, -0.2)
-    assert _conclusion({}, 9, seconds, 1).startswith("None of 9 scores is shown to work")
+    assert _conclusion({}, 9, seconds, 1).startswith("None of the 9 scores that claim a direction")
 
 
 # The page, on releases whose answers are known
@@ -162,7 +192,10 @@ def test_a_release_with_two_seeds_and_two_fidelities(tmp_path):
     )
     assert f"for denoise at {LOW} (1 seed): there the ceiling is not known" in page
     fidelities = section(page, "Is a cheap fidelity")
-    assert f"- denoise at r64 and {LOW}: they agree as well as two seeds do" in fidelities
+    assert (
+        f"- denoise at r64 and {LOW}: they agree beyond chance; that they agree less" in fidelities
+    )
+    assert "+0.00 [+0.00, +0.00], n = 30, 3 images" in fidelities
     images = section(page, "Does the best network depend")
     assert "The ranking depends on the image, beyond the noise of a run." in images
     assert "fewer than 20" not in page
@@ -210,6 +243,27 @@ def test_small_n_is_cautioned_and_partial_coverage_named(tmp_path):
     )  # fmt: skip
     assert "runs (partial)" in page
     assert "the intervals are too narrow" in page
+
+
+def test_an_image_is_compared_with_its_own_seeds(tmp_path, monkeypatch):
+    """Each by its own count: two that agree with themselves do not speak for the third."""
+    shared = np.array([[9.0, 5, 5], [5, 8, 5], [5, 5, 4]])
+    monkeypatch.setattr(
+        "nasdip_bench.api.findings.comparison.across_seeds",
+        lambda *_: AcrossSeeds(shared, 12, 1.0),
+    )
+    page = page_of(tmp_path, count=12, fidelities=(LOW,), tasks=("denoise",))
+    assert "The former is larger for 2 of 3 images (sign test, p = 1," in page
+
+
+def test_sizes_claim_no_direction_and_passes_are_paid(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data", count=30, fidelities=(LOW,), tasks=("denoise",)
+    )
+    page = section(findings_page(NASDIPBench(path)), "Which score is worth")
+    claiming = re.findall(r"^\| `\S+` \| (?:lower|higher) \|", page, re.MULTILINE)
+    assert f"of the {len(claiming)} scores that claim a direction" in page
+    assert re.search(r"^\| `\S+` \| lower\? \|", page, re.MULTILINE)
 
 
 def test_other_images_are_not_compared(tmp_path):

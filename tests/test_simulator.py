@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,25 @@ def test_what_is_seen_is_the_recorded_curve(bench, arch, iterations):
     assert (seen.psnr_db, seen.psnr_smooth_db) == (known.psnr_db, known.psnr_smooth_db)
     assert (seen.arch_id, seen.architecture, seen.status) == (arch, known.architecture, "ok")
     assert seen.iterations == (iterations or LAST)
+
+
+def test_seconds_that_were_not_recorded_are_not_taken_for_a_price(tmp_path):
+    """As in an imported release. NaN on the clock would let a search go on for ever."""
+    path = synthetic.write_release(
+        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)}
+    )
+    for name in ("runs", "scores"):
+        rows = pq.read_table(path / f"{name}.parquet").to_pylist()
+        synthetic.write_table(path, name, [row | {"seconds": None} for row in rows])
+    synthetic.rehash(path)
+    bench = NASDIPBench(path)
+    with pytest.raises(ConfigError, match="have no recorded seconds to charge: CostModel"):
+        low(bench, 5, cost="recorded")
+    sim = low(bench, 1e9, cost=CostModel(flops_per_second=1e9))
+    seen = sim.score(3, "psd_db_mse")
+    assert seen.seconds >= 0
+    sim.train(3)
+    assert np.isfinite(sim.clock)
 
 
 def test_recorded_cost_is_the_share_of_the_recorded_seconds(bench):

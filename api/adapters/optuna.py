@@ -29,6 +29,7 @@ from nasdip_bench.api.adapters.parameters import (
 from nasdip_bench.api.neighbourhood import choices_of
 from nasdip_bench.api.simulation_cost import CostModel
 from nasdip_bench.api.simulator import BudgetExhaustedError, Simulator, open_simulator
+from nasdip_bench.errors import ConfigError
 from nasdip_bench.space import Architecture
 
 if TYPE_CHECKING:
@@ -65,15 +66,22 @@ class Objective:
     Args:
         simulator: what trains.
         steps: iterations, ascending, at which the PSNR is reported so that a pruner may stop the
-            trial; each must be kept by the release. The stopping iteration comes last of itself.
+            trial; each must be kept by the release, none beyond the stopping iteration, which comes
+            last of itself.
 
     Raises:
         UnknownNameError: a step that was not kept.
+        ConfigError: a step beyond the stopping iteration.
     """
 
     def __init__(self, simulator: Simulator, steps: Sequence[int] = ()) -> None:
         for step in steps:
             simulator.runs.point_of(step)
+            if step > simulator.stop:
+                raise ConfigError(
+                    f"step {step} lies beyond the stopping iteration, {simulator.stop}, whose PSNR "
+                    f"is the objective: leave it out"
+                )
         self.simulator = simulator
         self.steps = sorted({*map(int, steps), simulator.stop})
 

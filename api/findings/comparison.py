@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from scipy.stats import binomtest
 
 from nasdip_bench.api.findings.noise import between_seeds
-from nasdip_bench.api.findings.pooled import Pooled, image_effect, pooled_tau
+from nasdip_bench.api.findings.pooled import Pooled, image_effect, pooled_tau, stand_in_loss
 from nasdip_bench.api.findings.words import (
     basis,
     caution,
@@ -23,6 +21,7 @@ from nasdip_bench.api.findings.words import (
     with_interval,
 )
 from nasdip_bench.api.index import Block
+from nasdip_bench.api.overlaps import across_seeds
 from nasdip_bench.api.paper.forms import plain
 from nasdip_bench.errors import ConfigError
 
@@ -41,8 +40,9 @@ def fidelity_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -
     yield (
         "Tau of the same architectures between two fidelities, a seed of the one with a seed of "
         "the other. It is bounded by the noise of both, so that tau between seeds stands beside "
-        "it: two fidelities rank alike, as far as can be told, where the interval reaches the "
-        "smaller of the two."
+        "it. *Loss* is tau between two seeds of one fidelity, less tau of these with the other, "
+        "over the same architectures and images: where its interval is above 0, the two rank less "
+        "alike than two seeds do."
     )
     body, said = [], []
     for a, b in itertools.combinations(blocks, 2):
@@ -55,32 +55,43 @@ def fidelity_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -
         ]
         found = pooled_tau(bench.images, pairs)
         ceilings = [between_seeds(bench, block, target).value for block in (a, b)]
+        runs = [[block.matrix(target, seed) for seed in block.seeds] for block in (a, b)]
+        losses = [stand_in_loss(bench.images, *sides) for sides in (runs, runs[::-1])]
         both = f"{where(a)} and {plain(b.fidelity)}"
-        body.append([both, with_interval(found), *map(number, ceilings), counts(found)])
-        said.append(f"- {both}: {_stand_in(found, ceilings)}")
+        body.append(
+            [
+                both,
+                with_interval(found),
+                *map(number, ceilings),
+                "; ".join(f"{with_interval(one)}, {counts(one)}" for one in losses if one) or "–",
+                counts(found),
+            ]
+        )
+        said.append(f"- {both}: {_stand_in(found, [one for one in losses if one])}")
         if found.images and (words := caution(found.n[0])):
             said[-1] += f" {words}"
     if not body:
         having = ", ".join(map(where, blocks))
         yield f"No task has runs at two fidelities (there is: {having}): not measured."
         return
-    yield table(["fidelities", "tau between", "seeds of the first", "of the second", "over"], body)
+    head = ["fidelities", "tau between", "seeds of the first", "of the second", "loss", "over"]
+    yield table(head, body)
     yield "\n".join(said)
 
 
-def _stand_in(found: Pooled, ceilings: Sequence[float]) -> str:
+def _stand_in(found: Pooled, losses: Sequence[Pooled]) -> str:
     if not found.images:
         return "no image has enough architectures in common; not measured."
     if found.low <= 0:
         return "agreement beyond chance cannot be shown."
-    known = [ceiling for ceiling in ceilings if not math.isnan(ceiling)]
-    if not known:
+    if not losses:
         return (
             "they agree beyond chance; without a second seed it is not known how well they could."
         )
-    if found.high >= min(known):
-        return "they agree as well as two seeds do, as far as can be told."
-    return "they agree beyond chance, and less than two seeds do: a stand-in with loss."
+    if all(one.low > 0 for one in losses):
+        return "they agree beyond chance, and less than two seeds do: a stand-in with loss."
+    said = "they agree beyond chance; that they agree less than two seeds do is not shown."
+    return f"{said} {caution(min(one.n[0] for one in losses))}".rstrip()
 
 
 def image_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> Iterator[str]:
@@ -120,19 +131,17 @@ def _overlap(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
     if not n_across:
         yield "Between seeds: no two seeds share enough architectures on all images."
         return
-    pairs = table_.reset_index()
-    gaps = []
-    for image in bench.images:
-        mine = pairs[(pairs["image_a"] == image) | (pairs["image_b"] == image)]
-        gaps.append(float((mine["same_image_across_seeds"] - mine["shared_across_seeds"]).mean()))
-    above, unequal = int(np.sum(np.array(gaps) > 0)), int(np.sum(np.array(gaps) != 0))
+    shared_with = across_seeds(bench, block, target, _TOP).shared
+    own = shared_with.diagonal()
+    others = (shared_with.sum(axis=1) - own) / max(1, len(own) - 1)
+    above, unequal = int((own > others).sum()), int((own != others).sum())
     p = float(binomtest(above, unequal).pvalue) if unequal else 1.0
     yield (
         f"Between seeds, n = {n_across}: one image shares "
         f"{table_['same_image_across_seeds'].mean():.1f} with itself, "
         f"{table_['shared_across_seeds'].mean():.1f} with another, "
         f"{table_['expected_across_seeds'].mean():.1f} by chance. The former is larger for {above} "
-        f"of {len(gaps)} images (sign test, p = {p:.2g}, optimistic since all images are measured "
+        f"of {len(own)} images (sign test, p = {p:.2g}, optimistic since all images are measured "
         f"on the same architectures): "
         + (
             "more than seed noise."

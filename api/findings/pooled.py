@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nasdip_bench.agreement import bootstrap_tau, draw_resamples, percentile_interval
 from nasdip_bench.statistics import kendall_tau_b
 
-__all__ = ["FEWEST", "Pooled", "image_effect", "pooled_tau"]
+__all__ = ["FEWEST", "Pooled", "image_effect", "pooled_tau", "stand_in_loss"]
 
 FEWEST = 5
 """Architectures that an image must have to count; of fewer, tau takes a handful of values."""
@@ -93,6 +93,46 @@ def pooled_tau(names: Sequence[str], pairs: Sequence[tuple[Matrix, Matrix]]) -> 
         images=tuple(columns),
         n=(min(counts), max(counts)),
     )
+
+
+def stand_in_loss(
+    names: Sequence[str], seeds: Sequence[Matrix], others: Sequence[Matrix]
+) -> Pooled | None:
+    """Tau between two seeds of a fidelity, less tau of either with another fidelity.
+
+    Over the same architectures and images, resampled together, since neither tau is known without
+    error.
+
+    Args:
+        names: of the images, the columns.
+        seeds: target by seed of the fidelity whose seeds are the ceiling.
+        others: target by seed of the other fidelity.
+
+    Returns:
+        the difference, of the three runs that have most in common; None where there are no two
+        seeds, or no three runs have an image with enough.
+    """
+    found = []
+    for one, other in itertools.combinations(seeds, 2):
+        for stand_in in others:
+            there = np.isfinite(one) & np.isfinite(other) & np.isfinite(stand_in)
+            images = np.flatnonzero(there.sum(axis=0) >= FEWEST)
+            rows = there[:, images].all(axis=1)
+            if len(images) and rows.sum() >= FEWEST:
+                at = np.ix_(rows, images)
+                found.append((images, one[at], other[at], stand_in[at]))
+    if not found:
+        return None
+    images, one, other, stand_in = max(found, key=lambda runs: runs[1].size)
+    draws = draw_resamples(len(one), RESAMPLES)
+    draws = np.concatenate([np.ones((1, len(one)), np.float32), draws])
+
+    def tau(a: Matrix, b: Matrix) -> NDArray[np.float64]:
+        of_images = [bootstrap_tau(x, y, draws) for x, y in zip(a.T, b.T, strict=True)]
+        return np.asarray(np.mean(of_images, axis=0))
+
+    samples = tau(one, other) - (tau(one, stand_in) + tau(other, stand_in)) / 2
+    return _pooled(samples, tuple(names[position] for position in images.tolist()), len(one))
 
 
 def image_effect(
