@@ -38,6 +38,7 @@ class Outcome:
             tries them again.
         signal: the signal that stopped it, or None.
         damaged: shards that were found damaged and set aside.
+        recorded: runs, and images' scores, recorded now, also of units that are not finished.
         coverage: how far all that was asked for is, by task and seed.
     """
 
@@ -47,6 +48,7 @@ class Outcome:
     failed: int
     signal: int | None
     damaged: tuple[str, ...]
+    recorded: int
     coverage: tuple[Coverage, ...]
 
 
@@ -147,6 +149,7 @@ def build(
         failed=ledger.failed,
         signal=interruption.signal,
         damaged=done.damaged,
+        recorded=ledger.recorded,
         coverage=ledger.coverage(),
     )
 

@@ -229,7 +229,7 @@ def _report(outcome: Outcome, out: Path, time_limit: str) -> None:
     if outcome.signal is not None:
         print("stopped by a signal; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(128 + outcome.signal)
-    if outcome.left and not outcome.finished:
+    if outcome.left and not outcome.recorded:
         raise ConfigError(
             f"nothing could be finished within the time limit {time_limit!r}: give a longer one, "
             f"or smaller units of work (--stack 1)"

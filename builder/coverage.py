@@ -62,6 +62,8 @@ class Ledger:
         """Runs that diverged now."""
         self.failed = 0
         """Runs that failed now, and architectures whose scores did."""
+        self.recorded = 0
+        """Runs, and images' scores, of which something came now."""
 
     def record(self, unit: Unit, table: pa.Table) -> bool:
         """Note what came of a unit, or of a part that an engine has made of one.
@@ -70,6 +72,7 @@ class Ledger:
             whether a planned unit is now done, whole.
         """
         failed: list[RunKey | ScoreKey] = []
+        self.recorded += len(_keys(unit))
         if unit.runs:
             statuses = table["status"].to_pylist()
             self.diverged += statuses.count("diverged")

@@ -6,7 +6,7 @@ whole architectures in the order of the sample, which is a random order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -93,6 +93,7 @@ def _units(
     stack: Callable[[Architecture], int],
 ) -> Iterator[Unit]:
     names = [image.name for image in config.images]
+    channels = {image.name: image.channels for image in config.images}
     for seed in config.seeds:
         for arch in config.architectures:
             architecture, most = str(arch), stack(arch)
@@ -109,8 +110,18 @@ def _units(
             for task in config.tasks:
                 runs = (RunKey(architecture, i, task, config.fidelity.name, seed) for i in names)
                 left = [run for run in runs if run not in finished_runs]
-                for first in range(0, len(left), most):
-                    yield Unit(architecture=architecture, runs=tuple(left[first : first + most]))
+                for alike in _of_like_channels(left, channels):
+                    for first in range(0, len(alike), most):
+                        part = tuple(alike[first : first + most])
+                        yield Unit(architecture=architecture, runs=part)
+
+
+def _of_like_channels(
+    runs: Sequence[RunKey], channels: Mapping[str, int]
+) -> Iterator[list[RunKey]]:
+    """Runs that can be one stack: of gray images, then of colour."""
+    for number in sorted(set(channels.values())):
+        yield [run for run in runs if channels[run.image] == number]
 
 
 def forward_passes(unit: Unit) -> int:

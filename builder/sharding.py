@@ -2,7 +2,8 @@
 
 Every job works its own share out, from the whole plan and nothing else: not from what is finished,
 nor from how many runs a device stacks. So jobs that begin at different times, on different devices
-or into different folders never do the same work, and together they do all of it.
+of one type or into different folders never do the same work, and together they do all of it. (What
+a unit costs depends on the type: with CPUs and GPUs in one array, shares overlap and leave gaps.)
 """
 
 from __future__ import annotations

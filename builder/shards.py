@@ -24,6 +24,7 @@ from nasdip_bench.builder.settings import merged_settings, settings_of
 from nasdip_bench.builder.shard_files import ShardFiles, remove_stale
 from nasdip_bench.errors import BuildError
 from nasdip_bench.files import file_lock, sha256_bytes, sync_folder, write_atomic
+from nasdip_bench.manifest import MANIFEST
 from nasdip_bench.schema import OUTPUT_COLUMNS, SHARD_TABLES
 from nasdip_bench.seal import parse_json, sealed, unsealed
 from nasdip_bench.space import Architecture
@@ -80,6 +81,11 @@ class BuildFolder:
             BuildError: as of `prepare`.
         """
         try:
+            if (self.path / MANIFEST).exists():
+                raise BuildError(
+                    f"{str(self.path)!r} holds a dataset, whose runs a build does not add to: name "
+                    f"another folder with --out, and release both together"
+                )
             self._merged_settings(settings)  # before anything is there
             self.shards.mkdir(parents=True, exist_ok=True)
             with suppress(PermissionError):  # whose entry the folder is may be closed to us

@@ -40,7 +40,7 @@ def is_dataset(path: Path) -> bool:
     """Whether a folder holds a dataset, and not a build.
 
     Raises:
-        BuildError: it holds neither, or may not be looked into.
+        BuildError: it holds neither or both, or may not be looked into.
     """
     try:
         found = [name for name in (MANIFEST, SETTINGS) if (path / name).exists()]
@@ -49,6 +49,11 @@ def is_dataset(path: Path) -> bool:
             f"{str(path)!r} cannot be read: {error.strerror or error}; see to it that it can, and "
             f"give the command again"
         ) from error
+    if len(found) == 2:
+        raise BuildError(
+            f"{str(path)!r} holds a dataset and a build, {MANIFEST} and {SETTINGS}: move one of "
+            f"the two into a folder of its own"
+        )
     if not found:
         raise BuildError(
             f"{str(path)!r} is no build folder and no dataset: there is neither {SETTINGS} nor "
@@ -191,7 +196,14 @@ def _finished_scores(folder: BuildFolder) -> pa.Table:
     for table in folder.read("scores", set_aside=False):
         columns = (table[name].to_pylist() for name in ScoreKey._fields)
         keys = [ScoreKey(*key) for key in zip(*columns, strict=True)]
-        tables.append(table.filter(pa.array([key not in seen for key in keys], pa.bool_())))
+        # A pack of shards with the same scores has them twice in one table.
+        rows = zip(keys, table["proxy"].to_pylist(), table["reference"].to_pylist(), strict=True)
+        first: set[tuple[ScoreKey, str, str]] = set()
+        wanted = [
+            row[0] not in seen and row not in first and not first.add(row)  # type: ignore[func-returns-value]
+            for row in rows
+        ]
+        tables.append(table.filter(pa.array(wanted, pa.bool_())))
         seen.update(keys)
     return pa.concat_tables(tables)
 

@@ -163,7 +163,7 @@ class Worker:
         try:
             done = self._fit(keys)
         except RuntimeError as error:  # what torch raises, out of memory included
-            self._refuse_broken_device(error)
+            refuse_broken_device(self.device, error)
             what = " ".join(str(error).split())[:300]
             if len(keys) == 1:
                 logger.warning("%s failed: %s", "/".join(map(str, keys[0])), what)
@@ -180,21 +180,6 @@ class Worker:
             self._run_row(key, len(keys), _succeeded(one))
             for key, one in zip(keys, done, strict=True)
         ]
-
-    def _refuse_broken_device(self, error: RuntimeError) -> None:
-        """After an error that a GPU does not recover from, every later run would fail as well.
-
-        Raises:
-            BuildError: it is one.
-        """
-        if self.device.type == "cuda" and not isinstance(error, torch.OutOfMemoryError):
-            try:
-                torch.cuda.synchronize(self.device)
-            except RuntimeError as broken:
-                raise BuildError(
-                    f"{self._device_name} does not answer any more ({broken}): give the command "
-                    f"again, which goes on with what is not finished"
-                ) from error
 
     def _fit(self, keys: Sequence[RunKey]) -> list[_Run]:
         """Train runs of one architecture, task, fidelity and seed as one stack."""
@@ -299,7 +284,7 @@ class Worker:
                 check=self._check,
             )
         except RuntimeError as error:
-            self._refuse_broken_device(error)
+            refuse_broken_device(self.device, error)
             if not (again and isinstance(error, torch.OutOfMemoryError)):
                 what = " ".join(str(error).split())
                 logger.warning("scores of %s failed: %s", architecture, what)
@@ -323,6 +308,22 @@ class Worker:
                 shape=truth.shape,
             )
         return self._scoring[which]
+
+
+def refuse_broken_device(device: torch.device, error: RuntimeError) -> None:
+    """After an error that a GPU does not recover from, every later run would fail as well.
+
+    Raises:
+        BuildError: it is one.
+    """
+    if device.type == "cuda" and not isinstance(error, torch.OutOfMemoryError):
+        try:
+            torch.cuda.synchronize(device)
+        except RuntimeError as broken:
+            raise BuildError(
+                f"{device} does not answer any more ({broken}): give the command again, which goes "
+                f"on with what is not finished"
+            ) from error
 
 
 def _mean_and_std(values: Sequence[float]) -> dict[str, float | None]:

@@ -246,7 +246,7 @@ def _result(record: np.ndarray, smoothed: np.ndarray, seconds: float, replayed: 
 
 @contextmanager
 def numerics(precision: str, device: torch.device) -> Iterator[None]:
-    """Set torch's product precision for a block, and put it back after it.
+    """Set torch's precision of products for a block, whatever the caller has set, and put it back.
 
     Raises:
         ConfigError: tf32 away from CUDA.
@@ -256,10 +256,35 @@ def numerics(precision: str, device: torch.device) -> Iterator[None]:
         raise unknown_name("precision", precision, PRECISIONS)
     if precision == "tf32" and device.type != "cuda":
         raise ConfigError(f"precision tf32 needs a CUDA device, not {device}; use fp32 or bf16")
-    before = (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    switches = _switches(precision == "tf32")
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in switches]
+    for owner, name, value in switches:
+        setattr(owner, name, value)
     try:
         yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+        for owner, name, value in before:
+            setattr(owner, name, value)
+
+
+def _switches(tf32: bool) -> list[tuple[Any, str, Any]]:
+    """What decides the precision of float32 products: owner, attribute, and its value.
+
+    Newer versions of torch have one for each kind, and refuse to read the older ones where the two
+    were mixed.
+    """
+    backends = torch.backends
+    kinds = [
+        (owner, kind, value)
+        for owner, kind, value in (
+            (backends.cuda, "matmul", "tf32" if tf32 else "ieee"),
+            (backends.cudnn, "conv", "tf32" if tf32 else "ieee"),
+            (backends.cudnn, "rnn", "tf32" if tf32 else "ieee"),
+            (backends.mkldnn, "matmul", "ieee"),
+            (backends.mkldnn, "conv", "ieee"),
+        )
+        if hasattr(getattr(owner, kind, None), "fp32_precision")
+    ]
+    if kinds:
+        return [(getattr(owner, kind), "fp32_precision", value) for owner, kind, value in kinds]
+    return [(backends.cuda.matmul, "allow_tf32", tf32), (backends.cudnn, "allow_tf32", tf32)]

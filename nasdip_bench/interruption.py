@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,13 @@ class Interruption:
 
     @contextmanager
     def handling_signals(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM as requests to stop; a second one acts as if unhandled."""
+        """Take SIGINT and SIGTERM as requests to stop; a second one acts as if unhandled.
+
+        In a thread other than the main one, which cannot handle signals, they are left alone.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
 
         def note(number: int, frame: FrameType | None) -> None:

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
+from nasdip_bench.builder import cli as build_cli
 from nasdip_bench.builder.attempts import MAX_DEATHS, MAX_LOSSES, Attempts, Count
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.config import BuildConfig
@@ -169,10 +171,26 @@ def test_an_engine_may_divide_units_and_coverage_counts_runs(tmp_path: Path, con
     ]
     assert outcome.coverage[1] == Coverage(what="inpaint, seed 0", asked=4, finished=1, failed=1)
     assert len(run_rows(tmp_path)) == 6
+    assert outcome.recorded == 4 + 2 + 8
     # What was finished before counts as well.
     outcome = build(config, tmp_path, stack=2, engine=in_this_process)
     assert (outcome.finished, outcome.left, outcome.failed) == (4, 0, 0)
     assert [(line.asked, line.finished) for line in outcome.coverage] == [(4, 4), (4, 4), (8, 8)]
+
+
+def test_a_part_of_a_unit_is_something_finished(tmp_path: Path, config, capsys):
+    """With a time limit the command may be given again, and does not end as if nothing came."""
+
+    def one_run(units, spec, interruption, fits):
+        unit = next(unit for unit in units if len(unit.runs) > 1)
+        part = Unit(architecture=unit.architecture, runs=unit.runs[:1])
+        yield part, Worker(spec).execute(part)
+
+    outcome = build(config, tmp_path, stack=2, engine=one_run)
+    assert (outcome.finished, outcome.recorded) == (0, 1)
+    with pytest.raises(typer.Exit) as ended:
+        build_cli._report(outcome, tmp_path, "60s")
+    assert ended.value.exit_code == 75
 
 
 # -- options ---------------------------------------------------------------------------------------

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -298,7 +300,6 @@ def test_scores_that_found_a_full_gpu_are_tried_once_more(tmp_path: Path, monkey
 
 def test_a_gpu_that_does_not_answer_ends_the_build(monkeypatch):
     """And does not make a failed run of every one that is left."""
-    worker = worker_module.WorkerSpec(images=(), **SPEC).worker()
     answers: list[Exception | None] = [None, RuntimeError("an illegal memory access")]
 
     def synchronize(device: torch.device) -> None:
@@ -306,17 +307,52 @@ def test_a_gpu_that_does_not_answer_ends_the_build(monkeypatch):
             raise answer
 
     monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a chip")
-    worker._refuse_broken_device(RuntimeError("on a CPU"))
-    worker.device = torch.device("cuda")
-    worker._refuse_broken_device(torch.OutOfMemoryError("full"))
+    worker_module.refuse_broken_device(torch.device("cpu"), RuntimeError("on a CPU"))
+    gpu = torch.device("cuda:1")
+    worker_module.refuse_broken_device(gpu, torch.OutOfMemoryError("full"))
     assert len(answers) == 2
-    worker._refuse_broken_device(RuntimeError("an argument"))
-    with pytest.raises(BuildError, match="a chip does not answer any more .an illegal memory"):
-        worker._refuse_broken_device(RuntimeError("an illegal memory access"))
+    worker_module.refuse_broken_device(gpu, RuntimeError("an argument"))
+    with pytest.raises(BuildError, match="cuda:1 does not answer any more .an illegal memory"):
+        worker_module.refuse_broken_device(gpu, RuntimeError("an illegal memory access"))
+
+
+def test_a_broken_device_is_looked_for_after_every_failure(tmp_path, monkeypatch):
+    def broken(device: torch.device, error: RuntimeError) -> None:
+        raise BuildError("it does not answer")
+
+    def fails(*arguments, **options):
+        raise RuntimeError("an illegal memory access")
+
+    monkeypatch.setattr(worker_module, "refuse_broken_device", broken)
+    monkeypatch.setattr(worker_module, "fit_stack", fails)
+    with pytest.raises(BuildError, match="it does not answer"):
+        build(small_config(scoring_inits=0), tmp_path, workers=1)
 
 
 # -- interruption ----------------------------------------------------------------------------------
+
+
+def test_a_build_in_a_thread_leaves_signals_alone(tmp_path):
+    """Only the main thread can handle them."""
+    before, outcomes = signal.getsignal(signal.SIGINT), []
+    config = small_config(scoring_inits=0, tasks=("denoise",))
+    thread = threading.Thread(target=lambda: outcomes.append(build(config, tmp_path, workers=1)))
+    thread.start()
+    thread.join()
+    assert outcomes[0].left == 0
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_dataset_folder_is_no_build_folder(tmp_path):
+    config = small_config(scoring_inits=0, tasks=("denoise",))
+    build(config, tmp_path / "build", workers=1)
+    release(tmp_path / "build", tmp_path / "data")
+    with pytest.raises(BuildError, match="holds a dataset, whose runs a build does not add to"):
+        build(config, tmp_path / "data", workers=1)
+    assert not (tmp_path / "data" / "build.json").exists()
+    shutil.copy(tmp_path / "build" / "build.json", tmp_path / "data")
+    with pytest.raises(BuildError, match="holds a dataset and a build"):
+        release(tmp_path / "data", tmp_path / "again")
 
 
 def test_a_time_limit_ends_a_build_that_goes_on_later(tmp_path: Path):

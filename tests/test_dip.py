@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +197,30 @@ def test_settings_of_torch_are_put_back():
     with numerics("fp32", torch.device("cpu")):
         assert torch.backends.cudnn.allow_tf32 is False
     assert torch.backends.cudnn.allow_tf32 is before
+
+
+@pytest.mark.skipif(
+    not hasattr(torch.backends.cudnn, "conv"), reason="this torch has the older switches alone"
+)
+@pytest.mark.parametrize("set_to", ["tf32", "ieee"])
+def test_what_the_caller_has_set_does_not_change_a_fit(set_to):
+    """In a process of its own: torch does not forget that the newer switches were used."""
+    code = f"""
+import torch
+from nasdip_bench.dip import numerics
+backends = torch.backends
+backends.fp32_precision = backends.cudnn.conv.fp32_precision = {set_to!r}
+def now():
+    return [s.fp32_precision for s in (backends.cuda.matmul, backends.cudnn.conv)]
+before = now()
+with numerics("fp32", torch.device("cpu")):
+    print(now())
+assert now() == before == [{set_to!r}] * 2
+with numerics("tf32", torch.device("cuda")):
+    print(now())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["['ieee', 'ieee']", "['tf32', 'tf32']"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image as PillowImage
 from skimage.metrics import peak_signal_noise_ratio
 
+from nasdip_bench.builder.experiments import run as run_module
 from nasdip_bench.builder.experiments import worker as worker_module
 from nasdip_bench.builder.experiments.config import ExperimentConfig
 from nasdip_bench.builder.experiments.cost import share
@@ -233,6 +234,8 @@ def test_what_does_not_go_together_is_refused():
         small_config(
             images={"skimage": small_config().images["skimage"], "user": (tall("camera"),)}
         )
+    with pytest.raises(ConfigError, match="tf32 needs a CUDA device, not cpu"):
+        small_config(setting=SETTING.changed(precision="tf32"))
     with pytest.raises(ConfigError, match="there is nothing to do"):
         small_config(images={"user": (tall(),)}, methods=(parse_method("random/resized"),))
     with pytest.raises(ConfigError, match="a cohort of 3 cannot be chosen from 2 candidates"):
@@ -477,6 +480,36 @@ def test_a_full_disk_stops_with_one_clear_error(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("nasdip_bench.builder.shard_files.write_atomic", full)
     with pytest.raises(BuildError, match="No space left on device; what is finished .* make room"):
         run_experiments(small_config(methods=METHODS[2:3]), tmp_path, workers=1)
+
+
+def test_two_builders_of_one_folder_keep_each_others_results(tmp_path: Path, monkeypatch):
+    """One begins, the other begins and ends, the first ends."""
+    real = run_module.in_this_process
+
+    def slower(*arguments):
+        monkeypatch.setattr(run_module, "in_this_process", real)
+        run_experiments(part_config(methods=METHODS[1:2]), tmp_path, workers=1)
+        yield from real(*arguments)
+
+    monkeypatch.setattr(run_module, "in_this_process", slower)
+    run_experiments(part_config(methods=METHODS[2:3]), tmp_path, workers=1)
+    methods = {row["method"] for row in rows_of(tmp_path).values()}
+    assert methods == {str(method) for method in METHODS[1:3]}
+
+
+@pytest.mark.parametrize("method", [parse_method("dip"), parse_method("random/full")])
+def test_a_broken_device_ends_an_experiment(tmp_path: Path, monkeypatch, method):
+    def broken(*arguments, **options):
+        raise RuntimeError("an illegal memory access")
+
+    def refuse(device, error):
+        raise BuildError("it does not answer")
+
+    for name in ("train", "train_baseline", "mean_scores"):
+        monkeypatch.setattr(worker_module, name, broken)
+    monkeypatch.setattr(worker_module, "refuse_broken_device", refuse)
+    with pytest.raises(BuildError, match="it does not answer"):
+        run_experiments(part_config(methods=(method,)), tmp_path, workers=1)
 
 
 def test_failed_and_diverged_fits_are_rows(tmp_path: Path, monkeypatch):

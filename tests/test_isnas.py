@@ -405,6 +405,18 @@ def test_damaged_files_of_a_search_are_made_again(photo, tmp_path):
     scores.write_text(scores.read_text()[:-30] + "\nno,such\n")
     again = Search(problem, config, folder=tmp_path).run()
     np.testing.assert_array_equal(whole.restored, again.restored)
+    content = bytearray(scores.read_bytes())
+    digit = content.index(b".") + 1
+    content[digit] ^= 1  # another digit
+    scores.write_bytes(content + b"\xff\n")
+    again = Search(problem, config, folder=tmp_path).run()
+    np.testing.assert_array_equal(whole.restored, again.restored)
+    fit = next((tmp_path / "trained").iterdir())
+    content = bytearray(fit.read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 109  # a version of the format that there is not
+    fit.write_bytes(content)
+    again = Search(problem, config, folder=tmp_path).run()
+    np.testing.assert_array_equal(whole.restored, again.restored)
     (tmp_path / "search.json").write_text('{"seed": 1}')
     with pytest.raises(ConfigError, match="holds a search with"):
         Search(problem, config, folder=tmp_path)

@@ -64,6 +64,21 @@ def test_what_is_packed_and_taken_elsewhere_is_the_same_build(whole: Path, packe
     assert tables(tmp_path / "there-data") == tables(tmp_path / "whole-data")
 
 
+def test_scores_that_two_builders_finished_are_released_once(tmp_path: Path):
+    """In shards of their own, and in one when packed."""
+    for name in ("one", "other"):
+        build(small_config(train=False), tmp_path / name, workers=1)
+    # Seconds differ, so that the shards do.
+    for shard in (tmp_path / "other" / "shards").iterdir():
+        shutil.copy(shard, tmp_path / "one" / "shards")
+    packs = pack(tmp_path / "one", tmp_path / "packs", most_bytes=MIB).files
+    unpack(list(packs), tmp_path / "there")
+    assert len(list((tmp_path / "one" / "shards").iterdir())) == 4
+    for name in ("one", "there"):
+        release(tmp_path / name, tmp_path / f"{name}-data")
+    assert tables(tmp_path / "there-data") == tables(tmp_path / "one-data")
+
+
 def test_a_pack_is_the_same_whoever_makes_it_and_taken_once(whole: Path, packed, tmp_path: Path):
     assert {p.name for p in pack(whole, tmp_path / "again", most_bytes=MIB).files} == {
         p.name for p in packed

@@ -187,11 +187,44 @@ def test_mistakes_are_one_line(photos, tmp_path, capsys, monkeypatch, arguments,
     assert message in err
 
 
+def test_a_time_limit_in_which_nothing_ends_is_not_to_be_given_again(
+    photos, tmp_path, capsys, monkeypatch
+):
+    options = [f"{photos / 'wall.png'}", "--task=denoise", *SHORT, f"--out={tmp_path / 'o'}"]
+    status, _, err = restore(capsys, monkeypatch, *options, "--time-limit=0.001s")
+    assert status == 2
+    assert "nothing could be finished within the time limit" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device; make room there"),
+        (
+            RuntimeError("DefaultCPUAllocator:\ncan't allocate"),
+            "if memory is short, give a smaller",
+        ),
+    ],
+)
+def test_a_full_disk_and_a_full_memory_are_one_line(
+    photos, tmp_path, capsys, monkeypatch, error, message
+):
+    def full(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("nasdip_bench.isnas.folder.SearchFolder.keep_trained", full)
+    options = [f"{photos / 'wall.png'}", "--task=denoise", *SHORT, f"--out={tmp_path / 'o'}"]
+    status, _, err = restore(capsys, monkeypatch, *options)
+    assert status == 2
+    assert message in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
 def test_the_time_limit_and_a_kill_cost_what_is_in_hand(photos, tmp_path):
     options = [f"{photos / 'wall.png'}", "--task=denoise", *SHORT, "--iterations=100000"]
     out = tmp_path / "o"
     limited = subprocess.run(
-        [*RESTORE, *options, f"--out={out}", "--time-limit=8s"], capture_output=True, text=True
+        [*RESTORE, *options, f"--out={out}", "--time-limit=15s"], capture_output=True, text=True
     )
     assert limited.returncode == 75, limited.stderr
     assert "the same command goes on from here" in limited.stderr

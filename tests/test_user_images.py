@@ -10,6 +10,7 @@ from PIL import Image as PillowImage
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.builder.build import build
+from nasdip_bench.builder.plan import make_plan
 from nasdip_bench.builder.release import release
 from nasdip_bench.errors import ImageError, UnknownNameError
 from nasdip_bench.user_images import load_user_images
@@ -61,6 +62,13 @@ def test_images_that_do_not_fit_the_fidelity_are_refused_before_anything_is_buil
     save(folder / "tiny.png", (32, 32))
     with pytest.raises(ImageError, match="resolution 64 would enlarge it"):
         small_config(images=tuple(load_user_images(folder, ["tiny"])))
+
+
+def test_gray_and_colour_are_stacks_of_their_own(folder):
+    config = small_config(images=tuple(load_user_images(folder)))
+    stacks = [unit.runs for unit in make_plan(config, frozenset(), frozenset(), 10) if unit.runs]
+    assert [len(runs) for runs in stacks] == [1] * 8
+    assert len({run for runs in stacks for run in runs}) == 8
 
 
 def test_a_dataset_of_ones_own_images(folder, tmp_path):

@@ -59,6 +59,10 @@ class ExperimentConfig:
         for seed in (*self.seeds, *self.baseline_seeds):
             if not 0 <= seed <= MAX_SEED:
                 raise ConfigError(f"seed {seed} must lie in 0..{MAX_SEED}")
+        if self.setting.precision == "tf32" and not self.device.startswith("cuda"):
+            raise ConfigError(
+                f"precision tf32 needs a CUDA device, not {self.device}; use fp32 or bf16"
+            )
         found: dict[str, Image] = {}
         for image in (image for images in self.images.values() for image in images):
             if found.setdefault(image.name, image).sha256 != image.sha256:

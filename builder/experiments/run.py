@@ -100,8 +100,8 @@ def run_experiments(
         finally:
             run.progress.close()
     with _writing(folder), file_lock(folder.path / ".results.lock"):
-        if shard is not None:  # others may have finished the rest meanwhile
-            planner = Planner(config, folder.state(), planner.wanted)
+        # Others may have finished more meanwhile, and have written it.
+        planner = Planner(config, folder.state(), planner.wanted)
         write_results(folder, planner)
     return Outcome(
         finished=run.finished,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.builder.experiments.state import SHARD_TABLES
 from nasdip_bench.builder.experiments.units import FitKey, FitUnit, Pair, RankingUnit, Unit
-from nasdip_bench.builder.worker import device_name
+from nasdip_bench.builder.worker import device_name, refuse_broken_device
 from nasdip_bench.experiments.sets import ground_truth
 from nasdip_bench.experiments.setting import Setting
 from nasdip_bench.fast import free_cached_memory, keep_freed_memory
@@ -134,6 +134,7 @@ class ExperimentWorker:
                     for score, value in found.items()
                 ]
         except RuntimeError as error:  # what torch raises, out of memory included
+            refuse_broken_device(torch.device(self._spec.device), error)
             logger.warning("scores failed: %s", " ".join(str(error).split())[:300])
             return []
         return rows
@@ -153,6 +154,7 @@ class ExperimentWorker:
                 fit = self._trained(key, problem)
                 result |= {"status": "diverged"} if fit.diverged else _of_fit(key, problem, fit)
         except RuntimeError as error:  # what torch raises, out of memory included
+            refuse_broken_device(torch.device(self._spec.device), error)
             logger.warning("%s failed: %s", unit, " ".join(str(error).split())[:300])
             reason = f"{type(error).__name__}: {error}".splitlines()[0][:500]
             result |= {"status": "failed", "error": reason}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +12,7 @@ import typer
 
 from nasdip_bench._version import __version__
 from nasdip_bench.command import new_app, run
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, NasdipError, unknown_name
 from nasdip_bench.interruption import Interrupted, Interruption
 from nasdip_bench.progress import Progress, duration, parse_duration
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
@@ -190,8 +192,8 @@ def _restore(
 
     if device == "cpu":
         keep_freed_memory()
-    interruption = Interruption(limit)
-    with interruption.handling_signals():
+    interruption, kept = Interruption(limit), _kept(folder)
+    with interruption.handling_signals(), _explained(folder, device):
         try:
             times = estimate(problem, config, device=device, check=interruption.check)
             print(_plan(problem, config, times, device), file=sys.stderr)
@@ -211,6 +213,11 @@ def _restore(
             finally:
                 report.close()
         except Interrupted:
+            if interruption.signal is None and _kept(folder) == kept:
+                raise ConfigError(
+                    "nothing could be finished within the time limit: give a longer one, or fewer "
+                    "iterations"
+                ) from None
             print("stopped; the same command goes on from here", file=sys.stderr)
             if interruption.signal is not None:
                 raise typer.Exit(128 + interruption.signal) from None
@@ -220,6 +227,32 @@ def _restore(
     print(_summary(facts))
     for name, meaning in RESULTS.items():
         print(f"  {folder / name}: {meaning}")
+
+
+@contextmanager
+def _explained(folder: Path, device: str) -> Iterator[None]:
+    """Say what to do where the disk or the device fails."""
+    try:
+        yield
+    except (NasdipError, typer.Exit):  # which are RuntimeErrors, some of them
+        raise
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write to the folder {str(folder)!r}: {error.strerror or error}; make room "
+            f"there, and give the same command again, which goes on from here"
+        ) from error
+    except RuntimeError as error:  # what torch raises, out of memory included
+        raise ConfigError(
+            f"the computation failed on {device}: {' '.join(str(error).split())[:300]}; if memory "
+            f"is short, give a smaller image or fewer channels"
+        ) from error
+
+
+def _kept(folder: Path) -> tuple[int, int]:
+    """Fits and scores that a folder holds."""
+    scores = folder / "scores.csv"
+    lines = scores.read_bytes().count(b"\n") if scores.exists() else 0
+    return len(list(folder.glob("trained/*.npz"))), lines
 
 
 def _plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) -> str:

@@ -1,7 +1,7 @@
 """Where a search keeps what it has finished, so that it can go on after any end.
 
 search.json       what was asked for; another search does not mix with it
-scores.csv        architecture,score of the candidates so far
+scores.csv        architecture,score,check of the candidates so far
 trained/<purpose>-<architecture>.npz   a finished fit: output and curves
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nasdip_bench.errors import ArchitectureError, ConfigError
-from nasdip_bench.files import write_atomic
+from nasdip_bench.files import sha256_bytes, write_atomic
 from nasdip_bench.isnas.ranking import Ranked
 from nasdip_bench.isnas.training import Trained
 from nasdip_bench.seal import parse_json, sealed, unsealed
@@ -28,7 +28,7 @@ __all__ = ["SearchFolder"]
 
 _SETTINGS = "search.json"
 _SCORES = "scores.csv"
-_HEADING = "architecture,score"
+_HEADING = "architecture,score,check"
 _SECONDS_BETWEEN_WRITES = 5.0
 
 
@@ -68,6 +68,7 @@ class SearchFolder:
             raise ConfigError(
                 f"{str(settings)!r} cannot be read ({error}): name another folder with --out"
             ) from error
+        found.setdefault("protocol_version", 1)  # the only one before it was noted
         differing = sorted(k for k in asked.keys() | found.keys() if asked.get(k) != found.get(k))
         if differing:
             name = differing[0]
@@ -81,9 +82,12 @@ class SearchFolder:
     def scores(self) -> dict[Architecture, float]:
         """Those that are known already; lines that are damaged are computed again."""
         path = self.path / _SCORES
-        lines = path.read_text(encoding="utf-8").splitlines()[1:] if path.exists() else []
-        for line in lines:
-            name, _, value = line.partition(",")
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        for line in text.splitlines()[1:]:
+            known, _, check = line.rpartition(",")
+            if check != _check(known):
+                continue
+            name, _, value = known.partition(",")
             try:
                 self._scores[Architecture.parse(name)] = float(value)
             except (ArchitectureError, ValueError):
@@ -98,7 +102,8 @@ class SearchFolder:
 
     def flush(self) -> None:
         """Write the scores that are noted."""
-        lines = [_HEADING, *(f"{arch},{value!r}" for arch, value in self._scores.items())]
+        known = [f"{arch},{value!r}" for arch, value in self._scores.items()]
+        lines = [_HEADING, *(f"{line},{_check(line)}" for line in known)]
         write_atomic(self.path / _SCORES, ("\n".join(lines) + "\n").encode())
         self._written = time.monotonic()
 
@@ -119,7 +124,7 @@ class SearchFolder:
                 psnr_smooth_db=arrays["psnr_smooth_db"],
                 seconds=float(arrays["seconds"]),
             )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
             return None
 
     def keep_trained(self, purpose: str, arch: Architecture, fit: Trained) -> None:
@@ -130,3 +135,8 @@ class SearchFolder:
 
     def _fit(self, purpose: str, arch: Architecture) -> Path:
         return self.path / "trained" / f"{purpose}-{arch}.npz"
+
+
+def _check(line: str) -> str:
+    """By which a line is known to be whole: eight digits of the SHA-256 of what stands before."""
+    return sha256_bytes(line.encode())[:8]

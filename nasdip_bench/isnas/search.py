@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError
+from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.files import sha256_bytes
 from nasdip_bench.isnas.config import SearchConfig
 from nasdip_bench.isnas.degraded import Degraded
@@ -98,6 +99,7 @@ class Search:
             "mask_sha256": None if seen.mask is None else _hash(seen.mask),
             "truth_sha256": None if self.problem.truth is None else _hash(self.problem.truth),
             "device_type": self.device.split(":")[0],
+            "protocol_version": PROTOCOL_VERSION,
         }
 
     def run(self) -> SearchResult:
