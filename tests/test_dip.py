@@ -195,7 +195,10 @@ def test_bfloat16_learns_with_a_float32_output(truth):
 def test_settings_of_torch_are_put_back():
     before = torch.backends.cudnn.allow_tf32
     with numerics("fp32", torch.device("cpu")):
-        assert torch.backends.cudnn.allow_tf32 is False
+        if hasattr(torch.backends.cudnn, "conv"):
+            assert torch.backends.cudnn.conv.fp32_precision == "ieee"
+        else:
+            assert torch.backends.cudnn.allow_tf32 is False
     assert torch.backends.cudnn.allow_tf32 is before
 
 
