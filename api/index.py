@@ -78,7 +78,7 @@ class Block:
         rows: (architecture, image, seed) int32: the row in ``columns``, -1 where there is no run.
         columns: by name, (run,) values of runs.parquet; int8 positions in `STATUSES` for status.
         values: (run, `RECORD_VALUES`) float64, NaN where null.
-        cache: records of the default seeds, by (arch_id, position of the image).
+        cache: records by (arch_id, position of the image, seed), None for the default seeds.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Block:
                 f"runs.parquet has {len(columns['seed'])}, or one twice; run 'nasdip-bench verify'"
             )
         self.values = np.column_stack([columns[name].astype(np.float64) for name in RECORD_VALUES])
-        self.cache: dict[tuple[int, int], Any] = {}
+        self.cache: dict[tuple[int, int, int | None], Any] = {}
         self._positions = {seed: position for position, seed in enumerate(self.seeds)}
         self._summaries: dict[int | None, Summary] = {}
 

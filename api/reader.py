@@ -362,9 +362,11 @@ class ReleaseReader:
         return arch_id, image_row, self._index.block(task, fidelity)
 
     def _record(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> RunRecord:
-        if seed is None:
-            # Records are immutable, so that one can be handed out again and again.
-            found = block.cache.get((arch_id, image_row))
+        # Records are immutable, so that one can be handed out again and again. Not for a seed that
+        # only equals a number, such as True, which is refused.
+        kept = seed is None or type(seed) is int
+        if kept:
+            found = block.cache.get((arch_id, image_row, seed))
             if found is not None:
                 return found  # type: ignore[no-any-return]
         summary = block.summary(seed)
@@ -391,8 +393,8 @@ class ReleaseReader:
             block.record.stop,
             *numbers,
         )
-        if seed is None:
-            block.cache[arch_id, image_row] = record
+        if kept:
+            block.cache[arch_id, image_row, seed] = record
         return record
 
     def _curve(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> Curve:

@@ -362,6 +362,10 @@ def test_seeds_that_equal_true_are_still_refused_when_seed_1_was_asked_before(be
     bench.curve(0, "lena", "denoise", seed=1)
     with pytest.raises(UnknownNameError, match="unknown seed True"):
         bench.curve(0, "lena", "denoise", seed=True)
+    bench.query(0, "lena", "denoise", seed=1)
+    for seed in (True, 1.0):
+        with pytest.raises(UnknownNameError, match=f"unknown seed {seed}"):
+            bench.query(0, "lena", "denoise", seed=seed)
 
 
 def test_an_architecture_not_in_the_release_names_the_nearest(bench):
