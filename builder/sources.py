@@ -198,11 +198,11 @@ def _finished_scores(folder: BuildFolder) -> pa.Table:
         keys = [ScoreKey(*key) for key in zip(*columns, strict=True)]
         # A pack of shards with the same scores has them twice in one table.
         rows = zip(keys, table["proxy"].to_pylist(), table["reference"].to_pylist(), strict=True)
-        first: set[tuple[ScoreKey, str, str]] = set()
-        wanted = [
-            row[0] not in seen and row not in first and not first.add(row)  # type: ignore[func-returns-value]
-            for row in rows
-        ]
+        mine: set[tuple[ScoreKey, str, str]] = set()
+        wanted = []
+        for row in rows:
+            wanted.append(row[0] not in seen and row not in mine)
+            mine.add(row)
         tables.append(table.filter(pa.array(wanted, pa.bool_())))
         seen.update(keys)
     return pa.concat_tables(tables)

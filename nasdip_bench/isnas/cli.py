@@ -187,12 +187,13 @@ def _restore(
     from nasdip_bench.fast import keep_freed_memory
     from nasdip_bench.isnas.classical import classical_restoration
     from nasdip_bench.isnas.estimate import estimate
+    from nasdip_bench.isnas.folder import kept_in
     from nasdip_bench.isnas.results import RESULTS, write_results
     from nasdip_bench.isnas.search import Search
 
     if device == "cpu":
         keep_freed_memory()
-    interruption, kept = Interruption(limit), _kept(folder)
+    interruption, kept = Interruption(limit), kept_in(folder)
     with interruption.handling_signals(), _explained(folder, device):
         try:
             times = estimate(problem, config, device=device, check=interruption.check)
@@ -213,7 +214,7 @@ def _restore(
             finally:
                 report.close()
         except Interrupted:
-            if interruption.signal is None and _kept(folder) == kept:
+            if interruption.signal is None and kept_in(folder) == kept:
                 raise ConfigError(
                     "nothing could be finished within the time limit: give a longer one, or fewer "
                     "iterations"
@@ -246,13 +247,6 @@ def _explained(folder: Path, device: str) -> Iterator[None]:
             f"the computation failed on {device}: {' '.join(str(error).split())[:300]}; if memory "
             f"is short, give a smaller image or fewer channels"
         ) from error
-
-
-def _kept(folder: Path) -> tuple[int, int]:
-    """Fits and scores that a folder holds."""
-    scores = folder / "scores.csv"
-    lines = scores.read_bytes().count(b"\n") if scores.exists() else 0
-    return len(list(folder.glob("trained/*.npz"))), lines
 
 
 def _plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) -> str:

@@ -24,7 +24,7 @@ from nasdip_bench.isnas.training import Trained
 from nasdip_bench.seal import parse_json, sealed, unsealed
 from nasdip_bench.space import Architecture
 
-__all__ = ["SearchFolder"]
+__all__ = ["SearchFolder", "kept_in"]
 
 _SETTINGS = "search.json"
 _SCORES = "scores.csv"
@@ -135,6 +135,13 @@ class SearchFolder:
 
     def _fit(self, purpose: str, arch: Architecture) -> Path:
         return self.path / "trained" / f"{purpose}-{arch}.npz"
+
+
+def kept_in(path: Path) -> tuple[int, int]:
+    """How many fits and scores the folder of a search holds; it need not be there."""
+    scores = path / _SCORES
+    lines = scores.read_bytes().count(b"\n") if scores.exists() else 0
+    return len(list(path.glob("trained/*.npz"))), lines
 
 
 def _check(line: str) -> str:
