@@ -192,24 +192,17 @@ def seed_agreement(
             f"the noise ceiling needs runs of two seeds; {task} at {block.fidelity} has those of "
             f"seed {having} only"
         )
-    matrices = [block.matrix(target, one) for one in block.seeds]
-    counts = np.array(
-        [
-            (np.isfinite(a) & np.isfinite(b)).sum(axis=0)
-            for a, b in itertools.combinations(matrices, 2)
-        ]
-    )
-    somewhere = (counts >= 2).any(axis=0)
-    chosen = [
-        pair
-        for pair, n in zip(itertools.combinations(range(len(matrices)), 2), counts, strict=True)
-        if (n[somewhere] >= 2).all() and somewhere.any()
-    ] or list(itertools.combinations(range(len(matrices)), 2))
-    pairs = [(matrices[one], matrices[other]) for one, other in chosen]
+    matrices = {one: block.matrix(target, one) for one in block.seeds}
+    seeds = list(itertools.combinations(block.seeds, 2))
+    there = {one: np.isfinite(matrix) for one, matrix in matrices.items()}
+    enough = np.array([(there[one] & there[other]).sum(axis=0) >= 2 for one, other in seeds])
+    full = enough[:, enough.any(axis=0)].all(axis=1)  # where no image has a pair, all pairs
+    seeds = [pair for pair, is_full in zip(seeds, full, strict=True) if is_full] or seeds
+    pairs = [(matrices[one], matrices[other]) for one, other in seeds]
     frame = _agreement(bench, pairs, resampling, (f"{target} of one seed",) * 2)
     frame.insert(3, "attainable", [attainable_tau(tau) for tau in frame["tau"]])
-    seeds = [[block.seeds[one], block.seeds[other]] for one, other in chosen]
-    frame.attrs = block.facts(target, block.seeds) | resampling._asdict() | {"pairs": seeds}
+    facts = block.facts(target, block.seeds)
+    frame.attrs = facts | resampling._asdict() | {"pairs": [list(pair) for pair in seeds]}
     return frame
 
 

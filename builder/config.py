@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasdip_bench.errors import ArchitectureError, ConfigError, unknown_name
-from nasdip_bench.fidelity import PRECISIONS, Fidelity
+from nasdip_bench.errors import ArchitectureError, ConfigError
+from nasdip_bench.fidelity import Fidelity, check_precision
 from nasdip_bench.images import Image
 from nasdip_bench.proxies import info
 from nasdip_bench.space import DEFAULT_SAMPLE_SIZE, Architecture, sample_architectures
@@ -77,12 +77,7 @@ class BuildConfig:
         for seed in self.seeds:
             if not 0 <= seed <= MAX_SEED:
                 raise ConfigError(f"seed {seed} must lie in 0..{MAX_SEED}")
-        if self.precision not in PRECISIONS:
-            raise unknown_name("precision", self.precision, PRECISIONS)
-        if self.precision == "tf32" and not self.device.startswith("cuda"):
-            raise ConfigError(
-                f"precision tf32 needs a CUDA device, not {self.device}; use fp32 or bf16"
-            )
+        check_precision(self.precision, self.device)
         if self.scoring_inits < 0:
             raise ConfigError(f"scoring initialisations {self.scoring_inits} must be 0 or above")
         for name in self.scores:

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from nasdip_bench.adam import Adam
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError
 from nasdip_bench.fast.graphs import WARM_UP, Pace, on_stream_of_graphs, recorded
-from nasdip_bench.fidelity import PRECISIONS
+from nasdip_bench.fidelity import check_precision
 from nasdip_bench.problem import Problem
 
 __all__ = [
@@ -252,10 +252,7 @@ def numerics(precision: str, device: torch.device) -> Iterator[None]:
         ConfigError: tf32 away from CUDA.
         UnknownNameError: a precision that does not exist.
     """
-    if precision not in PRECISIONS:
-        raise unknown_name("precision", precision, PRECISIONS)
-    if precision == "tf32" and device.type != "cuda":
-        raise ConfigError(f"precision tf32 needs a CUDA device, not {device}; use fp32 or bf16")
+    check_precision(precision, str(device))
     switches = _switches(precision == "tf32")
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in switches]
     for owner, name, value in switches:

@@ -19,6 +19,7 @@ __all__ = [
     "PRECISIONS",
     "PROTOCOL_VERSION",
     "Fidelity",
+    "check_precision",
     "get_fidelity",
 ]
 
@@ -37,6 +38,19 @@ MAX_ITERATIONS = 1_000_000
 PRECISIONS = ("fp32", "tf32", "bf16")
 """fp32: float32 throughout. tf32: float32 with TF32 products (CUDA). bf16: bfloat16 products, with
 the output layer, loss, moving average and optimiser in float32."""
+
+
+def check_precision(precision: str, device: str) -> None:
+    """Refuse a precision that there is not, or that a device, "cpu", "cuda" or "cuda:N", lacks.
+
+    Raises:
+        UnknownNameError: there is no such precision.
+        ConfigError: tf32 away from CUDA.
+    """
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+    if precision == "tf32" and not device.startswith("cuda"):
+        raise ConfigError(f"precision tf32 needs a CUDA device, not {device}; use fp32 or bf16")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from nasdip_bench.errors import ConfigError
 from nasdip_bench.experiments.methods import Method, restorable
 from nasdip_bench.experiments.sets import ground_truth
 from nasdip_bench.experiments.setting import Setting
+from nasdip_bench.fidelity import check_precision
 from nasdip_bench.images import Image
 from nasdip_bench.tasks import get_task
 
@@ -59,10 +60,7 @@ class ExperimentConfig:
         for seed in (*self.seeds, *self.baseline_seeds):
             if not 0 <= seed <= MAX_SEED:
                 raise ConfigError(f"seed {seed} must lie in 0..{MAX_SEED}")
-        if self.setting.precision == "tf32" and not self.device.startswith("cuda"):
-            raise ConfigError(
-                f"precision tf32 needs a CUDA device, not {self.device}; use fp32 or bf16"
-            )
+        check_precision(self.setting.precision, self.device)
         found: dict[str, Image] = {}
         for image in (image for images in self.images.values() for image in images):
             if found.setdefault(image.name, image).sha256 != image.sha256:
