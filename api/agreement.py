@@ -195,9 +195,11 @@ def seed_agreement(
     matrices = {one: block.matrix(target, one) for one in block.seeds}
     seeds = list(itertools.combinations(block.seeds, 2))
     there = {one: np.isfinite(matrix) for one, matrix in matrices.items()}
-    enough = np.array([(there[one] & there[other]).sum(axis=0) >= 2 for one, other in seeds])
-    full = enough[:, enough.any(axis=0)].all(axis=1)  # where no image has a pair, all pairs
-    seeds = [pair for pair, is_full in zip(seeds, full, strict=True) if is_full] or seeds
+    enough = [(there[one] & there[other]).sum(axis=0) >= 2 for one, other in seeds]
+    somewhere = np.any(enough, axis=0)
+    seeds = [
+        pair for pair, of_images in zip(seeds, enough, strict=True) if of_images[somewhere].all()
+    ] or seeds
     pairs = [(matrices[one], matrices[other]) for one, other in seeds]
     frame = _agreement(bench, pairs, resampling, (f"{target} of one seed",) * 2)
     frame.insert(3, "attainable", [attainable_tau(tau) for tau in frame["tau"]])
