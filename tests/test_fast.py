@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from nasdip_bench.builder.build import build
 from nasdip_bench.dip import fit, fit_stack
 from nasdip_bench.fast import FastNetwork, keep_freed_memory
+from nasdip_bench.fast.convolution import convolve
 from nasdip_bench.fast.interpolation import interpolate
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.network import Network, build_network
@@ -96,6 +97,60 @@ def test_interpolation_is_torchs(mode: str, size: tuple[int, int]):
     options = {} if mode == "nearest" else {"align_corners": False}
     expected = functional.interpolate(x, scale_factor=2, mode=mode, **options)
     torch.testing.assert_close(interpolate(x, mode), expected, atol=1e-14, rtol=0)
+
+
+@settings(deadline=None)
+@given(
+    groups=st.integers(1, 4),
+    inputs=st.integers(1, 5),
+    outputs=st.integers(1, 5),
+    kernel=st.sampled_from([1, 1, 1, 3]),
+    stride=st.sampled_from([1, 1, 2]),
+    batch=st.sampled_from([1, 1, 2]),
+    size=st.tuples(st.integers(3, 12), st.integers(3, 12)),
+    bias=st.booleans(),
+    layout=st.sampled_from([torch.contiguous_format, torch.channels_last]),
+)
+def test_convolutions_are_torchs(
+    groups: int,
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    stride: int,
+    batch: int,
+    size: tuple[int, int],
+    bias: bool,
+    layout: torch.memory_format,
+):
+    draw = torch.Generator().manual_seed(0)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=draw, dtype=torch.float64)
+
+    values = [
+        random(batch, groups * inputs, *size).contiguous(memory_format=layout),
+        random(groups * outputs, inputs, kernel, kernel),
+        *([random(groups * outputs)] if bias else []),
+    ]
+    options = (stride, stride), (kernel // 2, kernel // 2), (1, 1), groups
+    results = []
+    for form in (functional.conv2d, convolve):
+        given = [value.clone().requires_grad_() for value in values]
+        output = form(*given, *([] if bias else [None]), *options)
+        output.sin().sum().backward()
+        results.append([output.detach(), *(value.grad for value in given)])
+    for expected, found in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
+
+
+def test_a_stacks_convolution_of_kernel_1_is_a_product(monkeypatch: pytest.MonkeyPatch):
+    """Else the test above would compare torch with itself."""
+    monkeypatch.setattr(functional, "conv2d", None)
+    x, weight = torch.rand(1, 32, 8, 8), torch.rand(24, 16, 1, 1)
+    found = convolve(x, weight, None, (1, 1), (0, 0), (1, 1), 2)
+    assert found.shape == (1, 24, 8, 8)
+    with pytest.raises(TypeError):
+        convolve(x, weight.repeat(1, 2, 1, 1), None, (1, 1), (0, 0), (1, 1), 1)
 
 
 def fits(arch: Architecture, task: Task, runs: int, iterations: int):

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nasdip_bench.fast.convolution import convolve
 from nasdip_bench.fast.interpolation import interpolate
 from nasdip_bench.network import LEAKY_SLOPE, SplitStackSum
 from nasdip_bench.space import Architecture
@@ -150,7 +151,7 @@ def _weight_and_bias(conv: Any, terms: int) -> tuple[Tensor, Tensor | None]:
 
 def _convolve(x: Tensor, conv: Any, terms: int) -> Tensor:
     weight, bias = _weight_and_bias(conv, terms)
-    return functional.conv2d(x, weight, bias, 1, conv.padding, conv.dilation, conv.groups)
+    return convolve(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
 
 
 def _convolve_doubled(x: Tensor, conv: Any, terms: int) -> Tensor:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nasdip_bench.fast.cells import FastCell
+from nasdip_bench.fast.convolution import convolve
 from nasdip_bench.network import LEAKY_SLOPE, Network
 from nasdip_bench.sizes import check_size
 from nasdip_bench.space import LEVELS
@@ -120,6 +121,6 @@ def _conv_norm_act(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
     pad = conv.kernel_size[0] // 2
     if pad:
         x = functional.pad(x, (pad, pad, pad, pad), mode="reflect")
-    x = functional.conv2d(x, conv.weight, None, conv.stride, 0, 1, conv.groups)
+    x = convolve(x, conv.weight, None, conv.stride, (0, 0), (1, 1), conv.groups)
     x = _norm(x, norm.weight, norm.bias, norm.eps)
     return functional.leaky_relu_(x, LEAKY_SLOPE)
