@@ -5,7 +5,6 @@ Must not import torch; pyarrow is imported on use.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from functools import cache
 from threading import Thread
@@ -38,8 +37,6 @@ _MOST_COLUMN_BYTES = 2**31 - 1
 """What the strings of a column may take when they are written out."""
 _LONG_TABLE = 20_000
 """Rows from which on a second thread saves more than it costs."""
-_DEALS = 6
-"""Parts of a long table's columns: few, as reading each by itself takes longer, but even."""
 _BLOCK = 4800
 """Rows that are compared at once: a multiple of 16 scores x 10 images, and of most other counts."""
 _MOST_BLOCKS = 12
@@ -83,26 +80,23 @@ def read_table(
     wanted = _schema(name, strings)
     opened = [file]
 
-    def reader() -> Callable[[list[str]], _Columns]:
+    def read(names: list[str]) -> _Columns:
         try:
             source = opened.pop()
         except IndexError:  # the other thread has it
             source = open_parquet(content, texts, file.metadata)
-
-        def read(names: list[str]) -> _Columns:
-            part = source.read(columns=names, use_threads=False)
-            for column in names:
-                _check_values(part[column])
-            return {
-                column: (part[column], _written_out(part[column], wanted.field(column).type))
-                for column in names
-            }
-
-        return read
+        part = source.read(columns=names, use_threads=False)
+        for column in names:
+            _check_values(part[column])
+        return {
+            column: (part[column], _written_out(part[column], wanted.field(column).type))
+            for column in names
+        }
 
     others = [column.name for column in columns if column.name not in texts]
     try:
-        values = _by_columns(reader, [*texts, *others], file.metadata.num_rows)
+        long = file.metadata.num_rows >= _LONG_TABLE
+        values = _by_columns(read, [others, texts] if long else [[*others, *texts]])
         encoded = _table({column: pair[0] for column, pair in values.items()}, schema)
         if len(encoded) != file.metadata.num_rows:
             raise ValueError(f"{len(encoded)} of {file.metadata.num_rows} rows")
@@ -229,47 +223,35 @@ def _positions(chunk: pa.DictionaryArray) -> NDArray[np.uint32]:
     return np.frombuffer(buffer, np.uint32, len(chunk), chunk.indices.offset * 4)
 
 
-def _by_columns(
-    reader: Callable[[], Callable[[list[str]], _Columns]], names: list[str], rows: int
-) -> _Columns:
-    """What is read of columns, by two threads where the table is long.
+def _by_columns(read: Callable[[list[str]], _Columns], parts: list[list[str]]) -> _Columns:
+    """What is read of columns, each part of them by a thread.
 
-    Each takes the next few columns when it is done with some. What takes long releases the
-    interpreter's lock. The threads are Python's, since Arrow's own were seen to abort a process at
-    its exit (`nasdip_bench.files.read_parquet`), and not those of concurrent.futures, whose import
-    takes longer than what it saves here.
+    What takes long releases the interpreter's lock; the parts are few, since to get it back takes
+    long, too. The threads are Python's, since Arrow's own were seen to abort a process at its exit
+    (`nasdip_bench.files.read_parquet`), and not those of concurrent.futures, whose import takes
+    longer than what it saves here.
 
     Args:
-        reader: gives each thread what reads columns of some names.
-        names: of the columns; those of a kind together, so that they are dealt out evenly.
-        rows: of the table.
+        read: reads columns of some names.
+        parts: names of columns; the first is read by the calling thread.
     """
-    deals = _DEALS if rows >= _LONG_TABLE else 1
-    waiting = deque(names[deal::deals] for deal in range(min(deals, len(names))))
     done: _Columns = {}
     failed: list[BaseException] = []
 
-    def work() -> None:
+    def work(names: list[str]) -> None:
         try:
-            read = reader()
-            while waiting and not failed:
-                try:
-                    some = waiting.popleft()
-                except IndexError:  # the other has just taken the last
-                    return
-                done.update(read(some))
+            done.update(read(names))
         except BaseException as error:  # for the caller, whichever thread it is
             failed.append(error)
 
-    if len(waiting) == 1:
-        work()
-    else:
-        other = Thread(target=work, name="columns")
-        other.start()
-        try:
-            work()
-        finally:
-            other.join()
+    threads = [Thread(target=work, args=(names,), name="columns") for names in parts[1:]]
+    for thread in threads:
+        thread.start()
+    try:
+        work(parts[0])
+    finally:
+        for thread in threads:
+            thread.join()
     if failed:
         raise failed[0]
     return done
