@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nasdip_bench import NASDIPBench
@@ -49,28 +50,27 @@ def cells(text: str) -> list[list[str]]:
 
 def test_the_table_of_the_readme(bench):
     rows = dict(cells(release_facts.readme_rows(bench)))
-    assert rows["architectures"].startswith("4 of the sample")
+    assert rows["architectures"].startswith("4 of the sample are described")
     assert rows["images"] == "lena, chest, boat; substitutes for the paper's: chest"
     assert rows["`denoise` at r64"] == (
-        "of 12 runs 12 with seed 0, 12 with seed 1 (all ok), 600 iterations, stop at 350; scores "
-        "of 3 architectures"
+        "of 12 runs 12 with seed 0 (4 architectures), 12 with seed 1 (4 architectures), all ok; "
+        "600 iterations, stop at 350; scores of 3 architectures"
     )
-    assert "(9 ok, 1 diverged, 1 failed), 40 iterations, stop at 40" in rows[f"`denoise` at {LOW}"]
+    assert ", 9 ok, 1 diverged, 1 failed; 40 iterations, stop at 40" in rows[f"`denoise` at {LOW}"]
     assert rows["size, version"].endswith("release 1, protocol 1")
 
 
 def test_coverage_in_the_card(bench):
     text = release_facts.card_release(bench)
     assert cells(text) == [
-        ["r64 (64 x 64, 128 channels)", "denoise", "0", "4 of 4", "12", "0", "0", "0", "complete",
-         "3"],
-        ["r64 (64 x 64, 128 channels)", "denoise", "1", "4 of 4", "12", "0", "0", "0", "complete",
-         "3"],
-        [f"{LOW} (64 x 64, 16 channels)", "denoise", "0", "4 of 4", "9", "1", "1", "1", "partial",
-         "3"],
+        ["r64 (64 x 64, 128 channels)", "denoise", "0", "4 of 4: the first",
+         "12", "0", "0", "0", "complete", "3"],
+        ["r64 (64 x 64, 128 channels)", "denoise", "1", "4 of 4: the first",
+         "12", "0", "0", "0", "complete", "3"],
+        [f"{LOW} (64 x 64, 16 channels)", "denoise", "0", "4 of 4: the first",
+         "9", "1", "1", "1", "partial", "3"],
     ]  # fmt: skip
-    assert f"no seed is complete for denoise at {LOW}. The architectures" in text
-    assert "the first of the sample" in text
+    assert f"no seed is complete for denoise at {LOW}." in text
 
 
 def test_a_complete_release_is_not_called_partial(tmp_path):
@@ -92,15 +92,24 @@ def test_architectures_with_a_gap_are_not_called_the_first(tmp_path):
             missing=gap,
         )
     )
-    assert "2 of 3" in release_facts.card_release(bench)
-    assert "not the first of the sample" in release_facts.card_release(bench)
+    assert "2 of 3: the first 3 without 1" in release_facts.card_release(bench)
+
+
+def test_which_architectures_there_are():
+    assert release_facts._which(np.arange(5), True) == "the first"
+    assert release_facts._which(np.arange(5), False) == "not the first of the sample"
+    assert release_facts._which(np.arange(20, 25), True) == "not the first of the sample"
 
 
 def test_limits_and_training(bench):
     # Seeds differ by 0.01 dB by formula; the best of 600 iterations lies at 150 and after.
-    assert cells(release_facts.card_limits(bench)) == [
-        ["r64", "denoise", "0% of 24", "0.01 dB (12)"],
-        [LOW, "denoise", "0% of 9", "one seed"],
+    cut, noise = release_facts.card_limits(bench).split("\n\n")
+    assert cells(cut) == [
+        ["r64", "denoise", "0% of 24", "lena 0% to lena 0%"],
+        [LOW, "denoise", "0% of 9", "lena 0% to lena 0%"],
+    ]
+    assert [row[:3] + row[4:] for row in cells(noise)] == [
+        ["denoise at r64", f"`{target}`", "0.01", "0.01", "12"] for target in release_facts.TARGETS
     ]
     first = cells(release_facts.card_training(bench))[0]
     assert first == ["r64", "denoise", "0", "formula", "fp32", "formula", "1", "0", "12", "0.04"]

@@ -9,6 +9,7 @@ allows for both answers, or too little is there, the page says so and draws no c
     printed      Table 1 and Figure 1 beside the printed ones; published ranges of PSNR
     noise        tau between seeds; reliability of the scores
     comparison   fidelities with each other; images with each other
+    beginnings   whether the beginning of a run ranks its end
     worth        which score is worth its cost
     page         the page
 """

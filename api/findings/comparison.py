@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from scipy.stats import binomtest
 
-from nasdip_bench.api.findings.noise import between_seeds
 from nasdip_bench.api.findings.pooled import Pooled, image_effect, pooled_tau, stand_in_loss
+from nasdip_bench.api.findings.printed import own_images
 from nasdip_bench.api.findings.words import (
+    SMALL,
     basis,
     caution,
     counts,
-    number,
     sign_of,
     table,
     where,
@@ -39,12 +39,9 @@ def fidelity_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -
     yield "## Is a cheap fidelity a stand-in?"
     yield (
         "Tau of the same architectures between two fidelities, a seed of the one with a seed of "
-        "the other. It is bounded by the noise of both, so that tau between seeds stands beside "
-        "it. *Loss* is tau between two seeds of one fidelity, less tau of these with the other, "
-        "over the same architectures and images: where its interval is above 0, the two rank less "
-        "alike than two seeds do."
+        "the other. It is bounded by the noise of both."
     )
-    body, said = [], []
+    body, losses, said = [], [], []
     for a, b in itertools.combinations(blocks, 2):
         if a.task != b.task:
             continue
@@ -54,44 +51,49 @@ def fidelity_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -
             for t in b.default_seeds
         ]
         found = pooled_tau(bench.images, pairs)
-        ceilings = [between_seeds(bench, block, target).value for block in (a, b)]
-        runs = [[block.matrix(target, seed) for seed in block.seeds] for block in (a, b)]
-        losses = [stand_in_loss(bench.images, *sides) for sides in (runs, runs[::-1])]
         both = f"{where(a)} and {plain(b.fidelity)}"
-        body.append(
-            [
-                both,
-                with_interval(found),
-                *map(number, ceilings),
-                "; ".join(f"{with_interval(one)}, {counts(one)}" for one in losses if one) or "–",
-                counts(found),
-            ]
-        )
-        said.append(f"- {both}: {_stand_in(found, [one for one in losses if one])}")
-        if found.images and (words := caution(found.n[0])):
-            said[-1] += f" {words}"
+        body.append([both, with_interval(found), counts(found)])
+        runs = [[block.matrix(target, seed) for seed in block.seeds] for block in (a, b)]
+        mine = []
+        for one, other, sides in ((a, b, runs), (b, a, runs[::-1])):
+            if compared := stand_in_loss(bench.images, *sides):
+                mine.append(compared[-1])
+                losses.append(
+                    [where(one), plain(other.fidelity), *map(with_interval, compared),
+                     counts(compared[-1])]
+                )  # fmt: skip
+        said.append(f"- {both}: {_stand_in(found, mine)}")
     if not body:
         having = ", ".join(map(where, blocks))
         yield f"No task has runs at two fidelities (there is: {having}): not measured."
         return
-    head = ["fidelities", "tau between", "seeds of the first", "of the second", "loss", "over"]
-    yield table(head, body)
+    yield table(["fidelities", "tau between", "over"], body)
+    if losses:
+        yield (
+            "Tau between two seeds of a fidelity, and of these with the other fidelity, over the "
+            "same architectures and images; *loss* is the first less the second: where its "
+            "interval is above 0, the two fidelities rank less alike than two seeds do."
+        )
+        head = ["seeds of", "other", "tau between seeds", "tau with the other", "loss", "over"]
+        yield table(head, losses)
     yield "\n".join(said)
 
 
 def _stand_in(found: Pooled, losses: Sequence[Pooled]) -> str:
     if not found.images:
         return "no image has enough architectures in common; not measured."
+    if words := caution(found.n[0]):
+        return words
     if found.low <= 0:
         return "agreement beyond chance cannot be shown."
+    said = "they agree beyond chance"
     if not losses:
-        return (
-            "they agree beyond chance; without a second seed it is not known how well they could."
-        )
+        return f"{said}; without a second seed it is not known how well they could."
+    if (n := min(one.n[0] for one in losses)) < SMALL:
+        return f"{said}; of the loss nothing is concluded from n = {n} architectures."
     if all(one.low > 0 for one in losses):
-        return "they agree beyond chance, and less than two seeds do: a stand-in with loss."
-    said = "they agree beyond chance; that they agree less than two seeds do is not shown."
-    return f"{said} {caution(min(one.n[0] for one in losses))}".rstrip()
+        return f"{said}, and less than two seeds do: a stand-in with loss."
+    return f"{said}; that they agree less than two seeds do is not shown."
 
 
 def image_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> Iterator[str]:
@@ -103,7 +105,9 @@ def image_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> I
         "under another seed; the image matters as far as two images share less than that. The same "
         "with tau, over all architectures and not ten: between two runs of one image, between runs "
         "of two images, always of two different seeds (those with most in common), and the "
-        "difference. Substitutes are images like the others here."
+        "difference. An image has one corruption, which all seeds share: what is the image's is "
+        "that corruption's, too. Substitutes are images like the others, but a set with an odd one "
+        "among them differs more: the conclusion is drawn from the paper's own, if there are two."
     )
     for block in blocks:
         yield f"**{basis(bench, block, block.seeds)}**"
@@ -119,15 +123,16 @@ def _overlap(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
         return
     n, n_across = int(table_["n"].min()), int(table_["n_across_seeds"].min())
     shared, expected = float(table_["shared"].mean()), float(table_["expected"].mean())
-    better = int((table_["p_value"] < _SIGNIFICANT).sum())
-    text = (
+    better, surely = (
+        int((table_["p_value"] < level).sum())
+        for level in (_SIGNIFICANT, _SIGNIFICANT / len(table_))
+    )
+    yield (
         f"Top {_TOP} of n = {n}: two images share {shared:.1f} on average, {expected:.1f} by "
         f"chance; {better} of {len(table_)} pairs of images share more than chance would, at the "
-        f"{_SIGNIFICANT:.0%} level."
+        f"{_SIGNIFICANT:.0%} level ({_SIGNIFICANT * len(table_):.2g} would by chance; corrected "
+        f"for their number, {surely} do).{_hardly(n)}"
     )
-    if n < 5 * _TOP:
-        text += f" {_TOP} of {n} is hardly a selection: chance alone makes images share many."
-    yield text
     if not n_across:
         yield "Between seeds: no two seeds share enough architectures on all images."
         return
@@ -145,26 +150,46 @@ def _overlap(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
         f"on the same architectures): "
         + (
             "more than seed noise."
-            if p < _SIGNIFICANT and 2 * above > unequal
-            else "not told from seed noise."
+            if p < _SIGNIFICANT and 2 * above > unequal and n_across >= SMALL
+            else f"not told from seed noise.{_hardly(n_across)}"
         )
     )
 
 
+def _hardly(n: int) -> str:
+    """What is to be said of a top that is much of all there is; "" where nothing is."""
+    if n >= 5 * _TOP:
+        return ""
+    return f" {_TOP} of {n} is hardly a selection: chance alone makes images share many."
+
+
 def _effect(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
-    found = image_effect(bench.images, [block.matrix(target, seed) for seed in block.seeds])
-    if found is None:
+    body, effect, others, said = [], None, None, ""
+    for name, images in _groups(bench).items():
+        columns = [bench.images.index(image) for image in images]
+        runs = [block.matrix(target, seed)[:, columns] for seed in block.seeds]
+        if found := image_effect(images, runs):
+            _, others, effect = found
+            body.append([name, *map(with_interval, found), counts(effect)])
+            said = name
+    if effect is None or others is None:
         yield "Tau between images against seeds: needs two seeds with runs in common; not measured."
         return
-    own, others, effect = found
-    yield table(
-        ["tau, same image", "tau, two images", "difference", "over"],
-        [[with_interval(own), with_interval(others), with_interval(effect), counts(effect)]],
-    )
+    yield table(["images", "tau, same image", "tau, two images", "difference", "over"], body)
+    if words := caution(effect.n[0]):
+        yield words
+        return
     sentence = {
-        "positive": "The ranking depends on the image, beyond the noise of a run.",
-        "negative": "Images agree with each other better than with themselves.",
-    }.get(sign_of(effect), "Whether the ranking depends on the image is not decided.")
+        "positive": "the ranking depends on the image, beyond the noise of a run.",
+        "negative": "images agree with each other better than with themselves.",
+    }.get(sign_of(effect), "whether the ranking depends on the image is not decided.")
     if others.low > 0:
         sentence += " Much of it is common to the images: between two images tau is positive, too."
-    yield f"{sentence} {caution(effect.n[0])}".rstrip()
+    yield f"Over {said}: {sentence}"
+
+
+def _groups(bench: NASDIPBench) -> dict[str, Sequence[str]]:
+    """Sets of images by name; the last is the one to conclude from."""
+    own = own_images(bench)
+    groups: dict[str, Sequence[str]] = {"all images": bench.images}
+    return groups | ({"the paper's own": own} if 1 < len(own) < len(bench.images) else {})

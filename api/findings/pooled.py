@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ class Pooled:
         value: the mean, or a difference of means; NaN where no image has enough.
         low: lower end of the 95 % interval over resampled architectures.
         high: upper end.
+        error: standard deviation over the resamples.
         images: names of the images it is over.
         n: fewest and most architectures of an image.
     """
@@ -44,6 +46,7 @@ class Pooled:
     value: float
     low: float
     high: float
+    error: float
     images: tuple[str, ...]
     n: tuple[int, int]
 
@@ -52,8 +55,15 @@ class Pooled:
         """Whether the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
+    def decided_among(self, tests: int) -> bool:
+        """The same of one of several tests, of which by chance one in twenty errs at all.
 
-NOTHING = Pooled(value=math.nan, low=math.nan, high=math.nan, images=(), n=(0, 0))
+        Bonferroni's correction of a normal test, since the tails of the resamples are too thin.
+        """
+        return abs(self.value) > NormalDist().inv_cdf(1 - (1 - LEVEL) / (2 * tests)) * self.error
+
+
+NOTHING = Pooled(value=math.nan, low=math.nan, high=math.nan, error=math.nan, images=(), n=(0, 0))
 
 
 def pooled_tau(names: Sequence[str], pairs: Sequence[tuple[Matrix, Matrix]]) -> Pooled:
@@ -85,20 +95,13 @@ def pooled_tau(names: Sequence[str], pairs: Sequence[tuple[Matrix, Matrix]]) -> 
         ],
         axis=0,
     )
-    low, high = percentile_interval(samples, LEVEL)
-    return Pooled(
-        value=float(np.mean(taus)),
-        low=low,
-        high=high,
-        images=tuple(columns),
-        n=(min(counts), max(counts)),
-    )
+    return _pooled(float(np.mean(taus)), samples, tuple(columns), (min(counts), max(counts)))
 
 
 def stand_in_loss(
     names: Sequence[str], seeds: Sequence[Matrix], others: Sequence[Matrix]
-) -> Pooled | None:
-    """Tau between two seeds of a fidelity, less tau of either with another fidelity.
+) -> tuple[Pooled, Pooled, Pooled] | None:
+    """Does another fidelity rank less alike than another seed does?
 
     Over the same architectures and images, resampled together, since neither tau is known without
     error.
@@ -109,7 +112,8 @@ def stand_in_loss(
         others: target by seed of the other fidelity.
 
     Returns:
-        the difference, of the three runs that have most in common; None where there are no two
+        tau between the two seeds, the mean of their taus with the other fidelity, and the first
+        less the second, of the three runs that have most in common; None where there are no two
         seeds, or no three runs have an image with enough.
     """
     found = []
@@ -131,8 +135,8 @@ def stand_in_loss(
         of_images = [bootstrap_tau(x, y, draws) for x, y in zip(a.T, b.T, strict=True)]
         return np.asarray(np.mean(of_images, axis=0))
 
-    samples = tau(one, other) - (tau(one, stand_in) + tau(other, stand_in)) / 2
-    return _pooled(samples, tuple(names[position] for position in images.tolist()), len(one))
+    own, with_it = tau(one, other), (tau(one, stand_in) + tau(other, stand_in)) / 2
+    return _compared(own, with_it, names, images, len(one))
 
 
 def image_effect(
@@ -170,12 +174,29 @@ def image_effect(
         ]
     )  # (image, image, whole and resamples)
     same = np.eye(len(images), dtype=bool)
-    own, others = taus[same].mean(axis=0), taus[~same].mean(axis=0)
+    return _compared(taus[same].mean(axis=0), taus[~same].mean(axis=0), names, images, len(one))
+
+
+def _compared(
+    one: NDArray[np.float64],
+    other: NDArray[np.float64],
+    names: Sequence[str],
+    images: NDArray[np.int64],
+    n: int,
+) -> tuple[Pooled, Pooled, Pooled]:
+    """Two taus and their difference; of each the value of the whole, then those of resamples."""
     shown = tuple(names[position] for position in images.tolist())
-    return tuple(_pooled(s, shown, len(one)) for s in (own, others, own - others))  # type: ignore[return-value]
+    first, second, difference = (
+        _pooled(float(samples[0]), samples[1:], shown, (n, n))
+        for samples in (one, other, one - other)
+    )
+    return first, second, difference
 
 
-def _pooled(samples: NDArray[np.float64], images: tuple[str, ...], n: int) -> Pooled:
-    """Of the value of the whole, first, and those of the resamples."""
-    low, high = percentile_interval(samples[1:], LEVEL)
-    return Pooled(value=float(samples[0]), low=low, high=high, images=images, n=(n, n))
+def _pooled(
+    value: float, samples: NDArray[np.float64], images: tuple[str, ...], n: tuple[int, int]
+) -> Pooled:
+    low, high = percentile_interval(samples, LEVEL)
+    defined = samples[np.isfinite(samples)]
+    error = float(defined.std(ddof=1)) if len(defined) > 1 else math.nan
+    return Pooled(value=value, low=low, high=high, error=error, images=images, n=n)

@@ -10,6 +10,7 @@ import numpy as np
 
 from nasdip_bench.api.findings.pooled import Pooled, pooled_tau
 from nasdip_bench.api.findings.words import (
+    SMALL,
     caution,
     counts,
     listed,
@@ -39,7 +40,9 @@ __all__ = ["figure_section", "own_images", "range_section", "table_section"]
 
 _PAPERS = "r512"
 SAME, OTHER_SIZE = "same sign", "same sign, another size"
-OPPOSITE, OPEN = "**opposite sign**", "not decided"
+OPPOSITE, OPEN, FEW = "**opposite sign**", "not decided", "too few"
+_CLEARLY = 1.96
+"""Standard errors of a difference."""
 
 
 def own_images(bench: NASDIPBench) -> list[str]:
@@ -68,7 +71,8 @@ def table_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> I
     yield (
         f"Means over {listed(images)}, which are the paper's images, as far as they have runs; "
         f"printed is the mean of the printed values over the same images. *Another size*: the sign "
-        f"is the printed one, and the printed mean lies outside our interval."
+        f"is the printed one, and the difference is above {_CLEARLY} of its standard errors, where "
+        f"the print, too, has an error, taken as ours would be over as many architectures."
     )
     reasons: dict[str, None] = {}
     for block in mine:
@@ -88,13 +92,13 @@ def _against_the_print(
     """Table and sentences; returns whether anything differs."""
     printed = paper_values()["table1"]
     body: list[list[str]] = []
-    readings: dict[str, list[str]] = {SAME: [], OTHER_SIZE: [], OPPOSITE: [], OPEN: []}
+    readings: dict[str, list[str]] = {SAME: [], OTHER_SIZE: [], OPPOSITE: [], OPEN: [], FEW: []}
     fewest = []
     for position, key in enumerate(printed["columns"]):
         ours = _tau(bench, block, target, key, images)
         theirs = [printed["rows"][image][position] for image in ours.images]
         mean = float(np.mean(theirs)) if theirs else math.nan
-        reading = _reading(ours, mean)
+        reading = _reading(ours, mean, printed["architectures"])
         if ours.images:
             fewest.append(ours.n[0])
             readings[reading].append(f"`{key}`")
@@ -118,14 +122,18 @@ def _against_the_print(
     return bool(readings[OPPOSITE] or readings[OTHER_SIZE])
 
 
-def _reading(ours: Pooled, printed: float) -> str:
+def _reading(ours: Pooled, printed: float, of: int) -> str:
+    """What to say of a tau beside a printed one over ``of`` architectures."""
     if not ours.images:
         return "–"
+    if ours.n[0] < SMALL:
+        return FEW
     if not ours.decided:
         return OPEN
     if (ours.value > 0) != (printed > 0):
         return OPPOSITE
-    return SAME if ours.low <= printed <= ours.high else OTHER_SIZE
+    error = ours.error * math.sqrt(1 + ours.n[0] / of)
+    return OTHER_SIZE if abs(ours.value - printed) > _CLEARLY * error else SAME
 
 
 def _tau(bench: NASDIPBench, block: Block, target: str, key: str, images: Sequence[str]) -> Pooled:

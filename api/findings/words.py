@@ -65,7 +65,7 @@ def caution(n: int) -> str:
         return ""
     return (
         f"With n = {n} architectures, fewer than {SMALL}, the intervals are too narrow: less is "
-        f"known than they say."
+        f"known than they say, and nothing is concluded."
     )
 
 

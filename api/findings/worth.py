@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nasdip_bench.agreement import attainable_tau
 from nasdip_bench.api.agreement import MEAN
@@ -24,6 +25,7 @@ from nasdip_bench.api.findings.words import (
 )
 from nasdip_bench.api.index import Block
 from nasdip_bench.api.simulation_cost import CostModel
+from nasdip_bench.cohorts import ChoicePValues, by_relabelling
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.proxies import network_scores
 from nasdip_bench.schema import STATUSES
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["worth_section"]
 
 _TOP, _COHORT = 10, 15
+_SIGNIFICANT = 0.05
+_AS_CHEAP = 1.1
+"""Times the least seconds that recorded times do not tell from it."""
 
 
 def worth_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> Iterator[str]:
@@ -42,17 +47,40 @@ def worth_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> I
     yield (
         "Scores that a user can have: against the corrupted image, or without a reference. Those "
         "against the ground truth are in Table 1. *Direction* is the one the score claims (sizes "
-        "claim none: smallest first); a score works where the interval of tau excludes 0 on the "
-        f"side that it claims. *Precision* is the share of its {_TOP} first that are among the "
-        f"{_TOP} best; *regret*, how far the best of its {_COHORT} first is from the best of all, "
-        "in dB; in parentheses the same for architectures at random. *Seconds* of the score for "
-        "one architecture and image, all initialisations: as recorded, and for scores of the "
-        "output with the networks' passes, which their record leaves out, at the rate of the "
-        "recorded runs."
+        "claim none: smallest first). A score *ranks* where tau lies on the side that it claims by "
+        f"more than its error allows, at the {_SIGNIFICANT:.0%} level over all the scores that "
+        f"claim a direction (Bonferroni). *Precision* is the share of its {_TOP} first that are "
+        f"among the {_TOP} best; *regret*, how far the best of its {_COHORT} first is from the "
+        "best of all, in dB; in parentheses the same for architectures at random; *p*, how often "
+        "architectures that are relabelled at random, on all images at once, do as well (over "
+        "those with run and score on all). A dash where the first are over half of what is there. "
+        "To rank and to choose are two things: tau is over all architectures, and most pairs of "
+        "them are of no interest to who wants a good one. *Seconds* of the score for one "
+        "architecture and image, all initialisations: as recorded, and for scores of the output "
+        "with the networks' passes, which their record leaves out, at the rate of the recorded "
+        "runs."
     )
     for block in blocks:
         yield f"**{basis(bench, block, block.default_seeds)}**"
         yield from _block(bench, block, target)
+
+
+class _Judged(NamedTuple):
+    """A score; the p-values are NaN where what they are of is not shown."""
+
+    key: str
+    direction: str
+    tau: Pooled
+    p: ChoicePValues
+    seconds: float
+
+    @property
+    def claims(self) -> bool:
+        return not self.direction.endswith("?")
+
+    @property
+    def as_claimed(self) -> bool:
+        return (self.tau.value > 0) == (self.direction == "higher")
 
 
 def _block(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
@@ -70,45 +98,68 @@ def _block(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
             f"them: not judged."
         )
         return
-    fewest = min(one.n[0] for one in taus.values())
     most = _most_to_choose(bench, block)
     k, cohort = min(_TOP, most), min(_COHORT, most)
     merit = bench.proxy_table(block.task, k, [cohort], target, block.fidelity, resamples=0).drop(
         index=MEAN, level="image"
     )
-    passes = _passes(bench, block)
-    body, works, seconds = [], {}, {}
-    direction_of: dict[str, str] = {}
+    rates = _forward_seconds(bench, block)
+    body, judged = [], []
     for key, tau in sorted(taus.items(), key=lambda item: -abs(item[1].value)):
         proxy, reference = key.split("/")
         mine = merit.xs((proxy, reference), level=("proxy", "reference")).loc[list(tau.images)]
-        direction = direction_of[key] = str(mine["direction"].iloc[0])
-        seconds[key] = float(mine["seconds"].iloc[0])
+        direction = str(mine["direction"].iloc[0])
+        seconds = float(mine["seconds"].iloc[0])
         if proxy not in network_scores():
-            seconds[key] += passes
-        right = tau.low > 0 if direction == "higher" else tau.high < 0
-        if right and not direction.endswith("?"):
-            works[key] = tau
+            seconds += _passes(bench, block, proxy, reference, rates)
+        values = scores.values[:, :, scores.keys.index(key)]
+        ranking = -values if direction == "higher" else values
+        p = _by_relabelling(bench, block, target, ranking, tau.images, k, cohort)
+        fewest = int(mine["n"].min())
+        p = ChoicePValues(
+            p.precision if 2 * k <= fewest else math.nan,
+            p.regret if 2 * cohort <= fewest else math.nan,
+        )
+        judged.append(_Judged(key, direction, tau, p, seconds))
         body.append(
             [
                 f"`{key}`",
                 direction,
                 with_interval(tau),
-                _beside(mine, "precision", "precision_chance"),
-                _beside(mine, f"regret_{cohort}", f"regret_{cohort}_chance"),
-                f"{seconds[key]:.2g}",
+                _beside(mine, "precision", p.precision),
+                _beside(mine, f"regret_{cohort}", p.regret),
+                f"{seconds:.2g}",
                 counts(tau),
             ]
         )
     head = ["score", "direction", "tau", f"precision of {k}", f"regret of {cohort}", "seconds"]
     yield table([*head, "over"], body)
-    claiming = sum(direction_of[key] != "lower?" for key in taus)
-    yield _conclusion(works, claiming, seconds, between_seeds(bench, block, target).value)
-    remarks = [caution(fewest)]
-    if cohort * 2 > fewest:
-        remarks.append(f"{cohort} of {fewest} is most of what is there: regret says little here.")
-    if any(remarks):
-        yield " ".join(filter(None, remarks))
+    yield _conclusion(judged, between_seeds(bench, block, target))
+
+
+def _by_relabelling(
+    bench: NASDIPBench,
+    block: Block,
+    target: str,
+    ranking: NDArray[np.float64],
+    images: Sequence[str],
+    k: int,
+    cohort: int,
+) -> ChoicePValues:
+    """Over the architectures with score and run on all of the images, at all default seeds."""
+    columns = [bench.images.index(image) for image in images]
+    seeds = block.default_seeds
+    values = np.hstack([block.matrix(target, seed)[:, columns] for seed in seeds])
+    ended = np.hstack([_ended(block, seed)[:, columns] for seed in seeds])
+    ranked = np.tile(ranking[:, columns], len(seeds))
+    rows = (ended & np.isfinite(ranked)).all(axis=1)
+    if (np.isfinite(values[rows]).sum(axis=0) < k).any() or rows.sum() < cohort:
+        return ChoicePValues(math.nan, math.nan)
+    return by_relabelling(ranked[rows], block.direction(target) * values[rows], k, cohort)
+
+
+def _ended(block: Block, seed: int) -> NDArray[np.bool_]:
+    return np.isin(block.statuses(seed), [STATUSES.index("ok"), STATUSES.index("diverged")])
 
 
 def _most_to_choose(bench: NASDIPBench, block: Block) -> int:
@@ -116,53 +167,92 @@ def _most_to_choose(bench: NASDIPBench, block: Block) -> int:
     _, scores = bench.runs.scores(block.task, block.fidelity)
     found = []
     for seed in block.default_seeds:
-        statuses = block.statuses(seed)
-        done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
+        done = _ended(block, seed)
         found.append((done[:, :, None] & np.isfinite(scores.values)).sum(axis=0))
     having = np.stack(found)
     return int(having[having > 0].min())
 
 
-def _passes(bench: NASDIPBench, block: Block) -> float:
-    """Seconds of a forward pass for each scoring initialisation; NaN where no rate is recorded."""
+def _forward_seconds(bench: NASDIPBench, block: Block) -> NDArray[np.float64]:
+    """(architecture,) seconds of a forward pass; NaN where no rate is recorded."""
     try:
-        forward = CostModel().prices(bench, block, 0, block.default_seeds[0]).forward
+        return CostModel().prices(bench, block, 0, block.default_seeds[0]).forward
     except ConfigError:
-        return math.nan
+        return np.full(len(bench), math.nan)
+
+
+def _passes(
+    bench: NASDIPBench, block: Block, proxy: str, reference: str, rates: NDArray[np.float64]
+) -> float:
+    """Seconds of the forward passes of a score's initialisations, the mean over its rows."""
     scores = bench.to_frame("scores")
-    mine = scores[(scores["task"] == block.task) & (scores["fidelity"] == block.fidelity)]
-    scored = forward[mine["arch_id"].unique()]
-    return float(mine["inits"].mean() * np.nanmean(scored)) if len(scored) else math.nan
+    mine = scores[
+        (scores["task"] == block.task)
+        & (scores["fidelity"] == block.fidelity)
+        & (scores["proxy"] == proxy)
+        & (scores["reference"] == reference)
+    ]
+    return float((mine["inits"] * rates[mine["arch_id"]]).mean())
 
 
-def _beside(rows: pd.DataFrame, name: str, chance: str) -> str:
-    values: list[Any] = [rows[column].mean() for column in (name, chance)]
-    return f"{number(values[0], '.2f')} ({number(values[1], '.2f')})"
+def _beside(rows: pd.DataFrame, name: str, p: float) -> str:
+    if math.isnan(p):
+        return "–"
+    value, chance = (rows[column].mean() for column in (name, f"{name}_chance"))
+    return f"{number(value, '.2f')} ({number(chance, '.2f')}), p = {p:.2g}"
 
 
-def _conclusion(
-    works: dict[str, Pooled], tried: int, seconds: dict[str, float], between: float
-) -> str:
-    if not works:
-        return (
-            f"None of the {tried} scores that claim a direction is shown to work: no interval "
-            f"excludes 0 on the side that the score claims."
-        )
-    best = next(iter(works))
-    cheapest = min(works, key=lambda key: seconds[key])
-    text = (
-        f"{len(works)} of the {tried} scores that claim a direction work, by the interval: "
-        f"{listed(f'`{key}`' for key in works)}. Largest |tau|: `{best}` "
-        f"({works[best].value:+.2f}"
-    )
-    if attainable_tau(between) > 0:
-        share = abs(works[best].value) / attainable_tau(between)
+def _conclusion(judged: Sequence[_Judged], ceiling: Pooled) -> str:
+    """What the numbers allow to say of a block's scores."""
+    fewest = min(one.tau.n[0] for one in judged)
+    if words := caution(fewest):
+        return words
+    claiming = [one for one in judged if one.claims]
+    tests = len(claiming)
+    decided = [one for one in claiming if one.tau.decided_among(tests)]
+    ranks = [one for one in decided if one.as_claimed]
+    against = [one for one in decided if not one.as_claimed]
+    if ranks:
+        sentences = [
+            f"{len(ranks)} of the {tests} scores that claim a direction "
+            f"{'ranks' if len(ranks) == 1 else 'rank'} in it: "
+            f"{_names(ranks)}. {_first_among(ranks, ceiling)}"
+        ]
+    else:
+        sentences = [f"None of the {tests} scores that claim a direction is shown to rank in it."]
+    if against:
+        sentences.append(f"Against what they claim: {_names(against)}.")
+    for measure in ChoicePValues._fields:
+        p = {one.key: getattr(one.p, measure) for one in claiming}
+        known = [one for one in claiming if not math.isnan(p[one.key])]
+        better = [one for one in known if p[one.key] < _SIGNIFICANT / len(known)]
+        if known:
+            sentences.append(
+                f"Better than chance in {measure}, corrected likewise: "
+                f"{_names(better) if better else 'none'}."
+            )
+    return " ".join(sentences)
+
+
+def _first_among(ranks: Sequence[_Judged], ceiling: Pooled) -> str:
+    """Of those that rank: the largest tau, whether that is decided, and the cheapest."""
+    best = ranks[0]
+    text = f"Largest |tau|: `{best.key}` ({best.tau.value:+.2f}"
+    # Of other architectures the ceiling would be another.
+    if ceiling.n == best.tau.n and attainable_tau(ceiling.value) > 0:
+        share = abs(best.tau.value) / attainable_tau(ceiling.value)
         text += f", {share:.0%} of what is attainable given the noise of a run"
-    text += f"); cheapest: `{cheapest}` ({seconds[cheapest]:.2g} s). "
-    rivals = [key for key in works if works[key].low <= works[best].value <= works[key].high]
-    if len(rivals) > 1:
+    lowest = min(one.seconds for one in ranks)
+    cheap = [one for one in ranks if one.seconds <= _AS_CHEAP * lowest]
+    text += f"); cheapest: {_names(cheap)} ({lowest:.2g} s)."
+    rivals = [one for one in ranks[1:] if one.tau.low <= best.tau.value <= one.tau.high]
+    if rivals:
         text += (
-            "Their order is not decided: the best value lies in the intervals of "
-            f"{listed(f'`{key}`' for key in rivals if key != best)}. "
+            f" Their order is not decided: the best value lies in the intervals of "
+            f"{_names(rivals)}."
         )
-    return text + f"Of {tried} scores without any worth {tried * 0.025:.2g} would seem to work."
+    return text
+
+
+def _names(scores: Sequence[_Judged]) -> str:
+    return listed(f"`{one.key}`" for one in scores)

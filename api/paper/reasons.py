@@ -59,7 +59,7 @@ def reasons_to_differ(bench: NASDIPBench, fidelities: Mapping[str, str], target:
         "squared differences are ours times (ln 10)²; tau is the same.",
         "**Initialisations.** The released scores come from one initialisation, ours are the mean "
         "over the number in `scores.parquet` (`inits`; 8 in our releases): two single ones agree "
-        "to a tau of only 0.4–0.65.",
+        "only in part, some scores' hardly (`nasdip-bench findings` estimates it for each).",
         "**Sample.** The paper's 522 architectures are a list of its own; this release's are "
         "another sample of the same space, unless it was built from that list.",
         "**Figure 1's target** is not stated in the print.",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.index import Block
@@ -14,7 +15,7 @@ from nasdip_bench.schema import STATUSES
 from nasdip_bench.space import sample_architectures
 from tests.tools.pages import table
 
-TARGET = "best_psnr_smooth_db"
+TARGETS = ("best_psnr_smooth_db", "final_psnr_smooth_db")
 
 
 def blocks(bench: NASDIPBench) -> Iterator[Block]:
@@ -30,7 +31,11 @@ def readme_rows(bench: NASDIPBench) -> str:
     substitutes = [r["name"] for r in bench.to_arrow("images").to_pylist() if _substitute(r)]
     sampled = list(bench) == sample_architectures(len(bench))
     body = [
-        ["architectures", f"{_count(len(bench), sampled)}, described in `architectures.parquet`"],
+        [
+            "architectures",
+            f"{_count(len(bench), sampled)} are described in `architectures.parquet`; those that "
+            f"are trained so far stand below",
+        ],
         [
             "images",
             f"{', '.join(bench.images)}; substitutes for the paper's: "
@@ -39,11 +44,15 @@ def readme_rows(bench: NASDIPBench) -> str:
     ]
     for block in blocks(bench):
         record = block.record
-        seeds = ", ".join(f"{count} with seed {seed}" for seed, count in record.seeds.items())
+        seeds = ", ".join(
+            f"{record.seeds[str(seed)]} with seed {seed} "
+            f"({len(_having(block, seed))} architectures)"
+            for seed in block.seeds
+        )
         body.append(
             [
                 f"`{block.task}` at {block.fidelity}",
-                f"of {len(bench) * len(bench.images)} runs {seeds} ({_statuses(block)}), "
+                f"of {len(bench) * len(bench.images)} runs {seeds}, {_statuses(block)}; "
                 f"{record.iterations} iterations, stop at {record.stop}; "
                 f"scores of {bench.runs.scores(block.task, block.fidelity)[1].extent}",
             ]
@@ -58,12 +67,12 @@ def readme_rows(bench: NASDIPBench) -> str:
 def card_release(bench: NASDIPBench) -> str:
     """What is in the release, and how much of what could be."""
     manifest = bench.manifest
+    sampled = list(bench) == sample_architectures(len(bench))
     body = []
     for block in blocks(bench):
         facts, record = manifest.fidelities[block.fidelity], block.record
         for seed in block.seeds:
             statuses = block.statuses(seed)
-            having = int((statuses >= 0).any(axis=1).sum())
             complete = "complete" if seed in record.complete_seeds else "partial"
             body.append(
                 [
@@ -71,7 +80,8 @@ def card_release(bench: NASDIPBench) -> str:
                     f"{facts['channels']} channels)",
                     block.task,
                     str(seed),
-                    f"{having} of {len(bench)}",
+                    f"{len(_having(block, seed))} of {len(bench)}: "
+                    f"{_which(_having(block, seed), sampled)}",
                     *(str(int((statuses == code).sum())) for code in range(len(STATUSES))),
                     str(int((statuses < 0).sum())),
                     complete,
@@ -86,13 +96,11 @@ def card_release(bench: NASDIPBench) -> str:
         f"architectures, {len(bench.images)} images (set `{manifest.image_set}`), "
         f"{_size(bench):.1f} MiB.",
         table(head, body),
-        "Runs are counted over all images; *scored*: architectures with scores on every image.",
+        "Runs are counted over all images; *scored*: architectures with scores on every image. The "
+        "first of the sample are a random part of it; of others that is not known from the data.",
     ]
     if partial:
-        lines.append(
-            f"**Partial**: no seed is complete for {', '.join(sorted(partial))}. The architectures "
-            f"that are there are {_which(bench)}."
-        )
+        lines.append(f"**Partial**: no seed is complete for {', '.join(sorted(partial))}.")
     if manifest.sources:
         lines.append("Made from, among others: " + "; ".join(manifest.sources) + ".")
     return "\n\n".join(lines)
@@ -136,38 +144,81 @@ def card_training(bench: NASDIPBench) -> str:
 
 
 def card_limits(bench: NASDIPBench) -> str:
-    """Noise of a run, and runs that were cut before their peak."""
-    body = []
+    """Runs that were cut before their peak, and the noise of a run."""
+    cut, noise = [], []
     for block in blocks(bench):
-        ends, squares = [], []
-        for seed in block.seeds:
-            best = block.matrix(TARGET, seed)
-            ends += block.matrix("best_at_end", seed)[np.isfinite(best)].tolist()
-        for one, other in itertools.combinations(block.seeds, 2):
-            difference = block.matrix(TARGET, one) - block.matrix(TARGET, other)
-            squares += (difference[np.isfinite(difference)] ** 2).tolist()
-        noise = f"{np.sqrt(np.mean(squares)):.2f} dB ({len(squares)})" if squares else "one seed"
-        share = f"{np.mean(ends):.0%} of {len(ends)}" if ends else "no ok run"
-        body.append([block.fidelity, block.task, share, noise])
-    head = ["fidelity", "task", "best at the end", "between seeds (pairs of runs)"]
-    return table(head, body)
+        ends = np.concatenate([block.matrix("best_at_end", seed) for seed in block.seeds])
+        ended = np.isfinite(ends)
+        share = f"{ends[ended].mean():.0%} of {ended.sum()}" if ended.any() else "no ok run"
+        means = _by_image(bench, [ends[mine, i] for i, mine in enumerate(ended.T)], np.mean)
+        cut.append([block.fidelity, block.task, share, _extremes(means, ".0%")])
+        for target in TARGETS:
+            differences = np.concatenate(
+                [
+                    block.matrix(target, one) - block.matrix(target, other)
+                    for one, other in itertools.combinations(block.seeds, 2)
+                ]
+                or [np.zeros((0, len(bench.images)))]
+            )
+            there = np.isfinite(differences)
+            if not there.any():
+                continue
+            sizes = [np.abs(differences[mine, i]) for i, mine in enumerate(there.T)]
+            noise.append(
+                [
+                    f"{block.task} at {block.fidelity}",
+                    f"`{target}`",
+                    f"{_rms(differences[there]):.2f}",
+                    _extremes(_by_image(bench, sizes, _rms), ".2f"),
+                    f"{np.quantile(np.abs(differences[there]), 0.95):.2f}",
+                    str(there.sum()),
+                ]
+            )
+    tables = [table(["fidelity", "task", "best at the end", "by image"], cut)]
+    if noise:
+        head = ["between seeds", "", "RMS, dB", "by image", "95 % are below", "pairs of runs"]
+        tables.append(table(head, noise))
+    return "\n\n".join(tables)
+
+
+def _rms(values: NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def _by_image(
+    bench: NASDIPBench,
+    values: list[NDArray[np.float64]],
+    measure: Callable[[NDArray[np.float64]], float],
+) -> dict[str, float]:
+    pairs = zip(bench.images, values, strict=True)
+    return {image: float(measure(mine)) for image, mine in pairs if len(mine)}
+
+
+def _extremes(by_image: dict[str, float], form: str) -> str:
+    if not by_image:
+        return "–"
+    low, high = (choose(by_image, key=lambda image: by_image[image]) for choose in (min, max))
+    return f"{low} {by_image[low]:{form}} to {high} {by_image[high]:{form}}"
+
+
+def _having(block: Block, seed: int) -> NDArray[np.intp]:
+    """The architectures with a run."""
+    return np.flatnonzero((block.statuses(seed) >= 0).any(axis=1))
+
+
+def _which(having: NDArray[np.intp], sampled: bool) -> str:
+    """Whether they are the first ones: then they are a random part."""
+    last = int(having.max(initial=-1))
+    absent = np.setdiff1d(np.arange(last), having)
+    if sampled and not len(absent):
+        return "the first"
+    if sampled and len(absent) <= 3:
+        return f"the first {last + 1} without {', '.join(map(str, absent))}"
+    return "not the first of the sample"
 
 
 def _count(count: int, sampled: bool) -> str:
     return f"{count} of the sample" if sampled else str(count)
-
-
-def _which(bench: NASDIPBench) -> str:
-    """Whether the architectures with runs are the first ones: then they are a random part."""
-    first = True
-    for block in blocks(bench):
-        for seed in block.seeds:
-            having = np.flatnonzero((block.statuses(seed) >= 0).any(axis=1))
-            first &= bool((having == np.arange(len(having))).all())
-    sampled = list(bench) == sample_architectures(len(bench))
-    if first and sampled:
-        return "the first of the sample, and so a random part of it"
-    return "not the first of the sample: whether they are a random part is not known from the data"
 
 
 def _statuses(block: Block) -> str:
