@@ -161,7 +161,10 @@ def draw_resamples(n: int, resamples: int, rng: int = 0) -> NDArray[np.float32]:
 
 
 def bootstrap_tau(
-    x: NDArray[np.float64], y: NDArray[np.float64], resamples: NDArray[np.float32]
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    resamples: NDArray[np.float32],
+    strata: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float64]:
     """Tau-b of two samples in each resample.
 
@@ -172,23 +175,35 @@ def bootstrap_tau(
         y: (n,) numbers.
         resamples: (resamples, n) counts. An observation in which x or y is not finite is left out
             of every resample.
+        strata: (n,) codes; only pairs within a stratum are counted, concordant, discordant or tied.
+            None: all pairs.
 
     Returns:
-        (resamples,) float64; NaN where all values of x, or all of y, are equal.
+        (resamples,) float64; NaN where no counted pair has two values of x, or two of y.
     """
     both = np.isfinite(x) & np.isfinite(y)
-    x, y = x[both], y[both]
-    drawn = resamples if both.all() else resamples[:, both]
-    if not len(x):
-        return np.full(len(resamples), math.nan)
+    strata = np.zeros(len(x), np.intp) if strata is None else strata
+    balance, untied_x, untied_y = np.zeros((3, len(resamples)))
+    for stratum in np.unique(strata[both]):
+        mine = both & (strata == stratum)
+        counted = _counted(x[mine], y[mine], resamples if mine.all() else resamples[:, mine])
+        balance, untied_x, untied_y = (
+            total + part for total, part in zip((balance, untied_x, untied_y), counted, strict=True)
+        )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(balance / np.sqrt(untied_x * untied_y))
+
+
+def _counted(
+    x: NDArray[np.float64], y: NDArray[np.float64], drawn: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """(resamples,) ordered pairs of draws: concordant less discordant, untied in x, untied in y."""
     products = np.multiply(_signs(x), _signs(y), dtype=np.float32)
     if len(x) > _EXACT_IN_FLOAT32:
         drawn = drawn.astype(np.float64)
     # Sum of w_i w_j sign_ij over all ordered pairs; each pair of draws is counted twice, as below.
     balance = np.einsum("rn,rn->r", drawn @ products, drawn).astype(np.float64)
-    untied = _untied(x, drawn) * _untied(y, drawn)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(balance / np.sqrt(untied))
+    return balance, _untied(x, drawn), _untied(y, drawn)
 
 
 def _signs(values: NDArray[np.float64]) -> NDArray[np.int8]:

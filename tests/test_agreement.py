@@ -33,6 +33,25 @@ def test_each_resample_has_scipys_tau_of_the_repeated_vectors(pairs, seed):
         assert tau == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
+@given(SAMPLES, st.integers(0, 2**16))
+def test_strata_count_the_pairs_within_them_alone(pairs, seed):
+    """Against every pair of the repeated vectors, one by one."""
+    x, y = (np.array(v, float) for v in zip(*pairs, strict=True))
+    strata = np.random.default_rng(seed).integers(0, 3, len(x))
+    draws = draw_resamples(len(x), 4, seed)
+    found = bootstrap_tau(x, y, draws, strata)
+    for counts, tau in zip(draws.astype(int), found, strict=True):
+        drawn = np.repeat(np.arange(len(x)), counts)
+        i, j = (drawn[of] for of in np.triu_indices(len(drawn), 1))
+        same = strata[i] == strata[j]
+        signs = np.sign(x[i] - x[j])[same], np.sign(y[i] - y[j])[same]
+        untied = np.prod([np.count_nonzero(of) for of in signs])
+        expected = np.sum(signs[0] * signs[1]) / math.sqrt(untied) if untied else math.nan
+        assert tau == pytest.approx(expected, abs=1e-12, nan_ok=True)
+    whole = bootstrap_tau(x, y, draws)
+    np.testing.assert_array_equal(bootstrap_tau(x, y, draws, np.zeros(len(x), int)), whole)
+
+
 def test_an_observation_without_a_value_is_left_out_of_every_resample():
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(2, 30))

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from scipy.stats import kendalltau
+from scipy.stats import f_oneway, kendalltau
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.agreement import reliability
+from nasdip_bench.agreement import draw_resamples, reliability
 from nasdip_bench.api import cli
 from nasdip_bench.api.findings import findings_page
+from nasdip_bench.api.findings.choices import _share
 from nasdip_bench.api.findings.pooled import (
     FEWEST,
     Pooled,
@@ -178,7 +179,8 @@ def test_words():
 
 def judged(key: str, tau: Pooled, direction: str = "lower", **facts) -> _Judged:
     p = ChoicePValues(facts.get("precision", math.nan), facts.get("regret", math.nan))
-    return _Judged(key, direction, tau, p, facts.get("seconds", 1.0))
+    within = facts.get("within", pooled(0, -0.1, 0.1))
+    return _Judged(key, direction, tau, within, p, facts.get("seconds", 1.0))
 
 
 def test_conclusions_on_scores():
@@ -196,7 +198,10 @@ def test_conclusions_on_scores():
     assert "Against what they claim: `d`." in text
     assert "chance in regret, corrected likewise: `a`." in text
     assert "chance in precision, corrected likewise: none." in text
+    assert "Within one `sampling`, none is shown to." in text
     assert "`c`" not in text
+    finer = judged("f", pooled(-0.5, -0.6, -0.4), within=pooled(-0.3, -0.4, -0.2))
+    assert "Within one `sampling`, `f` do." in _conclusion([finer, strong], ceiling)
     among_many = [strong, *(judged(f"n{i}", pooled(0, -0.1, 0.1)) for i in range(9)), wide]
     assert _conclusion(among_many, ceiling).startswith("1 of the 11 scores that claim a direction")
     clear = judged("b", pooled(-0.2, -0.25, -0.15), seconds=1.05)
@@ -258,6 +263,42 @@ def test_beginnings_are_compared_with_the_end_of_the_same_runs():
         at = int(runs.iterations[early])
         assert f"| {task} at r64c16 | a third | {at} | {np.mean(taus):+.2f} [" in page
     assert re.search(r"- denoise at r64c16: .*, a third ranks it in reverse\.", page)
+
+
+def test_shares_of_the_variance():
+    """Against the textbook's formula by SciPy's F, and with resamples as repeated values."""
+    rng = np.random.default_rng(8)
+    codes = rng.integers(0, 4, 60)
+    values = rng.normal(size=60) + np.array([0, 0.5, 1, 2])[codes]
+    f = f_oneway(*(values[codes == code] for code in range(4))).statistic
+    expected = 3 * (f - 1) / (3 * (f - 1) + 60)
+    draws = np.concatenate([np.ones((1, 60)), draw_resamples(60, 2)])
+    found = _share(values, codes, draws)
+    assert found[0] == pytest.approx(expected)
+    repeated = np.repeat(np.arange(60), draws[2].astype(int))
+    again = _share(values[repeated], codes[repeated], np.ones((1, 60)))
+    assert found[2] == pytest.approx(again[0])
+    unrelated = [_share(rng.normal(size=60), codes, np.ones((1, 60)))[0] for _ in range(50)]
+    assert np.mean(unrelated) < 0.05
+
+
+def test_the_choice_that_matters_is_named():
+    """On the shipped release: that of sampling, whose means are those of the runs."""
+    page = section(findings_page(NASDIPBench(ROOT / "data")), "Which design choice")
+    mine = page[page.index("**denoise at r64c16") : page.index("**inpaint at r64c16")]
+    assert "`sampling` accounts for more than all else" in mine
+    runs = pq.read_table(ROOT / "data" / "runs.parquet").to_pandas()
+    of = runs[(runs["task"] == "denoise") & (runs["fidelity"] == "r64c16") & (runs["seed"] == 0)]
+    best = of.pivot_table(
+        index="arch_id", columns="image", values="best_psnr_smooth_db", observed=True
+    )
+    means = (best - best.mean()).mean(axis=1)
+    architectures = pq.read_table(ROOT / "data" / "architectures.parquet").to_pandas()
+    kinds = architectures.set_index("arch_id")["sampling"][means.index]
+    for kind, group in means.groupby(np.array(kinds, str)):
+        assert re.search(
+            rf"\| {kind} \| {re.escape(f'{group.mean():+.2f}')} .* n = {len(group)} ", mine
+        )
 
 
 def test_runs_that_were_cut_are_counted():

@@ -10,6 +10,7 @@ allows for both answers, or too little is there, the page says so and draws no c
     noise        tau between seeds; reliability of the scores
     comparison   fidelities with each other; images with each other
     beginnings   whether the beginning of a run ranks its end
+    choices      which design choice makes an architecture good
     worth        which score is worth its cost
     page         the page
 """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasdip_bench.api.findings.beginnings import beginnings_section
+from nasdip_bench.api.findings.choices import choices_section
 from nasdip_bench.api.findings.comparison import fidelity_section, image_section
 from nasdip_bench.api.findings.noise import noise_section
 from nasdip_bench.api.findings.pooled import LEVEL, RESAMPLES
@@ -51,6 +52,7 @@ def findings_page(bench: NASDIPBench, target: str = TARGET) -> str:
         *fidelity_section(bench, blocks, target),
         *image_section(bench, blocks, target),
         *beginnings_section(bench, blocks),
+        *choices_section(bench, blocks, target),
         *worth_section(bench, blocks, target),
         *range_section(bench, blocks),
     ]

@@ -66,36 +66,41 @@ class Pooled:
 NOTHING = Pooled(value=math.nan, low=math.nan, high=math.nan, error=math.nan, images=(), n=(0, 0))
 
 
-def pooled_tau(names: Sequence[str], pairs: Sequence[tuple[Matrix, Matrix]]) -> Pooled:
+def pooled_tau(
+    names: Sequence[str],
+    pairs: Sequence[tuple[Matrix, Matrix]],
+    strata: NDArray[np.intp] | None = None,
+) -> Pooled:
     """The mean of tau-b over images and pairs of matrices.
 
     Args:
         names: of the images, the columns.
         pairs: matrices to correlate, such as PSNR of one seed and a score; NaN where there is none.
+        strata: (architecture,) codes; only architectures of the same are compared. None: all.
     """
     columns: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = {}
-    taus, counts = [], []
+    counts = []
     for position, name in enumerate(names):
         mine = [(a[:, position], b[:, position]) for a, b in pairs]
         found = [kendall_tau_b(x, y) for x, y in mine]
         if found and all(one.n >= FEWEST and math.isfinite(one.tau) for one in found):
             columns[name] = mine
-            taus.append(np.mean([one.tau for one in found]))
             counts += [one.n for one in found]
     if not columns:
         return NOTHING
     rows = np.zeros(len(pairs[0][0]), np.bool_)
     for x, y in itertools.chain.from_iterable(columns.values()):
         rows |= np.isfinite(x) & np.isfinite(y)
-    draws = draw_resamples(int(rows.sum()), RESAMPLES)
+    draws = _whole_and_resamples(int(rows.sum()))
+    kinds = None if strata is None else strata[rows]
     samples = np.mean(
         [
-            np.mean([bootstrap_tau(x[rows], y[rows], draws) for x, y in mine], axis=0)
+            np.mean([bootstrap_tau(x[rows], y[rows], draws, kinds) for x, y in mine], axis=0)
             for mine in columns.values()
         ],
         axis=0,
     )
-    return _pooled(float(np.mean(taus)), samples, tuple(columns), (min(counts), max(counts)))
+    return _pooled(samples, tuple(columns), (min(counts), max(counts)))
 
 
 def stand_in_loss(
@@ -128,8 +133,7 @@ def stand_in_loss(
     if not found:
         return None
     images, one, other, stand_in = max(found, key=lambda runs: runs[1].size)
-    draws = draw_resamples(len(one), RESAMPLES)
-    draws = np.concatenate([np.ones((1, len(one)), np.float32), draws])
+    draws = _whole_and_resamples(len(one))
 
     def tau(a: Matrix, b: Matrix) -> NDArray[np.float64]:
         of_images = [bootstrap_tau(x, y, draws) for x, y in zip(a.T, b.T, strict=True)]
@@ -165,13 +169,9 @@ def image_effect(
     if not found:
         return None
     one, other, images = max(found, key=lambda pair: pair[0].size)  # the fullest pair of seeds
-    draws = draw_resamples(len(one), RESAMPLES)
-    whole = np.ones((1, len(one)), np.float32)
+    draws = _whole_and_resamples(len(one))
     taus = np.stack(
-        [
-            np.stack([bootstrap_tau(x, y, np.concatenate([whole, draws])) for y in other.T])
-            for x in one.T
-        ]
+        [np.stack([bootstrap_tau(x, y, draws) for y in other.T]) for x in one.T]
     )  # (image, image, whole and resamples)
     same = np.eye(len(images), dtype=bool)
     return _compared(taus[same].mean(axis=0), taus[~same].mean(axis=0), names, images, len(one))
@@ -184,18 +184,22 @@ def _compared(
     images: NDArray[np.int64],
     n: int,
 ) -> tuple[Pooled, Pooled, Pooled]:
-    """Two taus and their difference; of each the value of the whole, then those of resamples."""
+    """Two taus and their difference."""
     shown = tuple(names[position] for position in images.tolist())
     first, second, difference = (
-        _pooled(float(samples[0]), samples[1:], shown, (n, n))
-        for samples in (one, other, one - other)
+        _pooled(samples, shown, (n, n)) for samples in (one, other, one - other)
     )
     return first, second, difference
 
 
-def _pooled(
-    value: float, samples: NDArray[np.float64], images: tuple[str, ...], n: tuple[int, int]
-) -> Pooled:
+def _whole_and_resamples(n: int) -> NDArray[np.float32]:
+    """(1 + resamples, n): how often each is drawn, first each once."""
+    return np.concatenate([np.ones((1, n), np.float32), draw_resamples(n, RESAMPLES)])
+
+
+def _pooled(measured: NDArray[np.float64], images: tuple[str, ...], n: tuple[int, int]) -> Pooled:
+    """Of the value of the whole, first, and those of the resamples."""
+    value, samples = float(measured[0]), measured[1:]
     low, high = percentile_interval(samples, LEVEL)
     defined = samples[np.isfinite(samples)]
     error = float(defined.std(ddof=1)) if len(defined) > 1 else math.nan

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.agreement import attainable_tau
 from nasdip_bench.api.agreement import MEAN
+from nasdip_bench.api.findings.choices import codes_of
 from nasdip_bench.api.findings.noise import between_seeds
 from nasdip_bench.api.findings.pooled import FEWEST, Pooled, pooled_tau
 from nasdip_bench.api.findings.words import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["worth_section"]
 
 _TOP, _COHORT = 10, 15
+_KIND = "sampling"
 _SIGNIFICANT = 0.05
 _AS_CHEAP = 1.1
 """Times the least seconds that recorded times do not tell from it."""
@@ -55,7 +57,9 @@ def worth_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> I
         "architectures that are relabelled at random, on all images at once, do as well (over "
         "those with run and score on all). A dash where the first are over half of what is there. "
         "To rank and to choose are two things: tau is over all architectures, and most pairs of "
-        "them are of no interest to who wants a good one. *Seconds* of the score for one "
+        "them are of no interest to who wants a good one. *Within* is tau over the pairs of one "
+        f"`{_KIND}` alone, which PSNR depends on most where the section above says so: a score "
+        "that only tells these apart has none. *Seconds* of the score for one "
         "architecture and image, all initialisations: as recorded, and for scores of the output "
         "with the networks' passes, which their record leaves out, at the rate of the recorded "
         "runs."
@@ -71,6 +75,7 @@ class _Judged(NamedTuple):
     key: str
     direction: str
     tau: Pooled
+    within: Pooled
     p: ChoicePValues
     seconds: float
 
@@ -78,19 +83,20 @@ class _Judged(NamedTuple):
     def claims(self) -> bool:
         return not self.direction.endswith("?")
 
-    @property
-    def as_claimed(self) -> bool:
-        return (self.tau.value > 0) == (self.direction == "higher")
+    def as_claimed(self, tau: Pooled) -> bool:
+        return (tau.value > 0) == (self.direction == "higher")
 
 
 def _block(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
     _, scores = bench.runs.scores(block.task, block.fidelity)
     targets = [block.matrix(target, seed) for seed in block.default_seeds]
-    taus: dict[str, Pooled] = {}
+    kinds = codes_of(bench, _KIND)
+    taus, within = {}, {}
     for column, (_, reference) in enumerate(scores.columns):
         if reference != "ground_truth":
             pairs = [(matrix, scores.values[:, :, column]) for matrix in targets]
             taus[scores.keys[column]] = pooled_tau(bench.images, pairs)
+            within[scores.keys[column]] = pooled_tau(bench.images, pairs, kinds)
     taus = {key: one for key, one in taus.items() if one.images}
     if not taus:
         yield (
@@ -120,20 +126,21 @@ def _block(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
             p.precision if 2 * k <= fewest else math.nan,
             p.regret if 2 * cohort <= fewest else math.nan,
         )
-        judged.append(_Judged(key, direction, tau, p, seconds))
+        judged.append(_Judged(key, direction, tau, within[key], p, seconds))
         body.append(
             [
                 f"`{key}`",
                 direction,
                 with_interval(tau),
+                with_interval(within[key]),
                 _beside(mine, "precision", p.precision),
                 _beside(mine, f"regret_{cohort}", p.regret),
                 f"{seconds:.2g}",
                 counts(tau),
             ]
         )
-    head = ["score", "direction", "tau", f"precision of {k}", f"regret of {cohort}", "seconds"]
-    yield table([*head, "over"], body)
+    head = ["score", "direction", "tau", "within", f"precision of {k}", f"regret of {cohort}"]
+    yield table([*head, "seconds", "over"], body)
     yield _conclusion(judged, between_seeds(bench, block, target))
 
 
@@ -210,8 +217,11 @@ def _conclusion(judged: Sequence[_Judged], ceiling: Pooled) -> str:
     claiming = [one for one in judged if one.claims]
     tests = len(claiming)
     decided = [one for one in claiming if one.tau.decided_among(tests)]
-    ranks = [one for one in decided if one.as_claimed]
-    against = [one for one in decided if not one.as_claimed]
+    ranks = [one for one in decided if one.as_claimed(one.tau)]
+    against = [one for one in decided if not one.as_claimed(one.tau)]
+    inside = [
+        one for one in claiming if one.within.decided_among(tests) and one.as_claimed(one.within)
+    ]
     if ranks:
         sentences = [
             f"{len(ranks)} of the {tests} scores that claim a direction "
@@ -222,6 +232,10 @@ def _conclusion(judged: Sequence[_Judged], ceiling: Pooled) -> str:
         sentences = [f"None of the {tests} scores that claim a direction is shown to rank in it."]
     if against:
         sentences.append(f"Against what they claim: {_names(against)}.")
+    sentences.append(
+        f"Within one `{_KIND}`, {_names(inside) if inside else 'none is shown to'}"
+        f"{' do' if inside else ''}."
+    )
     for measure in ChoicePValues._fields:
         p = {one.key: getattr(one.p, measure) for one in claiming}
         known = [one for one in claiming if not math.isnan(p[one.key])]
