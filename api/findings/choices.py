@@ -48,8 +48,8 @@ def choices_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) ->
 def _block(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
     values = np.hstack([block.matrix(target, seed) for seed in block.default_seeds])
     values = values[:, np.isfinite(values).any(axis=0)]
-    rows = np.isfinite(values).all(axis=1)
-    n = int(rows.sum())
+    rows = np.flatnonzero(np.isfinite(values).all(axis=1))
+    n = len(rows)
     if n < SMALL:
         yield caution(n) if n else "No architecture has runs on all of the images: not measured."
         return
@@ -95,12 +95,13 @@ def _share(
         whole = draws @ values**2 - total * grand**2
         there = (counts > 0).sum(axis=1)
         within = (whole - between) / (total - there)
-        return np.maximum(0.0, (between - (there - 1) * within) / (whole + within))
+        share = (between - (there - 1) * within) / (whole + within)
+    return np.asarray(np.maximum(0.0, share))
 
 
 def _levels(
     bench: NASDIPBench,
-    rows: NDArray[np.bool_],
+    rows: NDArray[np.intp],
     means: NDArray[np.float64],
     attribute: str,
     draws: NDArray[np.floating],
