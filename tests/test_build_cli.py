@@ -64,7 +64,12 @@ def nasdip_build(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[i
             "scores snip are asked for, over 0 initialisations; give at least 1",
         ),
         (["release"], "Missing argument '(sources|SOURCES...)'"),
-        (["release", "nothing"], "nothing' is no build folder and no dataset: there is neither"),
+        (["release", "nothing"], "Missing option '--out'"),
+        (["import-released", "nothing"], "Missing option '--out'"),
+        (
+            ["release", "nothing", "--out", "x"],
+            "nothing' is no build folder and no dataset: there is neither",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_2(arguments, message, capsys, tmp_path, monkeypatch):
