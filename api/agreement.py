@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_RESAMPLING",
     "MEAN",
+    "OWN",
     "Resampling",
     "correlate",
     "fidelity_agreement",
@@ -45,6 +46,9 @@ __all__ = [
 
 MEAN = "(mean)"
 """Stands for the image in rows that are means over images."""
+
+OWN = "own"
+"""Stands for the reference of values of the user's, which are no score of a release."""
 
 Matrix = NDArray[np.float64]  # (architecture, image)
 
@@ -140,7 +144,8 @@ def correlate(
         resampling: of the intervals.
 
     Returns:
-        indexed by image, and `MEAN`; columns and ``attrs`` as of `kendall_intervals`.
+        indexed by image, and `MEAN`; columns and ``attrs`` as of `kendall_intervals`, and
+        ``proxy``: `OWN`. Tau has its raw sign: nothing is assumed of which end is better.
 
     Raises:
         ConfigError: an array of another shape, or a setting out of range.
@@ -151,7 +156,7 @@ def correlate(
     matrix = own_values(bench, values)
     pairs = [(block.matrix(target, one), matrix) for one in seeds]
     frame = _agreement(bench, pairs, resampling, (target, "the proxy"))
-    frame.attrs = block.facts(target, seeds) | resampling._asdict()
+    frame.attrs = block.facts(target, seeds) | resampling._asdict() | {"proxy": OWN}
     return frame
 
 

@@ -6,7 +6,7 @@ in a module of its own that is imported on use. Must not import torch; only `bui
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -419,6 +419,7 @@ class NASDIPBench(ReleaseReader):
         seed: int | None = None,
         *,
         values: Mapping[str, ArrayLike | Mapping[ArchitectureLike, float]] | None = None,
+        lower_is_better: Collection[str] = (),
         level: float = 0.95,
         resamples: int = 1000,
         rng: int = 0,
@@ -428,22 +429,25 @@ class NASDIPBench(ReleaseReader):
         from nasdip_bench.api.proxy_merit import proxy_table
 
         how = Resampling(level, resamples, rng)
-        return proxy_table(self, task, k, cohorts, target, fidelity, seed, values, how)
+        return proxy_table(
+            self, task, k, cohorts, target, fidelity, seed, values, lower_is_better, how
+        )
 
     def selection_curve(
         self,
         task: str,
-        proxy: str = "psd_db_strip_mse/corrupted",
+        proxy: str | None = None,
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
         *,
         values: ArrayLike | Mapping[ArchitectureLike, float] | None = None,
+        lower_is_better: bool | None = None,
     ) -> pd.DataFrame:
         """The best of the N first by a score; see `api.proxy_merit.selection_curve`."""
         from nasdip_bench.api.proxy_merit import selection_curve
 
-        return selection_curve(self, task, proxy, target, fidelity, seed, values)
+        return selection_curve(self, task, proxy, target, fidelity, seed, values, lower_is_better)
 
     def overlap(
         self,

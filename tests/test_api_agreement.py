@@ -249,6 +249,45 @@ def test_own_values_stand_beside_those_of_the_release(bench):
     pd.testing.assert_frame_equal(
         curve, bench.selection_curve("denoise", "/".join(CORRUPTED), fidelity=LOW)
     )
+    assert (curve.attrs["proxy"], curve.attrs["direction"]) == ("mine/own", "higher")
+
+
+def test_values_of_which_lower_is_better(bench):
+    """The numbers of a score that is lower-is-better give what the score gives."""
+    own = {a: float(a) for a in range(COUNT)}
+    score = bench.selection_curve("denoise", "/".join(CORRUPTED), fidelity=LOW)
+    assert (score.attrs["proxy"], score.attrs["direction"]) == ("/".join(CORRUPTED), "lower")
+    mine = bench.selection_curve("denoise", values=own, lower_is_better=True, fidelity=LOW)
+    pd.testing.assert_frame_equal(mine, score)
+    assert (mine.attrs["proxy"], mine.attrs["direction"]) == ("values/own", "lower")
+    other_way = bench.selection_curve("denoise", values=own, fidelity=LOW)
+    assert not other_way["regret"].equals(score["regret"])
+    table = bench.proxy_table(
+        "denoise", k=3, values={"a": own, "b": own}, lower_is_better=["a"], fidelity=LOW
+    )
+    merit = ["direction", "tau", "precision", "regret_5"]
+    pd.testing.assert_frame_equal(
+        table.loc["a", "own"][merit], table.loc[CORRUPTED][merit], check_names=False
+    )
+    assert set(table.loc["b", "own"]["direction"]) == {"higher"}
+    assert bench.correlate(own, "denoise", fidelity=LOW).attrs["proxy"] == "own"
+
+
+def test_values_of_ones_own_are_no_score(bench):
+    own = np.arange(float(COUNT))
+    for name in ("/".join(CORRUPTED), "psd_db_mse", "snip"):  # snip: registered, not in the release
+        for call in (
+            lambda name=name: bench.selection_curve("denoise", name, values=own),
+            lambda name=name: bench.proxy_table("denoise", k=3, values={name: own}),
+        ):
+            with pytest.raises(
+                ConfigError, match=f"own cannot be called '{name}', the name of a s"
+            ):
+                call()
+    with pytest.raises(ConfigError, match="lower_is_better=False is of values of one's own, and n"):
+        bench.selection_curve("denoise", lower_is_better=False)
+    with pytest.raises(UnknownNameError, match="in lower_is_better 'mine'. There is: yours"):
+        bench.proxy_table("denoise", k=3, values={"yours": own}, lower_is_better=["mine"])
 
 
 def test_a_diverged_run_is_never_among_the_best(tmp_path):
