@@ -190,6 +190,7 @@ class NASDIPBench(ReleaseReader):
         reference: str = "corrupted",
         weighting: str = "paper",
         selector: str | Selector = "closest",
+        with_output: bool = False,
         fidelity: str | None = None,
         seed: int | None = None,
     ) -> IsnasRecord:
@@ -205,6 +206,7 @@ class NASDIPBench(ReleaseReader):
             reference=reference,
             weighting=weighting,
             selector=selector,
+            with_output=with_output,
             fidelity=fidelity,
             seed=seed,
         )
@@ -214,11 +216,12 @@ class NASDIPBench(ReleaseReader):
         task: str,
         scores: str | Sequence[str] | None = None,
         images: str | Sequence[str] | None = None,
-        n: int = 50,
+        n: int | None = None,
         *,
         reference: str = "corrupted",
         weighting: str = "paper",
         selector: str | Selector = "closest",
+        with_output: bool = False,
         fidelity: str | None = None,
         seed: int | None = None,
     ) -> pd.DataFrame:
@@ -234,6 +237,7 @@ class NASDIPBench(ReleaseReader):
             reference=reference,
             weighting=weighting,
             selector=selector,
+            with_output=with_output,
             fidelity=fidelity,
             seed=seed,
         )
