@@ -23,6 +23,7 @@ from nasdip_bench.agreement import (
     percentile_interval,
     tied_pairs,
 )
+from nasdip_bench.api.chosen import chosen_images
 from nasdip_bench.api.index import TARGETS, Block
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 from nasdip_bench.statistics import Correlation, kendall_tau_b
@@ -77,6 +78,8 @@ def kendall_intervals(
     fidelity: str | None = None,
     seed: int | None = None,
     resampling: Resampling = DEFAULT_RESAMPLING,
+    *,
+    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Kendall's tau-b between a target and the training-free scores, with all it rests on.
 
@@ -89,6 +92,7 @@ def kendall_intervals(
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds; tau is then the mean over them.
         resampling: of the intervals.
+        images: one or several names; None for all. The mean is over these.
 
     Returns:
         indexed by (proxy, reference, image), and by `MEAN` for the mean of tau over the images:
@@ -100,18 +104,20 @@ def kendall_intervals(
 
     Raises:
         ConfigError: a setting of the resampling that is out of range.
-        UnknownNameError: a task, target, fidelity or seed that there is not.
+        UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block, seeds = _measured(bench, task, target, fidelity, seed)
     _, scores = bench.runs.scores(task, block.fidelity)
     targets = [block.matrix(target, one) for one in seeds]
+    chosen = chosen_images(bench, images)
     frames = [
         _agreement(
             bench,
             [(matrix, scores.values[:, :, column]) for matrix in targets],
             resampling,
             (target, key),
+            chosen,
         )
         for column, key in enumerate(scores.keys)
     ]
@@ -128,6 +134,8 @@ def correlate(
     fidelity: str | None = None,
     seed: int | None = None,
     resampling: Resampling = DEFAULT_RESAMPLING,
+    *,
+    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Kendall's tau-b between a target and values of one's own, such as a new proxy's.
 
@@ -142,6 +150,7 @@ def correlate(
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
         resampling: of the intervals.
+        images: one or several names; None for all. The mean is over these.
 
     Returns:
         indexed by image, and `MEAN`; columns and ``attrs`` as of `kendall_intervals`, and
@@ -149,13 +158,14 @@ def correlate(
 
     Raises:
         ConfigError: an array of another shape, or a setting out of range.
-        UnknownNameError: an architecture, task, target, fidelity or seed that there is not.
+        UnknownNameError: an architecture, task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block, seeds = _measured(bench, task, target, fidelity, seed)
     matrix = own_values(bench, values)
     pairs = [(block.matrix(target, one), matrix) for one in seeds]
-    frame = _agreement(bench, pairs, resampling, (target, "the proxy"))
+    chosen = chosen_images(bench, images)
+    frame = _agreement(bench, pairs, resampling, (target, "the proxy"), chosen)
     frame.attrs = block.facts(target, seeds) | resampling._asdict() | {"proxy": OWN}
     return frame
 
@@ -363,8 +373,14 @@ def _agreement(
     pairs: Sequence[tuple[Matrix, Matrix]],
     resampling: Resampling,
     names: Sequence[str],
+    images: Sequence[int] | None = None,
 ) -> pd.DataFrame:
-    """Rows by image, and their mean, of the mean tau over pairs of matrices."""
+    """Rows by image, and their mean, of the mean tau over pairs of matrices.
+
+    Images are given by position, None for all.
+    """
+    shown = range(len(bench.images)) if images is None else images
+    pairs = [(a[:, list(shown)], b[:, list(shown)]) for a, b in pairs]
     having = np.zeros(len(bench), np.bool_)
     for a, b in pairs:
         having |= (np.isfinite(a) & np.isfinite(b)).any(axis=1)
@@ -374,7 +390,7 @@ def _agreement(
         draws = draw_resamples(int(having.sum()), resampling.resamples, resampling.rng)
         percentile_interval(np.zeros(1), resampling.level)  # checks the level
     rows, samples, by_pair = {}, [], []
-    for position, image in enumerate(bench.images):
+    for position, image in enumerate(bench.images[one] for one in shown):
         columns = [(a[:, position], b[:, position]) for a, b in chosen]
         found = [kendall_tau_b(x, y) for x, y in columns]
         taus = np.array([one.tau for one in found])
@@ -389,7 +405,7 @@ def _agreement(
             np.mean(by_pair, axis=0),
             np.mean(samples, axis=0) if len({len(s) for s in samples}) == 1 else np.full(1, np.nan),
             resampling.level,
-        ) | _basis_of_mean(list(rows.values()))
+        ) | _basis_of_mean(rows)
     columns_of = [*_row(np.zeros(1), np.zeros(1), 0.5), *_basis([], [], names)]
     frame = pd.DataFrame(list(rows.values()), columns=columns_of)
     frame.index = pd.Index(list(rows), name="image")
@@ -430,13 +446,18 @@ def _basis(
     }
 
 
-def _basis_of_mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _basis_of_mean(by_image: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    rows = list(by_image.values())
     n = min(row["n"] for row in rows)
-    undefined = sum(bool(row["reason"]) for row in rows)
+    defined = [image for image, row in by_image.items() if not row["reason"]]
+    undefined = len(rows) - len(defined)
+    there = f"; it is for {', '.join(defined)}" if defined else ""
     return {
         "n": n,
         "pairs": math.comb(n, 2),
         "tied_x": max(row["tied_x"] for row in rows),
         "tied_y": max(row["tied_y"] for row in rows),
-        "reason": f"tau is not defined for {undefined} of {len(rows)} images" if undefined else "",
+        "reason": f"tau is not defined for {undefined} of {len(rows)} images{there}"
+        if undefined
+        else "",
     }

@@ -55,7 +55,7 @@ class NASDIPBench(ReleaseReader):
         self,
         task: str,
         k: int = 10,
-        image: str | None = None,
+        image: str | Sequence[str] | None = None,
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
@@ -64,7 +64,7 @@ class NASDIPBench(ReleaseReader):
         max_flops: float | None = None,
         max_seconds: float | None = None,
     ) -> tuple[Ranked, ...]:
-        """The k best architectures, by the mean over images where none is given.
+        """The k best architectures, by the mean over images where none or several are given.
 
         Limits: trainable parameters, FLOP of an iteration (forward and backward), recorded seconds
         of a run. See `api.selection.top_k`.
@@ -77,7 +77,7 @@ class NASDIPBench(ReleaseReader):
     def find_best(
         self,
         task: str,
-        image: str | None = None,
+        image: str | Sequence[str] | None = None,
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
@@ -104,7 +104,7 @@ class NASDIPBench(ReleaseReader):
         self,
         arch: ArchitectureLike,
         task: str,
-        image: str | None = None,
+        image: str | Sequence[str] | None = None,
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
@@ -117,7 +117,7 @@ class NASDIPBench(ReleaseReader):
     def statistics(
         self,
         task: str,
-        image: str | None = None,
+        image: str | Sequence[str] | None = None,
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
@@ -341,11 +341,13 @@ class NASDIPBench(ReleaseReader):
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
+        *,
+        images: str | Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Kendall's tau-b between a target and the scores; see `api.analysis.kendall`."""
         from nasdip_bench.api.analysis import kendall
 
-        return kendall(self, task, target, fidelity, seed)
+        return kendall(self, task, target, fidelity, seed, images=images)
 
     def kendall_intervals(
         self,
@@ -354,6 +356,7 @@ class NASDIPBench(ReleaseReader):
         fidelity: str | None = None,
         seed: int | None = None,
         *,
+        images: str | Sequence[str] | None = None,
         level: float = 0.95,
         resamples: int = 1000,
         rng: int = 0,
@@ -362,7 +365,7 @@ class NASDIPBench(ReleaseReader):
         from nasdip_bench.api.agreement import Resampling, kendall_intervals
 
         how = Resampling(level, resamples, rng)
-        return kendall_intervals(self, task, target, fidelity, seed, how)
+        return kendall_intervals(self, task, target, fidelity, seed, how, images=images)
 
     def correlate(
         self,
@@ -372,6 +375,7 @@ class NASDIPBench(ReleaseReader):
         fidelity: str | None = None,
         seed: int | None = None,
         *,
+        images: str | Sequence[str] | None = None,
         level: float = 0.95,
         resamples: int = 1000,
         rng: int = 0,
@@ -380,7 +384,7 @@ class NASDIPBench(ReleaseReader):
         from nasdip_bench.api.agreement import Resampling, correlate
 
         how = Resampling(level, resamples, rng)
-        return correlate(self, values, task, target, fidelity, seed, how)
+        return correlate(self, values, task, target, fidelity, seed, how, images=images)
 
     def seed_agreement(
         self,
@@ -422,6 +426,7 @@ class NASDIPBench(ReleaseReader):
         fidelity: str | None = None,
         seed: int | None = None,
         *,
+        images: str | Sequence[str] | None = None,
         values: Mapping[str, ArrayLike | Mapping[ArchitectureLike, float]] | None = None,
         lower_is_better: Collection[str] = (),
         level: float = 0.95,
@@ -434,7 +439,17 @@ class NASDIPBench(ReleaseReader):
 
         how = Resampling(level, resamples, rng)
         return proxy_table(
-            self, task, k, cohorts, target, fidelity, seed, values, lower_is_better, how
+            self,
+            task,
+            k,
+            cohorts,
+            target,
+            fidelity,
+            seed,
+            values,
+            lower_is_better,
+            how,
+            images=images,
         )
 
     def selection_curve(
@@ -445,13 +460,16 @@ class NASDIPBench(ReleaseReader):
         fidelity: str | None = None,
         seed: int | None = None,
         *,
+        images: str | Sequence[str] | None = None,
         values: ArrayLike | Mapping[ArchitectureLike, float] | None = None,
         lower_is_better: bool | None = None,
     ) -> pd.DataFrame:
         """The best of the N first by a score; see `api.proxy_merit.selection_curve`."""
         from nasdip_bench.api.proxy_merit import selection_curve
 
-        return selection_curve(self, task, proxy, target, fidelity, seed, values, lower_is_better)
+        return selection_curve(
+            self, task, proxy, target, fidelity, seed, values, lower_is_better, images=images
+        )
 
     def overlap(
         self,
@@ -460,11 +478,13 @@ class NASDIPBench(ReleaseReader):
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
+        *,
+        images: str | Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Architectures that pairs of images share in their top k; see `api.overlaps.overlap`."""
         from nasdip_bench.api.overlaps import overlap
 
-        return overlap(self, task, k, target, fidelity, seed)
+        return overlap(self, task, k, target, fidelity, seed, images=images)
 
     def overlap_table(
         self,
@@ -473,11 +493,13 @@ class NASDIPBench(ReleaseReader):
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
+        *,
+        images: str | Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Overlap beside chance and seed noise; see `api.overlaps.overlap_table`."""
         from nasdip_bench.api.overlaps import overlap_table
 
-        return overlap_table(self, task, k, target, fidelity, seed)
+        return overlap_table(self, task, k, target, fidelity, seed, images=images)
 
     def coverage(self) -> pd.DataFrame:
         """What there is and what is missing; see `api.analysis.coverage`."""

@@ -25,6 +25,7 @@ from nasdip_bench.api.agreement import (
     own_values,
     stacked,
 )
+from nasdip_bench.api.chosen import chosen_images
 from nasdip_bench.api.cohorts import COHORTS, PROXY, ScoredRuns, ranked_runs
 from nasdip_bench.cohorts import best_of_first, chance_of_hit, expected_best
 from nasdip_bench.errors import ConfigError, unknown_name
@@ -65,6 +66,8 @@ def proxy_table(
     values: Mapping[str, Values] | None = None,
     lower_is_better: Collection[str] = (),
     resampling: Resampling = DEFAULT_RESAMPLING,
+    *,
+    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Every training-free score of the release, and one's own, judged as a way to choose.
 
@@ -84,6 +87,7 @@ def proxy_table(
             that of a score, whose direction is another matter.
         lower_is_better: the names of those values of which lower is better; of the others higher.
         resampling: of the intervals of tau.
+        images: one or several names; None for all. The mean is over these.
 
     Returns:
         indexed by (proxy, reference, image), and by `api.agreement.MEAN` for the mean over images;
@@ -103,24 +107,28 @@ def proxy_table(
     Raises:
         ConfigError: k is above the number to choose from on an image by any score, a cohort below
             1, own values of another shape or with the name of a score, or a setting out of range.
-        UnknownNameError: a task, target, fidelity or seed that there is not.
+        UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)
     _check_sizes("cohort size", cohorts)
     _check_sizes("k", [k])
+    chosen = chosen_images(bench, images)
+    names = [bench.images[position] for position in chosen]
     frames = {}
     for candidate in _candidates(bench, block, values, lower_is_better):
         by_seed = [_ranked(bench, block, one, target, candidate) for one in seeds]
         rows = {
             image: _mean([_merit(runs, position, k, cohorts) for runs in by_seed])
-            for position, image in enumerate(bench.images)
+            for position, image in zip(chosen, names, strict=True)
         }
         rows[MEAN] = _mean(list(rows.values()))
         merit = pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="image"))
         merit["n"] = merit["n"].astype(np.int64)
-        taus = correlate(bench, candidate.raw, task, target, block.fidelity, seed, resampling)
+        taus = correlate(
+            bench, candidate.raw, task, target, block.fidelity, seed, resampling, images=names
+        )
         frame = pd.concat(
             [
                 merit[["n"]],
@@ -138,7 +146,7 @@ def proxy_table(
             f"no scores of {task} at {block.fidelity} in this release and no own values: nothing "
             f"to judge; give values={{name: numbers}}"
         )
-    _check_k(bench, block, k, frames.values())
+    _check_k(names, block, k, frames.values())
     whole = stacked(frames, ["proxy", "reference", "image"])
     whole.attrs = (
         block.facts(target, seeds)
@@ -157,6 +165,8 @@ def selection_curve(
     seed: int | None = None,
     values: Values | None = None,
     lower_is_better: bool | None = None,
+    *,
+    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """The best of the N first by a score, for every N, beside the best of N at random.
 
@@ -172,6 +182,7 @@ def selection_curve(
         seed: None for each of the default seeds.
         values: one's own, as in `api.agreement.own_values`.
         lower_is_better: of one's own values; None for higher. That of a score is known.
+        images: one or several names; None for all.
 
     Returns:
         indexed by (image, cohort), N from 1 to the number to choose from (the fewest over seeds),
@@ -183,7 +194,7 @@ def selection_curve(
     Raises:
         ConfigError: own values of another shape or with the name of a score, or the direction of
             a score of the release.
-        UnknownNameError: a score, task, target, fidelity or seed that there is not.
+        UnknownNameError: a score, task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block = bench.runs.block(task, fidelity)
@@ -206,11 +217,13 @@ def selection_curve(
     candidate = known[key]
     by_seed = [_ranked(bench, block, one, target, candidate) for one in seeds]
     curves = {}
-    for position, image in enumerate(bench.images):
+    for position in chosen_images(bench, images):
         of_seeds = [_curve(runs, position) for runs in by_seed]
         length = min(curve.shape[1] for curve in of_seeds)
         if length:
-            curves[image] = np.mean([curve[:, :length] for curve in of_seeds], axis=0)
+            curves[bench.images[position]] = np.mean(
+                [curve[:, :length] for curve in of_seeds], axis=0
+            )
     if curves:
         shortest = min(curve.shape[1] for curve in curves.values())
         curves[MEAN] = np.mean([curve[:, :shortest] for curve in curves.values()], axis=0)
@@ -350,8 +363,8 @@ def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     return means
 
 
-def _check_k(bench: ReleaseReader, block: Block, k: int, frames: Collection[pd.DataFrame]) -> None:
-    for image in bench.images:
+def _check_k(images: Sequence[str], block: Block, k: int, frames: Collection[pd.DataFrame]) -> None:
+    for image in images:
         n = max(int(frame.loc[image, "n"]) for frame in frames)
         if 0 < n < k:
             raise ConfigError(

@@ -200,6 +200,89 @@ def test_overlap_without_a_second_seed(flawed):
         flawed.overlap_table("denoise", k=11)
 
 
+# Runs on some images only
+
+
+@pytest.fixture(scope="module")
+def partial(tmp_path_factory):
+    """No runs on boat."""
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("partial") / "data",
+        fidelities=(LOW,),
+        tasks=("denoise",),
+        seeds={LOW: (0,)},
+        missing={(LOW, "denoise", a, "boat", 0) for a in range(COUNT)},
+    )
+    return NASDIPBench(path)
+
+
+SOME = ["chest", "lena"]
+
+
+def test_a_mean_over_the_images_that_have_runs(partial):
+    own = np.arange(float(COUNT))
+    whole = partial.correlate(own, "denoise").loc["(mean)"]
+    assert math.isnan(whole["tau"])
+    assert whole["reason"] == "tau is not defined for 1 of 3 images; it is for lena, chest"
+    found = partial.correlate(own, "denoise", images=SOME)
+    assert list(found.index) == [*SOME, "(mean)"]
+    assert found.loc["(mean)", "tau"] == pytest.approx(found["tau"][SOME].mean())
+    assert found.loc["(mean)", ["n", "reason"]].tolist() == [COUNT, ""]
+    long = partial.kendall_intervals("denoise", images=SOME).loc[CORRUPTED]
+    pd.testing.assert_frame_equal(long, found, check_names=False)
+    short = partial.kendall("denoise", images="lena")
+    assert list(short.index) == ["lena"]
+    assert short.loc["lena", CORRUPTED] == found.loc["lena", "tau"]
+    assert list(short.attrs["n"]["psd_db_mse/corrupted"]) == ["lena"]
+    worth = partial.proxy_table("denoise", k=3, cohorts=(2,), images=SOME).loc[CORRUPTED]
+    assert list(worth.index) == [*SOME, "(mean)"]
+    assert worth.loc["(mean)", "regret_2"] == pytest.approx(worth["regret_2"][SOME].mean())
+    curve = partial.selection_curve("denoise", images="lena")
+    assert [*curve.index.unique("image")] == ["lena", "(mean)"]
+
+
+def test_overlap_on_the_images_that_have_runs(partial, bench):
+    for call in (partial.overlap, partial.overlap_table):
+        with pytest.raises(
+            ConfigError,
+            match="no architecture has a run of denoise at r64c16i40 with seed 0 on all 3 images; "
+            "2 of 3 images have runs of denoise at r64c16i40: lena, chest; name images",
+        ):
+            call("denoise", k=3)
+    found = partial.overlap("denoise", k=3, images=SOME)
+    assert [*found.index] == [*found.columns] == SOME
+    expected = bench.overlap("denoise", k=3, fidelity=LOW).loc[SOME, SOME]
+    pd.testing.assert_frame_equal(found, expected)
+    assert (found.attrs["n"], found.attrs["expected"]) == (COUNT, 9 / COUNT)
+    table = bench.overlap_table("denoise", k=4, images=SOME, fidelity=HIGH)
+    whole = bench.overlap_table("denoise", k=4, fidelity=HIGH)
+    assert [*table.index] == [("chest", "lena")]
+    assert table.iloc[0].tolist() == whole.loc["lena", "chest"].tolist()
+
+
+def test_the_best_on_the_images_that_have_runs(partial):
+    with pytest.raises(MissingRunError, match="2 of 3 images have runs .*: lena, chest; name"):
+        partial.find_best("denoise")
+    best = partial.find_best("denoise", SOME)
+    assert (best.image, best.candidates) == (("chest", "lena"), COUNT)
+    on_each = [partial.query(best.arch_id, i, "denoise").best_psnr_smooth_db for i in SOME]
+    assert best.value == pytest.approx(np.mean(on_each))
+    assert partial.regret(best.arch_id, "denoise", SOME) == 0
+    assert partial.statistics("denoise", SOME).maximum == best.value
+    with pytest.raises(
+        ConfigError, match=r"k 13 must .* ok runs of denoise at .* on chest, lena w"
+    ):
+        partial.top_k("denoise", 13, SOME)
+
+
+def test_images_that_are_none(bench):
+    for call in (bench.kendall, bench.overlap, bench.proxy_table, bench.selection_curve):
+        with pytest.raises(UnknownNameError, match="unknown image 'lenna'. Did you mean 'lena'"):
+            call("denoise", images=["lenna"])
+        with pytest.raises(ConfigError, match="no images are named; there is: lena, chest, boat"):
+            call("denoise", images=[])
+
+
 # Choosing by a score
 
 
@@ -309,7 +392,10 @@ def test_a_mean_that_there_is_not_has_a_reason(tmp_path):
         tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), missing=missing
     )
     rows = NASDIPBench(path).proxy_table("denoise", k=3, fidelity=LOW).loc[CORRUPTED]
-    assert rows.loc["(mean)", "reason"] == "tau is not defined for 1 of 3 images"
+    assert (
+        rows.loc["(mean)", "reason"]
+        == "tau is not defined for 1 of 3 images; it is for lena, chest"
+    )
     assert rows.loc["lena", "reason"] == ""
 
 
@@ -376,6 +462,30 @@ def test_agreement_command(call, between, rows, column):
     found = list(csv.DictReader(io.StringIO(out)))
     assert (status, len(found)) == (0, rows)
     assert all(row[column] != "" for row in found if row.get("reason", "") == "")
+
+
+@pytest.mark.parametrize(
+    ("command", "rows"),
+    [
+        (("kendall",), 2),
+        (("overlap", "-k", "4"), 2),
+        (("agreement",), 15),
+        (("agreement", "--between", "images", "-k", "4"), 1),
+        (("proxies", "-k", "4", "--by-image"), 15),
+        (("selection",), 3 * COUNT),
+    ],
+)
+def test_commands_of_some_images(call, command, rows):
+    status, out, _ = call(*command, "--images", "lena, boat")
+    assert (status, len(out.splitlines()) - 1) == (0, rows)
+    assert "chest" not in out
+    assert "lena" in out
+
+
+def test_between_seeds_all_images_are_meant(call):
+    status, _, error = call("agreement", "--between", "seeds", "--images=lena")
+    assert (status, error.count("\n")) == (2, 1)
+    assert "--images lena does not go with --between seeds" in error
 
 
 def test_proxies_and_selection_commands(call):
