@@ -51,6 +51,9 @@ MEAN = "(mean)"
 OWN = "own"
 """Stands for the reference of values of the user's, which are no score of a release."""
 
+FEWEST = 5
+"""Architectures that an interval needs: of fewer the resamples are a handful."""
+
 Matrix = NDArray[np.float64]  # (architecture, image)
 
 
@@ -99,8 +102,8 @@ def kendall_intervals(
         ``tau``; ``low`` and ``high``, its interval; ``std`` over seeds (NaN for one); ``n``
         architectures, the fewest over seeds (and images); ``pairs``, n (n - 1) / 2; ``tied_x`` and
         ``tied_y``, the pairs that are tied in the target and in the score, the most over seeds;
-        ``reason``, why tau is NaN, else "". In ``attrs``: ``task``, ``target``, ``fidelity``,
-        ``seeds``, ``level``, ``resamples``, ``rng``.
+        ``reason``, why tau or its interval is NaN, else "". In ``attrs``: ``task``, ``target``,
+        ``fidelity``, ``seeds``, ``level``, ``resamples``, ``rng``.
 
     Raises:
         ConfigError: a setting of the resampling that is out of range.
@@ -294,10 +297,24 @@ def own_values(
             architectures by images. NaN is no value.
 
     Raises:
-        ConfigError: an array of another shape, an architecture given twice, or an index that only
-            counts and is not as long as the release.
+        ConfigError: what is no number, or infinite; an array of another shape, an architecture
+            given twice, or an index that only counts and is not as long as the release.
         UnknownNameError: an architecture or image that there is not.
     """
+    matrix = _own_matrix(bench, values)
+    infinite = np.isinf(matrix)
+    if infinite.any():
+        row = int(np.flatnonzero(infinite.any(axis=1))[0])
+        raise ConfigError(
+            f"values hold {matrix[row][infinite[row]][0]} for architecture {row} ("
+            f"{infinite.any(axis=1).sum()} in all): they are finite, or NaN where there is none"
+        )
+    return matrix
+
+
+def _own_matrix(
+    bench: ReleaseReader, values: ArrayLike | Mapping[ArchitectureLike, float]
+) -> Matrix:
     shape = (len(bench), len(bench.images))
     if isinstance(values, pd.DataFrame):
         matrix = np.full(shape, np.nan)
@@ -306,16 +323,22 @@ def own_values(
         for name in values.columns:
             if name not in bench.images:
                 raise unknown_name("image", name, bench.images)
-            matrix[rows, bench.images.index(name)] = values[name].to_numpy(np.float64)
+            matrix[rows, bench.images.index(name)] = _floats(values[name])
         return matrix
     if isinstance(values, Mapping | pd.Series):
         column = np.full(shape[0], np.nan)
         pairs = list(values.items())
         if isinstance(values, pd.Series):
             _check_index(bench, values.index)
-        column[_rows(bench, [arch for arch, _ in pairs])] = [value for _, value in pairs]
+        rows, numbers = _rows(bench, [arch for arch, _ in pairs]), _floats([v for _, v in pairs])
+        if numbers.shape != rows.shape:
+            raise ConfigError(
+                f"a mapping gives one number an architecture, such as {{0: 1.5, 1: 2.0}}, and the "
+                f"values have shape {numbers.shape}: give a matrix or a DataFrame for one an image"
+            )
+        column[rows] = numbers
         return np.broadcast_to(column[:, None], shape)
-    array = np.asarray(values, np.float64)
+    array = _floats(values)
     if array.shape == shape[:1]:
         return np.broadcast_to(array[:, None], shape)
     if array.shape != shape:
@@ -325,6 +348,16 @@ def own_values(
             f"architectures to numbers for some of them"
         )
     return array
+
+
+def _floats(values: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"values must be numbers, such as {{0: 1.5, 1: 2.0}} or (architecture, image) floats "
+            f"({error})"
+        ) from error
 
 
 def _check_index(bench: ReleaseReader, index: pd.Index) -> None:
@@ -377,7 +410,7 @@ def _agreement(
 ) -> pd.DataFrame:
     """Rows by image, and their mean, of the mean tau over pairs of matrices.
 
-    Images are given by position, None for all.
+    There is no interval below `FEWEST` architectures. Images are given by position, None for all.
     """
     shown = range(len(bench.images)) if images is None else images
     pairs = [(a[:, list(shown)], b[:, list(shown)]) for a, b in pairs]
@@ -386,7 +419,13 @@ def _agreement(
         having |= (np.isfinite(a) & np.isfinite(b)).any(axis=1)
     chosen = [(a[having], b[having]) for a, b in pairs]
     draws = None
-    if resampling.resamples:
+    resamples = resampling.resamples
+    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 0:
+        raise ConfigError(
+            f"resamples {resamples!r} must be a whole number of at least 0, which makes no "
+            f"intervals"
+        )
+    if resamples:
         draws = draw_resamples(int(having.sum()), resampling.resamples, resampling.rng)
         percentile_interval(np.zeros(1), resampling.level)  # checks the level
     rows, samples, by_pair = {}, [], []
@@ -395,7 +434,8 @@ def _agreement(
         found = [kendall_tau_b(x, y) for x, y in columns]
         taus = np.array([one.tau for one in found])
         drawn = np.full(1, math.nan)
-        if draws is not None and np.isfinite(taus).all():
+        enough = all(one.n >= FEWEST for one in found)
+        if draws is not None and enough and np.isfinite(taus).all():
             drawn = np.mean([bootstrap_tau(x, y, draws) for x, y in columns], axis=0)
         samples.append(drawn)
         by_pair.append(taus)
@@ -431,6 +471,8 @@ def _basis(
     n = min((one.n for one in found), default=0)
     both = [np.isfinite(x) & np.isfinite(y) for x, y in columns]
     reason = next((one.reason for one in found if one.reason), "")
+    if not reason and n < FEWEST:
+        reason = f"n = {n} is too few for an interval, {FEWEST} are needed"
     return {
         "n": n,
         "pairs": math.comb(n, 2),
@@ -449,15 +491,16 @@ def _basis(
 def _basis_of_mean(by_image: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     rows = list(by_image.values())
     n = min(row["n"] for row in rows)
-    defined = [image for image, row in by_image.items() if not row["reason"]]
+    defined = [image for image, row in by_image.items() if not math.isnan(row["tau"])]
     undefined = len(rows) - len(defined)
-    there = f"; it is for {', '.join(defined)}" if defined else ""
+    reason = next((row["reason"] for row in rows if row["reason"]), "")
+    if undefined:
+        reason = f"tau is not defined for {undefined} of {len(rows)} images"
+        reason += f"; it is for {', '.join(defined)}" if defined else ""
     return {
         "n": n,
         "pairs": math.comb(n, 2),
         "tied_x": max(row["tied_x"] for row in rows),
         "tied_y": max(row["tied_y"] for row in rows),
-        "reason": f"tau is not defined for {undefined} of {len(rows)} images{there}"
-        if undefined
-        else "",
+        "reason": reason,
     }

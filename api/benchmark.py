@@ -303,12 +303,15 @@ class NASDIPBench(ReleaseReader):
 
         Raises:
             UnknownNameError: an image, task, fidelity or row that there is not.
-            ConfigError: an image without a task, a task without an image, or an imported run.
+            ConfigError: an image without a task, a task without an image, an imported run, or a
+                seed that is no whole number of at least 0.
         """
         from nasdip_bench.fidelity import FOREIGN_PROTOCOL
         from nasdip_bench.initialise import draw_run_weights, draw_weights
         from nasdip_bench.untrained import blank_network
 
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise ConfigError(f"seed {seed!r} must be a whole number of at least 0")
         if (image is None) != (task is None):
             raise ConfigError(
                 f"image {image!r} and task {task!r}: give both for the weights of a run, or neither"

@@ -9,7 +9,7 @@ good, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -273,6 +273,11 @@ def _own(
     values: Mapping[str, Values],
     lower_is_better: Collection[str],
 ) -> Iterator[_Candidate]:
+    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+        raise ConfigError(
+            "own values are given by name, as values={'mine': numbers}, where numbers are a "
+            "mapping from architectures, or an array"
+        )
     odd = [name for name in lower_is_better if name not in values]
     if odd:
         raise unknown_name("name of own values in lower_is_better", odd[0], values)
@@ -374,6 +379,8 @@ def _check_k(images: Sequence[str], block: Block, k: int, frames: Collection[pd.
 
 
 def _check_sizes(what: str, sizes: Sequence[int]) -> None:
+    if not isinstance(sizes, Iterable):
+        raise ConfigError(f"{what}s {sizes!r} must be several whole numbers, such as (5, 15)")
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
             raise ConfigError(f"{what} {size!r} must be a whole number of at least 1")

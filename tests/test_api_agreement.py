@@ -101,6 +101,22 @@ def test_intervals_can_be_left_out_and_repeated(bench):
         bench.kendall_intervals("denoise", level=95)
 
 
+def test_of_few_architectures_there_is_no_interval(bench):
+    few = bench.correlate({0: 1.0, 2: 2.0}, "denoise", fidelity=LOW)
+    assert few["tau"].abs().tolist()[:3] == [1, 1, 1]
+    assert few[["low", "high"]].isna().all(axis=None)
+    assert set(few["reason"]) == {"n = 2 is too few for an interval, 5 are needed"}
+    enough = bench.correlate({a: float(a) for a in range(5)}, "denoise", fidelity=LOW)
+    assert set(enough["reason"]) == {""}
+    assert enough["low"].notna().all()
+
+
+@pytest.mark.parametrize("resamples", [-1, 10.0, True, None])
+def test_numbers_of_resamples_that_there_are_not(bench, resamples):
+    with pytest.raises(ConfigError, match=f"resamples {resamples} must be a whole number of at le"):
+        bench.kendall_intervals("denoise", resamples=resamples)
+
+
 # Seeds and fidelities
 
 
@@ -431,6 +447,8 @@ def test_sizes_that_there_are_not(bench):
         bench.proxy_table("denoise", k=13)
     with pytest.raises(ConfigError, match="cohort size 0 must be a whole number"):
         bench.proxy_table("denoise", k=3, cohorts=(0,))
+    with pytest.raises(ConfigError, match=r"cohort sizes 5 must be several whole numbers, such as"):
+        bench.proxy_table("denoise", k=3, cohorts=5)
 
 
 # Commands
