@@ -23,6 +23,7 @@ from nasdip_bench.agreement import (
     percentile_interval,
     tied_pairs,
 )
+from nasdip_bench.api.chosen import chosen_images
 from nasdip_bench.api.index import TARGETS, Block
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 from nasdip_bench.statistics import Correlation, kendall_tau_b
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_RESAMPLING",
     "MEAN",
+    "OWN",
     "Resampling",
     "correlate",
     "fidelity_agreement",
@@ -45,6 +47,12 @@ __all__ = [
 
 MEAN = "(mean)"
 """Stands for the image in rows that are means over images."""
+
+OWN = "own"
+"""Stands for the reference of values of the user's, which are no score of a release."""
+
+FEWEST = 5
+"""Architectures that an interval needs: of fewer the resamples are a handful."""
 
 Matrix = NDArray[np.float64]  # (architecture, image)
 
@@ -73,6 +81,8 @@ def kendall_intervals(
     fidelity: str | None = None,
     seed: int | None = None,
     resampling: Resampling = DEFAULT_RESAMPLING,
+    *,
+    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Kendall's tau-b between a target and the training-free scores, with all it rests on.
 
@@ -85,29 +95,32 @@ def kendall_intervals(
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds; tau is then the mean over them.
         resampling: of the intervals.
+        images: one or several names; None for all. The mean is over these.
 
     Returns:
         indexed by (proxy, reference, image), and by `MEAN` for the mean of tau over the images:
         ``tau``; ``low`` and ``high``, its interval; ``std`` over seeds (NaN for one); ``n``
         architectures, the fewest over seeds (and images); ``pairs``, n (n - 1) / 2; ``tied_x`` and
         ``tied_y``, the pairs that are tied in the target and in the score, the most over seeds;
-        ``reason``, why tau is NaN, else "". In ``attrs``: ``task``, ``target``, ``fidelity``,
-        ``seeds``, ``level``, ``resamples``, ``rng``.
+        ``reason``, why tau or its interval is NaN, else "". In ``attrs``: ``task``, ``target``,
+        ``fidelity``, ``seeds``, ``level``, ``resamples``, ``rng``.
 
     Raises:
         ConfigError: a setting of the resampling that is out of range.
-        UnknownNameError: a task, target, fidelity or seed that there is not.
+        UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block, seeds = _measured(bench, task, target, fidelity, seed)
     _, scores = bench.runs.scores(task, block.fidelity)
     targets = [block.matrix(target, one) for one in seeds]
+    chosen = chosen_images(bench, images)
     frames = [
         _agreement(
             bench,
             [(matrix, scores.values[:, :, column]) for matrix in targets],
             resampling,
             (target, key),
+            chosen,
         )
         for column, key in enumerate(scores.keys)
     ]
@@ -124,6 +137,8 @@ def correlate(
     fidelity: str | None = None,
     seed: int | None = None,
     resampling: Resampling = DEFAULT_RESAMPLING,
+    *,
+    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Kendall's tau-b between a target and values of one's own, such as a new proxy's.
 
@@ -138,20 +153,23 @@ def correlate(
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
         resampling: of the intervals.
+        images: one or several names; None for all. The mean is over these.
 
     Returns:
-        indexed by image, and `MEAN`; columns and ``attrs`` as of `kendall_intervals`.
+        indexed by image, and `MEAN`; columns and ``attrs`` as of `kendall_intervals`, and
+        ``proxy``: `OWN`. Tau has its raw sign: nothing is assumed of which end is better.
 
     Raises:
         ConfigError: an array of another shape, or a setting out of range.
-        UnknownNameError: an architecture, task, target, fidelity or seed that there is not.
+        UnknownNameError: an architecture, task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block, seeds = _measured(bench, task, target, fidelity, seed)
     matrix = own_values(bench, values)
     pairs = [(block.matrix(target, one), matrix) for one in seeds]
-    frame = _agreement(bench, pairs, resampling, (target, "the proxy"))
-    frame.attrs = block.facts(target, seeds) | resampling._asdict()
+    chosen = chosen_images(bench, images)
+    frame = _agreement(bench, pairs, resampling, (target, "the proxy"), chosen)
+    frame.attrs = block.facts(target, seeds) | resampling._asdict() | {"proxy": OWN}
     return frame
 
 
@@ -279,10 +297,24 @@ def own_values(
             architectures by images. NaN is no value.
 
     Raises:
-        ConfigError: an array of another shape, an architecture given twice, or an index that only
-            counts and is not as long as the release.
+        ConfigError: what is no number, or infinite; an array of another shape, an architecture
+            given twice, or an index that only counts and is not as long as the release.
         UnknownNameError: an architecture or image that there is not.
     """
+    matrix = _own_matrix(bench, values)
+    infinite = np.isinf(matrix)
+    if infinite.any():
+        row = int(np.flatnonzero(infinite.any(axis=1))[0])
+        raise ConfigError(
+            f"values hold {matrix[row][infinite[row]][0]} for architecture {row} ("
+            f"{infinite.any(axis=1).sum()} in all): they are finite, or NaN where there is none"
+        )
+    return matrix
+
+
+def _own_matrix(
+    bench: ReleaseReader, values: ArrayLike | Mapping[ArchitectureLike, float]
+) -> Matrix:
     shape = (len(bench), len(bench.images))
     if isinstance(values, pd.DataFrame):
         matrix = np.full(shape, np.nan)
@@ -291,16 +323,22 @@ def own_values(
         for name in values.columns:
             if name not in bench.images:
                 raise unknown_name("image", name, bench.images)
-            matrix[rows, bench.images.index(name)] = values[name].to_numpy(np.float64)
+            matrix[rows, bench.images.index(name)] = _floats(values[name])
         return matrix
     if isinstance(values, Mapping | pd.Series):
         column = np.full(shape[0], np.nan)
         pairs = list(values.items())
         if isinstance(values, pd.Series):
             _check_index(bench, values.index)
-        column[_rows(bench, [arch for arch, _ in pairs])] = [value for _, value in pairs]
+        rows, numbers = _rows(bench, [arch for arch, _ in pairs]), _floats([v for _, v in pairs])
+        if numbers.shape != rows.shape:
+            raise ConfigError(
+                f"a mapping gives one number an architecture, such as {{0: 1.5, 1: 2.0}}, and the "
+                f"values have shape {numbers.shape}: give a matrix or a DataFrame for one an image"
+            )
+        column[rows] = numbers
         return np.broadcast_to(column[:, None], shape)
-    array = np.asarray(values, np.float64)
+    array = _floats(values)
     if array.shape == shape[:1]:
         return np.broadcast_to(array[:, None], shape)
     if array.shape != shape:
@@ -310,6 +348,16 @@ def own_values(
             f"architectures to numbers for some of them"
         )
     return array
+
+
+def _floats(values: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"values must be numbers, such as {{0: 1.5, 1: 2.0}} or (architecture, image) floats "
+            f"({error})"
+        ) from error
 
 
 def _check_index(bench: ReleaseReader, index: pd.Index) -> None:
@@ -358,23 +406,36 @@ def _agreement(
     pairs: Sequence[tuple[Matrix, Matrix]],
     resampling: Resampling,
     names: Sequence[str],
+    images: Sequence[int] | None = None,
 ) -> pd.DataFrame:
-    """Rows by image, and their mean, of the mean tau over pairs of matrices."""
+    """Rows by image, and their mean, of the mean tau over pairs of matrices.
+
+    There is no interval below `FEWEST` architectures. Images are given by position, None for all.
+    """
+    shown = range(len(bench.images)) if images is None else images
+    pairs = [(a[:, list(shown)], b[:, list(shown)]) for a, b in pairs]
     having = np.zeros(len(bench), np.bool_)
     for a, b in pairs:
         having |= (np.isfinite(a) & np.isfinite(b)).any(axis=1)
     chosen = [(a[having], b[having]) for a, b in pairs]
     draws = None
-    if resampling.resamples:
+    resamples = resampling.resamples
+    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 0:
+        raise ConfigError(
+            f"resamples {resamples!r} must be a whole number of at least 0, which makes no "
+            f"intervals"
+        )
+    if resamples:
         draws = draw_resamples(int(having.sum()), resampling.resamples, resampling.rng)
         percentile_interval(np.zeros(1), resampling.level)  # checks the level
     rows, samples, by_pair = {}, [], []
-    for position, image in enumerate(bench.images):
+    for position, image in enumerate(bench.images[one] for one in shown):
         columns = [(a[:, position], b[:, position]) for a, b in chosen]
         found = [kendall_tau_b(x, y) for x, y in columns]
         taus = np.array([one.tau for one in found])
         drawn = np.full(1, math.nan)
-        if draws is not None and np.isfinite(taus).all():
+        enough = all(one.n >= FEWEST for one in found)
+        if draws is not None and enough and np.isfinite(taus).all():
             drawn = np.mean([bootstrap_tau(x, y, draws) for x, y in columns], axis=0)
         samples.append(drawn)
         by_pair.append(taus)
@@ -384,7 +445,7 @@ def _agreement(
             np.mean(by_pair, axis=0),
             np.mean(samples, axis=0) if len({len(s) for s in samples}) == 1 else np.full(1, np.nan),
             resampling.level,
-        ) | _basis_of_mean(list(rows.values()))
+        ) | _basis_of_mean(rows)
     columns_of = [*_row(np.zeros(1), np.zeros(1), 0.5), *_basis([], [], names)]
     frame = pd.DataFrame(list(rows.values()), columns=columns_of)
     frame.index = pd.Index(list(rows), name="image")
@@ -410,6 +471,8 @@ def _basis(
     n = min((one.n for one in found), default=0)
     both = [np.isfinite(x) & np.isfinite(y) for x, y in columns]
     reason = next((one.reason for one in found if one.reason), "")
+    if not reason and n < FEWEST:
+        reason = f"n = {n} is too few for an interval, {FEWEST} are needed"
     return {
         "n": n,
         "pairs": math.comb(n, 2),
@@ -425,13 +488,19 @@ def _basis(
     }
 
 
-def _basis_of_mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _basis_of_mean(by_image: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    rows = list(by_image.values())
     n = min(row["n"] for row in rows)
-    undefined = sum(bool(row["reason"]) for row in rows)
+    defined = [image for image, row in by_image.items() if not math.isnan(row["tau"])]
+    undefined = len(rows) - len(defined)
+    reason = next((row["reason"] for row in rows if row["reason"]), "")
+    if undefined:
+        reason = f"tau is not defined for {undefined} of {len(rows)} images"
+        reason += f"; it is for {', '.join(defined)}" if defined else ""
     return {
         "n": n,
         "pairs": math.comb(n, 2),
         "tied_x": max(row["tied_x"] for row in rows),
         "tied_y": max(row["tied_y"] for row in rows),
-        "reason": f"tau is not defined for {undefined} of {len(rows)} images" if undefined else "",
+        "reason": reason,
     }

@@ -6,12 +6,14 @@ break `pandas.concat` and saving).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nasdip_bench.api.chosen import chosen_images
 from nasdip_bench.api.index import TARGETS
 from nasdip_bench.errors import unknown_name
 from nasdip_bench.schema import STATUSES
@@ -29,6 +31,8 @@ def kendall(
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     seed: int | None = None,
+    *,
+    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Kendall's tau-b between a target and the training-free scores, over architectures.
 
@@ -43,15 +47,19 @@ def kendall(
             notebooks use, and an oracle.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
+        images: one or several names; None for all.
 
     Returns:
         images × (proxy, reference), float64. In ``attrs``: ``task``, ``target``, ``fidelity``,
         ``seeds``; and by "proxy/reference" and image ``n`` (architectures, the fewest over seeds),
         ``std`` (of tau over seeds; NaN for one), ``reasons`` (why a value is NaN; only where it
-        is). ``pandas.DataFrame(frame.attrs["n"])`` makes a frame of one of them.
+        is). ``pandas.DataFrame(frame.attrs["n"])`` makes a frame of one of them. A mean over the
+        images that pandas takes leaves out those without a value: that of
+        `api.agreement.kendall_intervals` does not.
 
     Raises:
-        UnknownNameError: a task, target, fidelity or seed that there is not.
+        UnknownNameError: a task, target, fidelity, seed or image that there is not.
+        ConfigError: no image is named.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     if target not in TARGETS:
@@ -60,13 +68,14 @@ def kendall(
     seeds = block.choose_seeds(seed)
     _, scores = bench.runs.scores(task, block.fidelity)
     targets = np.stack([block.matrix(target, one) for one in seeds])
-    images = bench.images
-    tau = np.full((len(images), len(scores.columns)), np.nan)
+    chosen = chosen_images(bench, images)
+    names = [bench.images[position] for position in chosen]
+    tau = np.full((len(names), len(scores.columns)), np.nan)
     n: dict[str, dict[str, int]] = {key: {} for key in scores.keys}
     std: dict[str, dict[str, float]] = {key: {} for key in scores.keys}
     reasons: dict[str, dict[str, str]] = {}
-    for row, image in enumerate(images):
-        by_seed = _correlations(targets[:, :, row], scores.values[:, row].T)
+    for row, (position, image) in enumerate(zip(chosen, names, strict=True)):
+        by_seed = _correlations(targets[:, :, position], scores.values[:, position].T)
         for column, key in enumerate(scores.keys):
             of_seeds = [of_seed[column] for of_seed in by_seed]
             taus = [one.tau for one in of_seeds]
@@ -77,7 +86,7 @@ def kendall(
                 reasons.setdefault(key, {})[image] = _reason(of_seeds, target, key)
     frame = pd.DataFrame(
         tau,
-        index=pd.Index(images, name="image"),
+        index=pd.Index(names, name="image"),
         columns=pd.MultiIndex.from_tuples(scores.columns, names=["proxy", "reference"])
         if scores.columns
         else pd.MultiIndex.from_arrays([[], []], names=["proxy", "reference"]),

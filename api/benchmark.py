@@ -6,7 +6,7 @@ in a module of its own that is imported on use. Must not import torch; only `bui
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +55,7 @@ class NASDIPBench(ReleaseReader):
         self,
         task: str,
         k: int = 10,
-        image: str | None = None,
+        image: str | Sequence[str] | None = None,
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
@@ -64,7 +64,7 @@ class NASDIPBench(ReleaseReader):
         max_flops: float | None = None,
         max_seconds: float | None = None,
     ) -> tuple[Ranked, ...]:
-        """The k best architectures, by the mean over images where none is given.
+        """The k best architectures, by the mean over images where none or several are given.
 
         Limits: trainable parameters, FLOP of an iteration (forward and backward), recorded seconds
         of a run. See `api.selection.top_k`.
@@ -77,7 +77,7 @@ class NASDIPBench(ReleaseReader):
     def find_best(
         self,
         task: str,
-        image: str | None = None,
+        image: str | Sequence[str] | None = None,
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
@@ -104,7 +104,7 @@ class NASDIPBench(ReleaseReader):
         self,
         arch: ArchitectureLike,
         task: str,
-        image: str | None = None,
+        image: str | Sequence[str] | None = None,
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
@@ -117,7 +117,7 @@ class NASDIPBench(ReleaseReader):
     def statistics(
         self,
         task: str,
-        image: str | None = None,
+        image: str | Sequence[str] | None = None,
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
@@ -190,6 +190,7 @@ class NASDIPBench(ReleaseReader):
         reference: str = "corrupted",
         weighting: str = "paper",
         selector: str | Selector = "closest",
+        with_output: bool = False,
         fidelity: str | None = None,
         seed: int | None = None,
     ) -> IsnasRecord:
@@ -205,6 +206,7 @@ class NASDIPBench(ReleaseReader):
             reference=reference,
             weighting=weighting,
             selector=selector,
+            with_output=with_output,
             fidelity=fidelity,
             seed=seed,
         )
@@ -214,11 +216,12 @@ class NASDIPBench(ReleaseReader):
         task: str,
         scores: str | Sequence[str] | None = None,
         images: str | Sequence[str] | None = None,
-        n: int = 50,
+        n: int | None = None,
         *,
         reference: str = "corrupted",
         weighting: str = "paper",
         selector: str | Selector = "closest",
+        with_output: bool = False,
         fidelity: str | None = None,
         seed: int | None = None,
     ) -> pd.DataFrame:
@@ -234,6 +237,7 @@ class NASDIPBench(ReleaseReader):
             reference=reference,
             weighting=weighting,
             selector=selector,
+            with_output=with_output,
             fidelity=fidelity,
             seed=seed,
         )
@@ -299,12 +303,15 @@ class NASDIPBench(ReleaseReader):
 
         Raises:
             UnknownNameError: an image, task, fidelity or row that there is not.
-            ConfigError: an image without a task, a task without an image, or an imported run.
+            ConfigError: an image without a task, a task without an image, an imported run, or a
+                seed that is no whole number of at least 0.
         """
         from nasdip_bench.fidelity import FOREIGN_PROTOCOL
         from nasdip_bench.initialise import draw_run_weights, draw_weights
         from nasdip_bench.untrained import blank_network
 
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise ConfigError(f"seed {seed!r} must be a whole number of at least 0")
         if (image is None) != (task is None):
             raise ConfigError(
                 f"image {image!r} and task {task!r}: give both for the weights of a run, or neither"
@@ -337,11 +344,13 @@ class NASDIPBench(ReleaseReader):
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
+        *,
+        images: str | Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Kendall's tau-b between a target and the scores; see `api.analysis.kendall`."""
         from nasdip_bench.api.analysis import kendall
 
-        return kendall(self, task, target, fidelity, seed)
+        return kendall(self, task, target, fidelity, seed, images=images)
 
     def kendall_intervals(
         self,
@@ -350,6 +359,7 @@ class NASDIPBench(ReleaseReader):
         fidelity: str | None = None,
         seed: int | None = None,
         *,
+        images: str | Sequence[str] | None = None,
         level: float = 0.95,
         resamples: int = 1000,
         rng: int = 0,
@@ -358,7 +368,7 @@ class NASDIPBench(ReleaseReader):
         from nasdip_bench.api.agreement import Resampling, kendall_intervals
 
         how = Resampling(level, resamples, rng)
-        return kendall_intervals(self, task, target, fidelity, seed, how)
+        return kendall_intervals(self, task, target, fidelity, seed, how, images=images)
 
     def correlate(
         self,
@@ -368,6 +378,7 @@ class NASDIPBench(ReleaseReader):
         fidelity: str | None = None,
         seed: int | None = None,
         *,
+        images: str | Sequence[str] | None = None,
         level: float = 0.95,
         resamples: int = 1000,
         rng: int = 0,
@@ -376,7 +387,7 @@ class NASDIPBench(ReleaseReader):
         from nasdip_bench.api.agreement import Resampling, correlate
 
         how = Resampling(level, resamples, rng)
-        return correlate(self, values, task, target, fidelity, seed, how)
+        return correlate(self, values, task, target, fidelity, seed, how, images=images)
 
     def seed_agreement(
         self,
@@ -418,7 +429,9 @@ class NASDIPBench(ReleaseReader):
         fidelity: str | None = None,
         seed: int | None = None,
         *,
+        images: str | Sequence[str] | None = None,
         values: Mapping[str, ArrayLike | Mapping[ArchitectureLike, float]] | None = None,
+        lower_is_better: Collection[str] = (),
         level: float = 0.95,
         resamples: int = 1000,
         rng: int = 0,
@@ -428,22 +441,38 @@ class NASDIPBench(ReleaseReader):
         from nasdip_bench.api.proxy_merit import proxy_table
 
         how = Resampling(level, resamples, rng)
-        return proxy_table(self, task, k, cohorts, target, fidelity, seed, values, how)
+        return proxy_table(
+            self,
+            task,
+            k,
+            cohorts,
+            target,
+            fidelity,
+            seed,
+            values,
+            lower_is_better,
+            how,
+            images=images,
+        )
 
     def selection_curve(
         self,
         task: str,
-        proxy: str = "psd_db_strip_mse/corrupted",
+        proxy: str | None = None,
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
         *,
+        images: str | Sequence[str] | None = None,
         values: ArrayLike | Mapping[ArchitectureLike, float] | None = None,
+        lower_is_better: bool | None = None,
     ) -> pd.DataFrame:
         """The best of the N first by a score; see `api.proxy_merit.selection_curve`."""
         from nasdip_bench.api.proxy_merit import selection_curve
 
-        return selection_curve(self, task, proxy, target, fidelity, seed, values)
+        return selection_curve(
+            self, task, proxy, target, fidelity, seed, values, lower_is_better, images=images
+        )
 
     def overlap(
         self,
@@ -452,11 +481,13 @@ class NASDIPBench(ReleaseReader):
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
+        *,
+        images: str | Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Architectures that pairs of images share in their top k; see `api.overlaps.overlap`."""
         from nasdip_bench.api.overlaps import overlap
 
-        return overlap(self, task, k, target, fidelity, seed)
+        return overlap(self, task, k, target, fidelity, seed, images=images)
 
     def overlap_table(
         self,
@@ -465,11 +496,13 @@ class NASDIPBench(ReleaseReader):
         target: str = TARGET,
         fidelity: str | None = None,
         seed: int | None = None,
+        *,
+        images: str | Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Overlap beside chance and seed noise; see `api.overlaps.overlap_table`."""
         from nasdip_bench.api.overlaps import overlap_table
 
-        return overlap_table(self, task, k, target, fidelity, seed)
+        return overlap_table(self, task, k, target, fidelity, seed, images=images)
 
     def coverage(self) -> pd.DataFrame:
         """What there is and what is missing; see `api.analysis.coverage`."""

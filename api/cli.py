@@ -25,12 +25,14 @@ from nasdip_bench.api.options import (
     Architecture,
     Data,
     FidelityName,
+    Images,
     Out,
     Seed,
     Target,
     TaskArgument,
     TopK,
     emit,
+    image_names,
     parsed_architecture,
     shown,
 )
@@ -121,11 +123,12 @@ def kendall_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
+    images: Images = "all",
     out: Out = None,
     data: Data = DATA,
 ) -> None:
     """Print Kendall's tau-b between a target and all scores, by image, as CSV."""
-    frame = NASDIPBench(data).kendall(task, target, fidelity, seed)
+    frame = NASDIPBench(data).kendall(task, target, fidelity, seed, images=image_names(images))
     frame.columns = ["/".join(column) for column in frame.columns]
     emit(frame.to_csv(lineterminator="\n"), out)
 
@@ -137,11 +140,12 @@ def overlap_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
+    images: Images = "all",
     out: Out = None,
     data: Data = DATA,
 ) -> None:
     """Print how many of their k best architectures pairs of images share, as CSV."""
-    frame = NASDIPBench(data).overlap(task, k, target, fidelity, seed)
+    frame = NASDIPBench(data).overlap(task, k, target, fidelity, seed, images=image_names(images))
     emit(frame.to_csv(lineterminator="\n"), out)
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "TARGET",
     "Data",
     "FidelityName",
+    "Images",
     "Form",
     "Out",
     "Picture",
@@ -26,6 +27,7 @@ __all__ = [
     "TopK",
     "check_form",
     "emit",
+    "image_names",
     "parsed_architecture",
     "show",
     "shown",
@@ -39,6 +41,9 @@ FidelityName = Annotated[
     str | None, typer.Option("--fidelity", help="Default: what the release declares.")
 ]
 Seed = Annotated[int | None, typer.Option(help="Default: the release's default seeds.")]
+Images = Annotated[
+    str, typer.Option("--images", help="Names, comma-separated, or 'all'; means are over these.")
+]
 Form = Annotated[str, typer.Option("--format", help="text, csv or latex.")]
 Picture = Annotated[
     Path | None, typer.Option("--out", help=".png, .pdf, .txt, .csv or .tex; default: print.")
@@ -56,6 +61,13 @@ TARGET = "best_psnr_smooth_db"
 def parsed_architecture(text: str) -> int | str:
     """What a user typed for an architecture: a row number, or a code."""
     return int(text) if text.strip().isascii() and text.strip().isdigit() else text
+
+
+def image_names(text: str) -> list[str] | None:
+    """The images that an option names; None for all."""
+    if text == "all":
+        return None
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def shown(value: object) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nasdip_bench.api.chosen import chosen_images, images_with_runs
 from nasdip_bench.api.index import Block
 from nasdip_bench.cohorts import chance_overlap, overlap_p_value
 from nasdip_bench.errors import ConfigError
@@ -29,11 +31,13 @@ def overlap(
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     seed: int | None = None,
+    *,
+    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """How many architectures pairs of images share among their k best.
 
-    Over the architectures that have a run on all images of the release, so that an incomplete
-    release compares like with like. Diverged runs rank last and are never among the best, ties
+    Over the architectures that have a run on all the images, so that an incomplete release compares
+    like with like. Diverged runs rank last and are never among the best, ties
     break by arch_id; failed runs say nothing of an architecture and count as missing. One seed at a
     time: with several default seeds the values are means of counts over them.
 
@@ -44,6 +48,7 @@ def overlap(
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
+        images: several names; None for all. Architectures need a run on these only.
 
     Returns:
         images × images, int64 counts, or float64 means of counts over several seeds; k on the
@@ -52,26 +57,26 @@ def overlap(
         the mean over seeds) and ``diverged`` (runs ranked last).
 
     Raises:
-        ConfigError: k is out of range.
-        UnknownNameError: a task, target, fidelity or seed that there is not.
+        ConfigError: k is out of range, or no architecture has a run on all the images.
+        UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block = bench.runs.block(task, fidelity)
     sign = block.direction(target)
     seeds = block.choose_seeds(seed)
+    chosen = chosen_images(bench, images)
+    names = [bench.images[position] for position in chosen]
     counts, candidates, diverged = [], [], 0
     for one in seeds:
-        everywhere = _everywhere(block, one)
-        numbers = sign * block.matrix(target, one)[everywhere]
-        _check(k, numbers, block, f"seed {one}", bench)
+        everywhere = _everywhere(block, one, chosen)
+        numbers = sign * block.matrix(target, one)[everywhere][:, chosen]
+        _check(k, numbers, block, one, bench, names)
         candidates.append(len(numbers))
-        statuses = block.statuses(one)[everywhere]
+        statuses = block.statuses(one)[everywhere][:, chosen]
         diverged += int((statuses == STATUSES.index("diverged")).sum())
         counts.append(overlap_matrix(numbers.T, k))
     values = counts[0] if len(counts) == 1 else np.mean(counts, axis=0)
-    frame = pd.DataFrame(
-        values, index=pd.Index(bench.images, name="image"), columns=pd.Index(bench.images)
-    )
+    frame = pd.DataFrame(values, index=pd.Index(names, name="image"), columns=pd.Index(names))
     frame.attrs = block.facts(target, seeds) | {
         "k": int(k),
         "n": min(candidates),
@@ -88,6 +93,8 @@ def overlap_table(
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     seed: int | None = None,
+    *,
+    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Is it the image that decides which architectures are best? Overlap, chance and seed noise.
 
@@ -106,6 +113,7 @@ def overlap_table(
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: of the first columns; None for each of the default seeds.
+        images: as in `overlap`.
 
     Returns:
         A row for each pair of images, indexed by (image_a, image_b): ``shared``, as in `overlap`;
@@ -119,20 +127,22 @@ def overlap_table(
         ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``all_seeds``.
 
     Raises:
-        ConfigError: k is out of range.
-        UnknownNameError: a task, target, fidelity or seed that there is not.
+        ConfigError: k is out of range, or no architecture has a run on all the images.
+        UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)
-    by_seed = [overlap(bench, task, k, target, block.fidelity, one) for one in seeds]
-    across = across_seeds(bench, block, target, k)
+    chosen = chosen_images(bench, images)
+    names = [bench.images[position] for position in chosen]
+    by_seed = [overlap(bench, task, k, target, block.fidelity, one, images=names) for one in seeds]
+    across = across_seeds(bench, block, target, k, chosen)
     rows = {}
-    for a, b in itertools.combinations(range(len(bench.images)), 2):
+    for a, b in itertools.combinations(range(len(names)), 2):
         counts = [int(frame.iat[a, b]) for frame in by_seed]
         sizes = [frame.attrs["n"] for frame in by_seed]
         expected, spread = np.mean([chance_overlap(n, k) for n in sizes], axis=0).tolist()
-        rows[bench.images[a], bench.images[b]] = {
+        rows[names[a], names[b]] = {
             "shared": float(np.mean(counts)),
             "n": min(sizes),
             "expected": expected,
@@ -170,48 +180,63 @@ class AcrossSeeds(NamedTuple):
     expected: float
 
 
-def across_seeds(bench: ReleaseReader, block: Block, target: str, k: int) -> AcrossSeeds:
-    """Count what is shared among the k best between seeds; arguments as of `overlap_table`."""
+def across_seeds(
+    bench: ReleaseReader, block: Block, target: str, k: int, images: Sequence[int] | None = None
+) -> AcrossSeeds:
+    """Count what is shared among the k best between seeds.
+
+    Arguments as of `overlap_table`, but images by position.
+    """
     sign = block.direction(target)
-    images = len(bench.images)
+    chosen = list(range(len(bench.images)) if images is None else images)
+    count = len(chosen)
     counts, sizes = [], []
     for s, t in itertools.combinations(block.seeds, 2):
-        both = _everywhere(block, s) & _everywhere(block, t)
-        rows = np.concatenate([block.matrix(target, one)[both].T for one in (s, t)])
+        both = _everywhere(block, s, chosen) & _everywhere(block, t, chosen)
+        rows = np.concatenate([block.matrix(target, one)[both][:, chosen].T for one in (s, t)])
         if np.isfinite(rows).sum(axis=1).min(initial=len(both)) < k:
             continue
-        corner = overlap_matrix(sign * rows, k)[:images, images:]
+        corner = overlap_matrix(sign * rows, k)[:count, count:]
         counts.append((corner + corner.T) / 2)  # (a at s, b at t) and (a at t, b at s)
         sizes.append(int(both.sum()))
     if not counts:
-        return AcrossSeeds(np.full((images, images), math.nan), 0, math.nan)
+        return AcrossSeeds(np.full((count, count), math.nan), 0, math.nan)
     expected = float(np.mean([k * k / n for n in sizes]))
     return AcrossSeeds(np.mean(counts, axis=0), min(sizes), expected)
 
 
-def _everywhere(block: Block, seed: int) -> NDArray[np.bool_]:
-    """(architecture,) whether it has a run of the seed, ok or diverged, on every image."""
-    statuses = block.statuses(seed)
+def _everywhere(block: Block, seed: int, images: Sequence[int]) -> NDArray[np.bool_]:
+    """(architecture,) whether it has a run of the seed, ok or diverged, on every one of images."""
+    statuses = block.statuses(seed)[:, list(images)]
     done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
     return np.asarray(done.all(axis=1))
 
 
 def _check(
-    k: int, numbers: NDArray[np.float64], block: Block, what: str, bench: ReleaseReader
+    k: int,
+    numbers: NDArray[np.float64],
+    block: Block,
+    seed: int,
+    bench: ReleaseReader,
+    images: Sequence[str],
 ) -> None:
     n = len(numbers)
+    what = f"run of {block.task} at {block.fidelity} with seed {seed}"
+    if not n:
+        raise ConfigError(
+            f"no architecture has a {what} on all {len(images)} images; "
+            f"{images_with_runs(bench, block, [seed])}"
+        )
     whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
     if not whole or not 1 <= k <= n:
         raise ConfigError(
             f"k {k!r} must be a whole number from 1 to n = {n}, the number of architectures "
-            f"with a run of {block.task} at {block.fidelity} with {what} on all "
-            f"{len(bench.images)} images"
+            f"with a {what} on all {len(images)} images"
         )
     there = np.isfinite(numbers).sum(axis=0)
     fewest = int(there.argmin())
     if there[fewest] < k:
         raise ConfigError(
             f"k {k} must be at most {there[fewest]}, the number of those {n} architectures whose "
-            f"run of {block.task} at {block.fidelity} with {what} on "
-            f"{bench.images[fewest]} did not diverge"
+            f"{what} on {images[fewest]} did not diverge"
         )

@@ -9,7 +9,7 @@ good, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,11 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 from nasdip_bench.api.agreement import (
     DEFAULT_RESAMPLING,
     MEAN,
+    OWN,
     Resampling,
     correlate,
     own_values,
     stacked,
 )
+from nasdip_bench.api.chosen import chosen_images
 from nasdip_bench.api.cohorts import COHORTS, PROXY, ScoredRuns, ranked_runs
 from nasdip_bench.cohorts import best_of_first, chance_of_hit, expected_best
 from nasdip_bench.errors import ConfigError, unknown_name
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["proxy_table", "selection_curve"]
 
 Values = ArrayLike | Mapping["ArchitectureLike", float]
-OWN = "own"
-"""Stands for the reference of values of the user's."""
+UNNAMED = "values"
+"""What a user's values are called that were given no name."""
 
 
 class _Candidate(NamedTuple):
@@ -62,7 +64,10 @@ def proxy_table(
     fidelity: str | None = None,
     seed: int | None = None,
     values: Mapping[str, Values] | None = None,
+    lower_is_better: Collection[str] = (),
     resampling: Resampling = DEFAULT_RESAMPLING,
+    *,
+    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Every training-free score of the release, and one's own, judged as a way to choose.
 
@@ -78,9 +83,11 @@ def proxy_table(
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
-        values: one's own by name, each as `api.agreement.own_values` takes them; higher is better
-            (negate a distance).
+        values: one's own by name, each as `api.agreement.own_values` takes them. No name may be
+            that of a score, whose direction is another matter.
+        lower_is_better: the names of those values of which lower is better; of the others higher.
         resampling: of the intervals of tau.
+        images: one or several names; None for all. The mean is over these.
 
     Returns:
         indexed by (proxy, reference, image), and by `api.agreement.MEAN` for the mean over images;
@@ -99,25 +106,29 @@ def proxy_table(
 
     Raises:
         ConfigError: k is above the number to choose from on an image by any score, a cohort below
-            1, own values of another shape or a setting out of range.
-        UnknownNameError: a task, target, fidelity or seed that there is not.
+            1, own values of another shape or with the name of a score, or a setting out of range.
+        UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)
     _check_sizes("cohort size", cohorts)
     _check_sizes("k", [k])
+    chosen = chosen_images(bench, images)
+    names = [bench.images[position] for position in chosen]
     frames = {}
-    for candidate in _candidates(bench, block, values):
+    for candidate in _candidates(bench, block, values, lower_is_better):
         by_seed = [_ranked(bench, block, one, target, candidate) for one in seeds]
         rows = {
             image: _mean([_merit(runs, position, k, cohorts) for runs in by_seed])
-            for position, image in enumerate(bench.images)
+            for position, image in zip(chosen, names, strict=True)
         }
         rows[MEAN] = _mean(list(rows.values()))
         merit = pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="image"))
         merit["n"] = merit["n"].astype(np.int64)
-        taus = correlate(bench, candidate.raw, task, target, block.fidelity, seed, resampling)
+        taus = correlate(
+            bench, candidate.raw, task, target, block.fidelity, seed, resampling, images=names
+        )
         frame = pd.concat(
             [
                 merit[["n"]],
@@ -135,7 +146,7 @@ def proxy_table(
             f"no scores of {task} at {block.fidelity} in this release and no own values: nothing "
             f"to judge; give values={{name: numbers}}"
         )
-    _check_k(bench, block, k, frames.values())
+    _check_k(names, block, k, frames.values())
     whole = stacked(frames, ["proxy", "reference", "image"])
     whole.attrs = (
         block.facts(target, seeds)
@@ -148,11 +159,14 @@ def proxy_table(
 def selection_curve(
     bench: ReleaseReader,
     task: str,
-    proxy: str = PROXY,
+    proxy: str | None = None,
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     seed: int | None = None,
     values: Values | None = None,
+    lower_is_better: bool | None = None,
+    *,
+    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """The best of the N first by a score, for every N, beside the best of N at random.
 
@@ -161,39 +175,55 @@ def selection_curve(
     Args:
         bench: the release.
         task: name.
-        proxy: "proxy/reference" of the release, or what one's own values are called.
+        proxy: "proxy/reference" of the release, None for `api.cohorts.PROXY`; or what one's own
+            values are called, which may not be the name of a score.
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
-        values: one's own, as in `api.agreement.own_values`; higher is better.
+        values: one's own, as in `api.agreement.own_values`.
+        lower_is_better: of one's own values; None for higher. That of a score is known.
+        images: one or several names; None for all.
 
     Returns:
         indexed by (image, cohort), N from 1 to the number to choose from (the fewest over seeds),
         and `api.agreement.MEAN` (to the fewest over images that have any): ``value`` of the target,
         ``regret``, ``value_random`` and ``regret_random``, their expectations for N at random. In
-        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``proxy``.
+        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``; ``proxy``, "proxy/reference", the
+        reference of own values being "own"; ``direction`` as in `proxy_table`.
 
     Raises:
-        ConfigError: own values of another shape.
-        UnknownNameError: a score, task, target, fidelity or seed that there is not.
+        ConfigError: own values of another shape or with the name of a score, or the direction of
+            a score of the release.
+        UnknownNameError: a score, task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)
-    own = None if values is None else {proxy: values}
-    known = list(_candidates(bench, block, own))
-    names = [OWN if own else f"{c.proxy}/{c.reference}" for c in known]
-    wanted = OWN if own else proxy
-    if wanted not in names:
-        raise unknown_name("score", proxy, names)
-    candidate = known[names.index(wanted) if not own else -1]
+    if values is None:
+        if lower_is_better is not None:
+            raise ConfigError(
+                f"lower_is_better={lower_is_better!r} is of values of one's own, and none are "
+                f"given: the direction of a score of the release is known"
+            )
+        known = {f"{c.proxy}/{c.reference}": c for c in _of_release(bench, block)}
+        key = PROXY if proxy is None else proxy
+        if key not in known:
+            raise unknown_name("score", key, known)
+    else:
+        name = UNNAMED if proxy is None else proxy
+        lower = [name] if lower_is_better else []
+        known = {f"{name}/{OWN}": c for c in _own(bench, block, {name: values}, lower)}
+        key = f"{name}/{OWN}"
+    candidate = known[key]
     by_seed = [_ranked(bench, block, one, target, candidate) for one in seeds]
     curves = {}
-    for position, image in enumerate(bench.images):
+    for position in chosen_images(bench, images):
         of_seeds = [_curve(runs, position) for runs in by_seed]
         length = min(curve.shape[1] for curve in of_seeds)
         if length:
-            curves[image] = np.mean([curve[:, :length] for curve in of_seeds], axis=0)
+            curves[bench.images[position]] = np.mean(
+                [curve[:, :length] for curve in of_seeds], axis=0
+            )
     if curves:
         shortest = min(curve.shape[1] for curve in curves.values())
         curves[MEAN] = np.mean([curve[:, :shortest] for curve in curves.values()], axis=0)
@@ -205,14 +235,25 @@ def selection_curve(
         if index
         else pd.MultiIndex.from_arrays([[], []], names=["image", "cohort"]),
     )
-    frame.attrs = block.facts(target, seeds) | {"proxy": proxy}
+    frame.attrs = block.facts(target, seeds) | {
+        "proxy": key,
+        "direction": candidate.direction,
+    }
     return frame
 
 
 def _candidates(
-    bench: ReleaseReader, block: Block, values: Mapping[str, Values] | None
+    bench: ReleaseReader,
+    block: Block,
+    values: Mapping[str, Values] | None,
+    lower_is_better: Collection[str],
 ) -> Iterator[_Candidate]:
     """The scores of the release, in its order, then one's own."""
+    yield from _of_release(bench, block)
+    yield from _own(bench, block, values or {}, lower_is_better)
+
+
+def _of_release(bench: ReleaseReader, block: Block) -> Iterator[_Candidate]:
     _, scores = bench.runs.scores(block.task, block.fidelity)
     seconds = _seconds(bench, block)
     registered = (*image_scores(), *network_scores())
@@ -224,9 +265,34 @@ def _candidates(
         yield _Candidate(
             proxy, reference, direction, raw, ranked, seconds.get((proxy, reference), math.nan)
         )
-    for name, given in (values or {}).items():
-        raw = own_values(bench, given)
-        yield _Candidate(name, OWN, "higher", raw, -raw, math.nan)
+
+
+def _own(
+    bench: ReleaseReader,
+    block: Block,
+    values: Mapping[str, Values],
+    lower_is_better: Collection[str],
+) -> Iterator[_Candidate]:
+    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+        raise ConfigError(
+            "own values are given by name, as values={'mine': numbers}, where numbers are a "
+            "mapping from architectures, or an array"
+        )
+    odd = [name for name in lower_is_better if name not in values]
+    if odd:
+        raise unknown_name("name of own values in lower_is_better", odd[0], values)
+    _, scores = bench.runs.scores(block.task, block.fidelity)
+    taken = {*image_scores(), *network_scores(), *(proxy for proxy, _ in scores.columns)}
+    for name, given in values.items():
+        if name.partition("/")[0] in taken:
+            raise ConfigError(
+                f"values of one's own cannot be called {name!r}, the name of a score, which has a "
+                f"direction of its own: give another name, and lower_is_better where it is so"
+            )
+        raw, lower = own_values(bench, given), name in lower_is_better
+        yield _Candidate(
+            name, OWN, "lower" if lower else "higher", raw, raw if lower else -raw, math.nan
+        )
 
 
 def _seconds(bench: ReleaseReader, block: Block) -> dict[tuple[str, str], float]:
@@ -302,8 +368,8 @@ def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     return means
 
 
-def _check_k(bench: ReleaseReader, block: Block, k: int, frames: Collection[pd.DataFrame]) -> None:
-    for image in bench.images:
+def _check_k(images: Sequence[str], block: Block, k: int, frames: Collection[pd.DataFrame]) -> None:
+    for image in images:
         n = max(int(frame.loc[image, "n"]) for frame in frames)
         if 0 < n < k:
             raise ConfigError(
@@ -313,6 +379,8 @@ def _check_k(bench: ReleaseReader, block: Block, k: int, frames: Collection[pd.D
 
 
 def _check_sizes(what: str, sizes: Sequence[int]) -> None:
+    if not isinstance(sizes, Iterable):
+        raise ConfigError(f"{what}s {sizes!r} must be several whole numbers, such as (5, 15)")
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
             raise ConfigError(f"{what} {size!r} must be a whole number of at least 1")

@@ -28,11 +28,21 @@ def replay_command(
     score: Annotated[
         str, typer.Option(help="Names of scores, comma-separated, or 'all' that can rank.")
     ] = "all",
-    cohort: Annotated[int, typer.Option(help="The largest cohort.")] = 50,
+    cohort: Annotated[
+        int | None, typer.Option(help="The largest cohort. Default: 50, or all there are.")
+    ] = None,
     selector: Annotated[
         str,
         typer.Option(help="closest (needs kept outputs), best-score, random or oracle."),
     ] = "closest",
+    with_output: Annotated[
+        bool,
+        typer.Option(
+            "--with-output",
+            help="Rank only architectures whose output is kept, as closest does: then selectors "
+            "compare.",
+        ),
+    ] = False,
     weighting: Annotated[
         str, typer.Option(help="Of the cohort's average: paper, released or equal.")
     ] = "paper",
@@ -59,6 +69,7 @@ def replay_command(
         reference=reference,
         weighting=weighting,
         selector=selector,
+        with_output=with_output,
         fidelity=fidelity,
         seed=seed,
     )

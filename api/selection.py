@@ -6,14 +6,16 @@ Must not import torch, pandas or SciPy.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasdip_bench.api.chosen import chosen_images, images_with_runs
 from nasdip_bench.api.costs import Costs, costs
 from nasdip_bench.api.index import Block
-from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.schema import STATUSES
 from nasdip_bench.statistics import top_k as best_positions
 
@@ -48,7 +50,7 @@ class Ranked(NamedTuple):
         value: of the target; the mean over seeds, and over images where none was asked for.
         target: column of runs.parquet.
         task: name.
-        image: name, or None for the mean over all images of the release.
+        image: name, several for the mean over them, or None for the mean over all of the release.
         fidelity: the training set-up.
         seeds: the seeds it is the mean of.
         candidates: number of architectures chosen from: those that have an ok run of every seed on
@@ -64,7 +66,7 @@ class Ranked(NamedTuple):
     value: float
     target: str
     task: str
-    image: str | None
+    image: str | tuple[str, ...] | None
     fidelity: str
     seeds: tuple[int, ...]
     candidates: int
@@ -79,7 +81,7 @@ class Statistics(NamedTuple):
     Attributes:
         target: column of runs.parquet.
         task: name.
-        image: name, or None for the mean over all images of the release.
+        image: name, several for the mean over them, or None for the mean over all of the release.
         fidelity: the training set-up.
         seeds: the seeds that each value is the mean of.
         n: architectures with a value: an ok run of every seed on every image meant.
@@ -95,7 +97,7 @@ class Statistics(NamedTuple):
 
     target: str
     task: str
-    image: str | None
+    image: str | tuple[str, ...] | None
     fidelity: str
     seeds: tuple[int, ...]
     n: int
@@ -113,7 +115,7 @@ def top_k(
     bench: ReleaseReader,
     task: str,
     k: int = 10,
-    image: str | None = None,
+    image: str | Sequence[str] | None = None,
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     seed: int | None = None,
@@ -125,7 +127,7 @@ def top_k(
         bench: the release.
         task: name.
         k: how many, 1 to the number of candidates.
-        image: name; None for the mean over all images of the release.
+        image: name, or several for the mean over them; None for all images of the release.
         target: a column of runs.parquet that says which end is better.
         fidelity: None for the release's default for the task; results name it.
         seed: None for the mean over the default seeds; results name them.
@@ -145,12 +147,13 @@ def top_k(
         raise MissingRunError(
             f"no architecture to choose from: of {len(values)} in this release "
             f"{int(np.isfinite(values).sum())} have ok runs of {task} at {block.fidelity} on "
-            f"{image or 'all images'}, none of them within the limits {_described(limits)}"
+            f"{_on(bench, images)}, none of them within the limits {_described(limits)}; "
+            f"{images_with_runs(bench, block, seeds)}"
         )
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= candidates:
         raise ConfigError(
             f"k {k!r} must be a whole number from 1 to {candidates}, the architectures that have "
-            f"ok runs of {task} at {block.fidelity} on {image or 'all images'} within the limits "
+            f"ok runs of {task} at {block.fidelity} on {_on(bench, images)} within the limits "
             f"{_described(limits)}"
         )
     signed = block.direction(target) * values
@@ -163,7 +166,7 @@ def top_k(
             float(values[arch_id]),
             target,
             task,
-            image,
+            _named(image),
             block.fidelity,
             seeds,
             candidates,
@@ -179,7 +182,7 @@ def regret(
     bench: ReleaseReader,
     arch: ArchitectureLike,
     task: str,
-    image: str | None = None,
+    image: str | Sequence[str] | None = None,
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     seed: int | None = None,
@@ -209,7 +212,7 @@ def regret(
 def statistics(
     bench: ReleaseReader,
     task: str,
-    image: str | None = None,
+    image: str | Sequence[str] | None = None,
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     seed: int | None = None,
@@ -232,7 +235,7 @@ def statistics(
     return Statistics(
         target,
         task,
-        image,
+        _named(image),
         block.fidelity,
         seeds,
         len(found),
@@ -250,7 +253,7 @@ def statistics(
 def _meant(
     bench: ReleaseReader,
     task: str,
-    image: str | None,
+    image: str | Sequence[str] | None,
     target: str,
     fidelity: str | None,
     seed: int | None,
@@ -258,13 +261,17 @@ def _meant(
     """The block, the positions of the images and the seeds that arguments mean."""
     block = bench.runs.block(task, fidelity)
     block.direction(target)  # or an error
-    if image is None:
-        images = tuple(range(len(bench.images)))
-    elif image in bench.images:
-        images = (bench.images.index(image),)
-    else:
-        raise unknown_name("image", image, bench.images)
-    return block, images, block.choose_seeds(seed)
+    return block, tuple(chosen_images(bench, image)), block.choose_seeds(seed)
+
+
+def _named(image: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
+    return image if image is None or isinstance(image, str) else tuple(dict.fromkeys(image))
+
+
+def _on(bench: ReleaseReader, images: Sequence[int]) -> str:
+    if len(images) == len(bench.images):
+        return "all images"
+    return ", ".join(bench.images[position] for position in images)
 
 
 def _values(

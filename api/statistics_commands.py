@@ -12,12 +12,14 @@ from nasdip_bench.api.options import (
     TARGET,
     Data,
     FidelityName,
+    Images,
     Out,
     Seed,
     Target,
     TaskArgument,
     TopK,
     emit,
+    image_names,
 )
 from nasdip_bench.errors import ConfigError, unknown_name
 
@@ -38,6 +40,7 @@ def agreement_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
+    images: Images = "all",
     level: Level = 0.95,
     resamples: Resamples = 1000,
     out: Out = None,
@@ -46,21 +49,23 @@ def agreement_command(
     """Print how far rankings agree: tau with pairs, ties and interval; overlap beside chance."""
     if between not in BETWEEN:
         raise unknown_name("kind of agreement", between, BETWEEN)
-    bench = NASDIPBench(data)
+    bench, chosen = NASDIPBench(data), image_names(images)
+    if between in ("seeds", "fidelities") and chosen is not None:
+        raise ConfigError(f"--images {images} does not go with --between {between}: it is of all")
     if between in ("seeds", "fidelities") and seed is not None:
         raise ConfigError(f"--seed {seed} does not go with --between {between}: all are compared")
     if between == "fidelities" and fidelity is not None:
         raise ConfigError(f"--fidelity {fidelity} does not go with --between fidelities")
     if between == "scores":
         frame = bench.kendall_intervals(
-            task, target, fidelity, seed, level=level, resamples=resamples
+            task, target, fidelity, seed, images=chosen, level=level, resamples=resamples
         )
     elif between == "seeds":
         frame = bench.seed_agreement(task, target, fidelity, level=level, resamples=resamples)
     elif between == "fidelities":
         frame = bench.fidelity_agreement(task, target, level=level, resamples=resamples)
     else:
-        frame = bench.overlap_table(task, k, target, fidelity, seed)
+        frame = bench.overlap_table(task, k, target, fidelity, seed, images=chosen)
     emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
 
 
@@ -74,6 +79,7 @@ def proxies_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
+    images: Images = "all",
     level: Level = 0.95,
     resamples: Resamples = 1000,
     out: Out = None,
@@ -86,7 +92,15 @@ def proxies_command(
         raise ConfigError(f"cohorts {cohorts!r} must be whole numbers, such as 5,15")
     sizes = [int(size) for size in cohorts.split(",")]
     frame = NASDIPBench(data).proxy_table(
-        task, k, sizes, target, fidelity, seed, level=level, resamples=resamples
+        task,
+        k,
+        sizes,
+        target,
+        fidelity,
+        seed,
+        images=image_names(images),
+        level=level,
+        resamples=resamples,
     )
     if not by_image:
         frame = frame.xs(MEAN, level="image")
@@ -101,11 +115,14 @@ def selection_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
+    images: Images = "all",
     out: Out = None,
     data: Data = DATA,
 ) -> None:
     """Print the best of the N first by a score, for every N, beside the best of N at random."""
-    frame = NASDIPBench(data).selection_curve(task, score, target, fidelity, seed)
+    frame = NASDIPBench(data).selection_curve(
+        task, score, target, fidelity, seed, images=image_names(images)
+    )
     emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
 
 

@@ -13,10 +13,11 @@ from nasdip_bench.builder import pack_commands, recompute_command, release_comma
 from nasdip_bench.builder.engine_choice import open_engine, ray_options
 from nasdip_bench.builder.experiments import commands as experiment_commands
 from nasdip_bench.builder.lists import integers, split
-from nasdip_bench.command import new_app, run
+from nasdip_bench.command import given, new_app, run
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.experiments.sets import manifest, set_names
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
+from nasdip_bench.files import check_folder
 from nasdip_bench.images import IMAGE_SETS, image_names
 from nasdip_bench.progress import parse_duration
 from nasdip_bench.proxies import info
@@ -159,6 +160,7 @@ def build_command(
     task_names = split(tasks)
     for name in task_names:
         chosen.iterations_for(get_task(name).kind)
+    check_folder(out)
     score_names = split(scores)
     for name in score_names:
         info(name)
@@ -245,8 +247,7 @@ def _report(outcome: Outcome, out: Path, time_limit: str) -> None:
 def _refuse_lost_options(context: typer.Context) -> None:
     """Options before a command belong to building, and would be dropped in silence."""
     for name in context.params:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
+        if given(context, name):
             raise ConfigError(
                 f"--{name.replace('_', '-')} stands before the command "
                 f"{context.invoked_subcommand!r}, where it has no effect; put options behind it"

@@ -54,8 +54,8 @@ def import_released(
     path: Path,
     out: Path,
     *,
-    name: str = "released-results",
-    version: str = "0",
+    name: str | None = None,
+    version: str | None = None,
     replace: bool = False,
 ) -> Imported:
     """Make a dataset folder of results in the layout of the paper's released code.
@@ -63,13 +63,15 @@ def import_released(
     Args:
         path: the folder that holds ``benchmark``, or that folder.
         out: the dataset folder to create or replace.
-        name: of the release.
-        version: of the release.
+        name: of the release; None for that of the dataset in ``out``, else "released-results".
+        version: of the release; None for that of the dataset in ``out``, if the files are the same,
+            else "0".
         replace: also where ``out`` is a dataset with results that these do not have.
 
     Raises:
         BuildError: there are no such results, a table is damaged or contradicts another file,
-            ``out`` would lose results, or the dataset cannot be written.
+            ``out`` would lose results or has the version with other files, or the dataset cannot
+            be written.
     """
     root = results_root(path)
     target, source = out.resolve(), root.resolve()
@@ -84,6 +86,7 @@ def import_released(
         out,
         name=name,
         version=version,
+        new_name="released-results",
         publication=_OTHERS,
         replace_all=replace,
     )

@@ -24,8 +24,8 @@ def release(
     sources: Path | Sequence[Path],
     out: Path,
     *,
-    name: str = "nasdip-bench",
-    version: str = "0",
+    name: str | None = None,
+    version: str | None = None,
     publication: Publication | None = None,
     replace: bool = False,
 ) -> Manifest:
@@ -36,14 +36,16 @@ def release(
     Args:
         sources: build folders and dataset folders, one or more; ``out`` may be one of them.
         out: the dataset folder to create or replace.
-        name: of the release.
-        version: of the release.
+        name: of the release; None for that of the dataset in ``out``, else "nasdip-bench".
+        version: of the release; None for that of the dataset in ``out``, if the files are the same,
+            else "0".
         publication: licence, creator and address; None for the project's own.
         replace: also where ``out`` is a dataset with results that none of the sources has.
 
     Raises:
         BuildError: a source that is neither, or contradicts another (`nasdip_bench.builder.merge`),
-            nothing finished in any, ``out`` would lose results, or the result does not verify.
+            nothing finished in any, ``out`` would lose results or has the version with other
+            files, or the result does not verify.
         DatasetError: a source that is a dataset which this version cannot read.
     """
     given = [sources] if isinstance(sources, Path) else sources

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = ["add_commands"]
 
+Out = Annotated[Path, typer.Option(help="The dataset folder to create or replace.")]
+Version = Annotated[
+    str | None,
+    typer.Option(
+        help="Version of the release, best of the form 1.2.3. Default: that of the dataset in the "
+        "folder if its files stay the same, else it is needed; 0 (unnumbered) in a new folder."
+    ),
+]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Even where results in the folder would be lost.")
 ]
@@ -22,13 +30,15 @@ def release_command(
     sources: Annotated[
         list[Path], typer.Argument(help="Build folders and earlier releases, one or more.")
     ],
-    out: Annotated[Path, typer.Option(help="The dataset folder to create or replace.")] = Path(
-        "data"
-    ),
-    name: Annotated[str, typer.Option(help="Name of the release.")] = "nasdip-bench",
-    release_version: Annotated[
-        str, typer.Option(help="Version of the release, best of the form 1.2.3.")
-    ] = "0",
+    out: Out,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the release. Default: that of the dataset in the folder, else "
+            "nasdip-bench."
+        ),
+    ] = None,
+    release_version: Version = None,
     licence: Annotated[
         str, typer.Option(help="Licence of the results, an identifier of the SPDX list.")
     ] = "MIT",
@@ -55,11 +65,15 @@ def release_command(
 
 def import_released_command(
     results: Annotated[Path, typer.Argument(help="The folder that holds 'benchmark'.")],
-    out: Annotated[Path, typer.Option(help="The dataset folder to create or replace.")] = Path(
-        "data-released"
-    ),
-    name: Annotated[str, typer.Option(help="Name of the release.")] = "released-results",
-    release_version: Annotated[str, typer.Option(help="Version of the release.")] = "0",
+    out: Out,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the release. Default: that of the dataset in the folder, else "
+            "released-results."
+        ),
+    ] = None,
+    release_version: Version = None,
     replace: Replace = False,
 ) -> None:
     """Make a dataset of results that the paper's released code has written.

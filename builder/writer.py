@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -36,39 +36,46 @@ from nasdip_bench.errors import BuildError, UnknownNameError
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.files import parquet_bytes, sha256_bytes
 from nasdip_bench.images import NASDIP_IMAGES, RELEASED_SET, image_names
+from nasdip_bench.manifest import manifest_fields
 from nasdip_bench.outputs import write_outputs
 from nasdip_bench.problems import find_problems
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
 from nasdip_bench.tasks import TASKS
 
-__all__ = ["publish", "write"]
+__all__ = ["UNNUMBERED", "publish", "write"]
+
+UNNUMBERED = "0"
+"""The version of a release that has been given none; any number of them have it."""
 
 
 def publish(
     read: Callable[[], Contents],
     out: Path,
     *,
-    name: str,
-    version: str,
+    name: str | None = None,
+    version: str | None = None,
+    new_name: str = "nasdip-bench",
     publication: Publication | None = None,
     replace_all: bool = False,
 ) -> Manifest:
     """Write contents as a dataset that takes the place of ``out`` once it verifies.
 
-    Files in ``out`` that belong to no dataset, such as a README, are kept.
+    Files in ``out`` that belong to no dataset, such as a README, are kept. A version stands for
+    files: one that the old dataset has is not given to others.
 
     Args:
         read: gives the contents; called when no other release can change ``out`` any more, which
             may thus be one of the things it reads.
         out: the dataset folder to create or replace.
-        name: of the release.
-        version: of the release.
+        name: of the release; None for that of the dataset in ``out``, else ``new_name``.
+        version: of the release; None for that of the dataset in ``out``, else `UNNUMBERED`.
+        new_name: see ``name``.
         publication: licence, creator and address; None for the project's own.
         replace_all: also where ``out`` is a dataset with results that the contents lack.
 
     Raises:
-        BuildError: ``out`` holds something else, would lose results or cannot be written, or the
-            result does not verify.
+        BuildError: ``out`` holds something else, would lose results or its version, or cannot be
+            written, or the result does not verify.
     """
     target = out.resolve()
     try:
@@ -76,18 +83,35 @@ def publish(
             contents = read()
             if not replace_all:
                 refuse_losses(target, contents)
-            return write(
+            old = manifest_fields(target) if (target / MANIFEST).exists() else {}
+            manifest = write(
                 contents,
                 fresh,
-                name=name,
-                version=version,
+                name=name or str(old.get("name", new_name)),
+                version=version or str(old.get("version", UNNUMBERED)),
                 publication=publication or Publication(),
             )
+            if old:
+                _refuse_reused_version(old, manifest, target)
+            return manifest
     except OSError as error:
         raise BuildError(
             f"cannot write the dataset folder {str(out)!r}: {error.strerror or error}; make room, "
             f"or name another with --out"
         ) from error
+
+
+def _refuse_reused_version(old: Mapping[str, Any], new: Manifest, out: Path) -> None:
+    """Refuse the version of a dataset for files that are not its own; who publishes may differ."""
+    version, before, after = new.version, dict(old["files"]), asdict(new)["files"]
+    for files in (before, after):
+        files.pop(CROISSANT, None)
+    if version != UNNUMBERED and version == old.get("version") and before != after:
+        raise BuildError(
+            f"the dataset in {str(out)!r} is version {version!r}, and the new one has other files: "
+            f"give it a version of its own with --release-version, such as "
+            f"'{version}{'.2' if '+' in version else '+local'}'"
+        )
 
 
 def write(

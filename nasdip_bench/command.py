@@ -16,7 +16,7 @@ import typer
 
 from nasdip_bench.errors import NasdipError
 
-__all__ = ["EXIT_BAD_INPUT", "new_app", "run"]
+__all__ = ["EXIT_BAD_INPUT", "given", "new_app", "run"]
 
 EXIT_BAD_INPUT = 2
 
@@ -35,6 +35,12 @@ def new_app(help_text: str | None = None) -> typer.Typer:
         no_args_is_help=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+def given(context: typer.Context, parameter: str) -> bool:
+    """Whether an option was given on the command line, and is not its default."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def run(name: str, app: typer.Typer, arguments: Sequence[str] | None = None) -> int:

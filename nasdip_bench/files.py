@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nasdip_bench.errors import ConfigError
+
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TEMPORARY_SUFFIX",
     "atomic_path",
+    "check_folder",
     "exchange",
     "file_lock",
     "open_parquet",
@@ -38,6 +41,21 @@ __all__ = [
 
 TEMPORARY_SUFFIX = ".tmp"
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows
+
+
+def check_folder(path: Path) -> None:
+    """Refuse what can be no folder to write to, before any work; creates nothing.
+
+    Raises:
+        ConfigError: it, or what it would be created in, is a file or may not be written to.
+    """
+    there = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        why = "may not be written to" if there.is_dir() else "is a file"
+        raise ConfigError(
+            f"{str(path)!r} can be no folder to write to: {str(there)!r} {why}; name another with "
+            f"--out"
+        )
 
 
 @contextmanager

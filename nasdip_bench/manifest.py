@@ -26,6 +26,7 @@ __all__ = [
     "chunks_path",
     "curve_path",
     "dataset_files",
+    "manifest_fields",
     "output_path",
     "read_manifest",
     "table_path",
@@ -285,10 +286,19 @@ def read_manifest(folder: Path) -> tuple[str, str]:
         raise DatasetError(f"cannot read {str(path)!r}: {error}") from error
 
 
+def manifest_fields(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder as JSON has it, of this or another schema version.
+
+    Raises:
+        DatasetError: there is no dataset.
+    """
+    return _parse(*read_manifest(folder))
+
+
 def dataset_files(folder: Path) -> set[str]:
     """The files of the dataset in a folder, of this or another schema version.
 
     Raises:
         DatasetError: there is no dataset.
     """
-    return {*_parse(*read_manifest(folder))["files"], MANIFEST}
+    return {*manifest_fields(folder)["files"], MANIFEST}

@@ -101,6 +101,22 @@ def test_intervals_can_be_left_out_and_repeated(bench):
         bench.kendall_intervals("denoise", level=95)
 
 
+def test_of_few_architectures_there_is_no_interval(bench):
+    few = bench.correlate({0: 1.0, 2: 2.0}, "denoise", fidelity=LOW)
+    assert few["tau"].abs().tolist()[:3] == [1, 1, 1]
+    assert few[["low", "high"]].isna().all(axis=None)
+    assert set(few["reason"]) == {"n = 2 is too few for an interval, 5 are needed"}
+    enough = bench.correlate({a: float(a) for a in range(5)}, "denoise", fidelity=LOW)
+    assert set(enough["reason"]) == {""}
+    assert enough["low"].notna().all()
+
+
+@pytest.mark.parametrize("resamples", [-1, 10.0, True, None])
+def test_numbers_of_resamples_that_there_are_not(bench, resamples):
+    with pytest.raises(ConfigError, match=f"resamples {resamples} must be a whole number of at le"):
+        bench.kendall_intervals("denoise", resamples=resamples)
+
+
 # Seeds and fidelities
 
 
@@ -200,6 +216,89 @@ def test_overlap_without_a_second_seed(flawed):
         flawed.overlap_table("denoise", k=11)
 
 
+# Runs on some images only
+
+
+@pytest.fixture(scope="module")
+def partial(tmp_path_factory):
+    """No runs on boat."""
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("partial") / "data",
+        fidelities=(LOW,),
+        tasks=("denoise",),
+        seeds={LOW: (0,)},
+        missing={(LOW, "denoise", a, "boat", 0) for a in range(COUNT)},
+    )
+    return NASDIPBench(path)
+
+
+SOME = ["chest", "lena"]
+
+
+def test_a_mean_over_the_images_that_have_runs(partial):
+    own = np.arange(float(COUNT))
+    whole = partial.correlate(own, "denoise").loc["(mean)"]
+    assert math.isnan(whole["tau"])
+    assert whole["reason"] == "tau is not defined for 1 of 3 images; it is for lena, chest"
+    found = partial.correlate(own, "denoise", images=SOME)
+    assert list(found.index) == [*SOME, "(mean)"]
+    assert found.loc["(mean)", "tau"] == pytest.approx(found["tau"][SOME].mean())
+    assert found.loc["(mean)", ["n", "reason"]].tolist() == [COUNT, ""]
+    long = partial.kendall_intervals("denoise", images=SOME).loc[CORRUPTED]
+    pd.testing.assert_frame_equal(long, found, check_names=False)
+    short = partial.kendall("denoise", images="lena")
+    assert list(short.index) == ["lena"]
+    assert short.loc["lena", CORRUPTED] == found.loc["lena", "tau"]
+    assert list(short.attrs["n"]["psd_db_mse/corrupted"]) == ["lena"]
+    worth = partial.proxy_table("denoise", k=3, cohorts=(2,), images=SOME).loc[CORRUPTED]
+    assert list(worth.index) == [*SOME, "(mean)"]
+    assert worth.loc["(mean)", "regret_2"] == pytest.approx(worth["regret_2"][SOME].mean())
+    curve = partial.selection_curve("denoise", images="lena")
+    assert [*curve.index.unique("image")] == ["lena", "(mean)"]
+
+
+def test_overlap_on_the_images_that_have_runs(partial, bench):
+    for call in (partial.overlap, partial.overlap_table):
+        with pytest.raises(
+            ConfigError,
+            match="no architecture has a run of denoise at r64c16i40 with seed 0 on all 3 images; "
+            "2 of 3 images have runs of denoise at r64c16i40: lena, chest; name images",
+        ):
+            call("denoise", k=3)
+    found = partial.overlap("denoise", k=3, images=SOME)
+    assert [*found.index] == [*found.columns] == SOME
+    expected = bench.overlap("denoise", k=3, fidelity=LOW).loc[SOME, SOME]
+    pd.testing.assert_frame_equal(found, expected)
+    assert (found.attrs["n"], found.attrs["expected"]) == (COUNT, 9 / COUNT)
+    table = bench.overlap_table("denoise", k=4, images=SOME, fidelity=HIGH)
+    whole = bench.overlap_table("denoise", k=4, fidelity=HIGH)
+    assert [*table.index] == [("chest", "lena")]
+    assert table.iloc[0].tolist() == whole.loc["lena", "chest"].tolist()
+
+
+def test_the_best_on_the_images_that_have_runs(partial):
+    with pytest.raises(MissingRunError, match="2 of 3 images have runs .*: lena, chest; name"):
+        partial.find_best("denoise")
+    best = partial.find_best("denoise", SOME)
+    assert (best.image, best.candidates) == (("chest", "lena"), COUNT)
+    on_each = [partial.query(best.arch_id, i, "denoise").best_psnr_smooth_db for i in SOME]
+    assert best.value == pytest.approx(np.mean(on_each))
+    assert partial.regret(best.arch_id, "denoise", SOME) == 0
+    assert partial.statistics("denoise", SOME).maximum == best.value
+    with pytest.raises(
+        ConfigError, match=r"k 13 must .* ok runs of denoise at .* on chest, lena w"
+    ):
+        partial.top_k("denoise", 13, SOME)
+
+
+def test_images_that_are_none(bench):
+    for call in (bench.kendall, bench.overlap, bench.proxy_table, bench.selection_curve):
+        with pytest.raises(UnknownNameError, match="unknown image 'lenna'. Did you mean 'lena'"):
+            call("denoise", images=["lenna"])
+        with pytest.raises(ConfigError, match="no images are named; there is: lena, chest, boat"):
+            call("denoise", images=[])
+
+
 # Choosing by a score
 
 
@@ -249,6 +348,45 @@ def test_own_values_stand_beside_those_of_the_release(bench):
     pd.testing.assert_frame_equal(
         curve, bench.selection_curve("denoise", "/".join(CORRUPTED), fidelity=LOW)
     )
+    assert (curve.attrs["proxy"], curve.attrs["direction"]) == ("mine/own", "higher")
+
+
+def test_values_of_which_lower_is_better(bench):
+    """The numbers of a score that is lower-is-better give what the score gives."""
+    own = {a: float(a) for a in range(COUNT)}
+    score = bench.selection_curve("denoise", "/".join(CORRUPTED), fidelity=LOW)
+    assert (score.attrs["proxy"], score.attrs["direction"]) == ("/".join(CORRUPTED), "lower")
+    mine = bench.selection_curve("denoise", values=own, lower_is_better=True, fidelity=LOW)
+    pd.testing.assert_frame_equal(mine, score)
+    assert (mine.attrs["proxy"], mine.attrs["direction"]) == ("values/own", "lower")
+    other_way = bench.selection_curve("denoise", values=own, fidelity=LOW)
+    assert not other_way["regret"].equals(score["regret"])
+    table = bench.proxy_table(
+        "denoise", k=3, values={"a": own, "b": own}, lower_is_better=["a"], fidelity=LOW
+    )
+    merit = ["direction", "tau", "precision", "regret_5"]
+    pd.testing.assert_frame_equal(
+        table.loc["a", "own"][merit], table.loc[CORRUPTED][merit], check_names=False
+    )
+    assert set(table.loc["b", "own"]["direction"]) == {"higher"}
+    assert bench.correlate(own, "denoise", fidelity=LOW).attrs["proxy"] == "own"
+
+
+def test_values_of_ones_own_are_no_score(bench):
+    own = np.arange(float(COUNT))
+    for name in ("/".join(CORRUPTED), "psd_db_mse", "snip"):  # snip: registered, not in the release
+        for call in (
+            lambda name=name: bench.selection_curve("denoise", name, values=own),
+            lambda name=name: bench.proxy_table("denoise", k=3, values={name: own}),
+        ):
+            with pytest.raises(
+                ConfigError, match=f"own cannot be called '{name}', the name of a s"
+            ):
+                call()
+    with pytest.raises(ConfigError, match="lower_is_better=False is of values of one's own, and n"):
+        bench.selection_curve("denoise", lower_is_better=False)
+    with pytest.raises(UnknownNameError, match="in lower_is_better 'mine'. There is: yours"):
+        bench.proxy_table("denoise", k=3, values={"yours": own}, lower_is_better=["mine"])
 
 
 def test_a_diverged_run_is_never_among_the_best(tmp_path):
@@ -270,7 +408,10 @@ def test_a_mean_that_there_is_not_has_a_reason(tmp_path):
         tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), missing=missing
     )
     rows = NASDIPBench(path).proxy_table("denoise", k=3, fidelity=LOW).loc[CORRUPTED]
-    assert rows.loc["(mean)", "reason"] == "tau is not defined for 1 of 3 images"
+    assert (
+        rows.loc["(mean)", "reason"]
+        == "tau is not defined for 1 of 3 images; it is for lena, chest"
+    )
     assert rows.loc["lena", "reason"] == ""
 
 
@@ -306,6 +447,8 @@ def test_sizes_that_there_are_not(bench):
         bench.proxy_table("denoise", k=13)
     with pytest.raises(ConfigError, match="cohort size 0 must be a whole number"):
         bench.proxy_table("denoise", k=3, cohorts=(0,))
+    with pytest.raises(ConfigError, match=r"cohort sizes 5 must be several whole numbers, such as"):
+        bench.proxy_table("denoise", k=3, cohorts=5)
 
 
 # Commands
@@ -337,6 +480,30 @@ def test_agreement_command(call, between, rows, column):
     found = list(csv.DictReader(io.StringIO(out)))
     assert (status, len(found)) == (0, rows)
     assert all(row[column] != "" for row in found if row.get("reason", "") == "")
+
+
+@pytest.mark.parametrize(
+    ("command", "rows"),
+    [
+        (("kendall",), 2),
+        (("overlap", "-k", "4"), 2),
+        (("agreement",), 15),
+        (("agreement", "--between", "images", "-k", "4"), 1),
+        (("proxies", "-k", "4", "--by-image"), 15),
+        (("selection",), 3 * COUNT),
+    ],
+)
+def test_commands_of_some_images(call, command, rows):
+    status, out, _ = call(*command, "--images", "lena, boat")
+    assert (status, len(out.splitlines()) - 1) == (0, rows)
+    assert "chest" not in out
+    assert "lena" in out
+
+
+def test_between_seeds_all_images_are_meant(call):
+    status, _, error = call("agreement", "--between", "seeds", "--images=lena")
+    assert (status, error.count("\n")) == (2, 1)
+    assert "--images lena does not go with --between seeds" in error
 
 
 def test_proxies_and_selection_commands(call):

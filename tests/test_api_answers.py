@@ -304,6 +304,9 @@ def test_build_gives_the_network_that_a_run_starts_from(bench):
     assert sum(p.numel() for p in plain.parameters()) > 1e6  # 128 channels, of r64
     with pytest.raises(ConfigError, match="give both for the weights of a run, or neither"):
         bench.build(4, "lena")
+    for seed in (-1, 1.0, True):
+        with pytest.raises(ConfigError, match=f"seed {seed} must be a whole number of at least 0"):
+            bench.build(4, seed=seed)
     with pytest.raises(UnknownNameError, match="unknown image"):
         bench.build(4, "x", "denoise")
 
@@ -394,6 +397,7 @@ def test_a_proxy_of_ones_own_is_correlated_like_those_of_the_release(bench):
         "level": 0.95,
         "resamples": 1000,
         "rng": 0,
+        "proxy": "own",
     }
     by_image = np.stack([own, -own, own], axis=1)
     signs = bench.correlate(by_image, "denoise", fidelity=HIGH)["tau"] / found["tau"]
@@ -419,3 +423,30 @@ def test_values_of_another_shape_are_refused(bench):
         bench.correlate(pd.DataFrame({"len": series}), "denoise")
     with pytest.raises(UnknownNameError, match="no architecture in row 99"):
         bench.correlate({99: 1.0}, "denoise")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({0: "a"}, r"values must be numbers, such as \{0: 1.5, 1: 2.0\} .*'a'"),
+        ({0: [1.0], 1: [1.0, 2.0]}, "values must be numbers"),
+        ({0: [1.0, 2.0]}, r"one number an architecture, .* the values have shape \(1, 2\)"),
+        (["a"] * COUNT, "values must be numbers"),
+        (None, r"values of shape \(\) are neither"),
+        ({0: 1.0, 3: np.inf, 4: -np.inf}, r"values hold inf for architecture 3 \(2 in all\)"),
+        (pd.DataFrame({"lena": ["a"] * COUNT}), "values must be numbers"),
+    ],
+)
+def test_values_that_are_no_numbers_are_refused(bench, values, message):
+    for ask in (
+        lambda: bench.correlate(values, "denoise"),
+        lambda: bench.proxy_table("denoise", k=3, values={"mine": values}),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            ask()
+
+
+@pytest.mark.parametrize("values", [{0: 1.0, 1: 2.0}, [1.0] * COUNT])
+def test_values_of_a_table_have_names(bench, values):
+    with pytest.raises(ConfigError, match=r"by name, as values=\{'mine': numbers\}"):
+        bench.proxy_table("denoise", k=3, values=values)

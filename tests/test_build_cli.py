@@ -63,18 +63,30 @@ def nasdip_build(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[i
             ["--scores", "snip", "--scoring-inits", "0", "--image-set", "skimage"],
             "scores snip are asked for, over 0 initialisations; give at least 1",
         ),
+        (
+            ["--out", "file.txt", "--dry-run", "--image-set", "skimage"],
+            "'.*file.txt' is a file; na",
+        ),
+        (["--out", "file.txt/b", "--image-set", "skimage"], "'.*file.txt' is a file; name another"),
+        (["experiments", "--out", "file.txt", "--dry-run"], "'.*file.txt' is a file; name another"),
         (["release"], "Missing argument '(sources|SOURCES...)'"),
-        (["release", "nothing"], "nothing' is no build folder and no dataset: there is neither"),
+        (["release", "nothing"], "Missing option '--out'"),
+        (["import-released", "nothing"], "Missing option '--out'"),
+        (
+            ["release", "nothing", "--out", "x"],
+            "nothing' is no build folder and no dataset: there is neither",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_2(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.txt").write_text("")
     status, out, err = nasdip_build(*arguments, capsys=capsys)
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
     assert err.startswith("nasdip-build: ")
     assert re.search(message, err), err
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "file.txt"]
 
 
 def test_a_build_and_its_release(tmp_path: Path, capsys):

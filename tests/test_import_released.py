@@ -311,7 +311,10 @@ def test_the_command(results: Path, tmp_path: Path, capsys, monkeypatch):
     assert "released denoise: seed 0: 8 of 12 runs" in printed.out
     assert "8/8 units" in printed.err
     for argv, message in (
-        (["import-released", str(tmp_path / "none")], "has no results in the layout"),
+        (
+            ["import-released", str(tmp_path / "none"), f"--out={out}"],
+            "has no results in the layout",
+        ),
         (
             ["import-released", str(results), f"--out={results / 'benchmark' / 'data'}"],
             "lie in each other",

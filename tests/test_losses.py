@@ -34,7 +34,7 @@ def release_over(old: Path, sources: list[Path], **options) -> None:
     """Release, and hold the old dataset to be whole where it was refused."""
     before = {path.name: path.read_bytes() for path in old.rglob("*") if path.is_file()}
     try:
-        release(sources, old, **options)
+        release(sources, old, version="2", **options)
     except BuildError:
         after = {path.name: path.read_bytes() for path in old.rglob("*") if path.is_file()}
         assert after == before
@@ -57,7 +57,7 @@ def test_what_would_be_lost_is_counted(whole: Path, tmp_path: Path, changes, los
     other = synthetic.write_release(tmp_path / "other", **(WHOLE | changes))
     with pytest.raises(BuildError, match=rf"would lose .*{lost}.*among the sources.*--replace"):
         release_over(whole, [other])
-    manifest = release([other], whole, replace=True)
+    manifest = release([other], whole, version="2", replace=True)
     assert manifest.architectures == DatasetFolder(other).manifest.architectures
 
 
@@ -119,7 +119,7 @@ def test_a_dataset_that_names_rows_which_there_are_not_is_not_replaced(whole: Pa
 
 def test_the_command_line(whole: Path, tmp_path: Path, monkeypatch, capsys):
     other = synthetic.write_release(tmp_path / "other", **(WHOLE | {"count": 1}))
-    arguments = ["nasdip-build", "release", str(other), f"--out={whole}"]
+    arguments = ["nasdip-build", "release", str(other), f"--out={whole}", "--release-version=2"]
     monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit) as stop:
         cli.main()

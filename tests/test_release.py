@@ -19,6 +19,7 @@ from nasdip_bench.builder.build import build
 from nasdip_bench.builder.release import release
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.summary import summarise
+from nasdip_bench.croissant import Publication
 from nasdip_bench.curves import decode
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
 from nasdip_bench.errors import BuildError, DatasetError
@@ -83,6 +84,32 @@ def test_the_release_verifies_and_holds_what_was_built(built: Path, released: Pa
         if s["fidelity"] == FIDELITY
     }
     assert found == score_rows(built, FIDELITY)
+
+
+def test_a_version_is_neither_lost_nor_given_to_other_files(built: Path, released: Path, tmp_path):
+    """`released` without a fidelity's runs, and the whole, in the place of each other."""
+    out, build_folder = tmp_path / "data", tmp_path / "build"
+    build(small_config(), build_folder, workers=1, stack=1)
+    release(build_folder, out, name="mine", version="1.2")
+    before = (out / "runs.parquet").read_bytes()
+    by_another = release(out, out, publication=Publication(creator="me"))
+    assert (by_another.name, by_another.version) == ("mine", "1.2")
+    for version in (None, "1.2"):
+        with pytest.raises(BuildError, match=r"data' is version '1\.2', .*such as '1\.2\+local'"):
+            release([out, built], out, version=version)
+    assert (out / "runs.parquet").read_bytes() == before
+    extended = release([out, built], out, version="1.2+local")
+    assert (extended.name, extended.version) == ("mine", "1.2+local")
+    assert release([out, built], out).version == "1.2+local"
+    assert verify(out) == []
+
+
+def test_a_release_without_a_version_makes_room_for_another(built: Path, tmp_path: Path):
+    out, build_folder = tmp_path / "data", tmp_path / "build"
+    build(small_config(), build_folder, workers=1, stack=1)
+    first = release(build_folder, out)
+    assert (first.name, first.version) == ("nasdip-bench", "0")
+    assert release([out, built], out).version == "0"
 
 
 def test_the_manifest_says_what_is_there(released: Path):

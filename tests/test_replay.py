@@ -178,7 +178,7 @@ def test_every_cohort_is_what_the_files_give(flawed, seed, weighting):
                 assert found.selected is None
                 assert found.best is None
                 assert math.isnan(found.regret)
-                assert np.isnan(row.drop("members")).all()
+                assert np.isnan(row.drop(["members", "candidates"])).all()
                 assert row["members"] == 0
                 continue
             assert found.selected.arch_id == hand["selected"]
@@ -194,6 +194,7 @@ def test_every_cohort_is_what_the_files_give(flawed, seed, weighting):
             ):
                 assert row[name] == pytest.approx(hand[name]), name
         assert len(mine) == hand["candidates"]
+        assert set(mine["candidates"]) == {hand["candidates"]}
 
 
 def test_who_is_absent_is_counted(flawed):
@@ -230,7 +231,7 @@ def test_the_mean_over_seeds_is_of_searches_with_one_seed(tmp_path):
     both = bench.isnas_curve("denoise", [SCORE])
     assert both.attrs["seeds"] == [0, 1]
     alone = [bench.isnas_curve("denoise", [SCORE], seed=seed) for seed in (0, 1)]
-    pd.testing.assert_frame_equal(both, (alone[0] + alone[1]) / 2)
+    pd.testing.assert_frame_equal(both, (alone[0] + alone[1]) / 2, check_dtype=False)
     found = bench.isnas("boat", "denoise", SCORE, 2)
     assert (found.seed, found.other_seeds) == (0, (1,))
 
@@ -413,6 +414,12 @@ def test_mistakes_are_named(flawed, given, error, text):
     ("given", "error", "text"),
     [
         ({"n": 0}, ConfigError, "n 0 must be a whole number of at least 1"),
+        (
+            {"n": 12},
+            ConfigError,
+            r"n 12 must be at most 11, .* \(with a run, the score, and a kept",
+        ),
+        ({"n": 13, "selector": "oracle"}, ConfigError, r"most 11, .* \(with a run, the score\);"),
         ({"images": ["lenna"]}, UnknownNameError, "unknown image 'lenna'"),
         ({"images": []}, ConfigError, "no images to replay .* there is: lena, chest, boat"),
         ({"scores": []}, ConfigError, "no scores to replay .* there is: psd_db_mse/corrupted"),
@@ -424,6 +431,27 @@ def test_mistakes_are_named(flawed, given, error, text):
 def test_mistakes_in_curves_are_named(flawed, given, error, text):
     with pytest.raises(error, match=text):
         NASDIPBench(flawed).isnas_curve("denoise", **given)
+
+
+def test_selectors_can_be_given_the_same_candidates(flawed):
+    bench = NASDIPBench(flawed)
+
+    def curve(selector: str, with_output: bool) -> pd.DataFrame:
+        found = bench.isnas_curve(
+            "denoise", [SCORE], selector=selector, with_output=with_output, seed=0
+        )
+        return found.loc[f"{SCORE}/corrupted"]
+
+    theirs = curve("closest", with_output=False)
+    every, same = (curve("best-score", with_output=w) for w in (False, True))
+    assert theirs["candidates"].groupby("image").first().to_dict() == {
+        "lena": 8, "chest": 11, "boat": 11, MEAN: 8
+    }  # fmt: skip
+    assert every["candidates"]["lena", 1] == 9  # one has no output
+    whatever_is_chosen = ["regret_best", "regret_member", "regret_first", "candidates", "members"]
+    pd.testing.assert_frame_equal(same[whatever_is_chosen], theirs[whatever_is_chosen])
+    record = bench.isnas("lena", "denoise", SCORE, 2, selector="oracle", with_output=True, seed=0)
+    assert (record.candidates, record.absent.without_output) == (8, 1)
 
 
 def test_scores_by_which_a_search_can_rank_are_taken(flawed):
@@ -495,14 +523,14 @@ def test_the_figure_says_what_it_shows(flawed, tmp_path):
     text = figure.text()
     assert "(denoise, mean over 3 images)" in text
     assert f"fidelity {LOW} (64x64, 16 channels, 40 iterations); seed 0, stop at 40" in text
-    assert "candidates: 8..11 of 12 architectures" in text
+    assert "candidates: 8..11 of 12 architectures, those of which the output is kept." in text
     assert "Of 36 runs 1 missing, 1 diverged, 1 failed." in text
     assert "Substitutes for the paper's images: chest." in text
     assert "A cohort of all" not in text
     frame = figure.frame
     row = frame.loc["psd_db_mse/corrupted", MEAN, 5]
     cell = f"{row['regret']:.2f} ({row['regret_best']:.2f}, {row['regret_member']:.2f})"
-    assert re.search(rf"psd_db_mse/corrupted +-- +{re.escape(cell)}", text)  # the first diverged
+    assert re.search(rf"psd_db_mse/corrupted +8 +-- +{re.escape(cell)}", text)  # the first diverged
     read = pd.read_csv(io.StringIO(figure.csv()), index_col=["score", "image", "n"])
     pd.testing.assert_frame_equal(read[frame.columns], frame, check_exact=False)
     assert (read["fidelity"] == LOW).all()
@@ -517,7 +545,8 @@ def test_one_image_is_shown_alone(flawed):
     figure = replay_figure(bench, image="boat", scores=[SCORE], seed=0)
     assert "(denoise, boat)" in figure.caption
     assert "A cohort of all 11 candidates holds the best of all" in " ".join(figure.notes)
-    assert figure.heads() == [["score", "N = 1", "N = 5", "N = 11"]]  # the longest, too
+    assert figure.heads() == [["score", "candidates", "N = 1", "N = 5", "N = 11"]]  # the longest
+    assert figure.body()[0][:2] == ["psd_db_mse/corrupted", "11"]
     assert [*figure.frame.index.get_level_values("image").unique()] == ["boat", MEAN]
     again = eval(figure.call, {"bench": bench})
     pd.testing.assert_frame_equal(figure.frame, again)

@@ -152,7 +152,7 @@ def test_a_dry_run_writes_nothing(photos, tmp_path, capsys, monkeypatch):
         (["{}", "--task=denoise"], "is a folder or a device"),
         (["{}/wall.png"], "--task"),
         (["{}/wall.png", "--task=sharpen"], "unknown task 'sharpen'"),
-        (["{}/wall.png", "--task=denoise", "--sigma=0"], "sigma 0"),
+        (["{}/wall.png", "--task=denoise", "--sigma=0", "--corrupt"], "sigma 0"),
         (["{}/wall.png", "--task=inpaint"], "which pixels are missing"),
         (["{}/wall.png", "--task=inpaint", "--missing=1", "--corrupt"], "missing fraction 1"),
         (["{}/wall.png", "--task=inpaint", "--mask={}/none.png"], "there is no image file"),
@@ -160,6 +160,32 @@ def test_a_dry_run_writes_nothing(photos, tmp_path, capsys, monkeypatch):
         (["{}/wall.png", "--task=denoise", "--mask={}/mask.png"], "a mask is for inpainting"),
         (["{}/wall.png", "--task=super-resolve", "--factor=3"], "factor 3 must be 2, 4 or 8"),
         (["{}/wall.png", "--task=super-resolve", "--selection=resized"], "is not defined for"),
+        (
+            ["{}/wall.png", "--task=denoise", "--sigma=25"],
+            "--sigma has an effect only to denoise with --corrupt: leave it out",
+        ),
+        (["{}/wall.png", "--task=inpaint", "--corrupt", "--sigma=10"], "--sigma has an effect"),
+        (
+            ["{}/wall.png", "--task=inpaint", "--missing=0.5", "--mask={}/mask.png", "--corrupt"],
+            "--missing has an effect only to inpaint with --corrupt, no mask",
+        ),
+        (["{}/wall.png", "--task=denoise", "--corrupt", "--missing=0.5"], "--missing has an eff"),
+        (["{}/wall.png", "--task=denoise", "--factor=4"], "--factor has an effect only to super"),
+        (
+            ["{}/wall.png", "--task=denoise", "--window=9"],
+            "--window has an effect only with --stopping windowed-variance",
+        ),
+        (["{}/wall.png", "--task=denoise", "--patience=9"], "--patience has an effect only with"),
+        (
+            ["{}/wall.png", "--task=denoise", "--corrupt", "--preset=quick", "--selector=oracle"],
+            "no ground truth at the size of selection 'resized'",
+        ),
+        (
+            ["{}/wall.png", "--task=denoise", "--selection=full", "--selector=oracle"],
+            "no ground truth at the size of selection 'full'",
+        ),
+        (["{}/wall.png", "--task=denoise", "--out={}/no.png"], "no.png' is a file; name another"),
+        (["{}/wall.png", "--task=denoise", "--out={}/no.png/a/b"], "no.png' is a file; name an"),
         (["{}/wall.png", "--task=denoise", "--score=psd"], "unknown score 'psd'"),
         (["{}/wall.png", "--task=denoise", "--cohort=9", "--candidates=3"], "a cohort of 9"),
         (["{}/wall.png", "--task=denoise", "--preset=slow"], "unknown preset 'slow'"),
@@ -181,10 +207,31 @@ def test_a_dry_run_writes_nothing(photos, tmp_path, capsys, monkeypatch):
 )
 def test_mistakes_are_one_line(photos, tmp_path, capsys, monkeypatch, arguments, message):
     filled = [argument.replace("{}", str(photos)) for argument in arguments]
-    status, out, err = restore(capsys, monkeypatch, *filled, f"--out={tmp_path / 'o'}")
+    out_folder = [] if "--out=" in " ".join(filled) else [f"--out={tmp_path / 'o'}"]
+    status, out, err = restore(capsys, monkeypatch, *filled, *out_folder, "--dry-run")
     assert status == 2
+    assert not (tmp_path / "o").exists()
     assert (out, err.count("\n")) == ("", 1)
     assert message in err
+
+
+def test_options_that_the_released_selection_uses_are_no_mistakes(photos, capsys, monkeypatch):
+    """It makes the clean image small and corrupts that, whatever the image."""
+    status, _, err = restore(
+        capsys,
+        monkeypatch,
+        photos / "wall.png",
+        "--task=denoise",
+        "--sigma=10",
+        f"--ground-truth={photos / 'wall.png'}",
+        "--selection=released",
+        "--stopping=windowed-variance",
+        "--window=3",
+        "--patience=4",
+        "--dry-run",
+        *SHORT,
+    )
+    assert status == 0, err
 
 
 def test_a_time_limit_in_which_nothing_ends_is_not_to_be_given_again(

@@ -153,7 +153,7 @@ def _check_kept(block: Block, seed: int, iterations: NDArray[np.int32]) -> None:
     other = np.unique(iterations[iterations != ABSENT]).tolist()
     found = f"only of iteration {', '.join(map(str, other))}" if other else "none"
     raise MissingRunError(
-        f"the selector needs the restored images of the runs at the stop, iteration {stop}; of "
+        f"needed are the restored images of the runs at the stop, iteration {stop}; of "
         f"{block.task} at {block.fidelity} with seed {seed} this release keeps {found}. Selectors "
         f"that need none: {', '.join(WITHOUT_OUTPUTS)}. Or build with 'nasdip-build "
         f"--keep-outputs', and release that"

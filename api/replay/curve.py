@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from nasdip_bench.api.reader import ReleaseReader
     from nasdip_bench.isnas.selectors import Selector
 
-__all__ = ["COLUMNS", "isnas_curve"]
+__all__ = ["COLUMNS", "MOST", "isnas_curve"]
+
+MOST = 50
+"""The largest cohort where none is asked for and there are as many candidates."""
 
 COLUMNS = (
     "final_psnr_smooth_db",
@@ -54,11 +57,12 @@ def isnas_curve(
     task: str,
     scores: str | Sequence[str] | None = None,
     images: str | Sequence[str] | None = None,
-    n: int = 50,
+    n: int | None = None,
     *,
     reference: str = "corrupted",
     weighting: str = "paper",
     selector: str | Selector = "closest",
+    with_output: bool = False,
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> pd.DataFrame:
@@ -71,10 +75,12 @@ def isnas_curve(
         task: name.
         scores: one or several, as in `isnas`; None for all by which a search can rank.
         images: one or several names; None for all.
-        n: the largest cohort; cut to the number of candidates.
+        n: the largest cohort, at most the candidates of one score and image; those of others, of
+            which there may be fewer, end sooner. None for `MOST`, or all there are.
         reference: as in `isnas`.
         weighting: as in `isnas`.
         selector: as in `isnas`.
+        with_output: as in `isnas`.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
 
@@ -85,22 +91,24 @@ def isnas_curve(
         members diverged; regrets of others: ``regret_best`` of the best member (what a selector
         could reach), ``regret_member`` expected of a random member, ``regret_first`` of the member
         that the score ranks first, ``regret_any`` expected of any candidate, and
-        ``regret_best_random`` of the best of n at random; ``members`` that did not diverge. In
+        ``regret_best_random`` of the best of n at random; ``members`` that did not diverge;
+        ``candidates`` that were ranked, the fewest over seeds (and images). All regrets are from
+        the best candidate: those of selectors that rank different candidates do not compare. In
         ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``stop``, ``selector``,
-        ``weighting``, ``scores``, ``images``, and by score, and image of it, the fewest
-        ``candidates`` over seeds.
+        ``weighting``, ``with_output``, ``scores``, ``images``, and by score, and image of it, the
+        fewest ``candidates`` over seeds.
 
     Raises:
-        ConfigError: n below 1, no images or scores, or a score by which a search cannot
-            rank.
+        ConfigError: n below 1 or above the candidates, no images or scores, or a score by which a
+            search cannot rank.
         UnknownNameError: a name or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity, or keeps no outputs and
-            the selector needs them.
+            they are needed.
     """
     name = selector_name(selector)
     if weighting not in WEIGHTINGS:
         raise unknown_name("weighting", weighting, WEIGHTINGS)
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1):
         raise ConfigError(f"n {n!r} must be a whole number of at least 1")
     block = bench.runs.block(task, fidelity)
     if scores is None:
@@ -117,8 +125,8 @@ def isnas_curve(
             f"is: {', '.join(bench.images if keys else rankable_scores(bench, block, reference))}"
         )
     seeds = block.choose_seeds(seed)
-    pools = [open_pool(bench, block, (one,), needs_outputs(selector)) for one in seeds]
-    of_seeds = [_of_seed(pool, keys, named, int(n), weighting, selector) for pool in pools]
+    needed = with_output or needs_outputs(selector)
+    pools = [open_pool(bench, block, (one,), needed) for one in seeds]
     candidates = {
         key: {
             image: min(pool.ranked(key).count(bench.images.index(image)) for pool in pools)
@@ -126,11 +134,23 @@ def isnas_curve(
         }
         for key in keys
     }
+    most = max(count for by_image in candidates.values() for count in by_image.values())
+    if n is not None and n > most:
+        kept = ", and a kept output" if needed else ""
+        raise ConfigError(
+            f"n {n} must be at most {most}, the most architectures that a score can rank on an "
+            f"image of {task} at {block.fidelity} (with a run, the score{kept}); leave it out for "
+            f"all there are"
+        )
+    longest = MOST if n is None else int(n)
+    of_seeds = [_of_seed(pool, keys, named, longest, weighting, selector) for pool in pools]
     frame = _frame(of_seeds, keys, named)
+    frame["candidates"] = _counts(frame, candidates)
     frame.attrs = block.facts(TARGET, seeds) | {
         "stop": block.record.stop,
         "selector": name,
         "weighting": weighting,
+        "with_output": with_output,
         "scores": keys,
         "images": named,
         "candidates": candidates,
@@ -164,6 +184,15 @@ def _frame(of_seeds: Sequence[_Curves], keys: Sequence[str], images: Sequence[st
         names=["score", "image", "n"],
     )
     return pd.DataFrame(np.concatenate(values, axis=1).T, columns=list(COLUMNS), index=index)
+
+
+def _counts(frame: pd.DataFrame, candidates: dict[str, dict[str, int]]) -> NDArray[np.int64]:
+    """The candidates of each row; of a mean the fewest on an image that has any."""
+    fewest = {
+        key: by_image | {MEAN: min((n for n in by_image.values() if n), default=0)}
+        for key, by_image in candidates.items()
+    }
+    return np.array([fewest[key][image] for key, image, _ in frame.index], np.int64)
 
 
 def _mean(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from nasdip_bench.api.agreement import MEAN
 from nasdip_bench.api.paper.captions import SUBSTITUTE, image_statuses, setting, shortfall, span
 from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
-from nasdip_bench.api.replay.curve import isnas_curve
+from nasdip_bench.api.replay.candidates import needs_outputs
+from nasdip_bench.api.replay.curve import MOST, isnas_curve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ class ReplayFigure(PaperExhibit):
 
     def heads(self) -> list[list[str]]:
         """The sizes of the cohorts."""
-        return [["score", *(f"N = {n}" for n in self._sizes())]]
+        return [["score", "candidates", *(f"N = {n}" for n in self._sizes())]]
 
     def _sizes(self) -> list[int]:
         """Those that are shown: the longest curve's end among them."""
@@ -65,7 +66,8 @@ class ReplayFigure(PaperExhibit):
         rows = []
         for score in self.scores:
             curve = self.curve(score)
-            rows.append([score, *(_cell(curve, n) for n in sizes)])
+            candidates = str(curve["candidates"].iloc[0])
+            rows.append([score, candidates, *(_cell(curve, n) for n in sizes)])
         return rows
 
     def csv(self) -> str:
@@ -78,6 +80,7 @@ class ReplayFigure(PaperExhibit):
             "stop": f["stop"],
             "selector": f["selector"],
             "weighting": f["weighting"],
+            "with_output": f["with_output"],
         }
         text: str = (
             self.frame.reset_index().assign(**setup).to_csv(index=False, lineterminator="\n")
@@ -103,11 +106,12 @@ def replay_figure(
     task: str = "denoise",
     scores: str | Sequence[str] | None = None,
     image: str | None = None,
-    n: int = 50,
+    n: int | None = None,
     *,
     reference: str = "corrupted",
     weighting: str = "paper",
     selector: str | Selector = "closest",
+    with_output: bool = False,
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> ReplayFigure:
@@ -118,10 +122,11 @@ def replay_figure(
         task: name.
         scores: as in `nasdip_bench.api.replay.curve.isnas_curve`, as all that follow but ``image``.
         image: name; None for all, of which the picture shows the mean.
-        n: the largest cohort.
+        n: the largest cohort; None for `nasdip_bench.api.replay.curve.MOST`, or all there are.
         reference: of the scores.
         weighting: of the average.
         selector: a name or a rule.
+        with_output: rank only architectures whose output is kept.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
 
@@ -137,6 +142,7 @@ def replay_figure(
         reference=reference,
         weighting=weighting,
         selector=selector,
+        with_output=with_output,
         fidelity=fidelity,
         seed=seed,
     )
@@ -146,16 +152,18 @@ def replay_figure(
     averaged = [i for i in f["images"] if any(counts[i] for counts in f["candidates"].values())]
     several = image is None and len(f["images"]) > 1
     where = f"mean over {len(averaged)} images" if several else f["images"][0]
+    kept = with_output or needs_outputs(selector)
     average = f", average weighted as {weighting!r}" if f["selector"] == "closest" else ""
     parts = [
         f"ISNAS replayed from recorded runs ({task}, {where}): regret of the architecture that "
         f"selector {f['selector']!r} keeps{average}, against the size N of the cohort.",
         f"{setting(bench, f)}, stop at {f['stop']}; candidates: {span(counts)} of {len(bench)} "
-        f"architectures.",
+        f"architectures{', those of which the output is kept' if kept else ''}.",
         shortfall(bench, f),
     ]
     notes = [
-        "Regret: dB below the best candidate. In parentheses and as a band: from the best of the "
+        "Regret: dB below the best candidate, so that only figures with the same candidates "
+        "compare. In parentheses and as a band: from the best of the "
         "cohort, which no selector can better, to the expectation of a random member"
         + (", which is what selector 'random' stands for." if f["selector"] == "random" else "."),
         "Ties in a score break by arch_id.",
@@ -165,7 +173,7 @@ def replay_figure(
         notes.append(f"The images are of the set {bench.manifest.image_set!r}, not the paper's.")
     if substitutes:
         notes.append(f"Substitutes for the paper's images: {', '.join(substitutes)}.")
-    if 0 < min(counts) <= n:
+    if 0 < min(counts) <= (n or MOST):
         notes.append(
             f"A cohort of all {min(counts)} candidates holds the best of all: large N say nothing "
             f"of the score here."
@@ -176,8 +184,8 @@ def replay_figure(
         marks=dict.fromkeys(bench.images, ""),
         call=(
             f"bench.isnas_curve({task!r}, {f['scores']}, {f['images']}, {n}, selector="
-            f"{f['selector']!r}, weighting={weighting!r}, fidelity={f['fidelity']!r}, "
-            f"seed={seed!r})"
+            f"{f['selector']!r}, weighting={weighting!r}, with_output={with_output}, "
+            f"fidelity={f['fidelity']!r}, seed={seed!r})"
         ),
         frame=frame,
         shown=MEAN if image is None else image,

@@ -115,6 +115,7 @@ def isnas(
     reference: str = "corrupted",
     weighting: str = "paper",
     selector: str | Selector = "closest",
+    with_output: bool = False,
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> IsnasRecord:
@@ -136,6 +137,8 @@ def isnas(
         selector: one of `nasdip_bench.isnas.selectors.SELECTORS`, or a function from a
             `nasdip_bench.isnas.Cohort` to a position. "best-score", "random" and "oracle" need no
             outputs.
+        with_output: rank only architectures whose output is kept, also where the selector needs
+            none: then all selectors choose from the same candidates.
         fidelity: None for the release's default for the task.
         seed: of the runs; None for the first of the default seeds.
 
@@ -144,7 +147,7 @@ def isnas(
         UnknownNameError: an image, task, score, weighting, selector, fidelity or seed that there is
             not.
         MissingRunError: the release has no run of the task at the fidelity, or keeps no outputs and
-            the selector needs them.
+            they are needed.
     """
     name = selector_name(selector)
     if weighting not in WEIGHTINGS:
@@ -153,7 +156,9 @@ def isnas(
         raise unknown_name("image", image, bench.images)
     block = bench.runs.block(task, fidelity)
     key = score_key(bench, block, score, reference)
-    pool = open_pool(bench, block, block.choose_seeds(seed), needed=needs_outputs(selector))
+    pool = open_pool(
+        bench, block, block.choose_seeds(seed), needed=with_output or needs_outputs(selector)
+    )
     runs, position = pool.ranked(key), bench.images.index(image)
     candidates = runs.count(position)
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= candidates:

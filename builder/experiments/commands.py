@@ -16,6 +16,7 @@ from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.experiments.methods import TABLES, Method, parse_method
 from nasdip_bench.experiments.sets import EXPERIMENT_SETS, experiment_images, manifest, set_names
 from nasdip_bench.experiments.setting import SETTINGS, Setting, get_setting
+from nasdip_bench.files import check_folder
 from nasdip_bench.images import image_names
 from nasdip_bench.progress import parse_duration
 from nasdip_bench.tasks import get_task
@@ -128,6 +129,7 @@ def experiments_command(
     )
     search_seeds = integers("--seeds", seeds)
     fixed_seeds = integers("--baseline-seeds", baseline_seeds)
+    check_folder(out)
     loaded = _images(set_names, None if images == "all" else split(images), images_dir)
 
     # Torch takes seconds to import: not before what is cheap to check has been checked.

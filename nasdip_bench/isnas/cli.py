@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasdip_bench._version import __version__
-from nasdip_bench.command import new_app, run
+from nasdip_bench.command import given, new_app, run
 from nasdip_bench.errors import ConfigError, NasdipError, unknown_name
+from nasdip_bench.files import check_folder
 from nasdip_bench.interruption import Interrupted, Interruption
 from nasdip_bench.progress import Progress, duration, parse_duration
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
@@ -41,6 +42,7 @@ def _version(show: bool) -> None:
 
 @app.command()
 def restore_command(
+    context: typer.Context,
     image: Annotated[Path, typer.Argument(help="PNG, JPEG, TIFF, GIF, BMP, PGM or PPM.")],
     task: Annotated[str, typer.Option(help=f"One of {', '.join(TASKS)}.")],
     out: Annotated[
@@ -51,10 +53,10 @@ def restore_command(
         bool, typer.Option("--corrupt", help="IMAGE is clean: corrupt it first, and measure PSNR.")
     ] = False,
     sigma: Annotated[
-        float, typer.Option(help="With --corrupt: noise to add, of 255 grey levels.")
+        float, typer.Option(help="With --corrupt, to denoise: noise to add, of 255 grey levels.")
     ] = 25.0,
     missing: Annotated[
-        float, typer.Option(help="With --corrupt: the fraction of pixels to remove.")
+        float, typer.Option(help="With --corrupt, to inpaint: the fraction of pixels to remove.")
     ] = 0.5,
     mask: Annotated[
         Path | None, typer.Option(help="To inpaint: white is known, black is missing.")
@@ -91,8 +93,10 @@ def restore_command(
     stopping: Annotated[
         str, typer.Option(help="fixed, as in the paper, or windowed-variance (ES-WMV).")
     ] = "fixed",
-    window: Annotated[int, typer.Option(help="Iterations of the windowed variance.")] = 100,
-    patience: Annotated[int, typer.Option(help="Iterations to wait for a lower one.")] = 1000,
+    window: Annotated[int, typer.Option(help="With windowed-variance: iterations of it.")] = 100,
+    patience: Annotated[
+        int, typer.Option(help="With windowed-variance: iterations to wait for a lower one.")
+    ] = 1000,
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16.")] = "fp32",
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
     device: Annotated[
@@ -115,12 +119,15 @@ def restore_command(
     """
     del version
     chosen = _task(task, sigma, missing, factor)
+    _refuse_unused(context, chosen, corrupt, mask, selection, stopping)
     limit = parse_duration(time_limit) if time_limit else None
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
 
     from nasdip_bench.isnas.photograph import read_problem
 
+    folder = out or image.parent / f"{image.stem}-restored"
+    check_folder(folder)
     problem = read_problem(image, chosen, clean=corrupt, mask=mask, truth=ground_truth)
 
     # Torch takes seconds to import: not before what is cheap to check has been checked.
@@ -149,7 +156,6 @@ def restore_command(
     }
     changes |= {name: value for name, value in numbers.items() if value}
     config = (quick_config if preset == "quick" else paper_config)(chosen, **changes)
-    folder = out or image.parent / f"{image.stem}-restored"
     _restore(problem, config, folder, _device(device), limit, dry_run)
 
 
@@ -159,6 +165,29 @@ def _task(name: str, sigma: float, missing: float, factor: int) -> Task:
     if name == "denoise":
         return Denoise(sigma)
     return Inpaint(missing) if name == "inpaint" else SuperResolve(factor)
+
+
+def _refuse_unused(
+    context: typer.Context,
+    task: Task,
+    corrupt: bool,
+    mask: Path | None,
+    selection: str,
+    stopping: str,
+) -> None:
+    """Options that would change nothing here are no options."""
+    drawn = corrupt or selection == "released"  # which corrupts the ground truth once more
+    drawn_mask = (corrupt and mask is None) or selection == "released"
+    windowed = stopping == "windowed-variance"
+    for name, used, where in (
+        ("sigma", isinstance(task, Denoise) and drawn, "to denoise with --corrupt"),
+        ("missing", isinstance(task, Inpaint) and drawn_mask, "to inpaint with --corrupt, no mask"),
+        ("factor", isinstance(task, SuperResolve), "to super-resolve"),
+        ("window", windowed, "with --stopping windowed-variance"),
+        ("patience", windowed, "with --stopping windowed-variance"),
+    ):
+        if given(context, name) and not used:
+            raise ConfigError(f"--{name} has an effect only {where}: leave it out")
 
 
 def _device(name: str) -> str:

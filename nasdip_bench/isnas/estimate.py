@@ -46,7 +46,7 @@ def estimate(
     Times are scaled by operations from that candidate to the mean of the candidates. Which of them
     the search will train is not known before.
     """
-    small = selection_problem(problem, config.selection)
+    small = selection_problem(problem, config)
     candidates = sample_architectures(min(config.candidates, 100), purpose="candidates")
     costs = [architecture_cost(arch).flops_per_pixel for arch in candidates]
     probe = candidates[sorted(range(len(costs)), key=costs.__getitem__)[len(costs) // 2]]

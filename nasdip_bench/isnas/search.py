@@ -85,7 +85,7 @@ class Search:
     ) -> None:
         self.problem, self.config, self.device = problem, config, device
         self._check, self._progress = check, progress
-        self._small = selection_problem(problem, config.selection)
+        self._small = selection_problem(problem, config)
         self._folder = None if folder is None else SearchFolder(folder, self.asked())
 
     def asked(self) -> dict[str, Any]:
@@ -199,11 +199,21 @@ class Search:
         return fit
 
 
-def selection_problem(problem: Degraded, selection: str) -> Degraded:
-    """What a cohort is trained on."""
-    if selection == "full":
-        return problem
-    return resized(problem) if selection == "resized" else resized_as_released(problem)
+def selection_problem(problem: Degraded, config: SearchConfig) -> Degraded:
+    """What a cohort is trained on.
+
+    Raises:
+        ConfigError: the selection cannot be made of the problem, or the oracle has no ground truth.
+    """
+    made = {"full": lambda one: one, "resized": resized, "released": resized_as_released}
+    small = made[config.selection](problem)
+    if config.selector == "oracle" and small.truth is None:
+        raise ConfigError(
+            f"selector 'oracle' chooses by PSNR, and there is no ground truth at the size of "
+            f"selection {config.selection!r}: give one (--ground-truth, or --corrupt) with "
+            f"--selection full, or choose another selector"
+        )
+    return small
 
 
 def _hash(array: NDArray[np.float32]) -> str:
