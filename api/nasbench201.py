@@ -11,9 +11,9 @@ Gabrys, TPAMI 2021) runs here. What differs:
 
 - a dataset is an image and a task, "lena-denoise";
 - ``hp`` is the budget in iterations, one that the release keeps; None, the default, and
-  ``api.full_train_epochs`` are the stopping iteration of the fidelity. ``hps={"12": 109, "200":
-  None}`` gives the names that published code has built in a meaning, and without one they are
-  refused: 12 iterations are not what it means;
+  ``api.full_train_epochs`` are the stopping iteration of the fidelity. The strings "01", "12",
+  "90" and "200", which published code has built in, mean epochs of training there: they are
+  refused unless ``hps={"12": 109, "200": None}`` gives them a meaning;
 - accuracies are PSNR in dB, against the ground truth (`nasdip_bench.api.nasbench201_results`);
 - architectures are canonical strings; what a mutation gives is hardly ever in the release, and
   `NASBench201API.nearest` finds what stands in for it;
@@ -61,8 +61,8 @@ __all__ = ["NASBench201API", "create"]
 
 _log = logging.getLogger(__name__)
 
-_NAMES_OF_BUDGETS = ("01", "12", "90", "200")
-"""Of NAS-Bench-201 and NATS-Bench: they stand for recipes of training, not for numbers."""
+_EPOCHS = ("01", "12", "90", "200")
+"""Names of budgets in NAS-Bench-201 and NATS-Bench, recipes of so many epochs."""
 
 
 class NASBench201API:
@@ -73,7 +73,8 @@ class NASBench201API:
         verbose: log every query at INFO.
         fidelity: None for the release's default for each task.
         hps: names of budgets to iterations, for code that has names built in: the number is rounded
-            down to one that the release keeps for the dataset, None is the stop.
+            down to one that the release keeps for the dataset, None is the stop. Strings alone are
+            names: ``hp=200`` is 200 iterations whatever "200" means.
         cost: "flops", "recorded" or a `CostModel`: what simulated training is charged.
         seed: of ``random()`` and of random trials, with a generator of its own.
         run_seeds: the seeds of the runs that are trials; None for the release's default seeds of
@@ -85,7 +86,8 @@ class NASBench201API:
         DatasetError: there is no dataset there.
         MissingRunError: the release has no runs at the fidelity.
         UnknownNameError: no such fidelity, cost model or seed of runs.
-        ConfigError: seeds of runs that are no list of different whole numbers.
+        ConfigError: seeds of runs that are no list of different whole numbers, or names of budgets
+            that mean no number of iterations.
     """
 
     full_train_epochs: None = None
@@ -110,7 +112,7 @@ class NASBench201API:
             else NASDIPBench(file_path_or_dict)
         )
         self.verbose = verbose
-        self.hps = {str(name): iterations for name, iterations in (hps or {}).items()}
+        self.hps = _checked(hps)
         self._rng = np.random.default_rng(seed)
         self._used_time = 0.0
         self._data = Datasets(self.bench, fidelity, CostModel.of(cost), run_seeds)
@@ -247,7 +249,7 @@ class NASBench201API:
             index: an index, or an architecture.
             dataset: "image-task".
             iepoch: from 0: the value after ``iepoch + 1`` iterations; None for the last of ``hp``.
-            hp: the budget in iterations; None for the stop.
+            hp: the budget in iterations, or a name of ``hps``; None for the stop.
             is_random: True for a random one of the seeds opened, False for their mean, or a seed.
 
         Returns:
@@ -259,7 +261,7 @@ class NASBench201API:
             UnknownNameError: a dataset, seed or iteration that there is not.
             MissingRunError: the architecture is not evaluated on the dataset.
             IndexOutsideError: an index outside the release.
-            ConfigError: a budget that is no number and has no meaning in ``hps``.
+            ConfigError: a budget that is no number of iterations and has no meaning in ``hps``.
         """
         self._say("get_more_info", index=index, dataset=dataset, iepoch=iepoch, hp=hp)
         trials = self._results(index, hp).trials(dataset, is_random)
@@ -430,15 +432,23 @@ class NASBench201API:
     def _iterations(self, hp: str | int | None, dataset: str) -> int:
         if hp is None:
             return self._data.stop(dataset)
-        if str(hp) in self.hps:
-            meant = self.hps[str(hp)]
+        if isinstance(hp, str) and hp in self.hps:
+            meant = self.hps[hp]
             return self._data.stop(dataset) if meant is None else self._data.kept(dataset, meant)
-        if str(hp) in _NAMES_OF_BUDGETS or (isinstance(hp, str) and not hp.isdecimal()):
+        if isinstance(hp, str) and hp in _EPOCHS:
             raise ConfigError(
-                f"hp {hp!r} is no number of iterations but a name, which needs a meaning: "
-                f"NASBench201API(..., hps={{{str(hp)!r}: 100}}), or None in its place for the stop"
+                f"hp {hp!r} is {int(hp)} epochs in scripts for NAS-Bench-201, which is no number "
+                f"of iterations here: give it a meaning, NASBench201API(..., hps={{{hp!r}: None}}) "
+                f"for the stop or a number in place of None; hp={int(hp)} is {int(hp)} iterations"
             )
-        return int(hp)
+        number = int(hp) if isinstance(hp, str) and hp.isdecimal() else hp
+        if not _is_whole(number) or number < 1:
+            names = ", ".join(self.hps) or "none has"
+            raise ConfigError(
+                f"hp {hp!r} must be a number of iterations, a whole one of at least 1, None for "
+                f"the stop, or a name that has a meaning in hps: {names}"
+            )
+        return int(number)
 
     def _results(self, arch: Any, hp: str | int | None) -> ArchResults:
         row = isinstance(arch, int | np.integer)
@@ -478,6 +488,35 @@ class NASBench201API:
     def _say(self, what: str, **arguments: object) -> None:
         if self.verbose:
             _log.info("%s(%s)", what, ", ".join(f"{k}={v!r}" for k, v in arguments.items()))
+
+
+def _is_whole(number: Any) -> bool:
+    """Whether it is a whole number, if only a float."""
+    if isinstance(number, float | np.floating):
+        return bool(np.isfinite(number)) and number == int(number)
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
+def _checked(hps: Any) -> dict[str, int | None]:
+    """Names of budgets with what they mean.
+
+    Raises:
+        ConfigError: no mapping from strings to numbers of iterations.
+    """
+    if hps is None:
+        return {}
+    if not isinstance(hps, Mapping) or not all(isinstance(name, str) for name in hps):
+        raise ConfigError(
+            f"hps {hps!r} must be a mapping from names, strings, to numbers of iterations, such as "
+            f"{{'12': 109, '200': None}}"
+        )
+    for name, meant in hps.items():
+        if meant is not None and (not _is_whole(meant) or meant < 1):
+            raise ConfigError(
+                f"hps gives {name!r} the meaning {meant!r}, which must be a whole number of "
+                f"iterations of at least 1, or None for the stop"
+            )
+    return {name: None if meant is None else int(meant) for name, meant in hps.items()}
 
 
 def _plain(arch: Any) -> Any:

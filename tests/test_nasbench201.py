@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections import Counter, deque
 
 import numpy as np
@@ -153,25 +154,49 @@ def test_names_of_budgets_can_be_given_a_meaning(bench):
     assert api.get_more_info(1, "lena-denoise", hp="200", is_random=0)["valid-accuracy"] == (
         smooth(bench, 1, "lena", "denoise")
     )
-    assert api.get_more_info(1, "lena-denoise", hp=12, is_random=0)["valid-accuracy"] == (
+    assert api.get_more_info(1, "lena-denoise", hp="12", is_random=0)["valid-accuracy"] == (
         smooth(bench, 1, "lena", "denoise", 0, 4)
     )
+    for number in (12, np.int64(12), 12.0):  # iterations, whatever the name means
+        assert api.get_more_info(1, "lena-denoise", hp=number, is_random=0)["valid-accuracy"] == (
+            smooth(bench, 1, "lena", "denoise", 0, 12)
+        )
     stop = api.get_more_info(1, "lena-denoise", hp="90", is_random=0)
     assert stop == api.get_more_info(1, "lena-denoise", hp=None, is_random=0)
-    with pytest.raises(ConfigError, match=r"hp 'full' is no number .*hps=\{'full': 100\}"):
-        api.simulate_train_eval(1, "lena-denoise", hp="full")
     with pytest.raises(UnknownNameError, match="iteration 91 is not a whole number in 1..40"):
         api.simulate_train_eval(1, "lena-denoise", hp=91)
 
 
 @pytest.mark.parametrize("name", ["01", "12", "90", "200"])
 def test_names_of_budgets_are_not_taken_for_numbers(api, name):
-    with pytest.raises(ConfigError, match=rf"hp '{name}' is no number of iterations but a name"):
+    match = (
+        rf"hp '{name}' is {int(name)} epochs in scripts .*hps=\{{'{name}': None\}}.*hp={int(name)} "
+    )
+    with pytest.raises(ConfigError, match=match):
         api.get_more_info(1, "lena-denoise", hp=name)
-    if name == "01":
-        return  # 1 is a number of iterations
-    with pytest.raises(ConfigError, match=rf"hp {int(name)} is no number .*hps=\{{'{int(name)}':"):
-        api.get_more_info(1, "lena-denoise", hp=int(name))  # as scripts for the size space have it
+
+
+@pytest.mark.parametrize("hp", ["abc", "", "-3", "1.5", 0, -3, 1.5, float("nan"), np.inf, True, []])
+def test_what_is_no_budget_is_refused(bench, hp):
+    api = NASBench201API(bench, hps={"short": 4})
+    match = f"hp {re.escape(repr(hp))} must be a number of iterations, .* in hps: short"
+    with pytest.raises(ConfigError, match=match):
+        api.get_more_info(1, "lena-denoise", hp=hp)
+
+
+@pytest.mark.parametrize("hps", [["12"], "12", {12: 4}, {None: 4}])
+def test_names_of_budgets_are_strings(bench, hps):
+    with pytest.raises(
+        ConfigError, match=f"hps {re.escape(repr(hps))} must be a mapping from names"
+    ):
+        NASBench201API(bench, hps=hps)
+
+
+@pytest.mark.parametrize("meant", [0, -1, 1.5, float("nan"), "109", True])
+def test_names_of_budgets_mean_numbers_of_iterations(bench, meant):
+    match = f"hps gives '12' the meaning {re.escape(repr(meant))}, which must be a whole number"
+    with pytest.raises(ConfigError, match=match):
+        NASBench201API(bench, hps={"12": meant})
 
 
 def test_budgets_with_a_name_are_rounded_down_to_what_is_kept(bench):
