@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from nasdip_bench.api.lookup import ArchitectureLike
 from nasdip_bench.api.reader import ReleaseReader
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.seeding import as_generator
 from nasdip_bench.space import Architecture
 
 if TYPE_CHECKING:
@@ -289,12 +290,13 @@ class NASDIPBench(ReleaseReader):
             seed: of the runs.
 
         Raises:
-            ConfigError: an image, a fidelity or a seed without a task.
+            ConfigError: an image, a fidelity or a seed without a task, or rng is no seed and no
+                generator.
             UnknownNameError: a name or seed that there is not.
             MissingRunError: none is evaluated.
         """
         rows = self._rows_to_choose_from(task, image, fidelity, seed)
-        return self[int(np.random.default_rng(rng).choice(rows))]
+        return self[int(as_generator(rng).choice(rows))]
 
     def neighbours(
         self,

@@ -55,6 +55,7 @@ from nasdip_bench.errors import (
     MissingRunError,
     UnknownNameError,
 )
+from nasdip_bench.seeding import as_generator
 from nasdip_bench.space import Architecture
 
 __all__ = ["NASBench201API", "create"]
@@ -86,8 +87,8 @@ class NASBench201API:
         DatasetError: there is no dataset there.
         MissingRunError: the release has no runs at the fidelity.
         UnknownNameError: no such fidelity, cost model or seed of runs.
-        ConfigError: seeds of runs that are no list of different whole numbers, or names of budgets
-            that mean no number of iterations.
+        ConfigError: a seed that is no whole number of at least 0, seeds of runs that are no list of
+            different whole numbers, or names of budgets that mean no number of iterations.
     """
 
     full_train_epochs: None = None
@@ -113,7 +114,7 @@ class NASBench201API:
         )
         self.verbose = verbose
         self.hps = _checked(hps)
-        self._rng = np.random.default_rng(seed)
+        self._rng = as_generator(seed)
         self._used_time = 0.0
         self._data = Datasets(self.bench, fidelity, CostModel.of(cost), run_seeds)
         self._near: Neighbourhood | None = None
@@ -441,7 +442,7 @@ class NASBench201API:
                 f"of iterations here: give it a meaning, NASBench201API(..., hps={{{hp!r}: None}}) "
                 f"for the stop or a number in place of None; hp={int(hp)} is {int(hp)} iterations"
             )
-        number = int(hp) if isinstance(hp, str) and hp.isdecimal() else hp
+        number: Any = int(hp) if isinstance(hp, str) and hp.isdecimal() else hp
         if not _is_whole(number) or number < 1:
             names = ", ".join(self.hps) or "none has"
             raise ConfigError(

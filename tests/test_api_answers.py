@@ -261,6 +261,8 @@ def test_random_is_of_the_release_and_repeatable(bench):
     rng = np.random.default_rng(0)
     assert len({bench.random(rng) for _ in range(200)}) == COUNT
     assert bench.random() in bench
+    with pytest.raises(ConfigError, match="rng -1 must be a seed, a whole number of at least 0"):
+        bench.random(-1)
 
 
 def test_neighbours_are_the_nearest_by_choices_that_differ(bench):

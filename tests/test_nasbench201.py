@@ -270,6 +270,11 @@ def test_seeds_of_trials_are_those_asked_for(tmp_path):
     assert "iterations, seed 0, 1\n" in both.query_info_str_by_arch(2)
 
 
+def test_the_seed_of_draws_is_a_number(bench):
+    with pytest.raises(ConfigError, match="rng 'x' must be a seed"):
+        NASBench201API(bench, seed="x")
+
+
 @pytest.mark.parametrize("seeds", [[], 0, "01", [0, 0], [True], [0.5]])
 def test_seeds_of_trials_are_a_list_of_numbers(bench, seeds):
     with pytest.raises(ConfigError, match="must be a list of different whole numbers"):
