@@ -33,7 +33,8 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     coverage()       DataFrame    # fidelity, task, image, seed -> expected, ok, diverged, ...
     to_frame(name)   DataFrame    # a table as on disk: runs, scores, architectures, images
     compare_datasets(a, b)        # what b has other than a -> Difference, a frame for each table
-    random, neighbours, build     # architectures; the torch network of one
+    evaluated(...)   rows         # task, image or all -> architectures that have runs
+    random, neighbours, build     # architectures, of all or of these; the torch network of one
 
 Metrics, in dB and higher is better where the name ends in ``_db``: ``final_*`` is the PSNR at the
 stopping iteration of the fidelity, ``last_*`` at the end of the budget, ``best_*`` the highest of

@@ -10,11 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.api.lookup import ArchitectureLike
 from nasdip_bench.api.reader import ReleaseReader
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.seeding import as_generator
 from nasdip_bench.space import Architecture
 
 if TYPE_CHECKING:
@@ -244,15 +245,72 @@ class NASDIPBench(ReleaseReader):
 
     # Moving in the space
 
-    def random(self, rng: int | np.random.Generator | None = None) -> Architecture:
+    def evaluated(
+        self,
+        task: str,
+        image: str | None = None,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> NDArray[np.intp]:
+        """Rows of the architectures that have runs, ok or diverged: `query` answers for these.
+
+        What a simulator or the names of NAS-Bench-201 search in is the same.
+
+        Args:
+            task: name.
+            image: name; None for every image that has a run of the task at the fidelity.
+            fidelity: None for the release's default for the task.
+            seed: None for every default seed.
+
+        Returns:
+            (n,), ascending.
+
+        Raises:
+            UnknownNameError: an image, task, fidelity or seed that there is not.
+            MissingRunError: the release has no run of the task at the fidelity.
+        """
+        block = self.runs.block(task, fidelity)
+        if image is not None and (not isinstance(image, str) or image not in self._image_rows):
+            raise unknown_name("image", image, self.images)
+        place = None if image is None else self._image_rows[image]
+        return np.flatnonzero(block.evaluated(block.choose_seeds(seed), place))
+
+    def random(
+        self,
+        rng: int | np.random.Generator | None = None,
+        task: str | None = None,
+        image: str | None = None,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> Architecture:
         """An architecture of the release, each as likely as another.
 
         Args:
             rng: a seed, a generator to draw from, or None for one that the system seeds.
-        """
-        return self[int(np.random.default_rng(rng).integers(len(self)))]
+            task: None for any, whether it has runs or not; else one that is `evaluated`, to which
+                the arguments after this one belong.
+            image: name.
+            fidelity: name.
+            seed: of the runs.
 
-    def neighbours(self, arch: ArchitectureLike, k: int = 10) -> list[tuple[Architecture, int]]:
+        Raises:
+            ConfigError: an image, a fidelity or a seed without a task, or rng is no seed and no
+                generator.
+            UnknownNameError: a name or seed that there is not.
+            MissingRunError: none is evaluated.
+        """
+        rows = self._rows_to_choose_from(task, image, fidelity, seed)
+        return self[int(as_generator(rng).choice(rows))]
+
+    def neighbours(
+        self,
+        arch: ArchitectureLike,
+        k: int = 10,
+        task: str | None = None,
+        image: str | None = None,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> list[tuple[Architecture, int]]:
         """The architectures of the release nearest to one, which need not be in it.
 
         A release is a sample of 10^10 architectures: those that differ in a single choice
@@ -261,6 +319,11 @@ class NASDIPBench(ReleaseReader):
         Args:
             arch: an architecture.
             k: how many, 1..the number of others.
+            task: None for any, whether they have runs or not; else those that are `evaluated`, to
+                which the arguments after this one belong.
+            image: name.
+            fidelity: name.
+            seed: of the runs.
 
         Returns:
             (architecture, distance), nearest first, ties by row; distance: the number of choices
@@ -268,17 +331,37 @@ class NASDIPBench(ReleaseReader):
             activation, order, dilation).
 
         Raises:
-            ConfigError: k is outside the range.
-            UnknownNameError: a row that there is not.
+            ConfigError: k is outside the range, or an image, a fidelity or a seed without a task.
+            UnknownNameError: a row, a name or a seed that there is not.
             ArchitectureError: no architecture at all.
+            MissingRunError: none is evaluated.
         """
-        rows = self._architectures
+        rows = self._rows_to_choose_from(task, image, fidelity, seed)
         origin = self[arch] if isinstance(arch, int | np.integer) else Architecture.parse(arch)
-        distances = rows.distances(origin)
-        others = [row for row in np.argsort(distances, kind="stable").tolist() if distances[row]]
+        distances = self._architectures.distances(origin)
+        nearest = rows[np.argsort(distances[rows], kind="stable")]
+        others = [row for row in nearest.tolist() if distances[row]]
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= len(others):
             raise ConfigError(f"k {k!r} must be a whole number from 1 to {len(others)}")
         return [(self[row], int(distances[row])) for row in others[:k]]
+
+    def _rows_to_choose_from(
+        self, task: str | None, image: str | None, fidelity: str | None, seed: int | None
+    ) -> NDArray[np.intp]:
+        """(n,) ascending: the evaluated rows, or all where no task is given."""
+        if task is not None:
+            rows = self.evaluated(task, image, fidelity, seed)
+            if not len(rows):
+                raise MissingRunError(
+                    f"no architecture has runs of {task!r} on {image or 'all images'} of "
+                    f"{'all default seeds' if seed is None else f'seed {seed}'}: bench.coverage() "
+                    f"says what there is"
+                )
+            return rows
+        for name, value in (("image", image), ("fidelity", fidelity), ("seed", seed)):
+            if value is not None:
+                raise ConfigError(f"{name} {value!r} means nothing without a task: give task= too")
+        return np.arange(len(self))
 
     def build(
         self,

@@ -19,6 +19,7 @@ from nasdip_bench.schema import RELEASE_TABLES, STATUSES
 
 __all__ = ["TARGETS", "Block", "RANKED_TARGETS", "RunIndex", "Scores", "Summary"]
 
+_ENDED = (STATUSES.index("ok"), STATUSES.index("diverged"))
 _IDENTIFIERS = ("arch_id", "seed", "protocol_version", "curve_row", "diverged_at")
 TARGETS = tuple(
     column.name
@@ -178,6 +179,21 @@ class Block:
             "fidelity": self.fidelity,
             "seeds": list(seeds),
         }
+
+    def evaluated(self, seeds: Sequence[int], image: int | None = None) -> NDArray[np.bool_]:
+        """(architecture,) bool: there is a run of each of the seeds that ended, ok or diverged.
+
+        Missing and failed runs say nothing of an architecture; that it diverges says something.
+
+        Args:
+            seeds: of the block.
+            image: position of the image; None for every image that has a run of each of the seeds.
+        """
+        ended = np.all([np.isin(self.statuses(one), _ENDED) for one in seeds], axis=0)
+        if image is not None:
+            return np.asarray(ended[:, image])
+        images = ended.any(axis=0)
+        return np.asarray(ended[:, images].all(axis=1) & images.any())
 
     def position(self, seed: int) -> int:
         """Where a seed of the block stands on the seed axis."""

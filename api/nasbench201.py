@@ -3,21 +3,27 @@
     from nasdip_bench.api.nasbench201 import NASBench201API
 
     api = NASBench201API("data/")
-    psnr, latency, cost, used = api.simulate_train_eval(api.random(), "lena-denoise", hp=None)
+    arch = api.random("lena-denoise")
+    psnr, latency, cost, used = api.simulate_train_eval(arch, "lena-denoise", hp=None)
 
 so that code which searches NAS-Bench-201 (Dong, Yang, ICLR 2020) or NATS-Bench (Dong, Liu, Musial,
 Gabrys, TPAMI 2021) runs here. What differs:
 
 - a dataset is an image and a task, "lena-denoise";
 - ``hp`` is the budget in iterations, one that the release keeps; None, the default, and
-  ``api.full_train_epochs`` are the stopping iteration of the fidelity. ``hps={"12": 109, "200":
-  None}`` gives the names that published code has built in a meaning, and without one they are
-  refused: 12 iterations are not what it means;
+  ``api.full_train_epochs`` are the stopping iteration of the fidelity. The strings "01", "12",
+  "90" and "200", which published code has built in, mean epochs of training there: they are
+  refused unless ``hps={"12": 109, "200": None}`` gives them a meaning;
 - accuracies are PSNR in dB, against the ground truth (`nasdip_bench.api.nasbench201_results`);
 - architectures are canonical strings; what a mutation gives is hardly ever in the release, and
   `NASBench201API.nearest` finds what stands in for it;
-- a release may be partial: ``evaluated_indexes`` are the architectures that have runs, and
-  ``random()`` draws from these, with the object's own generator;
+- a release may be partial, and more so of one task than of another: name the dataset that is
+  searched. ``random(dataset)``, ``nearest(arch, k, dataset)`` and ``find_best(dataset, ...)``
+  choose from ``evaluated(dataset)``, the architectures that have runs there. Without it ``random``,
+  ``nearest`` and ``evaluated_indexes`` mean those that have runs on every dataset, which any query
+  can follow, and a warning says how many a dataset has more; ``repr`` counts both;
+- trials are the seeds that it was opened with, by default the release's default seeds, which all
+  evaluated architectures have: a search draws from what ``find_best`` averages;
 - seconds are those of a cost model, as in `nasdip_bench.api.simulator`;
 - there are no weights (``get_net_param``, ``reload``, ``clear_params``), no configurations of
   networks (``get_net_config``; `NASDIPBench.build` makes the network), and no tools for the
@@ -30,7 +36,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +52,18 @@ from nasdip_bench.errors import (
     ArchitectureError,
     ConfigError,
     IndexOutsideError,
+    MissingRunError,
     UnknownNameError,
 )
+from nasdip_bench.seeding import as_generator
 from nasdip_bench.space import Architecture
 
 __all__ = ["NASBench201API", "create"]
 
 _log = logging.getLogger(__name__)
 
-_NAMES_OF_BUDGETS = ("01", "12", "90", "200")
-"""Of NAS-Bench-201 and NATS-Bench: they stand for recipes of training, not for numbers."""
+_EPOCHS = ("01", "12", "90", "200")
+"""Names of budgets in NAS-Bench-201 and NATS-Bench, recipes of so many epochs."""
 
 
 class NASBench201API:
@@ -66,13 +74,21 @@ class NASBench201API:
         verbose: log every query at INFO.
         fidelity: None for the release's default for each task.
         hps: names of budgets to iterations, for code that has names built in: the number is rounded
-            down to one that the release keeps for the dataset, None is the stop.
+            down to one that the release keeps for the dataset, None is the stop. Strings alone are
+            names: ``hp=200`` is 200 iterations whatever "200" means.
         cost: "flops", "recorded" or a `CostModel`: what simulated training is charged.
-        seed: of ``random()`` and of random trials.
+        seed: of ``random()`` and of random trials, with a generator of its own.
+        run_seeds: the seeds of the runs that are trials; None for the release's default seeds of
+            each task. A task takes those that it has. Architectures without a run of each of them
+            are not evaluated, so that no mean is over other seeds than another.
         search_space: what ``search_space_name`` says, which callers of NATS-Bench ask for.
 
     Raises:
         DatasetError: there is no dataset there.
+        MissingRunError: the release has no runs at the fidelity.
+        UnknownNameError: no such fidelity, cost model or seed of runs.
+        ConfigError: a seed that is no whole number of at least 0, seeds of runs that are no list of
+            different whole numbers, or names of budgets that mean no number of iterations.
     """
 
     full_train_epochs: None = None
@@ -87,6 +103,7 @@ class NASBench201API:
         hps: Mapping[str, int | None] | None = None,
         cost: str | CostModel = "flops",
         seed: int = 0,
+        run_seeds: Sequence[int] | None = None,
         search_space: str = "tss",
     ) -> None:
         self.search_space_name = search_space
@@ -96,11 +113,12 @@ class NASBench201API:
             else NASDIPBench(file_path_or_dict)
         )
         self.verbose = verbose
-        self.hps = {str(name): iterations for name, iterations in (hps or {}).items()}
-        self._rng = np.random.default_rng(seed)
+        self.hps = _checked(hps)
+        self._rng = as_generator(seed)
         self._used_time = 0.0
-        self._data = Datasets(self.bench, fidelity, CostModel.of(cost))
+        self._data = Datasets(self.bench, fidelity, CostModel.of(cost), run_seeds)
         self._near: Neighbourhood | None = None
+        self._warned = False
 
     # The space
 
@@ -111,8 +129,16 @@ class NASBench201API:
 
     @property
     def evaluated_indexes(self) -> list[int]:
-        """The architectures that have a run on every dataset; on any, where none has."""
-        return list(self._data.evaluated)
+        """The architectures that are evaluated on every dataset; see `evaluated`."""
+        return self._meant(None)
+
+    def evaluated(self, dataset: str) -> list[int]:
+        """The architectures that have runs on a dataset, ok or diverged, of every seed opened.
+
+        Raises:
+            UnknownNameError: there is no such dataset.
+        """
+        return self._meant(dataset)
 
     @property
     def avaliable_hps(self) -> list[str]:
@@ -140,8 +166,8 @@ class NASBench201API:
 
     def __repr__(self) -> str:
         return (
-            f"{type(self).__name__}({len(self._data.evaluated)}/{len(self)} architectures, "
-            f"{len(self.dataset_names)} datasets, {str(self.bench.path)!r})"
+            f"{type(self).__name__}({str(self.bench.path)!r}: {len(self)} architectures, of which "
+            f"evaluated: {self._data.extent})"
         )
 
     def arch(self, index: int) -> str:
@@ -152,26 +178,43 @@ class NASBench201API:
         """
         return self[index]
 
-    def random(self) -> int:
-        """The index of an architecture that has runs, each as likely as another."""
-        there = self._data.evaluated
+    def random(self, dataset: str | None = None) -> int:
+        """The index of an architecture that is evaluated, each as likely as another.
+
+        Args:
+            dataset: where; None for every dataset.
+
+        Raises:
+            UnknownNameError: there is no such dataset.
+            MissingRunError: none is evaluated on every dataset.
+        """
+        there = self._some(dataset)
         return there[int(self._rng.integers(len(there)))]
 
-    def nearest(self, arch: ArchitectureLike, k: int = 1) -> list[int]:
-        """The indices of the k nearest architectures that have runs, itself included.
+    def nearest(self, arch: ArchitectureLike, k: int = 1, dataset: str | None = None) -> list[int]:
+        """The indices of the k nearest architectures that are evaluated, itself included.
 
         For what NAS-Bench-201 does not need, since all of its space is in its table. Distance is
         the number of choices that differ; ties by index.
 
+        Args:
+            arch: an architecture, in the release or not.
+            k: how many; no more come than there are.
+            dataset: where they are evaluated; None for every dataset.
+
         Raises:
             ArchitectureError: no architecture at all.
+            IndexOutsideError: an index outside the release.
+            UnknownNameError: there is no such dataset.
+            MissingRunError: none is evaluated on every dataset.
         """
+        there = self._some(dataset)
         if self._near is None:
-            self._near = Neighbourhood([self.bench.codes[i] for i in self._data.evaluated])
+            self._near = Neighbourhood(self.bench.codes)
         row = isinstance(arch, int | np.integer)
         meant = Architecture.parse(self[arch] if row else arch)  # type: ignore[index, arg-type]
-        distances = self._near.distances(np.array(choices_of(meant), np.int8))
-        return [self._data.evaluated[i] for i in np.argsort(distances, kind="stable")[:k]]
+        distances = self._near.distances(np.array(choices_of(meant), np.int8))[there]
+        return [there[place] for place in np.argsort(distances, kind="stable")[:k]]
 
     def query_index_by_arch(self, arch: Any) -> int:
         """The index of an architecture; -1 for what is not in the release.
@@ -207,8 +250,8 @@ class NASBench201API:
             index: an index, or an architecture.
             dataset: "image-task".
             iepoch: from 0: the value after ``iepoch + 1`` iterations; None for the last of ``hp``.
-            hp: the budget in iterations; None for the stop.
-            is_random: True for a random seed, False for the mean over seeds, or a seed.
+            hp: the budget in iterations, or a name of ``hps``; None for the stop.
+            is_random: True for a random one of the seeds opened, False for their mean, or a seed.
 
         Returns:
             for "train" (of the output), "valid" and "test" (both of the smoothed output):
@@ -217,9 +260,9 @@ class NASBench201API:
 
         Raises:
             UnknownNameError: a dataset, seed or iteration that there is not.
-            MissingRunError: the architecture has no run on the dataset.
+            MissingRunError: the architecture is not evaluated on the dataset.
             IndexOutsideError: an index outside the release.
-            ConfigError: a budget that is no number and has no meaning in ``hps``.
+            ConfigError: a budget that is no number of iterations and has no meaning in ``hps``.
         """
         self._say("get_more_info", index=index, dataset=dataset, iepoch=iepoch, hp=hp)
         trials = self._results(index, hp).trials(dataset, is_random)
@@ -313,9 +356,7 @@ class NASBench201API:
     ) -> tuple[int, float | None]:
         """The index with the highest PSNR, and that PSNR; (-1, None) if there is none.
 
-        Of ``evaluated_indexes``, as there, so that a search can find it. PSNR is the mean over the
-        release's default seeds of the dataset, so that none is favoured by seeds of its own;
-        architectures without a run of one of them are left out.
+        Of ``evaluated(dataset)``; PSNR is the mean over the seeds that trials are drawn from.
 
         Args:
             dataset: "image-task".
@@ -326,41 +367,60 @@ class NASBench201API:
             flop_max: what NATS-Bench calls ``FLOP_max``.
             param_max: what it calls ``Param_max``.
         """
-        self._data.check(dataset)
+        there = self._data.evaluated(dataset)
         most_flops = FLOP_max if flop_max is None else flop_max
         most_params = Param_max if param_max is None else param_max
-        needed = self._data.default_seeds(dataset)
         best: tuple[int, float | None] = (-1, None)
-        for index in self._data.evaluated:
-            if not needed.issubset(self._data.seeds[dataset][index]):
-                continue
+        for index in there:
             flops, params = self._data.sizes(dataset, index)
             if most_flops is not None and flops > most_flops:
                 continue
             if most_params is not None and params > most_params:
                 continue
-            results = self._results(index, hp)
-            found = [results.get_metrics(dataset, metric_on_set, None, seed) for seed in needed]
-            psnr_db = float(np.mean([metrics["accuracy"] for metrics in found]))
+            psnr_db = self._results(index, hp).get_metrics(dataset, metric_on_set)["accuracy"]
             if psnr_db == psnr_db and (best[1] is None or psnr_db > best[1]):
                 best = (index, psnr_db)
         return best
 
     def statistics(self, dataset: str, hp: str | int | None = None) -> dict[int, int]:
         """From a number of trials on a dataset to the number of architectures that have as many."""
-        self._data.check(dataset)
+        having = len(self._data.evaluated(dataset))
         self._iterations(hp, dataset)
-        numbers = [len(seeds) for seeds in self._data.seeds[dataset]]
-        trials, counts = np.unique(numbers, return_counts=True)
-        return dict(zip(trials.tolist(), counts.tolist(), strict=True))
+        counts = {0: len(self) - having, len(self._data.seeds(dataset)): having}
+        return {trials: count for trials, count in counts.items() if count}
 
     def show(self, index: int = -1) -> None:
-        """Print what there is of an index, or of all where it is below 0."""
-        for one in self.evaluated_indexes if index < 0 else [self._index(index)]:
+        """Print what there is of an index, or of all that have something where it is below 0."""
+        for one in self._data.anywhere if index < 0 else [self._index(index)]:
             lines = self._results(one, None).lines()
             sys.stdout.write(f"{one:06d}\n" + "\n".join(lines) + "\n")
 
     # Inside
+
+    def _meant(self, dataset: str | None) -> list[int]:
+        """What is evaluated on a dataset, or on all; says once what the latter leaves out."""
+        if dataset is not None:
+            return list(self._data.evaluated(dataset))
+        there = self._data.everywhere
+        most = max(self.dataset_names, key=lambda name: len(self._data.evaluated(name)))
+        number = len(self._data.evaluated(most))
+        if number > len(there) and not self._warned:
+            self._warned = True
+            _log.warning(
+                "%d architectures are evaluated on all %d datasets, %d on %r: name the dataset "
+                "that you search, as in api.random(%r)",
+                *(len(there), len(self.dataset_names), number, most, most),
+            )
+        return list(there)
+
+    def _some(self, dataset: str | None) -> list[int]:
+        there = self._meant(dataset)
+        if not there:
+            raise MissingRunError(
+                f"no architecture is evaluated on all {len(self.dataset_names)} datasets: name one "
+                f"of api.dataset_names, as in api.random({self.dataset_names[0]!r})"
+            )
+        return there
 
     def _index(self, index: Any) -> int:
         whole = isinstance(index, int | np.integer) and not isinstance(index, bool)
@@ -373,15 +433,23 @@ class NASBench201API:
     def _iterations(self, hp: str | int | None, dataset: str) -> int:
         if hp is None:
             return self._data.stop(dataset)
-        if str(hp) in self.hps:
-            meant = self.hps[str(hp)]
+        if isinstance(hp, str) and hp in self.hps:
+            meant = self.hps[hp]
             return self._data.stop(dataset) if meant is None else self._data.kept(dataset, meant)
-        if str(hp) in _NAMES_OF_BUDGETS or (isinstance(hp, str) and not hp.isdecimal()):
+        if isinstance(hp, str) and hp in _EPOCHS:
             raise ConfigError(
-                f"hp {hp!r} is no number of iterations but a name, which needs a meaning: "
-                f"NASBench201API(..., hps={{{str(hp)!r}: 100}}), or None in its place for the stop"
+                f"hp {hp!r} is {int(hp)} epochs in scripts for NAS-Bench-201, which is no number "
+                f"of iterations here: give it a meaning, NASBench201API(..., hps={{{hp!r}: None}}) "
+                f"for the stop or a number in place of None; hp={int(hp)} is {int(hp)} iterations"
             )
-        return int(hp)
+        number: Any = int(hp) if isinstance(hp, str) and hp.isdecimal() else hp
+        if not _is_whole(number) or number < 1:
+            names = ", ".join(self.hps) or "none has"
+            raise ConfigError(
+                f"hp {hp!r} must be a number of iterations, a whole one of at least 1, None for "
+                f"the stop, or a name that has a meaning in hps: {names}"
+            )
+        return int(number)
 
     def _results(self, arch: Any, hp: str | int | None) -> ArchResults:
         row = isinstance(arch, int | np.integer)
@@ -405,11 +473,14 @@ class NASBench201API:
                 runs=runs,
             )
 
-        seeds = {name: of_all[index] for name, of_all in self._data.seeds.items()}
         return ArchResults(
             arch_index=index,
             arch_str=code,
-            dataset_seed={name: of_one for name, of_one in seeds.items() if of_one},
+            dataset_seed={
+                name: list(self._data.seeds(name))
+                for name in self.dataset_names
+                if self._data.is_evaluated(name, index)
+            },
             datasets=self.dataset_names,
             trial=trial,
             rng=self._rng,
@@ -418,6 +489,35 @@ class NASBench201API:
     def _say(self, what: str, **arguments: object) -> None:
         if self.verbose:
             _log.info("%s(%s)", what, ", ".join(f"{k}={v!r}" for k, v in arguments.items()))
+
+
+def _is_whole(number: Any) -> bool:
+    """Whether it is a whole number, if only a float."""
+    if isinstance(number, float | np.floating):
+        return bool(np.isfinite(number)) and number == int(number)
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
+def _checked(hps: Any) -> dict[str, int | None]:
+    """Names of budgets with what they mean.
+
+    Raises:
+        ConfigError: no mapping from strings to numbers of iterations.
+    """
+    if hps is None:
+        return {}
+    if not isinstance(hps, Mapping) or not all(isinstance(name, str) for name in hps):
+        raise ConfigError(
+            f"hps {hps!r} must be a mapping from names, strings, to numbers of iterations, such as "
+            f"{{'12': 109, '200': None}}"
+        )
+    for name, meant in hps.items():
+        if meant is not None and (not _is_whole(meant) or meant < 1):
+            raise ConfigError(
+                f"hps gives {name!r} the meaning {meant!r}, which must be a whole number of "
+                f"iterations of at least 1, or None for the stop"
+            )
+    return {name: None if meant is None else int(meant) for name, meant in hps.items()}
 
 
 def _plain(arch: Any) -> Any:

@@ -120,7 +120,7 @@ class ArchResults:
     Attributes:
         arch_index: row of the architecture in the release.
         arch_str: its canonical string.
-        dataset_seed: by dataset, the seeds of its runs.
+        dataset_seed: by dataset that it is evaluated on, the seeds of its trials.
         datasets: all that the release has runs of.
         trial: (dataset, seed) to result, which is made on use.
         rng: chooses a trial where a random one is asked for.
@@ -134,11 +134,11 @@ class ArchResults:
     rng: np.random.Generator = field(repr=False)
 
     def get_dataset_names(self) -> list[str]:
-        """The datasets that it has a run on."""
+        """The datasets that it is evaluated on."""
         return list(self.dataset_seed)
 
     def get_dataset_seeds(self, dataset: str) -> list[int]:
-        """The seeds of its runs on a dataset.
+        """The seeds of its trials on a dataset.
 
         Raises:
             UnknownNameError: there is no such dataset.
@@ -149,9 +149,9 @@ class ArchResults:
         if dataset not in self.dataset_seed:
             there = ", ".join(self.dataset_seed)
             raise MissingRunError(
-                f"architecture {self.arch_index} has no run on {dataset!r}; "
-                + (f"it has on {there}" if there else "it has none at all")
-                + "; api.evaluated_indexes are those that have one on every dataset"
+                f"architecture {self.arch_index} has no run on {dataset!r} of each seed that the "
+                f"API was opened with; it has on {there or 'no dataset'}; "
+                f"api.evaluated({dataset!r}) are those that have"
             )
         return list(self.dataset_seed[dataset])
 
@@ -170,7 +170,8 @@ class ArchResults:
         if seed not in seeds:
             raise UnknownNameError(
                 f"no trial of architecture {self.arch_index} on {dataset!r} with seed {seed!r}; "
-                f"there is {', '.join(map(str, seeds))}"
+                f"there is {', '.join(map(str, seeds))}; NASBench201API(..., run_seeds=...) opens "
+                f"others"
             )
         return self.trial(dataset, seed)
 
@@ -224,9 +225,11 @@ class ArchResults:
         for name in names:
             cost = self.get_compute_costs(name)
             train, test = (self.get_metrics(name, one) for one in ("train", "test"))
+            seeds = ", ".join(map(str, self.dataset_seed[name]))
             lines += [
                 f"{name:14s} FLOP={cost['flops']:6.2f} M, Params={cost['params']:.3f} M, "
-                f"latency={1000 * cost['latency']:.2f} ms, {self.get_total_epoch(name)} iterations",
+                f"latency={1000 * cost['latency']:.2f} ms, {self.get_total_epoch(name)} "
+                f"iterations, seed {seeds}",
                 f"{name:14s} output : [mse = {train['loss']:.5f}, psnr = {train['accuracy']:.2f} "
                 f"dB], smoothed : [mse = {test['loss']:.5f}, psnr = {test['accuracy']:.2f} dB]",
             ]

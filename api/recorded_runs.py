@@ -22,7 +22,6 @@ from nasdip_bench.api.neighbourhood import Neighbourhood
 from nasdip_bench.api.simulation_cost import CostModel, Prices
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 from nasdip_bench.proxies import network_scores
-from nasdip_bench.schema import STATUSES
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
@@ -253,12 +252,11 @@ def read_runs(
         if not isinstance(image, str) or image not in bench.images:
             raise unknown_name("image", image, bench.images)
     curves = bench.curves(task, block.fidelity, one)
-    done = np.isin(block.statuses(one), [STATUSES.index("ok"), STATUSES.index("diverged")])
     values = block.matrix(target, one)
     found = {}
     for image in names:
         at = bench.images.index(image)
-        space = np.flatnonzero(done[:, at])
+        space = np.flatnonzero(block.evaluated((one,), at))
         if not len(space):
             raise MissingRunError(
                 f"no run of {task!r} on {image!r} at {block.fidelity!r} with seed {one} to "

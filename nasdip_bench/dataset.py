@@ -58,14 +58,20 @@ class DatasetFolder:
     Safe to share between threads and after a fork: a table is read under a lock, once.
 
     Args:
-        path: the folder.
+        path: the folder; "~" is the home folder. A relative one is that of now, wherever the
+            process goes later.
 
     Raises:
         DatasetError: there is no dataset, or one that this version cannot read.
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        try:
+            self.path = Path(path).expanduser().absolute()
+        except (TypeError, RuntimeError):  # RuntimeError: nobody's home
+            raise DatasetError(
+                f"{path!r} is no path of a folder: name the folder of a release, such as 'data/'"
+            ) from None
         self.manifest = Manifest.from_json(*read_manifest(self.path))
         self._lock = ForkSafeLock()
         self._tables: dict[tuple[str, Strings], pa.Table] = {}
@@ -204,6 +210,11 @@ class DatasetFolder:
         record = self._record(path)
         try:
             file = open_regular(self.path / path)
+        except FileNotFoundError:
+            raise DatasetError(
+                f"{path} is missing in {str(self.path)!r}, though {MANIFEST} lists it; restore the "
+                f"file or release again"
+            ) from None
         except OSError as error:
             raise self._damaged(path, str(error.strerror)) from error
         size = os.fstat(file.fileno()).st_size

@@ -36,7 +36,7 @@ from numpy.random import Philox
 
 from nasdip_bench.errors import ConfigError
 
-__all__ = ["BitStream", "device_seed"]
+__all__ = ["BitStream", "as_generator", "device_seed"]
 
 _NAMESPACE = "nasdip-bench/1"
 """First part of every key. Changing it changes every number of the benchmark."""
@@ -57,6 +57,27 @@ def _digest(key: tuple[str | int, ...]) -> bytes:
 def device_seed(*key: str | int) -> int:
     """A 63-bit seed for a device's own generator (``torch.Generator.manual_seed``)."""
     return int.from_bytes(_digest(key)[:8], "little") >> 1
+
+
+def as_generator(rng: int | np.random.Generator | None) -> np.random.Generator:
+    """NumPy's generator of a seed, or the generator that is given.
+
+    For draws that need not be the same in every version of NumPy: those of searches and users.
+
+    Args:
+        rng: a seed of at least 0, a generator, or None for one that the system seeds.
+
+    Raises:
+        ConfigError: none of these.
+    """
+    if rng is None or isinstance(rng, np.random.Generator):
+        return np.random.default_rng(rng)
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
+        raise ConfigError(
+            f"rng {rng!r} must be a seed, a whole number of at least 0, or a generator of NumPy "
+            f"such as np.random.default_rng(0)"
+        )
+    return np.random.default_rng(int(rng))
 
 
 class BitStream:

@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 
 from nasdip_bench.errors import ArchitectureError, ConfigError
-from nasdip_bench.seeding import BitStream
+from nasdip_bench.seeding import BitStream, as_generator
 
 __all__ = [
     "ACTIVATIONS",
@@ -230,17 +230,25 @@ class Architecture:
         """Pairs (row, source) of the skip connections, by row and then source."""
         return [(int(i), int(j)) for i, j in np.argwhere(self.skip_matrix)]
 
-    def mutate(self, stream: BitStream) -> Architecture:
+    def mutate(self, rng: int | np.random.Generator | BitStream | None = None) -> Architecture:
         """A copy with one change drawn uniformly among 26: another cell, or one flipped skip bit.
 
         A new cell is uniform over the other valid ones; the dilation is kept where the new cell has
         it and falls back to 1 otherwise.
+
+        Args:
+            rng: a seed, a generator or stream to draw from (of a stream the draws are the same on
+                every machine), or None for a generator that the system seeds.
+
+        Raises:
+            ConfigError: rng is none of these.
         """
-        position = stream.integer(SKIP_BITS + 1)
+        draw = rng.integer if isinstance(rng, BitStream) else as_generator(rng).integers
+        position = int(draw(SKIP_BITS + 1))
         if position < SKIP_BITS:
             return self._flipped(position)
         others = [cell for cell in VALID_CELLS if cell != self.cell]
-        return self._with_cell(others[stream.integer(len(others))])
+        return self._with_cell(others[int(draw(len(others)))])
 
     def neighbours(self) -> list[Architecture]:
         """The architectures that differ in one skip bit or in one attribute of the cell.

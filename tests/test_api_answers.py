@@ -261,6 +261,8 @@ def test_random_is_of_the_release_and_repeatable(bench):
     rng = np.random.default_rng(0)
     assert len({bench.random(rng) for _ in range(200)}) == COUNT
     assert bench.random() in bench
+    with pytest.raises(ConfigError, match="rng -1 must be a seed, a whole number of at least 0"):
+        bench.random(-1)
 
 
 def test_neighbours_are_the_nearest_by_choices_that_differ(bench):
@@ -285,6 +287,57 @@ def test_neighbours_are_the_nearest_by_choices_that_differ(bench):
             bench.neighbours(0, k)
     with pytest.raises(ArchitectureError, match="is no architecture"):
         bench.neighbours("x", 1)
+
+
+def test_evaluated_are_those_that_queries_answer_for(bench):
+    assert bench.evaluated("denoise").tolist() == list(range(COUNT))  # at r64, divergence included
+    assert bench.evaluated("denoise", "lena", LOW).tolist() == [0, 1, *range(3, COUNT)]
+    assert bench.evaluated("denoise", "chest", LOW).tolist() == list(range(COUNT))
+    assert bench.evaluated("denoise", fidelity=LOW).tolist() == [0, 1, *range(3, COUNT)]
+    assert bench.evaluated("inpaint", fidelity=LOW, seed=0).tolist() == [0, 1, 2, *range(4, COUNT)]
+    sim = bench.simulator("lena", "denoise", LOW)
+    assert sim.space.tolist() == bench.evaluated("denoise", "lena", LOW).tolist()
+    for arguments, error in (
+        (("deblur",), "unknown task"),
+        (("denoise", "lenna"), "unknown image"),
+        (("denoise", ["lena"]), "unknown image"),
+        (("denoise", None, "r9"), "unknown fidelity"),
+        (("denoise", None, LOW, 1), "unknown seed 1"),
+    ):
+        with pytest.raises(UnknownNameError, match=error):
+            bench.evaluated(*arguments)
+
+
+def test_evaluated_by_all_images_are_those_on_every_image_that_has_runs(tmp_path):
+    lost = {(LOW, "denoise", arch, "boat", 0) for arch in range(3)}
+    lost |= {(LOW, "denoise", 1, "lena", 0)}
+    failed = {(LOW, "denoise", 2, "lena", 0)}
+    bench = NASDIPBench(
+        synthetic.write_release(
+            tmp_path / "data", count=3, fidelities=(LOW,), missing=lost, failed=failed
+        )
+    )
+    assert bench.evaluated("denoise", seed=0).tolist() == [0]
+    assert bench.evaluated("denoise", "boat", seed=0).tolist() == []
+    assert bench.random(0, "denoise", seed=0) == bench[0]
+    assert bench.neighbours(1, 1, "denoise", seed=0)[0][0] == bench[0]
+    match = "no architecture has runs of 'denoise' on boat of seed 0: bench.coverage"
+    with pytest.raises(MissingRunError, match=match):
+        bench.random(0, "denoise", "boat", seed=0)
+
+
+def test_random_and_neighbours_can_be_of_those_evaluated(bench):
+    rng = np.random.default_rng(0)
+    drawn = {bench.random(rng, "denoise", "lena", LOW) for _ in range(200)}
+    assert drawn == {bench[row] for row in bench.evaluated("denoise", "lena", LOW)}
+    near = bench.neighbours(0, COUNT - 2, "denoise", fidelity=LOW)
+    everywhere = [one for one in bench.neighbours(0, COUNT - 1) if one[0] != bench[2]]
+    assert near == everywhere
+    with pytest.raises(ConfigError, match=f"from 1 to {COUNT - 2}"):
+        bench.neighbours(0, COUNT - 1, "denoise", fidelity=LOW)
+    for name, value in (("image", "lena"), ("fidelity", LOW), ("seed", 0)):
+        with pytest.raises(ConfigError, match=f"{name} '?{value}'? means nothing without a task"):
+            bench.random(0, **{name: value})
 
 
 def test_build_gives_the_network_that_a_run_starts_from(bench):

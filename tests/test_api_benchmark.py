@@ -6,6 +6,7 @@ import json
 import math
 import multiprocessing
 import pickle
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -394,6 +395,37 @@ def test_a_row_as_text_is_told_to_be_a_number(bench):
 def test_a_file_is_no_dataset(bench):
     with pytest.raises(DatasetError, match=r"runs\.parquet' is a file: name the folder"):
         NASDIPBench(bench.path / "runs.parquet")
+
+
+def test_a_relative_path_is_that_of_when_it_was_opened(bench, tmp_path, monkeypatch):
+    monkeypatch.chdir(bench.path.parent)
+    relative = NASDIPBench(bench.path.name)
+    packed = pickle.dumps(relative)
+    monkeypatch.chdir(tmp_path)
+    expected = _curve_start(bench)
+    assert relative.path == bench.path
+    assert repr(relative) == repr(bench)
+    assert _curve_start(relative) == _curve_start(pickle.loads(packed)) == expected  # noqa: S301
+
+
+def test_a_tilde_is_the_home_folder(bench, monkeypatch):
+    monkeypatch.setenv("HOME", str(bench.path.parent))
+    assert NASDIPBench(f"~/{bench.path.name}").path == bench.path
+
+
+@pytest.mark.parametrize("path", [None, 3, b"data", "~nobody-of-this-name/data"])
+def test_what_is_no_path_is_refused(path):
+    match = f"{re.escape(repr(path))} is no path of a folder: name the folder of a release"
+    with pytest.raises(DatasetError, match=match):
+        NASDIPBench(path)
+
+
+@pytest.mark.parametrize("name", ["architectures.parquet", f"curves/{LOW}-denoise.h5"])
+def test_a_missing_file_is_not_called_damaged(tmp_path, name):
+    path = small_release(tmp_path)
+    (path / name).unlink()
+    with pytest.raises(DatasetError, match=rf"{name} is missing in '{path}', though manifest"):
+        NASDIPBench(path).curve(0, "lena", "denoise")
 
 
 def test_how_far_scores_go_is_said_in_words(tmp_path):

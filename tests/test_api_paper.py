@@ -27,6 +27,7 @@ from nasdip_bench.api import (
 from nasdip_bench.api.cohorts import scored_runs
 from nasdip_bench.api.paper import produce
 from nasdip_bench.api.paper.forms import aligned, csv_text, latex_float
+from nasdip_bench.api.paper.page import markdown_page
 from nasdip_bench.api.paper.produce import ENDINGS, PaperOptions
 from nasdip_bench.api.paper.spectra import image_spectra, radial_profile
 from nasdip_bench.api.paper_commands import FIGURES, TABLES
@@ -406,6 +407,15 @@ def test_the_page_sets_ours_beside_the_print(folder):
         assert part in page, part
     for target in re.findall(r"\]\(([^)]+)\)", page):
         assert (folder[0] / target).exists()
+
+
+def test_the_page_names_a_release_below_the_working_folder_as_seen_from_there(
+    bench, folder, monkeypatch
+):
+    assert f"NASDIPBench({str(bench.path)!r})" in (folder[0] / "index.md").read_text()
+    monkeypatch.chdir(bench.path.parent)
+    page = markdown_page(bench, folder[1], PaperOptions(k=3))
+    assert f"NASDIPBench({bench.path.name!r})" in page
 
 
 def test_the_calls_on_the_page_give_its_numbers(bench, folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections import Counter, deque
 
 import numpy as np
@@ -66,7 +67,10 @@ def test_it_is_a_sequence_of_strings(api, bench, path):
         *(f"{image}-denoise" for image in synthetic.IMAGES),
         *(f"{image}-inpaint" for image in synthetic.IMAGES),
     )
-    assert "12/12 architectures, 6 datasets" in repr(api)
+    assert repr(api) == (
+        f"NASBench201API('{path}': 12 architectures, of which evaluated: denoise: 12 on 3 images, "
+        "seed 0, 1; inpaint: 12 on 3 images, seed 0, 1; 12 on all 6 datasets)"
+    )
     assert len(NASBench201API(str(path), verbose=False)) == COUNT
     assert len(create(path, "tss", fast_mode=True, verbose=False)) == COUNT
     assert list(api) == api.meta_archs
@@ -150,25 +154,49 @@ def test_names_of_budgets_can_be_given_a_meaning(bench):
     assert api.get_more_info(1, "lena-denoise", hp="200", is_random=0)["valid-accuracy"] == (
         smooth(bench, 1, "lena", "denoise")
     )
-    assert api.get_more_info(1, "lena-denoise", hp=12, is_random=0)["valid-accuracy"] == (
+    assert api.get_more_info(1, "lena-denoise", hp="12", is_random=0)["valid-accuracy"] == (
         smooth(bench, 1, "lena", "denoise", 0, 4)
     )
+    for number in (12, np.int64(12), 12.0):  # iterations, whatever the name means
+        assert api.get_more_info(1, "lena-denoise", hp=number, is_random=0)["valid-accuracy"] == (
+            smooth(bench, 1, "lena", "denoise", 0, 12)
+        )
     stop = api.get_more_info(1, "lena-denoise", hp="90", is_random=0)
     assert stop == api.get_more_info(1, "lena-denoise", hp=None, is_random=0)
-    with pytest.raises(ConfigError, match=r"hp 'full' is no number .*hps=\{'full': 100\}"):
-        api.simulate_train_eval(1, "lena-denoise", hp="full")
     with pytest.raises(UnknownNameError, match="iteration 91 is not a whole number in 1..40"):
         api.simulate_train_eval(1, "lena-denoise", hp=91)
 
 
 @pytest.mark.parametrize("name", ["01", "12", "90", "200"])
 def test_names_of_budgets_are_not_taken_for_numbers(api, name):
-    with pytest.raises(ConfigError, match=rf"hp '{name}' is no number of iterations but a name"):
+    match = (
+        rf"hp '{name}' is {int(name)} epochs in scripts .*hps=\{{'{name}': None\}}.*hp={int(name)} "
+    )
+    with pytest.raises(ConfigError, match=match):
         api.get_more_info(1, "lena-denoise", hp=name)
-    if name == "01":
-        return  # 1 is a number of iterations
-    with pytest.raises(ConfigError, match=rf"hp {int(name)} is no number .*hps=\{{'{int(name)}':"):
-        api.get_more_info(1, "lena-denoise", hp=int(name))  # as scripts for the size space have it
+
+
+@pytest.mark.parametrize("hp", ["abc", "", "-3", "1.5", 0, -3, 1.5, float("nan"), np.inf, True, []])
+def test_what_is_no_budget_is_refused(bench, hp):
+    api = NASBench201API(bench, hps={"short": 4})
+    match = f"hp {re.escape(repr(hp))} must be a number of iterations, .* in hps: short"
+    with pytest.raises(ConfigError, match=match):
+        api.get_more_info(1, "lena-denoise", hp=hp)
+
+
+@pytest.mark.parametrize("hps", [["12"], "12", {12: 4}, {None: 4}])
+def test_names_of_budgets_are_strings(bench, hps):
+    with pytest.raises(
+        ConfigError, match=f"hps {re.escape(repr(hps))} must be a mapping from names"
+    ):
+        NASBench201API(bench, hps=hps)
+
+
+@pytest.mark.parametrize("meant", [0, -1, 1.5, float("nan"), "109", True])
+def test_names_of_budgets_mean_numbers_of_iterations(bench, meant):
+    match = f"hps gives '12' the meaning {re.escape(repr(meant))}, which must be a whole number"
+    with pytest.raises(ConfigError, match=match):
+        NASBench201API(bench, hps={"12": meant})
 
 
 def test_budgets_with_a_name_are_rounded_down_to_what_is_kept(bench):
@@ -190,8 +218,8 @@ def test_costs_are_in_millions(bench):
     assert api.get_latency(4, "lena-denoise") == cost["latency"]
 
 
-def test_the_best_is_one_that_a_search_can_find_and_no_seeds_favour_it(tmp_path):
-    """10 has no run of the second default seed, 11 none at inpainting; 9 and the rest have all."""
+def test_the_best_is_one_that_a_search_can_find_and_no_seeds_favour_it(tmp_path, caplog):
+    """10 lacks a run of a seed that is no default, 11 those of inpainting."""
     path = synthetic.write_release(
         tmp_path / "data",
         fidelities=(LOW,),
@@ -201,11 +229,76 @@ def test_the_best_is_one_that_a_search_can_find_and_no_seeds_favour_it(tmp_path)
     )
     api = NASBench201API(path)
     assert api.bench.manifest.task(LOW, "denoise").default_seeds == [1]
-    assert api.find_best("lena-denoise", "test")[0] == 10
-    assert 11 not in api.evaluated_indexes
-    by_hand = smooth(api.bench, 10, "lena", "denoise", 1)
-    assert api.find_best("lena-denoise", "test")[1] == pytest.approx(by_hand)
-    assert api.find_best("boat-denoise", "test")[0] in api.evaluated_indexes
+    best, psnr_db = api.find_best("lena-denoise", "test")
+    assert (best, psnr_db) == (11, smooth(api.bench, 11, "lena", "denoise", 1))
+    assert api.evaluated("lena-denoise") == list(range(COUNT))
+    assert 11 not in api.evaluated("lena-inpaint")
+    assert api.evaluated_indexes == list(range(COUNT - 1))
+    drawn = [api.random("lena-denoise") for _ in range(200)]
+    assert set(drawn) == set(api.evaluated("lena-denoise"))
+    seen = [api.simulate_train_eval(arch, "lena-denoise")[0] for arch in drawn]
+    assert max(seen) == psnr_db  # no trial of a seed that find_best does not know
+    assert api.nearest(11, dataset="lena-denoise") == [11]
+    assert api.nearest(11) != [11]
+    told = "11 architectures are evaluated on all 6 datasets, 12 on 'lena-denoise': name the"
+    assert [told in one.message for one in caplog.records] == [True]  # once
+
+
+def test_seeds_of_trials_are_those_asked_for(tmp_path):
+    lost = {(LOW, "denoise", arch, "lena", 1) for arch in range(3, COUNT)}
+    path = synthetic.write_release(
+        tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)}, missing=lost
+    )
+    bench = NASDIPBench(path)
+    first, both = NASBench201API(bench), NASBench201API(bench, run_seeds=[0, 1])
+    assert "denoise: 12 on 3 images, seed 0; inpaint: 12 on 3 images, seed 0, 1; 12" in repr(first)
+    assert "denoise: 3 to 12 on 3 images, seed 0, 1;" in repr(both)
+    by_seed = [smooth(bench, 2, "lena", "denoise", seed) for seed in (0, 1)]
+    for random_trial, expected in ((False, by_seed[0]), (True, by_seed[0]), (0, by_seed[0])):
+        info = first.get_more_info(2, "lena-denoise", is_random=random_trial)
+        assert info["test-accuracy"] == expected
+    mean = both.get_more_info(2, "lena-denoise", is_random=False)["test-accuracy"]
+    assert mean == pytest.approx(np.mean(by_seed))
+    assert both.evaluated("lena-denoise") == [0, 1, 2]
+    assert both.find_best("lena-denoise", "test") == (2, mean)
+    assert first.find_best("lena-denoise", "test")[0] == COUNT - 1
+    with pytest.raises(UnknownNameError, match=r"with seed 1; there is 0; .*run_seeds=\.\.\."):
+        first.get_more_info(2, "lena-denoise", is_random=1)
+    with pytest.raises(MissingRunError, match="architecture 5 has no run on .* of each seed that"):
+        both.get_more_info(5, "lena-denoise")
+    assert "iterations, seed 0\n" in first.query_info_str_by_arch(2)
+    assert "iterations, seed 0, 1\n" in both.query_info_str_by_arch(2)
+
+
+def test_the_seed_of_draws_is_a_number(bench):
+    with pytest.raises(ConfigError, match="rng 'x' must be a seed"):
+        NASBench201API(bench, seed="x")
+
+
+@pytest.mark.parametrize("seeds", [[], 0, "01", [0, 0], [True], [0.5]])
+def test_seeds_of_trials_are_a_list_of_numbers(bench, seeds):
+    with pytest.raises(ConfigError, match="must be a list of different whole numbers"):
+        NASBench201API(bench, run_seeds=seeds)
+
+
+def test_a_seed_without_runs_is_refused(bench):
+    with pytest.raises(UnknownNameError, match="unknown seed '7'. There is: 0, 1"):
+        NASBench201API(bench, run_seeds=[0, 7])
+
+
+def test_where_nothing_is_evaluated_everywhere_a_dataset_has_to_be_named(tmp_path):
+    lost = {(LOW, "denoise", 0, "lena", 0), (LOW, "inpaint", 1, "lena", 0)}
+    path = synthetic.write_release(
+        tmp_path / "data", count=2, fidelities=(LOW,), seeds={LOW: (0,)}, missing=lost
+    )
+    api = NASBench201API(path)
+    assert api.evaluated_indexes == []
+    for ask in (api.random, lambda: api.nearest(0)):
+        with pytest.raises(MissingRunError, match="no architecture is evaluated on all 6 datasets"):
+            ask()
+    assert (api.random("lena-denoise"), api.nearest(0, 1, "lena-denoise")) == (1, [1])
+    with pytest.raises(UnknownNameError, match="unknown dataset 'cifar10'"):
+        api.random("cifar10")
 
 
 def test_what_scripts_for_nats_bench_ask_for(bench):
@@ -294,11 +387,11 @@ def test_verbose_logs_and_does_not_print(bench, caplog, capsys):
 
 def test_a_partial_release(flawed):
     api = NASBench201API(flawed, seed=1)
-    # 4 and 6 have no result on lena; 3 and 5 have one seed somewhere, and 11 diverged
+    # 4 and 6 have no result on lena; 3 and 5 lack a seed that is no default, and 11 diverged
     assert api.evaluated_indexes == [0, 1, 2, 3, 5, 7, 8, 9, 10, 11]
     assert {api.random() for _ in range(300)} == set(api.evaluated_indexes)
-    assert api.statistics("lena-denoise", 40) == {0: 2, 1: 1, 2: 9}
-    assert api.statistics("boat-inpaint") == {1: 1, 2: 11}
+    assert api.statistics("lena-denoise", 40) == {0: 2, 1: 10}
+    assert api.statistics("boat-inpaint") == {1: 12}
     assert api.find_best("lena-denoise", "test")[0] == 10  # 11 diverged
     assert np.isnan(api.get_more_info(11, "lena-denoise")["valid-accuracy"])
     assert api.query_meta_info_by_index(4).get_dataset_names()[0] == "chest-denoise"

@@ -109,6 +109,8 @@ def test_an_algorithm_is_any_function(bench):
     assert run_search(simulator(bench), only_three, 0).trained == 3
     with pytest.raises(UnknownNameError, match=r"unknown algorithm 'randm'.*'random'"):
         run_search(simulator(bench), "randm")
+    with pytest.raises(ConfigError, match="rng 'a' must be a seed"):
+        run_search(simulator(bench), "random", "a")
 
 
 def test_exhaustion_of_another_simulator_is_not_taken_for_the_end(bench):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.seeding import BitStream, device_seed
+from nasdip_bench.seeding import BitStream, as_generator, device_seed
 
 
 def test_draws_are_what_they_were_when_the_protocol_was_fixed():
@@ -42,6 +42,20 @@ def test_a_part_of_another_type_is_refused(part):
 @given(st.integers(1, 2**40), st.integers(0, 1000))
 def test_integers_stay_below_their_bound(bound, key):
     assert 0 <= BitStream(key).integer(bound) < bound
+
+
+def test_a_generator_is_that_of_numpy():
+    draws = np.random.default_rng(7).integers(100, size=5).tolist()
+    given = np.random.default_rng(7)
+    assert as_generator(7).integers(100, size=5).tolist() == draws
+    assert as_generator(given) is given
+    assert as_generator(None).integers(1) == 0
+
+
+@pytest.mark.parametrize("rng", [-1, "a", 1.5, True, [1], np.random.RandomState(0)])
+def test_what_gives_no_generator_is_refused(rng):
+    with pytest.raises(ConfigError, match="must be a seed, a whole number of at least 0, or a gen"):
+        as_generator(rng)
 
 
 def test_an_empty_range_is_refused():

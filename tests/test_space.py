@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 
 import numpy as np
 import pytest
@@ -170,6 +171,16 @@ def test_a_mutation_is_one_valid_change(arch, seed):
     flips = sum(a != b for a, b in zip(arch.skip, mutant.skip, strict=True))
     assert flips + (arch.cell != mutant.cell) == 1
     assert mutant.dilation in (arch.dilation, 1)
+
+
+def test_a_mutation_takes_a_seed_or_a_generator():
+    arch = Architecture(0, "0" * 25)
+    assert arch.mutate(3) == arch.mutate(np.int64(3)) == arch.mutate(np.random.default_rng(3))
+    rng = np.random.default_rng(0)
+    assert len({arch.mutate(rng) for _ in range(200)} | {arch.mutate()} - {arch}) > 20
+    for wrong in (random.Random(0), "stream", -1):
+        with pytest.raises(ConfigError, match="must be a seed, a whole number of at least 0"):
+            arch.mutate(wrong)
 
 
 def test_mutations_reach_every_bit_and_other_cells():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasdip_bench.api.paper.forms import plain
@@ -38,7 +39,7 @@ def markdown_page(bench: NASDIPBench, result: PaperResult, options: PaperOptions
         f"{len(bench.images)} images (set `{plain(manifest.image_set)}`); which of them have runs "
         f"is below. Every number can be traced: below each table stands the call that gives it, "
         f"and the `.csv` beside it has it in full.",
-        _IMPORTS.format(path=str(bench.path)),
+        _IMPORTS.format(path=_from_here(bench.path)),
         "## What was measured",
         _coverage(bench, result, options),
         "## Why ours differs from the print",
@@ -61,6 +62,12 @@ def markdown_page(bench: NASDIPBench, result: PaperResult, options: PaperOptions
         "of `nasdip-build experiments` (docs/experiments.md).",
     ]
     return "\n\n".join(block.rstrip("\n") for block in blocks if block) + "\n"
+
+
+def _from_here(path: Path) -> str:
+    """A path below the working folder without the part that is of this machine alone."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _part(one: Made) -> str:

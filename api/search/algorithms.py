@@ -12,6 +12,7 @@ from nasdip_bench.api.search.random_order import random_search
 from nasdip_bench.api.search.ranking import isnas_ranking
 from nasdip_bench.api.simulator import BudgetExhaustedError, Simulator
 from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.seeding import as_generator
 
 __all__ = ["ALGORITHMS", "Algorithm", "named_algorithms", "run_search"]
 
@@ -43,10 +44,12 @@ def run_search(
 
     Raises:
         UnknownNameError: no such name.
+        ConfigError: neither a name nor a function, or rng is no seed and no generator.
     """
     ((_, function),) = named_algorithms([algorithm]).items()
+    generator = as_generator(rng)
     try:
-        function(sim, np.random.default_rng(rng))
+        function(sim, generator)
     except BudgetExhaustedError:
         if not sim.stopped:  # that of another simulator
             raise
