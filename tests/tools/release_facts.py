@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -62,6 +63,25 @@ def readme_rows(bench: NASDIPBench) -> str:
     body.append(["size, version", f"{_size(bench):.1f} MiB; {version}"])
     head, rule, *rows = table(["", ""], body).splitlines()
     return "\n".join([head.replace("  ", " "), rule.replace(" ", ""), *rows])
+
+
+def readme_findings(page: str) -> str:
+    """The conclusions of the page of findings on architectures and scores, a line each."""
+    chosen = {
+        "Which design choice makes an architecture good?": r"`.*?(?=:)",
+        "Which score is worth its cost?": r".*scores that claim .*?\.(?= )| Within one .*?\.",
+    }
+    lines = []
+    for section in page.split("\n## "):
+        title, *paragraphs = section.split("\n\n")
+        where = ""
+        for paragraph in paragraphs if title in chosen else ():
+            if paragraph.startswith("**"):
+                where = paragraph.strip("*").partition(" (")[0]
+            elif where and not paragraph.startswith("|"):
+                said = "".join(re.findall(f"^{chosen[title]}", paragraph)[:2])
+                lines += [f"- {where}: {said}{'' if said.endswith('.') else '.'}"] if said else []
+    return "\n".join(lines)
 
 
 def card_release(bench: NASDIPBench) -> str:

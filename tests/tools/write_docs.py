@@ -45,8 +45,10 @@ def with_card(text: str) -> str:
 
 
 def with_readme(text: str) -> str:
-    """The README with the table of the data."""
-    return with_block(text, "data", release_facts.readme_rows(NASDIPBench(DATA)))
+    """The README with the table of the data, and what they say."""
+    bench = NASDIPBench(DATA)
+    text = with_block(text, "data", release_facts.readme_rows(bench))
+    return with_block(text, "findings", release_facts.readme_findings(findings_page(bench)))
 
 
 def with_findings(_: str) -> str:
