@@ -1,6 +1,6 @@
 """The release behind the method names of NAS-Bench-201 and NATS-Bench.
 
-    from nasdip_bench.api.nasbench201 import NASBench201API
+    from nasdip_bench.api import NASBench201API
 
     api = NASBench201API("data/")
     arch = api.random("lena-denoise")

@@ -21,7 +21,6 @@ from nasdip_bench.api.lookup import ArchitectureLike
 from nasdip_bench.api.neighbourhood import Neighbourhood
 from nasdip_bench.api.simulation_cost import CostModel, Prices
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
-from nasdip_bench.proxies import network_scores
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
@@ -178,6 +177,8 @@ class RecordedRuns:
 
     @cached_property
     def _scores(self) -> dict[str, RecordedScores]:
+        from nasdip_bench.proxies import network_scores  # which imports PIL
+
         table = self.bench.to_arrow("scores", categories=True)
         mine = np.ones(len(table), np.bool_)
         for column, name in (
