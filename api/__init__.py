@@ -32,6 +32,8 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     proxy_table, selection_curve  # what choosing by a score is worth, beside chance
     coverage()       DataFrame    # fidelity, task, image, seed -> expected, ok, diverged, ...
     to_frame(name)   DataFrame    # a table as on disk: runs, scores, architectures, images
+    simulator(...)   Simulator    # task, image, fidelity, seed -> a clock to search on; run_search,
+                                  # compare: algorithms on it; NASBench201API: that API's methods
     compare_datasets(a, b)        # what b has other than a -> Difference, a frame for each table
     evaluated(...)   rows         # task, image or all -> architectures that have runs
     random, neighbours, build     # architectures, of all or of these; the torch network of one
@@ -56,11 +58,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nasdip_bench.errors import MissingRunError
+
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
     from nasdip_bench.api.costs import CostRecord
     from nasdip_bench.api.difference import Difference, compare_datasets
     from nasdip_bench.api.findings.page import findings_page
+    from nasdip_bench.api.nasbench201 import NASBench201API
+    from nasdip_bench.api.observations import BudgetExhaustedError
     from nasdip_bench.api.paper.best_iteration import best_iteration_table
     from nasdip_bench.api.paper.figure1 import OverlapFigure, figure1
     from nasdip_bench.api.paper.figure2 import figure2, figure2_images
@@ -72,7 +78,10 @@ if TYPE_CHECKING:
     from nasdip_bench.api.replay import IsnasRecord
     from nasdip_bench.api.replay.figure import replay_figure
     from nasdip_bench.api.restored import Restored
+    from nasdip_bench.api.search.algorithms import run_search
+    from nasdip_bench.api.search.comparison import compare
     from nasdip_bench.api.selection import Ranked, Statistics
+    from nasdip_bench.api.simulation_cost import CostModel
 
 __all__ = [
     "NASDIPBench",
@@ -99,6 +108,12 @@ __all__ = [
     "findings_page",
     "compare_datasets",
     "Difference",
+    "NASBench201API",
+    "run_search",
+    "compare",
+    "CostModel",
+    "BudgetExhaustedError",
+    "MissingRunError",
 ]
 
 _MODULES = {
@@ -126,6 +141,11 @@ _MODULES = {
     "findings_page": "findings.page",
     "compare_datasets": "difference",
     "Difference": "difference",
+    "NASBench201API": "nasbench201",
+    "run_search": "search.algorithms",
+    "compare": "search.comparison",
+    "CostModel": "simulation_cost",
+    "BudgetExhaustedError": "observations",
 }
 
 

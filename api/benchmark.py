@@ -353,7 +353,8 @@ class NASDIPBench(ReleaseReader):
             rows = self.evaluated(task, image, fidelity, seed)
             if not len(rows):
                 raise MissingRunError(
-                    f"no architecture has runs of {task!r} on {image or 'all images'} of "
+                    f"no architecture has runs of {task!r} at "
+                    f"{self.runs.fidelity_of(task, fidelity)!r} on {image or 'all images'} with "
                     f"{'all default seeds' if seed is None else f'seed {seed}'}: bench.coverage() "
                     f"says what there is"
                 )

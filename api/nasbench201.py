@@ -1,6 +1,6 @@
 """The release behind the method names of NAS-Bench-201 and NATS-Bench.
 
-    from nasdip_bench.api.nasbench201 import NASBench201API
+    from nasdip_bench.api import NASBench201API
 
     api = NASBench201API("data/")
     arch = api.random("lena-denoise")
@@ -19,9 +19,8 @@ Gabrys, TPAMI 2021) runs here. What differs:
   `NASBench201API.nearest` finds what stands in for it;
 - a release may be partial, and more so of one task than of another: name the dataset that is
   searched. ``random(dataset)``, ``nearest(arch, k, dataset)`` and ``find_best(dataset, ...)``
-  choose from ``evaluated(dataset)``, the architectures that have runs there. Without it ``random``,
-  ``nearest`` and ``evaluated_indexes`` mean those that have runs on every dataset, which any query
-  can follow, and a warning says how many a dataset has more; ``repr`` counts both;
+  choose from ``evaluated(dataset)``, the architectures that have runs there; without it see
+  `NASBench201API`; ``repr`` counts both;
 - trials are the seeds that it was opened with, by default the release's default seeds, which all
   evaluated architectures have: a search draws from what ``find_best`` averages;
 - seconds are those of a cost model, as in `nasdip_bench.api.simulator`;
@@ -68,6 +67,11 @@ _EPOCHS = ("01", "12", "90", "200")
 
 class NASBench201API:
     """Queries as of NAS-Bench-201's API.
+
+    ``random``, ``nearest`` and ``evaluated_indexes`` without a dataset mean the architectures that
+    are evaluated on every dataset, so that whatever a published script asks of them next can be
+    answered. Where that leaves out some, a warning says once how many; with the dataset that is
+    searched, ``random(dataset)`` and the like choose from all of ``evaluated(dataset)``.
 
     Args:
         file_path_or_dict: the dataset folder, or an open release.

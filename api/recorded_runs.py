@@ -21,7 +21,6 @@ from nasdip_bench.api.lookup import ArchitectureLike
 from nasdip_bench.api.neighbourhood import Neighbourhood
 from nasdip_bench.api.simulation_cost import CostModel, Prices
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
-from nasdip_bench.proxies import network_scores
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
@@ -95,7 +94,14 @@ class RecordedRuns:
         return self.block.fidelity
 
     def kept(self, iterations: float) -> int:
-        """The most iterations that can be trained to within a number of them, at least 1."""
+        """The most iterations that can be trained to within a number of them, at least 1.
+
+        Raises:
+            ConfigError: no number above 0.
+        """
+        number = isinstance(iterations, int | float | np.number) and type(iterations) is not bool
+        if not number or not iterations > 0:
+            raise ConfigError(f"iterations {iterations!r} must be a number above 0")
         place = int(np.searchsorted(self.iterations, iterations, side="right"))
         return int(self.iterations[max(0, place - 1)])
 
@@ -178,6 +184,8 @@ class RecordedRuns:
 
     @cached_property
     def _scores(self) -> dict[str, RecordedScores]:
+        from nasdip_bench.proxies import network_scores  # which imports PIL
+
         table = self.bench.to_arrow("scores", categories=True)
         mine = np.ones(len(table), np.bool_)
         for column, name in (
@@ -239,7 +247,8 @@ def read_runs(
         UnknownNameError: an image, task, fidelity, seed, target or cost model that there is not.
         MissingRunError: there is no run of the task at the fidelity, or none of the seed on an
             image.
-        ConfigError: recorded seconds are to be charged that the release does not have.
+        ConfigError: no image, or one twice; or recorded seconds are to be charged that the release
+            does not have.
     """
     if isinstance(images, str):
         raise ConfigError(f"images {images!r} must be a list of names: [{images!r}]")
@@ -248,9 +257,13 @@ def read_runs(
     block.direction(target)  # or an error
     one = block.choose_seeds(seed)[0]
     names = bench.images if images is None else tuple(images)
+    if not names:
+        raise ConfigError(f"no image: give at least one of {', '.join(bench.images)}")
     for image in names:
         if not isinstance(image, str) or image not in bench.images:
             raise unknown_name("image", image, bench.images)
+        if names.count(image) > 1:
+            raise ConfigError(f"image {image!r} is there twice: give each once")
     curves = bench.curves(task, block.fidelity, one)
     values = block.matrix(target, one)
     found = {}

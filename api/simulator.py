@@ -62,6 +62,11 @@ class Simulator:
     iterations so far, the one with the highest smoothed PSNR there. Regret is its distance from the
     best of the space by the target (`nasdip_bench.api.recorded_runs.TARGET` by default), in dB.
 
+    Attributes:
+        budget_seconds: simulated seconds that may be used; infinite without a budget.
+        clock: those that have been.
+        stopped: whether the search is over.
+
     Args:
         runs: from `nasdip_bench.api.recorded_runs.read_runs`.
         budget_seconds: simulated seconds, above 0; None for no limit.
@@ -91,6 +96,31 @@ class Simulator:
         self._log: list[tuple[Observation | ScoreObservation, int]] = []
 
     # What there is
+
+    @property
+    def task(self) -> str:
+        """Name of the task."""
+        return self.runs.task
+
+    @property
+    def image(self) -> str:
+        """Name of the image."""
+        return self.runs.image
+
+    @property
+    def fidelity(self) -> str:
+        """Name of the fidelity."""
+        return self.runs.fidelity
+
+    @property
+    def seed(self) -> int:
+        """The seed of the runs."""
+        return self.runs.seed
+
+    @property
+    def target(self) -> str:
+        """The column of runs.parquet that regret is measured by."""
+        return self.runs.target
 
     @property
     def space(self) -> NDArray[np.intp]:
@@ -126,12 +156,11 @@ class Simulator:
         return len(self.runs.space)
 
     def __repr__(self) -> str:
-        r = self.runs
         budget = "no budget" if math.isinf(self.budget_seconds) else f"{self.budget_seconds:g} s"
         return (
-            f"{type(self).__name__}({r.task} of {r.image!r} at {r.fidelity}, seed {r.seed}: "
-            f"{len(self)} of {len(r.bench)} architectures have a run; {self.clock:g} s of {budget} "
-            f"used; cost: {r.prices.text})"
+            f"{type(self).__name__}({self.task} of {self.image!r} at {self.fidelity}, seed "
+            f"{self.seed}: {len(self)} of {len(self.runs.bench)} architectures have a run; "
+            f"{self.clock:g} s of {budget} used; cost: {self.runs.prices.text})"
         )
 
     def trained_to(self, arch: ArchitectureLike) -> int:
@@ -146,6 +175,9 @@ class Simulator:
         """The most iterations that can be trained to within a number of them, at least 1.
 
         Releases keep some points of a learning curve; ``iterations`` lists them.
+
+        Raises:
+            ConfigError: no number above 0.
         """
         return self.runs.kept(iterations)
 
@@ -304,14 +336,13 @@ class Simulator:
             ``budget_seconds``, ``architectures`` (of the space).
         """
         frame = history_frame([seen for seen, _ in self._log], self.trace())
-        r = self.runs
         frame.attrs = {
-            "task": r.task,
-            "image": r.image,
-            "fidelity": r.fidelity,
-            "seed": r.seed,
-            "target": r.target,
-            "cost": r.prices.text,
+            "task": self.task,
+            "image": self.image,
+            "fidelity": self.fidelity,
+            "seed": self.seed,
+            "target": self.target,
+            "cost": self.runs.prices.text,
             "budget_seconds": self.budget_seconds,
             "architectures": len(self),
         }

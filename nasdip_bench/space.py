@@ -12,11 +12,12 @@ Deep Image Prior", CVPR 2022, section 4.1, and the numbering of its released cod
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from nasdip_bench.errors import ArchitectureError, ConfigError
 from nasdip_bench.seeding import BitStream, as_generator
@@ -26,6 +27,7 @@ __all__ = [
     "KERNELS",
     "LEVELS",
     "NUM_CELLS",
+    "ONE_HOT_COLUMNS",
     "SAMPLINGS",
     "TRANSFORMS",
     "VALID_CELLS",
@@ -321,29 +323,6 @@ def sample_architectures(
     return list(drawn)
 
 
-def encode_one_hot(architectures: Iterable[Architecture]) -> np.ndarray:
-    """Attribute vectors for surrogate models.
-
-    Returns:
-        (n, 46) float32 of 0 and 1: sampling (5), transform first (1), transform (6), kernel (4, all
-        zero where absent), dilation 2 or 3 (2), activation (3), skip bits (25). `ONE_HOT_COLUMNS`
-        names the columns.
-    """
-    rows = []
-    for arch in architectures:
-        a = arch.attributes
-        rows.append(
-            [a.sampling == s for s in SAMPLINGS]
-            + [a.transform_first]
-            + [a.transform == t for t in TRANSFORMS]
-            + [a.kernel == k for k in KERNELS]
-            + [arch.dilation == d for d in DILATIONS[1:]]
-            + [a.activation == n for n in ACTIVATIONS]
-            + [bit == "1" for bit in arch.skip]
-        )
-    return np.asarray(rows, np.float32).reshape(-1, len(ONE_HOT_COLUMNS))
-
-
 ONE_HOT_COLUMNS: tuple[str, ...] = (
     *(f"sampling={s}" for s in SAMPLINGS),
     "transform_first",
@@ -355,17 +334,72 @@ ONE_HOT_COLUMNS: tuple[str, ...] = (
 )
 
 
-def encode_adjacency(arch: Architecture) -> np.ndarray:
-    """The network's graph of feature maps, for graph-based methods.
+def encode_one_hot(architectures: Architecture | str | Iterable[Architecture | str]) -> np.ndarray:
+    """Attribute vectors for surrogate models.
+
+    Args:
+        architectures: one architecture, or several; canonical strings will do.
 
     Returns:
-        (11, 11) uint8; [a, b] = 1 where node a feeds node b. Nodes in topological order: 0 the
-        input, 1..5 the outputs of encoder levels 1..5, 6..10 those of decoder levels 5..1. The
-        chain of the hourglass is always there; the skip pattern adds the edges from nodes 0..4.
+        (46,) float32 of 0 and 1 of one architecture, (n, 46) of n: sampling (5), transform first
+        (1), transform (6), kernel (4, all zero where absent), dilation 2 or 3 (2), activation (3),
+        skip bits (25). `ONE_HOT_COLUMNS` names the columns.
+
+    Raises:
+        ArchitectureError: one of them is no architecture.
     """
-    adjacency = np.zeros((2 * LEVELS + 1, 2 * LEVELS + 1), np.uint8)
-    for node in range(2 * LEVELS):
-        adjacency[node, node + 1] = 1
-    for row, column in arch.connections:
-        adjacency[column, 2 * LEVELS - row] = 1
-    return adjacency
+
+    def encoded(arch: Architecture) -> list[bool]:
+        a = arch.attributes
+        return [
+            *(a.sampling == s for s in SAMPLINGS),
+            a.transform_first,
+            *(a.transform == t for t in TRANSFORMS),
+            *(a.kernel == k for k in KERNELS),
+            *(arch.dilation == d for d in DILATIONS[1:]),
+            *(a.activation == n for n in ACTIVATIONS),
+            *(bit == "1" for bit in arch.skip),
+        ]
+
+    return _encoded(architectures, encoded, (len(ONE_HOT_COLUMNS),), np.float32)
+
+
+def encode_adjacency(
+    architectures: Architecture | str | Iterable[Architecture | str],
+) -> np.ndarray:
+    """The networks' graphs of feature maps, for graph-based methods.
+
+    Args:
+        architectures: one architecture, or several; canonical strings will do.
+
+    Returns:
+        (11, 11) uint8 of one architecture, (n, 11, 11) of n; [a, b] = 1 where node a feeds node b.
+        Nodes in topological order: 0 the input, 1..5 the outputs of encoder levels 1..5, 6..10
+        those of decoder levels 5..1. The chain of the hourglass is always there; the skip pattern
+        adds the edges from nodes 0..4.
+
+    Raises:
+        ArchitectureError: one of them is no architecture.
+    """
+    nodes = 2 * LEVELS + 1
+
+    def encoded(arch: Architecture) -> np.ndarray:
+        adjacency = np.eye(nodes, k=1, dtype=np.uint8)
+        for row, column in arch.connections:
+            adjacency[column, 2 * LEVELS - row] = 1
+        return adjacency
+
+    return _encoded(architectures, encoded, (nodes, nodes), np.uint8)
+
+
+def _encoded(
+    architectures: Architecture | str | Iterable[Architecture | str],
+    encode: Callable[[Architecture], ArrayLike],
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+) -> np.ndarray:
+    """(*shape) of one architecture, (n, *shape) of n."""
+    if isinstance(architectures, str) or not isinstance(architectures, Iterable):
+        return np.asarray(encode(Architecture.parse(architectures)), dtype)
+    rows = [encode(Architecture.parse(one)) for one in architectures]
+    return np.asarray(rows, dtype).reshape(-1, *shape)

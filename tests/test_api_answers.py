@@ -321,7 +321,7 @@ def test_evaluated_by_all_images_are_those_on_every_image_that_has_runs(tmp_path
     assert bench.evaluated("denoise", "boat", seed=0).tolist() == []
     assert bench.random(0, "denoise", seed=0) == bench[0]
     assert bench.neighbours(1, 1, "denoise", seed=0)[0][0] == bench[0]
-    match = "no architecture has runs of 'denoise' on boat of seed 0: bench.coverage"
+    match = f"no architecture has runs of 'denoise' at '{LOW}' on boat with seed 0: bench.coverage"
     with pytest.raises(MissingRunError, match=match):
         bench.random(0, "denoise", "boat", seed=0)
 

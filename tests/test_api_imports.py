@@ -10,6 +10,7 @@ import pytest
 
 import nasdip_bench
 import nasdip_bench.api
+import nasdip_bench.errors
 from tests import synthetic
 
 LIBRARIES = ("torch", "pandas", "scipy", "h5py", "pyarrow", "matplotlib", "skimage", "PIL")
@@ -40,6 +41,9 @@ def imported_by(code: str) -> set[str]:
         ("bench.query(0, 'lena', 'denoise')", {"pyarrow"}),
         ("bench.query(str(bench[1]), 'boat', 'inpaint', seed=0)", {"pyarrow"}),
         ("bench.scores(0, 'lena', 'denoise')", {"pyarrow"}),
+        ("from nasdip_bench.api import CostModel, MissingRunError, NASBench201API", set()),
+        ("from nasdip_bench.api import BudgetExhaustedError", set()),
+        ("from nasdip_bench.api import compare, run_search", {"PIL"}),
         ("bench.curve(0, 'lena', 'denoise')", {"pyarrow", "h5py"}),
         ("bench.query(0, 'lena', 'denoise', iteration=5)", {"pyarrow", "h5py"}),
         ("bench.to_frame('runs')", FRAMES),
@@ -74,6 +78,7 @@ def test_names_are_lazy_and_listed():
     for name in nasdip_bench.api.__all__:
         assert name in dir(nasdip_bench.api)
         assert getattr(nasdip_bench.api, name).__name__ == name
+    assert nasdip_bench.api.MissingRunError is nasdip_bench.errors.MissingRunError
     for module in (nasdip_bench, nasdip_bench.api):
         with pytest.raises(AttributeError, match="has no attribute 'Absent'"):
             module.Absent  # noqa: B018

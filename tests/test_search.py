@@ -419,6 +419,8 @@ def test_a_partial_release_says_so(partial):
         ({"algorithms": ["random", "random"]}, "'random' is there twice"),
         ({"algorithms": ["rnd"]}, "unknown algorithm 'rnd'"),
         ({"images": ["lenna"]}, "unknown image 'lenna'"),
+        ({"images": []}, "no image: give at least one of lena, chest, boat"),
+        ({"images": ["lena", "lena"]}, "image 'lena' is there twice"),
         ({"cost": "hours"}, "unknown cost model"),
         ({"run_seed": 7}, "unknown seed 7"),
         ({"target": "loss"}, "unknown target"),
@@ -499,6 +501,8 @@ def test_the_command_says_what_is_wrong(call):
         (("--budget", "1h30"), "budget '1h30' is no duration"),
         (("--algorithms", "rendom"), "unknown algorithm 'rendom'"),
         (("--images", "lenna"), "unknown image 'lenna'"),
+        (("--images", ""), "no image: give at least one of lena"),
+        (("--images", "lena,lena"), "image 'lena' is there twice"),
         (("--repeats", "0"), "repeats 0 must be"),
         (("--format", "xml"), "unknown format 'xml'"),
     ):

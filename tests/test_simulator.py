@@ -199,6 +199,10 @@ def test_iterations_that_were_not_kept_are_refused(bench):
     assert sim.clock == 0
     assert sim.kept(absent) == max(i for i in kept if i < absent)
     assert sim.kept(0.3) == 1
+    assert sim.kept(math.inf) == kept[-1]
+    for wrong in (math.nan, 0, -1, "9", True):
+        with pytest.raises(ConfigError, match=f"iterations {wrong!r} must be a number above 0"):
+            sim.kept(wrong)
     assert sim.stop == 350  # by default a training stops there, not at 600
     assert sim.train(0).iterations == 350
 
@@ -282,12 +286,10 @@ def test_history_has_a_row_for_every_paid_query(bench):
     assert frame["clock"].iloc[-1] == pytest.approx(frame["seconds"].sum())
     assert math.isnan(frame["regret"][0])
     facts = frame.attrs
-    assert (facts["task"], facts["image"], facts["fidelity"], facts["seed"]) == (
-        "denoise",
-        "lena",
-        LOW,
-        0,
-    )
+    assert (sim.task, sim.image, sim.fidelity, sim.seed) == ("denoise", "lena", LOW, 0)
+    assert (sim.target, sim.budget_seconds) == ("final_psnr_smooth_db", 100.0)
+    for name in ("task", "image", "fidelity", "seed", "target", "budget_seconds"):
+        assert facts[name] == getattr(sim, name)
     assert (facts["cost"], facts["budget_seconds"]) == ("recorded seconds", 100.0)
     assert low(bench).history().empty
 
@@ -325,7 +327,7 @@ def test_nearest_agrees_with_the_neighbours_of_the_release(bench):
 def test_seeds_are_those_of_the_runs(bench):
     by_seed = [open_simulator(bench, "lena", "inpaint", HIGH, seed).train(3) for seed in (0, 1)]
     assert by_seed[0].psnr_smooth_db != by_seed[1].psnr_smooth_db
-    assert open_simulator(bench, "lena", "inpaint").runs.seed == 0  # the first default seed
+    assert open_simulator(bench, "lena", "inpaint").seed == 0  # the first default seed
     with pytest.raises(UnknownNameError, match="unknown seed 5"):
         open_simulator(bench, "lena", "denoise", seed=5)
 

@@ -237,6 +237,26 @@ def test_the_adjacency_has_the_hourglass_and_the_skips(arch):
         assert adjacency[j, 10 - i] == 1
 
 
+@pytest.mark.parametrize(
+    ("encode", "shape", "dtype"),
+    [(encode_one_hot, (46,), np.float32), (encode_adjacency, (11, 11), np.uint8)],
+)
+def test_one_architecture_is_encoded_as_one_of_several(encode, shape, dtype):
+    several = sample_architectures(3)
+    encoded = encode(several)
+    assert (encoded.shape, encoded.dtype) == ((3, *shape), dtype)
+    for arch, expected in zip(several, encoded, strict=True):
+        for one in (arch, str(arch)):
+            assert encode(one).shape == shape
+            assert encode(one).dtype == dtype
+            assert np.array_equal(encode(one), expected)
+    assert np.array_equal(encode(iter(several)), encoded)
+    assert encode([]).shape == (0, *shape)
+    for wrong in (3, None, "172", [3]):
+        with pytest.raises(ArchitectureError, match="is no architecture: give"):
+            encode(wrong)
+
+
 def test_a_random_architecture_is_valid_and_reproducible():
     assert random_architecture(BitStream("a")) == random_architecture(BitStream("a"))
     assert random_architecture(BitStream("a")) != random_architecture(BitStream("b"))

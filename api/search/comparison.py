@@ -93,7 +93,7 @@ def compare(
         searches) and ``spent`` (seconds).
 
     Raises:
-        ConfigError: a number outside its range, or no algorithm.
+        ConfigError: a number outside its range, no algorithm or image, or one twice.
         UnknownNameError: a name that there is not.
         MissingRunError: the release has no run to simulate from.
     """
