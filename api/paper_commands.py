@@ -47,7 +47,7 @@ _OF_EXPERIMENTS = {"table": ("2", "3"), "figure": ("5",)}
 _PROXY = "psd_db_strip_mse/corrupted"
 
 Proxy = Annotated[
-    str, typer.Option(help="proxy/reference of the score whose lowest values make a cohort.")
+    str, typer.Option(help="Name of the score, or name/reference: its lowest values make a cohort.")
 ]
 ImagesDir = Annotated[
     Path | None, typer.Option(help="Folder with the images, for Figures 2 and 5.")

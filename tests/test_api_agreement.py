@@ -440,6 +440,9 @@ def test_the_curve_runs_from_the_first_to_all(bench):
         bench.selection_curve("denoise", target="loss")
     with pytest.raises(UnknownNameError, match="unknown score 'psd'"):
         bench.selection_curve("denoise", "psd")
+    alone = bench.selection_curve("denoise", CORRUPTED[0], fidelity=HIGH)
+    pd.testing.assert_frame_equal(alone, curve)
+    assert alone.attrs["proxy"] == "/".join(CORRUPTED)
 
 
 def test_sizes_that_there_are_not(bench):

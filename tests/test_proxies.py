@@ -25,6 +25,7 @@ from nasdip_bench.proxies import (
     image_score,
     image_scores,
     info,
+    named_score,
     network_score,
     network_scores,
     prepare,
@@ -640,3 +641,32 @@ def test_unknown_network_scores() -> None:
         score_network("flop", nn.Identity(), z, CORRUPTED, None)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"'psd_db_mse' is an image score.*use score"):
         score_network("psd_db_mse", nn.Identity(), z, CORRUPTED, None)  # type: ignore[arg-type]
+
+
+# Names
+
+
+THERE = [("mse", "corrupted"), ("mse", "ground_truth"), ("size", "none"), ("leak", "ground_truth")]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("mse", ("mse", "corrupted")),
+        ("mse/corrupted", ("mse", "corrupted")),
+        ("mse/ground_truth", ("mse", "ground_truth")),
+        ("size", ("size", "none")),
+        ("leak/ground_truth", ("leak", "ground_truth")),
+    ],
+)
+def test_a_score_is_named_alone_or_with_its_reference(text, meant):
+    assert named_score(text, THERE) == meant
+
+
+@pytest.mark.parametrize(
+    "text", ["msd", "size/corrupted", "leak", "", "/", "mse/corrupted/corrupted"]
+)
+def test_names_of_no_score_are_refused(text):
+    """The ground truth is never meant where it is not named."""
+    with pytest.raises(UnknownNameError, match=f"unknown score '{text}'.*There is: mse/corrupted"):
+        named_score(text, THERE)
