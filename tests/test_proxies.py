@@ -515,6 +515,32 @@ def test_own_network_scores() -> None:
 
 
 @pytest.mark.usefixtures("own_names")
+def test_a_function_defined_anew_takes_its_place() -> None:
+    """As where a cell of a notebook runs again."""
+
+    def cell(value: float, lower: bool) -> None:
+        def mine(output: np.ndarray, reference: np.ndarray | None) -> float:
+            return value
+
+        register_image_score(described(lower_is_better=lower), mine)
+
+    def another(output: np.ndarray, reference: np.ndarray | None) -> float:
+        return 3.0
+
+    cell(1.0, lower=True)
+    cell(2.0, lower=False)
+    image = np.zeros((1, 64, 64))
+    assert score("mine", image, image) == 2.0
+    assert info("mine").lower_is_better is False
+    assert image_scores().count("mine") == 1
+    with pytest.raises(ConfigError, match="'mine' is registered already, by another function"):
+        register_image_score(described(), another)
+    assert score("mine", image, image) == 2.0
+    unregister("mine")
+    register_image_score(described(), another)
+
+
+@pytest.mark.usefixtures("own_names")
 def test_names_are_registered_once() -> None:
     register_image_score(described(), lambda a, b: 0.0)
     with pytest.raises(ConfigError, match="score 'mine' is registered already"):
