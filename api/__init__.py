@@ -25,7 +25,7 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     statistics(...)  Statistics   # task, image or all -> distribution over architectures
     kendall(...)     DataFrame    # image -> (proxy, reference) -> tau-b over architectures, -1..1
     kendall_intervals(...)        # the same with pairs, ties and bootstrap intervals
-    correlate(...)   DataFrame    # your values -> image -> tau-b, interval, n
+    correlate(...)   DataFrame    # your values -> image -> tau-b or rho, interval, n
     seed_agreement, fidelity_agreement   # tau-b between seeds (the noise ceiling), fidelities
     overlap(...)     DataFrame    # image -> image -> number of shared architectures, 0..k
     overlap_table(...)            # the same beside chance and seed noise
