@@ -25,7 +25,7 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     statistics(...)  Statistics   # task, image or all -> distribution over architectures
     kendall(...)     DataFrame    # image -> (proxy, reference) -> tau-b over architectures, -1..1
     kendall_intervals(...)        # the same with pairs, ties and bootstrap intervals
-    correlate(...)   DataFrame    # your values -> image -> tau-b, interval, n
+    correlate(...)   DataFrame    # your values -> image -> tau-b or rho, interval, n
     seed_agreement, fidelity_agreement   # tau-b between seeds (the noise ceiling), fidelities
     overlap(...)     DataFrame    # image -> image -> number of shared architectures, 0..k
     overlap_table(...)            # the same beside chance and seed noise
@@ -45,7 +45,8 @@ moving average of the outputs (weight 0.99). ``best_iteration`` and ``best_raw_i
 from 1. A run is ``ok``, ``diverged`` (its loss was not finite: its numbers are NaN) or ``failed``.
 
 Scores: "proxy/reference", where the reference is ``corrupted`` (what a user has), ``ground_truth``
-(what only a benchmark has) or ``none``. Of the paper's scores lower is claimed to be better.
+(what only a benchmark has) or ``none``; a name alone has the only one there is, else the corrupted
+image. Of the paper's scores lower is claimed to be better.
 
 Defaults: ``fidelity=None`` is the release's default for the task, ``seed=None`` the mean over the
 default seeds; every result names both. `nasdip_bench.schema` has each column with unit, direction

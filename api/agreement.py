@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.agreement import (
     attainable_tau,
+    bootstrap_rho,
     bootstrap_tau,
     draw_resamples,
     percentile_interval,
@@ -26,7 +27,7 @@ from nasdip_bench.agreement import (
 from nasdip_bench.api.chosen import chosen_images
 from nasdip_bench.api.index import TARGETS, Block
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
-from nasdip_bench.statistics import Correlation, kendall_tau_b
+from nasdip_bench.statistics import Correlation, kendall_tau_b, spearman_rho
 
 if TYPE_CHECKING:
     from nasdip_bench.api.lookup import ArchitectureLike
@@ -55,6 +56,20 @@ FEWEST = 5
 """Architectures that an interval needs: of fewer the resamples are a handful."""
 
 Matrix = NDArray[np.float64]  # (architecture, image)
+
+
+class _Method(NamedTuple):
+    """A rank correlation: its symbol, of two samples, and of two samples in each resample."""
+
+    symbol: str
+    point: Callable[..., Correlation]
+    bootstrap: Callable[..., NDArray[np.float64]]
+
+
+METHODS = {
+    "kendall": _Method("tau", kendall_tau_b, bootstrap_tau),
+    "spearman": _Method("rho", spearman_rho, bootstrap_rho),
+}
 
 
 class Resampling(NamedTuple):
@@ -139,8 +154,9 @@ def correlate(
     resampling: Resampling = DEFAULT_RESAMPLING,
     *,
     images: str | Sequence[str] | None = None,
+    method: str = "kendall",
 ) -> pd.DataFrame:
-    """Kendall's tau-b between a target and values of one's own, such as a new proxy's.
+    """Kendall's tau-b, or Spearman's rho, between a target and values of one's own.
 
     As in `kendall_intervals`: raw sign, one seed at a time, over the architectures that have an ok
     run and a finite value.
@@ -154,22 +170,30 @@ def correlate(
         seed: None for each of the default seeds.
         resampling: of the intervals.
         images: one or several names; None for all. The mean is over these.
+        method: "kendall" for tau-b, or "spearman" for rho.
 
     Returns:
         indexed by image, and `MEAN`; columns and ``attrs`` as of `kendall_intervals`, and
-        ``proxy``: `OWN`. Tau has its raw sign: nothing is assumed of which end is better.
+        ``proxy``: `OWN`, ``method``; instead of ``tau`` the column of Spearman's is ``rho``. The
+        sign is raw: nothing is assumed of which end is better.
 
     Raises:
         ConfigError: an array of another shape, or a setting out of range.
-        UnknownNameError: an architecture, task, target, fidelity, seed or image that there is not.
+        UnknownNameError: an architecture, task, target, fidelity, seed, image or method that there
+            is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
     block, seeds = _measured(bench, task, target, fidelity, seed)
     matrix = own_values(bench, values)
     pairs = [(block.matrix(target, one), matrix) for one in seeds]
     chosen = chosen_images(bench, images)
-    frame = _agreement(bench, pairs, resampling, (target, "the proxy"), chosen)
-    frame.attrs = block.facts(target, seeds) | resampling._asdict() | {"proxy": OWN}
+    frame = _agreement(
+        bench, pairs, resampling, (target, "the proxy"), chosen, METHODS[method]
+    ).rename(columns={"tau": METHODS[method].symbol})
+    facts = {"proxy": OWN, "method": method}
+    frame.attrs = block.facts(target, seeds) | resampling._asdict() | facts
     return frame
 
 
@@ -407,6 +431,7 @@ def _agreement(
     resampling: Resampling,
     names: Sequence[str],
     images: Sequence[int] | None = None,
+    method: _Method = METHODS["kendall"],
 ) -> pd.DataFrame:
     """Rows by image, and their mean, of the mean tau over pairs of matrices.
 
@@ -431,12 +456,12 @@ def _agreement(
     rows, samples, by_pair = {}, [], []
     for position, image in enumerate(bench.images[one] for one in shown):
         columns = [(a[:, position], b[:, position]) for a, b in chosen]
-        found = [kendall_tau_b(x, y) for x, y in columns]
+        found = [method.point(x, y) for x, y in columns]
         taus = np.array([one.tau for one in found])
         drawn = np.full(1, math.nan)
         enough = all(one.n >= FEWEST for one in found)
         if draws is not None and enough and np.isfinite(taus).all():
-            drawn = np.mean([bootstrap_tau(x, y, draws) for x, y in columns], axis=0)
+            drawn = np.mean([method.bootstrap(x, y, draws) for x, y in columns], axis=0)
         samples.append(drawn)
         by_pair.append(taus)
         rows[image] = _row(taus, drawn, resampling.level) | _basis(columns, found, names)
@@ -445,7 +470,7 @@ def _agreement(
             np.mean(by_pair, axis=0),
             np.mean(samples, axis=0) if len({len(s) for s in samples}) == 1 else np.full(1, np.nan),
             resampling.level,
-        ) | _basis_of_mean(rows)
+        ) | _basis_of_mean(rows, method.symbol)
     columns_of = [*_row(np.zeros(1), np.zeros(1), 0.5), *_basis([], [], names)]
     frame = pd.DataFrame(list(rows.values()), columns=columns_of)
     frame.index = pd.Index(list(rows), name="image")
@@ -488,14 +513,14 @@ def _basis(
     }
 
 
-def _basis_of_mean(by_image: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _basis_of_mean(by_image: Mapping[str, Mapping[str, Any]], symbol: str) -> dict[str, Any]:
     rows = list(by_image.values())
     n = min(row["n"] for row in rows)
     defined = [image for image, row in by_image.items() if not math.isnan(row["tau"])]
     undefined = len(rows) - len(defined)
     reason = next((row["reason"] for row in rows if row["reason"]), "")
     if undefined:
-        reason = f"tau is not defined for {undefined} of {len(rows)} images"
+        reason = f"{symbol} is not defined for {undefined} of {len(rows)} images"
         reason += f"; it is for {', '.join(defined)}" if defined else ""
     return {
         "n": n,

@@ -463,15 +463,18 @@ class NASDIPBench(ReleaseReader):
         seed: int | None = None,
         *,
         images: str | Sequence[str] | None = None,
+        method: str = "kendall",
         level: float = 0.95,
         resamples: int = 1000,
         rng: int = 0,
     ) -> pd.DataFrame:
-        """Kendall's tau-b of values of one's own; see `api.agreement.correlate`."""
+        """Rank correlation of values of one's own; see `api.agreement.correlate`."""
         from nasdip_bench.api.agreement import Resampling, correlate
 
         how = Resampling(level, resamples, rng)
-        return correlate(self, values, task, target, fidelity, seed, how, images=images)
+        return correlate(
+            self, values, task, target, fidelity, seed, how, images=images, method=method
+        )
 
     def seed_agreement(
         self,

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.api.index import Block
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.proxies import named_score
 from nasdip_bench.schema import STATUSES
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def scored_runs(
         target: column of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: None for the first of the default seeds: a cohort is of one seed.
-        proxy: "proxy/reference".
+        proxy: name of a score (`nasdip_bench.proxies.named_score`).
         sizes: of cohorts that will be asked for; checked.
 
     Raises:
@@ -157,15 +158,14 @@ def scored_runs(
     block = bench.runs.block(task, fidelity)
     one, *others = block.choose_seeds(seed)
     _, scores = bench.runs.scores(task, block.fidelity)
-    if proxy not in scores.keys:
-        raise unknown_name("score", proxy, scores.keys)
+    wanted = named_score(proxy, scores.columns)
     return ranked_runs(
         bench,
         block,
         one,
         target,
-        scores.values[:, :, scores.keys.index(proxy)],
-        proxy,
+        scores.values[:, :, scores.columns.index(wanted)],
+        "/".join(wanted),
         others=tuple(others),
     )
 

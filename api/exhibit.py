@@ -7,16 +7,18 @@ LaTeX do not.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.files import atomic_path, write_atomic
 
-__all__ = ["FORMS", "Exhibit", "write_text"]
+__all__ = ["FORMS", "Exhibit", "check_ending", "write_text"]
 
 FORMS = {"text": ".txt", "csv": ".csv", "latex": ".tex"}
 """Forms that are text, with the ending of their files."""
-_PICTURES = (".png", ".pdf")
+ENDINGS = (".png", ".pdf", *FORMS.values())
+"""Of the files that an exhibit can be written to; the first two are pictures."""
 
 
 class Exhibit(ABC):
@@ -61,21 +63,30 @@ class Exhibit(ABC):
             MissingDependencyError: a picture without matplotlib.
         """
         target = Path(path)
+        check_ending(target, ENDINGS)
         suffix = target.suffix.lower()
         for form, ending in FORMS.items():
             if suffix == ending:
                 write_text(target, self.written(form))
                 return
-        if suffix not in _PICTURES:
-            raise ConfigError(
-                f"cannot tell the form of {str(path)!r} from its ending; it can be written as "
-                f"{', '.join((*_PICTURES, *FORMS.values()))}"
-            )
         try:
             with atomic_path(target) as aside:
                 self.draw(aside, suffix[1:])
         except OSError as error:
             raise _unwritable(target, error) from error
+
+
+def check_ending(path: Path, endings: Sequence[str]) -> None:
+    """Refuse a file whose ending says that something else is in it.
+
+    Raises:
+        ConfigError: it has none of the endings.
+    """
+    if path.suffix.lower() not in endings:
+        raise ConfigError(
+            f"cannot tell the form of {str(path)!r} from its ending; it can be written as "
+            f"{', '.join(endings)}"
+        )
 
 
 def write_text(path: Path, content: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nasdip_bench.api.exhibit import FORMS, Exhibit, write_text
-from nasdip_bench.errors import unknown_name
+from nasdip_bench.api.exhibit import ENDINGS, FORMS, Exhibit, check_ending, write_text
+from nasdip_bench.errors import ConfigError, unknown_name
 
 __all__ = [
     "Architecture",
@@ -27,11 +28,24 @@ __all__ = [
     "TopK",
     "check_form",
     "emit",
+    "ends_in",
     "image_names",
     "parsed_architecture",
     "show",
     "shown",
 ]
+
+
+def ends_in(*endings: str) -> Callable[[Path | None], Path | None]:
+    """A check of an option: a file that there is has one of these endings."""
+
+    def checked(value: Path | None) -> Path | None:
+        if value is not None:
+            check_ending(value, endings)
+        return value
+
+    return checked
+
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of the dataset.")]
 TaskName = Annotated[str, typer.Option("--task", help="denoise, inpaint ...")]
@@ -46,9 +60,20 @@ Images = Annotated[
 ]
 Form = Annotated[str, typer.Option("--format", help="text, csv or latex.")]
 Picture = Annotated[
-    Path | None, typer.Option("--out", help=".png, .pdf, .txt, .csv or .tex; default: print.")
+    Path | None,
+    typer.Option(
+        "--out",
+        help=".png, .pdf, .txt, .csv or .tex, replaced if it is there; default: print.",
+        callback=ends_in(*ENDINGS),
+    ),
 ]
-Out = Annotated[Path | None, typer.Option(help="File to write instead of printing.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="File to write instead of printing, .csv or .txt, replaced if it is there.",
+        callback=ends_in(".csv", ".txt"),
+    ),
+]
 Architecture = Annotated[
     str, typer.Argument(help="Row number, '172-0000011001001001100111101', or a model's name.")
 ]
@@ -77,20 +102,26 @@ def shown(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def check_form(form: str) -> None:
-    """Refuse a form that exhibits cannot be written in.
+def check_form(form: str, out: Path | None) -> None:
+    """Refuse a form that exhibits cannot be written in, or that a file's ending contradicts.
 
     Raises:
         UnknownNameError: it is none of `FORMS`.
+        ConfigError: the file has the ending of another.
     """
     if form and form not in FORMS:
         raise unknown_name("format", form, FORMS)
+    if form and out is not None and out.suffix.lower() != FORMS[form]:
+        raise ConfigError(
+            f"--format {form} does not go with --out {out}: the file's ending says the form, here "
+            f"{FORMS[form]}; leave out --format"
+        )
 
 
 def show(exhibit: Exhibit, form: str, out: Path | None) -> None:
-    """Write it in the form asked for, else in that of the file's ending, else print its text."""
-    if out is None or form:
-        emit(exhibit.written(form or "text"), out)
+    """Print it in the form asked for, or write it in that of the file's ending."""
+    if out is None:
+        emit(exhibit.written(form or "text"), None)
     else:
         exhibit.save(out)
         print(f"written: {out}")

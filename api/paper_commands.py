@@ -15,7 +15,6 @@ from nasdip_bench.api.options import (
     Data,
     FidelityName,
     Form,
-    Out,
     Picture,
     Seed,
     Target,
@@ -23,6 +22,7 @@ from nasdip_bench.api.options import (
     TopK,
     check_form,
     emit,
+    ends_in,
     show,
 )
 from nasdip_bench.errors import ConfigError, unknown_name
@@ -47,7 +47,7 @@ _OF_EXPERIMENTS = {"table": ("2", "3"), "figure": ("5",)}
 _PROXY = "psd_db_strip_mse/corrupted"
 
 Proxy = Annotated[
-    str, typer.Option(help="proxy/reference of the score whose lowest values make a cohort.")
+    str, typer.Option(help="Name of the score, or name/reference: its lowest values make a cohort.")
 ]
 ImagesDir = Annotated[
     Path | None, typer.Option(help="Folder with the images, for Figures 2 and 5.")
@@ -90,7 +90,7 @@ def table_command(
 ) -> None:
     """Regenerate a table of the paper."""
     _known("table", number, TABLES)
-    check_form(form)
+    check_form(form, out)
     _refuse_options(context, "table", number)
     if number in _OF_EXPERIMENTS["table"]:
         from nasdip_bench.api.paper.comparison import comparison
@@ -138,7 +138,7 @@ def figure_command(
 ) -> None:
     """Regenerate a figure of the paper."""
     _known("figure", number, FIGURES)
-    check_form(form)
+    check_form(form, out)
     _refuse_options(context, "figure", number)
     if number in _OF_EXPERIMENTS["figure"]:
         from nasdip_bench.api.paper.figure5 import figure5
@@ -210,7 +210,17 @@ def paper_command(
     print(f"written: {out / PAGE} and {files} files beside it")
 
 
-def findings_command(target: Target = TARGET, out: Out = None, data: Data = DATA) -> None:
+def findings_command(
+    target: Target = TARGET,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write instead of printing, .md or .txt, replaced if it is there.",
+            callback=ends_in(".md", ".txt"),
+        ),
+    ] = None,
+    data: Data = DATA,
+) -> None:
     """Write what the data say, beside the paper, with intervals: Markdown."""
     from nasdip_bench.api.findings import findings_page
 

@@ -29,7 +29,7 @@ from nasdip_bench.api.chosen import chosen_images
 from nasdip_bench.api.cohorts import COHORTS, PROXY, ScoredRuns, ranked_runs
 from nasdip_bench.cohorts import best_of_first, chance_of_hit, expected_best
 from nasdip_bench.errors import ConfigError, unknown_name
-from nasdip_bench.proxies import image_scores, info, network_scores
+from nasdip_bench.proxies import image_scores, info, named_score, network_scores
 from nasdip_bench.statistics import top_k
 
 if TYPE_CHECKING:
@@ -175,8 +175,8 @@ def selection_curve(
     Args:
         bench: the release.
         task: name.
-        proxy: "proxy/reference" of the release, None for `api.cohorts.PROXY`; or what one's own
-            values are called, which may not be the name of a score.
+        proxy: name of a score of the release (`nasdip_bench.proxies.named_score`), None for
+            `api.cohorts.PROXY`; or what one's own values are called, not the name of a score.
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
@@ -205,16 +205,14 @@ def selection_curve(
                 f"lower_is_better={lower_is_better!r} is of values of one's own, and none are "
                 f"given: the direction of a score of the release is known"
             )
-        known = {f"{c.proxy}/{c.reference}": c for c in _of_release(bench, block)}
-        key = PROXY if proxy is None else proxy
-        if key not in known:
-            raise unknown_name("score", key, known)
+        of_release = {(c.proxy, c.reference): c for c in _of_release(bench, block)}
+        wanted = named_score(PROXY if proxy is None else proxy, of_release)
+        key, candidate = "/".join(wanted), of_release[wanted]
     else:
         name = UNNAMED if proxy is None else proxy
         lower = [name] if lower_is_better else []
-        known = {f"{name}/{OWN}": c for c in _own(bench, block, {name: values}, lower)}
+        (candidate,) = _own(bench, block, {name: values}, lower)
         key = f"{name}/{OWN}"
-    candidate = known[key]
     by_seed = [_ranked(bench, block, one, target, candidate) for one in seeds]
     curves = {}
     for position in chosen_images(bench, images):

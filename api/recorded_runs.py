@@ -171,19 +171,22 @@ class RecordedRuns:
     def _points(self) -> dict[int, int]:
         return {iteration: point for point, iteration in enumerate(self.iterations.tolist())}
 
-    def scores(self, proxy: str, reference: str) -> RecordedScores:
-        """One score of the space, with what it cost.
+    def named_score(self, proxy: str, reference: str | None) -> tuple[str, str]:
+        """The name and reference of the score that is meant.
 
         Raises:
             UnknownNameError: the release has no such score.
         """
-        key = f"{proxy}/{reference}"
-        if key not in self._scores:
-            raise unknown_name("score", key, self._scores)
-        return self._scores[key]
+        from nasdip_bench.proxies import named_score  # which imports PIL
+
+        return named_score(proxy if reference is None else f"{proxy}/{reference}", self._scores)
+
+    def scores(self, proxy: str, reference: str) -> RecordedScores:
+        """One score of the space, with what it cost; KeyError where there is none."""
+        return self._scores[proxy, reference]
 
     @cached_property
-    def _scores(self) -> dict[str, RecordedScores]:
+    def _scores(self) -> dict[tuple[str, str], RecordedScores]:
         from nasdip_bench.proxies import network_scores  # which imports PIL
 
         table = self.bench.to_arrow("scores", categories=True)
@@ -202,7 +205,7 @@ class RecordedRuns:
         rows, places = rows[places >= 0], places[places >= 0]
         proxies, references = (strings(table[column]) for column in ("proxy", "reference"))
         values, seconds, inits = (numbers(table[c])[rows] for c in ("value", "seconds", "inits"))
-        found: dict[str, RecordedScores] = {}
+        found: dict[tuple[str, str], RecordedScores] = {}
         of_network = network_scores()
         for p, proxy in enumerate(proxies[1]):
             for r, reference in enumerate(references[1]):
@@ -213,7 +216,7 @@ class RecordedRuns:
                 columns[0] = np.nan
                 columns[:, places[own]] = values[own], np.nan_to_num(seconds[own]), inits[own]
                 of_inits = 0 * columns[2] if proxy in of_network else columns[2]
-                found[f"{proxy}/{reference}"] = RecordedScores(
+                found[proxy, reference] = RecordedScores(
                     columns[0].tolist(), columns[1].tolist(), of_inits.astype(int).tolist()
                 )
         return found

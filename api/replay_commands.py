@@ -56,7 +56,7 @@ def replay_command(
     data: Data = DATA,
 ) -> None:
     """Replay the paper's search from recorded runs: regret of what it selects, for every N."""
-    check_form(form)
+    check_form(form, out)
     from nasdip_bench.api.replay.figure import replay_figure
 
     names = [name.strip() for name in score.split(",") if name.strip()]

@@ -8,13 +8,18 @@ from typing import Annotated
 import typer
 
 from nasdip_bench.api.benchmark import NASDIPBench
-from nasdip_bench.api.options import DATA, Data, FidelityName
+from nasdip_bench.api.options import DATA, Data, FidelityName, ends_in
 
 __all__ = ["add_commands"]
 
 
 def report_command(
-    out: Annotated[Path, typer.Option(help="File to write.")] = Path("report.html"),
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="File to write, .html, replaced if it is there.", callback=ends_in(".html", ".htm")
+        ),
+    ] = Path("report.html"),
     fidelity: FidelityName = None,
     data: Data = DATA,
 ) -> None:

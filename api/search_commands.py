@@ -60,7 +60,7 @@ def search_command(
     data: Data = DATA,
 ) -> None:
     """Compare search algorithms: regret against simulated time, from recorded runs."""
-    check_form(form)
+    check_form(form, out)
     seconds = None if budget is None else parse_duration(budget, "budget")
     from nasdip_bench.api.search import compare, search_figure
     from nasdip_bench.api.simulation_cost import CostModel

@@ -260,7 +260,7 @@ class Simulator:
         self,
         arch: ArchitectureLike,
         proxy: str = "psd_db_strip_mse",
-        reference: str = "corrupted",
+        reference: str | None = None,
     ) -> ScoreObservation:
         """Compute a training-free score of an architecture.
 
@@ -272,8 +272,9 @@ class Simulator:
 
         Args:
             arch: an architecture of the space.
-            proxy: name of the score.
-            reference: corrupted (what a user has), ground_truth (an oracle) or none.
+            proxy: name of the score, alone or as "name/reference".
+            reference: corrupted (what a user has), ground_truth (an oracle) or none; None for that
+                of the name (`nasdip_bench.proxies.named_score`).
 
         Raises:
             BudgetExhaustedError: it does not fit the rest of the budget, or the search has ended.
@@ -282,6 +283,7 @@ class Simulator:
         """
         runs = self.runs
         place = runs.place_of(arch)
+        proxy, reference = runs.named_score(proxy, reference)
         scores = runs.scores(proxy, reference)
         key = (place, proxy, reference)
         paid = key not in self._scored

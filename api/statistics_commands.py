@@ -110,7 +110,7 @@ def proxies_command(
 def selection_command(
     task: TaskArgument = "denoise",
     score: Annotated[
-        str, typer.Option(help="Name of a score and its reference.")
+        str, typer.Option(help="Name of a score, or name/reference.")
     ] = "psd_db_strip_mse/corrupted",
     target: Target = TARGET,
     fidelity: FidelityName = None,

@@ -24,6 +24,7 @@ __all__ = [
     "Reliability",
     "TauInterval",
     "attainable_tau",
+    "bootstrap_rho",
     "bootstrap_tau",
     "draw_resamples",
     "percentile_interval",
@@ -204,6 +205,27 @@ def _counted(
     # Sum of w_i w_j sign_ij over all ordered pairs; each pair of draws is counted twice, as below.
     balance = np.einsum("rn,rn->r", drawn @ products, drawn).astype(np.float64)
     return balance, _untied(x, drawn), _untied(y, drawn)
+
+
+def bootstrap_rho(
+    x: NDArray[np.float64], y: NDArray[np.float64], resamples: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Spearman's rho of two samples in each resample; arguments and NaN as of `bootstrap_tau`.
+
+    A rank in a resample is the number of draws below, and half of those that are equal.
+    """
+    both = np.isfinite(x) & np.isfinite(y)
+    drawn = resamples[:, both].astype(np.float64)
+    if not both.any():
+        return np.full(len(resamples), math.nan)
+    ranks = []
+    for values in (x[both], y[both]):
+        rank = drawn @ ((1.0 + _signs(values).T) / 2)
+        ranks.append(rank - drawn.sum(axis=1, keepdims=True) / 2)  # of which the mean is 0
+    a, b = ranks
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = (drawn * a * a).sum(axis=1) * (drawn * b * b).sum(axis=1)
+        return np.asarray((drawn * a * b).sum(axis=1) / np.sqrt(spread))
 
 
 def _signs(values: NDArray[np.float64]) -> NDArray[np.int8]:

@@ -16,14 +16,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ConfigError
 
-__all__ = ["Correlation", "kendall_tau_b", "kendall_tau_b_table", "overlap_matrix", "top_k"]
+__all__ = [
+    "Correlation",
+    "kendall_tau_b",
+    "kendall_tau_b_table",
+    "overlap_matrix",
+    "spearman_rho",
+    "top_k",
+]
 
 
 class Correlation(NamedTuple):
     """A rank correlation.
 
     Attributes:
-        tau: -1..1, NaN where it is not defined.
+        tau: -1..1, NaN where it is not defined; rho where it is Spearman's.
         n: number of pairs it was computed over.
         reason: why it is NaN, else "".
     """
@@ -46,23 +53,47 @@ def kendall_tau_b(x: ArrayLike, y: ArrayLike) -> Correlation:
     Raises:
         ConfigError: the samples are not two vectors of one length.
     """
+    a, b, reason = _finite_pairs(x, y)
+    if reason:
+        return Correlation(math.nan, len(a), reason)
+
+    from scipy.stats import kendalltau
+
+    return Correlation(float(kendalltau(a, b).statistic), len(a), "")
+
+
+def spearman_rho(x: ArrayLike, y: ArrayLike) -> Correlation:
+    """Spearman's rho of two samples: the correlation of their ranks, tied values at their mean.
+
+    Otherwise as `kendall_tau_b`.
+    """
+    a, b, reason = _finite_pairs(x, y)
+    if reason:
+        return Correlation(math.nan, len(a), reason)
+
+    from scipy.stats import spearmanr
+
+    return Correlation(float(spearmanr(a, b).statistic), len(a), "")
+
+
+def _finite_pairs(
+    x: ArrayLike, y: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """The pairs that are finite, and why no rank correlation of them is defined, else ""."""
     a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if a.ndim != 1 or a.shape != b.shape:
         raise ConfigError(
-            f"Kendall's tau is between two vectors of one length, not of shapes {a.shape} and "
+            f"a rank correlation is between two vectors of one length, not of shapes {a.shape} and "
             f"{b.shape}"
         )
     both = np.isfinite(a) & np.isfinite(b)
     a, b = a[both], b[both]
     if len(a) < 2:
-        return Correlation(math.nan, len(a), f"{len(a)} pairs, 2 are needed")
+        return a, b, f"{len(a)} pairs, 2 are needed"
     for name, values in (("first", a), ("second", b)):
         if np.all(values == values[0]):
-            return Correlation(math.nan, len(a), f"all values of the {name} sample are equal")
-
-    from scipy.stats import kendalltau
-
-    return Correlation(float(kendalltau(a, b).statistic), len(a), "")
+            return a, b, f"all values of the {name} sample are equal"
+    return a, b, ""
 
 
 def kendall_tau_b_table(x: ArrayLike, y: ArrayLike) -> list[list[Correlation]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nasdip_bench.errors import ConfigError, ImageError, unknown_name
-from nasdip_bench.images import Image, load_images, read_image
+from nasdip_bench.images import IMAGE_SETS, Image, load_images, read_image
 
 __all__ = ["ENDINGS", "load_set", "load_user_images"]
 
@@ -56,9 +56,12 @@ def load_set(image_set: str, names: Sequence[str] | None, folder: Path | None) -
         folder: where they are; None: as `nasdip_bench.images.load_images`.
 
     Raises:
+        UnknownNameError: no such set.
         ConfigError: the set "user" without a folder.
         NasdipError: as the two functions raise.
     """
+    if image_set not in (*IMAGE_SETS, "user"):
+        raise unknown_name("image set", image_set, (*IMAGE_SETS, "user"))
     if image_set != "user":
         return load_images(image_set, names, images_dir=folder)
     if folder is None:

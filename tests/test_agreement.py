@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nasdip_bench.agreement import (
     attainable_tau,
+    bootstrap_rho,
     bootstrap_tau,
     draw_resamples,
     percentile_interval,
@@ -50,6 +51,21 @@ def test_strata_count_the_pairs_within_them_alone(pairs, seed):
         assert tau == pytest.approx(expected, abs=1e-12, nan_ok=True)
     whole = bootstrap_tau(x, y, draws)
     np.testing.assert_array_equal(bootstrap_tau(x, y, draws, np.zeros(len(x), int)), whole)
+
+
+@given(SAMPLES, st.integers(0, 2**16))
+def test_each_resample_has_scipys_rho_of_the_repeated_vectors(pairs, seed):
+    x, y = (np.array(v, float) for v in zip(*pairs, strict=True))
+    draws = draw_resamples(len(x), 8, seed)
+    found = bootstrap_rho(x, y, draws)
+    for counts, rho in zip(draws.astype(int), found, strict=True):
+        a, b = np.repeat(x, counts), np.repeat(y, counts)
+        same = len({*a}) == 1 or len({*b}) == 1
+        expected = math.nan if same else scipy.stats.spearmanr(a, b).statistic
+        assert rho == pytest.approx(expected, abs=1e-9, nan_ok=True)
+    x[0] = math.inf
+    left = bootstrap_rho(x[1:], y[1:], draws[:, 1:])
+    np.testing.assert_array_equal(bootstrap_rho(x, y, draws), left)
 
 
 def test_an_observation_without_a_value_is_left_out_of_every_resample():

@@ -111,6 +111,22 @@ def test_of_few_architectures_there_is_no_interval(bench):
     assert enough["low"].notna().all()
 
 
+def test_spearmans_rho_is_scipys(bench):
+    own = np.random.default_rng(3).integers(0, 8, COUNT).astype(float)
+    found = bench.correlate(own, "denoise", fidelity=LOW, method="spearman")
+    assert list(found.columns)[:3] == ["rho", "low", "high"]
+    assert found.attrs["method"] == "spearman"
+    for image in bench.images:
+        psnr = [bench.query(a, image, "denoise", LOW).best_psnr_smooth_db for a in range(COUNT)]
+        expected = scipy.stats.spearmanr(psnr, own).statistic
+        assert found.loc[image, "rho"] == pytest.approx(expected)
+        assert found.loc[image, "low"] < expected < found.loc[image, "high"]
+    constant = bench.correlate(np.zeros(COUNT), "denoise", fidelity=LOW, method="spearman")
+    assert constant.loc["(mean)", "reason"] == "rho is not defined for 3 of 3 images"
+    with pytest.raises(UnknownNameError, match="unknown method 'pearson'.*There is: kendall, spe"):
+        bench.correlate(own, "denoise", method="pearson")
+
+
 @pytest.mark.parametrize("resamples", [-1, 10.0, True, None])
 def test_numbers_of_resamples_that_there_are_not(bench, resamples):
     with pytest.raises(ConfigError, match=f"resamples {resamples} must be a whole number of at le"):
@@ -440,6 +456,9 @@ def test_the_curve_runs_from_the_first_to_all(bench):
         bench.selection_curve("denoise", target="loss")
     with pytest.raises(UnknownNameError, match="unknown score 'psd'"):
         bench.selection_curve("denoise", "psd")
+    alone = bench.selection_curve("denoise", CORRUPTED[0], fidelity=HIGH)
+    pd.testing.assert_frame_equal(alone, curve)
+    assert alone.attrs["proxy"] == "/".join(CORRUPTED)
 
 
 def test_sizes_that_there_are_not(bench):

@@ -104,8 +104,8 @@ def test_tables(call, tmp_path):
     content = call("table", 1, "--format", "csv")[1]
     assert call("table", 1, "--out", tmp_path / "t.csv")[1] == f"written: {tmp_path / 't.csv'}\n"
     assert (tmp_path / "t.csv").read_text() == content
-    call("table", 1, "--out", tmp_path / "t.dat", "--format", "latex")
-    assert (tmp_path / "t.dat").read_text().startswith("\\begin")
+    call("table", 1, "--out", tmp_path / "t.tex", "--format", "latex")
+    assert (tmp_path / "t.tex").read_text().startswith("\\begin")
 
 
 def test_figures(call, tmp_path):
@@ -167,6 +167,15 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
         (("figure", "7"), "unknown figure '7'. There is: 1 (how many of their best"),
         (("table", "1", "--format", "html"), "unknown format 'html'. There is: text, csv, latex"),
         (("table", "1", "--out", "t.html"), "cannot tell the form of 't.html' from its ending"),
+        (
+            ("table", "1", "--format", "csv", "--out", "t.tex"),
+            "--format csv does not go with --out",
+        ),
+        (("figure", "1", "--format", "text", "--out", "f.png"), "--format text does not go with"),
+        (("best", "--out", "b.png"), "form of 'b.png' from its ending; it can be written as .csv"),
+        (("coverage", "--out", "c"), "cannot tell the form of 'c' from its ending"),
+        (("findings", "--out", "f.html"), "it can be written as .md, .txt"),
+        (("report", "--out", "r.pdf"), "it can be written as .html, .htm"),
         (("table", "1", "--out", "no/t.csv"), "cannot write 'no/t.csv': No such file"),
         (("figure", "1", "-k", "99"), "k 99 must be a whole number from 1 to n = 12"),
         (("query", "0", "lenna", "denoise"), "unknown image 'lenna'. Did you mean 'lena'?"),

@@ -53,7 +53,7 @@ def nasdip_build(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[i
         (["--out", "x", "release", "y"], "--out stands before the command 'release'"),
         (["--time-limit", "soon"], "time limit 'soon' is no duration such as 90s"),
         (["--device", "tpu"], "device 'tpu' must be cpu, cuda or cuda:N"),
-        (["--image-set", "kodak"], "unknown image set 'kodak'"),
+        (["--image-set", "kodak"], "unknown image set 'kodak'. There is: nasdip, skimage, user."),
         (["--image-set", "skimage", "--images", "lena"], "unknown image 'lena'"),
         (["--images-dir", "/no/such/folder"], "there is no images folder '/no/such/folder'"),
         (["--precision", "tf23", "--image-set", "skimage"], "unknown precision 'tf23'"),

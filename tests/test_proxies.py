@@ -25,6 +25,7 @@ from nasdip_bench.proxies import (
     image_score,
     image_scores,
     info,
+    named_score,
     network_score,
     network_scores,
     prepare,
@@ -514,6 +515,32 @@ def test_own_network_scores() -> None:
 
 
 @pytest.mark.usefixtures("own_names")
+def test_a_function_defined_anew_takes_its_place() -> None:
+    """As where a cell of a notebook runs again."""
+
+    def cell(value: float, lower: bool) -> None:
+        def mine(output: np.ndarray, reference: np.ndarray | None) -> float:
+            return value
+
+        register_image_score(described(lower_is_better=lower), mine)
+
+    def another(output: np.ndarray, reference: np.ndarray | None) -> float:
+        return 3.0
+
+    cell(1.0, lower=True)
+    cell(2.0, lower=False)
+    image = np.zeros((1, 64, 64))
+    assert score("mine", image, image) == 2.0
+    assert info("mine").lower_is_better is False
+    assert image_scores().count("mine") == 1
+    with pytest.raises(ConfigError, match="'mine' is registered already, by another function"):
+        register_image_score(described(), another)
+    assert score("mine", image, image) == 2.0
+    unregister("mine")
+    register_image_score(described(), another)
+
+
+@pytest.mark.usefixtures("own_names")
 def test_names_are_registered_once() -> None:
     register_image_score(described(), lambda a, b: 0.0)
     with pytest.raises(ConfigError, match="score 'mine' is registered already"):
@@ -640,3 +667,32 @@ def test_unknown_network_scores() -> None:
         score_network("flop", nn.Identity(), z, CORRUPTED, None)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"'psd_db_mse' is an image score.*use score"):
         score_network("psd_db_mse", nn.Identity(), z, CORRUPTED, None)  # type: ignore[arg-type]
+
+
+# Names
+
+
+THERE = [("mse", "corrupted"), ("mse", "ground_truth"), ("size", "none"), ("leak", "ground_truth")]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("mse", ("mse", "corrupted")),
+        ("mse/corrupted", ("mse", "corrupted")),
+        ("mse/ground_truth", ("mse", "ground_truth")),
+        ("size", ("size", "none")),
+        ("leak/ground_truth", ("leak", "ground_truth")),
+    ],
+)
+def test_a_score_is_named_alone_or_with_its_reference(text, meant):
+    assert named_score(text, THERE) == meant
+
+
+@pytest.mark.parametrize(
+    "text", ["msd", "size/corrupted", "leak", "", "/", "mse/corrupted/corrupted"]
+)
+def test_names_of_no_score_are_refused(text):
+    """The ground truth is never meant where it is not named."""
+    with pytest.raises(UnknownNameError, match=f"unknown score '{text}'.*There is: mse/corrupted"):
+        named_score(text, THERE)

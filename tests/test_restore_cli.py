@@ -215,6 +215,21 @@ def test_mistakes_are_one_line(photos, tmp_path, capsys, monkeypatch, arguments,
     assert message in err
 
 
+def test_a_score_is_named_alone_or_with_its_reference(photos, tmp_path, capsys, monkeypatch):
+    for score, status in (
+        ("psd_db_mse/corrupted", 0),
+        ("psd_99_bandwidth/none", 0),
+        ("psd_db_mse/ground_truth", 2),
+    ):
+        found, _, err = restore(
+            capsys, monkeypatch, photos / "wall.png", "--task=denoise", "--dry-run", *SHORT,
+            f"--score={score}",
+        )  # fmt: skip
+        assert found == status, err
+        named = f"by {score.partition('/')[0]}," if not status else f"unknown score '{score}'"
+        assert named in err
+
+
 def test_options_that_the_released_selection_uses_are_no_mistakes(photos, capsys, monkeypatch):
     """It makes the clean image small and corrupts that, whatever the image."""
     status, _, err = restore(

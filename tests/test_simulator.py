@@ -310,6 +310,19 @@ def test_a_score_pays_for_its_passes_once(bench):
         sim.score(0, "psd", "corrupted")
 
 
+def test_scores_are_named_alone_or_with_a_reference(bench):
+    sim = low(bench, cost="recorded")
+    alone = sim.score(3, "parameters")
+    assert (alone.proxy, alone.reference) == ("parameters", "none")
+    named = sim.score(3, "psd_db_mse/corrupted")
+    assert (named.proxy, named.reference, named.value) == ("psd_db_mse", "corrupted", 3)
+    assert sim.score(3, "psd_db_mse").seconds == 0  # the same
+    assert sim.score(3, "psd_db_mse/ground_truth").seconds > 0
+    assert sim.history()["query"].tolist() == [
+        "parameters/none", "psd_db_mse/corrupted", "psd_db_mse/ground_truth"
+    ]  # fmt: skip
+
+
 def test_nearest_agrees_with_the_neighbours_of_the_release(bench):
     sim = low(bench)
     for arch in range(COUNT):

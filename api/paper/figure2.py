@@ -21,7 +21,8 @@ from nasdip_bench.api.paper.captions import image_marks
 from nasdip_bench.api.paper.forms import csv_text
 from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
 from nasdip_bench.api.paper.spectra import ImageSpectra, image_spectra
-from nasdip_bench.errors import ConfigError, ImageError, MissingRunError, unknown_name
+from nasdip_bench.errors import ConfigError, ImageError, MissingRunError
+from nasdip_bench.proxies import named_score
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
@@ -168,7 +169,7 @@ def figure2(
         fidelity: whose resolution and width are used; None for the release's default.
         architectures: two; None for those of lowest and highest mean score over the release's
             images.
-        proxy: "proxy/reference" of that score.
+        proxy: name of that score (`nasdip_bench.proxies.named_score`).
         inits: scoring initialisations whose densities are averaged; 8 in releases.
         device: where the networks run.
 
@@ -225,9 +226,8 @@ def figure2(
 def _extremes(bench: NASDIPBench, task: str, fidelity: str, proxy: str) -> tuple[int, int]:
     """Rows of the architectures of lowest and highest mean score over the images."""
     _, scores = bench.runs.scores(task, fidelity)
-    if proxy not in scores.keys:
-        raise unknown_name("score", proxy, scores.keys)
-    means = scores.values[:, :, scores.keys.index(proxy)].mean(axis=1)
+    column = scores.columns.index(named_score(proxy, scores.columns))
+    means = scores.values[:, :, column].mean(axis=1)
     if not np.isfinite(means).any():
         raise MissingRunError(
             f"no architecture has the score {proxy} on all images of {task} at {fidelity}; name "

@@ -111,7 +111,7 @@ def figure3(
         target: column of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: None for the first of the default seeds: a cohort is of one seed.
-        proxy: "proxy/reference" of the score.
+        proxy: name of the score (`nasdip_bench.proxies.named_score`).
         cohorts: sizes N.
 
     Raises:
@@ -124,7 +124,7 @@ def figure3(
     counts = [runs.count(position) for position in range(len(runs.images))]
     marks, notes = image_marks(bench)
     parts = [
-        f"Figure 3 ({task}): PSNR against {proxy} of the untrained network, a point an "
+        f"Figure 3 ({task}): PSNR against {runs.proxy} of the untrained network, a point an "
         f"architecture, with the N architectures of lowest score, N = "
         f"{' and '.join(map(str, sizes))}. What the print's Figure 3 shows was not established: "
         f"this is not claimed to be the same.",
@@ -139,7 +139,7 @@ def figure3(
         marks=marks,
         call=(
             f"figure3(bench, {task!r}, target={target!r}, fidelity={runs.fidelity!r}, "
-            f"seed={runs.seed}, proxy={proxy!r}, cohorts={sizes})"
+            f"seed={runs.seed}, proxy={runs.proxy!r}, cohorts={sizes})"
         ),
         runs=runs,
         sizes=sizes,

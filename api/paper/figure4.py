@@ -148,7 +148,8 @@ def figure4(
         target: column of runs.parquet with a direction; the default is the released notebook's.
         fidelity: None for the release's default for the task.
         seed: None for the first of the default seeds: a cohort is of one seed.
-        proxy: "proxy/reference" of the score whose lowest values make a cohort.
+        proxy: name of the score (`nasdip_bench.proxies.named_score`) whose lowest values make a
+            cohort.
         cohorts: sizes N.
         bins: number of bins, over the range of each image.
 
@@ -166,7 +167,7 @@ def figure4(
     printed = _printed(bench, task, target)
     parts = [
         f"Figure 4 ({task}): distribution of PSNR over architectures by image, {bins} bins over "
-        f"each image's own range, with the best of the N architectures of lowest {proxy}, N = "
+        f"each image's own range, with the best of the N architectures of lowest {runs.proxy}, N = "
         f"{' and '.join(map(str, sizes))}.",
         f"{setting(bench, runs.facts)}; n = {span(counts)} of {len(bench)} architectures.",
         runs.one_seed,

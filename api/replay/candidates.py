@@ -13,7 +13,7 @@ from nasdip_bench.errors import MissingRunError, unknown_name
 from nasdip_bench.isnas.rankable import check_score
 from nasdip_bench.isnas.selectors import SELECTORS, Selector
 from nasdip_bench.outputs import ABSENT
-from nasdip_bench.proxies import NO_REFERENCE, image_scores, info, network_scores
+from nasdip_bench.proxies import NO_REFERENCE, image_scores, info, named_score, network_scores
 from nasdip_bench.schema import STATUSES
 
 if TYPE_CHECKING:
@@ -212,13 +212,10 @@ def score_key(bench: ReleaseReader, block: Block, score: str, reference: str) ->
     _check_reference(reference)
     name, _, named = score.partition("/")
     check_score(name)
-    needs = info(name).needs_reference
-    against = named or (reference if needs else NO_REFERENCE)
+    if not named and info(name).needs_reference:
+        score = f"{name}/{reference}"
     _, scores = bench.runs.scores(block.task, block.fidelity)
-    key = f"{name}/{against}"
-    if key not in scores.keys:
-        raise unknown_name("score", key, scores.keys)
-    return key
+    return "/".join(named_score(score, scores.columns))
 
 
 def _check_reference(reference: str) -> None:

@@ -29,7 +29,7 @@ def isnas_ranking(
     rng: np.random.Generator,
     *,
     proxy: str = "psd_db_strip_mse",
-    reference: str = "corrupted",
+    reference: str | None = None,
     cohort: int = 15,
 ) -> None:
     """Pay for the score of every architecture, then train the N best by it, best first.
@@ -40,8 +40,8 @@ def isnas_ranking(
     Args:
         sim: the simulator.
         rng: unused: the ranking is deterministic.
-        proxy: name of the score.
-        reference: what it compares with; corrupted is what a user has.
+        proxy: name of the score, alone or as "name/reference".
+        reference: what it compares with; None for that of the name, corrupted where there are two.
         cohort: N.
 
     Raises:
@@ -50,8 +50,9 @@ def isnas_ranking(
     """
     if isinstance(cohort, bool) or not isinstance(cohort, int | np.integer) or cohort < 1:
         raise ConfigError(f"cohort {cohort!r} must be a whole number of at least 1")
-    known = proxy in (*image_scores(), *network_scores())
-    sign = -1.0 if known and info(proxy).lower_is_better is False else 1.0
+    name = proxy.partition("/")[0]
+    known = name in (*image_scores(), *network_scores())
+    sign = -1.0 if known and info(name).lower_is_better is False else 1.0
     scored = []
     for arch_id in sim.space.tolist():
         value = sign * sim.score(arch_id, proxy, reference).value

@@ -68,7 +68,7 @@ def restore_command(
     preset: Annotated[
         str, typer.Option(help="paper, or quick: fewer candidates and narrower networks.")
     ] = "paper",
-    score: Annotated[str, typer.Option(help="Score to rank by.")] = "psd_db_strip_mse",
+    score: Annotated[str, typer.Option(help="Name of the score to rank by.")] = "psd_db_strip_mse",
     candidates: Annotated[int, typer.Option(help="Architectures to rank (0: preset's).")] = 0,
     cohort: Annotated[int, typer.Option(help="Networks to train of them (0: preset's).")] = 0,
     scoring_inits: Annotated[
@@ -132,9 +132,10 @@ def restore_command(
 
     # Torch takes seconds to import: not before what is cheap to check has been checked.
     from nasdip_bench.isnas.config import paper_config, quick_config
+    from nasdip_bench.isnas.rankable import searched_score
 
     changes: dict[str, Any] = {
-        "score": score,
+        "score": searched_score(score),
         "weighting": weighting,
         "selector": selector,
         "stopping": stopping,

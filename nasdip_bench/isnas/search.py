@@ -205,8 +205,9 @@ def selection_problem(problem: Degraded, config: SearchConfig) -> Degraded:
     Raises:
         ConfigError: the selection cannot be made of the problem, or the oracle has no ground truth.
     """
-    made = {"full": lambda one: one, "resized": resized, "released": resized_as_released}
-    small = made[config.selection](problem)
+    small = problem
+    if config.selection != "full":
+        small = (resized if config.selection == "resized" else resized_as_released)(problem)
     if config.selector == "oracle" and small.truth is None:
         raise ConfigError(
             f"selector 'oracle' chooses by PSNR, and there is no ground truth at the size of "

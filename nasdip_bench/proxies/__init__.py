@@ -20,6 +20,7 @@ from __future__ import annotations
 from nasdip_bench.proxies import spectral, structural, tangent, zero_cost
 from nasdip_bench.proxies.candidate import Candidate
 from nasdip_bench.proxies.description import NO_REFERENCE, ScoreInfo
+from nasdip_bench.proxies.names import named_score
 from nasdip_bench.proxies.registry import (
     image_score,
     image_scores,
@@ -44,6 +45,7 @@ __all__ = [
     "image_score",
     "image_scores",
     "info",
+    "named_score",
     "network_score",
     "network_scores",
     "prepare",

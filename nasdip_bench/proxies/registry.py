@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -49,6 +50,7 @@ _info: dict[str, ScoreInfo] = {}
 _image: dict[str, ImageFunction] = {}
 _network: dict[str, CandidateFunction] = {}
 _built_in: set[str] = set()
+_origin: dict[str, tuple[str, str] | None] = {}  # module and qualified name of a function
 
 
 def image_scores() -> tuple[str, ...]:
@@ -200,6 +202,8 @@ def register_image_score(
 ) -> None:
     """Add an image score.
 
+    The same function defined anew, as by a notebook cell that runs again, takes its own place.
+
     Args:
         info: its description, of kind "image".
         function: (output, reference) to value, both read-only (C, H, W) float64; the reference is
@@ -213,8 +217,7 @@ def register_image_score(
     def on_arrays(output: Spectrum, reference: Spectrum | None) -> float:
         return function(output.image, None if reference is None else reference.image)
 
-    _check_new(info, "image")
-    _info[info.name] = info
+    _enter(info, "image", function)
     _image[info.name] = function if spectral else on_arrays
 
 
@@ -224,7 +227,7 @@ def register_network_score(
     *,
     of_candidate: bool = False,
 ) -> None:
-    """Add a network score.
+    """Add a network score; a function defined anew as in `register_image_score`.
 
     Args:
         info: its description, of kind "network".
@@ -240,8 +243,7 @@ def register_network_score(
         arguments = (candidate.network, candidate.z, candidate.corrupted, candidate.task)
         return cast(NetworkFunction, function)(*arguments)
 
-    _check_new(info, "network")
-    _info[info.name] = info
+    _enter(info, "network", function)
     _network[info.name] = cast(CandidateFunction, function) if of_candidate else on_parts
 
 
@@ -250,9 +252,8 @@ def unregister(name: str) -> None:
     if name in _built_in:
         raise ConfigError(f"score {name!r} is built in and cannot be taken out; use another name")
     info(name)
-    del _info[name]
-    _image.pop(name, None)
-    _network.pop(name, None)
+    for registry in (_info, _image, _network, _origin):
+        registry.pop(name, None)
 
 
 def protect_registered() -> None:
@@ -282,14 +283,21 @@ def _decorator(
     return decorate
 
 
-def _check_new(described: ScoreInfo, kind: Kind) -> None:
+def _enter(described: ScoreInfo, kind: Kind, function: Callable[..., float]) -> None:
+    """Note what is said of a new score, in the place of an earlier definition of its function."""
     if described.kind != kind:
         raise ConfigError(
             f"score {described.name!r} is described as a score of kind {described.kind!r} and "
             f"registered as one of kind {kind!r}: use register_{described.kind}_score"
         )
+    named = isinstance(function, FunctionType) and function.__name__ != "<lambda>"
+    origin = (function.__module__, function.__qualname__) if named else None
     if described.name in _info:
-        raise ConfigError(
-            f"a score {described.name!r} is registered already: choose another name, or take out "
-            "one of your own with unregister first"
-        )
+        same = origin is not None and origin == _origin[described.name]
+        if described.name in _built_in or not same:
+            raise ConfigError(
+                f"a score {described.name!r} is registered already, by another function: choose "
+                "another name, or take out one of your own with unregister first"
+            )
+        unregister(described.name)
+    _info[described.name], _origin[described.name] = described, origin
