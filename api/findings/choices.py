@@ -16,7 +16,10 @@ from nasdip_bench.api.index import Block
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
 
-__all__ = ["choices_section", "codes_of"]
+__all__ = ["KIND", "choices_section", "codes_of"]
+
+KIND = "sampling"
+"""The attribute within whose values architectures are compared, too."""
 
 _ATTRIBUTES = ("sampling", "transform", "kernel", "activation")
 _MOST = 0.5

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasdip_bench.agreement import attainable_tau, reliability
+from nasdip_bench.api.findings.choices import KIND, codes_of
 from nasdip_bench.api.findings.pooled import Pooled, pooled_tau
 from nasdip_bench.api.findings.words import (
     caution,
@@ -27,13 +28,20 @@ if TYPE_CHECKING:
 __all__ = ["between_seeds", "noise_section"]
 
 
-def between_seeds(bench: NASDIPBench, block: Block, target: str) -> Pooled:
+def between_seeds(bench: NASDIPBench, block: Block, target: str, *, within: bool = False) -> Pooled:
     """Tau between runs that differ in the seed alone, over all pairs of seeds that share enough.
 
     Pairs of seeds are taken one by one: they may share other architectures and images.
+
+    Args:
+        bench: the release.
+        block: the runs of a task at a fidelity.
+        target: a column of runs.parquet with a direction.
+        within: compare architectures of the same `KIND` alone.
     """
-    matrices = [block.matrix(target, seed) for seed in block.seeds]
-    found = [pooled_tau(bench.images, [pair]) for pair in itertools.combinations(matrices, 2)]
+    kinds = codes_of(bench, KIND) if within else None
+    pairs = itertools.combinations([block.matrix(target, seed) for seed in block.seeds], 2)
+    found = [pooled_tau(bench.images, [pair], kinds) for pair in pairs]
     return max(found, key=lambda one: (len(one.images) * one.n[0],), default=pooled_tau([], []))
 
 
@@ -43,8 +51,8 @@ def noise_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> I
     yield (
         "Tau between runs that differ in nothing but the seed: no score that sees an architecture "
         "once can be expected to agree with a run much better. *Attainable* is what a score that "
-        "knew every expected PSNR would reach against one run. Where there are several pairs of "
-        "seeds, the one with most in common."
+        "knew every expected PSNR would reach against one run. *Within* compares architectures of "
+        f"one `{KIND}` alone. Where there are several pairs of seeds, the one with most in common."
     )
     body, without, fewest = [], [], []
     for block in blocks:
@@ -54,10 +62,16 @@ def noise_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> I
             continue
         fewest.append(found.n[0])
         body.append(
-            [where(block), with_interval(found), number(attainable_tau(found.value)), counts(found)]
+            [
+                where(block),
+                with_interval(found),
+                number(attainable_tau(found.value)),
+                with_interval(between_seeds(bench, block, target, within=True)),
+                counts(found),
+            ]
         )
     if body:
-        yield table(["runs of", "tau between seeds", "attainable", "over"], body)
+        yield table(["runs of", "tau between seeds", "attainable", "within", "over"], body)
         if said := caution(min(fewest)):
             yield said
     if without:

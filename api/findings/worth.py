@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from nasdip_bench.agreement import attainable_tau
 from nasdip_bench.api.agreement import MEAN
-from nasdip_bench.api.findings.choices import codes_of
+from nasdip_bench.api.findings.choices import KIND, codes_of
 from nasdip_bench.api.findings.noise import between_seeds
 from nasdip_bench.api.findings.pooled import FEWEST, Pooled, pooled_tau
 from nasdip_bench.api.findings.words import (
+    SMALL,
     basis,
     caution,
     counts,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["worth_section"]
 
 _TOP, _COHORT = 10, 15
-_KIND = "sampling"
 _SIGNIFICANT = 0.05
 _AS_CHEAP = 1.1
 """Times the least seconds that recorded times do not tell from it."""
@@ -58,7 +58,7 @@ def worth_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> I
         "those with run and score on all). A dash where the first are over half of what is there. "
         "To rank and to choose are two things: tau is over all architectures, and most pairs of "
         "them are of no interest to who wants a good one. *Within* is tau over the pairs of one "
-        f"`{_KIND}` alone, which PSNR depends on most where the section above says so: a score "
+        f"`{KIND}` alone, which PSNR depends on most where the section above says so: a score "
         "that only tells these apart has none. *Seconds* of the score for one "
         "architecture and image, all initialisations: as recorded, and for scores of the output "
         "with the networks' passes, which their record leaves out, at the rate of the recorded "
@@ -90,7 +90,7 @@ class _Judged(NamedTuple):
 def _block(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
     _, scores = bench.runs.scores(block.task, block.fidelity)
     targets = [block.matrix(target, seed) for seed in block.default_seeds]
-    kinds = codes_of(bench, _KIND)
+    kinds = codes_of(bench, KIND)
     taus, within = {}, {}
     for column, (_, reference) in enumerate(scores.columns):
         if reference != "ground_truth":
@@ -141,7 +141,8 @@ def _block(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
         )
     head = ["score", "direction", "tau", "within", f"precision of {k}", f"regret of {cohort}"]
     yield table([*head, "seconds", "over"], body)
-    yield _conclusion(judged, between_seeds(bench, block, target))
+    ceilings = [between_seeds(bench, block, target, within=within) for within in (False, True)]
+    yield _conclusion(judged, *ceilings)
 
 
 def _by_relabelling(
@@ -209,7 +210,7 @@ def _beside(rows: pd.DataFrame, name: str, p: float) -> str:
     return f"{number(value, '.2f')} ({number(chance, '.2f')}), p = {p:.2g}"
 
 
-def _conclusion(judged: Sequence[_Judged], ceiling: Pooled) -> str:
+def _conclusion(judged: Sequence[_Judged], ceiling: Pooled, ceiling_within: Pooled) -> str:
     """What the numbers allow to say of a block's scores."""
     fewest = min(one.tau.n[0] for one in judged)
     if words := caution(fewest):
@@ -232,9 +233,10 @@ def _conclusion(judged: Sequence[_Judged], ceiling: Pooled) -> str:
         sentences = [f"None of the {tests} scores that claim a direction is shown to rank in it."]
     if against:
         sentences.append(f"Against what they claim: {_names(against)}.")
+    seen = ceiling_within.images and ceiling_within.n[0] >= SMALL
     sentences.append(
-        f"Within one `{_KIND}`, {_names(inside) if inside else 'none is shown to'}"
-        f"{' do' if inside else ''}."
+        f"Within one `{KIND}`, {f'{_names(inside)} do' if inside else 'none is shown to'}"
+        + (f", where two seeds agree with {with_interval(ceiling_within)}." if seen else ".")
     )
     for measure in ChoicePValues._fields:
         p = {one.key: getattr(one.p, measure) for one in claiming}
