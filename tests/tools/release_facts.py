@@ -69,7 +69,8 @@ def readme_findings(page: str) -> str:
     """The conclusions of the page of findings on architectures and scores, a line each."""
     chosen = {
         "Which design choice makes an architecture good?": r"`.*?(?=:)",
-        "Which score is worth its cost?": r".*scores that claim .*?\.(?= )| Within one .*?\.",
+        "Which score is worth its cost?": r".*scores that claim .*?\.(?= )"
+        r"| Within one .*?\.(?= |$)",
     }
     lines = []
     for section in page.split("\n## "):
