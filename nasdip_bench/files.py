@@ -49,7 +49,8 @@ def check_folder(path: Path) -> None:
     Raises:
         ConfigError: it, or what it would be created in, is a file or may not be written to.
     """
-    there = next(one for one in (path, *path.absolute().parents) if one.exists())
+    # Not `exists`, which raises where a folder may not be looked into.
+    there = next(one for one in (path, *path.absolute().parents) if os.access(one, os.F_OK))
     if not there.is_dir() or not os.access(there, os.W_OK):
         why = "may not be written to" if there.is_dir() else "is a file"
         raise ConfigError(
