@@ -22,6 +22,7 @@ from nasdip_bench.agreement import (
     bootstrap_tau,
     draw_resamples,
     percentile_interval,
+    stratified_tau,
     tied_pairs,
 )
 from nasdip_bench.api.chosen import chosen_images
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_RESAMPLING",
+    "KINDS",
     "MEAN",
     "OWN",
     "Resampling",
+    "codes_of",
     "correlate",
     "fidelity_agreement",
     "kendall_intervals",
@@ -45,6 +48,9 @@ __all__ = [
     "seed_agreement",
     "stacked",
 ]
+
+KINDS = ("sampling", "transform", "kernel", "activation")
+"""Attributes of the upsampling cell to compare architectures within."""
 
 MEAN = "(mean)"
 """Stands for the image in rows that are means over images."""
@@ -98,6 +104,7 @@ def kendall_intervals(
     resampling: Resampling = DEFAULT_RESAMPLING,
     *,
     images: str | Sequence[str] | None = None,
+    within: str | None = None,
 ) -> pd.DataFrame:
     """Kendall's tau-b between a target and the training-free scores, with all it rests on.
 
@@ -111,24 +118,28 @@ def kendall_intervals(
         seed: None for each of the default seeds; tau is then the mean over them.
         resampling: of the intervals.
         images: one or several names; None for all. The mean is over these.
+        within: one of `KINDS`, an attribute of the upsampling cell: only pairs of architectures
+            that have its value in common are counted. A score that tells nothing but the attribute
+            has no tau there. None: all pairs.
 
     Returns:
         indexed by (proxy, reference, image), and by `MEAN` for the mean of tau over the images:
         ``tau``; ``low`` and ``high``, its interval; ``std`` over seeds (NaN for one); ``n``
-        architectures, the fewest over seeds (and images); ``pairs``, n (n - 1) / 2; ``tied_x`` and
-        ``tied_y``, the pairs that are tied in the target and in the score, the most over seeds;
-        ``reason``, why tau or its interval is NaN, else "". In ``attrs``: ``task``, ``target``,
-        ``fidelity``, ``seeds``, ``level``, ``resamples``, ``rng``.
+        architectures, the fewest over seeds (and images); ``pairs`` of them that are compared, n
+        (n - 1) / 2 or those within; ``tied_x`` and ``tied_y``, the pairs that are tied in the
+        target and in the score, the most over seeds; ``reason``, why tau or its interval is NaN,
+        else "". In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``level``,
+        ``resamples``, ``rng``, ``within``.
 
     Raises:
         ConfigError: a setting of the resampling that is out of range.
-        UnknownNameError: a task, target, fidelity, seed or image that there is not.
+        UnknownNameError: a task, target, fidelity, seed, image or attribute that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block, seeds = _measured(bench, task, target, fidelity, seed)
     _, scores = bench.runs.scores(task, block.fidelity)
     targets = [block.matrix(target, one) for one in seeds]
-    chosen = chosen_images(bench, images)
+    chosen, kinds = chosen_images(bench, images), _kinds(bench, within)
     frames = [
         _agreement(
             bench,
@@ -136,11 +147,12 @@ def kendall_intervals(
             resampling,
             (target, key),
             chosen,
+            kinds=kinds,
         )
         for column, key in enumerate(scores.keys)
     ]
     frame = stacked(dict(zip(scores.columns, frames, strict=True)), ["proxy", "reference", "image"])
-    frame.attrs = block.facts(target, seeds) | resampling._asdict()
+    frame.attrs = block.facts(target, seeds) | resampling._asdict() | {"within": within}
     return frame
 
 
@@ -155,6 +167,7 @@ def correlate(
     *,
     images: str | Sequence[str] | None = None,
     method: str = "kendall",
+    within: str | None = None,
 ) -> pd.DataFrame:
     """Kendall's tau-b, or Spearman's rho, between a target and values of one's own.
 
@@ -171,6 +184,7 @@ def correlate(
         resampling: of the intervals.
         images: one or several names; None for all. The mean is over these.
         method: "kendall" for tau-b, or "spearman" for rho.
+        within: as in `kendall_intervals`; of tau alone.
 
     Returns:
         indexed by image, and `MEAN`; columns and ``attrs`` as of `kendall_intervals`, and
@@ -179,20 +193,23 @@ def correlate(
 
     Raises:
         ConfigError: an array of another shape, or a setting out of range.
-        UnknownNameError: an architecture, task, target, fidelity, seed, image or method that there
-            is not.
+        UnknownNameError: an architecture, task, target, fidelity, seed, image, method or attribute
+            that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
+    if within is not None and method != "kendall":
+        raise ConfigError(f"within={within!r} is of tau, not of method {method!r}: leave one out")
     block, seeds = _measured(bench, task, target, fidelity, seed)
     matrix = own_values(bench, values)
     pairs = [(block.matrix(target, one), matrix) for one in seeds]
     chosen = chosen_images(bench, images)
+    names, kinds = (target, "the proxy"), _kinds(bench, within)
     frame = _agreement(
-        bench, pairs, resampling, (target, "the proxy"), chosen, METHODS[method]
+        bench, pairs, resampling, names, chosen, METHODS[method], kinds=kinds
     ).rename(columns={"tau": METHODS[method].symbol})
-    facts = {"proxy": OWN, "method": method}
+    facts = {"proxy": OWN, "method": method, "within": within}
     frame.attrs = block.facts(target, seeds) | resampling._asdict() | facts
     return frame
 
@@ -425,6 +442,21 @@ def _measured(
     return block, block.choose_seeds(seed)
 
 
+def _kinds(bench: ReleaseReader, within: str | None) -> NDArray[np.intp] | None:
+    """(architecture,) the value of an attribute of the cell, as a number."""
+    if within is None:
+        return None
+    if within not in KINDS:
+        raise unknown_name("attribute to compare within", within, KINDS)
+    return codes_of(bench, within)
+
+
+def codes_of(bench: ReleaseReader, attribute: str) -> NDArray[np.intp]:
+    """(architecture,) the value of an attribute of the cell, as a number."""
+    values = [str(getattr(arch.attributes, attribute)) for arch in bench]
+    return np.unique(values, return_inverse=True)[1]
+
+
 def _agreement(
     bench: ReleaseReader,
     pairs: Sequence[tuple[Matrix, Matrix]],
@@ -432,10 +464,13 @@ def _agreement(
     names: Sequence[str],
     images: Sequence[int] | None = None,
     method: _Method = METHODS["kendall"],
+    *,
+    kinds: NDArray[np.intp] | None = None,
 ) -> pd.DataFrame:
     """Rows by image, and their mean, of the mean tau over pairs of matrices.
 
     There is no interval below `FEWEST` architectures. Images are given by position, None for all.
+    With kinds, which are for tau alone, pairs of one kind are counted and no others.
     """
     shown = range(len(bench.images)) if images is None else images
     pairs = [(a[:, list(shown)], b[:, list(shown)]) for a, b in pairs]
@@ -443,6 +478,8 @@ def _agreement(
     for a, b in pairs:
         having |= (np.isfinite(a) & np.isfinite(b)).any(axis=1)
     chosen = [(a[having], b[having]) for a, b in pairs]
+    strata = [] if kinds is None else [kinds[having]]
+    point = method.point if kinds is None else stratified_tau
     draws = None
     resamples = resampling.resamples
     if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 0:
@@ -456,15 +493,15 @@ def _agreement(
     rows, samples, by_pair = {}, [], []
     for position, image in enumerate(bench.images[one] for one in shown):
         columns = [(a[:, position], b[:, position]) for a, b in chosen]
-        found = [method.point(x, y) for x, y in columns]
+        found = [point(x, y, *strata) for x, y in columns]
         taus = np.array([one.tau for one in found])
         drawn = np.full(1, math.nan)
         enough = all(one.n >= FEWEST for one in found)
         if draws is not None and enough and np.isfinite(taus).all():
-            drawn = np.mean([method.bootstrap(x, y, draws) for x, y in columns], axis=0)
+            drawn = np.mean([method.bootstrap(x, y, draws, *strata) for x, y in columns], axis=0)
         samples.append(drawn)
         by_pair.append(taus)
-        rows[image] = _row(taus, drawn, resampling.level) | _basis(columns, found, names)
+        rows[image] = _row(taus, drawn, resampling.level) | _basis(columns, found, names, *strata)
     if rows:
         rows[MEAN] = _row(
             np.mean(by_pair, axis=0),
@@ -491,22 +528,37 @@ def _basis(
     columns: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
     found: Sequence[Correlation],
     names: Sequence[str],
+    kinds: NDArray[np.intp] | None = None,
 ) -> dict[str, Any]:
     """What a row's tau rests on."""
     n = min((one.n for one in found), default=0)
     both = [np.isfinite(x) & np.isfinite(y) for x, y in columns]
+    # The architectures of each kind with both numbers, by column.
+    compared = [
+        [there] if kinds is None else [there & (kinds == kind) for kind in np.unique(kinds)]
+        for there in both
+    ]
+    tied_x, tied_y = (
+        max(
+            (
+                sum(tied_pairs(pair[side][mine]) for mine in groups)
+                for pair, groups in zip(columns, compared, strict=True)
+            ),
+            default=0,
+        )
+        for side in (0, 1)
+    )
+    pairs = min(
+        (sum(math.comb(int(mine.sum()), 2) for mine in groups) for groups in compared), default=0
+    )
     reason = next((one.reason for one in found if one.reason), "")
     if not reason and n < FEWEST:
         reason = f"n = {n} is too few for an interval, {FEWEST} are needed"
     return {
         "n": n,
-        "pairs": math.comb(n, 2),
-        "tied_x": max(
-            (tied_pairs(x[m]) for (x, _), m in zip(columns, both, strict=True)), default=0
-        ),
-        "tied_y": max(
-            (tied_pairs(y[m]) for (_, y), m in zip(columns, both, strict=True)), default=0
-        ),
+        "pairs": pairs,
+        "tied_x": tied_x,
+        "tied_y": tied_y,
         "reason": reason.replace("the first sample", names[0]).replace(
             "the second sample", names[1]
         ),
@@ -524,7 +576,7 @@ def _basis_of_mean(by_image: Mapping[str, Mapping[str, Any]], symbol: str) -> di
         reason += f"; it is for {', '.join(defined)}" if defined else ""
     return {
         "n": n,
-        "pairs": math.comb(n, 2),
+        "pairs": min(row["pairs"] for row in rows),
         "tied_x": max(row["tied_x"] for row in rows),
         "tied_y": max(row["tied_y"] for row in rows),
         "reason": reason,

@@ -444,6 +444,7 @@ class NASDIPBench(ReleaseReader):
         seed: int | None = None,
         *,
         images: str | Sequence[str] | None = None,
+        within: str | None = None,
         level: float = 0.95,
         resamples: int = 1000,
         rng: int = 0,
@@ -452,7 +453,9 @@ class NASDIPBench(ReleaseReader):
         from nasdip_bench.api.agreement import Resampling, kendall_intervals
 
         how = Resampling(level, resamples, rng)
-        return kendall_intervals(self, task, target, fidelity, seed, how, images=images)
+        return kendall_intervals(
+            self, task, target, fidelity, seed, how, images=images, within=within
+        )
 
     def correlate(
         self,
@@ -464,6 +467,7 @@ class NASDIPBench(ReleaseReader):
         *,
         images: str | Sequence[str] | None = None,
         method: str = "kendall",
+        within: str | None = None,
         level: float = 0.95,
         resamples: int = 1000,
         rng: int = 0,
@@ -473,8 +477,9 @@ class NASDIPBench(ReleaseReader):
 
         how = Resampling(level, resamples, rng)
         return correlate(
-            self, values, task, target, fidelity, seed, how, images=images, method=method
-        )
+            self, values, task, target, fidelity, seed, how,
+            images=images, method=method, within=within,
+        )  # fmt: skip
 
     def seed_agreement(
         self,

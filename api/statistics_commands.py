@@ -41,6 +41,10 @@ def agreement_command(
     fidelity: FidelityName = None,
     seed: Seed = None,
     images: Images = "all",
+    within: Annotated[
+        str | None,
+        typer.Option(help="Compare architectures of one sampling, transform, ... alone."),
+    ] = None,
     level: Level = 0.95,
     resamples: Resamples = 1000,
     out: Out = None,
@@ -56,10 +60,15 @@ def agreement_command(
         raise ConfigError(f"--seed {seed} does not go with --between {between}: all are compared")
     if between == "fidelities" and fidelity is not None:
         raise ConfigError(f"--fidelity {fidelity} does not go with --between fidelities")
+    if within is not None and between != "scores":
+        raise ConfigError(
+            f"--within {within} does not go with --between {between}: it is of scores"
+        )
     if between == "scores":
         frame = bench.kendall_intervals(
-            task, target, fidelity, seed, images=chosen, level=level, resamples=resamples
-        )
+            task, target, fidelity, seed,
+            images=chosen, within=within, level=level, resamples=resamples,
+        )  # fmt: skip
     elif between == "seeds":
         frame = bench.seed_agreement(task, target, fidelity, level=level, resamples=resamples)
     elif between == "fidelities":

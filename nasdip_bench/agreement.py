@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.statistics import kendall_tau_b
+from nasdip_bench.statistics import Correlation, kendall_tau_b
 
 __all__ = [
     "Reliability",
@@ -29,6 +29,7 @@ __all__ = [
     "draw_resamples",
     "percentile_interval",
     "reliability",
+    "stratified_tau",
     "tau_interval",
     "tied_pairs",
 ]
@@ -193,6 +194,22 @@ def bootstrap_tau(
         )
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(balance / np.sqrt(untied_x * untied_y))
+
+
+def stratified_tau(
+    x: NDArray[np.float64], y: NDArray[np.float64], strata: NDArray[np.intp]
+) -> Correlation:
+    """Tau-b over the pairs within strata alone; observations without a finite value are left out.
+
+    Args:
+        x: (n,) numbers.
+        y: (n,) numbers.
+        strata: (n,) codes.
+    """
+    n = int((np.isfinite(x) & np.isfinite(y)).sum())
+    [tau] = bootstrap_tau(x, y, np.ones((1, len(x)), np.float32), strata)
+    reason = "" if math.isfinite(tau) else "no two of one kind differ in both samples"
+    return Correlation(float(tau), n, reason)
 
 
 def _counted(

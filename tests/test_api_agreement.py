@@ -127,6 +127,42 @@ def test_spearmans_rho_is_scipys(bench):
         bench.correlate(own, "denoise", method="pearson")
 
 
+def test_within_one_design_choice(bench):
+    """Against every pair of architectures, one by one."""
+    frame = bench.kendall_intervals("denoise", within="sampling")
+    kinds = [arch.attributes.sampling for arch in bench]
+    assert frame.attrs["within"] == "sampling"
+    whole = bench.kendall_intervals("denoise")
+    block = bench.runs.block("denoise")
+    _, scores = bench.runs.scores("denoise")
+    for column, (proxy, reference) in enumerate(scores.columns):
+        for position, image in enumerate(bench.images):
+            taus = []
+            for seed in block.default_seeds:
+                x = block.matrix("best_psnr_smooth_db", seed)[:, position]
+                y = scores.values[:, position, column]
+                there = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+                pairs = [
+                    (np.sign(x[i] - x[j]), np.sign(y[i] - y[j]))
+                    for i, j in itertools.combinations(there, 2)
+                    if kinds[i] == kinds[j]
+                ]
+                a, b = np.array(pairs).T
+                with np.errstate(invalid="ignore"):
+                    taus.append((a * b).sum() / np.sqrt(np.count_nonzero(a) * np.count_nonzero(b)))
+            row = frame.loc[proxy, reference, image]
+            assert row["tau"] == pytest.approx(np.mean(taus), nan_ok=True)
+            assert row["pairs"] == len(pairs) < whole.loc[proxy, reference, image]["pairs"]
+            assert row["tied_y"] == np.count_nonzero(b == 0)
+            assert bool(row["reason"]) == math.isnan(row["tau"])
+    own = bench.correlate(scores.values[:, :, 0], "denoise", within="sampling", resamples=0)
+    np.testing.assert_allclose(own["tau"], frame.loc[scores.columns[0]]["tau"])
+    with pytest.raises(UnknownNameError, match="attribute to compare within 'cell'"):
+        bench.kendall_intervals("denoise", within="cell")
+    with pytest.raises(ConfigError, match="within='kernel' is of tau, not of method 'spearman'"):
+        bench.correlate(np.arange(len(bench)), "denoise", within="kernel", method="spearman")
+
+
 @pytest.mark.parametrize("resamples", [-1, 10.0, True, None])
 def test_numbers_of_resamples_that_there_are_not(bench, resamples):
     with pytest.raises(ConfigError, match=f"resamples {resamples} must be a whole number of at le"):
@@ -517,6 +553,15 @@ def test_commands_of_some_images(call, command, rows):
     assert (status, len(out.splitlines()) - 1) == (0, rows)
     assert "chest" not in out
     assert "lena" in out
+
+
+def test_within_is_of_scores(call):
+    code, out, err = call("agreement", "--within", "sampling")
+    assert (code, err) == (0, "")
+    assert out.startswith("proxy,reference,image,tau,")
+    code, _, err = call("agreement", "--within", "sampling", "--between", "seeds")
+    assert code == 2
+    assert "--within sampling does not go with --between seeds" in err
 
 
 def test_between_seeds_all_images_are_meant(call):

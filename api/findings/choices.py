@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.agreement import draw_resamples, percentile_interval
+from nasdip_bench.api.agreement import KINDS, codes_of
 from nasdip_bench.api.findings.pooled import FEWEST, LEVEL, RESAMPLES
 from nasdip_bench.api.findings.words import SMALL, basis, caution, table
 from nasdip_bench.api.index import Block
@@ -16,20 +17,13 @@ from nasdip_bench.api.index import Block
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
 
-__all__ = ["KIND", "choices_section", "codes_of"]
+__all__ = ["KIND", "choices_section"]
 
 KIND = "sampling"
 """The attribute within whose values architectures are compared, too."""
 
-_ATTRIBUTES = ("sampling", "transform", "kernel", "activation")
 _MOST = 0.5
 """Share of the variance from which a choice accounts for more than all else."""
-
-
-def codes_of(bench: NASDIPBench, attribute: str) -> NDArray[np.intp]:
-    """(architecture,) the value of an attribute of the cell, as a number."""
-    values = [str(getattr(arch.attributes, attribute)) for arch in bench]
-    return np.unique(values, return_inverse=True)[1]
 
 
 def choices_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> Iterator[str]:
@@ -61,7 +55,7 @@ def _block(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
     draws = np.concatenate([np.ones((1, n)), draw_resamples(n, RESAMPLES)])
     shares = {}
     body = []
-    for attribute in _ATTRIBUTES:
+    for attribute in KINDS:
         codes = codes_of(bench, attribute)[rows]
         measured = _share(means, codes, draws)
         low, high = percentile_interval(measured[1:], LEVEL)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasdip_bench.agreement import attainable_tau, reliability
-from nasdip_bench.api.findings.choices import KIND, codes_of
+from nasdip_bench.api.agreement import codes_of
+from nasdip_bench.api.findings.choices import KIND
 from nasdip_bench.api.findings.pooled import Pooled, pooled_tau
 from nasdip_bench.api.findings.words import (
     caution,

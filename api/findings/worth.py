@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nasdip_bench.agreement import attainable_tau
-from nasdip_bench.api.agreement import MEAN
-from nasdip_bench.api.findings.choices import KIND, codes_of
+from nasdip_bench.api.agreement import MEAN, codes_of
+from nasdip_bench.api.findings.choices import KIND
 from nasdip_bench.api.findings.noise import between_seeds
 from nasdip_bench.api.findings.pooled import FEWEST, Pooled, pooled_tau
 from nasdip_bench.api.findings.words import (
