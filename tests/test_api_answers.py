@@ -452,6 +452,7 @@ def test_a_proxy_of_ones_own_is_correlated_like_those_of_the_release(bench):
         "rng": 0,
         "proxy": "own",
         "method": "kendall",
+        "within": None,
     }
     by_image = np.stack([own, -own, own], axis=1)
     signs = bench.correlate(by_image, "denoise", fidelity=HIGH)["tau"] / found["tau"]
