@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from nasdip_bench.agreement import (
 )
 from nasdip_bench.api.chosen import chosen_images
 from nasdip_bench.api.index import TARGETS, Block
+from nasdip_bench.api.own_values import Matrix, own_values
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 from nasdip_bench.statistics import Correlation, kendall_tau_b, spearman_rho
 
@@ -44,7 +45,6 @@ __all__ = [
     "correlate",
     "fidelity_agreement",
     "kendall_intervals",
-    "own_values",
     "seed_agreement",
     "stacked",
 ]
@@ -60,8 +60,6 @@ OWN = "own"
 
 FEWEST = 5
 """Architectures that an interval needs: of fewer the resamples are a handful."""
-
-Matrix = NDArray[np.float64]  # (architecture, image)
 
 
 class _Method(NamedTuple):
@@ -176,7 +174,7 @@ def correlate(
 
     Args:
         bench: the release.
-        values: see `own_values`.
+        values: see `api.own_values`.
         task: name.
         target: a column of runs.parquet that is a measurement.
         fidelity: None for the release's default for the task.
@@ -325,100 +323,6 @@ def fidelity_agreement(
     return frame
 
 
-def own_values(
-    bench: ReleaseReader, values: ArrayLike | Mapping[ArchitectureLike, float]
-) -> Matrix:
-    """(architecture, image) float64 of what a user has.
-
-    Args:
-        bench: the release.
-        values: (architecture,) numbers of the whole release in its order, the same for all images;
-            or (architecture, image); or a mapping from architectures to numbers, where those that
-            are left out have none, such as a pandas Series by its index; or a DataFrame of
-            architectures by images. NaN is no value.
-
-    Raises:
-        ConfigError: what is no number, or infinite; an array of another shape, an architecture
-            given twice, or an index that only counts and is not as long as the release.
-        UnknownNameError: an architecture or image that there is not.
-    """
-    matrix = _own_matrix(bench, values)
-    infinite = np.isinf(matrix)
-    if infinite.any():
-        row = int(np.flatnonzero(infinite.any(axis=1))[0])
-        raise ConfigError(
-            f"values hold {matrix[row][infinite[row]][0]} for architecture {row} ("
-            f"{infinite.any(axis=1).sum()} in all): they are finite, or NaN where there is none"
-        )
-    return matrix
-
-
-def _own_matrix(
-    bench: ReleaseReader, values: ArrayLike | Mapping[ArchitectureLike, float]
-) -> Matrix:
-    shape = (len(bench), len(bench.images))
-    if isinstance(values, pd.DataFrame):
-        matrix = np.full(shape, np.nan)
-        _check_index(bench, values.index)
-        rows = _rows(bench, values.index)
-        for name in values.columns:
-            if name not in bench.images:
-                raise unknown_name("image", name, bench.images)
-            matrix[rows, bench.images.index(name)] = _floats(values[name])
-        return matrix
-    if isinstance(values, Mapping | pd.Series):
-        column = np.full(shape[0], np.nan)
-        pairs = list(values.items())
-        if isinstance(values, pd.Series):
-            _check_index(bench, values.index)
-        rows, numbers = _rows(bench, [arch for arch, _ in pairs]), _floats([v for _, v in pairs])
-        if numbers.shape != rows.shape:
-            raise ConfigError(
-                f"a mapping gives one number an architecture, such as {{0: 1.5, 1: 2.0}}, and the "
-                f"values have shape {numbers.shape}: give a matrix or a DataFrame for one an image"
-            )
-        column[rows] = numbers
-        return np.broadcast_to(column[:, None], shape)
-    array = _floats(values)
-    if array.shape == shape[:1]:
-        return np.broadcast_to(array[:, None], shape)
-    if array.shape != shape:
-        raise ConfigError(
-            f"values of shape {array.shape} are neither {shape[:1]}, one an architecture of the "
-            f"release, nor {shape}, one an architecture and image; give a mapping from "
-            f"architectures to numbers for some of them"
-        )
-    return array
-
-
-def _floats(values: Any) -> NDArray[np.float64]:
-    try:
-        return np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"values must be numbers, such as {{0: 1.5, 1: 2.0}} or (architecture, image) floats "
-            f"({error})"
-        ) from error
-
-
-def _check_index(bench: ReleaseReader, index: pd.Index) -> None:
-    """Refuse an index that says nothing of architectures: of a part, it would be taken wrongly."""
-    if isinstance(index, pd.RangeIndex) and len(index) != len(bench):
-        raise ConfigError(
-            f"{len(index)} values are numbered and not named, and the release has {len(bench)} "
-            f"architectures: index them by architecture, as frame.set_index('arch_id') does"
-        )
-
-
-def _rows(bench: ReleaseReader, architectures: Iterable[Any]) -> NDArray[np.intp]:
-    """Rows of different architectures."""
-    rows = np.array([bench.arch_id(arch) for arch in architectures], np.intp)
-    if len(np.unique(rows)) < len(rows):
-        twice = bench.codes[int(np.bincount(rows).argmax())]
-        raise ConfigError(f"architecture {twice} is given more than once; one value each")
-    return rows
-
-
 def stacked(frames: Mapping[tuple[str, str], pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
     """Frames below each other, in their order, indexed by key and row; of none, an empty one."""
     if not frames:
@@ -443,7 +347,7 @@ def _measured(
 
 
 def _kinds(bench: ReleaseReader, within: str | None) -> NDArray[np.intp] | None:
-    """(architecture,) the value of an attribute of the cell, as a number."""
+    """The strata to count pairs within, if any."""
     if within is None:
         return None
     if within not in KINDS:

@@ -22,11 +22,11 @@ from nasdip_bench.api.agreement import (
     OWN,
     Resampling,
     correlate,
-    own_values,
     stacked,
 )
 from nasdip_bench.api.chosen import chosen_images
 from nasdip_bench.api.cohorts import COHORTS, PROXY, ScoredRuns, ranked_runs
+from nasdip_bench.api.own_values import own_values
 from nasdip_bench.cohorts import best_of_first, chance_of_hit, expected_best
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.proxies import image_scores, info, named_score, network_scores
@@ -83,7 +83,7 @@ def proxy_table(
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
-        values: one's own by name, each as `api.agreement.own_values` takes them. No name may be
+        values: one's own by name, each as `api.own_values` takes them. No name may be
             that of a score, whose direction is another matter.
         lower_is_better: the names of those values of which lower is better; of the others higher.
         resampling: of the intervals of tau.
@@ -180,7 +180,7 @@ def selection_curve(
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
-        values: one's own, as in `api.agreement.own_values`.
+        values: one's own, as in `api.own_values`.
         lower_is_better: of one's own values; None for higher. That of a score is known.
         images: one or several names; None for all.
 
