@@ -218,6 +218,9 @@ def seed_agreement(
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     resampling: Resampling = DEFAULT_RESAMPLING,
+    *,
+    images: str | Sequence[str] | None = None,
+    within: str | None = None,
 ) -> pd.DataFrame:
     """The noise ceiling: tau-b of a target between runs that differ in the seed alone.
 
@@ -230,6 +233,9 @@ def seed_agreement(
         target: a column of runs.parquet that is a measurement.
         fidelity: None for the release's default for the task.
         resampling: of the intervals.
+        images: one or several names; None for all. The mean is over these.
+        within: compare architectures of one value of an attribute alone, as in
+            `kendall_intervals`: the ceiling of a tau within it.
 
     Returns:
         indexed by image, and `MEAN`; columns as of `kendall_intervals` (``std`` over pairs of
@@ -239,10 +245,11 @@ def seed_agreement(
 
     Raises:
         ConfigError: a setting of the resampling that is out of range.
-        UnknownNameError: a task, target or fidelity that there is not.
+        UnknownNameError: a task, target, fidelity, image or attribute that there is not.
         MissingRunError: the release has runs of fewer than two seeds.
     """
     block, _ = _measured(bench, task, target, fidelity, None)
+    chosen, kinds = chosen_images(bench, images), _kinds(bench, within)
     if len(block.seeds) < 2:
         having = ", ".join(map(str, block.seeds))
         raise MissingRunError(
@@ -252,16 +259,17 @@ def seed_agreement(
     matrices = {one: block.matrix(target, one) for one in block.seeds}
     seeds = list(itertools.combinations(block.seeds, 2))
     there = {one: np.isfinite(matrix) for one, matrix in matrices.items()}
-    enough = [(there[one] & there[other]).sum(axis=0) >= 2 for one, other in seeds]
+    enough = [(there[one] & there[other])[:, chosen].sum(axis=0) >= 2 for one, other in seeds]
     somewhere = np.any(enough, axis=0)
     seeds = [
         pair for pair, of_images in zip(seeds, enough, strict=True) if of_images[somewhere].all()
     ] or seeds
     pairs = [(matrices[one], matrices[other]) for one, other in seeds]
-    frame = _agreement(bench, pairs, resampling, (f"{target} of one seed",) * 2)
+    names = (f"{target} of one seed",) * 2
+    frame = _agreement(bench, pairs, resampling, names, chosen, kinds=kinds)
     frame.insert(3, "attainable", [attainable_tau(tau) for tau in frame["tau"]])
-    facts = block.facts(target, block.seeds)
-    frame.attrs = facts | resampling._asdict() | {"pairs": [list(pair) for pair in seeds]}
+    facts = block.facts(target, block.seeds) | resampling._asdict() | {"within": within}
+    frame.attrs = facts | {"pairs": [list(pair) for pair in seeds]}
     return frame
 
 
@@ -271,6 +279,9 @@ def fidelity_agreement(
     target: str = "best_psnr_smooth_db",
     fidelities: tuple[str, str] | None = None,
     resampling: Resampling = DEFAULT_RESAMPLING,
+    *,
+    images: str | Sequence[str] | None = None,
+    within: str | None = None,
 ) -> pd.DataFrame:
     """Tau-b of a target between fidelities: does the cheap one rank as the dear one does?
 
@@ -284,14 +295,18 @@ def fidelity_agreement(
         target: a column of runs.parquet that is a measurement.
         fidelities: two names; None for all pairs that the release has runs of the task at.
         resampling: of the intervals.
+        images: one or several names; None for all. The mean is over these, and NaN where one of
+            them has no runs at both.
+        within: compare architectures of one value of an attribute alone, as in
+            `kendall_intervals`.
 
     Returns:
         indexed by (fidelity_a, fidelity_b, image), and `MEAN`; columns as of `kendall_intervals`.
-        In ``attrs``: ``task``, ``target``, ``seeds`` by fidelity, and the resampling.
+        In ``attrs``: ``task``, ``target``, ``seeds`` by fidelity, the resampling and ``within``.
 
     Raises:
         ConfigError: a setting of the resampling that is out of range.
-        UnknownNameError: a task, target or fidelity that there is not.
+        UnknownNameError: a task, target, fidelity, image or attribute that there is not.
         MissingRunError: the release has runs of the task at fewer than two fidelities.
     """
     if fidelities is not None:
@@ -308,6 +323,7 @@ def fidelity_agreement(
             else f"fidelity {names[0]} is compared with itself; give two different ones"
         )
     blocks = {name: _measured(bench, task, target, name, None) for name in names}
+    chosen, kinds = chosen_images(bench, images), _kinds(bench, within)
     frames = {}
     for a, b in itertools.combinations(names, 2):
         (block_a, seeds_a), (block_b, seeds_b) = blocks[a], blocks[b]
@@ -316,10 +332,12 @@ def fidelity_agreement(
             for one in seeds_a
             for other in seeds_b
         ]
-        frames[a, b] = _agreement(bench, pairs, resampling, (f"{target} at {a}", f"that at {b}"))
+        called = f"{target} at {a}", f"that at {b}"
+        frames[a, b] = _agreement(bench, pairs, resampling, called, chosen, kinds=kinds)
     frame = stacked(frames, ["fidelity_a", "fidelity_b", "image"])
     seeds = {name: list(seeds) for name, (_, seeds) in blocks.items()}
-    frame.attrs = {"task": task, "target": target, "seeds": seeds, **resampling._asdict()}
+    facts = {"task": task, "target": target, "seeds": seeds, "within": within}
+    frame.attrs = facts | resampling._asdict()
     return frame
 
 

@@ -487,6 +487,8 @@ class NASDIPBench(ReleaseReader):
         target: str = TARGET,
         fidelity: str | None = None,
         *,
+        images: str | Sequence[str] | None = None,
+        within: str | None = None,
         level: float = 0.95,
         resamples: int = 1000,
         rng: int = 0,
@@ -494,7 +496,8 @@ class NASDIPBench(ReleaseReader):
         """The noise ceiling, tau-b between seeds; see `api.agreement.seed_agreement`."""
         from nasdip_bench.api.agreement import Resampling, seed_agreement
 
-        return seed_agreement(self, task, target, fidelity, Resampling(level, resamples, rng))
+        how = Resampling(level, resamples, rng)
+        return seed_agreement(self, task, target, fidelity, how, images=images, within=within)
 
     def fidelity_agreement(
         self,
@@ -502,6 +505,8 @@ class NASDIPBench(ReleaseReader):
         target: str = TARGET,
         fidelities: tuple[str, str] | None = None,
         *,
+        images: str | Sequence[str] | None = None,
+        within: str | None = None,
         level: float = 0.95,
         resamples: int = 1000,
         rng: int = 0,
@@ -510,7 +515,7 @@ class NASDIPBench(ReleaseReader):
         from nasdip_bench.api.agreement import Resampling, fidelity_agreement
 
         how = Resampling(level, resamples, rng)
-        return fidelity_agreement(self, task, target, fidelities, how)
+        return fidelity_agreement(self, task, target, fidelities, how, images=images, within=within)
 
     def proxy_table(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -54,27 +54,27 @@ def agreement_command(
     if between not in BETWEEN:
         raise unknown_name("kind of agreement", between, BETWEEN)
     bench, chosen = NASDIPBench(data), image_names(images)
-    if between in ("seeds", "fidelities") and chosen is not None:
-        raise ConfigError(f"--images {images} does not go with --between {between}: it is of all")
     if between in ("seeds", "fidelities") and seed is not None:
         raise ConfigError(f"--seed {seed} does not go with --between {between}: all are compared")
     if between == "fidelities" and fidelity is not None:
         raise ConfigError(f"--fidelity {fidelity} does not go with --between fidelities")
-    if within is not None and between != "scores":
-        raise ConfigError(
-            f"--within {within} does not go with --between {between}: it is of scores"
-        )
-    if between == "scores":
-        frame = bench.kendall_intervals(
-            task, target, fidelity, seed,
-            images=chosen, within=within, level=level, resamples=resamples,
-        )  # fmt: skip
-    elif between == "seeds":
-        frame = bench.seed_agreement(task, target, fidelity, level=level, resamples=resamples)
-    elif between == "fidelities":
-        frame = bench.fidelity_agreement(task, target, level=level, resamples=resamples)
-    else:
+    if between == "images":
+        if within is not None:
+            raise ConfigError(f"--within {within} does not go with --between images: it is of tau")
         frame = bench.overlap_table(task, k, target, fidelity, seed, images=chosen)
+    else:
+        how: dict[str, Any] = {
+            "images": chosen,
+            "within": within,
+            "level": level,
+            "resamples": resamples,
+        }
+        if between == "scores":
+            frame = bench.kendall_intervals(task, target, fidelity, seed, **how)
+        elif between == "seeds":
+            frame = bench.seed_agreement(task, target, fidelity, **how)
+        else:
+            frame = bench.fidelity_agreement(task, target, **how)
     emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
 
 

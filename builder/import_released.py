@@ -20,7 +20,6 @@ from nasdip_bench.builder.released_layout import image_folders, models, results_
 from nasdip_bench.builder.released_runs import CHANNELS, SIZE, LeftOut, ReleasedRun, collect
 from nasdip_bench.builder.summary import at_end, summarise
 from nasdip_bench.builder.writer import publish
-from nasdip_bench.croissant import Publication
 from nasdip_bench.curves import kept_points
 from nasdip_bench.dataset import Manifest
 from nasdip_bench.errors import BuildError
@@ -35,7 +34,7 @@ FIDELITY = "released"
 
 _NOT_RECORDED = "not recorded"
 _NOTHING = np.empty(0)
-_OTHERS = Publication(licence="", creator="those who ran the paper's released code")
+_OTHERS = {"licence": "", "creator": "those who ran the paper's released code"}
 
 
 class Imported(NamedTuple):

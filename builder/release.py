@@ -13,7 +13,6 @@ from nasdip_bench.builder.contents import Contents
 from nasdip_bench.builder.merge import merged
 from nasdip_bench.builder.sources import is_dataset, read_source
 from nasdip_bench.builder.writer import publish
-from nasdip_bench.croissant import Publication
 from nasdip_bench.dataset import Manifest
 from nasdip_bench.errors import BuildError
 
@@ -26,7 +25,9 @@ def release(
     *,
     name: str | None = None,
     version: str | None = None,
-    publication: Publication | None = None,
+    licence: str | None = None,
+    creator: str | None = None,
+    url: str | None = None,
     replace: bool = False,
 ) -> Manifest:
     """Make a dataset folder from build folders and earlier releases.
@@ -39,10 +40,14 @@ def release(
         name: of the release; None for that of the dataset in ``out``, else "nasdip-bench".
         version: of the release; None for that of the dataset in ``out``, if the files are the same,
             else "0".
-        publication: licence, creator and address; None for the project's own.
+        licence: of the results; see `nasdip_bench.croissant.Publication`, as for the next two. None
+            for what the dataset in ``out`` says, else the project's own.
+        creator: who made the dataset.
+        url: of its page.
         replace: also where ``out`` is a dataset with results that none of the sources has.
 
     Raises:
+        ConfigError: no licence, creator or address that could be published.
         BuildError: a source that is neither, or contradicts another (`nasdip_bench.builder.merge`),
             nothing finished in any, ``out`` would lose results or has the version with other
             files, or the result does not verify.
@@ -70,11 +75,12 @@ def release(
             )
         return contents
 
+    said = {"licence": licence, "creator": creator, "url": url}
     return publish(
         read,
         target,
         name=name,
         version=version,
-        publication=publication,
+        publication={name: value for name, value in said.items() if value is not None},
         replace_all=replace or target in paths,  # a source loses nothing
     )

@@ -40,12 +40,26 @@ def release_command(
     ] = None,
     release_version: Version = None,
     licence: Annotated[
-        str, typer.Option(help="Licence of the results, an identifier of the SPDX list.")
-    ] = "MIT",
+        str | None,
+        typer.Option(
+            help="Licence of the results, an identifier of the SPDX list. Default: that of the "
+            "dataset in the folder, else MIT."
+        ),
+    ] = None,
     creator: Annotated[
-        str, typer.Option(help="Who made the dataset.")
-    ] = "The NASDIP-Bench authors",
-    url: Annotated[str, typer.Option(help="Address of the dataset's page, if it has one.")] = "",
+        str | None,
+        typer.Option(
+            help="Who made the dataset. Default: as the dataset in the folder says, else the "
+            "NASDIP-Bench authors."
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the dataset's page. Default: that of the dataset in the folder, if it "
+            "has one."
+        ),
+    ] = None,
     replace: Replace = False,
 ) -> None:
     """Compact builds into a dataset folder, with manifest, hashes, Croissant; verify it.
@@ -54,11 +68,16 @@ def release_command(
     dataset in the folder that has what none of the sources has is not replaced, unless told to.
     """
     from nasdip_bench.builder.release import release
-    from nasdip_bench.croissant import Publication
 
-    publication = Publication(licence=licence, creator=creator, url=url)
     manifest = release(
-        sources, out, name=name, version=release_version, publication=publication, replace=replace
+        sources,
+        out,
+        name=name,
+        version=release_version,
+        licence=licence,
+        creator=creator,
+        url=url,
+        replace=replace,
     )
     _show(manifest, out)
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from nasdip_bench.builder.contents import Contents, Part
 from nasdip_bench.builder.losses import refuse_losses
 from nasdip_bench.builder.publish import replacing
 from nasdip_bench.cost import architecture_facts
-from nasdip_bench.croissant import CROISSANT, Publication, croissant_json
+from nasdip_bench.croissant import CROISSANT, Publication, croissant_json, published
 from nasdip_bench.curve_files import write_curves
 from nasdip_bench.curves import decode
 from nasdip_bench.dataset import (
@@ -55,7 +56,7 @@ def publish(
     name: str | None = None,
     version: str | None = None,
     new_name: str = "nasdip-bench",
-    publication: Publication | None = None,
+    publication: Mapping[str, str] = MappingProxyType({}),
     replace_all: bool = False,
 ) -> Manifest:
     """Write contents as a dataset that takes the place of ``out`` once it verifies.
@@ -70,13 +71,16 @@ def publish(
         name: of the release; None for that of the dataset in ``out``, else ``new_name``.
         version: of the release; None for that of the dataset in ``out``, else `UNNUMBERED`.
         new_name: see ``name``.
-        publication: licence, creator and address; None for the project's own.
+        publication: fields of `nasdip_bench.croissant.Publication`; of the others, those of the
+            dataset in ``out``, else the project's.
         replace_all: also where ``out`` is a dataset with results that the contents lack.
 
     Raises:
+        ConfigError: what cannot be published.
         BuildError: ``out`` holds something else, would lose results or its version, or cannot be
             written, or the result does not verify.
     """
+    Publication(**publication)  # refuses what it must before any work
     target = out.resolve()
     try:
         with replacing(target) as fresh:
@@ -84,12 +88,14 @@ def publish(
             if not replace_all:
                 refuse_losses(target, contents)
             old = manifest_fields(target) if (target / MANIFEST).exists() else {}
+            described = target / CROISSANT
+            text = described.read_text("utf-8", "replace") if described.exists() else ""
             manifest = write(
                 contents,
                 fresh,
                 name=name or str(old.get("name", new_name)),
                 version=version or str(old.get("version", UNNUMBERED)),
-                publication=publication or Publication(),
+                publication=replace(published(text), **publication),
             )
             if old:
                 _refuse_reused_version(old, manifest, target)

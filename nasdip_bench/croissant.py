@@ -126,6 +126,28 @@ class Publication:
             raise ConfigError(f"url {self.url!r} must begin with https:// or http://")
 
 
+_SPDX = "https://spdx.org/licenses/"
+
+
+def published(text: str) -> Publication:
+    """What the ``croissant.json`` of a dataset says of who made it, and under which licence.
+
+    What it does not say, or not as `croissant_json` would, is the project's.
+
+    Args:
+        text: content of the file.
+    """
+    try:
+        found = parse_json(text)
+        creator, licence = found.get("creator"), found.get("license")
+        named = creator.get("name") if isinstance(creator, dict) else None
+        under = str(licence).removeprefix(_SPDX).removesuffix(".html") if licence else ""
+        said = {"creator": named, "licence": under, "url": found.get("url")}
+        return Publication(**{name: str(value) for name, value in said.items() if value})
+    except (ValueError, ConfigError):
+        return Publication()
+
+
 def croissant_json(manifest: Manifest, publication: Publication) -> str:
     """The content of ``croissant.json``.
 
@@ -155,7 +177,7 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
         "recordSet": [_record_set(name, columns) for name, columns in RELEASE_TABLES.items()],
     }
     if publication.licence:
-        fields["license"] = f"https://spdx.org/licenses/{publication.licence}.html"
+        fields["license"] = f"{_SPDX}{publication.licence}.html"
     if publication.url:
         fields["url"] = publication.url
     return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"

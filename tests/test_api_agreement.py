@@ -207,6 +207,27 @@ def test_pairs_of_seeds_with_nothing_in_common_do_not_spoil_the_others(tmp_path)
     assert found.attrs["seeds"] == [0, 1, 2]
 
 
+def test_a_ceiling_of_some_images_and_within_one_choice(tmp_path):
+    """Odd seeds turn the ranks over; seed 1 has no run on boat."""
+    path = synthetic.write_release(
+        tmp_path / "data", fidelities=(LOW,), tasks=("inpaint",), seeds={LOW: (0, 1)},
+        missing={(LOW, "inpaint", a, "boat", 1) for a in range(COUNT)},
+    )  # fmt: skip
+    bench = NASDIPBench(path)
+    whole = bench.seed_agreement("inpaint", resamples=0)
+    assert np.isnan(whole["tau"]["(mean)"])
+    some = bench.seed_agreement("inpaint", images=["chest", "lena"], resamples=0)
+    assert some.index.tolist() == ["chest", "lena", "(mean)"]
+    assert some["tau"].tolist() == pytest.approx([-1] * 3)
+
+    kinds = [arch.attributes.sampling for arch in bench]
+    pairs = sum(a == b for a, b in itertools.combinations(kinds, 2))
+    within = bench.seed_agreement("inpaint", images="lena", within="sampling", resamples=0)
+    assert within.loc["lena", ["tau", "pairs"]].tolist() == pytest.approx([-1, pairs])
+    assert within.attrs["within"] == "sampling"
+    assert whole["pairs"]["lena"] == COUNT * (COUNT - 1) / 2 > pairs
+
+
 def test_a_ceiling_needs_two_seeds(bench):
     with pytest.raises(MissingRunError, match=r"needs runs of two seeds; .* has those of seed 0"):
         bench.seed_agreement("denoise", fidelity=LOW)
@@ -221,6 +242,15 @@ def test_fidelities_are_compared_in_every_pair_of_seeds(bench):
         [0, math.sqrt(2)]  # 1 with seed 0, -1 with seed 1
     )
     assert inpaint.attrs["seeds"] == {LOW: [0], HIGH: [0, 1]}
+
+
+def test_fidelities_are_compared_on_some_images_and_within_one_choice(bench):
+    kinds = [arch.attributes.transform for arch in bench]
+    found = bench.fidelity_agreement("inpaint", images="lena", within="transform", resamples=0)
+    assert found.index.get_level_values("image").tolist() == ["lena", "(mean)"]
+    row = found.loc[HIGH, LOW, "lena"]
+    assert row[["tau", "std"]].tolist() == pytest.approx([0, math.sqrt(2)])  # 1 and -1 by seed
+    assert row["pairs"] == sum(a == b for a, b in itertools.combinations(kinds, 2)) < 66
 
 
 def test_fidelities_that_cannot_be_compared(bench, flawed):
@@ -555,19 +585,27 @@ def test_commands_of_some_images(call, command, rows):
     assert "lena" in out
 
 
-def test_within_is_of_scores(call):
-    code, out, err = call("agreement", "--within", "sampling")
-    assert (code, err) == (0, "")
-    assert out.startswith("proxy,reference,image,tau,")
-    code, _, err = call("agreement", "--within", "sampling", "--between", "seeds")
-    assert code == 2
-    assert "--within sampling does not go with --between seeds" in err
+@pytest.mark.parametrize(
+    ("between", "heading"),
+    [
+        ("scores", "proxy,reference,image,tau,"),
+        ("seeds", "image,tau,"),
+        ("fidelities", "fidelity_a,fidelity_b,image,tau,"),
+    ],
+)
+def test_agreement_within_one_choice_and_of_some_images(call, between, heading):
+    status, out, err = call(
+        "agreement", "--between", between, "--within", "sampling", "--images", "lena"
+    )
+    assert (status, err) == (0, "")
+    assert out.startswith(heading)
+    assert {row["image"] for row in csv.DictReader(io.StringIO(out))} == {"lena", "(mean)"}
 
 
-def test_between_seeds_all_images_are_meant(call):
-    status, _, error = call("agreement", "--between", "seeds", "--images=lena")
+def test_overlap_has_no_within(call):
+    status, _, error = call("agreement", "--between", "images", "--within", "sampling")
     assert (status, error.count("\n")) == (2, 1)
-    assert "--images lena does not go with --between seeds" in error
+    assert "--within sampling does not go with --between images: it is of tau" in error
 
 
 def test_proxies_and_selection_commands(call):

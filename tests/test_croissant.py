@@ -15,7 +15,7 @@ import pytest
 from nasdip_bench.api.difference import compare_datasets
 from nasdip_bench.builder import cli
 from nasdip_bench.builder.release import release
-from nasdip_bench.croissant import CROISSANT, Publication, contradictions
+from nasdip_bench.croissant import CROISSANT, Publication, contradictions, croissant_json, published
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.errors import BuildError, ConfigError
 from nasdip_bench.files import sha256_bytes
@@ -190,6 +190,28 @@ def test_who_published_it_can_be_said(source: Path, tmp_path: Path, monkeypatch,
     assert found["license"] == "https://spdx.org/licenses/CC-BY-4.0.html"
     assert found["creator"]["name"] == "Ours & Co"
     assert found["url"] == "https://example.org/d"
+
+    release(tmp_path / "d", tmp_path / "d", creator="Theirs")  # what is not said again stays
+    kept = json.loads((tmp_path / "d" / CROISSANT).read_text("utf-8"))
+    assert kept["creator"]["name"] == "Theirs"
+    assert (kept["license"], kept["url"]) == (found["license"], found["url"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"creator": 3, "license": "no licence", "url": [1]}', '{"url": "x"}'],
+)
+def test_what_an_odd_file_says_of_its_publication_is_not_taken_over(text: str):
+    assert published(text) == Publication()
+
+
+@pytest.mark.parametrize(
+    "publication",
+    [Publication(), Publication(licence="CC0-1.0", creator="É", url="https://example.org/a.html")],
+)
+def test_what_is_said_of_the_publication_can_be_read_back(released: Path, publication):
+    manifest = DatasetFolder(released).manifest
+    assert published(croissant_json(manifest, publication)) == publication
 
 
 @pytest.mark.parametrize(

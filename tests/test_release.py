@@ -19,7 +19,6 @@ from nasdip_bench.builder.build import build
 from nasdip_bench.builder.release import release
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.summary import summarise
-from nasdip_bench.croissant import Publication
 from nasdip_bench.curves import decode
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
 from nasdip_bench.errors import BuildError, DatasetError
@@ -92,7 +91,7 @@ def test_a_version_is_neither_lost_nor_given_to_other_files(built: Path, release
     build(small_config(), build_folder, workers=1, stack=1)
     release(build_folder, out, name="mine", version="1.2")
     before = (out / "runs.parquet").read_bytes()
-    by_another = release(out, out, publication=Publication(creator="me"))
+    by_another = release(out, out, creator="me")
     assert (by_another.name, by_another.version) == ("mine", "1.2")
     for version in (None, "1.2"):
         with pytest.raises(BuildError, match=r"data' is version '1\.2', .*such as '1\.2\+local'"):

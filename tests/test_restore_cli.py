@@ -17,6 +17,7 @@ from PIL import Image as PillowImage
 from nasdip_bench.command import run
 from nasdip_bench.images import load_images
 from nasdip_bench.isnas import cli
+from nasdip_bench.isnas.folder import SearchFolder
 
 RESTORE = [sys.executable, "-c", "from nasdip_bench.isnas.cli import main; main()"]
 SHORT = [
@@ -141,6 +142,15 @@ def test_a_dry_run_writes_nothing(photos, tmp_path, capsys, monkeypatch):
     assert status == 0
     assert "rank 4 untrained networks" in err
     assert not (tmp_path / "o").exists()
+
+
+def test_a_dry_run_says_that_the_folder_holds_another_search(photos, tmp_path, capsys, monkeypatch):
+    SearchFolder(tmp_path / "o", {"candidates": 5})
+    options = [photos / "wall.png", "--task=denoise", f"--out={tmp_path / 'o'}", *SHORT]
+    for more in (["--dry-run"], []):
+        status, out, err = restore(capsys, monkeypatch, *options, *more)
+        assert (status, out, err.count("\n")) == (2, "", 1)  # no plan either: nothing was timed
+        assert "holds a search with candidates 5, now 4 is asked for" in err
 
 
 @pytest.mark.parametrize(

@@ -217,14 +217,15 @@ def _restore(
     from nasdip_bench.fast import keep_freed_memory
     from nasdip_bench.isnas.classical import classical_restoration
     from nasdip_bench.isnas.estimate import estimate
-    from nasdip_bench.isnas.folder import kept_in
+    from nasdip_bench.isnas.folder import kept_in, resumes
     from nasdip_bench.isnas.results import RESULTS, write_results
-    from nasdip_bench.isnas.search import Search
+    from nasdip_bench.isnas.search import Search, asked_for
 
     if device == "cpu":
         keep_freed_memory()
     interruption, kept = Interruption(limit), kept_in(folder)
     with interruption.handling_signals(), _explained(folder, device):
+        resumes(folder, asked_for(problem, config, device))  # or is refused, before steps are timed
         try:
             times = estimate(problem, config, device=device, check=interruption.check)
             print(_plan(problem, config, times, device), file=sys.stderr)

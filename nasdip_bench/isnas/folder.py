@@ -24,7 +24,7 @@ from nasdip_bench.isnas.training import Trained
 from nasdip_bench.seal import parse_json, sealed, unsealed
 from nasdip_bench.space import Architecture
 
-__all__ = ["SearchFolder", "kept_in"]
+__all__ = ["SearchFolder", "kept_in", "resumes"]
 
 _SETTINGS = "search.json"
 _SCORES = "scores.csv"
@@ -49,33 +49,14 @@ class SearchFolder:
         self._written = time.monotonic()
         try:
             (path / "trained").mkdir(parents=True, exist_ok=True)
-            self._begin_or_resume(dict(asked))
+            if not resumes(path, asked):
+                text = json.dumps(sealed(dict(asked)), indent=1) + "\n"
+                write_atomic(path / _SETTINGS, text.encode())
         except OSError as error:
             raise ConfigError(
                 f"cannot write to the folder {str(path)!r}: {error.strerror or error}; name "
                 f"another with --out"
             ) from error
-
-    def _begin_or_resume(self, asked: dict[str, Any]) -> None:
-        settings = self.path / _SETTINGS
-        asked = json.loads(json.dumps(asked))
-        if not settings.exists():
-            write_atomic(settings, (json.dumps(sealed(asked), indent=1) + "\n").encode())
-            return
-        try:
-            found = unsealed(parse_json(settings.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise ConfigError(
-                f"{str(settings)!r} cannot be read ({error}): name another folder with --out"
-            ) from error
-        found.setdefault("protocol_version", 1)  # the only one before it was noted
-        differing = sorted(k for k in asked.keys() | found.keys() if asked.get(k) != found.get(k))
-        if differing:
-            name = differing[0]
-            raise ConfigError(
-                f"{str(self.path)!r} holds a search with {name} {found.get(name)!r}, now "
-                f"{asked.get(name)!r} is asked for: name another folder with --out, or remove it"
-            )
 
     # Scores
 
@@ -135,6 +116,38 @@ class SearchFolder:
 
     def _fit(self, purpose: str, arch: Architecture) -> Path:
         return self.path / "trained" / f"{purpose}-{arch}.npz"
+
+
+def resumes(path: Path, asked: Mapping[str, Any]) -> bool:
+    """Whether a folder holds this search; nothing is written.
+
+    Args:
+        path: the folder, which need not be there.
+        asked: what decides every number of the search, in JSON.
+
+    Raises:
+        ConfigError: it holds another search, or one that cannot be read.
+        OSError: it may not be looked into.
+    """
+    settings = path / _SETTINGS
+    if not settings.exists():
+        return False
+    try:
+        found = unsealed(parse_json(settings.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ConfigError(
+            f"{str(settings)!r} cannot be read ({error}): name another folder with --out"
+        ) from error
+    found.setdefault("protocol_version", 1)  # the only one before it was noted
+    wanted = json.loads(json.dumps(dict(asked)))
+    differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+    if differing:
+        name = differing[0]
+        raise ConfigError(
+            f"{str(path)!r} holds a search with {name} {found.get(name)!r}, now "
+            f"{wanted.get(name)!r} is asked for: name another folder with --out, or remove it"
+        )
+    return True
 
 
 def kept_in(path: Path) -> tuple[int, int]:

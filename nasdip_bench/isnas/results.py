@@ -19,7 +19,7 @@ from PIL import Image as PillowImage
 from nasdip_bench._version import __version__
 from nasdip_bench.files import write_atomic
 from nasdip_bench.isnas.degraded import Degraded
-from nasdip_bench.isnas.search import Search, SearchResult
+from nasdip_bench.isnas.search import Search, SearchResult, asked_for
 from nasdip_bench.isnas.sheet import contact_sheet
 
 __all__ = ["RESULTS", "record", "write_results"]
@@ -59,7 +59,7 @@ def record(
         "torch": torch.__version__,
         "python": platform.python_version(),
         "command": command,
-        "asked": search.asked(),
+        "asked": asked_for(problem, search.config, search.device),
         "architecture": str(result.architecture),
         "cohort": members,
         "diverged": [str(arch) for arch in result.diverged],

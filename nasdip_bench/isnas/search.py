@@ -27,7 +27,7 @@ from nasdip_bench.isnas.selectors import Cohort, get_selector
 from nasdip_bench.isnas.training import Trained, train
 from nasdip_bench.space import Architecture, sample_architectures
 
-__all__ = ["Search", "SearchResult", "selection_problem"]
+__all__ = ["Search", "SearchResult", "asked_for", "selection_problem"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +60,21 @@ class SearchResult:
         return self.members[self.selected]
 
 
+def asked_for(problem: Degraded, config: SearchConfig, device: str) -> dict[str, Any]:
+    """What decides every number of a search, in JSON."""
+    seen = problem.observation
+    return config.as_json() | {
+        "task": problem.task.name,
+        "image": problem.name,
+        "size": list(problem.size),
+        "image_sha256": _hash(seen.corrupted),
+        "mask_sha256": None if seen.mask is None else _hash(seen.mask),
+        "truth_sha256": None if problem.truth is None else _hash(problem.truth),
+        "device_type": device.split(":")[0],
+        "protocol_version": PROTOCOL_VERSION,
+    }
+
+
 class Search:
     """A search that can be stopped and gone on with.
 
@@ -86,21 +101,8 @@ class Search:
         self.problem, self.config, self.device = problem, config, device
         self._check, self._progress = check, progress
         self._small = selection_problem(problem, config)
-        self._folder = None if folder is None else SearchFolder(folder, self.asked())
-
-    def asked(self) -> dict[str, Any]:
-        """What decides every number of the search."""
-        seen = self.problem.observation
-        return self.config.as_json() | {
-            "task": self.problem.task.name,
-            "image": self.problem.name,
-            "size": list(self.problem.size),
-            "image_sha256": _hash(seen.corrupted),
-            "mask_sha256": None if seen.mask is None else _hash(seen.mask),
-            "truth_sha256": None if self.problem.truth is None else _hash(self.problem.truth),
-            "device_type": self.device.split(":")[0],
-            "protocol_version": PROTOCOL_VERSION,
-        }
+        decided = asked_for(problem, config, device)
+        self._folder = None if folder is None else SearchFolder(folder, decided)
 
     def run(self) -> SearchResult:
         """Carry out what is not yet done.
