@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["codes", "numbers", "strings"]
 
-_TYPES = {"int32": np.int32, "int64": np.int64, "double": np.float64}
+_TYPES = {"int32": np.int32, "int64": np.int64, "float": np.float32, "double": np.float64}
 
 
 def numbers(column: pa.ChunkedArray) -> NDArray[Any]:
-    """(rows,) int32, int64, float64 or bool of a column; float64 with NaN where it has nulls."""
+    """(rows,) int32, int64, float64 or bool of a column; float64 with NaN where it has nulls.
+
+    32-bit floats are widened, so that sums of them are exact enough.
+    """
     array = column.combine_chunks()
     validity, data = array.buffers()
     count, offset = len(array), array.offset
@@ -34,6 +37,8 @@ def numbers(column: pa.ChunkedArray) -> NDArray[Any]:
     else:
         kind = np.dtype(_TYPES[str(array.type)])
         values = np.frombuffer(data, kind, count, offset * kind.itemsize)
+        if kind == np.float32:
+            values = values.astype(np.float64)
     if array.null_count:
         return np.where(_bits(validity, offset, count), values, np.nan)
     return values

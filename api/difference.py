@@ -52,6 +52,7 @@ _ABOUT_THE_RELEASE = (
     "devices",
     "device_types",
     "sources",
+    "schema_version",
 )
 _ELSEWHERE = ("files", "images", "architectures", "runs", "seeds", "scored")
 """Of the manifest, what is compared by content or follows from the tables."""

@@ -20,7 +20,7 @@ from nasdip_bench.curve_files import write_curves
 from nasdip_bench.curves import decode, encode, kept_points
 from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
-from nasdip_bench.files import parquet_bytes, sha256_bytes
+from nasdip_bench.files import parquet_bytes
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
 from nasdip_bench.space import sample_architectures
 from nasdip_bench.tasks import get_task
@@ -81,9 +81,7 @@ def write_full_size(path: Path, count: int = 522) -> Path:
         software={"nasdip-bench": "formula"},
         devices=["formula"],
         files={
-            file.relative_to(path).as_posix(): FileRecord(
-                sha256=sha256_bytes(file.read_bytes()), size=file.stat().st_size
-            )
+            file.relative_to(path).as_posix(): FileRecord.of(file.read_bytes())
             for file in sorted(path.rglob("*"))
             if file.is_file()
         },

@@ -28,6 +28,7 @@ from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.files import open_parquet, parquet_bytes, read_regular
 from nasdip_bench.schema import (
     OUTPUT_COLUMNS,
+    READABLE_VERSIONS,
     SCHEMA_VERSION,
     SHARD_TABLES,
     arrow_schema,
@@ -201,7 +202,9 @@ class _Pack:
             versions = settings["schema_version"], settings["protocol_version"]
             if not isinstance(settings["images"], dict):
                 raise ValueError("it names no images")
-            if versions == (SCHEMA_VERSION, PROTOCOL_VERSION):
+            mixes = versions[0] in READABLE_VERSIONS and versions[1] == PROTOCOL_VERSION
+            if mixes:
+                settings = settings | {"schema_version": SCHEMA_VERSION}
                 listed = tuple(map(Architecture.parse, facts["architectures"]))
                 columns = SHARD_TABLES[kind]
                 if OUTPUT_COLUMNS[0].name in opened.schema_arrow.names:
@@ -213,7 +216,7 @@ class _Pack:
             raise BuildError(
                 f"{str(path)!r} is no pack ({error}): take what 'nasdip-build pack' wrote"
             ) from error
-        if versions != (SCHEMA_VERSION, PROTOCOL_VERSION):
+        if not mixes:
             raise BuildError(
                 f"{str(path)!r} was built with schema version {versions[0]} and protocol version "
                 f"{versions[1]}, this is {SCHEMA_VERSION} and {PROTOCOL_VERSION}: the two do not "

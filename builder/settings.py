@@ -11,7 +11,7 @@ from typing import Any
 from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
-from nasdip_bench.schema import SCHEMA_VERSION
+from nasdip_bench.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
 __all__ = ["merged_settings", "settings_of"]
 
@@ -65,6 +65,8 @@ def merged_settings(
     settings = {name: value for name, value in wanted.items() if name != "images"}
     images: dict[str, Any] = {}
     if found is not None:
+        if found.get("schema_version") in READABLE_VERSIONS:  # what is added is of this version
+            found = {**found, "schema_version": SCHEMA_VERSION}
         if found.get("scoring_inits") and settings.get("scoring_inits"):
             _check_scores(found.get("scores"), settings.get("scores"), where)
         kept = {k: found[k] for k in found if k in (*_LATE_SETTINGS, *settings)}

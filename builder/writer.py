@@ -35,7 +35,7 @@ from nasdip_bench.dataset import (
 )
 from nasdip_bench.errors import BuildError, UnknownNameError
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
-from nasdip_bench.files import parquet_bytes, sha256_bytes
+from nasdip_bench.files import parquet_bytes
 from nasdip_bench.images import NASDIP_IMAGES, RELEASED_SET, image_names
 from nasdip_bench.manifest import manifest_fields
 from nasdip_bench.outputs import write_outputs
@@ -109,10 +109,14 @@ def publish(
 
 def _refuse_reused_version(old: Mapping[str, Any], new: Manifest, out: Path) -> None:
     """Refuse the version of a dataset for files that are not its own; who publishes may differ."""
-    version, before, after = new.version, dict(old["files"]), asdict(new)["files"]
-    for files in (before, after):
-        files.pop(CROISSANT, None)
-    if version != UNNUMBERED and version == old.get("version") and before != after:
+    version = new.version
+    if version == UNNUMBERED or version != old.get("version"):
+        return
+    before, after = (
+        {path: facts["sha256"] for path, facts in files.items() if path != CROISSANT}
+        for files in (old["files"], asdict(new)["files"])
+    )
+    if before != after:
         raise BuildError(
             f"the dataset in {str(out)!r} is version {version!r}, and the new one has other files: "
             f"give it a version of its own with --release-version, such as "
@@ -195,14 +199,14 @@ def write(
         device_types={d: t for d, t in sorted(contents.device_types.items()) if d in devices},
         sources=list(contents.sources),
         files={
-            path.relative_to(fresh).as_posix(): _file_record(path)
+            path.relative_to(fresh).as_posix(): FileRecord.of(path.read_bytes())
             for path in sorted(fresh.rglob("*"))
             if path.is_file()
         },
     )
     # It describes the files before it and is itself a file of the manifest: in this order.
     (fresh / CROISSANT).write_text(croissant_json(manifest, publication), encoding="utf-8")
-    described = {CROISSANT: _file_record(fresh / CROISSANT)}
+    described = {CROISSANT: FileRecord.of((fresh / CROISSANT).read_bytes())}
     manifest = replace(manifest, files=manifest.files | described)
     (fresh / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     problems = find_problems(fresh)
@@ -276,11 +280,6 @@ def _table_of(name: str, rows: Iterable[dict[str, Any]]) -> pa.Table:
 
 
 # Manifest
-
-
-def _file_record(path: Path) -> FileRecord:
-    content = path.read_bytes()
-    return FileRecord(sha256=sha256_bytes(content), size=len(content))
 
 
 def _task_record(part: Part, rows: _Rows, architectures: int, images: int) -> TaskRecord:

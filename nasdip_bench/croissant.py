@@ -47,6 +47,7 @@ _TYPES = {
     "bool": "sc:Boolean",
     "int32": "sc:Integer",
     "int64": "sc:Integer",
+    "float32": "sc:Float",
     "float64": "sc:Float",
 }
 _TABLES = {

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.curves import CURVES, MAX_POINTS
 from nasdip_bench.errors import DatasetError
+from nasdip_bench.files import Content
 
 if TYPE_CHECKING:
     import h5py
@@ -59,7 +60,7 @@ _SHARES = 16
 """Parts of a whole file that threads take in turn."""
 
 
-def list_chunks(file: h5py.File, content: bytes) -> NDArray[Any]:
+def list_chunks(file: h5py.File, content: Content) -> NDArray[Any]:
     """The entries of an open curve file, iteration first, then the chunks of each curve by row.
 
     Args:
@@ -110,7 +111,7 @@ def chunks_bytes(chunks: NDArray[Any]) -> bytes:
     return buffer.getvalue()
 
 
-def read_chunks(content: bytes, path: str) -> NDArray[Any]:
+def read_chunks(content: Content, path: str) -> NDArray[Any]:
     """The entries in the content of a ``.chunks.npy`` file.
 
     Raises:

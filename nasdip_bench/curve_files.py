@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nasdip_bench.curve_chunks import check_iterations, chunks_bytes, list_chunks
 from nasdip_bench.curves import CURVES, MAX_POINTS, MISSING, STEPS_PER_DB, decode, encode
 from nasdip_bench.errors import DatasetError, not_parsed
+from nasdip_bench.files import Content
 from nasdip_bench.hdf5_arrays import plain_array
 from nasdip_bench.manifest import CHUNKS_SUFFIX
 
@@ -66,7 +67,7 @@ def read_rows(file: Any, rows: slice | int) -> tuple[np.ndarray, np.ndarray]:
     return decode(file["psnr"][rows]), decode(file["psnr_smooth"][rows])
 
 
-def chunks_of(content: bytes, path: str, record: TaskRecord) -> NDArray[Any]:
+def chunks_of(content: Content, path: str, record: TaskRecord) -> NDArray[Any]:
     """Where the chunks of a curve file lie, by the file itself; see `nasdip_bench.curve_chunks`.
 
     Args:

@@ -12,13 +12,14 @@ import hashlib
 import io
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasdip_bench.curve_chunks import CurveChunks, read_chunks
 from nasdip_bench.curve_files import check_curve_file, chunks_of
 from nasdip_bench.errors import DatasetError, not_parsed
-from nasdip_bench.files import open_regular, sha256_bytes
+from nasdip_bench.files import Content, open_regular, sha256_bytes
 from nasdip_bench.locks import ForkSafeLock
 from nasdip_bench.manifest import (
     MANIFEST,
@@ -35,6 +36,7 @@ from nasdip_bench.manifest import (
 from nasdip_bench.output_files import check_output_file
 from nasdip_bench.schema import table_columns
 from nasdip_bench.table_files import Strings, read_table, with_strings
+from nasdip_bench.threads import in_threads
 
 if TYPE_CHECKING:
     import h5py
@@ -169,20 +171,36 @@ class DatasetFolder:
                 raise
             return file
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str) -> Content:
         """The content of a file, compared with the manifest.
 
         Raises:
             DatasetError: it is not listed, absent, or not the file that was released.
         """
-        with self._open(path) as file:
-            try:
-                content = file.read()
-            except OSError as error:
-                raise self._damaged(path, str(error.strerror)) from error
-        digest = sha256_bytes(content)
-        if digest != self._record(path).sha256:
-            raise self._damaged(path, f"{len(content)} bytes with SHA-256 {digest[:12]}...")
+        record = self._record(path)
+        ends = [0, record.size // 2, record.size] if record.halves else [0, record.size]
+        with ExitStack() as opened:
+            # Of the size that the record says, so that no more is allocated than there is to read.
+            files = [opened.enter_context(self._open(path)) for _ in ends[1:]]
+            content = bytearray(record.size)
+            place = memoryview(content)
+
+            def read(number: int) -> str:
+                """Read a part of the file to its place; the SHA-256 of what was read."""
+                part = place[ends[number] : ends[number + 1]]
+                try:
+                    files[number].seek(ends[number])
+                    count = files[number].readinto(part)
+                except OSError as error:
+                    raise self._damaged(path, str(error.strerror)) from error
+                if count != len(part):
+                    raise self._damaged(path, f"it ended after {ends[number] + count} bytes")
+                return sha256_bytes(part)
+
+            found = in_threads(read, range(len(files)))
+        if found != (record.halves or [record.sha256]):
+            digest = sha256_bytes(content)
+            raise self._damaged(path, f"{record.size} bytes with SHA-256 {digest[:12]}...")
         return content
 
     def check_file(self, path: str) -> None:

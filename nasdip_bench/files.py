@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from nasdip_bench.errors import ConfigError
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TEMPORARY_SUFFIX",
+    "Content",
     "atomic_path",
     "check_folder",
     "exchange",
@@ -38,6 +39,9 @@ __all__ = [
     "sync_tree",
     "write_atomic",
 ]
+
+Content: TypeAlias = "bytes | bytearray"
+"""Of a file, in memory."""
 
 TEMPORARY_SUFFIX = ".tmp"
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows
@@ -156,7 +160,7 @@ def write_atomic(path: Path, content: bytes) -> None:
         aside.write_bytes(content)
 
 
-def sha256_bytes(content: bytes) -> str:
+def sha256_bytes(content: Content | memoryview) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
@@ -176,7 +180,7 @@ def parquet_bytes(table: pa.Table) -> bytes:
 
 
 def open_parquet(
-    content: bytes, dictionaries: Sequence[str] = (), metadata: pq.FileMetaData | None = None
+    content: Content, dictionaries: Sequence[str] = (), metadata: pq.FileMetaData | None = None
 ) -> pq.ParquetFile:
     """The content of a Parquet file, opened: its schema and sizes are known, no values are read.
 
@@ -193,7 +197,7 @@ def open_parquet(
     )
 
 
-def read_parquet(content: bytes, columns: list[str] | None = None) -> pa.Table:
+def read_parquet(content: Content, columns: list[str] | None = None) -> pa.Table:
     """The table in the content of a Parquet file, or some of its columns.
 
     Not ``pyarrow.parquet.read_table``, which imports pandas; and with one thread, since Arrow's

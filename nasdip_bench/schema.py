@@ -18,6 +18,7 @@ __all__ = [
     "KEYS",
     "REFERENCES",
     "OUTPUT_COLUMNS",
+    "READABLE_VERSIONS",
     "RELEASE_TABLES",
     "SCHEMA_VERSION",
     "SHARD_TABLES",
@@ -26,8 +27,12 @@ __all__ = [
     "fits_schema",
 ]
 
-SCHEMA_VERSION = 2
-"""Version of the files' layout; readers refuse the others."""
+SCHEMA_VERSION = 3
+"""Version of the files' layout."""
+
+READABLE_VERSIONS = (2, SCHEMA_VERSION)
+"""Versions that are read; the others are refused. Version 2 has 64-bit numbers where this one has
+32-bit ones (`fits_schema`), and no halves of files (`nasdip_bench.manifest.FileRecord`)."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class Column:
 
     Attributes:
         name: its name.
-        type: "string", "bool", "binary", "int32", "int64", "float64" or "float32[]" (a list a row).
+        type: "string", "bool", "binary", "int32", "int64", "float32", "float64" or "float32[]" (a
+            list a row).
         meaning: one sentence.
         unit: "dB", "s", "" ...
         direction: "higher", "lower" (is better) or "".
@@ -100,11 +106,11 @@ _SCORE_FACTS = (
         "",
         True,
     ),
-    Column("std", "float64", "sample standard deviation over them; null for one", "", "", True),
+    Column("std", "float32", "sample standard deviation over them; null for one", "", "", True),
     Column("inits", "int32", "number of scoring initialisations"),
     Column(
         "seconds",
-        "float64",
+        "float32",
         "time in all initialisations; of a score of the output without the networks' passes, of "
         "one of the network with those it takes; null only if imported",
         "s",
@@ -228,6 +234,7 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
         "binary": pa.binary(),
         "int32": pa.int32(),
         "int64": pa.int64(),
+        "float32": pa.float32(),
         "float64": pa.float64(),
         "float32[]": pa.list_(pa.float32()),
     }
@@ -245,13 +252,17 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
 
 
 def fits_schema(found: pa.Schema, expected: pa.Schema) -> bool:
-    """Whether a file's columns are those of a table; where values may be missing, it has them all.
+    """Whether a file's columns are those of a table, or can be cast to them.
 
-    What may be missing has been extended within a schema version, so that earlier files are
-    stricter than they need to be.
+    Earlier files may be stricter than they need to be, without nulls where there may be some, and
+    have 64-bit numbers where 32 bits are enough.
     """
+    import pyarrow as pa
+
+    wider = pa.float64(), pa.float32()
     return found.names == expected.names and all(
-        one.type == other.type and (other.nullable or not one.nullable)
+        (one.type == other.type or (one.type, other.type) == wider)
+        and (other.nullable or not one.nullable)
         for one, other in zip(found, expected, strict=True)
     )
 

@@ -5,18 +5,17 @@ Must not import torch; pyarrow is imported on use.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import DatasetError, not_parsed
-from nasdip_bench.files import open_parquet
+from nasdip_bench.files import Content, open_parquet
 from nasdip_bench.manifest import MANIFEST, table_path
 from nasdip_bench.schema import SCHEMA_VERSION, arrow_schema, fits_schema, table_columns
+from nasdip_bench.threads import in_threads
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +43,7 @@ _MOST_BLOCKS = 12
 
 
 def read_table(
-    content: bytes, name: str, strings: Strings, rows: int | None = None
+    content: Content, name: str, strings: Strings, rows: int | None = None
 ) -> dict[Strings, pa.Table]:
     """The table in the content of its file, checked.
 
@@ -86,17 +85,20 @@ def read_table(
         except IndexError:  # the other thread has it
             source = open_parquet(content, texts, file.metadata)
         part = source.read(columns=names, use_threads=False)
+        columns = {}
         for column in names:
-            _check_values(part[column])
-        return {
-            column: (part[column], _written_out(part[column], wanted.field(column).type))
-            for column in names
-        }
+            values, kept = part[column], schema.field(column).type
+            _check_values(values)
+            if values.type != kept:  # of an earlier version
+                values = values.cast(kept)
+            columns[column] = (values, _written_out(values, wanted.field(column).type))
+        return columns
 
     others = [column.name for column in columns if column.name not in texts]
     try:
         long = file.metadata.num_rows >= _LONG_TABLE
-        values = _by_columns(read, [others, texts] if long else [[*others, *texts]])
+        parts = in_threads(read, [others, texts] if long else [[*others, *texts]])
+        values = {column: pair for part in parts for column, pair in part.items()}
         encoded = _table({column: pair[0] for column, pair in values.items()}, schema)
         if len(encoded) != file.metadata.num_rows:
             raise ValueError(f"{len(encoded)} of {file.metadata.num_rows} rows")
@@ -221,40 +223,6 @@ def _positions(chunk: pa.DictionaryArray) -> NDArray[np.uint32]:
     if not len(chunk):
         return np.zeros(0, np.uint32)
     return np.frombuffer(buffer, np.uint32, len(chunk), chunk.indices.offset * 4)
-
-
-def _by_columns(read: Callable[[list[str]], _Columns], parts: list[list[str]]) -> _Columns:
-    """What is read of columns, each part of them by a thread.
-
-    What takes long releases the interpreter's lock; the parts are few, since to get it back takes
-    long, too. The threads are Python's, since Arrow's own were seen to abort a process at its exit
-    (`nasdip_bench.files.read_parquet`), and not those of concurrent.futures, whose import takes
-    longer than what it saves here.
-
-    Args:
-        read: reads columns of some names.
-        parts: names of columns; the first is read by the calling thread.
-    """
-    done: _Columns = {}
-    failed: list[BaseException] = []
-
-    def work(names: list[str]) -> None:
-        try:
-            done.update(read(names))
-        except BaseException as error:  # for the caller, whichever thread it is
-            failed.append(error)
-
-    threads = [Thread(target=work, args=(names,), name="columns") for names in parts[1:]]
-    for thread in threads:
-        thread.start()
-    try:
-        work(parts[0])
-    finally:
-        for thread in threads:
-            thread.join()
-    if failed:
-        raise failed[0]
-    return done
 
 
 @cache

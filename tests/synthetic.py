@@ -36,7 +36,7 @@ from nasdip_bench.dataset import (
     output_path,
 )
 from nasdip_bench.fidelity import get_fidelity
-from nasdip_bench.files import parquet_bytes, sha256_bytes
+from nasdip_bench.files import parquet_bytes
 from nasdip_bench.outputs import Output, write_outputs
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
 from nasdip_bench.space import sample_architectures
@@ -269,9 +269,7 @@ def write_table(path: Path, name: str, rows: list[dict]) -> None:
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write the manifest with the hashes of the files that are there."""
     found = {
-        file.relative_to(path).as_posix(): FileRecord(
-            sha256=sha256_bytes(file.read_bytes()), size=file.stat().st_size
-        )
+        file.relative_to(path).as_posix(): FileRecord.of(file.read_bytes())
         for file in sorted(path.rglob("*"))
         if file.is_file() and file.name != MANIFEST
     }

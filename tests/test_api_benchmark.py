@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import multiprocessing
+import os
 import pickle
 import re
 import threading
@@ -17,9 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from nasdip_bench import NASDIPBench
+from nasdip_bench import NASDIPBench, dataset, manifest
 from nasdip_bench.api.columns import codes, numbers, strings
 from nasdip_bench.api.records import as_json
+from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import (
     ArchitectureError,
     DatasetError,
@@ -514,6 +517,46 @@ def test_a_damaged_table_is_found_on_first_touch(tmp_path, name):
         bench.query(0, "lena", "denoise")
 
 
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_a_table_is_compared_half_by_half_where_that_pays(tmp_path, monkeypatch, place):
+    path = small_release(tmp_path)
+    whole = DatasetFolder(path).read("runs.parquet")
+    monkeypatch.setattr(manifest, "_HALVED_FROM", len(whole))
+    synthetic.write_manifest(path, NASDIPBench(path).manifest)
+    files = DatasetFolder(path).manifest.files
+    assert [name for name, record in files.items() if record.halves] == ["runs.parquet"]
+    assert DatasetFolder(path).read("runs.parquet") == whole
+
+    content = bytearray(whole)
+    content[place * (len(whole) // 2)] ^= 1  # of each half the first, and the last
+    (path / "runs.parquet").write_bytes(content)
+    with pytest.raises(DatasetError, match=f"damaged: {len(whole)} bytes with SHA-256"):
+        DatasetFolder(path).read("runs.parquet")
+
+
+def test_a_file_that_is_cut_short_while_it_is_read_is_damaged(tmp_path, monkeypatch):
+    class Shrinking(io.BufferedReader):
+        def seek(self, *to):  # after its size was looked at
+            os.truncate(self.name, 1000)
+            return super().seek(*to)
+
+    folder = DatasetFolder(small_release(tmp_path))
+    monkeypatch.setattr(dataset, "open_regular", lambda path: Shrinking(io.FileIO(path)))
+    with pytest.raises(DatasetError, match="runs.parquet in .* is damaged: it ended after 1000 by"):
+        folder.read("runs.parquet")
+
+
+@pytest.mark.parametrize("halves", [["0"], ["0"] * 3])
+def test_halves_are_two(tmp_path, halves):
+    path = small_release(tmp_path)
+    fields = json.loads((path / "manifest.json").read_text())
+    del fields["sha256"]
+    fields["files"]["runs.parquet"]["halves"] = halves
+    (path / "manifest.json").write_text(json.dumps(fields))
+    with pytest.raises(DatasetError, match=f"runs.parquet has {len(halves)} halves"):
+        NASDIPBench(path)
+
+
 def rewrite(path, name, change):
     rows = pq.read_table(path / f"{name}.parquet").to_pylist()
     synthetic.write_table(path, name, change(rows))
@@ -591,7 +634,8 @@ def test_columns_are_read_as_arrow_reads_them(bench):
             for part in (table[column], table[column].slice(3, 5), table[column].slice(0, 0)):
                 expected, found = part.to_numpy(), numbers(part)
                 np.testing.assert_array_equal(found, expected)
-                assert found.dtype == expected.dtype or part.null_count or not len(part)
+                wide = np.float64 if expected.dtype == np.float32 else expected.dtype
+                assert found.dtype == wide or part.null_count or not len(part)
 
 
 def test_names_are_read_as_arrow_reads_them(bench):

@@ -88,7 +88,7 @@ def test_every_column_is_described_as_the_files_have_it(released: Path, describe
             assert field["source"]["fileObject"]["@id"] == f"{table}.parquet"
             assert field["dataType"] == {
                 "string": "sc:Text", "bool": "sc:Boolean", "double": "sc:Float",
-                "int32": "sc:Integer", "int64": "sc:Integer",
+                "int32": "sc:Integer", "float": "sc:Float", "int64": "sc:Integer",
             }[str(schema.field(column.name).type)]  # fmt: skip
         key = [name["@id"].removeprefix(f"{table}/") for name in sets[table]["key"]]
         assert tuple(key) == KEYS[table]

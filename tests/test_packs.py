@@ -227,8 +227,8 @@ def test_every_byte_of_a_pack_counts(packed, tmp_path: Path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"protocol_version": 0}, "schema version 2 and protocol version 0, this is 2 and 1"),
-        ({"schema_version": 9}, "schema version 9 and protocol version 1, this is 2 and 1"),
+        ({"protocol_version": 0}, "schema version 3 and protocol version 0, this is 3 and 1"),
+        ({"schema_version": 9}, "schema version 9 and protocol version 1, this is 3 and 1"),
         ({"image_set": "nasdip"}, "built with image_set 'skimage', now 'nasdip' is asked for"),
         ({"precision": "bf16"}, "built with precision 'fp32', now 'bf16' is asked for"),
         ({"device_type": "cuda"}, "built with device_type 'cpu', now 'cuda' is asked for"),

@@ -145,6 +145,7 @@ def content(rows):
     values = {
         "int32": numbers % 7,
         "int64": numbers,
+        "float32": numbers / 8,
         "float64": numbers / 8,
         "string": np.array(["lena", "boat", "f16"], object)[numbers % 3],
     }
