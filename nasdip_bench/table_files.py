@@ -96,8 +96,11 @@ def read_table(
 
     others = [column.name for column in columns if column.name not in texts]
     try:
-        long = file.metadata.num_rows >= _LONG_TABLE
-        parts = in_threads(read, [others, texts] if long else [[*others, *texts]])
+        shares = [[*others, *texts]]
+        if file.metadata.num_rows >= _LONG_TABLE:  # a column of strings takes as long as two others
+            some = max(0, (2 * len(texts) - len(others)) // 4)
+            shares = [[*others, *texts[:some]], texts[some:]]
+        parts = in_threads(read, shares)
         values = {column: pair for part in parts for column, pair in part.items()}
         encoded = _table({column: pair[0] for column, pair in values.items()}, schema)
         if len(encoded) != file.metadata.num_rows:
