@@ -9,12 +9,14 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nasdip_bench import manifest
 from nasdip_bench.curve_chunks import chunks_bytes
 from nasdip_bench.dataset import MANIFEST
 from nasdip_bench.seal import sealed
@@ -31,9 +33,10 @@ Cases = Iterator[tuple[str, Callable[[], None]]]
 
 
 def sound(path: Path) -> Path:
-    """A small release."""
-    synthetic.write_release(path, count=3, fidelities=(FIDELITY,))
-    return synthetic.add_outputs(path, FIDELITY, "denoise")
+    """A small release, with halves of all of its files, as large ones have them."""
+    with mock.patch.object(manifest, "_HALVED_FROM", 1):
+        synthetic.write_release(path, count=3, fidelities=(FIDELITY,))
+        return synthetic.add_outputs(path, FIDELITY, "denoise")
 
 
 def files(path: Path) -> list[str]:

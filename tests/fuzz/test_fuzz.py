@@ -118,6 +118,7 @@ def test_a_seal_is_broken_by_any_change_of_content(fields, place, bit):
 VALUES = {
     "int32": st.integers(-(2**31), 2**31 - 1) | st.integers(-2, 50),
     "int64": st.integers(-(2**63), 2**63 - 1),
+    "float": st.floats(width=32),
     "double": st.floats(),
     "string": st.text(max_size=20) | st.sampled_from(["lena", "denoise", "ok", "none", "failed"]),
     "bool": st.booleans(),
