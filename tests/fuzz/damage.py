@@ -175,6 +175,7 @@ def _other_tables(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
 _EDGES: dict[str, tuple[Any, ...]] = {
     "int32": (-(2**31), -1, 0, 1, 2**31 - 1),
     "int64": (-(2**63), -1, 0, 2**63 - 1),
+    "float": (float("nan"), float("inf"), -float("inf"), -1.0, 0.0, 3e38),
     "double": (float("nan"), float("inf"), -float("inf"), -1.0, 0.0, 1e308),
     "string": ("", "x", "lena", "denoise", "ok", "failed", "\x1b[2J", "a\nb", "../x", "\u202e"),
     "bool": (True, False),
