@@ -234,8 +234,9 @@ def _conclusion(judged: Sequence[_Judged], ceiling: Pooled, ceiling_within: Pool
     if against:
         sentences.append(f"Against what they claim: {_names(against)}.")
     seen = ceiling_within.images and ceiling_within.n[0] >= SMALL
+    these = f"{_names(inside)} {'does' if len(inside) == 1 else 'do'}"
     sentences.append(
-        f"Within one `{KIND}`, {f'{_names(inside)} do' if inside else 'none is shown to'}"
+        f"Within one `{KIND}`, {these if inside else 'none is shown to'}"
         + (f", where two seeds agree with {with_interval(ceiling_within)}." if seen else ".")
     )
     for measure in ChoicePValues._fields:
