@@ -198,6 +198,8 @@ def test_figure_4_states_its_set_up_and_the_printed_ranges(bench):
     assert rows["boat"].endswith("26.5..29.4")
     assert rows["lena"].endswith("--")
     assert figure4(bench, "inpaint").printed["boat"] == (27.0, 33.8)
+    assert figure4(bench, "inpaint").title("boat") == "boat (printed 27.0..33.8)"
+    assert figure4(bench, target="final_psnr_smooth_db").title("chest") == "chest*"
     assert not figure4(bench, target="final_psnr_smooth_db").printed
     assert "printed" not in figure4(bench, target="final_psnr_smooth_db").text()
     with pytest.raises(ConfigError, match="bins 0 must be a whole number of at least 1"):

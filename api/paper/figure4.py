@@ -103,9 +103,17 @@ class HistogramFigure(PaperExhibit):
         ]
         row = [self.label(name), str(self.runs.count(position)), *numbers, *best]
         if self.printed:
-            pair = self.printed.get(name)
-            row.append(f"{pair[0]:.1f}..{pair[1]:.1f}" if pair else "--")
+            row.append(self._printed_range(name) or "--")
         return row
+
+    def title(self, name: str) -> str:
+        """Of an image's panel, with the range that is printed for it."""
+        printed = self._printed_range(name)
+        return f"{self.label(name)} (printed {printed})" if printed else self.label(name)
+
+    def _printed_range(self, name: str) -> str:
+        pair = self.printed.get(name)
+        return f"{pair[0]:.1f}..{pair[1]:.1f}" if pair else ""
 
     def csv(self) -> str:
         """A line an image and bin: edges, count, and the cohorts whose best lies in it."""
