@@ -206,7 +206,7 @@ def test_conclusions_on_scores():
     assert "none is shown to, where two seeds agree with +0.50 [+0.40, +0.60]." in _conclusion(
         [strong], ceiling, within
     )
-    assert "Within one `sampling`, `f` do." in _conclusion([finer, strong], ceiling, nothing)
+    assert "Within one `sampling`, `f` does." in _conclusion([finer, strong], ceiling, nothing)
     among_many = [strong, *(judged(f"n{i}", pooled(0, -0.1, 0.1)) for i in range(9)), wide]
     assert _conclusion(among_many, ceiling, nothing).startswith(
         "1 of the 11 scores that claim a direction"
