@@ -23,7 +23,14 @@ from nasdip_bench.schema import KEYS, RELEASE_TABLES, arrow_schema
 from nasdip_bench.verify import verify
 from tests import synthetic
 
-MLCOMMONS_TYPES = {"string": str, "bool": bool, "int32": int, "int64": int, "float64": float}
+MLCOMMONS_TYPES = {
+    "string": str,
+    "bool": bool,
+    "int32": int,
+    "int64": int,
+    "float32": float,
+    "float64": float,
+}
 
 
 @pytest.fixture(scope="module")
