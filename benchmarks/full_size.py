@@ -157,16 +157,16 @@ def _runs(
 def _scores(task: str, quality: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
     pairs = [(name, ref) for name in IMAGE_SCORES for ref in ("corrupted", "ground_truth")]
     pairs += [(name, "none") for name in OTHER_SCORES]
-    shape = (*quality.shape, len(pairs))
+    shape = (len(pairs), *quality.shape[::-1])
     rows = int(np.prod(shape))
-    arch, image, pair = np.unravel_index(np.arange(rows), shape)
-    values = np.exp(rng.normal(0, 2, shape) - quality[:, :, None])
+    pair, image, arch = np.unravel_index(np.arange(rows), shape)
+    values = np.exp(rng.normal(0, 2, shape) - quality.T)
     spread = np.abs(rng.normal(0, 0.1, shape))
     seconds = rng.uniform(0.01, 0.02, shape)
     # What repeats in a real release repeats here: it decides how large the file is.
     same = [place for place, (name, _) in enumerate(pairs) if name in SAME_FOR_ALL_IMAGES]
     for drawn in (values, spread, seconds):
-        drawn[:, :, same] = drawn[:, :1, same]
+        drawn[same] = drawn[same, :1]
     alone = np.isin([pairs[place][0] for place in pair], WITHOUT_SPREAD)
     return {
         "arch_id": arch,

@@ -54,8 +54,7 @@ class Part:
         runs: `RUN_COLUMNS`, a row a run, no run twice, in any order.
         psnr: (run, point) uint16, coded as in `nasdip_bench.curves`, at `points`.
         psnr_smooth: the same of the smoothed outputs.
-        scores: `SCORE_COLUMNS`, a row a score, no score twice; those of one architecture and image
-            in the order to write them in.
+        scores: `SCORE_COLUMNS`, a row a score, no score twice, in any order.
         outputs: (run,) the restored images, None of the runs without; () where no run has one.
     """
 

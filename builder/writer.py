@@ -40,6 +40,7 @@ from nasdip_bench.images import NASDIP_IMAGES, RELEASED_SET, image_names
 from nasdip_bench.manifest import manifest_fields
 from nasdip_bench.outputs import write_outputs
 from nasdip_bench.problems import find_problems
+from nasdip_bench.proxies import image_scores, network_scores
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
 from nasdip_bench.tasks import TASKS
 
@@ -237,22 +238,41 @@ class _Rows:
 
 
 def _rows(part: Part, contents: Contents, images: Sequence[str]) -> _Rows:
-    runs, run_order = _in_order(part.runs, contents, images)
+    runs, at = _placed(part.runs, contents, images)
+    order = _sorted_by(at["arch_id"], at["image"], runs["seed"].to_numpy())
+    runs = runs.take(order)
     runs = runs.append_column("curve_row", pa.array(np.arange(len(runs), dtype=np.int32)))
-    scores, _ = _in_order(part.scores, contents, images)
-    return _Rows(_as_schema("runs", runs), run_order, _as_schema("scores", scores))
+    # A score's values below each other: the names in the columns before them hardly change from row
+    # to row, which makes the file an eighth smaller, and faster to read.
+    scores, at = _placed(part.scores, contents, images)
+    scores = scores.take(_sorted_by(_score_positions(scores), at["image"], at["arch_id"]))
+    return _Rows(_as_schema("runs", runs), order, _as_schema("scores", scores))
 
 
-def _in_order(
+def _placed(
     table: pa.Table, contents: Contents, images: Sequence[str]
-) -> tuple[pa.Table, NDArray[np.int64]]:
-    """A table with arch_id, sorted by it, the image and the seed; and the order it was put in."""
+) -> tuple[pa.Table, dict[str, NDArray[np.int32]]]:
+    """A table with arch_id; and for each row the positions of its architecture and its image."""
     ids = _positions(table["architecture"], [str(arch) for arch in contents.architectures])
-    keys = [ids, _positions(table["image"], images)]
-    if "seed" in table.column_names:
-        keys.append(table["seed"].to_numpy())
-    order = np.lexsort(keys[::-1])  # stable; its last key is the first to sort by
-    return table.append_column("arch_id", pa.array(ids)).take(order), order
+    at = {"arch_id": ids, "image": _positions(table["image"], images)}
+    return table.append_column("arch_id", pa.array(ids)), at
+
+
+def _sorted_by(*keys: NDArray[Any]) -> NDArray[np.int64]:
+    """The order of rows by their keys, the first above all."""
+    return np.lexsort(keys[::-1])
+
+
+def _score_positions(scores: pa.Table) -> NDArray[np.int32]:
+    """(row,) where each score stands among all: those of the registry in its order, then others."""
+    registered = [*image_scores(), *network_scores()]
+    proxies = sorted(
+        scores["proxy"].unique().to_pylist(),
+        key=lambda name: (registered.index(name) if name in registered else len(registered), name),
+    )
+    references = sorted(scores["reference"].unique().to_pylist())
+    place = _positions(scores["proxy"], proxies)
+    return place * len(references) + _positions(scores["reference"], references)
 
 
 def _positions(column: pa.ChunkedArray, names: Sequence[str]) -> NDArray[np.int32]:

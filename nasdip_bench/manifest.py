@@ -7,9 +7,10 @@ ranges, names that are printed or made into paths. Must not import torch.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from nasdip_bench.errors import DatasetError
@@ -203,10 +204,10 @@ class Manifest:
         for fidelity, facts in self.fidelities.items():
             numbers = {k: v for k, v in facts.items() if k != "tasks"}
             known = {"resolution", "channels", "tasks"} <= facts.keys()
-            if not (known and _fits(numbers, dict[str, int]) and isinstance(facts["tasks"], dict)):
+            if not (known and _is_of(dict[str, int])(numbers) and isinstance(facts["tasks"], dict)):
                 raise ValueError(f"fidelity {fidelity!r} is not resolution, channels and tasks")
             for task, record in facts["tasks"].items():
-                if not _fits(task, str):
+                if not _is_text(task):
                     raise ValueError(f"{task!r:.100} is no task")
                 found: TaskRecord = _made(TaskRecord, record)
                 if not 1 <= found.stop <= found.iterations <= _MOST_ITERATIONS:
@@ -227,7 +228,7 @@ def _made(cls: type[Any], data: Any) -> Any:
         odd = (needed - data.keys()) | (data.keys() - kinds.keys())
         raise ValueError(f"fields {', '.join(sorted(odd))[:100]!r} are missing or unknown")
     for name, value in data.items():
-        if not _fits(value, kinds[name]):
+        if not _is_of(kinds[name])(value):
             raise ValueError(f"{name} is {value!r:.100}, which is not of type {kinds[name]}")
     return cls(**data)
 
@@ -242,37 +243,49 @@ def _kinds(cls: type[Any]) -> tuple[dict[str, Any], set[str]]:
 _KINDS = {cls: _kinds(cls) for cls in (FileRecord, TaskRecord, Manifest)}
 
 
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value from JSON is of a type: numbers in range, texts printable and not endless."""
+def _is_text(value: Any) -> bool:
+    """Whether a value from JSON is a text that is printable and not endless."""
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable()
+
+
+def _is_count(value: Any) -> bool:
+    """Whether a value from JSON is a whole number in range."""
+    return type(value) is int and 0 <= value <= _LARGEST
+
+
+@cache
+def _is_of(kind: Any) -> Callable[[Any], bool]:
+    """What tells whether a value from JSON is of a type; kept, since typing is slow to ask."""
     if kind is str:
-        return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable()
+        return _is_text
     if kind is int:
-        return type(value) is int and 0 <= value <= _LARGEST
+        return _is_count
     if kind is Any:
-        return True
-    if isinstance(kind, UnionType):
-        return any(_fits(value, arm) for arm in get_args(kind))
+        return lambda value: True
     if get_origin(kind) is list:
-        return isinstance(value, list) and all(_fits(v, get_args(kind)[0]) for v in value)
+        is_item = _is_of(get_args(kind)[0])
+        return lambda value: isinstance(value, list) and all(map(is_item, value))
     if get_origin(kind) is dict:
-        of_keys, of_values = get_args(kind)
-        return isinstance(value, dict) and all(
-            _fits(k, of_keys) and _fits(v, of_values) for k, v in value.items()
+        is_key, is_value = map(_is_of, get_args(kind))
+        return lambda value: (
+            isinstance(value, dict)
+            and all(map(is_key, value))
+            and all(map(is_value, value.values()))
         )
-    return isinstance(value, kind)
+    return lambda value: isinstance(value, kind)
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:
     """The fields of a manifest of any schema version, which lists files with their hashes."""
     try:
         data = parse_json(text)
-        if not (_fits(data.get("schema_version"), int) and isinstance(data.get("files"), dict)):
+        if not (_is_count(data.get("schema_version")) and isinstance(data.get("files"), dict)):
             raise ValueError("it has no schema version or no files")
     except ValueError as error:
         raise _no_manifest(where, error) from error
     for path, facts in data["files"].items():
         _check_inside(path, where)
-        if not (isinstance(facts, dict) and _fits(facts.get("sha256"), str)):
+        if not (isinstance(facts, dict) and _is_text(facts.get("sha256"))):
             raise _no_manifest(where, ValueError(f"it has no SHA-256 of {path}"))
     return data
 
@@ -286,7 +299,7 @@ def _no_manifest(where: str, error: Exception) -> DatasetError:
 
 def _check_inside(path: str, where: str) -> None:
     parts = path.split("/")
-    odd = "\\" in path or ":" in path or not _fits(path, str)
+    odd = "\\" in path or ":" in path or not _is_text(path)
     if odd or any(part in ("", ".", "..") for part in parts):
         raise DatasetError(
             f"{where} lists {path!r:.200}, which is no path inside the dataset folder"

@@ -36,10 +36,10 @@ _MOST_COLUMN_BYTES = 2**31 - 1
 """What the strings of a column may take when they are written out."""
 _LONG_TABLE = 20_000
 """Rows from which on a second thread saves more than it costs."""
-_BLOCK = 4800
-"""Rows that are compared at once: a multiple of 16 scores x 10 images, and of most other counts."""
-_MOST_BLOCKS = 12
-"""Different ones in a column; where there are more, looking for equal ones does not pay."""
+_PIECE = 1024
+"""Rows of a repeated string that are written; longer runs of it share them."""
+_SHORT_RUN = 50
+"""Rows; where runs of one string are shorter than this on average, sharing does not pay."""
 
 
 def read_table(
@@ -96,10 +96,9 @@ def read_table(
 
     others = [column.name for column in columns if column.name not in texts]
     try:
-        shares = [[*others, *texts]]
-        if file.metadata.num_rows >= _LONG_TABLE:  # a column of strings takes as long as two others
-            some = max(0, (2 * len(texts) - len(others)) // 4)
-            shares = [[*others, *texts[:some]], texts[some:]]
+        # In a long table a column of strings takes about as long as one of numbers.
+        long = file.metadata.num_rows >= _LONG_TABLE
+        shares = [others, texts] if long else [[*others, *texts]]
         parts = in_threads(read, shares)
         values = {column: pair for part in parts for column, pair in part.items()}
         encoded = _table({column: pair[0] for column, pair in values.items()}, schema)
@@ -170,9 +169,8 @@ def _check_values(column: pa.ChunkedArray) -> None:
 def _written_out(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
     """The column with its strings in every row, if it has any.
 
-    In a long table the same strings follow each other again and again, as the names of the proxies
-    do for every architecture and image. Blocks of rows that are the same are one block in memory,
-    written once.
+    In a long table the same string mostly stands in many rows one after the other, as the name of a
+    task or a proxy does. Runs of it share one piece of memory, where it is written a few times.
     """
     import pyarrow as pa
 
@@ -183,23 +181,22 @@ def _written_out(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
     if column.num_chunks != 1 or column.null_count:
         return column.cast(to)
     (chunk,) = column.chunks
-    _, positions = chunk.indices.buffers()
-    known: list[tuple[pa.Buffer, pa.Array]] = []
+    positions = _positions(chunk)
+    changes = np.flatnonzero(positions[1:] != positions[:-1]) + 1
+    if (len(changes) + 1) * _SHORT_RUN > len(chunk):
+        return column.cast(to)
+    starts = np.concatenate(([0], changes))
+    lengths = np.concatenate((changes, [len(chunk)])) - starts
+    texts = chunk.dictionary.cast(to)
+    pieces: dict[tuple[int, int], list[pa.Array]] = {}
     written: list[pa.Array] = []
-    for first in range(0, len(chunk), _BLOCK):
-        rows = min(_BLOCK, len(chunk) - first)
-        mine = positions.slice(4 * (chunk.offset + first), 4 * rows)
-        for others, texts in known:
-            if rows < _BLOCK:  # the last may be the beginning of another
-                others, texts = others.slice(0, 4 * rows), texts.slice(0, rows)
-            if others.equals(mine):
-                written.append(texts)
-                break
-        else:
-            if len(known) == _MOST_BLOCKS:
-                return column.cast(to)
-            written.append(chunk.slice(first, rows).cast(to))
-            known.append((mine, written[-1]))
+    for run in zip(positions[starts].tolist(), lengths.tolist(), strict=True):
+        if run not in pieces:
+            position, rows = run
+            piece = pa.repeat(texts[position], min(rows, _PIECE))
+            whole, rest = divmod(rows, len(piece))
+            pieces[run] = [piece] * whole + [piece.slice(0, rest)] * (rest > 0)
+        written += pieces[run]
     return pa.chunked_array(written, to)
 
 

@@ -141,28 +141,25 @@ def write_release(
                     path / curve_path(fidelity, task), stacked[:, 0], stacked[:, 1], points
                 )
             runs += mine
-            scored = 0
-            for a in range(count):
-                if a in unscored:
-                    continue
-                scored += 1
-                for image in images:
-                    for (proxy, reference), formula in SCORES.items():
-                        scores.append(
-                            {
-                                "arch_id": a,
-                                "image": image,
-                                "task": task,
-                                "fidelity": fidelity,
-                                "proxy": proxy,
-                                "reference": reference,
-                                "value": formula(a),
-                                "std": None,
-                                "inits": 1,
-                                "seconds": 0.1,
-                                "protocol_version": 1,
-                            }
-                        )
+            scored = [a for a in range(count) if a not in unscored]
+            scores += [
+                {
+                    "arch_id": a,
+                    "image": image,
+                    "task": task,
+                    "fidelity": fidelity,
+                    "proxy": proxy,
+                    "reference": reference,
+                    "value": formula(a),
+                    "std": None,
+                    "inits": 1,
+                    "seconds": 0.1,
+                    "protocol_version": 1,
+                }
+                for (proxy, reference), formula in SCORES.items()
+                for image in images
+                for a in scored
+            ]
             by_seed = dict(sorted(Counter(r["seed"] for r in mine).items()))
             done = Counter(r["seed"] for r in mine if r["status"] != "failed")
             complete = [s for s in by_seed if done[s] == count * len(images)]
@@ -175,7 +172,7 @@ def write_release(
                     seeds={str(s): n for s, n in by_seed.items()},
                     complete_seeds=complete,
                     default_seeds=complete or most,
-                    scored=scored,
+                    scored=len(scored),
                 )
             )
     write_tables(

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import pickle
 import re
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -237,6 +238,29 @@ def test_scores_are_by_proxy_and_reference(bench):
     assert math.isnan(bench.scores(0, "boat", "inpaint", LOW)["parameters/none"])
     scores.clear()  # a copy
     assert bench.scores(4, "boat", "inpaint")
+
+
+def test_scores_are_the_same_in_the_order_of_earlier_releases(bench, tmp_path):
+    """All of an architecture and image together, as up to 0.9.0."""
+    shutil.copytree(bench.path, tmp_path / "data")
+    table = pq.read_table(bench.path / "scores.parquet")
+    order = sorted(
+        range(len(table)),
+        key=lambda row: (
+            [table[key][row].as_py() for key in ("fidelity", "task", "arch_id")]
+            + [bench.images.index(table["image"][row].as_py())]
+        ),
+    )
+    assert order != list(range(len(table)))
+    synthetic.write_table(tmp_path / "data", "scores", table.take(order).to_pylist())
+    synthetic.write_manifest(tmp_path / "data", bench.manifest)
+    earlier = NASDIPBench(tmp_path / "data")
+    for task in bench.tasks:
+        for fidelity in bench.fidelities:
+            (_, one), (_, other) = (b.runs.scores(task, fidelity) for b in (bench, earlier))
+            assert one.columns == other.columns
+            np.testing.assert_array_equal(one.values, other.values)
+            np.testing.assert_array_equal(one.present, other.present)
 
 
 def test_an_architecture_without_scores_says_so(bench):

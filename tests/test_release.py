@@ -23,8 +23,10 @@ from nasdip_bench.curves import decode
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.proxies import image_scores, network_scores
 from nasdip_bench.schema import SCHEMA_VERSION
 from nasdip_bench.space import sample_architectures
+from nasdip_bench.tasks import TASKS
 from nasdip_bench.verify import verify
 from tests.builds import FIDELITY, ITERATIONS, score_rows, small_config
 
@@ -83,6 +85,27 @@ def test_the_release_verifies_and_holds_what_was_built(built: Path, released: Pa
         if s["fidelity"] == FIDELITY
     }
     assert found == score_rows(built, FIDELITY)
+
+
+def test_rows_are_in_the_order_that_the_documentation_says(released: Path):
+    tables = {n: pq.read_table(released / f"{n}.parquet").to_pylist() for n in ("runs", "scores")}
+    manifest = DatasetFolder(released).manifest
+    fidelities, images = list(manifest.fidelities), manifest.images
+    proxies = [*image_scores(), *network_scores()]
+
+    def part(row):
+        return fidelities.index(row["fidelity"]), list(TASKS).index(row["task"])
+
+    def run(row):
+        return *part(row), row["arch_id"], images.index(row["image"]), row["seed"]
+
+    def score(row):
+        named = proxies.index(row["proxy"]), row["reference"]
+        return *part(row), *named, images.index(row["image"]), row["arch_id"]
+
+    assert len(images) > 1
+    assert tables["runs"] == sorted(tables["runs"], key=run)
+    assert tables["scores"] == sorted(tables["scores"], key=score)
 
 
 def test_a_version_is_neither_lost_nor_given_to_other_files(built: Path, released: Path, tmp_path):

@@ -27,32 +27,27 @@ def encoded(positions, names=NAMES, nulls=None):
 
 @pytest.mark.parametrize("to", [pa.string(), pa.large_string()])
 @given(
-    period=st.lists(st.integers(0, 3), min_size=1, max_size=6),
-    repeats=st.integers(0, 20),
-    others=st.lists(st.integers(0, 3), max_size=40),
+    runs=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 20)), min_size=1, max_size=30),
     cut=st.integers(0, 30),
 )
-def test_strings_written_out_by_blocks_are_those_written_out_one_by_one(
-    to, period, repeats, others, cut
-):
-    column = encoded(period * repeats + others + period * repeats).slice(cut)
+def test_strings_written_out_by_runs_are_those_written_out_one_by_one(to, runs, cut):
+    positions = [position for position, rows in runs for _ in range(rows)]
+    column = encoded(positions).slice(cut)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table_files, "_BLOCK", 4)
-        patch.setattr(table_files, "_MOST_BLOCKS", 3)
+        patch.setattr(table_files, "_PIECE", 4)
+        patch.setattr(table_files, "_SHORT_RUN", 2)
         written = table_files._written_out(column, to)
     written.validate(full=True)
     assert written.type == to
     assert written.equals(column.cast(to))
 
 
-@pytest.mark.parametrize("different", [table_files._MOST_BLOCKS, table_files._MOST_BLOCKS + 1])
-def test_blocks_are_shared_where_few_differ(monkeypatch, different):
-    monkeypatch.setattr(table_files, "_BLOCK", 4)
-    names = [str(number) for number in range(different)]
-    column = encoded(np.repeat(np.arange(different), 4), names)
+@pytest.mark.parametrize("rows", [table_files._SHORT_RUN, table_files._SHORT_RUN - 1])
+def test_pieces_are_shared_where_runs_are_long(rows):
+    column = encoded(np.repeat(np.arange(40) % 4, rows))
     written = table_files._written_out(column, pa.string())
     assert written.equals(column.cast(pa.string()))
-    assert (written.num_chunks > 1) == (different <= table_files._MOST_BLOCKS)
+    assert (written.num_chunks > 1) == (rows >= table_files._SHORT_RUN)
 
 
 def test_strings_that_would_fill_the_memory_are_not_written_out(monkeypatch):
@@ -96,12 +91,11 @@ def test_columns_of_unequal_length_are_one_clear_error(column):
         read_table(bytes(damaged), "scores", "string")
 
 
-def test_blocks_that_are_the_same_are_one_in_memory():
-    rows = table_files._BLOCK * 10 + 7
-    written = table_files._written_out(encoded(np.arange(rows) % 4), pa.large_string())
-    assert written.to_pylist() == [NAMES[row % 4] for row in range(rows)]
-    addresses = {chunk.buffers()[2].address for chunk in written.chunks}
-    assert len(addresses) == 1
+def test_a_long_run_is_one_piece_of_memory_again_and_again():
+    rows = table_files._PIECE * 10 + 7
+    written = table_files._written_out(encoded(np.full(rows, 2)), pa.large_string())
+    assert written.to_pylist() == [NAMES[2]] * rows
+    assert len({chunk.buffers()[2].address for chunk in written.chunks}) == 1
 
 
 @pytest.mark.parametrize("nulls", [[True, False, False], [True, True, True]])
