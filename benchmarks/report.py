@@ -213,12 +213,15 @@ def _api(results: dict[str, Any]) -> str:
     machine = results["machine"]
     body = []
     for row in results["api"]:
-        cells = [_quantity(row[key], row["unit"]) for key in ("measured", "target", "floor")]
+        keys = ("measured", "slowest", "target", "floor")
+        cells = [_quantity(row[key], row["unit"]) for key in keys]
         body.append([row["name"], *cells])
     return (
         f"{machine['device']}, Python {machine['python']}, numpy {machine['numpy']}; "
-        f"{machine['date']}, commit `{machine['commit']}`; the best of {results['rounds']} rounds."
-        "\n\n" + table(["what", "measured", "target", "plain array"], body)
+        f"{machine['date']}, commit `{machine['commit']}`. All are measured in turn, "
+        f"{results['bursts']} times over: the best of {results['rounds']} rounds a time, of all "
+        "times and of the slowest.\n\n"
+        + table(["what", "measured", "slowest time", "target", "plain array"], body)
     )
 
 
