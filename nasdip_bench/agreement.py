@@ -12,6 +12,7 @@ intervals); tau-b: Kendall, "The treatment of ties in ranking problems", Biometr
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +37,8 @@ __all__ = [
 
 _EXACT_IN_FLOAT32 = 4096
 """Samples so small that n², the largest sum of signs, is below 2^24."""
+_COLUMNS = 128
+"""Of a matrix of signs that are multiplied at once."""
 
 
 class TauInterval(NamedTuple):
@@ -149,17 +152,25 @@ def _tau_of(correlation: float) -> float:
 
 
 def draw_resamples(n: int, resamples: int, rng: int = 0) -> NDArray[np.float32]:
-    """(resamples, n): how often each of n observations is drawn, n draws with replacement each.
+    """(resamples, n) read-only: how often each of n observations is drawn, in n draws with
+    replacement.
 
     Raises:
         ConfigError: fewer than one resample.
     """
     if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
         raise ConfigError(f"resamples {resamples!r} must be a whole number of at least 1")
-    if not n:
-        return np.zeros((resamples, 0), np.float32)
-    counts = np.random.default_rng(rng).multinomial(n, np.full(n, 1 / n), size=resamples)
-    return counts.astype(np.float32)
+    return _drawn(n, resamples, rng)
+
+
+@lru_cache(maxsize=2)
+def _drawn(n: int, resamples: int, rng: int) -> NDArray[np.float32]:
+    """Read-only, since it is kept: the scores of one table are judged on the same resamples."""
+    drawn = np.zeros((resamples, n), np.float32)
+    if n:
+        drawn[:] = np.random.default_rng(rng).multinomial(n, np.full(n, 1 / n), size=resamples)
+    drawn.setflags(write=False)
+    return drawn
 
 
 def bootstrap_tau(
@@ -216,12 +227,20 @@ def _counted(
     x: NDArray[np.float64], y: NDArray[np.float64], drawn: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """(resamples,) ordered pairs of draws: concordant less discordant, untied in x, untied in y."""
-    products = np.multiply(_signs(x), _signs(y), dtype=np.float32)
     if len(x) > _EXACT_IN_FLOAT32:
         drawn = drawn.astype(np.float64)
-    # Sum of w_i w_j sign_ij over all ordered pairs; each pair of draws is counted twice, as below.
-    balance = np.einsum("rn,rn->r", drawn @ products, drawn).astype(np.float64)
-    return balance, _untied(x, drawn), _untied(y, drawn)
+    products = np.multiply(_signs(x), _signs(y), dtype=np.float32)
+    # Sum of w_i w_j sign_ij over all ordered pairs, a block of columns at a time: what lies below
+    # it is what lies to its right, and counts twice.
+    balance = np.zeros(len(drawn))
+    for first in range(0, len(x), _COLUMNS):
+        columns = slice(first, first + _COLUMNS)
+        products[:first, columns] *= 2
+        sums = drawn[:, : columns.stop] @ products[: columns.stop, columns]
+        balance += np.einsum("rn,rn->r", sums, drawn[:, columns])
+    itself = np.einsum("rn,rn->r", drawn, drawn)
+    apart = drawn.sum(axis=1, dtype=np.float64) ** 2 - itself
+    return balance, apart - _tied(x, drawn), apart - _tied(y, drawn)
 
 
 def bootstrap_rho(
@@ -252,10 +271,9 @@ def _signs(values: NDArray[np.float64]) -> NDArray[np.int8]:
     return signs
 
 
-def _untied(values: NDArray[np.float64], drawn: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(resamples,) ordered pairs of draws whose values differ."""
-    every = drawn.sum(axis=1, dtype=np.float64) ** 2
-    same = np.einsum("rn,rn->r", drawn, drawn).astype(np.float64)
+def _tied(values: NDArray[np.float64], drawn: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(resamples,) ordered pairs of draws of two observations whose values are equal."""
+    pairs = np.zeros(len(drawn))
     _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
     tied = counts[group] > 1
     if tied.any():
@@ -263,9 +281,9 @@ def _untied(values: NDArray[np.float64], drawn: NDArray[np.floating]) -> NDArray
         groups, columns = np.unique(group[tied], return_inverse=True)
         members = (columns[:, None] == np.arange(len(groups))).astype(drawn.dtype)
         of_group = drawn[:, tied] @ members
-        same += np.einsum("rg,rg->r", of_group, of_group, dtype=np.float64)
-        same -= np.einsum("rn,rn->r", drawn[:, tied], drawn[:, tied], dtype=np.float64)
-    return np.asarray(every - same)
+        pairs += np.einsum("rg,rg->r", of_group, of_group, dtype=np.float64)
+        pairs -= np.einsum("rn,rn->r", drawn[:, tied], drawn[:, tied], dtype=np.float64)
+    return pairs
 
 
 def tied_pairs(values: NDArray[np.float64]) -> int:

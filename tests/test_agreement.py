@@ -10,6 +10,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nasdip_bench import agreement
 from nasdip_bench.agreement import (
     attainable_tau,
     bootstrap_rho,
@@ -32,6 +33,16 @@ def test_each_resample_has_scipys_tau_of_the_repeated_vectors(pairs, seed):
     for counts, tau in zip(draws.astype(int), found, strict=True):
         expected = scipy.stats.kendalltau(np.repeat(x, counts), np.repeat(y, counts)).statistic
         assert tau == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+@given(SAMPLES, st.integers(0, 2**16), st.integers(1, 9))
+def test_signs_are_multiplied_by_blocks_or_at_once_alike(pairs, seed, columns):
+    x, y = (np.array(v, float) for v in zip(*pairs, strict=True))
+    draws = draw_resamples(len(x), 8, seed)
+    whole = bootstrap_tau(x, y, draws)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(agreement, "_COLUMNS", columns)
+        np.testing.assert_array_equal(bootstrap_tau(x, y, draws), whole)
 
 
 @given(SAMPLES, st.integers(0, 2**16))
@@ -95,6 +106,9 @@ def test_resamples_draw_n_with_replacement():
     assert set(draws.sum(axis=1)) == {40}
     assert draws.mean(axis=0) == pytest.approx(np.ones(40), abs=0.25)
     np.testing.assert_array_equal(draws, draw_resamples(40, 500, 3))
+    with pytest.raises(ValueError, match="read-only"):
+        draws[0, 0] = 1  # others have them, too
+    assert draw_resamples(0, 500).shape == (500, 0)
     assert (draws != draw_resamples(40, 500, 4)).any()
 
 
