@@ -125,11 +125,13 @@ def in_processes(
                 "build again with fewer --workers"
             ) from error
         finally:
-            # Workers hold nothing that is worth waiting for: the builder writes the shards.
+            # Workers hold nothing that is worth waiting for: the builder writes the shards. They are
+            # killed before the pool is told: of a broken pool, Python 3.13 holds the lock that
+            # `shutdown` needs until the other workers have ended, which its SIGTERM does not do.
             processes = list((pool._processes or {}).values())
-            pool.shutdown(wait=False, cancel_futures=True)
             for process in processes:
                 process.kill()
+            pool.shutdown(wait=False, cancel_futures=True)
             for process in processes:
                 process.join()
 
