@@ -125,8 +125,8 @@ def in_processes(
                 "build again with fewer --workers"
             ) from error
         finally:
-            # Workers hold nothing that is worth waiting for: the builder writes the shards. They are
-            # killed before the pool is told: of a broken pool, Python 3.13 holds the lock that
+            # Workers hold nothing that is worth waiting for: the builder writes the shards. They
+            # are killed before the pool is told: of a broken pool, Python 3.13 holds the lock that
             # `shutdown` needs until the other workers have ended, which its SIGTERM does not do.
             processes = list((pool._processes or {}).values())
             for process in processes:
