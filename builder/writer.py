@@ -238,24 +238,23 @@ class _Rows:
 
 
 def _rows(part: Part, contents: Contents, images: Sequence[str]) -> _Rows:
-    runs, at = _placed(part.runs, contents, images)
-    order = _sorted_by(at["arch_id"], at["image"], runs["seed"].to_numpy())
+    runs, ids, places = _placed(part.runs, contents, images)
+    order = _sorted_by(ids, places, runs["seed"].to_numpy())
     runs = runs.take(order)
     runs = runs.append_column("curve_row", pa.array(np.arange(len(runs), dtype=np.int32)))
     # A score's values below each other: the names in the columns before them hardly change from row
-    # to row, which makes the file an eighth smaller, and faster to read.
-    scores, at = _placed(part.scores, contents, images)
-    scores = scores.take(_sorted_by(_score_positions(scores), at["image"], at["arch_id"]))
+    # to row, which makes the file a tenth smaller, and faster to read.
+    scores, ids, places = _placed(part.scores, contents, images)
+    scores = scores.take(_sorted_by(_score_positions(scores), places, ids))
     return _Rows(_as_schema("runs", runs), order, _as_schema("scores", scores))
 
 
 def _placed(
     table: pa.Table, contents: Contents, images: Sequence[str]
-) -> tuple[pa.Table, dict[str, NDArray[np.int32]]]:
-    """A table with arch_id; and for each row the positions of its architecture and its image."""
+) -> tuple[pa.Table, NDArray[np.int32], NDArray[np.int32]]:
+    """A table with arch_id; that column; and (row,) where each row's image stands among all."""
     ids = _positions(table["architecture"], [str(arch) for arch in contents.architectures])
-    at = {"arch_id": ids, "image": _positions(table["image"], images)}
-    return table.append_column("arch_id", pa.array(ids)), at
+    return table.append_column("arch_id", pa.array(ids)), ids, _positions(table["image"], images)
 
 
 def _sorted_by(*keys: NDArray[Any]) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -518,10 +519,22 @@ def test_a_worker_that_dies_is_one_clear_error(tmp_path: Path, monkeypatch):
                 os.kill(int(child), signal.SIGKILL)
         return True
 
+    shutdown, left = ProcessPoolExecutor.shutdown, []
+
+    def checked(pool, *args, **kwargs) -> None:
+        """Python 3.13 waits here until the other workers have ended, which nothing else does."""
+        deadline = time.monotonic() + 20
+        while any(map(alive, pool._processes or {})) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        left.extend(filter(alive, pool._processes or {}))
+        shutdown(pool, *args, **kwargs)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "shutdown", checked)
     units = make_plan(config, frozenset(), frozenset())
     spec = worker_module.WorkerSpec(images=config.images, **SPEC)
     with pytest.raises(BuildError, match=r"a worker process died.*--workers"):
         list(in_processes(2)(units, spec, Interruption(), fits))
+    assert not left
 
 
 # -- planning and reporting ------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def draw_histograms(figure: HistogramFigure, path: Path, form: str) -> None:
 
     for place, axes in enumerate(grid.panels(count)):
         name = figure.runs.images[place]
-        axes.set_title(figure.title(name), fontsize=_TEXT, pad=11)
+        axes.set_title(figure.title(name), fontsize=_TEXT, pad=17)  # above two triangles
         _side_labels(grid, axes, place, count, _with_unit(figure), "architectures")
         counts, edges = figure.histogram(place)
         if not len(counts):
