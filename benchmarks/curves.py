@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from machine import describe
 
+from nasdip_bench.builder.shard_schema import curve_column
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.curve_files import write_curves
 from nasdip_bench.curves import decode, encode, kept_points
@@ -47,7 +48,7 @@ def measure(builds: list[Path]) -> list[dict[str, Any]]:
             for row in table.to_pylist():
                 if row["status"] == "ok":
                     key = (row["fidelity"], row["task"])
-                    pair = np.array([row[f"{kind}_db"] for kind in KINDS], np.float64)
+                    pair = np.array([row[curve_column(kind)] for kind in KINDS], np.float64)
                     curves.setdefault(key, []).append(pair)
                     architectures.setdefault(key, set()).add(row["architecture"])
     if not curves:

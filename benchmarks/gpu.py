@@ -1,14 +1,12 @@
 """All that a GPU machine is wanted for, in one command and within a time limit.
 
-    python benchmarks/gpu.py --seconds 540 --out OUT --build-options "--images-dir images"
-    python benchmarks/gpu.py --seconds 540 --out OUT --stages build --keys keys-*.parquet \
-        --build-options "--images-dir images --graphs"
+    python benchmarks/gpu.py --seconds 780 --out OUT --build-options "--images-dir images"
 
 Installs the package from this folder without network, then:
 
 - ``tests``: the tests that need a GPU;
 - ``bench``: the engines against the roofline, to OUT/cuda.json (`benchmarks/run.py`);
-- ``build``: the builds of benchmarks/gpu_builds.txt, packed to OUT/packs (`benchmarks/builds.py`).
+- ``build``: a slice of r512, released to OUT/release.tar.* (`benchmarks/carry.py`).
 
 Each stage has its share of the time that is left, and what it does not use is the later ones'. A
 stage that fails or runs over does not keep the later ones from running. What they print goes to
@@ -37,9 +35,12 @@ OVER_TIME = 124
 _GRACE_SECONDS = 8
 """That a stage has to end after it was asked to; its builds are asked earlier by themselves."""
 _INSTALL_SECONDS = 90
+_CARRY_SECONDS = 60
 _START_SECONDS = 20
-"""From the start of the harness to its own clock's: torch is imported."""
+"""From the start of the harness, or of a build, to its own clock's: torch is imported."""
 _LINES_SHOWN = 25
+_SLICE = "--fidelity r512 --tasks denoise --architectures 64 --images lena,boat,f16,barbara"
+"""What is built: the paper's own set-up, on images that are the paper's."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + options.seconds
     with (out / "log.txt").open("ab", buffering=0) as log:
-        stages = [_install(), *(STAGES[name](options, out) for name in options.stages)]
+        stages = [_install()]
+        for name in options.stages:
+            stages += STAGES[name](options, out)
         return run_stages(stages, deadline, log.fileno(), out / "log.txt")
 
 
@@ -79,10 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--stages", default=",".join(STAGES), help=f"of {', '.join(STAGES)}")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--build", type=Path, default=ROOT / "builds" / "gpu", help="build folder")
-    parser.add_argument("--keys", type=Path, nargs="*", default=[], help="of what is finished")
-    parser.add_argument("--builds", type=Path, default=ROOT / "benchmarks" / "gpu_builds.txt")
-    parser.add_argument("--only", default="", help="the lines of --builds that contain this")
-    parser.add_argument("--build-options", default="", help="of every build, in one string")
+    parser.add_argument("--build-options", default="", help="of nasdip-build, in one string")
     parser.add_argument("--bench-options", default="", help="of benchmarks/run.py, in one string")
     options = parser.parse_args()
     options.stages = [name for name in options.stages.split(",") if name]
@@ -98,7 +98,7 @@ def _install() -> Stage:
     return Stage("install", 0, lambda _: command, seconds=_INSTALL_SECONDS, needed=True)
 
 
-def _tests(options: argparse.Namespace, out: Path) -> Stage:
+def _tests(options: argparse.Namespace, out: Path) -> list[Stage]:
     marked = [
         str(path)
         for path in sorted((ROOT / "tests").glob("test_*.py"))
@@ -107,10 +107,10 @@ def _tests(options: argparse.Namespace, out: Path) -> Stage:
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider"]
     command += ["--durations=5", "-W", "default"]  # what libraries there warn of fails nothing
     command += marked
-    return Stage("tests", 2, lambda _: command)
+    return [Stage("tests", 2, lambda _: command)]
 
 
-def _bench(options: argparse.Namespace, out: Path) -> Stage:
+def _bench(options: argparse.Namespace, out: Path) -> list[Stage]:
     def command(seconds: float) -> list[str]:
         return [
             *(sys.executable, str(ROOT / "benchmarks" / "run.py")),
@@ -120,23 +120,27 @@ def _bench(options: argparse.Namespace, out: Path) -> Stage:
             *shlex.split(options.bench_options),
         ]
 
-    return Stage("bench", 3, command)
+    return [Stage("bench", 3, command)]
 
 
-def _build(options: argparse.Namespace, out: Path) -> Stage:
+def _build(options: argparse.Namespace, out: Path) -> list[Stage]:
+    folder = str(options.build.resolve())
+
     def command(seconds: float) -> list[str]:
         return [
-            *(sys.executable, str(ROOT / "benchmarks" / "builds.py")),
-            str(options.builds.resolve()),
-            f"--seconds={seconds:.0f}",
-            f"--out={options.build.resolve()}",
-            f"--packs={out / 'packs'}",
-            f"--only={options.only}",
-            *(["--keys", *(str(path.resolve()) for path in options.keys)] if options.keys else []),
-            f"--options=--device={options.device} {options.build_options}",
+            *(sys.executable, "-c", "from nasdip_bench.builder.cli import main; main()"),
+            *shlex.split(_SLICE),
+            f"--device={options.device}",
+            f"--out={folder}",
+            *shlex.split(options.build_options),
+            f"--time-limit={seconds - _START_SECONDS:.0f}s",
         ]
 
-    return Stage("build", 3, command)
+    carry = [sys.executable, str(ROOT / "benchmarks" / "carry.py"), folder, f"--out={out}"]
+    return [
+        Stage("build", 3, command),
+        Stage("carry", 0, lambda _: carry, seconds=_CARRY_SECONDS),
+    ]
 
 
 STAGES = {"tests": _tests, "bench": _bench, "build": _build}
@@ -155,6 +159,7 @@ def run_stages(stages: Sequence[Stage], deadline: float, log: int, path: Path) -
     for number, stage in enumerate(stages):
         left = deadline - time.monotonic()
         if stage.seconds is None:
+            left -= sum(later.seconds or 0 for later in stages[number:])
             share = left * stage.weight / sum(later.weight for later in stages[number:])
         else:
             share = min(left, stage.seconds)

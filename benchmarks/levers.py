@@ -14,14 +14,13 @@ from unittest import mock
 from sample import POPULATION, flops
 from torch import Tensor, nn
 from torch.nn import functional
-from variants import VARIANTS, Variant, channels_last
+from variants import VARIANTS, Variant
 
 from nasdip_bench.fast import FastNetwork, cells
+from nasdip_bench.fast import network as fast_network
 from nasdip_bench.space import LEVELS, Architecture
 
-__all__ = ["FREED_MEMORY", "LEVERS", "Lever", "having", "undo"]
-
-_INTERPOLATED = ("bilinear", "bicubic")
+__all__ = ["LEVERS", "Lever", "having", "undo"]
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,12 @@ class Lever:
     Attributes:
         without: the fast engine without it.
         has: whether an architecture has it.
+        on_cuda: whether there is such a lever on a GPU.
     """
 
     without: Variant
     has: Callable[[Architecture], bool]
+    on_cuda: bool = True
 
 
 def having(lever: str, count: int) -> list[Architecture]:
@@ -87,6 +88,11 @@ def _no_sharing(network: FastNetwork) -> FastNetwork:
     return network
 
 
+def _channels_first(network: FastNetwork) -> FastNetwork:
+    _patch(fast_network, "to_fast_layout", Tensor.contiguous)
+    return network
+
+
 _patches = ExitStack()
 _patched: set[str] = set()
 
@@ -110,8 +116,8 @@ def _always(arch: Architecture) -> bool:
     return True
 
 
-def _interpolates(arch: Architecture) -> bool:
-    return arch.attributes.sampling in _INTERPOLATED
+def _bicubic(arch: Architecture) -> bool:
+    return arch.attributes.sampling == "bicubic"
 
 
 def _doubles(arch: Architecture) -> bool:
@@ -128,7 +134,8 @@ def _adds_first(arch: Architecture) -> bool:
         cell.transform != "identity" and (cell.kernel or 1) == 1
     )
     rows = [[j for i, j in arch.connections if i == row and j > row] for row in range(LEVELS)]
-    return any(len(coarser) > 1 for coarser in rows) or (early and _interpolates(arch))
+    interpolates = cell.sampling in ("bilinear", "bicubic")
+    return any(len(coarser) > 1 for coarser in rows) or (early and interpolates)
 
 
 def _shares(arch: Architecture) -> bool:
@@ -145,15 +152,13 @@ def _without(prepare: Callable[[FastNetwork], nn.Module]) -> Variant:
     return Variant("fast", keep_memory=True, prepare=prepare)
 
 
-FREED_MEMORY = "freed memory given back"
-
 LEVERS = {
-    FREED_MEMORY: Lever(Variant("fast"), _always),
-    "interpolation by torch": Lever(_without(_torch_interpolation), _interpolates),
+    "freed memory given back": Lever(Variant("fast"), _always, on_cuda=False),
+    "channels first": Lever(_without(_channels_first), _always, on_cuda=False),
+    "bicubic interpolation by torch": Lever(_without(_torch_interpolation), _bicubic),
     "nearest + convolution in two steps": Lever(_without(_no_phases), _doubles),
     "affine cells one source at a time": Lever(_without(_no_affine), _adds_first),
     "shared blocks computed anew": Lever(_without(_no_sharing), _shares),
-    "channels last (not kept)": Lever(_without(channels_last), _always),
     "plain": Lever(VARIANTS["plain"], _always),
 }
-"""By what is done instead; among them a lever that was tried and left out, and the plain engine."""
+"""By what is done instead; the last is the plain engine."""

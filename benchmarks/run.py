@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from levers import FREED_MEMORY, LEVERS, having
+from levers import LEVERS, having
 from machine import ceilings, describe
 from projection import project
 from results import Results
@@ -157,7 +157,7 @@ def _levers(options: argparse.Namespace) -> Rows:
         if size > LARGEST_LEVER_SIZE:
             continue
         for name, lever in LEVERS.items():
-            if options.device == "cuda" and name == FREED_MEMORY:  # of the C library, on a CPU
+            if options.device == "cuda" and not lever.on_cuda:
                 continue
             settings = [
                 Setting(str(arch), size, options.channels)

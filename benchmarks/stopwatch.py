@@ -23,7 +23,6 @@ from variants import VARIANTS, Variant
 
 from nasdip_bench.dip import fit_stack
 from nasdip_bench.fast import free_cached_memory, keep_freed_memory
-from nasdip_bench.fast.graphs import WARM_UP
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.problem import Problem
 from nasdip_bench.space import Architecture
@@ -34,8 +33,8 @@ from nasdip_bench.untrained import blank_network
 __all__ = ["Setting", "Stopwatch"]
 
 _MOST_ITERATIONS = {"cpu": 50, "cuda": 200}
-_START = WARM_UP + 5
-"""Iterations of a fit on a GPU that are taken off: the start, and the recording of a graph."""
+_START = 5
+"""Iterations of a fit on a GPU that are taken off: its start."""
 
 
 @dataclass(frozen=True)
@@ -159,11 +158,8 @@ class _Trainer:
         if variant.engine == "research":
             of_loop = (self._network, self._problem, self._z, iterations, variant.precision)
             return research_loop(*of_loop)[0]
-        options = {"precision": variant.precision, "graph": variant.graph}
-        fits = fit_stack(self._network, self._problem, self._z, 0, iterations, **options)
-        if variant.graph and not fits[0].replayed:
-            raise RuntimeError("a step could not be recorded as a CUDA graph")
-        return fits[0].seconds
+        of_fit = (self._network, self._problem, self._z, 0, iterations)
+        return fit_stack(*of_fit, precision=variant.precision)[0].seconds
 
     def time(self, seconds: float) -> dict[str, Any]:
         if self._start:

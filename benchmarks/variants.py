@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import torch
 from torch import nn
 
 from nasdip_bench.fast import FastNetwork
 from nasdip_bench.network import Network
 
-__all__ = ["VARIANTS", "Variant", "channels_last", "variants_for"]
+__all__ = ["VARIANTS", "Variant", "variants_for"]
 
 
 @dataclass(frozen=True)
@@ -23,27 +22,16 @@ class Variant:
         precision: of the products.
         keep_memory: whether the process keeps freed memory (CPU).
         prepare: applied to the fast network; what it changes stays changed in its process.
-        graph: replay the step as a CUDA graph.
     """
 
     engine: str
     precision: str = "fp32"
     keep_memory: bool = False
     prepare: Callable[[FastNetwork], nn.Module] = field(default=lambda network: network)
-    graph: bool = False
 
     def network(self, plain: Network) -> nn.Module:
         """The network that the variant trains."""
         return self.prepare(FastNetwork(plain)) if self.engine == "fast" else plain
-
-
-def channels_last(network: FastNetwork) -> nn.Module:
-    """The network with its weights in channels-last layout, which its outputs then have, too."""
-    return network.to(memory_format=torch.channels_last)
-
-
-def _graphs(precision: str, **options: bool | Callable[[FastNetwork], nn.Module]) -> Variant:
-    return Variant("fast", precision, graph=True, **options)
 
 
 VARIANTS = {
@@ -55,18 +43,12 @@ VARIANTS = {
     "fast bf16": Variant("fast", "bf16", keep_memory=True),
     "plain tf32": Variant("plain", "tf32"),
     "fast tf32": Variant("fast", "tf32"),
-    "graphs": _graphs("fp32"),
-    "graphs tf32": _graphs("tf32"),
-    "graphs bf16": _graphs("bf16"),
-    "graphs tf32 channels-last": _graphs("tf32", prepare=channels_last),
-    "graphs bf16 channels-last": _graphs("bf16", prepare=channels_last),
 }
 """By name; its words say the precision, where it is not fp32."""
 
 _ON_CPU = ("research", "plain", "fast", "plain bf16", "fast bf16")
-_ON_CUDA = ("research", "research tf32", "plain", "fast", "fast tf32")
-_ON_CUDA += tuple(name for name in VARIANTS if "graphs" in name)
-_STACKED_ON_CUDA = ("fast", "graphs", "graphs tf32", "graphs bf16", "graphs tf32 channels-last")
+_STACKED_ON_CUDA = ("fast", "fast tf32", "fast bf16")
+_ON_CUDA = ("research", "research tf32", "plain", *_STACKED_ON_CUDA)
 
 
 def variants_for(device: str, stack: int = 1) -> tuple[str, ...]:

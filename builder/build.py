@@ -13,10 +13,11 @@ from nasdip_bench.builder.engines import Engine, in_processes, in_this_process
 from nasdip_bench.builder.estimate import check_device, unit_cost
 from nasdip_bench.builder.plan import Unit
 from nasdip_bench.builder.sharding import Shard, plan_share
-from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.shards import BuildFolder, Finished
 from nasdip_bench.builder.sizing import available_cores, choose_stack, choose_workers
+from nasdip_bench.builder.skip import finished_in_dataset
 from nasdip_bench.builder.worker import WorkerSpec
-from nasdip_bench.errors import BuildError, ConfigError
+from nasdip_bench.errors import BuildError
 from nasdip_bench.interruption import Interruption
 from nasdip_bench.progress import Progress
 
@@ -59,10 +60,9 @@ def build(
     workers: int = 0,
     stack: int = 0,
     plain: bool = False,
-    graphs: bool = False,
     time_limit: float | None = None,
     shard: Shard | None = None,
-    keep_outputs: bool = False,
+    skip: Path | None = None,
     engine: Engine | None = None,
 ) -> Outcome:
     """Build what is asked for and not yet there.
@@ -74,32 +74,26 @@ def build(
         stack: the most runs of an architecture to train as one; 0 chooses.
         plain: train networks as they are written down, one at a time: slower, equal but for
             rounding.
-        graphs: on a GPU, replay training steps as CUDA graphs: the same, launched faster.
         time_limit: seconds after which to stop; a unit that is predicted not to end in time is not
             begun, and one that does not end in time is abandoned.
         shard: do this share of the build only; the others are other processes'.
-        keep_outputs: keep the smoothed output at the fidelity's stop, in 8 bits, of the runs that
-            are trained now; those that are finished without stay without.
+        skip: a dataset folder; what is finished there is left out.
         engine: how to carry out units; by default in this process, or in several. Where the
             device is elsewhere, the engine checks it.
 
     Raises:
-        BuildError: the folder does not fit the configuration, or cannot be written.
-        ConfigError: a device that is not there, or graphs without a GPU or with outputs.
+        BuildError: the folder or ``skip`` does not fit the configuration, or the folder cannot be
+            written.
+        ConfigError: a device that is not there.
+        DatasetError: ``skip`` is no dataset that can be read.
     """
     if engine is None:
         check_device(config.device)
-    if graphs and not config.device.startswith("cuda"):
-        raise ConfigError(f"--graphs needs a CUDA device, not {config.device}: leave it out")
-    if graphs and keep_outputs:
-        raise ConfigError(
-            "--graphs and --keep-outputs do not go together, since outputs are looked at while a "
-            "fit runs: leave one out"
-        )
+    elsewhere = Finished() if skip is None else finished_in_dataset(skip, config)
     interruption = Interruption(time_limit)
     folder = BuildFolder(out)
     folder.prepare(config)
-    done = folder.finished()
+    done = folder.finished().joined(elsewhere)
     most = 1 if plain else stack
     units = plan_share(config, shard, done.runs, done.scores, most or choose_stack(config))
     workers = min(workers or choose_workers(config), max(1, len(units)))
@@ -110,9 +104,7 @@ def build(
         engine="plain" if plain else "fast",
         precision=config.precision,
         # Who sets the variable, as schedulers and test suites do, has decided.
-        graphs=graphs,
         threads=0 if "OMP_NUM_THREADS" in os.environ else max(1, available_cores() // workers),
-        keep_outputs=keep_outputs,
         scores=config.scores,
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
@@ -167,4 +159,4 @@ def _write(folder: BuildFolder, unit: Unit, table: pa.Table) -> None:
 def _describe(unit: Unit) -> str:
     if unit.runs:
         return "/".join(map(str, unit.runs[0]))
-    return f"{unit.architecture}, {len(unit.scores)} images' scores"
+    return f"{unit.architecture}, scores"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasdip_bench._version import __version__
-from nasdip_bench.builder import pack_commands, recompute_command, release_commands
+from nasdip_bench.builder import recompute_command, release_commands
 from nasdip_bench.builder.engine_choice import open_engine, ray_options
 from nasdip_bench.builder.experiments import commands as experiment_commands
 from nasdip_bench.builder.lists import integers, split
@@ -50,7 +50,7 @@ def build_command(
         BENCHMARK_TASKS
     ),
     architectures: Annotated[
-        str, typer.Option(help="How many of the sample, or a CSV file of lines cell,skip.")
+        str, typer.Option(help="How many of the paper's 522, or a CSV file of lines cell,skip.")
     ] = "522",
     fidelity: Annotated[str, typer.Option(help=f"One of {', '.join(FIDELITIES)}.")] = "r512",
     seeds: Annotated[str, typer.Option(help="Comma-separated, or a range such as 0-2.")] = "0",
@@ -93,9 +93,6 @@ def build_command(
     plain: Annotated[
         bool, typer.Option("--plain", help="Train with plain layers: slower, for comparison.")
     ] = False,
-    graphs: Annotated[
-        bool, typer.Option("--graphs", help="On a GPU: launch training steps as CUDA graphs.")
-    ] = False,
     time_limit: Annotated[
         str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
     ] = "",
@@ -109,10 +106,9 @@ def build_command(
     scores: Annotated[
         str, typer.Option(help="Only these, comma-separated, such as snip,synflow.  [default: all]")
     ] = "",
-    keep_outputs: Annotated[
-        bool,
-        typer.Option("--keep-outputs", help="Keep the restored images too, to replay ISNAS."),
-    ] = False,
+    skip: Annotated[
+        Path | None, typer.Option(help="Dataset folder: leave out what is finished there.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be built, and stop.")
     ] = False,
@@ -199,7 +195,7 @@ def build_command(
                     shard=share,
                     devices=devices,
                     price=price_per_hour,
-                    keep_outputs=keep_outputs,
+                    skip=skip,
                 )
             )
             return
@@ -209,10 +205,9 @@ def build_command(
             workers=workers,
             stack=stack,
             plain=plain,
-            graphs=graphs,
             time_limit=limit,
             shard=share,
-            keep_outputs=keep_outputs,
+            skip=skip,
             engine=carry_out,
         )
         _report(outcome, out, time_limit)
@@ -269,7 +264,6 @@ def images_command(
 
 release_commands.add_commands(app)
 recompute_command.add_command(app)
-pack_commands.add_commands(app)
 experiment_commands.add_commands(app)
 
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from nasdip_bench.errors import ArchitectureError, ConfigError
 from nasdip_bench.fidelity import Fidelity, check_precision
 from nasdip_bench.images import Image
+from nasdip_bench.paper_lists import PAPER_ARCHITECTURES, paper_architectures
 from nasdip_bench.proxies import info
-from nasdip_bench.space import DEFAULT_SAMPLE_SIZE, Architecture, sample_architectures
+from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
 
 __all__ = ["DEFAULT_SCORING_INITS", "BuildConfig", "read_architectures"]
 
 DEFAULT_SCORING_INITS = 8
 MAX_SEED = 2**31 - 1
-MAX_ARCHITECTURES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +97,10 @@ class BuildConfig:
 
 
 def read_architectures(text: str) -> tuple[Architecture, ...]:
-    """The architectures of ``--architectures``: a number of the sample, or a file.
+    """The architectures of ``--architectures``: a number of the paper's, or a file.
 
     Args:
-        text: a count (the first of the seeded sample), or the path of a CSV file with lines
+        text: a count (the first of the paper's 522), or the path of a CSV file with lines
             ``cell,skip`` or ``cell,skip,dilation``, with or without a heading, in the order to
             build them in.
 
@@ -110,19 +110,19 @@ def read_architectures(text: str) -> tuple[Architecture, ...]:
     """
     if text.isdecimal():
         count = int(text)
-        if not 1 <= count <= MAX_ARCHITECTURES:
+        if not 1 <= count <= PAPER_ARCHITECTURES:
             raise ConfigError(
-                f"{text} architectures are asked for; give a number in 1..{MAX_ARCHITECTURES}, or "
-                f"a CSV file"
+                f"{text} architectures are asked for, the paper has {PAPER_ARCHITECTURES}; give a "
+                f"number in 1..{PAPER_ARCHITECTURES}, or a CSV file of others"
             )
-        return tuple(sample_architectures(count))
+        return tuple(paper_architectures(count))
     path = Path(text)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
     except FileNotFoundError:
         raise ConfigError(
-            f"--architectures {text!r} is neither a number (such as {DEFAULT_SAMPLE_SIZE}) nor a "
+            f"--architectures {text!r} is neither a number (such as {PAPER_ARCHITECTURES}) nor a "
             f"file; give one of the two"
         ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasdip_bench.builder.shard_schema import SHARD_TABLES
 from nasdip_bench.curves import MISSING, encode, kept_points
 from nasdip_bench.outputs import Output
-from nasdip_bench.schema import RELEASE_TABLES, SHARD_TABLES, Column, arrow_schema
+from nasdip_bench.schema import RELEASE_TABLES, Column, arrow_schema
 from nasdip_bench.space import Architecture
 
 if TYPE_CHECKING:

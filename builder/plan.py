@@ -14,6 +14,7 @@ from typing import NamedTuple
 from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.cost import Cost, architecture_cost
 from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.proxies import info, score_names
 from nasdip_bench.proxies.tangent import PROBES
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
@@ -24,7 +25,7 @@ __all__ = ["RunKey", "ScoreKey", "Unit", "forward_passes", "make_plan", "unit_fl
 # backward pass, which costs two forward ones, for each probe and band; synflow in double precision.
 _SCORING_PASSES = 1 + 1 + 2 * 2 * PROBES + 2 * 3
 _SCORING_PASSES_OF_IMAGE = 2
-"""The gradient of the loss, for each image and task."""
+"""The gradient of the loss, for each corrupted image."""
 
 
 class RunKey(NamedTuple):
@@ -38,12 +39,27 @@ class RunKey(NamedTuple):
 
 
 class ScoreKey(NamedTuple):
-    """What makes the scores of an untrained network the ones they are."""
+    """What makes the scores of an untrained network the ones they are.
 
+    The seed stands first, so that no such key equals a `RunKey`: both are tuples.
+
+    Attributes:
+        seed: of the corruption, for the scores that see it; None for those that do not.
+        architecture: canonical string.
+        image: name.
+        task: name.
+        fidelity: name.
+    """
+
+    seed: int | None
     architecture: str
     image: str
     task: str
     fidelity: str
+
+    def wants(self, proxy: str, reference: str) -> bool:
+        """Whether a score is one of these."""
+        return info(proxy).sees_corruption(reference) == (self.seed is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +110,17 @@ def _units(
 ) -> Iterator[Unit]:
     names = [image.name for image in config.images]
     channels = {image.name: image.channels for image in config.images}
+    corruptions = _scored_corruptions(config)
     for seed in config.seeds:
         for arch in config.architectures:
             architecture, most = str(arch), stack(arch)
             pairs = [(task, image) for task in config.tasks for image in names]
             if config.scoring_inits and seed == config.seeds[0]:
-                wanted = (ScoreKey(architecture, i, t, config.fidelity.name) for t, i in pairs)
+                wanted = (
+                    ScoreKey(corruption, architecture, image, task, config.fidelity.name)
+                    for corruption in corruptions
+                    for task, image in pairs
+                )
                 scores = tuple(key for key in wanted if key not in finished_scores)
                 if scores:
                     yield Unit(
@@ -116,6 +137,12 @@ def _units(
                         yield Unit(architecture=architecture, runs=part)
 
 
+def _scored_corruptions(config: BuildConfig) -> list[int | None]:
+    """For which corruptions there is something to score: None, the seeds, or both."""
+    sees = {info(proxy).sees_corruption(ref) for proxy, ref in score_names(config.scores)}
+    return [*([None] if False in sees else []), *(config.seeds if True in sees else [])]
+
+
 def _of_like_channels(
     runs: Sequence[RunKey], channels: Mapping[str, int]
 ) -> Iterator[list[RunKey]]:
@@ -130,7 +157,7 @@ def forward_passes(unit: Unit) -> int:
         3 * get_fidelity(run.fidelity).iterations_for(get_task(run.task).kind) for run in unit.runs
     )
     if unit.scores:
-        images = len(unit.scores)
+        images = sum(key.seed is not None for key in unit.scores)
         passes += unit.scoring_inits * (_SCORING_PASSES + _SCORING_PASSES_OF_IMAGE * images)
     return passes
 

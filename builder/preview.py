@@ -11,16 +11,18 @@ from nasdip_bench.builder.plan import unit_flops
 from nasdip_bench.builder.sharding import Shard, Shares, plan_share
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.sizing import choose_stack, choose_workers
+from nasdip_bench.builder.skip import finished_in_dataset
+from nasdip_bench.observables import CURVES
 from nasdip_bench.progress import duration
 from nasdip_bench.tasks import get_task
 
 __all__ = ["preview"]
 
-_BYTES_PER_POINT = 2 * 4 * 0.9
-"""Two float32 curves a run; PSNR compresses little. Measured on r64c16 shards."""
-_BYTES_PER_SHARD = 9000
-_BYTES_PER_PIXEL = 0.85
-"""Of a kept output. Measured on r64c16 shards."""
+_BYTES_PER_POINT = 4 * len(CURVES) * 0.9
+"""Curves in float32, which compress little. Measured on r64c16 shards."""
+_BYTES_PER_SHARD = 20_000
+_BYTES_PER_PIXEL = 2
+"""Of a restoration, in 16 bits."""
 
 
 def preview(
@@ -32,7 +34,7 @@ def preview(
     shard: Shard | None = None,
     devices: int = 1,
     price: float = 0.0,
-    keep_outputs: bool = False,
+    skip: Path | None = None,
 ) -> str:
     """Describe a build without beginning it; a few iterations are timed to estimate the hours.
 
@@ -44,12 +46,14 @@ def preview(
         shard: describe this share of the build only.
         devices: state the time also on several such devices, up to this many.
         price: of a device and hour, in any currency; 0 leaves cost out.
-        keep_outputs: count their disk space.
+        skip: a dataset folder; what is finished there is left out.
     """
     check_device(config.device)
     folder = BuildFolder(out)
     folder.check(config)
     done = folder.finished(set_aside=False)
+    if skip is not None:
+        done = done.joined(finished_in_dataset(skip, config))
     chosen = choose_stack(config)
     units = plan_share(config, shard, done.runs, done.scores, stack or chosen)
     asked = Counter(
@@ -91,9 +95,8 @@ def preview(
     times = [speed.seconds(unit) for unit in units]
     points = sum(left[task] * fidelity.iterations_for(get_task(task).kind) for task in config.tasks)
     size = points * _BYTES_PER_POINT + len(units) * _BYTES_PER_SHARD
-    if keep_outputs:
-        pixels = {i.name: i.channels * fidelity.resolution**2 for i in config.images}
-        size += _BYTES_PER_PIXEL * sum(pixels[run.image] for unit in units for run in unit.runs)
+    pixels = {i.name: i.channels * fidelity.resolution**2 for i in config.images}
+    size += _BYTES_PER_PIXEL * sum(pixels[run.image] for unit in units for run in unit.runs)
     processes = f"{workers} processes" if workers > 1 else "1 process"
     lines.append(
         f"time: to within a factor of two, with {processes} on {speed.device} "

@@ -9,22 +9,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nasdip_bench.builder.config import BuildConfig
+from nasdip_bench.builder.shard_schema import SHARD_VERSION
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
-from nasdip_bench.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
 __all__ = ["merged_settings", "settings_of"]
 
-_LATE_SETTINGS = ("precision", "device_type", "scoring_inits", "scores")
-"""Settings that a folder may not have yet: it has no scores so far, or the keys of a release alone,
-or an earlier version wrote it."""
+_LATE_SETTINGS = ("scoring_inits", "scores")
+"""Settings that a folder may not have yet: it has no scores so far."""
 
 
 def settings_of(config: BuildConfig) -> dict[str, Any]:
     """The settings of a build, with the facts of its images."""
     settings: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
         "protocol_version": PROTOCOL_VERSION,
+        "shard_version": SHARD_VERSION,
         "image_set": config.image_set,
         "precision": config.precision,
         # Perturbations are drawn on the device: those of a CPU and of a GPU differ.
@@ -65,8 +64,6 @@ def merged_settings(
     settings = {name: value for name, value in wanted.items() if name != "images"}
     images: dict[str, Any] = {}
     if found is not None:
-        if found.get("schema_version") in READABLE_VERSIONS:  # what is added is of this version
-            found = {**found, "schema_version": SCHEMA_VERSION}
         if found.get("scoring_inits") and settings.get("scoring_inits"):
             _check_scores(found.get("scores"), settings.get("scores"), where)
         kept = {k: found[k] for k in found if k in (*_LATE_SETTINGS, *settings)}

@@ -62,7 +62,6 @@ class ShardFiles:
         kind: str,
         columns: list[str] | None = None,
         *,
-        optional: tuple[Column, ...] = (),
         set_aside: bool = True,
     ) -> Iterator[tuple[Path, pa.Table]]:
         """The whole shards of a kind, sorted by name; damaged ones are left out and logged.
@@ -70,7 +69,6 @@ class ShardFiles:
         Args:
             kind: one of the tables.
             columns: the columns to read; all where None.
-            optional: more of them, null where a shard has none of these.
             set_aside: move damaged shards aside; False changes nothing on disk.
 
         Raises:
@@ -93,7 +91,7 @@ class ShardFiles:
                 if set_aside:
                     _set_aside(path)
                 continue
-            yield path, self._table(path, kind, content, columns, optional)
+            yield path, self._table(path, kind, content, columns)
 
     def load(self, path: Path, kind: str, columns: list[str] | None = None) -> pa.Table:
         """One shard that was whole before.
@@ -120,30 +118,18 @@ class ShardFiles:
         kind: str,
         content: bytes,
         columns: list[str] | None,
-        optional: tuple[Column, ...] = (),
     ) -> pa.Table:
         declared = self._tables[kind]
         if columns is not None:
             declared = tuple(column for column in declared if column.name in columns)
-        declared = (*declared, *optional)
         try:
             table = read_parquet(content, [column.name for column in declared])
         except (OSError, ValueError, KeyError) as error:  # pyarrow's exceptions are such, too
             raise _other_columns(path) from error
-        if not {column.name for column in optional} & {*table.column_names}:
-            table = _with_nulls(table, optional)
         expected = arrow_schema(declared)
         if not fits_schema(table.schema, expected):
             raise _other_columns(path)
         return table.cast(expected)
-
-
-def _with_nulls(table: pa.Table, columns: tuple[Column, ...]) -> pa.Table:
-    import pyarrow as pa
-
-    for field in arrow_schema(columns):
-        table = table.append_column(field, pa.nulls(len(table), field.type))
-    return table
 
 
 def remove_stale(folder: Path) -> None:

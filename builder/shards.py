@@ -3,7 +3,6 @@
     build.json           settings that hold for the whole folder, and the images
     architectures.csv    cell,skip,dilation: every architecture ever asked for, in order
     shards/runs-<content hash>.parquet, shards/scores-<content hash>.parquet
-    shards/keys-<content hash>.parquet    keys of what is finished elsewhere (`packs`)
 
 The first two carry the SHA-256 of their content inside, a shard's name that of its content: see
 `nasdip_bench.builder.shard_files`. A run exists when its shard is whole.
@@ -22,10 +21,10 @@ from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.plan import RunKey, ScoreKey
 from nasdip_bench.builder.settings import merged_settings, settings_of
 from nasdip_bench.builder.shard_files import ShardFiles, remove_stale
+from nasdip_bench.builder.shard_schema import SHARD_TABLES
 from nasdip_bench.errors import BuildError
 from nasdip_bench.files import file_lock, sha256_bytes, sync_folder, write_atomic
 from nasdip_bench.manifest import MANIFEST
-from nasdip_bench.schema import OUTPUT_COLUMNS, SHARD_TABLES
 from nasdip_bench.seal import parse_json, sealed, unsealed
 from nasdip_bench.space import Architecture
 
@@ -43,11 +42,17 @@ _SEAL = "# sha256 "
 
 @dataclass(frozen=True)
 class Finished:
-    """What a build folder holds: keys of finished runs and scores, and the damaged shards found."""
+    """Keys of finished runs and scores, and the damaged shards that were found."""
 
-    runs: frozenset[RunKey]
-    scores: frozenset[ScoreKey]
-    damaged: tuple[str, ...]
+    runs: frozenset[RunKey] = frozenset()
+    scores: frozenset[ScoreKey] = frozenset()
+    damaged: tuple[str, ...] = ()
+
+    def joined(self, other: Finished) -> Finished:
+        """What is finished in either."""
+        return Finished(
+            self.runs | other.runs, self.scores | other.scores, self.damaged + other.damaged
+        )
 
 
 class BuildFolder:
@@ -185,32 +190,23 @@ class BuildFolder:
         return self._files.write(kind, table)
 
     def read(
-        self,
-        kind: str,
-        columns: list[str] | None = None,
-        *,
-        outputs: bool = False,
-        set_aside: bool = True,
+        self, kind: str, columns: list[str] | None = None, *, set_aside: bool = True
     ) -> Iterator[pa.Table]:
         """The whole shards of a kind; see `ShardFiles.read`.
 
         Args:
-            kind: "runs", "scores" or "keys".
-            columns: the columns to read; all of `nasdip_bench.schema.SHARD_TABLES` where None.
-            outputs: also `nasdip_bench.schema.OUTPUT_COLUMNS`, null where a shard has none.
+            kind: "runs" or "scores".
+            columns: the columns to read; all of `SHARD_TABLES` where None.
             set_aside: move damaged shards aside; False changes nothing on disk.
         """
-        optional = OUTPUT_COLUMNS if outputs else ()
-        for _, table in self._files.read(kind, columns, optional=optional, set_aside=set_aside):
+        for _, table in self._files.read(kind, columns, set_aside=set_aside):
             yield table
 
-    def finished(self, *, set_aside: bool = True, elsewhere: bool = True) -> Finished:
+    def finished(self, *, set_aside: bool = True) -> Finished:
         """The keys of what is finished; damaged shards are moved aside, and so built again.
 
         Args:
             set_aside: as of `read`.
-            elsewhere: whether what is finished elsewhere, and of which only the keys are here,
-                counts.
         """
         runs = {
             RunKey(*key)
@@ -218,12 +214,6 @@ class BuildFolder:
             if status != "failed"  # what failed is tried again
         }
         scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields, set_aside)}
-        if elsewhere:
-            for *key, seed in self._keys("keys", RunKey._fields, set_aside):
-                if seed is None:
-                    scores.add(ScoreKey(*key))
-                else:
-                    runs.add(RunKey._make((*key, seed)))
         return Finished(frozenset(runs), frozenset(scores), tuple(dict.fromkeys(self.damaged)))
 
     def _keys(

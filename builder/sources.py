@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.builder.contents import RUN_COLUMNS, SCORE_COLUMNS, Contents, Part, coded
 from nasdip_bench.builder.plan import RunKey, ScoreKey
+from nasdip_bench.builder.shard_schema import curve_column
 from nasdip_bench.builder.shards import SETTINGS, BuildFolder
 from nasdip_bench.builder.summary import summarise
 from nasdip_bench.curves import kept_points
@@ -24,15 +24,14 @@ from nasdip_bench.fidelity import PROTOCOL_VERSION, Fidelity, get_fidelity
 from nasdip_bench.outputs import ABSENT, Output, read_output
 from nasdip_bench.problem_rows import task_records
 from nasdip_bench.problems import find_problems
-from nasdip_bench.schema import OUTPUT_COLUMNS, arrow_schema
+from nasdip_bench.schema import arrow_schema
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
 
 __all__ = ["is_dataset", "read_build", "read_dataset", "read_source"]
 
-logger = logging.getLogger(__name__)
-
-_CURVES = ("psnr_db", "psnr_smooth_db")
+_CURVES = {"psnr_db": curve_column("psnr"), "psnr_smooth_db": curve_column("psnr_smooth")}
+"""By their name in a release, the columns of shards."""
 _IMAGE_FACTS = ("sha256", "height", "width", "channels", "source", "licence", "status")
 
 
@@ -105,7 +104,6 @@ def read_build(path: Path) -> Contents:
     scored = scores.select(["fidelity", "task"]).group_by(["fidelity", "task"]).aggregate([])
     keys = dict.fromkeys([*runs, *((row["fidelity"], row["task"]) for row in scored.to_pylist())])
     devices = {row["device"] for rows in runs.values() for row in rows.rows}
-    _say_what_is_elsewhere(folder)
     return Contents(
         protocol_version=settings.get("protocol_version", PROTOCOL_VERSION),
         image_set=settings["image_set"],
@@ -116,19 +114,6 @@ def read_build(path: Path) -> Contents:
         if "device_type" in settings
         else {},
     )
-
-
-def _say_what_is_elsewhere(folder: BuildFolder) -> None:
-    if any(folder.shards.glob("keys-*")):
-        known, here = folder.finished(set_aside=False), folder.finished(elsewhere=False)
-        count = len(known.runs - here.runs) + len(known.scores - here.scores)
-        if count:
-            logger.warning(
-                "%s knows of %d runs and scores that are finished elsewhere: they are released if "
-                "another source has them",
-                folder.path,
-                count,
-            )
 
 
 @dataclass
@@ -166,7 +151,7 @@ class _Runs:
 
 def _finished_runs(folder: BuildFolder) -> dict[tuple[str, str], _Runs]:
     parts: dict[tuple[str, str], _Runs] = {}
-    for table in folder.read("runs", outputs=True, set_aside=False):
+    for table in folder.read("runs", set_aside=False):
         for row, curves, output in _rows(table):
             key = (row["fidelity"], row["task"])
             if key not in parts:
@@ -180,32 +165,47 @@ def _rows(
     table: pa.Table,
 ) -> Iterator[tuple[dict[str, Any], dict[str, NDArray[np.float32]], Output | None]]:
     """Runs as dictionaries, their full curves, and their outputs."""
-    rows = table.drop_columns(list(_CURVES)).to_pylist()
-    for row, *curves in zip(rows, *(table[name] for name in _CURVES), strict=True):
-        deflated, iteration = (row.pop(column.name) for column in OUTPUT_COLUMNS)
+    lists = [name for name in table.column_names if pa.types.is_list(table[name].type)]
+    rows = table.drop_columns(lists).to_pylist()
+    for row, *curves in zip(rows, *(table[name] for name in _CURVES.values()), strict=True):
+        pixels = row.pop("restoration")
+        side = get_fidelity(row["fidelity"]).resolution
         yield (
             row,
             {n: c.values.to_numpy() for n, c in zip(_CURVES, curves, strict=True)},
-            None if deflated is None else Output(iteration, deflated),
+            None
+            if pixels is None
+            else Output.of_image(
+                np.frombuffer(pixels, "<u2").reshape(-1, side, side) / np.float32(65535),
+                row["stop"],
+            ),
         )
 
 
 def _finished_scores(folder: BuildFolder) -> pa.Table:
-    seen: set[ScoreKey] = set()
-    tables = [arrow_schema(SCORE_COLUMNS).empty_table()]
+    """A row a score, of those that see a corruption of the lowest seed."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for table in folder.read("scores", set_aside=False):
-        columns = (table[name].to_pylist() for name in ScoreKey._fields)
-        keys = [ScoreKey(*key) for key in zip(*columns, strict=True)]
-        # A pack of shards with the same scores has them twice in one table.
-        rows = zip(keys, table["proxy"].to_pylist(), table["reference"].to_pylist(), strict=True)
-        mine: set[tuple[ScoreKey, str, str]] = set()
-        wanted = []
-        for row in rows:
-            wanted.append(row[0] not in seen and row not in mine)
-            mine.add(row)
-        tables.append(table.filter(pa.array(wanted, pa.bool_())))
-        seen.update(keys)
-    return pa.concat_tables(tables)
+        for row in table.to_pylist():
+            key = (*(row[name] for name in ScoreKey._fields), row["proxy"], row["reference"])
+            rows.setdefault(key, row)
+    seeds = [row["seed"] for row in rows.values() if row["seed"] is not None]
+    kept = [row for row in rows.values() if row["seed"] in (None, min(seeds, default=0))]
+    summarised = [
+        {**row, **_mean_and_std(row["values"]), "inits": len(row["values"])} for row in kept
+    ]
+    schema = arrow_schema(SCORE_COLUMNS)
+    return pa.Table.from_pylist(
+        [{name: row[name] for name in schema.names} for row in summarised], schema=schema
+    )
+
+
+def _mean_and_std(values: list[float]) -> dict[str, float | None]:
+    """Of a score over the initialisations; none of it where one of them has no finite value."""
+    if not np.isfinite(values).all():
+        return {"value": None, "std": None}
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"value": float(np.mean(values)), "std": std}
 
 
 def _budget(fidelity: str, task: str) -> tuple[Fidelity, int, int]:

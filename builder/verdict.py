@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.builder.contents import coded
 from nasdip_bench.builder.plan import RunKey
+from nasdip_bench.builder.shard_schema import curve_column
 from nasdip_bench.builder.summary import summarise
 from nasdip_bench.curves import decode
 from nasdip_bench.dataset import DatasetFolder
@@ -109,7 +110,7 @@ def compared(
     with folder.curves(row["fidelity"], row["task"]) as file:
         points = file["iteration"][:] - 1
         stored = [file[name][:] for name in ("psnr", "psnr_smooth")]
-    raw, smooth = (np.asarray(made[f"{name}_db"]) for name in ("psnr", "psnr_smooth"))
+    raw, smooth = (np.asarray(made[curve_column(name)]) for name in ("psnr", "psnr_smooth"))
     within = int(np.searchsorted(points, len(smooth)))
     whole = len(smooth) == row["iterations"]
     theirs = np.stack([codes[row["curve_row"], :within] for codes in stored])

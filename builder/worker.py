@@ -10,7 +10,7 @@ import logging
 import math
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,20 +19,21 @@ import numpy as np
 import torch
 
 from nasdip_bench.builder.plan import RunKey, ScoreKey, Unit
+from nasdip_bench.builder.shard_schema import SHARD_TABLES, curve_column
 from nasdip_bench.dip import Fit, fit_stack
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fast import FastNetwork, free_cached_memory, keep_freed_memory
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.images import Image
 from nasdip_bench.initialise import draw_run_weights, draw_z
-from nasdip_bench.outputs import Output
+from nasdip_bench.observables import CURVES, OBSERVABLES, SSIM
 from nasdip_bench.problem import Problem
 from nasdip_bench.proxies import prepare
-from nasdip_bench.schema import OUTPUT_COLUMNS, SHARD_TABLES, arrow_schema
+from nasdip_bench.schema import arrow_schema
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
 from nasdip_bench.stacking import stack_networks
-from nasdip_bench.tasks import Observation, get_task
+from nasdip_bench.tasks import Denoise, Observation, Task, get_task, noise_estimate, psnr_db
 from nasdip_bench.untrained import (
     Scored,
     ScoreName,
@@ -63,8 +64,6 @@ class WorkerSpec:
             rewritten form, equal but for rounding.
         precision: of training; scores are always computed in float32.
         threads: of torch on the CPU; 0 leaves torch's own choice.
-        keep_outputs: whether runs keep the smoothed output at the fidelity's stop.
-        graphs: replay training steps as CUDA graphs.
         scores: names of the scores to compute; none named: all.
     """
 
@@ -73,8 +72,6 @@ class WorkerSpec:
     engine: str
     precision: str
     threads: int
-    keep_outputs: bool = False
-    graphs: bool = False
     scores: tuple[str, ...] = ()
 
     def worker(self, check: Callable[[], None] = lambda: None) -> Worker:
@@ -83,14 +80,26 @@ class WorkerSpec:
 
 
 class _Run(NamedTuple):
-    """A fit, and its output at the stop where that is kept and the fit did not diverge."""
+    """A fit, and its smoothed output at the stop, (C, H, W) float32."""
 
     fit: Fit
-    output: Output | None
+    at_stop: np.ndarray
+
+
+class _Corrupted(NamedTuple):
+    """An image at a resolution and one corruption of it, with what rows say of the two."""
+
+    truth: np.ndarray
+    observation: Observation
+    facts: dict[str, float | None]
 
 
 def device_name(device: torch.device) -> str:
-    """What the processor calls itself, such as "NVIDIA H200" or "AMD EPYC"."""
+    """What the processor calls itself, such as "NVIDIA H200" or "AMD EPYC, AVX512".
+
+    Of a CPU with the instructions that torch uses: processors of one name can differ in them, and
+    so in their rounding.
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
@@ -98,7 +107,8 @@ def device_name(device: torch.device) -> str:
             names = [line.split(":", 1)[1].strip() for line in file if "model name" in line]
     except OSError:
         names = []
-    return names[0] if names else platform.processor() or platform.machine()
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 class Worker:
@@ -114,8 +124,7 @@ class Worker:
         self.device = torch.device(spec.device)
         self._check = check
         self._images = {image.name: image for image in spec.images}
-        self._problems: dict[tuple[str, str, int], tuple[np.ndarray, Observation]] = {}
-        self._scoring: dict[tuple[str, str, int], Scored] = {}
+        self._corrupted: dict[tuple[str, str, int, int], _Corrupted] = {}
         if spec.threads:
             torch.set_num_threads(spec.threads)
         if self.device.type == "cpu" and spec.engine == "fast":
@@ -142,17 +151,16 @@ class Worker:
     def _table(self, unit: Unit, rows: list[dict[str, Any]]) -> pa.Table:
         import pyarrow as pa
 
-        columns = SHARD_TABLES[unit.kind]
-        if unit.runs and self.spec.keep_outputs:
-            columns = (*columns, *OUTPUT_COLUMNS)
-        return pa.Table.from_pylist(rows, schema=arrow_schema(columns))
+        return pa.Table.from_pylist(rows, schema=arrow_schema(SHARD_TABLES[unit.kind]))
 
-    def _observe(self, image: str, task: str, resolution: int) -> tuple[np.ndarray, Observation]:
-        key = (image, task, resolution)
-        if key not in self._problems:
-            truth = self._images[image].at_resolution(resolution)
-            self._problems[key] = (truth, get_task(task).corrupt(truth, image))
-        return self._problems[key]
+    def _corrupt(self, image: str, task_name: str, resolution: int, seed: int) -> _Corrupted:
+        key = (image, task_name, resolution, seed)
+        if key not in self._corrupted:
+            task, truth = get_task(task_name), self._images[image].at_resolution(resolution)
+            observation = task.corrupt(truth, image, seed)
+            facts = _corruption_facts(task, truth, observation)
+            self._corrupted[key] = _Corrupted(truth, observation, facts)
+        return self._corrupted[key]
 
     def _train(self, keys: Sequence[RunKey]) -> list[dict[str, Any]]:
         """Run rows, in order; a stack that fails, for want of memory or else, is halved."""
@@ -187,7 +195,9 @@ class Worker:
         fidelity, task = get_fidelity(first.fidelity), get_task(first.task)
         networks, problems = [], []
         for key in keys:
-            truth, observation = self._observe(key.image, key.task, fidelity.resolution)
+            truth, observation, _ = self._corrupt(
+                key.image, key.task, fidelity.resolution, key.seed
+            )
             network = blank_network(
                 Architecture.parse(key.architecture), len(truth), fidelity.channels, self.device
             )
@@ -215,33 +225,26 @@ class Worker:
             self._budget(first),
             precision=self.spec.precision,
             on_iteration=lambda _: self._check(),
-            on_output=look if self.spec.keep_outputs else None,
-            graph=self.spec.graphs,
+            record=(SSIM, *OBSERVABLES),
+            on_output=look,
         )
-        images = at_stop.float().cpu().numpy()
-        return [
-            _Run(
-                fit,
-                Output.of_image(images[place], stop)
-                if self.spec.keep_outputs and fit.diverged_at is None
-                else None,
-            )
-            for place, fit in enumerate(fits)
-        ]
+        # A stack that diverges as a whole before the stop has none.
+        images = at_stop.float().cpu().numpy() if at_stop.numel() else [at_stop] * len(fits)
+        return list(map(_Run, fits, images))
 
     def _budget(self, key: RunKey) -> int:
         return get_fidelity(key.fidelity).iterations_for(get_task(key.task).kind)
 
     def _run_row(self, key: RunKey, stacked: int, result: dict[str, Any]) -> dict[str, Any]:
-        truth, observation = self._observe(
-            key.image, key.task, get_fidelity(key.fidelity).resolution
-        )
+        fidelity = get_fidelity(key.fidelity)
         return {
             **key._asdict(),
             "iterations": self._budget(key),
-            "psnr_corrupted_db": get_task(key.task).psnr_corrupted_db(truth, observation),
+            "stop": fidelity.stop[get_task(key.task).kind],
+            **self._corrupt(key.image, key.task, fidelity.resolution, key.seed).facts,
             "engine": self.spec.engine,
             "stack": stacked,
+            "threads": torch.get_num_threads(),
             "precision": self.spec.precision,
             "device": self._device_name,
             "torch": torch.__version__,
@@ -259,8 +262,7 @@ class Worker:
             {
                 **key._asdict(),
                 **name._asdict(),
-                **_mean_and_std(samples.values),
-                "inits": len(samples.values),
+                "values": samples.values,
                 "seconds": samples.seconds,
                 "protocol_version": PROTOCOL_VERSION,
             }
@@ -279,7 +281,6 @@ class Worker:
                 [self._scored(key, fidelity.resolution) for key in keys],
                 channels=fidelity.channels,
                 inits=inits,
-                scores=self.spec.scores,
                 device=self.device,
                 check=self._check,
             )
@@ -295,19 +296,20 @@ class Worker:
         return self._scores(architecture, keys, inits, again=False)
 
     def _scored(self, key: ScoreKey, resolution: int) -> Scored:
-        which = (key.image, key.task, resolution)
-        if which not in self._scoring:
-            task = get_task(key.task)
-            truth, observation = self._observe(*which)
-            references = task.scoring_references(truth, observation)
-            self._scoring[which] = Scored(
-                task=task,
-                corrupted=observation.corrupted,
-                mask=observation.mask,
-                references={name: prepare(r, name) for name, r in references.items()},
-                shape=truth.shape,
-            )
-        return self._scoring[which]
+        task = get_task(key.task)
+        # What sees no corruption is the same for all.
+        seed = 0 if key.seed is None else key.seed
+        truth, observation, _ = self._corrupt(key.image, key.task, resolution, seed)
+        references = task.scoring_references(truth, observation)
+        chosen = self.spec.scores
+        return Scored(
+            task=task,
+            corrupted=observation.corrupted,
+            mask=observation.mask,
+            references={name: prepare(r, name) for name, r in references.items()},
+            shape=truth.shape,
+            wanted=lambda score: key.wants(*score) and (not chosen or score.proxy in chosen),
+        )
 
 
 def refuse_broken_device(device: torch.device, error: RuntimeError) -> None:
@@ -326,38 +328,61 @@ def refuse_broken_device(device: torch.device, error: RuntimeError) -> None:
             ) from error
 
 
-def _mean_and_std(values: Sequence[float]) -> dict[str, float | None]:
-    """Of a score over the initialisations; none of it where one of them has no finite value."""
-    if not np.isfinite(values).all():
-        return {"value": None, "std": None}
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return {"value": float(np.mean(values)), "std": std}
+def _corruption_facts(
+    task: Task, truth: np.ndarray, observation: Observation
+) -> dict[str, float | None]:
+    from skimage.metrics import structural_similarity
 
-
-def _succeeded(run: _Run) -> dict[str, Any]:
-    result, output = run
-    diverged = result.diverged_at is not None
+    corrupted, reference = task.comparable(truth, observation)
+    similarity = structural_similarity(
+        corrupted.astype(np.float64),
+        reference.astype(np.float64),
+        channel_axis=0,
+        data_range=1,
+        gaussian_weights=True,
+        use_sample_covariance=False,
+    )
+    noisy = isinstance(task, Denoise)
     return {
-        "status": "diverged" if diverged else "ok",
-        "diverged_at": result.diverged_at,
-        "error": None,
-        "loss": None if diverged else float(result.loss[-1]),
-        "seconds": result.seconds,
-        "psnr_db": result.psnr_db.astype(np.float32),
-        "psnr_smooth_db": result.psnr_smooth_db.astype(np.float32),
-        "output": None if output is None else output.deflated,
-        "output_iteration": None if output is None else output.iteration,
+        "psnr_corrupted_db": psnr_db(corrupted, reference),
+        "ssim_corrupted": float(similarity),
+        "sigma_estimate": noise_estimate(observation.corrupted) if noisy else None,
+        "known_share": task.known_share(observation),
     }
 
 
+def _succeeded(run: _Run) -> dict[str, Any]:
+    fit = run.fit
+    diverged = fit.diverged_at is not None
+    return {
+        "status": "diverged" if diverged else "ok",
+        "diverged_at": fit.diverged_at,
+        "error": None,
+        "loss": None if diverged else float(fit.loss[-1]),
+        "seconds": fit.seconds,
+        "processor_seconds": fit.processor_seconds,
+        "restoration": None if diverged else _in_16_bits(run.at_stop),
+        **_curves({"psnr": fit.psnr_db, "psnr_smooth": fit.psnr_smooth_db, **fit.recorded}),
+    }
+
+
+def _in_16_bits(image: np.ndarray) -> bytes:
+    return np.rint(np.clip(image, 0, 1) * 65535).astype("<u2").tobytes()
+
+
+def _curves(curves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {curve_column(name): curves[name].astype(np.float32) for name in CURVES}
+
+
 def _failed(reason: str, iterations: int, seconds: float) -> dict[str, Any]:
-    nothing = np.full(iterations, math.nan, np.float32)
+    nothing = np.full(iterations, math.nan)
     return {
         "status": "failed",
         "diverged_at": None,
         "error": reason.splitlines()[0][:500],
         "loss": None,
         "seconds": seconds,
-        "psnr_db": nothing,
-        "psnr_smooth_db": nothing,
+        "processor_seconds": seconds,
+        "restoration": None,
+        **_curves(dict.fromkeys(CURVES, nothing)),
     }

@@ -29,14 +29,11 @@ class Adam:
     Args:
         parameters: to be optimised; those that get no gradient are left as they are.
         learning_rate: α; β₁, β₂ and ε are PyTorch's defaults.
-        capturable: as of PyTorch's: for a CUDA graph.
     """
 
-    def __init__(
-        self, parameters: Iterable[Tensor], learning_rate: float, *, capturable: bool = False
-    ) -> None:
+    def __init__(self, parameters: Iterable[Tensor], learning_rate: float) -> None:
         self._parameters = list(parameters)
-        self._learning_rate, self._capturable = learning_rate, capturable
+        self._learning_rate = learning_rate
         self._states: dict[Tensor, _State] = {}
 
     def zero_grad(self) -> None:
@@ -57,7 +54,6 @@ class Adam:
             [],
             [state.steps for state in states],
             fused=True,
-            capturable=self._capturable,
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,

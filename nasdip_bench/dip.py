@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,10 @@ from torch import Tensor, nn
 
 from nasdip_bench.adam import Adam
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.fast.graphs import WARM_UP, Pace, on_stream_of_graphs, recorded
 from nasdip_bench.fidelity import check_precision
+from nasdip_bench.observables import OBSERVABLES, SSIM
 from nasdip_bench.problem import Problem
+from nasdip_bench.recording import Observer, Ssim
 
 __all__ = [
     "LEARNING_RATE",
@@ -53,19 +54,23 @@ class Fit:
             ground truth. NaN from the divergence on, and everywhere without a ground truth.
         psnr_smooth_db: (T,) float64; the same of the smoothed output.
         loss: (T,) float64; the loss before update i; NaN after the divergence.
+        recorded: by name of `nasdip_bench.observables`, (T,) float64 of what else was asked for:
+            dB, or SSIM; NaN where it is not defined, and from the divergence on.
         diverged_at: first iteration (0-based) with a non-finite loss, or None.
         smoothed: (C, H, W) float32, the last smoothed output; non-finite after a divergence.
         seconds: wall time of the loop, with the device drained; of a stack each run's share.
-        replayed: whether its steps were launched as a CUDA graph.
+        processor_seconds: the same in time of the processor, which does not run while the process
+            waits or is stopped; on a GPU the wall time.
     """
 
     psnr_db: np.ndarray
     psnr_smooth_db: np.ndarray
     loss: np.ndarray
+    recorded: Mapping[str, np.ndarray]
     diverged_at: int | None
     smoothed: np.ndarray
     seconds: float
-    replayed: bool = False
+    processor_seconds: float
 
 
 def fit(
@@ -89,9 +94,9 @@ def fit_stack(
     *,
     precision: str = "fp32",
     learning_rate: float = LEARNING_RATE,
+    record: Collection[str] = (),
     on_iteration: Callable[[int], None] | None = None,
     on_output: Callable[[int, Tensor, Tensor], bool] | None = None,
-    graph: bool = False,
 ) -> list[Fit]:
     """Fit R networks to R corrupted images at once, each as if it were alone.
 
@@ -104,144 +109,152 @@ def fit_stack(
         iterations: updates of the weights, at least 1.
         precision: one of `nasdip_bench.fidelity.PRECISIONS`.
         learning_rate: of Adam, otherwise with PyTorch's defaults.
+        record: names of `nasdip_bench.observables.OBSERVABLES`, and ``ssim_smooth`` where there is
+            a ground truth, to record beside loss and PSNR; they change nothing of the fit.
         on_iteration: called with the iteration before each; may raise to abandon the fit.
         on_output: called with the iteration, its outputs and the smoothed ones, (R, C, H, W) on the
             device and not to be changed; the smoothed ones are the same tensor at every iteration;
             the fit ends before the update if it returns True, and the curves with this iteration.
-        graph: record the iteration as a CUDA graph and replay it: the same kernels, launched
-            faster. Not with ``on_output``.
 
     Raises:
-        ConfigError: iterations below 1, a precision that the device does not have, or a graph where
-            there can be none.
+        ConfigError: iterations below 1, or a precision that the device does not have.
+        UnknownNameError: a name in ``record`` that there is not.
     """
     if iterations < 1:
         raise ConfigError(f"iterations {iterations} must be at least 1")
-    device, runs = z.device, problem.runs
-    if graph and on_output is not None:
-        raise ConfigError(
-            "a fit whose outputs the host looks at cannot be a CUDA graph: leave one out"
-        )
+    device = z.device
     generator = torch.Generator(device).manual_seed(perturbation_seed)
-    step = _Step(network, problem, z, iterations, precision, learning_rate, graph)
-    pace = Pace(device)
+    optimizer = Adam(network.parameters(), learning_rate)
+    curves = _Curves(problem, iterations, record)
+    noise = torch.empty(z.shape, device=device)
+    smoothed = torch.empty(0)
+    length = iterations
     network.train()
     if device.type == "cuda":
         torch.cuda.synchronize(device)  # what was sent there before is not this fit's time
 
-    started = time.perf_counter()
-    with numerics(precision, device), on_stream_of_graphs(device) if graph else nullcontext():
-        replay: Callable[[], None] | None = None
+    clock = _Clock(device)
+    with numerics(precision, device):
         for i in range(iterations):
             if on_iteration is not None:
                 on_iteration(i)
-            step.noise.normal_(generator=generator)
-            if i == 0 or on_output is not None:
-                losses, images = step.look(first=i == 0)
-                if on_output is not None and on_output(i, images, step.smoothed):
-                    step.record = step.record[:, : i + 1]
-                    break
-                step.learn(losses)
-            else:
-                if graph and i == WARM_UP:
-                    replay = recorded(step.act, device)
-                (replay or step.act)()
-            pace.step(i)
-            if (i + 1) % _DIVERGENCE_CHECK == 0 and not step.record[0, i].isfinite().any().item():
+            noise.normal_(generator=generator)
+            perturbed = z + PERTURBATION_STD * noise.to(z.dtype)
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+                output = problem.unstack(network(perturbed.repeat(1, problem.runs, 1, 1)))
+            losses = problem.losses(output)
+
+            with torch.no_grad():
+                images = output.detach()
+                if i == 0:
+                    smoothed = images.clone()
+                else:
+                    torch.lerp(images, smoothed, SMOOTHING, out=smoothed)
+                curves.note(i, losses.detach(), images, smoothed)
+            if on_output is not None and on_output(i, images, smoothed):
+                length = i + 1
                 break
-        curves = step.record.cpu().numpy()
-        final = step.smoothed.float().cpu().numpy()
-    seconds = (time.perf_counter() - started) / runs
-    replayed = replay is not None
-    return [_result(curves[:, :, run], final[run], seconds, replayed) for run in range(runs)]
+
+            optimizer.zero_grad()
+            losses.sum().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            if (i + 1) % _DIVERGENCE_CHECK == 0 and not losses.isfinite().any().item():
+                break
+        recorded = curves.on_host(length)
+        final = smoothed.float().cpu().numpy()
+    seconds, processor_seconds = clock.read()
+    return [
+        _result(
+            {name: values[:, run] for name, values in recorded.items()},
+            final[run],
+            seconds / problem.runs,
+            processor_seconds / problem.runs,
+        )
+        for run in range(problem.runs)
+    ]
 
 
-class _Step:
-    """An iteration, all of whose state stays in place on the device.
+class _Curves:
+    """What a fit records, all on its device.
 
-    So it can be recorded once and replayed (`nasdip_bench.fast.graphs`), and the host never waits
-    for it inside the loop.
-
-    Attributes:
-        noise: (1, C, H, W) float32, to be drawn before each iteration.
-        record: (3, T, R) float64: losses, squared errors of the outputs, of the smoothed outputs.
-        smoothed: (R, C, H, W), the moving average of the outputs.
+    Args:
+        problem: R problems.
+        iterations: the most points of a curve.
+        record: what is wanted beside losses and errors.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        problem: Problem,
-        z: Tensor,
-        iterations: int,
-        precision: str,
-        learning_rate: float,
-        graph: bool,
-    ) -> None:
-        device = z.device
-        self._network, self._problem, self._z = network, problem, z
-        self._half = precision == "bf16"
-        self._optimizer = Adam(network.parameters(), learning_rate, capturable=graph)
-        self._count = torch.zeros(1, dtype=torch.int64, device=device)
-        self.noise = torch.empty(z.shape, device=device)
-        self.record = torch.full(
-            (3, iterations, problem.runs), math.nan, device=device, dtype=torch.float64
+    def __init__(self, problem: Problem, iterations: int, record: Collection[str]) -> None:
+        self._problem = problem
+        self._observer = Observer(problem, [name for name in record if name != SSIM])
+        self._ssim = Ssim(problem.target) if SSIM in record else None
+        shape = (iterations, problem.runs)
+        names = [_LOSS, _ERROR, _ERROR_SMOOTH, *record]
+        self._values = torch.full(
+            (len(names), *shape), math.nan, dtype=torch.float64, device=problem.corrupted.device
         )
-        self.smoothed = torch.empty(0, device=device)
+        self._rows = dict(zip(names, self._values, strict=True))
 
-    def act(self) -> None:
-        """A whole iteration, but for the first."""
-        losses, _ = self.look()
-        self.learn(losses)
-
-    def look(self, *, first: bool = False) -> tuple[Tensor, Tensor]:
-        """The losses, (R,), and outputs, (R, C, H, W), of the weights as they are; recorded."""
+    def note(self, iteration: int, losses: Tensor, images: Tensor, smoothed: Tensor) -> None:
+        """Record an iteration; arguments as of `nasdip_bench.recording.Observer.look`."""
         problem = self._problem
-        noise = self.noise.to(self._z.dtype)
-        perturbed = (self._z + PERTURBATION_STD * noise).repeat(1, problem.runs, 1, 1)
-        with torch.autocast(self._z.device.type, torch.bfloat16, enabled=self._half):
-            output = problem.unstack(self._network(perturbed))
-        losses = problem.losses(output)
-        with torch.no_grad():
-            images = output.detach()
-            if first:
-                self.smoothed = images.clone()
-            else:
-                torch.lerp(images, self.smoothed, SMOOTHING, out=self.smoothed)
-            self._note(0, losses)
-            if problem.truth is not None:
-                self._note(1, problem.errors(images))
-                self._note(2, problem.errors(self.smoothed))
-            self._count.add_(1)
-        return losses, images
+        self._rows[_LOSS][iteration] = losses
+        if problem.truth is not None:
+            self._rows[_ERROR][iteration] = problem.errors(images)
+            self._rows[_ERROR_SMOOTH][iteration] = problem.errors(smoothed)
+        if self._ssim is not None:
+            self._rows[SSIM][iteration] = self._ssim(problem.observed(smoothed))
+        for name, values in self._observer.look(iteration, losses, images, smoothed).items():
+            self._rows[name][iteration] = values
 
-    def learn(self, losses: Tensor) -> None:
-        """The update of the weights."""
-        self._optimizer.zero_grad()
-        losses.sum().backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
-
-    def _note(self, row: int, values: Tensor) -> None:
-        self.record[row].index_copy_(0, self._count, values.to(self.record.dtype)[None])
+    def on_host(self, length: int) -> dict[str, np.ndarray]:
+        """By name, (length, R) float64."""
+        return dict(zip(self._rows, self._values[:, :length].cpu().numpy(), strict=True))
 
 
-def _result(record: np.ndarray, smoothed: np.ndarray, seconds: float, replayed: bool) -> Fit:
-    losses, errors, errors_smooth = record.copy()
-    bad = np.flatnonzero(~np.isfinite(losses))
+_LOSS, _ERROR, _ERROR_SMOOTH = "training loss", "squared error", "squared error of the smoothed"
+
+
+class _Clock:
+    """Wall and processor time since it was made."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._on_gpu = device.type == "cuda"
+        self._started = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float]:
+        """Seconds of wall time, and of the processor's: on a GPU, whose work is not the
+        process's own, the wall time."""
+        wall, processor = self._started
+        seconds = time.perf_counter() - wall
+        return seconds, seconds if self._on_gpu else time.process_time() - processor
+
+
+def _result(
+    recorded: Mapping[str, np.ndarray],
+    smoothed: np.ndarray,
+    seconds: float,
+    processor_seconds: float,
+) -> Fit:
+    curves = {name: values.copy() for name, values in recorded.items()}
+    bad = np.flatnonzero(~np.isfinite(curves[_LOSS]))
     diverged_at = int(bad[0]) if bad.size else None
     if diverged_at is not None:
-        for row in (losses, errors, errors_smooth):
-            row[diverged_at:] = math.nan
-    with np.errstate(divide="ignore"):
-        return Fit(
-            psnr_db=-10 * np.log10(errors),
-            psnr_smooth_db=-10 * np.log10(errors_smooth),
-            loss=losses,
-            diverged_at=diverged_at,
-            smoothed=smoothed,
-            seconds=seconds,
-            replayed=replayed,
-        )
+        for curve in curves.values():
+            curve[diverged_at:] = math.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        in_db = {name: -10 * np.log10(curve) for name, curve in curves.items() if name != SSIM}
+    return Fit(
+        psnr_db=in_db.pop(_ERROR),
+        psnr_smooth_db=in_db.pop(_ERROR_SMOOTH),
+        loss=curves[_LOSS],
+        recorded={
+            name: in_db.get(name, curves[name]) for name in (SSIM, *OBSERVABLES) if name in curves
+        },
+        diverged_at=diverged_at,
+        smoothed=smoothed,
+        seconds=seconds,
+        processor_seconds=processor_seconds,
+    )
 
 
 @contextmanager

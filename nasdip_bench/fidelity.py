@@ -23,7 +23,7 @@ __all__ = [
     "get_fidelity",
 ]
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Version of everything that decides a run's numbers: draws, corruption, network, fit, scores.
 
 Raised whenever one of these changes; runs of different versions never stand in one dataset.

@@ -36,6 +36,7 @@ class Problem:
     Attributes:
         corrupted: (R, C, h, w).
         mask: (R, 1, H, W), for inpainting; else None.
+        known_share: (R,) float64, the share of pixels that are known; 1 without a mask.
         truth: (R, C, H, W), or None.
     """
 
@@ -52,6 +53,8 @@ class Problem:
 
         self.corrupted = tensor(observation.corrupted)[None]
         self.mask = None if observation.mask is None else tensor(observation.mask)[None]
+        share = torch.full((1,), task.known_share(observation), dtype=torch.float64)
+        self.known_share = share.to(device)
         self.truth = None if truth is None else tensor(truth)[None]
         self._task = task
         self._reducers: tuple[Tensor, Tensor] | None = None
@@ -65,7 +68,7 @@ class Problem:
             if observation.corrupted.shape[0] == 3:
                 self._luma = tensor(np.asarray(LUMA_WEIGHTS)).view(1, 3, 1, 1)
         if self.truth is not None:
-            self._target = self._observed(self.truth)
+            self._target = self.observed(self.truth)
 
     @classmethod
     def stack(cls, problems: Sequence[Self]) -> Self:
@@ -83,7 +86,7 @@ class Problem:
             )
         stacked = cls.__new__(cls)
         stacked.__dict__.update(problems[0].__dict__)
-        for name in ("corrupted", "mask", "truth", "_target"):
+        for name in ("corrupted", "mask", "known_share", "truth", "_target"):
             if getattr(stacked, name, None) is not None:
                 setattr(stacked, name, torch.cat([getattr(problem, name) for problem in problems]))
         return stacked
@@ -92,6 +95,19 @@ class Problem:
     def runs(self) -> int:
         """R, the number of problems."""
         return len(self.corrupted)
+
+    @property
+    def reduces(self) -> bool:
+        """Whether outputs are reduced before they are compared with the corrupted image."""
+        return self._reducers is not None
+
+    @property
+    def target(self) -> Tensor:
+        """(R, C, H, W), the ground truths as errors see them: luma for super-resolution of colour.
+
+        Only where there is a ground truth.
+        """
+        return self._target
 
     def unstack(self, output: Tensor) -> Tensor:
         """The output of a stacked network, (1, R·C, H, W), as (R, C, H, W)."""
@@ -108,9 +124,10 @@ class Problem:
 
     def errors(self, output: Tensor) -> Tensor:
         """(R,) MSE to the ground truths, on luma for super-resolution of colour."""
-        return _mean_squares(self._observed(output), self._target)
+        return _mean_squares(self.observed(output), self._target)
 
-    def _observed(self, image: Tensor) -> Tensor:
+    def observed(self, image: Tensor) -> Tensor:
+        """Images as errors see them; see `target`."""
         if self._luma is None:
             return image
         return (image * self._luma).sum(1, keepdim=True) + LUMA_OFFSET

@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 __all__ = [
     "KEYS",
     "REFERENCES",
-    "OUTPUT_COLUMNS",
     "READABLE_VERSIONS",
     "RELEASE_TABLES",
     "SCHEMA_VERSION",
-    "SHARD_TABLES",
     "Column",
     "arrow_schema",
     "fits_schema",
@@ -41,8 +39,8 @@ class Column:
 
     Attributes:
         name: its name.
-        type: "string", "bool", "binary", "int32", "int64", "float32", "float64" or "float32[]" (a
-            list a row).
+        type: "string", "bool", "binary", "int32", "int64", "float32", "float64", or a list of
+            floats a row, "float32[]" or "float64[]".
         meaning: one sentence.
         unit: "dB", "s", "" ...
         direction: "higher", "lower" (is better) or "".
@@ -124,31 +122,6 @@ _SCORE_FACTS = (
 def _psnr(name: str, meaning: str) -> Column:
     return Column(name, "float64", meaning, "dB", "higher", nullable=True)
 
-
-SHARD_TABLES: dict[str, tuple[Column, ...]] = {
-    "runs": (
-        _ARCHITECTURE,
-        *_KEY,
-        _SEED,
-        *_RUN_FACTS,
-        Column("psnr_db", "float32[]", "PSNR of the output before each update", "dB", "higher"),
-        Column("psnr_smooth_db", "float32[]", "the same of the smoothed output", "dB", "higher"),
-    ),
-    "scores": (_ARCHITECTURE, *_KEY, *_SCORE_FACTS),
-    "keys": (
-        _ARCHITECTURE,
-        *_KEY,
-        Column("seed", "int32", "replicate number of a run; null: the scores", "", "", True),
-    ),
-}
-"""What a finished piece of a build holds: one Parquet file a work unit; or the keys of many."""
-
-OUTPUT_COLUMNS = (
-    Column("output", "binary", "smoothed output at output_iteration, 8 bits, zlib", "", "", True),
-    Column("output_iteration", "int32", "the iteration that output is of", "iterations", "", True),
-)
-"""What the runs of a shard have beside `SHARD_TABLES` where outputs are kept; null where there is
-none. Readers that do not ask for them do not see them."""
 
 RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
     "architectures": (
@@ -237,6 +210,7 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
         "float32": pa.float32(),
         "float64": pa.float64(),
         "float32[]": pa.list_(pa.float32()),
+        "float64[]": pa.list_(pa.float64()),
     }
     return pa.schema(
         [

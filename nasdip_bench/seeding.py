@@ -10,7 +10,8 @@ The keys of the benchmark (section 5 of the design):
 ==============  ========================================  ==========================================
 draw            key                                       common to
 ==============  ========================================  ==========================================
-corruption      image, task, resolution                   every architecture, fidelity and seed
+corruption      image, task, resolution; from seed 1 on   every architecture and fidelity
+                the seed
 z               resolution, input channels, seed          all architectures, images and tasks
 weights         architecture, image, task, fidelity,      nothing else
                 seed, then the parameter's name

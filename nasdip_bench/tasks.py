@@ -1,8 +1,8 @@
 """The restoration tasks: how an image is corrupted, and what a restoration is compared with.
 
-Images are arrays (C, H, W) in [0, 1]. The corrupted image depends on (image, task, resolution)
-alone. Losses and PSNR on torch tensors are in `nasdip_bench.dip`. This module must not import
-torch.
+Images are arrays (C, H, W) in [0, 1]. The corrupted image depends on image, task, resolution and
+seed alone: it is the same for every architecture. Losses and PSNR on torch tensors are in
+`nasdip_bench.problem`. This module must not import torch.
 
 Sources: ISNAS-DIP (CVPR 2022), section 5; Ulyanov et al., "Deep Image Prior", CVPR 2018, for the
 fixed Lanczos downsampler of super-resolution.
@@ -31,6 +31,7 @@ __all__ = [
     "get_task",
     "lanczos_matrix",
     "luma",
+    "noise_estimate",
     "psnr_db",
 ]
 
@@ -63,8 +64,19 @@ class Task(ABC):
         """The kind, with the parameters where they are not the paper's."""
 
     @abstractmethod
-    def corrupt(self, truth: np.ndarray, image_name: str) -> Observation:
-        """Corrupt a ground truth of shape (C, H, W), float32 in [0, 1]; the same at every call."""
+    def corrupt(self, truth: np.ndarray, image_name: str, seed: int = 0) -> Observation:
+        """Corrupt a ground truth; the same at every call.
+
+        Args:
+            truth: (C, H, W) float32 in [0, 1].
+            image_name: part of the draw's key.
+            seed: each has noise or a mask of its own.
+        """
+
+    def _stream(self, truth: np.ndarray, image_name: str, seed: int) -> BitStream:
+        """The random stream of a corruption; that of seed 0 is the one of protocol 1."""
+        key = ("corruption", image_name, self.name, f"{truth.shape[1]}x{truth.shape[2]}")
+        return BitStream(*key, seed) if seed else BitStream(*key)
 
     def reduce(self, output: np.ndarray) -> np.ndarray:
         """Bring a network's output (C, H, W) to where it can be compared with the corrupted one."""
@@ -81,9 +93,25 @@ class Task(ABC):
         """
         return {"corrupted": observation.corrupted, "ground_truth": truth}
 
+    def comparable(
+        self, truth: np.ndarray, observation: Observation
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The corrupted image and the ground truth in the form in which their quality is measured.
+
+        Super-resolution: the bicubic enlargement; luma where the image has colour.
+        """
+        return observation.corrupted, truth
+
     def psnr_corrupted_db(self, truth: np.ndarray, observation: Observation) -> float:
-        """PSNR in dB of the corrupted image against the ground truth."""
-        return psnr_db(observation.corrupted, truth)
+        """PSNR in dB of the corrupted image against the ground truth; see `comparable`."""
+        return psnr_db(*self.comparable(truth, observation))
+
+    def known_share(self, observation: Observation) -> float:
+        """The share of pixels that the corrupted image knows: below 1 for inpainting alone."""
+        if observation.mask is None:
+            return 1.0
+        # Squared, since a resized mask holds the roots of weights.
+        return float(np.mean(observation.mask.astype(np.float64) ** 2))
 
 
 @dataclass(frozen=True)
@@ -104,10 +132,8 @@ class Denoise(Task):
     def name(self) -> str:
         return self.kind if self.sigma_255 == 25 else f"{self.kind}_sigma{self.sigma_255:g}"
 
-    def corrupt(self, truth: np.ndarray, image_name: str) -> Observation:
-        noise = BitStream("corruption", image_name, self.name, _resolution_key(truth)).normal64(
-            truth.shape
-        )
+    def corrupt(self, truth: np.ndarray, image_name: str, seed: int = 0) -> Observation:
+        noise = self._stream(truth, image_name, seed).normal64(truth.shape)
         noisy = truth.astype(np.float64) + self.sigma_255 / 255 * noise
         return Observation(corrupted=np.clip(noisy, 0, 1).astype(np.float32))
 
@@ -130,8 +156,8 @@ class Inpaint(Task):
     def name(self) -> str:
         return self.kind if self.missing == 0.5 else f"{self.kind}_missing{self.missing:g}"
 
-    def corrupt(self, truth: np.ndarray, image_name: str) -> Observation:
-        stream = BitStream("corruption", image_name, self.name, _resolution_key(truth))
+    def corrupt(self, truth: np.ndarray, image_name: str, seed: int = 0) -> Observation:
+        stream = self._stream(truth, image_name, seed)
         mask = (stream.uniform64((1, *truth.shape[1:])) >= self.missing).astype(np.float32)
         return Observation(corrupted=mask * truth, mask=mask)
 
@@ -157,8 +183,8 @@ class SuperResolve(Task):
     def name(self) -> str:
         return f"{self.kind}_x{self.factor}"
 
-    def corrupt(self, truth: np.ndarray, image_name: str) -> Observation:
-        del image_name  # nothing is drawn
+    def corrupt(self, truth: np.ndarray, image_name: str, seed: int = 0) -> Observation:
+        del image_name, seed  # nothing is drawn
         _, height, width = truth.shape
         if height % self.factor or width % self.factor:
             raise ImageError(
@@ -183,12 +209,11 @@ class SuperResolve(Task):
         size = (corrupted.shape[2] * self.factor, corrupted.shape[1] * self.factor)
         return _resize(corrupted, size, PillowImage.Resampling.BICUBIC)
 
-    def psnr_corrupted_db(self, truth: np.ndarray, observation: Observation) -> float:
-        """PSNR in dB of the bicubic enlargement, on luma where the image has colour."""
+    def comparable(
+        self, truth: np.ndarray, observation: Observation
+    ) -> tuple[np.ndarray, np.ndarray]:
         enlarged = self.enlarged(observation.corrupted)
-        if truth.shape[0] == 3:
-            return psnr_db(luma(enlarged), luma(truth))
-        return psnr_db(enlarged, truth)
+        return (luma(enlarged), luma(truth)) if truth.shape[0] == 3 else (enlarged, truth)
 
 
 BENCHMARK_TASKS = ("denoise", "inpaint")
@@ -211,6 +236,28 @@ def psnr_db(image: np.ndarray, truth: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB, data range 1, no clipping; inf for equal images."""
     error = float(np.mean((image.astype(np.float64) - truth.astype(np.float64)) ** 2))
     return float("inf") if error == 0 else -10 * float(np.log10(error))
+
+
+def noise_estimate(image: np.ndarray) -> float:
+    """The standard deviation of the noise of an image, estimated from the image alone.
+
+    The median of the absolute diagonal Haar coefficients over 0.6745, their median in white
+    Gaussian noise of deviation 1 (Donoho, Johnstone, Biometrika 1994). Texture makes it too high:
+    at 64 x 64 its square is 1.04 to 1.21 times the true one, by image.
+
+    Args:
+        image: (C, H, W), H and W even.
+
+    Returns:
+        the estimate, in the image's units.
+
+    Example:
+        >>> noise_estimate(np.tile([[[0.0, 0.5], [0.5, 0.0]]], (1, 4, 4))) == 0.5 / 0.6745
+        True
+    """
+    a, b = image[:, ::2, ::2].astype(np.float64), image[:, ::2, 1::2]
+    c, d = image[:, 1::2, ::2], image[:, 1::2, 1::2]
+    return float(np.median(np.abs(a - b - c + d) / 2)) / 0.6745
 
 
 LUMA_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
@@ -248,10 +295,6 @@ def lanczos_matrix(size: int, factor: int) -> np.ndarray:
         np.add.at(matrix[row], columns, kernel)
     matrix.flags.writeable = False
     return matrix
-
-
-def _resolution_key(truth: np.ndarray) -> str:
-    return f"{truth.shape[1]}x{truth.shape[2]}"
 
 
 def _resize(

@@ -7,7 +7,7 @@ by the ranking of candidates for one image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -58,6 +58,11 @@ class ScoreName(NamedTuple):
     proxy: str
     reference: str
 
+    @property
+    def sees_corruption(self) -> bool:
+        """Whether the value depends on the noise or the mask that was drawn."""
+        return info(self.proxy).sees_corruption(self.reference)
+
 
 @dataclass
 class ScoreSamples:
@@ -77,6 +82,7 @@ class Scored:
         mask: (1, H, W) float32 of 0 and 1, for inpainting; else None.
         references: by name, the spectra that outputs are compared with.
         shape: (C, H, W) of the networks' outputs.
+        wanted: whether a score is to be computed.
     """
 
     task: Task
@@ -84,6 +90,7 @@ class Scored:
     mask: np.ndarray | None = None
     references: Mapping[str, Spectrum]
     shape: tuple[int, int, int]
+    wanted: Callable[[ScoreName], bool] = lambda _: True
 
 
 def blank_network(
@@ -163,7 +170,6 @@ def score_architecture(
     *,
     channels: int,
     inits: int,
-    scores: Collection[str] = (),
     device: torch.device | str = "cpu",
     check: Callable[[], None] = lambda: None,
 ) -> list[dict[ScoreName, ScoreSamples]]:
@@ -174,7 +180,6 @@ def score_architecture(
         problems: images and tasks; those of one shape share each initialisation's output.
         channels: channels at every level of the network.
         inits: number of initialisations, at least 1.
-        scores: names of those to compute; none named: all.
         device: where networks run; scores are computed on the host.
         check: called between evaluations; may raise to abandon the work.
 
@@ -195,7 +200,7 @@ def score_architecture(
                     continue
                 measured["image"] = {}
                 for name, evaluate in _evaluations(problem, initialised, outputs, parts):
-                    if scores and name.proxy not in scores:
+                    if not problem.wanted(name):
                         continue
                     depends_on = info(name.proxy).depends_on
                     if k and depends_on == "structure":

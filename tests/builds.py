@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from nasdip_bench.builder.config import BuildConfig
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import load_images
-from nasdip_bench.space import sample_architectures
+from nasdip_bench.paper_lists import paper_architectures
 
 ITERATIONS = 3
 FIDELITY = f"r64c16i{ITERATIONS}"
@@ -30,7 +32,7 @@ def small_config(**changes) -> BuildConfig:
     settings = {
         "images": tuple(load_images("skimage", IMAGES)),
         "tasks": ("denoise", "inpaint"),
-        "architectures": tuple(sample_architectures(2)),
+        "architectures": tuple(paper_architectures(2)),
         "fidelity": get_fidelity(FIDELITY),
         "scoring_inits": 2,
     }
@@ -41,23 +43,28 @@ def run_rows(folder: Path) -> dict[tuple, dict]:
     """All runs of a build folder by key, without what a clock wrote."""
     rows = {}
     for table in BuildFolder(folder).read("runs"):
-        for row in table.drop_columns(["seconds"]).to_pylist():
+        for row in table.drop_columns(["seconds", "processor_seconds"]).to_pylist():
             key = tuple(row[name] for name in ("architecture", "image", "task", "seed"))
             assert key not in rows, f"run {key} is there twice"
-            rows[key] = row
+            # A missing point is None, which equals itself.
+            rows[key] = {
+                name: [None if point != point else point for point in value]
+                if isinstance(value, list)
+                else value
+                for name, value in row.items()
+            }
     return rows
 
 
 def score_rows(folder: Path, fidelity: str = FIDELITY) -> dict[tuple, float]:
-    """All scores of a build folder at a fidelity by key."""
+    """The means of all scores of a build folder at a fidelity by key."""
     rows = {}
     for table in BuildFolder(folder).read("scores"):
         for row in table.to_pylist():
             if row["fidelity"] != fidelity:
                 continue
-            key = tuple(
-                row[name] for name in ("architecture", "image", "task", "proxy", "reference")
-            )
+            names = ("architecture", "image", "task", "seed", "proxy", "reference")
+            key = tuple(row[name] for name in names)
             assert key not in rows, f"score {key} is there twice"
-            rows[key] = row["value"]
+            rows[key] = float(np.mean(row["values"]))
     return rows

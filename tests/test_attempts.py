@@ -144,7 +144,7 @@ def test_a_unit_that_is_given_up_has_rows_without_results(config, units):
     assert table["status"].to_pylist() == ["failed"] * 2
     assert table["error"].to_pylist() == ["its worker died"] * 2
     assert table["image"].to_pylist() == ["camera", "coins"]
-    assert [len(curve) for curve in table["psnr_db"].to_pylist()] == [ITERATIONS] * 2
+    assert [len(curve) for curve in table["psnr_curve"].to_pylist()] == [ITERATIONS] * 2
     assert len(Worker(spec).give_up(units[0], "no reason")) == 0
 
 
@@ -167,11 +167,11 @@ def test_an_engine_may_divide_units_and_coverage_counts_runs(tmp_path: Path, con
     assert [*map(str, outcome.coverage)] == [
         "denoise, seed 0: 4 of 4",
         "inpaint, seed 0: 1 of 4, 2 left, 1 failed",
-        "scores: 0 of 8, 8 failed",
+        "scores: 0 of 16, 16 failed",
     ]
     assert outcome.coverage[1] == Coverage(what="inpaint, seed 0", asked=4, finished=1, failed=1)
     assert len(run_rows(tmp_path)) == 6
-    assert outcome.recorded == 4 + 2 + 8
+    assert outcome.recorded == 4 + 2 + 16
     # What was finished before counts as well.
     outcome = build(config, tmp_path, stack=2, engine=in_this_process)
     assert (outcome.finished, outcome.left, outcome.failed) == (4, 0, 0)

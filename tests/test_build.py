@@ -37,11 +37,12 @@ from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import load_images
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.interruption import Interrupted, Interruption
+from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.problem import Problem
 from nasdip_bench.progress import Progress, duration
 from nasdip_bench.proxies import score
 from nasdip_bench.seeding import device_seed
-from nasdip_bench.space import Architecture, sample_architectures
+from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
 from nasdip_bench.untrained import blank_network
 from tests.builds import COMMAND, FIDELITY, ITERATIONS, run_rows, score_rows, small_config
@@ -73,10 +74,12 @@ def test_the_plan_is_in_order_and_leaves_out_what_is_finished():
     assert plan[1].runs == (RunKey(first, "camera", "denoise", FIDELITY, 0),)
     assert plan[4].runs == (RunKey(first, "coins", "inpaint", FIDELITY, 0),)
     done_runs = frozenset(plan[1].runs)
-    done_scores = frozenset({ScoreKey(first, "camera", "denoise", FIDELITY)})
+    done_scores = frozenset({ScoreKey(0, first, "camera", "denoise", FIDELITY)})
     left = make_plan(config, done_runs, done_scores)
     assert len(left) == len(plan) - 1
-    assert len(left[0].scores) == 3
+    assert len(plan[0].scores) == 3 * 4
+    assert [key.seed for key in plan[0].scores[::4]] == [None, 0, 1]
+    assert len(left[0].scores) == 3 * 4 - 1
     assert make_plan(small_config(train=False), done_runs, frozenset(plan[0].scores))[0].scores
 
 
@@ -128,8 +131,8 @@ def test_unknown_names_are_refused():
 
 
 def test_architectures_come_from_the_sample_or_a_file(tmp_path: Path):
-    assert read_architectures("3") == tuple(sample_architectures(3))
-    sample = sample_architectures(3)
+    assert read_architectures("3") == tuple(paper_architectures(3))
+    sample = paper_architectures(3)
     lines = "\n".join(f"{a.cell},{a.skip}" for a in sample)
     for heading in ("", "cell,skip\n", "\ufeffcell,skip\n"):
         (tmp_path / "a.csv").write_text(heading + lines + "\n\n")
@@ -158,7 +161,7 @@ def test_a_wrong_architecture_file_says_where(tmp_path: Path, content, error, me
 def test_a_wrong_architectures_option_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match="'none' is neither a number"):
         read_architectures("none")
-    with pytest.raises(ConfigError, match=r"0 architectures are asked for; give a number in 1\.\."):
+    with pytest.raises(ConfigError, match=r"0 architectures .*give a number in 1\.\.522"):
         read_architectures("0")
     with pytest.raises(ConfigError, match="cannot read architectures"):
         read_architectures(str(tmp_path))
@@ -168,7 +171,7 @@ def test_a_wrong_architectures_option_is_refused(tmp_path: Path):
 
 
 def test_a_run_is_the_fit_of_its_key(undisturbed: Path):
-    arch = sample_architectures(2)[1]
+    arch = paper_architectures(2)[1]
     row = run_rows(undisturbed)[str(arch), "coins", "inpaint", 0]
     truth = load_images("skimage", ["coins"])[0].at_resolution(64)
     task = get_task("inpaint")
@@ -179,17 +182,17 @@ def test_a_run_is_the_fit_of_its_key(undisturbed: Path):
     noise = device_seed("perturbation", "64x64", 1, 0)
     result = fit(network, Problem(task, seen, truth), z, noise, ITERATIONS)
     # Rounding may differ with the number of threads.
-    assert row["psnr_db"] == pytest.approx(result.psnr_db, abs=1e-2)
-    assert row["psnr_smooth_db"] == pytest.approx(result.psnr_smooth_db, abs=1e-2)
+    assert row["psnr_curve"] == pytest.approx(result.psnr_db, abs=1e-2)
+    assert row["psnr_smooth_curve"] == pytest.approx(result.psnr_smooth_db, abs=1e-2)
     assert row["loss"] == pytest.approx(result.loss[-1], rel=1e-2)
     assert row["psnr_corrupted_db"] == task.psnr_corrupted_db(truth, seen)
     assert (row["status"], row["iterations"], row["precision"]) == ("ok", ITERATIONS, "fp32")
     assert (row["engine"], row["stack"], row["fidelity"]) == ("fast", 1, FIDELITY)
-    assert (row["protocol_version"], row["torch"]) == (1, torch.__version__)
+    assert (row["protocol_version"], row["torch"]) == (2, torch.__version__)
 
 
 def test_a_score_is_the_mean_over_its_initialisations(undisturbed: Path):
-    arch = sample_architectures(1)[0]
+    arch = paper_architectures(1)[0]
     truth = load_images("skimage", ["camera"])[0].at_resolution(64)
     values = []
     for k in range(2):
@@ -198,22 +201,62 @@ def test_a_score_is_the_mean_over_its_initialisations(undisturbed: Path):
         z = draw_z(1, 64, 64, "scoring z", "64x64", 1, k)
         values.append(score("psd_db_mse", network(z)[0].detach().numpy(), truth))
     found = score_rows(undisturbed)
-    key = (str(arch), "camera", "denoise", "psd_db_mse", "ground_truth")
+    key = (str(arch), "camera", "denoise", None, "psd_db_mse", "ground_truth")
     assert found[key] == pytest.approx(np.mean(values), rel=1e-4)
     # What looks at the ground truth or at nothing is the same for both tasks; what looks at the
     # corrupted image, or at the loss on it, is not.
     of_loss = ("grad_norm", "snip", "ntk_alignment")
-    for (architecture, image, task, proxy, reference), value in found.items():
-        other = found[architecture, image, "inpaint", proxy, reference]
-        if task == "denoise" and reference != "corrupted":
-            assert (value != other) is (proxy in of_loss), proxy
-    corrupted = [
-        found[str(arch), "camera", task, "psd_db_mse", "corrupted"]
-        for task in ("denoise", "inpaint")
-    ]
-    assert corrupted[0] != corrupted[1]
-    parameters = found[str(arch), "camera", "denoise", "parameters", "none"]
+    for (architecture, image, task, seed, proxy, reference), value in found.items():
+        sees = reference == "corrupted" or proxy in of_loss
+        assert seed == (0 if sees else None)
+        # The paper's histogram has all in one bin, whatever it sees (docs/deviations.md).
+        if task == "denoise" and proxy != "psd_strip_hist_emd_paper":
+            other = found[architecture, image, "inpaint", seed, proxy, reference]
+            assert (value != other) is sees, proxy
+    parameters = found[str(arch), "camera", "denoise", None, "parameters", "none"]
     assert parameters == architecture_cost(arch, channels=16).parameters
+
+
+def test_a_seed_has_its_own_corruption_and_scores_of_it(tmp_path: Path):
+    config = small_config(
+        seeds=(0, 1), tasks=("denoise",), architectures=tuple(paper_architectures(1))
+    )
+    build(config, tmp_path, workers=1, stack=2)
+    rows = run_rows(tmp_path)
+    of_seed = [rows[str(config.architectures[0]), "coins", "denoise", seed] for seed in (0, 1)]
+    assert of_seed[0]["psnr_corrupted_db"] != of_seed[1]["psnr_corrupted_db"]
+    assert of_seed[0]["psnr_curve"][0] != of_seed[1]["psnr_curve"][0]
+    scores = score_rows(tmp_path)
+    seen = [{key[4:] for key in scores if key[3] == seed} for seed in (None, 0, 1)]
+    assert seen[1] == seen[2]
+    assert not seen[0] & seen[1]
+    assert {proxy for proxy, _ in seen[1]} >= {"grad_norm", "snip", "ntk_alignment", "psd_db_mse"}
+    key = (str(config.architectures[0]), "coins", "denoise")
+    assert scores[*key, 0, "snip", "none"] != scores[*key, 1, "snip", "none"]
+
+
+def test_a_run_row_says_what_its_corruption_is(undisturbed: Path):
+    for (_, _, task, _), row in run_rows(undisturbed).items():
+        if task == "denoise":
+            assert row["sigma_estimate"] == pytest.approx(25 / 255, rel=0.2)
+            assert row["known_share"] == 1
+        else:
+            assert row["sigma_estimate"] is None
+            assert row["known_share"] == pytest.approx(0.5, abs=0.05)
+        assert 0 < row["ssim_corrupted"] < 1
+        assert len(row["restoration"]) == 2 * 64 * 64
+        # At the stop of a shortened run, its last iteration, in 16 bits.
+        truth = load_images("skimage", [row["image"]])[0].at_resolution(64)
+        restored = np.frombuffer(row["restoration"], "<u2").reshape(truth.shape) / 65535
+        found = -10 * np.log10(np.mean((restored - truth) ** 2))
+        assert found == pytest.approx(row["psnr_smooth_curve"][row["stop"] - 1], abs=1e-3)
+
+
+def test_scores_that_see_no_corruption_alone_are_finished_once(tmp_path: Path):
+    config = small_config(scores=("parameters",), train=False)
+    assert build(config, tmp_path, workers=1).finished == 2
+    assert build(config, tmp_path, workers=1).finished == 0
+    assert {key[3] for key in score_rows(tmp_path)} == {None}
 
 
 def test_two_processes_build_what_one_builds(undisturbed: Path, tmp_path: Path):
@@ -223,18 +266,18 @@ def test_two_processes_build_what_one_builds(undisturbed: Path, tmp_path: Path):
     assert expected.keys() == found.keys()
     for key, row in expected.items():
         # One thread here, all there: equal but for rounding.
-        assert found[key]["psnr_db"] == pytest.approx(row["psnr_db"], abs=1e-2)
+        assert found[key]["psnr_curve"] == pytest.approx(row["psnr_curve"], abs=1e-2)
     assert score_rows(tmp_path) == pytest.approx(score_rows(undisturbed), rel=1e-3, abs=1e-6)
 
 
 def test_a_build_is_extended_and_nothing_is_built_twice(tmp_path: Path):
-    small = small_config(tasks=("denoise",), architectures=tuple(sample_architectures(1)))
+    small = small_config(tasks=("denoise",), architectures=tuple(paper_architectures(1)))
     assert build(small, tmp_path, workers=1, stack=1).finished == 1 + 2
     assert build(small, tmp_path, workers=1, stack=2).finished == 0
     assert build(small_config(), tmp_path, workers=1, stack=2).finished == 2 + 3
     assert len(run_rows(tmp_path)) == 8
     assert len({key[:3] for key in score_rows(tmp_path)}) == 8
-    assert BuildFolder(tmp_path).architectures() == sample_architectures(2)
+    assert BuildFolder(tmp_path).architectures() == paper_architectures(2)
 
 
 def test_failures_and_divergences_are_rows(tmp_path: Path, monkeypatch):
@@ -254,8 +297,7 @@ def test_failures_and_divergences_are_rows(tmp_path: Path, monkeypatch):
     for (_, _, task, _), row in run_rows(tmp_path).items():
         if task == "inpaint":
             assert (row["status"], row["error"]) == ("failed", "RuntimeError: no kernel")
-            assert np.isnan(row["psnr_db"]).all()
-            assert len(row["psnr_db"]) == ITERATIONS
+            assert row["psnr_curve"] == [None] * ITERATIONS
         else:
             assert (row["status"], row["diverged_at"]) == ("diverged", 1)
         assert row["loss"] is None
@@ -470,7 +512,7 @@ def test_a_killed_build_loses_at_most_the_runs_in_flight(undisturbed: Path, tmp_
     moments, kept = random.Random(0), set()
     for attempt in range(12):
         process = start(tmp_path, "--workers=1")
-        if attempt < 4:
+        if attempt < 4 and len(kept) < 9:
             wait_for_shards(tmp_path, len(kept) + 1, process)
             time.sleep(moments.uniform(0, 0.4))
             process.kill()
@@ -485,7 +527,7 @@ def test_a_killed_build_loses_at_most_the_runs_in_flight(undisturbed: Path, tmp_
     found, expected = run_rows(tmp_path), run_rows(undisturbed)
     assert found.keys() == expected.keys()
     for key, row in expected.items():
-        assert found[key]["psnr_db"] == pytest.approx(row["psnr_db"], abs=1e-2)
+        assert found[key]["psnr_curve"] == pytest.approx(row["psnr_curve"], abs=1e-2)
     assert score_rows(tmp_path) == pytest.approx(score_rows(undisturbed), rel=1e-3, abs=1e-6)
 
 
@@ -544,7 +586,7 @@ def test_a_dry_run_describes_and_builds_nothing(undisturbed: Path, tmp_path: Pat
     text = preview(small_config(), tmp_path)
     assert "2 architectures x 2 images of the set skimage" in text
     assert f"denoise: 4 of 4 runs to do, {ITERATIONS} iterations each" in text
-    assert "scores: 8 to do" in text
+    assert "scores: 16 to do" in text
     assert "FLOP" in text
     assert "time: to within a factor of two" in text
     assert "1 device: about" in text
@@ -626,7 +668,7 @@ def test_a_gpu_builds_what_a_cpu_builds(tmp_path: Path, monkeypatch):
         config: BuildConfig = small_config(device="cuda", precision=precision)
         assert build(config, folder, workers=1).left == 0
         for key, row in expected.items():
-            found = run_rows(folder)[key]
-            assert found["psnr_db"] == pytest.approx(row["psnr_db"], abs=TOLERANCES_DB[precision])
+            found, tolerance = run_rows(folder)[key], TOLERANCES_DB[precision]
+            assert found["psnr_curve"] == pytest.approx(row["psnr_curve"], abs=tolerance)
             assert found["status"] == "ok"
         assert score_rows(folder) == pytest.approx(scores, rel=1e-2, abs=1e-4)

@@ -48,7 +48,7 @@ def nasdip_build(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[i
         (["--seeds", "0-99999999999"], "a range goes up, over at most 10000 numbers"),
         (["--seeds", "3000000000", "--image-set", "skimage"], "seed 3000000000 must lie in 0.."),
         (["--iterations", "2000000000"], "iterations 2000000000 must be at least 1, at most"),
-        (["--architectures", "99999999"], "99999999 architectures are asked for; give a number"),
+        (["--architectures", "99999999"], "99999999 architectures are asked for, the paper has"),
         (["--precision", "tf32", "--device", "cpu", "--image-set", "skimage"], "needs a CUDA dev"),
         (["--out", "x", "release", "y"], "--out stands before the command 'release'"),
         (["--time-limit", "soon"], "time limit 'soon' is no duration such as 90s"),

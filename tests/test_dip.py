@@ -109,6 +109,13 @@ def test_the_record_equals_a_plain_recomputation(truth):
     assert result.seconds > 0
 
 
+def test_a_look_at_the_outputs_changes_nothing(truth):
+    expected = run(truth, Denoise(), 8)
+    found = run(truth, Denoise(), 8, on_output=lambda *_: False)
+    for name in ("psnr_db", "psnr_smooth_db", "loss", "smoothed"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
 @pytest.mark.parametrize("task", [Denoise(), Inpaint(), SuperResolve(2), SuperResolve(8)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_task_learns(truth, task, channels):

@@ -1,22 +1,24 @@
-"""The script for a machine with a GPU, dry: stages, shares, ends, and the list of builds."""
+"""The script for a machine with a GPU, dry: stages, shares, ends, and what is carried home."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
 import pytest
 
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.difference import compare_datasets
 from nasdip_bench.builder import cli
-from nasdip_bench.builder.packs import pack_keys, unpack
-from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.command import run
-from tests.builds import run_rows, score_rows
+from nasdip_bench.problems import find_problems
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 COMMON = ["--device=cpu", "--image-set=skimage", "--images=camera,coins", "--stack=1"]
@@ -110,70 +112,105 @@ def test_more_to_build_is_no_failure(tmp_path: Path):
     assert "no time is left for it" in log
 
 
-def test_every_line_of_the_list_is_a_build(capsys, tmp_path: Path, monkeypatch):
+def options(tmp_path: Path, monkeypatch, *more: str):
+    import gpu
+
+    common = ["--seconds=1", f"--out={tmp_path}", f"--build={tmp_path / 'build'}"]
+    monkeypatch.setattr(sys, "argv", ["gpu.py", *common, *more])
+    return gpu._options()
+
+
+def test_the_time_of_a_later_stage_is_kept_for_it(tmp_path: Path):
+    from gpu import Stage
+
+    stages = [
+        Stage("build", 1, python("print('SECONDS left')")),
+        Stage("carry", 0, python("print('SECONDS left')"), seconds=40),
+    ]
+    status, log = run_stages(tmp_path, stages, 100)
+    assert status == 0
+    assert "== build: 60 s" in log
+    assert "== carry: 40 s" in log
+
+
+def test_the_slice_is_a_build(tmp_path: Path, monkeypatch, capsys):
     """Its options are those of nasdip-build, and ask for something that there is."""
-    from builds import read_list
+    import gpu
 
-    monkeypatch.chdir(tmp_path)
-    lines = read_list(BENCHMARKS / "gpu_builds.txt")
-    assert len(lines) >= 10
-    asked: list[list[str]] = []
-    for line in lines:
-        # The set of stand-ins is asked for last, and lacks the ten images: all else is checked.
-        arguments = [*shlex.split(line), "--images=lena", "--image-set=skimage"]
-        asked.append(arguments)
-        assert run("nasdip-build", cli.app, arguments) == 2
-        assert "unknown image 'lena'" in capsys.readouterr().err, line
-    assert read_list(BENCHMARKS / "gpu_builds.txt", "r512") == [ln for ln in lines if "r512" in ln]
+    # The set of stand-ins lacks the ten images, which are looked for last: all else is checked.
+    given = options(tmp_path, monkeypatch, "--device=cpu", "--build-options=--image-set skimage")
+    build, _ = gpu._build(given, tmp_path)
+    command = build.command(100)
+    assert command[-1] == "--time-limit=80s"
+    assert run("nasdip-build", cli.app, command[3:]) == 2
+    assert "unknown image 'lena'" in capsys.readouterr().err
 
 
-def builds(tmp_path: Path, monkeypatch, *arguments: str) -> int:
-    import builds
+def carry(tmp_path: Path, monkeypatch, build: Path) -> Path:
+    """What is carried away of a build, unpacked."""
+    import carry
 
-    monkeypatch.setattr(sys, "argv", ["builds.py", *arguments])
-    return builds.main()
+    monkeypatch.setattr(sys, "argv", ["carry.py", str(build), f"--out={tmp_path}"])
+    assert carry.main() == 0
+    return unpacked(tmp_path, tmp_path / "home")
 
 
-def test_builds_go_on_from_keys_and_bring_back_what_is_new(tmp_path: Path, monkeypatch, capsys):
-    listed = tmp_path / "list.txt"
-    listed.write_text(f"# first\n{FIRST}\n\n{SECOND}  # then this\n")
-    home, there, packs = tmp_path / "home", tmp_path / "there", tmp_path / "packs"
-    assert run("nasdip-build", cli.app, [*shlex.split(FIRST), *COMMON, f"--out={home}"]) == 0
-    (keys,) = pack_keys(home, tmp_path).files
-    options = [str(listed), f"--out={there}", f"--packs={packs}", f"--options={' '.join(COMMON)}"]
-    capsys.readouterr()
-    early = [*options, "--keys", str(keys), "--seconds=5"]
-    assert builds(tmp_path, monkeypatch, *early) == 75
-    assert capsys.readouterr().out.count("no time is left for:") == 2
-    assert builds(tmp_path, monkeypatch, *options, "--seconds=300") == 0
-    out = capsys.readouterr().out
-    assert "0 units finished, 0 left" in out  # the first is known to be finished at home
-    assert "3 units finished, 0 left" in out
-    assert sorted(path.name.split("-")[0] for path in packs.iterdir()) == ["runs", "scores"]
-    assert len(run_rows(home)) == 2
-    taken = unpack(sorted(packs.iterdir()), home)
-    assert (taken.runs, taken.scores) == (2, 2)
-    assert len(run_rows(home)) == 4
-    assert len({key[:3] for key in score_rows(home)}) == 4
-    assert len(BuildFolder(there).finished().runs) == 4
-    # A line that is wrong does not keep the others, nor what is packed.
-    listed.write_text(f"--fidelity r65\n{FIRST}\n")
-    assert builds(tmp_path, monkeypatch, *options, "--seconds=300") == 1
-    assert len(list(packs.iterdir())) == 2
+def unpacked(out: Path, home: Path) -> Path:
+    parts = sorted(out.glob("release.tar.*"))
+    with tarfile.open(fileobj=io.BytesIO(b"".join(map(Path.read_bytes, parts)))) as archive:
+        archive.extractall(home, filter="data")
+    return home / "release"
+
+
+def test_a_build_elsewhere_goes_on_where_the_release_ends(tmp_path: Path, monkeypatch, capsys):
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    assert run("nasdip-build", cli.app, [*shlex.split(FIRST), *COMMON, f"--out={there}"]) == 0
+    release = carry(tmp_path, monkeypatch, there)
+    assert find_problems(release) == []
+    more = [*shlex.split(SECOND), *COMMON, f"--skip={release}", f"--out={elsewhere}"]
+    assert run("nasdip-build", cli.app, more) == 0
+    assert "3 units finished, 0 left" in capsys.readouterr().out
+    whole = tmp_path / "whole"
+    merge = ["release", str(release), str(elsewhere), f"--out={whole}"]
+    assert run("nasdip-build", cli.app, merge) == 0
+    assert run("nasdip-build", cli.app, [*shlex.split(SECOND), *COMMON, f"--out={there}"]) == 0
+    assert run("nasdip-build", cli.app, ["release", str(there), f"--out={tmp_path / 'one'}"]) == 0
+    assert compare_datasets(whole, tmp_path / "one").equal
+
+
+def test_what_is_carried_away_has_bounded_files_and_replaces_what_was_there(tmp_path: Path):
+    from carry import write_parts
+
+    folder, out = tmp_path / "release", tmp_path / "out"
+    for place in (folder, out):
+        place.mkdir()
+    (out / "cuda.json").write_text("{}")
+    (folder / "runs").write_bytes(content := os.urandom(25_000))
+    parts = write_parts(folder, out, 10_000)
+    assert [path.stat().st_size <= 10_000 for path in parts] == [True] * len(parts)
+    assert len(parts) > 2
+    assert (unpacked(out, tmp_path / "home") / "runs").read_bytes() == content
+    assert len(write_parts(folder, out)) == 1
+    assert {path.name for path in out.iterdir()} == {"cuda.json", "release.tar.0"}
+
+
+def test_nothing_built_is_nothing_carried(tmp_path: Path, monkeypatch, capsys):
+    import carry
+
+    monkeypatch.setattr(sys, "argv", ["carry.py", str(tmp_path / "no"), f"--out={tmp_path}"])
+    assert carry.main() == 2
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
 def test_the_whole_script_dry(tmp_path: Path):
     """On a CPU: no test needs one, a tiny benchmark, a tiny build."""
-    listed = tmp_path / "list.txt"
-    listed.write_text(f"{FIRST}\n")
     done = subprocess.run(
         [
             *(sys.executable, str(BENCHMARKS / "gpu.py"), "--seconds=590", "--device=cpu"),
             f"--out={tmp_path / 'out'}",
             f"--build={tmp_path / 'build'}",
-            f"--builds={listed}",
-            f"--build-options={shlex.join(COMMON)}",
+            f"--build-options={FIRST} {shlex.join(COMMON)}",
             "--bench-options=--sizes=64 --channels=16 --architectures=1 --seconds=0.01 --rounds=1 "
             "--tasks=denoise",
         ],
@@ -183,9 +220,10 @@ def test_the_whole_script_dry(tmp_path: Path):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"log.txt", "cpu.json", "packs"}
+    carried = {path.name for path in (tmp_path / "out").iterdir()}
+    assert carried == {"log.txt", "cpu.json", "release.tar.0"}
     assert json.loads((tmp_path / "out" / "cpu.json").read_text())["training"]
-    there = tmp_path / "there"
-    assert unpack(sorted((tmp_path / "out" / "packs").iterdir()), there).runs == 2
-    for name in ("install", "tests", "bench", "build"):
+    bench = NASDIPBench(unpacked(tmp_path / "out", tmp_path / "home"))
+    assert bench.manifest.task("r64c16i3", "denoise").runs == 2
+    for name in ("install", "tests", "bench", "build", "carry"):
         assert f"\n{name:9}      0 " in done.stdout

@@ -15,7 +15,7 @@ import pytest
 from nasdip_bench.builder import preview as preview_module
 from nasdip_bench.builder import worker as worker_module
 from nasdip_bench.builder.build import build
-from nasdip_bench.builder.plan import RunKey
+from nasdip_bench.builder.plan import RunKey, Unit
 from nasdip_bench.builder.release import release
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.dataset import DatasetFolder, output_path
@@ -53,11 +53,9 @@ def early_config(**changes):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
-    """Two architectures with their outputs, and a third that was built later, without."""
+    """Two architectures on two images."""
     folder = tmp_path_factory.mktemp("outputs") / "build"
-    build(early_config(), folder, workers=1, stack=1, keep_outputs=True)
-    three = early_config(architectures=tuple(sample_architectures(3)))
-    build(three, folder, workers=1, stack=1)
+    build(early_config(), folder, workers=1, stack=1)
     return folder
 
 
@@ -82,71 +80,49 @@ def test_the_output_is_that_of_the_stop(built, released):
     pixels, iterations = stored(released)
     truths = {i.name: i.at_resolution(64) for i in early_config().images}
     rows = runs_of(released)
-    assert [int(n) for n in iterations] == [2 if row["arch_id"] < 2 else 0 for row in rows]
-    for row in rows[:4]:
+    assert set(iterations) == {2}
+    for row in rows:
         error = np.sqrt(np.mean((pixels[row["curve_row"]] / 255 - truths[row["image"]]) ** 2))
         at_stop = 10 ** (-row["final_psnr_smooth_db"] / 20)
         at_end = 10 ** (-row["last_psnr_smooth_db"] / 20)
         assert abs(error - at_stop) < 1e-4 < abs(error - at_end)
-    assert not pixels[iterations == 0].any()
     assert find_problems(released) == []
 
 
 def test_a_stack_keeps_the_outputs_of_its_runs_and_none_of_the_diverged(monkeypatch):
     config = early_config()
     spec = worker_module.WorkerSpec(
-        images=config.images, device="cpu", engine="fast", precision="fp32", threads=1,
-        keep_outputs=True,
-    )  # fmt: skip
+        images=config.images, device="cpu", engine="fast", precision="fp32", threads=1
+    )
     worker = worker_module.Worker(spec)
-    keys = [
-        RunKey(str(config.architectures[0]), i.name, "denoise", "early", 0) for i in config.images
-    ]
-    alone = [worker._fit([key])[0].output.pixels(64) for key in keys]
+    arch = str(config.architectures[0])
+    keys = tuple(RunKey(arch, i.name, "denoise", "early", 0) for i in config.images)
+
+    def restorations(*runs: RunKey) -> list[np.ndarray | None]:
+        column = worker.execute(Unit(architecture=arch, runs=runs))["restoration"].to_pylist()
+        return [None if one is None else np.frombuffer(one, "<u2").astype(int) for one in column]
+
+    alone = [restorations(key)[0] for key in keys]
     real = worker_module.fit_stack
 
     def one_diverges(*arguments, **options):
         first, *others = real(*arguments, **options)
         return [replace(first, diverged_at=2), *others]
 
-    together = [run.output.pixels(64) for run in worker._fit(keys)]
-    for one, other in zip(alone, together, strict=True):
-        assert np.abs(one.astype(int) - other).max() <= 1
+    for one, other in zip(alone, restorations(*keys), strict=True):
+        assert np.abs(one - other).max() <= 0.004 * 65535
     monkeypatch.setattr(worker_module, "fit_stack", one_diverges)
-    assert [run.output is None for run in worker._fit(keys)] == [True, False]
+    assert [one is None for one in restorations(*keys)] == [True, False]
 
 
-def test_keeping_outputs_changes_no_number(built, tmp_path):
-    build(early_config(), tmp_path, workers=1, stack=1)
-    rows = {
-        path: sorted(
-            (
-                row
-                for table in BuildFolder(path).read("runs")
-                for row in table.drop_columns(["seconds"]).to_pylist()
-            ),
-            key=lambda row: (row["architecture"], row["image"]),
-        )
-        for path in (built, tmp_path)
-    }
-    kept = [
-        row
-        for row in rows[built]
-        if row["architecture"] in {r["architecture"] for r in rows[tmp_path]}
-    ]
-    assert kept == rows[tmp_path]
-
-
-def test_shards_are_read_with_and_without_outputs(built):
-    plain = list(BuildFolder(built).read("runs"))
-    full = list(BuildFolder(built).read("runs", outputs=True))
-    assert {"output", "output_iteration"}.isdisjoint(plain[0].column_names)
-    found = [n for table in full for n in table["output_iteration"].to_pylist()]
-    assert sorted(found, key=str) == [2, 2, 2, 2, None, None]
+def test_every_shard_of_a_run_has_its_output(built):
+    tables = list(BuildFolder(built).read("runs", ["stop", "restoration"]))
+    rows = [row for table in tables for row in table.to_pylist()]
+    assert [(row["stop"], len(row["restoration"])) for row in rows] == [(2, 2 * 64 * 64)] * 4
 
 
 def test_a_release_without_outputs_has_no_folder_for_them(tmp_path):
-    build(early_config(architectures=tuple(sample_architectures(1))), tmp_path / "b", workers=1)
+    build(early_config(train=False), tmp_path / "b", workers=1)
     release(tmp_path / "b", tmp_path / "data")
     assert not (tmp_path / "data" / "outputs").exists()
     folder = DatasetFolder(tmp_path / "data")
@@ -155,16 +131,12 @@ def test_a_release_without_outputs_has_no_folder_for_them(tmp_path):
         folder.outputs("early", "denoise")
 
 
-def test_releasing_again_changes_nothing_and_merging_fills_in(built, released, tmp_path):
-    release(released, tmp_path / "again")
-    for one, other in zip(stored(released), stored(tmp_path / "again"), strict=True):
-        np.testing.assert_array_equal(one, other)
-    # The same runs from a build that kept none: those of the earlier release are taken.
-    build(early_config(), tmp_path / "without", workers=1, stack=1)
-    release([tmp_path / "without", released], tmp_path / "merged")
-    for one, other in zip(stored(released), stored(tmp_path / "merged"), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert find_problems(tmp_path / "merged") == []
+def test_releasing_again_changes_nothing(built, released, tmp_path):
+    for name, sources in (("again", [released]), ("merged", [built, released])):
+        release(sources, tmp_path / name)
+        for one, other in zip(stored(released), stored(tmp_path / name), strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert find_problems(tmp_path / name) == []
 
 
 def test_other_images_of_one_run_contradict_each_other(built, released, tmp_path):
@@ -185,14 +157,14 @@ def test_a_moved_stop_leaves_the_iteration_of_the_outputs(built, tmp_path, monke
     monkeypatch.setitem(FIDELITIES, "early", replace(EARLY, stop={"denoise": 3}))
     release(built, tmp_path / "data")
     assert {row["stop"] for row in runs_of(tmp_path / "data")} == {3}
-    assert {int(i) for i in stored(tmp_path / "data")[1]} == {0, 2}
+    assert {int(i) for i in stored(tmp_path / "data")[1]} == {2}
     assert find_problems(tmp_path / "data") == []
 
 
 def test_gray_and_colour_stand_in_one_file(tmp_path):
     images = tuple(load_images("skimage", ["camera", "chelsea"]))
     config = early_config(images=images, architectures=tuple(sample_architectures(1)))
-    build(config, tmp_path / "b", workers=1, keep_outputs=True)
+    build(config, tmp_path / "b", workers=1)
     release(tmp_path / "b", tmp_path / "data")
     channels = {image.name: image.channels for image in images}
     pixels, _ = stored(tmp_path / "data")
@@ -204,17 +176,13 @@ def test_gray_and_colour_stand_in_one_file(tmp_path):
 
 
 def test_disk_space_is_stated(tmp_path, monkeypatch):
-    monkeypatch.setattr(preview_module, "_BYTES_PER_PIXEL", 80)
     config = early_config(architectures=tuple(sample_architectures(60)))
-    mib = [
-        int(
-            preview_module.preview(config, tmp_path, keep_outputs=keep)
-            .split("disk: about ")[1]
-            .split()[0]
-        )
-        for keep in (False, True)
-    ]
-    assert abs(mib[1] - mib[0] - 80 * 120 * 4096 / 2**20) < 1
+    mib = []
+    for size in (0, 80):
+        monkeypatch.setattr(preview_module, "_BYTES_PER_PIXEL", size)
+        said = preview_module.preview(config, tmp_path)
+        mib.append(int(said.split("disk: about ")[1].split()[0]))
+    assert abs(mib[1] - mib[0] - 80 * 120 * 4096 / 2**20) <= 1
 
 
 # Codes

@@ -43,7 +43,7 @@ ROUNDED = 0.5 / 255
 def built(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("replay")
     config = small_config(tasks=("inpaint",), architectures=tuple(sample_architectures(5)))
-    build(config, folder / "build", workers=1, stack=1, keep_outputs=True)
+    build(config, folder / "build", workers=1, stack=1)
     release(folder / "build", folder / "data")
     return folder / "data"
 

@@ -12,18 +12,13 @@ import pytest
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.difference import compare_datasets
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.packs import pack, unpack
 from nasdip_bench.builder.release import release
-from nasdip_bench.builder.shard_files import shard_name
-from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.files import parquet_bytes
 from nasdip_bench.schema import SCHEMA_VERSION
 from nasdip_bench.seal import sealed, unsealed
 from nasdip_bench.verify import verify
 from tests import synthetic
-from tests.builds import small_config
 
 WIDE = ("std", "seconds")
 """Columns of scores that have 64 bits in version 2."""
@@ -73,28 +68,3 @@ def test_a_release_of_version_2_verifies_compares_and_is_released_anew(releases,
     again = release([old, new], tmp_path / "again", version="1.0.0")
     assert again.schema_version == SCHEMA_VERSION
     assert compare_datasets(tmp_path / "again", new).equal
-
-
-def test_a_build_of_version_2_goes_on(tmp_path: Path):
-    """Its shards have wide columns, and it says so in its settings; both end up in one release."""
-    out = tmp_path / "build"
-    build(small_config(), out, workers=1, stack=1)
-    whole = release(out, tmp_path / "whole")
-    for path in (out / "shards").glob("scores-*.parquet"):
-        content = parquet_bytes(widened(pq.read_table(path)))
-        path.unlink()
-        (path.parent / shard_name("scores", content)).write_bytes(content)
-    for path in [*(out / "shards").glob("runs-*.parquet")][:1]:
-        path.unlink()  # something is left to do
-    rewritten(out / "build.json", {"schema_version": 2})
-    pack(out, tmp_path / "packs", most_bytes=2**20)
-    build(small_config(), out, workers=1, stack=1)
-    assert BuildFolder(out).settings()["schema_version"] == SCHEMA_VERSION
-    again = release(out, tmp_path / "again")
-    assert compare_datasets(tmp_path / "again", tmp_path / "whole").equal
-    assert again.schema_version == whole.schema_version == SCHEMA_VERSION
-
-    unpack([*(tmp_path / "packs").iterdir()], tmp_path / "elsewhere")
-    build(small_config(), tmp_path / "elsewhere", workers=1, stack=1)
-    release(tmp_path / "elsewhere", tmp_path / "third")
-    assert compare_datasets(tmp_path / "third", tmp_path / "whole").equal

@@ -15,12 +15,13 @@ import pytest
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.plan import RunKey
 from nasdip_bench.builder.preview import preview
+from nasdip_bench.builder.shard_schema import SHARD_TABLES
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.errors import BuildError
 from nasdip_bench.files import sha256_bytes
-from nasdip_bench.schema import SHARD_TABLES, arrow_schema
+from nasdip_bench.paper_lists import paper_architectures
+from nasdip_bench.schema import arrow_schema
 from nasdip_bench.seal import sealed
-from nasdip_bench.space import sample_architectures
 from tests.builds import run_rows, score_rows, small_config
 
 
@@ -66,7 +67,7 @@ def test_a_damaged_shard_is_found_set_aside_and_rebuilt(folder: Path, whole: Pat
     assert f"shard {shards[0].name} is damaged" in caplog.text
     assert run_rows(folder).keys() == run_rows(whole).keys()
     for key, row in run_rows(whole).items():
-        assert run_rows(folder)[key]["psnr_db"] == pytest.approx(row["psnr_db"], abs=1e-2)
+        assert run_rows(folder)[key]["psnr_curve"] == pytest.approx(row["psnr_curve"], abs=1e-2)
 
 
 def test_temporary_files_are_not_runs_and_are_removed_once_old(folder: Path):
@@ -217,7 +218,7 @@ def test_another_protocol_is_refused(folder: Path):
     path = folder / "build.json"
     settings = BuildFolder(folder).settings() | {"protocol_version": 0}
     path.write_text(json.dumps(sealed(settings)))
-    with pytest.raises(BuildError, match="built with protocol_version 0, now 1"):
+    with pytest.raises(BuildError, match="built with protocol_version 0, now 2"):
         BuildFolder(folder).prepare(small_config())
 
 
@@ -252,14 +253,14 @@ def test_a_shard_of_other_columns_is_refused(folder: Path):
 
 
 def test_the_list_of_architectures_only_grows(folder: Path):
-    three = sample_architectures(3)
+    three = paper_architectures(3)
     BuildFolder(folder).prepare(small_config(architectures=tuple(three[2:])))
     assert BuildFolder(folder).architectures() == three
 
 
 def test_finished_keys_are_those_of_whole_shards(whole: Path):
     finished = BuildFolder(whole).finished()
-    assert len(finished.runs) == len(finished.scores) == 8
+    assert (len(finished.runs), len(finished.scores)) == (8, 16)
     assert finished.damaged == ()
     assert {RunKey(a, i, t, f, s)[1:3] for a, i, t, f, s in finished.runs} == {
         (image, task) for image in ("camera", "coins") for task in ("denoise", "inpaint")

@@ -24,8 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nasdip_bench.fast.convolution import convolve
-from nasdip_bench.fast.interpolation import interpolate
+from nasdip_bench.fast.operations import convolve, fold_channels, interleave, interpolate
 from nasdip_bench.network import LEAKY_SLOPE, SplitStackSum
 from nasdip_bench.space import Architecture
 
@@ -121,7 +120,7 @@ class FastCell:
         if self.affine and self._kernel == 1:
             return interpolate(self._transform(x, terms), self._sampling)
         if self.affine and isinstance(layer, SplitStackSum):
-            return _convolve(interpolate(layer.summed(x), self._sampling), layer.conv, terms)
+            return _convolve(interpolate(_summed(x, layer), self._sampling), layer.conv, terms)
         x = self._act(interpolate(x, self._sampling))
         return x if layer is None else self._act(self._transform(x, terms))
 
@@ -132,11 +131,15 @@ class FastCell:
         if layer is None:
             return x
         if isinstance(layer, SplitStackSum):
-            x, layer = layer.summed(x), layer.conv
+            x, layer = _summed(x, layer), layer.conv
         elif isinstance(layer, nn.Sequential):
             layer, pointwise = layer.depthwise, layer.pointwise
         x = _convolve_doubled(x, layer, terms) if doubled else _convolve(x, layer, terms)
         return x if pointwise is None else _convolve(x, pointwise, terms)
+
+
+def _summed(x: Tensor, layer: SplitStackSum) -> Tensor:
+    return fold_channels(x, layer.runs, 4)
 
 
 def _weight_and_bias(conv: Any, terms: int) -> tuple[Tensor, Tensor | None]:
@@ -162,18 +165,14 @@ def _convolve_doubled(x: Tensor, conv: Any, terms: int) -> Tensor:
     (k + 1) / 2 inputs for each phase. Where k // 2 is odd, phase 1 starts one input later.
     """
     weight, bias = _weight_and_bias(conv, terms)
-    half = weight.shape[-1] // 2
-    fold = _fold(weight.shape[-1], weight.dtype, weight.device)
-    folded = torch.einsum("pat,oitu,qbu->opqiab", fold, weight, fold).flatten(0, 2)
-    bias = None if bias is None else bias.repeat_interleave(4)
-    phases = functional.conv2d(x, folded, bias, 1, (half + 1) // 2, 1, conv.groups)
-    if half % 2:
-        height, width = x.shape[-2:]
-        phases = phases.view(phases.shape[0], -1, 4, height + 1, width + 1)
-        starts = ((p, q) for p in (0, 1) for q in (0, 1))
-        kept = [phases[:, :, n, p : p + height, q : q + width] for n, (p, q) in enumerate(starts)]
-        phases = torch.stack(kept, 2).flatten(1, 2)
-    return functional.pixel_shuffle(phases, 2)
+    kernel, groups = weight.shape[-1], conv.groups
+    fold = _fold(kernel, weight.dtype, weight.device)
+    grouped = weight.unflatten(0, (groups, -1))
+    folded = torch.einsum("pat,goitu,qbu->gpqoiab", fold, grouped, fold).flatten(0, 3)
+    if bias is not None:
+        bias = bias.view(groups, 1, -1).expand(-1, 4, -1).flatten()
+    phases = functional.conv2d(x, folded, bias, 1, (kernel // 2 + 1) // 2, 1, groups)
+    return interleave(phases, groups, kernel // 2 % 2)
 
 
 @lru_cache

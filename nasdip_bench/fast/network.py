@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nasdip_bench.fast.cells import FastCell
-from nasdip_bench.fast.convolution import convolve
+from nasdip_bench.fast.operations import convolve, to_fast_layout
 from nasdip_bench.network import LEAKY_SLOPE, Network
 from nasdip_bench.sizes import check_size
 from nasdip_bench.space import LEVELS
@@ -57,7 +57,7 @@ class FastNetwork(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """As of `nasdip_bench.network.Network.forward`."""
         check_size(z.shape[-2], z.shape[-1])
-        x = z
+        x = z = to_fast_layout(z)
         # Sources by column of the skip matrix and the scale that they have been brought to.
         brought: _Brought = {(0, 0): z}
         for j in range(1, LEVELS + 1):
@@ -74,7 +74,7 @@ class FastNetwork(nn.Module):
             x = _conv_norm_act(x, block.conv1, block.norm1)
             x = _conv_norm_act(x, block.conv2, block.norm2)
             x = _conv_norm_act(x, block.conv3, block.norm3)
-        return self.plain.output(x)  # type: ignore[no-any-return]
+        return self.plain.output(x).contiguous()  # type: ignore[no-any-return]
 
     def _skips(self, row: int, brought: _Brought) -> Iterator[Tensor]:
         """What is added at a row."""
@@ -122,5 +122,6 @@ def _conv_norm_act(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
     if pad:
         x = functional.pad(x, (pad, pad, pad, pad), mode="reflect")
     x = convolve(x, conv.weight, None, conv.stride, (0, 0), (1, 1), conv.groups)
-    x = _norm(x, norm.weight, norm.bias, norm.eps)
+    # Of a map with one channel the layout cannot be told.
+    x = _norm(to_fast_layout(x), norm.weight, norm.bias, norm.eps)
     return functional.leaky_relu_(x, LEAKY_SLOPE)

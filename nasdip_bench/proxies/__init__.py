@@ -33,6 +33,7 @@ from nasdip_bench.proxies.registry import (
     score,
     score_all,
     score_candidate,
+    score_names,
     score_network,
     unregister,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "score",
     "score_all",
     "score_candidate",
+    "score_names",
     "score_network",
     "spectral",
     "structural",

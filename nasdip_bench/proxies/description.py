@@ -11,10 +11,13 @@ from typing import Literal
 
 from nasdip_bench.errors import ConfigError
 
-__all__ = ["DEPENDENCES", "Dependence", "Kind", "NO_REFERENCE", "ScoreInfo"]
+__all__ = ["DEPENDENCES", "Dependence", "Kind", "NO_REFERENCE", "REFERENCE_NAMES", "ScoreInfo"]
 
 NO_REFERENCE = "none"
 """What stands for the reference's name where a score has none."""
+
+REFERENCE_NAMES = ("corrupted", "ground_truth")
+"""What scores compare with, if with anything: what a user has, what only a benchmark has."""
 
 Kind = Literal["image", "network"]
 Dependence = Literal["structure", "initialisation", "image"]
@@ -47,6 +50,16 @@ class ScoreInfo:
     source: str
     description: str
     depends_on: Dependence = "image"
+
+    def sees_corruption(self, reference: str) -> bool:
+        """Whether the value, with a reference, depends on the noise or the mask that was drawn.
+
+        Args:
+            reference: "corrupted", "ground_truth" or "none".
+        """
+        if self.kind == "network":
+            return self.depends_on == "image"
+        return reference == "corrupted"
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):

@@ -5,7 +5,7 @@ Must not import torch or scipy, nor the modules that register scores.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ConfigError, ImageError, unknown_name
 from nasdip_bench.proxies.candidate import Candidate
-from nasdip_bench.proxies.description import NO_REFERENCE, Kind, ScoreInfo
+from nasdip_bench.proxies.description import NO_REFERENCE, REFERENCE_NAMES, Kind, ScoreInfo
 from nasdip_bench.spectrum import Spectrum, prepare
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "score",
     "score_all",
     "score_candidate",
+    "score_names",
     "score_network",
     "unregister",
 ]
@@ -61,6 +62,20 @@ def image_scores() -> tuple[str, ...]:
 def network_scores() -> tuple[str, ...]:
     """Names of the network scores, in the order of registration."""
     return tuple(_network)
+
+
+def score_names(proxies: Collection[str] = ()) -> tuple[tuple[str, str], ...]:
+    """All pairs (score, reference) that a builder computes.
+
+    Args:
+        proxies: of these scores; none named: of all.
+    """
+    names = [name for name in _info if not proxies or name in proxies]
+    return tuple(
+        (name, reference)
+        for name in names
+        for reference in (REFERENCE_NAMES if _info[name].needs_reference else (NO_REFERENCE,))
+    )
 
 
 def info(name: str) -> ScoreInfo:

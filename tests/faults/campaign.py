@@ -309,44 +309,6 @@ def release_twice(lab: Lab, trials: int) -> Iterator[Tally]:
         yield tally
 
 
-# Packs
-
-
-def pack_step(lab: Lab, trials: int, kind: str, taking: bool) -> Iterator[Tally]:
-    """Packing, or taking packs in, is struck at a step; done again, nothing is missing."""
-    packs = lab.new_folder() / "shards"
-    lab.pack(lab.whole, packs)
-
-    def act(folder: Path, fault: Fault | None = None):
-        if taking:
-            return lab.unpack(packs, folder, fault)
-        return lab.pack(lab.whole, folder / "shards", fault)
-
-    counted = lab.new_folder()
-    steps = act(counted, Fault(root=str(counted))).steps
-    for step in _spread(trials, steps):
-        tally, folder = Tally(trials=1), lab.new_folder()
-        where = f"{'unpack' if taking else 'pack'}, {kind} at step {step} of {steps}"
-        fault = Fault(root=str(folder), step=step, kind=kind, size=_size(lab, kind))
-        ended = act(folder, fault)
-        tally.struck += ended.status != 0
-        deaths = {-signal.SIGKILL, -signal.SIGXFSZ} if kind in ("kill", "power", "cut") else set()
-        lab.check_end(tally, ended, where, allowed={0, BAD_INPUT} | deaths)
-        before = lab.check_shards(tally, folder, set(), where)
-        lab.check_end(tally, act(folder), f"{where}, again", allowed={0})
-        found = lab.check_shards(tally, folder, before, f"{where}, again")
-        tally.expect(found == {*shards(packs.parent)}, f"{where}: {found}")
-        build, out = folder, lab.new_folder() / "data"
-        if not taking:
-            build = lab.new_folder()
-            lab.check_end(tally, lab.unpack(folder / "shards", build), where, allowed={0})
-        lab.check_end(tally, lab.release(build, out), where, allowed={0})
-        lab.check_release(tally, out, where)
-        for path in {folder, build, out.parent}:
-            shutil.rmtree(path)
-        yield tally
-
-
 # Disks
 
 
@@ -482,13 +444,6 @@ FAULTS: dict[str, tuple[Callable[[Lab, int], Iterator[Tally]], int]] = {
         1000,
     ),
     "two releases at once, one killed": (release_twice, 40),
-    "pack: kill -9 at every step": (partial(pack_step, kind="kill", taking=False), 100),
-    "pack: kill -9 in the middle of a write": (partial(pack_step, kind="cut", taking=False), 100),
-    "pack: no space from every step on": (partial(pack_step, kind="full", taking=False), 100),
-    "unpack: kill -9 at every step": (partial(pack_step, kind="kill", taking=True), 100),
-    "unpack: power cut at every step": (partial(pack_step, kind="power", taking=True), 100),
-    "unpack: kill -9 in the middle of a write": (partial(pack_step, kind="cut", taking=True), 100),
-    "unpack: no space from every step on": (partial(pack_step, kind="full", taking=True), 100),
     "full disk (tmpfs of growing size)": (full_disk, 20),
     "read-only file system": (read_only, 5),
     "folders without permission": (no_permission, 5),

@@ -115,15 +115,6 @@ class Lab:
         """The same, to its end."""
         return self.commands.wait(self.start_release(build, out, fault))
 
-    def pack(self, build: Path, out: Path, fault: Fault | None = None) -> Ended:
-        """Pack a build."""
-        return self.commands.run("nasdip-build", "pack", build, "--out", out, fault=fault)
-
-    def unpack(self, packs: Path, build: Path, fault: Fault | None = None) -> Ended:
-        """Take all packs in a folder into a build."""
-        files = sorted(packs.glob("*.parquet"))
-        return self.commands.run("nasdip-build", "unpack", *files, "--out", build, fault=fault)
-
     # What must hold
 
     def check_end(self, tally: Tally, ended: Ended, where: str, *, allowed: set[int]) -> None:
@@ -179,7 +170,6 @@ def warm_up() -> None:
         (folder / "a.csv").write_text(ARCHITECTURES)
         call("nasdip-build", build_arguments(folder / "build", folder / "a.csv"))
         call("nasdip-build", ["release", f"{folder / 'build'}", f"--out={folder / 'data'}"])
-        call("nasdip-build", ["pack", f"{folder / 'build'}", f"--out={folder / 'packs'}"])
 
 
 def shards(build: Path) -> dict[str, bool]:

@@ -1,0 +1,68 @@
+"""What a dataset holds is left out of a build, where the two go together."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nasdip_bench.builder.build import build
+from nasdip_bench.builder.release import release
+from nasdip_bench.builder.skip import finished_in_dataset
+from nasdip_bench.errors import BuildError, DatasetError
+from nasdip_bench.paper_lists import paper_architectures
+from tests.builds import run_rows, small_config
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("skip")
+    first = small_config(tasks=("denoise",), architectures=tuple(paper_architectures(1)))
+    build(first, folder / "build", workers=1, stack=2)
+    release(folder / "build", folder / "data")
+    return folder / "data"
+
+
+def test_a_build_goes_on_where_a_release_ends(released: Path, tmp_path: Path):
+    folder = tmp_path / "build"
+    outcome = build(small_config(scoring_inits=0), folder, workers=1, stack=2, skip=released)
+    assert (outcome.finished, outcome.left) == (3, 0)
+    assert [str(line) for line in outcome.coverage] == [
+        "denoise, seed 0: 4 of 4",
+        "inpaint, seed 0: 4 of 4",
+    ]
+    assert len(run_rows(folder)) == 6
+    whole = release([released, folder], tmp_path / "data")
+    assert whole.task("r64c16i3", "denoise").complete_seeds == [0]
+
+
+def test_what_failed_there_is_not_left_out(released: Path):
+    found = finished_in_dataset(released, small_config())
+    assert {(run.image, run.task) for run in found.runs} == {
+        ("camera", "denoise"),
+        ("coins", "denoise"),
+    }
+
+
+def test_another_precision_or_device_is_refused(released: Path):
+    with pytest.raises(BuildError, match="the precision of the dataset .*'fp32'.* 'bf16'"):
+        finished_in_dataset(released, small_config(precision="bf16"))
+    with pytest.raises(BuildError, match="the type of device .*'cpu'.* 'cuda'"):
+        finished_in_dataset(released, small_config(device="cuda"))
+
+
+def test_another_picture_under_a_name_is_refused(released: Path):
+    swapped = replace(small_config().images[1], name="camera")
+    with pytest.raises(BuildError, match="the SHA-256 of image 'camera'"):
+        finished_in_dataset(released, small_config(images=(swapped,)))
+
+
+def test_what_is_no_dataset_is_refused(released: Path, tmp_path: Path):
+    with pytest.raises(DatasetError, match=r"holds no dataset to skip: manifest.json cannot be"):
+        finished_in_dataset(tmp_path, small_config())
+    damaged = shutil.copytree(released, tmp_path / "damaged")
+    (damaged / "runs.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DatasetError, match=r"runs.parquet in .* cannot be read .*SHA-256"):
+        finished_in_dataset(damaged, small_config())
