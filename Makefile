@@ -8,6 +8,7 @@ READY := $(VENV)/.ready
 BENCH := build/bench
 
 .PHONY: bench test test-slow test-faults test-adapters test-ray check lint types docs clean
+.PHONY: dataset dataset-pause dataset-resume dataset-stop dataset-status dataset-release
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11")'
@@ -70,6 +71,24 @@ types: $(READY)
 docs: $(READY)
 	$(BIN)/python -m tests.tools.write_docs
 	$(BIN)/python benchmarks/report.py
+
+# The build of data/ on this machine, in the background, at the lowest priority; goes on where it
+# was. FOR=150m ends it in time. The code that runs is a copy of the commit that froze protocol 2.
+DATASET_CODE ?= 1a293931f2e8bf66d2dccf232a0e62bc1580e1a3
+IMAGES ?= images
+FOR ?=
+VERSION ?=
+DATASET := $(PYTHON) -m tests.tools.dataset
+
+dataset:
+	$(DATASET) start --commit $(DATASET_CODE) --images $(IMAGES) --for "$(FOR)" --python $(PYTHON)
+
+dataset-pause dataset-resume dataset-stop dataset-status:
+	$(DATASET) $(@:dataset-%=%)
+
+# Merges what is finished into data/, verifies it, and renews what the docs say of it.
+dataset-release: $(READY)
+	$(BIN)/python -m tests.tools.dataset release --version "$(VERSION)"
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info
