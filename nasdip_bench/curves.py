@@ -1,54 +1,92 @@
-"""Learning curves on disk: which points are kept, and how they are coded. Must not import torch."""
+"""Learning curves and observables on disk: which points are kept, and how values are coded.
+
+Must not import torch.
+"""
 
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError
+from nasdip_bench.observables import OBSERVABLES, SSIM
 
-__all__ = ["CURVES", "MAX_POINTS", "MISSING", "decode", "decode_float32", "encode", "kept_points"]
+__all__ = [
+    "CODES",
+    "MAX_POINTS",
+    "MISSING",
+    "Code",
+    "decode",
+    "decode_float32",
+    "encode",
+    "kept_points",
+]
 
-CURVES = ("psnr", "psnr_smooth")
-MAX_POINTS = 256
+MAX_POINTS = 128
 MISSING = 65535
-STEPS_PER_DB = 1000
-_DENSE_POINTS = 32
+_DENSE_POINTS = 16
 
 
-def encode(psnr_db: np.ndarray) -> np.ndarray:
-    """PSNR in dB to uint16 thousandths of a dB, of any shape.
+class Code(NamedTuple):
+    """How the values of a curve are unsigned 16-bit numbers: steps of (value - lowest).
 
-    NaN becomes `MISSING`. Values are clipped to 0..65.534 dB: outputs lie in (0, 1), so that PSNR
-    is never negative, and above 65 dB an 8-bit image is exact to 1/7 of a step.
+    Attributes:
+        lowest: the value of code 0.
+        steps: codes to a unit.
+        unit: of the values.
     """
-    values = np.asarray(psnr_db, np.float64)
-    steps = np.rint(np.clip(values, 0, (MISSING - 1) / STEPS_PER_DB) * STEPS_PER_DB)
-    return np.where(np.isnan(values), MISSING, steps).astype(np.uint16)
+
+    lowest: float
+    steps: int
+    unit: str
 
 
-def decode(steps: np.ndarray) -> np.ndarray:
-    """uint16 thousandths of a dB to float64 dB, NaN where missing; to half a thousandth exact."""
-    return np.where(steps == MISSING, np.nan, np.asarray(steps, np.float64) / STEPS_PER_DB)
+DECIBEL = Code(0.0, 1000, "dB")
+"""0 to 65.534 dB. Outputs lie in (0, 1), so that PSNR is never negative; above 65 dB an 8-bit image
+is exact to a seventh of a step."""
+
+CODES: dict[str, Code] = {
+    "psnr": DECIBEL,
+    "psnr_smooth": DECIBEL,
+    SSIM: Code(-1.0, 32767, "1"),
+    **dict.fromkeys(OBSERVABLES, Code(0.0, 100, "dB")),
+}
+"""By curve."""
 
 
-def decode_float32(steps: np.ndarray) -> np.ndarray:
+def encode(values: NDArray[np.floating], code: Code = DECIBEL) -> NDArray[np.uint16]:
+    """Values of any shape as codes; NaN becomes `MISSING`, what lies outside the ends of the range."""
+    wide = np.asarray(values, np.float64)
+    steps = np.rint((np.nan_to_num(wide) - code.lowest) * code.steps)
+    return np.where(np.isnan(wide), MISSING, np.clip(steps, 0, MISSING - 1)).astype(np.uint16)
+
+
+def decode(codes: NDArray[np.uint16], code: Code = DECIBEL) -> NDArray[np.float64]:
+    """Codes as float64, NaN where missing; exact to half a step."""
+    return np.where(
+        codes == MISSING, np.nan, np.asarray(codes, np.float64) / code.steps + code.lowest
+    )
+
+
+def decode_float32(codes: NDArray[np.uint16], code: Code = DECIBEL) -> NDArray[np.float32]:
     """The same, rounded to float32, looked up: for many curves at once, in a fifth of the time."""
-    found: np.ndarray = _all_values()[steps]
+    found: NDArray[np.float32] = _all_values(code)[codes]
     return found
 
 
 @cache
-def _all_values() -> np.ndarray:
-    return decode(np.arange(MISSING + 1, dtype=np.uint16)).astype(np.float32)
+def _all_values(code: Code) -> NDArray[np.float32]:
+    return decode(np.arange(MISSING + 1, dtype=np.uint16), code).astype(np.float32)
 
 
 @lru_cache(maxsize=64)
-def kept_points(iterations: int, stop: int) -> np.ndarray:
+def kept_points(iterations: int, stop: int) -> NDArray[np.int32]:
     """The points of a curve that a release keeps: all of a short one, else `MAX_POINTS` of it.
 
-    The first 32, then as many as fit in geometric steps, always the stop and the last.
+    The first 16, then as many as fit in geometric steps, always the stop and the last.
 
     Args:
         iterations: length of the full curve.
@@ -59,35 +97,36 @@ def kept_points(iterations: int, stop: int) -> np.ndarray:
 
     Raises:
         ConfigError: the stop lies outside the curve.
+
+    Example:
+        >>> kept_points(600, 350)[[0, 15, -1]]
+        array([  0,  15, 599], dtype=int32)
     """
-    points = _chosen_points(iterations, stop)
+    if not 1 <= stop <= iterations:
+        raise ConfigError(f"stop {stop} must lie in 1..{iterations}")
+    points = np.arange(iterations)
+    if iterations > MAX_POINTS:
+        fixed = np.r_[np.arange(_DENSE_POINTS), stop - 1, iterations - 1]
+        steps = _most_steps(iterations, fixed)
+        points = np.unique(np.r_[fixed, _geometric(iterations, steps)])
+    points = points.astype(np.int32)
     points.setflags(write=False)
     return points
 
 
-def _chosen_points(iterations: int, stop: int) -> np.ndarray:
-    if not 1 <= stop <= iterations:
-        raise ConfigError(f"stop {stop} must lie in 1..{iterations}")
-    if iterations <= MAX_POINTS:
-        return np.arange(iterations, dtype=np.int32)
-    fixed = np.r_[np.arange(_DENSE_POINTS), stop - 1, iterations - 1]
-    for steps in _numbers_of_steps(iterations):
-        geometric = np.rint(np.geomspace(_DENSE_POINTS, iterations - 1, steps))
-        points = np.unique(np.r_[fixed, geometric.astype(np.int64)])
-        if len(points) <= MAX_POINTS:
-            break
-    return points.astype(np.int32)
+def _geometric(iterations: int, steps: int) -> NDArray[np.int64]:
+    geometric = np.geomspace(_DENSE_POINTS, iterations - 1, steps)
+    return np.rint(geometric).astype(np.int64)
 
 
-def _numbers_of_steps(iterations: int) -> np.ndarray:
-    """Numbers of geometric steps to try, descending; those that surely leave too many points not.
+def _most_steps(iterations: int, fixed: NDArray[np.int64]) -> int:
+    """The most geometric steps that leave no more than `MAX_POINTS`: rounding merges early ones.
 
-    Rounding merges the early steps, so they are more than the points that remain. Below the value
-    at which a step is as long as 1, every whole number is a point; above it, every step gives one.
+    Found by halving; the number of points grows with that of the steps, but for a few.
     """
-    steps = np.arange(8 * MAX_POINTS, 1, -1)
-    span = np.log((iterations - 1) / _DENSE_POINTS)
-    merged = np.clip(1 / np.expm1(span / (steps - 1)), _DENSE_POINTS, iterations - 1)
-    apart = (steps - 1) * (1 - np.log(merged / _DENSE_POINTS) / span)
-    few: np.ndarray = steps[merged + apart - 3 <= MAX_POINTS]  # 3: more than roundings make
+    few, many = 2, 8 * MAX_POINTS
+    while many - few > 1:
+        middle = (few + many) // 2
+        points = np.unique(np.r_[fixed, _geometric(iterations, middle)])
+        few, many = (middle, many) if len(points) <= MAX_POINTS else (few, middle)
     return few

@@ -1,8 +1,7 @@
 """A dataset folder: its manifest, and its files, checked on first touch.
 
-No parser sees a file before its size and SHA-256 agree with the manifest (of a curve file: what is
-read of it, `nasdip_bench.curve_chunks`), and no values are decoded before the columns, types and
-shapes that the file declares are those of the schema. `nasdip_bench.verify` looks deeper. Must not
+No parser sees a file before its size and SHA-256 agree with the manifest, and no values are
+decoded before the columns, types and shapes that the file declares are those of the schema. `nasdip_bench.verify` looks deeper. Must not
 import torch; pyarrow and h5py are imported on use.
 """
 
@@ -11,35 +10,34 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasdip_bench.curve_chunks import CurveChunks, read_chunks
-from nasdip_bench.curve_files import check_curve_file, chunks_of
-from nasdip_bench.errors import DatasetError, not_parsed
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.curve_parts import KINDS, CurvePart, read_part
+from nasdip_bench.distances import Distances, read_distances
+from nasdip_bench.errors import DatasetError
 from nasdip_bench.files import Content, open_regular, sha256_bytes
 from nasdip_bench.locks import ForkSafeLock
 from nasdip_bench.manifest import (
     MANIFEST,
+    SCORE_VALUES,
     FileRecord,
     Manifest,
     TaskRecord,
-    chunks_path,
-    curve_path,
     dataset_files,
-    output_path,
+    distance_path,
+    part_path,
     read_manifest,
     table_path,
 )
-from nasdip_bench.output_files import check_output_file
 from nasdip_bench.schema import table_columns
+from nasdip_bench.score_values import read_score_values
 from nasdip_bench.table_files import Strings, read_table, with_strings
-from nasdip_bench.threads import in_threads
 
 if TYPE_CHECKING:
-    import h5py
     import pyarrow as pa
 
 __all__ = [
@@ -48,9 +46,7 @@ __all__ = [
     "FileRecord",
     "Manifest",
     "TaskRecord",
-    "curve_path",
     "dataset_files",
-    "output_path",
 ]
 
 
@@ -78,7 +74,6 @@ class DatasetFolder:
         self._root = os.path.join(self.path, "")  # joined in a tenth of the time that paths take
         self._lock = ForkSafeLock()
         self._tables: dict[tuple[str, Strings], pa.Table] = {}
-        self._checked: set[str] = set()
 
     def table(self, name: str, strings: Strings = "string") -> pa.Table:
         """A whole table, by its name in `nasdip_bench.schema.RELEASE_TABLES`.
@@ -93,84 +88,66 @@ class DatasetFolder:
         """
         with self._lock:
             if (name, strings) not in self._tables:
-                encoded = self._tables.get((name, "dictionary"))
-                if encoded is None:
-                    found = self._read_table(name, strings)
-                else:
-                    found = {strings: with_strings(encoded, name, strings)}
-                self._tables |= {(name, how): table for how, table in found.items()}
+                if (name, "dictionary") not in self._tables:
+                    self._tables[name, "dictionary"] = self._read_table(name)
+                encoded = self._tables[name, "dictionary"]
+                self._tables[name, strings] = with_strings(encoded, name, strings)
             return self._tables[name, strings]
 
-    def _read_table(self, name: str, strings: Strings) -> dict[Strings, pa.Table]:
+    def _read_table(self, name: str) -> pa.Table:
         table_columns(name)  # refuses a name of no table, before its file is looked for
         path = table_path(name)
         rows = self.manifest.architectures if name == "architectures" else None
-        found = read_table(self.read(path), name, strings, rows)
-        if name == "images" and found["dictionary"]["name"].to_pylist() != self.manifest.images:
+        found = read_table(self.read(path), name, rows)
+        if name == "images" and found["name"].to_pylist() != self.manifest.images:
             raise DatasetError(
                 f"{MANIFEST} says images {', '.join(self.manifest.images)}, {path} has others; "
                 f"run 'nasdip-bench verify'"
             )
         return found
 
-    def curves(self, fidelity: str, task: str) -> h5py.File:
-        """The open curve file of a task at a fidelity; the caller closes it.
+    def part(self, kind: str, fidelity: str, task: str, seed: int, part: int) -> CurvePart:
+        """A part of the curves or observables of a task at a fidelity and seed.
+
+        Args:
+            kind: one of `nasdip_bench.curve_parts.KINDS`.
+            fidelity: name.
+            task: name.
+            seed: of the runs.
+            part: see `nasdip_bench.curve_parts.part_of`.
+
+        Raises:
+            DatasetError: the release has none, or the file is absent or damaged.
+        """
+        path, record = part_path(kind, fidelity, task, seed, part), self._task(fidelity, task)
+        return read_part(self.read(path), path, KINDS[kind], record)
+
+    def distances(self, fidelity: str, task: str) -> Distances:
+        """The distances between the restorations of a task at a fidelity.
+
+        Raises:
+            DatasetError: the release has none, or the file is absent or damaged.
+        """
+        path, size = distance_path(fidelity, task), len(self.manifest.images)
+        return read_distances(self.read(path), path, size, self.manifest.architectures)
+
+    def has_distances(self, fidelity: str, task: str) -> bool:
+        """Whether the release has distances of a task at a fidelity, of some runs at least."""
+        return distance_path(fidelity, task) in self.manifest.files
+
+    def score_values(self) -> NDArray[np.float32]:
+        """(row of scores.parquet, initialisation) float32, NaN where there are fewer.
 
         Raises:
             DatasetError: the file is absent or damaged.
         """
-        path, record = curve_path(fidelity, task), self.manifest.task(fidelity, task)
-        return self._hdf5(path, lambda file: check_curve_file(file, path, record))
+        return read_score_values(self.read(SCORE_VALUES), len(self.table("scores")))
 
-    def curve_chunks(self, fidelity: str, task: str) -> CurveChunks:
-        """The same without HDF5, where only what is read of the file is compared with hashes.
-
-        Of a release that has no list of chunks, all of the file is, and HDF5 says where they lie.
-
-        Raises:
-            DatasetError: the file is absent or damaged.
-        """
-        path, listed = curve_path(fidelity, task), chunks_path(fidelity, task)
+    def _task(self, fidelity: str, task: str) -> TaskRecord:
         record = self.manifest.task(fidelity, task)
         if record is None:
-            raise DatasetError(f"{path} is of no task in {MANIFEST}")
-        if listed in self.manifest.files:
-            chunks = read_chunks(self.read(listed), listed)
-        else:
-            chunks = chunks_of(self.read(path), path, record)
-        called, size = f"{path} in {str(self.path)!r}", self._record(path).size
-        return CurveChunks(lambda: self._open(path), size, chunks, called, record)
-
-    def outputs(self, fidelity: str, task: str) -> h5py.File:
-        """The open output file of a task at a fidelity; the caller closes it.
-
-        Raises:
-            DatasetError: the release has none, or it is absent or damaged.
-        """
-        path, record = output_path(fidelity, task), self.manifest.task(fidelity, task)
-        side = self.manifest.fidelities.get(fidelity, {}).get("resolution", 0)
-        return self._hdf5(path, lambda file: check_output_file(file, path, record, side))
-
-    def has_outputs(self, fidelity: str, task: str) -> bool:
-        """Whether the release keeps outputs of a task at a fidelity, of some runs at least."""
-        return output_path(fidelity, task) in self.manifest.files
-
-    def _hdf5(self, path: str, check: Callable[[h5py.File], None]) -> h5py.File:
-        import h5py
-
-        with self._lock:
-            if path not in self._checked:
-                self._check(path)
-            try:
-                file = h5py.File(self.path / path, "r")
-            except Exception as error:  # h5py raises many kinds on hostile content
-                raise not_parsed(path, error) from error
-            try:
-                check(file)
-            except BaseException:
-                file.close()
-                raise
-            return file
+            raise DatasetError(f"{MANIFEST} of {str(self.path)!r} has no {task} at {fidelity}")
+        return record
 
     def read(self, path: str) -> Content:
         """The content of a file, compared with the manifest.
@@ -179,28 +156,17 @@ class DatasetFolder:
             DatasetError: it is not listed, absent, or not the file that was released.
         """
         record = self._record(path)
-        ends = [0, record.size // 2, record.size] if record.halves else [0, record.size]
-        with ExitStack() as opened:
-            # Of the size that the record says, so that no more is allocated than there is to read.
-            files = [opened.enter_context(self._open(path)) for _ in ends[1:]]
-            content = bytearray(record.size)
-            place = memoryview(content)
-
-            def read(number: int) -> str:
-                """Read a part of the file to its place; the SHA-256 of what was read."""
-                part = place[ends[number] : ends[number + 1]]
-                try:
-                    files[number].seek(ends[number])
-                    count = files[number].readinto(part)
-                except OSError as error:
-                    raise self._damaged(path, str(error.strerror)) from error
-                if count != len(part):
-                    raise self._damaged(path, f"it ended after {ends[number] + count} bytes")
-                return sha256_bytes(part)
-
-            found = in_threads(read, range(len(files)))
-        if found != (record.halves or [record.sha256]):
-            digest = sha256_bytes(content)
+        # Of the size that the record says, so that no more is allocated than there is to read.
+        content = bytearray(record.size)
+        with self._open(path) as file:
+            try:
+                count = file.readinto(content)
+            except OSError as error:
+                raise self._damaged(path, str(error.strerror)) from error
+        if count != record.size:
+            raise self._damaged(path, f"it ended after {count} bytes")
+        digest = sha256_bytes(content)
+        if digest != record.sha256:
             raise self._damaged(path, f"{record.size} bytes with SHA-256 {digest[:12]}...")
         return content
 
@@ -251,4 +217,3 @@ class DatasetFolder:
         record = self._record(path)
         if digest != record.sha256:
             raise self._damaged(path, f"{record.size} bytes with SHA-256 {digest[:12]}...")
-        self._checked.add(path)

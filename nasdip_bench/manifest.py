@@ -15,32 +15,28 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.files import read_regular, sha256_bytes
-from nasdip_bench.schema import READABLE_VERSIONS
+from nasdip_bench.schema import SCHEMA_VERSION
 from nasdip_bench.seal import parse_json, sealed, unsealed
 
 __all__ = [
-    "CHUNKS_SUFFIX",
     "MANIFEST",
     "FileRecord",
     "Manifest",
     "TaskRecord",
-    "chunks_path",
-    "curve_path",
+    "SCORE_VALUES",
     "dataset_files",
+    "distance_path",
     "manifest_fields",
-    "output_path",
+    "part_path",
     "read_manifest",
     "table_path",
 ]
 
 MANIFEST = "manifest.json"
-CHUNKS_SUFFIX = ".chunks.npy"
-"""Of the list of a curve file's chunks, instead of ``.h5``."""
+SCORE_VALUES = "score_values.h5"
+"""The single values of scores, a row a row of scores.parquet."""
 
 _MOST_BYTES = 64 * 2**20
-_HALVED_FROM = 2**20
-"""Bytes from which on a second thread saves more than it costs, which is a tenth of a
-millisecond."""
 _MOST_CELLS = 10**7
 """Architectures x images x seeds of a task, which readers hold in memory: 600 full releases."""
 _LONGEST_NAME = 1000
@@ -53,19 +49,22 @@ def table_path(name: str) -> str:
     return f"{name}.parquet"
 
 
-def curve_path(fidelity: str, task: str) -> str:
-    """Path of a curve file inside a dataset folder."""
-    return f"curves/{fidelity}-{task}.h5"
+def part_path(kind: str, fidelity: str, task: str, seed: int, part: int) -> str:
+    """Path of a part of the curves or observables inside a dataset folder.
+
+    Args:
+        kind: "curves" or "observables".
+        fidelity: name.
+        task: name.
+        seed: of the runs.
+        part: see `nasdip_bench.curve_parts.part_of`.
+    """
+    return f"{kind}/{fidelity}-{task}-s{seed}-{part}.h5"
 
 
-def chunks_path(fidelity: str, task: str) -> str:
-    """Path of the list of a curve file's chunks; releases of before have none."""
-    return f"curves/{fidelity}-{task}{CHUNKS_SUFFIX}"
-
-
-def output_path(fidelity: str, task: str) -> str:
-    """Path of an output file inside a dataset folder; a release need not have it."""
-    return f"outputs/{fidelity}-{task}.h5"
+def distance_path(fidelity: str, task: str) -> str:
+    """Path of a file of distances inside a dataset folder; a release need not have it."""
+    return f"distances/{fidelity}-{task}.h5"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,22 +74,15 @@ class FileRecord:
     Attributes:
         sha256: in hexadecimal.
         size: bytes.
-        halves: SHA-256 of the first ``size // 2`` bytes and of the others, so that two threads can
-            compare them; of a file where that pays.
     """
 
     sha256: str
     size: int
-    halves: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, content: bytes) -> FileRecord:
         """The record of a file with this content."""
-        middle = len(content) // 2
-        parts = [content[:middle], content[middle:]] if len(content) >= _HALVED_FROM else []
-        return cls(
-            sha256=sha256_bytes(content), size=len(content), halves=[*map(sha256_bytes, parts)]
-        )
+        return cls(sha256=sha256_bytes(content), size=len(content))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,11 +149,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """The content of ``manifest.json``."""
-        fields = asdict(self)
-        for record in fields["files"].values():
-            if not record["halves"]:
-                del record["halves"]
-        return json.dumps(sealed(fields), indent=1) + "\n"
+        return json.dumps(sealed(asdict(self)), indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Manifest:
@@ -171,11 +159,11 @@ class Manifest:
             DatasetError: it is no manifest, damaged, or one of another schema version.
         """
         data = _parse(text, where)
-        if data["schema_version"] not in READABLE_VERSIONS:
+        if data["schema_version"] != SCHEMA_VERSION:
             raise DatasetError(
                 f"{where} has schema version {data['schema_version']!r}; this version of "
-                f"nasdip-bench reads {' and '.join(map(str, READABLE_VERSIONS))}: install the "
-                f"version that wrote it, or release it again"
+                f"nasdip-bench reads {SCHEMA_VERSION}: install the version that wrote it, or "
+                f"release it again"
             )
         try:
             data = unsealed(data)
@@ -195,9 +183,6 @@ class Manifest:
         """Raise ValueError for what types alone do not tell."""
         if len({*self.images}) != len(self.images):
             raise ValueError("it lists an image twice")
-        for path, file in self.files.items():
-            if len(file.halves) not in (0, 2):
-                raise ValueError(f"{path} has {len(file.halves)} halves")
         cells = self.architectures * len(self.images)
         if cells > _MOST_CELLS:
             raise ValueError(f"{self.architectures} architectures x {len(self.images)} images")

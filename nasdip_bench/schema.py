@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "KEYS",
     "REFERENCES",
-    "READABLE_VERSIONS",
     "RELEASE_TABLES",
     "SCHEMA_VERSION",
     "Column",
@@ -25,12 +24,8 @@ __all__ = [
     "fits_schema",
 ]
 
-SCHEMA_VERSION = 3
-"""Version of the files' layout."""
-
-READABLE_VERSIONS = (2, SCHEMA_VERSION)
-"""Versions that are read; the others are refused. Version 2 has 64-bit numbers where this one has
-32-bit ones (`fits_schema`), and no halves of files (`nasdip_bench.manifest.FileRecord`)."""
+SCHEMA_VERSION = 4
+"""Version of the files' layout; others are refused."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +75,20 @@ _RUN_FACTS = (
     ),
     Column("seconds", "float64", "wall time of the fit; null only if imported", "s", "", True),
     Column(
+        "processor_seconds",
+        "float64",
+        "the same in time of the processor, which neither waits nor rests; on a GPU the wall time",
+        "s",
+        "",
+        True,
+    ),
+    Column(
         "engine",
         "string",
         "fast; plain: the network's standard layers, one after another; released: imported",
     ),
     Column("stack", "int32", "how many runs were trained as one, this one among them"),
+    Column("threads", "int32", "of the process; null only if imported", "", "", True),
     Column("precision", "string", "fp32, tf32 or bf16"),
     Column("device", "string", "processor it ran on"),
     Column("torch", "string", "version of torch that it ran on"),
@@ -92,6 +96,14 @@ _RUN_FACTS = (
 )
 
 _SCORE_FACTS = (
+    Column(
+        "seed",
+        "int32",
+        "of the corruption that the score sees; null where it sees none",
+        "",
+        "",
+        True,
+    ),
     Column("proxy", "string", "name of the training-free score"),
     Column(
         "reference", "string", "what the output is compared with: corrupted, ground_truth, none"
@@ -104,7 +116,6 @@ _SCORE_FACTS = (
         "",
         True,
     ),
-    Column("std", "float32", "sample standard deviation over them; null for one", "", "", True),
     Column("inits", "int32", "number of scoring initialisations"),
     Column(
         "seconds",
@@ -121,6 +132,10 @@ _SCORE_FACTS = (
 
 def _psnr(name: str, meaning: str) -> Column:
     return Column(name, "float64", meaning, "dB", "higher", nullable=True)
+
+
+def _ssim(name: str, meaning: str) -> Column:
+    return Column(name, "float64", meaning, "1", "higher", nullable=True)
 
 
 RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
@@ -173,8 +188,26 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         Column("best_raw_iteration", "int32", "iterations to best_psnr_db", "", "", True),
         _psnr("best_psnr_smooth_db", "highest PSNR of a smoothed output: an oracle"),
         Column("best_iteration", "int32", "iterations to best_psnr_smooth_db", "", "", True),
+        _ssim("final_ssim_smooth", "SSIM of the smoothed output at the stop"),
+        _ssim("last_ssim_smooth", "SSIM of the last smoothed output"),
+        _ssim("best_ssim_smooth", "highest SSIM of a smoothed output: an oracle"),
         Column("best_at_end", "bool", "best_iteration lies in the last 2 % of the budget"),
-        Column("curve_row", "int32", "row in curves/<fidelity>-<task>.h5"),
+        Column("curve_row", "int32", "row in the part of curves/ and observables/ that it is in"),
+    ),
+    "corruptions": (
+        *_KEY,
+        _SEED,
+        Column("psnr_db", "float64", "PSNR of the corrupted image", "dB"),
+        Column("ssim", "float64", "SSIM of the corrupted image"),
+        Column(
+            "sigma_estimate",
+            "float64",
+            "noise estimated from the corrupted image, in [0, 1]; of denoising alone",
+            "",
+            "",
+            True,
+        ),
+        Column("known_share", "float64", "share of the pixels that are known"),
     ),
     "scores": (_ARCH_ID, *_KEY, *_SCORE_FACTS),
 }
@@ -184,7 +217,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "architectures": ("arch_id",),
     "images": ("name",),
     "runs": ("arch_id", "image", "task", "fidelity", "seed"),
-    "scores": ("arch_id", "image", "task", "fidelity", "proxy", "reference"),
+    "corruptions": ("image", "task", "fidelity", "seed"),
+    "scores": ("arch_id", "image", "task", "fidelity", "seed", "proxy", "reference"),
 }
 """By table of a release, the columns that together name a row."""
 
@@ -193,7 +227,9 @@ REFERENCES = {"arch_id": ("architectures", "arch_id"), "image": ("images", "name
 
 STATUSES = ("ok", "diverged", "failed")
 
-PROVENANCE_COLUMNS = ("error", "seconds", "engine", "stack", "device", "torch")
+PROVENANCE_COLUMNS = (
+    "error", "seconds", "processor_seconds", "engine", "stack", "threads", "device", "torch",
+)  # fmt: skip
 """What may differ between two rows that hold the same numbers: who computed them, and how fast."""
 
 
@@ -226,17 +262,9 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
 
 
 def fits_schema(found: pa.Schema, expected: pa.Schema) -> bool:
-    """Whether a file's columns are those of a table, or can be cast to them.
-
-    Earlier files may be stricter than they need to be, without nulls where there may be some, and
-    have 64-bit numbers where 32 bits are enough.
-    """
-    import pyarrow as pa
-
-    wider = pa.float64(), pa.float32()
+    """Whether a file's columns are those of a table; it may be stricter about nulls."""
     return found.names == expected.names and all(
-        (one.type == other.type or (one.type, other.type) == wider)
-        and (other.nullable or not one.nullable)
+        one.type == other.type and (other.nullable or not one.nullable)
         for one, other in zip(found, expected, strict=True)
     )
 

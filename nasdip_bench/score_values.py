@@ -1,0 +1,62 @@
+"""The single values of scores: one plain array, a row a row of scores.parquet.
+
+``score_values.h5`` has ``values`` (row, initialisation) float32, NaN behind the last of a row (of
+what depends on the structure alone there is one). h5py is imported on use. Must not import torch.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import not_parsed
+from nasdip_bench.files import Content
+from nasdip_bench.hdf5_arrays import plain_array
+from nasdip_bench.manifest import SCORE_VALUES
+
+__all__ = ["read_score_values", "score_values_bytes"]
+
+_ROWS_PER_CHUNK = 4096
+_MOST_INITS = 1024
+
+
+def score_values_bytes(values: NDArray[np.float32]) -> bytes:
+    """The content of the file."""
+    import h5py
+
+    content = io.BytesIO()
+    with h5py.File(content, "w", libver="latest") as file:
+        chunk = (min(_ROWS_PER_CHUNK, max(1, len(values))), max(1, values.shape[1]))
+        file.create_dataset(
+            "values",
+            data=np.asarray(values, np.float32),
+            chunks=chunk if values.size else None,
+            shuffle=True if values.size else None,
+            compression="gzip" if values.size else None,
+        )
+    return content.getvalue()
+
+
+def read_score_values(content: Content, rows: int) -> NDArray[np.float32]:
+    """(rows, initialisation) float32.
+
+    Args:
+        content: of the file, compared with its hash before.
+        rows: of scores.parquet.
+
+    Raises:
+        DatasetError: it is no such file.
+    """
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            array = plain_array(file, "values", np.float32, 2)
+            if array.shape[0] != rows or array.shape[1] > _MOST_INITS:
+                raise ValueError(f"values have the shape {array.shape}, there are {rows} scores")
+            values: NDArray[np.float32] = array[:]
+    except Exception as error:  # h5py raises many kinds on hostile content
+        raise not_parsed(SCORE_VALUES, error) from error
+    return values
