@@ -13,18 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.api.columns import codes, numbers, strings
+from nasdip_bench.api.score_arrays import Scores, ScoresBySeed
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
 from nasdip_bench.errors import DatasetError, MissingRunError, UnknownNameError, unknown_name
 from nasdip_bench.schema import RELEASE_TABLES, STATUSES
 
-__all__ = ["TARGETS", "Block", "RANKED_TARGETS", "RunIndex", "Scores", "Summary"]
+__all__ = ["TARGETS", "Block", "RANKED_TARGETS", "RunIndex", "Summary"]
 
 _ENDED = (STATUSES.index("ok"), STATUSES.index("diverged"))
-_IDENTIFIERS = ("arch_id", "seed", "protocol_version", "curve_row", "diverged_at")
+_NOT_MEASURED = (
+    "arch_id", "seed", "protocol_version", "curve_row", "diverged_at", "stack", "threads",
+)  # fmt: skip
 TARGETS = tuple(
     column.name
     for column in RELEASE_TABLES["runs"]
-    if column.type in ("int32", "int64", "float64") and column.name not in _IDENTIFIERS
+    if column.type in ("int32", "int64", "float64") and column.name not in _NOT_MEASURED
 )
 """The columns of runs.parquet that are measurements, and can be correlated with scores."""
 
@@ -43,10 +46,14 @@ RECORD_VALUES = (
     "best_raw_iteration",
     "best_psnr_smooth_db",
     "best_iteration",
+    "final_ssim_smooth",
+    "last_ssim_smooth",
+    "best_ssim_smooth",
     "best_at_end",
     "psnr_corrupted_db",
     "loss",
     "seconds",
+    "processor_seconds",
 )
 
 
@@ -211,50 +218,6 @@ class Block:
         return np.where(rows >= 0, self.columns["status"][rows], np.int8(-1))
 
 
-class Scores:
-    """The scores of one task at one fidelity.
-
-    Attributes:
-        columns: (proxy, reference), in the order of scores.parquet.
-        keys: the same as "proxy/reference".
-        values: (architecture, image, column) float64, NaN where there is none.
-        present: the same shape, bool: there is a row, if only a null.
-    """
-
-    def __init__(
-        self,
-        shape: tuple[int, int],
-        columns: dict[str, NDArray[Any]],
-        pairs: dict[int, tuple[str, str]],
-    ) -> None:
-        found, first, inverse = np.unique(columns["pair"], return_index=True, return_inverse=True)
-        order = np.argsort(first)  # of first appearance, which is that of the registry
-        self.columns = tuple(pairs[code] for code in found[order].tolist())
-        self.keys = tuple("/".join(pair) for pair in self.columns)
-        at = (columns["arch_id"], columns["image"], np.argsort(order)[inverse])
-        self.values = np.full((*shape, len(self.columns)), np.nan)
-        self.present = np.zeros(self.values.shape, bool)
-        self.values[at] = columns["value"]
-        self.present[at] = True
-        if np.count_nonzero(self.present) != len(columns["value"]):
-            raise DatasetError("scores.parquet has a score twice; run 'nasdip-bench verify'")
-
-    @property
-    def extent(self) -> str:
-        """In words, how many architectures have scores, and on which share of the images."""
-        there: NDArray[np.bool_] = np.any(self.present, axis=2)
-        anywhere, everywhere = np.any(there, axis=1).sum(), np.all(there, axis=1).sum()
-        by_score = np.any(self.present, axis=1).sum(axis=0)
-        fewest = by_score.min(initial=anywhere, where=by_score > 0)
-        some = f"{anywhere} architectures"
-        if fewest < anywhere:
-            some = f"{fewest} to {anywhere} architectures (by score)"
-        if anywhere == everywhere:
-            return some
-        some += f" on {np.any(there, axis=0).sum()} of {there.shape[1]} images"
-        return f"{some}, {everywhere} of them on all" if everywhere else some
-
-
 class RunIndex:
     """All blocks of a release; runs and scores are read when first asked for.
 
@@ -272,7 +235,7 @@ class RunIndex:
         self.tasks = tuple(tasks)
         self._shape = (self._manifest.architectures, len(self._manifest.images))
         self._blocks: dict[tuple[str | None, str], Block] = {}
-        self._scores: dict[tuple[str, str], Scores] = {}
+        self._scores: dict[tuple[str, str], ScoresBySeed] = {}
         self._columns: dict[str, dict[str, NDArray[Any]]] = {}
         self._pairs: dict[int, tuple[str, str]] = {}
 
@@ -333,23 +296,37 @@ class RunIndex:
         self._blocks[fidelity, task] = self._blocks[name, task]
         return self._blocks[name, task]
 
-    def scores(self, task: str, fidelity: str | None = None) -> tuple[str, Scores]:
+    def scores(
+        self, task: str, fidelity: str | None = None, seed: int | None = None
+    ) -> tuple[str, Scores]:
         """The fidelity, and the scores of a task at it; they may be none.
 
+        Scores that see no corruption are the same for every seed. The others are those of the seed,
+        and absent where the release has none of it.
+
+        Args:
+            task: name.
+            fidelity: None for the release's default for the task.
+            seed: of the corruption; None for the mean over the default seeds of the runs (without
+                runs over all that are scored), for each score over those with the most rows of it.
+
         Raises:
-            UnknownNameError: no such task or fidelity in the release.
+            UnknownNameError: no such task or fidelity in the release, or no run and no score has
+                the seed.
             MissingRunError: the task is not there at this fidelity.
         """
         name = self.fidelity_of(task, fidelity)
         if (name, task) not in self._scores:
             columns = self._table("scores")
             mine = self._rows_of(columns, name, task)
-            self._scores[name, task] = Scores(
+            self._scores[name, task] = ScoresBySeed(
                 self._shape,
                 {column: values[mine] for column, values in columns.items()},
                 self._pairs,
+                f"task {task!r} at fidelity {name!r}",
+                self._manifest.task(name, task),  # type: ignore[arg-type]  # else no fidelity
             )
-        return name, self._scores[name, task]
+        return name, self._scores[name, task].of(seed)
 
     def _rows_of(self, columns: dict[str, NDArray[Any]], fidelity: str, task: str) -> Any:
         at = (self.fidelities.index(fidelity), self.tasks.index(task))
@@ -358,7 +335,7 @@ class RunIndex:
     def _table(self, name: str) -> dict[str, NDArray[Any]]:
         if name not in self._columns:
             table = self._folder.table(name, "dictionary")
-            wanted: tuple[str, ...] = ("arch_id", "value")
+            wanted: tuple[str, ...] = ("arch_id", "seed", "value")
             if name == "runs":
                 wanted = ("arch_id", "seed", "curve_row", *{*TARGETS, *RECORD_VALUES})
             columns = {column: numbers(table[column]) for column in wanted}

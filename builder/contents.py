@@ -17,15 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.builder.shard_schema import SHARD_TABLES
-from nasdip_bench.curves import MISSING, encode, kept_points
-from nasdip_bench.outputs import Output
+from nasdip_bench.curves import CODES, MISSING, encode, kept_points
+from nasdip_bench.distances import Distances
 from nasdip_bench.schema import RELEASE_TABLES, Column, arrow_schema
 from nasdip_bench.space import Architecture
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RUN_COLUMNS", "SCORE_COLUMNS", "Contents", "Part", "coded"]
+__all__ = [
+    "CORRUPTION_COLUMNS",
+    "RUN_COLUMNS",
+    "SCORE_COLUMNS",
+    "Contents",
+    "Known",
+    "Part",
+    "coded",
+    "table_of",
+]
 
 _ARCHITECTURE = SHARD_TABLES["runs"][0]
 _GIVEN_BY_THE_WRITER = ("arch_id", "curve_row")
@@ -42,8 +51,25 @@ RUN_COLUMNS = _without_rows("runs")
 SCORE_COLUMNS = _without_rows("scores")
 """Those of scores.parquet, likewise."""
 
+CORRUPTION_COLUMNS = RELEASE_TABLES["corruptions"]
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Known:
+    """Distances of an earlier dataset, with the names of its axes.
+
+    Attributes:
+        architectures: canonical strings, by row.
+        images: names, by position.
+        distances: between their restorations.
+    """
+
+    architectures: tuple[str, ...]
+    images: tuple[str, ...]
+    distances: Distances
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
     """All there is of one task at one fidelity.
 
@@ -53,10 +79,14 @@ class Part:
         iterations: length of the runs; a run may be shorter, with missing points behind its end.
         stop: the iteration of ``final_*``, 1..iterations.
         runs: `RUN_COLUMNS`, a row a run, no run twice, in any order.
-        psnr: (run, point) uint16, coded as in `nasdip_bench.curves`, at `points`.
-        psnr_smooth: the same of the smoothed outputs.
+        codes: by curve, (run, point) uint16, coded as in `nasdip_bench.curves`, at `points`; of
+            imported runs the two of PSNR alone.
         scores: `SCORE_COLUMNS`, a row a score, no score twice, in any order.
-        outputs: (run,) the restored images, None of the runs without; () where no run has one.
+        score_values: (score, initialisation) float32, NaN behind the last.
+        corruptions: `CORRUPTION_COLUMNS`, a row an image and seed.
+        restorations: (run,) float32 (C, H, W) at the stop, of runs whose shards are at hand; None
+            of the others; () where no run has one.
+        known: distances of earlier datasets.
     """
 
     resolution: int
@@ -64,10 +94,12 @@ class Part:
     iterations: int
     stop: int
     runs: pa.Table
-    psnr: NDArray[np.uint16]
-    psnr_smooth: NDArray[np.uint16]
+    codes: Mapping[str, NDArray[np.uint16]]
     scores: pa.Table
-    outputs: tuple[Output | None, ...] = ()
+    score_values: NDArray[np.float32]
+    corruptions: pa.Table
+    restorations: tuple[NDArray[np.float32] | None, ...] = ()
+    known: tuple[Known, ...] = ()
 
     @property
     def points(self) -> NDArray[np.int32]:
@@ -83,21 +115,38 @@ class Part:
         iterations: int,
         stop: int,
         runs: Iterable[Mapping[str, Any]],
-        psnr: Sequence[NDArray[np.uint16]],
-        psnr_smooth: Sequence[NDArray[np.uint16]],
+        codes: Mapping[str, Sequence[NDArray[np.uint16]]],
         scores: Iterable[Mapping[str, Any]],
+        score_values: Sequence[Sequence[float]],
+        corruptions: Iterable[Mapping[str, Any]] = (),
+        restorations: Sequence[NDArray[np.float32] | None] = (),
     ) -> Part:
-        """A part of rows as dictionaries, with a `coded` curve of either kind for each run."""
+        """A part of rows as dictionaries, with `coded` curves for each run.
+
+        Args:
+            resolution: see `Part`, as the other numbers.
+            channels: see `Part`.
+            iterations: see `Part`.
+            stop: see `Part`.
+            runs: rows of `RUN_COLUMNS`.
+            codes: by curve, (point,) a run.
+            scores: rows of `SCORE_COLUMNS`.
+            score_values: the single values of each score.
+            corruptions: rows of `CORRUPTION_COLUMNS`.
+            restorations: see `Part`.
+        """
         nothing = np.empty((0, len(kept_points(iterations, stop))), np.uint16)
         return cls(
             resolution=resolution,
             channels=channels,
             iterations=iterations,
             stop=stop,
-            runs=_table(runs, RUN_COLUMNS),
-            psnr=np.stack(psnr) if len(psnr) else nothing,
-            psnr_smooth=np.stack(psnr_smooth) if len(psnr_smooth) else nothing,
-            scores=_table(scores, SCORE_COLUMNS),
+            runs=table_of(runs, RUN_COLUMNS),
+            codes={name: np.stack(rows) if len(rows) else nothing for name, rows in codes.items()},
+            scores=table_of(scores, SCORE_COLUMNS),
+            score_values=_padded(score_values),
+            corruptions=table_of(corruptions, CORRUPTION_COLUMNS),
+            restorations=tuple(restorations) if any(r is not None for r in restorations) else (),
         )
 
 
@@ -124,23 +173,32 @@ class Contents:
     sources: tuple[str, ...] = ()
 
 
-def coded(curve_db: NDArray[Any], points: NDArray[np.int32]) -> NDArray[np.uint16]:
+def coded(name: str, curve: NDArray[Any], points: NDArray[np.int32]) -> NDArray[np.uint16]:
     """The kept points of a curve as they are stored.
 
     Args:
-        curve_db: (T,) dB, point i before update i; may end before the last of the points.
+        name: of the curve, one of `nasdip_bench.curves.CODES`.
+        curve: (T,), point i before update i; may end before the last of the points.
         points: (point,) ascending numbers, from 0.
     """
     codes = np.full(len(points), MISSING, np.uint16)
-    there = points < len(curve_db)
-    codes[there] = encode(curve_db[points[there]])
+    there = points < len(curve)
+    codes[there] = encode(curve[points[there]], CODES[name])
     return codes
 
 
-def _table(rows: Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> pa.Table:
+def table_of(rows: Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> pa.Table:
+    """Rows as a table of these columns; what else they hold is left out."""
     import pyarrow as pa
 
     listed = list(rows)
     schema = arrow_schema(columns)
     values = {name: [row[name] for row in listed] for name in schema.names}
     return pa.Table.from_pydict(values, schema=schema)
+
+
+def _padded(rows: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    padded = np.full((len(rows), max(map(len, rows), default=0)), np.nan, np.float32)
+    for row, values in enumerate(rows):
+        padded[row, : len(values)] = values
+    return padded

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasdip_bench.builder.contents import Contents, Part, coded
 from nasdip_bench.builder.released_layout import image_folders, models, results_root
@@ -25,6 +26,7 @@ from nasdip_bench.dataset import Manifest
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL, get_fidelity
 from nasdip_bench.images import RELEASED_SET
+from nasdip_bench.proxies import info
 from nasdip_bench.tasks import get_task
 
 __all__ = ["FIDELITY", "Imported", "import_released"]
@@ -128,18 +130,26 @@ def _part(task: str, runs: Sequence[ReleasedRun]) -> Part:
     iterations = max(1, known if any(run.history for run in runs) else max(known, named))
     stop = min(iterations, get_fidelity("r512").stop[get_task(task).kind])
     points = kept_points(iterations, stop)
+    scores = [row for run in runs for row in _score_rows(run, task)]
     return Part.of_rows(
         resolution=SIZE,
         channels=CHANNELS,
         iterations=iterations,
         stop=stop,
         runs=[_run_row(run, task, iterations, stop) for run in runs],
-        psnr=[coded(r.history.psnr_db if r.history else _NOTHING, points) for r in runs],
-        psnr_smooth=[
-            coded(r.history.psnr_smooth_db if r.history else _NOTHING, points) for r in runs
-        ],
-        scores=[row for run in runs for row in _score_rows(run, task)],
+        codes={
+            name: [coded(name, _curves(run)[name], points) for run in runs]
+            for name in ("psnr", "psnr_smooth")
+        },
+        scores=scores,
+        score_values=[[row["value"]] for row in scores],
     )
+
+
+def _curves(run: ReleasedRun) -> dict[str, NDArray[np.float64]]:
+    if run.history is None:
+        return {"psnr": _NOTHING, "psnr_smooth": _NOTHING}
+    return {"psnr": run.history.psnr_db, "psnr_smooth": run.history.psnr_smooth_db}
 
 
 def _run_row(run: ReleasedRun, task: str, iterations: int, stop: int) -> dict[str, Any]:
@@ -161,8 +171,10 @@ def _run_row(run: ReleasedRun, task: str, iterations: int, stop: int) -> dict[st
         "loss": float(history.loss[-1]) if history and len(history.loss) else None,
         "psnr_corrupted_db": run.psnr_corrupted_db,
         "seconds": None,
+        "processor_seconds": None,
         "engine": "released",
         "stack": 1,
+        "threads": None,
         "precision": "fp32",
         "device": _NOT_RECORDED,
         "torch": _NOT_RECORDED,
@@ -173,9 +185,8 @@ def _run_row(run: ReleasedRun, task: str, iterations: int, stop: int) -> dict[st
 
 def _summary(run: ReleasedRun, status: str, iterations: int, stop: int) -> dict[str, Any]:
     if run.history is not None:
-        curves = (run.history.psnr_db, run.history.psnr_smooth_db)
-        return summarise(*curves, status, stop, iterations)
-    nothing = summarise(_NOTHING, _NOTHING, "failed", stop, iterations)
+        return summarise(_curves(run), status, stop, iterations)
+    nothing = summarise({}, "failed", stop, iterations)
     if run.best is None:
         return nothing
     return nothing | {
@@ -197,7 +208,7 @@ def _score_rows(run: ReleasedRun, task: str) -> Iterator[dict[str, Any]]:
             "proxy": proxy,
             "reference": reference,
             "value": value,
-            "std": None,
+            "seed": 0 if info(proxy).sees_corruption(reference) else None,
             "inits": 1,
             "seconds": None,
             "protocol_version": FOREIGN_PROTOCOL,

@@ -8,19 +8,17 @@ from typing import Any, NamedTuple
 from nasdip_bench.builder.contents import Contents
 from nasdip_bench.dataset import MANIFEST, DatasetFolder
 from nasdip_bench.errors import BuildError, DatasetError
-from nasdip_bench.outputs import ABSENT
-from nasdip_bench.problem_rows import task_records
 
 __all__ = ["refuse_losses"]
 
 _RUN = ("image", "task", "fidelity", "seed")
-_SCORE = ("image", "task", "fidelity", "proxy", "reference")
+_SCORE = ("image", "task", "fidelity", "seed", "proxy", "reference")
 
 
 def refuse_losses(path: Path, new: Contents) -> None:
     """Refuse to let contents take the place of a dataset that has what they lack.
 
-    Runs, scores and restored images are compared by their keys; those of an image that has other
+    Runs and scores are compared by their keys; those of an image that has other
     pixels are lost, what failed is not.
 
     Args:
@@ -58,24 +56,14 @@ class _Held(NamedTuple):
 
     runs: set[tuple[Any, ...]]
     scores: set[tuple[Any, ...]]
-    outputs: set[tuple[Any, ...]]
 
 
 def _of_dataset(folder: DatasetFolder) -> _Held:
     names = folder.table("architectures")["architecture"].to_pylist()
-    with_output: dict[tuple[str, str], Any] = {}
-    for fidelity, task, _ in task_records(folder.manifest):
-        if folder.has_outputs(fidelity, task):
-            with folder.outputs(fidelity, task) as file:
-                with_output[fidelity, task] = file["iteration"][:] != ABSENT
-    held = _Held(set(), set(), set())
-    for row in folder.table("runs").to_pylist():
+    held = _Held(set(), set())
+    for row in folder.table("runs").select(["arch_id", "status", *_RUN]).to_pylist():
         if row["status"] != "failed":
-            key = (names[row["arch_id"]], *(row[name] for name in _RUN))
-            held.runs.add(key)
-            kept = with_output.get((row["fidelity"], row["task"]))
-            if kept is not None and kept[row["curve_row"]]:
-                held.outputs.add(key)
+            held.runs.add((names[row["arch_id"]], *(row[name] for name in _RUN)))
     for row in folder.table("scores").select(["arch_id", *_SCORE]).to_pylist():
         held.scores.add((names[row["arch_id"]], *(row[name] for name in _SCORE)))
     return held
@@ -83,15 +71,11 @@ def _of_dataset(folder: DatasetFolder) -> _Held:
 
 def _of_contents(contents: Contents, without: set[str]) -> _Held:
     """Without those of some images."""
-    held = _Held(set(), set(), set())
+    held = _Held(set(), set())
     for part in contents.parts.values():
-        outputs = part.outputs or (None,) * len(part.runs)
-        for row, output in zip(part.runs.to_pylist(), outputs, strict=True):
+        for row in part.runs.select(["architecture", "status", *_RUN]).to_pylist():
             if row["status"] != "failed" and row["image"] not in without:
-                key = (row["architecture"], *(row[name] for name in _RUN))
-                held.runs.add(key)
-                if output is not None:
-                    held.outputs.add(key)
+                held.runs.add((row["architecture"], *(row[name] for name in _RUN)))
         for row in part.scores.select(["architecture", *_SCORE]).to_pylist():
             if row["image"] not in without:
                 held.scores.add(tuple(row.values()))

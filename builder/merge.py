@@ -14,16 +14,22 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from nasdip_bench.builder.contents import RUN_COLUMNS, SCORE_COLUMNS, Contents, Part
-from nasdip_bench.curves import decode
+from nasdip_bench.builder.contents import (
+    CORRUPTION_COLUMNS,
+    RUN_COLUMNS,
+    SCORE_COLUMNS,
+    Contents,
+    Part,
+)
+from nasdip_bench.curves import CODES, MISSING, decode
 from nasdip_bench.errors import BuildError
-from nasdip_bench.outputs import Output
 from nasdip_bench.schema import PROVENANCE_COLUMNS, Column
 
-__all__ = ["merged"]
+__all__ = ["merged", "stacked_values"]
 
 _RUN_KEY = ("architecture", "image", "task", "fidelity", "seed")
-_SCORE_KEY = ("architecture", "image", "task", "fidelity", "proxy", "reference")
+_SCORE_KEY = ("architecture", "image", "task", "fidelity", "seed", "proxy", "reference")
+_CORRUPTION_KEY = ("image", "task", "fidelity", "seed")
 _FACTS = ("resolution", "channels", "iterations", "stop")
 
 _Named = Sequence[tuple[str, Any]]
@@ -35,8 +41,8 @@ def merged(sources: Mapping[str, Contents]) -> Contents:
 
     Architectures are those of all, the first source's first. A run that is in several sources must
     have the same numbers in all, but that a failed one gives way to one that is not; the row of a
-    build is kept before that of an earlier release, then that of the first source. An output that
-    the kept row lacks is taken from another source.
+    build is kept before that of an earlier release, then that of the first source. A restoration
+    that the kept row lacks is taken from another source.
 
     Args:
         sources: by name, for messages; in order.
@@ -122,21 +128,43 @@ def _merged_part(
     failed = runs.column("status") == "failed"
     rows, twice = _once(runs, _RUN_KEY, failed)
     _check_agreement("run", runs, twice, _RUN_KEY, _deciding(RUN_COLUMNS, _RUN_KEY))
-    curves = []
-    for name in ("psnr", "psnr_smooth"):
-        codes = np.concatenate([getattr(part, name) for part in parts])
-        _check_curves(name, runs, twice, codes)
-        curves.append(codes[rows])
-    outputs = _merged_outputs(runs, parts, twice, rows)
+    codes = {}
+    for name in dict.fromkeys(chain.from_iterable(part.codes for part in parts)):
+        whole = np.concatenate([_codes(part, name) for part in parts])
+        _check_curves(name, runs, twice, whole)
+        codes[name] = whole[rows]
+    restorations = _merged_restorations(parts, twice, rows)
     score_rows, twice = _once(scores, _SCORE_KEY, np.zeros(len(scores.table), bool))
     _check_agreement("score", scores, twice, _SCORE_KEY, _deciding(SCORE_COLUMNS, _SCORE_KEY))
+    corruptions = _Stacked([part.corruptions for part in parts], names)
+    kept, twice = _once(corruptions, _CORRUPTION_KEY, np.zeros(len(corruptions.table), bool))
+    deciding = _deciding(CORRUPTION_COLUMNS, _CORRUPTION_KEY)
+    _check_agreement("corruption", corruptions, twice, _CORRUPTION_KEY, deciding)
     return Part(
         **{fact: getattr(first, fact) for fact in _FACTS},
         runs=runs.table.take(rows),
-        psnr=curves[0],
-        psnr_smooth=curves[1],
+        codes=codes,
         scores=scores.table.take(score_rows),
-        outputs=outputs,
+        score_values=stacked_values([part.score_values for part in parts])[score_rows],
+        corruptions=corruptions.table.take(kept),
+        restorations=restorations,
+        known=tuple(chain.from_iterable(part.known for part in parts)),
+    )
+
+
+def _codes(part: Part, name: str) -> NDArray[np.uint16]:
+    """The curves of a name; all missing where a part has none, as those of imported runs."""
+    if name in part.codes:
+        return part.codes[name]
+    return np.full((len(part.runs), len(part.points)), MISSING, np.uint16)
+
+
+def stacked_values(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Single values of scores below each other, (score, initialisation), padded with NaN."""
+    width = max((one.shape[1] for one in values), default=0)
+    values = [np.empty((0, width), np.float32), *values]
+    return np.concatenate(
+        [np.pad(v, ((0, 0), (0, width - v.shape[1])), constant_values=np.nan) for v in values]
     )
 
 
@@ -213,40 +241,32 @@ def _check_curves(name: str, runs: _Stacked, twice: _Pairs, codes: NDArray[np.ui
     differing = np.flatnonzero((codes[ours] != codes[theirs]).any(axis=1))
     if len(differing):
         at = differing[0]
-        apart = np.abs(decode(codes[ours[at]]) - decode(codes[theirs[at]]))
+        ends = (decode(codes[places[at]], CODES[name]) for places in (ours, theirs))
+        apart = np.abs(np.subtract(*ends))
         raise _contradiction(
             "run",
             runs,
             (ours[at], theirs[at]),
             _RUN_KEY,
             len(differing),
-            f"their {name} curves are up to {np.nanmax(apart, initial=0):g} dB apart",
+            f"their {name} curves are up to {np.nanmax(apart, initial=0):g} apart "
+            f"({CODES[name].unit})",
         )
 
 
-def _merged_outputs(
-    runs: _Stacked, parts: Sequence[Part], twice: _Pairs, rows: NDArray[np.int64]
-) -> tuple[Output | None, ...]:
-    """The outputs of the kept rows; of one without, that of the same run in another source."""
-    if not any(part.outputs for part in parts):
+def _merged_restorations(
+    parts: Sequence[Part], twice: _Pairs, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float32] | None, ...]:
+    """Those of the kept rows; of one without, that of the same run in another source."""
+    if not any(part.restorations for part in parts):
         return ()
-    stacked: list[Output | None] = []
+    stacked: list[NDArray[np.float32] | None] = []
     for part in parts:
-        stacked += part.outputs or [None] * len(part.runs)
+        stacked += part.restorations or (None,) * len(part.runs)
     for first, second in zip(*(places.tolist() for places in twice), strict=True):
-        one, other = stacked[first], stacked[second]
-        stacked[first] = one or other
-        if one and other and one.iteration == other.iteration and not _equal(one, other, parts[0]):
-            raise _contradiction(
-                "run", runs, (first, second), _RUN_KEY, 1, "their outputs are other images"
-            )
+        if stacked[first] is None:
+            stacked[first] = stacked[second]
     return tuple(stacked[row] for row in rows.tolist())
-
-
-def _equal(one: Output, other: Output, part: Part) -> bool:
-    # Not by their bytes: two versions of zlib compress differently.
-    side = part.resolution
-    return one == other or np.array_equal(one.pixels(side), other.pixels(side))
 
 
 def _contradiction(

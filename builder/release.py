@@ -6,6 +6,7 @@ The new dataset is written beside the old one and takes its place at the end
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from nasdip_bench.builder.sources import is_dataset, read_source
 from nasdip_bench.builder.writer import publish
 from nasdip_bench.dataset import Manifest
 from nasdip_bench.errors import BuildError
+from nasdip_bench.space import Architecture
 
 __all__ = ["release"]
 
@@ -23,6 +25,7 @@ def release(
     sources: Path | Sequence[Path],
     out: Path,
     *,
+    architectures: Sequence[Architecture] = (),
     name: str | None = None,
     version: str | None = None,
     licence: str | None = None,
@@ -37,6 +40,7 @@ def release(
     Args:
         sources: build folders and dataset folders, one or more; ``out`` may be one of them.
         out: the dataset folder to create or replace.
+        architectures: to be described before those of the sources, whether they have runs or not.
         name: of the release; None for that of the dataset in ``out``, else "nasdip-bench".
         version: of the release; None for that of the dataset in ``out``, if the files are the same,
             else "0".
@@ -73,7 +77,8 @@ def release(
                 f"nothing is finished in {', '.join(repr(str(path)) for path in paths)}; build "
                 f"first, then release"
             )
-        return contents
+        listed = dict.fromkeys([*architectures, *contents.architectures])
+        return dataclasses.replace(contents, architectures=tuple(listed))
 
     said = {"licence": licence, "creator": creator, "url": url}
     return publish(

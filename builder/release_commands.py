@@ -31,6 +31,12 @@ def release_command(
         list[Path], typer.Argument(help="Build folders and earlier releases, one or more.")
     ],
     out: Out,
+    architectures: Annotated[
+        str,
+        typer.Option(
+            help="Describe these too, in this order: a number of the paper's 522, or a CSV file."
+        ),
+    ] = "",
     name: Annotated[
         str | None,
         typer.Option(
@@ -67,11 +73,13 @@ def release_command(
     Several sources are merged. A run that is in two of them must have the same numbers in both. A
     dataset in the folder that has what none of the sources has is not replaced, unless told to.
     """
+    from nasdip_bench.builder.config import read_architectures
     from nasdip_bench.builder.release import release
 
     manifest = release(
         sources,
         out,
+        architectures=read_architectures(architectures) if architectures else (),
         name=name,
         version=release_version,
         licence=licence,
@@ -109,26 +117,20 @@ def import_released_command(
 
 def _show(manifest: Manifest, out: Path) -> None:
     """Say what a dataset that was written holds."""
-    from nasdip_bench.dataset import DatasetFolder
-    from nasdip_bench.outputs import ABSENT
+    from nasdip_bench.manifest import distance_path
 
     size = sum(record.size for record in manifest.files.values())
     print(
         f"{out}: {manifest.architectures} architectures, {len(manifest.images)} images "
         f"({manifest.image_set}), {size / 2**20:.1f} MiB, verified"
     )
-    folder = DatasetFolder(out)
     for fidelity, record in manifest.fidelities.items():
         for task, facts in record["tasks"].items():
             expected = manifest.architectures * len(manifest.images)
             seeds = ", ".join(
                 f"seed {seed}: {count} of {expected} runs" for seed, count in facts["seeds"].items()
             )
-            kept = ""
-            if folder.has_outputs(fidelity, task):
-                with folder.outputs(fidelity, task) as file:
-                    count = int((file["iteration"][:] != ABSENT).sum())
-                kept = f"; outputs of {count} of {facts['runs']} runs"
+            kept = "; distances" if distance_path(fidelity, task) in manifest.files else ""
             print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored{kept}")
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from nasdip_bench.builder.contents import RUN_COLUMNS, SCORE_COLUMNS, Contents, Part, coded
+from nasdip_bench.builder.contents import (
+    RUN_COLUMNS,
+    SCORE_COLUMNS,
+    Contents,
+    Known,
+    Part,
+    coded,
+)
 from nasdip_bench.builder.plan import RunKey, ScoreKey
 from nasdip_bench.builder.shard_schema import curve_column
 from nasdip_bench.builder.shards import SETTINGS, BuildFolder
 from nasdip_bench.builder.summary import summarise
-from nasdip_bench.curves import kept_points
-from nasdip_bench.dataset import MANIFEST, DatasetFolder
+from nasdip_bench.curve_parts import KINDS, part_of
+from nasdip_bench.curves import MISSING, kept_points
+from nasdip_bench.dataset import MANIFEST, DatasetFolder, TaskRecord
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION, Fidelity, get_fidelity
-from nasdip_bench.outputs import ABSENT, Output, read_output
+from nasdip_bench.manifest import part_path
+from nasdip_bench.observables import CURVES
 from nasdip_bench.problem_rows import task_records
 from nasdip_bench.problems import find_problems
 from nasdip_bench.schema import arrow_schema
@@ -30,8 +38,6 @@ from nasdip_bench.tasks import get_task
 
 __all__ = ["is_dataset", "read_build", "read_dataset", "read_source"]
 
-_CURVES = {"psnr_db": curve_column("psnr"), "psnr_smooth_db": curve_column("psnr_smooth")}
-"""By their name in a release, the columns of shards."""
 _IMAGE_FACTS = ("sha256", "height", "width", "channels", "source", "licence", "status")
 
 
@@ -90,7 +96,7 @@ def read_build(path: Path) -> Contents:
     # After the shards: what another builder adds meanwhile is noted here before it is built.
     settings, architectures = folder.settings(), tuple(folder.architectures())
     named = {row["architecture"] for rows in runs.values() for row in rows.rows}
-    named |= set(scores["architecture"].unique().to_pylist())
+    named |= {row["architecture"] for row in scores}
     if unlisted := named - {*map(str, architectures)}:
         raise BuildError(
             f"there are runs or scores of {min(unlisted)}, which architectures.csv does not list: "
@@ -101,8 +107,7 @@ def read_build(path: Path) -> Contents:
             f"shard {folder.damaged[0]} is damaged ({len(folder.damaged)} in all): give the build "
             f"command again, which rebuilds it, and then release"
         )
-    scored = scores.select(["fidelity", "task"]).group_by(["fidelity", "task"]).aggregate([])
-    keys = dict.fromkeys([*runs, *((row["fidelity"], row["task"]) for row in scored.to_pylist())])
+    keys = dict.fromkeys([*runs, *((row["fidelity"], row["task"]) for row in scores)])
     devices = {row["device"] for rows in runs.values() for row in rows.rows}
     return Contents(
         protocol_version=settings.get("protocol_version", PROTOCOL_VERSION),
@@ -118,94 +123,79 @@ def read_build(path: Path) -> Contents:
 
 @dataclass
 class _Runs:
-    """The runs of a part in the order they are met, with kept points of curves, and outputs."""
+    """The runs of a part in the order they are met, with the kept points of their curves."""
 
     stop: int
     points: NDArray[np.int32]
     rows: list[dict[str, Any]] = field(default_factory=list)
-    curves: dict[str, list[NDArray[np.uint16]]] = field(
-        default_factory=lambda: {name: [] for name in _CURVES}
+    codes: dict[str, list[NDArray[np.uint16]]] = field(
+        default_factory=lambda: {name: [] for name in CURVES}
     )
-    outputs: list[Output | None] = field(default_factory=list)
+    restorations: list[NDArray[np.float32] | None] = field(default_factory=list)
     places: dict[RunKey, int] = field(default_factory=dict)
 
-    def add(
-        self, row: dict[str, Any], curves: dict[str, NDArray[np.float32]], output: Output | None
-    ) -> None:
+    def add(self, row: dict[str, Any], curves: dict[str, NDArray[np.float32]]) -> None:
         """Add a run, unless it is there already; in the place of a failed try if it is one."""
         key = RunKey(*(row[name] for name in RunKey._fields))
         place = self.places.setdefault(key, len(self.rows))
         if place == len(self.rows):
             self.rows.append({})
-            self.outputs.append(None)
-            for kept in self.curves.values():
+            self.restorations.append(None)
+            for kept in self.codes.values():
                 kept.append(np.empty(0, np.uint16))
         elif self.rows[place]["status"] != "failed" or row["status"] == "failed":
             return
-        self.outputs[place] = output
-        raw, smooth = (curves[name] for name in _CURVES)
-        self.rows[place] = row | summarise(raw, smooth, row["status"], self.stop, row["iterations"])
-        for name, kept in self.curves.items():
-            kept[place] = coded(curves[name], self.points)
+        self.restorations[place] = _restoration(row)
+        self.rows[place] = row | summarise(curves, row["status"], self.stop, row["iterations"])
+        for name, kept in self.codes.items():
+            kept[place] = coded(name, curves[name], self.points)
+
+    def corruptions(self) -> list[dict[str, Any]]:
+        """A row an image and seed."""
+        rows = {(row["image"], row["seed"]): row for row in self.rows}
+        names = {"psnr_db": "psnr_corrupted_db", "ssim": "ssim_corrupted"}
+        return [row | {to: row[of] for to, of in names.items()} for row in rows.values()]
+
+
+def _restoration(row: dict[str, Any]) -> NDArray[np.float32] | None:
+    if row["restoration"] is None:
+        return None
+    side = get_fidelity(row["fidelity"]).resolution
+    codes = np.frombuffer(row["restoration"], "<u2").reshape(-1, side, side)
+    return codes.astype(np.float32) / np.float32(65535)
 
 
 def _finished_runs(folder: BuildFolder) -> dict[tuple[str, str], _Runs]:
     parts: dict[tuple[str, str], _Runs] = {}
+    columns = {name: curve_column(name) for name in CURVES}
     for table in folder.read("runs", set_aside=False):
-        for row, curves, output in _rows(table):
+        curves = [table[column] for column in columns.values()]
+        rows = table.drop_columns(list(columns.values())).to_pylist()
+        for row, *of_row in zip(rows, *curves, strict=True):
             key = (row["fidelity"], row["task"])
             if key not in parts:
                 _, iterations, stop = _budget(*key)
                 parts[key] = _Runs(stop, kept_points(iterations, stop))
-            parts[key].add(row, curves, output)
+            found = zip(columns, of_row, strict=True)
+            parts[key].add(row, {name: curve.values.to_numpy() for name, curve in found})
     return parts
 
 
-def _rows(
-    table: pa.Table,
-) -> Iterator[tuple[dict[str, Any], dict[str, NDArray[np.float32]], Output | None]]:
-    """Runs as dictionaries, their full curves, and their outputs."""
-    lists = [name for name in table.column_names if pa.types.is_list(table[name].type)]
-    rows = table.drop_columns(lists).to_pylist()
-    for row, *curves in zip(rows, *(table[name] for name in _CURVES.values()), strict=True):
-        pixels = row.pop("restoration")
-        side = get_fidelity(row["fidelity"]).resolution
-        yield (
-            row,
-            {n: c.values.to_numpy() for n, c in zip(_CURVES, curves, strict=True)},
-            None
-            if pixels is None
-            else Output.of_image(
-                np.frombuffer(pixels, "<u2").reshape(-1, side, side) / np.float32(65535),
-                row["stop"],
-            ),
-        )
-
-
-def _finished_scores(folder: BuildFolder) -> pa.Table:
-    """A row a score, of those that see a corruption of the lowest seed."""
+def _finished_scores(folder: BuildFolder) -> list[dict[str, Any]]:
+    """A row a score, each once, with its single values."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for table in folder.read("scores", set_aside=False):
         for row in table.to_pylist():
             key = (*(row[name] for name in ScoreKey._fields), row["proxy"], row["reference"])
             rows.setdefault(key, row)
-    seeds = [row["seed"] for row in rows.values() if row["seed"] is not None]
-    kept = [row for row in rows.values() if row["seed"] in (None, min(seeds, default=0))]
-    summarised = [
-        {**row, **_mean_and_std(row["values"]), "inits": len(row["values"])} for row in kept
+    return [
+        row | {"value": _mean(row["values"]), "inits": len(row["values"])} for row in rows.values()
     ]
-    schema = arrow_schema(SCORE_COLUMNS)
-    return pa.Table.from_pylist(
-        [{name: row[name] for name in schema.names} for row in summarised], schema=schema
-    )
 
 
-def _mean_and_std(values: list[float]) -> dict[str, float | None]:
-    """Of a score over the initialisations; none of it where one of them has no finite value."""
-    if not np.isfinite(values).all():
-        return {"value": None, "std": None}
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return {"value": float(np.mean(values)), "std": std}
+def _mean(values: list[float]) -> float | None:
+    """Of a score over the initialisations; none where one of them has no finite value."""
+    return float(np.mean(values)) if np.isfinite(values).all() else None
 
 
 def _budget(fidelity: str, task: str) -> tuple[Fidelity, int, int]:
@@ -213,27 +203,33 @@ def _budget(fidelity: str, task: str) -> tuple[Fidelity, int, int]:
     return found, found.iterations_for(kind), found.stop[kind]
 
 
-def _build_part(fidelity: str, task: str, runs: _Runs | None, scores: pa.Table) -> Part:
+def _build_part(fidelity: str, task: str, runs: _Runs | None, scores: list[dict[str, Any]]) -> Part:
     found, iterations, stop = _budget(fidelity, task)
-    rows, curves = ([], {}) if runs is None else (runs.rows, runs.curves)
-    part = Part.of_rows(
+    if runs is None:
+        runs = _Runs(stop, kept_points(iterations, stop))
+    mine = [row for row in scores if (row["fidelity"], row["task"]) == (fidelity, task)]
+    return Part.of_rows(
         resolution=found.resolution,
         channels=found.channels,
         iterations=iterations,
         stop=stop,
-        runs=rows,
-        psnr=curves.get("psnr_db", ()),
-        psnr_smooth=curves.get("psnr_smooth_db", ()),
-        scores=(),
+        runs=runs.rows,
+        codes=runs.codes,
+        scores=mine,
+        score_values=[row["values"] for row in mine],
+        corruptions=runs.corruptions(),
+        restorations=runs.restorations,
     )
-    outputs = () if runs is None or not any(runs.outputs) else tuple(runs.outputs)
-    return replace(part, scores=_of_part(scores, fidelity, task), outputs=outputs)
+
+
+def _is_of(table: pa.Table, fidelity: str, task: str) -> NDArray[np.bool_]:
+    """(row,) whether it is of a task at a fidelity."""
+    found = pc.and_(pc.equal(table["fidelity"], fidelity), pc.equal(table["task"], task))
+    return found.to_numpy()  # type: ignore[no-any-return]
 
 
 def _of_part(table: pa.Table, fidelity: str, task: str) -> pa.Table:
-    return table.filter(
-        pc.and_(pc.equal(table["fidelity"], fidelity), pc.equal(table["task"], task))
-    )
+    return table.filter(pa.array(_is_of(table, fidelity, task)))
 
 
 # A dataset folder
@@ -258,27 +254,23 @@ def read_dataset(path: Path) -> Contents:
         name: _with_architecture(folder.table(name), names, arrow_schema(columns))
         for name, columns in (("runs", RUN_COLUMNS), ("scores", SCORE_COLUMNS))
     }
+    values = folder.score_values()
     parts = {}
     for fidelity, task, record in task_records(manifest):
         get_task(task)  # or an error that says which tasks there are
-        mine = _of_part(folder.table("runs"), fidelity, task)["curve_row"].to_numpy()
-        nothing = np.empty((0, len(kept_points(record.iterations, record.stop))), np.uint16)
-        psnr, psnr_smooth = nothing, nothing
-        if len(mine):
-            with folder.curves(fidelity, task) as file:
-                psnr, psnr_smooth = file["psnr"][:][mine], file["psnr_smooth"][:][mine]
-        runs = _of_part(tables["runs"], fidelity, task)
+        chosen = _is_of(tables["scores"], fidelity, task)
         facts = manifest.fidelities[fidelity]
         parts[fidelity, task] = Part(
             resolution=facts["resolution"],
             channels=facts["channels"],
             iterations=record.iterations,
             stop=record.stop,
-            runs=runs,
-            psnr=psnr,
-            psnr_smooth=psnr_smooth,
-            scores=_of_part(tables["scores"], fidelity, task),
-            outputs=_dataset_outputs(folder, fidelity, task, runs["image"].to_pylist(), mine),
+            runs=_of_part(tables["runs"], fidelity, task),
+            codes=_dataset_codes(folder, fidelity, task, record),
+            scores=tables["scores"].filter(pa.array(chosen)),
+            score_values=values[chosen],
+            corruptions=_of_part(folder.table("corruptions"), fidelity, task),
+            known=_known(folder, fidelity, task, names.to_pylist()),
         )
     released = f"{manifest.name} {manifest.version}, released {manifest.created}"
     return Contents(
@@ -295,26 +287,35 @@ def read_dataset(path: Path) -> Contents:
     )
 
 
-def _dataset_outputs(
-    folder: DatasetFolder,
-    fidelity: str,
-    task: str,
-    images: list[str],
-    rows: NDArray[np.int32],
-) -> tuple[Output | None, ...]:
-    """The outputs of runs, whose images and rows are given."""
-    if not folder.has_outputs(fidelity, task):
+def _dataset_codes(
+    folder: DatasetFolder, fidelity: str, task: str, record: TaskRecord
+) -> dict[str, NDArray[np.uint16]]:
+    """By curve, (run, point) of the runs of a part, in the order of runs.parquet."""
+    runs = _of_part(folder.table("runs"), fidelity, task)
+    ids, seeds, rows = (runs[name].to_numpy() for name in ("arch_id", "seed", "curve_row"))
+    parts = part_of(ids)
+    points = len(kept_points(record.iterations, record.stop))
+    codes: dict[str, NDArray[np.uint16]] = {}
+    for kind in KINDS:
+        for seed, part in sorted({*zip(seeds.tolist(), parts.tolist(), strict=True)}):
+            if part_path(kind, fidelity, task, seed, part) not in folder.manifest.files:
+                continue  # imported runs have no observables
+            mine = np.flatnonzero((seeds == seed) & (parts == part))
+            for name, found in folder.part(kind, fidelity, task, seed, part).codes.items():
+                whole = codes.setdefault(name, np.full((len(ids), points), MISSING, np.uint16))
+                whole[mine] = found[rows[mine]]
+    nothing = np.empty((0, points), np.uint16)
+    return codes or {"psnr": nothing, "psnr_smooth": nothing}
+
+
+def _known(
+    folder: DatasetFolder, fidelity: str, task: str, architectures: list[str]
+) -> tuple[Known, ...]:
+    if not folder.has_distances(fidelity, task):
         return ()
-    table = folder.table("images")
-    channels = dict(zip(*(table[name].to_pylist() for name in ("name", "channels")), strict=True))
-    with folder.outputs(fidelity, task) as file:
-        iterations = file["iteration"][:]
-        return tuple(
-            None
-            if iterations[row] == ABSENT
-            else Output.of_pixels(read_output(file, row, channels[image]), int(iterations[row]))
-            for image, row in zip(images, rows.tolist(), strict=True)
-        )
+    images = tuple(folder.manifest.images)
+    found = folder.distances(fidelity, task)
+    return (Known(architectures=tuple(architectures), images=images, distances=found),)
 
 
 def _with_architecture(table: pa.Table, names: pa.ChunkedArray, schema: pa.Schema) -> pa.Table:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.observables import SSIM
 
 __all__ = ["at_end", "summarise"]
 
 _END = 0.98
 """A best beyond this part of the budget counts as lying at its end."""
+
+_BEST_ITERATIONS = {"psnr": "best_raw_iteration", "psnr_smooth": "best_iteration"}
+_SUFFIXES = {"psnr": "psnr_db", "psnr_smooth": "psnr_smooth_db", SSIM: SSIM}
+"""By curve, how its columns end."""
 
 
 def at_end(best_iteration: int, budget: int) -> bool:
@@ -18,43 +26,34 @@ def at_end(best_iteration: int, budget: int) -> bool:
 
 
 def summarise(
-    psnr_db: np.ndarray, psnr_smooth_db: np.ndarray, status: str, stop: int, budget: int
+    curves: Mapping[str, NDArray[np.floating]], status: str, stop: int, budget: int
 ) -> dict[str, Any]:
-    """Final, last and best PSNR of a run.
+    """Final, last and best values of a run.
 
     A run that is not "ok" has none of them: the best before a divergence is nothing a user gets.
 
     Args:
-        psnr_db: (T,) dB, point i before update i; others' runs may end before the budget.
-        psnr_smooth_db: the same of the smoothed output.
+        curves: psnr, psnr_smooth and ssim_smooth, (T,) of each, point i before update i; others'
+            runs may end before the budget, or lack SSIM.
         status: of the run.
         stop: the iteration of ``final_*``, 1..budget; a run that ended before it has none.
         budget: iterations asked for.
     """
-    if status != "ok":
-        empty = dict.fromkeys(
-            (
-                "final_psnr_db",
-                "final_psnr_smooth_db",
-                "last_psnr_db",
-                "last_psnr_smooth_db",
-                "best_psnr_db",
-                "best_raw_iteration",
-                "best_psnr_smooth_db",
-                "best_iteration",
-            )
-        )
-        return empty | {"stop": stop, "best_at_end": False}
-    best_raw, best = int(np.argmax(psnr_db)), int(np.argmax(psnr_smooth_db))
-    return {
-        "stop": stop,
-        "final_psnr_db": float(psnr_db[stop - 1]) if stop <= len(psnr_db) else None,
-        "final_psnr_smooth_db": float(psnr_smooth_db[stop - 1]) if stop <= len(psnr_db) else None,
-        "last_psnr_db": float(psnr_db[-1]),
-        "last_psnr_smooth_db": float(psnr_smooth_db[-1]),
-        "best_psnr_db": float(psnr_db[best_raw]),
-        "best_raw_iteration": best_raw + 1,
-        "best_psnr_smooth_db": float(psnr_smooth_db[best]),
-        "best_iteration": best + 1,
-        "best_at_end": at_end(best + 1, budget),
-    }
+    found: dict[str, Any] = {"stop": stop, "best_at_end": False}
+    for name, suffix in _SUFFIXES.items():
+        for end in ("final", "last", "best"):
+            found[f"{end}_{suffix}"] = None
+        if name in _BEST_ITERATIONS:
+            found[_BEST_ITERATIONS[name]] = None
+        curve = curves.get(name)
+        if status != "ok" or curve is None:
+            continue
+        best = int(np.argmax(curve))
+        found[f"final_{suffix}"] = float(curve[stop - 1]) if stop <= len(curve) else None
+        found[f"last_{suffix}"] = float(curve[-1])
+        found[f"best_{suffix}"] = float(curve[best])
+        if name in _BEST_ITERATIONS:
+            found[_BEST_ITERATIONS[name]] = best + 1
+    if found["best_iteration"] is not None:
+        found["best_at_end"] = at_end(found["best_iteration"], budget)
+    return found

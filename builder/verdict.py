@@ -14,6 +14,7 @@ from nasdip_bench.builder.contents import coded
 from nasdip_bench.builder.plan import RunKey
 from nasdip_bench.builder.shard_schema import curve_column
 from nasdip_bench.builder.summary import summarise
+from nasdip_bench.curve_parts import KINDS, CurvePart, part_of
 from nasdip_bench.curves import decode
 from nasdip_bench.dataset import DatasetFolder
 
@@ -107,20 +108,21 @@ def compared(
         unlike: why not every point can be expected to be equal, or "".
         same_draws: whether both were drawn on CPUs, so that perturbations are the same.
     """
-    with folder.curves(row["fidelity"], row["task"]) as file:
-        points = file["iteration"][:] - 1
-        stored = [file[name][:] for name in ("psnr", "psnr_smooth")]
-    raw, smooth = (np.asarray(made[curve_column(name)]) for name in ("psnr", "psnr_smooth"))
-    within = int(np.searchsorted(points, len(smooth)))
-    whole = len(smooth) == row["iterations"]
-    theirs = np.stack([codes[row["curve_row"], :within] for codes in stored])
-    ours = np.stack([coded(curve, points[:within]) for curve in (raw, smooth)])
+    part = _part(folder, row)
+    points = part.iterations - 1
+    curves = {name: np.asarray(made[curve_column(name)]) for name in KINDS["curves"]}
+    length = len(curves["psnr_smooth"])
+    within = int(np.searchsorted(points, length))
+    whole = length == row["iterations"]
+    kinds = ("psnr", "psnr_smooth")
+    theirs = np.stack([part.codes[name][row["curve_row"], :within] for name in kinds])
+    ours = np.stack([coded(name, curves[name], points[:within]) for name in kinds])
     apart = decode(ours) - decode(theirs)
     early = np.abs(apart[:, points[:within] < EARLY])
-    between = _between_seeds(folder, row, stored[1][:, within - 1])
+    between = _between_seeds(folder, row, within - 1)
     columns: tuple[str, ...] = ()
     if whole:
-        summary = summarise(raw, smooth, made["status"], row["stop"], row["iterations"]) | {
+        summary = summarise(curves, made["status"], row["stop"], row["iterations"]) | {
             "loss": made["loss"]
         }
         columns = tuple(name for name, value in summary.items() if row[name] != value)
@@ -139,7 +141,7 @@ def compared(
     return Recomputed(
         key=RunKey(names[row["arch_id"]], row["image"], row["task"], row["fidelity"], row["seed"]),
         stack=stack,
-        iterations=len(smooth),
+        iterations=length,
         whole=whole,
         unlike=unlike,
         points=ours.size,
@@ -153,20 +155,29 @@ def compared(
     )
 
 
+def _part(folder: DatasetFolder, row: Mapping[str, Any]) -> CurvePart:
+    return folder.part("curves", row["fidelity"], row["task"], row["seed"], part_of(row["arch_id"]))
+
+
 def _between_seeds(
-    folder: DatasetFolder, row: Mapping[str, Any], codes: NDArray[np.uint16]
+    folder: DatasetFolder, row: Mapping[str, Any], point: int
 ) -> NDArray[np.float64]:
     """(pair,) differences in dB between all runs of the dataset that differ in the seed alone.
 
     Args:
         folder: the dataset.
         row: says which task and fidelity.
-        codes: (run,) smoothed PSNR at one point, by curve_row.
+        point: of the smoothed PSNR that is compared.
     """
     values: dict[tuple[int, str], list[float]] = {}
+    parts: dict[tuple[int, int], CurvePart] = {}
     for other in folder.table("runs").to_pylist():
         same = (other["task"], other["fidelity"]) == (row["task"], row["fidelity"])
         if same and other["status"] == "ok":
+            file = (other["seed"], part_of(other["arch_id"]))
+            if file not in parts:
+                parts[file] = _part(folder, other)
+            code = parts[file].codes["psnr_smooth"][other["curve_row"], point]
             key = (other["arch_id"], other["image"])
-            values.setdefault(key, []).append(float(decode(codes[other["curve_row"]])))
+            values.setdefault(key, []).append(float(decode(code)))
     return np.array([b - a for v in values.values() for a, b in itertools.combinations(v, 2)])

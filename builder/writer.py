@@ -1,4 +1,4 @@
-"""Contents as the files of a dataset folder: tables, curves, outputs, Croissant, manifest."""
+"""Contents as the files of a dataset folder: tables, curves, distances, Croissant, manifest."""
 
 from __future__ import annotations
 
@@ -20,28 +20,23 @@ from numpy.typing import NDArray
 from nasdip_bench._version import __version__
 from nasdip_bench.builder.contents import Contents, Part
 from nasdip_bench.builder.losses import refuse_losses
+from nasdip_bench.builder.merge import stacked_values
 from nasdip_bench.builder.publish import replacing
+from nasdip_bench.builder.release_distances import distances_of
 from nasdip_bench.cost import architecture_facts
 from nasdip_bench.croissant import CROISSANT, Publication, croissant_json, published
-from nasdip_bench.curve_files import write_curves
-from nasdip_bench.curves import decode
-from nasdip_bench.dataset import (
-    MANIFEST,
-    FileRecord,
-    Manifest,
-    TaskRecord,
-    curve_path,
-    output_path,
-)
+from nasdip_bench.curve_parts import KINDS, CurvePart, part_bytes, part_of
+from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord
+from nasdip_bench.distances import distances_bytes
 from nasdip_bench.errors import BuildError, UnknownNameError
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.files import parquet_bytes
 from nasdip_bench.images import NASDIP_IMAGES, RELEASED_SET, image_names
-from nasdip_bench.manifest import manifest_fields
-from nasdip_bench.outputs import write_outputs
+from nasdip_bench.manifest import SCORE_VALUES, distance_path, manifest_fields, part_path
 from nasdip_bench.problems import find_problems
 from nasdip_bench.proxies import image_scores, network_scores
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
+from nasdip_bench.score_values import score_values_bytes
 from nasdip_bench.tasks import TASKS
 
 __all__ = ["UNNUMBERED", "publish", "write"]
@@ -142,29 +137,24 @@ def write(
     tasks = list(TASKS)
     order = sorted(contents.parts, key=lambda key: (ranks[key[0]], tasks.index(key[1])))
 
-    (fresh / "curves").mkdir()
+    names = [str(arch) for arch in contents.architectures]
     fidelities: dict[str, dict[str, Any]] = {}
     records: dict[tuple[str, str], TaskRecord] = {}
-    tables: dict[str, list[pa.Table]] = {"runs": [], "scores": []}
+    tables: dict[str, list[pa.Table]] = {"runs": [], "scores": [], "corruptions": []}
+    values: list[NDArray[np.float32]] = []
     for fidelity, task in order:
         part = contents.parts[fidelity, task]
         rows = _rows(part, contents, images)
-        if len(part.runs):
-            write_curves(
-                fresh / curve_path(fidelity, task),
-                decode(part.psnr[rows.run_order]),
-                decode(part.psnr_smooth[rows.run_order]),
-                part.points,
-            )
-        if part.outputs:
-            (fresh / "outputs").mkdir(exist_ok=True)
-            write_outputs(
-                fresh / output_path(fidelity, task),
-                [part.outputs[run] for run in rows.run_order.tolist()],
-                part.resolution,
-            )
+        files = _part_files(part, rows, fidelity, task)
+        if (found := distances_of(part, names, images)) is not None:
+            files[distance_path(fidelity, task)] = distances_bytes(found)
+        for path, content in files.items():
+            (fresh / path).parent.mkdir(exist_ok=True)
+            (fresh / path).write_bytes(content)
         tables["runs"].append(rows.runs)
         tables["scores"].append(rows.scores)
+        tables["corruptions"].append(rows.corruptions)
+        values.append(part.score_values[rows.score_order])
         record = _task_record(part, rows, len(contents.architectures), len(images))
         records[fidelity, task] = record
         facts = {"resolution": part.resolution, "channels": part.channels, "tasks": {}}
@@ -176,6 +166,7 @@ def write(
         schema = arrow_schema(RELEASE_TABLES[table])
         whole = pa.concat_tables([schema.empty_table(), *parts]).combine_chunks()
         (fresh / f"{table}.parquet").write_bytes(parquet_bytes(whole))
+    (fresh / SCORE_VALUES).write_bytes(score_values_bytes(stacked_values(values)))
 
     devices = sorted(
         {name for part in tables["runs"] for name in part["device"].unique().to_pylist()}
@@ -230,23 +221,56 @@ def _image_order(contents: Contents) -> list[str]:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of a part as they stand in the dataset, and where in the part the runs stood."""
+    """The rows of a part as they stand in the dataset, and where in the part they stood."""
 
     runs: pa.Table
     run_order: NDArray[np.int64]
     scores: pa.Table
+    score_order: NDArray[np.int64]
+    corruptions: pa.Table
 
 
 def _rows(part: Part, contents: Contents, images: Sequence[str]) -> _Rows:
     runs, ids, places = _placed(part.runs, contents, images)
-    order = _sorted_by(ids, places, runs["seed"].to_numpy())
+    seeds = runs["seed"].to_numpy()
+    order = _sorted_by(seeds, ids, places)
     runs = runs.take(order)
-    runs = runs.append_column("curve_row", pa.array(np.arange(len(runs), dtype=np.int32)))
+    # Rows count anew in each file: of a seed, and of a part of the architectures.
+    files = list(zip(seeds[order].tolist(), part_of(ids[order]).tolist(), strict=True))
+    first = {file: row for row, file in reversed([*enumerate(files)])}
+    within = np.array([row - first[file] for row, file in enumerate(files)], np.int32)
+    runs = runs.append_column("curve_row", pa.array(within))
     # A score's values below each other: the names in the columns before them hardly change from row
     # to row, which makes the file a tenth smaller, and faster to read.
     scores, ids, places = _placed(part.scores, contents, images)
-    scores = scores.take(_sorted_by(_score_positions(scores), places, ids))
-    return _Rows(_as_schema("runs", runs), order, _as_schema("scores", scores))
+    corruption = scores["seed"].fill_null(-1).to_numpy()
+    score_order = _sorted_by(_score_positions(scores), corruption, places, ids)
+    scores = scores.take(score_order)
+    corruptions = part.corruptions
+    places = _positions(corruptions["image"], images)
+    corruptions = corruptions.take(_sorted_by(corruptions["seed"].to_numpy(), places))
+    return _Rows(
+        _as_schema("runs", runs),
+        order,
+        _as_schema("scores", scores),
+        score_order,
+        _as_schema("corruptions", corruptions),
+    )
+
+
+def _part_files(part: Part, rows: _Rows, fidelity: str, task: str) -> dict[str, bytes]:
+    """The files of curves and observables, by path."""
+    files: dict[str, bytes] = {}
+    seeds = rows.runs["seed"].to_numpy()
+    numbers = part_of(rows.runs["arch_id"].to_numpy())
+    for seed, number in sorted({*zip(seeds.tolist(), numbers.tolist(), strict=True)}):
+        mine = rows.run_order[(seeds == seed) & (numbers == number)]
+        for kind, names in KINDS.items():
+            codes = {name: part.codes[name][mine] for name in names if name in part.codes}
+            if codes:
+                path = part_path(kind, fidelity, task, seed, number)
+                files[path] = part_bytes(CurvePart(part.points + 1, codes))
+    return files
 
 
 def _placed(

@@ -18,7 +18,7 @@ from typing import Any
 
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
-from nasdip_bench.manifest import MANIFEST, Manifest, table_path
+from nasdip_bench.manifest import MANIFEST, SCORE_VALUES, Manifest, table_path
 from nasdip_bench.schema import KEYS, REFERENCES, RELEASE_TABLES, Column
 from nasdip_bench.seal import parse_json
 
@@ -40,7 +40,6 @@ _LONGEST = 1000
 _FORMATS = {
     ".parquet": "application/x-parquet",
     ".h5": "application/x-hdf5",
-    ".npy": "application/x-npy",
 }
 _TYPES = {
     "string": "sc:Text",
@@ -54,23 +53,29 @@ _TABLES = {
     "architectures": "The architectures, one a row.",
     "images": "The images that were fitted, one a row; the pixels are not part of the dataset.",
     "runs": "One Deep Image Prior fit a row: an architecture on an image.",
+    "corruptions": "One corrupted image a row: an image, task, fidelity and seed.",
     "scores": "One training-free score of an untrained network a row.",
 }
-_CURVES = (
-    "Learning curves, HDF5: psnr and psnr_smooth (run x point, uint16 thousandths of a dB, 65535 = "
-    "missing) and iteration (point). The row of a run is curve_row of runs.parquet."
-)
-
-_CHUNKS = (
-    "Where the chunks of the curve file of this name lie in it, NumPy records: array (0 iteration, "
-    "1 psnr, 2 psnr_smooth), row, rows, offset, size, sha256."
-)
-
-_OUTPUTS = (
-    "Restored images, HDF5: output (run x C x H x W, uint8) and iteration (run), the one that they "
-    "are of. The row of a run is curve_row of runs.parquet."
-)
-_ARRAYS = {("curves", ".h5"): _CURVES, ("curves", ".npy"): _CHUNKS, ("outputs", ".h5"): _OUTPUTS}
+_ARRAYS = {
+    "curves": (
+        "Learning curves, HDF5: psnr, psnr_smooth and ssim_smooth (run x point, uint16, 65535 = "
+        "missing) and iteration (point). The row of a run is curve_row of runs.parquet; the name "
+        "has fidelity, task, seed and arch_id // 64."
+    ),
+    "observables": (
+        "What stopping rules may see of the runs, HDF5: arrays as in the file of the same name in "
+        "curves, hundredths of a dB."
+    ),
+    "distances": (
+        "Mean squared differences of restorations at the stop, HDF5: pairs (image x seed x pair of "
+        "architectures), truth and corrupted (image x seed x architecture), uint16 thousandths of "
+        "a dB, 65535 = missing."
+    ),
+    SCORE_VALUES: (
+        "The single values of scores, HDF5: values (row of scores.parquet x initialisation)."
+    ),
+}
+"""By folder or file."""
 
 # The terms of the specification, as every Croissant file has them.
 _CROISSANT_TERMS = (
@@ -212,7 +217,7 @@ def _file(path: str, sha256: str, size: int) -> dict[str, Any]:
         "@type": "cr:FileObject",
         "@id": path,
         "name": path,
-        "description": _TABLES.get(of_table) or _ARRAYS.get((path.split("/")[0], suffix), path),
+        "description": _TABLES.get(of_table) or _ARRAYS.get(path.split("/")[0], path),
         "contentUrl": path,
         "contentSize": f"{size} B",
         "encodingFormat": _FORMATS.get(suffix, "application/octet-stream"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +51,11 @@ class CurvePart(NamedTuple):
     codes: Mapping[str, NDArray[np.uint16]]
 
 
-def part_of(arch_id: int) -> int:
-    """The part that an architecture is in."""
+_Ids = TypeVar("_Ids", int, NDArray[np.int32])
+
+
+def part_of(arch_id: _Ids) -> _Ids:
+    """The part that an architecture is in, by its row; or those of several."""
     return arch_id // PART_SIZE
 
 
@@ -112,13 +115,8 @@ def read_part(content: Content, path: str, names: Iterable[str], record: TaskRec
                 raise ValueError("its arrays are of different lengths")
     except Exception as error:  # h5py raises many kinds on hostile content
         raise not_parsed(path, error) from error
-    steps = np.diff(iterations)
-    if (
-        not len(iterations)
-        or iterations[0] != 1
-        or (steps <= 0).any()
-        or iterations[-1] != record.iterations
-    ):
+    ends = (iterations[:1].tolist(), iterations[-1:].tolist())
+    if ends != ([1], [record.iterations]) or (np.diff(iterations) <= 0).any():
         raise DatasetError(
             f"{path} does not keep iterations from 1 to {record.iterations}, ascending; run "
             f"'nasdip-bench verify'"

@@ -1,83 +1,94 @@
-"""The curves of a dataset against its table of runs. Must not import torch."""
+"""The curves, observables and distances of a dataset against its tables. Must not import torch."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.curve_chunks import read_chunks
-from nasdip_bench.curve_files import chunks_of, read_rows
-from nasdip_bench.curves import CURVES, MISSING, STEPS_PER_DB, kept_points
-from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.curve_parts import KINDS, CurvePart, part_of
+from nasdip_bench.curves import CODES, MISSING, decode, kept_points
+from nasdip_bench.dataset import DatasetFolder, TaskRecord
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
-from nasdip_bench.manifest import TaskRecord, chunks_path, curve_path
+from nasdip_bench.manifest import distance_path, part_path
+from nasdip_bench.observables import SSIM
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
 
-__all__ = ["CURVE_TOLERANCE_DB", "curve_problems"]
+__all__ = ["CURVE_TOLERANCE_DB", "curve_problems", "distance_problems"]
 
 CURVE_TOLERANCE_DB = 0.0006
-"""Half a step of the curves' coding, and room for float32."""
+"""Half a step of the coding of PSNR, and room for float32."""
 
-_HIGHEST_CODED_DB = (MISSING - 1) / STEPS_PER_DB
+_COLUMNS = {"psnr": "psnr_db", "psnr_smooth": "psnr_smooth_db", SSIM: SSIM}
+"""By curve, how the columns of runs.parquet end that are read off it."""
 
 
 def curve_problems(folder: DatasetFolder, runs: Table) -> Problems:
     """Files that are not those of the schema, and curves that contradict the table."""
+    whole = folder.manifest.protocol_version != FOREIGN_PROTOCOL
     for fidelity, task, record in task_records(folder.manifest):
-        path = curve_path(fidelity, task)
         mine = rows_of(runs, fidelity, task)
-        if path not in folder.manifest.files or not len(mine):
-            continue
-        try:
-            with folder.curves(fidelity, task) as file:
-                points = np.asarray(file["iteration"][:])
-                curves = dict(zip(CURVES, read_rows(file, slice(None)), strict=True))
-        except NasdipError as error:
-            yield str(error)
-            continue
-        except (KeyError, OSError, TypeError, ValueError) as error:
-            yield f"{path} cannot be parsed: {error}"
-            continue
-        yield from _chunk_problems(folder, fidelity, task, record)
-        expected = kept_points(record.iterations, record.stop) + 1
-        if not np.array_equal(points, expected):
-            yield f"{path} does not keep the iterations of the schema: {len(points)} points"
-            continue
-        if any(values.shape != (len(mine), len(points)) for values in curves.values()):
-            yield f"{path} does not have one row for each of the {len(mine)} runs"
-            continue
-        rows = runs["curve_row"][mine]
-        if not np.array_equal(np.sort(rows), np.arange(len(mine))):
-            yield f"runs: curve_row of {task} at {fidelity} does not number the rows of {path}"
-            continue
-        ok = runs["status"][mine].astype(str) == "ok"
-        whole = folder.manifest.protocol_version != FOREIGN_PROTOCOL
-        for name, values in curves.items():
-            yield from _compare(path, name, values[rows[ok]], points, runs, mine[ok], record, whole)
+        files = _files(runs, mine)
+        for kind in KINDS:
+            for (seed, part), rows in files.items():
+                path = part_path(kind, fidelity, task, seed, part)
+                if path not in folder.manifest.files:
+                    if whole or kind == "curves":
+                        yield f"{path} is not listed in manifest.json, which has runs of it"
+                    continue
+                try:
+                    found = folder.part(kind, fidelity, task, seed, part)
+                except NasdipError as error:
+                    yield str(error)
+                    continue
+                yield from _part_problems(path, kind, found, record, runs, rows, whole)
 
 
-def _chunk_problems(
-    folder: DatasetFolder, fidelity: str, task: str, record: TaskRecord
+def _files(runs: Table, mine: NDArray[np.intp]) -> dict[tuple[int, int], NDArray[np.intp]]:
+    """By seed and part, the rows of runs.parquet whose curves are in a file."""
+    seeds, parts = runs["seed"][mine], part_of(runs["arch_id"][mine])
+    return {
+        (seed, part): mine[(seeds == seed) & (parts == part)]
+        for seed, part in sorted({*zip(seeds.tolist(), parts.tolist(), strict=True)})
+    }
+
+
+def _part_problems(
+    path: str,
+    kind: str,
+    part: CurvePart,
+    record: TaskRecord,
+    runs: Table,
+    rows: NDArray[np.intp],
+    whole: bool,
 ) -> Problems:
-    """A curve file whose rows cannot be read by its chunks, and a list of others than it has."""
-    path, listed = curve_path(fidelity, task), chunks_path(fidelity, task)
-    try:
-        if listed in folder.manifest.files:  # early releases have none
-            chunks = read_chunks(folder.read(listed), listed)
-            if not np.array_equal(chunks, chunks_of(folder.read(path), path, record)):
-                yield f"{listed} does not list the chunks of {path} as they lie in it"
-                return
-        folder.curve_chunks(fidelity, task)
-    except NasdipError as error:
-        yield str(error)
+    expected = kept_points(record.iterations, record.stop) + 1
+    if not np.array_equal(part.iterations, expected):
+        yield f"{path} does not keep the iterations of the schema: {len(part.iterations)} points"
+        return
+    absent = [name for name in KINDS[kind] if name not in part.codes]
+    if absent and (whole or "psnr" in absent or "psnr_smooth" in absent):
+        yield f"{path} lacks {', '.join(absent)}"
+        return
+    if any(len(codes) != len(rows) for codes in part.codes.values()):
+        yield f"{path} does not have one row for each of the {len(rows)} runs"
+        return
+    places = runs["curve_row"][rows]
+    if not np.array_equal(np.sort(places), np.arange(len(rows))):
+        yield f"runs: curve_row does not number the rows of {path}"
+        return
+    ok = runs["status"][rows].astype(str) == "ok"
+    for name, codes in part.codes.items():
+        if name in _COLUMNS:
+            values = decode(codes[places[ok]], CODES[name])
+            yield from _compare(path, name, values, part.iterations, runs, rows[ok], record, whole)
 
 
 def _compare(
     path: str,
     name: str,
     curves: NDArray[np.float64],
-    points: NDArray[np.int32],
+    iterations: NDArray[np.int32],
     runs: Table,
     rows: NDArray[np.intp],
     record: TaskRecord,
@@ -87,21 +98,57 @@ def _compare(
 
     Curves that are not ``whole`` may end early, or have no point at all.
     """
+    column, code = _COLUMNS[name], CODES[name]
+    highest = (MISSING - 1) / code.steps + code.lowest
+    tolerance = max(CURVE_TOLERANCE_DB, 0.6 / code.steps) if code.unit == "dB" else 1e-4
     bad = np.zeros(len(runs["seed"]), bool)
     absent = np.isnan(curves)
     # Behind the first point that is missing there may be none.
     bad[rows] = absent.any(axis=1) if whole else (absent[:, :-1] & ~absent[:, 1:]).any(axis=1)
     yield from bad_rows("runs", bad, f"are ok with missing points in {path} ({name})")
     for end, iteration in (("final", record.stop), ("last", record.iterations)):
-        value = runs[f"{end}_{name}_db"][rows]
-        stated = np.clip(value, 0, _HIGHEST_CODED_DB)
-        at = curves[:, np.searchsorted(points, iteration)]
+        value = runs[f"{end}_{column}"][rows]
+        stated = np.clip(value, code.lowest, highest)
+        at = curves[:, np.searchsorted(iterations, iteration)]
         bad[:] = False
-        bad[rows] = np.abs(at - stated) > CURVE_TOLERANCE_DB
+        bad[rows] = np.abs(at - stated) > tolerance
         if end == "final":
             bad[rows] |= np.isnan(at) != np.isnan(value)
-        yield from bad_rows("runs", bad, f"have a {end}_{name}_db that is not in {path}")
+        yield from bad_rows("runs", bad, f"have a {end}_{column} that is not in {path}")
     bad[:] = False
-    best = np.clip(runs[f"best_{name}_db"][rows], 0, _HIGHEST_CODED_DB)
-    bad[rows] = (curves > best[:, None] + CURVE_TOLERANCE_DB).any(axis=1)
-    yield from bad_rows("runs", bad, f"have a best_{name}_db below a point of {path}")
+    best = np.clip(runs[f"best_{column}"][rows], code.lowest, highest)
+    bad[rows] = (curves > best[:, None] + tolerance).any(axis=1)
+    yield from bad_rows("runs", bad, f"have a best_{column} below a point of {path}")
+
+
+def distance_problems(folder: DatasetFolder, runs: Table) -> Problems:
+    """Distances that are not those of the schema, or not of the runs."""
+    for fidelity, task, _ in task_records(folder.manifest):
+        if not folder.has_distances(fidelity, task):
+            continue
+        path = distance_path(fidelity, task)
+        try:
+            found = folder.distances(fidelity, task)
+        except NasdipError as error:
+            yield str(error)
+            continue
+        mine = rows_of(runs, fidelity, task)
+        seeds = found.seeds.tolist()
+        if seeds != sorted({*seeds}) or not {*seeds} <= {*runs["seed"][mine].tolist()}:
+            yield f"{path} has the seeds {seeds}, which are not those of runs, ascending"
+            continue
+        final = np.full(found.truth.shape, np.nan)
+        for row in mine:
+            seed = int(runs["seed"][row])
+            if seed in seeds and str(runs["status"][row]) == "ok":
+                place = folder.manifest.images.index(str(runs["image"][row]))
+                at = (place, seeds.index(seed), int(runs["arch_id"][row]))
+                final[at] = runs["final_psnr_smooth_db"][row]
+        there = found.truth != MISSING
+        apart = np.abs(decode(found.truth[there]) - final[there])
+        if not (apart <= CURVE_TOLERANCE_DB).all():
+            yield f"{path} has restorations whose PSNR is not final_psnr_smooth_db of a run"
+        upper = np.triu_indices(there.shape[2], 1)
+        both = there[:, :, upper[0]] & there[:, :, upper[1]]
+        if (found.pairs[~both] != MISSING).any():
+            yield f"{path} has distances of runs that have no restoration"

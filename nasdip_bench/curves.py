@@ -58,7 +58,7 @@ CODES: dict[str, Code] = {
 
 
 def encode(values: NDArray[np.floating], code: Code = DECIBEL) -> NDArray[np.uint16]:
-    """Values of any shape as codes; NaN becomes `MISSING`, what lies outside the ends of the range."""
+    """Values of any shape as codes; NaN becomes `MISSING`, what lies outside the nearest code."""
     wide = np.asarray(values, np.float64)
     steps = np.rint((np.nan_to_num(wide) - code.lowest) * code.steps)
     return np.where(np.isnan(wide), MISSING, np.clip(steps, 0, MISSING - 1)).astype(np.uint16)

@@ -1,8 +1,8 @@
 """A dataset folder: its manifest, and its files, checked on first touch.
 
-No parser sees a file before its size and SHA-256 agree with the manifest, and no values are
-decoded before the columns, types and shapes that the file declares are those of the schema. `nasdip_bench.verify` looks deeper. Must not
-import torch; pyarrow and h5py are imported on use.
+No parser sees a file before its size and SHA-256 agree with the manifest, and no values are decoded
+before the columns, types and shapes that the file declares are those of the schema.
+`nasdip_bench.verify` looks deeper. Must not import torch; pyarrow and h5py are imported on use.
 """
 
 from __future__ import annotations

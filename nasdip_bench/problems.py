@@ -1,4 +1,4 @@
-"""What a dataset folder must fulfil, checked in full: files, tables, curves, outputs.
+"""What a dataset folder must fulfil, checked in full: files, tables, curves, distances.
 
 Builders run it on what they release, tests on damaged copies, users through
 `nasdip_bench.verify`, which puts it into a process of its own. It reads everything, so it takes
@@ -17,19 +17,21 @@ from numpy.typing import NDArray
 
 from nasdip_bench.cost import architecture_facts
 from nasdip_bench.croissant import CROISSANT, contradictions
-from nasdip_bench.curve_problems import curve_problems
-from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest, curve_path
+from nasdip_bench.curve_problems import curve_problems, distance_problems
+from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.files import read_regular
-from nasdip_bench.output_problems import output_problems
-from nasdip_bench.outputs import IMAGE_CHANNELS
+from nasdip_bench.manifest import SCORE_VALUES
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
+from nasdip_bench.proxies import image_scores, info, network_scores
 from nasdip_bench.schema import KEYS, RELEASE_TABLES, STATUSES
 from nasdip_bench.space import Architecture
 
 __all__ = ["find_problems"]
 
+_IMAGE_CHANNELS = (1, 3)
+_FOLDERS = ("curves", "observables", "distances")
 _REFERENCES = ("corrupted", "ground_truth", "none")
 _MOST_CROISSANT_BYTES = 64 * 2**20
 
@@ -57,6 +59,7 @@ def find_problems(path: Path | str) -> list[str]:
         (("images",), _images),
         (("runs",), _runs),
         (("scores",), _scores),
+        (("corruptions",), _corruptions),
         (("runs", "scores"), _counts),
     ]
     for needed, check in checks:
@@ -64,8 +67,11 @@ def find_problems(path: Path | str) -> list[str]:
             problems += check(folder.manifest, *(tables[name] for name in needed))
     if "runs" in tables:
         problems += curve_problems(folder, tables["runs"])
-    if "runs" in tables and "images" in tables:
-        problems += output_problems(folder, tables["images"], tables["runs"])
+        problems += distance_problems(folder, tables["runs"])
+    if "scores" in tables:
+        problems += _score_values(folder, tables["scores"])
+    if "runs" in tables and "corruptions" in tables:
+        problems += _corrupted_runs(tables["runs"], tables["corruptions"])
     return list(dict.fromkeys(problems))  # a damaged file is met twice
 
 
@@ -79,12 +85,10 @@ def _files(folder: DatasetFolder) -> Problems:
             folder.check_file(path)
         except NasdipError as error:
             yield str(error)
-    expected = [f"{name}.parquet" for name in RELEASE_TABLES]
-    expected += [curve_path(f, t) for f, t, record in task_records(folder.manifest) if record.runs]
-    for path in expected:
+    for path in [*(f"{name}.parquet" for name in RELEASE_TABLES), SCORE_VALUES]:
         if path not in listed:
             yield f"{path} is not listed in {MANIFEST}, which a dataset with these tasks must have"
-    for inside in (folder.path / "curves", folder.path / "outputs"):
+    for inside in (folder.path / name for name in _FOLDERS):
         for file in sorted(inside.rglob("*")) if inside.is_dir() else ():
             name = file.relative_to(folder.path).as_posix()
             if file.is_file() and name not in listed:
@@ -166,7 +170,7 @@ def _images(manifest: Manifest, table: Table) -> Problems:
     sets = sorted({str(s) for s in table["image_set"].tolist()} - {manifest.image_set})
     if sets:
         yield f"images: image_set {', '.join(sets)} beside {manifest.image_set} of {MANIFEST}"
-    yield from bad_rows("images", ~_isin(table["channels"], IMAGE_CHANNELS), "are not gray or RGB")
+    yield from bad_rows("images", ~_isin(table["channels"], _IMAGE_CHANNELS), "are not gray or RGB")
 
 
 def _keys(name: str, manifest: Manifest, table: Table) -> Problems:
@@ -233,10 +237,63 @@ def _scores(manifest: Manifest, table: Table) -> Problems:
         f"have a reference other than {', '.join(_REFERENCES)}",
     )
     yield from bad_rows("scores", np.isinf(table["value"]), "have an infinite value")
-    yield from bad_rows("scores", table["std"] < 0, "have a negative std")
+    sees = np.array(
+        [
+            proxy in {*image_scores(), *network_scores()} and info(proxy).sees_corruption(ref)
+            for proxy, ref in zip(table["proxy"].tolist(), table["reference"].tolist(), strict=True)
+        ],
+        bool,
+    )
+    known = _isin(table["proxy"], [*image_scores(), *network_scores()])
+    unlike = known & (np.isnan(table["seed"].astype(np.float64)) == sees)
+    yield from bad_rows("scores", unlike, "have a seed and see no corruption, or the reverse")
     yield from bad_rows("scores", table["inits"] < 1, "have no scoring initialisation")
     if manifest.protocol_version != FOREIGN_PROTOCOL:
         yield from bad_rows("scores", np.isnan(table["seconds"]), "have no seconds")
+
+
+def _score_values(folder: DatasetFolder, table: Table) -> Problems:
+    """The mean of a score is that of its single values."""
+    try:
+        values = folder.score_values()
+    except NasdipError as error:
+        yield str(error)
+        return
+    there = np.isfinite(values)
+    count = np.maximum(there.sum(axis=1), 1)
+    means = np.where(there, values, 0).sum(axis=1, dtype=np.float64) / count
+    stated = table["value"].astype(np.float64)
+    scale = np.where(there, np.abs(values), 0).max(axis=1, initial=0)
+    bad = np.isfinite(stated) & ~(np.abs(means - stated) <= 1e-6 * scale)
+    yield from bad_rows("scores", bad, f"have a value that is not the mean in {SCORE_VALUES}")
+    few = np.isfinite(stated) & (there.sum(axis=1) != table["inits"])
+    yield from bad_rows("scores", few, f"have other inits than values in {SCORE_VALUES}")
+
+
+def _corruptions(manifest: Manifest, table: Table) -> Problems:
+    yield from _absent_numbers("corruptions", table)
+    twice = _duplicates(table, KEYS["corruptions"])
+    yield from bad_rows("corruptions", twice, "have the same image to seed")
+    share = table["known_share"]
+    bad = ~((share > 0) & (share <= 1))
+    yield from bad_rows("corruptions", bad, "have a known_share outside 0..1")
+
+
+def _corrupted_runs(runs: Table, corruptions: Table) -> Problems:
+    """What runs say of their corrupted image is what the table of corruptions says."""
+    keys = KEYS["corruptions"]
+    known = dict(
+        zip(
+            zip(*(corruptions[name].tolist() for name in keys), strict=True),
+            corruptions["psnr_db"].tolist(),
+            strict=True,
+        )
+    )
+    mine = zip(*(runs[name].tolist() for name in keys), strict=True)
+    stated = runs["psnr_corrupted_db"].tolist()
+    bad = [key in known and known[key] != value for key, value in zip(mine, stated, strict=True)]
+    what = "have another psnr_corrupted_db than corruptions.parquet"
+    yield from bad_rows("runs", np.array(bad, bool), what)
 
 
 def _counts(manifest: Manifest, runs: Table, scores: Table) -> Problems:

@@ -9,7 +9,9 @@ Image number i ranks the architectures: 0 by arch_id (the last is the best), 1 t
     psnr_smooth(t) = best - |t - peak| / 100
     psnr(t)        = psnr_smooth(t) - 1/2, and 1/4 higher at iteration 3
 
-and the scores are a, -a, a constant and a null (see `SCORES`).
+    ssim_smooth(t) = psnr_smooth(t) / 50, and observable number k is psnr_smooth(t) + k
+
+and the scores are a, -a, a constant and a null (see `SCORES`), the same for every corruption.
 """
 
 from __future__ import annotations
@@ -17,28 +19,23 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nasdip_bench.cost import architecture_facts
 from nasdip_bench.croissant import CROISSANT, Publication, croissant_json
-from nasdip_bench.curve_chunks import chunks_bytes, list_chunks
-from nasdip_bench.curve_files import write_curves
-from nasdip_bench.curves import kept_points
-from nasdip_bench.dataset import (
-    MANIFEST,
-    FileRecord,
-    Manifest,
-    TaskRecord,
-    curve_path,
-    output_path,
-)
-from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.curve_parts import KINDS, CurvePart, part_bytes, part_of
+from nasdip_bench.curves import CODES, encode, kept_points
+from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord
+from nasdip_bench.distances import Distances, coded, distances_bytes, mean_squares
+from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.files import parquet_bytes
-from nasdip_bench.outputs import Output, write_outputs
+from nasdip_bench.manifest import SCORE_VALUES, distance_path, part_path
+from nasdip_bench.observables import OBSERVABLES, SSIM
+from nasdip_bench.proxies import info
 from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
+from nasdip_bench.score_values import score_values_bytes
 from nasdip_bench.space import sample_architectures
 from nasdip_bench.tasks import get_task
 
@@ -64,13 +61,14 @@ def best_db(arch_id: int, image: int, task: str, seed: int, count: int) -> float
     return 20 + r / 10 + seed / 100
 
 
-def curves_db(best: float, arch_id: int, iterations: int) -> tuple[np.ndarray, np.ndarray]:
-    """psnr and psnr_smooth, (T,) float64."""
+def curves_db(best: float, arch_id: int, iterations: int) -> dict[str, np.ndarray]:
+    """By name, (T,) float64."""
     t = np.arange(1, iterations + 1)
     smooth = best - np.abs(t - (iterations // 4 + arch_id % 5)) / 100
     raw = smooth - 0.5
     raw[2] += 0.25
-    return raw, smooth
+    observables = {name: smooth + k for k, name in enumerate(OBSERVABLES)}
+    return {"psnr": raw, "psnr_smooth": smooth, SSIM: smooth / 50, **observables}
 
 
 def write_release(
@@ -105,42 +103,56 @@ def write_release(
     images = IMAGES if images is None else images
     seeds = seeds or {f: (0, 1) if f == fidelities[0] else (0,) for f in fidelities}
     architectures = sample_architectures(count)
-    (path / "curves").mkdir(parents=True)
-    runs, scores, records = [], [], {}
+    for kind in KINDS:
+        (path / kind).mkdir(parents=True)
+    runs, scores, corruptions, records = [], [], [], {}
     for fidelity in fidelities:
         f = get_fidelity(fidelity)
         records[fidelity] = {"resolution": f.resolution, "channels": f.channels, "tasks": {}}
         for task in tasks:
-            kind = get_task(task).kind
-            iterations, stop = f.iterations_for(kind), f.stop[kind]
+            kind_of = get_task(task).kind
+            iterations, stop = f.iterations_for(kind_of), f.stop[kind_of]
             points = kept_points(iterations, stop)
-            mine, curves = [], []
+            mine, parts = [], {}
             for a in range(count):
                 for i, image in enumerate(images):
                     for seed in seeds[fidelity]:
                         key = (fidelity, task, a, image, seed)
                         if key in missing:
                             continue
-                        best = best_db(a, i, task, seed, count)
-                        pair = curves_db(best, a, iterations)
+                        curves = curves_db(best_db(a, i, task, seed, count), a, iterations)
                         status = (
                             "diverged" if key in diverged else "failed" if key in failed else "ok"
                         )
-                        if status == "diverged":
-                            for curve in pair:
-                                curve[5:] = np.nan
-                        elif status == "failed":
-                            for curve in pair:
-                                curve[:] = np.nan
-                        run = _run(a, image, task, fidelity, seed, status, pair, stop)
-                        mine.append(run | {"curve_row": len(mine)})
-                        curves.append([curve[points] for curve in pair])
-            if mine:
-                stacked = np.array(curves)
-                write_curves(
-                    path / curve_path(fidelity, task), stacked[:, 0], stacked[:, 1], points
-                )
+                        for curve in curves.values():
+                            curve[{"diverged": 5, "failed": 0, "ok": iterations}[status] :] = np.nan
+                        run = _run(a, image, task, fidelity, seed, status, curves, stop)
+                        part = parts.setdefault((seed, part_of(a)), [])
+                        mine.append(run | {"curve_row": len(part)})
+                        part.append(curves)
+            for (seed, part), rows in parts.items():
+                for kind, names in KINDS.items():
+                    codes = {
+                        name: encode(np.stack([row[name][points] for row in rows]), CODES[name])
+                        for name in names
+                    }
+                    file = path / part_path(kind, fidelity, task, seed, part)
+                    file.write_bytes(part_bytes(CurvePart(points + 1, codes)))
             runs += mine
+            corruptions += [
+                {
+                    "image": image,
+                    "task": task,
+                    "fidelity": fidelity,
+                    "seed": seed,
+                    "psnr_db": 18.0,
+                    "ssim": 0.5,
+                    "sigma_estimate": 0.1 if kind_of == "denoise" else None,
+                    "known_share": 0.5 if kind_of == "inpaint" else 1.0,
+                }
+                for image in images
+                for seed in seeds[fidelity]
+            ]
             scored = [a for a in range(count) if a not in unscored]
             scores += [
                 {
@@ -148,15 +160,16 @@ def write_release(
                     "image": image,
                     "task": task,
                     "fidelity": fidelity,
+                    "seed": seed,
                     "proxy": proxy,
                     "reference": reference,
                     "value": formula(a),
-                    "std": None,
                     "inits": 1,
                     "seconds": 0.1,
-                    "protocol_version": 1,
+                    "protocol_version": PROTOCOL_VERSION,
                 }
                 for (proxy, reference), formula in SCORES.items()
+                for seed in (seeds[fidelity] if info(proxy).sees_corruption(reference) else (None,))
                 for image in images
                 for a in scored
             ]
@@ -175,9 +188,15 @@ def write_release(
                     scored=len(scored),
                 )
             )
-    write_tables(
-        path, _architecture_rows(architectures), _image_rows(images, image_set), runs, scores
-    )
+    for name, rows in {
+        "architectures": _architecture_rows(architectures),
+        "images": _image_rows(images, image_set),
+        "runs": runs,
+        "corruptions": corruptions,
+        "scores": scores,
+    }.items():
+        write_table(path, name, rows)
+    write_score_values(path)
     defaults = {}
     for task in tasks:
         having = {f: r["tasks"][task] for f, r in records.items() if r["tasks"][task]["runs"]}
@@ -188,7 +207,7 @@ def write_release(
         name="synthetic",
         version="1",
         schema_version=SCHEMA_VERSION,
-        protocol_version=1,
+        protocol_version=PROTOCOL_VERSION,
         created="2025-01-01T00:00:00+00:00",
         image_set=image_set,
         architectures=count,
@@ -203,37 +222,47 @@ def write_release(
     return path
 
 
-def output_pixels(row: dict, side: int = 64) -> np.ndarray:
-    """(1, side, side) uint8 with the PSNR of a run, against a ground truth of 1/2 everywhere."""
+def restoration(row: dict, side: int = 64) -> np.ndarray:
+    """(side²,) float64 with the PSNR of a run, against a ground truth of 1/2 everywhere."""
     error = 10 ** (-row["final_psnr_smooth_db"] / 20)
     draw = np.random.default_rng([row["arch_id"], row["seed"], *row["image"].encode()])
-    signs = draw.choice([-1.0, 1.0], (1, side, side))
-    return np.rint(255 * (0.5 + error * signs)).astype(np.uint8)
+    return 0.5 + error * draw.choice([-1.0, 1.0], side * side)
 
 
-def add_outputs(path, fidelity, task, *, of=output_pixels, iteration=None, without=frozenset()):
-    """Add an output of every ok run, but of those ``without``: (arch_id, image, seed)."""
+def add_distances(path, fidelity, task, *, of=restoration, without=frozenset()):
+    """Add the distances of all ok runs, but of those ``without``: (arch_id, image, seed)."""
+    manifest = _manifest(path)
     rows = pq.read_table(path / "runs.parquet").to_pylist()
-    mine = [r for r in rows if (r["fidelity"], r["task"]) == (fidelity, task)]
-    outputs = [
-        Output.of_pixels(of(row), iteration or row["stop"])
-        if row["status"] == "ok" and (row["arch_id"], row["image"], row["seed"]) not in without
-        else None
-        for row in sorted(mine, key=lambda row: row["curve_row"])
-    ]
-    (path / "outputs").mkdir(exist_ok=True)
-    write_outputs(path / output_path(fidelity, task), outputs, 64)
+    mine = {
+        (row["image"], row["seed"], row["arch_id"]): of(row)
+        for row in rows
+        if (row["fidelity"], row["task"]) == (fidelity, task)
+        and row["status"] == "ok"
+        and (row["arch_id"], row["image"], row["seed"]) not in without
+    }
+    seeds = sorted({seed for _, seed, _ in mine})
+    count = manifest.architectures
+    shape = (len(manifest.images), len(seeds))
+    between, truth = np.full((*shape, count, count), np.nan), np.full((*shape, count), np.nan)
+    for i, image in enumerate(manifest.images):
+        for s, seed in enumerate(seeds):
+            there = [a for a in range(count) if (image, seed, a) in mine]
+            if there:
+                values = np.stack([mine[image, seed, a] for a in there])
+                between[i, s][np.ix_(there, there)] = mean_squares(values)
+                truth[i, s, there] = ((values - 0.5) ** 2).mean(axis=1)
+    pairs = between[:, :, *np.triu_indices(count, 1)]
+    found = Distances(np.array(seeds, np.int32), coded(pairs), coded(truth), coded(2 * truth))
+    (path / "distances").mkdir(exist_ok=True)
+    (path / distance_path(fidelity, task)).write_bytes(distances_bytes(found))
     rehash(path)
     return path
 
 
-def list_again(path: Path) -> None:
-    """Let lists of chunks and manifest agree with the curve files as they are."""
-    for listed in path.glob("curves/*.chunks.npy"):
-        curves = path / "curves" / f"{listed.name.removesuffix('.chunks.npy')}.h5"
-        with h5py.File(curves) as file:
-            listed.write_bytes(chunks_bytes(list_chunks(file, curves.read_bytes())))
-    rehash(path)
+def write_score_values(path: Path) -> None:
+    """The single values that go with scores.parquet: of one initialisation each."""
+    values = pq.read_table(path / "scores.parquet")["value"].to_numpy()
+    (path / SCORE_VALUES).write_bytes(score_values_bytes(values[:, None].astype(np.float32)))
 
 
 def rehash(path: Path) -> None:
@@ -248,12 +277,6 @@ def rehash(path: Path) -> None:
 
 def _manifest(path: Path) -> Manifest:
     return Manifest.from_json((path / MANIFEST).read_text(encoding="utf-8"), "here")
-
-
-def write_tables(path, architectures, images, runs, scores) -> None:
-    rows = {"architectures": architectures, "images": images, "runs": runs, "scores": scores}
-    for name, table_rows in rows.items():
-        write_table(path, name, table_rows)
 
 
 def write_table(path: Path, name: str, rows: list[dict]) -> None:
@@ -274,8 +297,8 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     (path / MANIFEST).write_text(Manifest(**fields).to_json(), encoding="utf-8")
 
 
-def _run(arch_id, image, task, fidelity, seed, status, pair, stop) -> dict:
-    raw, smooth = pair
+def _run(arch_id, image, task, fidelity, seed, status, curves, stop) -> dict:
+    raw, smooth, ssim = (curves[name] for name in KINDS["curves"])
     ok = status == "ok"
     values = {
         "final_psnr_db": raw[stop - 1],
@@ -284,6 +307,9 @@ def _run(arch_id, image, task, fidelity, seed, status, pair, stop) -> dict:
         "last_psnr_smooth_db": smooth[-1],
         "best_psnr_db": np.max(raw),
         "best_psnr_smooth_db": np.max(smooth),
+        "final_ssim_smooth": ssim[stop - 1],
+        "last_ssim_smooth": ssim[-1],
+        "best_ssim_smooth": np.max(ssim),
     }
     iterations = len(raw)
     return {
@@ -299,12 +325,14 @@ def _run(arch_id, image, task, fidelity, seed, status, pair, stop) -> dict:
         "loss": 0.01 if ok else None,
         "psnr_corrupted_db": 18.0,
         "seconds": 10.0 + arch_id,
+        "processor_seconds": 10.0 + arch_id,
         "engine": "formula",
         "stack": 1,
+        "threads": 1,
         "torch": "0",
         "precision": "fp32",
         "device": "formula",
-        "protocol_version": 1,
+        "protocol_version": PROTOCOL_VERSION,
         "stop": stop,
         **{name: float(value) if ok else None for name, value in values.items()},
         "best_raw_iteration": int(np.argmax(raw)) + 1 if ok else None,

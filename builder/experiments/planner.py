@@ -251,15 +251,17 @@ class Planner:
         )
 
     def _position(self, pair: Pair, method: Method, members: list[FitKey]) -> int:
+        from nasdip_bench.distances import mean_squares
         from nasdip_bench.isnas.selectors import Cohort, get_selector
 
         rows: list[dict[str, Any]] = [self.state.fits[key].row for key in members]
         if method.name == "oracle":
             return int(np.argmax([row["psnr_db"] for row in rows]))
         known = self.state.scores(pair, method.score)
+        outputs = np.stack([self.state.output(key) for key in members])
         cohort = Cohort(
             scores=np.array([known[key.network] if method.ranks else 1.0 for key in members]),
-            outputs=np.stack([self.state.output(key) for key in members]),
+            between=mean_squares(outputs.reshape(len(outputs), -1)),
             psnr_db=np.full(len(members), np.nan),
             weighting=self.setting.weighting if method.ranks else "equal",
         )

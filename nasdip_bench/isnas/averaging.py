@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import unknown_name
 
-__all__ = ["WEIGHTINGS", "distances_to_average", "weighted_average", "weights"]
+__all__ = ["WEIGHTINGS", "closest", "weighted_average", "weights"]
+
+_TIE = 1e-12
+"""Of the largest: mean squared differences that differ by less are equal but for rounding."""
 
 
 def _inverse(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -66,16 +69,22 @@ def weighted_average(
 ) -> NDArray[np.float64]:
     """(C, H, W): the average of outputs (N, C, H, W) with weights (N,) of sum 1.
 
-    Not rounded to float32, so that two equal weights leave two outputs equally far from it.
+    Not rounded to float32.
     """
     average: NDArray[np.float64] = np.tensordot(shares, outputs.astype(np.float64), 1)
     return average
 
 
-def distances_to_average(
-    outputs: NDArray[np.float32], average: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(N,) mean squared error of each output to the average."""
-    differences = outputs.astype(np.float64) - average
-    found: NDArray[np.float64] = (differences**2).mean(axis=(1, 2, 3))
-    return found
+def closest(mean_squares: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The position of the least along the last axis; of those equally close the first.
+
+    Args:
+        mean_squares: (..., N) to the average; infinite where an output is not to be chosen.
+
+    Returns:
+        (...,) positions.
+    """
+    finite = np.isfinite(mean_squares)
+    largest = mean_squares.max(axis=-1, keepdims=True, where=finite, initial=0)
+    near = mean_squares <= mean_squares.min(axis=-1, keepdims=True) + _TIE * largest
+    return np.asarray(near.argmax(axis=-1))

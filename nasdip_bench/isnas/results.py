@@ -41,14 +41,15 @@ def record(
 ) -> dict[str, Any]:
     """All that is known of a search, in JSON; numbers that do not exist are null."""
     problem, cohort = search.problem, result.cohort
+    weights, to_average = cohort.weights, cohort.to_average
     scores = {one.architecture: one.score for one in result.ranking}
     method, image = classical
     members = [
         {
             "architecture": str(arch),
             "score": scores[arch],
-            "weight": float(cohort.weights[place]),
-            "mse_to_average": float(cohort.distances[place]),
+            "weight": float(weights[place]),
+            "mse_to_average": float(to_average[place]),
             "psnr_db": _number(cohort.psnr_db[place]),
             "seconds": result.fits[place].seconds,
         }

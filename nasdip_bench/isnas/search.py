@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasdip_bench.distances import mean_squares
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.files import sha256_bytes
+from nasdip_bench.isnas.averaging import weighted_average
 from nasdip_bench.isnas.config import SearchConfig
 from nasdip_bench.isnas.degraded import Degraded
 from nasdip_bench.isnas.folder import SearchFolder
@@ -58,6 +60,12 @@ class SearchResult:
     def architecture(self) -> Architecture:
         """The selected one."""
         return self.members[self.selected]
+
+    @property
+    def average(self) -> NDArray[np.float64]:
+        """(C, H, W): the weighted average of the members' outputs."""
+        outputs = np.stack([fit.output for fit in self.fits])
+        return weighted_average(outputs, self.cohort.weights)
 
 
 def asked_for(problem: Degraded, config: SearchConfig, device: str) -> dict[str, Any]:
@@ -127,7 +135,7 @@ class Search:
         judge = self._small if self._small.truth is not None else None
         cohort = Cohort(
             scores=np.array([scores[arch] for arch in members]),
-            outputs=outputs,
+            between=mean_squares(outputs.reshape(len(outputs), -1)),
             psnr_db=np.array([judge.psnr_db(o) if judge else np.nan for o in outputs]),
             weighting=self.config.weighting,
             seed=self.config.seed,

@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nasdip_bench.distances import to_average
 from nasdip_bench.errors import ConfigError, unknown_name
-from nasdip_bench.isnas.averaging import distances_to_average, weighted_average, weights
+from nasdip_bench.isnas.averaging import closest, weights
 from nasdip_bench.seeding import BitStream
 
 __all__ = [
@@ -31,16 +32,19 @@ __all__ = [
 class Cohort:
     """What a selector sees: the trained networks that did not diverge, in the order of the ranking.
 
+    Their smoothed outputs at the end of training are known by their distances alone, so that
+    recorded distances replay a search as well as pictures would.
+
     Attributes:
         scores: (N,) of the untrained networks; lower is better.
-        outputs: (N, C, H, W) float32, the smoothed outputs at the end of training.
+        between: (N, N) float64, the mean squared difference of every two outputs.
         psnr_db: (N,) against the ground truth; NaN where there is none.
         weighting: of the average; see `nasdip_bench.isnas.averaging`.
         seed: of the search.
     """
 
     scores: NDArray[np.float64]
-    outputs: NDArray[np.float32]
+    between: NDArray[np.float64]
     psnr_db: NDArray[np.float64]
     weighting: str = "paper"
     seed: int = 0
@@ -51,14 +55,9 @@ class Cohort:
         return weights(self.scores, self.weighting)
 
     @property
-    def average(self) -> NDArray[np.float64]:
-        """(C, H, W)."""
-        return weighted_average(self.outputs, self.weights)
-
-    @property
-    def distances(self) -> NDArray[np.float64]:
-        """(N,) mean squared error to the average."""
-        return distances_to_average(self.outputs, self.average)
+    def to_average(self) -> NDArray[np.float64]:
+        """(N,) the mean squared difference of each output to their weighted average."""
+        return to_average(self.between, self.weights)
 
 
 class Selector(Protocol):
@@ -72,7 +71,7 @@ class ClosestToAverage:
     """The least mean squared error to the cohort's average: the paper's rule."""
 
     def __call__(self, cohort: Cohort) -> int:
-        return int(np.argmin(cohort.distances))
+        return int(closest(cohort.to_average))
 
 
 class BestScore:

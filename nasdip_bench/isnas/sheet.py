@@ -34,11 +34,11 @@ def contact_sheet(
     ]
     if problem.truth is not None:
         large.append(_labelled("ground truth", problem.cropped(problem.truth), _LARGE))
-    small = [_labelled("cohort's average", result.cohort.average, _SMALL)]
+    small = [_labelled("cohort's average", result.average, _SMALL)]
     for place, arch in enumerate(result.members):
         chosen = " (selected)" if place == result.selected else ""
         label = f"{place + 1}: cell {arch.cell}{chosen}"
-        small.append(_labelled(label, result.cohort.outputs[place], _SMALL))
+        small.append(_labelled(label, result.fits[place].output, _SMALL))
     rows = [large]
     per_row = max(_COLUMNS, len(large) * (_LARGE + _GAP) // (_SMALL + _GAP))
     rows += [small[first : first + per_row] for first in range(0, len(small), per_row)]
