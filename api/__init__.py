@@ -15,11 +15,12 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     replicates(...)  Replicates   # architecture, image, task, fidelity -> runs, mean, std
     curve(...)       Curve        # architecture, image, task, fidelity, seed -> iteration -> dB
     curves(...)      CurveArrays  # task, fidelity -> (architecture, image, seed, point) dB
-    scores(...)      dict         # architecture, image, task, fidelity -> "proxy/reference" -> x
+    observables(...) Observables  # architecture, image, task, fidelity, seed -> name -> dB
+    scores(...)      dict         # architecture, image, task, seed -> "proxy/reference" -> x
     cost(...)        CostRecord   # architecture, task, fidelity -> parameters, FLOP, seconds
     isnas(...)       IsnasRecord  # image, task, score, N -> what the paper's search would select
     isnas_curve(...) DataFrame    # (score, image, n) -> its regret, beside the cohort and chance
-    restored(...)    Restored     # architecture, image, task, fidelity, seed -> 8-bit image
+    distances(...)   Distances    # task, fidelity -> how far restorations are from each other
     top_k(...)       Ranked, ...  # task, image or all -> the best within limits; find_best: one
     regret(...)      float        # architecture, task, image or all -> distance to the best
     statistics(...)  Statistics   # task, image or all -> distribution over architectures
@@ -31,7 +32,8 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     overlap_table(...)            # the same beside chance and seed noise
     proxy_table, selection_curve  # what choosing by a score is worth, beside chance
     coverage()       DataFrame    # fidelity, task, image, seed -> expected, ok, diverged, ...
-    to_frame(name)   DataFrame    # a table as on disk: runs, scores, architectures, images
+    to_frame(name)   DataFrame    # a table as on disk: runs, scores, corruptions, architectures,
+                                  # images
     simulator(...)   Simulator    # task, image, fidelity, seed -> a clock to search on; run_search,
                                   # compare: algorithms on it; NASBench201API: that API's methods
     compare_datasets(a, b)        # what b has other than a -> Difference, a frame for each table
@@ -44,9 +46,13 @@ the whole run, which needs the ground truth and is an oracle. ``*_smooth_*`` is 
 moving average of the outputs (weight 0.99). ``best_iteration`` and ``best_raw_iteration`` count
 from 1. A run is ``ok``, ``diverged`` (its loss was not finite: its numbers are NaN) or ``failed``.
 
+SSIM, higher is better: ``*_ssim_smooth`` of the smoothed output, NaN where it was not recorded.
+Observables are what a run records without the ground truth (`nasdip_bench.observables`).
+
 Scores: "proxy/reference", where the reference is ``corrupted`` (what a user has), ``ground_truth``
 (what only a benchmark has) or ``none``; a name alone has the only one there is, else the corrupted
-image. Of the paper's scores lower is claimed to be better.
+image. Of the paper's scores lower is claimed to be better. Whatever sees the corrupted image is
+recorded for the corruption of each seed, and compared with runs of the same seed.
 
 Defaults: ``fidelity=None`` is the release's default for the task, ``seed=None`` the mean over the
 default seeds; every result names both. `nasdip_bench.schema` has each column with unit, direction
@@ -75,10 +81,9 @@ if TYPE_CHECKING:
     from nasdip_bench.api.paper.figure4 import figure4
     from nasdip_bench.api.paper.produce import write_paper
     from nasdip_bench.api.paper.table1 import Table1, table1
-    from nasdip_bench.api.records import Curve, CurveArrays, Replicates, RunRecord
+    from nasdip_bench.api.records import Curve, CurveArrays, Observables, Replicates, RunRecord
     from nasdip_bench.api.replay import IsnasRecord
     from nasdip_bench.api.replay.figure import replay_figure
-    from nasdip_bench.api.restored import Restored
     from nasdip_bench.api.search.algorithms import run_search
     from nasdip_bench.api.search.comparison import compare
     from nasdip_bench.api.selection import Ranked, Statistics
@@ -90,11 +95,11 @@ __all__ = [
     "Replicates",
     "Curve",
     "CurveArrays",
+    "Observables",
     "CostRecord",
     "Ranked",
     "Statistics",
     "IsnasRecord",
-    "Restored",
     "replay_figure",
     "table1",
     "Table1",
@@ -123,11 +128,11 @@ _MODULES = {
     "Replicates": "records",
     "Curve": "records",
     "CurveArrays": "records",
+    "Observables": "records",
     "CostRecord": "costs",
     "Ranked": "selection",
     "Statistics": "selection",
     "IsnasRecord": "replay",
-    "Restored": "restored",
     "replay_figure": "replay.figure",
     "table1": "paper.table1",
     "Table1": "paper.table1",

@@ -47,6 +47,7 @@ __all__ = [
     "kendall_intervals",
     "seed_agreement",
     "stacked",
+    "tau_frame",
 ]
 
 KINDS = ("sampling", "transform", "kernel", "activation")
@@ -106,7 +107,7 @@ def kendall_intervals(
 ) -> pd.DataFrame:
     """Kendall's tau-b between a target and the training-free scores, with all it rests on.
 
-    The tau of `NASDIPBench.kendall`, in long form.
+    The tau of `NASDIPBench.kendall`, in long form: each seed's runs with its own scores.
 
     Args:
         bench: the release.
@@ -135,13 +136,17 @@ def kendall_intervals(
         MissingRunError: the release has no run of the task at the fidelity.
     """
     block, seeds = _measured(bench, task, target, fidelity, seed)
-    _, scores = bench.runs.scores(task, block.fidelity)
     targets = [block.matrix(target, one) for one in seeds]
+    scores_of = [bench.runs.scores(task, block.fidelity, one)[1] for one in seeds]
+    scores = scores_of[0]
     chosen, kinds = chosen_images(bench, images), _kinds(bench, within)
     frames = [
-        _agreement(
+        tau_frame(
             bench,
-            [(matrix, scores.values[:, :, column]) for matrix in targets],
+            [
+                (matrix, of.values[:, :, column])
+                for matrix, of in zip(targets, scores_of, strict=True)
+            ],
             resampling,
             (target, key),
             chosen,
@@ -204,9 +209,9 @@ def correlate(
     pairs = [(block.matrix(target, one), matrix) for one in seeds]
     chosen = chosen_images(bench, images)
     names, kinds = (target, "the proxy"), _kinds(bench, within)
-    frame = _agreement(
-        bench, pairs, resampling, names, chosen, METHODS[method], kinds=kinds
-    ).rename(columns={"tau": METHODS[method].symbol})
+    frame = tau_frame(bench, pairs, resampling, names, chosen, METHODS[method], kinds=kinds).rename(
+        columns={"tau": METHODS[method].symbol}
+    )
     facts = {"proxy": OWN, "method": method, "within": within}
     frame.attrs = block.facts(target, seeds) | resampling._asdict() | facts
     return frame
@@ -266,7 +271,7 @@ def seed_agreement(
     ] or seeds
     pairs = [(matrices[one], matrices[other]) for one, other in seeds]
     names = (f"{target} of one seed",) * 2
-    frame = _agreement(bench, pairs, resampling, names, chosen, kinds=kinds)
+    frame = tau_frame(bench, pairs, resampling, names, chosen, kinds=kinds)
     frame.insert(3, "attainable", [attainable_tau(tau) for tau in frame["tau"]])
     facts = block.facts(target, block.seeds) | resampling._asdict() | {"within": within}
     frame.attrs = facts | {"pairs": [list(pair) for pair in seeds]}
@@ -333,7 +338,7 @@ def fidelity_agreement(
             for other in seeds_b
         ]
         called = f"{target} at {a}", f"that at {b}"
-        frames[a, b] = _agreement(bench, pairs, resampling, called, chosen, kinds=kinds)
+        frames[a, b] = tau_frame(bench, pairs, resampling, called, chosen, kinds=kinds)
     frame = stacked(frames, ["fidelity_a", "fidelity_b", "image"])
     seeds = {name: list(seeds) for name, (_, seeds) in blocks.items()}
     facts = {"task": task, "target": target, "seeds": seeds, "within": within}
@@ -379,7 +384,7 @@ def codes_of(bench: ReleaseReader, attribute: str) -> NDArray[np.intp]:
     return np.unique(values, return_inverse=True)[1]
 
 
-def _agreement(
+def tau_frame(
     bench: ReleaseReader,
     pairs: Sequence[tuple[Matrix, Matrix]],
     resampling: Resampling,
@@ -391,8 +396,19 @@ def _agreement(
 ) -> pd.DataFrame:
     """Rows by image, and their mean, of the mean tau over pairs of matrices.
 
-    There is no interval below `FEWEST` architectures. Images are given by position, None for all.
-    With kinds, which are for tau alone, pairs of one kind are counted and no others.
+    There is no interval below `FEWEST` architectures.
+
+    Args:
+        bench: the release.
+        pairs: (architecture, image) matrices to correlate, in most cases a pair a seed.
+        resampling: of the intervals.
+        names: of the first and the second of a pair, for reasons.
+        images: by position; None for all.
+        method: tau or rho.
+        kinds: (architecture,), for tau alone: pairs of one kind are counted and no others.
+
+    Raises:
+        ConfigError: a setting of the resampling that is out of range.
     """
     shown = range(len(bench.images)) if images is None else images
     pairs = [(a[:, list(shown)], b[:, list(shown)]) for a, b in pairs]

@@ -38,7 +38,8 @@ def kendall(
 
     Over the architectures whose run on the image is ok and that have the score. The sign is raw:
     for a distance, negative is good. One seed at a time: with several default seeds the value is
-    the mean of tau over them, not tau of the mean.
+    the mean of tau over them, not tau of the mean. Scores that see the corruption are those of the
+    same seed.
 
     Args:
         bench: the release.
@@ -66,8 +67,9 @@ def kendall(
         raise unknown_name("target", target, TARGETS)
     block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)
-    _, scores = bench.runs.scores(task, block.fidelity)
-    targets = np.stack([block.matrix(target, one) for one in seeds])
+    targets = [block.matrix(target, one) for one in seeds]
+    scores_of = [bench.runs.scores(task, block.fidelity, one)[1] for one in seeds]
+    scores = scores_of[0]
     chosen = chosen_images(bench, images)
     names = [bench.images[position] for position in chosen]
     tau = np.full((len(names), len(scores.columns)), np.nan)
@@ -75,7 +77,10 @@ def kendall(
     std: dict[str, dict[str, float]] = {key: {} for key in scores.keys}
     reasons: dict[str, dict[str, str]] = {}
     for row, (position, image) in enumerate(zip(chosen, names, strict=True)):
-        by_seed = _correlations(targets[:, :, position], scores.values[:, position].T)
+        by_seed = [
+            _correlations(matrix[:, position], of.values[:, position].T)
+            for matrix, of in zip(targets, scores_of, strict=True)
+        ]
         for column, key in enumerate(scores.keys):
             of_seeds = [of_seed[column] for of_seed in by_seed]
             taus = [one.tau for one in of_seeds]
@@ -95,16 +100,14 @@ def kendall(
     return frame
 
 
-def _correlations(
-    targets: NDArray[np.float64], values: NDArray[np.float64]
-) -> list[list[Correlation]]:
-    """Tau of every row of targets with every row of values.
+def _correlations(target: NDArray[np.float64], values: NDArray[np.float64]) -> list[Correlation]:
+    """Tau of a target with every row of values.
 
-    Architectures without any target or any value are left out of all at once, so that an incomplete
+    Architectures without a target or any value are left out of all at once, so that an incomplete
     release is as fast as a complete one.
     """
-    having = np.isfinite(targets).any(axis=0) & np.isfinite(values).any(axis=0)
-    return kendall_tau_b_table(targets[:, having], values[:, having])
+    having = np.isfinite(target) & np.isfinite(values).any(axis=0)
+    return kendall_tau_b_table(target[None, having], values[:, having])[0]
 
 
 def _reason(of_seeds: list[Correlation], target: str, key: str) -> str:

@@ -42,7 +42,9 @@ def best_command(
     max_flops: Annotated[
         float | None, typer.Option(help="FLOP of an iteration, forward and backward.")
     ] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Recorded seconds of a run.")] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Recorded processor seconds of a run.")
+    ] = None,
     out: Out = None,
     data: Data = DATA,
 ) -> None:
@@ -86,9 +88,9 @@ def curve_command(
 ) -> None:
     """Print a learning curve, or the mean over the default seeds, as CSV."""
     curve = NASDIPBench(data).curve(parsed_architecture(arch), image, task, fidelity, seed)
-    lines = ["iteration,psnr_db,psnr_smooth_db"]
-    for iteration, *psnr in zip(*curve[:3], strict=True):
-        lines.append(",".join([str(iteration), *(f"{value:.6g}" for value in psnr)]))
+    lines = ["iteration,psnr_db,psnr_smooth_db,ssim_smooth"]
+    for iteration, *values in zip(*curve[:4], strict=True):
+        lines.append(",".join([str(iteration), *(f"{value:.6g}" for value in values)]))
     emit("\n".join(lines) + "\n", out)
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from nasdip_bench.api.costs import CostRecord
     from nasdip_bench.api.replay import IsnasRecord
-    from nasdip_bench.api.restored import Restored
     from nasdip_bench.api.selection import Ranked, Statistics
     from nasdip_bench.api.simulation_cost import CostModel
     from nasdip_bench.api.simulator import Simulator
@@ -67,8 +66,8 @@ class NASDIPBench(ReleaseReader):
     ) -> tuple[Ranked, ...]:
         """The k best architectures, by the mean over images where none or several are given.
 
-        Limits: trainable parameters, FLOP of an iteration (forward and backward), recorded seconds
-        of a run. See `api.selection.top_k`.
+        Limits: trainable parameters, FLOP of an iteration (forward and backward), recorded
+        processor seconds of a run. See `api.selection.top_k`.
         """
         from nasdip_bench.api.selection import Limits, top_k
 
@@ -167,19 +166,6 @@ class NASDIPBench(ReleaseReader):
         )
 
     # The paper's search, replayed
-
-    def restored(
-        self,
-        arch: ArchitectureLike,
-        image: str,
-        task: str,
-        fidelity: str | None = None,
-        seed: int | None = None,
-    ) -> Restored:
-        """The restored image of a run, of a release that keeps them; see `api.restored`."""
-        from nasdip_bench.api.restored import restored
-
-        return restored(self, arch, image, task, fidelity, seed)
 
     def isnas(
         self,

@@ -38,8 +38,7 @@ from nasdip_bench.api.options import (
 )
 from nasdip_bench.api.records import as_json
 from nasdip_bench.command import new_app, run
-from nasdip_bench.dataset import output_path
-from nasdip_bench.manifest import MANIFEST, read_manifest
+from nasdip_bench.manifest import MANIFEST, distance_path, read_manifest
 from nasdip_bench.verify import verify
 
 EXIT_PROBLEMS = 1
@@ -90,7 +89,7 @@ def info_command(data: Data = DATA) -> None:
             print(
                 f"  {task}{default}: {record.iterations} iterations, stop at {record.stop}; "
                 f"{seeds or 'no runs'}; scores of {bench.runs.scores(task, fidelity)[1].extent}"
-                + ("; outputs kept" if output_path(fidelity, task) in manifest.files else "")
+                + ("; distances" if distance_path(fidelity, task) in manifest.files else "")
             )
     print(f"trained on: {', '.join(manifest.devices) or 'nothing'}")
 

@@ -141,7 +141,8 @@ def scored_runs(
         task: name.
         target: column of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
-        seed: None for the first of the default seeds: a cohort is of one seed.
+        seed: of the runs, and of the corruption that the score sees; None for the first of the
+            default seeds: a cohort is of one seed.
         proxy: name of a score (`nasdip_bench.proxies.named_score`).
         sizes: of cohorts that will be asked for; checked.
 
@@ -157,7 +158,7 @@ def scored_runs(
         raise ConfigError("no cohort sizes: give at least one, such as 15")
     block = bench.runs.block(task, fidelity)
     one, *others = block.choose_seeds(seed)
-    _, scores = bench.runs.scores(task, block.fidelity)
+    _, scores = bench.runs.scores(task, block.fidelity, one)
     wanted = named_score(proxy, scores.columns)
     return ranked_runs(
         bench,

@@ -45,6 +45,7 @@ class CostRecord(NamedTuple):
         seconds: wall time of a run as it was recorded, the mean. Runs that were trained as a stack
             record their share of it, and a loaded machine records more: compare FLOP where the
             exact cost matters.
+        processor_seconds: the same in time of the processor, which neither waits nor rests.
         devices: the processors that the seconds were recorded on.
     """
 
@@ -60,6 +61,7 @@ class CostRecord(NamedTuple):
     flops: float
     seconds_per_iteration: float
     seconds: float
+    processor_seconds: float
     devices: tuple[str, ...]
 
 
@@ -69,13 +71,15 @@ class Costs(NamedTuple):
     Attributes:
         parameters: (architecture,) int64, at the fidelity's width.
         flops_per_iteration: (architecture,) float64 FLOP, forward and backward.
-        seconds: (architecture,) float64, recorded seconds of a run, the mean over its images and
+        seconds: (architecture,) float64, recorded wall time of a run, the mean over its images and
             seeds; NaN where there is no run.
+        processor_seconds: the same in time of the processor.
     """
 
     parameters: NDArray[np.int64]
     flops_per_iteration: NDArray[np.float64]
     seconds: NDArray[np.float64]
+    processor_seconds: NDArray[np.float64]
 
 
 def costs(
@@ -95,14 +99,15 @@ def costs(
     counted = [_counted(code, channels, facts["channels"]) for code in bench.codes]
     per_pixel = np.array([flops for _, flops in counted], np.float64)
     rows = block.rows[:, :, [block.position(one) for one in seeds]][:, list(images)]
-    recorded = np.where(rows >= 0, block.columns["seconds"][rows], np.nan)
+    recorded = np.stack([block.columns[name][rows] for name in ("seconds", "processor_seconds")])
+    recorded = np.where(rows >= 0, recorded, np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an architecture without a run: NaN
-        seconds = np.nanmean(recorded.reshape(len(bench), -1), axis=1)
+        seconds = np.nanmean(recorded.reshape(2, len(bench), -1), axis=2)
     return Costs(
         np.array([parameters for parameters, _ in counted], np.int64),
         FLOPS_OF_TRAINING * per_pixel * facts["resolution"] ** 2,
-        seconds,
+        *seconds,
     )
 
 
@@ -135,7 +140,7 @@ def architecture_cost_of(
         raise unknown_name("image", image, bench.images)
     images = tuple(range(len(bench.images))) if image is None else (bench.images.index(image),)
     all_costs = costs(bench, block, images, seeds)
-    flops, seconds = (float(values[arch_id]) for values in all_costs[1:])
+    flops, seconds, processor = (float(values[arch_id]) for values in all_costs[1:])
     iterations = block.record.iterations
     return CostRecord(
         arch_id,
@@ -150,6 +155,7 @@ def architecture_cost_of(
         flops * iterations,
         seconds / iterations,
         seconds,
+        processor,
         tuple(bench.manifest.devices),
     )
 

@@ -1,4 +1,4 @@
-"""What two datasets do not have in common: facts, architectures, images, runs, scores.
+"""What two datasets do not have in common: facts, architectures, images, corruptions, runs, scores.
 
 Two datasets are equal where they hold the same numbers under the same keys. Who computed a row and
 in how many seconds (`nasdip_bench.schema.PROVENANCE_COLUMNS`), and when and from what a release was
@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.api.curve_reader import CurveReader
-from nasdip_bench.api.output_reader import OutputReader
-from nasdip_bench.curves import decode
+from nasdip_bench.api.difference_arrays import curves_differ, distances_differ, values_differ
 from nasdip_bench.dataset import DatasetFolder, Manifest
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.schema import PROVENANCE_COLUMNS, table_columns
@@ -40,7 +38,8 @@ PROVENANCE = "provenance"
 """The change of a row that holds the same numbers, computed elsewhere or at another time."""
 
 _RUN_KEY = ("architecture", "image", "task", "fidelity", "seed")
-_SCORE_KEY = ("architecture", "image", "task", "fidelity", "proxy", "reference")
+_SCORE_KEY = ("architecture", "image", "task", "fidelity", "seed", "proxy", "reference")
+_CORRUPTION_KEY = ("image", "task", "fidelity", "seed")
 _ROWS = ("arch_id", "curve_row")
 """Numbers of rows, which say where something stands and not what it is."""
 
@@ -65,34 +64,37 @@ class Difference:
     In all of them ``change`` is "added", "removed" or "changed"; of architectures and images also
     "moved" (they stand in another order), of runs and scores also "provenance" (the same numbers,
     computed elsewhere or at another time, which does not count as a difference). ``columns`` names
-    those that differ, joined by blanks; that of a learning curve is called "curve", that of a
-    restored image, which may be in one of the two alone, "output".
+    those that differ, joined by blanks; beside those of the tables "curve" and "observables" of a
+    run, "distances" of its restoration (to the ground truth, to the corrupted image or to others),
+    and "values", the single ones of a score. What one of the two datasets lacks differs.
 
     Attributes:
         manifest: fact, first, second, provenance (bool: of the release, and not of its numbers).
         architectures: architecture, change, columns, arch_id_first, arch_id_second.
         images: name, change, columns.
+        corruptions: image, task, fidelity, seed, change, columns.
         runs: architecture, image, task, fidelity, seed, change, columns, status_first,
             status_second, largest_db (the largest change of a PSNR, points of curves included).
-        scores: architecture, image, task, fidelity, proxy, reference, change, columns,
-            value_first, value_second.
+        scores: architecture, image, task, fidelity, seed (NA where a score sees no corruption),
+            proxy, reference, change, columns, value_first, value_second.
     """
 
     manifest: pd.DataFrame
     architectures: pd.DataFrame
     images: pd.DataFrame
+    corruptions: pd.DataFrame
     runs: pd.DataFrame
     scores: pd.DataFrame
 
     @property
     def equal(self) -> bool:
         """Whether both hold the same numbers under the same keys."""
-        tables = (self.architectures, self.images, self.runs, self.scores)
+        tables = (self.architectures, self.images, self.corruptions, self.runs, self.scores)
         same = all((table["change"] == PROVENANCE).all() for table in tables)
         return same and bool(self.manifest["provenance"].all())
 
     def summary(self) -> pd.DataFrame:
-        """Counts of changes by table, fidelity, task and seed (scores have none).
+        """Counts of changes by table, fidelity, task and seed (NA of scores that see none).
 
         Returns:
             added, removed, changed, provenance, and largest_change: of a PSNR in dB, of a score in
@@ -102,7 +104,7 @@ class Difference:
 
         runs = self.runs.assign(table="runs", size=self.runs["largest_db"])
         moved = (self.scores["value_second"] - self.scores["value_first"]).abs()
-        scores = self.scores.assign(table="scores", size=moved, seed=pd.NA)
+        scores = self.scores.assign(table="scores", size=moved)
         where = ["table", "fidelity", "task", "seed"]
         columns = [*where, "change", "size"]
         rows = pd.concat(
@@ -131,6 +133,7 @@ def compare_datasets(first: Path | str, second: Path | str) -> Difference:
         manifest=_facts(one.manifest, other.manifest),
         architectures=_architectures(one, other),
         images=_images(one, other),
+        corruptions=_corruptions(one, other),
         runs=_runs(one, other),
         scores=_scores(one, other),
     )
@@ -214,6 +217,8 @@ def _table(folder: DatasetFolder, name: str, key: Sequence[str]) -> pd.DataFrame
     table = folder.table(name).to_pandas()
     # Not as pandas' strings, which of an empty table cannot be merged (pandas 3.0).
     table = table.astype({c.name: object for c in table_columns(name) if c.type == "string"})
+    if "seed" in table:
+        table["seed"] = table["seed"].astype("Int64")  # NA where there is none
     if "arch_id" in table and "architecture" not in table:
         names = folder.table("architectures")["architecture"].to_pandas().to_numpy()
         ids = table["arch_id"].to_numpy()
@@ -288,11 +293,22 @@ def _images(one: DatasetFolder, other: DatasetFolder) -> pd.DataFrame:
     return _frame(pair, **found)
 
 
+def _corruptions(one: DatasetFolder, other: DatasetFolder) -> pd.DataFrame:
+    pair = _pair(one, other, "corruptions", _CORRUPTION_KEY)
+    return _frame(pair, **_changes(pair, _differing(pair)))
+
+
 def _runs(one: DatasetFolder, other: DatasetFolder) -> pd.DataFrame:
     pair = _pair(one, other, "runs", _RUN_KEY)
     differing = _differing(pair)
-    differing["curve"], largest = _curves(one, other, pair)
-    differing["output"] = _outputs(one, other, pair)
+    rows = pair.keys[pair.matched].reset_index(drop=True)
+    arch_ids, places = pair.both("arch_id"), pair.both("curve_row")
+    folders = (one, other)
+    for column, kind in (("observables", "observables"), ("curve", "curves")):
+        differ, apart = curves_differ(folders, kind, rows, arch_ids, places)
+        differing[column] = pair.of_all(differ, fill=False)
+    differing["distances"] = pair.of_all(distances_differ(folders, rows, arch_ids), fill=False)
+    largest = pair.of_all(apart, fill=np.nan)
     for name in pair.tables[0].columns:
         if name.endswith("_db"):
             first, second = pair.both(name)
@@ -303,58 +319,7 @@ def _runs(one: DatasetFolder, other: DatasetFolder) -> pd.DataFrame:
 
 def _scores(one: DatasetFolder, other: DatasetFolder) -> pd.DataFrame:
     pair = _pair(one, other, "scores", _SCORE_KEY)
-    return _frame(pair, **_changes(pair, _differing(pair)), **pair.each("value"))
-
-
-def _curves(
-    one: DatasetFolder, other: DatasetFolder, pair: _Pair
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """(row,) whether the kept points differ, and by how many dB at most.
-
-    Where other points are kept, since the length or the stop is another, nothing is compared.
-    """
-    differ = np.zeros(len(pair.keys), bool)
-    largest = np.full(len(pair.keys), np.nan)
-    readers = CurveReader(one), CurveReader(other)
-    matched = np.flatnonzero(pair.matched)
-    places = np.stack(pair.both("curve_row"))
-    groups = pair.keys.iloc[matched].groupby(["fidelity", "task"]).indices
-    for (fidelity, task), mine in groups.items():
-        points = [reader.iterations(fidelity, task) for reader in readers]
-        if not np.array_equal(points[0], points[1]):
-            continue
-        steps = [reader.all_steps(fidelity, task) for reader in readers]
-        at = places[:, mine]
-        for side, folder in enumerate((one, other)):
-            count = len(steps[side][0])
-            _check_inside("runs.parquet", "curve_row", at[side], count, folder)
-        for first, second in zip(*steps, strict=True):
-            ours, theirs = first[at[0]], second[at[1]]
-            bad = np.flatnonzero((ours != theirs).any(axis=1))
-            rows = matched[mine[bad]]
-            differ[rows] = True
-            apart = np.abs(decode(ours[bad]) - decode(theirs[bad]))
-            apart = np.fmax.reduce(apart, axis=1, initial=np.nan)
-            largest[rows] = np.fmax(largest[rows], apart)
-    return differ, largest
-
-
-def _outputs(one: DatasetFolder, other: DatasetFolder, pair: _Pair) -> NDArray[np.bool_]:
-    """(row,) whether the restored images, or the iterations that they are of, differ."""
-    differ = np.zeros(len(pair.keys), bool)
-    matched = np.flatnonzero(pair.matched)
-    places = pair.both("curve_row")
-    groups = pair.keys.iloc[matched].groupby(["fidelity", "task"]).indices
-    for (fidelity, task), mine in groups.items():
-        names = pair.keys["image"].iloc[matched[mine]].tolist()
-        found = []
-        for folder, at in zip((one, other), places, strict=True):
-            table = folder.table("images")
-            columns = (table[name].to_pylist() for name in ("name", "channels"))
-            channels = dict(zip(*columns, strict=True))
-            rows = [
-                (int(row), channels.get(name, 0)) for row, name in zip(at[mine], names, strict=True)
-            ]
-            found.append(OutputReader(folder).digests(fidelity, task, rows))
-        differ[matched[mine]] = [a != b for a, b in zip(*found, strict=True)]
-    return differ
+    differing = _differing(pair)
+    differ = values_differ((one, other), pair.at[pair.matched])
+    differing["values"] = pair.of_all(differ, fill=False)
+    return _frame(pair, **_changes(pair, differing), **pair.each("value"))

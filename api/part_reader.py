@@ -76,13 +76,13 @@ class PartReader:
         Raises:
             DatasetError: a file is absent or damaged, or lacks a row.
         """
-        parts, places = part_of(np.asarray(arch_ids, np.int64)), np.asarray(rows, np.int64)
+        parts, places = part_of(np.asarray(arch_ids, np.int32)), np.asarray(rows, np.int64)
         shape = len(parts), len(self.iterations(fidelity, task))
         found = {name: np.full(shape, MISSING, np.uint16) for name in KINDS[self._kind]}
         for number in np.unique(parts).tolist():
             mine = np.flatnonzero(parts == number)
             wanted = places[mine]
-            part = self._part(fidelity, task, seed, number, wanted.min(), wanted.max())
+            part = self._part(fidelity, task, seed, number, int(wanted.min()), int(wanted.max()))
             for name, codes in part.codes.items():
                 found[name][mine] = codes[wanted]
         return found

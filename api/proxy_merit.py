@@ -21,8 +21,8 @@ from nasdip_bench.api.agreement import (
     MEAN,
     OWN,
     Resampling,
-    correlate,
     stacked,
+    tau_frame,
 )
 from nasdip_bench.api.chosen import chosen_images
 from nasdip_bench.api.cohorts import COHORTS, PROXY, ScoredRuns, ranked_runs
@@ -45,13 +45,16 @@ UNNAMED = "values"
 
 
 class _Candidate(NamedTuple):
-    """Numbers to rank architectures by: ``ranked`` is lower-is-better, ``raw`` as recorded."""
+    """Numbers to rank architectures by, (architecture, image) by seed, as recorded.
+
+    ``sign`` is 1 where a lower number ranks first, else -1.
+    """
 
     proxy: str
     reference: str
     direction: str
-    raw: NDArray[np.float64]
-    ranked: NDArray[np.float64]
+    sign: int
+    raw: Mapping[int, NDArray[np.float64]]
     seconds: float
 
 
@@ -73,7 +76,8 @@ def proxy_table(
 
     An architecture can be chosen on an image where it has the score and a run, ok or diverged; a
     diverged run is worse than any. Scores are ranked in the direction that they claim; those that
-    claim none (sizes) lowest first. One seed at a time; values are means over seeds.
+    claim none (sizes) lowest first. One seed at a time, runs and scores; values are means over
+    seeds.
 
     Args:
         bench: the release.
@@ -117,7 +121,10 @@ def proxy_table(
     chosen = chosen_images(bench, images)
     names = [bench.images[position] for position in chosen]
     frames = {}
-    for candidate in _candidates(bench, block, values, lower_is_better):
+    for candidate in (
+        *_of_release(bench, block, seeds),
+        *_own(bench, block, seeds, values or {}, lower_is_better),
+    ):
         by_seed = [_ranked(bench, block, one, target, candidate) for one in seeds]
         rows = {
             image: _mean([_merit(runs, position, k, cohorts) for runs in by_seed])
@@ -126,9 +133,8 @@ def proxy_table(
         rows[MEAN] = _mean(list(rows.values()))
         merit = pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="image"))
         merit["n"] = merit["n"].astype(np.int64)
-        taus = correlate(
-            bench, candidate.raw, task, target, block.fidelity, seed, resampling, images=names
-        )
+        pairs = [(block.matrix(target, one), candidate.raw[one]) for one in seeds]
+        taus = tau_frame(bench, pairs, resampling, (target, "the proxy"), chosen)
         frame = pd.concat(
             [
                 merit[["n"]],
@@ -205,13 +211,13 @@ def selection_curve(
                 f"lower_is_better={lower_is_better!r} is of values of one's own, and none are "
                 f"given: the direction of a score of the release is known"
             )
-        of_release = {(c.proxy, c.reference): c for c in _of_release(bench, block)}
+        of_release = {(c.proxy, c.reference): c for c in _of_release(bench, block, seeds)}
         wanted = named_score(PROXY if proxy is None else proxy, of_release)
         key, candidate = "/".join(wanted), of_release[wanted]
     else:
         name = UNNAMED if proxy is None else proxy
         lower = [name] if lower_is_better else []
-        (candidate,) = _own(bench, block, {name: values}, lower)
+        (candidate,) = _own(bench, block, seeds, {name: values}, lower)
         key = f"{name}/{OWN}"
     by_seed = [_ranked(bench, block, one, target, candidate) for one in seeds]
     curves = {}
@@ -240,37 +246,30 @@ def selection_curve(
     return frame
 
 
-def _candidates(
-    bench: ReleaseReader,
-    block: Block,
-    values: Mapping[str, Values] | None,
-    lower_is_better: Collection[str],
-) -> Iterator[_Candidate]:
-    """The scores of the release, in its order, then one's own."""
-    yield from _of_release(bench, block)
-    yield from _own(bench, block, values or {}, lower_is_better)
-
-
-def _of_release(bench: ReleaseReader, block: Block) -> Iterator[_Candidate]:
-    _, scores = bench.runs.scores(block.task, block.fidelity)
+def _of_release(bench: ReleaseReader, block: Block, seeds: Sequence[int]) -> Iterator[_Candidate]:
+    """The scores of the release, in its order."""
+    of_seeds = {one: bench.runs.scores(block.task, block.fidelity, one)[1] for one in seeds}
+    columns = of_seeds[seeds[0]].columns
     seconds = _seconds(bench, block)
     registered = (*image_scores(), *network_scores())
-    for column, (proxy, reference) in enumerate(scores.columns):
-        raw = scores.values[:, :, column]
+    for column, (proxy, reference) in enumerate(columns):
+        raw = {one: scores.values[:, :, column] for one, scores in of_seeds.items()}
         lower = info(proxy).lower_is_better if proxy in registered else None
         direction = "higher" if lower is False else "lower" if lower else "lower?"
-        ranked = -raw if lower is False else raw
+        sign = -1 if lower is False else 1
         yield _Candidate(
-            proxy, reference, direction, raw, ranked, seconds.get((proxy, reference), math.nan)
+            proxy, reference, direction, sign, raw, seconds.get((proxy, reference), math.nan)
         )
 
 
 def _own(
     bench: ReleaseReader,
     block: Block,
+    seeds: Sequence[int],
     values: Mapping[str, Values],
     lower_is_better: Collection[str],
 ) -> Iterator[_Candidate]:
+    """One's own values, the same for every seed."""
     if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
         raise ConfigError(
             "own values are given by name, as values={'mine': numbers}, where numbers are a "
@@ -287,10 +286,9 @@ def _own(
                 f"values of one's own cannot be called {name!r}, the name of a score, which has a "
                 f"direction of its own: give another name, and lower_is_better where it is so"
             )
-        raw, lower = own_values(bench, given), name in lower_is_better
-        yield _Candidate(
-            name, OWN, "lower" if lower else "higher", raw, raw if lower else -raw, math.nan
-        )
+        raw, lower = dict.fromkeys(seeds, own_values(bench, given)), name in lower_is_better
+        direction, sign = ("lower", 1) if lower else ("higher", -1)
+        yield _Candidate(name, OWN, direction, sign, raw, math.nan)
 
 
 def _seconds(bench: ReleaseReader, block: Block) -> dict[tuple[str, str], float]:
@@ -303,7 +301,8 @@ def _seconds(bench: ReleaseReader, block: Block) -> dict[tuple[str, str], float]
 def _ranked(
     bench: ReleaseReader, block: Block, seed: int, target: str, candidate: _Candidate
 ) -> ScoredRuns:
-    return ranked_runs(bench, block, seed, target, candidate.ranked, candidate.proxy)
+    ranking = candidate.sign * candidate.raw[seed]
+    return ranked_runs(bench, block, seed, target, ranking, candidate.proxy)
 
 
 def _to_choose(runs: ScoredRuns, image: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from nasdip_bench.api.absent import kept_place, missing_run
 from nasdip_bench.api.columns import strings
-from nasdip_bench.api.curve_reader import CurveReader
 from nasdip_bench.api.index import RECORD_VALUES, Block, RunIndex
 from nasdip_bench.api.lookup import ArchitectureLike, ArchitectureRows
-from nasdip_bench.api.output_reader import OutputReader
-from nasdip_bench.api.records import Curve, CurveArrays, Replicates, RunRecord
-from nasdip_bench.curves import decode_float32
+from nasdip_bench.api.part_reader import PartReader
+from nasdip_bench.api.records import Curve, CurveArrays, Observables, Replicates, RunRecord
+from nasdip_bench.curve_parts import KINDS
+from nasdip_bench.curves import CODES, decode_float32
 from nasdip_bench.dataset import DatasetFolder, Manifest
+from nasdip_bench.distances import Distances
 from nasdip_bench.errors import (
     ArchitectureError,
     DatasetError,
@@ -30,6 +31,7 @@ from nasdip_bench.errors import (
     unknown_name,
 )
 from nasdip_bench.locks import ForkSafeLock
+from nasdip_bench.observables import SSIM
 from nasdip_bench.schema import STATUSES
 from nasdip_bench.space import Architecture
 
@@ -39,11 +41,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ReleaseReader", "TableName"]
 
-TableName = Literal["architectures", "images", "runs", "scores"]
+TableName = Literal["architectures", "images", "runs", "scores", "corruptions"]
 
 _WHOLE = tuple(RECORD_VALUES.index(n) for n in ("best_raw_iteration", "best_iteration"))
 _AT_END = RECORD_VALUES.index("best_at_end")
-_KEPT_CURVES = 1024  # of at most 256 points: 4 MB
+_KEPT_CURVES = 1024  # of at most 128 points: 3 MB
 
 
 class ReleaseReader:
@@ -63,8 +65,9 @@ class ReleaseReader:
         self._folder = DatasetFolder(path)
         self._manifest = self._folder.manifest
         self._index = RunIndex(self._folder)
-        self._reader = CurveReader(self._folder)
-        self._outputs = OutputReader(self._folder)
+        self._reader = PartReader(self._folder, "curves")
+        self._observables = PartReader(self._folder, "observables")
+        self._distances: dict[tuple[str, str], Distances] = {}
         self._image_rows = {name: row for row, name in enumerate(self._manifest.images)}
         self._rows: ArchitectureRows | None = None
         self._lock = ForkSafeLock()
@@ -183,8 +186,8 @@ class ReleaseReader:
         arch_id, image_row, block = self._find(arch, image, task, fidelity)
         if iteration is None:
             return self._record(block, arch_id, image_row, seed)
-        place = kept_place(block, self._reader.iterations(block.fidelity, task), iteration)
         curve = self._curve(block, arch_id, image_row, seed)
+        place = kept_place(block, curve.iterations, iteration)
         return self._record(block, arch_id, image_row, seed)._replace(
             iteration=int(iteration),
             psnr_db=float(curve.psnr_db[place]),
@@ -223,15 +226,66 @@ class ReleaseReader:
         """
         block = self._index.block(task, fidelity)
         seeds = block.seeds if seed is None else block.choose_seeds(seed)
-        rows = block.rows[:, :, [block.position(one) for one in seeds]]
-        there = rows >= 0
-        places = block.columns["curve_row"][rows[there]]
-        psnr, psnr_smooth = (
-            _scattered(steps, places, there, f"{task} at {block.fidelity}")
-            for steps in self._reader.all_steps(block.fidelity, task)
-        )
         iterations = self._reader.iterations(block.fidelity, task)
-        return CurveArrays(iterations, psnr, psnr_smooth, task, block.fidelity, self.images, seeds)
+        shape = len(self), len(self.images), len(seeds), len(iterations)
+        arrays = {name: np.full(shape, np.nan, np.float32) for name in KINDS["curves"]}
+        for place, one in enumerate(seeds):
+            rows = block.rows[:, :, block.position(one)]
+            arch_ids, images = np.nonzero(rows >= 0)
+            places = block.columns["curve_row"][rows[arch_ids, images]]
+            for name, codes in self._reader.codes(
+                block.fidelity, task, one, arch_ids, places
+            ).items():
+                arrays[name][arch_ids, images, place] = decode_float32(codes, CODES[name])
+        return CurveArrays(
+            iterations,
+            arrays["psnr"],
+            arrays["psnr_smooth"],
+            arrays[SSIM],
+            task,
+            block.fidelity,
+            self.images,
+            seeds,
+        )
+
+    def observables(
+        self,
+        arch: ArchitectureLike,
+        image: str,
+        task: str,
+        fidelity: str | None = None,
+        seed: int | None = None,
+    ) -> Observables:
+        """What a run recorded without the ground truth, at the kept points of its curve.
+
+        Args:
+            arch: an architecture.
+            image: name.
+            task: name.
+            fidelity: None for the release's default for the task; the result names it.
+            seed: None for the first of the default seeds; the result names it.
+
+        Raises:
+            UnknownNameError: an architecture, image, task, fidelity or seed that is not in the
+                release.
+            MissingRunError: the release has no such run, or no observables of it.
+            ArchitectureError: no architecture at all.
+        """
+        arch_id, image_row, block = self._find(arch, image, task, fidelity)
+        one = block.choose_seeds(seed)[0]
+        record = self._record(block, arch_id, image_row, one)
+        if not self._observables.has(block.fidelity, task, one, arch_id):
+            raise MissingRunError(
+                f"no observables of architecture {record.architecture} on {image!r} for {task!r} "
+                f"at fidelity {block.fidelity!r} with seed {one}: this release has none of the "
+                f"run, as of all runs that were imported; releases of 'nasdip-build' have them"
+            )
+        row = int(block.columns["curve_row"][block.rows[arch_id, image_row, block.position(one)]])
+        values = self._observables.values(block.fidelity, task, one, arch_id, row)
+        for array in values.values():
+            array.setflags(write=False)
+        iterations = self._observables.iterations(block.fidelity, task)
+        return Observables(iterations, values, *record[:5], one, record.status)
 
     def replicates(
         self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None = None
@@ -265,31 +319,46 @@ class ReleaseReader:
         return found
 
     def scores(
-        self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None = None
+        self,
+        arch: ArchitectureLike,
+        image: str,
+        task: str,
+        fidelity: str | None = None,
+        seed: int | None = None,
     ) -> dict[str, float]:
         """The training-free scores of an architecture.
+
+        Args:
+            arch: an architecture.
+            image: name.
+            task: name.
+            fidelity: None for the release's default for the task.
+            seed: of the corruption that a score sees; None for the mean over the default seeds
+                (`nasdip_bench.api.index.RunIndex.scores`). Scores that see none are the same for
+                every seed; those of a seed that was not scored are left out.
 
         Returns:
             "proxy/reference", such as "psd_db_strip_mse/corrupted" or "psd_99_bandwidth/none", to
             the mean over the scoring initialisations; NaN where the release has a null.
 
         Raises:
-            UnknownNameError: an architecture, image, task or fidelity not in the release.
+            UnknownNameError: an architecture, image, task, fidelity or seed not in the release.
             MissingRunError: the architecture was not scored on this image.
         """
         arch_id = self._architectures.row(arch)
         if not isinstance(image, str) or image not in self._image_rows:
             raise unknown_name("image", image, self.images)
-        name, scores = self._index.scores(task, fidelity)
+        name, scores = self._index.scores(task, fidelity, seed)
         values = scores.values[arch_id, self._image_rows[image]].tolist()
         present = scores.present[arch_id, self._image_rows[image]].tolist()
         found = {k: v for k, v, p in zip(scores.keys, values, present, strict=True) if p}
         if not found:
             scored = int(scores.present[:, self._image_rows[image]].any(axis=1).sum())
+            of_seed = "" if seed is None else f" with seed {seed}"
             raise MissingRunError(
                 f"no scores of architecture {self.codes[arch_id]} on {image!r} for "
-                f"{task!r} at fidelity {name!r}; this release scores {scored} of {len(self)} "
-                f"architectures there"
+                f"{task!r} at fidelity {name!r}{of_seed}; this release scores {scored} of "
+                f"{len(self)} architectures there"
             )
         return found
 
@@ -299,7 +368,7 @@ class ReleaseReader:
         """A whole table, with the columns of `nasdip_bench.schema.RELEASE_TABLES`.
 
         Args:
-            name: "runs", "scores", "architectures" or "images".
+            name: "runs", "scores", "corruptions", "architectures" or "images".
             categories: columns of strings as unordered categoricals, faster to group by. With
                 pandas 2, say ``observed=True`` to ``groupby``.
 
@@ -322,6 +391,18 @@ class ReleaseReader:
         """
         return self._folder.table(name, "dictionary" if categories else "string")
 
+    def score_values(self) -> NDArray[np.float32]:
+        """The single values of the scores, of which ``value`` is the mean.
+
+        Returns:
+            (row, initialisation) float32, rows as of ``to_frame("scores")``; NaN behind the last of
+            a row.
+
+        Raises:
+            DatasetError: the file is absent or damaged.
+        """
+        return self._folder.score_values()
+
     # Inside
 
     @property
@@ -329,10 +410,28 @@ class ReleaseReader:
         """The runs and scores as dense arrays, for bulk work."""
         return self._index
 
-    @property
-    def outputs(self) -> OutputReader:
-        """The restored images, by row, of a release that keeps them."""
-        return self._outputs
+    def distances(self, task: str, fidelity: str | None = None) -> Distances:
+        """How far the restorations of a task are from each other, at the fidelity's stop.
+
+        Args:
+            task: name.
+            fidelity: None for the release's default for the task.
+
+        Raises:
+            UnknownNameError: no such task or fidelity in the release.
+            MissingRunError: the release has no distances of the task at the fidelity.
+            DatasetError: the file is damaged.
+        """
+        name = self._index.fidelity_of(task, fidelity)
+        if not self._folder.has_distances(name, task):
+            raise MissingRunError(
+                f"this release has no distances between the restorations of {task} at {name}: "
+                f"'nasdip-build release' of the build folder writes them"
+            )
+        with self._lock:
+            if (name, task) not in self._distances:
+                self._distances[name, task] = self._folder.distances(name, task)
+            return self._distances[name, task]
 
     @property
     def _architectures(self) -> ArchitectureRows:
@@ -403,33 +502,17 @@ class ReleaseReader:
         if found is None:
             record = self._record(block, arch_id, image_row, seed)
             rows = block.columns["curve_row"][block.summary(seed).rows[arch_id, image_row]]
-            curves = self._reader.curves(block.fidelity, block.task, rows.tolist())
-            psnr_db, psnr_smooth_db = curves.mean(axis=1)
-            psnr_db.setflags(write=False)
-            psnr_smooth_db.setflags(write=False)
+            by_seed = [
+                self._reader.values(block.fidelity, block.task, one, arch_id, row)
+                for one, row in zip(record.seeds, rows.tolist(), strict=True)
+            ]
+            means = [np.mean([of[name] for of in by_seed], axis=0) for name in KINDS["curves"]]
+            for mean in means:
+                mean.setflags(write=False)
             iterations = self._reader.iterations(block.fidelity, block.task)
-            found = Curve(iterations, psnr_db, psnr_smooth_db, *record[:7])
+            found = Curve(iterations, *means, *record[:7])
             with self._lock:
                 while len(self._kept) >= _KEPT_CURVES:
                     self._kept.pop(next(iter(self._kept)))
                 self._kept[key] = found
         return found
-
-
-def _scattered(
-    steps: NDArray[np.uint16], places: NDArray[Any], there: NDArray[np.bool_], what: str
-) -> NDArray[np.float32]:
-    """Rows of a curve file where their runs are, NaN elsewhere, as float32 dB."""
-    if len(places) and not 0 <= places.min() <= places.max() < len(steps):
-        raise DatasetError(
-            f"runs.parquet names a curve_row outside 0..{len(steps) - 1} of {what}; run "
-            f"'nasdip-bench verify'"
-        )
-    if not np.array_equal(places, np.arange(len(steps))):  # a copy that can mostly be saved
-        steps = steps[places]
-    found = decode_float32(steps)
-    if there.all():
-        return found.reshape(*there.shape, -1)
-    values = np.full((*there.shape, steps.shape[1]), np.nan, np.float32)
-    values[there] = found
-    return values

@@ -57,7 +57,7 @@ class RecordedRuns:
         bench: the release.
         block: its runs of the task at the fidelity.
         image: name.
-        seed: of the runs.
+        seed: of the runs, and of the corruption that scores see.
         target: column of runs.parquet that regret is measured by.
         space: (n,) arch_ids, ascending.
         codes: (n,) canonical strings.
@@ -182,7 +182,7 @@ class RecordedRuns:
         return named_score(proxy if reference is None else f"{proxy}/{reference}", self._scores)
 
     def scores(self, proxy: str, reference: str) -> RecordedScores:
-        """One score of the space, with what it cost; KeyError where there is none."""
+        """One score of the space at the seed, with its cost; KeyError where there is none."""
         return self._scores[proxy, reference]
 
     @cached_property
@@ -198,6 +198,8 @@ class RecordedRuns:
         ):
             codes, names = strings(table[column])
             mine &= codes == (names.index(name) if name in names else -1)
+        seeds = numbers(table["seed"]).astype(np.float64)
+        mine &= np.isnan(seeds) | (seeds == self.seed)
         rows = np.flatnonzero(mine)
         places = np.full(len(self.bench), -1)
         places[self.space] = np.arange(len(self.space))

@@ -7,13 +7,13 @@ number stands for "missing".
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Curve", "CurveArrays", "Replicates", "RunRecord", "as_json"]
+__all__ = ["Curve", "CurveArrays", "Observables", "Replicates", "RunRecord", "as_json"]
 
 
 class RunRecord(NamedTuple):
@@ -37,10 +37,15 @@ class RunRecord(NamedTuple):
         best_raw_iteration: iterations to it; a whole number of one run, a float as a mean.
         best_psnr_smooth_db: dB; highest PSNR of a smoothed output, an oracle too.
         best_iteration: iterations to it.
+        final_ssim_smooth: SSIM of the smoothed output at the stop, higher is better; NaN where it
+            was not recorded, as of imported runs.
+        last_ssim_smooth: the same of the last smoothed output.
+        best_ssim_smooth: highest SSIM of a smoothed output, an oracle.
         best_at_end: in one of the runs at least, best_iteration is in the last 2 % of the budget.
         psnr_corrupted_db: dB; PSNR of the corrupted image.
         loss: training loss before the last update.
         seconds: wall time of a fit.
+        processor_seconds: the same in time of the processor, which neither waits nor rests.
         iteration: the one asked for, or None.
         psnr_db: dB at that iteration; None where none was asked for.
         psnr_smooth_db: the same of the smoothed output.
@@ -63,10 +68,14 @@ class RunRecord(NamedTuple):
     best_raw_iteration: float
     best_psnr_smooth_db: float
     best_iteration: float
+    final_ssim_smooth: float
+    last_ssim_smooth: float
+    best_ssim_smooth: float
     best_at_end: bool
     psnr_corrupted_db: float
     loss: float
     seconds: float
+    processor_seconds: float
     iteration: int | None = None
     psnr_db: float | None = None
     psnr_smooth_db: float | None = None
@@ -79,6 +88,8 @@ class Curve(NamedTuple):
         iterations: (P,) int32, ascending; iterations trained, the first point is 1.
         psnr_db: (P,) float64 dB, NaN where a run has no value; read-only.
         psnr_smooth_db: the same of the smoothed outputs.
+        ssim_smooth: (P,) float64, SSIM of the smoothed outputs, an oracle as PSNR is; NaN where
+            the release has none.
         arch_id: row of the architecture in this release.
         architecture: its canonical string.
         image: name.
@@ -91,6 +102,7 @@ class Curve(NamedTuple):
     iterations: NDArray[np.int32]
     psnr_db: NDArray[np.float64]
     psnr_smooth_db: NDArray[np.float64]
+    ssim_smooth: NDArray[np.float64]
     arch_id: int
     architecture: str
     image: str
@@ -114,6 +126,33 @@ class Curve(NamedTuple):
         return best
 
 
+class Observables(NamedTuple):
+    """What a run recorded without the ground truth: all that a stopping rule may see.
+
+    Attributes:
+        iterations: (P,) int32, ascending; iterations trained, the first point is 1.
+        values_db: by name of `nasdip_bench.observables.OBSERVABLES`, which says what each is the
+            -10·log10 of, (P,) float64; NaN where it is not defined or not recorded; read-only.
+        arch_id: row of the architecture in this release.
+        architecture: its canonical string.
+        image: name.
+        task: name.
+        fidelity: the training set-up.
+        seed: of the run; also when none was asked for.
+        status: as in `RunRecord`.
+    """
+
+    iterations: NDArray[np.int32]
+    values_db: Mapping[str, NDArray[np.float64]]
+    arch_id: int
+    architecture: str
+    image: str
+    task: str
+    fidelity: str
+    seed: int
+    status: str
+
+
 class CurveArrays(NamedTuple):
     """The kept points of all learning curves of a task at a fidelity.
 
@@ -121,6 +160,7 @@ class CurveArrays(NamedTuple):
         iterations: (P,) int32, ascending; iterations trained, the first point is 1.
         psnr_db: (architecture, image, seed, P) float32 dB, NaN where there is no run or no value.
         psnr_smooth_db: the same of the smoothed outputs.
+        ssim_smooth: SSIM of the smoothed outputs; NaN where the release has none.
         task: name.
         fidelity: the training set-up.
         images: names along the second axis.
@@ -130,6 +170,7 @@ class CurveArrays(NamedTuple):
     iterations: NDArray[np.int32]
     psnr_db: NDArray[np.float32]
     psnr_smooth_db: NDArray[np.float32]
+    ssim_smooth: NDArray[np.float32]
     task: str
     fidelity: str
     images: tuple[str, ...]
@@ -172,7 +213,7 @@ class Replicates(NamedTuple):
 
 
 _FIRST_NUMBER = RunRecord._fields.index("final_psnr_db")
-_AFTER_NUMBERS = RunRecord._fields.index("seconds") + 1
+_AFTER_NUMBERS = RunRecord._fields.index("processor_seconds") + 1
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:

@@ -33,14 +33,16 @@ def replay_command(
     ] = None,
     selector: Annotated[
         str,
-        typer.Option(help="closest (needs kept outputs), best-score, random or oracle."),
+        typer.Option(
+            help="closest (needs distances between outputs), best-score, random or oracle."
+        ),
     ] = "closest",
     with_output: Annotated[
         bool,
         typer.Option(
             "--with-output",
-            help="Rank only architectures whose output is kept, as closest does: then selectors "
-            "compare.",
+            help="Rank only architectures with distances between outputs, as closest does: then "
+            "selectors compare.",
         ),
     ] = False,
     weighting: Annotated[

@@ -32,7 +32,7 @@ class Limits(NamedTuple):
     Attributes:
         parameters: trainable numbers at the fidelity's width.
         flops: FLOP of an iteration, forward and backward.
-        seconds: recorded seconds of a run (`nasdip_bench.api.costs`).
+        seconds: recorded processor time of a run (`nasdip_bench.api.costs`).
     """
 
     parameters: float | None = None
@@ -57,7 +57,7 @@ class Ranked(NamedTuple):
             every image meant, within the limits.
         parameters: trainable numbers at the fidelity's width.
         flops_per_iteration: FLOP of an iteration, forward and backward.
-        seconds: recorded seconds of a run, the mean.
+        seconds: recorded processor time of a run, the mean.
     """
 
     rank: int
@@ -172,7 +172,7 @@ def top_k(
             candidates,
             int(prices.parameters[arch_id]),
             float(prices.flops_per_iteration[arch_id]),
-            float(prices.seconds[arch_id]),
+            float(prices.processor_seconds[arch_id]),
         )
         for rank, arch_id in enumerate(best.tolist(), start=1)
     )
@@ -284,7 +284,8 @@ def _values(
 
 def _within(limits: Limits, prices: Costs) -> NDArray[np.bool_]:
     allowed = np.ones(len(prices.parameters), np.bool_)
-    for name, limit, values in zip(limits._fields, limits, prices, strict=True):
+    spent = (prices.parameters, prices.flops_per_iteration, prices.processor_seconds)
+    for name, limit, values in zip(limits._fields, limits, spent, strict=True):
         if limit is None:
             continue
         number = isinstance(limit, int | float | np.number) and not isinstance(limit, bool)

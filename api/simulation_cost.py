@@ -1,7 +1,7 @@
 """What a simulated training is charged: two cost models, stated in words with every result.
 
-Recorded seconds are what the builder's machine took, under whatever load it had; runs that were
-trained as a stack record an equal share of it. Two architectures of equal size can so differ
+Recorded seconds are the processor time that the builder's machine took; runs that were trained as a
+stack record an equal share of it. Two architectures of equal size can so differ
 several times over. The default therefore counts operations and turns them into seconds at one rate
 for all architectures: deterministic, the same for everyone who has the release, and fair between
 architectures. It knows nothing of memory traffic or of how well an operation uses a processor;
@@ -54,7 +54,8 @@ class CostModel:
 
     Attributes:
         kind: "flops", seconds = iterations x 3 forward passes' FLOP / rate + overhead; or
-            "recorded", the wall time that the run's row has, the same for each of its iterations.
+            "recorded", the processor time that the run's row has, the same for each of its
+            iterations.
         flops_per_second: the rate of "flops"; None for that of the release: all FLOP of the task's
             recorded runs at the fidelity over all their seconds, so that simulated seconds are on
             the whole those of the machine that built it. The text of `Prices` states it.
@@ -111,8 +112,8 @@ class CostModel:
             source = "given" if self.flops_per_second else "mean of the release's recorded runs"
             text = f"operations at {_shown(rate)} ({source})"
         else:
-            per_iteration = counted.seconds / block.record.iterations
-            text = "recorded seconds"
+            per_iteration = counted.processor_seconds / block.record.iterations
+            text = "recorded processor seconds"
         overhead = float(self.overhead_seconds)
         if overhead:
             text += f" + {overhead:g} s for each start"
@@ -126,7 +127,7 @@ def _recorded_rate(bench: ReleaseReader, block: Block) -> float:
     arch_ids = np.nonzero(block.rows >= 0)[0]
     rows = block.rows[block.rows >= 0]
     ended = block.columns["status"][rows] <= 1  # ok or diverged: failed ones stopped anywhere
-    seconds = float(block.columns["seconds"][rows[ended]].sum())
+    seconds = float(block.columns["processor_seconds"][rows[ended]].sum())
     if not seconds > 0:
         raise ConfigError(
             f"the release has no recorded seconds of {block.task} at {block.fidelity} to take a "

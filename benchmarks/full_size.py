@@ -1,7 +1,7 @@
-"""A release as large as the full benchmark, drawn by formula: what the API is measured on.
+"""A release as large as the complete dataset, by formula: what size and readers are measured on.
 
-522 architectures x 10 images x 2 tasks x 3 seeds at r512, and all scores: the counts, columns and
-files of a real one, with numbers that mean nothing. Deterministic.
+522 architectures x 10 images x 2 tasks x 2 seeds at r64c16, and all scores: the counts, columns and
+files of a real one, with numbers that mean nothing but vary as real ones do. Deterministic.
 
     python benchmarks/full_size.py build/full-size
 """
@@ -15,27 +15,31 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from nasdip_bench.cost import architecture_facts
-from nasdip_bench.curve_files import write_curves
-from nasdip_bench.curves import decode, encode, kept_points
-from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord, curve_path
+from nasdip_bench.builder.contents import (
+    CORRUPTION_COLUMNS,
+    RUN_COLUMNS,
+    SCORE_COLUMNS,
+    Contents,
+    Known,
+    Part,
+)
+from nasdip_bench.builder.writer import write
+from nasdip_bench.croissant import Publication
+from nasdip_bench.curves import CODES, decode, encode, kept_points
+from nasdip_bench.distances import Distances
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
-from nasdip_bench.files import parquet_bytes
-from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
-from nasdip_bench.space import sample_architectures
+from nasdip_bench.images import NASDIP_IMAGES
+from nasdip_bench.observables import CURVES, SSIM
+from nasdip_bench.paper_lists import paper_architectures
+from nasdip_bench.proxies import info, score_names
+from nasdip_bench.schema import Column, arrow_schema
 from nasdip_bench.tasks import get_task
 
-IMAGES = ("misc", "lena", "barbara", "couple", "chest", "man", "palace", "blood", "f16", "boat")
+IMAGES = tuple(NASDIP_IMAGES)
 TASKS = ("denoise", "inpaint")
-SEEDS = (0, 1, 2)
-FIDELITY = "r512"
-IMAGE_SCORES = ("psd_db_mse", "psd_db_strip_mse", "psd_strip_hist_emd", "psd_strip_hist_emd_paper")
-OTHER_SCORES = (
-    *("psd_99_bandwidth", "parameters", "flops"),
-    *("grad_norm", "snip", "synflow", "ntk_alignment", "ntk_low_pass"),
-)
-SAME_FOR_ALL_IMAGES = ("psd_99_bandwidth", "parameters", "flops", "synflow", "ntk_low_pass")
-WITHOUT_SPREAD = ("parameters", "flops")
+SEEDS = (0, 1)
+FIDELITY = "r64c16"
+INITS = 8
 
 
 def write_full_size(path: Path, count: int = 522) -> Path:
@@ -45,165 +49,185 @@ def write_full_size(path: Path, count: int = 522) -> Path:
         path: folder to create.
         count: of architectures.
     """
-    (path / "curves").mkdir(parents=True)
     rng = np.random.default_rng(0)
-    quality = rng.normal(0, 1, (count, 1, 1)) + rng.normal(0, 0.5, (count, len(IMAGES), 1))
-    fidelity = get_fidelity(FIDELITY)
-    tasks, runs, scores = {}, [], []
-    for task in TASKS:
-        record, table = _runs(path, task, quality, rng)
-        tasks[task] = vars(record)
-        runs.append(table)
-        scores.append(_scores(task, quality[:, :, 0], rng))
-    architectures = sample_architectures(count)
-    facts = [{"arch_id": row} | architecture_facts(arch) for row, arch in enumerate(architectures)]
-    _write(path, "architectures", {key: [row[key] for row in facts] for key in facts[0]})
-    _write(path, "images", _image_columns())
-    _write(path, "runs", {name: np.concatenate([t[name] for t in runs]) for name in runs[0]})
-    _write(path, "scores", {name: np.concatenate([t[name] for t in scores]) for name in scores[0]})
-    manifest = Manifest(
-        name="full size",
-        version="0",
-        schema_version=SCHEMA_VERSION,
+    architectures = tuple(paper_architectures(count))
+    names = [str(arch) for arch in architectures]
+    facts = {"sha256": "0" * 64, "height": 512, "width": 512, "channels": 1, "status": "original"}
+    path.mkdir(parents=True)
+    contents = Contents(
         protocol_version=PROTOCOL_VERSION,
-        created="2025-01-01T00:00:00+00:00",
         image_set="nasdip",
-        architectures=count,
-        images=list(IMAGES),
-        default_fidelity=dict.fromkeys(TASKS, FIDELITY),
-        fidelities={
-            FIDELITY: {
-                "resolution": fidelity.resolution,
-                "channels": fidelity.channels,
-                "tasks": tasks,
-            }
-        },
-        software={"nasdip-bench": "formula"},
-        devices=["formula"],
-        files={
-            file.relative_to(path).as_posix(): FileRecord.of(file.read_bytes())
-            for file in sorted(path.rglob("*"))
-            if file.is_file()
-        },
+        images={name: facts | {"source": "formula", "licence": "none"} for name in IMAGES},
+        architectures=architectures,
+        parts={(FIDELITY, task): _part(task, names, rng) for task in TASKS},
+        device_types={"formula": "cpu"},
     )
-    (path / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    write(contents, path, name="full size", version="0", publication=Publication())
     return path
 
 
-def _runs(
-    path: Path, task: str, quality: np.ndarray, rng: np.random.Generator
-) -> tuple[TaskRecord, dict[str, np.ndarray]]:
+def _part(task: str, names: list[str], rng: np.random.Generator) -> Part:
     fidelity, kind = get_fidelity(FIDELITY), get_task(task).kind
     iterations, stop = fidelity.iterations_for(kind), fidelity.stop[kind]
     points = kept_points(iterations, stop)
-    count, images, seeds = len(quality), len(IMAGES), len(SEEDS)
-    best = (27 + quality + rng.normal(0, 0.2, (count, images, seeds))).ravel()
-    rate = rng.uniform(0.02, 0.2, len(best)) * iterations
-    smooth = best[:, None] - 15 * np.exp(-points[None] / rate[:, None])
-    smooth, raw = (
-        decode(encode(smooth - np.abs(rng.normal(0, spread, smooth.shape)))).astype(np.float64)
-        for spread in (0.01, 0.3)
-    )
-    write_curves(path / curve_path(FIDELITY, task), raw, smooth, points)
-    runs = len(best)
-    arch, image, seed = np.unravel_index(np.arange(runs), (count, images, seeds))
-    at_stop = int(np.searchsorted(points, stop - 1))
-    peak = points[smooth.argmax(axis=1)] + 1
-    nothing = np.full(runs, None, object)
-    values: dict[str, Any] = {
-        "arch_id": arch,
+    shape = (len(names), len(IMAGES), len(SEEDS))
+    quality = rng.normal(0, 1, (len(names), 1, 1)) + rng.normal(0, 0.5, shape)
+    arch, image, seed = np.unravel_index(np.arange(quality.size), shape)
+    curves = _curves(quality.ravel(), points, rng)
+    key = {
+        "architecture": np.array(names, object)[arch],
         "image": np.array(IMAGES, object)[image],
-        "task": np.full(runs, task, object),
-        "fidelity": np.full(runs, FIDELITY, object),
+        "task": task,
+        "fidelity": FIDELITY,
         "seed": np.array(SEEDS)[seed],
-        "status": np.full(runs, "ok", object),
-        "iterations": np.full(runs, iterations),
-        "diverged_at": nothing,
-        "error": nothing,
-        "loss": rng.uniform(1e-4, 1e-2, runs),
-        "psnr_corrupted_db": np.full(runs, 20.2),
-        "seconds": rng.uniform(20, 200, runs),
-        "engine": np.full(runs, "fast", object),
-        "stack": np.full(runs, 1),
-        "precision": np.full(runs, "fp32", object),
-        "device": np.full(runs, "formula", object),
-        "torch": np.full(runs, "0", object),
-        "protocol_version": np.full(runs, PROTOCOL_VERSION),
-        "stop": np.full(runs, stop),
-        "final_psnr_db": raw[:, at_stop],
-        "final_psnr_smooth_db": smooth[:, at_stop],
-        "last_psnr_db": raw[:, -1],
-        "last_psnr_smooth_db": smooth[:, -1],
-        "best_psnr_db": raw.max(axis=1),
-        "best_raw_iteration": points[raw.argmax(axis=1)] + 1,
-        "best_psnr_smooth_db": smooth.max(axis=1),
-        "best_iteration": peak,
-        "best_at_end": peak > 0.98 * iterations,
-        "curve_row": np.arange(runs),
     }
-    by_seed = {str(one): runs // seeds for one in SEEDS}
-    record = TaskRecord(
+    scores, values = _scores(task, names, rng)
+    return Part(
+        resolution=fidelity.resolution,
+        channels=fidelity.channels,
         iterations=iterations,
         stop=stop,
-        runs=runs,
-        seeds=by_seed,
-        complete_seeds=list(SEEDS),
-        default_seeds=list(SEEDS),
-        scored=count,
+        runs=_table(RUN_COLUMNS, key | _results(curves, points, iterations, stop, rng)),
+        codes={name: encode(curve, CODES[name]) for name, curve in curves.items()},
+        scores=scores,
+        score_values=values,
+        corruptions=_corruptions(task),
+        known=(_distances(tuple(names), curves["psnr_smooth"], stop, points, shape, rng),),
     )
-    return record, values
 
 
-def _scores(task: str, quality: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    pairs = [(name, ref) for name in IMAGE_SCORES for ref in ("corrupted", "ground_truth")]
-    pairs += [(name, "none") for name in OTHER_SCORES]
-    shape = (len(pairs), *quality.shape[::-1])
-    rows = int(np.prod(shape))
-    pair, image, arch = np.unravel_index(np.arange(rows), shape)
-    values = np.exp(rng.normal(0, 2, shape) - quality.T)
-    spread = np.abs(rng.normal(0, 0.1, shape))
-    seconds = rng.uniform(0.01, 0.02, shape)
-    # What repeats in a real release repeats here: it decides how large the file is.
-    same = [place for place, (name, _) in enumerate(pairs) if name in SAME_FOR_ALL_IMAGES]
-    for drawn in (values, spread, seconds):
-        drawn[same] = drawn[same, :1]
-    alone = np.isin([pairs[place][0] for place in pair], WITHOUT_SPREAD)
-    return {
-        "arch_id": arch,
-        "image": np.array(IMAGES, object)[image],
-        "task": np.full(rows, task, object),
-        "fidelity": np.full(rows, FIDELITY, object),
-        "proxy": np.array([name for name, _ in pairs], object)[pair],
-        "reference": np.array([reference for _, reference in pairs], object)[pair],
-        "value": values.ravel(),
-        "std": np.where(alone, None, spread.ravel()),
-        "inits": np.where(alone, 1, 8),
-        "seconds": seconds.ravel(),
-        "protocol_version": np.full(rows, PROTOCOL_VERSION),
+def _curves(
+    quality: np.ndarray, points: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """By name, (run, point), as they are read back; noise as of real runs at r64c16."""
+    runs, along = len(quality), np.log1p(points) / np.log1p(points[-1])
+    rise = rng.uniform(3, 9, (runs, 1))
+    smooth = (
+        24 + quality[:, None] - 12 * np.exp(-rise * along) - rng.uniform(0, 2, (runs, 1)) * along
+    )
+    wander = np.cumsum(rng.normal(0, 0.02, smooth.shape), axis=1)
+    curves = {
+        "psnr": smooth + wander + rng.normal(0, 0.4, smooth.shape),
+        "psnr_smooth": smooth + wander,
+        SSIM: 0.6 + 0.02 * (smooth - 22) + 0.1 * wander,
     }
+    for place, name in enumerate(CURVES[3:]):
+        noise = 0.0 if name in ("loss_smooth", "neighbour") else 0.2
+        drift = np.cumsum(rng.normal(0, 0.05, smooth.shape), axis=1)
+        curves[name] = smooth + 5 * place + drift + rng.normal(0, noise, smooth.shape)
+    return {name: decode(encode(curve, CODES[name]), CODES[name]) for name, curve in curves.items()}
 
 
-def _image_columns() -> dict[str, Any]:
-    number = len(IMAGES)
-    text = {name: ["formula"] * number for name in ("source", "licence")}
-    sides = {name: [512] * number for name in ("height", "width")}
-    return (
-        text
-        | sides
-        | {
-            "name": list(IMAGES),
-            "image_set": ["nasdip"] * number,
-            "sha256": ["0" * 64] * number,
-            "channels": [1] * number,
-            "status": ["original"] * number,
-        }
-    )
+def _results(
+    curves: dict[str, np.ndarray],
+    points: np.ndarray,
+    iterations: int,
+    stop: int,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    raw, smooth, ssim = (curves[name] for name in CURVES[:3])
+    runs, at_stop = len(raw), int(np.searchsorted(points, stop - 1))
+    peak = points[smooth.argmax(axis=1)] + 1
+    found: dict[str, Any] = {
+        "status": "ok",
+        "iterations": iterations,
+        "diverged_at": None,
+        "error": None,
+        "loss": rng.uniform(1e-4, 1e-2, runs),
+        "psnr_corrupted_db": 20.2,
+        "seconds": rng.uniform(3, 8, runs),
+        "processor_seconds": rng.uniform(3, 8, runs),
+        "engine": "fast",
+        "stack": 10,
+        "threads": 1,
+        "precision": "fp32",
+        "device": "formula",
+        "torch": "0",
+        "protocol_version": PROTOCOL_VERSION,
+        "stop": stop,
+        "best_raw_iteration": points[raw.argmax(axis=1)] + 1,
+        "best_iteration": peak,
+        "best_at_end": peak > 0.98 * iterations,
+    }
+    for suffix, curve in (("psnr_db", raw), ("psnr_smooth_db", smooth), (SSIM, ssim)):
+        found[f"final_{suffix}"] = curve[:, at_stop]
+        found[f"last_{suffix}"] = curve[:, -1]
+        found[f"best_{suffix}"] = curve.max(axis=1)
+    return found
 
 
-def _write(path: Path, name: str, columns: dict[str, Any]) -> None:
-    schema = arrow_schema(RELEASE_TABLES[name])
-    table = pa.table([pa.array(columns[f.name], f.type) for f in schema], schema=schema)
-    (path / f"{name}.parquet").write_bytes(parquet_bytes(table))
+def _scores(task: str, names: list[str], rng: np.random.Generator) -> tuple[pa.Table, np.ndarray]:
+    tables, values = [], []
+    for proxy, reference in score_names():
+        seeds = SEEDS if info(proxy).sees_corruption(reference) else (None,)
+        inits = 1 if info(proxy).depends_on == "structure" else INITS
+        for seed in seeds:
+            shape = (len(IMAGES), len(names))
+            drawn = np.full((*shape, INITS), np.nan, np.float32)
+            # What does not depend on the image repeats, as in a real release.
+            images = len(IMAGES) if info(proxy).depends_on == "image" else 1
+            drawn[..., :inits] = np.exp(rng.normal(0, 2, (images, len(names), inits)))
+            image, arch = np.unravel_index(np.arange(len(IMAGES) * len(names)), shape)
+            columns = {
+                "architecture": np.array(names, object)[arch],
+                "image": np.array(IMAGES, object)[image],
+                "task": task,
+                "fidelity": FIDELITY,
+                "seed": seed,
+                "proxy": proxy,
+                "reference": reference,
+                "value": np.nanmean(drawn.astype(np.float64), axis=2).ravel(),
+                "inits": inits,
+                "seconds": rng.uniform(0.01, 0.02, arch.size),
+                "protocol_version": PROTOCOL_VERSION,
+            }
+            tables.append(_table(SCORE_COLUMNS, columns))
+            values.append(drawn.reshape(-1, INITS))
+    return pa.concat_tables(tables), np.concatenate(values)
+
+
+def _corruptions(task: str) -> pa.Table:
+    image, seed = np.unravel_index(np.arange(len(IMAGES) * len(SEEDS)), (len(IMAGES), len(SEEDS)))
+    columns = {
+        "image": np.array(IMAGES, object)[image],
+        "task": task,
+        "fidelity": FIDELITY,
+        "seed": np.array(SEEDS)[seed],
+        "psnr_db": 20.2,
+        "ssim": 0.5,
+        "sigma_estimate": 0.1 if task == "denoise" else None,
+        "known_share": 1.0 if task == "denoise" else 0.5,
+    }
+    return _table(CORRUPTION_COLUMNS, columns)
+
+
+def _distances(
+    names: tuple[str, ...],
+    smooth: np.ndarray,
+    stop: int,
+    points: np.ndarray,
+    shape: tuple[int, int, int],
+    rng: np.random.Generator,
+) -> Known:
+    count, images, seeds = shape
+    at_stop = smooth[:, int(np.searchsorted(points, stop - 1))].reshape(shape)
+    truth = encode(at_stop.transpose(1, 2, 0))
+    pairs = rng.normal(24, 2, (images, seeds, count * (count - 1) // 2))
+    found = Distances(np.array(SEEDS, np.int32), encode(pairs), truth, truth)
+    return Known(architectures=names, images=IMAGES, distances=found)
+
+
+def _table(columns: tuple[Column, ...], values: dict[str, Any]) -> pa.Table:
+    """A table of arrays, and of single values that stand in every row."""
+    schema = arrow_schema(columns)
+    rows = max(len(value) for value in values.values() if isinstance(value, np.ndarray))
+    arrays = [
+        pa.array(value, field.type)
+        if isinstance(value := values[field.name], np.ndarray)
+        else pa.array([value] * rows, field.type)
+        for field in schema
+    ]
+    return pa.table(arrays, schema=schema)
 
 
 if __name__ == "__main__":

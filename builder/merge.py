@@ -23,7 +23,7 @@ from nasdip_bench.builder.contents import (
 )
 from nasdip_bench.curves import CODES, MISSING, decode
 from nasdip_bench.errors import BuildError
-from nasdip_bench.schema import PROVENANCE_COLUMNS, Column
+from nasdip_bench.schema import CORRUPTION_ROUNDING, PROVENANCE_COLUMNS, Column
 
 __all__ = ["merged", "stacked_values"]
 
@@ -139,7 +139,9 @@ def _merged_part(
     corruptions = _Stacked([part.corruptions for part in parts], names)
     kept, twice = _once(corruptions, _CORRUPTION_KEY, np.zeros(len(corruptions.table), bool))
     deciding = _deciding(CORRUPTION_COLUMNS, _CORRUPTION_KEY)
-    _check_agreement("corruption", corruptions, twice, _CORRUPTION_KEY, deciding)
+    _check_agreement(
+        "corruption", corruptions, twice, _CORRUPTION_KEY, deciding, CORRUPTION_ROUNDING
+    )
     return Part(
         **{fact: getattr(first, fact) for fact in _FACTS},
         runs=runs.table.take(rows),
@@ -204,7 +206,8 @@ def _once(
     Of rows that are there twice the first is kept, those that failed coming last; whoever failed
     contradicts nobody.
     """
-    keys = list(zip(*(stacked.column(name).tolist() for name in key), strict=True))
+    # Not as arrays, where an absent seed is NaN, which equals nothing.
+    keys = list(zip(*(stacked.table[name].to_pylist() for name in key), strict=True))
     kept: dict[tuple[Any, ...], int] = {}
     pairs: list[tuple[int, int]] = []
     for row in np.argsort(failed, kind="stable").tolist():
@@ -216,14 +219,22 @@ def _once(
 
 
 def _check_agreement(
-    what: str, stacked: _Stacked, twice: _Pairs, key: Sequence[str], columns: Sequence[str]
+    what: str,
+    stacked: _Stacked,
+    twice: _Pairs,
+    key: Sequence[str],
+    columns: Sequence[str],
+    rounding: float = 0,
 ) -> None:
     ours, theirs = twice
     for name in columns:
         values = stacked.column(name)
         one, other = values[ours], values[theirs]
         both_absent = (one != one) & (other != other)
-        differing = np.flatnonzero((one != other) & ~both_absent)
+        unlike = (one != other) & ~both_absent
+        if rounding:  # of columns of numbers
+            unlike &= ~(np.abs(one - other) <= rounding)
+        differing = np.flatnonzero(unlike)
         if len(differing):
             at = differing[0]
             raise _contradiction(

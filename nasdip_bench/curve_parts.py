@@ -108,7 +108,8 @@ def read_part(content: Content, path: str, names: Iterable[str], record: TaskRec
                 if name not in file:
                     continue
                 array = plain_array(file, name, np.uint16, 2)
-                if array.shape[1] != len(iterations) or array.shape[0] > _MOST_ROWS:
+                most = min(record.runs, _MOST_ROWS)
+                if array.shape[1] != len(iterations) or array.shape[0] > most:
                     raise ValueError(f"{name} has the shape {array.shape}")
                 codes[name] = array[:]
             if len({len(rows) for rows in codes.values()}) > 1:

@@ -6,18 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.curve_parts import KINDS, CurvePart, part_of
-from nasdip_bench.curves import CODES, MISSING, decode, kept_points
+from nasdip_bench.curves import CODES, DECIBEL, MISSING, decode, kept_points
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
+from nasdip_bench.distances import Distances
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.manifest import distance_path, part_path
 from nasdip_bench.observables import SSIM
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
 
-__all__ = ["CURVE_TOLERANCE_DB", "curve_problems", "distance_problems"]
+__all__ = ["curve_problems", "distance_problems"]
 
-CURVE_TOLERANCE_DB = 0.0006
-"""Half a step of the coding of PSNR, and room for float32."""
+_STEPS = 0.6
+"""How far a coded value may be from that of a table: half a step, and room for float32."""
 
 _COLUMNS = {"psnr": "psnr_db", "psnr_smooth": "psnr_smooth_db", SSIM: SSIM}
 """By curve, how the columns of runs.parquet end that are read off it."""
@@ -99,8 +100,7 @@ def _compare(
     Curves that are not ``whole`` may end early, or have no point at all.
     """
     column, code = _COLUMNS[name], CODES[name]
-    highest = (MISSING - 1) / code.steps + code.lowest
-    tolerance = max(CURVE_TOLERANCE_DB, 0.6 / code.steps) if code.unit == "dB" else 1e-4
+    tolerance = _STEPS / code.steps
     bad = np.zeros(len(runs["seed"]), bool)
     absent = np.isnan(curves)
     # Behind the first point that is missing there may be none.
@@ -108,7 +108,7 @@ def _compare(
     yield from bad_rows("runs", bad, f"are ok with missing points in {path} ({name})")
     for end, iteration in (("final", record.stop), ("last", record.iterations)):
         value = runs[f"{end}_{column}"][rows]
-        stated = np.clip(value, code.lowest, highest)
+        stated = np.clip(value, code.lowest, code.highest)
         at = curves[:, np.searchsorted(iterations, iteration)]
         bad[:] = False
         bad[rows] = np.abs(at - stated) > tolerance
@@ -116,7 +116,7 @@ def _compare(
             bad[rows] |= np.isnan(at) != np.isnan(value)
         yield from bad_rows("runs", bad, f"have a {end}_{column} that is not in {path}")
     bad[:] = False
-    best = np.clip(runs[f"best_{column}"][rows], code.lowest, highest)
+    best = np.clip(runs[f"best_{column}"][rows], code.lowest, code.highest)
     bad[rows] = (curves > best[:, None] + tolerance).any(axis=1)
     yield from bad_rows("runs", bad, f"have a best_{column} below a point of {path}")
 
@@ -135,20 +135,28 @@ def distance_problems(folder: DatasetFolder, runs: Table) -> Problems:
         mine = rows_of(runs, fidelity, task)
         seeds = found.seeds.tolist()
         if seeds != sorted({*seeds}) or not {*seeds} <= {*runs["seed"][mine].tolist()}:
-            yield f"{path} has the seeds {seeds}, which are not those of runs, ascending"
+            yield f"{path} has the seeds {str(seeds):.100}, which are not those of runs, ascending"
             continue
-        final = np.full(found.truth.shape, np.nan)
-        for row in mine:
-            seed = int(runs["seed"][row])
-            if seed in seeds and str(runs["status"][row]) == "ok":
-                place = folder.manifest.images.index(str(runs["image"][row]))
-                at = (place, seeds.index(seed), int(runs["arch_id"][row]))
-                final[at] = runs["final_psnr_smooth_db"][row]
         there = found.truth != MISSING
-        apart = np.abs(decode(found.truth[there]) - final[there])
-        if not (apart <= CURVE_TOLERANCE_DB).all():
+        final = _final(folder, runs, mine[runs["status"][mine].astype(str) == "ok"], found)
+        apart = np.abs(decode(found.truth)[there] - np.minimum(final[there], DECIBEL.highest))
+        if not (apart <= _STEPS / DECIBEL.steps).all():
             yield f"{path} has restorations whose PSNR is not final_psnr_smooth_db of a run"
-        upper = np.triu_indices(there.shape[2], 1)
-        both = there[:, :, upper[0]] & there[:, :, upper[1]]
-        if (found.pairs[~both] != MISSING).any():
+        if ((found.corrupted != MISSING) != there).any():
+            yield f"{path} has distances to other corrupted images than to ground truths"
+        one, other = np.triu_indices(there.shape[2], 1)
+        if (found.pairs[~(there[:, :, one] & there[:, :, other])] != MISSING).any():
             yield f"{path} has distances of runs that have no restoration"
+
+
+def _final(
+    folder: DatasetFolder, runs: Table, rows: NDArray[np.intp], found: Distances
+) -> NDArray[np.float64]:
+    """(image, seed, architecture): final_psnr_smooth_db of some rows of runs.parquet, else NaN."""
+    images, seeds = folder.manifest.images, found.seeds.tolist()
+    final = np.full(found.truth.shape, np.nan)
+    columns = ("image", "seed", "arch_id", "final_psnr_smooth_db")
+    for image, seed, arch_id, value in zip(*(runs[c][rows].tolist() for c in columns), strict=True):
+        if image in images and seed in seeds and 0 <= arch_id < final.shape[2]:
+            final[images.index(image), seeds.index(seed), arch_id] = value
+    return final

@@ -43,6 +43,11 @@ class Code(NamedTuple):
     steps: int
     unit: str
 
+    @property
+    def highest(self) -> float:
+        """The value of the last code."""
+        return self.lowest + (MISSING - 1) / self.steps
+
 
 DECIBEL = Code(0.0, 1000, "dB")
 """0 to 65.534 dB. Outputs lie in (0, 1), so that PSNR is never negative; above 65 dB an 8-bit image
@@ -60,8 +65,8 @@ CODES: dict[str, Code] = {
 def encode(values: NDArray[np.floating], code: Code = DECIBEL) -> NDArray[np.uint16]:
     """Values of any shape as codes; NaN becomes `MISSING`, what lies outside the nearest code."""
     wide = np.asarray(values, np.float64)
-    steps = np.rint((np.nan_to_num(wide) - code.lowest) * code.steps)
-    return np.where(np.isnan(wide), MISSING, np.clip(steps, 0, MISSING - 1)).astype(np.uint16)
+    steps = np.rint((np.clip(wide, code.lowest, code.highest) - code.lowest) * code.steps)
+    return np.where(np.isnan(wide), MISSING, np.nan_to_num(steps)).astype(np.uint16)
 
 
 def decode(codes: NDArray[np.uint16], code: Code = DECIBEL) -> NDArray[np.float64]:

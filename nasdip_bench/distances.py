@@ -30,6 +30,7 @@ from nasdip_bench.hdf5_arrays import plain_array
 __all__ = ["Distances", "coded", "distances_bytes", "mean_squares", "read_distances", "to_average"]
 
 _MOST_VALUES = 2**31
+_MOST_SEEDS = 10_000
 _ARRAYS = ("pairs", "truth", "corrupted")
 
 
@@ -131,7 +132,10 @@ def read_distances(content: Content, path: str, images: int, architectures: int)
 
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            seeds = plain_array(file, "seed", np.int32, 1)[:]
+            numbers = plain_array(file, "seed", np.int32, 1)
+            if numbers.shape[0] > _MOST_SEEDS:
+                raise ValueError(f"it has more than {_MOST_SEEDS} seeds")
+            seeds = numbers[:]
             pairs = architectures * (architectures - 1) // 2
             found = []
             for name, last in zip(_ARRAYS, (pairs, architectures, architectures), strict=True):
@@ -141,6 +145,8 @@ def read_distances(content: Content, path: str, images: int, architectures: int)
                 found.append(array[:])
     except Exception as error:  # h5py raises many kinds on hostile content
         raise not_parsed(path, error) from error
+    for array in (seeds, *found):
+        array.setflags(write=False)
     return Distances(seeds, *found)
 
 

@@ -11,12 +11,20 @@ from functools import cache
 from pathlib import Path
 
 from nasdip_bench.errors import ArchitectureError, ConfigError
-from nasdip_bench.space import Architecture
+from nasdip_bench.space import Architecture, sample_architectures
 
-__all__ = ["PAPER_ARCHITECTURES", "paper_architectures", "paper_candidates"]
+__all__ = [
+    "PAPER_ARCHITECTURES",
+    "PAPER_CANDIDATES",
+    "candidate_architectures",
+    "paper_architectures",
+]
 
 PAPER_ARCHITECTURES = 522
 """How many the authors trained."""
+
+PAPER_CANDIDATES = 4592
+"""How many of the 5,000 that the authors ranked can be built."""
 
 
 def paper_architectures(count: int = PAPER_ARCHITECTURES) -> list[Architecture]:
@@ -43,14 +51,24 @@ def paper_architectures(count: int = PAPER_ARCHITECTURES) -> list[Architecture]:
     return list(_read("paper_architectures.csv")[:count])
 
 
-def paper_candidates() -> list[Architecture]:
-    """The candidates of the paper's search that can be built: 4,592 of its 5,000, in its order.
+def candidate_architectures(count: int = PAPER_CANDIDATES) -> list[Architecture]:
+    """The architectures that a search ranks.
+
+    Args:
+        count: how many, at least 1. Up to 4,592 the first of the paper's candidates, in its order;
+            of more a seeded draw (`nasdip_bench.space.sample_architectures`).
+
+    Raises:
+        ConfigError: a count that is no whole number above 0.
 
     Example:
-        >>> len(paper_candidates())
-        4592
+        >>> str(candidate_architectures(1)[0])
+        '53-1000110110000001010101110'
     """
-    return list(_read("paper_candidates.csv"))
+    drawn = sample_architectures(count, purpose="candidates") if count > PAPER_CANDIDATES else []
+    if not drawn and (isinstance(count, bool) or count < 1):
+        raise ConfigError(f"{count!r} candidates are asked for; give a whole number above 0")
+    return drawn or list(_read("paper_candidates.csv")[:count])
 
 
 @cache

@@ -25,7 +25,7 @@ from nasdip_bench.files import read_regular
 from nasdip_bench.manifest import SCORE_VALUES
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
 from nasdip_bench.proxies import image_scores, info, network_scores
-from nasdip_bench.schema import KEYS, RELEASE_TABLES, STATUSES
+from nasdip_bench.schema import CORRUPTION_ROUNDING, KEYS, RELEASE_TABLES, STATUSES
 from nasdip_bench.space import Architecture
 
 __all__ = ["find_problems"]
@@ -61,6 +61,7 @@ def find_problems(path: Path | str) -> list[str]:
         (("scores",), _scores),
         (("corruptions",), _corruptions),
         (("runs", "scores"), _counts),
+        (("runs", "corruptions"), _corrupted_runs),
     ]
     for needed, check in checks:
         if all(name in tables for name in needed):
@@ -70,8 +71,6 @@ def find_problems(path: Path | str) -> list[str]:
         problems += distance_problems(folder, tables["runs"])
     if "scores" in tables:
         problems += _score_values(folder, tables["scores"])
-    if "runs" in tables and "corruptions" in tables:
-        problems += _corrupted_runs(tables["runs"], tables["corruptions"])
     return list(dict.fromkeys(problems))  # a damaged file is met twice
 
 
@@ -124,7 +123,10 @@ def _isin(values: NDArray[Any], allowed: Sequence[Any]) -> NDArray[np.bool_]:
 
 
 def _duplicates(table: Table, key: Sequence[str]) -> NDArray[np.bool_]:
-    rows = list(zip(*(table[column].tolist() for column in key), strict=True))
+    columns = (
+        [None if value != value else value for value in table[name].tolist()] for name in key
+    )
+    rows = list(zip(*columns, strict=True))
     counts = Counter(rows)
     return np.array([counts[row] > 1 for row in rows], bool)
 
@@ -173,13 +175,12 @@ def _images(manifest: Manifest, table: Table) -> Problems:
     yield from bad_rows("images", ~_isin(table["channels"], _IMAGE_CHANNELS), "are not gray or RGB")
 
 
-def _keys(name: str, manifest: Manifest, table: Table) -> Problems:
-    """What runs and scores have in common."""
+def _places(name: str, manifest: Manifest, table: Table) -> Problems:
+    """What runs, scores and corruptions have in common."""
     yield from _absent_numbers(name, table)
-    ids = table["arch_id"]
-    yield from bad_rows(
-        name, ~((ids >= 0) & (ids < manifest.architectures)), "have an arch_id of no architecture"
-    )
+    twice = _duplicates(table, KEYS[name])
+    yield from bad_rows(name, twice, "have the same key as another")
+    yield from bad_rows(name, table["seed"] < 0, "have a negative seed")
     yield from bad_rows(
         name, ~_isin(table["image"], manifest.images), "have an image that is not in the dataset"
     )
@@ -187,6 +188,15 @@ def _keys(name: str, manifest: Manifest, table: Table) -> Problems:
     mine = zip(table["fidelity"].tolist(), table["task"].tolist(), strict=True)
     unknown = np.array([pair not in pairs for pair in mine], bool)
     yield from bad_rows(name, unknown, f"have a fidelity and task that {MANIFEST} does not have")
+
+
+def _keys(name: str, manifest: Manifest, table: Table) -> Problems:
+    """What runs and scores have in common."""
+    yield from _places(name, manifest, table)
+    ids = table["arch_id"]
+    yield from bad_rows(
+        name, ~((ids >= 0) & (ids < manifest.architectures)), "have an arch_id of no architecture"
+    )
     yield from bad_rows(
         name,
         table["protocol_version"] != manifest.protocol_version,
@@ -197,11 +207,8 @@ def _keys(name: str, manifest: Manifest, table: Table) -> Problems:
 
 def _runs(manifest: Manifest, table: Table) -> Problems:
     yield from _keys("runs", manifest, table)
-    twice = _duplicates(table, KEYS["runs"])
-    yield from bad_rows("runs", twice, "have the same architecture to seed")
     known = _isin(table["status"], STATUSES)
     yield from bad_rows("runs", ~known, f"have a status other than {', '.join(STATUSES)}")
-    yield from bad_rows("runs", table["seed"] < 0, "have a negative seed")
     ok = table["status"].astype(str) == "ok"
     iterations = table["iterations"]
     own = manifest.protocol_version != FOREIGN_PROTOCOL
@@ -229,23 +236,18 @@ def _runs(manifest: Manifest, table: Table) -> Problems:
 
 def _scores(manifest: Manifest, table: Table) -> Problems:
     yield from _keys("scores", manifest, table)
-    twice = _duplicates(table, KEYS["scores"])
-    yield from bad_rows("scores", twice, "have the same architecture to reference")
     yield from bad_rows(
         "scores",
         ~_isin(table["reference"], _REFERENCES),
         f"have a reference other than {', '.join(_REFERENCES)}",
     )
     yield from bad_rows("scores", np.isinf(table["value"]), "have an infinite value")
-    sees = np.array(
-        [
-            proxy in {*image_scores(), *network_scores()} and info(proxy).sees_corruption(ref)
-            for proxy, ref in zip(table["proxy"].tolist(), table["reference"].tolist(), strict=True)
-        ],
-        bool,
+    known = {*image_scores(), *network_scores()}
+    has_seed = (~np.isnan(table["seed"].astype(np.float64))).tolist()
+    named = zip(*(table[name].tolist() for name in ("proxy", "reference")), has_seed, strict=True)
+    unlike = np.array(
+        [name in known and info(name).sees_corruption(of) != has for name, of, has in named], bool
     )
-    known = _isin(table["proxy"], [*image_scores(), *network_scores()])
-    unlike = known & (np.isnan(table["seed"].astype(np.float64)) == sees)
     yield from bad_rows("scores", unlike, "have a seed and see no corruption, or the reverse")
     yield from bad_rows("scores", table["inits"] < 1, "have no scoring initialisation")
     if manifest.protocol_version != FOREIGN_PROTOCOL:
@@ -271,29 +273,26 @@ def _score_values(folder: DatasetFolder, table: Table) -> Problems:
 
 
 def _corruptions(manifest: Manifest, table: Table) -> Problems:
-    yield from _absent_numbers("corruptions", table)
-    twice = _duplicates(table, KEYS["corruptions"])
-    yield from bad_rows("corruptions", twice, "have the same image to seed")
+    yield from _places("corruptions", manifest, table)
     share = table["known_share"]
     bad = ~((share > 0) & (share <= 1))
     yield from bad_rows("corruptions", bad, "have a known_share outside 0..1")
 
 
-def _corrupted_runs(runs: Table, corruptions: Table) -> Problems:
+def _corrupted_runs(manifest: Manifest, runs: Table, corruptions: Table) -> Problems:
     """What runs say of their corrupted image is what the table of corruptions says."""
-    keys = KEYS["corruptions"]
-    known = dict(
-        zip(
-            zip(*(corruptions[name].tolist() for name in keys), strict=True),
-            corruptions["psnr_db"].tolist(),
-            strict=True,
-        )
+    known, mine = (
+        list(zip(*(table[name].tolist() for name in KEYS["corruptions"]), strict=True))
+        for table in (corruptions, runs)
     )
-    mine = zip(*(runs[name].tolist() for name in keys), strict=True)
-    stated = runs["psnr_corrupted_db"].tolist()
-    bad = [key in known and known[key] != value for key, value in zip(mine, stated, strict=True)]
+    stated = dict(zip(known, corruptions["psnr_db"].tolist(), strict=True))
+    found = np.array([stated.get(key, np.nan) for key in mine], np.float64)
+    if manifest.protocol_version != FOREIGN_PROTOCOL:
+        absent = np.array([key not in stated for key in mine], bool)
+        yield from bad_rows("runs", absent, "have no row in corruptions.parquet")
+    apart = np.abs(found - runs["psnr_corrupted_db"].astype(np.float64))
     what = "have another psnr_corrupted_db than corruptions.parquet"
-    yield from bad_rows("runs", np.array(bad, bool), what)
+    yield from bad_rows("runs", apart > CORRUPTION_ROUNDING, what)
 
 
 def _counts(manifest: Manifest, runs: Table, scores: Table) -> Problems:

@@ -232,6 +232,9 @@ PROVENANCE_COLUMNS = (
 )  # fmt: skip
 """What may differ between two rows that hold the same numbers: who computed them, and how fast."""
 
+CORRUPTION_ROUNDING = 1e-6
+"""How far two statements on one corrupted image may differ: processors round sums differently."""
+
 
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of a table, with units and meanings as field metadata."""

@@ -19,7 +19,7 @@ from nasdip_bench.manifest import SCORE_VALUES
 __all__ = ["read_score_values", "score_values_bytes"]
 
 _ROWS_PER_CHUNK = 4096
-_MOST_INITS = 1024
+_MOST_VALUES = 2**28
 
 
 def score_values_bytes(values: NDArray[np.float32]) -> bytes:
@@ -54,9 +54,10 @@ def read_score_values(content: Content, rows: int) -> NDArray[np.float32]:
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             array = plain_array(file, "values", np.float32, 2)
-            if array.shape[0] != rows or array.shape[1] > _MOST_INITS:
+            if array.shape[0] != rows or array.size > _MOST_VALUES:
                 raise ValueError(f"values have the shape {array.shape}, there are {rows} scores")
             values: NDArray[np.float32] = array[:]
+            values.setflags(write=False)
     except Exception as error:  # h5py raises many kinds on hostile content
         raise not_parsed(SCORE_VALUES, error) from error
     return values

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.experiments.results import RESULT_COLUMNS, Results
+from nasdip_bench.experiments.results import RESULT_COLUMNS
 from tests import synthetic
-from tests.tools import experiment_facts, release_facts
+from tests.tools import release_facts
 from tests.tools.pages import with_block
 from tests.tools.write_docs import CARD, PAGES, README
 
@@ -176,33 +176,3 @@ def restored(image: str, method: str, psnr_db: float | None, **fields: object) -
     row |= {"seed": None if name == "classical" else 0}
     row |= dict(zip(("score", "selection"), parts, strict=False))
     return row | fields
-
-
-def test_results_of_experiments():
-    searched = "isnas/psd_db_strip_mse/full"
-    rows = [
-        restored("a", "dip", 29.0),
-        restored("a", "dip", 29.0, set="set12"),  # the same image in another set
-        restored("b", "dip", None, status="diverged"),
-        restored("a", searched, 30.126),
-        restored("b", searched, 28.0),
-        restored("a", "oracle/psd_db_strip_mse/full", 31.0),
-        restored("b", "oracle/psd_db_strip_mse/full", 31.0),
-        restored("a", "classical", 27.0),
-        restored("b", "classical", 28.5),
-        restored("a", "dip", 25.0, seed=1),
-    ]
-    text = experiment_facts.restorations(Results(rows=rows, settings={"quick": {}}))
-    first, second = text.split("Setting `quick`, seed ")[1:]
-    assert cells(first) == [
-        ["denoise", "corrupted", "20.00", "20.00", "20.00"],
-        ["denoise", "`dip`", "29.00", "--", "--"],
-        ["denoise", f"`{searched}`", "**30.13**", "28.00", "29.06"],
-        ["denoise", "`oracle/psd_db_strip_mse`", "31.00", "31.00", "31.00"],
-        ["denoise", "`classical`", "27.00", "**28.50**", "27.75"],
-    ]
-    assert cells(second) == [
-        ["denoise", "corrupted", "20.00", "20.00", "20.00"],
-        ["denoise", "`dip`", "25.00", "--", "--"],
-        ["denoise", "`classical`", "**27.00**", "**28.50**", "27.75"],  # stands beside every seed
-    ]

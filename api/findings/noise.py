@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasdip_bench.agreement import attainable_tau, reliability
 from nasdip_bench.api.agreement import codes_of
@@ -22,6 +23,7 @@ from nasdip_bench.api.findings.words import (
     with_interval,
 )
 from nasdip_bench.api.index import Block
+from nasdip_bench.statistics import kendall_tau_b_table
 
 if TYPE_CHECKING:
     from nasdip_bench.api.benchmark import NASDIPBench
@@ -85,7 +87,7 @@ def noise_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> I
 
 
 def _scores(bench: NASDIPBench, blocks: Sequence[Block]) -> Iterator[str]:
-    frame = bench.to_frame("scores")
+    frame, singles = bench.to_frame("scores"), bench.score_values()
     body = []
     for block in blocks:
         mine = frame[(frame["task"] == block.task) & (frame["fidelity"] == block.fidelity)]
@@ -95,21 +97,20 @@ def _scores(bench: NASDIPBench, blocks: Sequence[Block]) -> Iterator[str]:
             if inits < 2:
                 continue
             by_image = [
-                reliability(of["value"], of["std"], int(inits))
-                for _, of in rows.groupby("image", observed=True, sort=False)
+                _of_inits(singles[of.index, : int(inits)].astype(np.float64))
+                for _, of in rows.groupby(
+                    ["image", "seed"], observed=True, sort=False, dropna=False
+                )
             ]
-            defined = [one for one in by_image if np.isfinite(one.single)]
+            defined = [one for one in by_image if np.isfinite(one[:2]).all()]
             if not defined:
                 continue
-            values = (
-                float(np.median([getattr(one, name) for one in defined]))
-                for name in ("single", "mean", "tau_single", "tau_mean")
-            )
+            medians = np.median([one[:4] for one in defined], axis=0)
             body.append(
                 [
                     where(block),
                     f"`{proxy}/{reference}`",
-                    *(number(value, ".2f") for value in values),
+                    *(number(value, ".2f") for value in medians.tolist()),
                     f"n = {min(one.n for one in defined)}, K = {inits}",
                 ]
             )
@@ -117,13 +118,32 @@ def _scores(bench: NASDIPBench, blocks: Sequence[Block]) -> Iterator[str]:
         yield "No score of this release has two scoring initialisations: not known."
         return
     yield (
-        "A score is the mean over K scoring initialisations of the untrained network. The data "
-        "hold mean and standard deviation and not the single values, so that tau between "
-        "initialisations is not measured here but estimated: *ICC* is the share of a score's "
-        "variance that is the architecture's, for one initialisation and for the mean of K, and "
-        "*tau* what follows for two of them if all is normal. Extreme values weigh with their "
-        "squares. Medians over images. Scores of one initialisation, and those that are the same "
-        "for all architectures, are left out."
+        "A score is the mean over K scoring initialisations of the untrained network. *Tau of one* "
+        "is measured: the mean over pairs of initialisations. *ICC* is the share of a score's "
+        "variance that is the architecture's, for one initialisation and for the mean of K; *tau "
+        "of the mean* follows from it if all is normal, for two means of K. Extreme values weigh "
+        "with their squares. Medians over images and seeds. Scores of one initialisation, and "
+        "those that are the same for all architectures, are left out."
     )
-    head = ["scores of", "score", "ICC of one", "of the mean", "tau of one", "of the mean", "over"]
-    yield table(head, body)
+    head = ["scores of", "score", "tau of one", "ICC of one", "of the mean", "tau of the mean"]
+    yield table([*head, "over"], body)
+
+
+class _OfInits(NamedTuple):
+    """How far the initialisations of a score agree on an image."""
+
+    tau: float
+    icc: float
+    icc_of_mean: float
+    tau_of_mean: float
+    n: int
+
+
+def _of_inits(values: NDArray[np.float64]) -> _OfInits:
+    """Of (architecture, initialisation) values."""
+    there = values[np.isfinite(values).all(axis=1)]
+    repeats = there.shape[1]
+    found = reliability(there.mean(axis=1), there.std(axis=1, ddof=1), repeats)
+    taus = kendall_tau_b_table(there.T, there.T)
+    pairs = [taus[i][j].tau for i, j in itertools.combinations(range(repeats), 2)]
+    return _OfInits(float(np.mean(pairs)), found.single, found.mean, found.tau_mean, found.n)

@@ -137,13 +137,15 @@ def _reading(ours: Pooled, printed: float, of: int) -> str:
 
 
 def _tau(bench: NASDIPBench, block: Block, target: str, key: str, images: Sequence[str]) -> Pooled:
-    _, scores = bench.runs.scores(block.task, block.fidelity)
-    if key not in scores.keys:
-        return pooled_tau([], [])
     columns = [bench.images.index(image) for image in images]
-    values = scores.values[:, columns, scores.keys.index(key)]
-    targets = [block.matrix(target, seed)[:, columns] for seed in block.default_seeds]
-    return pooled_tau(images, [(matrix, values) for matrix in targets])
+    pairs = []
+    for seed in block.default_seeds:
+        _, scores = bench.runs.scores(block.task, block.fidelity, seed)
+        if key not in scores.keys:
+            return pooled_tau([], [])
+        values = scores.values[:, columns, scores.keys.index(key)]
+        pairs.append((block.matrix(target, seed)[:, columns], values))
+    return pooled_tau(images, pairs)
 
 
 def figure_section(bench: NASDIPBench, blocks: Sequence[Block], target: str) -> Iterator[str]:

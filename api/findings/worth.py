@@ -88,13 +88,16 @@ class _Judged(NamedTuple):
 
 
 def _block(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
-    _, scores = bench.runs.scores(block.task, block.fidelity)
-    targets = [block.matrix(target, seed) for seed in block.default_seeds]
+    by_seed = [
+        (block.matrix(target, seed), bench.runs.scores(block.task, block.fidelity, seed)[1])
+        for seed in block.default_seeds
+    ]
+    scores = by_seed[0][1]
     kinds = codes_of(bench, KIND)
     taus, within = {}, {}
     for column, (_, reference) in enumerate(scores.columns):
         if reference != "ground_truth":
-            pairs = [(matrix, scores.values[:, :, column]) for matrix in targets]
+            pairs = [(matrix, of.values[:, :, column]) for matrix, of in by_seed]
             taus[scores.keys[column]] = pooled_tau(bench.images, pairs)
             within[scores.keys[column]] = pooled_tau(bench.images, pairs, kinds)
     taus = {key: one for key, one in taus.items() if one.images}
@@ -118,9 +121,9 @@ def _block(bench: NASDIPBench, block: Block, target: str) -> Iterator[str]:
         seconds = float(mine["seconds"].iloc[0])
         if proxy not in network_scores():
             seconds += _passes(bench, block, proxy, reference, rates)
-        values = scores.values[:, :, scores.keys.index(key)]
-        ranking = -values if direction == "higher" else values
-        p = _by_relabelling(bench, block, target, ranking, tau.images, k, cohort)
+        column, sign = scores.keys.index(key), -1 if direction == "higher" else 1
+        rankings = [sign * of.values[:, :, column] for _, of in by_seed]
+        p = _by_relabelling(bench, block, target, rankings, tau.images, k, cohort)
         fewest = int(mine["n"].min())
         p = ChoicePValues(
             p.precision if 2 * k <= fewest else math.nan,
@@ -149,17 +152,20 @@ def _by_relabelling(
     bench: NASDIPBench,
     block: Block,
     target: str,
-    ranking: NDArray[np.float64],
+    rankings: Sequence[NDArray[np.float64]],
     images: Sequence[str],
     k: int,
     cohort: int,
 ) -> ChoicePValues:
-    """Over the architectures with score and run on all of the images, at all default seeds."""
+    """Over the architectures with score and run on all of the images, at all default seeds.
+
+    Rankings are by default seed.
+    """
     columns = [bench.images.index(image) for image in images]
     seeds = block.default_seeds
     values = np.hstack([block.matrix(target, seed)[:, columns] for seed in seeds])
     ended = np.hstack([_ended(block, seed)[:, columns] for seed in seeds])
-    ranked = np.tile(ranking[:, columns], len(seeds))
+    ranked = np.hstack([ranking[:, columns] for ranking in rankings])
     rows = (ended & np.isfinite(ranked)).all(axis=1)
     if (np.isfinite(values[rows]).sum(axis=0) < k).any() or rows.sum() < cohort:
         return ChoicePValues(math.nan, math.nan)
@@ -172,9 +178,9 @@ def _ended(block: Block, seed: int) -> NDArray[np.bool_]:
 
 def _most_to_choose(bench: NASDIPBench, block: Block) -> int:
     """The fewest architectures that can be chosen from by any score, on an image that has any."""
-    _, scores = bench.runs.scores(block.task, block.fidelity)
     found = []
     for seed in block.default_seeds:
+        _, scores = bench.runs.scores(block.task, block.fidelity, seed)
         done = _ended(block, seed)
         found.append((done[:, :, None] & np.isfinite(scores.values)).sum(axis=0))
     having = np.stack(found)

@@ -224,7 +224,7 @@ def figure2(
 
 
 def _extremes(bench: NASDIPBench, task: str, fidelity: str, proxy: str) -> tuple[int, int]:
-    """Rows of the architectures of lowest and highest mean score over the images."""
+    """Rows of the architectures of lowest and highest mean score over images and default seeds."""
     _, scores = bench.runs.scores(task, fidelity)
     column = scores.columns.index(named_score(proxy, scores.columns))
     means = scores.values[:, :, column].mean(axis=1)

@@ -1,9 +1,9 @@
 """ISNAS replayed from a release: what the paper's search would have selected, without training.
 
 Source: ISNAS-DIP (CVPR 2022), section 4: rank by a training-free score, train the N best, average
-their outputs, keep the one closest to the average. Where a release has the runs and keeps their
-outputs, nothing is left to train. Ranking, weights, average and selectors are those of
-`nasdip_bench.isnas`; the outputs are rounded to 8 bits. Must not import torch.
+their outputs, keep the one closest to the average. Where a release has the runs and the distances
+between their restorations, nothing is left to train. Ranking, weights and selectors are those of
+`nasdip_bench.isnas`; distances are rounded to thousandths of a dB. Must not import torch.
 """
 
 from __future__ import annotations

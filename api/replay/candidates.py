@@ -1,4 +1,4 @@
-"""Who can be ranked in a replay, who cannot and why, and the outputs of those who can."""
+"""Who can be ranked in a replay, who cannot and why, and how far their restorations are apart."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.api.cohorts import ScoredRuns, ranked_runs
+from nasdip_bench.curves import MISSING
 from nasdip_bench.errors import MissingRunError, unknown_name
 from nasdip_bench.isnas.rankable import check_score
 from nasdip_bench.isnas.selectors import SELECTORS, Selector
-from nasdip_bench.outputs import ABSENT
 from nasdip_bench.proxies import NO_REFERENCE, image_scores, info, named_score, network_scores
 from nasdip_bench.schema import STATUSES
 
@@ -25,7 +25,7 @@ __all__ = [
     "TARGET",
     "Absent",
     "Pool",
-    "needs_outputs",
+    "needs_distances",
     "open_pool",
     "rankable_scores",
     "score_key",
@@ -38,8 +38,8 @@ TARGET = "final_psnr_smooth_db"
 REFERENCES = ("corrupted", "ground_truth")
 """What an untrained output is compared with; scores without a reference need neither."""
 
-WITHOUT_OUTPUTS = ("best-score", "oracle", "random")
-"""Selectors that do not look at the outputs of a cohort."""
+WITHOUT_DISTANCES = ("best-score", "oracle", "random")
+"""Selectors that do not look at the restorations of a cohort."""
 
 
 class Absent(NamedTuple):
@@ -49,43 +49,37 @@ class Absent(NamedTuple):
         missing: no run of the seed.
         failed: its run failed.
         unscored: no finite value of the score.
-        without_output: an ok run whose output is not kept, where the selector needs it.
-        other_iteration: the same, whose output is of another iteration than the release's stop.
+        without_restoration: an ok run whose distances the release lacks, where they are needed.
     """
 
     missing: int
     failed: int
     unscored: int
-    without_output: int
-    other_iteration: int
+    without_restoration: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pool:
-    """The runs of a task at one fidelity and seed, and the outputs of those that have one.
+    """The runs of a task at one fidelity and seed, and the distances of those that have them.
 
     Attributes:
         bench: the release.
         block: the runs.
-        seed: of the runs.
+        seed: of the runs, and of the corruption that scores see.
         others: the other seeds that could have been meant where none was named.
-        needed: whether outputs are needed.
-        iterations: (architecture, image) int32 of the kept outputs, `ABSENT` where there is none.
+        restored: (architecture, image) bool, where the release has distances to a restoration; None
+            where they are not needed.
     """
 
     bench: ReleaseReader
     block: Block
     seed: int
     others: tuple[int, ...]
-    needed: bool
-    iterations: NDArray[np.int32]
+    restored: NDArray[np.bool_] | None
 
     def ranked(self, key: str) -> ScoredRuns:
         """Those that can be chosen from by a score, "proxy/reference", with their PSNR."""
-        column = self._scores(key)
-        if self.needed:
-            ok = self.block.statuses(self.seed) == STATUSES.index("ok")
-            column = np.where(ok & (self.iterations != self.block.record.stop), np.nan, column)
+        column = np.where(self._unusable(), np.nan, self._scores(key))
         return ranked_runs(
             self.bench, self.block, self.seed, TARGET, column, key, others=self.others
         )
@@ -96,73 +90,65 @@ class Pool:
         missing, failed = status == -1, status == STATUSES.index("failed")
         tried = ~missing & ~failed
         scored = np.isfinite(self._scores(key)[:, image])
-        iterations, stop = self.iterations[:, image], self.block.record.stop
-        unusable = tried & scored & (status == STATUSES.index("ok")) & (iterations != stop)
-        unusable &= self.needed
-        parts = (
-            missing,
-            failed,
-            tried & ~scored,
-            unusable & (iterations == ABSENT),
-            unusable & (iterations != ABSENT),
-        )
+        without = tried & scored & self._unusable()[:, image]
+        parts = (missing, failed, tried & ~scored, without)
         return Absent(*(int(np.count_nonzero(part)) for part in parts))
 
-    def outputs(self, image: int, arch_ids: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """(N, C, H, W) uint8: the kept outputs of some architectures on an image."""
-        rows = self.block.rows[arch_ids, image, self.block.position(self.seed)]
-        channels = self.bench.to_arrow("images")["channels"][image].as_py()
-        places = self.block.columns["curve_row"][rows].tolist()
-        return self.bench.outputs.images(self.block.fidelity, self.block.task, places, channels)
+    def between(self, image: int, arch_ids: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(N, N) mean squared differences of the restorations of some architectures on an image."""
+        distances = self.bench.distances(self.block.task, self.block.fidelity)
+        return distances.between(image, self.seed)[np.ix_(arch_ids, arch_ids)]
+
+    def _unusable(self) -> NDArray[np.bool_]:
+        """(architecture, image) bool: an ok run that lacks the distances that are needed."""
+        ok = self.block.statuses(self.seed) == STATUSES.index("ok")
+        return np.zeros_like(ok) if self.restored is None else ok & ~self.restored
 
     def _scores(self, key: str) -> NDArray[np.float64]:
-        _, scores = self.bench.runs.scores(self.block.task, self.block.fidelity)
+        _, scores = self.bench.runs.scores(self.block.task, self.block.fidelity, self.seed)
         return scores.values[:, :, scores.keys.index(key)]
 
 
 def open_pool(bench: ReleaseReader, block: Block, seeds: tuple[int, ...], needed: bool) -> Pool:
-    """The runs of the first of some seeds, with what is known of their outputs.
+    """The runs of the first of some seeds, with what is known of their restorations.
+
+    Args:
+        bench: the release.
+        block: the runs of a task at a fidelity.
+        seeds: of the block, one at least.
+        needed: whether distances between restorations are needed.
 
     Raises:
-        MissingRunError: outputs are needed, and there are none of the release's stop.
-        DatasetError: the file of outputs is damaged.
+        MissingRunError: they are, and the release has none.
+        DatasetError: the file of distances is damaged.
     """
     seed, *others = seeds
-    iterations = np.full(block.rows.shape[:2], ABSENT, np.int32)
-    key = (block.fidelity, block.task)
-    if needed:
-        if key in bench.outputs:
-            rows = block.rows[:, :, block.position(seed)]
-            kept = bench.outputs.iterations(*key, block.columns["curve_row"])
-            iterations = np.where(rows >= 0, kept[rows], iterations)
-        _check_kept(block, seed, iterations)
-    return Pool(
-        bench=bench,
-        block=block,
-        seed=seed,
-        others=tuple(others),
-        needed=needed,
-        iterations=iterations,
-    )
+    restored = _restored(bench, block, seed) if needed else None
+    return Pool(bench=bench, block=block, seed=seed, others=tuple(others), restored=restored)
 
 
-def _check_kept(block: Block, seed: int, iterations: NDArray[np.int32]) -> None:
-    stop = block.record.stop
-    if (iterations == stop).any():
-        return
-    other = np.unique(iterations[iterations != ABSENT]).tolist()
-    found = f"only of iteration {', '.join(map(str, other))}" if other else "none"
-    raise MissingRunError(
-        f"needed are the restored images of the runs at the stop, iteration {stop}; of "
-        f"{block.task} at {block.fidelity} with seed {seed} this release keeps {found}. Selectors "
-        f"that need none: {', '.join(WITHOUT_OUTPUTS)}. Or build with 'nasdip-build "
-        f"--keep-outputs', and release that"
-    )
+def _restored(bench: ReleaseReader, block: Block, seed: int) -> NDArray[np.bool_]:
+    """(architecture, image) bool: where the release has distances to a restoration."""
+    try:
+        found = bench.distances(block.task, block.fidelity)
+    except MissingRunError as error:
+        raise MissingRunError(f"{error}. {_WITHOUT}") from None
+    of_seed = (found.truth != MISSING)[:, found.seeds == seed].any(axis=1)
+    if not of_seed.any():
+        raise MissingRunError(
+            f"this release has no distances between the restorations of {block.task} at "
+            f"{block.fidelity} with seed {seed}: it has those of seed "
+            f"{', '.join(map(str, found.seeds.tolist())) or 'none'}. {_WITHOUT}"
+        )
+    return of_seed.T
 
 
-def needs_outputs(selector: str | Selector) -> bool:
-    """Whether a selector looks at the outputs of a cohort; one's own may."""
-    return not (isinstance(selector, str) and selector in WITHOUT_OUTPUTS)
+_WITHOUT = f"Selectors that need none: {', '.join(WITHOUT_DISTANCES)}"
+
+
+def needs_distances(selector: str | Selector) -> bool:
+    """Whether a selector looks at the restorations of a cohort; one's own may."""
+    return not (isinstance(selector, str) and selector in WITHOUT_DISTANCES)
 
 
 def selector_name(selector: str | Selector) -> str:

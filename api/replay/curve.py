@@ -1,7 +1,7 @@
 """Searches with cohorts of every size, replayed in one pass: for each score and image.
 
-The outputs of an image are read once, and only those of cohorts: memory does not grow with the
-release (`nasdip_bench.api.replay.prefixes`). Must not import torch.
+The selector's work on all cohorts of a ranking is one product of matrices
+(`nasdip_bench.api.replay.prefixes`). Must not import torch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nasdip_bench.api.cohorts import ScoredRuns
 from nasdip_bench.api.replay.candidates import (
     TARGET,
     Pool,
-    needs_outputs,
+    needs_distances,
     open_pool,
     rankable_scores,
     score_key,
@@ -102,8 +102,8 @@ def isnas_curve(
         ConfigError: n below 1 or above the candidates, no images or scores, or a score by which a
             search cannot rank.
         UnknownNameError: a name or seed that there is not.
-        MissingRunError: the release has no run of the task at the fidelity, or keeps no outputs and
-            they are needed.
+        MissingRunError: the release has no run of the task at the fidelity, or no distances between
+            restorations and they are needed.
     """
     name = selector_name(selector)
     if weighting not in WEIGHTINGS:
@@ -125,7 +125,7 @@ def isnas_curve(
             f"is: {', '.join(bench.images if keys else rankable_scores(bench, block, reference))}"
         )
     seeds = block.choose_seeds(seed)
-    needed = with_output or needs_outputs(selector)
+    needed = with_output or needs_distances(selector)
     pools = [open_pool(bench, block, (one,), needed) for one in seeds]
     candidates = {
         key: {
@@ -136,7 +136,7 @@ def isnas_curve(
     }
     most = max(count for by_image in candidates.values() for count in by_image.values())
     if n is not None and n > most:
-        kept = ", and a kept output" if needed else ""
+        kept = ", and distances" if needed else ""
         raise ConfigError(
             f"n {n} must be at most {most}, the most architectures that a score can rank on an "
             f"image of {task} at {block.fidelity} (with a run, the score{kept}); leave it out for "

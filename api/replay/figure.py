@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nasdip_bench.api.agreement import MEAN
 from nasdip_bench.api.paper.captions import SUBSTITUTE, image_statuses, setting, shortfall, span
 from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
-from nasdip_bench.api.replay.candidates import needs_outputs
+from nasdip_bench.api.replay.candidates import needs_distances
 from nasdip_bench.api.replay.curve import MOST, isnas_curve
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def replay_figure(
         reference: of the scores.
         weighting: of the average.
         selector: a name or a rule.
-        with_output: rank only architectures whose output is kept.
+        with_output: rank only architectures of whose output the release has distances.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
 
@@ -152,13 +152,13 @@ def replay_figure(
     averaged = [i for i in f["images"] if any(counts[i] for counts in f["candidates"].values())]
     several = image is None and len(f["images"]) > 1
     where = f"mean over {len(averaged)} images" if several else f["images"][0]
-    kept = with_output or needs_outputs(selector)
+    kept = with_output or needs_distances(selector)
     average = f", average weighted as {weighting!r}" if f["selector"] == "closest" else ""
     parts = [
         f"ISNAS replayed from recorded runs ({task}, {where}): regret of the architecture that "
         f"selector {f['selector']!r} keeps{average}, against the size N of the cohort.",
         f"{setting(bench, f)}, stop at {f['stop']}; candidates: {span(counts)} of {len(bench)} "
-        f"architectures{', those of which the output is kept' if kept else ''}.",
+        f"architectures{', those with distances between outputs' if kept else ''}.",
         shortfall(bench, f),
     ]
     notes = [

@@ -1,7 +1,7 @@
 """What a selector keeps of the k first of a ranking, for every k at once.
 
-The distances of all outputs to the averages of all cohorts come from the outputs' scalar products
-G: with shares p of sum 1, |x_i - Σ p_j x_j|² = G_ii - 2 (G p)_i + pᵀ G p. Must not import torch.
+The averages of all cohorts are shares of the same outputs, so that the distances to all of them are
+one product of matrices (`nasdip_bench.distances.to_average`). Must not import torch.
 """
 
 from __future__ import annotations
@@ -12,21 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.api.replay.candidates import Pool
-from nasdip_bench.api.replay.record import as_floats
-from nasdip_bench.isnas.averaging import weights
+from nasdip_bench.distances import to_average
+from nasdip_bench.isnas.averaging import closest, weights
 from nasdip_bench.isnas.selectors import Cohort, Selector
 
-__all__ = ["Chooser", "chooser", "closest_of_prefixes", "products"]
+__all__ = ["Chooser", "chooser", "closest_of_prefixes"]
 
 Chooser = Callable[[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]], NDArray[np.intp]]
 """Architectures in the order of their ranking, their scores and PSNR, to the position that is kept
 of the k first, at k - 1."""
-
-_BLOCK = 2**22
-"""Numbers of outputs that are held as float64 at a time: 32 MiB."""
-
-_TIE = 1e-12
-"""Of the largest scalar product: distances that differ by less are equal but for rounding."""
 
 
 def chooser(
@@ -55,27 +49,24 @@ def chooser(
         )
     if not len(arch_ids):
         return lambda ok, scores, psnr: np.empty(0, np.intp)
-    outputs = pool.outputs(image, arch_ids)
+    of_all = pool.between(image, arch_ids)
+
+    def between(ok: NDArray[np.intp]) -> NDArray[np.float64]:
+        places = np.searchsorted(arch_ids, ok)
+        return of_all[np.ix_(places, places)]
+
     if isinstance(selector, str):  # the paper's, which is the only other name
-        gram = products(outputs)
-
-        def closest(
-            ok: NDArray[np.intp], scores: NDArray[np.float64], psnr: NDArray[np.float64]
-        ) -> NDArray[np.intp]:
-            places = np.searchsorted(arch_ids, ok)
-            return closest_of_prefixes(gram[np.ix_(places, places)], scores, weighting)
-
-        return closest
+        return lambda ok, scores, psnr: closest_of_prefixes(between(ok), scores, weighting)
     rule = selector
 
     def by_rule(
         ok: NDArray[np.intp], scores: NDArray[np.float64], psnr: NDArray[np.float64]
     ) -> NDArray[np.intp]:
-        images = as_floats(outputs[np.searchsorted(arch_ids, ok)])
+        squares = between(ok)
         cohorts = (
             Cohort(
                 scores=scores[:k],
-                outputs=images[:k],
+                between=squares[:k, :k],
                 psnr_db=psnr[:k],
                 weighting=weighting,
                 seed=pool.seed,
@@ -87,24 +78,13 @@ def chooser(
     return by_rule
 
 
-def products(outputs: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(N, N) scalar products of outputs (N, C, H, W), in squared grey levels: exact."""
-    flat = outputs.reshape(len(outputs), -1)
-    gram = np.zeros((len(flat), len(flat)))
-    step = max(1, _BLOCK // len(flat))
-    for first in range(0, flat.shape[1], step):
-        part = flat[:, first : first + step].astype(np.float64)
-        gram += part @ part.T
-    return gram
-
-
 def closest_of_prefixes(
-    gram: NDArray[np.float64], scores: NDArray[np.float64], weighting: str
+    between: NDArray[np.float64], scores: NDArray[np.float64], weighting: str
 ) -> NDArray[np.intp]:
     """Which of the first k outputs is closest to their average, for every k.
 
     Args:
-        gram: (N, N) scalar products of the outputs.
+        between: (N, N) mean squared differences of the outputs.
         scores: (N,) their scores.
         weighting: of the average.
 
@@ -115,10 +95,6 @@ def closest_of_prefixes(
     shares = np.zeros((count, count))
     for k in range(1, count + 1):
         shares[k - 1, :k] = weights(scores[:k], weighting)
-    with_average = shares @ gram
-    of_average = (with_average * shares).sum(axis=1)
-    squares = np.diag(gram) - 2 * with_average + of_average[:, None]
+    squares = to_average(between, shares)
     squares[np.triu_indices(count, 1)] = np.inf
-    near = squares <= squares.min(axis=1)[:, None] + _TIE * gram.max()
-    found: NDArray[np.intp] = near.argmax(axis=1)
-    return found
+    return closest(squares)

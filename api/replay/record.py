@@ -12,7 +12,7 @@ from nasdip_bench.api.cohorts import ScoredRuns
 from nasdip_bench.api.replay.candidates import (
     Absent,
     Pool,
-    needs_outputs,
+    needs_distances,
     open_pool,
     score_key,
     selector_name,
@@ -24,7 +24,7 @@ from nasdip_bench.isnas.selectors import Cohort, Selector, get_selector
 if TYPE_CHECKING:
     from nasdip_bench.api.reader import ReleaseReader
 
-__all__ = ["IsnasRecord", "Member", "as_floats", "isnas"]
+__all__ = ["IsnasRecord", "Member", "isnas"]
 
 
 class Member(NamedTuple):
@@ -38,7 +38,8 @@ class Member(NamedTuple):
         diverged: its run diverged; it has no PSNR and no part in the average.
         final_psnr_smooth_db: of its output; NaN where it diverged.
         weight: in the average; NaN where it diverged, or the selector needs no average.
-        distance: mean squared error of its output to the average, values in [0, 1]; NaN likewise.
+        distance: mean squared difference of its output to the average, values in [0, 1]; NaN
+            likewise.
     """
 
     place: int
@@ -77,7 +78,7 @@ class IsnasRecord(NamedTuple):
         best_of_all: arch_id of the best candidate; -1 where all diverged.
         best_of_all_db: its PSNR.
         candidates: architectures that were ranked: a run, ok or diverged, with its score and, where
-            the selector needs it, its output.
+            the selector needs them, the distances of its output.
         absent: why others were not.
     """
 
@@ -121,9 +122,9 @@ def isnas(
 ) -> IsnasRecord:
     """Replay a search on an image: rank, look the cohort up, average, select.
 
-    As in `nasdip_bench.isnas.Search` with full selection, but that outputs are rounded to 8 bits,
-    candidates are the architectures of the release, and nothing is restored anew. A cohort keeps
-    the place of a member that diverged; it is then smaller.
+    As in `nasdip_bench.isnas.Search` with full selection, but that distances between outputs are
+    rounded to thousandths of a dB, candidates are the architectures of the release, and nothing is
+    restored anew. A cohort keeps the place of a member that diverged; it is then smaller.
 
     Args:
         bench: the release.
@@ -136,18 +137,19 @@ def isnas(
         weighting: of the average, one of `nasdip_bench.isnas.averaging.WEIGHTINGS`.
         selector: one of `nasdip_bench.isnas.selectors.SELECTORS`, or a function from a
             `nasdip_bench.isnas.Cohort` to a position. "best-score", "random" and "oracle" need no
-            outputs.
-        with_output: rank only architectures whose output is kept, also where the selector needs
-            none: then all selectors choose from the same candidates.
+            distances.
+        with_output: rank only architectures of whose output the release has distances, also where
+            the selector needs none: then all selectors choose from the same candidates.
         fidelity: None for the release's default for the task.
-        seed: of the runs; None for the first of the default seeds.
+        seed: of the runs, and of the corruption that scores see; None for the first of the default
+            seeds.
 
     Raises:
         ConfigError: n is out of range, or a score by which a search cannot rank.
         UnknownNameError: an image, task, score, weighting, selector, fidelity or seed that there is
             not.
-        MissingRunError: the release has no run of the task at the fidelity, or keeps no outputs and
-            they are needed.
+        MissingRunError: the release has no run of the task at the fidelity, or no distances between
+            restorations and they are needed.
     """
     name = selector_name(selector)
     if weighting not in WEIGHTINGS:
@@ -157,7 +159,7 @@ def isnas(
     block = bench.runs.block(task, fidelity)
     key = score_key(bench, block, score, reference)
     pool = open_pool(
-        bench, block, block.choose_seeds(seed), needed=with_output or needs_outputs(selector)
+        bench, block, block.choose_seeds(seed), needed=with_output or needs_distances(selector)
     )
     runs, position = pool.ranked(key), bench.images.index(image)
     candidates = runs.count(position)
@@ -217,19 +219,19 @@ def _members(
     scores, psnr_db = runs.scores[arch_ids, image], runs.values[arch_ids, image]
     ok = np.flatnonzero(np.isfinite(psnr_db))
     weights, distances = np.full((2, len(arch_ids)), math.nan)
-    place = None
+    place, needed = None, pool.restored is not None
     if len(ok):
         cohort = Cohort(
             scores=scores[ok],
-            outputs=as_floats(pool.outputs(image, arch_ids[ok]))
-            if pool.needed
-            else np.empty((len(ok), 0, 0, 0), np.float32),
+            between=pool.between(image, arch_ids[ok])
+            if needed
+            else np.full((len(ok), len(ok)), math.nan),
             psnr_db=psnr_db[ok],
             weighting=weighting,
             seed=pool.seed,
         )
-        if pool.needed:
-            weights[ok], distances[ok] = cohort.weights, cohort.distances
+        if needed:
+            weights[ok], distances[ok] = cohort.weights, cohort.to_average
         rule = get_selector(selector) if isinstance(selector, str) else selector
         place = int(ok[rule(cohort)])
     members = tuple(
@@ -243,11 +245,6 @@ def _members(
         for at, (number, arch_id) in enumerate(enumerate(arch_ids.tolist(), start=1))
     )
     return members, None if place is None else members[place]
-
-
-def as_floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """8 bits as what a network gives, in [0, 1]."""
-    return pixels.astype(np.float32) / np.float32(255)
 
 
 def _in_words(absent: Absent) -> str:

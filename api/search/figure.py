@@ -73,8 +73,7 @@ class SearchFigure(Exhibit):
         if "isnas_oracle" in f["algorithms"]:
             notes.append(
                 "isnas_oracle: the ranking of ISNAS, with the best of its cohort chosen by the "
-                "ground truth; the paper's selection, which needs restored images, is replayed by "
-                "'nasdip-bench replay'."
+                "ground truth; the paper's selection is replayed by 'nasdip-bench replay'."
             )
         return notes
 

@@ -4,8 +4,8 @@ Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 4.
 
 **The selection here is an oracle**: the incumbent among the trained is the one of highest PSNR
 against the ground truth. The paper averages the outputs of the cohort and keeps the one nearest to
-the average, which needs the restored images; these are not in a tabular release. What is measured
-is therefore what the ranking could give at best, under the clock.
+the average; `nasdip_bench.api.replay` replays that, without a clock. What is measured here is what
+the ranking could give at best, under the clock.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ from nasdip_bench.builder.experiments.units import (
     Unit,
 )
 from nasdip_bench.experiments.methods import Method
+from nasdip_bench.paper_lists import candidate_architectures
 from nasdip_bench.seeding import BitStream
-from nasdip_bench.space import sample_architectures
 
 __all__ = ["Choice", "Planner"]
 
@@ -88,7 +88,7 @@ class Planner:
     @cached_property
     def candidates(self) -> tuple[str, ...]:
         """Canonical strings of the architectures that are ranked."""
-        sample = sample_architectures(self.setting.candidates, purpose="candidates")
+        sample = candidate_architectures(self.setting.candidates)
         return tuple(map(str, sample))
 
     # -- units -------------------------------------------------------------------------------------

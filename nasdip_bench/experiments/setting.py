@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.fidelity import FIDELITIES
 from nasdip_bench.files import sha256_bytes
+from nasdip_bench.paper_lists import PAPER_CANDIDATES
 from nasdip_bench.sizes import MIN_SIZE, SIZE_MULTIPLE
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class Setting:
     Attributes:
         name: of the table below, or that with a hash of the changed fields.
         crop: images are cut to the centre part of at most so many pixels a side; 0: whole.
-        candidates: architectures that are ranked: the first of the one seeded list.
+        candidates: architectures that are ranked; see
+            `nasdip_bench.paper_lists.candidate_architectures`.
         inits: initialisations a score is averaged over.
         cohort: N, the architectures that are trained to select from.
         weighting: of the cohort's average; see `nasdip_bench.isnas.averaging`.
@@ -120,7 +122,7 @@ SETTINGS: dict[str, Setting] = {
         Setting(
             name="paper",
             crop=0,
-            candidates=5000,
+            candidates=PAPER_CANDIDATES,
             inits=8,
             cohort=15,
             weighting="paper",

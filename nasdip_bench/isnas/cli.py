@@ -69,7 +69,9 @@ def restore_command(
         str, typer.Option(help="paper, or quick: fewer candidates and narrower networks.")
     ] = "paper",
     score: Annotated[str, typer.Option(help="Name of the score to rank by.")] = "psd_db_strip_mse",
-    candidates: Annotated[int, typer.Option(help="Architectures to rank (0: preset's).")] = 0,
+    candidates: Annotated[
+        int, typer.Option(help="Rank so many of the paper's 4592; of more, a draw (0: preset's).")
+    ] = 0,
     cohort: Annotated[int, typer.Option(help="Networks to train of them (0: preset's).")] = 0,
     scoring_inits: Annotated[
         int, typer.Option(help="Initialisations a score is averaged over (0: preset's).")

@@ -12,6 +12,7 @@ from nasdip_bench.isnas.rankable import check_score
 from nasdip_bench.isnas.selectors import SELECTORS
 from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule, WindowedVariance
 from nasdip_bench.network import CHANNEL_MULTIPLE
+from nasdip_bench.paper_lists import PAPER_CANDIDATES
 from nasdip_bench.tasks import Task
 
 __all__ = ["SELECTIONS", "STOPPING", "SearchConfig", "paper_config", "quick_config"]
@@ -31,7 +32,7 @@ class SearchConfig:
 
     Attributes:
         score: the training-free score to rank by; lower is better.
-        candidates: architectures to rank: the first of the one seeded list of candidates.
+        candidates: architectures to rank; see `nasdip_bench.paper_lists.candidate_architectures`.
         inits: initialisations a score is averaged over.
         cohort: N, the best-ranked that are trained; at most the candidates.
         selection: one of `SELECTIONS`.
@@ -110,7 +111,7 @@ class SearchConfig:
 
 
 def paper_config(task: Task, selection: str = "full", **changes: Any) -> SearchConfig:
-    """The setting of the paper: 5000 candidates, a cohort of 15, 128 channels.
+    """The setting of the paper: its candidates, a cohort of 15, 128 channels.
 
     The scores are averaged over 8 initialisations where the paper takes one: tau between the
     rankings of two is 0.4 to 0.65. A cohort on a small image is trained until the stopping
@@ -125,7 +126,7 @@ def paper_config(task: Task, selection: str = "full", **changes: Any) -> SearchC
     at_once = FIDELITIES["r64"].stop.get(task.kind, iterations)
     settings: dict[str, Any] = {
         "score": "psd_db_strip_mse",
-        "candidates": 5000,
+        "candidates": PAPER_CANDIDATES,
         "inits": 8,
         "cohort": 15,
         "selection": selection,

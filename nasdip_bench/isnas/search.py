@@ -27,7 +27,8 @@ from nasdip_bench.isnas.ranking import Ranked, ranked, score_candidates
 from nasdip_bench.isnas.resized import resized, resized_as_released
 from nasdip_bench.isnas.selectors import Cohort, get_selector
 from nasdip_bench.isnas.training import Trained, train
-from nasdip_bench.space import Architecture, sample_architectures
+from nasdip_bench.paper_lists import candidate_architectures
+from nasdip_bench.space import Architecture
 
 __all__ = ["Search", "SearchResult", "asked_for", "selection_problem"]
 
@@ -156,7 +157,7 @@ class Search:
     def rank(self) -> list[Ranked]:
         """Score the candidates that have no score yet, and sort them all, best first."""
         config = self.config
-        candidates = sample_architectures(config.candidates, purpose="candidates")
+        candidates = candidate_architectures(config.candidates)
         known = {} if self._folder is None else self._folder.scores()
         scored = []
         try:

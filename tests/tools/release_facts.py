@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.index import Block
+from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.schema import STATUSES
-from nasdip_bench.space import sample_architectures
 from tests.tools.pages import table
 
 TARGETS = ("best_psnr_smooth_db", "final_psnr_smooth_db")
@@ -30,11 +30,11 @@ def blocks(bench: NASDIPBench) -> Iterator[Block]:
 def readme_rows(bench: NASDIPBench) -> str:
     """The table of the README."""
     substitutes = [r["name"] for r in bench.to_arrow("images").to_pylist() if _substitute(r)]
-    sampled = list(bench) == sample_architectures(len(bench))
+    listed = list(bench) == paper_architectures()
     body = [
         [
             "architectures",
-            f"{_count(len(bench), sampled)} are described in `architectures.parquet`; those that "
+            f"{_count(len(bench), listed)} are described in `architectures.parquet`; those that "
             f"are trained so far stand below",
         ],
         [
@@ -88,7 +88,7 @@ def readme_findings(page: str) -> str:
 def card_release(bench: NASDIPBench) -> str:
     """What is in the release, and how much of what could be."""
     manifest = bench.manifest
-    sampled = list(bench) == sample_architectures(len(bench))
+    listed = list(bench) == paper_architectures()
     body = []
     for block in blocks(bench):
         facts, record = manifest.fidelities[block.fidelity], block.record
@@ -102,7 +102,7 @@ def card_release(bench: NASDIPBench) -> str:
                     block.task,
                     str(seed),
                     f"{len(_having(block, seed))} of {len(bench)}: "
-                    f"{_which(_having(block, seed), sampled)}",
+                    f"{_which(_having(block, seed), listed)}",
                     *(str(int((statuses == code).sum())) for code in range(len(STATUSES))),
                     str(int((statuses < 0).sum())),
                     complete,
@@ -118,7 +118,7 @@ def card_release(bench: NASDIPBench) -> str:
         f"{_size(bench):.1f} MiB.",
         table(head, body),
         "Runs are counted over all images; *scored*: architectures with scores on every image. The "
-        "first of the sample are a random part of it; of others that is not known from the data.",
+        "paper's list is in no order, so its first architectures are a random part of it.",
     ]
     if partial:
         lines.append(f"**Partial**: no seed is complete for {', '.join(sorted(partial))}.")
@@ -157,11 +157,11 @@ def card_training(bench: NASDIPBench) -> str:
                 _span(mine["stack"]),
                 torch,
                 str(len(mine)),
-                f"{mine['seconds'].sum() / 3600:.2f}",
+                f"{mine['processor_seconds'].sum() / 3600:.2f}",
             ]
         )
     head = ["fidelity", "task", "seed", "processor", "precision", "engine", "stack", "torch"]
-    return table([*head, "runs", "hours"], body)
+    return table([*head, "runs", "processor hours"], body)
 
 
 def card_limits(bench: NASDIPBench) -> str:
@@ -227,19 +227,19 @@ def _having(block: Block, seed: int) -> NDArray[np.intp]:
     return np.flatnonzero((block.statuses(seed) >= 0).any(axis=1))
 
 
-def _which(having: NDArray[np.intp], sampled: bool) -> str:
+def _which(having: NDArray[np.intp], listed: bool) -> str:
     """Whether they are the first ones: then they are a random part."""
     last = int(having.max(initial=-1))
     absent = np.setdiff1d(np.arange(last), having)
-    if sampled and not len(absent):
+    if listed and not len(absent):
         return "the first"
-    if sampled and len(absent) <= 3:
+    if listed and len(absent) <= 3:
         return f"the first {last + 1} without {', '.join(map(str, absent))}"
-    return "not the first of the sample"
+    return "not the first of the list"
 
 
-def _count(count: int, sampled: bool) -> str:
-    return f"{count} of the sample" if sampled else str(count)
+def _count(count: int, listed: bool) -> str:
+    return f"the paper's {count}" if listed else str(count)
 
 
 def _statuses(block: Block) -> str:

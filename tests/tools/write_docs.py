@@ -4,7 +4,6 @@
     data/README.md       the numbers of the data card
     README.md            the table of what ``data/`` holds
     docs/findings.md     the whole page
-    docs/experiments.md  the table of what has been run
 
 python -m tests.tools.write_docs
 """
@@ -17,9 +16,8 @@ from pathlib import Path
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.findings import findings_page
-from nasdip_bench.experiments.results import read_results
 from nasdip_bench.schema import markdown_tables
-from tests.tools import experiment_facts, release_facts
+from tests.tools import release_facts
 from tests.tools.pages import with_block
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,18 +54,11 @@ def with_findings(_: str) -> str:
     return findings_page(NASDIPBench(DATA))
 
 
-def with_experiments(text: str) -> str:
-    """The page of experiments with their results."""
-    results = read_results(DATA / "experiments")
-    return with_block(text, "results", experiment_facts.restorations(results))
-
-
 PAGES: dict[Path, Callable[[str], str]] = {
     PAGE: with_tables,
     CARD: with_card,
     README: with_readme,
     ROOT / "docs" / "findings.md": with_findings,
-    ROOT / "docs" / "experiments.md": with_experiments,
 }
 
 

@@ -1,0 +1,165 @@
+"""The single values of scores: what the file holds, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+
+import h5py
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from nasdip_bench import score_values as score_values_module
+from nasdip_bench.builder.build import build
+from nasdip_bench.builder.release import release
+from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.errors import DatasetError
+from nasdip_bench.problems import find_problems
+from nasdip_bench.score_values import read_score_values, score_values_bytes
+from tests import synthetic
+from tests.builds import small_config
+from tests.hostile_arrays import changed, changes, of_values, replaced
+
+VALUES = np.array([[1, 2, 3], [4, np.nan, np.nan], [-0.0, 1e-30, 3e38]], np.float32)
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (1, 1), (0, 5), (3, 0), (5000, 3)])
+def test_what_is_written_is_read(shape):
+    values = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    found = read_score_values(score_values_bytes(values), shape[0])
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, values)
+
+
+def test_not_a_bit_is_lost_and_h5py_alone_reads_it():
+    content = score_values_bytes(VALUES)
+    np.testing.assert_array_equal(read_score_values(content, 3), VALUES)
+    assert np.signbit(read_score_values(content, 3)[2, 0])
+    with h5py.File(io.BytesIO(content)) as file:
+        assert {*file} == {"values"}
+        np.testing.assert_array_equal(file["values"][:], VALUES)
+        assert (file["values"].compression, file["values"].shuffle) == ("gzip", True)
+
+
+def test_the_same_content_gives_the_same_bytes():
+    content = score_values_bytes(VALUES)
+    time.sleep(1.1)  # HDF5 would note seconds
+    assert score_values_bytes(VALUES) == content
+
+
+HOSTILE = {
+    **{what: case for what, case in changes("values", "values").items()
+       if what not in ("floats", "a soft link")},
+    "doubles": (replaced("values", dtype=np.float64), "values is no array of float32"),
+    "a row less": (of_values("values", lambda v: v[:-1]), r"shape \(2, 3\), there are 3 scores"),
+    "a row more": (of_values("values", lambda v: v[[0, 0, 1, 2]]), r"shape \(4, 3\), there are 3"),
+    "a thousand million values": (
+        replaced("values", shape=(3, 10**9), dtype=np.float32, chunks=(3, 100)), "have the shape"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "said"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile_files_are_refused(change, said):
+    content = changed(score_values_bytes(VALUES), change)
+    with pytest.raises(DatasetError, match=said) as error:
+        read_score_values(content, 3)
+    assert str(error.value).startswith("score_values.h5 cannot be parsed")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"PAR1", bytes(4096)])
+def test_what_is_no_hdf5_is_refused(content):
+    with pytest.raises(DatasetError, match=re.escape("score_values.h5 cannot be parsed: ")):
+        read_score_values(content, 3)
+
+
+def test_more_values_than_memory_are_refused(monkeypatch):
+    monkeypatch.setattr(score_values_module, "_MOST_VALUES", 8)
+    with pytest.raises(DatasetError, match=r"values have the shape \(3, 3\)"):
+        read_score_values(score_values_bytes(VALUES), 3)
+
+
+# In a release
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scores") / "build"
+    build(small_config(train=False), folder, workers=1)
+    return folder
+
+
+def test_a_release_has_the_values_that_were_built(built, tmp_path):
+    release(built, tmp_path / "data")
+    folder = DatasetFolder(tmp_path / "data")
+    names = folder.table("architectures")["architecture"].to_pylist()
+    found = folder.score_values()
+    assert found.shape[1] == 2
+    key = ("image", "task", "fidelity", "seed", "proxy", "reference")
+    stated = {}
+    for row, values in zip(folder.table("scores").to_pylist(), found, strict=True):
+        stated[names[row["arch_id"]], *(row[name] for name in key)] = (row["value"], values)
+        there = values[~np.isnan(values)]
+        assert len(there) == row["inits"]
+        np.testing.assert_allclose(there.astype(np.float64).mean(), row["value"], rtol=1e-6)
+    assert {int((~np.isnan(values)).sum()) for values in found} == {1, 2}
+    counted = 0
+    for table in BuildFolder(built).read("scores"):
+        for row in table.to_pylist():
+            value, values = stated[row["architecture"], *(row[name] for name in key)]
+            wanted = np.array(row["values"], np.float32)
+            np.testing.assert_array_equal(values[: len(wanted)], wanted)
+            assert value == np.mean(row["values"])
+            counted += 1
+    assert counted == len(stated)
+
+
+def test_a_further_release_keeps_them(built, tmp_path):
+    release(built, tmp_path / "one")
+    release(tmp_path / "one", tmp_path / "two")
+    release([tmp_path / "one", built], tmp_path / "three")
+    for name in ("scores.parquet", "score_values.h5"):
+        content = (tmp_path / "one" / name).read_bytes()
+        assert (tmp_path / "two" / name).read_bytes() == content
+    np.testing.assert_array_equal(
+        DatasetFolder(tmp_path / "three").score_values(),
+        DatasetFolder(tmp_path / "one").score_values(),
+    )
+
+
+@pytest.fixture
+def sound(tmp_path):
+    return synthetic.write_release(tmp_path / "data", count=3, fidelities=("r64c16i40",))
+
+
+def rewritten(path, values):
+    (path / "score_values.h5").write_bytes(score_values_bytes(values))
+    synthetic.rehash(path)
+    return find_problems(path)
+
+
+def test_verify_compares_them_with_the_table(sound):
+    values = DatasetFolder(sound).score_values().copy()
+    assert rewritten(sound, values) == []
+    rows = pq.read_table(sound / "scores.parquet").to_pylist()
+    one = next(number for number, row in enumerate(rows) if row["value"] == 2)
+    off = values.copy()
+    off[one] += 1
+    assert rewritten(sound, off) == [
+        f"scores: 1 rows have a value that is not the mean in score_values.h5 (row {one})"
+    ]
+    more = np.concatenate([values, np.full_like(values, np.nan)], axis=1)
+    assert rewritten(sound, more) == []
+    more[one, 1] = more[one, 0]
+    assert rewritten(sound, more) == [
+        f"scores: 1 rows have other inits than values in score_values.h5 (row {one})"
+    ]
+    [problem] = rewritten(sound, values[:-1])
+    assert "score_values.h5 cannot be parsed: values have the shape" in problem
+    (sound / "score_values.h5").unlink()
+    synthetic.rehash(sound)
+    assert find_problems(sound)[0] == (
+        "score_values.h5 is not listed in manifest.json, which a dataset with these tasks must have"
+    )
