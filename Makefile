@@ -81,7 +81,7 @@ VERSION ?=
 DATASET := $(PYTHON) -m tests.tools.dataset
 
 dataset:
-	$(DATASET) start --commit $(DATASET_CODE) --images $(IMAGES) --for "$(FOR)" --python $(PYTHON)
+	$(DATASET) start --commit $(DATASET_CODE) --images "$(IMAGES)" --for "$(FOR)" --python "$(PYTHON)"
 
 dataset-pause dataset-resume dataset-stop dataset-status:
 	$(DATASET) $(@:dataset-%=%)

@@ -4,7 +4,7 @@
                               froze the protocol, so that the tree can be edited meanwhile
     builds/dataset/build      the build folder; kept, and never committed
     builds/dataset/progress   what the build prints
-    builds/dataset/lock       held while it runs; its content is the number of the process group
+    builds/dataset/lock       held while it is prepared and while it runs; says its process group
 
 Only the standard library is used: the tool makes the environment that it needs.
 """
@@ -21,17 +21,22 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = 2
-EXIT_MISTAKE, EXIT_FAILURES, EXIT_MORE_TO_DO = 2, 1, 75
+EXIT_FAILURES, EXIT_MISTAKE, EXIT_MORE_TO_DO = 1, 2, 75
 _PATIENCE_SECONDS = 60
-"""How long a start is watched: a build that cannot begin says so sooner."""
+"""How long a start is watched (a build that cannot begin says so sooner), and a stop waited for."""
+_WORTHWHILE_SECONDS = 60
+"""A stage is not begun with less time left, unless it is the first."""
+_LEAST_BYTES = 64 << 20
+"""With less room on the disk, not even the reason of a failure may get into the progress file."""
 
 
-class MistakeError(Exception):
+class Mistake(Exception):  # noqa: N818 - the user's, not ours
     """What the user is told in one line."""
 
 
@@ -43,18 +48,13 @@ class Stage:
     options: tuple[str, ...]
 
 
+_BRIDGE = ("--fidelity=r64", "--images=lena,barbara", "--architectures=40")
 STAGES = (
     Stage("the first 40, both seeds", ("--architectures=40", "--seeds=0,1")),
     Stage("all 522, seed 0", ("--seeds=0",)),
     Stage("all 522, both seeds", ("--seeds=0,1",)),
-    Stage(
-        "r64: 40 architectures, denoise",
-        ("--fidelity=r64", "--images=lena,barbara", "--tasks=denoise", "--architectures=40"),
-    ),
-    Stage(
-        "r64: 40 architectures, inpaint",
-        ("--fidelity=r64", "--images=lena,barbara", "--tasks=inpaint", "--architectures=40"),
-    ),
+    Stage("r64: 40 architectures, denoise", (*_BRIDGE, "--tasks=denoise")),
+    Stage("r64: 40 architectures, inpaint", (*_BRIDGE, "--tasks=inpaint")),
 )
 """In order. Everything can be tried on the first; the bridge to full width comes last."""
 
@@ -67,8 +67,8 @@ class Workshop:
     """
 
     def __init__(self, root: Path = ROOT) -> None:
-        self.root = root
-        self.folder = root / "builds" / "dataset"
+        self.root = root.resolve()
+        self.folder = self.root / "builds" / "dataset"
         self.env = self.folder / "env"
         self.build = self.folder / "build"
         self.progress = self.folder / "progress"
@@ -76,28 +76,46 @@ class Workshop:
 
     @property
     def group(self) -> int | None:
-        """The process group of the build that runs, or None."""
-        try:
-            with self.lock.open("r+") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    return int(file.read() or 0) or None
-        except FileNotFoundError:
-            pass
+        """The process group of the build that runs; 0 while it is prepared, None without one."""
+        with suppress(FileNotFoundError), self.lock.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read() or 0)
         return None
 
-    def skipped(self) -> list[str]:
-        """The option that leaves out what ``data/`` has, where it is of this protocol."""
+    def claim(self) -> int:
+        """Take the lock; it is held until every process that has the descriptor has closed it.
+
+        Raises:
+            Mistake: another build has it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o644)
+        for _ in range(10):  # who only asks for `group` has it for a moment
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.02)
+                continue
+            os.ftruncate(lock, 0)
+            return lock
+        os.close(lock)
+        raise Mistake(
+            "the dataset is being built already: see 'make dataset-status', or stop it with "
+            "'make dataset-stop'"
+        )
+
+    def data_protocol(self) -> int | None:
+        """The protocol of ``data/``; None where that cannot be read."""
         manifest = self.root / "data" / "manifest.json"
         try:
-            version = json.loads(manifest.read_text(encoding="utf-8"))["protocol_version"]
-        except (OSError, ValueError, KeyError):
-            return []
-        return [f"--skip={manifest.parent}"] if version == PROTOCOL else []
+            return int(json.loads(manifest.read_text(encoding="utf-8"))["protocol_version"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def command(self, stage: Stage, images: Path, left: float | None) -> list[str]:
-        """The command line of a stage."""
+        """The command line of a stage; what ``data/`` has of this protocol is left out."""
         return [
             str(self.env / "bin" / "nasdip-build"),
             "--fidelity=r64c16",
@@ -106,7 +124,7 @@ class Workshop:
             f"--out={self.build}",
             "--device=cpu",
             *([] if left is None else [f"--time-limit={max(1, int(left))}s"]),
-            *self.skipped(),
+            *([f"--skip={self.root / 'data'}"] if self.data_protocol() == PROTOCOL else []),
         ]
 
 
@@ -114,204 +132,274 @@ def start(shop: Workshop, commit: str, images: Path, duration: str, python: str)
     """Begin the build, or go on with it, in the background.
 
     Raises:
-        MistakeError: it cannot begin.
+        Mistake: it cannot begin.
     """
-    if shop.group is not None:
-        raise MistakeError(
-            f"the dataset is being built already (process group {shop.group}): see "
-            f"{shop.progress}, or stop it with 'make dataset-stop'"
-        )
-    seconds = None if not duration else _seconds(duration)
+    seconds = _seconds(duration) if duration else None
     if not images.is_dir():
-        raise MistakeError(
+        raise Mistake(
             f"there is no folder {str(images)!r} with the ten images: name it, as in "
             f"'make dataset IMAGES=DIR'"
         )
-    prepare(shop, commit, python)
-    drive = [sys.executable, __file__, "drive", f"--images={images.resolve()}"]
-    if seconds is not None:
-        drive.append(f"--seconds={seconds}")
-    seen = shop.progress.stat().st_size if shop.progress.exists() else 0
+    lock = shop.claim()
+    try:
+        free = shutil.disk_usage(shop.folder).free
+        if free < _LEAST_BYTES:
+            raise Mistake(
+                f"the disk of {shop.folder} is full, {free >> 20} MiB are free: make room and "
+                f"give the same command again; what is finished is kept"
+            )
+        prepare(shop, commit, python)
+        seen = shop.progress.stat().st_size if shop.progress.exists() else 0
+        process = launch(shop, images, seconds, lock)
+    finally:
+        os.close(lock)  # the build has it, too
+    print(watch(shop, process, seen))
+
+
+def launch(
+    shop: Workshop, images: Path, seconds: float | None, lock: int
+) -> subprocess.Popen[bytes]:
+    """Begin `drive` in a process group of its own, which inherits the lock."""
+    drive = [sys.executable, __file__, "drive", f"--root={shop.root}"]
+    drive += [f"--images={images.resolve()}", f"--lock={lock}"]
+    drive += [] if seconds is None else [f"--seconds={seconds}"]
+    # The tree must not stand before the installed copy.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with shop.progress.open("ab") as log:
-        process = subprocess.Popen(
-            drive, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        said = shop.progress.read_bytes()[seen:].decode(errors="replace")
-        try:
-            process.wait(timeout=0.2)
-        except subprocess.TimeoutExpired:
-            if " units, " in said:
-                break
-            continue
-        lines = [line for line in said.splitlines() if line.strip()] or ["it said nothing"]
-        if process.returncode not in (0, EXIT_MORE_TO_DO):
-            raise MistakeError(lines[-1])
-        print(lines[-1])
-        return
-    print(f"the dataset is being built (process group {process.pid}); progress: {shop.progress}")
+        return subprocess.Popen(
+            drive, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env=env, pass_fds=(lock,), start_new_session=True,
+        )  # fmt: skip
+
+
+def watch(shop: Workshop, process: subprocess.Popen[bytes], seen: int) -> str:
+    """Wait until the build has finished a unit, or has ended; returns what to say.
+
+    Args:
+        shop: where it is built.
+        process: the build.
+        seen: length of the progress file before it began.
+
+    Raises:
+        Mistake: it has ended, and not because all is done or the time is over.
+    """
+    deadline, said, running = time.monotonic() + _PATIENCE_SECONDS, "", True
+    while running and " units, " not in said and time.monotonic() < deadline:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.1)
+            running = False
+        said = shop.progress.read_bytes()[seen:].decode(errors="replace")  # whole, once it ended
+    if running:
+        return f"the dataset is being built (process group {process.pid}): {shop.progress}"
+    if process.returncode < 0:
+        raise Mistake(f"the build was ended by {signal.Signals(-process.returncode).name}")
+    last = ([line for line in said.splitlines() if line.strip()] or ["it said nothing"])[-1]
+    if process.returncode not in (0, EXIT_MORE_TO_DO):
+        raise Mistake(last.removeprefix("dataset: "))
+    return last
 
 
 def prepare(shop: Workshop, commit: str, python: str) -> None:
     """Install the frozen code in an environment of its own, unless it is there.
 
     Raises:
-        MistakeError: the commit is not in this checkout, or cannot be installed.
+        Mistake: the commit is not in this checkout, or cannot be installed.
     """
-    shop.folder.mkdir(parents=True, exist_ok=True)
     found = subprocess.run(
         ["git", "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"],
         cwd=shop.root, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if found.returncode:
-        raise MistakeError(
+        raise Mistake(
             f"the commit {commit!r} that froze the protocol is not in this checkout: fetch the "
             f"whole history, or name another with 'make dataset DATASET_CODE=COMMIT'"
         )
     whole, ready = found.stdout.strip(), shop.env / "commit"
     if ready.exists() and ready.read_text() == whole:
         return
-    print(f"installing the code of {whole[:7]} in {shop.env}")
+    print(f"installing the code of {whole[:7]} in {shop.env}", flush=True)
+    ready.unlink(missing_ok=True)
     code = shop.folder / "code"
     for old in (code, shop.env):
         shutil.rmtree(old, ignore_errors=True)
     code.mkdir()
+    archive = code / "code.tar"
     pip = [str(shop.env / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    constraint = ["--constraint", str(code / "constraints.txt")]
-    archive = f"git archive {whole} | tar -x -C {code}"
+    pip += ["--disable-pip-version-check", "--constraint", str(code / "constraints.txt")]
     for step in (
-        ["sh", "-c", archive],
+        ["git", "archive", f"--output={archive}", whole],
+        ["tar", "-x", "-f", str(archive), "-C", str(code)],
         [python, "-m", "venv", str(shop.env)],
-        [*pip, *constraint, "torch"],
-        [*pip, *constraint, str(code)],
+        [*pip, "torch"],
+        [*pip, str(code)],
     ):
         done = subprocess.run(step, cwd=shop.root, capture_output=True, text=True, check=False)
         if done.returncode:
             what = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise MistakeError(f"{' '.join(step[:4])} ... failed: {what}")
+            raise Mistake(f"{' '.join(step[:4])} ... failed: {what}")
     shutil.rmtree(code)
     ready.write_text(whole)
 
 
-def drive(shop: Workshop, images: Path, seconds: float | None) -> int:
-    """Carry out the stages, in this process and its children; returns the exit status."""
-    os.nice(19)
+def drive(shop: Workshop, images: Path, seconds: float | None, lock: int) -> int:
+    """Carry out the stages, in children that hold the lock; returns the exit status."""
     deadline = None if seconds is None else time.monotonic() + seconds
-    with shop.lock.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.write(str(os.getpgrp()))
-        lock.flush()
-        status = 0
-        for stage in STAGES:
-            left = None if deadline is None else deadline - time.monotonic()
-            print(f"{time.strftime('%F %T')} {stage.name}", flush=True)
-            done = subprocess.run(
-                shop.command(stage, images, left), cwd=shop.folder, check=False
-            ).returncode
-            if done == EXIT_FAILURES:
-                status = done  # tried again by the next start; the other stages go on
-            elif done:
-                return done
-        return status
+    status = 0
+    for number, stage in enumerate(STAGES):
+        left = None if deadline is None else deadline - time.monotonic()
+        if number and left is not None and left < _WORTHWHILE_SECONDS:
+            _note(f"the time is over before {stage.name}; 'make dataset' goes on from here")
+            return EXIT_MORE_TO_DO
+        _note(stage.name)
+        command = shop.command(stage, images, left)
+        done = subprocess.run(command, cwd=shop.folder, check=False, pass_fds=(lock,)).returncode
+        if done < 0:
+            _note(f"{stage.name}: ended by {signal.Signals(-done).name}")
+            return 128 - done
+        if done == EXIT_FAILURES:
+            status = done
+            _note(f"{stage.name}: some failed, see above; the next 'make dataset' tries them again")
+        elif done:
+            return done
+    _note("some failed, see above; 'make dataset' tries them again" if status else "all is built")
+    return status
 
 
-def signal_group(shop: Workshop, which: signal.Signals, said: str) -> None:
-    """Send a signal to the whole build.
+def signal_group(shop: Workshop, which: signal.Signals) -> int:
+    """Send a signal to the whole build; returns its process group.
 
     Raises:
-        MistakeError: none runs.
+        Mistake: none runs.
     """
     group = shop.group
-    if group is None:
-        raise MistakeError("the dataset is not being built: start it with 'make dataset'")
-    os.killpg(group, which)
-    if which == signal.SIGTERM:
-        os.killpg(group, signal.SIGCONT)  # what is paused would not hear it
-    print(said)
+    if group == 0:
+        raise Mistake("the dataset is about to be built: try again in a moment")
+    with suppress(ProcessLookupError):
+        if group is not None:
+            os.killpg(group, which)
+            return group
+    raise Mistake("the dataset is not being built: start it with 'make dataset'")
+
+
+def stop(shop: Workshop) -> None:
+    """End the build, paused or not, and wait until it has ended."""
+    group = signal_group(shop, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGCONT)  # what is paused would not hear the other
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while shop.group == group and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)  # workers that are left; what is finished is on disk
 
 
 def status(shop: Workshop) -> None:
     """Say whether the build runs, and the last that it printed."""
     group = shop.group
-    print("not running" if group is None else f"running, process group {group}")
+    if group:
+        print(f"{'paused' if _paused(group) else 'running'}, process group {group}")
+    else:
+        print("not running" if group is None else "about to begin")
     if shop.progress.exists():
         lines = re.split(r"[\r\n]+", shop.progress.read_text(errors="replace").strip())
         print("\n".join(lines[-3:]))
 
 
-def release(shop: Workshop, version: str) -> None:
+def release(shop: Workshop, version: str) -> int:
     """Merge what is finished into ``data/``, verify it, and renew what the docs say of it.
 
+    Data of an earlier protocol are replaced.
+
+    Returns:
+        the exit status; the step that failed has said why.
+
     Raises:
-        MistakeError: a step failed.
+        Mistake: no version.
     """
     if not version:
-        raise MistakeError("say which version it becomes: 'make dataset-release VERSION=0.11.0'")
-    tools = Path(sys.executable).parent
-    sources = [str(shop.build)]
-    same = bool(shop.skipped())  # data of an earlier protocol are replaced
-    if same:
-        sources.insert(0, "data")
+        raise Mistake("say which version it becomes: 'make dataset-release VERSION=0.11.0'")
+    tools, found = Path(sys.executable).parent, shop.data_protocol()
+    sources = [*(["data"] if found == PROTOCOL else []), str(shop.build)]
+    replace = ["--replace"] if found is not None and found < PROTOCOL else []
+    merge = [str(tools / "nasdip-build"), "release", *sources, "--out", "data", *replace]
     for step in (
-        [str(tools / "nasdip-build"), "release", *sources, "--out", "data"]
-        + ["--release-version", version]
-        + ([] if same else ["--replace"]),
+        [*merge, "--release-version", version],
         [str(tools / "nasdip-bench"), "verify", "--data", "data"],
         ["make", "docs"],
     ):
         if subprocess.run(step, cwd=shop.root, check=False).returncode:
-            raise MistakeError(f"{' '.join(step)} failed; see above")
+            return EXIT_MISTAKE
+    return 0
+
+
+def _note(text: str) -> None:
+    print(f"{time.strftime('%F %T')} {text}", flush=True)
+
+
+def _paused(group: int) -> bool:
+    """Whether the leader of a process group is stopped; False where the system does not say."""
+    with suppress(OSError):
+        return Path(f"/proc/{group}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    return False
 
 
 def _seconds(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
     if match is None or not float(match[1]):
-        raise MistakeError(f"FOR={text!r} must be a duration such as 150m, 9h or 90s")
+        raise Mistake(f"FOR={text!r} must be a duration such as 150m, 9h or 90s")
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dataset", description=__doc__.splitlines()[0])
+    names = ("start", "drive", "pause", "resume", "stop", "status", "release")
+    parser.add_argument("command", choices=names)
+    parser.add_argument("--root", type=Path, default=ROOT)
+    parser.add_argument("--images", type=Path, default=Path("images"))
+    parser.add_argument("--commit", default="HEAD")
+    parser.add_argument("--for", dest="duration", default="")
+    parser.add_argument("--python", default="python3")
+    parser.add_argument("--version", default="")
+    parser.add_argument("--seconds", type=float, help="of drive, which start begins")
+    parser.add_argument("--lock", type=int, default=-1, help="of drive: a descriptor")
+    return parser
+
+
+def _carry_out(shop: Workshop, given: argparse.Namespace) -> int:
+    match given.command:
+        case "start":
+            start(shop, given.commit, given.images, given.duration, given.python)
+        case "drive":
+            os.nice(19)
+            os.pwrite(given.lock, str(os.getpgrp()).encode(), 0)
+            return drive(shop, given.images, given.seconds, given.lock)
+        case "pause":
+            signal_group(shop, signal.SIGSTOP)
+            print("paused; go on with 'make dataset-resume'")
+        case "resume":
+            signal_group(shop, signal.SIGCONT)
+            print("the build goes on")
+        case "stop":
+            stop(shop)
+            print("stopped; 'make dataset' goes on from there")
+        case "status":
+            status(shop)
+        case "release":
+            return release(shop, given.version)
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="dataset", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    begin = commands.add_parser("start")
-    begin.add_argument("--commit", required=True)
-    begin.add_argument("--images", type=Path, required=True)
-    begin.add_argument("--for", dest="duration", default="")
-    begin.add_argument("--python", default="python3")
-    run = commands.add_parser("drive")
-    run.add_argument("--images", type=Path, required=True)
-    run.add_argument("--seconds", type=float)
-    for name in ("pause", "resume", "stop", "status"):
-        commands.add_parser(name)
-    publish = commands.add_parser("release")
-    publish.add_argument("--version", default="")
-    given = parser.parse_args(arguments)
-    shop = Workshop()
+    given = _parser().parse_args(arguments)
     try:
-        match given.command:
-            case "start":
-                start(shop, given.commit, given.images, given.duration, given.python)
-            case "drive":
-                return drive(shop, given.images, given.seconds)
-            case "pause":
-                signal_group(shop, signal.SIGSTOP, "paused; go on with 'make dataset-resume'")
-            case "resume":
-                signal_group(shop, signal.SIGCONT, "the build goes on")
-            case "stop":
-                signal_group(shop, signal.SIGTERM, "stopped; 'make dataset' goes on from there")
-            case "status":
-                status(shop)
-            case "release":
-                release(shop, given.version)
-    except MistakeError as mistake:
-        print(f"dataset: {mistake}", file=sys.stderr)
-        return EXIT_MISTAKE
-    except OSError as error:
+        return _carry_out(Workshop(given.root), given)
+    except (Mistake, OSError) as error:
         print(f"dataset: {error}", file=sys.stderr)
         return EXIT_MISTAKE
-    return 0
+    except KeyboardInterrupt:
+        print("dataset: interrupted; 'make dataset-status' says what runs", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":
