@@ -3,7 +3,7 @@
     nasdip-build --fidelity r64c16 ... --out builds/some
     python benchmarks/curves.py builds/some --out benchmarks/results/curves.json
 
-The build's shards have the full curves in float32; a release keeps at most 256 points of each, as
+The build's shards have the full curves in float32; a release keeps at most 128 points of each, as
 thousandths of a dB. Then ``python benchmarks/report.py`` writes the table of docs/performance.md.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from machine import describe
 
 from nasdip_bench.builder.shard_schema import curve_column
 from nasdip_bench.builder.shards import BuildFolder
-from nasdip_bench.curve_files import write_curves
+from nasdip_bench.curve_parts import CurvePart, part_bytes
 from nasdip_bench.curves import decode, encode, kept_points
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.tasks import get_task
@@ -115,10 +114,8 @@ def losses(full: np.ndarray, stop: int) -> dict[str, Any]:
 
 
 def _file_bytes(curves: np.ndarray, points: np.ndarray) -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "curves.h5"
-        write_curves(path, curves[:, 0], curves[:, 1], points)
-        return path.stat().st_size
+    codes = {kind: encode(curves[:, place]) for place, kind in enumerate(KINDS)}
+    return len(part_bytes(CurvePart((points + 1).astype(np.int32), codes)))
 
 
 if __name__ == "__main__":

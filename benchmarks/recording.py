@@ -80,7 +80,9 @@ def main() -> None:
     ]
     share = statistics.median(row["recording_seconds"] / row["step_seconds"] for row in rows)
     worst = max(row["recording_seconds"] / row["step_seconds"] for row in rows)
-    print(f"recording takes {share:.1%} of a step (median), {worst:.1%} at most; target {TARGET:.0%}")
+    print(
+        f"recording takes {share:.1%} of a step (median), {worst:.1%} at most; target {TARGET:.0%}"
+    )
     found = {"machine": describe("cpu", 1), "recording": rows, "share": share, "worst": worst}
     (options.out / "recording.json").write_text(json.dumps(found, indent=1) + "\n")
 

@@ -31,7 +31,12 @@ def with_tables(page: str) -> str:
             content = "Not measured yet: no figures are given."
         else:
             results = json.loads(file.read_text(encoding="utf-8"))
-            kinds = {"api": _api, "comparison": _comparison, "curves": _curves}
+            kinds = {
+                "api": _api,
+                "comparison": _comparison,
+                "curves": _curves,
+                "recording": _recording,
+            }
             kind = next((kinds[key] for key in kinds if key in results), tables)
             content = kind(results)
         return f"<!-- {match['name']} -->\n\n{content}\n\n<!-- end -->"
@@ -278,6 +283,21 @@ def _curves(results: dict[str, Any]) -> str:
     columns = ["error in dB of", "kept points", "interpolated: rms, 99 %, largest"]
     columns += ["best read off: mean, largest", "its iteration", "at the stop"]
     return f"{table(head, sizes)}\n\n{table(columns, errors)}"
+
+
+def _recording(results: dict[str, Any]) -> str:
+    body = [
+        [
+            row["architecture"].partition("-")[0],
+            row["task"],
+            *(f"{1e3 * row[name]:.2f}" for name in ("step_seconds", "recording_seconds")),
+            f"{row['recording_seconds'] / row['step_seconds']:.1%}",
+        ]
+        for row in results["recording"]
+    ]
+    head = ["cell", "task", "step, ms", "recording, ms", "share"]
+    said = f"Median {results['share']:.1%}, at most {results['worst']:.1%} of a step."
+    return f"{said}\n\n{table(head, body)}"
 
 
 def _quantity(value: float | None, unit: str) -> str:
