@@ -84,8 +84,8 @@ class Part:
         scores: `SCORE_COLUMNS`, a row a score, no score twice, in any order.
         score_values: (score, initialisation) float32, NaN behind the last.
         corruptions: `CORRUPTION_COLUMNS`, a row an image and seed.
-        restorations: (run,) float32 (C, H, W) at the stop, of runs whose shards are at hand; None
-            of the others; () where no run has one.
+        restorations: (run,) uint16 (C, H, W) at the stop, 65535 for 1, of runs whose shards are at
+            hand; None of the others; () where no run has one.
         known: distances of earlier datasets.
     """
 
@@ -98,7 +98,7 @@ class Part:
     scores: pa.Table
     score_values: NDArray[np.float32]
     corruptions: pa.Table
-    restorations: tuple[NDArray[np.float32] | None, ...] = ()
+    restorations: tuple[NDArray[np.uint16] | None, ...] = ()
     known: tuple[Known, ...] = ()
 
     @property
@@ -119,7 +119,7 @@ class Part:
         scores: Iterable[Mapping[str, Any]],
         score_values: Sequence[Sequence[float]],
         corruptions: Iterable[Mapping[str, Any]] = (),
-        restorations: Sequence[NDArray[np.float32] | None] = (),
+        restorations: Sequence[NDArray[np.uint16] | None] = (),
     ) -> Part:
         """A part of rows as dictionaries, with `coded` curves for each run.
 

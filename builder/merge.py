@@ -267,11 +267,11 @@ def _check_curves(name: str, runs: _Stacked, twice: _Pairs, codes: NDArray[np.ui
 
 def _merged_restorations(
     parts: Sequence[Part], twice: _Pairs, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.float32] | None, ...]:
+) -> tuple[NDArray[np.uint16] | None, ...]:
     """Those of the kept rows; of one without, that of the same run in another source."""
     if not any(part.restorations for part in parts):
         return ()
-    stacked: list[NDArray[np.float32] | None] = []
+    stacked: list[NDArray[np.uint16] | None] = []
     for part in parts:
         stacked += part.restorations or (None,) * len(part.runs)
     for first, second in zip(*(places.tolist() for places in twice), strict=True):

@@ -28,7 +28,7 @@ def distances_of(
         images: names, in the order of the release.
     """
     places = {name: place for place, name in enumerate(architectures)}
-    held: dict[tuple[str, int], dict[int, NDArray[np.float32]]] = {}
+    held: dict[tuple[str, int], dict[int, NDArray[np.uint16]]] = {}
     keys = _keys(part)
     for (arch, image, seed), restoration in zip(keys, part.restorations, strict=False):
         if restoration is not None:
@@ -45,7 +45,7 @@ def distances_of(
             square, restored[i, s] = _earlier(part, places, image, seed)
             if mine := held.get((image, seed)):
                 there = [*mine]
-                values = np.stack([one.ravel() for one in mine.values()])
+                values = np.stack([one.ravel() for one in mine.values()]) / 65535
                 square[np.ix_(there, there)] = coded(mean_squares(values))
                 restored[i, s, there] = True
             pairs[i, s] = square[upper]

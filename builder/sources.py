@@ -131,7 +131,7 @@ class _Runs:
     codes: dict[str, list[NDArray[np.uint16]]] = field(
         default_factory=lambda: {name: [] for name in CURVES}
     )
-    restorations: list[NDArray[np.float32] | None] = field(default_factory=list)
+    restorations: list[NDArray[np.uint16] | None] = field(default_factory=list)
     places: dict[RunKey, int] = field(default_factory=dict)
 
     def add(self, row: dict[str, Any], curves: dict[str, NDArray[np.float32]]) -> None:
@@ -157,12 +157,11 @@ class _Runs:
         return [row | {to: row[of] for to, of in names.items()} for row in rows.values()]
 
 
-def _restoration(row: dict[str, Any]) -> NDArray[np.float32] | None:
+def _restoration(row: dict[str, Any]) -> NDArray[np.uint16] | None:
     if row["restoration"] is None:
         return None
     side = get_fidelity(row["fidelity"]).resolution
-    codes = np.frombuffer(row["restoration"], "<u2").reshape(-1, side, side)
-    return codes.astype(np.float32) / np.float32(65535)
+    return np.frombuffer(row["restoration"], "<u2").reshape(-1, side, side)
 
 
 def _finished_runs(folder: BuildFolder) -> dict[tuple[str, str], _Runs]:
