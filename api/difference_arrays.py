@@ -58,8 +58,8 @@ def curves_differ(
         mine = mine[there[0] & there[1]]
         if not len(mine):
             continue
-        points = [reader.iterations(fidelity, task) for reader in readers]
-        if not np.array_equal(*points):
+        one, other = (reader.iterations(fidelity, task) for reader in readers)
+        if not np.array_equal(one, other):
             continue
         ours, theirs = (
             reader.codes(fidelity, task, seed, ids[mine], rows[mine])
@@ -152,12 +152,13 @@ def _codes(
     """(2, run) to the ground truth and the corrupted image, and (run, run) to each other."""
     count = len(arch_ids)
     own, square = np.full((2, count), MISSING), np.full((count, count), MISSING)
-    place = () if distances is None else np.flatnonzero(distances.seeds == seed)
-    if distances is None or image is None or not len(place):
+    if distances is None or image is None or seed not in distances.seeds:
         return own, square
-    own = np.stack([of[image, place[0], arch_ids] for of in (distances.truth, distances.corrupted)])
-    size = distances.truth.shape[2]
-    whole = np.zeros((size, size), np.uint16)
-    whole[np.triu_indices(size, 1)] = distances.pairs[image, place[0]]
+    place = distances.seeds.tolist().index(seed)
+    truth, corrupted, pairs = (
+        of[image][place] for of in (distances.truth, distances.corrupted, distances.pairs)
+    )
+    whole = np.zeros((len(truth), len(truth)), np.uint16)
+    whole[np.triu_indices(len(truth), 1)] = pairs
     whole |= whole.T
-    return own, whole[np.ix_(arch_ids, arch_ids)]
+    return np.stack([truth[arch_ids], corrupted[arch_ids]]), whole[np.ix_(arch_ids, arch_ids)]

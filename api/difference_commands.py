@@ -27,6 +27,7 @@ EXIT_DIFFERENT = 1
 """``diff`` found other numbers."""
 
 _SHOWN = 10
+_RUN = ["architecture", "image", "task", "fidelity", "seed"]
 
 
 def diff_command(
@@ -53,9 +54,14 @@ def _as_text(found: Difference) -> str:
     lines = []
     for _, fact in found.manifest.iterrows():
         lines.append(f"{fact['fact']}: {_fact(fact['first'])} -> {_fact(fact['second'])}")
-    for what, frame in (("architectures", found.architectures), ("images", found.images)):
+    listed = {
+        "architectures": (found.architectures, ["architecture"]),
+        "images": (found.images, ["name"]),
+        "corruptions": (found.corruptions, ["image", "task", "fidelity", "seed"]),
+    }
+    for what, (frame, key) in listed.items():
         for change in (ADDED, REMOVED, CHANGED, MOVED):
-            names = frame.loc[frame["change"] == change].iloc[:, 0].tolist()
+            names = _names(frame[frame["change"] == change], key)
             if names:
                 lines.append(f"{what} {change}: {len(names)} ({_some(names)})")
     summary = found.summary()
@@ -65,11 +71,11 @@ def _as_text(found: Difference) -> str:
     changed = found.runs[found.runs["change"] == CHANGED]
     other = changed[changed["status_first"] != changed["status_second"]]
     for (before, after), rows in other.groupby(["status_first", "status_second"]):
-        lines.append(f"runs {before} -> {after}: {len(rows)} ({_some(_names(rows))})")
+        lines.append(f"runs {before} -> {after}: {len(rows)} ({_some(_names(rows, _RUN))})")
     most = changed.nlargest(_SHOWN, "largest_db")
     if len(most):
         lines.append("changed runs, by the largest change of a PSNR in dB:")
-        named = zip(_names(most), most["largest_db"], most["columns"], strict=True)
+        named = zip(_names(most, _RUN), most["largest_db"], most["columns"], strict=True)
         lines += [f"  {name}: {shown(size)} ({columns})" for name, size, columns in named]
     lines.append("the same numbers" if found.equal else "different")
     return "\n".join(lines)
@@ -83,9 +89,8 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def _names(runs: pd.DataFrame) -> list[str]:
-    key = ["architecture", "image", "task", "fidelity", "seed"]
-    return ["/".join(map(str, row)) for row in runs[key].itertuples(index=False)]
+def _names(rows: pd.DataFrame, key: list[str]) -> list[str]:
+    return ["/".join(map(str, row)) for row in rows[key].itertuples(index=False)]
 
 
 def _as_json(found: Difference) -> dict[str, Any]:

@@ -498,7 +498,7 @@ class ReleaseReader:
 
     def _curve(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> Curve:
         key = (block.fidelity, block.task, arch_id, image_row, seed)
-        found = self._kept.get(key) if type(seed) is not bool else None
+        found = self._kept.get(key) if seed is None or type(seed) is int else None
         if found is None:
             record = self._record(block, arch_id, image_row, seed)
             rows = block.columns["curve_row"][block.summary(seed).rows[arch_id, image_row]]
@@ -506,11 +506,13 @@ class ReleaseReader:
                 self._reader.values(block.fidelity, block.task, one, arch_id, row)
                 for one, row in zip(record.seeds, rows.tolist(), strict=True)
             ]
-            means = [np.mean([of[name] for of in by_seed], axis=0) for name in KINDS["curves"]]
-            for mean in means:
+            raw, smooth, ssim = (
+                np.mean([of[name] for of in by_seed], axis=0) for name in KINDS["curves"]
+            )
+            for mean in (raw, smooth, ssim):
                 mean.setflags(write=False)
             iterations = self._reader.iterations(block.fidelity, block.task)
-            found = Curve(iterations, *means, *record[:7])
+            found = Curve(iterations, raw, smooth, ssim, *record[:7])
             with self._lock:
                 while len(self._kept) >= _KEPT_CURVES:
                     self._kept.pop(next(iter(self._kept)))

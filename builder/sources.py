@@ -145,7 +145,7 @@ class _Runs:
                 kept.append(np.empty(0, np.uint16))
         elif self.rows[place]["status"] != "failed" or row["status"] == "failed":
             return
-        self.restorations[place] = _restoration(row)
+        self.restorations[place] = _restoration(row, self.stop)
         self.rows[place] = row | summarise(curves, row["status"], self.stop, row["iterations"])
         for name, kept in self.codes.items():
             kept[place] = coded(name, curves[name], self.points)
@@ -157,8 +157,9 @@ class _Runs:
         return [row | {to: row[of] for to, of in names.items()} for row in rows.values()]
 
 
-def _restoration(row: dict[str, Any]) -> NDArray[np.uint16] | None:
-    if row["restoration"] is None:
+def _restoration(row: dict[str, Any], stop: int) -> NDArray[np.uint16] | None:
+    """The restoration of a run, unless it is of another iteration than ``final_*``."""
+    if row["restoration"] is None or row["stop"] != stop:
         return None
     side = get_fidelity(row["fidelity"]).resolution
     return np.frombuffer(row["restoration"], "<u2").reshape(-1, side, side)

@@ -367,7 +367,8 @@ def _succeeded(run: _Run) -> dict[str, Any]:
 
 
 def _in_16_bits(image: np.ndarray) -> bytes:
-    return np.rint(np.clip(image, 0, 1) * 65535).astype("<u2").tobytes()
+    codes = np.rint(np.clip(image, 0, 1) * 65535).astype("<u2")
+    return bytes(codes.tobytes())
 
 
 def _curves(curves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

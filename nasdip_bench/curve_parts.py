@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nasdip_bench.curves import CODES, MAX_POINTS, MISSING
 from nasdip_bench.errors import DatasetError, not_parsed
 from nasdip_bench.files import Content
-from nasdip_bench.hdf5_arrays import plain_array
+from nasdip_bench.hdf5_arrays import plain_array, write_packed
 from nasdip_bench.observables import OBSERVABLES, SSIM
 
 if TYPE_CHECKING:
@@ -69,10 +69,7 @@ def part_bytes(part: CurvePart) -> bytes:
     content = io.BytesIO()
     with h5py.File(content, "w", libver="latest") as file:
         for name, codes in part.codes.items():
-            chunk = (min(_ROWS_PER_CHUNK, max(1, len(codes))), max(1, codes.shape[1]))
-            array = file.create_dataset(
-                name, data=codes, chunks=chunk, shuffle=True, compression="gzip"
-            )
+            array = write_packed(file, name, codes, (_ROWS_PER_CHUNK, codes.shape[1]))
             code = CODES[name]
             array.attrs["unit"] = code.unit
             array.attrs["steps_per_unit"] = code.steps

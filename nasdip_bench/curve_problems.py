@@ -135,7 +135,7 @@ def distance_problems(folder: DatasetFolder, runs: Table) -> Problems:
         mine = rows_of(runs, fidelity, task)
         seeds = found.seeds.tolist()
         if seeds != sorted({*seeds}) or not {*seeds} <= {*runs["seed"][mine].tolist()}:
-            yield f"{path} has the seeds {str(seeds):.100}, which are not those of runs, ascending"
+            yield f"{path} has the seeds {seeds!s:.100}, which are not those of runs, ascending"
             continue
         there = found.truth != MISSING
         final = _final(folder, runs, mine[runs["status"][mine].astype(str) == "ok"], found)

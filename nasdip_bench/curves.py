@@ -109,12 +109,12 @@ def kept_points(iterations: int, stop: int) -> NDArray[np.int32]:
     """
     if not 1 <= stop <= iterations:
         raise ConfigError(f"stop {stop} must lie in 1..{iterations}")
-    points = np.arange(iterations)
+    chosen: NDArray[np.int64] = np.arange(iterations)
     if iterations > MAX_POINTS:
         fixed = np.r_[np.arange(_DENSE_POINTS), stop - 1, iterations - 1]
         steps = _most_steps(iterations, fixed)
-        points = np.unique(np.r_[fixed, _geometric(iterations, steps)])
-    points = points.astype(np.int32)
+        chosen = np.unique(np.r_[fixed, _geometric(iterations, steps)])
+    points: NDArray[np.int32] = chosen.astype(np.int32)
     points.setflags(write=False)
     return points
 

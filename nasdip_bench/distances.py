@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from nasdip_bench.curves import MISSING, decode, encode
 from nasdip_bench.errors import not_parsed
 from nasdip_bench.files import Content
-from nasdip_bench.hdf5_arrays import plain_array
+from nasdip_bench.hdf5_arrays import plain_array, write_packed
 
 __all__ = ["Distances", "coded", "distances_bytes", "mean_squares", "read_distances", "to_average"]
 
@@ -66,7 +66,7 @@ class Distances(NamedTuple):
         return square
 
 
-def mean_squares(restorations: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_squares(restorations: NDArray[np.floating]) -> NDArray[np.float64]:
     """(n, n) mean squared differences of (n, values), from their scalar products in float64."""
     wide = np.asarray(restorations, np.float64)
     wide = wide - wide.mean(axis=0)  # what all have in common only costs digits
@@ -102,16 +102,10 @@ def distances_bytes(distances: Distances) -> bytes:
     with h5py.File(content, "w", libver="latest") as file:
         for name in _ARRAYS:
             values = getattr(distances, name)
-            file.create_dataset(
-                name,
-                data=values,
-                chunks=(1, 1, max(1, values.shape[2])),
-                shuffle=True,
-                compression="gzip",
-            )
-            file[name].attrs["unit"] = "dB"
-            file[name].attrs["steps_per_unit"] = 1000
-            file[name].attrs["missing"] = MISSING
+            array = write_packed(file, name, values, (1, 1, values.shape[2]))
+            array.attrs["unit"] = "dB"
+            array.attrs["steps_per_unit"] = 1000
+            array.attrs["missing"] = MISSING
         file.create_dataset("seed", data=np.asarray(distances.seeds, np.int32))
     return content.getvalue()
 

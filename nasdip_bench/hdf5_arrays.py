@@ -1,4 +1,4 @@
-"""Arrays in HDF5 files of unknown origin, looked at before any value is decoded.
+"""Arrays in HDF5 files: written packed; of unknown origin, looked at before a value is decoded.
 
 HDF5 can do more than a dataset of this package may ask of it: take values from other files, through
 links, external storage or virtual data sets; load filters; claim chunks of any size. The files of a
@@ -10,11 +10,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["plain_array"]
+__all__ = ["plain_array", "write_packed"]
+
+
+def write_packed(
+    file: h5py.File, name: str, values: NDArray[Any], chunk: tuple[int, ...]
+) -> h5py.Dataset:
+    """Write an array in chunks of at most this shape, shuffled and packed, if it has any value."""
+    if not values.size:
+        return file.create_dataset(name, data=values)
+    chunk = tuple(map(min, chunk, values.shape))
+    return file.create_dataset(name, data=values, chunks=chunk, shuffle=True, compression="gzip")
 
 
 def plain_array(file: h5py.File, name: str, kind: type[np.generic], axes: int) -> Any:

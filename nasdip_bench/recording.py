@@ -175,8 +175,8 @@ def _sum_of_neighbours(x: Tensor) -> Tensor:
 def _high_share(images: Tensor) -> Tensor:
     """The share of the power, mean excluded, at frequencies above a quarter of a cycle a pixel."""
     power = torch.view_as_real(torch.fft.rfft2(images)).square().sum((1, -1)).flatten(1)
-    high, all_but_mean = (power @ _bands(*images.shape[2:], power.dtype, power.device)).T
-    return high / all_but_mean
+    high, all_but_mean = (power @ _bands(*images.shape[2:], power.dtype, power.device)).unbind(1)
+    return torch.div(high, all_but_mean)
 
 
 @lru_cache(maxsize=16)

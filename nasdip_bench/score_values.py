@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import not_parsed
 from nasdip_bench.files import Content
-from nasdip_bench.hdf5_arrays import plain_array
+from nasdip_bench.hdf5_arrays import plain_array, write_packed
 from nasdip_bench.manifest import SCORE_VALUES
 
 __all__ = ["read_score_values", "score_values_bytes"]
@@ -28,14 +28,8 @@ def score_values_bytes(values: NDArray[np.float32]) -> bytes:
 
     content = io.BytesIO()
     with h5py.File(content, "w", libver="latest") as file:
-        chunk = (min(_ROWS_PER_CHUNK, max(1, len(values))), max(1, values.shape[1]))
-        file.create_dataset(
-            "values",
-            data=np.asarray(values, np.float32),
-            chunks=chunk if values.size else None,
-            shuffle=True if values.size else None,
-            compression="gzip" if values.size else None,
-        )
+        rows = np.asarray(values, np.float32)
+        write_packed(file, "values", rows, (_ROWS_PER_CHUNK, rows.shape[1]))
     return content.getvalue()
 
 

@@ -114,22 +114,23 @@ def write_release(
             iterations, stop = f.iterations_for(kind_of), f.stop[kind_of]
             points = kept_points(iterations, stop)
             mine, parts = [], {}
-            for a in range(count):
-                for i, image in enumerate(images):
-                    for seed in seeds[fidelity]:
-                        key = (fidelity, task, a, image, seed)
-                        if key in missing:
-                            continue
-                        curves = curves_db(best_db(a, i, task, seed, count), a, iterations)
-                        status = (
-                            "diverged" if key in diverged else "failed" if key in failed else "ok"
-                        )
-                        for curve in curves.values():
-                            curve[{"diverged": 5, "failed": 0, "ok": iterations}[status] :] = np.nan
-                        run = _run(a, image, task, fidelity, seed, status, curves, stop)
-                        part = parts.setdefault((seed, part_of(a)), [])
-                        mine.append(run | {"curve_row": len(part)})
-                        part.append(curves)
+            keys = [
+                (seed, a, i, image)
+                for seed in seeds[fidelity]
+                for a in range(count)
+                for i, image in enumerate(images)
+                if (fidelity, task, a, image, seed) not in missing
+            ]
+            for seed, a, i, image in keys:
+                key = (fidelity, task, a, image, seed)
+                curves = curves_db(best_db(a, i, task, seed, count), a, iterations)
+                status = "diverged" if key in diverged else "failed" if key in failed else "ok"
+                for curve in curves.values():
+                    curve[{"diverged": 5, "failed": 0, "ok": iterations}[status] :] = np.nan
+                run = _run(a, image, task, fidelity, seed, status, curves, stop)
+                part = parts.setdefault((seed, part_of(a)), [])
+                mine.append(run | {"curve_row": len(part)})
+                part.append(curves)
             for (seed, part), rows in parts.items():
                 for kind, names in KINDS.items():
                     codes = {
@@ -150,8 +151,8 @@ def write_release(
                     "sigma_estimate": 0.1 if kind_of == "denoise" else None,
                     "known_share": 0.5 if kind_of == "inpaint" else 1.0,
                 }
-                for image in images
                 for seed in seeds[fidelity]
+                for image in images
             ]
             scored = [a for a in range(count) if a not in unscored]
             scores += [
@@ -243,7 +244,8 @@ def add_distances(path, fidelity, task, *, of=restoration, without=frozenset()):
     seeds = sorted({seed for _, seed, _ in mine})
     count = manifest.architectures
     shape = (len(manifest.images), len(seeds))
-    between, truth = np.full((*shape, count, count), np.nan), np.full((*shape, count), np.nan)
+    between = np.full((*shape, count, count), np.nan)
+    truth = np.full((*shape, count), np.nan)
     for i, image in enumerate(manifest.images):
         for s, seed in enumerate(seeds):
             there = [a for a in range(count) if (image, seed, a) in mine]
@@ -252,7 +254,9 @@ def add_distances(path, fidelity, task, *, of=restoration, without=frozenset()):
                 between[i, s][np.ix_(there, there)] = mean_squares(values)
                 truth[i, s, there] = ((values - 0.5) ** 2).mean(axis=1)
     pairs = between[:, :, *np.triu_indices(count, 1)]
-    found = Distances(np.array(seeds, np.int32), coded(pairs), coded(truth), coded(2 * truth))
+    loss = [*OBSERVABLES].index("loss_smooth") - 10 * np.log10(truth)
+    corrupted = encode(np.round(loss, 2))  # as the observable has it
+    found = Distances(np.array(seeds, np.int32), coded(pairs), coded(truth), corrupted)
     (path / "distances").mkdir(exist_ok=True)
     (path / distance_path(fidelity, task)).write_bytes(distances_bytes(found))
     rehash(path)

@@ -291,7 +291,7 @@ def test_the_export_says_what_it_holds(flawed, tmp_path):
     assert values.shape == (3, COUNT - 1, 1, LAST, len(OBJECTIVES))
     metadata = json.loads((tmp_path / "blackbox" / "metadata.json").read_text())
     assert metadata["task_names"] == list(synthetic.IMAGES)
-    assert metadata["cost"] == "recorded seconds"
+    assert metadata["cost"] == "recorded processor seconds"
     diverged = np.isnan(values[0, :, 0, -1, 0])
     assert diverged.any() == (seed == 0)
     assert not np.isnan(values[..., 2]).any()

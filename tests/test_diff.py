@@ -25,6 +25,7 @@ from nasdip_bench.api.difference import (
     Difference,
     compare_datasets,
 )
+from nasdip_bench.curve_parts import KINDS
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.problems import find_problems
@@ -33,7 +34,7 @@ from tests import synthetic
 
 LOW = "r64c16i40"
 NAMES = [str(arch) for arch in sample_architectures(5)]
-TABLES = ("architectures", "images", "runs", "scores")
+TABLES = ("architectures", "images", "corruptions", "runs", "scores")
 
 
 def small(path: Path, **changes) -> Path:
@@ -148,22 +149,25 @@ def test_another_status_is_found(old, tmp_path):
     assert changed_frames(found) == ["runs"]
     [run] = found.runs.to_dict("records")
     assert (run["status_first"], run["status_second"]) == ("ok", "diverged")
-    assert {"status", "diverged_at", "loss", "curve"} <= set(run["columns"].split())
+    columns = {"status", "diverged_at", "loss", "curve", "observables"}
+    assert columns <= set(run["columns"].split())
     assert np.isnan(run["largest_db"]) or run["largest_db"] == 0  # what both have is the same
 
 
 def test_a_point_of_a_curve_is_found(old, tmp_path):
     """A change that no number of the table shows, of a run whose row of curves has moved."""
     new = small(tmp_path / "new")
-    with h5py.File(new / f"curves/{LOW}-denoise.h5", "r+") as file:
-        file["psnr"][10, 4] -= 250
-        for name in ("psnr", "psnr_smooth"):
-            file[name][...] = file[name][:][::-1]
-    synthetic.list_again(new)
-    last = len(DatasetFolder(new).table("runs")) // 2 - 1
+    with h5py.File(new / f"curves/{LOW}-denoise-s0-0.h5", "r+") as file:
+        file["psnr"][5, 4] -= 250
+    for kind in KINDS:
+        with h5py.File(new / f"{kind}/{LOW}-denoise-s0-0.h5", "r+") as file:
+            for name in KINDS[kind]:
+                file[name][...] = file[name][:][::-1]
+    synthetic.rehash(new)
 
     def turned(row: dict) -> dict:
-        return {"curve_row": last - row["curve_row"]} if row["task"] == "denoise" else {}
+        mine = (row["task"], row["seed"]) == ("denoise", 0)
+        return {"curve_row": 11 - row["curve_row"]} if mine else {}
 
     altered(new, "runs", each(turned))
     assert find_problems(new) == []
@@ -174,28 +178,144 @@ def test_a_point_of_a_curve_is_found(old, tmp_path):
         "boat",
         0,
         "curve",
-    )  # 10 = (1 * 3 + 2) * 2
+    )  # 5 = 1 * 3 + 2
     assert run["architecture"] == NAMES[1]
     assert run["largest_db"] == pytest.approx(0.25)
 
 
-def test_another_restored_image_is_found(old, tmp_path):
-    first, second = tmp_path / "first", tmp_path / "second"
-    for path in (first, second):
+@pytest.mark.parametrize(("kind", "name"), [("curves", "ssim_smooth"), ("observables", "emv")])
+def test_a_point_of_an_oracle_or_observable_is_found(old, tmp_path, kind, name):
+    new = tmp_path / "new"
+    shutil.copytree(old, new)
+    with h5py.File(new / f"{kind}/{LOW}-inpaint-s1-0.h5", "r+") as file:
+        file[name][7, 30] += 1
+    synthetic.rehash(new)
+    [run] = compare_datasets(old, new).runs.to_dict("records")
+    assert (run["architecture"], run["image"], run["task"]) == (NAMES[2], "chest", "inpaint")
+    assert (run["seed"], run["change"]) == (1, CHANGED)
+    assert run["columns"] == {"curves": "curve", "observables": "observables"}[kind]
+    assert run["largest_db"] == 0  # of a PSNR
+
+
+def test_observables_that_one_of_the_two_lacks_are_found(old, tmp_path):
+    new = tmp_path / "new"
+    shutil.copytree(old, new)
+    (new / f"observables/{LOW}-inpaint-s1-0.h5").unlink()
+    synthetic.rehash(new)
+    for pair in ((old, new), (new, old)):
+        found = compare_datasets(*pair).runs
+        assert found["columns"].tolist() == ["observables"] * 12
+        assert {*zip(found["task"], found["seed"], strict=True)} == {("inpaint", 1)}
+
+
+@pytest.fixture
+def restored(old, tmp_path):
+    """Two copies with distances of denoise."""
+    paths = tmp_path / "first", tmp_path / "second"
+    for path in paths:
         shutil.copytree(old, path)
-        synthetic.add_outputs(path, LOW, "denoise")
+        synthetic.add_distances(path, LOW, "denoise")
+    return paths
+
+
+def test_another_restoration_is_found(old, restored):
+    first, second = restored
     assert compare_datasets(first, second).equal
-    with h5py.File(second / f"outputs/{LOW}-denoise.h5", "r+") as file:
-        file["output"][4, 0, 0, 0] ^= 1
-        file["iteration"][7] = 3
+    (second / f"distances/{LOW}-denoise.h5").unlink()
+
+    def elsewhere(row: dict) -> np.ndarray:
+        """A restoration with one pixel of another error, and so other distances to all others."""
+        found = synthetic.restoration(row)
+        if (row["arch_id"], row["image"], row["seed"]) == (2, "boat", 1):
+            found[0] = 1.0
+        return found
+
+    synthetic.add_distances(second, LOW, "denoise", of=elsewhere)
+    [run] = compare_datasets(first, second).runs.to_dict("records")
+    assert (run["architecture"], run["image"], run["seed"]) == (NAMES[2], "boat", 1)
+    assert (run["change"], run["columns"]) == (CHANGED, "distances")
+
+
+def test_another_distance_between_two_is_that_of_both(restored):
+    first, second = restored
+    with h5py.File(second / f"distances/{LOW}-denoise.h5", "r+") as file:
+        file["pairs"][1, 0, 4] += 1  # chest, seed 0, architectures 1 and 3
     synthetic.rehash(second)
     found = compare_datasets(first, second).runs
-    assert found["columns"].tolist() == ["output"] * 2
-    assert found["change"].tolist() == [CHANGED] * 2
-    # Kept by one of the two alone, they are a difference too.
-    alone = compare_datasets(old, first).runs
-    assert {*alone["columns"]} == {"output"}
+    assert sorted(found["architecture"]) == sorted([NAMES[1], NAMES[3]])
+    assert {*found["image"]} == {"chest"}
+    assert {*found["columns"]} == {"distances"}
+
+
+def test_distances_of_one_of_the_two_alone_are_found(old, restored):
+    alone = compare_datasets(old, restored[0]).runs
+    assert {*alone["columns"]} == {"distances"}
     assert {*alone["task"]} == {"denoise"}
+    assert len(alone) == 24
+
+
+def test_distances_are_found_by_architecture_and_not_by_row(restored, tmp_path):
+    """Of a release with an architecture fewer, the others are as far from each other as before."""
+    fewer = synthetic.add_distances(small(tmp_path / "fewer", count=3), LOW, "denoise", of=fixed)
+    more = synthetic.add_distances(small(tmp_path / "more", count=4), LOW, "denoise", of=fixed)
+    both = compare_datasets(fewer, more).runs
+    both = both[both["change"] == CHANGED]
+    assert not any("distances" in columns for columns in both["columns"])
+
+
+def fixed(row: dict) -> np.ndarray:
+    """A restoration that does not depend on how many architectures there are."""
+    return np.random.default_rng([row["arch_id"], row["seed"]]).uniform(0, 1, 64)
+
+
+def test_another_single_value_of_a_score_is_found(old, tmp_path):
+    new = tmp_path / "new"
+    shutil.copytree(old, new)
+    with h5py.File(new / "score_values.h5", "r+") as file:
+        file["values"][17, 0] += 1
+    synthetic.rehash(new)
+    [score] = compare_datasets(old, new).scores.to_dict("records")
+    row = DatasetFolder(old).table("scores").to_pylist()[17]
+    assert [score[name] for name in ("image", "task", "proxy", "seed")] == [
+        row[name] for name in ("image", "task", "proxy", "seed")
+    ]
+    assert (score["change"], score["columns"]) == (CHANGED, "values")
+
+
+def test_another_corruption_is_found(old, tmp_path, call):
+    def change(row: dict) -> dict:
+        mine = (row["image"], row["task"], row["seed"]) == ("chest", "inpaint", 1)
+        return {"psnr_db": 17.5} if mine else {}
+
+    new = altered(small(tmp_path / "new"), "corruptions", each(change))
+    found = compare_datasets(old, new)
+    assert not found.equal
+    assert changed_frames(found) == ["corruptions"]
+    assert found.corruptions.to_dict("records") == [
+        {
+            "image": "chest",
+            "task": "inpaint",
+            "fidelity": LOW,
+            "seed": 1,
+            "change": CHANGED,
+            "columns": "psnr_db",
+        }
+    ]
+    status, out, _ = call(old, new)
+    assert status == 1
+    assert f"corruptions changed: 1 (chest/inpaint/{LOW}/1)\n" in out
+
+
+def test_scores_of_another_seed_are_other_scores(old, tmp_path):
+    def change(row: dict) -> dict:
+        mine = (row["arch_id"], row["image"], row["task"]) == (3, "lena", "denoise")
+        mine &= (row["proxy"], row["reference"], row["seed"]) == ("psd_db_mse", "corrupted", 1)
+        return {"value": 9.0} if mine else {}
+
+    found = compare_datasets(old, altered(small(tmp_path / "new"), "scores", each(change)))
+    [score] = found.scores.to_dict("records")
+    assert (score["seed"], score["value_first"], score["value_second"]) == (1, 3.0, 9.0)
+    assert found.summary()["seed"].tolist() == [1]
 
 
 def test_a_changed_score_is_found(old, tmp_path):
@@ -239,7 +359,15 @@ def test_added_and_removed_rows_are_told_apart_and_counted(old, tmp_path):
     assert gone["status_first"].tolist() == ["ok"] * 24
     assert gone["status_second"].isna().all()
     assert gone["largest_db"].isna().all()
-    assert found.scores["change"].tolist() == [REMOVED] * 60
+    # Of an architecture and image two scores at each seed, and three that see no corruption.
+    gone = found.scores[found.scores["change"] == REMOVED]
+    assert gone["task"].tolist() == ["inpaint"] * 4 * 3 * 7
+    added = found.scores[found.scores["change"] == ADDED]
+    assert added["seed"].tolist() == [2] * 4 * 3 * 2
+    corruptions = found.corruptions.groupby(["task", "seed", "change"]).size()
+    assert corruptions.to_dict() == {
+        ("denoise", 2, ADDED): 3, ("inpaint", 0, REMOVED): 3, ("inpaint", 1, REMOVED): 3
+    }  # fmt: skip
     turned = {ADDED: REMOVED, REMOVED: ADDED}
     for name in TABLES:
         there = getattr(found, name)["change"].replace(turned)
@@ -322,7 +450,11 @@ def test_every_run_is_reported_once_and_as_what_it_is(tmp_path_factory, sides):
     [
         ("runs", {"arch_id": 4}, r"runs.parquet in '.*' has a arch_id outside 0..3"),
         ("runs", {"arch_id": -1}, r"runs.parquet in '.*' has a arch_id outside 0..3"),
-        ("runs", {"curve_row": 24}, r"runs.parquet in '.*' has a curve_row outside 0..23"),
+        (
+            "runs",
+            {"curve_row": 12},
+            r"runs.parquet names a curve_row outside 0\.\.11 of \w+/r64c16i40-denoise-s1-0.h5",
+        ),
         ("runs", {"seed": 0}, "runs.parquet in '.*' has a row twice; run 'nasdip-bench verify'"),
     ],
 )
@@ -344,7 +476,7 @@ def test_datasets_without_runs_or_scores_can_be_compared(old, tmp_path):
     new = small(tmp_path / "new", missing=everything, unscored={0, 1, 2, 3})
     found = compare_datasets(old, new)
     assert found.runs["change"].tolist() == [REMOVED] * 48
-    assert found.scores["change"].tolist() == [REMOVED] * 120
+    assert found.scores["change"].tolist() == [REMOVED] * 168
     assert compare_datasets(new, new).equal
 
 
@@ -411,7 +543,8 @@ def test_json_holds_every_row_and_no_nan(call, old, tmp_path):
     [run] = found["runs"]
     assert run["architecture"] == NAMES[0]
     assert (run["change"], run["status_second"], run["largest_db"]) == (REMOVED, None, None)
-    assert len(found["scores"]) == 3 * 2 * 5
+    assert len(found["scores"]) == 3 * 2 * 7
+    assert {row["seed"] for row in found["scores"]} == {0, 1, None}
     status, out, _ = call(old, old, "--json")
     assert (status, json.loads(out)["equal"]) == (0, True)
 

@@ -33,16 +33,17 @@ from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.sources import read_build, read_dataset, read_source
 from nasdip_bench.builder.writer import publish
 from nasdip_bench.croissant import CROISSANT
-from nasdip_bench.curves import MISSING, encode, kept_points
+from nasdip_bench.curves import CODES, MISSING, encode, kept_points
 from nasdip_bench.dataset import DatasetFolder, Manifest
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.problems import find_problems
+from nasdip_bench.schema import RELEASE_TABLES
 from nasdip_bench.space import sample_architectures
 from tests import synthetic
 from tests.builds import FIDELITY, small_config
 
-R64 = "r64"
+R64, LOW = "r64", "r64c16i40"
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +86,22 @@ def _architectures(shard: Path) -> set[str]:
     return set(pq.read_table(shard, columns=["architecture"])["architecture"].to_pylist())
 
 
-def same_files(one: Path, other: Path) -> bool:
-    """Whether all files are the same bytes but those that carry time, name and version."""
-    first, second = (dict(DatasetFolder(folder).manifest.files) for folder in (one, other))
-    for files in (first, second):
-        files.pop(CROISSANT, None)
+def same_files(one: Path, other: Path, but: str = CROISSANT) -> bool:
+    """Whether all files are the same bytes but those that carry time, name and version.
+
+    Args:
+        one: a release.
+        other: a release.
+        but: beginning of the names of further files that may differ.
+    """
+    first, second = (
+        {
+            path: record
+            for path, record in DatasetFolder(folder).manifest.files.items()
+            if not path.startswith((CROISSANT, but))
+        }
+        for folder in (one, other)
+    )
     return first == second
 
 
@@ -144,7 +156,12 @@ def test_a_release_and_a_build_are_the_build_of_both(built, released, tmp_path):
     first, second = by_architecture(built, tmp_path)
     release(first, tmp_path / "old", version="1.0")
     manifest = release([tmp_path / "old", second], tmp_path / "data")
-    assert same_files(tmp_path / "data", released)
+    # Restorations of which one is in the shards and one is not were never compared.
+    assert same_files(tmp_path / "data", released, but="distances/")
+    for name in ("data", released):
+        found = DatasetFolder(tmp_path / name).distances(FIDELITY, "denoise")
+        assert (found.pairs == MISSING).all() == (name == "data")
+        assert (found.truth != MISSING).all()
     assert manifest.sources == [
         f"nasdip-bench 1.0, released {DatasetFolder(tmp_path / 'old').manifest.created}"
     ]
@@ -205,13 +222,61 @@ DIVERGED, FAILED = KEYS[3], KEYS[10]
 
 def test_a_dataset_is_copied_without_a_change(tmp_path):
     old = small_release(tmp_path / "old", diverged={DIVERGED}, failed={FAILED}, unscored={1})
+    synthetic.add_distances(old, R64, "denoise", without={(0, "lena", 1)})
     release(old, tmp_path / "new")
     before, after = (DatasetFolder(tmp_path / name) for name in ("old", "new"))
-    for name in ("architectures", "images", "runs", "scores"):
+    for name in RELEASE_TABLES:
         assert after.table(name).equals(before.table(name))
     assert same_files(tmp_path / "old", tmp_path / "new")
     assert after.manifest.fidelities == before.manifest.fidelities
     assert after.manifest.default_fidelity == before.manifest.default_fidelity
+
+
+def test_a_part_that_is_complete_is_never_rewritten(tmp_path):
+    """Other seeds, tasks and architectures: the list of those has been there from the beginning."""
+    chosen = {
+        "count": 65,
+        "images": {"lena": "original"},
+        "fidelities": (LOW,),
+        "tasks": ("denoise", "inpaint"),
+        "seeds": {LOW: (0, 1)},
+    }
+    keys = [(LOW, t, a, "lena", s) for t in chosen["tasks"] for a in range(65) for s in (0, 1)]
+    early = {(LOW, "denoise", a, "lena", 0) for a in range(64)} | {(LOW, "inpaint", 3, "lena", 0)}
+    whole = synthetic.write_release(tmp_path / "whole", **chosen)
+    parts = []
+    for name, missing in (("old", {*keys} - early), ("more", early)):
+        part = synthetic.write_release(tmp_path / name, **chosen, missing=missing)
+        parts.append(synthetic.add_distances(part, LOW, "denoise"))
+    release(parts[0], tmp_path / "first", version="1")
+    complete = [f"{kind}/{LOW}-denoise-s0-0.h5" for kind in ("curves", "observables")]
+    files = DatasetFolder(tmp_path / "first").manifest.files
+    assert [path for path in files if path.startswith(("curves", "obser"))] == sorted(
+        [*complete, f"curves/{LOW}-inpaint-s0-0.h5", f"observables/{LOW}-inpaint-s0-0.h5"]
+    )
+    for name, sources in (
+        ("second", [tmp_path / "first", parts[1]]),
+        ("other way round", [parts[1], tmp_path / "first"]),
+    ):
+        release(sources, tmp_path / name, version="2")
+        for path in complete:
+            content = (tmp_path / "first" / path).read_bytes()
+            assert (tmp_path / name / path).read_bytes() == content
+        assert same_files(tmp_path / name, whole, but="distances/")
+    release([tmp_path / "second", whole], tmp_path / "third")
+    assert same_files(tmp_path / "third", tmp_path / "second")
+
+
+def test_a_list_that_grows_leaves_complete_parts_as_they_are(tmp_path):
+    chosen = {"fidelities": (LOW,), "images": {"lena": "original"}, "seeds": {LOW: (0, 2)}}
+    old = synthetic.write_release(tmp_path / "old", count=64, **chosen)
+    more = synthetic.write_release(tmp_path / "more", count=70, **chosen)
+    release([old, more], tmp_path / "data")
+    before, after = (DatasetFolder(path).manifest.files for path in (old, tmp_path / "data"))
+    complete = [path for path in before if path.startswith(("curves/", "observables/"))]
+    assert len(complete) == 2 * 2 * 2
+    for path in complete:
+        assert after[path] == before[path]
 
 
 @settings(
@@ -249,6 +314,8 @@ def change_rows(path: Path, table: str, change) -> Path:
     folder = DatasetFolder(path)
     rows = folder.table(table).to_pylist()
     synthetic.write_table(path, table, [row | change(row) for row in rows])
+    if table == "scores":
+        synthetic.write_score_values(path)
     synthetic.write_manifest(path, folder.manifest)
     return path
 
@@ -268,7 +335,6 @@ def only(key: tuple, **values):
     ("values", "message"),
     [
         ({"loss": 0.02}, "loss is 0.01 in the first and 0.02 in the second"),
-        ({"psnr_corrupted_db": 18.5}, "psnr_corrupted_db is 18.0 in the first and 18.5"),
         ({"best_psnr_smooth_db": 30.0}, "best_psnr_smooth_db is 20.0 in the first and 30.0"),
         ({"best_raw_iteration": 9}, "best_raw_iteration is 150 in the first and 9 in"),
     ],
@@ -287,6 +353,40 @@ def test_runs_that_disagree_are_refused(tmp_path, values, message):
     assert not (tmp_path / "data").exists()
 
 
+def of_one_corruption(row: dict) -> bool:
+    return (row["image"], row["seed"]) == ("chest", 1)
+
+
+def test_runs_on_other_corrupted_images_are_refused(tmp_path):
+    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
+    for table, column in (("runs", "psnr_corrupted_db"), ("corruptions", "psnr_db")):
+        change_rows(other, table, lambda r, c=column: {c: 18.5} if of_one_corruption(r) else {})
+    assert find_problems(other) == []
+    said = r"/chest/denoise/r64/1 is in .* psnr_corrupted_db is 18\.0 in .* 18\.5 .*3 runs differ"
+    with pytest.raises(BuildError, match=said):
+        release([one, other], tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("ssim", 0.6), ("sigma_estimate", None), ("known_share", 0.9)]
+)
+def test_corruptions_that_disagree_are_refused(tmp_path, column, value):
+    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
+    change_rows(other, "corruptions", lambda r: {column: value} if of_one_corruption(r) else {})
+    with pytest.raises(
+        BuildError, match=rf"corruption chest/denoise/r64/1 is in .*: {column} is [0-9.]+ in the fi"
+    ):
+        release([one, other], tmp_path / "data")
+
+
+def test_corruptions_may_be_rounded_otherwise(tmp_path):
+    """As processors do it that add in another order."""
+    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
+    change_rows(other, "corruptions", lambda r: {n: r[n] + 1e-12 for n in ("psnr_db", "ssim")})
+    release([one, other], tmp_path / "data")
+    assert same_files(tmp_path / "data", one)
+
+
 def test_runs_of_another_status_are_refused(tmp_path):
     one = small_release(tmp_path / "one")
     other = small_release(tmp_path / "other", diverged={DIVERGED})
@@ -297,15 +397,15 @@ def test_runs_of_another_status_are_refused(tmp_path):
 def test_curves_that_disagree_are_refused(tmp_path):
     """By one thousandth of a dB at one kept point, where no number of the table is affected."""
     one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
-    with h5py.File(other / "curves/r64-denoise.h5", "r+") as file:
-        file["psnr_smooth"][2, 4] += 1
+    with h5py.File(other / "curves/r64-denoise-s0-0.h5", "r+") as file:
+        file["psnr_smooth"][1, 4] += 1
         file["psnr_smooth"][5, 40] -= 3
-    synthetic.list_again(other)
+    synthetic.rehash(other)
     assert find_problems(other) == []
     with pytest.raises(
         BuildError,
-        match=r"/chest/denoise/r64/0 is in .* their psnr_smooth curves are up to 0\.001 dB apart "
-        r"\(2 runs differ in this\)",
+        match=r"/chest/denoise/r64/0 is in .* their psnr_smooth curves are up to 0\.001 apart "
+        r"\(dB\) \(2 runs differ in this\)",
     ):
         release([one, other], tmp_path / "data")
 
@@ -314,7 +414,7 @@ def test_scores_that_disagree_are_refused(tmp_path):
     one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
     change_rows(other, "scores", lambda r: {"value": 5.0} if r["proxy"] == "parameters" else {})
     with pytest.raises(
-        BuildError, match="score .*/lena/denoise/r64/parameters/none is in .* value is nan in the"
+        BuildError, match="score .*/lena/denoise/r64/None/parameters/none is in .* value is nan in the"
     ):
         release([one, other], tmp_path / "data")
 
@@ -396,8 +496,9 @@ def of_seed(contents: Contents, seed: int, architecture: int, **values) -> Conte
         parts[key] = replace(
             part,
             runs=with_column(part.runs.take(mine), "seed", seed),
-            psnr=part.psnr[mine],
-            psnr_smooth=part.psnr_smooth[mine],
+            codes={name: codes[mine] for name, codes in part.codes.items()},
+            corruptions=with_column(part.corruptions, "seed", seed),
+            restorations=tuple(part.restorations[row] for row in mine),
         )
     return runs_with(replace(contents, parts=parts), **values)
 
@@ -447,7 +548,7 @@ def test_a_dataset_can_be_added_to_in_place(built, released, tmp_path):
     release(first, out)
     (out / "README.md").write_text("a card")
     release([out, second], out)
-    assert same_files(out, released)
+    assert same_files(out, released, but="distances/")
     assert (out / "README.md").read_text() == "a card"
 
 
@@ -522,15 +623,20 @@ def test_results_of_others_can_be_written_at_a_fidelity_of_their_own(contents, t
     numbers = {f"{end}_{n}": v for end, v in ends.items() for n in ("psnr_db", "psnr_smooth_db")}
     row |= {"fidelity": "theirs", "iterations": 300, "stop": 300, "best_at_end": True, **numbers}
     row |= {"best_iteration": 300, "best_raw_iteration": 300}
+    row |= {f"{end}_ssim_smooth": 1.0 for end in ends}  # the highest there is
+    denoised = contents.parts[FIDELITY, "denoise"].corruptions.to_pylist()
+    [corruption] = [one for one in denoised if one["image"] == row["image"]]
+    corruption |= {"fidelity": "theirs"}
     part = Part.of_rows(
         resolution=512,
         channels=128,
         iterations=300,
         stop=300,
         runs=[row],
-        psnr=[coded(curve, points)],
-        psnr_smooth=[coded(curve, points)],
+        codes={name: [coded(name, curve, points)] for name in CODES},
         scores=[],
+        score_values=[],
+        corruptions=[corruption],
     )
     theirs = replace(contents, parts={("theirs", "denoise"): part}, sources=("a paper",))
     both = merged({"A": contents, "B": theirs})
@@ -540,12 +646,12 @@ def test_results_of_others_can_be_written_at_a_fidelity_of_their_own(contents, t
     assert manifest.default_fidelity["denoise"] == "theirs"  # the other is a shortened one
     assert manifest.sources == ["a paper"]
     found = read_dataset(tmp_path / "data").parts["theirs", "denoise"]
-    np.testing.assert_array_equal(found.psnr[0], encode(curve[points]))
+    np.testing.assert_array_equal(found.codes["psnr"][0], encode(curve[points]))
 
 
 def test_a_curve_that_ends_early_has_missing_points_behind_its_end():
     points = kept_points(300, 200)
-    codes = coded(np.full(100, 20.0), points)
+    codes = coded("psnr", np.full(100, 20.0), points)
     assert codes.shape == points.shape
     assert set(codes[points < 100]) == {20_000}
     assert set(codes[points >= 100]) == {MISSING}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import h5py
@@ -12,14 +13,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from nasdip_bench.builder import cli
 from nasdip_bench.builder import publish as publish_module
 from nasdip_bench.builder import sources as sources_module
 from nasdip_bench.builder import writer as writer_module
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.release import release
+from nasdip_bench.builder.shard_schema import curve_column
 from nasdip_bench.builder.shards import BuildFolder
 from nasdip_bench.builder.summary import summarise
-from nasdip_bench.curves import decode
+from nasdip_bench.curve_parts import KINDS
+from nasdip_bench.curves import CODES, decode
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
@@ -75,9 +79,25 @@ def test_the_release_verifies_and_holds_what_was_built(built: Path, released: Pa
         assert row["last_psnr_smooth_db"] == curve[-1]
         assert row["final_psnr_db"] == shards[key]["psnr_curve"][row["stop"] - 1]
         assert row["seconds"] == shards[key]["seconds"]
-        with h5py.File(released / f"curves/{row['fidelity']}-{row['task']}.h5") as file:
-            kept = decode(file["psnr_smooth"][row["curve_row"]])
-            np.testing.assert_allclose(kept, curve[file["iteration"][:] - 1], atol=0.00051)
+        assert row["final_ssim_smooth"] == shards[key]["ssim_smooth_curve"][row["stop"] - 1]
+        assert row["best_ssim_smooth"] == max(shards[key]["ssim_smooth_curve"])
+        for kind, names_of_kind in KINDS.items():
+            name = f"{kind}/{row['fidelity']}-{row['task']}-s{row['seed']}-0.h5"
+            with h5py.File(released / name) as file:
+                at = file["iteration"][:] - 1
+                for name in names_of_kind:
+                    kept = decode(file[name][row["curve_row"]], CODES[name])
+                    whole = np.array(shards[key][curve_column(name)])
+                    half = 0.51 / CODES[name].steps
+                    np.testing.assert_allclose(kept, whole[at], rtol=0, atol=half)
+    for row in pq.read_table(released / "corruptions.parquet").to_pylist():
+        mine = [shards[key] for key in shards if key[1:] == tuple(row.values())[:4]]
+        assert mine
+        for one in mine:
+            assert row["psnr_db"] == one["psnr_corrupted_db"]
+            assert row["ssim"] == one["ssim_corrupted"]
+            assert row["sigma_estimate"] == one["sigma_estimate"]
+            assert row["known_share"] == one["known_share"]
     scores = pq.read_table(released / "scores.parquet").to_pylist()
     found = {
         (names[s["arch_id"]], *(s[k] for k in ("image", "task", "proxy", "reference"))): s["value"]
@@ -91,7 +111,8 @@ def test_the_release_verifies_and_holds_what_was_built(built: Path, released: Pa
 
 
 def test_rows_are_in_the_order_that_the_documentation_says(released: Path):
-    tables = {n: pq.read_table(released / f"{n}.parquet").to_pylist() for n in ("runs", "scores")}
+    names = ("runs", "scores", "corruptions")
+    tables = {name: pq.read_table(released / f"{name}.parquet").to_pylist() for name in names}
     manifest = DatasetFolder(released).manifest
     fidelities, images = list(manifest.fidelities), manifest.images
     proxies = [*image_scores(), *network_scores()]
@@ -100,15 +121,20 @@ def test_rows_are_in_the_order_that_the_documentation_says(released: Path):
         return fidelities.index(row["fidelity"]), list(TASKS).index(row["task"])
 
     def run(row):
-        return *part(row), row["arch_id"], images.index(row["image"]), row["seed"]
+        return *part(row), row["seed"], row["arch_id"], images.index(row["image"])
 
     def score(row):
         named = proxies.index(row["proxy"]), row["reference"]
-        return *part(row), *named, images.index(row["image"]), row["arch_id"]
+        seed = -1 if row["seed"] is None else row["seed"]
+        return *part(row), *named, seed, images.index(row["image"]), row["arch_id"]
+
+    def corruption(row):
+        return *part(row), row["seed"], images.index(row["image"])
 
     assert len(images) > 1
     assert tables["runs"] == sorted(tables["runs"], key=run)
     assert tables["scores"] == sorted(tables["scores"], key=score)
+    assert tables["corruptions"] == sorted(tables["corruptions"], key=corruption)
 
 
 def test_a_version_is_neither_lost_nor_given_to_other_files(built: Path, released: Path, tmp_path):
@@ -335,7 +361,8 @@ def test_nothing_to_release_is_an_error(tmp_path: Path):
 def test_summaries():
     raw = np.array([1.0, 5.0, 3.0, 4.0])
     smooth = np.array([1.0, 2.0, 3.0, 3.5])
-    found = summarise(raw, smooth, "ok", stop=3, budget=len(raw))
+    curves = {"psnr": raw, "psnr_smooth": smooth, "ssim_smooth": raw / 10, "loss": raw}
+    found = summarise(curves, "ok", stop=3, budget=len(raw))
     assert found == {
         "stop": 3,
         "final_psnr_db": 3.0,
@@ -346,10 +373,19 @@ def test_summaries():
         "best_raw_iteration": 2,
         "best_psnr_smooth_db": 3.5,
         "best_iteration": 4,
+        "final_ssim_smooth": 0.3,
+        "last_ssim_smooth": 0.4,
+        "best_ssim_smooth": 0.5,
         "best_at_end": True,
     }
-    assert not summarise(smooth, raw, "ok", stop=3, budget=len(raw))["best_at_end"]
-    nothing = summarise(raw, smooth, "diverged", stop=3, budget=len(raw))
+    turned = curves | {"psnr": smooth, "psnr_smooth": raw}
+    assert not summarise(turned, "ok", stop=3, budget=len(raw))["best_at_end"]
+    without = {name: None if "ssim" in name else value for name, value in found.items()}
+    del curves["ssim_smooth"]
+    assert summarise(curves, "ok", stop=3, budget=len(raw)) == without
+    early = summarise(curves, "ok", stop=5, budget=9)
+    assert (early["final_psnr_db"], early["last_psnr_db"], early["best_at_end"]) == (None, 4, False)
+    nothing = summarise(curves, "diverged", stop=3, budget=len(raw))
     assert nothing.keys() == found.keys()
     assert {nothing[name] for name in nothing if name not in ("stop", "best_at_end")} == {None}
 
@@ -358,3 +394,31 @@ def test_the_manifest_is_plain_json(released: Path):
     data = json.loads((released / "manifest.json").read_text())
     assert data["schema_version"] == SCHEMA_VERSION
     assert data["protocol_version"] == PROTOCOL_VERSION
+
+
+def test_the_list_to_describe_may_be_longer_than_what_was_built(
+    built: Path, tmp_path: Path, monkeypatch
+):
+    """Whatever was built first: the rows are those of the list."""
+    last_first = tmp_path / "list.csv"
+    rows = [f"{arch.cell},{arch.skip},{arch.dilation}" for arch in paper_architectures(4)[::-1]]
+    last_first.write_text("\n".join(["cell,skip,dilation", *rows]) + "\n")
+    for given, wanted in (("70", paper_architectures(70)), (last_first, paper_architectures(4))):
+        out = tmp_path / f"of{len(wanted)}"
+        arguments = ["release", str(built), f"--out={out}", f"--architectures={given}"]
+        monkeypatch.setattr(sys, "argv", ["nasdip-build", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 0
+        folder = DatasetFolder(out)
+        found = folder.table("architectures")["architecture"].to_pylist()
+        order = wanted if given == "70" else wanted[::-1]
+        assert found == [str(arch) for arch in order]
+        assert folder.manifest.architectures == len(wanted)
+        record = folder.manifest.task(FIDELITY, "denoise")
+        assert (record.complete_seeds, record.default_seeds) == ([], [0])
+        assert {found[i] for i in folder.table("runs")["arch_id"].to_pylist()} == {
+            str(arch) for arch in paper_architectures(2)
+        }
+        assert folder.distances(FIDELITY, "denoise").truth.shape[2] == len(wanted)
+        assert verify(out) == []

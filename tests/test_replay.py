@@ -1,4 +1,4 @@
-"""Replayed searches against the search's own arithmetic on float outputs, and by hand."""
+"""Replayed searches against the search's own arithmetic on outputs, and by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 import shutil
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -18,11 +17,12 @@ from nasdip_bench import NASDIPBench
 from nasdip_bench.api import cli
 from nasdip_bench.api.agreement import MEAN
 from nasdip_bench.api.replay.figure import replay_figure
-from nasdip_bench.api.replay.prefixes import closest_of_prefixes, products
+from nasdip_bench.api.replay.prefixes import closest_of_prefixes
 from nasdip_bench.builder import worker as worker_module
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.plan import RunKey
 from nasdip_bench.builder.release import release
+from nasdip_bench.distances import mean_squares
 from nasdip_bench.errors import ConfigError, DatasetError, MissingRunError, UnknownNameError
 from nasdip_bench.isnas.averaging import WEIGHTINGS, weights
 from nasdip_bench.isnas.selectors import ClosestToAverage, Cohort, get_selector
@@ -33,7 +33,7 @@ from tests.builds import small_config
 
 LOW = "r64c16i40"
 SCORE = "psd_db_mse"  # of the synthetic releases: arch_id
-ROUNDED = 0.5 / 255
+ROUNDED = 10 ** (0.0005 / 10) - 1  # of half a thousandth of a dB, a share
 
 
 # A real build against the arithmetic of the search on float outputs
@@ -76,18 +76,21 @@ def test_a_replay_is_the_search_on_recorded_runs(built, fitted, score, weighting
         assert [member.arch_id for member in found.cohort] == ranking
         cohort = Cohort(
             scores=np.array([values[a] for a in ranking]),
-            outputs=np.stack([fitted[bench.codes[a], image] for a in ranking]),
+            between=mean_squares(
+                np.stack([fitted[bench.codes[a], image].ravel() for a in ranking])
+            ),
             psnr_db=np.array(
                 [bench.query(a, image, "inpaint").final_psnr_smooth_db for a in ranking]
             ),
             weighting=weighting,
         )
         assert [m.weight for m in found.cohort] == pytest.approx(cohort.weights.tolist())
-        roots = np.sqrt([m.distance for m in found.cohort])
-        np.testing.assert_allclose(roots, np.sqrt(cohort.distances), atol=2 * ROUNDED)
+        distances = [m.distance for m in found.cohort]
+        # The restorations are kept in 16 bits, their distances in thousandths of a dB.
+        np.testing.assert_allclose(distances, cohort.to_average, rtol=5 * ROUNDED, atol=1e-8)
         # Unless two are as good as equally close, the same is selected.
-        first, *others = np.sort(np.sqrt(cohort.distances))
-        if not others or others[0] - first > 4 * ROUNDED:
+        first, *others = np.sort(cohort.to_average)
+        if not others or others[0] - first > 10 * ROUNDED * others[0]:
             assert found.selected.arch_id == ranking[ClosestToAverage()(cohort)]
         for name in ("best-score", "oracle"):
             chosen = bench.isnas(image, "inpaint", score, n, selector=name).selected
@@ -106,7 +109,7 @@ def test_some_selection_of_the_real_build_is_not_the_first(built):
 
 @pytest.fixture(scope="module")
 def flawed(tmp_path_factory) -> Path:
-    """On lena 0 diverged, 2 failed, 3 is missing, 5 has no output; 7 has no scores anywhere."""
+    """On lena 0 diverged, 2 failed, 3 is missing, 5 has no distances; 7 has no scores anywhere."""
     path = synthetic.write_release(
         tmp_path_factory.mktemp("flawed") / "data",
         fidelities=(LOW,),
@@ -116,23 +119,21 @@ def flawed(tmp_path_factory) -> Path:
         missing={(LOW, "denoise", 3, "lena", 0)},
         unscored={7},
     )
-    return synthetic.add_outputs(path, LOW, "denoise", without={(5, "lena", 0)})
+    return synthetic.add_distances(path, LOW, "denoise", without={(5, "lena", 0)})
 
 
 def by_hand(path: Path, image: str, n: int, seed: int, weighting: str) -> dict:
-    """A replay from the files alone, slowly."""
+    """A replay from the tables and the restorations themselves, slowly."""
     runs = pq.read_table(path / "runs.parquet").to_pandas()
     runs = runs[(runs["task"] == "denoise") & (runs["image"] == image) & (runs["seed"] == seed)]
     scores = pq.read_table(path / "scores.parquet").to_pandas()
     scores = scores[
         (scores["task"] == "denoise") & (scores["image"] == image) & (scores["proxy"] == SCORE)
-        & (scores["reference"] == "corrupted")
+        & (scores["reference"] == "corrupted") & (scores["seed"] == seed)
     ].set_index("arch_id")["value"]  # fmt: skip
-    with h5py.File(path / f"outputs/{LOW}-denoise.h5") as file:
-        pixels, iterations = file["output"][:].astype(float), file["iteration"][:]
     pool = []
     for row in runs.to_dict("records"):
-        there = iterations[row["curve_row"]] > 0 or row["status"] == "diverged"
+        there = (row["arch_id"], image, seed) != (5, "lena", 0)
         if row["arch_id"] in scores.index and row["status"] != "failed" and there:
             pool.append(row | {"score": scores[row["arch_id"]]})
     pool.sort(key=lambda row: row["score"])
@@ -141,11 +142,14 @@ def by_hand(path: Path, image: str, n: int, seed: int, weighting: str) -> dict:
     if not ok:
         return {"candidates": len(pool), "regret": math.nan}
     shares = weights(np.array([row["score"] for row in ok]), weighting)
-    outputs = [pixels[row["curve_row"]] for row in ok]
+    outputs = [synthetic.restoration(row) for row in ok]
     average = sum(share * output for share, output in zip(shares, outputs, strict=True))
-    # In grey levels, so that the halves of two equal weights are exact.
-    distances = [np.mean((output - average) ** 2) / 255**2 for output in outputs]
-    chosen = ok[int(np.argmin(distances))]
+    distances = np.array([np.mean((output - average) ** 2) for output in outputs])
+    # Of two with equal weights the first; all others are further apart than they are rounded.
+    near = np.flatnonzero(distances <= distances.min() * (1 + 1e-9))
+    further = distances[distances > distances.min() * (1 + 1e-9)]
+    assert (further > distances.min() * (1 + 3 * ROUNDED)).all()
+    chosen = ok[near[0]]
     psnr = [row["final_psnr_smooth_db"] for row in ok]
     everyone = [r["final_psnr_smooth_db"] for r in pool if r["status"] == "ok"]
     return {
@@ -183,7 +187,7 @@ def test_every_cohort_is_what_the_files_give(flawed, seed, weighting):
                 continue
             assert found.selected.arch_id == hand["selected"]
             distances = [m.distance for m in found.cohort if not m.diverged]
-            assert distances == pytest.approx(hand["distances"])
+            np.testing.assert_allclose(distances, hand["distances"], rtol=3 * ROUNDED, atol=1e-12)
             assert (found.rank, found.regret) == (hand["rank"], pytest.approx(hand["regret"]))
             assert found.best_regret == pytest.approx(hand["regret_best"])
             for name in (
@@ -201,15 +205,15 @@ def test_who_is_absent_is_counted(flawed):
     bench = NASDIPBench(flawed)
     found = bench.isnas("lena", "denoise", SCORE, 3, seed=0)
     assert found.absent._asdict() == {
-        "missing": 1, "failed": 1, "unscored": 1, "without_output": 1, "other_iteration": 0
+        "missing": 1, "failed": 1, "unscored": 1, "without_restoration": 1
     }  # fmt: skip
     assert found.candidates + sum(found.absent) == len(bench) == 12
     assert [(m.arch_id, m.diverged) for m in found.cohort] == [(0, True), (1, False), (4, False)]
     assert math.isnan(found.cohort[0].weight)
-    # Without a look at outputs, those without one can be chosen too.
+    # Without a look at distances, those without them can be chosen too.
     oracle = bench.isnas("lena", "denoise", SCORE, 4, seed=0, selector="oracle")
     assert [m.arch_id for m in oracle.cohort] == [0, 1, 4, 5]
-    assert oracle.absent.without_output == 0
+    assert oracle.absent.without_restoration == 0
     best = bench.query(11, "lena", "denoise", seed=0).final_psnr_smooth_db
     assert oracle.selected.arch_id == 5
     assert oracle.regret == pytest.approx(best - oracle.selected.final_psnr_smooth_db)
@@ -227,7 +231,7 @@ def test_one_seed_is_replayed_and_named(flawed):
 
 def test_the_mean_over_seeds_is_of_searches_with_one_seed(tmp_path):
     path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)})
-    bench = NASDIPBench(synthetic.add_outputs(path, LOW, "denoise"))
+    bench = NASDIPBench(synthetic.add_distances(path, LOW, "denoise"))
     both = bench.isnas_curve("denoise", [SCORE])
     assert both.attrs["seeds"] == [0, 1]
     alone = [bench.isnas_curve("denoise", [SCORE], seed=seed) for seed in (0, 1)]
@@ -274,64 +278,65 @@ def test_the_fast_pass_is_the_search_s_own_selector(flawed):
 
 def drawn(count: int, seed: int = 0):
     draw = np.random.default_rng(seed)
-    return draw.integers(0, 256, (count, 3, 8, 8), np.uint8), np.sort(draw.uniform(1, 9, count))
+    return draw.uniform(0, 1, (count, 3 * 8 * 8)), np.sort(draw.uniform(1, 9, count))
 
 
 def brute_force(outputs, scores, weighting):
-    floats = outputs.astype(np.float32) / np.float32(255)
-    return [
-        ClosestToAverage()(
-            Cohort(scores=scores[:k], outputs=floats[:k], psnr_db=np.zeros(k), weighting=weighting)
-        )
-        for k in range(1, len(scores) + 1)
-    ]
+    """The position of the least distance to the average of the first k, for every k."""
+    found = []
+    for k in range(1, len(scores) + 1):
+        shares = weights(scores[:k], weighting)
+        average = (shares[:, None] * outputs[:k]).sum(axis=0)
+        found.append(int(np.argmin(((outputs[:k] - average) ** 2).mean(axis=1))))
+    return found
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("seed", range(5))
 def test_prefixes_are_brute_force(seed, weighting):
     outputs, scores = drawn(20, seed)
-    gram = products(outputs)
-    np.testing.assert_array_equal(gram[3, 7], outputs[3].astype(int).ravel() @ outputs[7].ravel())
-    found = closest_of_prefixes(gram, scores, weighting)
-    assert found.tolist() == brute_force(outputs, scores, weighting)
-
-
-def test_products_of_many_blocks_are_the_same(monkeypatch):
-    outputs, _ = drawn(6)
-    whole = products(outputs)
-    monkeypatch.setattr("nasdip_bench.api.replay.prefixes._BLOCK", 60)
-    np.testing.assert_array_equal(products(outputs), whole)
+    between = mean_squares(outputs)
+    found = closest_of_prefixes(between, scores, weighting).tolist()
+    wanted = brute_force(outputs, scores, weighting)
+    wanted[:2] = [0, 0] if weighting == "equal" else wanted[:2]  # equally close
+    assert found == wanted
+    assert found == [
+        ClosestToAverage()(
+            Cohort(
+                scores=scores[:k],
+                between=between[:k, :k],
+                psnr_db=np.zeros(k),
+                weighting=weighting,
+            )
+        )
+        for k in range(1, 21)
+    ]
 
 
 def test_selection_does_not_depend_on_brightness_or_the_unit_of_the_score():
     outputs, scores = drawn(15)
-    half = outputs // 2
-    first = closest_of_prefixes(products(half), scores, "paper").tolist()
-    assert closest_of_prefixes(products(half + np.uint8(100)), scores, "paper").tolist() == first
-    assert closest_of_prefixes(products(half), 1000 * scores, "paper").tolist() == first
-    mirrored = np.ascontiguousarray(half[..., ::-1])
-    assert closest_of_prefixes(products(mirrored), scores, "paper").tolist() == first
+    first = closest_of_prefixes(mean_squares(outputs), scores, "paper").tolist()
+    for same in (outputs + 0.25, 0.5 * outputs, 1 - outputs, outputs[:, ::-1]):
+        assert closest_of_prefixes(mean_squares(same), scores, "paper").tolist() == first
+    assert closest_of_prefixes(mean_squares(outputs), 1000 * scores, "paper").tolist() == first
 
 
 def test_of_those_equally_close_the_first_is_kept():
     outputs, scores = drawn(6)
     # Two with equal weights, and the same output four times.
-    assert closest_of_prefixes(products(outputs[:2]), scores[:2], "equal").tolist() == [0, 0]
-    assert brute_force(outputs[:2], scores[:2], "equal") == [0, 0]
-    same = outputs[[0, 1, 1, 1, 1, 2]]
+    two = mean_squares(outputs[:2])
+    assert closest_of_prefixes(two, scores[:2], "equal").tolist() == [0, 0]
+    same = mean_squares(outputs[[0, 1, 1, 1, 1, 2]])
     for weighting in WEIGHTINGS:
-        found = closest_of_prefixes(products(same), scores, weighting).tolist()
-        assert found == brute_force(same, scores, weighting)
+        found = closest_of_prefixes(same, scores, weighting).tolist()
         assert {*found} <= {0, 1, 5}
 
 
 def test_ties_in_the_score_break_by_row(tmp_path, monkeypatch):
     monkeypatch.setitem(synthetic.SCORES, ("psd_db_mse", "corrupted"), lambda a: 1.0 + a // 3)
     path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), tasks=("denoise",))
-    found = NASDIPBench(synthetic.add_outputs(path, LOW, "denoise")).isnas(
-        "boat", "denoise", SCORE, 5
-    )
+    bench = NASDIPBench(synthetic.add_distances(path, LOW, "denoise"))
+    found = bench.isnas("boat", "denoise", SCORE, 5)
     assert [member.arch_id for member in found.cohort] == [0, 1, 2, 3, 4]
 
 
@@ -344,15 +349,18 @@ def without(tmp_path_factory) -> Path:
     return synthetic.write_release(folder, fidelities=(LOW,))
 
 
-def test_without_outputs_it_is_said_what_can_be_answered(without):
+def test_without_distances_it_is_said_what_can_be_answered(without):
     bench = NASDIPBench(without)
     with pytest.raises(
-        MissingRunError, match=r"stop, iteration 40; of denoise at r64c16i40 with seed 0 this "
-        r"release keeps none\. Selectors that need none: best-score, oracle, random\. Or build",
+        MissingRunError, match=r"no distances between the restorations of denoise at r64c16i40: "
+        r"'nasdip-build release' of the build folder writes them\. Selectors that need none: "
+        r"best-score, oracle, random$",
     ):  # fmt: skip
         bench.isnas("lena", "denoise", SCORE)
-    with pytest.raises(KeyError, match="keeps none"):
+    with pytest.raises(KeyError, match="no distances"):
         bench.isnas_curve("denoise")
+    with pytest.raises(MissingRunError, match=r"of the build folder writes them$"):
+        bench.distances("denoise")
     for selector in ("best-score", "oracle", "random"):
         found = bench.isnas("lena", "denoise", SCORE, 3, selector=selector)
         assert found.candidates == 12
@@ -360,25 +368,80 @@ def test_without_outputs_it_is_said_what_can_be_answered(without):
         assert len(bench.isnas_curve("denoise", [SCORE], selector=selector)) == 4 * 12
 
     def oracle(cohort):
-        """Whatever it is called, one's own rule sees outputs."""
+        """Whatever it is called, one's own rule sees distances."""
         return 0
 
-    with pytest.raises(MissingRunError, match="keeps none"):
+    with pytest.raises(MissingRunError, match="no distances"):
         bench.isnas("lena", "denoise", SCORE, 3, selector=oracle)
-    with pytest.raises(MissingRunError, match="keeps none"):
+    with pytest.raises(MissingRunError, match="no distances"):
         bench.isnas_curve("denoise", SCORE, selector=oracle)
 
 
-def test_outputs_of_another_iteration_are_not_taken(tmp_path):
-    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,))
-    bench = NASDIPBench(synthetic.add_outputs(path, LOW, "denoise", iteration=35))
-    with pytest.raises(MissingRunError, match=r"iteration 40; .* keeps only of iteration 35\."):
-        bench.isnas("lena", "denoise", SCORE)
-    with h5py.File(path / f"outputs/{LOW}-denoise.h5", "r+") as file:
-        file["iteration"][:6] = 40  # of the first architecture
-    synthetic.rehash(path)
-    found = NASDIPBench(path).isnas("lena", "denoise", SCORE, 1)
-    assert (found.candidates, found.absent.other_iteration) == (1, 11)
+def test_distances_of_another_seed_are_not_taken(tmp_path):
+    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)})
+    without = {(a, image, 1) for a in range(12) for image in synthetic.IMAGES}
+    bench = NASDIPBench(synthetic.add_distances(path, LOW, "denoise", without=without))
+    assert bench.isnas("lena", "denoise", SCORE, 3).seed == 0
+    with pytest.raises(
+        MissingRunError, match=r"of denoise at r64c16i40 with seed 1: it has those of seed 0\. Sel"
+    ):
+        bench.isnas("lena", "denoise", SCORE, 3, seed=1)
+
+
+def test_defaults_work_on_every_image_and_task(tmp_path):
+    path = synthetic.write_release(tmp_path / "data", count=20)
+    for task in ("denoise", "inpaint"):
+        synthetic.add_distances(path, "r64", task)
+    bench = NASDIPBench(path)
+    for task in bench.tasks:
+        for image in bench.images:
+            found = bench.isnas(image, task, "psd_db_strip_mse")
+            assert (len(found.cohort), found.selected.diverged) == (15, False)
+            assert sum(member.weight for member in found.cohort) == pytest.approx(1)
+
+
+def test_a_selector_of_one_s_own_sees_the_distances(flawed):
+    bench = NASDIPBench(flawed)
+    seen = []
+
+    def central(cohort: Cohort) -> int:
+        seen.append(cohort)
+        return int(np.argmin(cohort.between.sum(axis=1)))
+
+    found = bench.isnas("boat", "denoise", SCORE, 5, selector=central, seed=1)
+    assert found.selector == "central"
+    rows = {row["arch_id"]: row for row in runs_of(flawed, "boat", 1)}
+    outputs = [synthetic.restoration(rows[member.arch_id]) for member in found.cohort]
+    directly = np.array([[np.mean((a - b) ** 2) for b in outputs] for a in outputs])
+    (cohort,) = seen
+    np.testing.assert_allclose(cohort.between, directly, rtol=2 * ROUNDED)
+    assert cohort.psnr_db.tolist() == [member.final_psnr_smooth_db for member in found.cohort]
+    assert cohort.scores.tolist() == [member.score for member in found.cohort]
+    assert found.selected.place == 1 + np.argmin(directly.sum(axis=1))
+
+
+def runs_of(path: Path, image: str, seed: int) -> list[dict]:
+    rows = pq.read_table(path / "runs.parquet").to_pylist()
+    key = ("denoise", LOW, image, seed)
+    return [r for r in rows if (r["task"], r["fidelity"], r["image"], r["seed"]) == key]
+
+
+def test_the_distances_of_a_release_are_those_of_its_restorations(flawed):
+    bench = NASDIPBench(flawed)
+    found = bench.distances("denoise")
+    assert bench.distances("denoise", LOW) is found  # read once
+    assert found.seeds.tolist() == [0, 1]
+    between = found.between(bench.images.index("lena"), 0)
+    there = {row["arch_id"]: row for row in runs_of(flawed, "lena", 0) if row["status"] == "ok"}
+    del there[5]
+    outputs = {a: synthetic.restoration(row) for a, row in there.items()}
+    for a in range(12):
+        for b in range(12):
+            if a in there and b in there:
+                wanted = np.mean((outputs[a] - outputs[b]) ** 2)
+                np.testing.assert_allclose(between[a, b], wanted, rtol=2 * ROUNDED)
+            else:
+                assert math.isnan(between[a, b])
 
 
 @pytest.mark.parametrize(
@@ -389,7 +452,7 @@ def test_outputs_of_another_iteration_are_not_taken(tmp_path):
             ConfigError,
             r"n 0 must be a whole number from 1 to 8, .* \(1 missing, 1 failed",
         ),
-        ({"n": 9}, ConfigError, r"n 9 must .* 1 unscored, 1 without output\)"),
+        ({"n": 9}, ConfigError, r"n 9 must .* 1 unscored, 1 without restoration\)"),
         ({"n": True}, ConfigError, "n True must"),
         ({"n": 2.0}, ConfigError, r"n 2\.0 must"),
         ({"image": "lenna"}, UnknownNameError, "unknown image 'lenna'. Did you mean 'lena'"),
@@ -417,7 +480,7 @@ def test_mistakes_are_named(flawed, given, error, text):
         (
             {"n": 12},
             ConfigError,
-            r"n 12 must be at most 11, .* \(with a run, the score, and a kept",
+            r"n 12 must be at most 11, .* \(with a run, the score, and distances\);",
         ),
         ({"n": 13, "selector": "oracle"}, ConfigError, r"most 11, .* \(with a run, the score\);"),
         ({"images": ["lenna"]}, UnknownNameError, "unknown image 'lenna'"),
@@ -447,11 +510,11 @@ def test_selectors_can_be_given_the_same_candidates(flawed):
     assert theirs["candidates"].groupby("image").first().to_dict() == {
         "lena": 8, "chest": 11, "boat": 11, MEAN: 8
     }  # fmt: skip
-    assert every["candidates"]["lena", 1] == 9  # one has no output
+    assert every["candidates"]["lena", 1] == 9  # one has no distances
     whatever_is_chosen = ["regret_best", "regret_member", "regret_first", "candidates", "members"]
     pd.testing.assert_frame_equal(same[whatever_is_chosen], theirs[whatever_is_chosen])
     record = bench.isnas("lena", "denoise", SCORE, 2, selector="oracle", with_output=True, seed=0)
-    assert (record.candidates, record.absent.without_output) == (8, 1)
+    assert (record.candidates, record.absent.without_restoration) == (8, 1)
 
 
 def test_scores_by_which_a_search_can_rank_are_taken(flawed):
@@ -467,51 +530,14 @@ def test_scores_by_which_a_search_can_rank_are_taken(flawed):
 def test_a_damaged_file_is_found_at_first_touch(flawed, tmp_path):
     path = tmp_path / "data"
     shutil.copytree(flawed, path)
-    file = path / f"outputs/{LOW}-denoise.h5"
+    file = path / f"distances/{LOW}-denoise.h5"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
     bench = NASDIPBench(path)
     assert bench.isnas("lena", "denoise", SCORE, 2, selector="oracle").n == 2
-    with pytest.raises(DatasetError, match=r"outputs/.* is damaged"):
+    with pytest.raises(DatasetError, match=r"distances/.* is damaged"):
         bench.isnas("lena", "denoise", SCORE, 2)
-
-
-def test_a_row_that_there_is_not_is_refused(flawed, tmp_path):
-    path = tmp_path / "data"
-    shutil.copytree(flawed, path)
-    rows = pq.read_table(path / "runs.parquet").to_pylist()
-    for wrong in (-1, 10**6):
-        rows[0]["curve_row"] = wrong
-        synthetic.write_table(path, "runs", rows)
-        synthetic.rehash(path)
-        with pytest.raises(DatasetError, match=r"a curve_row outside 0\.\.70 of denoise"):
-            NASDIPBench(path).isnas("boat", "denoise", SCORE, 2)
-
-
-# One restored image
-
-
-def test_a_restored_image_is_that_of_its_run(flawed):
-    bench = NASDIPBench(flawed)
-    rows = pq.read_table(flawed / "runs.parquet").to_pylist()
-    for row in rows:
-        key = (row["arch_id"], row["image"], row["task"])
-        if row["task"] == "denoise" and row["status"] == "ok" and key[:2] != (5, "lena"):
-            found = bench.restored(*key, seed=row["seed"])
-            np.testing.assert_array_equal(found.pixels, synthetic.output_pixels(row))
-            assert (found.iteration, found.seed, found.fidelity) == (40, row["seed"], LOW)
-    assert bench.restored(bench[1], "boat", "denoise").seed == 1  # the fullest
-    with pytest.raises(MissingRunError, match=r"on lena .* \(ok\): .* keeps those of other runs"):
-        bench.restored(5, "lena", "denoise", seed=0)
-    with pytest.raises(MissingRunError, match=r"\(diverged\)"):
-        bench.restored(0, "lena", "denoise", seed=0)
-    with pytest.raises(MissingRunError, match="keeps none of this task"):
-        bench.restored(0, "lena", "inpaint")
-    with pytest.raises(MissingRunError, match="no run"):
-        bench.restored(3, "lena", "denoise", seed=0)
-    with pytest.raises(UnknownNameError, match="unknown image"):
-        bench.restored(3, "lenna", "denoise")
 
 
 # The figure
@@ -523,7 +549,7 @@ def test_the_figure_says_what_it_shows(flawed, tmp_path):
     text = figure.text()
     assert "(denoise, mean over 3 images)" in text
     assert f"fidelity {LOW} (64x64, 16 channels, 40 iterations); seed 0, stop at 40" in text
-    assert "candidates: 8..11 of 12 architectures, those of which the output is kept." in text
+    assert "candidates: 8..11 of 12 architectures, those with distances between outputs." in text
     assert "Of 36 runs 1 missing, 1 diverged, 1 failed." in text
     assert "Substitutes for the paper's images: chest." in text
     assert "A cohort of all" not in text
@@ -571,13 +597,13 @@ def test_the_command_prints_and_draws(flawed, tmp_path, monkeypatch, capsys):
     code, printed = called(monkeypatch, capsys, "replay", "--format=csv", data)
     assert printed.out.startswith("score,image,n,final_psnr_smooth_db,rank,regret,")
     code, printed = called(monkeypatch, capsys, "info", data)
-    assert printed.out.count("; outputs kept") == 1
+    assert printed.out.count("; distances") == 1
 
 
 @pytest.mark.parametrize(
     ("mistake", "text"),
     [
-        ("--task=inpaint", "keeps none"),
+        ("--task=inpaint", "no distances between the restorations of inpaint"),
         ("--score=psd_db_mse,psd", "unknown score 'psd'"),
         ("--score=,", "no scores to replay"),
         ("--selector=near", "unknown selector 'near'"),

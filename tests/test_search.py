@@ -491,7 +491,7 @@ def test_the_command(call, tmp_path):
     file = tmp_path / "regret.csv"
     assert call(*few, "--out", file, "--cost", "recorded")[1] == f"written: {file}\n"
     written = pd.read_csv(file)
-    assert written["cost"].unique().tolist() == ["recorded seconds"]
+    assert written["cost"].unique().tolist() == ["recorded processor seconds"]
     assert call(*few, "--flops-per-second", "1e9")[1].count("1 GFLOP/s (given)") == 1
 
 

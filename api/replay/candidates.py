@@ -133,7 +133,7 @@ def _restored(bench: ReleaseReader, block: Block, seed: int) -> NDArray[np.bool_
         found = bench.distances(block.task, block.fidelity)
     except MissingRunError as error:
         raise MissingRunError(f"{error}. {_WITHOUT}") from None
-    of_seed = (found.truth != MISSING)[:, found.seeds == seed].any(axis=1)
+    of_seed: NDArray[np.bool_] = (found.truth != MISSING)[:, found.seeds == seed].any(axis=1)
     if not of_seed.any():
         raise MissingRunError(
             f"this release has no distances between the restorations of {block.task} at "

@@ -167,7 +167,7 @@ def _convolve_doubled(x: Tensor, conv: Any, terms: int) -> Tensor:
     weight, bias = _weight_and_bias(conv, terms)
     kernel, groups = weight.shape[-1], conv.groups
     fold = _fold(kernel, weight.dtype, weight.device)
-    grouped = weight.unflatten(0, (groups, -1))
+    grouped = weight.view(groups, -1, *weight.shape[1:])
     folded = torch.einsum("pat,goitu,qbu->gpqoiab", fold, grouped, fold).flatten(0, 3)
     if bias is not None:
         bias = bias.view(groups, 1, -1).expand(-1, 4, -1).flatten()

@@ -56,7 +56,7 @@ def fold_channels(x: Tensor, runs: int, parts: int) -> Tensor:
     Returns:
         (1, C / parts, H, W).
     """
-    folded: Tensor = _FoldChannels.apply(x, runs, parts)
+    folded: Tensor = _FoldChannels.apply(x, runs, parts)  # type: ignore[no-untyped-call]
     return folded
 
 
@@ -91,7 +91,7 @@ def interleave(phases: Tensor, groups: int, shift: int) -> Tensor:
     Returns:
         (1, C, 2 (H - shift), 2 (W - shift)).
     """
-    image: Tensor = _Interleave.apply(phases, groups, shift)
+    image: Tensor = _Interleave.apply(phases, groups, shift)  # type: ignore[no-untyped-call]
     return image
 
 
@@ -137,7 +137,7 @@ def interpolate(x: Tensor, mode: str) -> Tensor:
         return functional.interpolate(x, scale_factor=2, mode=mode)
     if mode == "bilinear" and x.device.type == "cpu":  # of channels last PyTorch's is as fast
         return functional.interpolate(x, scale_factor=2, mode=mode, align_corners=False)
-    interpolated: Tensor = _Interpolate.apply(x, mode)
+    interpolated: Tensor = _Interpolate.apply(x, mode)  # type: ignore[no-untyped-call]
     return interpolated
 
 

@@ -1,0 +1,232 @@
+"""Scores that see the corruption are those of a seed: alone, as a mean, and in all statistics."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from scipy.stats import kendalltau
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.findings.page import findings_page
+from nasdip_bench.api.recorded_runs import read_runs
+from nasdip_bench.errors import ConfigError, DatasetError, UnknownNameError
+from nasdip_bench.schema import RELEASE_TABLES
+from nasdip_bench.score_values import score_values_bytes
+from tests import synthetic
+
+LOW = "r64c16i40"
+COUNT = 12
+SEEN = ("psd_db_mse/corrupted", "psd_db_strip_mse/corrupted")
+KEY = SEEN[0]
+
+
+def of_seed(arch_id: int, seed: int) -> float:
+    """psd_db_mse of seed 0 is arch_id; of other seeds the even ones come first."""
+    return float(arch_id if seed == 0 else 100 * seed + arch_id + 50 * (arch_id % 2))
+
+
+def scored(path: Path, keep=lambda row: True, **options) -> Path:
+    """A release whose psd_db_mse/corrupted depends on the seed.
+
+    Args:
+        path: of the folder.
+        keep: which rows of scores.parquet.
+        options: of `synthetic.write_release`.
+    """
+    settings = {"fidelities": (LOW,), "tasks": ("denoise",), "seeds": {LOW: (0, 1)}} | options
+    synthetic.write_release(path, count=COUNT, **settings)
+    rows = pq.read_table(path / "scores.parquet").to_pylist()
+    for row in rows:
+        if (row["proxy"], row["reference"]) == ("psd_db_mse", "corrupted"):
+            row["value"] = of_seed(row["arch_id"], row["seed"])
+    synthetic.write_table(path, "scores", [row for row in rows if keep(row)])
+    synthetic.write_score_values(path)
+    synthetic.rehash(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory) -> NASDIPBench:
+    return NASDIPBench(scored(tmp_path_factory.mktemp("scored") / "data"))
+
+
+# The scores of an architecture
+
+
+def test_a_seed_has_its_own_scores_and_none_is_their_mean(bench):
+    for a in (0, 3, 8):
+        by_seed = [bench.scores(a, "boat", "denoise", seed=seed) for seed in (0, 1)]
+        assert [one[KEY] for one in by_seed] == [of_seed(a, 0), of_seed(a, 1)]
+        mean = bench.scores(a, "boat", "denoise")
+        assert mean[KEY] == (of_seed(a, 0) + of_seed(a, 1)) / 2
+        assert list(mean) == list(by_seed[0]) == ["/".join(key) for key in synthetic.SCORES]
+        blind = {name for name in mean if name not in SEEN}
+        for name in blind:
+            np.testing.assert_equal(mean[name], by_seed[0][name])
+            np.testing.assert_equal(mean[name], by_seed[1][name])
+
+
+def test_an_unknown_seed_says_which_there_are(bench):
+    with pytest.raises(
+        UnknownNameError, match=rf"unknown seed 2 for task 'denoise' at fidelity '{LOW}'\. There "
+        r"is: 0, 1\. Leave it out",
+    ):  # fmt: skip
+        bench.scores(0, "boat", "denoise", seed=2)
+
+
+def test_a_seed_without_scores_has_those_that_see_no_corruption(tmp_path):
+    bench = NASDIPBench(scored(tmp_path / "data", lambda row: row["seed"] != 1))
+    blind = {"/".join(key) for key in synthetic.SCORES} - {*SEEN}
+    assert bench.scores(3, "boat", "denoise", seed=1).keys() == blind
+    assert bench.scores(3, "boat", "denoise")[KEY] == of_seed(3, 0)  # the seed that has it
+    _, scores = bench.runs.scores("denoise", None, 1)
+    place = scores.keys.index(KEY)
+    assert not scores.present[..., place].any()
+    assert np.isnan(scores.values[..., place]).all()
+
+
+def test_where_no_default_seed_was_scored_there_is_no_value(tmp_path):
+    """Seed 1 is the only complete one, seed 0 the only scored one."""
+    missing = {(LOW, "denoise", 0, "lena", 0)}
+    bench = NASDIPBench(scored(tmp_path / "data", lambda row: row["seed"] != 1, missing=missing))
+    assert bench.query(3, "boat", "denoise").seeds == (1,)
+    assert KEY not in bench.scores(3, "boat", "denoise")
+    assert bench.scores(3, "boat", "denoise", seed=0)[KEY] == of_seed(3, 0)
+    tau = bench.kendall("denoise")
+    assert np.isnan(tau["psd_db_mse", "corrupted"]).all()
+    assert np.isfinite(tau["psd_db_mse", "ground_truth"]).all()
+    reason = tau.attrs["reasons"][KEY]["boat"]
+    assert reason == "0 pairs, 2 are needed"
+
+
+def test_a_seed_that_was_scored_in_part_is_no_reason_to_have_no_mean(tmp_path):
+    bench = NASDIPBench(
+        scored(tmp_path / "data", lambda row: row["seed"] != 1 or row["arch_id"] == 3)
+    )
+    for a in (2, 3):
+        assert bench.scores(a, "boat", "denoise")[KEY] == of_seed(a, 0)
+    assert bench.scores(3, "boat", "denoise", seed=1)[KEY] == of_seed(3, 1)
+    assert KEY not in bench.scores(2, "boat", "denoise", seed=1)
+
+
+def test_without_runs_all_scored_seeds_count(tmp_path):
+    runs = {
+        (LOW, "denoise", a, image, seed)
+        for a in range(COUNT) for image in synthetic.IMAGES for seed in (0, 1)
+    }  # fmt: skip
+    bench = NASDIPBench(scored(tmp_path / "data", missing=runs))
+    assert bench.scores(3, "boat", "denoise")[KEY] == (of_seed(3, 0) + of_seed(3, 1)) / 2
+    assert bench.scores(3, "boat", "denoise", seed=1)[KEY] == of_seed(3, 1)
+
+
+def test_the_mean_of_a_null_is_none(tmp_path):
+    path = scored(tmp_path / "data")
+    rows = pq.read_table(path / "scores.parquet").to_pylist()
+    for row in rows:
+        if row["seed"] == 1 and row["arch_id"] == 4:
+            row["value"] = None
+    synthetic.write_table(path, "scores", rows)
+    synthetic.rehash(path)
+    bench = NASDIPBench(path)
+    assert math.isnan(bench.scores(4, "boat", "denoise")[KEY])
+    assert bench.scores(4, "boat", "denoise", seed=0)[KEY] == of_seed(4, 0)
+
+
+@pytest.mark.parametrize("seed", [0, 1, None])
+def test_a_score_that_is_there_twice_is_refused(tmp_path, seed):
+    path = scored(tmp_path / "data")
+    rows = pq.read_table(path / "scores.parquet").to_pylist()
+    one = next(row for row in rows if row["seed"] == seed)
+    synthetic.write_table(path, "scores", [*rows, one])
+    synthetic.rehash(path)
+    with pytest.raises(DatasetError, match="has a score twice"):
+        NASDIPBench(path).scores(3, "boat", "denoise")
+
+
+def test_frames_have_the_seeds(bench):
+    frame = bench.to_frame("scores")
+    assert [*frame.columns] == [column.name for column in RELEASE_TABLES["scores"]]
+    sees = frame["reference"] == "corrupted"
+    assert set(frame.loc[sees, "seed"]) == {0, 1}
+    assert frame.loc[~sees, "seed"].isna().all()
+    corruptions = bench.to_frame("corruptions")
+    assert len(corruptions) == len(bench.to_arrow("corruptions")) == 2 * len(bench.images)
+
+
+# What correlates and ranks
+
+
+def test_tau_is_of_runs_and_scores_of_one_seed(bench):
+    values = {seed: [of_seed(a, seed) for a in range(COUNT)] for seed in (0, 1)}
+    psnr = {
+        seed: [
+            bench.query(a, "lena", "denoise", seed=seed).best_psnr_smooth_db for a in range(COUNT)
+        ]
+        for seed in (0, 1)
+    }
+    taus = [kendalltau(psnr[seed], values[seed]).statistic for seed in (0, 1)]
+    assert taus[0] != pytest.approx(taus[1])
+    for seed, wanted in ((0, taus[0]), (1, taus[1]), (None, np.mean(taus))):
+        tau = bench.kendall("denoise", seed=seed).loc["lena", ("psd_db_mse", "corrupted")]
+        assert tau == pytest.approx(wanted)
+        long = bench.kendall_intervals("denoise", seed=seed, resamples=20)
+        assert long.loc[("psd_db_mse", "corrupted", "lena"), "tau"] == pytest.approx(wanted)
+        judged = bench.proxy_table("denoise", k=3, cohorts=[3], seed=seed, resamples=0)
+        assert judged.loc[("psd_db_mse", "corrupted", "lena"), "tau"] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_cohorts_are_ranked_by_the_scores_of_their_seed(bench, seed):
+    wanted = sorted(range(COUNT), key=lambda a: of_seed(a, seed))
+    found = bench.isnas("lena", "denoise", "psd_db_mse", 5, selector="best-score", seed=seed)
+    assert [member.arch_id for member in found.cohort] == wanted[:5]
+    assert [member.score for member in found.cohort] == [of_seed(a, seed) for a in wanted[:5]]
+    psnr = [bench.query(a, "lena", "denoise", seed=seed).best_psnr_smooth_db for a in wanted]
+    curve = bench.selection_curve("denoise", "psd_db_mse/corrupted", seed=seed)
+    best = [max(psnr[:k]) for k in range(1, COUNT + 1)]
+    np.testing.assert_allclose(curve.loc["lena", "value"], best)
+    simulated = read_runs(bench, "denoise", ["lena"], seed=seed)["lena"]
+    assert simulated.scores("psd_db_mse", "corrupted").values == [
+        of_seed(a, seed) for a in range(COUNT)
+    ]
+    blind = simulated.scores("psd_db_mse", "ground_truth").values
+    assert blind == [-float(a) for a in range(COUNT)]
+
+
+def test_a_cohort_of_a_seed_without_scores_says_so(tmp_path):
+    bench = NASDIPBench(scored(tmp_path / "data", lambda row: row["seed"] != 1))
+    with pytest.raises(ConfigError, match=r"n 5 must .* from 1 to 0, .* with seed 1 \(12 unscored"):
+        bench.isnas("lena", "denoise", "psd_db_mse", 5, selector="best-score", seed=1)
+    found = bench.isnas("lena", "denoise", "psd_db_mse", 5, selector="best-score")
+    assert found.seed == 0
+
+
+# Single values
+
+
+def test_single_values_say_how_far_initialisations_agree(tmp_path):
+    """Each of three initialisations ranks as the mean does, but of one score the last does not."""
+    path = scored(tmp_path / "data")
+    rows = pq.read_table(path / "scores.parquet").to_pylist()
+    values = np.full((len(rows), 3), np.nan, np.float32)
+    for place, row in enumerate(rows):
+        a = row["arch_id"]
+        if row["proxy"] == "psd_db_mse":
+            row["inits"] = 3
+            values[place] = a + 0.1, a + 0.2, a - 0.3
+        if row["reference"] == "ground_truth":
+            values[place, 2] = -a
+    synthetic.write_table(path, "scores", rows)
+    (path / "score_values.h5").write_bytes(score_values_bytes(values))
+    synthetic.rehash(path)
+    bench = NASDIPBench(path)
+    np.testing.assert_array_equal(bench.score_values(), values)
+    page = findings_page(bench)
+    assert "| `psd_db_mse/corrupted` | 1.00 |" in page
+    assert "| `psd_db_mse/ground_truth` | -0.33 |" in page  # two of three pairs disagree
+    assert f"n = {COUNT}, K = 3" in page
+    assert "psd_db_strip_mse/corrupted` | 1.00 |" not in page  # of one initialisation
