@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench._version import __version__
 from nasdip_bench.builder.contents import Contents, Part
-from nasdip_bench.builder.losses import refuse_losses
+from nasdip_bench.builder.losses import refuse_losses, refuse_lost_distances
 from nasdip_bench.builder.merge import stacked_values
 from nasdip_bench.builder.publish import replacing
 from nasdip_bench.builder.release_distances import distances_of
@@ -93,6 +93,8 @@ def publish(
                 version=version or str(old.get("version", UNNUMBERED)),
                 publication=replace(published(text), **publication),
             )
+            if not replace_all:
+                refuse_lost_distances(target, fresh)
             if old:
                 _refuse_reused_version(old, manifest, target)
             return manifest

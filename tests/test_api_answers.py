@@ -235,6 +235,10 @@ def test_curves_in_bulk_are_the_curves(bench):
                             assert np.isnan(mine).all()
                             continue
                         np.testing.assert_array_equal(mine, curve.psnr_smooth_db.astype(np.float32))
+                        for name in ("psnr_db", "ssim_smooth"):
+                            many, one = (getattr(values, name) for values in (bulk, curve))
+                            one = one.astype(np.float32)
+                            np.testing.assert_array_equal(many[arch, at, place], one)
                         np.testing.assert_array_equal(bulk.iterations, curve.iterations)
     assert bench.curves("denoise", HIGH, seed=1).seeds == (1,)
     with pytest.raises(UnknownNameError, match="unknown seed 5"):
@@ -368,9 +372,9 @@ def test_build_gives_the_network_that_a_run_starts_from(bench):
 
 
 def _ask(bench, out):
-    out.put(
-        (bench.query(1, "lena", "denoise").best_psnr_db, len(bench.curve(1, "lena", "denoise")))
-    )
+    run = (1, "lena", "denoise")
+    read = len(bench.curve(*run)), len(bench.observables(*run)), len(bench.scores(*run))
+    out.put((bench.query(*run).best_psnr_db, read))
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
@@ -380,7 +384,8 @@ def test_a_child_forked_while_a_thread_holds_the_locks_can_read(bench):
     held, release = threading.Event(), threading.Event()
 
     def hold():
-        with fresh._folder._lock, fresh._reader._lock, fresh._lock:
+        parts = fresh._reader, fresh._observables
+        with fresh._folder._lock, parts[0]._lock, parts[1]._lock, fresh._lock:
             held.set()
             release.wait(60)
 

@@ -35,13 +35,14 @@ MLCOMMONS_TYPES = {
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory) -> Path:
-    """A release as version 0.2.0 made them: without a croissant.json."""
-    return synthetic.write_release(
+    """A release without a croissant.json."""
+    path = synthetic.write_release(
         tmp_path_factory.mktemp("croissant") / "source",
         count=4,
         fidelities=("r64c16i40",),
         diverged={("r64c16i40", "denoise", 1, "lena", 0)},
     )
+    return synthetic.add_distances(path, "r64c16i40", "denoise")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,18 @@ def test_every_file_is_there_with_its_size_and_hash(released: Path, described: d
         assert file["sha256"] == sha256_bytes(content)
         assert file["contentSize"] == f"{len(content)} B"
         assert file["contentUrl"] == path
-    assert {"curves/r64c16i40-denoise.h5", "runs.parquet"} <= files.keys()
+    assert {
+        "curves/r64c16i40-denoise-s0-0.h5",
+        "observables/r64c16i40-inpaint-s0-0.h5",
+        "distances/r64c16i40-denoise.h5",
+        "score_values.h5",
+        "runs.parquet",
+    } <= files.keys()
+    for path, file in files.items():
+        suffix = path.rpartition(".")[2]
+        assert file["encodingFormat"] == f"application/x-{'hdf5' if suffix == 'h5' else suffix}"
+    said = [file["description"] for file in files.values()]
+    assert len({*said}) == 5 + 4  # of each table, of each kind of other file
 
 
 def test_the_manifest_covers_it(released: Path, described: dict):
@@ -103,8 +115,9 @@ def test_every_column_is_described_as_the_files_have_it(released: Path, describe
           if "references" in f}  # fmt: skip
     assert to == {
         f"{table}/{column}": target
-        for table in ("runs", "scores")
+        for table in ("runs", "corruptions", "scores")
         for column, target in {"arch_id": "architectures/arch_id", "image": "images/name"}.items()
+        if (table, column) != ("corruptions", "arch_id")
     }
 
 

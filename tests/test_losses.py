@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.builder import cli
+from nasdip_bench.builder.losses import refuse_lost_distances
 from nasdip_bench.builder.release import release
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import BuildError
@@ -24,10 +25,9 @@ PER_TASK = 3 * len(synthetic.IMAGES)
 
 @pytest.fixture
 def whole(tmp_path: Path) -> Path:
-    """A dataset with outputs of its denoising runs."""
+    """A dataset with distances of its denoising runs."""
     path = synthetic.write_release(tmp_path / "whole", **WHOLE)
-    synthetic.add_outputs(path, LOW, "denoise")
-    return path
+    return synthetic.add_distances(path, LOW, "denoise")
 
 
 def release_over(old: Path, sources: list[Path], **options) -> None:
@@ -50,7 +50,7 @@ def release_over(old: Path, sources: list[Path], **options) -> None:
         ({"failed": {(LOW, "inpaint", 1, "lena", 0)}}, f"1 of {2 * PER_TASK} runs"),
         ({"seeds": {LOW: (1,)}}, f"{2 * PER_TASK} of {2 * PER_TASK} runs"),
         ({"unscored": {2}}, "of [0-9]+ scores"),
-        ({}, f"{PER_TASK} of {PER_TASK} outputs"),
+        ({}, "9 of 9 distances between restorations"),
     ],
 )
 def test_what_would_be_lost_is_counted(whole: Path, tmp_path: Path, changes, lost):
@@ -63,7 +63,7 @@ def test_what_would_be_lost_is_counted(whole: Path, tmp_path: Path, changes, los
 
 def test_what_has_it_all_takes_the_place(whole: Path, tmp_path: Path):
     more = synthetic.write_release(tmp_path / "more", **(WHOLE | {"count": 4}))
-    synthetic.add_outputs(more, LOW, "denoise")
+    synthetic.add_distances(more, LOW, "denoise")
     release_over(whole, [more])
     assert DatasetFolder(whole).manifest.architectures == 4
 
@@ -93,8 +93,40 @@ def test_runs_on_other_pixels_are_lost(whole: Path, tmp_path: Path):
         images.set_column(place, images.schema.field(place), hashes), other / "images.parquet"
     )
     synthetic.rehash(other)
-    with pytest.raises(BuildError, match=rf"6 of {2 * PER_TASK} runs.* 3 of {PER_TASK} outputs"):
+    with pytest.raises(BuildError, match=rf"6 of {2 * PER_TASK} runs, 30 of 90 scores"):
         release_over(whole, [other])
+
+
+def test_distances_of_fewer_pairs_are_lost(whole: Path, tmp_path: Path):
+    """Two restorations of three: one pair of three, on each of the images."""
+    more = synthetic.write_release(tmp_path / "more", **(WHOLE | {"count": 4}))
+    without = {(1, image, 0) for image in ("lena", "chest")}
+    synthetic.add_distances(more, LOW, "denoise", without=without)
+    with pytest.raises(BuildError, match="would lose 4 of 9 distances between restorations, whi"):
+        release_over(whole, [more])
+    release_over(whole, [more], replace=True)
+
+
+def test_distances_on_other_pixels_are_lost(whole: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    shutil.copytree(whole, other)
+    images = DatasetFolder(other).table("images").to_pylist()
+    images[0]["sha256"] = "f" * 64
+    synthetic.write_table(other, "images", images)
+    synthetic.rehash(other)
+    with pytest.raises(BuildError, match="would lose 3 of 9 distances"):
+        refuse_lost_distances(whole, other)
+    refuse_lost_distances(whole, whole)
+    refuse_lost_distances(tmp_path / "nothing", other)
+
+
+def test_distances_that_cannot_be_read_are_not_replaced(whole: Path, tmp_path: Path):
+    more = synthetic.write_release(tmp_path / "more", **WHOLE)
+    synthetic.add_distances(more, LOW, "denoise")
+    (whole / f"distances/{LOW}-denoise.h5").write_bytes(b"HDF")
+    with pytest.raises(BuildError, match=r"cannot be told: distances/.* is damaged"):
+        release_over(whole, [more])
+    release_over(whole, [more], replace=True)
 
 
 def test_a_dataset_that_cannot_be_read_is_not_replaced(whole: Path, tmp_path: Path):

@@ -76,8 +76,12 @@ def changed(path: Path, **columns) -> DatasetFolder:
     return hashed_again(path)
 
 
+def curves_of(path: Path, task: str = "denoise", seed: int = 0) -> h5py.File:
+    return h5py.File(path / f"curves/{FIDELITY}-{task}-s{seed}-0.h5", "r+")
+
+
 def hashed_again(path: Path) -> DatasetFolder:
-    synthetic.list_again(path)
+    synthetic.rehash(path)
     return DatasetFolder(path)
 
 
@@ -126,7 +130,7 @@ def test_other_numbers_are_found(own: Path, images, stored: str):
     folder = DatasetFolder(own)
     number = row_of(folder, seed=0, task="denoise")
     row = folder.table("runs").to_pylist()[number]
-    with h5py.File(own / f"curves/{FIDELITY}-denoise.h5", "r+") as file:
+    with curves_of(own) as file:
         file[stored][row["curve_row"], 0] += 300
     [run] = recompute(hashed_again(own), [number], images)
     assert run.verdict == BEYOND
@@ -138,8 +142,12 @@ def test_another_seed_is_another_run(own: Path, images):
     rows = pq.read_table(own / "runs.parquet").to_pylist()
     for row in rows:
         row["seed"] = 1 - row["seed"]
-    order = sorted(rows, key=lambda row: (row["task"], row["arch_id"], row["image"], row["seed"]))
+    order = sorted(rows, key=lambda row: (row["task"], row["seed"], row["arch_id"], row["image"]))
     synthetic.write_table(own, "runs", order)
+    for file in own.glob("*/*-s0-0.h5"):
+        other, aside = file.with_name(file.name.replace("-s0-", "-s1-")), own / "aside"
+        for one, to in ((file, aside), (other, file), (aside, other)):
+            one.rename(to)
     folder = hashed_again(own)
     found = recompute(folder, range(4), images, iterations=2)
     assert [run.verdict for run in found] == [BEYOND] * 4
@@ -154,22 +162,22 @@ def test_a_column_that_is_wrong_is_named(own: Path, images):
 
 
 def test_the_spread_over_seeds_is_that_of_the_dataset(tmp_path: Path):
-    """By formula seeds differ by 0.01 dB; of 40 architectures on 3 images there are 120 pairs."""
+    """By formula seeds differ by 0.01 dB; of 70 architectures on 3 images there are 210 pairs."""
     path = synthetic.write_release(
-        tmp_path / "d", count=40, fidelities=("r64c16i40",), tasks=("denoise",)
+        tmp_path / "d", count=70, fidelities=("r64c16i40",), tasks=("denoise",)
     )
     folder = DatasetFolder(path)
     row = folder.table("runs").to_pylist()[0]
-    with folder.curves("r64c16i40", "denoise") as file:
-        found = module._between_seeds(folder, row, file["psnr_smooth"][:, 20])
-    assert found == pytest.approx(np.full(120, 0.01))
+    found = module._between_seeds(folder, row, 20)
+    assert found == pytest.approx(np.full(210, 0.01))
 
 
 def test_what_another_device_drew_is_judged_by_seeds(own: Path, images, monkeypatch):
     """Other perturbations, as a GPU draws them, are already in the first output."""
-    with h5py.File(own / f"curves/{FIDELITY}-denoise.h5", "r+") as file:
-        for name in ("psnr", "psnr_smooth"):
-            file[name][:] += 50
+    for seed in (0, 1):
+        with curves_of(own, seed=seed) as file:
+            for name in ("psnr", "psnr_smooth"):
+                file[name][:] += 50
     folder = changed(own, device="some GPU", stack=1)
     number = row_of(folder, seed=0, task="denoise")
     [run] = recompute(folder, [number], images, iterations=3)
@@ -229,8 +237,9 @@ def test_mistakes_of_the_command_line(data: Path, monkeypatch, capsys, given, sa
 
 
 def test_a_different_run_is_exit_status_1(own: Path, monkeypatch, capsys):
-    with h5py.File(own / f"curves/{FIDELITY}-denoise.h5", "r+") as file:
-        file["psnr"][:, :2] += 500
+    for seed in (0, 1):
+        with curves_of(own, seed=seed) as file:
+            file["psnr"][:, :2] += 500
     hashed_again(own)
     command = ["nasdip-build", "recompute", str(own), "--runs", "99", "--iterations", "2"]
     monkeypatch.setattr(sys, "argv", command)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-from contextlib import suppress
 from dataclasses import replace
 
 import h5py
@@ -17,10 +16,13 @@ import pytest
 
 from nasdip_bench.dataset import MANIFEST, Manifest
 from nasdip_bench.problems import find_problems
+from nasdip_bench.seal import sealed, unsealed
 from nasdip_bench.verify import verify
 from tests import synthetic
 
 FIDELITY = "r64c16i40"
+CURVES = f"curves/{FIDELITY}-denoise-s0-0.h5"
+OBSERVABLES = f"observables/{FIDELITY}-denoise-s0-0.h5"
 
 
 def small(path, **changes):
@@ -42,6 +44,8 @@ def change_table(path, name, change):
     rows = pq.read_table(path / f"{name}.parquet").to_pylist()
     changed = change(rows)
     synthetic.write_table(path, name, rows if changed is None else changed)
+    if name == "scores":
+        synthetic.write_score_values(path)
     synthetic.write_manifest(path, manifest_of(path))
 
 
@@ -65,7 +69,9 @@ def test_no_dataset_is_one_problem(tmp_path):
     assert "no manifest.json" in problem
 
 
-@pytest.mark.parametrize("name", ["runs.parquet", f"curves/{FIDELITY}-denoise.h5"])
+@pytest.mark.parametrize(
+    "name", ["runs.parquet", "corruptions.parquet", "score_values.h5", CURVES, OBSERVABLES]
+)
 def test_a_flipped_bit_a_cut_and_a_lost_file_are_found(tmp_path, name):
     path = small(tmp_path)
     content = bytearray((path / name).read_bytes())
@@ -78,24 +84,26 @@ def test_a_flipped_bit_a_cut_and_a_lost_file_are_found(tmp_path, name):
     assert any(name in p and "is missing in" in p for p in find_problems(path))
 
 
-def test_an_unlisted_curve_file_is_found(tmp_path):
+@pytest.mark.parametrize("kind", ["curves", "observables", "distances"])
+def test_an_unlisted_file_is_found(tmp_path, kind):
     path = small(tmp_path)
-    (path / "curves" / "r512-denoise.h5").write_bytes(b"")
+    (path / kind).mkdir(exist_ok=True)
+    (path / kind / "r512-denoise-s0-0.h5").write_bytes(b"")
     assert find_problems(path) == [
-        "curves/r512-denoise.h5 is not listed in manifest.json: it is no part of the dataset; "
-        "move it away"
+        f"{kind}/r512-denoise-s0-0.h5 is not listed in manifest.json: it is no part of the "
+        f"dataset; move it away"
     ]
 
 
-def test_a_file_that_the_manifest_should_list_is_missed(tmp_path):
+@pytest.mark.parametrize(
+    "name", ["scores.parquet", "corruptions.parquet", "score_values.h5", CURVES, OBSERVABLES]
+)
+def test_a_file_that_the_manifest_should_list_is_missed(tmp_path, name):
     path = small(tmp_path)
-    data = json.loads((path / MANIFEST).read_text())
-    del data["files"]["scores.parquet"], data["files"][f"curves/{FIDELITY}-denoise.h5"]
-    del data["sha256"]  # early releases have none
-    (path / MANIFEST).write_text(json.dumps(data))
-    problems = " ".join(find_problems(path))
-    assert "scores.parquet is not listed" in problems
-    assert f"curves/{FIDELITY}-denoise.h5 is not listed" in problems
+    data = unsealed(json.loads((path / MANIFEST).read_text()))
+    del data["files"][name]
+    (path / MANIFEST).write_text(json.dumps(sealed(data)))
+    assert f"{name} is not listed in manifest.json" in " ".join(find_problems(path))
 
 
 def test_a_file_that_is_no_table_or_has_other_columns_is_found(tmp_path):
@@ -130,7 +138,7 @@ RUN_DAMAGE = [
     (set_in(2, best_psnr_db=float("nan")), "are ok without a finite best_psnr_db"),
     (set_in(2, status="failed"), "are not ok and have a last_psnr_db"),
     (set_in(1, best_psnr_smooth_db=1.0), "have a best_psnr_smooth_db below final_psnr_smooth_db"),
-    (set_in(1, best_psnr_db=1.0), f"have a best_psnr_db below a point of curves/{FIDELITY}"),
+    (set_in(1, best_psnr_db=1.0), f"have a best_psnr_db below a point of {CURVES}"),
     (set_in(1, best_iteration=41), "have a best_iteration outside 1..iterations"),
     (set_in(1, best_raw_iteration=0), "have a best_raw_iteration outside"),
     (set_in(1, stop=0), "have a stop outside"),
@@ -143,23 +151,42 @@ RUN_DAMAGE = [
     (set_in(1, arch_id=4), "runs: 1 rows have an arch_id of no architecture"),
     (set_in(1, image="lenna"), "runs: 1 rows have an image that is not in the dataset"),
     (set_in(1, task="inpaint"), "runs: 1 rows have a fidelity and task that manifest.json does"),
-    (set_in(1, protocol_version=2), "have a protocol_version other than 1"),
-    (set_in(1, curve_row=0), "runs: curve_row of denoise at"),
-    (set_in(1, curve_row=99), "runs: curve_row of denoise at"),
-    (set_in(1, last_psnr_db=1.0), f"have a last_psnr_db that is not in curves/{FIDELITY}-denoise"),
-    (set_in(1, final_psnr_smooth_db=1.0), "have a final_psnr_smooth_db that is not in"),
-    (repeat, r"runs: 2 rows have the same architecture to seed \(row 0, 12\)"),
+    (set_in(1, protocol_version=1), "have a protocol_version other than 2"),
+    (set_in(1, curve_row=0), f"runs: curve_row does not number the rows of {CURVES}"),
+    (set_in(1, curve_row=99), f"runs: curve_row does not number the rows of {CURVES}"),
+    (set_in(1, last_psnr_db=1.0), f"have a last_psnr_db that is not in {CURVES}"),
+    (set_in(1, final_psnr_smooth_db=1.0), f"have a final_psnr_smooth_db that is not in {CURVES}"),
+    (set_in(1, final_ssim_smooth=0.1), f"have a final_ssim_smooth that is not in {CURVES}"),
+    (set_in(1, best_ssim_smooth=0.1), f"have a best_ssim_smooth below a point of {CURVES}"),
+    (set_in(1, last_ssim_smooth=None), "are ok without a finite last_ssim_smooth"),
+    (set_in(1, psnr_corrupted_db=18.1), "have another psnr_corrupted_db than corruptions.parq"),
+    (repeat, r"runs: 2 rows have the same key as another \(row 0, 12\)"),
     (repeat, r"manifest.json says runs 12 for denoise at r64c16i40, the tables 13"),
     (lambda rows: rows[:-1], "manifest.json says complete_seeds"),
 ]
 SCORE_DAMAGE = [
     (set_in(0, value=float("inf")), "scores: 1 rows have an infinite value"),
-    (set_in(0, std=-1.0), "have a negative std"),
+    (set_in(0, seed=None), r"scores: 1 rows have a seed and see no corruption, or the rev.*row 0"),
+    (set_in(-1, seed=0), "scores: 1 rows have a seed and see no corruption, or the reverse"),
+    (set_in(0, seed=-1), "scores: 1 rows have a negative seed"),
+    (set_in(0, inits=2), "have other inits than values in score_values.h5"),
+    (lambda rows: [*rows, rows[-1]], "scores: 2 rows have the same key as another"),
     (set_in(0, inits=0), "have no scoring initialisation"),
     (set_in(0, reference="truth"), "have a reference other than corrupted, ground_truth, none"),
     (set_in(0, arch_id=-1), "scores: 1 rows have an arch_id of no architecture"),
-    (lambda rows: [*rows, rows[0]], "scores: 2 rows have the same architecture to reference"),
+    (lambda rows: [*rows, rows[0]], "scores: 2 rows have the same key as another"),
     (lambda rows: [r for r in rows if r["arch_id"]], "manifest.json says scored 4"),
+]
+CORRUPTION_DAMAGE = [
+    (set_in(0, image="lenna"), "corruptions: 1 rows have an image that is not in the dataset"),
+    (set_in(0, task="inpaint"), "corruptions: 1 rows have a fidelity and task that manifest.json"),
+    (set_in(0, seed=-1), "corruptions: 1 rows have a negative seed"),
+    (set_in(0, known_share=0.0), "corruptions: 1 rows have a known_share outside 0..1"),
+    (set_in(0, known_share=1.5), "corruptions: 1 rows have a known_share outside 0..1"),
+    (set_in(0, ssim=float("nan")), "corruptions: 1 rows have no ssim"),
+    (set_in(0, psnr_db=17.0), "runs: 4 rows have another psnr_corrupted_db than corruptions.par"),
+    (lambda rows: [*rows, rows[0]], "corruptions: 2 rows have the same key as another"),
+    (lambda rows: rows[1:], "runs: 4 rows have no row in corruptions.parquet"),
 ]
 OTHER_DAMAGE = [
     ("architectures", swap, "architectures: 2 rows have an arch_id that is not the row"),
@@ -184,6 +211,7 @@ OTHER_DAMAGE = [
     [
         *(("runs", *damage) for damage in RUN_DAMAGE),
         *(("scores", *damage) for damage in SCORE_DAMAGE),
+        *(("corruptions", *damage) for damage in CORRUPTION_DAMAGE),
         *OTHER_DAMAGE,
     ],
 )
@@ -195,11 +223,9 @@ def test_wrong_content_is_found_though_the_hashes_agree(tmp_path, table, change,
     assert re.search(problem, "\n".join(found))
 
 
-def change_curves(path, change):
-    with h5py.File(path / "curves" / f"{FIDELITY}-denoise.h5", "r+") as file:
+def change_part(path, name, change):
+    with h5py.File(path / name, "r+") as file:
         change(file)
-    with suppress(KeyError, ValueError):  # some files have no list any more
-        synthetic.list_again(path)
     synthetic.rehash(path)
 
 
@@ -211,8 +237,18 @@ def lifted_point(file):
     file["psnr_smooth"][3, 10] = 40_000
 
 
+def lifted_similarity(file):
+    file["ssim_smooth"][3, 10] = 65_000
+
+
 def other_points(file):
     file["iteration"][0] = 5
+
+
+def fewer_points(file):
+    for name, values in {name: file[name][:] for name in file}.items():
+        del file[name]
+        file[name] = np.delete(values, 7, axis=-1)
 
 
 def no_points(file):
@@ -220,24 +256,35 @@ def no_points(file):
 
 
 def fewer_rows(file):
-    values = file["psnr"][:-1]
-    del file["psnr"]
-    file["psnr"] = values
+    for name in {*file} - {"iteration"}:
+        values = file[name][:-1]
+        del file[name]
+        file[name] = values
+
+
+def other_arrays(file):
+    del file["wmv_25"]
 
 
 @pytest.mark.parametrize(
-    ("change", "problem"),
+    ("name", "change", "problem"),
     [
-        (missing_point, r"runs: 1 rows are ok with missing points in .* \(psnr\) \(row 3\)"),
-        (lifted_point, r"runs: 1 rows have a best_psnr_smooth_db below a point of"),
-        (other_points, "does not keep the iterations of the schema"),
-        (no_points, "cannot be parsed"),
-        (fewer_rows, "does not have one row for each of the 12 runs"),
+        (CURVES, missing_point, r"1 rows are ok with missing points in .* \(psnr\) \(row 3\)"),
+        (CURVES, lifted_point, r"runs: 1 rows have a best_psnr_smooth_db below a point of"),
+        (CURVES, lifted_similarity, r"runs: 1 rows have a best_ssim_smooth below a point of"),
+        (CURVES, other_points, "does not keep iterations from 1 to 40"),
+        (CURVES, fewer_points, "does not keep the iterations of the schema: 39 points"),
+        (CURVES, no_points, "cannot be parsed"),
+        (CURVES, fewer_rows, "does not have one row for each of the 12 runs"),
+        (OBSERVABLES, other_points, "does not keep iterations from 1 to 40"),
+        (OBSERVABLES, fewer_points, "does not keep the iterations of the schema: 39 points"),
+        (OBSERVABLES, fewer_rows, "does not have one row for each of the 12 runs"),
+        (OBSERVABLES, other_arrays, f"{OBSERVABLES} lacks wmv_25"),
     ],
 )
-def test_curves_that_contradict_the_table_are_found(tmp_path, change, problem):
+def test_curves_that_contradict_the_table_are_found(tmp_path, name, change, problem):
     path = small(tmp_path)
-    change_curves(path, change)
+    change_part(path, name, change)
     [found] = find_problems(path)
     assert re.search(problem, found)
 
@@ -314,7 +361,7 @@ def test_limits_and_crashes_are_each_one_problem(tmp_path, monkeypatch):
 # What is no regular file
 
 
-@pytest.mark.parametrize("name", [MANIFEST, "runs.parquet", f"curves/{FIDELITY}-denoise.h5"])
+@pytest.mark.parametrize("name", [MANIFEST, "runs.parquet", CURVES])
 def test_a_pipe_in_the_place_of_a_file_does_not_hang(tmp_path, name):
     path = small(tmp_path)
     (path / name).unlink()

@@ -46,11 +46,15 @@ def questions(path: Path) -> dict[str, Callable[[], Any]]:
 
     def curve(*key: Any) -> Any:
         found = bench().curve(*key)
-        return [values.tolist() for values in found[:3]], found[3:]
+        return [values.tolist() for values in found[:4]], found[4:]
+
+    def observables() -> Any:
+        found = bench().observables(1, "lena", "denoise")
+        return {name: values.tolist() for name, values in found.values_db.items()}, found[2:]
 
     def all_curves(task: str) -> Any:
         found = bench().curves(task)
-        return found.iterations.tolist(), found.psnr_db.tolist(), found.psnr_smooth_db.tolist()
+        return [values.tolist() for values in found[:4]]
 
     def table(name: Any) -> Any:
         return bench().to_arrow(name).to_pylist()
@@ -64,10 +68,14 @@ def questions(path: Path) -> dict[str, Callable[[], Any]]:
         "curve": lambda: curve(1, "lena", "denoise"),
         "curves": lambda: all_curves("inpaint"),
         "curves of another task": lambda: all_curves("denoise"),
+        "observables": observables,
         "scores": lambda: bench().scores(1, "boat", "denoise"),
+        "scores of a seed": lambda: bench().scores(1, "boat", "denoise", seed=0),
+        "single values of scores": lambda: bench().score_values().tolist(),
         "table of images": lambda: table("images"),
         "table of runs": lambda: table("runs"),
         "table of scores": lambda: table("scores"),
+        "table of corruptions": lambda: table("corruptions"),
         "best": lambda: bench().top_k("denoise", 2),
         "coverage": lambda: bench().coverage().to_csv(),
         "kendall": lambda: bench().kendall("denoise").to_csv(),
