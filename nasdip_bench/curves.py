@@ -6,6 +6,7 @@ Must not import torch.
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
@@ -91,7 +92,8 @@ def _all_values(code: Code) -> NDArray[np.float32]:
 def kept_points(iterations: int, stop: int) -> NDArray[np.int32]:
     """The points of a curve that a release keeps: all of a short one, else `MAX_POINTS` of it.
 
-    The first 16, then as many as fit in geometric steps, always the stop and the last.
+    The first 16 iterations, the multiples of a round number (50 up to a budget of 1000), the stop,
+    the last, and as many others as fit in geometric steps.
 
     Args:
         iterations: length of the full curve.
@@ -111,12 +113,22 @@ def kept_points(iterations: int, stop: int) -> NDArray[np.int32]:
         raise ConfigError(f"stop {stop} must lie in 1..{iterations}")
     chosen: NDArray[np.int64] = np.arange(iterations)
     if iterations > MAX_POINTS:
-        fixed = np.r_[np.arange(_DENSE_POINTS), stop - 1, iterations - 1]
+        step = _round_step(iterations)
+        multiples = np.arange(step, iterations + 1, step) - 1
+        fixed = np.r_[np.arange(_DENSE_POINTS), multiples, stop - 1, iterations - 1]
         steps = _most_steps(iterations, fixed)
         chosen = np.unique(np.r_[fixed, _geometric(iterations, steps)])
     points: NDArray[np.int32] = chosen.astype(np.int32)
     points.setflags(write=False)
     return points
+
+
+def _round_step(iterations: int) -> int:
+    """1, 2 or 5 times a power of ten: the least with at most 20 multiples in a budget."""
+    step, factors = 1, cycle((2, 2.5, 2))
+    while step * 20 < iterations:
+        step = round(step * next(factors))
+    return step
 
 
 def _geometric(iterations: int, steps: int) -> NDArray[np.int64]:

@@ -130,6 +130,8 @@ def read_distances(content: Content, path: str, images: int, architectures: int)
             if numbers.shape[0] > _MOST_SEEDS:
                 raise ValueError(f"it has more than {_MOST_SEEDS} seeds")
             seeds = numbers[:]
+            if (np.diff(seeds) <= 0).any():
+                raise ValueError("its seeds do not ascend")
             pairs = architectures * (architectures - 1) // 2
             found = []
             for name, last in zip(_ARRAYS, (pairs, architectures, architectures), strict=True):

@@ -152,6 +152,8 @@ HOSTILE = {
        for what, case in changes(name, other).items()},
     "an image less": (of_values("truth", lambda v: v[:-1]), r"truth has the shape \(1, 2, 4\)"),
     "a pair less": (of_values("pairs", lambda v: v[..., :-1]), r"pairs has the shape \(2, 2, 5\)"),
+    "seeds that descend": (of_values("seed", lambda v: v[::-1]), "its seeds do not ascend"),
+    "a seed twice": (of_values("seed", lambda v: v[[0, 0]]), "its seeds do not ascend"),
     "a seed less": (of_values("seed", lambda v: v[:-1]), "has the shape"),
     "no seeds": (replaced("seed", data=np.zeros(0, np.int32)), "has the shape"),
     "a thousand million seeds": (
@@ -440,9 +442,11 @@ def _first(values, code):
         (of_values("truth", lambda v: _first(v, MISSING)), "distances to other corrupted images"),
         (of_values("corrupted", lambda v: _first(v, MISSING)), "to other corrupted images than"),
         (of_values("pairs", lambda v: _first(v, 1)), "distances of runs that have no restoration"),
-        (of_values("seed", lambda v: v[::-1]), r"has the seeds \[2, 0\], which are not those of"),
-        (of_values("seed", lambda v: v + v.dtype.type(1)), "has the seeds"),
-        (of_values("seed", lambda v: v * v.dtype.type(0)), r"has the seeds \[0, 0\]"),
+        (of_values("seed", lambda v: v[::-1]), "cannot be parsed: its seeds do not ascend"),
+        (
+            of_values("seed", lambda v: v + v.dtype.type(1)),
+            r"has the seeds \[1, 3\], which ",
+        ),
         (of_values("pairs", lambda v: v[..., :-1]), "cannot be parsed: pairs has the shape"),
     ],
 )

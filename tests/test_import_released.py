@@ -19,6 +19,7 @@ from nasdip_bench.builder.cli import app
 from nasdip_bench.builder.import_released import import_released
 from nasdip_bench.builder.release import release
 from nasdip_bench.command import run
+from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import BuildError, ConfigError, MissingRunError
 from nasdip_bench.proxies import score
 from nasdip_bench.verify import verify
@@ -64,6 +65,12 @@ def test_it_verifies_and_says_what_it_is(imported: Path):
     assert bench.manifest.sources == [
         "results in the layout of the paper's released code: 11 runs, 8 of them with curves"
     ]
+    kinds = {path.split("/")[0] for path in bench.manifest.files if path.endswith(".h5")}
+    assert kinds == {"curves", "score_values.h5"}  # neither observables nor restorations
+    assert len(bench.to_frame("corruptions")) == 0
+    runs = bench.to_frame("runs")
+    for name in ("final_ssim_smooth", "last_ssim_smooth", "best_ssim_smooth"):
+        assert runs[name].isna().all()
     images = bench.to_frame("images")
     assert images["sha256"].isna().all()
     assert set(images["status"]) == {"imported, picture not seen"}
@@ -118,6 +125,11 @@ def test_scores_are_in_our_units(imported: Path):
         "psd_99_bandwidth/none",
     }
     assert ours["psd_99_bandwidth/none"] == 0.27
+    rows = bench.to_frame("scores")
+    assert (rows["seed"].isna() == (rows["reference"] != "corrupted")).all()
+    assert set(rows["seed"].dropna()) == {0}
+    values = DatasetFolder(imported).score_values()
+    np.testing.assert_array_equal(values, rows["value"].to_numpy(np.float32)[:, None])
     assert ours["psd_strip_hist_emd/corrupted"] == 0.25
     assert bench.scores(1, "boat", "inpaint")["psd_db_mse/ground_truth"] > 0
     # The released metric is the mean square of 10 ln ratios, ours of 10 log10 ratios.

@@ -56,6 +56,11 @@ def questions(path: Path) -> dict[str, Callable[[], Any]]:
         found = bench().curves(task)
         return [values.tolist() for values in found[:4]]
 
+    def distances(task: str) -> Any:
+        found = bench().distances(task)
+        squares = [found.between(0, seed).tolist() for seed in found.seeds.tolist()]
+        return [array.tolist() for array in found], squares
+
     def table(name: Any) -> Any:
         return bench().to_arrow(name).to_pylist()
 
@@ -69,13 +74,14 @@ def questions(path: Path) -> dict[str, Callable[[], Any]]:
         "curves": lambda: all_curves("inpaint"),
         "curves of another task": lambda: all_curves("denoise"),
         "observables": observables,
+        "distances": lambda: distances("denoise"),
         "scores": lambda: bench().scores(1, "boat", "denoise"),
         "scores of a seed": lambda: bench().scores(1, "boat", "denoise", seed=0),
         "single values of scores": lambda: bench().score_values().tolist(),
         "table of images": lambda: table("images"),
         "table of runs": lambda: table("runs"),
-        "table of scores": lambda: table("scores"),
         "table of corruptions": lambda: table("corruptions"),
+        "table of scores": lambda: table("scores"),
         "best": lambda: bench().top_k("denoise", 2),
         "coverage": lambda: bench().coverage().to_csv(),
         "kendall": lambda: bench().kendall("denoise").to_csv(),

@@ -22,10 +22,11 @@ from tests.fuzz.damage import (
     Cases,
     damaged,
     files,
-    hostile_chunks,
     hostile_curves,
+    hostile_distances,
     hostile_manifests,
-    hostile_outputs,
+    hostile_observables,
+    hostile_score_values,
     hostile_tables,
     sound,
 )
@@ -127,8 +128,9 @@ class Arena:
             hostile_manifests,
             hostile_tables,
             hostile_curves,
-            hostile_chunks,
-            hostile_outputs,
+            hostile_observables,
+            hostile_distances,
+            hostile_score_values,
         )
         kinds = [make(template, self.random) for make in makers]
         for number in range(count):
@@ -183,11 +185,18 @@ KINDS: dict[str, tuple[Callable[[Arena, int], Count], int]] = {
     "hostile manifests": (lambda arena, n: arena.hostile(n, hostile_manifests), 1000),
     "hostile tables, hashes consistent": (lambda arena, n: arena.hostile(n, hostile_tables), 600),
     "hostile curves, hashes consistent": (lambda arena, n: arena.hostile(n, hostile_curves), 500),
-    "hostile lists of chunks, hashes consistent": (
-        lambda arena, n: arena.hostile(n, hostile_chunks),
+    "hostile observables, hashes consistent": (
+        lambda arena, n: arena.hostile(n, hostile_observables),
         300,
     ),
-    "hostile outputs, hashes consistent": (lambda arena, n: arena.hostile(n, hostile_outputs), 500),
+    "hostile distances, hashes consistent": (
+        lambda arena, n: arena.hostile(n, hostile_distances),
+        500,
+    ),
+    "hostile values of scores, hashes consistent": (
+        lambda arena, n: arena.hostile(n, hostile_score_values),
+        300,
+    ),
     "hostile files of all kinds, verified": (Arena.verified, 100),
 }
 """By name: the function, and the number of cases of a whole campaign."""

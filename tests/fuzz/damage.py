@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasdip_bench import manifest
-from nasdip_bench.curve_chunks import chunks_bytes
+from nasdip_bench.curve_parts import KINDS
+from nasdip_bench.curves import MISSING
 from nasdip_bench.dataset import MANIFEST
+from nasdip_bench.manifest import SCORE_VALUES
+from nasdip_bench.schema import RELEASE_TABLES
 from nasdip_bench.seal import sealed
 from tests import synthetic
+from tests.hostile_arrays import Change, changed, changes, of_values, replaced
 
 FIDELITY = "r64c16i40"
-CURVES = f"curves/{FIDELITY}-denoise.h5"
-CHUNKS = f"curves/{FIDELITY}-denoise.chunks.npy"
-OUTPUTS = f"outputs/{FIDELITY}-denoise.h5"
+CURVES = f"curves/{FIDELITY}-denoise-s0-0.h5"
+OBSERVABLES = f"observables/{FIDELITY}-denoise-s0-0.h5"
+DISTANCES = f"distances/{FIDELITY}-denoise.h5"
 
-_Change = Callable[[h5py.File], None]
 Cases = Iterator[tuple[str, Callable[[], None]]]
 """What a case is called, and how it is made out of a sound release."""
 
 
 def sound(path: Path) -> Path:
-    """A small release, with halves of all of its files, as large ones have them."""
-    with mock.patch.object(manifest, "_HALVED_FROM", 1):
-        synthetic.write_release(path, count=3, fidelities=(FIDELITY,))
-        return synthetic.add_outputs(path, FIDELITY, "denoise")
+    """A small release with files of all kinds."""
+    synthetic.write_release(path, count=3, fidelities=(FIDELITY,), seeds={FIDELITY: (0, 1)})
+    return synthetic.add_distances(path, FIDELITY, "denoise")
 
 
 def files(path: Path) -> list[str]:
@@ -132,19 +129,19 @@ def _write(path: Path, text: str) -> None:
 
 def hostile_tables(path: Path, source: random.Random) -> Cases:
     """Tables with other columns or types, other values, or bytes that are no sound Parquet."""
-    for name in ("runs", "scores", "architectures", "images"):
+    for name in RELEASE_TABLES:
         table = pq.read_table(path / f"{name}.parquet")
-        for what, changed in _other_tables(table):
-            yield f"{name}: {what}", lambda n=name, c=changed: _write_table(path, n, c)
+        for what, other in _other_tables(table):
+            yield f"{name}: {what}", lambda n=name, o=other: _write_table(path, n, o)
     while True:
-        name = source.choice(["runs", "scores", "architectures", "images"])
+        name = source.choice([*RELEASE_TABLES])
         file = path / f"{name}.parquet"
         if source.random() < 0.5:
             content = damaged(file.read_bytes(), source)
             yield f"{name}: other bytes", lambda f=file, c=content: _write_bytes(path, f, c)
         else:
-            changed = _other_values(pq.read_table(file), source)
-            yield f"{name}: other values", lambda n=name, c=changed: _write_table(path, n, c)
+            other = _other_values(pq.read_table(file), source)
+            yield f"{name}: other values", lambda n=name, o=other: _write_table(path, n, o)
 
 
 def _other_tables(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -204,61 +201,31 @@ def _write_bytes(path: Path, file: Path, content: bytes) -> None:
     synthetic.rehash(path)
 
 
-# Curves and outputs
+# HDF5 files
 
 
 def hostile_curves(path: Path, source: random.Random) -> Cases:
-    """Curve files that are another kind of HDF5 file, or bytes that are no sound one.
-
-    Mostly without the list of their chunks: single curves are then looked for in the file itself.
-    """
-    for what, spoil in _hostile_file(path, CURVES, _CURVE_CHANGES, source):
-        unlisted = source.random() < 0.8
-
-        def spoil_all(spoil: Callable[[], None] = spoil, unlisted: bool = unlisted) -> None:
-            if unlisted:
-                (path / CHUNKS).unlink()
-            spoil()
-
-        yield what, spoil_all
+    """Parts of curves that are other than the schema says, or bytes that are no sound HDF5."""
+    return _hostile_file(path, CURVES, _CURVE_CHANGES, source)
 
 
-def hostile_chunks(path: Path, source: random.Random) -> Cases:
-    """Lists of chunks with other entries, or bytes that are no list."""
-    file, curves = path / CHUNKS, (path / CURVES).read_bytes()
-    whole = file.read_bytes()
-    while True:
-        kind = source.randrange(4)
-        chunks = np.load(file)
-        entry = chunks[source.randrange(len(chunks))]
-        if kind == 0:
-            content = damaged(whole, source)
-        elif kind == 1:  # other bytes of the file, with the right hash
-            entry["offset"] = source.randrange(len(curves))
-            entry["size"] = source.choice([entry["size"], 1, len(curves) - int(entry["offset"])])
-            part = curves[entry["offset"] :][: entry["size"]]
-            entry["sha256"] = np.frombuffer(hashlib.sha256(part).digest(), np.uint8)
-            content = chunks_bytes(chunks)
-        elif kind == 2:
-            field = source.choice(["row", "rows", "offset", "size"])
-            entry[field] = source.choice([-(2**31), -1, 0, 1, 3, 16, 2**31 - 1])
-            if field == "offset" and source.random() < 0.5:
-                entry[field] = source.choice([-(2**63), 2**31, 2**62, 2**63 - 1])
-            content = chunks_bytes(chunks)
-        else:
-            entry["array"] = source.randrange(256)
-            others = [chunks, chunks[:-1], chunks[:0], chunks[::-1], np.repeat(chunks, 2)]
-            content = chunks_bytes(source.choice(others))
-        yield f"list of chunks {kind}", lambda c=content: _write_bytes(path, file, c)
+def hostile_observables(path: Path, source: random.Random) -> Cases:
+    """Parts of observables, likewise."""
+    return _hostile_file(path, OBSERVABLES, _OBSERVABLE_CHANGES, source)
 
 
-def hostile_outputs(path: Path, source: random.Random) -> Cases:
-    """Output files, likewise."""
-    return _hostile_file(path, OUTPUTS, _OUTPUT_CHANGES, source)
+def hostile_distances(path: Path, source: random.Random) -> Cases:
+    """Files of distances, likewise."""
+    return _hostile_file(path, DISTANCES, _DISTANCE_CHANGES, source)
+
+
+def hostile_score_values(path: Path, source: random.Random) -> Cases:
+    """The single values of scores, likewise."""
+    return _hostile_file(path, SCORE_VALUES, _SCORE_CHANGES, source)
 
 
 def _hostile_file(
-    path: Path, name: str, changes: dict[str, _Change], source: random.Random
+    path: Path, name: str, changes: dict[str, Change], source: random.Random
 ) -> Cases:
     for what, change in changes.items():
         yield f"{name}: {what}", lambda change=change: _change_file(path, name, change)
@@ -269,102 +236,56 @@ def _hostile_file(
         yield f"{name}: other bytes", lambda c=content: _write_bytes(path, file, c)
 
 
-def _change_file(path: Path, name: str, change: _Change) -> None:
-    content = io.BytesIO((path / name).read_bytes())
-    with h5py.File(content, "r+") as file:
-        change(file)
-    _write_bytes(path, path / name, content.getvalue())
+def _change_file(path: Path, name: str, change: Change) -> None:
+    _write_bytes(path, path / name, changed((path / name).read_bytes(), change))
 
 
-def _replaced(name: str, data: Any = None, **options: Any) -> _Change:
-    def change(file: h5py.File) -> None:
-        values = file[name][:] if data is None and "shape" not in options else data
-        del file[name]
-        file.create_dataset(name, data=values, **options)
-
-    return change
-
-
-def _linked(name: str, link: Any) -> _Change:
-    def change(file: h5py.File) -> None:
-        del file[name]
-        file[name] = link
-
-    return change
-
-
-def _virtual(name: str) -> _Change:
-    def change(file: h5py.File) -> None:
-        shape, kind = file[name].shape, file[name].dtype
-        del file[name]
-        layout = h5py.VirtualLayout(shape=shape, dtype=kind)
-        layout[:] = h5py.VirtualSource("/etc/passwd", name, shape=shape)
-        file.create_virtual_dataset(name, layout)
-
-    return change
-
-
-def _external(name: str) -> _Change:
-    def change(file: h5py.File) -> None:
-        shape, kind = file[name].shape, file[name].dtype
-        del file[name]
-        file.create_dataset(name, shape, kind, external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
-
-    return change
-
-
-def _group(name: str) -> _Change:
-    def change(file: h5py.File) -> None:
-        del file[name]
-        file.create_group(name)
-
-    return change
-
-
-def _of_any_array(name: str, other: str) -> dict[str, _Change]:
+def _of_any_array(name: str, other: str) -> dict[str, Change]:
     return {
-        "an external link": _linked(name, h5py.ExternalLink("/etc/passwd", name)),
-        "a soft link": _linked(name, h5py.SoftLink(f"/{other}")),
-        "a link to itself": _linked(name, h5py.SoftLink(f"/{name}")),
-        "a virtual data set": _virtual(name),
-        "external storage": _external(name),
-        "a group": _group(name),
-        "objects": _replaced(name, data=[["a"]], dtype=h5py.string_dtype()),
-        "floats": _replaced(name, dtype=np.float64),
-        "a scalar": _replaced(name, data=np.uint16(1)),
-        "nothing": _replaced(name, data=np.zeros((0, 0), np.uint16)),
-        "a row less": lambda file: _replaced(name, data=file[name][:-1])(file),
-        "another filter": lambda file: _replaced(name, data=file[name][:], compression="lzf")(file),
-        "no iterations": lambda file: file.__delitem__("iteration"),
+        **{what: change for what, (change, _) in changes(name, other).items()},
+        "nothing": replaced(name, data=np.zeros((0, 0), np.uint16)),
+        "a row less": of_values(name, lambda values: values[:-1]),
     }
 
 
-_CURVE_CHANGES: dict[str, _Change] = _of_any_array("psnr", "psnr_smooth") | {
-    "big-endian": _replaced("psnr", dtype=">u2"),
-    "a thousand million rows": _replaced(
-        "psnr", shape=(10**9, 40), dtype=np.uint16, chunks=(16, 40), compression="gzip"
-    ),
-    "a chunk of a gigabyte": _replaced(
-        "psnr", shape=(9, 40), maxshape=(None, None), dtype=np.uint16, chunks=(2**20, 500)
-    ),
-    "iterations that descend": _replaced("iteration", data=np.arange(40, 0, -1, dtype=np.int32)),
-    "iterations beyond the end": _replaced("iteration", data=np.arange(2, 42, dtype=np.int32)),
-    "a million iterations": _replaced("iteration", data=np.arange(10**6, dtype=np.int32)),
+_POINTS: dict[str, Change] = {
+    "no iterations": lambda file: file.__delitem__("iteration"),
+    "iterations that descend": of_values("iteration", lambda values: values[::-1]),
+    "iterations beyond the end": of_values("iteration", lambda values: values + np.int32(1)),
+    "a million iterations": replaced("iteration", data=np.arange(10**6, dtype=np.int32)),
 }
 
-_OUTPUT_CHANGES: dict[str, _Change] = _of_any_array("output", "iteration") | {
-    "images of a terabyte": _replaced(
-        "output", shape=(18, 1, 10**6, 10**6), dtype=np.uint8, chunks=(1, 1, 64, 64)
+_CURVE_CHANGES: dict[str, Change] = {
+    **_of_any_array("psnr", "psnr_smooth"),
+    **_POINTS,
+    "a thousand million rows": replaced(
+        "psnr", shape=(10**9, 40), dtype=np.uint16, chunks=(16, 40), compression="gzip"
     ),
-    "a thousand million images": _replaced(
-        "output", shape=(10**9, 1, 64, 64), dtype=np.uint8, chunks=(1, 1, 64, 64)
+    "no rows": lambda file: [of_values(n, lambda v: v[:0])(file) for n in KINDS["curves"]],
+}
+
+_OBSERVABLE_CHANGES: dict[str, Change] = _of_any_array("wmv_25", "loss") | _POINTS
+
+_DISTANCE_CHANGES: dict[str, Change] = {
+    **_of_any_array("pairs", "truth"),
+    "no seeds": lambda file: file.__delitem__("seed"),
+    "seeds of no runs": of_values("seed", lambda values: values + np.int32(7)),
+    "negative seeds": of_values("seed", lambda values: -values - np.int32(1)),
+    "one seed twice": of_values("seed", lambda values: values * np.int32(0)),
+    "a thousand million seeds": replaced("seed", shape=(10**9,), dtype=np.int32, chunks=(9,)),
+    "pairs of a terabyte": replaced(
+        "pairs", shape=(3, 10**9, 300), dtype=np.uint16, chunks=(1, 1, 300)
     ),
-    "all in one chunk": _replaced("output", chunks=(9, 1, 64, 64)),
-    "a hundred channels": _replaced(
-        "output", shape=(18, 100, 64, 64), dtype=np.uint8, chunks=(1, 100, 64, 64)
+    "restorations of no runs": of_values("truth", np.zeros_like),
+    "no restorations": of_values("truth", lambda values: np.full_like(values, MISSING)),
+    "distances of nothing": of_values("pairs", lambda values: np.full_like(values, MISSING)),
+}
+
+_SCORE_CHANGES: dict[str, Change] = {
+    **_of_any_array("values", "values"),
+    "a thousand million values": replaced(
+        "values", shape=(300, 10**9), dtype=np.float32, chunks=(1, 100)
     ),
-    "negative iterations": lambda file: file["iteration"].__setitem__(slice(None), -1),
-    "iterations beyond the end": lambda file: file["iteration"].__setitem__(slice(None), 41),
-    "no image": lambda file: file["iteration"].__setitem__(slice(None), 0),
-    "a million iterations": _replaced("iteration", data=np.zeros(10**6, np.int32)),
+    "no numbers": of_values("values", lambda values: np.full_like(values, np.nan)),
+    "endless numbers": of_values("values", lambda values: np.full_like(values, np.inf)),
 }
