@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 
 from nasdip_bench.cost import architecture_cost
-from nasdip_bench.space import Architecture, sample_architectures
+from nasdip_bench.paper_lists import paper_architectures
+from nasdip_bench.space import Architecture
 
 __all__ = ["POPULATION", "flops", "spread", "stratified"]
 
-POPULATION = tuple(sample_architectures(522))
+POPULATION = tuple(paper_architectures())
 
 
 def stratified(count: int = 27) -> list[Architecture]:

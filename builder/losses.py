@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasdip_bench.builder.contents import Contents
 from nasdip_bench.dataset import MANIFEST, DatasetFolder

@@ -157,6 +157,6 @@ def _final(
     final = np.full(found.truth.shape, np.nan)
     columns = ("image", "seed", "arch_id", "final_psnr_smooth_db")
     for image, seed, arch_id, value in zip(*(runs[c][rows].tolist() for c in columns), strict=True):
-        if image in images and seed in seeds and 0 <= arch_id < final.shape[2]:
+        if image in images and seed in seeds and 0 <= arch_id < found.truth.shape[2]:
             final[images.index(image), seeds.index(seed), arch_id] = value
     return final

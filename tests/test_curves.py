@@ -64,6 +64,13 @@ def test_values_out_of_range_are_clipped_and_never_missing(code):
     assert encode(np.array([np.inf], np.float32), code).tolist() == [MISSING - 1]
 
 
+def multiples(iterations):
+    """Points of the multiples of the least round number, 20 of which are beyond the budget."""
+    numbers = [first * 10**power for power in range(9) for first in (1, 2, 5)]
+    step = next(number for number in numbers if iterations <= 20 * number)
+    return [point - 1 for point in range(step, iterations + 1, step)]
+
+
 @given(st.data(), st.integers(1, 20000))
 def test_kept_points(data, iterations):
     stop = data.draw(st.integers(1, iterations))
@@ -79,6 +86,15 @@ def test_kept_points(data, iterations):
     else:
         assert len(points) >= MAX_POINTS - 8
         assert points[:16].tolist() == list(range(16))
+        assert {*multiples(iterations)} <= {*points.tolist()}
+
+
+@pytest.mark.parametrize(
+    ("iterations", "step"), [(129, 10), (200, 10), (600, 50), (1000, 50), (1001, 100), (9500, 500)]
+)
+def test_round_numbers_of_iterations_are_kept(iterations, step):
+    kept = kept_points(iterations, iterations // 2) + 1
+    assert {*range(step, iterations + 1, step)} <= {*kept.tolist()}
 
 
 @pytest.mark.parametrize("stop", [0, 11])
@@ -88,14 +104,18 @@ def test_a_stop_outside_the_run_is_refused(stop):
 
 
 @pytest.mark.parametrize("iterations", [129, 130, 150, 300, 600, 1200, 9500, 100_000])
-def test_kept_points_are_those_of_the_most_steps_that_fit(iterations):
+def test_as_many_geometric_steps_are_kept_as_fit(iterations):
+    """One more is too many. (Steps that are rounded together can make room for one again.)"""
     stop = iterations // 3
-    for steps in range(8 * MAX_POINTS, 0, -1):
+
+    def points(steps):
         geometric = np.rint(np.geomspace(16, iterations - 1, steps)).astype(int)
-        points = {*range(16), stop - 1, iterations - 1, *geometric.tolist()}
-        if len(points) <= MAX_POINTS:
-            break
-    assert kept_points(iterations, stop).tolist() == sorted(points)
+        fixed = {*range(16), *multiples(iterations), stop - 1, iterations - 1}
+        return sorted(fixed | {*geometric.tolist()})
+
+    kept = kept_points(iterations, stop).tolist()
+    [*_, most] = [steps for steps in range(2, 8 * MAX_POINTS) if points(steps) == kept]
+    assert len(points(most + 1)) > MAX_POINTS
 
 
 @each_curve

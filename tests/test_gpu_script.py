@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.difference import compare_datasets
+from nasdip_bench.api.difference import PROVENANCE, compare_datasets
 from nasdip_bench.builder import cli
 from nasdip_bench.command import run
 from nasdip_bench.problems import find_problems
+from nasdip_bench.schema import PROVENANCE_COLUMNS
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 COMMON = ["--device=cpu", "--image-set=skimage", "--images=camera,coins", "--stack=1"]
@@ -175,7 +176,12 @@ def test_a_build_elsewhere_goes_on_where_the_release_ends(tmp_path: Path, monkey
     assert run("nasdip-build", cli.app, merge) == 0
     assert run("nasdip-build", cli.app, [*shlex.split(SECOND), *COMMON, f"--out={there}"]) == 0
     assert run("nasdip-build", cli.app, ["release", str(there), f"--out={tmp_path / 'one'}"]) == 0
-    assert compare_datasets(whole, tmp_path / "one").equal
+    difference = compare_datasets(whole, tmp_path / "one")
+    assert set(difference.scores["change"]) <= {PROVENANCE}
+    # Restorations stay where they were made, so that what is between the two places is not known.
+    changed = difference.runs[difference.runs["change"] != PROVENANCE]
+    columns = {name for names in changed["columns"] for name in names.split()}
+    assert columns - {*PROVENANCE_COLUMNS} == {"distances"}
 
 
 def test_what_is_carried_away_has_bounded_files_and_replaces_what_was_there(tmp_path: Path):

@@ -414,7 +414,8 @@ def test_scores_that_disagree_are_refused(tmp_path):
     one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
     change_rows(other, "scores", lambda r: {"value": 5.0} if r["proxy"] == "parameters" else {})
     with pytest.raises(
-        BuildError, match="score .*/lena/denoise/r64/None/parameters/none is in .* value is nan in the"
+        BuildError,
+        match="score .*/lena/denoise/r64/None/parameters/none is in .* value is nan in the",
     ):
         release([one, other], tmp_path / "data")
 
