@@ -175,7 +175,7 @@ def test_an_engine_may_divide_units_and_coverage_counts_runs(tmp_path: Path, con
     # What was finished before counts as well.
     outcome = build(config, tmp_path, stack=2, engine=in_this_process)
     assert (outcome.finished, outcome.left, outcome.failed) == (4, 0, 0)
-    assert [(line.asked, line.finished) for line in outcome.coverage] == [(4, 4), (4, 4), (8, 8)]
+    assert [(line.asked, line.finished) for line in outcome.coverage] == [(4, 4), (4, 4), (16, 16)]
 
 
 def test_a_part_of_a_unit_is_something_finished(tmp_path: Path, config, capsys):

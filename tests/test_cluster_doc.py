@@ -14,7 +14,7 @@ from nasdip_bench import NASDIPBench
 from nasdip_bench.builder.sharding import Shares
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import load_images
-from nasdip_bench.space import sample_architectures
+from nasdip_bench.paper_lists import paper_architectures
 from tests.builds import COMMAND, FIDELITY, run_rows, small_config
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "cluster.md").read_text(encoding="utf-8")
@@ -105,7 +105,7 @@ def test_without_a_shared_file_system(tmp_path: Path):
 def test_the_spread_of_shares_is_as_stated():
     settings = {
         "images": tuple(load_images("skimage")),
-        "architectures": tuple(sample_architectures(522)),
+        "architectures": tuple(paper_architectures()),
         "scoring_inits": 8,
     }
     rows = re.findall(

@@ -47,6 +47,7 @@ from nasdip_bench.experiments import (
 from nasdip_bench.experiments.methods import SCORES
 from nasdip_bench.experiments.results import KEY, OUTPUTS, output_name
 from nasdip_bench.experiments.sets import manifest, set_size
+from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.images import Image, load_images, read_image
 from nasdip_bench.isnas import Search, classical_restoration, corrupt, train_baseline
 from nasdip_bench.tasks import get_task
@@ -594,7 +595,7 @@ def test_results_are_published_and_merged(built: Path, tmp_path: Path):
     assert any(
         "several versions of the protocol" in p for p in results_problems(tmp_path / "other")
     )
-    with pytest.raises(BuildError, match="protocol's versions 1, 7, which do not mix"):
+    with pytest.raises(BuildError, match=f"versions {PROTOCOL_VERSION}, 7, which do not mix"):
         publish_results([tmp_path / "other"], tmp_path / "out")
 
 

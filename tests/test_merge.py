@@ -36,6 +36,7 @@ from nasdip_bench.croissant import CROISSANT
 from nasdip_bench.curves import MISSING, encode, kept_points
 from nasdip_bench.dataset import DatasetFolder, Manifest
 from nasdip_bench.errors import BuildError, DatasetError
+from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.problems import find_problems
 from nasdip_bench.space import sample_architectures
 from tests import synthetic
@@ -69,7 +70,7 @@ def part_of(built: Path, path: Path, shards: set[str], **changes) -> Path:
 def by_architecture(built: Path, tmp_path: Path) -> list[Path]:
     """The build as two folders, of one architecture each."""
     folders = []
-    for number, arch in enumerate(sample_architectures(2)):
+    for number, arch in enumerate(paper_architectures(2)):
         shards = {
             path.name
             for path in (built / "shards").glob("*.parquet")
@@ -361,7 +362,7 @@ def test_sources_of_other_settings_are_refused(contents):
     images = {**contents.images, "camera": {**camera, "sha256": "0" * 64}}
     for other, message in (
         (replace(contents, image_set="user"), "image_set is 'skimage' in 'A' and 'user' in 'B'"),
-        (replace(contents, protocol_version=2), "protocol_version is 1 in 'A' and 2 in 'B'"),
+        (replace(contents, protocol_version=1), "protocol_version is 2 in 'A' and 1 in 'B'"),
         (replace(contents, images=images), "SHA-256 of image 'camera' is '.*' in 'A' and '000"),
         (changed_part(contents, resolution=32), f"resolution of fidelity {FIDELITY} is 64 in 'A'"),
         (changed_part(contents, channels=8), f"channels of fidelity {FIDELITY} is 16 in 'A'"),
@@ -471,7 +472,7 @@ def test_sources_that_cannot_be_used_are_refused(built, released, tmp_path):
     with pytest.raises(DatasetError, match="is no manifest of a dataset"):
         release([built, damaged], tmp_path / "data")
     empty = BuildFolder(tmp_path / "empty")
-    empty.prepare(small_config(architectures=tuple(sample_architectures(3))))
+    empty.prepare(small_config(architectures=tuple(paper_architectures(3))))
     with pytest.raises(BuildError, match="nothing is finished in '.*empty'; build first"):
         release(empty.path, tmp_path / "data")
     # An empty build beside one that is not brings its architectures.

@@ -20,10 +20,11 @@ from nasdip_bench.builder.build import build
 from nasdip_bench.builder.plan import ScoreKey, Unit
 from nasdip_bench.builder.release import release
 from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.sources import read_build
 from nasdip_bench.errors import BuildError, UnknownNameError
+from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.problems import find_problems
 from nasdip_bench.proxies import image_scores, network_score, network_scores, unregister
-from nasdip_bench.space import sample_architectures
 from tests.builds import FIDELITY, score_rows, small_config
 
 ZERO_COST = {"ntk_alignment", "ntk_low_pass", "grad_norm", "snip", "synflow"}
@@ -36,10 +37,8 @@ def folders(tmp_path_factory) -> dict[str, Path]:
     where = tmp_path_factory.mktemp("scores")
     settings = {"images": small_config().images[:1], "scoring_inits": 1}
     others = tuple(n for n in (*image_scores(), *network_scores()) if n not in ZERO_COST)
-    whole = small_config(
-        architectures=tuple(sample_architectures(COUNT)), scores=others, **settings
-    )
-    few = small_config(architectures=tuple(sample_architectures(FEW)), train=False, **settings)
+    whole = small_config(architectures=tuple(paper_architectures(COUNT)), scores=others, **settings)
+    few = small_config(architectures=tuple(paper_architectures(FEW)), train=False, **settings)
     build(whole, where / "old build", workers=1)
     build(few, where / "scores", workers=1)
     release(where / "old build", where / "old")
@@ -183,16 +182,23 @@ def erratic() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("erratic")
-def test_a_score_that_is_no_number_is_null():
+def test_a_score_that_is_no_number_is_null(tmp_path):
     config = small_config()
     spec = worker.WorkerSpec(
         images=config.images, device="cpu", engine="fast", precision="fp32", threads=1
     )
     architecture = str(config.architectures[0])
-    key = ScoreKey(architecture, "camera", "denoise", FIDELITY)
-    unit = Unit(architecture=architecture, scores=(key,), scoring_inits=2)
+    keys = tuple(ScoreKey(s, architecture, "camera", "denoise", FIDELITY) for s in (None, 0))
+    unit = Unit(architecture=architecture, scores=keys, scoring_inits=2)
     table = worker.Worker(spec).execute(unit)
-    rows = {row["proxy"]: row for row in table.to_pylist()}
+    values = {row["proxy"]: row["values"] for row in table.to_pylist()}
+    np.testing.assert_array_equal(values["erratic_nan"], [1, math.nan])
+    assert values["erratic_inf"] == [1, math.inf]
+    folder = BuildFolder(tmp_path)
+    folder.prepare(config)
+    folder.write("scores", table)
+    scores = read_build(tmp_path).parts[FIDELITY, "denoise"].scores
+    rows = {row["proxy"]: row for row in scores.to_pylist()}
     for name in ("erratic_nan", "erratic_inf"):
         assert (rows[name]["value"], rows[name]["std"], rows[name]["inits"]) == (None, None, 2)
     assert rows["synflow"]["value"] > 0

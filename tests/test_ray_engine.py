@@ -190,7 +190,7 @@ def test_several_nodes_build_what_one_process_builds(tmp_path: Path, expected):
         status, out, err = finish(start(tmp_path, *PLAIN, f"--address={nodes.address}"))
     assert status == 0, err
     assert out.startswith("10 units finished, 0 left, 0 diverged, 0 failed")
-    assert "  denoise, seed 0: 4 of 4\n  inpaint, seed 0: 4 of 4\n  scores: 8 of 8\n" in out
+    assert "  denoise, seed 0: 4 of 4\n  inpaint, seed 0: 4 of 4\n  scores: 16 of 16\n" in out
     assert re.fullmatch(r"(\d+/10 units, .*\n)+", err)
     assert_equal_builds(tmp_path, expected(PLAIN))
 

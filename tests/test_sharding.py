@@ -17,7 +17,7 @@ from nasdip_bench.builder.sharding import MAX_SHARDS, Shard, Shares, parse_shard
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import load_images
-from nasdip_bench.space import sample_architectures
+from nasdip_bench.paper_lists import paper_architectures
 from tests.builds import run_rows, score_rows, small_config
 
 NOTHING = frozenset()
@@ -28,7 +28,7 @@ def whole_build() -> BuildConfig:
     """As many runs as the benchmark has: ten images, 522 architectures, two tasks, three seeds."""
     return small_config(
         images=tuple(load_images("skimage")),
-        architectures=tuple(sample_architectures(522)),
+        architectures=tuple(paper_architectures()),
         fidelity=get_fidelity("r512"),
         seeds=(0, 1, 2),
     )
@@ -51,7 +51,7 @@ def planned(config: BuildConfig, shard: Shard | None = None, *done) -> Counter:
 @settings(deadline=None, max_examples=30)
 def test_shares_are_disjoint_and_together_the_build(count, architectures, seeds, device, train):
     config = small_config(
-        architectures=tuple(sample_architectures(architectures)),
+        architectures=tuple(paper_architectures(architectures)),
         seeds=tuple(range(seeds)),
         device=device,
         train=train,
@@ -61,7 +61,7 @@ def test_shares_are_disjoint_and_together_the_build(count, architectures, seeds,
 
 
 def test_a_share_does_not_depend_on_what_is_finished():
-    config = small_config(architectures=tuple(sample_architectures(4)))
+    config = small_config(architectures=tuple(paper_architectures(4)))
     shard = Shard(2, 3)
     mine = planned(config, shard)
     units = make_plan(config, NOTHING, NOTHING)
@@ -100,7 +100,7 @@ def test_stacks_stay_together_where_they_are_small_beside_a_share(whole_build):
 
 
 def test_a_small_build_is_divided_by_image():
-    config = small_config(architectures=tuple(sample_architectures(1)), scoring_inits=0)
+    config = small_config(architectures=tuple(paper_architectures(1)), scoring_inits=0)
     assert [planned(config, Shard(i, 4)).total() for i in range(1, 5)] == [1, 1, 1, 1]
     assert planned(config, Shard(5, 5)).total() == 0
 

@@ -142,8 +142,8 @@ def test_a_stacked_build_is_the_plain_one_but_for_rounding(tmp_path):
     assert plain.keys() == stacked.keys()
     for key, row in plain.items():
         # Rounding flips the sign of gradients near zero, and Adam's first steps go by the sign.
-        assert stacked[key]["psnr_db"][0] == pytest.approx(row["psnr_db"][0], abs=1e-4)
-        assert stacked[key]["psnr_db"] == pytest.approx(row["psnr_db"], abs=0.5)
+        assert stacked[key]["psnr_curve"][0] == pytest.approx(row["psnr_curve"][0], abs=1e-4)
+        assert stacked[key]["psnr_curve"] == pytest.approx(row["psnr_curve"], abs=0.5)
         assert (row["stack"], stacked[key]["stack"]) == (1, 2)
 
 
