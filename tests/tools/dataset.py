@@ -12,6 +12,7 @@ Only the standard library is used: the tool makes the environment that it needs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -241,6 +242,17 @@ def prepare(shop: Workshop, commit: str, python: str) -> None:
     ready.write_text(whole)
 
 
+def _take_the_lowest_priority() -> None:
+    """For this process and its children.
+
+    Linux shares the processor between sessions first, and heeds a process's own niceness only within
+    its session: so the session, which the build has for itself, gets the lowest priority, too.
+    """
+    os.nice(19)
+    with contextlib.suppress(OSError):  # another system, or a kernel without such groups
+        Path("/proc/self/autogroup").write_text("19", encoding="ascii")
+
+
 def drive(shop: Workshop, images: Path, seconds: float | None, lock: int) -> int:
     """Carry out the stages, in children that hold the lock; returns the exit status."""
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -370,7 +382,7 @@ def _carry_out(shop: Workshop, given: argparse.Namespace) -> int:
         case "start":
             start(shop, given.commit, given.images, given.duration, given.python)
         case "drive":
-            os.nice(19)
+            _take_the_lowest_priority()
             os.pwrite(given.lock, str(os.getpgrp()).encode(), 0)
             return drive(shop, given.images, given.seconds, given.lock)
         case "pause":
