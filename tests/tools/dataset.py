@@ -12,7 +12,6 @@ Only the standard library is used: the tool makes the environment that it needs.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import fcntl
 import json
 import os
@@ -191,6 +190,7 @@ def watch(shop: Workshop, process: subprocess.Popen[bytes], seen: int) -> str:
             running = False
         said = shop.progress.read_bytes()[seen:].decode(errors="replace")  # whole, once it ended
     if running:
+        _yield_to_other_sessions(process.pid)
         return f"the dataset is being built (process group {process.pid}): {shop.progress}"
     if process.returncode < 0:
         raise Mistake(f"the build was ended by {signal.Signals(-process.returncode).name}")
@@ -242,15 +242,14 @@ def prepare(shop: Workshop, commit: str, python: str) -> None:
     ready.write_text(whole)
 
 
-def _take_the_lowest_priority() -> None:
-    """For this process and its children.
+def _yield_to_other_sessions(pid: int) -> None:
+    """Give the session of a process the lowest priority.
 
-    Linux shares the processor between sessions first, and heeds a process's own niceness only within
-    its session: so the session, which the build has for itself, gets the lowest priority, too.
+    Linux shares the processor between sessions first, and heeds niceness only within each. Not
+    before the build has begun: on a busy machine it would take minutes to say that it cannot.
     """
-    os.nice(19)
-    with contextlib.suppress(OSError):  # another system, or a kernel without such groups
-        Path("/proc/self/autogroup").write_text("19", encoding="ascii")
+    with suppress(OSError):  # another system, or a kernel without such groups
+        Path(f"/proc/{pid}/autogroup").write_text("19", encoding="ascii")
 
 
 def drive(shop: Workshop, images: Path, seconds: float | None, lock: int) -> int:
@@ -382,7 +381,7 @@ def _carry_out(shop: Workshop, given: argparse.Namespace) -> int:
         case "start":
             start(shop, given.commit, given.images, given.duration, given.python)
         case "drive":
-            _take_the_lowest_priority()
+            os.nice(19)
             os.pwrite(given.lock, str(os.getpgrp()).encode(), 0)
             return drive(shop, given.images, given.seconds, given.lock)
         case "pause":
