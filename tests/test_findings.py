@@ -278,7 +278,8 @@ def test_beginnings_are_compared_with_the_end_of_the_same_runs(shipped: str):
             taus.append(kendalltau(runs.psnr_smooth_db[:, early], runs.values).statistic)
         at = int(runs.iterations[early])
         assert f"| {task} at r64c16 | a third | {at} | {np.mean(taus):+.2f} [" in page
-        low, high = map(float, re.search(rf"a third \| {at} \| \S+ \[(.*), (.*)\]", page).groups())
+        row = rf"\| {task} at r64c16 \| a third \| {at} \| \S+ \[(\S+), (\S+)\]"
+        low, high = map(float, re.search(row, page).groups())
         said = "is not shown to rank it" if low <= 0 <= high else "ranks it"
         assert re.search(rf"- {task} at r64c16: .*, a third {said}( in reverse)?\.", page)
 
