@@ -112,9 +112,7 @@ def _table(path: Path, manifest: Mapping[str, Any], name: str, columns: list[str
         content = (path / file).read_bytes()
         if sha256_bytes(content) != manifest["files"][file]["sha256"]:
             raise ValueError(f"its SHA-256 is not the one in {MANIFEST}")
-        there = pq.read_schema(io.BytesIO(content)).names
-        table = pq.read_table(io.BytesIO(content), columns=[c for c in columns if c in there])
-        return table.select(columns) if {*columns} <= {*there} else table.slice(0, 0)
+        return pq.read_table(io.BytesIO(content), columns=columns).select(columns)
     except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's are such, too
         raise DatasetError(
             f"{file} in {str(path)!r} cannot be read ({error}); restore the dataset, or leave "

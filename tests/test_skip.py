@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.release import release
 from nasdip_bench.builder.skip import finished_in_dataset
 from nasdip_bench.errors import BuildError, DatasetError
+from nasdip_bench.files import sha256_bytes
 from nasdip_bench.paper_lists import paper_architectures
 from tests.builds import run_rows, small_config
 
@@ -66,3 +69,15 @@ def test_what_is_no_dataset_is_refused(released: Path, tmp_path: Path):
     (damaged / "runs.parquet").write_bytes(b"PAR1")
     with pytest.raises(DatasetError, match=r"runs.parquet in .* cannot be read .*SHA-256"):
         finished_in_dataset(damaged, small_config())
+
+
+def test_a_table_without_the_columns_of_a_key_is_refused(released: Path, tmp_path: Path):
+    other = shutil.copytree(released, tmp_path / "other")
+    scores = pq.read_table(other / "scores.parquet").drop_columns(["seed"])
+    pq.write_table(scores, other / "scores.parquet")
+    manifest = json.loads((other / "manifest.json").read_text(encoding="utf-8"))
+    digest = sha256_bytes((other / "scores.parquet").read_bytes())
+    manifest["files"]["scores.parquet"]["sha256"] = digest
+    (other / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"scores.parquet in .* cannot be read .*seed"):
+        finished_in_dataset(other, small_config())
