@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ReleaseReader", "TableName"]
 
-TableName = Literal["architectures", "images", "runs", "scores", "corruptions"]
+TableName = Literal["architectures", "images", "runs", "scores", "corruptions", "stops", "reruns"]
 
-_WHOLE = tuple(RECORD_VALUES.index(n) for n in ("best_raw_iteration", "best_iteration"))
+_WHOLE = tuple(place for place, name in enumerate(RECORD_VALUES) if name.endswith("_iteration"))
 _AT_END = RECORD_VALUES.index("best_at_end")
 _KEPT_CURVES = 1024  # of at most 128 points: 3 MB
 
@@ -365,10 +365,11 @@ class ReleaseReader:
     # Whole tables
 
     def to_frame(self, name: TableName, categories: bool = False) -> pd.DataFrame:
-        """A whole table, with the columns of `nasdip_bench.schema.RELEASE_TABLES`.
+        """A whole table, with the columns that `docs/data.md` explains.
 
         Args:
-            name: "runs", "scores", "corruptions", "architectures" or "images".
+            name: "runs", "scores", "corruptions", "stops", "reruns", "architectures" or
+                "images".
             categories: columns of strings as unordered categoricals, faster to group by. With
                 pandas 2, say ``observed=True`` to ``groupby``.
 

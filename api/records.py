@@ -37,10 +37,15 @@ class RunRecord(NamedTuple):
         best_raw_iteration: iterations to it; a whole number of one run, a float as a mean.
         best_psnr_smooth_db: dB; highest PSNR of a smoothed output, an oracle too.
         best_iteration: iterations to it.
+        stopped_psnr_smooth_db: dB; PSNR of the smoothed output where somebody without the ground
+            truth stops: denoising, where the discrepancy with the estimated noise says
+            (`nasdip_bench.stopping.Discrepancy`); of the other tasks at the stop.
+        stopped_iteration: iterations to it.
         final_ssim_smooth: SSIM of the smoothed output at the stop, higher is better; NaN where it
             was not recorded, as of imported runs.
         last_ssim_smooth: the same of the last smoothed output.
         best_ssim_smooth: highest SSIM of a smoothed output, an oracle.
+        stopped_ssim_smooth: SSIM of the smoothed output at stopped_iteration.
         best_at_end: in one of the runs at least, best_iteration is in the last 2 % of the budget.
         psnr_corrupted_db: dB; PSNR of the corrupted image.
         loss: training loss before the last update.
@@ -68,9 +73,12 @@ class RunRecord(NamedTuple):
     best_raw_iteration: float
     best_psnr_smooth_db: float
     best_iteration: float
+    stopped_psnr_smooth_db: float
+    stopped_iteration: float
     final_ssim_smooth: float
     last_ssim_smooth: float
     best_ssim_smooth: float
+    stopped_ssim_smooth: float
     best_at_end: bool
     psnr_corrupted_db: float
     loss: float

@@ -33,6 +33,8 @@ from nasdip_bench.observables import CURVES, SSIM
 from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.proxies import info, score_names
 from nasdip_bench.schema import Column, arrow_schema
+from nasdip_bench.stop_parts import CROSSING_LEVELS_DB, StopPart
+from nasdip_bench.stopping import recorded_rules, target_rule
 from nasdip_bench.tasks import get_task
 
 IMAGES = tuple(NASDIP_IMAGES)
@@ -92,6 +94,7 @@ def _part(task: str, names: list[str], rng: np.random.Generator) -> Part:
         scores=scores,
         score_values=values,
         corruptions=_corruptions(task),
+        stops=_stops(task, curves, points, iterations, stop),
         known=(_distances(tuple(names), curves["psnr_smooth"], stop, points, shape, rng),),
     )
 
@@ -153,7 +156,35 @@ def _results(
         found[f"final_{suffix}"] = curve[:, at_stop]
         found[f"last_{suffix}"] = curve[:, -1]
         found[f"best_{suffix}"] = curve.max(axis=1)
-    return found
+    # Where the target's rule stops: any iteration for denoising, else the stop.
+    for suffix in ("psnr_smooth_db", SSIM):
+        found[f"stopped_{suffix}"] = found[f"final_{suffix}"]
+    return found | {"stopped_iteration": stop}
+
+
+def _stops(
+    task: str, curves: dict[str, np.ndarray], points: np.ndarray, iterations: int, stop: int
+) -> StopPart:
+    """At kept points, so that the values are those of the curves; the target's at the stop."""
+    rng, runs = np.random.default_rng(1), np.arange(len(curves["psnr"]))
+    kind = get_task(task).kind
+    part = StopPart.empty(len(runs), [(r.name, r.parameters) for r in recorded_rules(kind)])
+    target = (target_rule(kind).name, target_rule(kind).parameters)
+    middle = rng.integers(60, len(points) - 12, len(runs))
+    for place, rule in enumerate(part.rules):
+        point = middle + rng.integers(0, 12, len(runs))
+        if rule == target:
+            point[:] = np.searchsorted(points, stop - 1)
+        delivered = points[point] + 1
+        part.values["iteration"][:, place] = delivered
+        paid = np.minimum(delivered + rng.integers(0, 50, len(runs)), iterations)
+        part.values["paid"][:, place] = paid
+        part.values["stopped"][:, place] = paid < iterations
+        part.values["psnr_smooth_db"][:, place] = curves["psnr_smooth"][runs, point]
+        part.values["ssim_smooth"][:, place] = curves[SSIM][runs, point].round(4)
+    first = np.sort(rng.integers(1, iterations, (len(runs), len(CROSSING_LEVELS_DB))), axis=1)
+    part.crossings[:] = first
+    return part
 
 
 def _scores(task: str, names: list[str], rng: np.random.Generator) -> tuple[pa.Table, np.ndarray]:

@@ -21,12 +21,14 @@ from nasdip_bench.curves import CODES, MISSING, encode, kept_points
 from nasdip_bench.distances import Distances
 from nasdip_bench.schema import RELEASE_TABLES, Column, arrow_schema
 from nasdip_bench.space import Architecture
+from nasdip_bench.stop_parts import StopPart
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
     "CORRUPTION_COLUMNS",
+    "RERUN_COLUMNS",
     "RUN_COLUMNS",
     "SCORE_COLUMNS",
     "Contents",
@@ -50,6 +52,9 @@ RUN_COLUMNS = _without_rows("runs")
 
 SCORE_COLUMNS = _without_rows("scores")
 """Those of scores.parquet, likewise."""
+
+RERUN_COLUMNS = _without_rows("reruns")
+"""Those of reruns.parquet, likewise."""
 
 CORRUPTION_COLUMNS = RELEASE_TABLES["corruptions"]
 
@@ -87,6 +92,7 @@ class Part:
         restorations: (run,) uint16 (C, H, W) at the stop, 65535 for 1, of runs whose shards are at
             hand; None of the others; () where no run has one.
         known: distances of earlier datasets.
+        stops: where rules stop the runs.
     """
 
     resolution: int
@@ -98,6 +104,7 @@ class Part:
     scores: pa.Table
     score_values: NDArray[np.float32]
     corruptions: pa.Table
+    stops: StopPart
     restorations: tuple[NDArray[np.uint16] | None, ...] = ()
     known: tuple[Known, ...] = ()
 
@@ -120,6 +127,7 @@ class Part:
         score_values: Sequence[Sequence[float]],
         corruptions: Iterable[Mapping[str, Any]] = (),
         restorations: Sequence[NDArray[np.uint16] | None] = (),
+        stops: StopPart | None = None,
     ) -> Part:
         """A part of rows as dictionaries, with `coded` curves for each run.
 
@@ -134,19 +142,23 @@ class Part:
             score_values: the single values of each score.
             corruptions: rows of `CORRUPTION_COLUMNS`.
             restorations: see `Part`.
+            stops: see `Part`; None: there are none.
+            crossings: see `Part`.
         """
+        rows = table_of(runs, RUN_COLUMNS)
         nothing = np.empty((0, len(kept_points(iterations, stop))), np.uint16)
         return cls(
             resolution=resolution,
             channels=channels,
             iterations=iterations,
             stop=stop,
-            runs=table_of(runs, RUN_COLUMNS),
+            runs=rows,
             codes={name: np.stack(rows) if len(rows) else nothing for name, rows in codes.items()},
             scores=table_of(scores, SCORE_COLUMNS),
             score_values=_padded(score_values),
             corruptions=table_of(corruptions, CORRUPTION_COLUMNS),
             restorations=tuple(restorations) if any(r is not None for r in restorations) else (),
+            stops=StopPart.empty(len(rows)) if stops is None else stops,
         )
 
 
@@ -162,6 +174,7 @@ class Contents:
         parts: by (fidelity, task), in any order.
         device_types: by processor, as runs name it, "cpu" or "cuda", where that is known.
         sources: a line each on the earlier datasets and others' results that this was made from.
+        reruns: `RERUN_COLUMNS`, a row a run that was trained again.
     """
 
     protocol_version: int
@@ -171,6 +184,7 @@ class Contents:
     parts: Mapping[tuple[str, str], Part]
     device_types: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    reruns: pa.Table = field(default_factory=lambda: table_of((), RERUN_COLUMNS))
 
 
 def coded(name: str, curve: NDArray[Any], points: NDArray[np.int32]) -> NDArray[np.uint16]:

@@ -179,14 +179,18 @@ def _run_row(run: ReleasedRun, task: str, iterations: int, stop: int) -> dict[st
         "device": _NOT_RECORDED,
         "torch": _NOT_RECORDED,
         "protocol_version": FOREIGN_PROTOCOL,
-        **_summary(run, status, iterations, stop),
+        **_summary(run, task, status, iterations, stop),
     }
 
 
-def _summary(run: ReleasedRun, status: str, iterations: int, stop: int) -> dict[str, Any]:
+def _summary(
+    run: ReleasedRun, task: str, status: str, iterations: int, stop: int
+) -> dict[str, Any]:
     if run.history is not None:
-        return summarise(_curves(run), status, stop, iterations)
-    nothing = summarise({}, "failed", stop, iterations)
+        # Their curves have no observables; where the rule needs none, it is the fixed stop.
+        stopped = None if task == "denoise" else stop
+        return summarise(_curves(run), status, stop, iterations, stopped)
+    nothing = summarise({}, "failed", stop, iterations, None)
     if run.best is None:
         return nothing
     return nothing | {

@@ -21,9 +21,11 @@ from nasdip_bench.builder.contents import (
     Contents,
     Part,
 )
+from nasdip_bench.builder.reruns import merged_reruns
 from nasdip_bench.curves import CODES, MISSING, decode
 from nasdip_bench.errors import BuildError
 from nasdip_bench.schema import CORRUPTION_ROUNDING, PROVENANCE_COLUMNS, Column
+from nasdip_bench.stop_parts import stacked_stops
 
 __all__ = ["merged", "stacked_values"]
 
@@ -88,6 +90,7 @@ def merged(sources: Mapping[str, Contents]) -> Contents:
         },
         device_types=types,
         sources=tuple(dict.fromkeys(chain.from_iterable(c.sources for _, c in named))),
+        reruns=merged_reruns([contents.reruns for _, contents in named]),
     )
 
 
@@ -134,6 +137,9 @@ def _merged_part(
         _check_curves(name, runs, twice, whole)
         codes[name] = whole[rows]
     restorations = _merged_restorations(parts, twice, rows)
+    starts = np.cumsum([0, *(len(part.runs) for part in parts)])
+    placed = [(starts[i] + np.arange(len(part.runs)), part.stops) for i, part in enumerate(parts)]
+    stops = stacked_stops(len(runs.table), placed).take(rows)
     score_rows, twice = _once(scores, _SCORE_KEY, np.zeros(len(scores.table), bool))
     _check_agreement("score", scores, twice, _SCORE_KEY, _deciding(SCORE_COLUMNS, _SCORE_KEY))
     corruptions = _Stacked([part.corruptions for part in parts], names)
@@ -150,6 +156,7 @@ def _merged_part(
         score_values=stacked_values([part.score_values for part in parts])[score_rows],
         corruptions=corruptions.table.take(kept),
         restorations=restorations,
+        stops=stops,
         known=tuple(chain.from_iterable(part.known for part in parts)),
     )
 

@@ -83,6 +83,7 @@ def recompute(
     *,
     iterations: int = 0,
     device: str = "cpu",
+    alone: bool = False,
     on_run: Callable[[Recomputed], None] = lambda _: None,
     check: Callable[[], None] = lambda: None,
 ) -> list[Recomputed]:
@@ -97,6 +98,7 @@ def recompute(
         images: those of the dataset, at least of these runs and of those stacked with them.
         iterations: train only so many of the first; 0 trains whole runs.
         device: "cpu", "cuda" or "cuda:N".
+        alone: train each run alone, whatever it was stacked with: rounding differs then.
         on_run: called with each as it is done.
         check: called before each iteration; raises to abandon the work.
 
@@ -109,7 +111,7 @@ def recompute(
     done = []
     for number in rows:
         row = table[number]
-        mates, unlike = _together(table, row, device)
+        mates, unlike = _together(table, row, device, alone)
         fidelity = get_fidelity(row["fidelity"])
         length = min(iterations, row["iterations"]) if iterations else row["iterations"]
         shortened = fidelity.shortened(length).name if length < row["iterations"] else fidelity.name
@@ -158,7 +160,7 @@ def _has(precision: str, device: str) -> bool:
 
 
 def _together(
-    table: Sequence[Mapping[str, Any]], row: Mapping[str, Any], device: str
+    table: Sequence[Mapping[str, Any]], row: Mapping[str, Any], device: str, alone: bool
 ) -> tuple[list[Mapping[str, Any]], str]:
     """The runs that were trained as one with a run, in order, and why points may differ.
 
@@ -176,6 +178,8 @@ def _together(
     ]
     if torch.device(device).type != "cpu":
         unlike.append(f"{device} is not deterministic")
+    if alone and row["stack"] > 1:
+        unlike.append(f"in a stack of {row['stack']} there, alone here")
     if not _has(row["precision"], device):
         unlike.append(f"precision {row['precision']} there, fp32 here")
     same = ("arch_id", "task", "fidelity", "seed", *_PROVENANCE)

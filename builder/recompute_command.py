@@ -33,6 +33,14 @@ def recompute_command(
         Path | None, typer.Option(help="Folder with the dataset's images, instead of downloading.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    alone: Annotated[
+        bool,
+        typer.Option("--alone", help="Train each run alone, whatever it was stacked with."),
+    ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="Add what is found to this file; 'release --reruns' takes it in."),
+    ] = None,
 ) -> None:
     """Train a few runs of a dataset again, and say how they compare with its numbers.
 
@@ -44,6 +52,7 @@ def recompute_command(
             raise ConfigError(f"{name} {value} must be at least {least}")
     from nasdip_bench.builder.estimate import check_device
     from nasdip_bench.builder.recompute import pick, recompute
+    from nasdip_bench.builder.reruns import add_reruns, rerun_row
     from nasdip_bench.builder.verdict import BEYOND
     from nasdip_bench.dataset import DatasetFolder
     from nasdip_bench.user_images import load_set
@@ -57,8 +66,14 @@ def recompute_command(
     def show(run: Recomputed) -> None:
         progress.finished(1.0, "/".join(map(str, run.key)))
         print(_line(run), flush=True)
+        if save is not None:
+            add_reruns(save, [rerun_row(run)])
 
-    found = recompute(folder, rows, images, iterations=iterations, device=device, on_run=show)
+    if save is not None:
+        add_reruns(save, [])  # or it cannot be written: known before hours are spent
+    found = recompute(
+        folder, rows, images, iterations=iterations, device=device, alone=alone, on_run=show
+    )
     progress.close()
     counts = Counter(one.verdict for one in found)
     print(", ".join(f"{verdict}: {count}" for verdict, count in counts.items()))

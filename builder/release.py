@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nasdip_bench.builder.contents import Contents
 from nasdip_bench.builder.merge import merged
+from nasdip_bench.builder.reruns import merged_reruns, read_reruns
 from nasdip_bench.builder.sources import is_dataset, read_source
 from nasdip_bench.builder.writer import publish
 from nasdip_bench.dataset import Manifest
@@ -31,6 +32,7 @@ def release(
     licence: str | None = None,
     creator: str | None = None,
     url: str | None = None,
+    reruns: Path | None = None,
     replace: bool = False,
 ) -> Manifest:
     """Make a dataset folder from build folders and earlier releases.
@@ -48,6 +50,7 @@ def release(
             for what the dataset in ``out`` says, else the project's own.
         creator: who made the dataset.
         url: of its page.
+        reruns: a file of `nasdip_bench.builder.reruns`, to be added to those of the sources.
         replace: also where ``out`` is a dataset with results that none of the sources has.
 
     Raises:
@@ -78,7 +81,12 @@ def release(
                 f"first, then release"
             )
         listed = dict.fromkeys([*architectures, *contents.architectures])
-        return dataclasses.replace(contents, architectures=tuple(listed))
+        added = [] if reruns is None else [read_reruns(reruns)]
+        return dataclasses.replace(
+            contents,
+            architectures=tuple(listed),
+            reruns=merged_reruns([contents.reruns, *added]),
+        )
 
     said = {"licence": licence, "creator": creator, "url": url}
     return publish(

@@ -66,6 +66,10 @@ def release_command(
             "has one."
         ),
     ] = None,
+    reruns: Annotated[
+        Path | None,
+        typer.Option(help="File that 'nasdip-build recompute --save' wrote, to be added."),
+    ] = None,
     replace: Replace = False,
 ) -> None:
     """Compact builds into a dataset folder, with manifest, hashes, Croissant; verify it.
@@ -85,6 +89,7 @@ def release_command(
         licence=licence,
         creator=creator,
         url=url,
+        reruns=reruns,
         replace=replace,
     )
     _show(manifest, out)

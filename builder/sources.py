@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nasdip_bench.builder.contents import (
+    RERUN_COLUMNS,
     RUN_COLUMNS,
     SCORE_COLUMNS,
     Contents,
@@ -22,6 +23,7 @@ from nasdip_bench.builder.contents import (
 from nasdip_bench.builder.plan import RunKey, ScoreKey
 from nasdip_bench.builder.shard_schema import curve_column
 from nasdip_bench.builder.shards import SETTINGS, BuildFolder
+from nasdip_bench.builder.stops import find_stops
 from nasdip_bench.builder.summary import summarise
 from nasdip_bench.curve_parts import KINDS, part_of
 from nasdip_bench.curves import MISSING, kept_points
@@ -34,10 +36,13 @@ from nasdip_bench.problem_rows import task_records
 from nasdip_bench.problems import find_problems
 from nasdip_bench.schema import arrow_schema
 from nasdip_bench.space import Architecture
+from nasdip_bench.stop_parts import StopPart, stacked_stops
 from nasdip_bench.tasks import get_task
 
 __all__ = ["is_dataset", "read_build", "read_dataset", "read_source"]
 
+_AT_ONCE = 500
+"""Runs whose whole curves are held: about 40 MB at a budget of 1000."""
 _IMAGE_FACTS = ("sha256", "height", "width", "channels", "source", "licence", "status")
 
 
@@ -123,8 +128,13 @@ def read_build(path: Path) -> Contents:
 
 @dataclass
 class _Runs:
-    """The runs of a part in the order they are met, with the kept points of their curves."""
+    """The runs of a part in the order they are met, with the kept points of their curves.
 
+    Where rules stop is looked for in many runs at once: `finish` ends it.
+    """
+
+    task: str
+    iterations: int
     stop: int
     points: NDArray[np.int32]
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -133,6 +143,8 @@ class _Runs:
     )
     restorations: list[NDArray[np.uint16] | None] = field(default_factory=list)
     places: dict[RunKey, int] = field(default_factory=dict)
+    found: list[tuple[NDArray[np.intp], StopPart]] = field(default_factory=list)
+    waiting: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, row: dict[str, Any], curves: dict[str, NDArray[np.float32]]) -> None:
         """Add a run, unless it is there already; in the place of a failed try if it is one."""
@@ -146,9 +158,32 @@ class _Runs:
         elif self.rows[place]["status"] != "failed" or row["status"] == "failed":
             return
         self.restorations[place] = _restoration(row, self.stop)
-        self.rows[place] = row | summarise(curves, row["status"], self.stop, row["iterations"])
+        self.rows[place] = row
         for name, kept in self.codes.items():
             kept[place] = coded(name, curves[name], self.points)
+        self.waiting[place] = row | {curve_column(name): curve for name, curve in curves.items()}
+        if len(self.waiting) == _AT_ONCE:
+            self.finish()
+
+    def finish(self) -> None:
+        """Read off the whole curves what has not been read off yet, and let go of them."""
+        ok = [place for place, row in self.waiting.items() if row["status"] == "ok"]
+        targets: dict[int, int] = {}
+        if ok:
+            rows = [self.waiting[place] for place in ok]
+            stops = find_stops(self.task, self.iterations, self.stop, rows)
+            targets = dict(zip(ok, stops.target.tolist(), strict=True))
+            self.found.append((np.array(ok), stops.part))
+        for place, row in self.waiting.items():
+            curves = {name: row[curve_column(name)] for name in CURVES}
+            self.rows[place] |= summarise(
+                curves, row["status"], self.stop, row["iterations"], targets.get(place)
+            )
+        self.waiting.clear()
+
+    def stops(self) -> StopPart:
+        """Where rules stop the runs."""
+        return stacked_stops(len(self.rows), self.found)
 
     def corruptions(self) -> list[dict[str, Any]]:
         """A row an image and seed."""
@@ -174,11 +209,17 @@ def _finished_runs(folder: BuildFolder) -> dict[tuple[str, str], _Runs]:
         for row, *of_row in zip(rows, *curves, strict=True):
             key = (row["fidelity"], row["task"])
             if key not in parts:
-                _, iterations, stop = _budget(*key)
-                parts[key] = _Runs(stop, kept_points(iterations, stop))
+                parts[key] = _runs(*key)
             found = zip(columns, of_row, strict=True)
             parts[key].add(row, {name: curve.values.to_numpy() for name, curve in found})
+    for runs in parts.values():
+        runs.finish()
     return parts
+
+
+def _runs(fidelity: str, task: str) -> _Runs:
+    _, iterations, stop = _budget(fidelity, task)
+    return _Runs(task, iterations, stop, kept_points(iterations, stop))
 
 
 def _finished_scores(folder: BuildFolder) -> list[dict[str, Any]]:
@@ -205,8 +246,7 @@ def _budget(fidelity: str, task: str) -> tuple[Fidelity, int, int]:
 
 def _build_part(fidelity: str, task: str, runs: _Runs | None, scores: list[dict[str, Any]]) -> Part:
     found, iterations, stop = _budget(fidelity, task)
-    if runs is None:
-        runs = _Runs(stop, kept_points(iterations, stop))
+    runs = runs or _runs(fidelity, task)
     mine = [row for row in scores if (row["fidelity"], row["task"]) == (fidelity, task)]
     return Part.of_rows(
         resolution=found.resolution,
@@ -219,6 +259,7 @@ def _build_part(fidelity: str, task: str, runs: _Runs | None, scores: list[dict[
         score_values=[row["values"] for row in mine],
         corruptions=runs.corruptions(),
         restorations=runs.restorations,
+        stops=runs.stops(),
     )
 
 
@@ -252,7 +293,11 @@ def read_dataset(path: Path) -> Contents:
     names = folder.table("architectures")["architecture"]
     tables = {
         name: _with_architecture(folder.table(name), names, arrow_schema(columns))
-        for name, columns in (("runs", RUN_COLUMNS), ("scores", SCORE_COLUMNS))
+        for name, columns in (
+            ("runs", RUN_COLUMNS),
+            ("scores", SCORE_COLUMNS),
+            ("reruns", RERUN_COLUMNS),
+        )
     }
     values = folder.score_values()
     parts = {}
@@ -260,16 +305,18 @@ def read_dataset(path: Path) -> Contents:
         get_task(task)  # or an error that says which tasks there are
         chosen = _is_of(tables["scores"], fidelity, task)
         facts = manifest.fidelities[fidelity]
+        codes, stops = _dataset_curves(folder, fidelity, task, record)
         parts[fidelity, task] = Part(
             resolution=facts["resolution"],
             channels=facts["channels"],
             iterations=record.iterations,
             stop=record.stop,
             runs=_of_part(tables["runs"], fidelity, task),
-            codes=_dataset_codes(folder, fidelity, task, record),
+            codes=codes,
             scores=tables["scores"].filter(pa.array(chosen)),
             score_values=values[chosen],
             corruptions=_of_part(folder.table("corruptions"), fidelity, task),
+            stops=stops,
             known=_known(folder, fidelity, task, names.to_pylist()),
         )
     released = f"{manifest.name} {manifest.version}, released {manifest.created}"
@@ -287,25 +334,33 @@ def read_dataset(path: Path) -> Contents:
     )
 
 
-def _dataset_codes(
+def _dataset_curves(
     folder: DatasetFolder, fidelity: str, task: str, record: TaskRecord
-) -> dict[str, NDArray[np.uint16]]:
-    """By curve, (run, point) of the runs of a part, in the order of runs.parquet."""
+) -> tuple[dict[str, NDArray[np.uint16]], StopPart]:
+    """By curve, (run, point), and the stops of the runs of a part, in the order of runs.parquet."""
     runs = _of_part(folder.table("runs"), fidelity, task)
     ids, seeds, rows = (runs[name].to_numpy() for name in ("arch_id", "seed", "curve_row"))
     parts = part_of(ids)
     points = len(kept_points(record.iterations, record.stop))
     codes: dict[str, NDArray[np.uint16]] = {}
-    for kind in KINDS:
-        for seed, part in sorted({*zip(seeds.tolist(), parts.tolist(), strict=True)}):
+    stops: list[tuple[NDArray[np.intp], StopPart]] = []
+    for seed, part in sorted({*zip(seeds.tolist(), parts.tolist(), strict=True)}):
+        mine = np.flatnonzero((seeds == seed) & (parts == part))
+        crossings = None
+        for kind in KINDS:
             if part_path(kind, fidelity, task, seed, part) not in folder.manifest.files:
                 continue  # imported runs have no observables
-            mine = np.flatnonzero((seeds == seed) & (parts == part))
-            for name, found in folder.part(kind, fidelity, task, seed, part).codes.items():
+            found = folder.part(kind, fidelity, task, seed, part)
+            for name, array in found.codes.items():
                 whole = codes.setdefault(name, np.full((len(ids), points), MISSING, np.uint16))
-                whole[mine] = found[rows[mine]]
+                whole[mine] = array[rows[mine]]
+            crossings = found.crossings
+        if part_path("stops", fidelity, task, seed, part) in folder.manifest.files:
+            _, of_part = folder.stops(fidelity, task, seed, part, len(mine))
+            of_part = of_part if crossings is None else of_part._replace(crossings=crossings)
+            stops.append((mine, of_part.take(rows[mine])))
     nothing = np.empty((0, points), np.uint16)
-    return codes or {"psnr": nothing, "psnr_smooth": nothing}
+    return codes or {"psnr": nothing, "psnr_smooth": nothing}, stacked_stops(len(ids), stops)
 
 
 def _known(

@@ -18,6 +18,12 @@ _END = 0.98
 _BEST_ITERATIONS = {"psnr": "best_raw_iteration", "psnr_smooth": "best_iteration"}
 _SUFFIXES = {"psnr": "psnr_db", "psnr_smooth": "psnr_smooth_db", SSIM: SSIM}
 """By curve, how its columns end."""
+_ENDS = {
+    "psnr": ("final", "last", "best"),
+    "psnr_smooth": ("final", "last", "best", "stopped"),
+    SSIM: ("final", "last", "best", "stopped"),
+}
+"""By curve, how its columns begin."""
 
 
 def at_end(best_iteration: int, budget: int) -> bool:
@@ -26,7 +32,11 @@ def at_end(best_iteration: int, budget: int) -> bool:
 
 
 def summarise(
-    curves: Mapping[str, NDArray[np.floating]], status: str, stop: int, budget: int
+    curves: Mapping[str, NDArray[np.floating]],
+    status: str,
+    stop: int,
+    budget: int,
+    stopped: int | None,
 ) -> dict[str, Any]:
     """Final, last and best values of a run.
 
@@ -38,10 +48,12 @@ def summarise(
         status: of the run.
         stop: the iteration of ``final_*``, 1..budget; a run that ended before it has none.
         budget: iterations asked for.
+        stopped: the iteration that `nasdip_bench.stopping.target_rule` delivers; None where it is
+            not known.
     """
-    found: dict[str, Any] = {"stop": stop, "best_at_end": False}
+    found: dict[str, Any] = {"stop": stop, "best_at_end": False, "stopped_iteration": None}
     for name, suffix in _SUFFIXES.items():
-        for end in ("final", "last", "best"):
+        for end in _ENDS[name]:
             found[f"{end}_{suffix}"] = None
         if name in _BEST_ITERATIONS:
             found[_BEST_ITERATIONS[name]] = None
@@ -52,6 +64,9 @@ def summarise(
         found[f"final_{suffix}"] = float(curve[stop - 1]) if stop <= len(curve) else None
         found[f"last_{suffix}"] = float(curve[-1])
         found[f"best_{suffix}"] = float(curve[best])
+        if stopped is not None and "stopped" in _ENDS[name] and stopped <= len(curve):
+            found[f"stopped_{suffix}"] = float(curve[stopped - 1])
+            found["stopped_iteration"] = stopped
         if name in _BEST_ITERATIONS:
             found[_BEST_ITERATIONS[name]] = best + 1
     if found["best_iteration"] is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nasdip_bench.builder.contents import coded
 from nasdip_bench.builder.plan import RunKey
 from nasdip_bench.builder.shard_schema import curve_column
+from nasdip_bench.builder.stops import find_stops
 from nasdip_bench.builder.summary import summarise
 from nasdip_bench.curve_parts import KINDS, CurvePart, part_of
 from nasdip_bench.curves import decode
@@ -58,6 +59,9 @@ class Recomputed:
     Attributes:
         key: of the run, with the dataset's fidelity.
         stack: how many runs were trained as one.
+        precision: fp32, tf32 or bf16.
+        device: processor.
+        torch: version.
         iterations: how many were trained here.
         whole: whether these are all.
         unlike: why not every point can be expected to be equal; "" where nothing is known that
@@ -66,6 +70,8 @@ class Recomputed:
         differing: of them, those that are not equal.
         early_db: largest difference in the first `EARLY` iterations.
         difference_db: of the smoothed PSNR at the last point compared, here less there.
+        best_difference_db: of a whole run, of its best smoothed PSNR; else None.
+        stopped_difference_db: the same of ``stopped_psnr_smooth_db``.
         spread_db: root mean square of that difference between two seeds of the dataset, NaN where
             no run has two.
         pairs: pairs of runs with different seeds that `spread_db` rests on.
@@ -75,6 +81,9 @@ class Recomputed:
 
     key: RunKey
     stack: int
+    precision: str
+    device: str
+    torch: str
     iterations: int
     whole: bool
     unlike: str
@@ -82,6 +91,8 @@ class Recomputed:
     differing: int
     early_db: float
     difference_db: float
+    best_difference_db: float | None
+    stopped_difference_db: float | None
     spread_db: float
     pairs: int
     columns: tuple[str, ...]
@@ -121,11 +132,18 @@ def compared(
     early = np.abs(apart[:, points[:within] < EARLY])
     between = _between_seeds(folder, row, within - 1)
     columns: tuple[str, ...] = ()
+    less: dict[str, float] = {}
     if whole:
-        summary = summarise(curves, made["status"], row["stop"], row["iterations"]) | {
-            "loss": made["loss"]
-        }
+        stopped = None
+        if made["status"] == "ok":
+            found = find_stops(row["task"], row["iterations"], row["stop"], [made])
+            stopped = int(found.target[0])
+        summary = summarise(curves, made["status"], row["stop"], row["iterations"], stopped)
+        summary["loss"] = made["loss"]
         columns = tuple(name for name, value in summary.items() if row[name] != value)
+        for name in ("best_psnr_smooth_db", "stopped_psnr_smooth_db"):
+            if summary[name] is not None:
+                less[name] = summary[name] - row[name]
     difference, early_db = float(apart[1, -1]), float(np.nanmax(early, initial=0))
     differing = int((ours != theirs).sum())
     agrees = early_db <= FAITHFUL_DB
@@ -141,6 +159,9 @@ def compared(
     return Recomputed(
         key=RunKey(names[row["arch_id"]], row["image"], row["task"], row["fidelity"], row["seed"]),
         stack=stack,
+        precision=made["precision"],
+        device=made["device"],
+        torch=made["torch"],
         iterations=length,
         whole=whole,
         unlike=unlike,
@@ -148,6 +169,8 @@ def compared(
         differing=differing,
         early_db=early_db,
         difference_db=difference,
+        best_difference_db=less.get("best_psnr_smooth_db"),
+        stopped_difference_db=less.get("stopped_psnr_smooth_db"),
         spread_db=float(np.sqrt(np.mean(between**2))) if len(between) else float("nan"),
         pairs=len(between),
         columns=columns,

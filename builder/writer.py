@@ -35,8 +35,9 @@ from nasdip_bench.images import NASDIP_IMAGES, RELEASED_SET, image_names
 from nasdip_bench.manifest import SCORE_VALUES, distance_path, manifest_fields, part_path
 from nasdip_bench.problems import find_problems
 from nasdip_bench.proxies import image_scores, network_scores
-from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
+from nasdip_bench.schema import KEYS, RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
 from nasdip_bench.score_values import score_values_bytes
+from nasdip_bench.stop_parts import stops_bytes, stops_table
 from nasdip_bench.tasks import TASKS
 
 __all__ = ["UNNUMBERED", "publish", "write"]
@@ -162,6 +163,7 @@ def write(
         facts = {"resolution": part.resolution, "channels": part.channels, "tasks": {}}
         fidelities.setdefault(fidelity, facts)["tasks"][task] = vars(record)
 
+    tables["reruns"] = [_rerun_table(contents, images)]
     tables["architectures"] = [_architecture_table(contents)]
     tables["images"] = [_image_table(contents, images)]
     for table, parts in tables.items():
@@ -261,7 +263,7 @@ def _rows(part: Part, contents: Contents, images: Sequence[str]) -> _Rows:
 
 
 def _part_files(part: Part, rows: _Rows, fidelity: str, task: str) -> dict[str, bytes]:
-    """The files of curves and observables, by path."""
+    """The files of curves, observables and stops, by path."""
     files: dict[str, bytes] = {}
     seeds = rows.runs["seed"].to_numpy()
     numbers = part_of(rows.runs["arch_id"].to_numpy())
@@ -271,7 +273,14 @@ def _part_files(part: Part, rows: _Rows, fidelity: str, task: str) -> dict[str, 
             codes = {name: part.codes[name][mine] for name in names if name in part.codes}
             if codes:
                 path = part_path(kind, fidelity, task, seed, number)
-                files[path] = part_bytes(CurvePart(part.points + 1, codes))
+                levels = part.stops.crossings[mine] if "loss_smooth" in codes else None
+                files[path] = part_bytes(CurvePart(part.points + 1, codes, levels))
+        stops = part.stops.take(mine)
+        if stops.rules:
+            keys = rows.runs.filter(pa.array((seeds == seed) & (numbers == number)))
+            files[part_path("stops", fidelity, task, seed, number)] = stops_bytes(
+                stops_table(stops, keys)
+            )
     return files
 
 
@@ -313,6 +322,21 @@ def _as_schema(name: str, table: pa.Table) -> pa.Table:
 def _architecture_table(contents: Contents) -> pa.Table:
     facts = enumerate(map(architecture_facts, contents.architectures))
     return _table_of("architectures", ({"arch_id": number, **row} for number, row in facts))
+
+
+def _rerun_table(contents: Contents, images: Sequence[str]) -> pa.Table:
+    """Those of the runs there are, in the order of the runs."""
+    placed, ids, places = _placed(contents.reruns, contents, images)
+    known = {key for part in contents.parts.values() for key in _run_keys(part.runs)}
+    there = [row for row, key in enumerate(_run_keys(placed)) if key in known]
+    columns = (placed[name].to_numpy() for name in ("fidelity", "task", "seed", "iterations"))
+    order = _sorted_by(*columns, ids, places)
+    return _as_schema("reruns", placed.take(order[np.isin(order, there)]))
+
+
+def _run_keys(table: pa.Table) -> list[tuple[Any, ...]]:
+    names = ("architecture", *KEYS["runs"][1:])
+    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
 def _image_table(contents: Contents, images: Iterable[str]) -> pa.Table:

@@ -55,6 +55,7 @@ _TABLES = {
     "runs": "One Deep Image Prior fit a row: an architecture on an image.",
     "corruptions": "One corrupted image a row: an image, task, fidelity and seed.",
     "scores": "One training-free score of an untrained network a row.",
+    "reruns": "One run that was trained again a row, and how far the two are apart.",
 }
 _ARRAYS = {
     "curves": (
@@ -65,6 +66,10 @@ _ARRAYS = {
     "observables": (
         "What stopping rules may see of the runs, HDF5: arrays as in the file of the same name in "
         "curves, hundredths of a dB."
+    ),
+    "stops": (
+        "Where stopping rules stop the runs, Parquet: a row a run and rule, with the iteration "
+        "delivered, the iterations paid, and PSNR and SSIM there."
     ),
     "distances": (
         "Mean squared differences of restorations at the stop, HDF5: pairs (image x seed x pair of "

@@ -2,8 +2,9 @@
 
 A part holds 64 architectures of the list, all images, in this order; a row is the ``curve_row`` of
 runs.parquet. Every curve is a plain array (run x point, uint16, see `nasdip_bench.curves`); beside
-them ``iteration`` (point, int32). A part that is complete is never rewritten. h5py is imported on
-use. Must not import torch.
+them ``iteration`` (point, int32), and beside the observables the first crossings of loss_smooth,
+``crossing`` (run x level, int32, from 1, 0 for never) and ``crossing_level_db`` (level, float64). A
+part that is complete is never rewritten. h5py is imported on use. Must not import torch.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from nasdip_bench.errors import DatasetError, not_parsed
 from nasdip_bench.files import Content
 from nasdip_bench.hdf5_arrays import plain_array, write_packed
 from nasdip_bench.observables import OBSERVABLES, SSIM
+from nasdip_bench.stop_parts import CROSSING_LEVELS_DB
 
 if TYPE_CHECKING:
+    import h5py
+
     from nasdip_bench.manifest import TaskRecord
 
 __all__ = ["KINDS", "PART_SIZE", "CurvePart", "part_bytes", "part_of", "read_part"]
@@ -35,6 +39,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 """By folder, the arrays of its files. SSIM and the observables may be absent from imported data."""
 
+_CROSSING = "crossing"
 _ROWS_PER_CHUNK = 64
 _MOST_ROWS = 2**20
 
@@ -45,10 +50,13 @@ class CurvePart(NamedTuple):
     Attributes:
         iterations: (P,) int32, ascending: point i of a full curve is iteration i + 1.
         codes: by name, (run, P) uint16.
+        crossings: (run, level) int32 of `nasdip_bench.stop_parts.crossings`, of all iterations;
+            None beside the curves.
     """
 
     iterations: NDArray[np.int32]
     codes: Mapping[str, NDArray[np.uint16]]
+    crossings: NDArray[np.int32] | None = None
 
 
 _Ids = TypeVar("_Ids", int, NDArray[np.int32])
@@ -77,6 +85,11 @@ def part_bytes(part: CurvePart) -> bytes:
             array.attrs["missing"] = MISSING
         file.create_dataset("iteration", data=np.asarray(part.iterations, np.int32))
         file["iteration"].attrs["meaning"] = "iterations trained: point i of a full curve is i + 1"
+        if part.crossings is not None:
+            levels = np.asarray(CROSSING_LEVELS_DB)
+            array = write_packed(file, _CROSSING, part.crossings, (_ROWS_PER_CHUNK, len(levels)))
+            array.attrs["meaning"] = "first iteration with loss_smooth at a level; 0 for never"
+            file.create_dataset(f"{_CROSSING}_level_db", data=levels)
     return content.getvalue()
 
 
@@ -100,16 +113,19 @@ def read_part(content: Content, path: str, names: Iterable[str], record: TaskRec
             if points.shape[0] > MAX_POINTS:
                 raise ValueError(f"it has curves of more than {MAX_POINTS} points")
             iterations = points[:]
-            codes = {}
+            codes, most = {}, min(record.runs, _MOST_ROWS)
             for name in names:
                 if name not in file:
                     continue
                 array = plain_array(file, name, np.uint16, 2)
-                most = min(record.runs, _MOST_ROWS)
                 if array.shape[1] != len(iterations) or array.shape[0] > most:
                     raise ValueError(f"{name} has the shape {array.shape}")
                 codes[name] = array[:]
-            if len({len(rows) for rows in codes.values()}) > 1:
+            crossings = _read_crossings(file, most) if _CROSSING in file else None
+            lengths = {len(rows) for rows in codes.values()}
+            if crossings is not None:
+                lengths.add(len(crossings))
+            if len(lengths) > 1:
                 raise ValueError("its arrays are of different lengths")
     except Exception as error:  # h5py raises many kinds on hostile content
         raise not_parsed(path, error) from error
@@ -121,4 +137,17 @@ def read_part(content: Content, path: str, names: Iterable[str], record: TaskRec
         )
     for array in (iterations, *codes.values()):
         array.setflags(write=False)
-    return CurvePart(iterations, codes)
+    return CurvePart(iterations, codes, crossings)
+
+
+def _read_crossings(file: h5py.File, most: int) -> NDArray[np.int32]:
+    levels = plain_array(file, f"{_CROSSING}_level_db", np.float64, 1)
+    array = plain_array(file, _CROSSING, np.int32, 2)
+    expected = len(CROSSING_LEVELS_DB)
+    if levels.shape != (expected,) or array.shape[1] != expected or array.shape[0] > most:
+        raise ValueError(f"{_CROSSING} has the shape {array.shape}")
+    if levels[:].tolist() != [*CROSSING_LEVELS_DB]:
+        raise ValueError(f"{_CROSSING} is of other levels")
+    found: NDArray[np.int32] = array[:]
+    found.setflags(write=False)
+    return found

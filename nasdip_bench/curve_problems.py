@@ -1,4 +1,7 @@
-"""The curves, observables and distances of a dataset against its tables. Must not import torch."""
+"""The curves, observables, stops and distances of a dataset against its tables.
+
+Must not import torch.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,15 @@ from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.manifest import distance_path, part_path
 from nasdip_bench.observables import SSIM
 from nasdip_bench.problem_rows import Problems, Table, bad_rows, rows_of, task_records
+from nasdip_bench.schema import KEYS
+from nasdip_bench.stop_parts import StopPart
+from nasdip_bench.stopping import target_rule
+from nasdip_bench.tasks import get_task
 
-__all__ = ["curve_problems", "distance_problems"]
+__all__ = ["curve_problems", "distance_problems", "stop_problems"]
+
+_ROUNDED_DB = 0.0012
+"""How far a value of ``stops/``, rounded to a thousandth, may be from one that was coded."""
 
 _STEPS = 0.6
 """How far a coded value may be from that of a table: half a step, and room for float32."""
@@ -119,6 +129,76 @@ def _compare(
     best = np.clip(runs[f"best_{column}"][rows], code.lowest, code.highest)
     bad[rows] = (curves > best[:, None] + tolerance).any(axis=1)
     yield from bad_rows("runs", bad, f"have a best_{column} below a point of {path}")
+
+
+def stop_problems(folder: DatasetFolder, runs: Table) -> Problems:
+    """Stops that are not those of the schema, or contradict runs and curves."""
+    own = folder.manifest.protocol_version != FOREIGN_PROTOCOL
+    for fidelity, task, record in task_records(folder.manifest):
+        for (seed, part), rows in _files(runs, rows_of(runs, fidelity, task)).items():
+            path = part_path("stops", fidelity, task, seed, part)
+            ok = runs["status"][rows].astype(str) == "ok"
+            if path not in folder.manifest.files:
+                if own and ok.any():
+                    yield f"{path} is not listed in manifest.json, which has runs of it"
+                continue
+            try:
+                table, stops = folder.stops(fidelity, task, seed, part, len(rows))
+                curve = folder.part("curves", fidelity, task, seed, part)
+            except NasdipError as error:
+                yield str(error)
+                continue
+            places = runs["curve_row"][rows]
+            numbered = np.array_equal(np.sort(places), np.arange(len(rows)))
+            if not numbered or len(curve.codes["psnr_smooth"]) != len(rows):
+                continue  # is said of the curves
+            run_of = rows[np.argsort(places)][table["curve_row"].to_numpy()]
+            unlike = np.zeros(len(run_of), bool)
+            for name in KEYS["runs"]:
+                unlike |= table[name].to_numpy() != runs[name][run_of]
+            if unlike.any():
+                yield f"{path} has {np.count_nonzero(unlike)} rows of other runs than it says"
+                continue
+            yield from _stop_values(path, stops.take(places), curve, record, runs, rows)
+
+
+def _stop_values(
+    path: str,
+    stops: StopPart,
+    curve: CurvePart,
+    record: TaskRecord,
+    runs: Table,
+    rows: NDArray[np.intp],
+) -> Problems:
+    """The stops of some rows of runs.parquet, in their order."""
+    ok = runs["status"][rows].astype(str) == "ok"
+    delivered, paid = stops.values["iteration"], stops.values["paid"]
+    there = delivered > 0
+    if not np.array_equal(there, np.broadcast_to(ok[:, None], there.shape)):
+        yield f"{path} lacks a rule of a run that is ok, or has one of another"
+        return
+    if (there & ((delivered > paid) | (paid > record.iterations))).any():
+        yield f"{path} has stops outside 1..paid, or more paid than the budget"
+        return
+    point = np.searchsorted(curve.iterations, delivered)
+    kept = there & (curve.iterations[point] == delivered)
+    codes = curve.codes["psnr_smooth"][runs["curve_row"][rows]]
+    on_curve = decode(np.take_along_axis(codes, point, axis=1))
+    psnr = stops.values["psnr_smooth_db"]
+    if (kept & ~(np.abs(on_curve - psnr) <= _ROUNDED_DB)).any():
+        yield f"{path} has a psnr_smooth_db that is not on the run's curve"
+    rule = target_rule(get_task(str(runs["task"][rows[0]])).kind)
+    at, value = np.full(len(rows), record.stop), runs["final_psnr_smooth_db"][rows]
+    if (rule.name, rule.parameters) in stops.rules:
+        place = stops.rules.index((rule.name, rule.parameters))
+        at, value = delivered[:, place], psnr[:, place]
+    for name, expected, apart in (
+        ("stopped_iteration", at, 0.0),
+        ("stopped_psnr_smooth_db", value, _ROUNDED_DB),
+    ):
+        bad = np.zeros(len(runs["seed"]), bool)
+        bad[rows] = ok & ~(np.abs(runs[name][rows] - expected) <= apart)
+        yield from bad_rows("runs", bad, f"have a {name} that is not where {rule} stops")
 
 
 def distance_problems(folder: DatasetFolder, runs: Table) -> Problems:

@@ -33,9 +33,10 @@ from nasdip_bench.manifest import (
     read_manifest,
     table_path,
 )
-from nasdip_bench.schema import table_columns
+from nasdip_bench.schema import PART_TABLES, table_columns
 from nasdip_bench.score_values import read_score_values
-from nasdip_bench.table_files import Strings, read_table, with_strings
+from nasdip_bench.stop_parts import StopPart, read_stops
+from nasdip_bench.table_files import Strings, empty_table, read_table, with_strings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,10 +77,10 @@ class DatasetFolder:
         self._tables: dict[tuple[str, Strings], pa.Table] = {}
 
     def table(self, name: str, strings: Strings = "string") -> pa.Table:
-        """A whole table, by its name in `nasdip_bench.schema.RELEASE_TABLES`.
+        """A whole table, that of parts included.
 
         Args:
-            name: of the table.
+            name: of the table; see `nasdip_bench.schema.table_columns`.
             strings: how it is to hold its strings; "dictionary" is how they are read.
 
         Raises:
@@ -96,6 +97,8 @@ class DatasetFolder:
 
     def _read_table(self, name: str) -> pa.Table:
         table_columns(name)  # refuses a name of no table, before its file is looked for
+        if name in PART_TABLES:
+            return self._read_parts(name)
         path = table_path(name)
         rows = self.manifest.architectures if name == "architectures" else None
         found = read_table(self.read(path), name, rows)
@@ -105,6 +108,13 @@ class DatasetFolder:
                 f"run 'nasdip-bench verify'"
             )
         return found
+
+    def _read_parts(self, name: str) -> pa.Table:
+        import pyarrow as pa
+
+        paths = [path for path in self.manifest.files if path.startswith(f"{name}/")]
+        tables = [read_table(self.read(path), name, path=path) for path in paths]
+        return pa.concat_tables([empty_table(name), *tables]).unify_dictionaries()
 
     def part(self, kind: str, fidelity: str, task: str, seed: int, part: int) -> CurvePart:
         """A part of the curves or observables of a task at a fidelity and seed.
@@ -121,6 +131,24 @@ class DatasetFolder:
         """
         path, record = part_path(kind, fidelity, task, seed, part), self._task(fidelity, task)
         return read_part(self.read(path), path, KINDS[kind], record)
+
+    def stops(
+        self, fidelity: str, task: str, seed: int, part: int, runs: int
+    ) -> tuple[pa.Table, StopPart]:
+        """Where rules stop the runs of a part: the rows, and the same as arrays.
+
+        Args:
+            fidelity: name.
+            task: name.
+            seed: of the runs.
+            part: see `nasdip_bench.curve_parts.part_of`.
+            runs: that the part has.
+
+        Raises:
+            DatasetError: the release has none, or the file is absent or damaged.
+        """
+        path = part_path("stops", fidelity, task, seed, part)
+        return read_stops(self.read(path), path, runs)
 
     def distances(self, fidelity: str, task: str) -> Distances:
         """The distances between the restorations of a task at a fidelity.

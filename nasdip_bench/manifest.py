@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.files import read_regular, sha256_bytes
-from nasdip_bench.schema import SCHEMA_VERSION
+from nasdip_bench.schema import PART_TABLES, SCHEMA_VERSION
 from nasdip_bench.seal import parse_json, sealed, unsealed
 
 __all__ = [
@@ -50,16 +50,17 @@ def table_path(name: str) -> str:
 
 
 def part_path(kind: str, fidelity: str, task: str, seed: int, part: int) -> str:
-    """Path of a part of the curves or observables inside a dataset folder.
+    """Path of a part of the curves, observables or stops inside a dataset folder.
 
     Args:
-        kind: "curves" or "observables".
+        kind: "curves", "observables" or "stops".
         fidelity: name.
         task: name.
         seed: of the runs.
         part: see `nasdip_bench.curve_parts.part_of`.
     """
-    return f"{kind}/{fidelity}-{task}-s{seed}-{part}.h5"
+    suffix = "parquet" if kind in PART_TABLES else "h5"
+    return f"{kind}/{fidelity}-{task}-s{seed}-{part}.{suffix}"
 
 
 def distance_path(fidelity: str, task: str) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.cost import architecture_facts
 from nasdip_bench.croissant import CROISSANT, contradictions
-from nasdip_bench.curve_problems import curve_problems, distance_problems
+from nasdip_bench.curve_problems import curve_problems, distance_problems, stop_problems
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
@@ -31,7 +31,7 @@ from nasdip_bench.space import Architecture
 __all__ = ["find_problems"]
 
 _IMAGE_CHANNELS = (1, 3)
-_FOLDERS = ("curves", "observables", "distances")
+_FOLDERS = ("curves", "observables", "stops", "distances")
 _REFERENCES = ("corrupted", "ground_truth", "none")
 _MOST_CROISSANT_BYTES = 64 * 2**20
 
@@ -60,6 +60,7 @@ def find_problems(path: Path | str) -> list[str]:
         (("runs",), _runs),
         (("scores",), _scores),
         (("corruptions",), _corruptions),
+        (("reruns", "runs"), _reruns),
         (("runs", "scores"), _counts),
         (("runs", "corruptions"), _corrupted_runs),
     ]
@@ -68,6 +69,7 @@ def find_problems(path: Path | str) -> list[str]:
             problems += check(folder.manifest, *(tables[name] for name in needed))
     if "runs" in tables:
         problems += curve_problems(folder, tables["runs"])
+        problems += stop_problems(folder, tables["runs"])
         problems += distance_problems(folder, tables["runs"])
     if "scores" in tables:
         problems += _score_values(folder, tables["scores"])
@@ -221,12 +223,15 @@ def _runs(manifest: Manifest, table: Table) -> Problems:
         for name in ("seconds", "psnr_corrupted_db"):
             yield from bad_rows("runs", np.isnan(table[name]), f"have no {name}")
     for kind in ("psnr_db", "psnr_smooth_db"):
-        for end in ("final", "last"):
+        ends = ("final", "last", "stopped") if kind == "psnr_smooth_db" else ("final", "last")
+        for end in ends:
             below = table[f"best_{kind}"] < table[f"{end}_{kind}"] - 1e-9
             yield from bad_rows("runs", ok & below, f"have a best_{kind} below {end}_{kind}")
-    for name in ("stop", "best_iteration", "best_raw_iteration"):
+    for name in ("stop", "best_iteration", "best_raw_iteration", "stopped_iteration"):
         inside = (table[name] >= 1) & (table[name] <= iterations)
         bad = ~inside if name == "stop" else ok & ~inside
+        if name == "stopped_iteration" and not own:
+            bad &= np.isfinite(table[name])
         yield from bad_rows("runs", bad, f"have a {name} outside 1..iterations")
     at = table["diverged_at"].astype(np.float64)
     diverged = table["status"].astype(str) == "diverged"
@@ -277,6 +282,24 @@ def _corruptions(manifest: Manifest, table: Table) -> Problems:
     share = table["known_share"]
     bad = ~((share > 0) & (share <= 1))
     yield from bad_rows("corruptions", bad, "have a known_share outside 0..1")
+
+
+def _reruns(manifest: Manifest, table: Table, runs: Table) -> Problems:
+    yield from _places("reruns", manifest, table)
+    keys, mine = (
+        list(zip(*(rows[name].tolist() for name in KEYS["runs"]), strict=True))
+        for rows in (runs, table)
+    )
+    lengths = dict(zip(keys, runs["iterations"].tolist(), strict=True))
+    length = np.array([lengths.get(key, 0) for key in mine], np.int64)
+    yield from bad_rows("reruns", length == 0, "are of a run that is not there")
+    trained = table["iterations"]
+    outside = (trained < 1) | (trained > length) | (table["whole"] != (trained == length))
+    yield from bad_rows(
+        "reruns", (length > 0) & outside, "have iterations that do not fit their run"
+    )
+    bad = (table["differing"] < 0) | (table["differing"] > table["points"])
+    yield from bad_rows("reruns", bad, "have more differing points than points")
 
 
 def _corrupted_runs(manifest: Manifest, runs: Table, corruptions: Table) -> Problems:

@@ -18,12 +18,18 @@ from nasdip_bench.errors import unknown_name
 from nasdip_bench.observables import OBSERVABLES
 from nasdip_bench.problem import Problem
 
-__all__ = ["Observer", "Ssim"]
+__all__ = ["Observer", "Ssim", "outputs_held"]
 
 _WINDOWS = {"wmv_25": 25, "wmv_100": 100}
 _EMV_WEIGHT = 0.1
 _HIGH = 0.25
 """Cycles a pixel."""
+
+
+def outputs_held(wanted: Collection[str]) -> int:
+    """How many past outputs an `Observer` of these names holds."""
+    past = [_WINDOWS.get(name, 1) for name in wanted if name == "step" or name in _WINDOWS]
+    return max(past, default=0)
 
 
 class Observer:
@@ -50,8 +56,7 @@ class Observer:
             "loss_smooth": lambda smoothed: problem.losses(smoothed) / problem.known_share,
             "neighbour": _neighbour(problem) if "neighbour" in wanted else _undefined,
         }
-        past = [_WINDOWS.get(name, 1) for name in wanted if name == "step" or name in _WINDOWS]
-        self._past = max(past, default=0)
+        self._past = outputs_held(wanted)
         self._outputs: Tensor | None = None
         self._squares: list[Tensor] = []
         self._sums: dict[int, Tensor] = {}

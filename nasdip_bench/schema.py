@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KEYS",
+    "PART_TABLES",
     "REFERENCES",
     "RELEASE_TABLES",
     "SCHEMA_VERSION",
@@ -24,7 +25,7 @@ __all__ = [
     "fits_schema",
 ]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Version of the files' layout; others are refused."""
 
 
@@ -138,6 +139,10 @@ def _ssim(name: str, meaning: str) -> Column:
     return Column(name, "float64", meaning, "1", "higher", nullable=True)
 
 
+def _difference(name: str, meaning: str) -> Column:
+    return Column(name, "float64", f"{meaning}; of whole runs", "dB", nullable=True)
+
+
 RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
     "architectures": (
         _ARCH_ID,
@@ -188,9 +193,16 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         Column("best_raw_iteration", "int32", "iterations to best_psnr_db", "", "", True),
         _psnr("best_psnr_smooth_db", "highest PSNR of a smoothed output: an oracle"),
         Column("best_iteration", "int32", "iterations to best_psnr_smooth_db", "", "", True),
+        _psnr(
+            "stopped_psnr_smooth_db",
+            "PSNR of the smoothed output where somebody without the ground truth stops: denoising, "
+            "at the discrepancy of the estimated noise; else at the stop",
+        ),
+        Column("stopped_iteration", "int32", "the iteration of stopped_*", "", "", True),
         _ssim("final_ssim_smooth", "SSIM of the smoothed output at the stop"),
         _ssim("last_ssim_smooth", "SSIM of the last smoothed output"),
         _ssim("best_ssim_smooth", "highest SSIM of a smoothed output: an oracle"),
+        _ssim("stopped_ssim_smooth", "SSIM of the smoothed output at stopped_iteration"),
         Column("best_at_end", "bool", "best_iteration lies in the last 2 % of the budget"),
         Column("curve_row", "int32", "row in the part of curves/ and observables/ that it is in"),
     ),
@@ -210,8 +222,43 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         Column("known_share", "float64", "share of the pixels that are known"),
     ),
     "scores": (_ARCH_ID, *_KEY, *_SCORE_FACTS),
+    "reruns": (
+        _ARCH_ID,
+        *_KEY,
+        _SEED,
+        Column("iterations", "int32", "trained again, from the first", "iterations"),
+        Column("whole", "bool", "these are all of the run"),
+        Column("stack", "int32", "how many runs were trained as one this time"),
+        Column("precision", "string", "fp32, tf32 or bf16, this time"),
+        Column("device", "string", "processor, this time"),
+        Column("torch", "string", "version of torch, this time"),
+        Column("points", "int32", "kept points of both PSNR curves that were compared"),
+        Column("differing", "int32", "of them, those that are not equal"),
+        Column("early_db", "float64", "largest difference in the first 2 iterations", "dB"),
+        Column("difference_db", "float64", "smoothed PSNR at the last of them, less before", "dB"),
+        _difference("best_difference_db", "best_psnr_smooth_db, less before"),
+        _difference("stopped_difference_db", "stopped_psnr_smooth_db, less before"),
+        Column("verdict", "string", "equal, equal but for rounding, as another seed, different"),
+    ),
 }
 """What a dataset folder holds beside the curves and the manifest."""
+
+PART_TABLES: dict[str, tuple[Column, ...]] = {
+    "stops": (
+        _ARCH_ID,
+        *_KEY,
+        _SEED,
+        Column("curve_row", "int32", "that of the run in runs.parquet"),
+        Column("rule", "string", "name of the stopping rule"),
+        Column("parameters", "string", "of the rule, such as tau=0.75,sigma=estimate"),
+        Column("iteration", "int32", "the iteration whose smoothed output is delivered"),
+        Column("paid", "int32", "iterations trained until the rule stopped", "", "lower"),
+        Column("stopped", "bool", "the rule stopped the run; else the budget ended first"),
+        Column("psnr_smooth_db", "float32", "PSNR of what is delivered", "dB", "higher"),
+        Column("ssim_smooth", "float32", "SSIM of what is delivered", "1", "higher"),
+    ),
+}
+"""By folder, the tables that are kept in parts, as curves are: of runs that are ok alone."""
 
 KEYS: dict[str, tuple[str, ...]] = {
     "architectures": ("arch_id",),
@@ -219,6 +266,18 @@ KEYS: dict[str, tuple[str, ...]] = {
     "runs": ("arch_id", "image", "task", "fidelity", "seed"),
     "corruptions": ("image", "task", "fidelity", "seed"),
     "scores": ("arch_id", "image", "task", "fidelity", "seed", "proxy", "reference"),
+    "reruns": (
+        "arch_id",
+        "image",
+        "task",
+        "fidelity",
+        "seed",
+        "iterations",
+        "stack",
+        "precision",
+        "device",
+        "torch",
+    ),
 }
 """By table of a release, the columns that together name a row."""
 
@@ -273,21 +332,24 @@ def fits_schema(found: pa.Schema, expected: pa.Schema) -> bool:
 
 
 def table_columns(name: str) -> tuple[Column, ...]:
-    """The columns of a table of a release.
+    """The columns of a table of a release, whole or in parts.
 
     Raises:
         UnknownNameError: there is no such table.
     """
-    if name not in RELEASE_TABLES:
-        raise unknown_name("table", name, RELEASE_TABLES)
-    return RELEASE_TABLES[name]
+    tables = RELEASE_TABLES | PART_TABLES
+    if name not in tables:
+        raise unknown_name("table", name, tables)
+    return tables[name]
 
 
 def markdown_tables() -> str:
     """The tables of a release as Markdown, for `docs/data.md`."""
     lines: list[str] = []
-    for name, columns in RELEASE_TABLES.items():
-        lines += [f"### {name}.parquet", "", "| column | type | unit | better | meaning |"]
+    files = {f"{name}.parquet": columns for name, columns in RELEASE_TABLES.items()}
+    files |= {f"{name}/*.parquet": columns for name, columns in PART_TABLES.items()}
+    for file, columns in files.items():
+        lines += [f"### {file}", "", "| column | type | unit | better | meaning |"]
         lines += ["|---|---|---|---|---|"]
         for c in columns:
             kind = f"{c.type}, may be null" if c.nullable else c.type

@@ -16,7 +16,7 @@ from nasdip_bench.schema import SCHEMA_VERSION, arrow_schema, fits_schema, table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Strings", "read_table", "with_strings"]
+__all__ = ["Strings", "empty_table", "read_table", "with_strings"]
 
 Strings = Literal["dictionary", "string", "large_string"]
 """How a table holds its strings: each once, with its position in every row; or in every row, as the
@@ -29,13 +29,16 @@ _MOST_COLUMN_BYTES = 2**31 - 1
 """What the strings of a column may take when they are written out."""
 
 
-def read_table(content: Content, name: str, rows: int | None = None) -> pa.Table:
+def read_table(
+    content: Content, name: str, rows: int | None = None, path: str | None = None
+) -> pa.Table:
     """The table in the content of its file, checked; its strings as dictionaries.
 
     Args:
         content: of the file.
-        name: of the table, one of `nasdip_bench.schema.RELEASE_TABLES`.
+        name: of the table; see `nasdip_bench.schema.table_columns`.
         rows: that it must have; None: any number.
+        path: how to call the file; None: as the table of this name is called.
 
     Raises:
         UnknownNameError: no such table.
@@ -43,6 +46,7 @@ def read_table(content: Content, name: str, rows: int | None = None) -> pa.Table
     """
     import pyarrow as pa
 
+    path = path or table_path(name)
     columns = table_columns(name)
     schema = _schema(name, "dictionary")
     try:
@@ -51,13 +55,13 @@ def read_table(content: Content, name: str, rows: int | None = None) -> pa.Table
     except KeyError:  # a column that was to be read as a dictionary is absent
         found = False
     except Exception as error:  # pyarrow raises many kinds on hostile content
-        raise not_parsed(table_path(name), error) from error
+        raise not_parsed(path, error) from error
     if not found:
         raise DatasetError(
-            f"{table_path(name)} does not have the columns of schema version {SCHEMA_VERSION}: "
+            f"{path} does not have the columns of schema version {SCHEMA_VERSION}: "
             f"{', '.join(c.name for c in columns)}"
         )
-    _check_size(name, file.metadata, rows)
+    _check_size(name, path, file.metadata, rows)
     try:
         # Not cast, which imports pyarrow.compute: the types are those of the schema already.
         table = pa.Table.from_arrays(file.read(use_threads=False).columns, schema=schema)
@@ -65,8 +69,13 @@ def read_table(content: Content, name: str, rows: int | None = None) -> pa.Table
         if len(table) != file.metadata.num_rows:
             raise ValueError(f"{len(table)} of {file.metadata.num_rows} rows")
     except Exception as error:
-        raise not_parsed(table_path(name), error) from error
+        raise not_parsed(path, error) from error
     return table
+
+
+def empty_table(name: str) -> pa.Table:
+    """A table without rows, as `read_table` gives it."""
+    return _schema(name, "dictionary").empty_table()
 
 
 def with_strings(encoded: pa.Table, name: str, strings: Strings) -> pa.Table:
@@ -98,13 +107,13 @@ def _bytes_written(chunk: pa.Array) -> int:
     return len(chunk) * max((len(text or "") for text in chunk.dictionary.to_pylist()), default=0)
 
 
-def _check_size(name: str, declared: Any, expected: int | None) -> None:
+def _check_size(name: str, path: str, declared: Any, expected: int | None) -> None:
     """Refuse a table that says it has other rows than it must have, or too many to hold."""
     rows = declared.num_rows
     size = sum(declared.row_group(i).total_byte_size for i in range(declared.num_row_groups))
     if not (0 <= rows <= _MOST_ROWS and 0 <= size <= _MOST_TABLE_BYTES):
         raise DatasetError(
-            f"{table_path(name)} says it holds {rows} rows in {size} bytes; at most "
+            f"{path} says it holds {rows} rows in {size} bytes; at most "
             f"{_MOST_ROWS} rows in {_MOST_TABLE_BYTES} bytes are read"
         )
     if expected is not None and rows != expected:

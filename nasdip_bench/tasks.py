@@ -246,7 +246,7 @@ def noise_estimate(image: np.ndarray) -> float:
     at 64 x 64 its square is 1.04 to 1.21 times the true one, by image.
 
     Args:
-        image: (C, H, W), H and W even.
+        image: (C, H, W); of odd sides the last row or column is left out.
 
     Returns:
         the estimate, in the image's units.
@@ -255,6 +255,8 @@ def noise_estimate(image: np.ndarray) -> float:
         >>> noise_estimate(np.tile([[[0.0, 0.5], [0.5, 0.0]]], (1, 4, 4))) == 0.5 / 0.6745
         True
     """
+    height, width = image.shape[1] // 2 * 2, image.shape[2] // 2 * 2
+    image = image[:, :height, :width]
     a, b = image[:, ::2, ::2].astype(np.float64), image[:, ::2, 1::2]
     c, d = image[:, 1::2, ::2], image[:, 1::2, 1::2]
     return float(np.median(np.abs(a - b - c + d) / 2)) / 0.6745

@@ -11,6 +11,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +32,7 @@ from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.problems import find_problems
 from nasdip_bench.space import sample_architectures
+from nasdip_bench.stop_parts import stops_bytes
 from tests import synthetic
 
 LOW = "r64c16i40"
@@ -163,6 +166,11 @@ def test_a_point_of_a_curve_is_found(old, tmp_path):
         with h5py.File(new / f"{kind}/{LOW}-denoise-s0-0.h5", "r+") as file:
             for name in KINDS[kind]:
                 file[name][...] = file[name][:][::-1]
+    stops = new / f"stops/{LOW}-denoise-s0-0.parquet"
+    table = pq.read_table(stops)
+    place = table.schema.get_field_index("curve_row")
+    rows = pa.array([11 - row for row in table["curve_row"].to_pylist()], pa.int32())
+    stops.write_bytes(stops_bytes(table.set_column(place, table.schema.field(place), rows)))
     synthetic.rehash(new)
 
     def turned(row: dict) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -13,13 +14,15 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 from skimage.metrics import peak_signal_noise_ratio
 
+from nasdip_bench.dip import fit
 from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
+from nasdip_bench.fast import FastNetwork
 from nasdip_bench.images import load_images
+from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.interruption import Interrupted
 from nasdip_bench.isnas import (
     Cohort,
     Search,
-    WindowedVariance,
     classical_restoration,
     corrupt,
     degraded,
@@ -37,13 +40,27 @@ from nasdip_bench.isnas import (
 from nasdip_bench.isnas.averaging import WEIGHTINGS, closest
 from nasdip_bench.isnas.classical import noise_sigma
 from nasdip_bench.isnas.config import SELECTIONS
+from nasdip_bench.isnas.estimate import estimate
 from nasdip_bench.isnas.rankable import check_score
 from nasdip_bench.isnas.ranking import Ranked
+from nasdip_bench.isnas.stopping import held_bytes, known
+from nasdip_bench.observables import OBSERVABLES
 from nasdip_bench.problem import Problem
 from nasdip_bench.proxies import score
+from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import sample_architectures
+from nasdip_bench.stopping import (
+    Discrepancy,
+    ExponentialVariance,
+    Fixed,
+    Last,
+    NeighbourMinimum,
+    Plateau,
+    WindowedVariance,
+    follow,
+)
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, luma, psnr_db
-from nasdip_bench.untrained import initialisations
+from nasdip_bench.untrained import blank_network, initialisations
 
 TASKS = (Denoise(), Inpaint(), SuperResolve(2))
 SMALL = {
@@ -287,49 +304,76 @@ def test_of_those_equally_close_the_first_is_closest():
 # -- stopping --------------------------------------------------------------------------------------
 
 
-def test_the_windowed_variance_is_that_of_its_definition():
-    generator = torch.Generator().manual_seed(0)
-    outputs = [
-        torch.rand((1, 1, 8, 8), generator=generator) * (abs(60 - t) / 60 + 0.1) for t in range(300)
-    ]
-    rule = WindowedVariance(window=10, patience=40)
-    looked = next(t for t, out in enumerate(outputs) if rule.look(t, out, out + 1))
-    windows = [torch.cat(outputs[t - 9 : t + 1]).double() for t in range(9, looked + 1)]
-    variances = [((w - w.mean(0)) ** 2).sum().item() / 10 for w in windows]
-    least = int(np.argmin(variances)) + 9
-    at, kept = rule.restored()
-    assert at == least + 1
-    torch.testing.assert_close(kept, outputs[least] + 1)
-    assert looked < 299
+RESTORE = {"purpose": "restore", "channels": 16, "seed": 0}
 
 
-def test_a_window_that_is_never_filled_keeps_the_last(photo):
-    rule = WindowedVariance(window=100, patience=5)
+@pytest.fixture(scope="module")
+def whole(photo):
+    """A restoration, and by name what is recorded of it, (iteration,) dB; and every output."""
     problem = corrupt(photo, Denoise(), "camera")
     arch = sample_architectures(1)[0]
-    settings = {"purpose": "restore", "iterations": 5, "channels": 16, "seed": 0}
-    stopped = train(arch, problem, stopping=rule, **settings)
-    fixed = train(arch, problem, **settings)
-    assert (stopped.iteration, stopped.iterations) == (5, 5)
-    np.testing.assert_array_equal(stopped.output, fixed.output)
+    network = blank_network(arch, 1, 16, "cpu")
+    key = (str(arch), "camera", "denoise", "{}x{}".format(*problem.shape[1:]), 16, 0)
+    draw_weights(network, "isnas weights", "restore", *key)
+    outputs = []
+    size = "{}x{}".format(*problem.shape[1:])
+    found = fit(
+        FastNetwork(network),
+        Problem(problem.task, problem.observation, problem.truth, "cpu"),
+        draw_z(1, *problem.shape[1:], "z", size, 1, 0),
+        device_seed("perturbation", size, 1, 0),
+        40,
+        record=OBSERVABLES,
+        on_output=lambda i, images, smoothed: outputs.append(smoothed[0].clone().numpy()),
+    )
+    return problem, arch, found.recorded, outputs
 
 
-def test_a_fit_that_is_ended_early_is_the_beginning_of_the_whole(photo):
-    class AfterThree:
-        def look(self, iteration, output, smoothed):
-            self.last = iteration + 1, smoothed.clone()
-            return iteration == 2
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Last(), Fixed(7), Discrepancy(40.0), Discrepancy(1e-6), NeighbourMinimum(3),
+        ExponentialVariance(2), WindowedVariance(25, 4), Plateau(2, 5.0),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_rule_stops_a_restoration_where_it_stops_its_record(whole, rule):
+    problem, arch, recorded, outputs = whole
+    curves = {name: curve[None] for name, curve in recorded.items()}
+    at, paid, _ = follow(rule, known(problem, 40), np.arange(1, 41), curves)
+    found = train(arch, problem, iterations=40, rule=rule, **RESTORE)
+    assert (found.iteration, found.iterations) == (at[0], paid[0])
+    np.testing.assert_array_equal(found.output, outputs[at[0] - 1])
 
-        def restored(self):
-            return self.last
+
+def test_a_rule_may_deliver_the_output_itself(photo):
+    @dataclass(frozen=True)
+    class Third(Fixed):
+        delivers = "output"
 
     problem = corrupt(photo, Denoise(), "camera")
     arch = sample_architectures(1)[0]
-    settings = {"purpose": "restore", "iterations": 6, "channels": 16, "seed": 0}
-    ended = train(arch, problem, stopping=AfterThree(), **settings)
-    whole = train(arch, problem, **settings)
-    assert (ended.iteration, ended.iterations, ended.diverged) == (3, 3, False)
-    np.testing.assert_allclose(ended.psnr_db, whole.psnr_db[:3], atol=1e-4)
+    raw = train(arch, problem, iterations=5, rule=Third(3), **RESTORE)
+    smooth = train(arch, problem, iterations=5, rule=Fixed(3), **RESTORE)
+    assert raw.iteration == smooth.iteration == 3
+    for fit_of, curve in ((raw, raw.psnr_db), (smooth, smooth.psnr_smooth_db)):
+        assert psnr_db(fit_of.output, problem.truth) == pytest.approx(curve[2], abs=1e-4)
+
+
+def test_what_a_rule_holds_is_known_beforehand():
+    assert held_bytes(WindowedVariance(100), (1, 1024, 1024)) == 100 * 4 * 2**20
+    assert held_bytes(Discrepancy(), (3, 64, 64)) == held_bytes(Last(), (3, 64, 64)) == 0
+
+
+def test_a_rule_without_meaning_is_refused_before_anything_is_ranked(photo):
+    problem = corrupt(photo, Inpaint(), "camera")
+    config = quick_config(problem.task, stop="discrepancy")
+    for call in (Search, estimate):
+        with pytest.raises(ConfigError, match="there is no noise to compare with"):
+            call(problem, config)
+    noisy = corrupt(photo, Denoise(), "camera")
+    with pytest.raises(ConfigError, match="sigma is not known of this image"):
+        Search(noisy, quick_config(noisy.task, stop="discrepancy(sigma=known)"))
 
 
 def test_the_restoration_does_not_begin_where_the_cohort_did(photo):
@@ -467,8 +511,8 @@ def test_selections_train_on_what_they_say(photo, selection):
         ({"selection": "half"}, "unknown selection 'half'"),
         ({"selector": "worst"}, "unknown selector 'worst'"),
         ({"weighting": "harmonic"}, "unknown weighting 'harmonic'"),
-        ({"stopping": "never"}, "unknown stopping 'never'"),
-        ({"stopping": "windowed-variance", "window": 0}, "window 0 of the windowed variance"),
+        ({"stop": "never"}, "unknown stopping rule 'never'"),
+        ({"stop": "es-wmv(window=0)"}, "window 0 of es-wmv"),
         ({"iterations": 0}, "iterations 0 must lie in"),
         ({"seed": -1}, "seed -1 must not be negative"),
         ({"score": "parameters"}, "lower is better"),

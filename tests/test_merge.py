@@ -40,6 +40,7 @@ from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.problems import find_problems
 from nasdip_bench.schema import RELEASE_TABLES
 from nasdip_bench.space import sample_architectures
+from nasdip_bench.stop_parts import StopPart
 from tests import synthetic
 from tests.builds import FIDELITY, small_config
 
@@ -497,6 +498,7 @@ def of_seed(contents: Contents, seed: int, architecture: int, **values) -> Conte
         parts[key] = replace(
             part,
             runs=with_column(part.runs.take(mine), "seed", seed),
+            stops=part.stops.take(np.array(mine)),
             codes={name: codes[mine] for name, codes in part.codes.items()},
             corruptions=with_column(part.corruptions, "seed", seed),
             restorations=tuple(part.restorations[row] for row in mine),
@@ -624,10 +626,14 @@ def test_results_of_others_can_be_written_at_a_fidelity_of_their_own(contents, t
     numbers = {f"{end}_{n}": v for end, v in ends.items() for n in ("psnr_db", "psnr_smooth_db")}
     row |= {"fidelity": "theirs", "iterations": 300, "stop": 300, "best_at_end": True, **numbers}
     row |= {"best_iteration": 300, "best_raw_iteration": 300}
-    row |= {f"{end}_ssim_smooth": 1.0 for end in ends}  # the highest there is
+    row |= {f"{end}_ssim_smooth": 1.0 for end in (*ends, "stopped")}  # the highest there is
     denoised = contents.parts[FIDELITY, "denoise"].corruptions.to_pylist()
     [corruption] = [one for one in denoised if one["image"] == row["image"]]
     corruption |= {"fidelity": "theirs"}
+    row |= {"stopped_iteration": 300, "stopped_psnr_smooth_db": curve[-1]}
+    stops = StopPart.empty(1, [("last", "")])
+    for name, value in {"iteration": 300, "paid": 300, "psnr_smooth_db": 20.0}.items():
+        stops.values[name][:] = value
     part = Part.of_rows(
         resolution=512,
         channels=128,
@@ -638,6 +644,7 @@ def test_results_of_others_can_be_written_at_a_fidelity_of_their_own(contents, t
         scores=[],
         score_values=[],
         corruptions=[corruption],
+        stops=stops,
     )
     theirs = replace(contents, parts={("theirs", "denoise"): part}, sources=("a paper",))
     both = merged({"A": contents, "B": theirs})
@@ -648,6 +655,8 @@ def test_results_of_others_can_be_written_at_a_fidelity_of_their_own(contents, t
     assert manifest.sources == ["a paper"]
     found = read_dataset(tmp_path / "data").parts["theirs", "denoise"]
     np.testing.assert_array_equal(found.codes["psnr"][0], encode(curve[points]))
+    assert found.stops.rules == (("last", ""),)
+    assert found.stops.values["iteration"].tolist() == [[300]]
 
 
 def test_a_curve_that_ends_early_has_missing_points_behind_its_end():

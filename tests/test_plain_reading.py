@@ -47,6 +47,7 @@ def found(bench) -> dict:
         f"found = {{name: globals()[name].tolist() for name in {ARRAYS}}}\n"
         "found |= {'run': run, 'score': scores.slice(0, 1).to_pylist()[0]}\n"
         "found['distance'] = float(mean_square_of_first_two)\n"
+        "found['lost_db'] = [[*key, value] for key, value in lost_db.items()]\n"
         "json.dump(found, sys.stdout)\n"
     )
     command = [sys.executable, "-I", "-c", f"{code()}\n{ending}"]
@@ -57,7 +58,7 @@ def found(bench) -> dict:
 
 
 def test_it_is_short():
-    assert len([line for line in code().splitlines() if line.strip()]) <= 25
+    assert len([line for line in code().splitlines() if line.strip()]) <= 33
 
 
 def test_the_run_its_curve_and_its_observables(bench, found):
@@ -79,6 +80,18 @@ def test_the_run_its_curve_and_its_observables(bench, found):
     wanted = 10 ** (-observables.values_db["loss_smooth"] / 10)
     np.testing.assert_allclose(found["loss_smooth"], wanted, rtol=1e-12)
     np.testing.assert_array_equal(np.isnan(found["loss_smooth"]), ~there)
+
+
+def test_where_rules_stop_the_run(bench, found):
+    frame = bench.to_frame("stops")
+    run = found["run"]
+    keys = ("arch_id", "image", "task", "fidelity", "seed")
+    mine = frame[np.all([frame[key] == run[key] for key in keys], axis=0)]
+    lost = {(rule, parameters): value for rule, parameters, value in found["lost_db"]}
+    assert len(lost) == len(mine) == (0 if run["status"] == "diverged" else 33)
+    for row in mine.itertuples():
+        wanted = run["best_psnr_smooth_db"] - row.psnr_smooth_db
+        assert lost[row.rule, row.parameters] == pytest.approx(wanted, abs=1e-4)
 
 
 def test_the_distance_of_two_restorations(bench, found):

@@ -18,6 +18,8 @@ from nasdip_bench.builder import verdict as module
 from nasdip_bench.builder.build import build
 from nasdip_bench.builder.recompute import pick, recompute
 from nasdip_bench.builder.release import release
+from nasdip_bench.builder.reruns import merged_reruns, read_reruns
+from nasdip_bench.builder.sources import read_dataset
 from nasdip_bench.builder.verdict import (
     BEYOND,
     EQUAL,
@@ -30,6 +32,8 @@ from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.errors import BuildError, MissingRunError, UnknownNameError
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.images import load_images
+from nasdip_bench.problems import find_problems
+from nasdip_bench.schema import KEYS
 from nasdip_bench.space import sample_architectures
 from tests import synthetic
 from tests.builds import IMAGES, small_config
@@ -249,6 +253,90 @@ def test_a_different_run_is_exit_status_1(own: Path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert out.splitlines()[-1] in ("different: 8, equal: 8", "equal: 8, different: 8")
     assert "first iterations within 0.5000 dB" in out
+
+
+# What was found is kept
+
+
+def call(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["nasdip-build", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    captured = capsys.readouterr()
+    return ended.value.code, captured.out, captured.err
+
+
+def test_what_was_found_goes_into_the_next_release(own: Path, tmp_path, monkeypatch, capsys):
+    saved = tmp_path / "reruns.parquet"
+    for more in (["--iterations=0", "--alone"], ["--iterations=0", "--alone"], ["--iterations=2"]):
+        status, out, error = call(
+            monkeypatch, capsys, "recompute", own, "--runs=3", *more, f"--save={saved}"
+        )
+        assert status == 0, out + error
+    rows = pq.read_table(saved).to_pylist()
+    assert len(rows) == 6  # what was there is not added again
+    status, _, error = call(
+        monkeypatch, capsys, "release", own, f"--reruns={saved}", f"--out={own}",
+        "--release-version=2",
+    )  # fmt: skip
+    assert status == 0, error
+    assert find_problems(own) == []
+    folder = DatasetFolder(own)
+    runs, names = folder.table("runs").to_pylist(), folder.table("architectures")["architecture"]
+    found = folder.table("reruns").to_pylist()
+    assert len(found) == 6
+    for row in found:
+        [run] = [one for one in runs if all(one[key] == row[key] for key in KEYS["runs"])]
+        assert row["device"] == run["device"]
+        assert row["whole"] == (row["iterations"] == 6)
+        if row["whole"]:
+            assert row["stack"] == 1
+            assert abs(row["best_difference_db"]) < 0.1
+            assert row["difference_db"] == pytest.approx(0, abs=0.1)
+        else:
+            assert (row["stack"], row["verdict"], row["differing"]) == (run["stack"], EQUAL, 0)
+            assert row["best_difference_db"] is None
+        text = names[row["arch_id"]].as_py()
+        assert {**row, "architecture": text}.items() >= one_of(rows, row, text).items()
+    again = read_dataset(own).reruns
+    assert len(merged_reruns([again, read_reruns(saved)])) == 6
+    for changes, said in (
+        ({"seed": 7}, "reruns: 6 rows are of a run that is not there"),
+        ({"iterations": 7}, "rows have iterations that do not fit their run"),
+        ({"whole": True}, "reruns: 3 rows have iterations that do not fit their run"),
+        ({"differing": 10**6}, "reruns: 6 rows have more differing points than points"),
+        ({"device": "x", "iterations": 6, "stack": 1}, "rows have the same key as another"),
+    ):
+        synthetic.write_table(own, "reruns", [row | changes for row in found])
+        synthetic.rehash(own)
+        assert any(said in problem for problem in find_problems(own))
+
+
+def one_of(rows, row, architecture):
+    keys = [*KEYS["reruns"][1:]]
+    return next(
+        one
+        for one in rows
+        if one["architecture"] == architecture and all(one[key] == row[key] for key in keys)
+    )
+
+
+def test_files_that_are_no_reruns_are_refused(own: Path, tmp_path, monkeypatch, capsys):
+    other = tmp_path / "x.parquet"
+    other.write_bytes((own / "runs.parquet").read_bytes())
+    (tmp_path / "no.parquet").write_bytes(b"no parquet")
+    for given, said in (
+        (["recompute", own, f"--save={other}"], "is no file of reruns (it has other columns)"),
+        (["recompute", own, f"--save={tmp_path}/no.parquet"], "is no file of reruns"),
+        (["recompute", own, f"--save={tmp_path}/none/x"], "cannot write"),
+        (
+            ["release", own, f"--out={tmp_path}/d", f"--reruns={tmp_path}/absent"],
+            "is no file of reruns ([Errno 2]",
+        ),
+    ):
+        status, out, error = call(monkeypatch, capsys, *given)
+        assert (status, out, error.count("\n")) == (2, "", 1)
+        assert said in error
 
 
 # The dataset in data/

@@ -27,10 +27,13 @@ from nasdip_bench.curves import CODES, decode
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
+from nasdip_bench.observables import OBSERVABLES
 from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.proxies import image_scores, network_scores
-from nasdip_bench.schema import SCHEMA_VERSION
-from nasdip_bench.tasks import TASKS
+from nasdip_bench.schema import KEYS, SCHEMA_VERSION
+from nasdip_bench.stop_parts import CROSSING_LEVELS_DB, crossings
+from nasdip_bench.stopping import Fits, follow, parse_rule, recorded_rules
+from nasdip_bench.tasks import TASKS, get_task
 from nasdip_bench.verify import verify
 from tests.builds import FIDELITY, ITERATIONS, score_rows, small_config
 
@@ -108,6 +111,54 @@ def test_the_release_verifies_and_holds_what_was_built(built: Path, released: Pa
     wanted = {(*key[:3], *key[4:]): value for key, value in score_rows(built, FIDELITY).items()}
     assert len(wanted) == len(score_rows(built, FIDELITY))
     assert found == wanted
+
+
+def test_stops_are_those_of_every_iteration(built: Path, released: Path):
+    """Longer than a release's curves: 260 iterations, of which 128 are kept."""
+    names = pq.read_table(released / "architectures.parquet")["architecture"].to_pylist()
+    stops = pq.read_table(released / "stops").to_pylist()
+    runs = pq.read_table(released / "runs.parquet").to_pylist()
+    by_run = {tuple(row[name] for name in KEYS["runs"]): row for row in runs}
+    rows = [row for table in BuildFolder(built).read("runs") for row in table.to_pylist()]
+    counted = 0
+    for row in rows:
+        kind, length = get_task(row["task"]).kind, row["iterations"]
+        key = (names.index(row["architecture"]), *(row[name] for name in KEYS["runs"][1:]))
+        mine = [one for one in stops if tuple(one[name] for name in KEYS["runs"]) == key]
+        spelled = [(rule.name, rule.parameters) for rule in recorded_rules(kind)]
+        assert [(one["rule"], one["parameters"]) for one in mine] == spelled
+        fits = Fits(
+            kind=kind,
+            budget=length,
+            stop=by_run[key]["stop"],
+            sigma=np.array([25 / 255]),
+            sigma_estimate=np.array([row["sigma_estimate"] or np.nan]),
+        )
+        curves = {name: np.array([row[curve_column(name)]]) for name in OBSERVABLES}
+        for one in mine:
+            rule = parse_rule(f"{one['rule']}({one['parameters']})")
+            expected = follow(rule, fits, np.arange(1, length + 1), curves)
+            assert (one["iteration"], one["paid"], one["stopped"]) == tuple(v[0] for v in expected)
+            at = one["iteration"] - 1
+            assert one["psnr_smooth_db"] == pytest.approx(row["psnr_smooth_curve"][at], abs=6e-4)
+            assert one["ssim_smooth"] == pytest.approx(row["ssim_smooth_curve"][at], abs=6e-5)
+            counted += 1
+        target = next(
+            (one["iteration"] for one in mine if one["parameters"] == "tau=0.75,sigma=estimate"),
+            by_run[key]["stop"],
+        )
+        run = by_run[key]
+        assert run["stopped_iteration"] == target
+        assert run["stopped_psnr_smooth_db"] == row["psnr_smooth_curve"][target - 1]
+        assert run["stopped_ssim_smooth"] == row["ssim_smooth_curve"][target - 1]
+        part = f"{row['fidelity']}-{row['task']}-s{row['seed']}-0.h5"
+        with h5py.File(released / "observables" / part) as file:
+            first = file["crossing"][run["curve_row"]]
+            levels = file["crossing_level_db"][:]
+        expected = crossings(curves["loss_smooth"])[0]
+        np.testing.assert_array_equal(first, expected)
+        assert levels.tolist() == [*CROSSING_LEVELS_DB]
+    assert counted == len(stops)
 
 
 def test_rows_are_in_the_order_that_the_documentation_says(released: Path):
@@ -362,7 +413,7 @@ def test_summaries():
     raw = np.array([1.0, 5.0, 3.0, 4.0])
     smooth = np.array([1.0, 2.0, 3.0, 3.5])
     curves = {"psnr": raw, "psnr_smooth": smooth, "ssim_smooth": raw / 10, "loss": raw}
-    found = summarise(curves, "ok", stop=3, budget=len(raw))
+    found = summarise(curves, "ok", stop=3, budget=len(raw), stopped=2)
     assert found == {
         "stop": 3,
         "final_psnr_db": 3.0,
@@ -376,16 +427,22 @@ def test_summaries():
         "final_ssim_smooth": 0.3,
         "last_ssim_smooth": 0.4,
         "best_ssim_smooth": 0.5,
+        "stopped_psnr_smooth_db": 2.0,
+        "stopped_iteration": 2,
+        "stopped_ssim_smooth": 0.5,
         "best_at_end": True,
     }
     turned = curves | {"psnr": smooth, "psnr_smooth": raw}
-    assert not summarise(turned, "ok", stop=3, budget=len(raw))["best_at_end"]
+    assert not summarise(turned, "ok", stop=3, budget=len(raw), stopped=2)["best_at_end"]
     without = {name: None if "ssim" in name else value for name, value in found.items()}
     del curves["ssim_smooth"]
-    assert summarise(curves, "ok", stop=3, budget=len(raw)) == without
-    early = summarise(curves, "ok", stop=5, budget=9)
+    assert summarise(curves, "ok", stop=3, budget=len(raw), stopped=2) == without
+    unknown = summarise(curves, "ok", stop=3, budget=len(raw), stopped=None)
+    assert unknown == without | {"stopped_psnr_smooth_db": None, "stopped_iteration": None}
+    early = summarise(curves, "ok", stop=5, budget=9, stopped=5)
+    assert early["stopped_iteration"] is early["stopped_psnr_smooth_db"] is None
     assert (early["final_psnr_db"], early["last_psnr_db"], early["best_at_end"]) == (None, 4, False)
-    nothing = summarise(curves, "diverged", stop=3, budget=len(raw))
+    nothing = summarise(curves, "diverged", stop=3, budget=len(raw), stopped=2)
     assert nothing.keys() == found.keys()
     assert {nothing[name] for name in nothing if name not in ("stop", "best_at_end")} == {None}
 

@@ -181,11 +181,12 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(photos, tmp_path, c
         ),
         (["{}/wall.png", "--task=denoise", "--corrupt", "--missing=0.5"], "--missing has an eff"),
         (["{}/wall.png", "--task=denoise", "--factor=4"], "--factor has an effect only to super"),
+        (["{}/wall.png", "--task=denoise", "--stop=soon"], "unknown stopping rule 'soon'"),
+        (["{}/wall.png", "--task=denoise", "--stop=fixed("], "'fixed(' is no stopping rule"),
         (
-            ["{}/wall.png", "--task=denoise", "--window=9"],
-            "--window has an effect only with --stopping windowed-variance",
+            ["{}/wall.png", "--task=inpaint", "--corrupt", "--stop=discrepancy"],
+            "there is no noise to compare with",
         ),
-        (["{}/wall.png", "--task=denoise", "--patience=9"], "--patience has an effect only with"),
         (
             ["{}/wall.png", "--task=denoise", "--corrupt", "--preset=quick", "--selector=oracle"],
             "no ground truth at the size of selection 'resized'",
@@ -250,13 +251,12 @@ def test_options_that_the_released_selection_uses_are_no_mistakes(photos, capsys
         "--sigma=10",
         f"--ground-truth={photos / 'wall.png'}",
         "--selection=released",
-        "--stopping=windowed-variance",
-        "--window=3",
-        "--patience=4",
+        "--stop=es-wmv(window=25,patience=4)",
         "--dry-run",
         *SHORT,
     )
     assert status == 0, err
+    assert "at most; stopped by es-wmv(window=25,patience=4), which holds 1." in err
 
 
 def test_a_time_limit_in_which_nothing_ends_is_not_to_be_given_again(

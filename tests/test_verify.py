@@ -17,12 +17,14 @@ import pytest
 from nasdip_bench.dataset import MANIFEST, Manifest
 from nasdip_bench.problems import find_problems
 from nasdip_bench.seal import sealed, unsealed
+from nasdip_bench.stop_parts import stops_bytes
 from nasdip_bench.verify import verify
 from tests import synthetic
 
 FIDELITY = "r64c16i40"
 CURVES = f"curves/{FIDELITY}-denoise-s0-0.h5"
 OBSERVABLES = f"observables/{FIDELITY}-denoise-s0-0.h5"
+STOPS = f"stops/{FIDELITY}-denoise-s0-0.parquet"
 
 
 def small(path, **changes):
@@ -70,7 +72,7 @@ def test_no_dataset_is_one_problem(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["runs.parquet", "corruptions.parquet", "score_values.h5", CURVES, OBSERVABLES]
+    "name", ["runs.parquet", "corruptions.parquet", "score_values.h5", CURVES, OBSERVABLES, STOPS]
 )
 def test_a_flipped_bit_a_cut_and_a_lost_file_are_found(tmp_path, name):
     path = small(tmp_path)
@@ -96,7 +98,7 @@ def test_an_unlisted_file_is_found(tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    "name", ["scores.parquet", "corruptions.parquet", "score_values.h5", CURVES, OBSERVABLES]
+    "name", ["scores.parquet", "corruptions.parquet", "score_values.h5", CURVES, OBSERVABLES, STOPS]
 )
 def test_a_file_that_the_manifest_should_list_is_missed(tmp_path, name):
     path = small(tmp_path)
@@ -229,6 +231,19 @@ def change_part(path, name, change):
     synthetic.rehash(path)
 
 
+LEVELS = {"crossing", "crossing_level_db"}
+
+
+def fewer_crossings(file):
+    values = file["crossing"][:-1]
+    del file["crossing"]
+    file["crossing"] = values
+
+
+def other_levels(file):
+    file["crossing_level_db"][0] = 11.0
+
+
 def missing_point(file):
     file["psnr"][3, 20] = 65535
 
@@ -246,7 +261,7 @@ def other_points(file):
 
 
 def fewer_points(file):
-    for name, values in {name: file[name][:] for name in file}.items():
+    for name, values in {name: file[name][:] for name in {*file} - LEVELS}.items():
         del file[name]
         file[name] = np.delete(values, 7, axis=-1)
 
@@ -256,10 +271,52 @@ def no_points(file):
 
 
 def fewer_rows(file):
-    for name in {*file} - {"iteration"}:
+    for name in {*file} - {"iteration", "crossing_level_db"}:
         values = file[name][:-1]
         del file[name]
         file[name] = values
+
+
+def change_stops(path, change):
+    """Apply ``change`` to the rows of stops, and hash again."""
+    table = pq.read_table(path / STOPS)
+    rows = table.to_pylist()
+    changed = change(rows)
+    kept = rows if changed is None else changed
+    (path / STOPS).write_bytes(stops_bytes(pa.Table.from_pylist(kept, schema=table.schema)))
+    synthetic.rehash(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (set_in(5, arch_id=3), "has 1 rows of other runs than it says"),
+        (set_in(5, image="boat"), "has 1 rows of other runs than it says"),
+        (set_in(5, seed=1), "has 1 rows of other runs than it says"),
+        (lambda rows: rows[:-1], "lacks a rule of a run that is ok"),
+        (set_in(5, iteration=41), "has stops outside 1..paid, or more paid than the budget"),
+        (set_in(5, paid=41), "has stops outside 1..paid, or more paid than the budget"),
+        (set_in(5, paid=1), "has stops outside 1..paid, or more paid than the budget"),
+        (set_in(5, psnr_smooth_db=40.0), "has a psnr_smooth_db that is not on the run's curve"),
+        (set_in(5, curve_row=12), "has rows of no run, or one twice"),
+        (lambda rows: [*rows, rows[0]], "has rows of no run, or one twice"),
+    ],
+)
+def test_stops_that_contradict_the_runs_are_found(tmp_path, change, problem):
+    path = small(tmp_path)
+    change_stops(path, change)
+    [found] = find_problems(path)
+    assert found.startswith(STOPS)
+    assert re.search(problem, found)
+
+
+def test_a_target_that_is_not_where_the_rule_stopped_is_found(tmp_path):
+    path = small(tmp_path)
+    change_table(path, "runs", set_in(2, stopped_psnr_smooth_db=19.0))
+    change_table(path, "runs", set_in(3, stopped_iteration=2))
+    rule = r"discrepancy\(tau=0.75,sigma=estimate\)"
+    for found, name in zip(find_problems(path), ("iteration", "psnr_smooth_db"), strict=True):
+        assert re.search(rf"1 rows have a stopped_{name} that is not where {rule} stops", found)
 
 
 def other_arrays(file):
@@ -280,13 +337,16 @@ def other_arrays(file):
         (OBSERVABLES, fewer_points, "does not keep the iterations of the schema: 39 points"),
         (OBSERVABLES, fewer_rows, "does not have one row for each of the 12 runs"),
         (OBSERVABLES, other_arrays, f"{OBSERVABLES} lacks wmv_25"),
+        (OBSERVABLES, fewer_crossings, "its arrays are of different lengths"),
+        (OBSERVABLES, other_levels, "crossing is of other levels"),
     ],
 )
 def test_curves_that_contradict_the_table_are_found(tmp_path, name, change, problem):
     path = small(tmp_path)
     change_part(path, name, change)
-    [found] = find_problems(path)
+    found, *others = find_problems(path)
     assert re.search(problem, found)
+    assert all(other.startswith("stops/") for other in others)  # which are compared with curves
 
 
 def test_a_default_fidelity_without_runs_is_found(tmp_path):

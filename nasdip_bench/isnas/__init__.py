@@ -26,22 +26,18 @@ if TYPE_CHECKING:
     from nasdip_bench.isnas.config import SearchConfig, paper_config, quick_config
     from nasdip_bench.isnas.ranking import Judge, Ranked, mean_scores, ranked, score_candidates
     from nasdip_bench.isnas.search import Search, SearchResult
-    from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule, WindowedVariance
     from nasdip_bench.isnas.training import Trained, train, train_baseline
 
 __all__ = [
     "Cohort",
     "Degraded",
-    "FixedIterations",
     "Judge",
     "Ranked",
     "Search",
     "SearchConfig",
     "SearchResult",
     "Selector",
-    "StoppingRule",
     "Trained",
-    "WindowedVariance",
     "classical_restoration",
     "corrupt",
     "degraded",
@@ -70,9 +66,6 @@ _MODULES = {
     "score_candidates": "ranking",
     "Search": "search",
     "SearchResult": "search",
-    "FixedIterations": "stopping",
-    "StoppingRule": "stopping",
-    "WindowedVariance": "stopping",
     "Trained": "training",
     "train": "training",
     "train_baseline": "training",

@@ -92,13 +92,14 @@ def restore_command(
     ] = 0,
     iterations: Annotated[int, typer.Option(help="Of the restoration (0: preset's).")] = 0,
     cohort_iterations: Annotated[int, typer.Option(help="Of the cohort (0: preset's).")] = 0,
-    stopping: Annotated[
-        str, typer.Option(help="fixed, as in the paper, or windowed-variance (ES-WMV).")
-    ] = "fixed",
-    window: Annotated[int, typer.Option(help="With windowed-variance: iterations of it.")] = 100,
-    patience: Annotated[
-        int, typer.Option(help="With windowed-variance: iterations to wait for a lower one.")
-    ] = 1000,
+    stop: Annotated[
+        str,
+        typer.Option(
+            help="Rule that ends the restoration: last (the paper's: all iterations), fixed, "
+            "discrepancy, neighbour, es-wmv, es-emv or plateau; with parameters as in "
+            "'es-wmv(patience=1000)'."
+        ),
+    ] = "last",
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16.")] = "fp32",
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
     device: Annotated[
@@ -121,7 +122,7 @@ def restore_command(
     """
     del version
     chosen = _task(task, sigma, missing, factor)
-    _refuse_unused(context, chosen, corrupt, mask, selection, stopping)
+    _refuse_unused(context, chosen, corrupt, mask, selection)
     limit = parse_duration(time_limit) if time_limit else None
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
@@ -140,9 +141,7 @@ def restore_command(
         "score": searched_score(score),
         "weighting": weighting,
         "selector": selector,
-        "stopping": stopping,
-        "window": window,
-        "patience": patience,
+        "stop": stop,
         "precision": precision,
         "seed": seed,
     }
@@ -176,18 +175,14 @@ def _refuse_unused(
     corrupt: bool,
     mask: Path | None,
     selection: str,
-    stopping: str,
 ) -> None:
     """Options that would change nothing here are no options."""
     drawn = corrupt or selection == "released"  # which corrupts the ground truth once more
     drawn_mask = (corrupt and mask is None) or selection == "released"
-    windowed = stopping == "windowed-variance"
     for name, used, where in (
         ("sigma", isinstance(task, Denoise) and drawn, "to denoise with --corrupt"),
         ("missing", isinstance(task, Inpaint) and drawn_mask, "to inpaint with --corrupt, no mask"),
         ("factor", isinstance(task, SuperResolve), "to super-resolve"),
-        ("window", windowed, "with --stopping windowed-variance"),
-        ("patience", windowed, "with --stopping windowed-variance"),
     ):
         if given(context, name) and not used:
             raise ConfigError(f"--{name} has an effect only {where}: leave it out")
@@ -293,8 +288,19 @@ def _plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str)
         f"  {duration(times.cohort)}: train the best {config.cohort} on {trained}, "
         f"{config.cohort_iterations} iterations, {config.search_channels} channels\n"
         f"  {duration(times.restore)}: restore with the selected one, {config.iterations} "
-        f"iterations, {config.channels} channels"
+        f"iterations, {config.channels} channels{_stopping(problem, config)}"
     )
+
+
+def _stopping(problem: Degraded, config: SearchConfig) -> str:
+    """What the stopping rule adds to the plan."""
+    from nasdip_bench.isnas.stopping import held_bytes
+
+    if config.stop == "last":
+        return ""
+    held = held_bytes(config.rule, problem.shape) / 2**20
+    memory = f", which holds {held:.1f} MiB of past outputs" if held else ""
+    return f" at most; stopped by {config.rule}{memory}"
 
 
 def _summary(facts: dict[str, Any]) -> str:

@@ -10,18 +10,16 @@ from nasdip_bench.fidelity import FIDELITIES, PRECISIONS
 from nasdip_bench.isnas.averaging import WEIGHTINGS
 from nasdip_bench.isnas.rankable import check_score
 from nasdip_bench.isnas.selectors import SELECTORS
-from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule, WindowedVariance
 from nasdip_bench.network import CHANNEL_MULTIPLE
 from nasdip_bench.paper_lists import PAPER_CANDIDATES
+from nasdip_bench.stopping import StoppingRule, parse_rule
 from nasdip_bench.tasks import Task
 
-__all__ = ["SELECTIONS", "STOPPING", "SearchConfig", "paper_config", "quick_config"]
+__all__ = ["SELECTIONS", "SearchConfig", "paper_config", "quick_config"]
 
 SELECTIONS = ("full", "resized", "released")
 """On what the cohort is trained: the image, the corrupted image made small, or (the released
 script's leak) the clean image made small and corrupted there."""
-
-STOPPING = ("fixed", "windowed-variance")
 
 _LARGEST = 10**6
 
@@ -42,9 +40,7 @@ class SearchConfig:
         channels: the same of the network that restores.
         cohort_iterations: that each of the cohort is trained for.
         iterations: that the restoration is trained for, at most.
-        stopping: of the restoration; one of `STOPPING`.
-        window: of the windowed variance.
-        patience: of the windowed variance.
+        stop: the restoration's stopping rule, as `nasdip_bench.stopping.parse_rule` reads it.
         precision: of training.
         seed: of weights, inputs and perturbations.
 
@@ -63,9 +59,7 @@ class SearchConfig:
     channels: int
     cohort_iterations: int
     iterations: int
-    stopping: str
-    window: int
-    patience: int
+    stop: str
     precision: str
     seed: int
 
@@ -90,20 +84,18 @@ class SearchConfig:
             ("selection", SELECTIONS),
             ("weighting", WEIGHTINGS),
             ("selector", SELECTORS),
-            ("stopping", STOPPING),
             ("precision", PRECISIONS),
         ):
             if getattr(self, name) not in allowed:
                 raise unknown_name(name, getattr(self, name), allowed)
         if self.seed < 0:
             raise ConfigError(f"seed {self.seed} must not be negative")
-        self.stopping_rule()
+        parse_rule(self.stop)
 
-    def stopping_rule(self) -> StoppingRule:
-        """A new rule for one fit."""
-        if self.stopping == "fixed":
-            return FixedIterations()
-        return WindowedVariance(self.window, self.patience)
+    @property
+    def rule(self) -> StoppingRule:
+        """The stopping rule."""
+        return parse_rule(self.stop)
 
     def as_json(self) -> dict[str, Any]:
         """The fields."""
@@ -136,9 +128,7 @@ def paper_config(task: Task, selection: str = "full", **changes: Any) -> SearchC
         "channels": 128,
         "cohort_iterations": iterations if selection == "full" else at_once,
         "iterations": iterations,
-        "stopping": "fixed",
-        "window": 100,
-        "patience": 1000,
+        "stop": "last",
         "precision": "fp32",
         "seed": 0,
     }

@@ -11,6 +11,7 @@ from nasdip_bench.isnas.config import SearchConfig
 from nasdip_bench.isnas.degraded import Degraded
 from nasdip_bench.isnas.ranking import score_candidates
 from nasdip_bench.isnas.search import selection_problem
+from nasdip_bench.isnas.stopping import check_rule
 from nasdip_bench.isnas.training import train
 from nasdip_bench.paper_lists import candidate_architectures
 from nasdip_bench.space import Architecture
@@ -48,6 +49,7 @@ def estimate(
     the search will train is not known before.
     """
     small = selection_problem(problem, config)
+    check_rule(config.rule, problem)
     candidates = candidate_architectures(min(config.candidates, 100))
     costs = [architecture_cost(arch).flops_per_pixel for arch in candidates]
     probe = candidates[sorted(range(len(costs)), key=costs.__getitem__)[len(costs) // 2]]

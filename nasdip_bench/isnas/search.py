@@ -26,6 +26,7 @@ from nasdip_bench.isnas.folder import SearchFolder
 from nasdip_bench.isnas.ranking import Ranked, ranked, score_candidates
 from nasdip_bench.isnas.resized import resized, resized_as_released
 from nasdip_bench.isnas.selectors import Cohort, get_selector
+from nasdip_bench.isnas.stopping import check_rule
 from nasdip_bench.isnas.training import Trained, train
 from nasdip_bench.paper_lists import candidate_architectures
 from nasdip_bench.space import Architecture
@@ -110,6 +111,7 @@ class Search:
         self.problem, self.config, self.device = problem, config, device
         self._check, self._progress = check, progress
         self._small = selection_problem(problem, config)
+        check_rule(config.rule, problem)
         decided = asked_for(problem, config, device)
         self._folder = None if folder is None else SearchFolder(folder, decided)
 
@@ -202,7 +204,7 @@ class Search:
             seed=config.seed,
             device=self.device,
             precision=config.precision,
-            stopping=None if cohort else config.stopping_rule(),
+            rule=None if cohort else config.rule,
             on_iteration=before,
         )
         if self._folder is not None:

@@ -1,99 +1,97 @@
-"""When a restoration ends, without a look at the ground truth.
-
-The paper trains for a fixed number of iterations. `WindowedVariance` watches the outputs: while a
-Deep Image Prior draws the image they settle, and when it begins to draw the noise they move again.
-"""
+"""A stopping rule at work on a restoration while it is trained."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Protocol
-
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.isnas.degraded import Degraded
+from nasdip_bench.problem import Problem
+from nasdip_bench.recording import Observer, outputs_held
+from nasdip_bench.stopping import Fits, StoppingRule, Watch
+from nasdip_bench.tasks import noise_estimate
 
-__all__ = ["FixedIterations", "StoppingRule", "WindowedVariance"]
-
-_LOOK_EVERY = 50
-"""Iterations between looks from the host, each of which waits for the device."""
+__all__ = ["Stopper", "check_rule", "held_bytes"]
 
 
-class StoppingRule(Protocol):
-    """A rule for one fit; a new one is made for each."""
+class Stopper:
+    """Watches one fit with a rule, and holds the output that it would deliver.
+
+    What the rule needs is computed on the device; the host waits for it at every iteration. A rule
+    that needs nothing, such as ``last``, costs nothing.
+
+    Args:
+        rule: the rule.
+        image: what is restored: rules may know its estimated noise.
+        problem: the same on the device.
+        iterations: at most.
+
+    Raises:
+        ConfigError: the rule has no meaning for the task.
+    """
+
+    def __init__(
+        self, rule: StoppingRule, image: Degraded, problem: Problem, iterations: int
+    ) -> None:
+        self._watch = Watch(rule, known(image, iterations))
+        self._problem, self._needs = problem, rule.needs
+        self._observer = Observer(problem, rule.needs)
+        self._as_output = rule.delivers == "output"
+        self._kept: Tensor | None = None
+        self._latest: Tensor | None = None
 
     def look(self, iteration: int, output: Tensor, smoothed: Tensor) -> bool:
         """Whether to end the fit here; see ``on_output`` of `nasdip_bench.dip.fit_stack`."""
+        delivered = output if self._as_output else smoothed
+        self._latest = delivered
+        losses = self._problem.losses(output) if "loss" in self._needs else output.new_zeros(1)
+        means = self._observer.look(iteration, losses, output, smoothed)
+        seen = {name: _in_db(means.get(name)) for name in self._needs}
+        if self._watch.look(iteration + 1, seen)[0]:
+            self._kept = delivered.clone()
+        return not self._watch.running[0]
 
     def restored(self) -> tuple[int, Tensor]:
-        """The iteration (from 1) whose smoothed output is the restoration, and that output."""
+        """The iteration (from 1) that is delivered, and its output."""
+        kept = self._latest if self._kept is None else self._kept
+        assert kept is not None, "no iteration was looked at"
+        return int(self._watch.delivered[0]), kept
 
 
-class FixedIterations:
-    """The end of the fit: the paper's rule."""
+def known(image: Degraded, iterations: int) -> Fits:
+    """What a rule may know of a restoration before it begins.
 
-    def look(self, iteration: int, output: Tensor, smoothed: Tensor) -> bool:
-        """Never ends a fit."""
-        self._last = iteration + 1, smoothed
-        return False
-
-    def restored(self) -> tuple[int, Tensor]:
-        """The last."""
-        return self._last
-
-
-class WindowedVariance:
-    """The least variance of the latest outputs: ES-WMV.
-
-    Source: Wang, Li, Zhuang, Chen, Liang, Sun, "Early Stopping for Deep Image Prior", TMLR 2023,
-    algorithm 1: VAR(t) = 1/W sum over the last W outputs of |x - mean|²; the fit ends when VAR has
-    not become less for P iterations, and the output at the least VAR is kept. There the output
-    itself is kept; here the smoothed one of that iteration, as everywhere in this package.
-
-    Args:
-        window: W.
-        patience: P.
+    Of the noise that is its estimate: an image that comes corrupted does not say its sigma.
     """
+    noisy = image.task.kind == "denoise"
+    estimate = noise_estimate(image.seen) if noisy else np.nan
+    return Fits(
+        kind=image.task.kind,
+        budget=iterations,
+        stop=iterations,
+        sigma=np.array([np.nan]),
+        sigma_estimate=np.array([estimate]),
+    )
 
-    def __init__(self, window: int = 100, patience: int = 1000) -> None:
-        for name, value in (("window", window), ("patience", patience)):
-            if value < 1:
-                raise ConfigError(f"{name} {value} of the windowed variance must be at least 1")
-        self.window, self.patience = window, patience
-        self._latest: deque[Tensor] = deque()
-        self._sum = self._squares = torch.zeros(())
-        self._least = torch.tensor(torch.inf)
-        self._at = torch.tensor(-1)
-        self._kept = torch.zeros(())
 
-    def look(self, iteration: int, output: Tensor, smoothed: Tensor) -> bool:
-        """Whether the variance has not become less for `patience` iterations."""
-        image = output.double()
-        if not self._latest:
-            self._least, self._at = self._least.to(image), self._at.to(image.device)
-            self._sum, self._squares = torch.zeros_like(image), image.new_zeros(())
-            self._kept = smoothed.clone()
-        # Sums that are carried along, in float64: a window need not be gone through each time.
-        self._latest.append(image)
-        self._sum = self._sum + image
-        self._squares = self._squares + (image**2).sum()
-        if len(self._latest) > self.window:
-            oldest = self._latest.popleft()
-            self._sum = self._sum - oldest
-            self._squares = self._squares - (oldest**2).sum()
-        if len(self._latest) < self.window:
-            self._kept = smoothed.clone()
-            self._at.fill_(iteration)
-            return False
-        variance = self._squares / self.window - ((self._sum / self.window) ** 2).sum()
-        waiting = iteration - self._at <= self.patience
-        better = (variance < self._least) & (waiting | self._least.isinf())
-        self._least = torch.where(better, variance, self._least)
-        self._at = torch.where(better, iteration, self._at)
-        self._kept = torch.where(better, smoothed, self._kept)
-        return (iteration + 1) % _LOOK_EVERY == 0 and iteration - int(self._at) > self.patience
+def check_rule(rule: StoppingRule, image: Degraded) -> None:
+    """Refuse a rule that cannot be asked about an image.
 
-    def restored(self) -> tuple[int, Tensor]:
-        """That of the least variance; where no window was filled, the last."""
-        return int(self._at) + 1, self._kept
+    Raises:
+        ConfigError: it has no meaning for the task, or needs to know what is not known.
+    """
+    Watch(rule, known(image, iterations=1))
+
+
+def held_bytes(rule: StoppingRule, shape: tuple[int, int, int]) -> int:
+    """Memory of the past outputs that a rule's observables take, of an image (C, H, W)."""
+    return 4 * outputs_held(rule.needs) * int(np.prod(shape))
+
+
+def _in_db(mean: Tensor | None) -> NDArray[np.float64]:
+    if mean is None:  # not defined yet
+        return np.array([np.nan])
+    values: NDArray[np.float64] = mean.double().cpu().numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return -10 * np.log10(values)

@@ -16,11 +16,12 @@ from nasdip_bench.dip import fit
 from nasdip_bench.fast import FastNetwork
 from nasdip_bench.initialise import draw_weights, draw_z
 from nasdip_bench.isnas.degraded import Degraded
-from nasdip_bench.isnas.stopping import FixedIterations, StoppingRule
+from nasdip_bench.isnas.stopping import Stopper
 from nasdip_bench.network import Network
 from nasdip_bench.problem import Problem
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
+from nasdip_bench.stopping import Last, StoppingRule
 from nasdip_bench.untrained import blank_network
 
 __all__ = ["Trained", "train", "train_baseline"]
@@ -31,7 +32,7 @@ class Trained:
     """What a fit left.
 
     Attributes:
-        output: (C, H, W) float32, the smoothed output that is kept; see `StoppingRule`.
+        output: (C, H, W) float32, what the stopping rule delivers.
         iteration: the one it is of, from 1.
         iterations: that were trained.
         diverged: the loss was not finite; the output is of no use.
@@ -59,7 +60,7 @@ def train(
     seed: int,
     device: str = "cpu",
     precision: str = "fp32",
-    stopping: StoppingRule | None = None,
+    rule: StoppingRule | None = None,
     on_iteration: Callable[[int], None] | None = None,
 ) -> Trained:
     """Train an architecture from a fresh initialisation.
@@ -74,7 +75,7 @@ def train(
         seed: of the search.
         device: "cpu", "cuda" or "cuda:N".
         precision: one of `nasdip_bench.fidelity.PRECISIONS`.
-        stopping: a rule made for this fit; None trains all iterations.
+        rule: where to stop; None trains all iterations.
         on_iteration: called before each; may raise to abandon the fit.
     """
     image_channels, height, width = problem.shape
@@ -89,7 +90,7 @@ def train(
         seed=seed,
         device=device,
         precision=precision,
-        stopping=stopping,
+        rule=rule,
         on_iteration=on_iteration,
     )
 
@@ -146,23 +147,24 @@ def _fit(
     seed: int,
     device: str,
     precision: str,
-    stopping: StoppingRule | None = None,
+    rule: StoppingRule | None = None,
     on_iteration: Callable[[int], None] | None,
 ) -> Trained:
-    rule = FixedIterations() if stopping is None else stopping
     _, height, width = problem.shape
     size = f"{height}x{width}"
+    on_device = Problem(problem.task, problem.observation, problem.truth, device)
+    stopper = Stopper(rule or Last(), problem, on_device, iterations)
     result = fit(
         network,
-        Problem(problem.task, problem.observation, problem.truth, device),
+        on_device,
         draw_z(in_channels, height, width, "z", size, in_channels, seed).to(torch.device(device)),
         device_seed("perturbation", size, in_channels, seed),
         iterations,
         precision=precision,
         on_iteration=on_iteration,
-        on_output=rule.look,
+        on_output=stopper.look,
     )
-    at, output = rule.restored()
+    at, output = stopper.restored()
     return Trained(
         output=output[0].float().cpu().numpy(),
         iteration=at,

@@ -82,6 +82,8 @@ def questions(path: Path) -> dict[str, Callable[[], Any]]:
         "table of runs": lambda: table("runs"),
         "table of corruptions": lambda: table("corruptions"),
         "table of scores": lambda: table("scores"),
+        "table of stops": lambda: table("stops"),
+        "table of reruns": lambda: table("reruns"),
         "best": lambda: bench().top_k("denoise", 2),
         "coverage": lambda: bench().coverage().to_csv(),
         "kendall": lambda: bench().kendall("denoise").to_csv(),

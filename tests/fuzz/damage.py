@@ -127,15 +127,20 @@ def _write(path: Path, text: str) -> None:
 # Tables
 
 
+_TABLES = {name: f"{name}.parquet" for name in RELEASE_TABLES} | {
+    "stops": f"stops/{FIDELITY}-denoise-s0-0.parquet"
+}
+
+
 def hostile_tables(path: Path, source: random.Random) -> Cases:
     """Tables with other columns or types, other values, or bytes that are no sound Parquet."""
-    for name in RELEASE_TABLES:
-        table = pq.read_table(path / f"{name}.parquet")
+    for name, file in _TABLES.items():
+        table = pq.read_table(path / file)
         for what, other in _other_tables(table):
             yield f"{name}: {what}", lambda n=name, o=other: _write_table(path, n, o)
     while True:
-        name = source.choice([*RELEASE_TABLES])
-        file = path / f"{name}.parquet"
+        name = source.choice([*_TABLES])
+        file = path / _TABLES[name]
         if source.random() < 0.5:
             content = damaged(file.read_bytes(), source)
             yield f"{name}: other bytes", lambda f=file, c=content: _write_bytes(path, f, c)
@@ -192,7 +197,7 @@ def _other_values(table: pa.Table, source: random.Random) -> pa.Table:
 
 
 def _write_table(path: Path, name: str, table: pa.Table) -> None:
-    pq.write_table(table, path / f"{name}.parquet")
+    pq.write_table(table, path / _TABLES[name])
     synthetic.rehash(path)
 
 

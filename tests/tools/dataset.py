@@ -72,6 +72,7 @@ class Workshop:
         self.env = self.folder / "env"
         self.build = self.folder / "build"
         self.progress = self.folder / "progress"
+        self.reruns = self.folder / "reruns.parquet"
         self.lock = self.folder / "lock"
 
     @property
@@ -332,7 +333,8 @@ def release(shop: Workshop, version: str) -> int:
     tools, found = Path(sys.executable).parent, shop.data_protocol()
     sources = [*(["data"] if found == PROTOCOL else []), str(shop.build)]
     replace = ["--replace"] if found is not None and found < PROTOCOL else []
-    merge = [str(tools / "nasdip-build"), "release", *sources, "--out", "data", *replace]
+    reruns = ["--reruns", str(shop.reruns)] if shop.reruns.exists() else []
+    merge = [str(tools / "nasdip-build"), "release", *sources, "--out", "data", *replace, *reruns]
     for step in (
         [*merge, "--release-version", version],
         [str(tools / "nasdip-bench"), "verify", "--data", "data"],

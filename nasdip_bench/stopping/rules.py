@@ -1,0 +1,351 @@
+"""The stopping rules that come with the benchmark, by name; and which of them a dataset records."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.stopping.rule import Answer, Fits, Look, StoppingRule
+
+__all__ = [
+    "RULES",
+    "Discrepancy",
+    "ExponentialVariance",
+    "Fixed",
+    "Last",
+    "NeighbourMinimum",
+    "Plateau",
+    "WindowedVariance",
+    "parse_rule",
+    "recorded_rules",
+    "target_rule",
+]
+
+
+@dataclass(frozen=True)
+class Fixed(StoppingRule):
+    """One iteration for all, chosen beforehand: what most of the literature does.
+
+    Args:
+        iteration: from 1; None takes the stopping iteration of the set-up.
+    """
+
+    iteration: int | None = None
+    name = "fixed"
+
+    def __post_init__(self) -> None:
+        if self.iteration is not None:
+            _check_whole("iteration", self.iteration)
+
+    def begin(self, fits: Fits) -> Look:
+        """Keep and stop at the iteration."""
+        end = fits.stop if self.iteration is None else self.iteration
+        return lambda iteration, _: _both(np.full(len(fits), iteration >= end))
+
+
+@dataclass(frozen=True)
+class Last(StoppingRule):
+    """The end of the budget."""
+
+    name = "last"
+
+    def begin(self, fits: Fits) -> Look:
+        """Never stop."""
+        return lambda iteration, _: _both(np.zeros(len(fits), bool))
+
+
+@dataclass(frozen=True)
+class Discrepancy(StoppingRule):
+    """Where the restoration is as far from the corrupted image as the noise says.
+
+    The first iteration with ⟨(s - y)²⟩ ≤ tau·sigma². Source: Morozov's discrepancy principle, 1966.
+    tau is below 1: where the restoration is best it has followed some of the noise, and so is
+    nearer to the corrupted image than the ground truth is.
+
+    Args:
+        tau: factor of the variance, positive.
+        sigma: "estimate", from the corrupted image alone, or "known".
+    """
+
+    tau: float = 0.75
+    sigma: str = "estimate"
+    name = "discrepancy"
+    needs = ("loss_smooth",)
+
+    def __post_init__(self) -> None:
+        _check_positive("tau", self.tau)
+        if self.sigma not in ("estimate", "known"):
+            raise unknown_name("sigma", self.sigma, ("estimate", "known"))
+
+    def begin(self, fits: Fits) -> Look:
+        """Keep and stop at the first crossing.
+
+        Raises:
+            ConfigError: sigma is to be known and is not.
+        """
+        if self.sigma == "known" and np.isnan(fits.sigma).any():
+            raise ConfigError(
+                f"stopping rule {self}: sigma is not known of this image; let it be estimated, "
+                f"with sigma=estimate"
+            )
+        sigma = fits.sigma if self.sigma == "known" else fits.sigma_estimate
+        level = -10 * np.log10(self.tau * sigma**2)
+        return lambda _, seen: _both(seen["loss_smooth"] >= level)
+
+    def no_meaning(self, kind: str) -> str | None:
+        """Of denoising alone it can be asked."""
+        if kind == "denoise":
+            return None
+        return "there is no noise to compare with; of denoising alone it can be asked"
+
+
+class _Least(StoppingRule):
+    """The least value of one observable; the end once it has not become less for a while."""
+
+    patience: int | float
+
+    def begin(self, fits: Fits) -> Look:
+        """Keep every new least value, and stop `patience` iterations after the last of them."""
+        (observable,) = self.needs
+        wait = _iterations(self.patience, fits.budget)
+        least_db = np.full(len(fits), -np.inf)
+        at = np.zeros(len(fits), np.int64)
+
+        def look(iteration: int, seen: Mapping[str, NDArray[np.float64]]) -> Answer:
+            less = seen[observable] > least_db  # in dB, less is higher
+            least_db[less], at[less] = seen[observable][less], iteration
+            return less, (iteration - at >= wait) & (at > 0)
+
+        return look
+
+
+@dataclass(frozen=True)
+class NeighbourMinimum(_Least):
+    """The least ⟨(s_p - y_q)²⟩ over neighbouring pixels p, q: a rule that needs no sigma.
+
+    The noise of y_q is independent of that of y_p, so that to follow the noise at p does not help
+    at q. In the spirit of Noise2Self (Batson and Royer, ICML 2019).
+
+    Args:
+        patience: iterations, or below 1 a share of the budget.
+    """
+
+    patience: int | float = 0.1
+    name = "neighbour"
+    needs = ("neighbour",)
+
+    def __post_init__(self) -> None:
+        _check_patience(self.patience)
+
+    def no_meaning(self, kind: str) -> str | None:
+        """The corrupted image of super-resolution has other pixels."""
+        if kind != "super_resolve":
+            return None
+        return "the corrupted image is smaller than the restoration, so pixels have no neighbours"
+
+
+@dataclass(frozen=True)
+class WindowedVariance(_Least):
+    """ES-WMV: the least variance of the latest outputs.
+
+    Source: Wang, Li, Zhuang, Chen, Liang, Sun, "Early Stopping for Deep Image Prior", TMLR 2023
+    (arXiv 2112.06074), algorithm 1; published with a window of 100 and a patience of 1000, for
+    budgets of 5000 and more. It delivers the output there; here the smoothed output of the same
+    iteration is delivered, as everywhere in this package.
+
+    Args:
+        window: 25 or 100 outputs.
+        patience: iterations, or below 1 a share of the budget.
+    """
+
+    window: int = 100
+    patience: int | float = 0.1
+    name = "es-wmv"
+
+    def __post_init__(self) -> None:
+        if self.window not in (25, 100):
+            raise ConfigError(
+                f"window {self.window!r} of es-wmv must be 25 or 100, whose variances are recorded"
+            )
+        _check_patience(self.patience)
+
+    @property
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The variance over its window."""
+        return (f"wmv_{self.window}",)
+
+
+@dataclass(frozen=True)
+class ExponentialVariance(_Least):
+    """ES-EMV: the least exponentially weighted variance of the outputs, of weight 0.1.
+
+    Source: as of `WindowedVariance`, algorithm 2; published with a patience of 1000. The published
+    code clips its mean to [0, 1], where the outputs lie anyway.
+
+    Args:
+        patience: iterations, or below 1 a share of the budget.
+    """
+
+    patience: int | float = 0.1
+    name = "es-emv"
+    needs = ("emv",)
+
+    def __post_init__(self) -> None:
+        _check_patience(self.patience)
+
+
+@dataclass(frozen=True)
+class Plateau(StoppingRule):
+    """The end of progress: the training loss has not become better by enough for a while.
+
+    As ``EarlyStopping(min_delta, patience)`` of Keras, with a relative difference.
+
+    Args:
+        patience: iterations, or below 1 a share of the budget.
+        gain_db: what counts as better, in dB of the loss.
+    """
+
+    patience: int | float = 0.05
+    gain_db: float = 0.1
+    name = "plateau"
+    needs = ("loss",)
+
+    def __post_init__(self) -> None:
+        _check_patience(self.patience)
+        _check_positive("gain_db", self.gain_db)
+
+    def begin(self, fits: Fits) -> Look:
+        """Keep and stop where the patience is at its end."""
+        wait = _iterations(self.patience, fits.budget)
+        best_db = np.full(len(fits), -np.inf)
+        at = np.zeros(len(fits), np.int64)
+
+        def look(iteration: int, seen: Mapping[str, NDArray[np.float64]]) -> Answer:
+            better = seen["loss"] > best_db + self.gain_db
+            best_db[better], at[better] = seen["loss"][better], iteration
+            return _both(iteration - at >= wait)
+
+        return look
+
+
+RULES: dict[str, type[StoppingRule]] = {
+    rule.name: rule
+    for rule in (
+        Fixed, Last, Discrepancy, NeighbourMinimum, WindowedVariance, ExponentialVariance, Plateau
+    )
+}  # fmt: skip
+"""By name."""
+
+
+def parse_rule(text: str) -> StoppingRule:
+    """A rule of `RULES` as it is spelled.
+
+    Args:
+        text: a name, such as ``discrepancy``, with parameters where they are not the rule's own
+            choice: ``discrepancy(tau=0.8,sigma=known)``.
+
+    Raises:
+        UnknownNameError: no such rule or parameter.
+        ConfigError: not of this form, or a value that the rule refuses.
+
+    Example:
+        >>> parse_rule("es-wmv(patience=1000)")
+        WindowedVariance(window=100, patience=1000)
+    """
+    found = re.fullmatch(r"\s*([\w-]+)\s*(?:\((.*)\))?\s*", text)
+    if found is None:
+        raise ConfigError(
+            f"{text!r} is no stopping rule: give a name, with parameters in parentheses if need "
+            f"be, such as 'discrepancy(tau=0.8)'"
+        )
+    name, inside = found[1], found[2] or ""
+    if name not in RULES:
+        raise unknown_name("stopping rule", name, RULES)
+    fields = [field.name for field in dataclasses.fields(RULES[name])]  # type: ignore[arg-type]
+    given: dict[str, Any] = {}
+    for pair in filter(None, (part.strip() for part in inside.split(","))):
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals:
+            raise ConfigError(f"{pair!r} of stopping rule {name} is not of the form name=value")
+        if key not in fields:
+            raise unknown_name(f"parameter of stopping rule {name}", key, fields)
+        given[key] = _value(value)
+    return RULES[name](**given)
+
+
+def recorded_rules(kind: str) -> tuple[StoppingRule, ...]:
+    """The rules whose stops a dataset records, of every run, from its whole curves.
+
+    Args:
+        kind: of the task.
+    """
+    shares = (0.05, 0.1, 0.2, 0.5)
+    grid: list[StoppingRule] = [
+        *(
+            Discrepancy(tau, sigma)
+            for sigma in ("estimate", "known")
+            for tau in (0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)
+        ),
+        *(NeighbourMinimum(share) for share in shares),
+        *(WindowedVariance(window, share) for window in (25, 100) for share in shares[1:]),
+        WindowedVariance(100, 1000),
+        *(ExponentialVariance(share) for share in shares[1:]),
+        ExponentialVariance(1000),
+        *(Plateau(share, gain) for share in (0.05, 0.1) for gain in (0.05, 0.2)),
+    ]
+    return tuple(rule for rule in grid if rule.no_meaning(kind) is None)
+
+
+def target_rule(kind: str) -> StoppingRule:
+    """The rule of ``stopped_*`` in the tables: what somebody without the ground truth does.
+
+    Args:
+        kind: of the task. Of denoising the discrepancy; of the others, which have no noise, the
+            stopping iteration of the set-up.
+    """
+    return Discrepancy() if kind == "denoise" else Fixed()
+
+
+def _both(answer: NDArray[np.bool_]) -> Answer:
+    """Keep and stop at once."""
+    return answer, answer
+
+
+def _iterations(patience: int | float, budget: int) -> int:
+    """A patience in iterations."""
+    return max(1, round(patience * budget)) if patience < 1 else int(patience)
+
+
+def _value(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def _check_whole(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{name} {value!r} of a stopping rule must be a whole number from 1")
+
+
+def _check_positive(name: str, value: object) -> None:
+    if not isinstance(value, int | float) or not 0 < value < np.inf:
+        raise ConfigError(f"{name} {value!r} of a stopping rule must be a positive number")
+
+
+def _check_patience(value: object) -> None:
+    whole = isinstance(value, int) and value >= 1
+    if not whole and not (isinstance(value, float) and 0 < value < 1):
+        raise ConfigError(
+            f"patience {value!r} of a stopping rule must be a whole number of iterations from 1, "
+            f"or a share of the budget between 0 and 1"
+        )
