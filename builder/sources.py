@@ -331,6 +331,7 @@ def read_dataset(path: Path) -> Contents:
         parts=parts,
         device_types=manifest.device_types,
         sources=(*manifest.sources, released),
+        reruns=tables["reruns"],
     )
 
 

@@ -163,7 +163,7 @@ def write(
         facts = {"resolution": part.resolution, "channels": part.channels, "tasks": {}}
         fidelities.setdefault(fidelity, facts)["tasks"][task] = vars(record)
 
-    tables["reruns"] = [_rerun_table(contents, images)]
+    tables["reruns"] = [_rerun_table(contents, images, order)]
     tables["architectures"] = [_architecture_table(contents)]
     tables["images"] = [_image_table(contents, images)]
     for table, parts in tables.items():
@@ -324,13 +324,16 @@ def _architecture_table(contents: Contents) -> pa.Table:
     return _table_of("architectures", ({"arch_id": number, **row} for number, row in facts))
 
 
-def _rerun_table(contents: Contents, images: Sequence[str]) -> pa.Table:
+def _rerun_table(
+    contents: Contents, images: Sequence[str], parts: Sequence[tuple[str, str]]
+) -> pa.Table:
     """Those of the runs there are, in the order of the runs."""
     placed, ids, places = _placed(contents.reruns, contents, images)
     known = {key for part in contents.parts.values() for key in _run_keys(part.runs)}
     there = [row for row, key in enumerate(_run_keys(placed)) if key in known]
-    columns = (placed[name].to_numpy() for name in ("fidelity", "task", "seed", "iterations"))
-    order = _sorted_by(*columns, ids, places)
+    pairs = zip(placed["fidelity"].to_pylist(), placed["task"].to_pylist(), strict=True)
+    of_part = np.array([[*parts, pair].index(pair) for pair in pairs], np.int64)
+    order = _sorted_by(of_part, placed["seed"].to_numpy(), ids, places)
     return _as_schema("reruns", placed.take(order[np.isin(order, there)]))
 
 

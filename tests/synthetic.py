@@ -87,6 +87,7 @@ def write_release(
     diverged: set[tuple[str, str, int, str, int]] = frozenset(),
     failed: set[tuple[str, str, int, str, int]] = frozenset(),
     unscored: set[int] = frozenset(),
+    reruns: int = 2,
 ) -> Path:
     """Write a valid release.
 
@@ -102,6 +103,7 @@ def write_release(
         diverged: runs that diverged.
         failed: runs that failed.
         unscored: arch_ids without scores.
+        reruns: how many of the first runs were trained again.
     """
     images = IMAGES if images is None else images
     seeds = seeds or {f: (0, 1) if f == fidelities[0] else (0,) for f in fidelities}
@@ -206,7 +208,7 @@ def write_release(
         "runs": runs,
         "corruptions": corruptions,
         "scores": scores,
-        "reruns": [_rerun(run) for run in runs[:2] if run["status"] == "ok"],
+        "reruns": [_rerun(run) for run in runs[:reruns] if run["status"] == "ok"],
     }.items():
         write_table(path, name, rows)
     write_score_values(path)

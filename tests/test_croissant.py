@@ -77,7 +77,7 @@ def test_every_file_is_there_with_its_size_and_hash(released: Path, described: d
         suffix = path.rpartition(".")[2]
         assert file["encodingFormat"] == f"application/x-{'hdf5' if suffix == 'h5' else suffix}"
     said = [file["description"] for file in files.values()]
-    assert len({*said}) == 5 + 4  # of each table, of each kind of other file
+    assert len({*said}) == 6 + 5  # of each table, of each kind of other file
 
 
 def test_the_manifest_covers_it(released: Path, described: dict):
@@ -115,7 +115,7 @@ def test_every_column_is_described_as_the_files_have_it(released: Path, describe
           if "references" in f}  # fmt: skip
     assert to == {
         f"{table}/{column}": target
-        for table in ("runs", "corruptions", "scores")
+        for table in ("runs", "corruptions", "scores", "reruns")
         for column, target in {"arch_id": "architectures/arch_id", "image": "images/name"}.items()
         if (table, column) != ("corruptions", "arch_id")
     }

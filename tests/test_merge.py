@@ -36,6 +36,7 @@ from nasdip_bench.croissant import CROISSANT
 from nasdip_bench.curves import CODES, MISSING, encode, kept_points
 from nasdip_bench.dataset import DatasetFolder, Manifest
 from nasdip_bench.errors import BuildError, DatasetError
+from nasdip_bench.manifest import part_path
 from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.problems import find_problems
 from nasdip_bench.schema import RELEASE_TABLES
@@ -214,6 +215,7 @@ def test_the_row_of_a_build_is_kept_before_that_of_a_release(built, tmp_path):
 def small_release(path: Path, **changes) -> Path:
     """Long enough that curves are thinned."""
     chosen = {"count": 3, "fidelities": (R64,), "tasks": ("denoise",), "seeds": {R64: (0, 1)}}
+    chosen |= {"reruns": 0}
     return synthetic.write_release(path, **(chosen | changes))
 
 
@@ -241,6 +243,7 @@ def test_a_part_that_is_complete_is_never_rewritten(tmp_path):
         "fidelities": (LOW,),
         "tasks": ("denoise", "inpaint"),
         "seeds": {LOW: (0, 1)},
+        "reruns": 0,
     }
     keys = [(LOW, t, a, "lena", s) for t in chosen["tasks"] for a in range(65) for s in (0, 1)]
     early = {(LOW, "denoise", a, "lena", 0) for a in range(64)} | {(LOW, "inpaint", 3, "lena", 0)}
@@ -250,10 +253,11 @@ def test_a_part_that_is_complete_is_never_rewritten(tmp_path):
         part = synthetic.write_release(tmp_path / name, **chosen, missing=missing)
         parts.append(synthetic.add_distances(part, LOW, "denoise"))
     release(parts[0], tmp_path / "first", version="1")
-    complete = [f"{kind}/{LOW}-denoise-s0-0.h5" for kind in ("curves", "observables")]
+    kinds = ("curves", "observables", "stops")
+    complete = [part_path(kind, LOW, "denoise", 0, 0) for kind in kinds]
     files = DatasetFolder(tmp_path / "first").manifest.files
-    assert [path for path in files if path.startswith(("curves", "obser"))] == sorted(
-        [*complete, f"curves/{LOW}-inpaint-s0-0.h5", f"observables/{LOW}-inpaint-s0-0.h5"]
+    assert [path for path in files if path.startswith(kinds)] == sorted(
+        [*complete, *(part_path(kind, LOW, "inpaint", 0, 0) for kind in kinds)]
     )
     for name, sources in (
         ("second", [tmp_path / "first", parts[1]]),
@@ -270,11 +274,11 @@ def test_a_part_that_is_complete_is_never_rewritten(tmp_path):
 
 def test_a_list_that_grows_leaves_complete_parts_as_they_are(tmp_path):
     chosen = {"fidelities": (LOW,), "images": {"lena": "original"}, "seeds": {LOW: (0, 2)}}
-    old = synthetic.write_release(tmp_path / "old", count=64, **chosen)
-    more = synthetic.write_release(tmp_path / "more", count=70, **chosen)
+    old = synthetic.write_release(tmp_path / "old", count=64, reruns=0, **chosen)
+    more = synthetic.write_release(tmp_path / "more", count=70, reruns=0, **chosen)
     release([old, more], tmp_path / "data")
     before, after = (DatasetFolder(path).manifest.files for path in (old, tmp_path / "data"))
-    complete = [path for path in before if path.startswith(("curves/", "observables/"))]
+    complete = [path for path in before if path.startswith(("curves/", "observables/", "stops/"))]
     assert len(complete) == 2 * 2 * 2
     for path in complete:
         assert after[path] == before[path]
