@@ -279,7 +279,7 @@ def test_a_list_that_grows_leaves_complete_parts_as_they_are(tmp_path):
     release([old, more], tmp_path / "data")
     before, after = (DatasetFolder(path).manifest.files for path in (old, tmp_path / "data"))
     complete = [path for path in before if path.startswith(("curves/", "observables/", "stops/"))]
-    assert len(complete) == 2 * 2 * 2
+    assert len(complete) == 3 * 2 * 2
     for path in complete:
         assert after[path] == before[path]
 
