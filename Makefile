@@ -60,7 +60,7 @@ lint: $(READY)
 
 # mypy does not follow the editable install's mapping of folders: it checks an installed copy.
 types: $(READY)
-	rm -rf build/types
+	rm -rf build/types build/lib
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --target build/types .
 	cp pyproject.toml build/types/
 	cd build/types && $(CURDIR)/$(BIN)/mypy -p nasdip_bench

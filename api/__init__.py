@@ -55,9 +55,9 @@ image. Of the paper's scores lower is claimed to be better. Whatever sees the co
 recorded for the corruption of each seed, and compared with runs of the same seed.
 
 Defaults: ``fidelity=None`` is the release's default for the task, ``seed=None`` the mean over the
-default seeds; every result names both. `nasdip_bench.schema` has each column with unit, direction
-and meaning. Importing this package imports neither pandas nor SciPy, h5py or matplotlib, and never
-torch.
+default seeds; every result names both. `nasdip_bench.dataset.schema` has each column with unit,
+direction and meaning. Importing this package imports neither pandas nor SciPy, h5py or matplotlib,
+and never torch.
 """
 
 from __future__ import annotations
@@ -68,26 +68,26 @@ from typing import TYPE_CHECKING, Any
 from nasdip_bench.errors import MissingRunError
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
-    from nasdip_bench.api.costs import CostRecord
-    from nasdip_bench.api.difference import Difference, compare_datasets
-    from nasdip_bench.api.findings.page import findings_page
-    from nasdip_bench.api.nasbench201 import NASBench201API
-    from nasdip_bench.api.observations import BudgetExhaustedError
-    from nasdip_bench.api.paper.best_iteration import best_iteration_table
-    from nasdip_bench.api.paper.figure1 import OverlapFigure, figure1
-    from nasdip_bench.api.paper.figure2 import figure2, figure2_images
-    from nasdip_bench.api.paper.figure3 import figure3
-    from nasdip_bench.api.paper.figure4 import figure4
-    from nasdip_bench.api.paper.produce import write_paper
-    from nasdip_bench.api.paper.table1 import Table1, table1
-    from nasdip_bench.api.records import Curve, CurveArrays, Observables, Replicates, RunRecord
-    from nasdip_bench.api.replay import IsnasRecord
-    from nasdip_bench.api.replay.figure import replay_figure
-    from nasdip_bench.api.search.algorithms import run_search
-    from nasdip_bench.api.search.comparison import compare
-    from nasdip_bench.api.selection import Ranked, Statistics
-    from nasdip_bench.api.simulation_cost import CostModel
+    from .adapters.nasbench201 import NASBench201API
+    from .benchmark import NASDIPBench
+    from .diff.compare import Difference, compare_datasets
+    from .findings.page import findings_page
+    from .paper.best_iteration import best_iteration_table
+    from .paper.figure1 import OverlapFigure, figure1
+    from .paper.figure2 import figure2, figure2_images
+    from .paper.figure3 import figure3
+    from .paper.figure4 import figure4
+    from .paper.produce import write_paper
+    from .paper.table1 import Table1, table1
+    from .reading.costs import CostRecord
+    from .reading.records import Curve, CurveArrays, Observables, Replicates, RunRecord
+    from .replay import IsnasRecord
+    from .replay.figure import replay_figure
+    from .simulation.algorithms import run_search
+    from .simulation.comparison import compare
+    from .simulation.observations import BudgetExhaustedError
+    from .simulation.prices import CostModel
+    from .statistics.best import Ranked, Statistics
 
 __all__ = [
     "NASDIPBench",
@@ -124,14 +124,14 @@ __all__ = [
 
 _MODULES = {
     "NASDIPBench": "benchmark",
-    "RunRecord": "records",
-    "Replicates": "records",
-    "Curve": "records",
-    "CurveArrays": "records",
-    "Observables": "records",
-    "CostRecord": "costs",
-    "Ranked": "selection",
-    "Statistics": "selection",
+    "RunRecord": "reading.records",
+    "Replicates": "reading.records",
+    "Curve": "reading.records",
+    "CurveArrays": "reading.records",
+    "Observables": "reading.records",
+    "CostRecord": "reading.costs",
+    "Ranked": "statistics.best",
+    "Statistics": "statistics.best",
     "IsnasRecord": "replay",
     "replay_figure": "replay.figure",
     "table1": "paper.table1",
@@ -145,13 +145,13 @@ _MODULES = {
     "figure4": "paper.figure4",
     "write_paper": "paper.produce",
     "findings_page": "findings.page",
-    "compare_datasets": "difference",
-    "Difference": "difference",
-    "NASBench201API": "nasbench201",
-    "run_search": "search.algorithms",
-    "compare": "search.comparison",
-    "CostModel": "simulation_cost",
-    "BudgetExhaustedError": "observations",
+    "compare_datasets": "diff.compare",
+    "Difference": "diff.compare",
+    "NASBench201API": "adapters.nasbench201",
+    "run_search": "simulation.algorithms",
+    "compare": "simulation.comparison",
+    "CostModel": "simulation.prices",
+    "BudgetExhaustedError": "simulation.observations",
 }
 
 

@@ -1,7 +1,8 @@
 """The benchmark as an object: `NASDIPBench`.
 
-Reading is in `nasdip_bench.api.reader`; the methods here compute answers from what it reads, each
-in a module of its own that is imported on use. Must not import torch; only `build` does, on use.
+Reading is in `nasdip_bench.api.reading.reader`; the methods here compute answers from what it
+reads, each in a module of its own that is imported on use. Must not import torch; only `build`
+does, on use.
 """
 
 from __future__ import annotations
@@ -12,22 +13,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasdip_bench.api.lookup import ArchitectureLike
-from nasdip_bench.api.reader import ReleaseReader
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 from nasdip_bench.seeding import as_generator
 from nasdip_bench.space import Architecture
 
+from .reading.architectures import ArchitectureLike
+from .reading.reader import ReleaseReader
+
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nasdip_bench.api.costs import CostRecord
-    from nasdip_bench.api.replay import IsnasRecord
-    from nasdip_bench.api.selection import Ranked, Statistics
-    from nasdip_bench.api.simulation_cost import CostModel
-    from nasdip_bench.api.simulator import Simulator
-    from nasdip_bench.isnas.selectors import Selector
+    from nasdip_bench.isnas.selection import Selector
     from nasdip_bench.network import Network
+
+    from .reading.costs import CostRecord
+    from .replay import IsnasRecord
+    from .simulation.prices import CostModel
+    from .simulation.simulator import Simulator
+    from .statistics.best import Ranked, Statistics
 
 __all__ = ["NASDIPBench"]
 
@@ -69,7 +72,7 @@ class NASDIPBench(ReleaseReader):
         Limits: trainable parameters, FLOP of an iteration (forward and backward), recorded
         processor seconds of a run. See `api.selection.top_k`.
         """
-        from nasdip_bench.api.selection import Limits, top_k
+        from .statistics.best import Limits, top_k
 
         limits = Limits(max_parameters, max_flops, max_seconds)
         return top_k(self, task, k, image, target, fidelity, seed, limits)
@@ -110,7 +113,7 @@ class NASDIPBench(ReleaseReader):
         seed: int | None = None,
     ) -> float:
         """How far an architecture is from the best one; see `api.selection.regret`."""
-        from nasdip_bench.api.selection import regret
+        from .statistics.best import regret
 
         return regret(self, arch, task, image, target, fidelity, seed)
 
@@ -123,7 +126,7 @@ class NASDIPBench(ReleaseReader):
         seed: int | None = None,
     ) -> Statistics:
         """How a target is distributed; see `api.selection.statistics`."""
-        from nasdip_bench.api.selection import statistics
+        from .statistics.best import statistics
 
         return statistics(self, task, image, target, fidelity, seed)
 
@@ -136,7 +139,7 @@ class NASDIPBench(ReleaseReader):
         seed: int | None = None,
     ) -> CostRecord:
         """Parameters, operations and recorded seconds of a run; see `api.costs`."""
-        from nasdip_bench.api.costs import architecture_cost_of
+        from .reading.costs import architecture_cost_of
 
         return architecture_cost_of(self, arch, task, image, fidelity, seed)
 
@@ -152,7 +155,7 @@ class NASDIPBench(ReleaseReader):
         target: str = SEEN_BY_A_SEARCH,
     ) -> Simulator:
         """A clock that charges what training would have cost; see `api.simulator`."""
-        from nasdip_bench.api.simulator import open_simulator
+        from .simulation.simulator import open_simulator
 
         return open_simulator(
             self,
@@ -182,7 +185,7 @@ class NASDIPBench(ReleaseReader):
         seed: int | None = None,
     ) -> IsnasRecord:
         """What ISNAS would have selected on an image; see `api.replay.record.isnas`."""
-        from nasdip_bench.api.replay import isnas
+        from .replay import isnas
 
         return isnas(
             self,
@@ -213,7 +216,7 @@ class NASDIPBench(ReleaseReader):
         seed: int | None = None,
     ) -> pd.DataFrame:
         """The same for cohorts of 1 to n, scores and images; see `api.replay.curve`."""
-        from nasdip_bench.api.replay.curve import isnas_curve
+        from .replay.curve import isnas_curve
 
         return isnas_curve(
             self,
@@ -377,8 +380,8 @@ class NASDIPBench(ReleaseReader):
                 seed that is no whole number of at least 0.
         """
         from nasdip_bench.fidelity import FOREIGN_PROTOCOL
-        from nasdip_bench.initialise import draw_run_weights, draw_weights
-        from nasdip_bench.untrained import blank_network
+        from nasdip_bench.network.weights import draw_run_weights, draw_weights
+        from nasdip_bench.proxies.scoring import blank_network
 
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
             raise ConfigError(f"seed {seed!r} must be a whole number of at least 0")
@@ -418,7 +421,7 @@ class NASDIPBench(ReleaseReader):
         images: str | Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Kendall's tau-b between a target and the scores; see `api.analysis.kendall`."""
-        from nasdip_bench.api.analysis import kendall
+        from .statistics.kendall import kendall
 
         return kendall(self, task, target, fidelity, seed, images=images)
 
@@ -436,7 +439,7 @@ class NASDIPBench(ReleaseReader):
         rng: int = 0,
     ) -> pd.DataFrame:
         """`kendall` with pairs, ties and intervals; see `api.agreement.kendall_intervals`."""
-        from nasdip_bench.api.agreement import Resampling, kendall_intervals
+        from .statistics.intervals import Resampling, kendall_intervals
 
         how = Resampling(level, resamples, rng)
         return kendall_intervals(
@@ -459,7 +462,7 @@ class NASDIPBench(ReleaseReader):
         rng: int = 0,
     ) -> pd.DataFrame:
         """Rank correlation of values of one's own; see `api.agreement.correlate`."""
-        from nasdip_bench.api.agreement import Resampling, correlate
+        from .statistics.intervals import Resampling, correlate
 
         how = Resampling(level, resamples, rng)
         return correlate(
@@ -480,7 +483,7 @@ class NASDIPBench(ReleaseReader):
         rng: int = 0,
     ) -> pd.DataFrame:
         """The noise ceiling, tau-b between seeds; see `api.agreement.seed_agreement`."""
-        from nasdip_bench.api.agreement import Resampling, seed_agreement
+        from .statistics.intervals import Resampling, seed_agreement
 
         how = Resampling(level, resamples, rng)
         return seed_agreement(self, task, target, fidelity, how, images=images, within=within)
@@ -498,7 +501,7 @@ class NASDIPBench(ReleaseReader):
         rng: int = 0,
     ) -> pd.DataFrame:
         """Tau-b between fidelities; see `api.agreement.fidelity_agreement`."""
-        from nasdip_bench.api.agreement import Resampling, fidelity_agreement
+        from .statistics.intervals import Resampling, fidelity_agreement
 
         how = Resampling(level, resamples, rng)
         return fidelity_agreement(self, task, target, fidelities, how, images=images, within=within)
@@ -520,8 +523,8 @@ class NASDIPBench(ReleaseReader):
         rng: int = 0,
     ) -> pd.DataFrame:
         """What choosing by each score is worth; see `api.proxy_merit.proxy_table`."""
-        from nasdip_bench.api.agreement import Resampling
-        from nasdip_bench.api.proxy_merit import proxy_table
+        from .statistics.choosing import proxy_table
+        from .statistics.intervals import Resampling
 
         how = Resampling(level, resamples, rng)
         return proxy_table(
@@ -551,7 +554,7 @@ class NASDIPBench(ReleaseReader):
         lower_is_better: bool | None = None,
     ) -> pd.DataFrame:
         """The best of the N first by a score; see `api.proxy_merit.selection_curve`."""
-        from nasdip_bench.api.proxy_merit import selection_curve
+        from .statistics.choosing import selection_curve
 
         return selection_curve(
             self, task, proxy, target, fidelity, seed, values, lower_is_better, images=images
@@ -568,7 +571,7 @@ class NASDIPBench(ReleaseReader):
         images: str | Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Architectures that pairs of images share in their top k; see `api.overlaps.overlap`."""
-        from nasdip_bench.api.overlaps import overlap
+        from .statistics.overlaps import overlap
 
         return overlap(self, task, k, target, fidelity, seed, images=images)
 
@@ -583,12 +586,12 @@ class NASDIPBench(ReleaseReader):
         images: str | Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Overlap beside chance and seed noise; see `api.overlaps.overlap_table`."""
-        from nasdip_bench.api.overlaps import overlap_table
+        from .statistics.overlaps import overlap_table
 
         return overlap_table(self, task, k, target, fidelity, seed, images=images)
 
     def coverage(self) -> pd.DataFrame:
         """What there is and what is missing; see `api.analysis.coverage`."""
-        from nasdip_bench.api.analysis import coverage
+        from .statistics.kendall import coverage
 
         return coverage(self)

@@ -9,17 +9,19 @@ from typing import Annotated
 import typer
 
 from nasdip_bench._version import __version__
-from nasdip_bench.api import (
-    answer_commands,
-    difference_commands,
-    paper_commands,
-    replay_commands,
-    report_commands,
-    search_commands,
-    statistics_commands,
-)
-from nasdip_bench.api.benchmark import NASDIPBench
-from nasdip_bench.api.options import (
+from nasdip_bench.console.app import new_app, run
+from nasdip_bench.dataset.manifest import MANIFEST, distance_path, read_manifest
+from nasdip_bench.verify import verify
+
+from .benchmark import NASDIPBench
+from .commands import diff as difference_commands
+from .commands import paper as paper_commands
+from .commands import queries as answer_commands
+from .commands import replay as replay_commands
+from .commands import report as report_commands
+from .commands import search as search_commands
+from .commands import statistics as statistics_commands
+from .commands.options import (
     DATA,
     TARGET,
     Architecture,
@@ -36,10 +38,7 @@ from nasdip_bench.api.options import (
     parsed_architecture,
     shown,
 )
-from nasdip_bench.api.records import as_json
-from nasdip_bench.command import new_app, run
-from nasdip_bench.manifest import MANIFEST, distance_path, read_manifest
-from nasdip_bench.verify import verify
+from .reading.records import as_json
 
 EXIT_PROBLEMS = 1
 """``verify`` found something wrong."""

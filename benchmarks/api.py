@@ -48,7 +48,7 @@ MEMORY = """
 import gc, os, resource
 import h5py, pandas, pyarrow.parquet, scipy.stats
 from nasdip_bench.api.benchmark import NASDIPBench
-import nasdip_bench.api.analysis, nasdip_bench.api.paper.table1
+import nasdip_bench.api.statistics.kendall, nasdip_bench.api.paper.table1
 def resident():
     gc.collect()
     with open("/proc/self/statm") as file:

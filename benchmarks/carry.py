@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from nasdip_bench.builder.cli import app
-from nasdip_bench.command import run
+from nasdip_bench.console.app import run
 
 PART_BYTES = 15 * 2**20
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from machine import describe
 
-from nasdip_bench.builder.shard_schema import curve_column
-from nasdip_bench.builder.shards import BuildFolder
-from nasdip_bench.curve_parts import CurvePart, part_bytes
-from nasdip_bench.curves import decode, encode, kept_points
+from nasdip_bench.builder.folder.build_folder import BuildFolder
+from nasdip_bench.builder.folder.shard_schema import curve_column
+from nasdip_bench.dataset.curve_parts import CurvePart, part_bytes
+from nasdip_bench.dataset.curves import decode, encode, kept_points
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.tasks import get_task
 

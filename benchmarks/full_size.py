@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from nasdip_bench.builder.contents import (
+from nasdip_bench.builder.release.contents import (
     CORRUPTION_COLUMNS,
     RUN_COLUMNS,
     SCORE_COLUMNS,
@@ -23,17 +23,17 @@ from nasdip_bench.builder.contents import (
     Known,
     Part,
 )
-from nasdip_bench.builder.writer import write
-from nasdip_bench.croissant import Publication
-from nasdip_bench.curves import CODES, decode, encode, kept_points
-from nasdip_bench.distances import Distances
+from nasdip_bench.builder.release.write import write
+from nasdip_bench.dataset.croissant import Publication
+from nasdip_bench.dataset.curves import CODES, decode, encode, kept_points
+from nasdip_bench.dataset.distances import Distances
+from nasdip_bench.dataset.schema import Column, arrow_schema
+from nasdip_bench.dataset.stop_parts import CROSSING_LEVELS_DB, StopPart
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.images import NASDIP_IMAGES
 from nasdip_bench.observables import CURVES, SSIM
-from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.proxies import info, score_names
-from nasdip_bench.schema import Column, arrow_schema
-from nasdip_bench.stop_parts import CROSSING_LEVELS_DB, StopPart
+from nasdip_bench.space.paper_lists import paper_architectures
 from nasdip_bench.stopping import recorded_rules, target_rule
 from nasdip_bench.tasks import get_task
 

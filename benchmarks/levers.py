@@ -1,7 +1,7 @@
 """The fast engine without one of its levers at a time, and the architectures that have the lever.
 
 A lever is measured where it does something: an average over architectures without it says little
-of it. The rules are those of `nasdip_bench.fast`; a test holds them to counted operations.
+of it. The rules are those of `nasdip_bench.network.fast`; a test holds them to counted operations.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from variants import VARIANTS, Variant
 
-from nasdip_bench.fast import FastNetwork, cells
-from nasdip_bench.fast import network as fast_network
+from nasdip_bench.network.fast import FastNetwork, cells
+from nasdip_bench.network.fast import forward as fast_network
 from nasdip_bench.space import LEVELS, Architecture
 
 __all__ = ["LEVERS", "Lever", "having", "undo"]

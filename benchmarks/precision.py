@@ -20,7 +20,7 @@ import numpy as np
 from machine import describe
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.statistics import kendall_tau_b
+from nasdip_bench.ranks.correlation import kendall_tau_b
 
 TARGETS = ("best_psnr_smooth_db", "final_psnr_smooth_db")
 

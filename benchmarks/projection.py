@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from sample import POPULATION
 
-from nasdip_bench.cost import architecture_cost
 from nasdip_bench.fidelity import FIDELITIES
 from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
 
 __all__ = ["project"]
 

@@ -18,16 +18,16 @@ import torch
 from machine import describe
 from sample import stratified
 
-from nasdip_bench.adam import Adam
-from nasdip_bench.fast import FastNetwork, keep_freed_memory
-from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.fit.adam import Adam
+from nasdip_bench.fit.objective import Problem
+from nasdip_bench.fit.recording import Observer, Ssim
+from nasdip_bench.network.fast import FastNetwork, keep_freed_memory
+from nasdip_bench.network.stacking import stack_networks
+from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.observables import OBSERVABLES
-from nasdip_bench.problem import Problem
-from nasdip_bench.recording import Observer, Ssim
+from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.space import Architecture
-from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import get_task
-from nasdip_bench.untrained import blank_network
 
 SIZE, CHANNELS, STACK, ROUNDS = 64, 16, 10, 30
 TARGET = 0.03

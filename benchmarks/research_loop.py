@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from nasdip_bench.dip import LEARNING_RATE, PERTURBATION_STD, SMOOTHING, numerics
-from nasdip_bench.problem import Problem
+from nasdip_bench.fit.loop import LEARNING_RATE, PERTURBATION_STD, SMOOTHING, numerics
+from nasdip_bench.fit.objective import Problem
 
 __all__ = ["research_loop"]
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from nasdip_bench.files import write_atomic
+from nasdip_bench.storage.files import write_atomic
 
 __all__ = ["Results"]
 

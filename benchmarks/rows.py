@@ -10,8 +10,8 @@ from typing import Any
 
 from stopwatch import Setting, Stopwatch
 
-from nasdip_bench.cost import architecture_cost
 from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
 
 __all__ = ["Rows", "start", "steps", "timed"]
 

@@ -30,11 +30,11 @@ from sample import POPULATION, spread, stratified
 from stopwatch import Setting, Stopwatch
 from variants import variants_for
 
-from nasdip_bench.fast import free_cached_memory
 from nasdip_bench.images import load_images
+from nasdip_bench.network.fast import free_cached_memory
 from nasdip_bench.proxies import prepare
+from nasdip_bench.proxies.scoring import Scored, score_architecture
 from nasdip_bench.tasks import get_task
-from nasdip_bench.untrained import Scored, score_architecture
 
 LEVER_ARCHITECTURES = 3
 LARGEST_LEVER_SIZE = 256

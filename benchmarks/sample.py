@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from nasdip_bench.cost import architecture_cost
-from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
+from nasdip_bench.space.paper_lists import paper_architectures
 
 __all__ = ["POPULATION", "flops", "spread", "stratified"]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.dataset import DatasetFolder
-from nasdip_bench.distances import to_average
+from nasdip_bench.dataset.distances import to_average
 from nasdip_bench.isnas.averaging import weights
 
 FIDELITY = "r64c16"

@@ -21,14 +21,14 @@ from levers import LEVERS
 from research_loop import research_loop
 from variants import VARIANTS, Variant
 
-from nasdip_bench.dip import fit_stack
-from nasdip_bench.fast import free_cached_memory, keep_freed_memory
-from nasdip_bench.initialise import draw_weights, draw_z
-from nasdip_bench.problem import Problem
+from nasdip_bench.fit.loop import fit_stack
+from nasdip_bench.fit.objective import Problem
+from nasdip_bench.network.fast import free_cached_memory, keep_freed_memory
+from nasdip_bench.network.stacking import stack_networks
+from nasdip_bench.network.weights import draw_weights, draw_z
+from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.space import Architecture
-from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import get_task
-from nasdip_bench.untrained import blank_network
 
 __all__ = ["Setting", "Stopwatch"]
 

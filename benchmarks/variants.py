@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from nasdip_bench.fast import FastNetwork
 from nasdip_bench.network import Network
+from nasdip_bench.network.fast import FastNetwork
 
 __all__ = ["VARIANTS", "Variant", "variants_for"]
 

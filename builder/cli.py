@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasdip_bench._version import __version__
-from nasdip_bench.builder import recompute_command, release_commands
-from nasdip_bench.builder.engine_choice import open_engine, ray_options
-from nasdip_bench.builder.experiments import commands as experiment_commands
-from nasdip_bench.builder.lists import integers, split
-from nasdip_bench.command import given, new_app, run
+from nasdip_bench.console.app import given, new_app, run
+from nasdip_bench.console.options import integers, split
+from nasdip_bench.console.progress import parse_duration
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.experiments.sets import manifest, set_names
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
-from nasdip_bench.files import check_folder
 from nasdip_bench.images import IMAGE_SETS, image_names
-from nasdip_bench.progress import parse_duration
+from nasdip_bench.images.user_images import load_set
 from nasdip_bench.proxies import info
+from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
-from nasdip_bench.user_images import load_set
+
+from .commands import experiments as experiment_commands
+from .commands import recompute as recompute_command
+from .commands import release as release_commands
+from .commands.engine import open_engine, ray_options
 
 if TYPE_CHECKING:
-    from nasdip_bench.builder.build import Outcome
+    from .work.build import Outcome
 
 EXIT_FAILURES = 1
 """Everything was tried, and some runs or scores failed; the same command tries them again."""
@@ -163,9 +165,9 @@ def build_command(
 
     # Torch takes seconds to import and images may have to be downloaded: not before what is cheap
     # to check has been checked.
-    from nasdip_bench.builder.build import build
-    from nasdip_bench.builder.config import BuildConfig, read_architectures
-    from nasdip_bench.builder.sharding import parse_shard
+    from .plan.config import BuildConfig, read_architectures
+    from .plan.shares import parse_shard
+    from .work.build import build
 
     share = parse_shard(shard) if shard else None
     listed = read_architectures(architectures)
@@ -184,7 +186,7 @@ def build_command(
             train=not scores_only,
         )
         if dry_run:
-            from nasdip_bench.builder.preview import preview
+            from .work.dry_run import preview
 
             print(
                 preview(

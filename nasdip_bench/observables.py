@@ -2,7 +2,7 @@
 
 x is the output at an iteration, s the moving average of the outputs, y the corrupted image. All but
 SSIM are recorded as -10·log10 of a mean, and none of them looks at the ground truth: they are what
-a stopping rule may see. `nasdip_bench.recording` computes them.
+a stopping rule may see. `nasdip_bench.fit.recording` computes them.
 """
 
 from __future__ import annotations

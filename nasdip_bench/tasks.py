@@ -2,7 +2,7 @@
 
 Images are arrays (C, H, W) in [0, 1]. The corrupted image depends on image, task, resolution and
 seed alone: it is the same for every architecture. Losses and PSNR on torch tensors are in
-`nasdip_bench.problem`. This module must not import torch.
+`nasdip_bench.fit.objective`. This module must not import torch.
 
 Sources: ISNAS-DIP (CVPR 2022), section 5; Ulyanov et al., "Deep Image Prior", CVPR 2018, for the
 fixed Lanczos downsampler of super-resolution.

@@ -24,22 +24,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasdip_bench.cost import architecture_facts
-from nasdip_bench.croissant import CROISSANT, Publication, croissant_json
-from nasdip_bench.curve_parts import KINDS, CurvePart, part_bytes, part_of
-from nasdip_bench.curves import CODES, encode, kept_points
 from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord
-from nasdip_bench.distances import Distances, coded, distances_bytes, mean_squares
+from nasdip_bench.dataset.croissant import CROISSANT, Publication, croissant_json
+from nasdip_bench.dataset.curve_parts import KINDS, CurvePart, part_bytes, part_of
+from nasdip_bench.dataset.curves import CODES, encode, kept_points
+from nasdip_bench.dataset.distances import Distances, coded, distances_bytes, mean_squares
+from nasdip_bench.dataset.manifest import SCORE_VALUES, distance_path, part_path
+from nasdip_bench.dataset.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
+from nasdip_bench.dataset.score_values import score_values_bytes
+from nasdip_bench.dataset.stop_parts import StopPart, crossings, stops_bytes, stops_table
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
-from nasdip_bench.files import parquet_bytes
-from nasdip_bench.manifest import SCORE_VALUES, distance_path, part_path
 from nasdip_bench.observables import OBSERVABLES, SSIM
 from nasdip_bench.proxies import info
-from nasdip_bench.schema import RELEASE_TABLES, SCHEMA_VERSION, arrow_schema
-from nasdip_bench.score_values import score_values_bytes
 from nasdip_bench.space import sample_architectures
-from nasdip_bench.stop_parts import StopPart, crossings, stops_bytes, stops_table
+from nasdip_bench.space.cost import architecture_facts
 from nasdip_bench.stopping import recorded_rules
+from nasdip_bench.storage.files import parquet_bytes
 from nasdip_bench.tasks import get_task
 
 IMAGES = {"lena": "original", "chest": "substitute", "boat": "original"}

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from nasdip_bench.adam import Adam
+from nasdip_bench.fit.adam import Adam
 
 STEPS = 12
 
@@ -55,15 +55,15 @@ def test_a_fit_and_the_count_of_operations_do_not_import_the_compiler():
     code = """
 import sys
 import numpy as np
-from nasdip_bench.dip import fit_stack
-from nasdip_bench.fast import FastNetwork
-from nasdip_bench.initialise import draw_weights, draw_z
-from nasdip_bench.problem import Problem
+from nasdip_bench.fit.loop import fit_stack
+from nasdip_bench.network.fast import FastNetwork
+from nasdip_bench.network.weights import draw_weights, draw_z
+from nasdip_bench.fit.objective import Problem
 from nasdip_bench.proxies import score_network
 from nasdip_bench.space import sample_architectures
-from nasdip_bench.stacking import stack_networks
+from nasdip_bench.network.stacking import stack_networks
 from nasdip_bench.tasks import Denoise
-from nasdip_bench.untrained import blank_network
+from nasdip_bench.proxies.scoring import blank_network
 
 networks = [blank_network(sample_architectures(1)[0], 1, 16, "cpu") for _ in range(2)]
 for key, network in enumerate(networks):

@@ -10,8 +10,9 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasdip_bench import agreement
-from nasdip_bench.agreement import (
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.ranks import bootstrap as agreement
+from nasdip_bench.ranks.bootstrap import (
     attainable_tau,
     bootstrap_rho,
     bootstrap_tau,
@@ -20,7 +21,6 @@ from nasdip_bench.agreement import (
     tau_interval,
     tied_pairs,
 )
-from nasdip_bench.errors import ConfigError
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=25)
 

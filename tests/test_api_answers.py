@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.cost import architecture_cost
 from nasdip_bench.errors import ArchitectureError, ConfigError, MissingRunError, UnknownNameError
-from nasdip_bench.initialise import draw_weights
-from nasdip_bench.locks import ForkSafeLock
 from nasdip_bench.network import build_network
+from nasdip_bench.network.weights import draw_weights
 from nasdip_bench.space import Architecture, sample_architectures
+from nasdip_bench.space.cost import architecture_cost
+from nasdip_bench.storage.locks import ForkSafeLock
 from tests import synthetic
 
 COUNT = 12

@@ -20,10 +20,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from nasdip_bench import NASDIPBench, dataset
-from nasdip_bench.api.columns import codes, numbers, strings
-from nasdip_bench.api.records import as_json
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.reading.columns import codes, numbers, strings
+from nasdip_bench.api.reading.records import as_json
 from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.dataset import folder as dataset
 from nasdip_bench.errors import (
     ArchitectureError,
     DatasetError,

@@ -24,20 +24,16 @@ from nasdip_bench.api import (
     figure4,
     write_paper,
 )
-from nasdip_bench.api.cohorts import scored_runs
+from nasdip_bench.api.commands.paper import FIGURES, TABLES
+from nasdip_bench.api.exhibits.forms import aligned, csv_text, latex_float
 from nasdip_bench.api.paper import produce
-from nasdip_bench.api.paper.forms import aligned, csv_text, latex_float
 from nasdip_bench.api.paper.page import markdown_page
 from nasdip_bench.api.paper.produce import ENDINGS, PaperOptions
 from nasdip_bench.api.paper.spectra import image_spectra, radial_profile
-from nasdip_bench.api.paper_commands import FIGURES, TABLES
-from nasdip_bench.errors import (
-    ConfigError,
-    ImageError,
-    UnknownNameError,
-)
+from nasdip_bench.api.statistics.choosing_cohorts import scored_runs
+from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
 from nasdip_bench.images import Image
-from nasdip_bench.spectrum import power_spectral_density
+from nasdip_bench.proxies.spectrum import power_spectral_density
 from nasdip_bench.tasks import get_task
 from tests import synthetic
 
@@ -131,7 +127,7 @@ def test_a_cohort_whose_runs_all_diverged_has_no_best(tmp_path):
 
 
 def test_where_less_is_better_the_best_is_the_lowest(bench, monkeypatch):
-    from nasdip_bench.api import index
+    from nasdip_bench.api.reading import runs as index
 
     monkeypatch.setitem(index.RANKED_TARGETS, "seconds", "lower")
     runs = scored_runs(bench, "denoise", "seconds", None, None, PROXY, (3,))
@@ -296,7 +292,7 @@ def test_figure_2_has_the_scores_of_its_networks(bench):
 
     from nasdip_bench.fidelity import get_fidelity
     from nasdip_bench.proxies import prepare
-    from nasdip_bench.untrained import Scored, score_architecture
+    from nasdip_bench.proxies.scoring import Scored, score_architecture
 
     task = get_task("denoise")
     truth = images[2].at_resolution(64)
@@ -333,9 +329,7 @@ def test_figure_2_says_what_it_needs(bench, data):
 
 
 def test_images_that_are_not_the_release_s_are_refused(bench, tmp_path, monkeypatch):
-    from nasdip_bench import images
-
-    monkeypatch.setattr(images, "load_images", lambda *a, **k: images_named("lena"))
+    monkeypatch.setattr("nasdip_bench.images.load_images", lambda *a, **k: images_named("lena"))
     with pytest.raises(ImageError, match="the release was made with 0000"):
         figure2_images(bench, tmp_path)
 

@@ -11,15 +11,15 @@ import pytest
 import typer
 
 from nasdip_bench.builder import cli as build_cli
-from nasdip_bench.builder.attempts import MAX_DEATHS, MAX_LOSSES, Attempts, Count
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.config import BuildConfig
-from nasdip_bench.builder.coverage import Coverage
-from nasdip_bench.builder.engine_choice import ray_options
-from nasdip_bench.builder.engines import in_this_process
-from nasdip_bench.builder.plan import Unit, make_plan
-from nasdip_bench.builder.ray_cluster import Cluster, RayOptions, connect
-from nasdip_bench.builder.worker import Worker, WorkerSpec
+from nasdip_bench.builder.commands.engine import ray_options
+from nasdip_bench.builder.engines.local import in_this_process
+from nasdip_bench.builder.engines.ray.attempts import MAX_DEATHS, MAX_LOSSES, Attempts, Count
+from nasdip_bench.builder.engines.ray.cluster import Cluster, RayOptions, connect
+from nasdip_bench.builder.engines.worker import Worker, WorkerSpec
+from nasdip_bench.builder.plan.config import BuildConfig
+from nasdip_bench.builder.plan.units import Unit, make_plan
+from nasdip_bench.builder.work.build import build
+from nasdip_bench.builder.work.ledger import Coverage
 from nasdip_bench.errors import BuildError, ConfigError, MissingDependencyError, UnknownNameError
 from tests.builds import ITERATIONS, run_rows, small_config
 

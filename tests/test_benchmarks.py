@@ -12,17 +12,17 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.shards import BuildFolder
-from nasdip_bench.cost import architecture_cost
-from nasdip_bench.curves import kept_points
-from nasdip_bench.fast import FastNetwork
-from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.builder.folder.build_folder import BuildFolder
+from nasdip_bench.builder.work.build import build
+from nasdip_bench.dataset.curves import kept_points
+from nasdip_bench.fit.objective import Problem
 from nasdip_bench.network import build_network
-from nasdip_bench.paper_lists import paper_architectures
-from nasdip_bench.problem import Problem
+from nasdip_bench.network.fast import FastNetwork
+from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
+from nasdip_bench.space.paper_lists import paper_architectures
 from nasdip_bench.tasks import Inpaint, psnr_db
 from tests.builds import FIDELITY, small_config
 

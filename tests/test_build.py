@@ -18,33 +18,33 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from nasdip_bench import dip
-from nasdip_bench.builder import preview as preview_module
-from nasdip_bench.builder import worker as worker_module
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.config import BuildConfig, read_architectures
-from nasdip_bench.builder.engines import in_processes, in_this_process
-from nasdip_bench.builder.estimate import Speed
-from nasdip_bench.builder.plan import RunKey, ScoreKey, make_plan, unit_flops
-from nasdip_bench.builder.preview import preview
-from nasdip_bench.builder.release import release
-from nasdip_bench.builder.shards import BuildFolder
-from nasdip_bench.builder.sizing import choose_stack, choose_workers, training_bytes
-from nasdip_bench.cost import architecture_cost
-from nasdip_bench.dip import fit
+from nasdip_bench.builder.engines import worker as worker_module
+from nasdip_bench.builder.engines.local import in_processes, in_this_process
+from nasdip_bench.builder.folder.build_folder import BuildFolder
+from nasdip_bench.builder.plan.config import BuildConfig, read_architectures
+from nasdip_bench.builder.plan.cost import Speed
+from nasdip_bench.builder.plan.sizing import choose_stack, choose_workers, training_bytes
+from nasdip_bench.builder.plan.units import RunKey, ScoreKey, make_plan, unit_flops
+from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.work import dry_run as preview_module
+from nasdip_bench.builder.work.build import build
+from nasdip_bench.builder.work.dry_run import preview
+from nasdip_bench.console.interruption import Interrupted, Interruption
+from nasdip_bench.console.progress import Progress, duration
 from nasdip_bench.errors import ArchitectureError, BuildError, ConfigError, UnknownNameError
 from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.fit import loop as dip
+from nasdip_bench.fit.loop import fit
+from nasdip_bench.fit.objective import Problem
 from nasdip_bench.images import load_images
-from nasdip_bench.initialise import draw_weights, draw_z
-from nasdip_bench.interruption import Interrupted, Interruption
-from nasdip_bench.paper_lists import paper_architectures
-from nasdip_bench.problem import Problem
-from nasdip_bench.progress import Progress, duration
+from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.proxies import score
+from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
+from nasdip_bench.space.paper_lists import paper_architectures
 from nasdip_bench.tasks import get_task
-from nasdip_bench.untrained import blank_network
 from tests.builds import COMMAND, FIDELITY, ITERATIONS, run_rows, score_rows, small_config
 
 BUILD = [sys.executable, "-c", "from nasdip_bench.builder.cli import main; main()"]

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from nasdip_bench.builder import cli, worker
-from nasdip_bench.builder.lists import integers
-from nasdip_bench.command import run
+from nasdip_bench.builder import cli
+from nasdip_bench.builder.engines import worker
+from nasdip_bench.console.app import run
+from nasdip_bench.console.options import integers
+from nasdip_bench.console.progress import parse_duration
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.progress import parse_duration
 from tests.builds import COMMAND, FIDELITY, run_rows
 
 
@@ -146,7 +147,7 @@ def test_failures_exit_with_1(tmp_path: Path, capsys, monkeypatch):
     def failing(*arguments, **options):
         raise RuntimeError("no kernel")
 
-    monkeypatch.setattr("nasdip_bench.builder.worker.fit_stack", failing)
+    monkeypatch.setattr("nasdip_bench.builder.engines.worker.fit_stack", failing)
     status, out, err = nasdip_build(*COMMAND, "--workers=1", f"--out={tmp_path}", capsys=capsys)
     assert status == cli.EXIT_FAILURES == 1
     assert "8 failed" in out

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from nasdip_bench._version import __version__
-from nasdip_bench.croissant import PAPER_BIBTEX
+from nasdip_bench.dataset.croissant import PAPER_BIBTEX
 
 ROOT = Path(__file__).resolve().parents[1]
 

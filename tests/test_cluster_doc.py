@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.builder.sharding import Shares
+from nasdip_bench.builder.plan.shares import Shares
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import load_images
-from nasdip_bench.paper_lists import paper_architectures
+from nasdip_bench.space.paper_lists import paper_architectures
 from tests.builds import COMMAND, FIDELITY, run_rows, small_config
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "cluster.md").read_text(encoding="utf-8")

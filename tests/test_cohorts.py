@@ -11,7 +11,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasdip_bench.cohorts import (
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.ranks.chance import (
     best_of_first,
     by_relabelling,
     chance_of_hit,
@@ -19,7 +20,6 @@ from nasdip_bench.cohorts import (
     expected_best,
     overlap_p_value,
 )
-from nasdip_bench.errors import ConfigError
 
 VALUES = st.lists(
     st.one_of(st.integers(-5, 5).map(float), st.just(math.nan)), min_size=1, max_size=8

@@ -12,14 +12,20 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from nasdip_bench.api.difference import compare_datasets
+from nasdip_bench.api.diff.compare import compare_datasets
 from nasdip_bench.builder import cli
-from nasdip_bench.builder.release import release
-from nasdip_bench.croissant import CROISSANT, Publication, contradictions, croissant_json, published
+from nasdip_bench.builder.release.release import release
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
+from nasdip_bench.dataset.croissant import (
+    CROISSANT,
+    Publication,
+    contradictions,
+    croissant_json,
+    published,
+)
+from nasdip_bench.dataset.schema import KEYS, RELEASE_TABLES, arrow_schema
 from nasdip_bench.errors import BuildError, ConfigError
-from nasdip_bench.files import sha256_bytes
-from nasdip_bench.schema import KEYS, RELEASE_TABLES, arrow_schema
+from nasdip_bench.storage.files import sha256_bytes
 from nasdip_bench.verify import verify
 from tests import synthetic
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasdip_bench.curve_parts import (
+from nasdip_bench.dataset.curve_parts import (
     KINDS,
     PART_SIZE,
     CurvePart,
@@ -23,9 +23,9 @@ from nasdip_bench.curve_parts import (
     part_of,
     read_part,
 )
-from nasdip_bench.curves import CODES, MISSING, decode, encode, kept_points
+from nasdip_bench.dataset.curves import CODES, MISSING, decode, encode, kept_points
+from nasdip_bench.dataset.manifest import TaskRecord
 from nasdip_bench.errors import DatasetError
-from nasdip_bench.manifest import TaskRecord
 from nasdip_bench.observables import CURVES
 from tests.hostile_arrays import changed, changes, of_values, replaced
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nasdip_bench.curves import (
+from nasdip_bench.dataset.curves import (
     CODES,
     MAX_POINTS,
     MISSING,

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasdip_bench.api import cli
-from nasdip_bench.api.difference import (
+from nasdip_bench.api.diff.compare import (
     ADDED,
     CHANGED,
     MOVED,
@@ -27,12 +27,12 @@ from nasdip_bench.api.difference import (
     Difference,
     compare_datasets,
 )
-from nasdip_bench.curve_parts import KINDS
 from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.dataset.curve_parts import KINDS
+from nasdip_bench.dataset.stop_parts import stops_bytes
 from nasdip_bench.errors import DatasetError
-from nasdip_bench.problems import find_problems
 from nasdip_bench.space import sample_architectures
-from nasdip_bench.stop_parts import stops_bytes
+from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 
 LOW = "r64c16i40"

@@ -14,15 +14,15 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 
-from nasdip_bench.dip import SMOOTHING, Fit, fit, numerics
 from nasdip_bench.errors import ConfigError, UnknownNameError
+from nasdip_bench.fit.loop import SMOOTHING, Fit, fit, numerics
+from nasdip_bench.fit.objective import Problem
 from nasdip_bench.images import load_images
-from nasdip_bench.initialise import draw_weights, draw_z
-from nasdip_bench.problem import Problem
+from nasdip_bench.network.weights import draw_weights, draw_z
+from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task, luma
-from nasdip_bench.untrained import blank_network
 
 ARCH = Architecture(64, "0010111011000000001010101")
 
@@ -217,7 +217,7 @@ def test_what_the_caller_has_set_does_not_change_a_fit(set_to):
     """In a process of its own: torch does not forget that the newer switches were used."""
     code = f"""
 import torch
-from nasdip_bench.dip import numerics
+from nasdip_bench.fit.loop import numerics
 backends = torch.backends
 backends.fp32_precision = backends.cudnn.conv.fp32_precision = {set_to!r}
 def now():

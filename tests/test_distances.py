@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
-from nasdip_bench import distances as distances_module
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.release import release
-from nasdip_bench.builder.shard_schema import SHARD_TABLES
-from nasdip_bench.builder.shards import BuildFolder
-from nasdip_bench.curves import MISSING, decode
+from nasdip_bench.builder.folder.build_folder import BuildFolder
+from nasdip_bench.builder.folder.shard_schema import SHARD_TABLES
+from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import DatasetFolder
-from nasdip_bench.distances import (
+from nasdip_bench.dataset import distances as distances_module
+from nasdip_bench.dataset.curves import MISSING, decode
+from nasdip_bench.dataset.distances import (
     Distances,
     coded,
     distances_bytes,
@@ -32,13 +32,13 @@ from nasdip_bench.distances import (
     read_distances,
     to_average,
 )
+from nasdip_bench.dataset.schema import arrow_schema
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.fidelity import FIDELITIES, Fidelity
-from nasdip_bench.paper_lists import paper_architectures
-from nasdip_bench.problem import Problem
-from nasdip_bench.problems import find_problems
-from nasdip_bench.schema import arrow_schema
+from nasdip_bench.fit.objective import Problem
+from nasdip_bench.space.paper_lists import paper_architectures
 from nasdip_bench.tasks import get_task
+from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.builds import small_config
 from tests.hostile_arrays import changed, changes, of_values, replaced

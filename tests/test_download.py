@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from nasdip_bench import images
-from nasdip_bench.download import fetch
 from nasdip_bench.errors import DownloadError, ImageError, MissingDependencyError
+from nasdip_bench.images import sets as images
+from nasdip_bench.images.download import fetch
 
 CONTENT = b"a file of some length " * 500
 

@@ -19,7 +19,7 @@ from nasdip_bench.api.paper.captions import paper_values
 from nasdip_bench.api.paper.comparison import comparison
 from nasdip_bench.api.paper.figure5 import figure5
 from nasdip_bench.builder import cli as build_cli
-from nasdip_bench.command import run
+from nasdip_bench.console.app import run
 from nasdip_bench.errors import (
     ConfigError,
     DatasetError,

@@ -24,14 +24,8 @@ from nasdip_bench.builder.experiments.planner import Planner
 from nasdip_bench.builder.experiments.publish import publish_results
 from nasdip_bench.builder.experiments.run import run_experiments
 from nasdip_bench.builder.experiments.units import FitUnit, Pair, RankingUnit
-from nasdip_bench.builder.sharding import Shard
-from nasdip_bench.errors import (
-    BuildError,
-    ConfigError,
-    DatasetError,
-    ImageError,
-    UnknownNameError,
-)
+from nasdip_bench.builder.plan.shares import Shard
+from nasdip_bench.errors import BuildError, ConfigError, DatasetError, ImageError, UnknownNameError
 from nasdip_bench.experiments import (
     SETTINGS,
     TABLES,
@@ -478,7 +472,7 @@ def test_a_full_disk_stops_with_one_clear_error(tmp_path: Path, monkeypatch):
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nasdip_bench.builder.shard_files.write_atomic", full)
+    monkeypatch.setattr("nasdip_bench.builder.folder.shard_files.write_atomic", full)
     with pytest.raises(BuildError, match="No space left on device; what is finished .* make room"):
         run_experiments(small_config(methods=METHODS[2:3]), tmp_path, workers=1)
 

@@ -18,16 +18,16 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from nasdip_bench.builder.build import build
-from nasdip_bench.dip import fit, fit_stack
-from nasdip_bench.fast import FastNetwork, keep_freed_memory
-from nasdip_bench.fast.operations import convolve, fold_channels, interleave, interpolate
-from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.builder.work.build import build
+from nasdip_bench.fit.loop import fit, fit_stack
+from nasdip_bench.fit.objective import Problem
 from nasdip_bench.network import Network, build_network
-from nasdip_bench.problem import Problem
+from nasdip_bench.network.fast import FastNetwork, keep_freed_memory
+from nasdip_bench.network.fast.operations import convolve, fold_channels, interleave, interpolate
+from nasdip_bench.network.stacking import stack_networks
+from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import VALID_CELLS, Architecture
-from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
 from tests.builds import run_rows, small_config
 
@@ -308,7 +308,7 @@ def test_a_network_is_gone_when_nobody_holds_it():
 
 FAULTS = """
 import resource, sys, torch
-from nasdip_bench.fast import keep_freed_memory
+from nasdip_bench.network.fast import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 def faults():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nasdip_bench.files import (
+from nasdip_bench.storage.files import (
     atomic_path,
     exchange,
     file_lock,
@@ -62,7 +62,8 @@ def test_two_folders_swap_names_in_one_step(tmp_path: Path):
 def test_a_lock_is_held_by_one_at_a_time_and_outlives_nobody(tmp_path: Path):
     path = tmp_path / "lock"
     code = (
-        "import os, sys, time; from pathlib import Path; from nasdip_bench.files import file_lock\n"
+        "import os, sys, time\nfrom pathlib import Path\n"
+        "from nasdip_bench.storage.files import file_lock\n"
         "with file_lock(Path(sys.argv[1])):\n"
         "    assert not Path(sys.argv[2]).exists()\n"
         "    Path(sys.argv[2]).touch(); time.sleep(0.1); Path(sys.argv[2]).unlink()\n"

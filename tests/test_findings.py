@@ -14,26 +14,20 @@ import pytest
 from scipy.stats import f_oneway, kendalltau
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.agreement import draw_resamples, reliability
 from nasdip_bench.api import cli
 from nasdip_bench.api.findings import findings_page
 from nasdip_bench.api.findings.choices import _share
 from nasdip_bench.api.findings.page import _cut
-from nasdip_bench.api.findings.pooled import (
-    FEWEST,
-    Pooled,
-    image_effect,
-    pooled_tau,
-    stand_in_loss,
-)
+from nasdip_bench.api.findings.pooled import FEWEST, Pooled, image_effect, pooled_tau, stand_in_loss
 from nasdip_bench.api.findings.printed import FEW, OPEN, OPPOSITE, OTHER_SIZE, SAME, _reading
 from nasdip_bench.api.findings.words import SMALL, caution, listed, number, sign_of, table
 from nasdip_bench.api.findings.worth import _conclusion, _Judged
-from nasdip_bench.api.overlaps import AcrossSeeds
 from nasdip_bench.api.paper.captions import paper_values
-from nasdip_bench.api.recorded_runs import read_runs
-from nasdip_bench.cohorts import ChoicePValues
+from nasdip_bench.api.simulation.recorded_runs import read_runs
+from nasdip_bench.api.statistics.overlaps import AcrossSeeds
 from nasdip_bench.errors import ConfigError, UnknownNameError
+from nasdip_bench.ranks.bootstrap import draw_resamples, reliability
+from nasdip_bench.ranks.chance import ChoicePValues
 from tests import synthetic
 
 LOW, HIGH = "r64c16i40", "r64"

@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from nasdip_bench.dip import Fit, fit_stack
-from nasdip_bench.fast import FastNetwork
-from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.fit.loop import Fit, fit_stack
+from nasdip_bench.fit.objective import Problem
 from nasdip_bench.network import Network
-from nasdip_bench.problem import Problem
+from nasdip_bench.network.fast import FastNetwork
+from nasdip_bench.network.stacking import stack_networks
+from nasdip_bench.network.weights import draw_weights, draw_z
+from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import Architecture
-from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
-from nasdip_bench.untrained import blank_network
 
 SKIP = "1011001110001101011100101"
 # One cell a family (sampling x transform), kernels and activations mixed.

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.difference import PROVENANCE, compare_datasets
+from nasdip_bench.api.diff.compare import PROVENANCE, compare_datasets
 from nasdip_bench.builder import cli
-from nasdip_bench.command import run
-from nasdip_bench.problems import find_problems
-from nasdip_bench.schema import PROVENANCE_COLUMNS
+from nasdip_bench.console.app import run
+from nasdip_bench.dataset.schema import PROVENANCE_COLUMNS
+from nasdip_bench.verify.tables import find_problems
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 COMMON = ["--device=cpu", "--image-set=skimage", "--images=camera,coins", "--stack=1"]

@@ -15,7 +15,7 @@ from PIL import Image as PillowImage
 
 from nasdip_bench.errors import ImageError
 from nasdip_bench.images import Image, load_images, read_image
-from nasdip_bench.user_images import load_user_images
+from nasdip_bench.images.user_images import load_user_images
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -56,7 +56,7 @@ def test_a_bomb_is_refused_or_harmless(tmp_path: Path, name: str):
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30,) * 2)\n"
         "from pathlib import Path\n"
-        "from nasdip_bench.images import read_image, ImageError\n"
+        "from nasdip_bench.errors import ImageError\nfrom nasdip_bench.images import read_image\n"
         "try: print(read_image(Path(sys.argv[1])).pixels.shape)\n"
         "except ImageError as error: print(error)"
     )

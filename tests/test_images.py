@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 from PIL import PngImagePlugin
 
-from nasdip_bench import images
 from nasdip_bench.errors import ImageError, UnknownNameError
 from nasdip_bench.images import (
     IMAGE_SETS,
@@ -30,6 +29,7 @@ from nasdip_bench.images import (
     load_images,
     read_image,
 )
+from nasdip_bench.images import sets as images
 
 PAPER_ORDER = ["misc", "lena", "barbara", "couple", "chest"]
 PAPER_ORDER += ["man", "palace", "blood", "f16", "boat"]
@@ -253,7 +253,7 @@ def test_source_files_give_the_ten(
             break
     else:
         pytest.skip(f"no source file of {name} beside {images_dir}")
-    monkeypatch.setattr("nasdip_bench.download.fetch", lambda *args, **kwargs: path)
+    monkeypatch.setattr("nasdip_bench.images.download.fetch", lambda *args, **kwargs: path)
     (image,) = load_images("nasdip", [name])
     with PillowImage.open(images_dir / f"{name}.png") as picture:
         np.testing.assert_array_equal(image.pixels[0], np.asarray(picture))
@@ -309,14 +309,14 @@ def test_skimage_set_has_no_folder(tmp_path: Path) -> None:
 
 
 def test_skimage_without_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nasdip_bench.images.resources.files", lambda package: tmp_path)
+    monkeypatch.setattr("nasdip_bench.images.sets.resources.files", lambda package: tmp_path)
     with pytest.raises(ImageError, match=r"scikit-image has no 'data/coins.png'.*reinstall"):
         load_images("skimage", ["coins"])
 
 
 def test_import_is_light() -> None:
     code = (
-        "import sys, nasdip_bench.images, nasdip_bench.download; "
+        "import sys, nasdip_bench.images, nasdip_bench.images.download; "
         "print({'torch', 'skimage', 'pooch'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

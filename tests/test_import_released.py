@@ -13,12 +13,12 @@ import pytest
 from PIL import Image as PillowImage
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.difference import compare_datasets
-from nasdip_bench.api.simulation_cost import CostModel
+from nasdip_bench.api.diff.compare import compare_datasets
+from nasdip_bench.api.simulation.prices import CostModel
 from nasdip_bench.builder.cli import app
-from nasdip_bench.builder.import_released import import_released
-from nasdip_bench.builder.release import release
-from nasdip_bench.command import run
+from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.released_code.dataset import import_released
+from nasdip_bench.console.app import run
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import BuildError, ConfigError, MissingRunError
 from nasdip_bench.proxies import score

@@ -20,24 +20,57 @@ MODULES = [(layer, path) for layer in FORBIDDEN for path in sorted((ROOT / layer
 EXCEPTIONS = {("__init__.py", "nasdip_bench.api")}
 
 
+ROOMS = ("builder", "api")
+
+
+def module_of(path: Path) -> str:
+    """The name of a module by its file."""
+    parts = [*path.relative_to(ROOT).with_suffix("").parts]
+    parts = parts[:-1] if parts[-1] == "__init__" else parts
+    return ".".join(["nasdip_bench", *parts] if parts[0] in ROOMS else parts)
+
+
+def room_of(name: str) -> str:
+    """Inside what imports are relative: api, builder, or a sub-package of the domain."""
+    return ".".join(name.split(".")[:2])
+
+
 def imported(path: Path) -> set[str]:
+    """Absolute names of the modules, and of what is in them, that a file imports."""
     names: set[str] = set()
+    package = module_of(path).split(".")
+    package = package if path.name == "__init__.py" else package[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            names.add(node.module or "")
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *filter(None, [node.module])])
+            names.add(module)
+            names.update(f"{module}.{alias.name}" for alias in node.names)
     return names
 
 
-@pytest.mark.parametrize(("layer", "path"), MODULES, ids=[str(p.name) for _, p in MODULES])
+@pytest.mark.parametrize(("layer", "path"), MODULES, ids=[module_of(p) for _, p in MODULES])
 def test_imports_go_one_way(layer, path):
     for name in imported(path):
         for forbidden in FORBIDDEN[layer]:
             inside = name == forbidden or name.startswith(forbidden + ".")
             assert not inside or (path.name, forbidden) in EXCEPTIONS, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize(("layer", "path"), MODULES, ids=[module_of(p) for _, p in MODULES])
+def test_imports_are_relative_inside_a_room_and_absolute_between_rooms(layer, path):
+    name = module_of(path)
+    inside = (ROOT / "nasdip_bench") not in path.parents or path.parent.name != "nasdip_bench"
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                depth = len(name.split(".")) - (path.name != "__init__.py") - node.level + 1
+                assert depth >= 2, f"{path}:{node.lineno} leaves its room"
+            elif inside:
+                to = room_of(node.module or "")
+                assert to != room_of(name), f"{path}:{node.lineno} imports {node.module}"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +88,7 @@ def test_imports_go_one_way(layer, path):
         "nasdip_bench.isnas",
         "nasdip_bench.api.replay.curve",
         "nasdip_bench.builder.cli",
-        "nasdip_bench.builder.shards",
+        "nasdip_bench.builder.folder.build_folder",
         "nasdip_bench.builder.experiments.planner",
         "nasdip_bench.experiments",
     ],

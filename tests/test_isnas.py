@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 from skimage.metrics import peak_signal_noise_ratio
 
-from nasdip_bench.dip import fit
+from nasdip_bench.console.interruption import Interrupted
 from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
-from nasdip_bench.fast import FastNetwork
+from nasdip_bench.fit.loop import fit
+from nasdip_bench.fit.objective import Problem
 from nasdip_bench.images import load_images
-from nasdip_bench.initialise import draw_weights, draw_z
-from nasdip_bench.interruption import Interrupted
 from nasdip_bench.isnas import (
     Cohort,
     Search,
@@ -44,9 +43,11 @@ from nasdip_bench.isnas.estimate import estimate
 from nasdip_bench.isnas.rankable import check_score
 from nasdip_bench.isnas.ranking import Ranked
 from nasdip_bench.isnas.stopping import held_bytes, known
+from nasdip_bench.network.fast import FastNetwork
+from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.observables import OBSERVABLES
-from nasdip_bench.problem import Problem
 from nasdip_bench.proxies import score
+from nasdip_bench.proxies.scoring import blank_network, initialisations
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import sample_architectures
 from nasdip_bench.stopping import (
@@ -60,7 +61,6 @@ from nasdip_bench.stopping import (
     follow,
 )
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, luma, psnr_db
-from nasdip_bench.untrained import blank_network, initialisations
 
 TASKS = (Denoise(), Inpaint(), SuperResolve(2))
 SMALL = {

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.builder import cli
-from nasdip_bench.builder.losses import refuse_lost_distances
-from nasdip_bench.builder.release import release
+from nasdip_bench.builder.release.losses import refuse_lost_distances
+from nasdip_bench.builder.release.release import release
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import BuildError
 from tests import synthetic

@@ -23,25 +23,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nasdip_bench.api.difference import ADDED, MOVED, REMOVED, compare_datasets
+from nasdip_bench.api.diff.compare import ADDED, MOVED, REMOVED, compare_datasets
 from nasdip_bench.builder import cli
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.contents import Contents, Part, coded
-from nasdip_bench.builder.merge import merged
-from nasdip_bench.builder.release import release
-from nasdip_bench.builder.shards import BuildFolder
-from nasdip_bench.builder.sources import read_build, read_dataset, read_source
-from nasdip_bench.builder.writer import publish
-from nasdip_bench.croissant import CROISSANT
-from nasdip_bench.curves import CODES, MISSING, encode, kept_points
+from nasdip_bench.builder.folder.build_folder import BuildFolder
+from nasdip_bench.builder.release.contents import Contents, Part, coded
+from nasdip_bench.builder.release.merge import merged
+from nasdip_bench.builder.release.read import read_build, read_dataset, read_source
+from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.release.write import publish
+from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import DatasetFolder, Manifest
+from nasdip_bench.dataset.croissant import CROISSANT
+from nasdip_bench.dataset.curves import CODES, MISSING, encode, kept_points
+from nasdip_bench.dataset.manifest import part_path
+from nasdip_bench.dataset.schema import RELEASE_TABLES
+from nasdip_bench.dataset.stop_parts import StopPart
 from nasdip_bench.errors import BuildError, DatasetError
-from nasdip_bench.manifest import part_path
-from nasdip_bench.paper_lists import paper_architectures
-from nasdip_bench.problems import find_problems
-from nasdip_bench.schema import RELEASE_TABLES
 from nasdip_bench.space import sample_architectures
-from nasdip_bench.stop_parts import StopPart
+from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.builds import FIDELITY, small_config
 

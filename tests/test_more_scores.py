@@ -13,18 +13,18 @@ import pytest
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api import cli
-from nasdip_bench.api.difference import ADDED, PROVENANCE, compare_datasets
+from nasdip_bench.api.diff.compare import ADDED, PROVENANCE, compare_datasets
 from nasdip_bench.api.paper.table1 import table1
-from nasdip_bench.builder import worker
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.plan import ScoreKey, Unit
-from nasdip_bench.builder.release import release
-from nasdip_bench.builder.shards import BuildFolder
-from nasdip_bench.builder.sources import read_build
+from nasdip_bench.builder.engines import worker
+from nasdip_bench.builder.folder.build_folder import BuildFolder
+from nasdip_bench.builder.plan.units import ScoreKey, Unit
+from nasdip_bench.builder.release.read import read_build
+from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.work.build import build
 from nasdip_bench.errors import BuildError, UnknownNameError
-from nasdip_bench.paper_lists import paper_architectures
-from nasdip_bench.problems import find_problems
 from nasdip_bench.proxies import image_scores, network_score, network_scores, unregister
+from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.verify.tables import find_problems
 from tests.builds import FIDELITY, score_rows, small_config
 
 ZERO_COST = {"ntk_alignment", "ntk_low_pass", "grad_norm", "snip", "synflow"}

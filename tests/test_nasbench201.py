@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.nasbench201 import NASBench201API, create
-from nasdip_bench.api.nasbench201_results import ArchResults, ResultsCount
-from nasdip_bench.api.simulation_cost import CostModel
-from nasdip_bench.cost import architecture_cost
+from nasdip_bench.api.adapters.nasbench201 import NASBench201API, create
+from nasdip_bench.api.adapters.nasbench201_results import ArchResults, ResultsCount
+from nasdip_bench.api.simulation.prices import CostModel
 from nasdip_bench.errors import ConfigError, DatasetError, MissingRunError, UnknownNameError
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import Architecture, sample_architectures
+from nasdip_bench.space.cost import architecture_cost
 from tests import synthetic
 
 HIGH, LOW, LAST, COUNT = "r64", "r64c16i40", 40, 12

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from nasdip_bench.baselines import BASELINES, NAS_DIP, build_baseline
-from nasdip_bench.cost import architecture_cost
 from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
 from nasdip_bench.network import build_network
+from nasdip_bench.network.baselines import BASELINES, NAS_DIP, build_baseline
 from nasdip_bench.space import VALID_CELLS, Architecture, sample_architectures
+from nasdip_bench.space.cost import architecture_cost
 
 ALL_SKIPS = "1" * 25
 

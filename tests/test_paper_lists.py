@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from nasdip_bench import paper_lists
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.paper_lists import (
+from nasdip_bench.space import Architecture, paper_lists, sample_architectures
+from nasdip_bench.space.paper_lists import (
     PAPER_ARCHITECTURES,
     PAPER_CANDIDATES,
     candidate_architectures,
     paper_architectures,
 )
-from nasdip_bench.space import Architecture, sample_architectures
 
 FOLDER = Path(paper_lists.__file__).parent
 

@@ -23,8 +23,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nasdip_bench.builder import plain_pickle
-from nasdip_bench.builder.plain_pickle import read_plain_pickle
+from nasdip_bench.builder.released_code import plain_pickle
+from nasdip_bench.builder.released_code.plain_pickle import read_plain_pickle
 from nasdip_bench.errors import DatasetError
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -256,7 +256,8 @@ def test_it_imports_nothing_that_a_file_names():
         .replace(b"Decimal", b"vityxyz")
     )
     code = (
-        "import sys; from nasdip_bench.builder.plain_pickle import read_plain_pickle\n"
+        "import sys\n"
+        "from nasdip_bench.builder.released_code.plain_pickle import read_plain_pickle\n"
         "from nasdip_bench.errors import DatasetError\n"
         f"before = set(sys.modules)\ntry: read_plain_pickle({content!r}, 'it')\n"
         "except DatasetError as error: print(error)\n"

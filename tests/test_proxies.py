@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from nasdip_bench import proxies
 from nasdip_bench.errors import ConfigError, ImageError, NasdipError, UnknownNameError
 from nasdip_bench.network import build_network
+from nasdip_bench.network.stacking import stack_networks
 from nasdip_bench.proxies import (
     ScoreInfo,
     image_score,
@@ -37,7 +38,6 @@ from nasdip_bench.proxies import (
     unregister,
 )
 from nasdip_bench.space import Architecture
-from nasdip_bench.stacking import stack_networks
 
 PAPER = (
     "psd_db_mse",

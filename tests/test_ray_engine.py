@@ -24,8 +24,8 @@ import pytest
 import torch
 
 from nasdip_bench._version import __version__
-from nasdip_bench.builder import ray_cluster
-from nasdip_bench.builder.ray_cluster import RayOptions, connect
+from nasdip_bench.builder.engines.ray import cluster as ray_cluster
+from nasdip_bench.builder.engines.ray.cluster import RayOptions, connect
 from nasdip_bench.errors import ConfigError
 from tests.builds import COMMAND, run_rows, score_rows
 
@@ -42,7 +42,7 @@ import builtins, os, signal, sys
 real = builtins.__import__
 def patched(name, *arguments, **options):
     module = real(name, *arguments, **options)
-    worker = getattr(sys.modules.get("nasdip_bench.builder.worker"), "Worker", None)
+    worker = getattr(sys.modules.get("nasdip_bench.builder.engines.worker"), "Worker", None)
     if worker is not None and not hasattr(worker, "poisoned"):
         worker.poisoned, execute = True, worker.execute
         def poisoned(self, unit):

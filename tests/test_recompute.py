@@ -14,13 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.builder import cli
-from nasdip_bench.builder import verdict as module
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.recompute import pick, recompute
-from nasdip_bench.builder.release import release
-from nasdip_bench.builder.reruns import merged_reruns, read_reruns
-from nasdip_bench.builder.sources import read_dataset
-from nasdip_bench.builder.verdict import (
+from nasdip_bench.builder.recompute import verdict as module
+from nasdip_bench.builder.recompute.reruns import merged_reruns, read_reruns
+from nasdip_bench.builder.recompute.run import pick, recompute
+from nasdip_bench.builder.recompute.verdict import (
     BEYOND,
     EQUAL,
     FAITHFUL_DB,
@@ -28,13 +25,16 @@ from nasdip_bench.builder.verdict import (
     UNJUDGED,
     WITHIN,
 )
+from nasdip_bench.builder.release.read import read_dataset
+from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
+from nasdip_bench.dataset.schema import KEYS
 from nasdip_bench.errors import BuildError, MissingRunError, UnknownNameError
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.images import load_images
-from nasdip_bench.problems import find_problems
-from nasdip_bench.schema import KEYS
 from nasdip_bench.space import sample_architectures
+from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.builds import IMAGES, small_config
 

@@ -9,16 +9,16 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from nasdip_bench.dip import SMOOTHING, Fit, fit_stack
 from nasdip_bench.errors import UnknownNameError
-from nasdip_bench.fast import FastNetwork
-from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.fit.loop import SMOOTHING, Fit, fit_stack
+from nasdip_bench.fit.objective import Problem
+from nasdip_bench.fit.recording import Observer
 from nasdip_bench.network import build_network
+from nasdip_bench.network.fast import FastNetwork
+from nasdip_bench.network.stacking import stack_networks
+from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.observables import OBSERVABLES, SSIM
-from nasdip_bench.problem import Problem
-from nasdip_bench.recording import Observer
 from nasdip_bench.space import Architecture
-from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
 
 ARCH = Architecture(172, "0000011001001001100111101")

@@ -14,24 +14,24 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.builder import cli
-from nasdip_bench.builder import publish as publish_module
-from nasdip_bench.builder import sources as sources_module
-from nasdip_bench.builder import writer as writer_module
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.release import release
-from nasdip_bench.builder.shard_schema import curve_column
-from nasdip_bench.builder.shards import BuildFolder
-from nasdip_bench.builder.summary import summarise
-from nasdip_bench.curve_parts import KINDS
-from nasdip_bench.curves import CODES, decode
+from nasdip_bench.builder.folder.build_folder import BuildFolder
+from nasdip_bench.builder.folder.shard_schema import curve_column
+from nasdip_bench.builder.release import read as sources_module
+from nasdip_bench.builder.release import swap as publish_module
+from nasdip_bench.builder.release import write as writer_module
+from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.release.summary import summarise
+from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
+from nasdip_bench.dataset.curve_parts import KINDS
+from nasdip_bench.dataset.curves import CODES, decode
+from nasdip_bench.dataset.schema import KEYS, SCHEMA_VERSION
+from nasdip_bench.dataset.stop_parts import CROSSING_LEVELS_DB, crossings
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.observables import OBSERVABLES
-from nasdip_bench.paper_lists import paper_architectures
 from nasdip_bench.proxies import image_scores, network_scores
-from nasdip_bench.schema import KEYS, SCHEMA_VERSION
-from nasdip_bench.stop_parts import CROSSING_LEVELS_DB, crossings
+from nasdip_bench.space.paper_lists import paper_architectures
 from nasdip_bench.stopping import Fits, follow, parse_rule, recorded_rules
 from nasdip_bench.tasks import TASKS, get_task
 from nasdip_bench.verify import verify

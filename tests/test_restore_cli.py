@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from nasdip_bench.command import run
+from nasdip_bench.console.app import run
 from nasdip_bench.images import load_images
 from nasdip_bench.isnas import cli
 from nasdip_bench.isnas.folder import SearchFolder

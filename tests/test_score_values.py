@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from nasdip_bench import score_values as score_values_module
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.release import release
-from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.folder.build_folder import BuildFolder
+from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.dataset import score_values as score_values_module
+from nasdip_bench.dataset.score_values import read_score_values, score_values_bytes
 from nasdip_bench.errors import DatasetError
-from nasdip_bench.problems import find_problems
-from nasdip_bench.score_values import read_score_values, score_values_bytes
+from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.builds import small_config
 from tests.hostile_arrays import changed, changes, of_values, replaced

@@ -12,10 +12,10 @@ from scipy.stats import kendalltau
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.findings.page import findings_page
-from nasdip_bench.api.recorded_runs import read_runs
+from nasdip_bench.api.simulation.recorded_runs import read_runs
+from nasdip_bench.dataset.schema import RELEASE_TABLES
+from nasdip_bench.dataset.score_values import score_values_bytes
 from nasdip_bench.errors import ConfigError, DatasetError, UnknownNameError
-from nasdip_bench.schema import RELEASE_TABLES
-from nasdip_bench.score_values import score_values_bytes
 from tests import synthetic
 
 LOW = "r64c16i40"

@@ -14,9 +14,9 @@ import pytest
 import scipy.stats
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.neighbourhood import Neighbourhood, choices_of
-from nasdip_bench.api.recorded_runs import read_runs
-from nasdip_bench.api.search import (
+from nasdip_bench.api.commands.search import add_commands
+from nasdip_bench.api.reading.neighbourhood import Neighbourhood, choices_of
+from nasdip_bench.api.simulation import (
     ALGORITHMS,
     compare,
     hyperband,
@@ -27,13 +27,13 @@ from nasdip_bench.api.search import (
     search_figure,
     successive_halving,
 )
-from nasdip_bench.api.search.comparison import _band
-from nasdip_bench.api.search.figure import in_words
-from nasdip_bench.api.search.halving import rungs
-from nasdip_bench.api.search_commands import add_commands
-from nasdip_bench.api.simulation_cost import CostModel
-from nasdip_bench.api.simulator import BudgetExhaustedError, Simulator, open_simulator
-from nasdip_bench.command import new_app, run
+from nasdip_bench.api.simulation.comparison import _band
+from nasdip_bench.api.simulation.figure import in_words
+from nasdip_bench.api.simulation.halving import rungs
+from nasdip_bench.api.simulation.prices import CostModel
+from nasdip_bench.api.simulation.recorded_runs import read_runs
+from nasdip_bench.api.simulation.simulator import BudgetExhaustedError, Simulator, open_simulator
+from nasdip_bench.console.app import new_app, run
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import VALID_CELLS, Architecture

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.config import BuildConfig
-from nasdip_bench.builder.estimate import unit_cost
-from nasdip_bench.builder.plan import make_plan
-from nasdip_bench.builder.preview import preview
-from nasdip_bench.builder.sharding import MAX_SHARDS, Shard, Shares, parse_shard, plan_share
+from nasdip_bench.builder.plan.config import BuildConfig
+from nasdip_bench.builder.plan.cost import unit_cost
+from nasdip_bench.builder.plan.shares import MAX_SHARDS, Shard, Shares, parse_shard, plan_share
+from nasdip_bench.builder.plan.units import make_plan
+from nasdip_bench.builder.work.build import build
+from nasdip_bench.builder.work.dry_run import preview
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import load_images
-from nasdip_bench.paper_lists import paper_architectures
+from nasdip_bench.space.paper_lists import paper_architectures
 from tests.builds import run_rows, score_rows, small_config
 
 NOTHING = frozenset()

@@ -12,16 +12,16 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.plan import RunKey
-from nasdip_bench.builder.preview import preview
-from nasdip_bench.builder.shard_schema import SHARD_TABLES
-from nasdip_bench.builder.shards import BuildFolder
+from nasdip_bench.builder.folder.build_folder import BuildFolder
+from nasdip_bench.builder.folder.shard_schema import SHARD_TABLES
+from nasdip_bench.builder.plan.units import RunKey
+from nasdip_bench.builder.work.build import build
+from nasdip_bench.builder.work.dry_run import preview
+from nasdip_bench.dataset.schema import arrow_schema
 from nasdip_bench.errors import BuildError
-from nasdip_bench.files import sha256_bytes
-from nasdip_bench.paper_lists import paper_architectures
-from nasdip_bench.schema import arrow_schema
-from nasdip_bench.seal import sealed
+from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.storage.files import sha256_bytes
+from nasdip_bench.storage.sealed_json import sealed
 from tests.builds import run_rows, score_rows, small_config
 
 
@@ -240,7 +240,9 @@ def test_a_full_disk_stops_with_one_clear_error(folder: Path, monkeypatch, tmp_p
     def full(*arguments) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nasdip_bench.builder.shards.write_atomic", lambda path, content: None)
+    monkeypatch.setattr(
+        "nasdip_bench.builder.folder.build_folder.write_atomic", lambda path, content: None
+    )
     monkeypatch.setattr(BuildFolder, "write", full)
     with pytest.raises(BuildError, match="No space left on device.*make room"):
         build(small_config(), tmp_path / "new", workers=1, stack=1)

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.recorded_runs import read_runs
-from nasdip_bench.api.simulation_cost import CostModel
-from nasdip_bench.api.simulator import BudgetExhaustedError, Simulator, open_simulator
-from nasdip_bench.cost import architecture_cost
+from nasdip_bench.api.simulation.prices import CostModel
+from nasdip_bench.api.simulation.recorded_runs import read_runs
+from nasdip_bench.api.simulation.simulator import BudgetExhaustedError, Simulator, open_simulator
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from nasdip_bench.space import sample_architectures
+from nasdip_bench.space.cost import architecture_cost
 from tests import synthetic
 
 HIGH, LOW = "r64", "r64c16i40"
@@ -429,8 +429,8 @@ def test_a_simulation_imports_neither_torch_nor_pandas(bench):
     code = (
         "import sys\n"
         "from nasdip_bench import NASDIPBench\n"
-        "from nasdip_bench.api.search import run_search\n"
-        "from nasdip_bench.api.simulator import open_simulator\n"
+        "from nasdip_bench.api.simulation import run_search\n"
+        "from nasdip_bench.api.simulation.simulator import open_simulator\n"
         f"sim = open_simulator(NASDIPBench({str(bench.path)!r}), 'lena', 'denoise')\n"
         "run_search(sim, 'isnas_oracle')\n"
         "print(sorted({'torch', 'pandas', 'scipy', 'matplotlib', 'optuna'} & set(sys.modules)))"

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nasdip_bench import spectrum
 from nasdip_bench.errors import ImageError, NasdipError
-from nasdip_bench.spectrum import (
+from nasdip_bench.proxies import spectrum
+from nasdip_bench.proxies.spectrum import (
     PSD_FLOOR,
     decibel,
     disc_diameters,
@@ -269,7 +269,7 @@ def test_image_without_a_strip() -> None:
     assert not strip_mask(15, 15).any()
 
 
-@pytest.mark.parametrize("module", ["nasdip_bench.spectrum", "nasdip_bench.proxies"])
+@pytest.mark.parametrize("module", ["nasdip_bench.proxies.spectrum", "nasdip_bench.proxies"])
 def test_import_is_light(module: str, tmp_path: Path) -> None:
     program = f"import sys, {module}; print([m for m in ('torch', 'scipy') if m in sys.modules])"
     command = [sys.executable, "-c", program]

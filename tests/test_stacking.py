@@ -10,18 +10,18 @@ import pytest
 import torch
 from torch import nn
 
-from nasdip_bench.builder import worker as worker_module
-from nasdip_bench.builder.build import build
-from nasdip_bench.dip import Fit, fit, fit_stack
+from nasdip_bench.builder.engines import worker as worker_module
+from nasdip_bench.builder.work.build import build
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.initialise import draw_weights, draw_z
+from nasdip_bench.fit.loop import Fit, fit, fit_stack
+from nasdip_bench.fit.objective import Problem
 from nasdip_bench.network import Network
-from nasdip_bench.problem import Problem
+from nasdip_bench.network.stacking import stack_networks
+from nasdip_bench.network.weights import draw_weights, draw_z
+from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import Architecture, sample_architectures
-from nasdip_bench.stacking import stack_networks
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
-from nasdip_bench.untrained import blank_network
 from tests.builds import run_rows, small_config
 
 RUNS = 3

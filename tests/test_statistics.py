@@ -13,12 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.statistics import (
-    kendall_tau_b,
-    kendall_tau_b_table,
-    overlap_matrix,
-    top_k,
-)
+from nasdip_bench.ranks.correlation import kendall_tau_b, kendall_tau_b_table, overlap_matrix, top_k
 
 
 def plain_tau_b(x, y) -> float:

@@ -5,9 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nasdip_bench.errors import DatasetError
-from nasdip_bench.schema import PART_TABLES
-from nasdip_bench.stop_parts import (
+from nasdip_bench.dataset.schema import PART_TABLES
+from nasdip_bench.dataset.stop_parts import (
     CROSSING_LEVELS_DB,
     StopPart,
     crossings,
@@ -16,6 +15,7 @@ from nasdip_bench.stop_parts import (
     stops_bytes,
     stops_table,
 )
+from nasdip_bench.errors import DatasetError
 
 RULES = (("fixed", "iteration=3"), ("last", ""), ("plateau", "gain_db=1"))
 RUNS = 5

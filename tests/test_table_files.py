@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nasdip_bench import table_files
+from nasdip_bench.dataset import tables as table_files
+from nasdip_bench.dataset.schema import arrow_schema, table_columns
+from nasdip_bench.dataset.tables import read_table, with_strings
 from nasdip_bench.errors import DatasetError, UnknownNameError
-from nasdip_bench.files import parquet_bytes
-from nasdip_bench.schema import arrow_schema, table_columns
-from nasdip_bench.table_files import read_table, with_strings
+from nasdip_bench.storage.files import parquet_bytes
 
 
 def test_strings_that_would_fill_the_memory_are_not_written_out(monkeypatch):

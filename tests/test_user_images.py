@@ -9,11 +9,11 @@ import pytest
 from PIL import Image as PillowImage
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.builder.build import build
-from nasdip_bench.builder.plan import make_plan
-from nasdip_bench.builder.release import release
+from nasdip_bench.builder.plan.units import make_plan
+from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.work.build import build
 from nasdip_bench.errors import ImageError, UnknownNameError
-from nasdip_bench.user_images import load_user_images
+from nasdip_bench.images.user_images import load_user_images
 from nasdip_bench.verify import verify
 from tests.builds import small_config
 

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.dataset import MANIFEST, Manifest
-from nasdip_bench.problems import find_problems
-from nasdip_bench.seal import sealed, unsealed
-from nasdip_bench.stop_parts import stops_bytes
+from nasdip_bench.dataset.stop_parts import stops_bytes
+from nasdip_bench.storage.sealed_json import sealed, unsealed
 from nasdip_bench.verify import verify
+from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 
 FIDELITY = "r64c16i40"

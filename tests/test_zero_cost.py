@@ -14,12 +14,9 @@ from torch import Tensor, nn
 
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.fit.objective import Problem
 from nasdip_bench.images import load_images
 from nasdip_bench.isnas.ranking import check_score
-from nasdip_bench.jacobian import Jacobian, kernel_probe, kernel_traces, low_pass
-from nasdip_bench.paper_lists import paper_architectures
-from nasdip_bench.parts import Parts
-from nasdip_bench.problem import Problem
 from nasdip_bench.proxies import (
     Candidate,
     image_scores,
@@ -31,11 +28,14 @@ from nasdip_bench.proxies import (
     score_network,
     unregister,
 )
+from nasdip_bench.proxies.jacobian import Jacobian, kernel_probe, kernel_traces, low_pass
+from nasdip_bench.proxies.scoring import Scored, initialisations, score_architecture
+from nasdip_bench.proxies.shared_parts import Parts
+from nasdip_bench.proxies.spectrum import power_spectral_density
 from nasdip_bench.proxies.tangent import LOW_PASS_DIAMETER, PROBES
 from nasdip_bench.space import VALID_CELLS, Architecture, sample_architectures
-from nasdip_bench.spectrum import power_spectral_density
+from nasdip_bench.space.paper_lists import paper_architectures
 from nasdip_bench.tasks import TASKS, Denoise, Observation, SuperResolve, get_task
-from nasdip_bench.untrained import Scored, initialisations, score_architecture
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("grad_norm", "snip", "synflow", "ntk_alignment", "ntk_low_pass")
@@ -472,7 +472,7 @@ def test_a_score_is_evaluated_once_for_what_it_depends_on(counted: dict[str, int
 
 def test_a_score_is_charged_for_parts_that_it_finds_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("nasdip_bench.parts.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("nasdip_bench.proxies.shared_parts.time.perf_counter", lambda: now[0])
     parts = Parts()
 
     def part(name: str, seconds: float) -> float:
@@ -522,7 +522,7 @@ def test_an_output_is_transformed_once_for_all_tasks_that_leave_it_as_it_is(
     for problem in problems:
         for reference in problem.references.values():
             assert reference.psd.size
-    monkeypatch.setattr("nasdip_bench.spectrum.power_spectral_density", counted)
+    monkeypatch.setattr("nasdip_bench.proxies.spectrum.power_spectral_density", counted)
     score_architecture(sample_architectures(1)[0], problems, channels=16, inits=3)
     assert sorted(transformed) == [(1, 32, 32)] * 3 + [(1, 64, 64)] * 3
 
@@ -531,7 +531,7 @@ def test_a_spectral_score_is_charged_for_the_transform_that_another_has_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("nasdip_bench.parts.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("nasdip_bench.proxies.shared_parts.time.perf_counter", lambda: now[0])
 
     def slow(image: np.ndarray) -> np.ndarray:
         now[0] += 100
@@ -541,7 +541,7 @@ def test_a_spectral_score_is_charged_for_the_transform_that_another_has_made(
     for problem in problems:
         for reference in problem.references.values():
             assert reference.psd.size
-    monkeypatch.setattr("nasdip_bench.spectrum.power_spectral_density", slow)
+    monkeypatch.setattr("nasdip_bench.proxies.spectrum.power_spectral_density", slow)
     for result in score_architecture(sample_architectures(1)[0], problems, channels=16, inits=2):
         for name, samples in result.items():
             assert samples.seconds == (200 if name.proxy in image_scores() else 0), name

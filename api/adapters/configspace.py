@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nasdip_bench.api.adapters.optional import require
-from nasdip_bench.api.adapters.parameters import (
+from nasdip_bench.space import Architecture
+
+from .optional import require
+from .parameters import (
     ACTIVATIONS,
     KERNELS,
     SAMPLINGS,
@@ -19,7 +21,6 @@ from nasdip_bench.api.adapters.parameters import (
     architecture_of,
     parameters_of,
 )
-from nasdip_bench.space import Architecture
 
 __all__ = ["configuration_space", "decode", "encode"]
 

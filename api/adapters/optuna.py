@@ -16,8 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasdip_bench.api.adapters.optional import require
-from nasdip_bench.api.adapters.parameters import (
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.space import Architecture
+
+from ..reading.neighbourhood import choices_of
+from ..simulation.prices import CostModel
+from ..simulation.simulator import BudgetExhaustedError, Simulator, open_simulator
+from .optional import require
+from .parameters import (
     ACTIVATIONS,
     KERNELS,
     SAMPLINGS,
@@ -26,14 +32,9 @@ from nasdip_bench.api.adapters.parameters import (
     TRANSFORMS,
     architecture_of,
 )
-from nasdip_bench.api.neighbourhood import choices_of
-from nasdip_bench.api.simulation_cost import CostModel
-from nasdip_bench.api.simulator import BudgetExhaustedError, Simulator, open_simulator
-from nasdip_bench.errors import ConfigError
-from nasdip_bench.space import Architecture
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["Objective", "objective", "suggest"]
 
@@ -131,7 +132,7 @@ def objective(
         fidelity: None for the release's default for the task.
         seed: of the runs; None for the first of the default seeds.
         budget_seconds: simulated seconds, after which the study is stopped; None for no limit.
-        cost: as of `nasdip_bench.api.simulator.open_simulator`.
+        cost: as of `nasdip_bench.api.simulation.simulator.open_simulator`.
         steps: as of `Objective`.
 
     Raises:

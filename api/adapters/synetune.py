@@ -18,22 +18,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nasdip_bench.api.adapters.parameters import (
-    ACTIVATIONS,
-    KERNELS,
-    SAMPLINGS,
-    SKIPS,
-    TRANSFORMS,
-    parameters_of,
-)
-from nasdip_bench.api.recorded_runs import read_runs
-from nasdip_bench.api.simulation_cost import CostModel
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
-from nasdip_bench.files import atomic_path, write_atomic
 from nasdip_bench.space import Architecture
+from nasdip_bench.storage.files import atomic_path, write_atomic
+
+from ..simulation.prices import CostModel
+from ..simulation.recorded_runs import read_runs
+from .parameters import ACTIVATIONS, KERNELS, SAMPLINGS, SKIPS, TRANSFORMS, parameters_of
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["ENCODINGS", "OBJECTIVES", "Exported", "export_blackbox"]
 

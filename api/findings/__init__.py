@@ -15,6 +15,6 @@ allows for both answers, or too little is there, the page says so and draws no c
     page         the page
 """
 
-from nasdip_bench.api.findings.page import findings_page
+from .page import findings_page
 
 __all__ = ["findings_page"]

@@ -7,19 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.api.findings.pooled import Pooled, pooled_tau
-from nasdip_bench.api.findings.words import (
-    caution,
-    counts,
-    sign_of,
-    table,
-    where,
-    with_interval,
-)
-from nasdip_bench.api.index import Block
+from ..reading.runs import Block
+from .pooled import Pooled, pooled_tau
+from .words import caution, counts, sign_of, table, where, with_interval
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["beginnings_section"]
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.agreement import draw_resamples, percentile_interval
-from nasdip_bench.api.agreement import KINDS, codes_of
-from nasdip_bench.api.findings.pooled import FEWEST, LEVEL, RESAMPLES
-from nasdip_bench.api.findings.words import SMALL, basis, caution, table
-from nasdip_bench.api.index import Block
+from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval
+
+from ..reading.runs import Block
+from ..statistics.intervals import KINDS, codes_of
+from .pooled import FEWEST, LEVEL, RESAMPLES
+from .words import SMALL, basis, caution, table
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["KIND", "choices_section"]
 

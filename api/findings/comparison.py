@@ -8,25 +8,17 @@ from typing import TYPE_CHECKING
 
 from scipy.stats import binomtest
 
-from nasdip_bench.api.findings.pooled import Pooled, image_effect, pooled_tau, stand_in_loss
-from nasdip_bench.api.findings.printed import own_images
-from nasdip_bench.api.findings.words import (
-    SMALL,
-    basis,
-    caution,
-    counts,
-    sign_of,
-    table,
-    where,
-    with_interval,
-)
-from nasdip_bench.api.index import Block
-from nasdip_bench.api.overlaps import across_seeds
-from nasdip_bench.api.paper.forms import plain
 from nasdip_bench.errors import ConfigError
 
+from ..exhibits.forms import plain
+from ..reading.runs import Block
+from ..statistics.overlaps import across_seeds
+from .pooled import Pooled, image_effect, pooled_tau, stand_in_loss
+from .printed import own_images
+from .words import SMALL, basis, caution, counts, sign_of, table, where, with_interval
+
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["fidelity_section", "image_section"]
 

@@ -9,24 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.agreement import attainable_tau, reliability
-from nasdip_bench.api.agreement import codes_of
-from nasdip_bench.api.findings.choices import KIND
-from nasdip_bench.api.findings.pooled import Pooled, pooled_tau
-from nasdip_bench.api.findings.words import (
-    caution,
-    counts,
-    number,
-    plural,
-    table,
-    where,
-    with_interval,
-)
-from nasdip_bench.api.index import Block
-from nasdip_bench.statistics import kendall_tau_b_table
+from nasdip_bench.ranks.bootstrap import attainable_tau, reliability
+from nasdip_bench.ranks.correlation import kendall_tau_b_table
+
+from ..reading.runs import Block
+from ..statistics.intervals import codes_of
+from .choices import KIND
+from .pooled import Pooled, pooled_tau
+from .words import caution, counts, number, plural, table, where, with_interval
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["between_seeds", "noise_section"]
 

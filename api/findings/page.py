@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.api.findings.beginnings import beginnings_section
-from nasdip_bench.api.findings.choices import choices_section
-from nasdip_bench.api.findings.comparison import fidelity_section, image_section
-from nasdip_bench.api.findings.noise import noise_section
-from nasdip_bench.api.findings.pooled import LEVEL, RESAMPLES
-from nasdip_bench.api.findings.printed import figure_section, range_section, table_section
-from nasdip_bench.api.findings.words import SMALL, basis
-from nasdip_bench.api.findings.worth import worth_section
-from nasdip_bench.api.index import RANKED_TARGETS, Block
-from nasdip_bench.api.paper.forms import plain
 from nasdip_bench.errors import ConfigError, unknown_name
 
+from ..exhibits.forms import plain
+from ..reading.runs import RANKED_TARGETS, Block
+from .beginnings import beginnings_section
+from .choices import choices_section
+from .comparison import fidelity_section, image_section
+from .noise import noise_section
+from .pooled import LEVEL, RESAMPLES
+from .printed import figure_section, range_section, table_section
+from .words import SMALL, basis
+from .worth import worth_section
+
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["findings_page"]
 

@@ -2,7 +2,8 @@
 
 A partial release has runs of some architectures on some images. Tau is computed on each image that
 has enough, and averaged; all images and seeds are resampled together, as in
-`nasdip_bench.api.agreement`, so that the interval allows for their sharing architectures.
+`nasdip_bench.api.statistics.intervals`, so that the interval allows for their sharing
+architectures.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.agreement import bootstrap_tau, draw_resamples, percentile_interval
-from nasdip_bench.statistics import kendall_tau_b
+from nasdip_bench.ranks.bootstrap import bootstrap_tau, draw_resamples, percentile_interval
+from nasdip_bench.ranks.correlation import kendall_tau_b
 
 __all__ = ["FEWEST", "Pooled", "image_effect", "pooled_tau", "stand_in_loss"]
 

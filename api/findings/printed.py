@@ -8,33 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.api.findings.pooled import Pooled, pooled_tau
-from nasdip_bench.api.findings.words import (
-    SMALL,
-    caution,
-    counts,
-    listed,
-    number,
-    table,
-    where,
-    with_interval,
-)
-from nasdip_bench.api.index import Block
-from nasdip_bench.api.paper.captions import (
-    SUBSTITUTE,
-    image_statuses,
-    of_the_paper,
-    paper_values,
-)
-from nasdip_bench.api.paper.figure1 import figure1
-from nasdip_bench.api.paper.forms import plain
-from nasdip_bench.api.paper.reasons import reasons_to_differ
-from nasdip_bench.api.paper.table1 import table1
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from nasdip_bench.fidelity import get_fidelity
 
+from ..exhibits.forms import plain
+from ..paper.captions import SUBSTITUTE, image_statuses, of_the_paper, paper_values
+from ..paper.figure1 import figure1
+from ..paper.reasons import reasons_to_differ
+from ..paper.table1 import table1
+from ..reading.runs import Block
+from .pooled import Pooled, pooled_tau
+from .words import SMALL, caution, counts, listed, number, table, where, with_interval
+
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["figure_section", "own_images", "range_section", "table_section"]
 

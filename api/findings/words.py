@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from nasdip_bench.api.findings.pooled import Pooled
-from nasdip_bench.api.index import Block
-from nasdip_bench.api.paper.forms import plain
+from ..exhibits.forms import plain
+from ..reading.runs import Block
+from .pooled import Pooled
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = [
     "SMALL",

@@ -10,30 +10,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nasdip_bench.agreement import attainable_tau
-from nasdip_bench.api.agreement import MEAN, codes_of
-from nasdip_bench.api.findings.choices import KIND
-from nasdip_bench.api.findings.noise import between_seeds
-from nasdip_bench.api.findings.pooled import FEWEST, Pooled, pooled_tau
-from nasdip_bench.api.findings.words import (
-    SMALL,
-    basis,
-    caution,
-    counts,
-    listed,
-    number,
-    table,
-    with_interval,
-)
-from nasdip_bench.api.index import Block
-from nasdip_bench.api.simulation_cost import CostModel
-from nasdip_bench.cohorts import ChoicePValues, by_relabelling
+from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.proxies import network_scores
-from nasdip_bench.schema import STATUSES
+from nasdip_bench.ranks.bootstrap import attainable_tau
+from nasdip_bench.ranks.chance import ChoicePValues, by_relabelling
+
+from ..reading.runs import Block
+from ..simulation.prices import CostModel
+from ..statistics.intervals import MEAN, codes_of
+from .choices import KIND
+from .noise import between_seeds
+from .pooled import FEWEST, Pooled, pooled_tau
+from .words import SMALL, basis, caution, counts, listed, number, table, with_interval
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["worth_section"]
 

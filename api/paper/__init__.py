@@ -1,6 +1,6 @@
 """The tables and figures of ISNAS-DIP (CVPR 2022), from the data of a release or of experiments.
 
-Each is an `nasdip_bench.api.exhibit.Exhibit` with a module of its own:
+Each is an `nasdip_bench.api.exhibits.exhibit.Exhibit` with a module of its own:
 
     table1          Kendall's tau between PSNR and training-free scores
     best_iteration  the same with the best iteration (section 5 of the paper)

@@ -10,20 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nasdip_bench.api.paper.captions import (
-    call_text,
-    image_marks,
-    image_statuses,
-    paper_values,
-    setting,
-    shortfall,
-    span,
-)
-from nasdip_bench.api.paper.tau_table import TauTable, undefined
-from nasdip_bench.schema import STATUSES
+from nasdip_bench.dataset.schema import STATUSES
+
+from .captions import call_text, image_marks, image_statuses, paper_values, setting, shortfall, span
+from .tau_table import TauTable, undefined
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["BestIterationTable", "best_iteration_table"]
 

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = [
     "ORACLE_PREFIX",
@@ -73,7 +73,7 @@ def setting(bench: NASDIPBench, facts: dict[str, Any]) -> str:
 
     Args:
         bench: the release.
-        facts: ``attrs`` of a frame of `nasdip_bench.api.analysis`.
+        facts: ``attrs`` of a frame of `nasdip_bench.api.statistics.kendall`.
     """
     at = bench.manifest.fidelities[facts["fidelity"]]
     record = bench.manifest.task(facts["fidelity"], facts["task"])
@@ -116,7 +116,7 @@ def call_text(function: str, facts: dict[str, Any], *further: str) -> str:
 
     Args:
         function: such as "bench.kendall".
-        facts: ``attrs`` of a frame of `nasdip_bench.api.analysis`.
+        facts: ``attrs`` of a frame of `nasdip_bench.api.statistics.kendall`.
         *further: arguments between the task and the target.
     """
     seeds = facts["seeds"]

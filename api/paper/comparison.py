@@ -10,21 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasdip_bench.api.paper import comparison_words as words
-from nasdip_bench.api.paper.captions import paper_values
-from nasdip_bench.api.paper.comparison_rows import (
-    STOPPED,
-    RowOfSet,
-    choose_seed,
-    choose_setting,
-    other_rows,
-    row_of_set,
-)
-from nasdip_bench.api.paper.forms import aligned, csv_text
-from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
 from nasdip_bench.errors import unknown_name
 from nasdip_bench.experiments.methods import TABLES
 from nasdip_bench.experiments.results import Results
+
+from ..exhibits.forms import aligned, csv_text
+from ..exhibits.paper_exhibit import PaperExhibit
+from . import comparison_words as words
+from .captions import paper_values
+from .comparison_rows import STOPPED, RowOfSet, choose_seed, choose_setting, other_rows, row_of_set
 
 __all__ = ["ComparisonTable", "comparison"]
 
@@ -128,8 +122,8 @@ class ComparisonTable(PaperExhibit):
         return csv_text(head, lines)
 
     def draw(self, path: Path, form: str) -> None:
-        """The table, the highest of each row bold; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
-        from nasdip_bench.api.paper.comparison_plot import draw_comparison
+        """The table, the highest of each row bold; see `Exhibit.draw`."""
+        from .comparison_plot import draw_comparison
 
         draw_comparison(self, path, form)
 

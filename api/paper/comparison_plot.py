@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasdip_bench.api.drawing import caption_lines, new_figure, save, write_caption
+from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.paper.comparison import ComparisonTable
+    from .comparison import ComparisonTable
 
 __all__ = ["draw_comparison"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from nasdip_bench.api.paper.comparison_rows import STOPPED, RowOfSet
 from nasdip_bench.experiments.methods import parse_method
+
+from .comparison_rows import STOPPED, RowOfSet
 
 __all__ = ["caption", "column_head", "describe_fields", "notes"]
 

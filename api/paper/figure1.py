@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nasdip_bench.api.paper.captions import (
-    call_text,
-    image_marks,
-    of_the_paper,
-    paper_values,
-    setting,
-    shortfall,
-)
-from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
+from ..exhibits.paper_exhibit import PaperExhibit
+from .captions import call_text, image_marks, of_the_paper, paper_values, setting, shortfall
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["OverlapFigure", "figure1"]
 
@@ -29,7 +22,8 @@ class OverlapFigure(PaperExhibit):
     """Top-k overlap of all pairs of images.
 
     Attributes:
-        frame: images × images, counts; ``attrs`` as of `nasdip_bench.api.analysis.overlap`.
+        frame: images × images, counts; ``attrs`` as of
+            `nasdip_bench.api.statistics.kendall.overlap`.
     """
 
     frame: pd.DataFrame
@@ -62,8 +56,8 @@ class OverlapFigure(PaperExhibit):
         return str(self.frame.to_csv(lineterminator="\n"))
 
     def draw(self, path: Path, form: str) -> None:
-        """A heat map; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
-        from nasdip_bench.api.paper.plots import draw_overlap
+        """A heat map; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        from .plots import draw_overlap
 
         draw_overlap(self, path, form)
 

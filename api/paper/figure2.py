@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.api.cohorts import PROXY
-from nasdip_bench.api.paper.captions import image_marks
-from nasdip_bench.api.paper.forms import csv_text
-from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
-from nasdip_bench.api.paper.spectra import ImageSpectra, image_spectra
 from nasdip_bench.errors import ConfigError, ImageError, MissingRunError
 from nasdip_bench.proxies import named_score
 
+from ..exhibits.forms import csv_text
+from ..exhibits.paper_exhibit import PaperExhibit
+from ..statistics.choosing_cohorts import PROXY
+from .captions import image_marks
+from .spectra import ImageSpectra, image_spectra
+
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
-    from nasdip_bench.api.lookup import ArchitectureLike
     from nasdip_bench.images import Image
+
+    from ..benchmark import NASDIPBench
+    from ..reading.architectures import ArchitectureLike
 
 __all__ = ["SpectraFigure", "figure2", "figure2_images"]
 
@@ -99,8 +101,8 @@ class SpectraFigure(PaperExhibit):
         return csv_text(head, rows)
 
     def draw(self, path: Path, form: str) -> None:
-        """Whole spectra and radial means; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
-        from nasdip_bench.api.paper.panels import draw_spectra
+        """Whole spectra and radial means; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        from .panels import draw_spectra
 
         draw_spectra(self, path, form)
 
@@ -122,7 +124,7 @@ def figure2_images(
         DownloadError, MissingDependencyError: they could not be downloaded.
     """
     from nasdip_bench.images import load_images
-    from nasdip_bench.user_images import load_user_images
+    from nasdip_bench.images.user_images import load_user_images
 
     if images_dir is None and image_set is None and bench.manifest.image_set != "skimage":
         raise ImageError(

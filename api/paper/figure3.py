@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.api.cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
-from nasdip_bench.api.paper.captions import image_marks, setting, shortfall, span
-from nasdip_bench.api.paper.forms import csv_text
-from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
-from nasdip_bench.statistics import Correlation, kendall_tau_b
+from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b
+
+from ..exhibits.forms import csv_text
+from ..exhibits.paper_exhibit import PaperExhibit
+from ..statistics.choosing_cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
+from .captions import image_marks, setting, shortfall, span
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["ScatterFigure", "figure3"]
 
@@ -87,8 +88,8 @@ class ScatterFigure(PaperExhibit):
         return csv_text((*head, "fidelity", "seed", "proxy"), rows)
 
     def draw(self, path: Path, form: str) -> None:
-        """Small multiples; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
-        from nasdip_bench.api.paper.panels import draw_scatter
+        """Small multiples; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        from .panels import draw_scatter
 
         draw_scatter(self, path, form)
 

@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.api.paper.comparison_rows import choose_seed, choose_setting
-from nasdip_bench.api.paper.comparison_words import describe_fields
-from nasdip_bench.api.paper.forms import csv_text
-from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
 from nasdip_bench.errors import DatasetError, ImageError, MissingRunError, unknown_name
 from nasdip_bench.experiments.results import OUTPUTS, output_name, read_results, results_path
 from nasdip_bench.experiments.sets import experiment_images, ground_truth
 from nasdip_bench.images import read_image
 from nasdip_bench.tasks import TASKS, SuperResolve, get_task, luma, psnr_db
+
+from ..exhibits.forms import csv_text
+from ..exhibits.paper_exhibit import PaperExhibit
+from .comparison_rows import choose_seed, choose_setting
+from .comparison_words import describe_fields
 
 __all__ = ["METHODS", "Panel", "Restorations", "RestorationsFigure", "figure5"]
 
@@ -114,8 +115,8 @@ class RestorationsFigure(PaperExhibit):
         return csv_text(head, lines)
 
     def draw(self, path: Path, form: str) -> None:
-        """The pictures and their zooms; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
-        from nasdip_bench.api.paper.figure5_plot import draw_restorations
+        """The pictures and their zooms; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        from .figure5_plot import draw_restorations
 
         draw_restorations(self, path, form)
 

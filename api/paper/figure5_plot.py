@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.api.drawing import caption_lines, new_figure, save, write_caption
+from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from nasdip_bench.api.paper.figure5 import Panel, RestorationsFigure
+    from .figure5 import Panel, RestorationsFigure
 
 __all__ = ["draw_restorations"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasdip_bench.api.paper.forms import plain
-from nasdip_bench.api.paper.produce import Made, PaperOptions, PaperResult
-from nasdip_bench.api.paper.reasons import reasons_to_differ
+from ..exhibits.forms import plain
+from .produce import Made, PaperOptions, PaperResult
+from .reasons import reasons_to_differ
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["markdown_page"]
 

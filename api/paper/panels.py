@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nasdip_bench.api.drawing import caption_lines, new_figure, save, write_caption
-from nasdip_bench.spectrum import STRIP_DIAMETERS
+from nasdip_bench.proxies.spectrum import STRIP_DIAMETERS
+
+from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from nasdip_bench.api.paper.figure2 import SpectraFigure
-    from nasdip_bench.api.paper.figure3 import ScatterFigure
-    from nasdip_bench.api.paper.figure4 import HistogramFigure
-    from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
+    from ..exhibits.paper_exhibit import PaperExhibit
+    from .figure2 import SpectraFigure
+    from .figure3 import ScatterFigure
+    from .figure4 import HistogramFigure
 
 __all__ = ["draw_histograms", "draw_scatter", "draw_spectra"]
 

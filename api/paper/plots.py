@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.api.drawing import caption_lines, new_figure, save, write_caption
+from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.paper.figure1 import OverlapFigure
-    from nasdip_bench.api.paper.tau_table import TauTable
+    from .figure1 import OverlapFigure
+    from .tau_table import TauTable
 
 __all__ = ["draw_overlap", "draw_tau"]
 

@@ -1,7 +1,7 @@
 """All tables and figures of the paper from a release, written into a folder.
 
-Each file is whole or absent (`nasdip_bench.files`), the page last. Files of other names in the
-folder are left alone.
+Each file is whole or absent (`nasdip_bench.storage.files`), the page last. Files of other names in
+the folder are left alone.
 """
 
 from __future__ import annotations
@@ -11,15 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasdip_bench.api.cohorts import PROXY
-from nasdip_bench.api.exhibit import write_text
-from nasdip_bench.api.paper.best_iteration import best_iteration_table
-from nasdip_bench.api.paper.figure1 import figure1
-from nasdip_bench.api.paper.figure2 import INITS, figure2, figure2_images
-from nasdip_bench.api.paper.figure3 import figure3
-from nasdip_bench.api.paper.figure4 import figure4
-from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
-from nasdip_bench.api.paper.table1 import table1
 from nasdip_bench.errors import (
     ConfigError,
     MissingDependencyError,
@@ -28,8 +19,18 @@ from nasdip_bench.errors import (
     unknown_name,
 )
 
+from ..exhibits.exhibit import write_text
+from ..exhibits.paper_exhibit import PaperExhibit
+from ..statistics.choosing_cohorts import PROXY
+from .best_iteration import best_iteration_table
+from .figure1 import figure1
+from .figure2 import INITS, figure2, figure2_images
+from .figure3 import figure3
+from .figure4 import figure4
+from .table1 import table1
+
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["PAGE", "Made", "PaperOptions", "PaperResult", "write_paper"]
 
@@ -142,7 +143,7 @@ def write_paper(
             progress(f"{one.stem} ...")
             made.append(_write(one, make, target))
     result = PaperResult(folder=target, made=tuple(made))
-    from nasdip_bench.api.paper.page import markdown_page
+    from .page import markdown_page
 
     write_text(target / PAGE, markdown_page(bench, result, options))
     return result

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from nasdip_bench.api.paper.captions import (
-    SUBSTITUTE,
-    image_statuses,
-    of_the_paper,
-    paper_values,
-)
+from .captions import SUBSTITUTE, image_statuses, of_the_paper, paper_values
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["reasons_to_differ"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.spectrum import Spectrum, decibel, prepare, relative_radius
+from nasdip_bench.proxies.spectrum import Spectrum, decibel, prepare, relative_radius
 
 if TYPE_CHECKING:
     from nasdip_bench.images import Image
@@ -153,7 +153,7 @@ def _outputs(
     inits: int,
     device: str,
 ) -> list[Spectrum]:
-    from nasdip_bench.untrained import initialisations
+    from nasdip_bench.proxies.scoring import initialisations
 
     image_channels, height, width = shape
     return [

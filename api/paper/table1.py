@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nasdip_bench.api.paper.captions import (
+from .captions import (
     call_text,
     image_marks,
     image_statuses,
@@ -21,10 +21,10 @@ from nasdip_bench.api.paper.captions import (
     shortfall,
     span,
 )
-from nasdip_bench.api.paper.tau_table import TauTable, undefined
+from .tau_table import TauTable, undefined
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["Table1", "table1"]
 

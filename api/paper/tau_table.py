@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from nasdip_bench.api.paper.forms import aligned, csv_text
-from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
+from ..exhibits.forms import aligned, csv_text
+from ..exhibits.paper_exhibit import PaperExhibit
 
 __all__ = ["TauTable", "undefined"]
 
@@ -26,7 +26,7 @@ class TauTable(PaperExhibit):
     Attributes:
         frame: images × (proxy, reference, source), float64; source is "ours" or "paper". The
             paper's scores first, in its order, then the others. ``attrs`` as of
-            `nasdip_bench.api.analysis.kendall`.
+            `nasdip_bench.api.statistics.kendall.kendall`.
         statuses: by image, as in images.parquet.
         shown: (proxy, reference) of the columns of the text, LaTeX and picture; CSV has all.
     """
@@ -138,8 +138,8 @@ class TauTable(PaperExhibit):
         return csv_text(head, rows)
 
     def draw(self, path: Path, form: str) -> None:
-        """The table, coloured by tau; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
-        from nasdip_bench.api.paper.plots import draw_tau
+        """The table, coloured by tau; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        from .plots import draw_tau
 
         draw_tau(self, path, form)
 
@@ -152,7 +152,7 @@ def undefined(facts: dict[str, Any], shown: set[str]) -> list[str]:
     """A note for each reason of a missing value among the shown scores.
 
     Args:
-        facts: ``attrs`` of a frame of `nasdip_bench.api.analysis.kendall`.
+        facts: ``attrs`` of a frame of `nasdip_bench.api.statistics.kendall.kendall`.
         shown: "proxy/reference" of the shown columns.
     """
     notes = []

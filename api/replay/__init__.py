@@ -8,6 +8,6 @@ between their restorations, nothing is left to train. Ranking, weights and selec
 
 from __future__ import annotations
 
-from nasdip_bench.api.replay.record import IsnasRecord, Member, isnas
+from .record import IsnasRecord, Member, isnas
 
 __all__ = ["IsnasRecord", "Member", "isnas"]

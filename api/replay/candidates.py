@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.api.cohorts import ScoredRuns, ranked_runs
-from nasdip_bench.curves import MISSING
+from nasdip_bench.dataset.curves import MISSING
+from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import MissingRunError, unknown_name
 from nasdip_bench.isnas.rankable import check_score
-from nasdip_bench.isnas.selectors import SELECTORS, Selector
+from nasdip_bench.isnas.selection import SELECTORS, Selector
 from nasdip_bench.proxies import NO_REFERENCE, image_scores, info, named_score, network_scores
-from nasdip_bench.schema import STATUSES
+
+from ..statistics.choosing_cohorts import ScoredRuns, ranked_runs
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.index import Block
-    from nasdip_bench.api.reader import ReleaseReader
+    from ..reading.reader import ReleaseReader
+    from ..reading.runs import Block
 
 __all__ = [
     "REFERENCES",

@@ -14,9 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nasdip_bench.api.agreement import MEAN
-from nasdip_bench.api.cohorts import ScoredRuns
-from nasdip_bench.api.replay.candidates import (
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.isnas.averaging import WEIGHTINGS
+from nasdip_bench.ranks.chance import expected_best
+
+from ..statistics.choosing_cohorts import ScoredRuns
+from ..statistics.intervals import MEAN
+from .candidates import (
     TARGET,
     Pool,
     needs_distances,
@@ -25,14 +29,12 @@ from nasdip_bench.api.replay.candidates import (
     score_key,
     selector_name,
 )
-from nasdip_bench.api.replay.prefixes import Chooser, chooser
-from nasdip_bench.cohorts import expected_best
-from nasdip_bench.errors import ConfigError, unknown_name
-from nasdip_bench.isnas.averaging import WEIGHTINGS
+from .prefixes import Chooser, chooser
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.reader import ReleaseReader
-    from nasdip_bench.isnas.selectors import Selector
+    from nasdip_bench.isnas.selection import Selector
+
+    from ..reading.reader import ReleaseReader
 
 __all__ = ["COLUMNS", "MOST", "isnas_curve"]
 

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.api.agreement import MEAN
-from nasdip_bench.api.paper.captions import SUBSTITUTE, image_statuses, setting, shortfall, span
-from nasdip_bench.api.paper.paper_exhibit import PaperExhibit
-from nasdip_bench.api.replay.candidates import needs_distances
-from nasdip_bench.api.replay.curve import MOST, isnas_curve
+from ..exhibits.paper_exhibit import PaperExhibit
+from ..paper.captions import SUBSTITUTE, image_statuses, setting, shortfall, span
+from ..statistics.intervals import MEAN
+from .candidates import needs_distances
+from .curve import MOST, isnas_curve
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nasdip_bench.api.benchmark import NASDIPBench
-    from nasdip_bench.isnas.selectors import Selector
+    from nasdip_bench.isnas.selection import Selector
+
+    from ..benchmark import NASDIPBench
 
 __all__ = ["ReplayFigure", "replay_figure"]
 
@@ -88,8 +89,8 @@ class ReplayFigure(PaperExhibit):
         return text
 
     def draw(self, path: Path, form: str) -> None:
-        """A panel a score; see `nasdip_bench.api.exhibit.Exhibit.draw`."""
-        from nasdip_bench.api.replay.plot import draw_replay
+        """A panel a score; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        from .plot import draw_replay
 
         draw_replay(self, path, form)
 

@@ -6,12 +6,12 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasdip_bench.api.drawing import caption_lines, new_figure, save, write_caption
+from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nasdip_bench.api.replay.figure import ReplayFigure
+    from .figure import ReplayFigure
 
 __all__ = ["draw_replay"]
 

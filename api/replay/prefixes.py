@@ -1,7 +1,7 @@
 """What a selector keeps of the k first of a ranking, for every k at once.
 
 The averages of all cohorts are shares of the same outputs, so that the distances to all of them are
-one product of matrices (`nasdip_bench.distances.to_average`). Must not import torch.
+one product of matrices (`nasdip_bench.dataset.distances.to_average`). Must not import torch.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.api.replay.candidates import Pool
-from nasdip_bench.distances import to_average
+from nasdip_bench.dataset.distances import to_average
 from nasdip_bench.isnas.averaging import closest, weights
-from nasdip_bench.isnas.selectors import Cohort, Selector
+from nasdip_bench.isnas.selection import Cohort, Selector
+
+from .candidates import Pool
 
 __all__ = ["Chooser", "chooser", "closest_of_prefixes"]
 

@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.api.cohorts import ScoredRuns
-from nasdip_bench.api.replay.candidates import (
-    Absent,
-    Pool,
-    needs_distances,
-    open_pool,
-    score_key,
-    selector_name,
-)
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.isnas.averaging import WEIGHTINGS
-from nasdip_bench.isnas.selectors import Cohort, Selector, get_selector
+from nasdip_bench.isnas.selection import Cohort, Selector, get_selector
+
+from ..statistics.choosing_cohorts import ScoredRuns
+from .candidates import Absent, Pool, needs_distances, open_pool, score_key, selector_name
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.reader import ReleaseReader
+    from ..reading.reader import ReleaseReader
 
 __all__ = ["IsnasRecord", "Member", "isnas"]
 
@@ -135,7 +129,7 @@ def isnas(
         reference: what outputs of untrained networks were compared with: "corrupted", which a user
             has, or "ground_truth", which a user has not. Scores without a reference ignore it.
         weighting: of the average, one of `nasdip_bench.isnas.averaging.WEIGHTINGS`.
-        selector: one of `nasdip_bench.isnas.selectors.SELECTORS`, or a function from a
+        selector: one of `nasdip_bench.isnas.selection.SELECTORS`, or a function from a
             `nasdip_bench.isnas.Cohort` to a position. "best-score", "random" and "oracle" need no
             distances.
         with_output: rank only architectures of whose output the release has distances, also where

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.proxies import NO_REFERENCE
-from nasdip_bench.schema import STATUSES
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
-    from nasdip_bench.api.index import Block
+    from ..benchmark import NASDIPBench
+    from ..reading.runs import Block
 
 __all__ = ["CURVE_POINTS", "TARGETS", "report_payload", "thinned"]
 

@@ -12,11 +12,11 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.api.exhibit import write_text
-from nasdip_bench.api.report.data import CURVE_POINTS, report_payload
+from ..exhibits.exhibit import write_text
+from .data import CURVE_POINTS, report_payload
 
 if TYPE_CHECKING:
-    from nasdip_bench.api.benchmark import NASDIPBench
+    from ..benchmark import NASDIPBench
 
 __all__ = ["embedded_json", "report_html", "write_report"]
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from nasdip_bench.builder.config import MAX_SEED
-from nasdip_bench.builder.experiments.units import ResultKey
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.experiments.methods import Method, restorable
 from nasdip_bench.experiments.sets import ground_truth
@@ -15,6 +13,9 @@ from nasdip_bench.experiments.setting import Setting
 from nasdip_bench.fidelity import check_precision
 from nasdip_bench.images import Image
 from nasdip_bench.tasks import get_task
+
+from ..plan.config import MAX_SEED
+from .units import ResultKey
 
 __all__ = ["ExperimentConfig"]
 

@@ -8,19 +8,20 @@ from pathlib import Path
 
 import torch
 
-from nasdip_bench.baselines import BASELINE_IN_CHANNELS, NAS_DIP
-from nasdip_bench.builder.estimate import OVERHEAD_FLOPS
-from nasdip_bench.builder.experiments.config import ExperimentConfig
-from nasdip_bench.builder.experiments.planner import Planner
-from nasdip_bench.builder.experiments.state import SHARD_TABLES, State
-from nasdip_bench.builder.experiments.units import FitKey, Pair, RankingUnit, ResultKey, Unit
-from nasdip_bench.builder.shard_files import ShardFiles
-from nasdip_bench.builder.sharding import Shard
-from nasdip_bench.builder.sizing import LARGEST_SHARED_CPU_RESOLUTION, available_cores
-from nasdip_bench.cost import architecture_cost
 from nasdip_bench.isnas.resized import SHORTER_SIDE
+from nasdip_bench.network.baselines import BASELINE_IN_CHANNELS, NAS_DIP
 from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
 from nasdip_bench.tasks import get_task
+
+from ..folder.shard_files import ShardFiles
+from ..plan.cost import OVERHEAD_FLOPS
+from ..plan.shares import Shard
+from ..plan.sizing import LARGEST_SHARED_CPU_RESOLUTION, available_cores
+from .config import ExperimentConfig
+from .planner import Planner
+from .state import SHARD_TABLES, State
+from .units import FitKey, Pair, RankingUnit, ResultKey, Unit
 
 __all__ = ["choose_workers", "share", "step_cost", "unit_cost"]
 

@@ -15,17 +15,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nasdip_bench.builder.experiments.config import ExperimentConfig
-from nasdip_bench.builder.experiments.state import SHARD_TABLES, State
-from nasdip_bench.builder.experiments.units import ResultKey
-from nasdip_bench.builder.shard_files import ShardFiles, remove_stale
-from nasdip_bench.builder.shards import SETTINGS as DATASET_SETTINGS
 from nasdip_bench.errors import BuildError
 from nasdip_bench.experiments.methods import parse_method
 from nasdip_bench.experiments.results import SCHEMA_VERSION
 from nasdip_bench.fidelity import PROTOCOL_VERSION
-from nasdip_bench.files import file_lock, write_atomic
-from nasdip_bench.seal import parse_json, sealed, unsealed
+from nasdip_bench.storage.files import file_lock, write_atomic
+from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
+
+from ..folder.build_folder import SETTINGS as DATASET_SETTINGS
+from ..folder.shard_files import ShardFiles, remove_stale
+from .config import ExperimentConfig
+from .state import SHARD_TABLES, State
+from .units import ResultKey
 
 __all__ = ["ExperimentFolder"]
 

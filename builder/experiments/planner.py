@@ -16,19 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from nasdip_bench.builder.experiments.config import ExperimentConfig
-from nasdip_bench.builder.experiments.state import State
-from nasdip_bench.builder.experiments.units import (
-    FitKey,
-    FitUnit,
-    Pair,
-    RankingUnit,
-    ResultKey,
-    Unit,
-)
 from nasdip_bench.experiments.methods import Method
-from nasdip_bench.paper_lists import candidate_architectures
 from nasdip_bench.seeding import BitStream
+from nasdip_bench.space.paper_lists import candidate_architectures
+
+from .config import ExperimentConfig
+from .state import State
+from .units import FitKey, FitUnit, Pair, RankingUnit, ResultKey, Unit
 
 __all__ = ["Choice", "Planner"]
 
@@ -251,8 +245,8 @@ class Planner:
         )
 
     def _position(self, pair: Pair, method: Method, members: list[FitKey]) -> int:
-        from nasdip_bench.distances import mean_squares
-        from nasdip_bench.isnas.selectors import Cohort, get_selector
+        from nasdip_bench.dataset.distances import mean_squares
+        from nasdip_bench.isnas.selection import Cohort, get_selector
 
         rows: list[dict[str, Any]] = [self.state.fits[key].row for key in members]
         if method.name == "oracle":

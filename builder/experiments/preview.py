@@ -8,21 +8,22 @@ from pathlib import Path
 
 import torch
 
-from nasdip_bench.builder.estimate import check_device
-from nasdip_bench.builder.experiments.config import ExperimentConfig
-from nasdip_bench.builder.experiments.cost import choose_workers, share, step_cost, unit_cost
-from nasdip_bench.builder.experiments.folder import ExperimentFolder
-from nasdip_bench.builder.experiments.planner import Planner
-from nasdip_bench.builder.experiments.units import RankingUnit, ResultKey, Unit
-from nasdip_bench.builder.sharding import Shard
-from nasdip_bench.builder.worker import device_name
-from nasdip_bench.cost import architecture_cost
+from nasdip_bench.console.progress import duration
 from nasdip_bench.experiments.methods import Method
 from nasdip_bench.experiments.sets import ground_truth
 from nasdip_bench.isnas import corrupt, train
-from nasdip_bench.progress import duration
 from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
 from nasdip_bench.tasks import Denoise
+
+from ..engines.worker import device_name
+from ..plan.cost import check_device
+from ..plan.shares import Shard
+from .config import ExperimentConfig
+from .cost import choose_workers, share, step_cost, unit_cost
+from .folder import ExperimentFolder
+from .planner import Planner
+from .units import RankingUnit, ResultKey, Unit
 
 __all__ = ["describe_setting", "preview"]
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from nasdip_bench.builder.experiments.folder import ExperimentFolder
-from nasdip_bench.builder.experiments.planner import Choice, Planner
-from nasdip_bench.builder.experiments.state import State
-from nasdip_bench.builder.experiments.units import FitKey, ResultKey
 from nasdip_bench.experiments.results import OUTPUTS, ResultsFolder, output_name
-from nasdip_bench.files import write_atomic
 from nasdip_bench.isnas.results import png
+from nasdip_bench.storage.files import write_atomic
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, get_task
+
+from .folder import ExperimentFolder
+from .planner import Choice, Planner
+from .state import State
+from .units import FitKey, ResultKey
 
 __all__ = ["result_rows", "write_results"]
 

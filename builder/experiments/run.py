@@ -10,22 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasdip_bench.builder.engines import in_processes, in_this_process
-from nasdip_bench.builder.estimate import check_device
-from nasdip_bench.builder.experiments.config import ExperimentConfig
-from nasdip_bench.builder.experiments.cost import choose_workers, share, unit_cost
-from nasdip_bench.builder.experiments.folder import ExperimentFolder
-from nasdip_bench.builder.experiments.planner import Planner
-from nasdip_bench.builder.experiments.rows import write_results
-from nasdip_bench.builder.experiments.state import State
-from nasdip_bench.builder.experiments.units import FitUnit, ResultKey, Unit
-from nasdip_bench.builder.experiments.worker import ExperimentSpec
-from nasdip_bench.builder.sharding import Shard
-from nasdip_bench.builder.sizing import available_cores
+from nasdip_bench.console.interruption import Interruption
+from nasdip_bench.console.progress import Progress
 from nasdip_bench.errors import BuildError
-from nasdip_bench.files import file_lock
-from nasdip_bench.interruption import Interruption
-from nasdip_bench.progress import Progress
+from nasdip_bench.storage.files import file_lock
+
+from ..engines.local import in_processes, in_this_process
+from ..plan.cost import check_device
+from ..plan.shares import Shard
+from ..plan.sizing import available_cores
+from .config import ExperimentConfig
+from .cost import choose_workers, share, unit_cost
+from .folder import ExperimentFolder
+from .planner import Planner
+from .rows import write_results
+from .state import State
+from .units import FitUnit, ResultKey, Unit
+from .worker import ExperimentSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa

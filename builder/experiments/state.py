@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.builder.experiments.units import FitKey, Pair
-from nasdip_bench.builder.shard_files import ShardFiles
-from nasdip_bench.schema import Column
+from nasdip_bench.dataset.schema import Column
+
+from ..folder.shard_files import ShardFiles
+from .units import FitKey, Pair
 
 if TYPE_CHECKING:
     import pyarrow as pa

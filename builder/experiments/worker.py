@@ -16,14 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nasdip_bench.builder.experiments.state import SHARD_TABLES
-from nasdip_bench.builder.experiments.units import FitKey, FitUnit, Pair, RankingUnit, Unit
-from nasdip_bench.builder.worker import device_name, refuse_broken_device
+from nasdip_bench.dataset.schema import arrow_schema
 from nasdip_bench.experiments.sets import ground_truth
 from nasdip_bench.experiments.setting import Setting
-from nasdip_bench.fast import free_cached_memory, keep_freed_memory
 from nasdip_bench.fidelity import PROTOCOL_VERSION
-from nasdip_bench.files import sha256_bytes
 from nasdip_bench.images import Image
 from nasdip_bench.isnas import (
     Degraded,
@@ -36,9 +32,14 @@ from nasdip_bench.isnas import (
     train,
     train_baseline,
 )
-from nasdip_bench.schema import arrow_schema
+from nasdip_bench.network.fast import free_cached_memory, keep_freed_memory
 from nasdip_bench.space import Architecture
+from nasdip_bench.storage.files import sha256_bytes
 from nasdip_bench.tasks import get_task
+
+from ..engines.worker import device_name, refuse_broken_device
+from .state import SHARD_TABLES
+from .units import FitKey, FitUnit, Pair, RankingUnit, Unit
 
 if TYPE_CHECKING:
     import pyarrow as pa

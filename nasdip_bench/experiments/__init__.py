@@ -9,10 +9,10 @@ They are carried out by ``nasdip-build experiments`` and printed by ``nasdip-ben
 not import torch.
 """
 
-from nasdip_bench.experiments.methods import TABLES, Method, PaperTable, parse_method
-from nasdip_bench.experiments.results import ResultsFolder, read_results, results_problems
-from nasdip_bench.experiments.sets import EXPERIMENT_SETS, experiment_images, ground_truth
-from nasdip_bench.experiments.setting import SETTINGS, Setting, get_setting
+from .methods import TABLES, Method, PaperTable, parse_method
+from .results import ResultsFolder, read_results, results_problems
+from .sets import EXPERIMENT_SETS, experiment_images, ground_truth
+from .setting import SETTINGS, Setting, get_setting
 
 __all__ = [
     "EXPERIMENT_SETS",

@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasdip_bench._version import __version__
+from nasdip_bench.dataset.schema import STATUSES, Column, arrow_schema
 from nasdip_bench.errors import DatasetError
-from nasdip_bench.experiments.setting import FIELDS
 from nasdip_bench.fidelity import PROTOCOL_VERSION
-from nasdip_bench.files import (
+from nasdip_bench.storage.files import (
     open_parquet,
     parquet_bytes,
     read_regular,
     sha256_bytes,
     write_atomic,
 )
-from nasdip_bench.schema import STATUSES, Column, arrow_schema
-from nasdip_bench.seal import parse_json, sealed, unsealed
+from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
+
+from .setting import FIELDS
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, ImageError, unknown_name
 from nasdip_bench.images import Image, centre_crop, load_images, read_image
-from nasdip_bench.sizes import MIN_SIZE, SIZE_MULTIPLE
-from nasdip_bench.user_images import load_user_images
+from nasdip_bench.images.user_images import load_user_images
+from nasdip_bench.space.sizes import MIN_SIZE, SIZE_MULTIPLE
 
 __all__ = [
     "EXPERIMENT_SETS",

@@ -16,17 +16,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.isnas.averaging import weighted_average, weights
-from nasdip_bench.isnas.classical import classical_restoration
-from nasdip_bench.isnas.degraded import Degraded, corrupt, degraded
-from nasdip_bench.isnas.resized import resized, resized_as_released
-from nasdip_bench.isnas.selectors import Cohort, Selector, get_selector
+from .averaging import weighted_average, weights
+from .classical import classical_restoration
+from .image import Degraded, corrupt, degraded
+from .resized import resized, resized_as_released
+from .selection import Cohort, Selector, get_selector
 
 if TYPE_CHECKING:
-    from nasdip_bench.isnas.config import SearchConfig, paper_config, quick_config
-    from nasdip_bench.isnas.ranking import Judge, Ranked, mean_scores, ranked, score_candidates
-    from nasdip_bench.isnas.search import Search, SearchResult
-    from nasdip_bench.isnas.training import Trained, train, train_baseline
+    from .config import SearchConfig, paper_config, quick_config
+    from .ranking import Judge, Ranked, mean_scores, ranked, score_candidates
+    from .search import Search, SearchResult
+    from .training import Trained, train, train_baseline
 
 __all__ = [
     "Cohort",

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from nasdip_bench.isnas.degraded import Degraded
 from nasdip_bench.tasks import Denoise, Inpaint
+
+from .image import Degraded
 
 __all__ = ["classical_restoration", "noise_sigma"]
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasdip_bench._version import __version__
-from nasdip_bench.command import given, new_app, run
+from nasdip_bench.console.app import given, new_app, run
+from nasdip_bench.console.interruption import Interrupted, Interruption
+from nasdip_bench.console.progress import Progress, duration, parse_duration
 from nasdip_bench.errors import ConfigError, NasdipError, unknown_name
-from nasdip_bench.files import check_folder
-from nasdip_bench.interruption import Interrupted, Interruption
-from nasdip_bench.progress import Progress, duration, parse_duration
+from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
 
 if TYPE_CHECKING:
-    from nasdip_bench.isnas.config import SearchConfig
-    from nasdip_bench.isnas.degraded import Degraded
-    from nasdip_bench.isnas.estimate import Estimate
+    from .config import SearchConfig
+    from .estimate import Estimate
+    from .image import Degraded
 
 __all__ = ["app", "main"]
 
@@ -127,15 +127,15 @@ def restore_command(
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
 
-    from nasdip_bench.isnas.photograph import read_problem
+    from .photograph import read_problem
 
     folder = out or image.parent / f"{image.stem}-restored"
     check_folder(folder)
     problem = read_problem(image, chosen, clean=corrupt, mask=mask, truth=ground_truth)
 
     # Torch takes seconds to import: not before what is cheap to check has been checked.
-    from nasdip_bench.isnas.config import paper_config, quick_config
-    from nasdip_bench.isnas.rankable import searched_score
+    from .config import paper_config, quick_config
+    from .rankable import searched_score
 
     changes: dict[str, Any] = {
         "score": searched_score(score),
@@ -211,12 +211,13 @@ def _restore(
     limit: float | None,
     dry_run: bool,
 ) -> None:
-    from nasdip_bench.fast import keep_freed_memory
-    from nasdip_bench.isnas.classical import classical_restoration
-    from nasdip_bench.isnas.estimate import estimate
-    from nasdip_bench.isnas.folder import kept_in, resumes
-    from nasdip_bench.isnas.results import RESULTS, write_results
-    from nasdip_bench.isnas.search import Search, asked_for
+    from nasdip_bench.network.fast import keep_freed_memory
+
+    from .classical import classical_restoration
+    from .estimate import estimate
+    from .folder import kept_in, resumes
+    from .results import RESULTS, write_results
+    from .search import Search, asked_for
 
     if device == "cpu":
         keep_freed_memory()
@@ -294,7 +295,7 @@ def _plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str)
 
 def _stopping(problem: Degraded, config: SearchConfig) -> str:
     """What the stopping rule adds to the plan."""
-    from nasdip_bench.isnas.stopping import held_bytes
+    from .stopping import held_bytes
 
     if config.stop == "last":
         return ""

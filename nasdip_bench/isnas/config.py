@@ -7,13 +7,14 @@ from typing import Any
 
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.fidelity import FIDELITIES, PRECISIONS
-from nasdip_bench.isnas.averaging import WEIGHTINGS
-from nasdip_bench.isnas.rankable import check_score
-from nasdip_bench.isnas.selectors import SELECTORS
 from nasdip_bench.network import CHANNEL_MULTIPLE
-from nasdip_bench.paper_lists import PAPER_CANDIDATES
+from nasdip_bench.space.paper_lists import PAPER_CANDIDATES
 from nasdip_bench.stopping import StoppingRule, parse_rule
 from nasdip_bench.tasks import Task
+
+from .averaging import WEIGHTINGS
+from .rankable import check_score
+from .selection import SELECTORS
 
 __all__ = ["SELECTIONS", "SearchConfig", "paper_config", "quick_config"]
 
@@ -30,12 +31,13 @@ class SearchConfig:
 
     Attributes:
         score: the training-free score to rank by; lower is better.
-        candidates: architectures to rank; see `nasdip_bench.paper_lists.candidate_architectures`.
+        candidates: architectures to rank; see
+            `nasdip_bench.space.paper_lists.candidate_architectures`.
         inits: initialisations a score is averaged over.
         cohort: N, the best-ranked that are trained; at most the candidates.
         selection: one of `SELECTIONS`.
         weighting: of the cohort's average; see `nasdip_bench.isnas.averaging`.
-        selector: one of `nasdip_bench.isnas.selectors.SELECTORS`.
+        selector: one of `nasdip_bench.isnas.selection.SELECTORS`.
         search_channels: channels at every level of the networks that are ranked and selected from.
         channels: the same of the network that restores.
         cohort_iterations: that each of the cohort is trained for.

@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nasdip_bench.cost import architecture_cost
-from nasdip_bench.isnas.config import SearchConfig
-from nasdip_bench.isnas.degraded import Degraded
-from nasdip_bench.isnas.ranking import score_candidates
-from nasdip_bench.isnas.search import selection_problem
-from nasdip_bench.isnas.stopping import check_rule
-from nasdip_bench.isnas.training import train
-from nasdip_bench.paper_lists import candidate_architectures
 from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
+from nasdip_bench.space.paper_lists import candidate_architectures
+
+from .config import SearchConfig
+from .image import Degraded
+from .ranking import score_candidates
+from .search import selection_problem
+from .stopping import check_rule
+from .training import train
 
 __all__ = ["Estimate", "estimate"]
 

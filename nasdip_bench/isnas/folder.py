@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from nasdip_bench.errors import ArchitectureError, ConfigError
-from nasdip_bench.files import sha256_bytes, write_atomic
-from nasdip_bench.isnas.ranking import Ranked
-from nasdip_bench.isnas.training import Trained
-from nasdip_bench.seal import parse_json, sealed, unsealed
 from nasdip_bench.space import Architecture
+from nasdip_bench.storage.files import sha256_bytes, write_atomic
+from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
+
+from .ranking import Ranked
+from .training import Trained
 
 __all__ = ["SearchFolder", "kept_in", "resumes"]
 

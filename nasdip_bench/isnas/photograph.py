@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, ImageError
 from nasdip_bench.images import read_image
-from nasdip_bench.isnas.degraded import Degraded, corrupt, degraded
 from nasdip_bench.tasks import Inpaint, Task
+
+from .image import Degraded, corrupt, degraded
 
 __all__ = ["MAX_PIXELS", "read_mask", "read_pixels", "read_problem"]
 

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasdip_bench.isnas.degraded import Degraded
-from nasdip_bench.isnas.rankable import check_score
 from nasdip_bench.proxies import image_scores, info, prepare, score, score_network
+from nasdip_bench.proxies.scoring import Initialised, Outputs, initialisations
+from nasdip_bench.proxies.spectrum import Spectrum
 from nasdip_bench.space import Architecture
-from nasdip_bench.spectrum import Spectrum
-from nasdip_bench.untrained import Initialised, Outputs, initialisations
+
+from .image import Degraded
+from .rankable import check_score
 
 if TYPE_CHECKING:
     import torch

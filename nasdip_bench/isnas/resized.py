@@ -14,9 +14,10 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.isnas.degraded import Degraded, corrupt
-from nasdip_bench.sizes import SIZE_MULTIPLE
+from nasdip_bench.space.sizes import SIZE_MULTIPLE
 from nasdip_bench.tasks import Denoise, Inpaint, Observation
+
+from .image import Degraded, corrupt
 
 __all__ = ["SHORTER_SIDE", "resized", "resized_as_released"]
 

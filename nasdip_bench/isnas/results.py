@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from nasdip_bench._version import __version__
-from nasdip_bench.files import write_atomic
-from nasdip_bench.isnas.degraded import Degraded
-from nasdip_bench.isnas.search import Search, SearchResult, asked_for
-from nasdip_bench.isnas.sheet import contact_sheet
+from nasdip_bench.storage.files import write_atomic
+
+from .image import Degraded
+from .search import Search, SearchResult, asked_for
+from .sheet import contact_sheet
 
 __all__ = ["RESULTS", "record", "write_results"]
 

@@ -15,21 +15,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.distances import mean_squares
+from nasdip_bench.dataset.distances import mean_squares
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
-from nasdip_bench.files import sha256_bytes
-from nasdip_bench.isnas.averaging import weighted_average
-from nasdip_bench.isnas.config import SearchConfig
-from nasdip_bench.isnas.degraded import Degraded
-from nasdip_bench.isnas.folder import SearchFolder
-from nasdip_bench.isnas.ranking import Ranked, ranked, score_candidates
-from nasdip_bench.isnas.resized import resized, resized_as_released
-from nasdip_bench.isnas.selectors import Cohort, get_selector
-from nasdip_bench.isnas.stopping import check_rule
-from nasdip_bench.isnas.training import Trained, train
-from nasdip_bench.paper_lists import candidate_architectures
 from nasdip_bench.space import Architecture
+from nasdip_bench.space.paper_lists import candidate_architectures
+from nasdip_bench.storage.files import sha256_bytes
+
+from .averaging import weighted_average
+from .config import SearchConfig
+from .folder import SearchFolder
+from .image import Degraded
+from .ranking import Ranked, ranked, score_candidates
+from .resized import resized, resized_as_released
+from .selection import Cohort, get_selector
+from .stopping import check_rule
+from .training import Trained, train
 
 __all__ = ["Search", "SearchResult", "asked_for", "selection_problem"]
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
-from nasdip_bench.isnas.degraded import Degraded
-from nasdip_bench.isnas.search import SearchResult
+from .image import Degraded
+from .search import SearchResult
 
 __all__ = ["contact_sheet"]
 

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nasdip_bench.isnas.degraded import Degraded
-from nasdip_bench.problem import Problem
-from nasdip_bench.recording import Observer, outputs_held
+from nasdip_bench.fit.objective import Problem
+from nasdip_bench.fit.recording import Observer, outputs_held
 from nasdip_bench.stopping import Fits, StoppingRule, Watch
 from nasdip_bench.tasks import noise_estimate
+
+from .image import Degraded
 
 __all__ = ["Stopper", "check_rule", "held_bytes"]
 
@@ -42,7 +43,7 @@ class Stopper:
         self._latest: Tensor | None = None
 
     def look(self, iteration: int, output: Tensor, smoothed: Tensor) -> bool:
-        """Whether to end the fit here; see ``on_output`` of `nasdip_bench.dip.fit_stack`."""
+        """Whether to end the fit here; see ``on_output`` of `nasdip_bench.fit.loop.fit_stack`."""
         delivered = output if self._as_output else smoothed
         self._latest = delivered
         losses = self._problem.losses(output) if "loss" in self._needs else output.new_zeros(1)

@@ -10,19 +10,20 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nasdip_bench.baselines import BASELINE_IN_CHANNELS, build_baseline
-from nasdip_bench.blank import give_memory
-from nasdip_bench.dip import fit
-from nasdip_bench.fast import FastNetwork
-from nasdip_bench.initialise import draw_weights, draw_z
-from nasdip_bench.isnas.degraded import Degraded
-from nasdip_bench.isnas.stopping import Stopper
+from nasdip_bench.fit.loop import fit
+from nasdip_bench.fit.objective import Problem
 from nasdip_bench.network import Network
-from nasdip_bench.problem import Problem
+from nasdip_bench.network.baselines import BASELINE_IN_CHANNELS, build_baseline
+from nasdip_bench.network.blank import give_memory
+from nasdip_bench.network.fast import FastNetwork
+from nasdip_bench.network.weights import draw_weights, draw_z
+from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
 from nasdip_bench.stopping import Last, StoppingRule
-from nasdip_bench.untrained import blank_network
+
+from .image import Degraded
+from .stopping import Stopper
 
 __all__ = ["Trained", "train", "train_baseline"]
 
@@ -106,7 +107,7 @@ def train_baseline(
     precision: str = "fp32",
     on_iteration: Callable[[int], None] | None = None,
 ) -> Trained:
-    """Train one of `nasdip_bench.baselines.BASELINES` as an architecture is trained.
+    """Train one of `nasdip_bench.network.baselines.BASELINES` as an architecture is trained.
 
     Its input has 32 channels; otherwise the fit is the same: iterations, perturbation, smoothing.
 

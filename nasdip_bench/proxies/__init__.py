@@ -7,7 +7,7 @@ rest. Importing this module must not import torch or scipy.
 
 Source of the image scores: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3,
 eq. 1 and eq. 2, and its released code; those of the network scores stand in their modules
-(`structural`, `zero_cost`, `tangent`). Deviations, see also `nasdip_bench.spectrum`:
+(`structural`, `zero_cost`, `tangent`). Deviations, see also `nasdip_bench.proxies.spectrum`:
 
 - dB is 10·log10; the released code's mean squared differences are ours times (ln 10)².
 - The histograms' distance exists as released (``psd_strip_hist_emd``) and as the paper's text has
@@ -17,11 +17,11 @@ eq. 1 and eq. 2, and its released code; those of the network scores stand in the
 
 from __future__ import annotations
 
-from nasdip_bench.proxies import spectral, structural, tangent, zero_cost
-from nasdip_bench.proxies.candidate import Candidate
-from nasdip_bench.proxies.description import NO_REFERENCE, ScoreInfo
-from nasdip_bench.proxies.names import named_score
-from nasdip_bench.proxies.registry import (
+from . import spectral, structural, tangent, zero_cost
+from .candidate import Candidate
+from .info import NO_REFERENCE, ScoreInfo
+from .names import named_score
+from .registry import (
     image_score,
     image_scores,
     info,
@@ -37,7 +37,7 @@ from nasdip_bench.proxies.registry import (
     score_network,
     unregister,
 )
-from nasdip_bench.spectrum import prepare
+from .spectrum import prepare
 
 __all__ = [
     "NO_REFERENCE",

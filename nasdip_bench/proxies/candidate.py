@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.parts import Parts
 from nasdip_bench.tasks import Inpaint, Observation, Task
+
+from .shared_parts import Parts
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from nasdip_bench.jacobian import Jacobian
+    from .jacobian import Jacobian
 
 __all__ = ["Candidate", "LossGradient"]
 
@@ -67,7 +68,7 @@ class Candidate:
     @property
     def jacobian(self) -> Jacobian:
         """Products with the Jacobian of the network at z, all on one forward pass."""
-        from nasdip_bench.jacobian import Jacobian
+        from .jacobian import Jacobian
 
         return self.parts.get("jacobian", lambda: Jacobian(self.network, self.z))
 
@@ -84,7 +85,7 @@ class Candidate:
     def _gradient(self, jacobian: Jacobian) -> LossGradient:
         import torch
 
-        from nasdip_bench.problem import Problem
+        from nasdip_bench.fit.objective import Problem
 
         if isinstance(self.task, Inpaint) and self.mask is None:
             raise ConfigError(

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ConfigError, ImageError, unknown_name
-from nasdip_bench.proxies.candidate import Candidate
-from nasdip_bench.proxies.description import NO_REFERENCE, REFERENCE_NAMES, Kind, ScoreInfo
-from nasdip_bench.spectrum import Spectrum, prepare
+
+from .candidate import Candidate
+from .info import NO_REFERENCE, REFERENCE_NAMES, Kind, ScoreInfo
+from .spectrum import Spectrum, prepare
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

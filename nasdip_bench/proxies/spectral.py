@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from nasdip_bench.proxies.registry import image_score
-from nasdip_bench.spectrum import Spectrum
+from .registry import image_score
+from .spectrum import Spectrum
 
 # The paper's scores; of all of them lower is claimed to be better
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.proxies.registry import network_score
+from .registry import network_score
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -82,13 +82,14 @@ def _flops(network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], task: 
 
 
 def _known_flops(network: nn.Module, z: Tensor) -> float | None:
-    """Those that `nasdip_bench.cost` counts; None of a network that is not as an architecture says.
+    """Those that `nasdip_bench.space.cost` counts; None of a network that is not as an architecture
+    says.
 
     Such are stacks, networks that someone has changed, and inputs that they do not take.
     """
-    from nasdip_bench.cost import architecture_cost
     from nasdip_bench.network import Network
-    from nasdip_bench.sizes import check_size
+    from nasdip_bench.space.cost import architecture_cost
+    from nasdip_bench.space.sizes import check_size
 
     if not isinstance(network, Network) or z.ndim != 4 or z.shape[1] != network.in_channels:
         return None

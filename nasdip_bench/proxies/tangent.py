@@ -20,9 +20,9 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from nasdip_bench.proxies.candidate import Candidate
-from nasdip_bench.proxies.registry import network_score
-from nasdip_bench.spectrum import STRIP_DIAMETERS
+from .candidate import Candidate
+from .registry import network_score
+from .spectrum import STRIP_DIAMETERS
 
 __all__ = ["LOW_PASS_DIAMETER", "PROBES"]
 
@@ -61,8 +61,8 @@ def _ntk_low_pass(candidate: Candidate) -> float:
 
 
 def _traces(candidate: Candidate) -> tuple[float, float]:
-    """See `nasdip_bench.jacobian.kernel_traces`."""
-    from nasdip_bench.jacobian import kernel_probe, kernel_traces
+    """See `nasdip_bench.proxies.jacobian.kernel_traces`."""
+    from .jacobian import kernel_probe, kernel_traces
 
     jacobian = candidate.jacobian
     channels, height, width = jacobian.output.shape[1:]

@@ -22,8 +22,8 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.proxies.candidate import Candidate
-from nasdip_bench.proxies.registry import network_score
+from .candidate import Candidate
+from .registry import network_score
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -4,8 +4,8 @@ The same objects stop a restoration while it is trained (``nasdip-restore --stop
 tried on recorded runs. Never imports torch.
 """
 
-from nasdip_bench.stopping.rule import Fits, Look, StoppingRule, Watch, follow
-from nasdip_bench.stopping.rules import (
+from .rule import Fits, Look, StoppingRule, Watch, follow
+from .rules import (
     RULES,
     Discrepancy,
     ExponentialVariance,

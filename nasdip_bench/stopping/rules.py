@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, unknown_name
-from nasdip_bench.stopping.rule import Answer, Fits, Look, StoppingRule
+
+from .rule import Answer, Fits, Look, StoppingRule
 
 __all__ = [
     "RULES",

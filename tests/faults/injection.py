@@ -73,7 +73,7 @@ class Injector:
 
         os.fsync = fsync  # in a process of its own, forked for this
         if not self.fault.swap:
-            from nasdip_bench.builder import publish
+            from nasdip_bench.builder.release import swap as publish
 
             publish.exchange = lambda one, other: False
         sys.addaudithook(self._heard)

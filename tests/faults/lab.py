@@ -17,10 +17,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from nasdip_bench.croissant import CROISSANT
 from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.dataset.croissant import CROISSANT
 from nasdip_bench.errors import NasdipError
-from nasdip_bench.problems import find_problems
+from nasdip_bench.verify.tables import find_problems
 from tests.faults.injection import Fault
 from tests.faults.warm import TRACEBACK, Ended, Running, Warm, call
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from nasdip_bench.builder.release import release
-from nasdip_bench.problems import find_problems
+from nasdip_bench.builder.release.release import release
+from nasdip_bench.verify.tables import find_problems
 from tests.faults.campaign import FAULTS, run_fault
 from tests.faults.lab import Lab, Tally, shards, tables
 

@@ -172,7 +172,7 @@ def _fork(request: dict[str, Any], channel: Any) -> int:
 def call(program: str, arguments: list[str]) -> int:
     """Run a command in this process, and return its exit status."""
     if program in PROGRAMS:
-        from nasdip_bench.command import run
+        from nasdip_bench.console.app import run
 
         sys.argv = [program, *arguments]
         return run(program, importlib.import_module(PROGRAMS[program]).app)

@@ -119,7 +119,7 @@ def command(folder: str, *arguments: str) -> int:
     """Run a command on a folder."""
     _limit()
     from nasdip_bench.api.cli import app
-    from nasdip_bench.command import run
+    from nasdip_bench.console.app import run
 
     sys.argv = ["nasdip-bench", *arguments, f"--data={folder}"]
     return run("nasdip-bench", app)

@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasdip_bench.curve_parts import KINDS
-from nasdip_bench.curves import MISSING
 from nasdip_bench.dataset import MANIFEST
-from nasdip_bench.manifest import SCORE_VALUES
-from nasdip_bench.schema import RELEASE_TABLES
-from nasdip_bench.seal import sealed
+from nasdip_bench.dataset.curve_parts import KINDS
+from nasdip_bench.dataset.curves import MISSING
+from nasdip_bench.dataset.manifest import SCORE_VALUES
+from nasdip_bench.dataset.schema import RELEASE_TABLES
+from nasdip_bench.storage.sealed_json import sealed
 from tests import synthetic
 from tests.hostile_arrays import Change, changed, changes, of_values, replaced
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from nasdip_bench.api.benchmark import NASDIPBench
 from nasdip_bench.dataset import MANIFEST, Manifest
+from nasdip_bench.dataset.schema import RELEASE_TABLES
 from nasdip_bench.errors import DatasetError, NasdipError
-from nasdip_bench.problems import find_problems
-from nasdip_bench.schema import RELEASE_TABLES
-from nasdip_bench.seal import parse_json, sealed, unsealed
+from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
+from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.fuzz.ask import questions
 from tests.fuzz.campaign import KINDS, Arena

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.index import Block
-from nasdip_bench.paper_lists import PAPER_ARCHITECTURES, paper_architectures
-from nasdip_bench.schema import STATUSES
+from nasdip_bench.api.reading.runs import Block
+from nasdip_bench.dataset.schema import STATUSES
+from nasdip_bench.space.paper_lists import PAPER_ARCHITECTURES, paper_architectures
 from tests.tools.pages import table
 
 TARGETS = ("best_psnr_smooth_db", "final_psnr_smooth_db")

@@ -1,6 +1,6 @@
 """Writes what the documentation says of the schema and of the data in ``data/`` (``make docs``).
 
-    docs/data.md         the column tables, from `nasdip_bench.schema`
+    docs/data.md         the column tables, from `nasdip_bench.dataset.schema`
     data/README.md       the numbers of the data card
     README.md            the table of what ``data/`` holds
     docs/findings.md     the whole page
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.findings import findings_page
-from nasdip_bench.schema import markdown_tables
+from nasdip_bench.dataset.schema import markdown_tables
 from tests.tools import release_facts
 from tests.tools.pages import with_block
 

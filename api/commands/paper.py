@@ -1,0 +1,261 @@
+"""Commands that regenerate the paper: a table, a figure, everything at once, the findings."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasdip_bench.errors import ConfigError, unknown_name
+
+from ..benchmark import NASDIPBench
+from .options import (
+    DATA,
+    TARGET,
+    Data,
+    FidelityName,
+    Form,
+    Picture,
+    Seed,
+    Target,
+    TaskName,
+    TopK,
+    check_form,
+    emit,
+    ends_in,
+    show,
+)
+
+__all__ = ["FIGURES", "TABLES", "add_commands"]
+
+TABLES = {
+    "1": "Kendall's tau between PSNR and training-free scores",
+    "2": "PSNR of ISNAS, DIP and NAS-DIP on test sets",
+    "3": "PSNR of selecting on the small and on the whole image",
+    "best-iteration": "the same with the best iteration, section 5",
+}
+FIGURES = {
+    "1": "how many of their best architectures images share",
+    "2": "power spectra of images and of untrained networks",
+    "3": "PSNR against a score",
+    "4": "histograms of PSNR with the best of cohorts",
+    "5": "restored images side by side",
+}
+_OF_EXPERIMENTS = {"table": ("2", "3"), "figure": ("5",)}
+"""Made from the results of experiments, and not from a release."""
+_PROXY = "psd_db_strip_mse/corrupted"
+
+Proxy = Annotated[
+    str, typer.Option(help="Name of the score, or name/reference: its lowest values make a cohort.")
+]
+ImagesDir = Annotated[
+    Path | None, typer.Option(help="Folder with the images, for Figures 2 and 5.")
+]
+ImageSet = Annotated[
+    str | None,
+    typer.Option(help="For Figure 2: skimage (stand-ins), or nasdip to download the images."),
+]
+Experiments = Annotated[
+    Path | None,
+    typer.Option(
+        help="For Tables 2 and 3 and Figure 5: a build of experiments, or its results "
+        "(tables: DATA/experiments; figure: builds/experiments)."
+    ),
+]
+SettingName = Annotated[
+    str | None, typer.Option("--setting", help="Of experiments: paper, quick ...")
+]
+Inits = Annotated[int, typer.Option(help="Initialisations averaged in Figure 2.")]
+Device = Annotated[str, typer.Option(help="Where Figure 2 runs its networks: cpu, cuda ...")]
+
+
+def table_command(
+    context: typer.Context,
+    number: Annotated[str, typer.Argument(help=f"There is: {', '.join(TABLES)}.")],
+    task: TaskName = "denoise",
+    target: Annotated[
+        str, typer.Option(help="Column of runs.parquet; default: what the paper's notebooks use.")
+    ] = "",
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    form: Form = "",
+    out: Picture = None,
+    all_scores: Annotated[
+        bool, typer.Option("--all", help="Also the scores that the paper's table does not have.")
+    ] = False,
+    experiments: Experiments = None,
+    setting: SettingName = None,
+    data: Data = DATA,
+) -> None:
+    """Regenerate a table of the paper."""
+    _known("table", number, TABLES)
+    check_form(form, out)
+    _refuse_options(context, "table", number)
+    if number in _OF_EXPERIMENTS["table"]:
+        from nasdip_bench.experiments.results import read_results
+
+        from ..paper.comparison import comparison
+
+        results = read_results(experiments or data / "experiments")
+        show(comparison(results, number, setting, seed), form, out)
+        return
+    from ..exhibits.paper_exhibit import PaperExhibit
+    from ..paper.best_iteration import TARGET as BEST_ITERATION
+    from ..paper.best_iteration import best_iteration_table
+    from ..paper.table1 import table1
+
+    bench = NASDIPBench(data)
+    table: PaperExhibit
+    if number == "1":
+        table = table1(bench, task, target or TARGET, fidelity, seed, all_scores=all_scores)
+    else:
+        chosen = target or BEST_ITERATION
+        table = best_iteration_table(bench, task, chosen, fidelity, seed, all_scores=all_scores)
+    show(table, form, out)
+
+
+def figure_command(
+    context: typer.Context,
+    number: Annotated[str, typer.Argument(help=f"Number; there is: {', '.join(FIGURES)}.")],
+    task: TaskName = "denoise",
+    k: TopK = 10,
+    target: Target = TARGET,
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    proxy: Proxy = _PROXY,
+    images_dir: ImagesDir = None,
+    image_set: ImageSet = None,
+    images: Annotated[
+        str, typer.Option(help="Names for Figure 5, comma-separated; default: the first of a task.")
+    ] = "",
+    inits: Inits = 8,
+    device: Device = "cpu",
+    experiments: Experiments = None,
+    setting: SettingName = None,
+    form: Form = "",
+    out: Picture = None,
+    data: Data = DATA,
+) -> None:
+    """Regenerate a figure of the paper."""
+    _known("figure", number, FIGURES)
+    check_form(form, out)
+    _refuse_options(context, "figure", number)
+    if number in _OF_EXPERIMENTS["figure"]:
+        from ..paper.figure5 import figure5
+
+        named = [name.strip() for name in images.split(",") if name.strip()]
+        folder = experiments or Path("builds/experiments")
+        show(figure5(folder, images_dir, setting, seed, images=named), form, out)
+        return
+    from ..exhibits.paper_exhibit import PaperExhibit
+
+    bench = NASDIPBench(data)
+    figure: PaperExhibit
+    if number == "1":
+        from ..paper.figure1 import figure1
+
+        figure = figure1(bench, task, k, target, fidelity, seed)
+    elif number == "2":
+        from ..paper.figure2 import figure2, figure2_images
+
+        pictures = figure2_images(bench, images_dir, image_set)
+        figure = figure2(bench, pictures, task, fidelity, proxy=proxy, inits=inits, device=device)
+    elif number == "3":
+        from ..paper.figure3 import figure3
+
+        figure = figure3(bench, task, target, fidelity, seed, proxy=proxy)
+    else:
+        from ..paper.figure4 import figure4
+
+        figure = figure4(bench, task, target, fidelity, seed, proxy=proxy)
+    show(figure, form, out)
+
+
+def paper_command(
+    out: Annotated[Path, typer.Option(help="Folder to write; files of other names are left.")],
+    tasks: Annotated[str, typer.Option(help="Names, comma-separated, or 'all'.")] = "all",
+    k: TopK = 10,
+    target: Target = TARGET,
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    proxy: Proxy = _PROXY,
+    images_dir: ImagesDir = None,
+    image_set: ImageSet = None,
+    inits: Inits = 8,
+    device: Device = "cpu",
+    data: Data = DATA,
+) -> None:
+    """Write all tables and figures of the paper, and a page that sets them beside the print."""
+    from ..paper.produce import PAGE, PaperOptions, write_paper
+
+    named = None if tasks == "all" else [name.strip() for name in tasks.split(",") if name.strip()]
+    options = PaperOptions(
+        tasks=named,
+        target=target,
+        fidelity=fidelity,
+        seed=seed,
+        k=k,
+        proxy=proxy,
+        images_dir=images_dir,
+        image_set=image_set,
+        inits=inits,
+        device=device,
+    )
+    result = write_paper(
+        NASDIPBench(data), out, options, lambda line: print(line, file=sys.stderr, flush=True)
+    )
+    for problem in result.problems:
+        print(problem, file=sys.stderr)
+    files = sum(len(one.files) for one in result.made)
+    print(f"written: {out / PAGE} and {files} files beside it")
+
+
+def findings_command(
+    target: Target = TARGET,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write instead of printing, .md or .txt, replaced if it is there.",
+            callback=ends_in(".md", ".txt"),
+        ),
+    ] = None,
+    data: Data = DATA,
+) -> None:
+    """Write what the data say, beside the paper, with intervals: Markdown."""
+    from ..findings import findings_page
+
+    emit(findings_page(NASDIPBench(data), target), out)
+
+
+def _refuse_options(context: typer.Context, kind: str, number: str) -> None:
+    """Options of what is made from a release, for what is made from experiments, or the reverse.
+
+    Raises:
+        ConfigError: one was given, which would have no effect.
+    """
+    both = {"number", "form", "out", "seed", "data"}
+    of_experiments = both | {"experiments", "setting"} | {"images", "images_dir"}
+    chosen = number in _OF_EXPERIMENTS[kind]
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        meant = (
+            name in of_experiments if chosen else name not in {"experiments", "setting", "images"}
+        )
+        if not meant and source is not None and source.name == "COMMANDLINE":
+            option = {"all_scores": "all", "form": "format"}.get(name, name.replace("_", "-"))
+            raise ConfigError(f"--{option} has no effect on {kind} {number}: leave it out")
+
+
+def _known(kind: str, number: str, there: dict[str, str]) -> None:
+    if number not in there:
+        raise unknown_name(kind, number, [f"{n} ({what})" for n, what in there.items()])
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("table")(table_command)
+    app.command("figure")(figure_command)
+    app.command("paper")(paper_command)
+    app.command("findings")(findings_command)

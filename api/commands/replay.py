@@ -1,0 +1,73 @@
+"""The command that replays ISNAS from recorded runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..benchmark import NASDIPBench
+from .options import DATA, Data, FidelityName, Form, Picture, Seed, TaskName, check_form, show
+
+__all__ = ["add_commands"]
+
+
+def replay_command(
+    task: TaskName = "denoise",
+    image: Annotated[str, typer.Option(help="Name of one image, or 'all'.")] = "all",
+    score: Annotated[
+        str, typer.Option(help="Names of scores, comma-separated, or 'all' that can rank.")
+    ] = "all",
+    cohort: Annotated[
+        int | None, typer.Option(help="The largest cohort. Default: 50, or all there are.")
+    ] = None,
+    selector: Annotated[
+        str,
+        typer.Option(
+            help="closest (needs distances between outputs), best-score, random or oracle."
+        ),
+    ] = "closest",
+    with_output: Annotated[
+        bool,
+        typer.Option(
+            "--with-output",
+            help="Rank only architectures with distances between outputs, as closest does: then "
+            "selectors compare.",
+        ),
+    ] = False,
+    weighting: Annotated[
+        str, typer.Option(help="Of the cohort's average: paper, released or equal.")
+    ] = "paper",
+    reference: Annotated[
+        str, typer.Option(help="Of the scores: corrupted, or ground_truth (which no user has).")
+    ] = "corrupted",
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    form: Form = "",
+    out: Picture = None,
+    data: Data = DATA,
+) -> None:
+    """Replay the paper's search from recorded runs: regret of what it selects, for every N."""
+    check_form(form, out)
+    from ..replay.figure import replay_figure
+
+    names = [name.strip() for name in score.split(",") if name.strip()]
+    figure = replay_figure(
+        NASDIPBench(data),
+        task,
+        None if score == "all" else names,
+        None if image == "all" else image,
+        cohort,
+        reference=reference,
+        weighting=weighting,
+        selector=selector,
+        with_output=with_output,
+        fidelity=fidelity,
+        seed=seed,
+    )
+    show(figure, form, out)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("replay")(replay_command)

@@ -1,0 +1,35 @@
+"""The command that writes a release as one page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..benchmark import NASDIPBench
+from .options import DATA, Data, FidelityName, ends_in
+
+__all__ = ["add_commands"]
+
+
+def report_command(
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="File to write, .html, replaced if it is there.", callback=ends_in(".html", ".htm")
+        ),
+    ] = Path("report.html"),
+    fidelity: FidelityName = None,
+    data: Data = DATA,
+) -> None:
+    """Write a self-contained page: architectures, curves, scores, overlap, coverage."""
+    from ..report.page import write_report
+
+    size = write_report(NASDIPBench(data), out, fidelity)
+    print(f"written: {out}, {size / 2**20:.1f} MiB")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("report")(report_command)

@@ -1,0 +1,143 @@
+"""Commands that print how far rankings agree and what choosing by a score is worth, as CSV."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from nasdip_bench.errors import ConfigError, unknown_name
+
+from ..benchmark import NASDIPBench
+from .options import (
+    DATA,
+    TARGET,
+    Data,
+    FidelityName,
+    Images,
+    Out,
+    Seed,
+    Target,
+    TaskArgument,
+    TopK,
+    emit,
+    image_names,
+)
+
+__all__ = ["add_commands"]
+
+BETWEEN = ("scores", "seeds", "fidelities", "images")
+
+Level = Annotated[float, typer.Option(help="Confidence of the intervals.")]
+Resamples = Annotated[int, typer.Option(help="Of the bootstrap; 0 makes no intervals.")]
+
+
+def agreement_command(
+    task: TaskArgument = "denoise",
+    between: Annotated[
+        str, typer.Option(help="PSNR and scores, seeds, fidelities, or images (top-k overlap).")
+    ] = "scores",
+    k: TopK = 10,
+    target: Target = TARGET,
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    images: Images = "all",
+    within: Annotated[
+        str | None,
+        typer.Option(help="Compare architectures of one sampling, transform, ... alone."),
+    ] = None,
+    level: Level = 0.95,
+    resamples: Resamples = 1000,
+    out: Out = None,
+    data: Data = DATA,
+) -> None:
+    """Print how far rankings agree: tau with pairs, ties and interval; overlap beside chance."""
+    if between not in BETWEEN:
+        raise unknown_name("kind of agreement", between, BETWEEN)
+    bench, chosen = NASDIPBench(data), image_names(images)
+    if between in ("seeds", "fidelities") and seed is not None:
+        raise ConfigError(f"--seed {seed} does not go with --between {between}: all are compared")
+    if between == "fidelities" and fidelity is not None:
+        raise ConfigError(f"--fidelity {fidelity} does not go with --between fidelities")
+    if between == "images":
+        if within is not None:
+            raise ConfigError(f"--within {within} does not go with --between images: it is of tau")
+        frame = bench.overlap_table(task, k, target, fidelity, seed, images=chosen)
+    else:
+        how: dict[str, Any] = {
+            "images": chosen,
+            "within": within,
+            "level": level,
+            "resamples": resamples,
+        }
+        if between == "scores":
+            frame = bench.kendall_intervals(task, target, fidelity, seed, **how)
+        elif between == "seeds":
+            frame = bench.seed_agreement(task, target, fidelity, **how)
+        else:
+            frame = bench.fidelity_agreement(task, target, **how)
+    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+
+
+def proxies_command(
+    task: TaskArgument = "denoise",
+    k: TopK = 10,
+    cohorts: Annotated[
+        str, typer.Option(help="How many to choose by the score, comma-separated.")
+    ] = "5,15",
+    by_image: Annotated[bool, typer.Option("--by-image", help="Also each image alone.")] = False,
+    target: Target = TARGET,
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    images: Images = "all",
+    level: Level = 0.95,
+    resamples: Resamples = 1000,
+    out: Out = None,
+    data: Data = DATA,
+) -> None:
+    """Print what choosing by each score is worth: tau, precision, hits and regret beside chance."""
+    from ..statistics.intervals import MEAN
+
+    if not all(size.strip().isdecimal() for size in cohorts.split(",")):
+        raise ConfigError(f"cohorts {cohorts!r} must be whole numbers, such as 5,15")
+    sizes = [int(size) for size in cohorts.split(",")]
+    frame = NASDIPBench(data).proxy_table(
+        task,
+        k,
+        sizes,
+        target,
+        fidelity,
+        seed,
+        images=image_names(images),
+        level=level,
+        resamples=resamples,
+    )
+    if not by_image:
+        frame = frame.xs(MEAN, level="image")
+    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+
+
+def selection_command(
+    task: TaskArgument = "denoise",
+    score: Annotated[
+        str, typer.Option(help="Name of a score, or name/reference.")
+    ] = "psd_db_strip_mse/corrupted",
+    target: Target = TARGET,
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    images: Images = "all",
+    out: Out = None,
+    data: Data = DATA,
+) -> None:
+    """Print the best of the N first by a score, for every N, beside the best of N at random."""
+    frame = NASDIPBench(data).selection_curve(
+        task, score, target, fidelity, seed, images=image_names(images)
+    )
+    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.command("agreement")(agreement_command)
+    app.command("proxies")(proxies_command)
+    app.command("selection")(selection_command)

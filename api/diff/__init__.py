@@ -1,0 +1,1 @@
+"""What one dataset has other than another."""

@@ -1,0 +1,1 @@
+"""What a table or figure is, and the forms it is written in."""

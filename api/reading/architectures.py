@@ -1,0 +1,100 @@
+"""From what users call an architecture to its row in a release, and what to say where it has none.
+
+Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ArchitectureError, DatasetError, UnknownNameError
+from nasdip_bench.space import Architecture
+
+from .neighbourhood import Neighbourhood, choices_of
+
+__all__ = ["ArchitectureLike", "ArchitectureRows"]
+
+ArchitectureLike = int | str | Architecture
+"""Row in the release, canonical string, name of a released model, or `Architecture`."""
+
+_SHOWN = 3
+
+
+class ArchitectureRows:
+    """The architectures of a release, in order.
+
+    Args:
+        codes: canonical strings, by row.
+
+    Raises:
+        DatasetError: a code that is not a canonical string, or one that is there twice.
+    """
+
+    def __init__(self, codes: Sequence[str]) -> None:
+        self.codes = tuple(codes)
+        self._rows = {code: row for row, code in enumerate(self.codes)}
+        if len(self._rows) != len(self.codes):
+            raise DatasetError("architectures.parquet holds an architecture twice; release again")
+        # Parsing all of them costs more than opening the dataset, so it waits until it is asked.
+        self._parsed: dict[int, Architecture] = {}
+        self._near: Neighbourhood | None = None
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def architecture(self, row: int) -> Architecture:
+        """The architecture of a row that exists."""
+        if row not in self._parsed:
+            self._parsed[row] = Architecture.parse(self.codes[row])
+        return self._parsed[row]
+
+    def row(self, arch: ArchitectureLike) -> int:
+        """The row of an architecture.
+
+        Raises:
+            UnknownNameError: the release does not have it.
+            ArchitectureError: it is no architecture at all.
+        """
+        if isinstance(arch, str):
+            found = self._rows.get(arch)
+            if found is not None:
+                return found
+        if type(arch) is int or (isinstance(arch, int | np.integer) and not isinstance(arch, bool)):
+            if 0 <= arch < len(self.codes):
+                return int(arch)
+            raise UnknownNameError(
+                f"no architecture in row {arch}; this release has rows 0..{len(self.codes) - 1}"
+            )
+        if isinstance(arch, str) and arch.isdecimal():
+            raise ArchitectureError(
+                f"{arch!r} is no architecture; a row is a whole number: {int(arch)}"
+            )
+        parsed = Architecture.parse(arch)  # type: ignore[arg-type]
+        found = self._rows.get(str(parsed))
+        if found is None:
+            raise UnknownNameError(self._absent(parsed))
+        return found
+
+    def distances(self, arch: Architecture) -> NDArray[np.intp]:
+        """(n,): in how many of its choices each architecture differs from one.
+
+        The 25 skip bits, and of the cell: sampling, transform, kernel, activation, the order of
+        sampling and transform, dilation; 0..31.
+        """
+        if self._near is None:
+            self._near = Neighbourhood(self.codes)
+        return self._near.distances(np.array(choices_of(arch), np.int8))
+
+    def __contains__(self, arch: Architecture) -> bool:
+        return str(arch) in self._rows
+
+    def _absent(self, arch: Architecture) -> str:
+        distances = self.distances(arch)
+        near = ", ".join(self.codes[row] for row in np.argsort(distances, kind="stable")[:_SHOWN])
+        return (
+            f"architecture {str(arch)!r} is not in this release of {len(self)} architectures. "
+            f"The nearest are {near}. Rows 0..{len(self) - 1} and bench[i] list all of them."
+        )

@@ -1,0 +1,172 @@
+"""What architectures cost at a fidelity: parameters, operations, recorded seconds.
+
+Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import unknown_name
+from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
+
+if TYPE_CHECKING:
+    from .architectures import ArchitectureLike
+    from .reader import ReleaseReader
+    from .runs import Block
+
+__all__ = ["FLOPS_OF_TRAINING", "CostRecord", "Costs", "architecture_cost_of", "costs"]
+
+FLOPS_OF_TRAINING = 3
+"""Forward and backward together, in forward passes."""
+
+
+class CostRecord(NamedTuple):
+    """What a run of an architecture costs.
+
+    Attributes:
+        arch_id: row of the architecture in this release.
+        architecture: its canonical string.
+        task: name.
+        fidelity: the training set-up.
+        seeds: the seeds whose seconds are averaged.
+        image_channels: 1 gray, 3 colour; of the network's input and output.
+        parameters: trainable numbers at the fidelity's width.
+        flops_per_iteration: FLOP of an iteration, forward and backward (three forward passes).
+        iterations: length of the runs.
+        flops: FLOP of a run.
+        seconds_per_iteration: mean over the images and seeds; NaN where there is no such run.
+        seconds: wall time of a run as it was recorded, the mean. Runs that were trained as a stack
+            record their share of it, and a loaded machine records more: compare FLOP where the
+            exact cost matters.
+        processor_seconds: the same in time of the processor, which neither waits nor rests.
+        devices: the processors that the seconds were recorded on.
+    """
+
+    arch_id: int
+    architecture: str
+    task: str
+    fidelity: str
+    seeds: tuple[int, ...]
+    image_channels: int
+    parameters: int
+    flops_per_iteration: float
+    iterations: int
+    flops: float
+    seconds_per_iteration: float
+    seconds: float
+    processor_seconds: float
+    devices: tuple[str, ...]
+
+
+class Costs(NamedTuple):
+    """The costs of all architectures of a release.
+
+    Attributes:
+        parameters: (architecture,) int64, at the fidelity's width.
+        flops_per_iteration: (architecture,) float64 FLOP, forward and backward.
+        seconds: (architecture,) float64, recorded wall time of a run, the mean over its images and
+            seeds; NaN where there is no run.
+        processor_seconds: the same in time of the processor.
+    """
+
+    parameters: NDArray[np.int64]
+    flops_per_iteration: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    processor_seconds: NDArray[np.float64]
+
+
+def costs(
+    bench: ReleaseReader, block: Block, images: tuple[int, ...], seeds: tuple[int, ...]
+) -> Costs:
+    """The costs of all architectures on some images.
+
+    Args:
+        bench: the release.
+        block: the task and fidelity.
+        images: positions of the images that seconds are averaged over. Where gray and colour meet,
+            parameters and operations are those of colour.
+        seeds: that seconds are averaged over.
+    """
+    facts = bench.manifest.fidelities[block.fidelity]
+    channels = max(_image_channels(bench)[image] for image in images)
+    counted = [_counted(code, channels, facts["channels"]) for code in bench.codes]
+    per_pixel = np.array([flops for _, flops in counted], np.float64)
+    rows = block.rows[:, :, [block.position(one) for one in seeds]][:, list(images)]
+    recorded = np.stack([block.columns[name][rows] for name in ("seconds", "processor_seconds")])
+    recorded = np.where(rows >= 0, recorded, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an architecture without a run: NaN
+        seconds = np.nanmean(recorded.reshape(2, len(bench), -1), axis=2)
+    return Costs(
+        np.array([parameters for parameters, _ in counted], np.int64),
+        FLOPS_OF_TRAINING * per_pixel * facts["resolution"] ** 2,
+        *seconds,
+    )
+
+
+def architecture_cost_of(
+    bench: ReleaseReader,
+    arch: ArchitectureLike,
+    task: str,
+    image: str | None = None,
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> CostRecord:
+    """What a run of an architecture costs.
+
+    Args:
+        bench: the release.
+        arch: an architecture.
+        task: name.
+        image: whose channels count and whose seconds are taken; None for all images.
+        fidelity: None for the release's default for the task; the result names it.
+        seed: None for the mean over the default seeds.
+
+    Raises:
+        UnknownNameError: an architecture, image, task, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    arch_id = bench.arch_id(arch)
+    block = bench.runs.block(task, fidelity)
+    seeds = block.choose_seeds(seed)
+    if image is not None and image not in bench.images:
+        raise unknown_name("image", image, bench.images)
+    images = tuple(range(len(bench.images))) if image is None else (bench.images.index(image),)
+    all_costs = costs(bench, block, images, seeds)
+    flops, seconds, processor = (float(values[arch_id]) for values in all_costs[1:])
+    iterations = block.record.iterations
+    return CostRecord(
+        arch_id,
+        bench.codes[arch_id],
+        task,
+        block.fidelity,
+        seeds,
+        max(_image_channels(bench)[one] for one in images),
+        int(all_costs.parameters[arch_id]),
+        flops,
+        iterations,
+        flops * iterations,
+        seconds / iterations,
+        seconds,
+        processor,
+        tuple(bench.manifest.devices),
+    )
+
+
+@lru_cache(maxsize=16384)
+def _counted(code: str, image_channels: int, channels: int) -> tuple[int, float]:
+    """Parameters, and FLOP of a forward pass for a pixel."""
+    cost = architecture_cost(Architecture.parse(code), image_channels, image_channels, channels)
+    return cost.parameters, cost.flops_per_pixel
+
+
+def _image_channels(bench: ReleaseReader) -> list[int]:
+    found: list[int] = bench.to_arrow("images")["channels"].to_pylist()
+    return found

@@ -1,0 +1,77 @@
+"""What to say where a run or a point of a curve is not in a release, and what is there instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import UnknownNameError
+
+from .runs import Block
+
+if TYPE_CHECKING:
+    from .reader import ReleaseReader
+
+__all__ = ["kept_place", "missing_run"]
+
+
+def kept_place(block: Block, kept: NDArray[np.int32], iteration: int) -> int:
+    """The place of an iteration among the kept ones.
+
+    Args:
+        block: whose curves they are.
+        kept: (P,) int32, ascending.
+        iteration: the one asked for.
+
+    Raises:
+        UnknownNameError: it is outside the budget or was not kept.
+    """
+    last = block.record.iterations
+    whole = isinstance(iteration, int | np.integer) and not isinstance(iteration, bool)
+    if not whole or not 1 <= iteration <= last:
+        raise UnknownNameError(
+            f"iteration {iteration!r} is not a whole number in 1..{last}, the length of runs of "
+            f"{block.task!r} at fidelity {block.fidelity!r}"
+        )
+    place = int(np.searchsorted(kept, iteration))
+    if place == len(kept) or kept[place] != iteration:
+        near = " and ".join(str(kept[i]) for i in (place - 1, place) if 0 <= i < len(kept))
+        raise UnknownNameError(
+            f"iteration {iteration} of {block.task!r} at fidelity {block.fidelity!r} was not kept: "
+            f"a release keeps {len(kept)} of the {last}. The nearest kept are {near}; "
+            f"bench.curve(...).iterations and 'nasdip-bench curve' list all"
+        )
+    return place
+
+
+def missing_run(bench: ReleaseReader, block: Block, arch_id: int, image_row: int, seed: int) -> str:
+    """The message for a run that the release could hold and does not.
+
+    Args:
+        bench: the release.
+        block: where the run should be.
+        arch_id: row of the architecture.
+        image_row: position of the image.
+        seed: of the run.
+    """
+    image, task = bench.images[image_row], block.task
+    having = []
+    for fidelity in bench.fidelities:
+        record = bench.manifest.task(fidelity, task)
+        if record is None or not record.runs:
+            continue
+        other = bench.runs.block(task, fidelity)
+        there = other.rows[arch_id, image_row] >= 0
+        seeds = [str(s) for s, is_there in zip(other.seeds, there, strict=True) if is_there]
+        if seeds:
+            having.append(f"{fidelity} with seed {', '.join(seeds)}")
+    runs, most = block.record.seeds.get(str(seed), 0), len(bench) * len(bench.images)
+    return (
+        f"no run of architecture {bench[arch_id]} on {image!r} for {task!r} at fidelity "
+        f"{block.fidelity!r} with seed {seed}. For this architecture, image and task there is: "
+        f"{'; '.join(having) or 'none'}. The release holds {runs} of the {most} runs of {task} at "
+        f"{block.fidelity} with seed {seed}: bench.coverage() and "
+        f"'nasdip-bench coverage' count them."
+    )

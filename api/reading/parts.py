@@ -1,0 +1,128 @@
+"""Reads learning curves and observables by the parts of their files. Must not import torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.dataset.curve_parts import KINDS, CurvePart, part_of
+from nasdip_bench.dataset.curves import CODES, MISSING, decode
+from nasdip_bench.dataset.manifest import part_path
+from nasdip_bench.errors import DatasetError
+from nasdip_bench.storage.locks import ForkSafeLock
+
+__all__ = ["PartReader"]
+
+
+class PartReader:
+    """The curves or the observables of runs. Safe to share between threads, and after a fork.
+
+    A part is read when one of its runs is first asked for, and kept.
+
+    Args:
+        folder: the dataset.
+        kind: one of `nasdip_bench.dataset.curve_parts.KINDS`.
+    """
+
+    def __init__(self, folder: DatasetFolder, kind: str) -> None:
+        self._folder, self._kind = folder, kind
+        self._lock = ForkSafeLock()
+        self._parts: dict[tuple[str, str, int, int], CurvePart] = {}
+        self._iterations: dict[tuple[str, str], NDArray[np.int32]] = {}
+
+    def has(self, fidelity: str, task: str, seed: int, arch_id: int) -> bool:
+        """Whether the release has the part that a run belongs to."""
+        path = part_path(self._kind, fidelity, task, seed, part_of(arch_id))
+        return path in self._folder.manifest.files
+
+    def iterations(self, fidelity: str, task: str) -> NDArray[np.int32]:
+        """(P,) int32, ascending: the iterations that were kept, the same in all parts; read-only.
+
+        Raises:
+            DatasetError: the release has no part, or the first is absent or damaged.
+        """
+        if (fidelity, task) not in self._iterations:
+            beginning = f"{self._kind}/{fidelity}-{task}-s"
+            files = [path for path in self._folder.manifest.files if path.startswith(beginning)]
+            seed, _, part = min(files, default="")[len(beginning) : -len(".h5")].partition("-")
+            if not (seed.isdecimal() and part.isdecimal()):
+                raise DatasetError(
+                    f"the release has no {self._kind} of {task} at {fidelity}; run 'nasdip-bench "
+                    f"verify'"
+                )
+            self._part(fidelity, task, int(seed), int(part))
+        return self._iterations[fidelity, task]
+
+    def codes(
+        self,
+        fidelity: str,
+        task: str,
+        seed: int,
+        arch_ids: Sequence[int] | NDArray[np.integer],
+        rows: Sequence[int] | NDArray[np.integer],
+    ) -> dict[str, NDArray[np.uint16]]:
+        """By name, (run, P) uint16 of some runs of a seed; all missing where a part lacks an array.
+
+        Args:
+            fidelity: name.
+            task: name.
+            seed: of the runs.
+            arch_ids: (run,) of their architectures.
+            rows: (run,) of their part: the ``curve_row`` of runs.parquet.
+
+        Raises:
+            DatasetError: a file is absent or damaged, or lacks a row.
+        """
+        parts, places = part_of(np.asarray(arch_ids, np.int32)), np.asarray(rows, np.int64)
+        shape = len(parts), len(self.iterations(fidelity, task))
+        found = {name: np.full(shape, MISSING, np.uint16) for name in KINDS[self._kind]}
+        for number in np.unique(parts).tolist():
+            mine = np.flatnonzero(parts == number)
+            wanted = places[mine]
+            part = self._part(fidelity, task, seed, number, int(wanted.min()), int(wanted.max()))
+            for name, codes in part.codes.items():
+                found[name][mine] = codes[wanted]
+        return found
+
+    def values(
+        self, fidelity: str, task: str, seed: int, arch_id: int, row: int
+    ) -> dict[str, NDArray[np.float64]]:
+        """By name, (P,) float64 of a run, NaN where missing; arguments and errors as of `codes`."""
+        part = self._part(fidelity, task, seed, part_of(arch_id), row, row)
+        nothing = np.full(len(part.iterations), np.nan)
+        return {
+            name: decode(part.codes[name][row], CODES[name]) if name in part.codes else nothing
+            for name in KINDS[self._kind]
+        }
+
+    def _part(
+        self, fidelity: str, task: str, seed: int, number: int, lowest: int = 0, highest: int = 0
+    ) -> CurvePart:
+        """A part that has the rows asked for."""
+        key = (fidelity, task, seed, number)
+        found = self._parts.get(key)
+        if found is None:
+            with self._lock:
+                if key not in self._parts:
+                    self._parts[key] = self._read(*key)
+                found = self._parts[key]
+        count = min(map(len, found.codes.values()), default=0)
+        if not 0 <= lowest <= highest < count:
+            raise DatasetError(
+                f"runs.parquet names a curve_row outside 0..{count - 1} of "
+                f"{part_path(self._kind, *key)}; run 'nasdip-bench verify'"
+            )
+        return found
+
+    def _read(self, fidelity: str, task: str, seed: int, number: int) -> CurvePart:
+        part = self._folder.part(self._kind, fidelity, task, seed, number)
+        kept = self._iterations.setdefault((fidelity, task), part.iterations)
+        if not np.array_equal(kept, part.iterations):
+            raise DatasetError(
+                f"{part_path(self._kind, fidelity, task, seed, number)} keeps other iterations "
+                f"than another part; run 'nasdip-bench verify'"
+            )
+        return part

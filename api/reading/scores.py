@@ -1,0 +1,127 @@
+"""The scores of a release as dense arrays, for the corruption of each seed.
+
+Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset.manifest import TaskRecord
+from nasdip_bench.errors import DatasetError, UnknownNameError
+
+__all__ = ["Scores", "ScoresBySeed"]
+
+
+class Scores(NamedTuple):
+    """The scores of one task at one fidelity, for the corruption of one seed or a mean of several.
+
+    Attributes:
+        columns: (proxy, reference), in the order of scores.parquet.
+        keys: the same as "proxy/reference".
+        values: (architecture, image, column) float64, NaN where there is none.
+        present: the same shape, bool: there is a row, if only a null.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    keys: tuple[str, ...]
+    values: NDArray[np.float64]
+    present: NDArray[np.bool_]
+
+    @property
+    def extent(self) -> str:
+        """In words, how many architectures have scores, and on which share of the images."""
+        there: NDArray[np.bool_] = np.any(self.present, axis=2)
+        anywhere, everywhere = np.any(there, axis=1).sum(), np.all(there, axis=1).sum()
+        by_score = np.any(self.present, axis=1).sum(axis=0)
+        fewest = by_score.min(initial=anywhere, where=by_score > 0)
+        some = f"{anywhere} architectures"
+        if fewest < anywhere:
+            some = f"{fewest} to {anywhere} architectures (by score)"
+        if anywhere == everywhere:
+            return some
+        some += f" on {np.any(there, axis=0).sum()} of {there.shape[1]} images"
+        return f"{some}, {everywhere} of them on all" if everywhere else some
+
+
+class ScoresBySeed:
+    """The scores of one task at one fidelity.
+
+    Args:
+        shape: architectures and images.
+        rows: by name, columns of scores.parquet; ``seed`` is NaN where a score sees no corruption.
+        pairs: (proxy, reference) by the code in ``pair``.
+        where: the task and fidelity, for messages.
+        record: the manifest's facts of the task at the fidelity.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        rows: dict[str, NDArray[Any]],
+        pairs: dict[int, tuple[str, str]],
+        where: str,
+        record: TaskRecord,
+    ) -> None:
+        found, first, inverse = np.unique(rows["pair"], return_index=True, return_inverse=True)
+        order = np.argsort(first)  # of first appearance, which is that of the registry
+        self._columns = tuple(pairs[code] for code in found[order].tolist())
+        self._keys = tuple(map("/".join, self._columns))
+        self._at = (rows["arch_id"], rows["image"], np.argsort(order)[inverse])
+        self._shape = (*shape, len(self._columns))
+        self._rows = rows
+        self._blind = np.isnan(rows["seed"].astype(np.float64))
+        self._sees = np.isin(np.arange(len(self._columns)), self._at[2][~self._blind])
+        self._seeds = tuple(map(int, np.unique(rows["seed"][~self._blind])))
+        self._default_seeds = tuple(record.default_seeds) or self._seeds
+        self._where, self._there = where, {*map(str, self._seeds), *record.seeds}
+        self._found: dict[int | None, Scores] = {}
+
+    def of(self, seed: int | None) -> Scores:
+        """Those of a seed, or the mean over the default seeds; see `RunIndex.scores`.
+
+        Raises:
+            UnknownNameError: no run and no score has the seed.
+        """
+        found = self._found.get(seed) if type(seed) is int or seed is None else None
+        if found is None:
+            found = self._mean() if seed is None else self._of_seed(self._checked(seed))
+            self._found[seed if seed is None else int(seed)] = found
+        return found
+
+    def _checked(self, seed: int) -> int:
+        whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+        if not whole or str(seed) not in self._there:
+            raise UnknownNameError(
+                f"unknown seed {seed!r} for {self._where}. There is: "
+                f"{', '.join(sorted(self._there)) or 'none'}. Leave it out for the default."
+            )
+        return int(seed)
+
+    def _of_seed(self, seed: float) -> Scores:
+        mine = self._blind | (self._rows["seed"] == seed)
+        at = tuple(places[mine] for places in self._at)
+        values, present = np.full(self._shape, np.nan), np.zeros(self._shape, np.bool_)
+        values[at] = self._rows["value"][mine]
+        present[at] = True
+        if np.count_nonzero(present) != np.count_nonzero(mine):
+            raise DatasetError("scores.parquet has a score twice; run 'nasdip-bench verify'")
+        return Scores(self._columns, self._keys, values, present)
+
+    def _mean(self) -> Scores:
+        by_seed = [self.of(seed) for seed in self._default_seeds if seed in self._seeds]
+        if len(by_seed) < 2:
+            return by_seed[0] if by_seed else self._of_seed(math.nan)
+        values = np.stack([scores.values for scores in by_seed])
+        there = np.stack([scores.present for scores in by_seed])
+        rows = there.sum(axis=(1, 2), keepdims=True)
+        # Where a seed was scored in part, its few rows are no reason to have no others.
+        counts = rows == rows.max(axis=0)
+        mean = np.where(counts, values, 0).sum(axis=0) / counts.sum(axis=0)
+        present = (there | ~counts).all(axis=0)
+        of_all = np.where(self._sees, np.where(present, mean, np.nan), values[0])
+        return Scores(self._columns, self._keys, of_all, present)

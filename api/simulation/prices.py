@@ -1,0 +1,147 @@
+"""What a simulated training is charged: two cost models, stated in words with every result.
+
+Recorded seconds are the processor time that the builder's machine took; runs that were trained as a
+stack record an equal share of it. Two architectures of equal size can so differ
+several times over. The default therefore counts operations and turns them into seconds at one rate
+for all architectures: deterministic, the same for everyone who has the release, and fair between
+architectures. It knows nothing of memory traffic or of how well an operation uses a processor;
+``recorded`` does, with the noise.
+
+Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError, unknown_name
+
+from ..reading.costs import FLOPS_OF_TRAINING, costs
+
+if TYPE_CHECKING:
+    from ..reading.reader import ReleaseReader
+    from ..reading.runs import Block
+
+__all__ = ["COST_MODELS", "CostModel", "Prices"]
+
+COST_MODELS = ("flops", "recorded")
+
+
+class Prices(NamedTuple):
+    """What the architectures of a release cost on one image.
+
+    Attributes:
+        per_iteration: (architecture,) float64 seconds of a training iteration; NaN where the model
+            knows none.
+        forward: (architecture,) float64 seconds of a forward pass, a third of an iteration.
+        overhead: seconds of starting or continuing a training.
+        text: the model in words.
+    """
+
+    per_iteration: NDArray[np.float64]
+    forward: NDArray[np.float64]
+    overhead: float
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostModel:
+    """How iterations become simulated seconds.
+
+    Attributes:
+        kind: "flops", seconds = iterations x 3 forward passes' FLOP / rate + overhead; or
+            "recorded", the processor time that the run's row has, the same for each of its
+            iterations.
+        flops_per_second: the rate of "flops"; None for that of the release: all FLOP of the task's
+            recorded runs at the fidelity over all their seconds, so that simulated seconds are on
+            the whole those of the machine that built it. The text of `Prices` states it.
+        overhead_seconds: of starting or continuing a training, at least 0.
+
+    Raises:
+        UnknownNameError: no such kind.
+        ConfigError: a rate that is not above 0 or not for "flops", or an overhead below 0.
+    """
+
+    kind: str = "flops"
+    flops_per_second: float | None = None
+    overhead_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in COST_MODELS:
+            raise unknown_name("cost model", self.kind, COST_MODELS)
+        rate, overhead = self.flops_per_second, self.overhead_seconds
+        if rate is not None and self.kind != "flops":
+            raise ConfigError(
+                f"flops_per_second {rate!r} has no meaning for the cost model {self.kind!r}: leave "
+                f"it out, or choose 'flops'"
+            )
+        if rate is not None and not (_is_number(rate) and 0 < rate < math.inf):
+            raise ConfigError(f"flops_per_second {rate!r} must be a number above 0, such as 1e13")
+        if not (_is_number(overhead) and 0 <= overhead < math.inf):
+            raise ConfigError(f"overhead_seconds {overhead!r} must be a number of at least 0")
+
+    @classmethod
+    def of(cls, cost: str | CostModel) -> CostModel:
+        """A model, or the one of a name.
+
+        Raises:
+            UnknownNameError: no such name.
+        """
+        return cost if isinstance(cost, CostModel) else cls(kind=cost)
+
+    def prices(self, bench: ReleaseReader, block: Block, image: int, seed: int) -> Prices:
+        """What each architecture costs.
+
+        Args:
+            bench: the release.
+            block: the task and fidelity.
+            image: position of the image.
+            seed: of the runs.
+
+        Raises:
+            ConfigError: the release has no recorded seconds to take the rate from.
+        """
+        counted = costs(bench, block, (image,), (seed,))
+        if self.kind == "flops":
+            rate = self.flops_per_second or _recorded_rate(bench, block)
+            per_iteration = counted.flops_per_iteration / rate
+            source = "given" if self.flops_per_second else "mean of the release's recorded runs"
+            text = f"operations at {_shown(rate)} ({source})"
+        else:
+            per_iteration = counted.processor_seconds / block.record.iterations
+            text = "recorded processor seconds"
+        overhead = float(self.overhead_seconds)
+        if overhead:
+            text += f" + {overhead:g} s for each start"
+        return Prices(per_iteration, per_iteration / FLOPS_OF_TRAINING, overhead, text)
+
+
+def _recorded_rate(bench: ReleaseReader, block: Block) -> float:
+    """FLOP a second over all runs of a block that ended."""
+    everything = tuple(range(len(bench.images)))
+    flops = costs(bench, block, everything, block.seeds).flops_per_iteration
+    arch_ids = np.nonzero(block.rows >= 0)[0]
+    rows = block.rows[block.rows >= 0]
+    ended = block.columns["status"][rows] <= 1  # ok or diverged: failed ones stopped anywhere
+    seconds = float(block.columns["processor_seconds"][rows[ended]].sum())
+    if not seconds > 0:
+        raise ConfigError(
+            f"the release has no recorded seconds of {block.task} at {block.fidelity} to take a "
+            f"rate from: give one, CostModel(flops_per_second=1e13)"
+        )
+    return float(flops[arch_ids[ended]].sum() * block.record.iterations / seconds)
+
+
+def _shown(rate: float) -> str:
+    """A rate in the unit that keeps it short."""
+    unit, size = next((u for u in (("T", 1e12), ("G", 1e9)) if rate >= u[1]), ("", 1.0))
+    return f"{rate / size:.4g} {unit}FLOP/s"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -1,0 +1,312 @@
+"""The runs that a simulated search draws on: one image, task, fidelity and seed, as arrays.
+
+Read once and shared by every `nasdip_bench.api.simulation.simulator.Simulator` on them. Must not
+import torch or pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+
+from ..reading.architectures import ArchitectureLike
+from ..reading.columns import numbers, strings
+from ..reading.missing import kept_place, missing_run
+from ..reading.neighbourhood import Neighbourhood
+from ..reading.runs import Block
+from .prices import CostModel, Prices
+
+if TYPE_CHECKING:
+    from ..benchmark import NASDIPBench
+
+__all__ = ["TARGET", "RecordedRuns", "RecordedScores", "read_runs"]
+
+TARGET = "final_psnr_smooth_db"
+"""What regret is measured by: the smoothed PSNR at the stopping iteration of the fidelity."""
+
+
+class RecordedScores(NamedTuple):
+    """One score of the architectures that can be searched.
+
+    Attributes:
+        values: (n,) as a list; NaN where the release has none.
+        seconds: (n,) seconds of computing the score in all initialisations, without the passes.
+        inits: (n,) forward passes that it takes; 0 for scores of the network itself, whose passes
+            are in their seconds.
+    """
+
+    values: list[float]
+    seconds: list[float]
+    inits: list[int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RecordedRuns:
+    """Recorded learning curves that stand in for training.
+
+    The space is the architectures that have a run, ok or diverged; n of them. Missing and failed
+    runs say nothing of an architecture and are not in it.
+
+    Attributes:
+        bench: the release.
+        block: its runs of the task at the fidelity.
+        image: name.
+        seed: of the runs, and of the corruption that scores see.
+        target: column of runs.parquet that regret is measured by.
+        space: (n,) arch_ids, ascending.
+        codes: (n,) canonical strings.
+        iterations: (P,) int32, ascending: the kept points, to which training can go.
+        stop: the stopping iteration of the fidelity, one of them.
+        psnr_db: (n, P) float64 dB of the outputs, NaN after a divergence.
+        psnr_smooth_db: the same of the smoothed outputs.
+        values: (n,) float64, the target; NaN of runs that diverged.
+        prices: of the space, in the order of ``space``.
+    """
+
+    bench: NASDIPBench
+    block: Block
+    image: str
+    seed: int
+    target: str
+    space: NDArray[np.intp]
+    codes: tuple[str, ...]
+    iterations: NDArray[np.int32]
+    stop: int
+    psnr_db: NDArray[np.float64]
+    psnr_smooth_db: NDArray[np.float64]
+    values: NDArray[np.float64]
+    prices: Prices
+
+    @property
+    def task(self) -> str:
+        """Name of the task."""
+        return self.block.task
+
+    @property
+    def fidelity(self) -> str:
+        """Name of the fidelity."""
+        return self.block.fidelity
+
+    def kept(self, iterations: float) -> int:
+        """The most iterations that can be trained to within a number of them, at least 1.
+
+        Raises:
+            ConfigError: no number above 0.
+        """
+        number = isinstance(iterations, int | float | np.number) and type(iterations) is not bool
+        if not number or not iterations > 0:
+            raise ConfigError(f"iterations {iterations!r} must be a number above 0")
+        place = int(np.searchsorted(self.iterations, iterations, side="right"))
+        return int(self.iterations[max(0, place - 1)])
+
+    @cached_property
+    def best(self) -> float:
+        """The best value of the target in the space; NaN where all diverged."""
+        if not np.isfinite(self.values).any():
+            return float("nan")
+        sign = self.block.direction(self.target)
+        return float(sign * np.nanmax(sign * self.values))
+
+    @cached_property
+    def regrets(self) -> NDArray[np.float64]:
+        """(n,) float64, at least 0: how far each is from the best, in the target's unit.
+
+        A run that diverged ranks last: it has the regret of the worst that did not.
+        """
+        distances = np.abs(self.best - self.values)
+        if np.isnan(self.best):
+            return distances
+        return np.where(np.isnan(distances), np.nanmax(distances), distances)
+
+    @cached_property
+    def position(self) -> dict[int, int]:
+        """From arch_id to the place in ``space``."""
+        return {arch_id: place for place, arch_id in enumerate(self.space.tolist())}
+
+    @cached_property
+    def neighbourhood(self) -> Neighbourhood:
+        """Distances between the architectures of the space."""
+        return Neighbourhood(self.codes)
+
+    def place_of(self, arch: ArchitectureLike) -> int:
+        """The place of an architecture in ``space``.
+
+        Raises:
+            UnknownNameError: it is not in the release.
+            ArchitectureError: no architecture at all.
+            MissingRunError: the release has no run of it here, or one that failed.
+        """
+        place = self.position.get(arch) if type(arch) is int else None
+        if place is not None:
+            return place
+        arch_id = self.bench.arch_id(arch)
+        place = self.position.get(arch_id)
+        if place is not None:
+            return place
+        image = self.bench.images.index(self.image)
+        if self.block.rows[arch_id, image, self.block.position(self.seed)] >= 0:
+            raise MissingRunError(
+                f"the run of architecture {self.bench.codes[arch_id]} on {self.image!r} for "
+                f"{self.task!r} at {self.fidelity!r} with seed {self.seed} failed: there is no "
+                f"curve to simulate from; search in the {len(self.space)} architectures of 'space'"
+            )
+        raise MissingRunError(missing_run(self.bench, self.block, arch_id, image, self.seed))
+
+    def point_of(self, iterations: int) -> int:
+        """The place of a number of iterations among the kept ones.
+
+        Raises:
+            UnknownNameError: it was not kept, or is outside the budget.
+        """
+        point = self._points.get(iterations) if type(iterations) is int else None
+        return kept_place(self.block, self.iterations, iterations) if point is None else point
+
+    @cached_property
+    def _points(self) -> dict[int, int]:
+        return {iteration: point for point, iteration in enumerate(self.iterations.tolist())}
+
+    def named_score(self, proxy: str, reference: str | None) -> tuple[str, str]:
+        """The name and reference of the score that is meant.
+
+        Raises:
+            UnknownNameError: the release has no such score.
+        """
+        from nasdip_bench.proxies import named_score  # which imports PIL
+
+        return named_score(proxy if reference is None else f"{proxy}/{reference}", self._scores)
+
+    def scores(self, proxy: str, reference: str) -> RecordedScores:
+        """One score of the space at the seed, with its cost; KeyError where there is none."""
+        return self._scores[proxy, reference]
+
+    @cached_property
+    def _scores(self) -> dict[tuple[str, str], RecordedScores]:
+        from nasdip_bench.proxies import network_scores  # which imports PIL
+
+        table = self.bench.to_arrow("scores", categories=True)
+        mine = np.ones(len(table), np.bool_)
+        for column, name in (
+            ("task", self.task),
+            ("image", self.image),
+            ("fidelity", self.fidelity),
+        ):
+            codes, names = strings(table[column])
+            mine &= codes == (names.index(name) if name in names else -1)
+        seeds = numbers(table["seed"]).astype(np.float64)
+        mine &= np.isnan(seeds) | (seeds == self.seed)
+        rows = np.flatnonzero(mine)
+        places = np.full(len(self.bench), -1)
+        places[self.space] = np.arange(len(self.space))
+        places = places[numbers(table["arch_id"])[rows].astype(np.intp)]
+        rows, places = rows[places >= 0], places[places >= 0]
+        proxies, references = (strings(table[column]) for column in ("proxy", "reference"))
+        values, seconds, inits = (numbers(table[c])[rows] for c in ("value", "seconds", "inits"))
+        found: dict[tuple[str, str], RecordedScores] = {}
+        of_network = network_scores()
+        for p, proxy in enumerate(proxies[1]):
+            for r, reference in enumerate(references[1]):
+                own = (proxies[0][rows] == p) & (references[0][rows] == r)
+                if not own.any():
+                    continue
+                columns = np.zeros((3, len(self.space)))
+                columns[0] = np.nan
+                columns[:, places[own]] = values[own], np.nan_to_num(seconds[own]), inits[own]
+                of_inits = 0 * columns[2] if proxy in of_network else columns[2]
+                found[proxy, reference] = RecordedScores(
+                    columns[0].tolist(), columns[1].tolist(), of_inits.astype(int).tolist()
+                )
+        return found
+
+
+def read_runs(
+    bench: NASDIPBench,
+    task: str,
+    images: Sequence[str] | None = None,
+    fidelity: str | None = None,
+    seed: int | None = None,
+    *,
+    cost: str | CostModel = "flops",
+    target: str = TARGET,
+) -> dict[str, RecordedRuns]:
+    """The runs of a task on some images.
+
+    Args:
+        bench: the release.
+        task: name.
+        images: names; None for all.
+        fidelity: None for the release's default for the task; the result names it.
+        seed: None for the first of the default seeds: a run is of one seed.
+        cost: "flops", "recorded" or a `CostModel`.
+        target: a column of runs.parquet with a direction, by which regret is measured.
+
+    Returns:
+        by image, in the order asked for.
+
+    Raises:
+        UnknownNameError: an image, task, fidelity, seed, target or cost model that there is not.
+        MissingRunError: there is no run of the task at the fidelity, or none of the seed on an
+            image.
+        ConfigError: no image, or one twice; or recorded seconds are to be charged that the release
+            does not have.
+    """
+    if isinstance(images, str):
+        raise ConfigError(f"images {images!r} must be a list of names: [{images!r}]")
+    model = CostModel.of(cost)
+    block = bench.runs.block(task, fidelity)
+    block.direction(target)  # or an error
+    one = block.choose_seeds(seed)[0]
+    names = bench.images if images is None else tuple(images)
+    if not names:
+        raise ConfigError(f"no image: give at least one of {', '.join(bench.images)}")
+    for image in names:
+        if not isinstance(image, str) or image not in bench.images:
+            raise unknown_name("image", image, bench.images)
+        if names.count(image) > 1:
+            raise ConfigError(f"image {image!r} is there twice: give each once")
+    curves = bench.curves(task, block.fidelity, one)
+    values = block.matrix(target, one)
+    found = {}
+    for image in names:
+        at = bench.images.index(image)
+        space = np.flatnonzero(block.evaluated((one,), at))
+        if not len(space):
+            raise MissingRunError(
+                f"no run of {task!r} on {image!r} at {block.fidelity!r} with seed {one} to "
+                f"simulate from: bench.coverage() and 'nasdip-bench coverage' count what there is"
+            )
+        prices = model.prices(bench, block, at, one)
+        if not np.isfinite(prices.per_iteration[space]).all():
+            raise ConfigError(
+                f"some runs of {task} on {image} at {block.fidelity} have no recorded seconds to "
+                f"charge: CostModel(flops_per_second=1e13) charges their operations"
+            )
+        found[image] = RecordedRuns(
+            bench=bench,
+            block=block,
+            image=image,
+            seed=one,
+            target=target,
+            space=space,
+            codes=tuple(bench.codes[arch_id] for arch_id in space.tolist()),
+            iterations=curves.iterations,
+            stop=block.record.stop,
+            psnr_db=_thousandths(curves.psnr_db[space, at, 0]),
+            psnr_smooth_db=_thousandths(curves.psnr_smooth_db[space, at, 0]),
+            values=values[space, at],
+            prices=prices._replace(
+                per_iteration=prices.per_iteration[space], forward=prices.forward[space]
+            ),
+        )
+    return found
+
+
+def _thousandths(psnr_db: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What the file holds: whole thousandths of a dB, which float32 rounds."""
+    return np.asarray(np.round(psnr_db.astype(np.float64), 3), np.float64)

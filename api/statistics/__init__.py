@@ -1,0 +1,1 @@
+"""Statistics over a release as pandas frames."""

@@ -1,0 +1,302 @@
+"""The best architectures, what falls short of them, and how values are distributed.
+
+Must not import torch, pandas or SciPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset.schema import STATUSES
+from nasdip_bench.errors import ConfigError, MissingRunError
+from nasdip_bench.ranks.correlation import top_k as best_positions
+
+from ..reading.chosen import chosen_images, images_with_runs
+from ..reading.costs import Costs, costs
+from ..reading.runs import Block
+
+if TYPE_CHECKING:
+    from ..reading.architectures import ArchitectureLike
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["Limits", "Ranked", "Statistics", "regret", "statistics", "top_k"]
+
+
+class Limits(NamedTuple):
+    """What a chosen architecture may cost at most; None is no limit.
+
+    Attributes:
+        parameters: trainable numbers at the fidelity's width.
+        flops: FLOP of an iteration, forward and backward.
+        seconds: recorded processor time of a run (`nasdip_bench.api.reading.costs`).
+    """
+
+    parameters: float | None = None
+    flops: float | None = None
+    seconds: float | None = None
+
+
+class Ranked(NamedTuple):
+    """An architecture among the best.
+
+    Attributes:
+        rank: 1 is the best.
+        arch_id: row of the architecture in this release.
+        architecture: its canonical string.
+        value: of the target; the mean over seeds, and over images where none was asked for.
+        target: column of runs.parquet.
+        task: name.
+        image: name, several for the mean over them, or None for the mean over all of the release.
+        fidelity: the training set-up.
+        seeds: the seeds it is the mean of.
+        candidates: number of architectures chosen from: those that have an ok run of every seed on
+            every image meant, within the limits.
+        parameters: trainable numbers at the fidelity's width.
+        flops_per_iteration: FLOP of an iteration, forward and backward.
+        seconds: recorded processor time of a run, the mean.
+    """
+
+    rank: int
+    arch_id: int
+    architecture: str
+    value: float
+    target: str
+    task: str
+    image: str | tuple[str, ...] | None
+    fidelity: str
+    seeds: tuple[int, ...]
+    candidates: int
+    parameters: int
+    flops_per_iteration: float
+    seconds: float
+
+
+class Statistics(NamedTuple):
+    """How a target is distributed over the architectures.
+
+    Attributes:
+        target: column of runs.parquet.
+        task: name.
+        image: name, several for the mean over them, or None for the mean over all of the release.
+        fidelity: the training set-up.
+        seeds: the seeds that each value is the mean of.
+        n: architectures with a value: an ok run of every seed on every image meant.
+        diverged: architectures without, of which a run diverged.
+        failed: architectures without, of which a run failed and none diverged.
+        missing: the other architectures of the release.
+        mean: of the values.
+        std: their standard deviation (n - 1), NaN of fewer than two.
+        minimum: the lowest value; NaN where there is none.
+        quartiles: 25, 50 and 75 %, linear between values.
+        maximum: the highest value.
+    """
+
+    target: str
+    task: str
+    image: str | tuple[str, ...] | None
+    fidelity: str
+    seeds: tuple[int, ...]
+    n: int
+    diverged: int
+    failed: int
+    missing: int
+    mean: float
+    std: float
+    minimum: float
+    quartiles: tuple[float, float, float]
+    maximum: float
+
+
+def top_k(
+    bench: ReleaseReader,
+    task: str,
+    k: int = 10,
+    image: str | Sequence[str] | None = None,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+    limits: Limits | None = None,
+) -> tuple[Ranked, ...]:
+    """The k best architectures, best first; ties break by arch_id.
+
+    Args:
+        bench: the release.
+        task: name.
+        k: how many, 1 to the number of candidates.
+        image: name, or several for the mean over them; None for all images of the release.
+        target: a column of runs.parquet that says which end is better.
+        fidelity: None for the release's default for the task; results name it.
+        seed: None for the mean over the default seeds; results name them.
+        limits: what an architecture may cost.
+
+    Raises:
+        ConfigError: k is outside 1..candidates, or a limit is no number above 0.
+        UnknownNameError: an image, task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity, or no candidate.
+    """
+    block, images, seeds = _meant(bench, task, image, target, fidelity, seed)
+    values = _values(block, images, seeds, target)
+    prices = costs(bench, block, images, seeds)
+    allowed = np.isfinite(values) & _within(limits or Limits(), prices)
+    candidates = int(allowed.sum())
+    if not candidates:
+        raise MissingRunError(
+            f"no architecture to choose from: of {len(values)} in this release "
+            f"{int(np.isfinite(values).sum())} have ok runs of {task} at {block.fidelity} on "
+            f"{_on(bench, images)}, none of them within the limits {_described(limits)}; "
+            f"{images_with_runs(bench, block, seeds)}"
+        )
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= candidates:
+        raise ConfigError(
+            f"k {k!r} must be a whole number from 1 to {candidates}, the architectures that have "
+            f"ok runs of {task} at {block.fidelity} on {_on(bench, images)} within the limits "
+            f"{_described(limits)}"
+        )
+    signed = block.direction(target) * values
+    best = best_positions(np.where(allowed, signed, np.nan), int(k))
+    return tuple(
+        Ranked(
+            rank,
+            arch_id,
+            bench.codes[arch_id],
+            float(values[arch_id]),
+            target,
+            task,
+            _named(image),
+            block.fidelity,
+            seeds,
+            candidates,
+            int(prices.parameters[arch_id]),
+            float(prices.flops_per_iteration[arch_id]),
+            float(prices.processor_seconds[arch_id]),
+        )
+        for rank, arch_id in enumerate(best.tolist(), start=1)
+    )
+
+
+def regret(
+    bench: ReleaseReader,
+    arch: ArchitectureLike,
+    task: str,
+    image: str | Sequence[str] | None = None,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> float:
+    """How far an architecture is from the best one of the release, in the target's unit, from 0.
+
+    Other arguments as in `top_k`. NaN where one of its runs diverged or failed.
+
+    Raises:
+        UnknownNameError: an architecture, image, task, target, fidelity or seed that there is not.
+        ArchitectureError: no architecture at all.
+        MissingRunError: one of its runs is missing.
+    """
+    arch_id = bench.arch_id(arch)
+    block, images, seeds = _meant(bench, task, image, target, fidelity, seed)
+    for one in images:
+        for of_seed in seeds:
+            # Says which run is missing, and what there is instead.
+            bench.query(arch_id, bench.images[one], task, block.fidelity, of_seed)
+    values = _values(block, images, seeds, target)
+    if math.isnan(values[arch_id]):
+        return math.nan
+    signed = block.direction(target) * values
+    return float(np.nanmax(signed) - signed[arch_id])
+
+
+def statistics(
+    bench: ReleaseReader,
+    task: str,
+    image: str | Sequence[str] | None = None,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+) -> Statistics:
+    """How a target is distributed over the architectures; arguments as in `top_k`.
+
+    Raises:
+        UnknownNameError: an image, task, target, fidelity or seed that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    block, images, seeds = _meant(bench, task, image, target, fidelity, seed)
+    values = _values(block, images, seeds, target)
+    having = np.isfinite(values)
+    statuses = np.stack([block.statuses(one)[:, list(images)] for one in seeds])
+    by_status = {name: (statuses == code).any(axis=(0, 2)) for code, name in enumerate(STATUSES)}
+    diverged = ~having & by_status["diverged"]
+    failed = ~having & ~diverged & by_status["failed"]
+    found = values[having]
+    low, middle, high = np.quantile(found, (0.25, 0.5, 0.75)) if len(found) else [math.nan] * 3
+    return Statistics(
+        target,
+        task,
+        _named(image),
+        block.fidelity,
+        seeds,
+        len(found),
+        int(diverged.sum()),
+        int(failed.sum()),
+        len(values) - len(found) - int(diverged.sum()) - int(failed.sum()),
+        float(found.mean()) if len(found) else math.nan,
+        float(found.std(ddof=1)) if len(found) > 1 else math.nan,
+        float(found.min()) if len(found) else math.nan,
+        (float(low), float(middle), float(high)),
+        float(found.max()) if len(found) else math.nan,
+    )
+
+
+def _meant(
+    bench: ReleaseReader,
+    task: str,
+    image: str | Sequence[str] | None,
+    target: str,
+    fidelity: str | None,
+    seed: int | None,
+) -> tuple[Block, tuple[int, ...], tuple[int, ...]]:
+    """The block, the positions of the images and the seeds that arguments mean."""
+    block = bench.runs.block(task, fidelity)
+    block.direction(target)  # or an error
+    return block, tuple(chosen_images(bench, image)), block.choose_seeds(seed)
+
+
+def _named(image: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
+    return image if image is None or isinstance(image, str) else tuple(dict.fromkeys(image))
+
+
+def _on(bench: ReleaseReader, images: Sequence[int]) -> str:
+    if len(images) == len(bench.images):
+        return "all images"
+    return ", ".join(bench.images[position] for position in images)
+
+
+def _values(
+    block: Block, images: tuple[int, ...], seeds: tuple[int, ...], target: str
+) -> NDArray[np.float64]:
+    """(architecture,) means over images and seeds, NaN where one of the runs is not ok."""
+    matrices = np.stack([block.matrix(target, one)[:, list(images)] for one in seeds])
+    return np.asarray(matrices.mean(axis=(0, 2)))
+
+
+def _within(limits: Limits, prices: Costs) -> NDArray[np.bool_]:
+    allowed = np.ones(len(prices.parameters), np.bool_)
+    spent = (prices.parameters, prices.flops_per_iteration, prices.processor_seconds)
+    for name, limit, values in zip(limits._fields, limits, spent, strict=True):
+        if limit is None:
+            continue
+        number = isinstance(limit, int | float | np.number) and not isinstance(limit, bool)
+        if not number or not limit > 0:
+            raise ConfigError(f"the limit of {name}, {limit!r}, must be a number above 0")
+        allowed &= values <= limit  # NaN seconds are no proof of staying below
+    return allowed
+
+
+def _described(limits: Limits | None) -> str:
+    named = (limits or Limits())._asdict().items()
+    given = [f"{name} <= {limit:g}" for name, limit in named if limit is not None]
+    return ", ".join(given) or "(none given)"

@@ -1,0 +1,213 @@
+"""The cohorts of ISNAS on recorded runs: the N architectures of lowest score, and their best.
+
+Source: ISNAS-DIP (CVPR 2022), section 4, and its released notebooks: for one image, sort by one
+score, ascending, take the N lowest (N = 15), of which the best was also looked up. Nothing is
+trained here; the runs are looked up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset.schema import STATUSES
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.proxies import named_score
+
+from ..reading.runs import Block
+
+if TYPE_CHECKING:
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["COHORTS", "PROXY", "Cohort", "ScoredRuns", "ranked_runs", "scored_runs"]
+
+PROXY = "psd_db_strip_mse/corrupted"
+COHORTS = (5, 15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cohort:
+    """The architectures of lowest score on an image.
+
+    Attributes:
+        size: N asked for; there are fewer members where fewer can be chosen from.
+        members: (≤ N,) rows of architectures, lowest score first, ties by row.
+        best: row of its best architecture; -1 where all diverged.
+        value: the target of the best; NaN where all diverged.
+        rank: of the best among all that can be chosen from, 1 the best; 0 where all diverged.
+        regret: how far it is from the best of all, at least 0.
+    """
+
+    size: int
+    members: NDArray[np.intp]
+    best: int
+    value: float
+    rank: int
+    regret: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScoredRuns:
+    """What a score and a target say of the architectures, at one seed.
+
+    An architecture can be chosen from on an image where it has a run, ok or diverged, and a finite
+    score. Diverged runs have no value and rank last.
+
+    Attributes:
+        task: name.
+        fidelity: the training set-up.
+        seed: of the runs.
+        target: column of runs.parquet with a direction.
+        proxy: "proxy/reference".
+        images: names.
+        scores: (architecture, image) float64, NaN where it cannot be chosen from.
+        values: (architecture, image) float64, NaN where it cannot be chosen from or diverged.
+        sign: 1 where a higher target is better, else -1.
+        others: the other seeds that could have been meant where none was named.
+    """
+
+    task: str
+    fidelity: str
+    seed: int
+    target: str
+    proxy: str
+    images: tuple[str, ...]
+    scores: NDArray[np.float64]
+    values: NDArray[np.float64]
+    sign: int
+
+    others: tuple[int, ...] = ()
+
+    @property
+    def one_seed(self) -> str:
+        """A sentence where the release has more default seeds, else ""."""
+        if not self.others:
+            return ""
+        return (
+            f"A cohort is of one seed: here {self.seed}; there is also "
+            f"{', '.join(map(str, self.others))}."
+        )
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """As ``attrs`` of the frames of `nasdip_bench.api.statistics.kendall`."""
+        return {
+            "task": self.task,
+            "target": self.target,
+            "fidelity": self.fidelity,
+            "seeds": [self.seed],
+        }
+
+    def count(self, image: int) -> int:
+        """How many architectures can be chosen from on an image, by its position."""
+        return int(np.isfinite(self.scores[:, image]).sum())
+
+    def cohort(self, image: int, size: int) -> Cohort:
+        """The cohort of an image, by its position."""
+        score, value = self.scores[:, image], self.sign * self.values[:, image]
+        order = np.argsort(score, kind="stable")  # NaN is last
+        members = order[: min(size, self.count(image))]
+        if not np.isfinite(value[members]).any():
+            nothing = {"best": -1, "value": math.nan, "rank": 0, "regret": math.nan}
+            return Cohort(size=size, members=members, **nothing)  # type: ignore[arg-type]
+        best = int(members[np.nanargmax(value[members])])
+        return Cohort(
+            size=size,
+            members=members,
+            best=best,
+            value=float(self.values[best, image]),
+            rank=1 + int((value > value[best]).sum()),
+            regret=float(np.nanmax(value) - value[best]),
+        )
+
+
+def scored_runs(
+    bench: ReleaseReader,
+    task: str,
+    target: str,
+    fidelity: str | None,
+    seed: int | None,
+    proxy: str,
+    sizes: Sequence[int],
+) -> ScoredRuns:
+    """Scores and runs of a release.
+
+    Args:
+        bench: the release.
+        task: name.
+        target: column of runs.parquet with a direction.
+        fidelity: None for the release's default for the task.
+        seed: of the runs, and of the corruption that the score sees; None for the first of the
+            default seeds: a cohort is of one seed.
+        proxy: name of a score (`nasdip_bench.proxies.named_score`).
+        sizes: of cohorts that will be asked for; checked.
+
+    Raises:
+        ConfigError: a size below 1, or none.
+        UnknownNameError: a task, target, fidelity, seed or score that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            raise ConfigError(f"cohort size {size!r} must be a whole number of at least 1")
+    if not sizes:
+        raise ConfigError("no cohort sizes: give at least one, such as 15")
+    block = bench.runs.block(task, fidelity)
+    one, *others = block.choose_seeds(seed)
+    _, scores = bench.runs.scores(task, block.fidelity, one)
+    wanted = named_score(proxy, scores.columns)
+    return ranked_runs(
+        bench,
+        block,
+        one,
+        target,
+        scores.values[:, :, scores.columns.index(wanted)],
+        "/".join(wanted),
+        others=tuple(others),
+    )
+
+
+def ranked_runs(
+    bench: ReleaseReader,
+    block: Block,
+    seed: int,
+    target: str,
+    column: NDArray[np.float64],
+    proxy: str,
+    others: tuple[int, ...] = (),
+) -> ScoredRuns:
+    """The runs of a seed with the numbers that architectures are ranked by, lowest first.
+
+    Args:
+        bench: the release.
+        block: the runs of a task at a fidelity.
+        seed: one of the block's.
+        target: column of runs.parquet with a direction.
+        column: (architecture, image) float64; not finite where an architecture cannot be chosen.
+        proxy: what the numbers are called.
+        others: the other seeds that could have been meant.
+
+    Raises:
+        UnknownNameError: no such target.
+    """
+    sign = block.direction(target)
+    statuses = block.statuses(seed)
+    done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
+    chosen_from = done & np.isfinite(column)
+    return ScoredRuns(
+        task=block.task,
+        fidelity=block.fidelity,
+        seed=seed,
+        target=target,
+        proxy=proxy,
+        images=bench.images,
+        scores=np.where(chosen_from, column, np.nan),
+        values=np.where(chosen_from, block.matrix(target, seed), np.nan),
+        sign=sign,
+        others=others,
+    )

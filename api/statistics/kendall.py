@@ -1,0 +1,143 @@
+"""Statistics over a release as pandas frames: rank correlations, coverage.
+
+Frames carry what they were computed from in ``attrs``, in plain Python values (frames there would
+break `pandas.concat` and saving).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset.schema import STATUSES
+from nasdip_bench.errors import unknown_name
+from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b_table
+
+from ..reading.chosen import chosen_images
+from ..reading.runs import TARGETS
+
+if TYPE_CHECKING:
+    from ..benchmark import NASDIPBench
+
+__all__ = ["coverage", "kendall"]
+
+
+def kendall(
+    bench: NASDIPBench,
+    task: str,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+    *,
+    images: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Kendall's tau-b between a target and the training-free scores, over architectures.
+
+    Over the architectures whose run on the image is ok and that have the score. The sign is raw:
+    for a distance, negative is good. One seed at a time: with several default seeds the value is
+    the mean of tau over them, not tau of the mean. Scores that see the corruption are those of the
+    same seed.
+
+    Args:
+        bench: the release.
+        task: name.
+        target: a column of runs.parquet that is a measurement; the default is what the paper's
+            notebooks use, and an oracle.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+        images: one or several names; None for all.
+
+    Returns:
+        images × (proxy, reference), float64. In ``attrs``: ``task``, ``target``, ``fidelity``,
+        ``seeds``; and by "proxy/reference" and image ``n`` (architectures, the fewest over seeds),
+        ``std`` (of tau over seeds; NaN for one), ``reasons`` (why a value is NaN; only where it
+        is). ``pandas.DataFrame(frame.attrs["n"])`` makes a frame of one of them. A mean over the
+        images that pandas takes leaves out those without a value: that of
+        `api.agreement.kendall_intervals` does not.
+
+    Raises:
+        UnknownNameError: a task, target, fidelity, seed or image that there is not.
+        ConfigError: no image is named.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    if target not in TARGETS:
+        raise unknown_name("target", target, TARGETS)
+    block = bench.runs.block(task, fidelity)
+    seeds = block.choose_seeds(seed)
+    targets = [block.matrix(target, one) for one in seeds]
+    scores_of = [bench.runs.scores(task, block.fidelity, one)[1] for one in seeds]
+    scores = scores_of[0]
+    chosen = chosen_images(bench, images)
+    names = [bench.images[position] for position in chosen]
+    tau = np.full((len(names), len(scores.columns)), np.nan)
+    n: dict[str, dict[str, int]] = {key: {} for key in scores.keys}
+    std: dict[str, dict[str, float]] = {key: {} for key in scores.keys}
+    reasons: dict[str, dict[str, str]] = {}
+    for row, (position, image) in enumerate(zip(chosen, names, strict=True)):
+        by_seed = [
+            _correlations(matrix[:, position], of.values[:, position].T)
+            for matrix, of in zip(targets, scores_of, strict=True)
+        ]
+        for column, key in enumerate(scores.keys):
+            of_seeds = [of_seed[column] for of_seed in by_seed]
+            taus = [one.tau for one in of_seeds]
+            tau[row, column] = np.mean(taus)
+            n[key][image] = min(one.n for one in of_seeds)
+            std[key][image] = float(np.std(taus, ddof=1)) if len(taus) > 1 else float("nan")
+            if np.isnan(tau[row, column]):
+                reasons.setdefault(key, {})[image] = _reason(of_seeds, target, key)
+    frame = pd.DataFrame(
+        tau,
+        index=pd.Index(names, name="image"),
+        columns=pd.MultiIndex.from_tuples(scores.columns, names=["proxy", "reference"])
+        if scores.columns
+        else pd.MultiIndex.from_arrays([[], []], names=["proxy", "reference"]),
+    )
+    frame.attrs = block.facts(target, seeds) | {"n": n, "std": std, "reasons": reasons}
+    return frame
+
+
+def _correlations(target: NDArray[np.float64], values: NDArray[np.float64]) -> list[Correlation]:
+    """Tau of a target with every row of values.
+
+    Architectures without a target or any value are left out of all at once, so that an incomplete
+    release is as fast as a complete one.
+    """
+    having = np.isfinite(target) & np.isfinite(values).any(axis=0)
+    return kendall_tau_b_table(target[None, having], values[:, having])[0]
+
+
+def _reason(of_seeds: list[Correlation], target: str, key: str) -> str:
+    why = next(one.reason for one in of_seeds if one.reason)
+    return why.replace("the first sample", target).replace("the second sample", key)
+
+
+def coverage(bench: NASDIPBench) -> pd.DataFrame:
+    """What there is and what is missing.
+
+    Returns:
+        a row for each fidelity, task, image and seed: ``expected`` (architectures of the release),
+        ``ok``, ``diverged``, ``failed``, ``missing``, int64; these four sum to ``expected``.
+    """
+    rows = []
+    for fidelity in bench.fidelities:
+        for task in bench.tasks:
+            record = bench.manifest.task(fidelity, task)
+            if record is None or not record.runs:
+                continue
+            block = bench.runs.block(task, fidelity)
+            by_seed = {seed: block.statuses(seed) for seed in block.seeds}
+            for position, image in enumerate(bench.images):
+                for seed, statuses in by_seed.items():
+                    mine = statuses[:, position]
+                    found = {s: int((mine == code).sum()) for code, s in enumerate(STATUSES)}
+                    rows.append(
+                        {"fidelity": fidelity, "task": task, "image": image, "seed": seed}
+                        | {"expected": len(mine), **found, "missing": int((mine < 0).sum())}
+                    )
+    names = ["fidelity", "task", "image", "seed", "expected", *STATUSES, "missing"]
+    return pd.DataFrame(rows, columns=names)

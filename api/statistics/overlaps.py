@@ -1,0 +1,243 @@
+"""Which architectures are the best on several images at once, against chance and seed noise."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset.schema import STATUSES
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.ranks.chance import chance_overlap, overlap_p_value
+from nasdip_bench.ranks.correlation import overlap_matrix
+
+from ..reading.chosen import chosen_images, images_with_runs
+from ..reading.runs import Block
+
+if TYPE_CHECKING:
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["AcrossSeeds", "across_seeds", "overlap", "overlap_table"]
+
+
+def overlap(
+    bench: ReleaseReader,
+    task: str,
+    k: int = 10,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+    *,
+    images: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """How many architectures pairs of images share among their k best.
+
+    Over the architectures that have a run on all the images, so that an incomplete release compares
+    like with like. Diverged runs rank last and are never among the best, ties
+    break by arch_id; failed runs say nothing of an architecture and count as missing. One seed at a
+    time: with several default seeds the values are means of counts over them.
+
+    Args:
+        bench: the release.
+        task: name.
+        k: how many are the best, from 1 to n, or to the fewest on an image that did not diverge.
+        target: one of the columns of runs.parquet with a direction.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+        images: several names; None for all. Architectures need a run on these only.
+
+    Returns:
+        images × images, int64 counts, or float64 means of counts over several seeds; k on the
+        diagonal. In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``n`` (the
+        architectures chosen from, the fewest over seeds), ``expected`` (k²/n, the count by chance,
+        the mean over seeds) and ``diverged`` (runs ranked last).
+
+    Raises:
+        ConfigError: k is out of range, or no architecture has a run on all the images.
+        UnknownNameError: a task, target, fidelity, seed or image that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    block = bench.runs.block(task, fidelity)
+    sign = block.direction(target)
+    seeds = block.choose_seeds(seed)
+    chosen = chosen_images(bench, images)
+    names = [bench.images[position] for position in chosen]
+    counts, candidates, diverged = [], [], 0
+    for one in seeds:
+        everywhere = _everywhere(block, one, chosen)
+        numbers = sign * block.matrix(target, one)[everywhere][:, chosen]
+        _check(k, numbers, block, one, bench, names)
+        candidates.append(len(numbers))
+        statuses = block.statuses(one)[everywhere][:, chosen]
+        diverged += int((statuses == STATUSES.index("diverged")).sum())
+        counts.append(overlap_matrix(numbers.T, k))
+    values = counts[0] if len(counts) == 1 else np.mean(counts, axis=0)
+    frame = pd.DataFrame(values, index=pd.Index(names, name="image"), columns=pd.Index(names))
+    frame.attrs = block.facts(target, seeds) | {
+        "k": int(k),
+        "n": min(candidates),
+        "expected": float(np.mean([int(k) ** 2 / n for n in candidates])),
+        "diverged": diverged,
+    }
+    return frame
+
+
+def overlap_table(
+    bench: ReleaseReader,
+    task: str,
+    k: int = 10,
+    target: str = "best_psnr_smooth_db",
+    fidelity: str | None = None,
+    seed: int | None = None,
+    *,
+    images: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Is it the image that decides which architectures are best? Overlap, chance and seed noise.
+
+    Two images share few of their k best either because the best depends on the image or because
+    one run is a noisy measurement. The table sets three counts side by side: what chance gives,
+    what two images share, and what one image shares with itself between two seeds. The last two
+    compare like with like in the columns that end in ``_across_seeds``: there every count is
+    between runs of different seeds, over the same architectures (those with runs of both seeds on
+    all images). The dependence on the image is ``same_image_across_seeds`` -
+    ``shared_across_seeds``.
+
+    Args:
+        bench: the release.
+        task: name.
+        k: how many are the best, as in `overlap`.
+        target: one of the columns of runs.parquet with a direction.
+        fidelity: None for the release's default for the task.
+        seed: of the first columns; None for each of the default seeds.
+        images: as in `overlap`.
+
+    Returns:
+        A row for each pair of images, indexed by (image_a, image_b): ``shared``, as in `overlap`;
+        ``n``, the architectures chosen from, the fewest over seeds; ``expected`` and
+        ``chance_std``, mean and standard deviation of the count of two random choices
+        (hypergeometric), means over seeds; ``p_value``, the probability that these share as many,
+        the largest over seeds; ``n_across_seeds``, ``expected_across_seeds``;
+        ``shared_across_seeds``, mean over the ordered pairs of all seeds there are;
+        ``same_image_across_seeds``, mean over both images. Without a second seed, or with fewer
+        than k architectures that have both, the last four are NaN (0 for ``n``). In
+        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``all_seeds``.
+
+    Raises:
+        ConfigError: k is out of range, or no architecture has a run on all the images.
+        UnknownNameError: a task, target, fidelity, seed or image that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    block = bench.runs.block(task, fidelity)
+    seeds = block.choose_seeds(seed)
+    chosen = chosen_images(bench, images)
+    names = [bench.images[position] for position in chosen]
+    by_seed = [overlap(bench, task, k, target, block.fidelity, one, images=names) for one in seeds]
+    across = across_seeds(bench, block, target, k, chosen)
+    rows = {}
+    for a, b in itertools.combinations(range(len(names)), 2):
+        counts = [int(frame.iat[a, b]) for frame in by_seed]
+        sizes = [frame.attrs["n"] for frame in by_seed]
+        expected, spread = np.mean([chance_overlap(n, k) for n in sizes], axis=0).tolist()
+        rows[names[a], names[b]] = {
+            "shared": float(np.mean(counts)),
+            "n": min(sizes),
+            "expected": expected,
+            "chance_std": spread,
+            "p_value": max(
+                overlap_p_value(count, n, k) for count, n in zip(counts, sizes, strict=True)
+            ),
+            "n_across_seeds": across.n,
+            "expected_across_seeds": across.expected,
+            "shared_across_seeds": float(across.shared[a, b]),
+            "same_image_across_seeds": float((across.shared[a, a] + across.shared[b, b]) / 2),
+        }
+    frame = pd.DataFrame(
+        list(rows.values()),
+        index=pd.MultiIndex.from_tuples(list(rows), names=["image_a", "image_b"])
+        if rows
+        else pd.MultiIndex.from_arrays([[], []], names=["image_a", "image_b"]),
+    )
+    frame.attrs = block.facts(target, seeds) | {"k": int(k), "all_seeds": list(block.seeds)}
+    return frame
+
+
+class AcrossSeeds(NamedTuple):
+    """What images share with each other, and with themselves, between runs of different seeds.
+
+    Attributes:
+        shared: (image, image) symmetric, mean count over the ordered pairs of seeds; an image with
+            itself on the diagonal. NaN where no pair of seeds has enough architectures.
+        n: the architectures that both seeds have on all images, the fewest over pairs; or 0.
+        expected: k²/n, the mean over pairs.
+    """
+
+    shared: NDArray[np.float64]
+    n: int
+    expected: float
+
+
+def across_seeds(
+    bench: ReleaseReader, block: Block, target: str, k: int, images: Sequence[int] | None = None
+) -> AcrossSeeds:
+    """Count what is shared among the k best between seeds.
+
+    Arguments as of `overlap_table`, but images by position.
+    """
+    sign = block.direction(target)
+    chosen = list(range(len(bench.images)) if images is None else images)
+    count = len(chosen)
+    counts, sizes = [], []
+    for s, t in itertools.combinations(block.seeds, 2):
+        both = _everywhere(block, s, chosen) & _everywhere(block, t, chosen)
+        rows = np.concatenate([block.matrix(target, one)[both][:, chosen].T for one in (s, t)])
+        if np.isfinite(rows).sum(axis=1).min(initial=len(both)) < k:
+            continue
+        corner = overlap_matrix(sign * rows, k)[:count, count:]
+        counts.append((corner + corner.T) / 2)  # (a at s, b at t) and (a at t, b at s)
+        sizes.append(int(both.sum()))
+    if not counts:
+        return AcrossSeeds(np.full((count, count), math.nan), 0, math.nan)
+    expected = float(np.mean([k * k / n for n in sizes]))
+    return AcrossSeeds(np.mean(counts, axis=0), min(sizes), expected)
+
+
+def _everywhere(block: Block, seed: int, images: Sequence[int]) -> NDArray[np.bool_]:
+    """(architecture,) whether it has a run of the seed, ok or diverged, on every one of images."""
+    statuses = block.statuses(seed)[:, list(images)]
+    done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
+    return np.asarray(done.all(axis=1))
+
+
+def _check(
+    k: int,
+    numbers: NDArray[np.float64],
+    block: Block,
+    seed: int,
+    bench: ReleaseReader,
+    images: Sequence[str],
+) -> None:
+    n = len(numbers)
+    what = f"run of {block.task} at {block.fidelity} with seed {seed}"
+    if not n:
+        raise ConfigError(
+            f"no architecture has a {what} on all {len(images)} images; "
+            f"{images_with_runs(bench, block, [seed])}"
+        )
+    whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
+    if not whole or not 1 <= k <= n:
+        raise ConfigError(
+            f"k {k!r} must be a whole number from 1 to n = {n}, the number of architectures "
+            f"with a {what} on all {len(images)} images"
+        )
+    there = np.isfinite(numbers).sum(axis=0)
+    fewest = int(there.argmin())
+    if there[fewest] < k:
+        raise ConfigError(
+            f"k {k} must be at most {there[fewest]}, the number of those {n} architectures whose "
+            f"{what} on {images[fewest]} did not diverge"
+        )

@@ -1,0 +1,114 @@
+"""What a user has instead of a score of the release, in every form that it may be given in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from nasdip_bench.errors import ConfigError, unknown_name
+
+if TYPE_CHECKING:
+    from ..reading.architectures import ArchitectureLike
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["Matrix", "own_values"]
+
+Matrix = NDArray[np.float64]  # (architecture, image)
+
+
+def own_values(
+    bench: ReleaseReader, values: ArrayLike | Mapping[ArchitectureLike, float]
+) -> Matrix:
+    """(architecture, image) float64 of what a user has.
+
+    Args:
+        bench: the release.
+        values: (architecture,) numbers of the whole release in its order, the same for all images;
+            or (architecture, image); or a mapping from architectures to numbers, where those that
+            are left out have none, such as a pandas Series by its index; or a DataFrame of
+            architectures by images. NaN is no value.
+
+    Raises:
+        ConfigError: what is no number, or infinite; an array of another shape, an architecture
+            given twice, or an index that only counts and is not as long as the release.
+        UnknownNameError: an architecture or image that there is not.
+    """
+    matrix = _own_matrix(bench, values)
+    infinite = np.isinf(matrix)
+    if infinite.any():
+        row = int(np.flatnonzero(infinite.any(axis=1))[0])
+        raise ConfigError(
+            f"values hold {matrix[row][infinite[row]][0]} for architecture {row} ("
+            f"{infinite.any(axis=1).sum()} in all): they are finite, or NaN where there is none"
+        )
+    return matrix
+
+
+def _own_matrix(
+    bench: ReleaseReader, values: ArrayLike | Mapping[ArchitectureLike, float]
+) -> Matrix:
+    shape = (len(bench), len(bench.images))
+    if isinstance(values, pd.DataFrame):
+        matrix = np.full(shape, np.nan)
+        _check_index(bench, values.index)
+        rows = _rows(bench, values.index)
+        for name in values.columns:
+            if name not in bench.images:
+                raise unknown_name("image", name, bench.images)
+            matrix[rows, bench.images.index(name)] = _floats(values[name])
+        return matrix
+    if isinstance(values, Mapping | pd.Series):
+        column = np.full(shape[0], np.nan)
+        pairs = list(values.items())
+        if isinstance(values, pd.Series):
+            _check_index(bench, values.index)
+        rows, numbers = _rows(bench, [arch for arch, _ in pairs]), _floats([v for _, v in pairs])
+        if numbers.shape != rows.shape:
+            raise ConfigError(
+                f"a mapping gives one number an architecture, such as {{0: 1.5, 1: 2.0}}, and the "
+                f"values have shape {numbers.shape}: give a matrix or a DataFrame for one an image"
+            )
+        column[rows] = numbers
+        return np.broadcast_to(column[:, None], shape)
+    array = _floats(values)
+    if array.shape == shape[:1]:
+        return np.broadcast_to(array[:, None], shape)
+    if array.shape != shape:
+        raise ConfigError(
+            f"values of shape {array.shape} are neither {shape[:1]}, one an architecture of the "
+            f"release, nor {shape}, one an architecture and image; give a mapping from "
+            f"architectures to numbers for some of them"
+        )
+    return array
+
+
+def _floats(values: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"values must be numbers, such as {{0: 1.5, 1: 2.0}} or (architecture, image) floats "
+            f"({error})"
+        ) from error
+
+
+def _check_index(bench: ReleaseReader, index: pd.Index) -> None:
+    """Refuse an index that says nothing of architectures: of a part, it would be taken wrongly."""
+    if isinstance(index, pd.RangeIndex) and len(index) != len(bench):
+        raise ConfigError(
+            f"{len(index)} values are numbered and not named, and the release has {len(bench)} "
+            f"architectures: index them by architecture, as frame.set_index('arch_id') does"
+        )
+
+
+def _rows(bench: ReleaseReader, architectures: Iterable[Any]) -> NDArray[np.intp]:
+    """Rows of different architectures."""
+    rows = np.array([bench.arch_id(arch) for arch in architectures], np.intp)
+    if len(np.unique(rows)) < len(rows):
+        twice = bench.codes[int(np.bincount(rows).argmax())]
+        raise ConfigError(f"architecture {twice} is given more than once; one value each")
+    return rows

@@ -1,0 +1,124 @@
+"""Which engine a command line asks for, and the device that goes with it.
+
+Must not import torch at module level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasdip_bench.errors import ConfigError, unknown_name
+
+from ..engines.ray.cluster import Cluster, RayOptions, connect
+
+if TYPE_CHECKING:
+    from ..engines.local import Engine
+
+__all__ = ["ENGINE_NAMES", "local_device", "open_engine", "ray_options"]
+
+ENGINE_NAMES = ("local", "ray")
+
+
+def ray_options(
+    engine: str,
+    *,
+    address: str,
+    gpus_per_worker: float,
+    cpus_per_worker: int,
+    workers: int,
+    device: str,
+    dry_run: bool,
+) -> RayOptions | None:
+    """The options of ``--engine ray``, checked against the others; None for ``--engine local``.
+
+    Raises:
+        UnknownNameError: an engine that does not exist.
+        ConfigError: options that do not go together.
+    """
+    if engine not in ENGINE_NAMES:
+        raise unknown_name("engine", engine, ENGINE_NAMES)
+    if engine == "local":
+        given = {
+            "--address": address,
+            "--gpus-per-worker": gpus_per_worker,
+            "--cpus-per-worker": cpus_per_worker,
+        }
+        for option, value in given.items():
+            if value:
+                raise ConfigError(f"{option} {value} goes with --engine ray only: add it")
+        return None
+    if dry_run:
+        raise ConfigError(
+            "--dry-run measures this machine: leave --engine ray out, and give --devices for the "
+            "time on several"
+        )
+    if workers:
+        raise ConfigError(
+            f"--workers {workers} is for this machine's processes; with --engine ray there are as "
+            f"many workers as the cluster holds: size them with --cpus-per-worker"
+        )
+    if device.startswith("cuda:"):
+        raise ConfigError(f"device {device!r}: Ray gives each worker its GPU; use --device cuda")
+    if gpus_per_worker and device == "cpu":
+        raise ConfigError(f"--gpus-per-worker {gpus_per_worker} does not go with --device cpu")
+    return RayOptions(
+        address=address, gpus_per_worker=gpus_per_worker, cpus_per_worker=cpus_per_worker
+    )
+
+
+@contextmanager
+def open_engine(
+    options: RayOptions | None, device: str, folder: Path
+) -> Iterator[tuple[Engine | None, str]]:
+    """The engine, or None for that of this machine, and the device.
+
+    Args:
+        options: of Ray, or None.
+        device: as asked for; "auto" takes a GPU where there is one.
+        folder: the build folder.
+
+    Raises:
+        ConfigError: a device that is not there, or no cluster.
+        MissingDependencyError: Ray is not installed.
+    """
+    from ..plan.cost import check_device
+
+    if options is None:
+        device = local_device() if device == "auto" else device
+        check_device(device)
+        yield None, device
+        return
+    from ..engines.ray.attempts import Attempts
+    from ..engines.ray.driver import on_ray
+
+    with connect(options) as cluster:
+        if device == "auto":
+            device = "cuda" if options.gpus_per_worker or cluster.has_gpus else "cpu"
+        _check_room(cluster, options, device)
+        yield on_ray(cluster, options, Attempts(folder)), device
+
+
+def local_device() -> str:
+    """A GPU where torch has one, else the processor."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _check_room(cluster: Cluster, options: RayOptions, device: str) -> None:
+    cpus, gpus = options.cpus_per_worker or 1, options.gpus_for(device)
+    if cluster.room(cpus, gpus):
+        return
+    nodes = cluster.resources()
+    most = ", ".join(
+        f"{max((node.get(name, 0) for node in nodes), default=0):g} {name}s"
+        for name in ("CPU", "GPU")
+    )
+    raise ConfigError(
+        f"{cluster.name} has no node with room for a worker of {cpus} CPUs and {gpus:g} GPUs: a "
+        f"node has at most {most}; ask for less with --cpus-per-worker or --gpus-per-worker, or "
+        f"use another --device"
+    )

@@ -1,0 +1,264 @@
+"""``nasdip-build experiments`` and ``experiments-release``: parse, call, say how it went.
+
+Must not import torch at module level.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasdip_bench.console.options import integers, split
+from nasdip_bench.console.progress import parse_duration
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.experiments.methods import TABLES, Method, parse_method
+from nasdip_bench.experiments.sets import EXPERIMENT_SETS, experiment_images, manifest, set_names
+from nasdip_bench.experiments.setting import SETTINGS, Setting, get_setting
+from nasdip_bench.images import image_names
+from nasdip_bench.storage.files import check_folder
+from nasdip_bench.tasks import get_task
+
+if TYPE_CHECKING:
+    from nasdip_bench.images import Image
+
+    from ..experiments.run import Outcome
+
+__all__ = ["add_commands"]
+
+EXIT_FAILURES = 1
+EXIT_MORE_TO_DO = 75
+
+OUT = Path("builds/experiments")
+
+
+def experiments_command(
+    table: Annotated[
+        str, typer.Option(help=f"Whose methods, tasks and sets: {', '.join(TABLES)}, or both 2,3.")
+    ] = "2",
+    sets: Annotated[
+        str,
+        typer.Option(help=f"Comma-separated: {', '.join(EXPERIMENT_SETS)}; default: the table's."),
+    ] = "",
+    images: Annotated[str, typer.Option(help="Names of images, comma-separated, or 'all'.")] = (
+        "all"
+    ),
+    images_dir: Annotated[
+        Path | None, typer.Option(help="Folder with a folder for each set; of user: the images.")
+    ] = None,
+    tasks: Annotated[
+        str, typer.Option(help="Comma-separated; default: those the table has for a set.")
+    ] = "",
+    methods: Annotated[
+        str, typer.Option(help="Such as dip,isnas/psd_db_mse/full; default: the table's.")
+    ] = "",
+    setting: Annotated[str, typer.Option(help=f"One of {', '.join(SETTINGS)}.")] = "paper",
+    seeds: Annotated[str, typer.Option(help="Of searches: 0, or 0,1, or 0-2.")] = "0",
+    baseline_seeds: Annotated[str, typer.Option(help="Of DIP and NAS-DIP.")] = "0-2",
+    crop: Annotated[
+        int | None, typer.Option(help="Cut images to the centre N x N; 0: whole (setting's).")
+    ] = None,
+    candidates: Annotated[
+        int | None, typer.Option(help="Architectures to rank (setting's).")
+    ] = None,
+    cohort: Annotated[int | None, typer.Option(help="Networks to train of them.")] = None,
+    scoring_inits: Annotated[
+        int | None, typer.Option(help="Initialisations a score is averaged over.")
+    ] = None,
+    weighting: Annotated[
+        str | None, typer.Option(help="Of a cohort's average: paper, released or equal.")
+    ] = None,
+    search_channels: Annotated[
+        int | None, typer.Option(help="Of ranked and cohort networks.")
+    ] = None,
+    channels: Annotated[int | None, typer.Option(help="Of the restoring networks.")] = None,
+    iterations: Annotated[
+        int | None, typer.Option(help="Of restorations and full cohorts, of every task.")
+    ] = None,
+    resized_iterations: Annotated[
+        int | None, typer.Option(help="Of cohorts on the small image.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32, tf32 or bf16.")] = None,
+    out: Annotated[Path, typer.Option(help="Build folder: created, or resumed.")] = OUT,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")
+    ] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes (0: chosen).")] = 0,
+    time_limit: Annotated[
+        str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
+    ] = "",
+    shard: Annotated[
+        str, typer.Option(help="I/N: do only share I of N, as 1/8 to 8/8 on 8 GPUs.")
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
+    ] = False,
+) -> None:
+    """Restore test sets with ISNAS, DIP, NAS-DIP and others: Tables 2 and 3 of the paper.
+
+    The same command resumes: what is finished is kept, whatever stopped it. Then
+    'nasdip-bench table 2 --experiments BUILD' prints the table.
+    """
+    numbers = split(table)
+    for number in numbers:
+        if number not in TABLES:
+            raise unknown_name("table", number, TABLES)
+    if workers < 0:
+        raise ConfigError(f"workers {workers} must be above 0, or 0 to choose")
+    set_names = split(sets) or list(
+        dict.fromkeys(name for n in numbers for _, name in TABLES[n].cells())
+    )
+    limit = parse_duration(time_limit) if time_limit else None
+    asked_methods = _methods(methods, numbers)
+    tasks_of = _tasks(tasks, set_names, numbers)
+    chosen = _setting(
+        get_setting(setting),
+        iterations,
+        resized_iterations,
+        {
+            "crop": crop,
+            "candidates": candidates,
+            "cohort": cohort,
+            "inits": scoring_inits,
+            "weighting": weighting,
+            "search_channels": search_channels,
+            "channels": channels,
+            "precision": precision,
+        },
+    )
+    search_seeds = integers("--seeds", seeds)
+    fixed_seeds = integers("--baseline-seeds", baseline_seeds)
+    check_folder(out)
+    loaded = _images(set_names, None if images == "all" else split(images), images_dir)
+
+    # Torch takes seconds to import: not before what is cheap to check has been checked.
+    from ..experiments.config import ExperimentConfig
+    from ..experiments.preview import preview
+    from ..experiments.run import run_experiments
+    from ..plan.shares import parse_shard
+    from .engine import local_device
+
+    share = parse_shard(shard) if shard else None
+    config = ExperimentConfig(
+        images=loaded,
+        tasks={name: tasks_of[name] for name in loaded},
+        methods=asked_methods,
+        setting=chosen,
+        seeds=search_seeds,
+        baseline_seeds=fixed_seeds,
+        device=local_device() if device == "auto" else device,
+    )
+    if dry_run:
+        print(preview(config, out, workers=workers, shard=share))
+        return
+    outcome = run_experiments(config, out, workers=workers, time_limit=limit, shard=share)
+    _report(outcome, out, chosen, time_limit)
+
+
+def _methods(text: str, tables: list[str]) -> tuple[Method, ...]:
+    if text:
+        return tuple(parse_method(part) for part in split(text))
+    of_tables = (m for n in tables for m in (*TABLES[n].columns, *TABLES[n].further))
+    return tuple(dict.fromkeys(of_tables))
+
+
+def _tasks(text: str, sets: list[str], tables: list[str]) -> dict[str, tuple[str, ...]]:
+    """By set the tasks: those of the tables, and for sets that they have not all of theirs."""
+    given = split(text)
+    for name in given:
+        get_task(name)
+    rows = [cell for number in tables for cell in TABLES[number].cells()]
+    found = {}
+    for image_set in sets:
+        if image_set not in EXPERIMENT_SETS:
+            raise unknown_name("image set", image_set, EXPERIMENT_SETS)
+        own = [task for task, name in rows if name == image_set] or [task for task, _ in rows]
+        found[image_set] = tuple(given or dict.fromkeys(own))
+    return found
+
+
+def _setting(
+    base: Setting, iterations: int | None, resized: int | None, changes: dict[str, Any]
+) -> Setting:
+    given = {name: value for name, value in changes.items() if value is not None}
+    if iterations is not None:
+        given["iterations"] = given["full_iterations"] = dict.fromkeys(base.iterations, iterations)
+    if resized is not None:
+        given["resized_iterations"] = dict.fromkeys(base.resized_iterations, resized)
+    return base.changed(**given)
+
+
+def _images(
+    sets: list[str], names: list[str] | None, folder: Path | None
+) -> dict[str, tuple[Image, ...]]:
+    """By set its images; of names that are given each set takes those it has."""
+    if names is None:
+        return {name: tuple(experiment_images(name, folder)) for name in sets}
+    there = {name: _known_names(name) for name in sets}
+    known = {image for images in there.values() for image in images}
+    loaded = {}
+    for image_set, images in there.items():
+        mine = [n for n in names if n in images or (image_set == "user" and n not in known)]
+        if mine:
+            loaded[image_set] = tuple(experiment_images(image_set, folder, mine))
+    for name in names:
+        if not any(name == image.name for images in loaded.values() for image in images):
+            raise unknown_name("image", name, sorted(known))
+    return loaded
+
+
+def _known_names(image_set: str) -> set[str]:
+    if image_set in manifest():
+        return set(set_names(image_set))
+    return set(image_names("skimage")) if image_set == "skimage" else set()
+
+
+def _report(outcome: Outcome, out: Path, setting: Setting, time_limit: str) -> None:
+    """Say how it ended, and exit with the status that says it."""
+    for name in outcome.damaged:
+        print(f"damaged shard set aside: {name}", file=sys.stderr)
+    print(
+        f"{outcome.finished} units finished, {outcome.left} left, {outcome.failed} failed; setting "
+        f"{setting.name}; results: {out / 'results'}"
+    )
+    for what, (done, asked) in outcome.coverage.items():
+        print(f"  {what}: {done} of {asked} results")
+    if outcome.signal is not None:
+        print("stopped by a signal; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(128 + outcome.signal)
+    if outcome.left and not outcome.finished and not outcome.failed:
+        raise ConfigError(
+            f"nothing could be finished within the time limit {time_limit!r}: give a longer one"
+        )
+    if outcome.failed:
+        print("some failed (see above); the same command tries them again", file=sys.stderr)
+        raise typer.Exit(EXIT_FAILURES)
+    if outcome.left:
+        print("stopped at the time limit; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(EXIT_MORE_TO_DO)
+
+
+def experiments_release_command(
+    sources: Annotated[
+        list[Path], typer.Argument(help="Build folders of experiments, and earlier results.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder of results to write.")] = Path(
+        "data/experiments"
+    ),
+) -> None:
+    """Put the results of experiments into one folder, with their hash; without pictures.
+
+    Results that are there already stay if the folder is named as a source, too.
+    """
+    from ..experiments.publish import publish_results
+
+    written = publish_results(sources, out)
+    print(f"{out}: {len(written.rows)} results of setting {', '.join(sorted(written.settings))}")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("experiments")(experiments_command)
+    app.command("experiments-release")(experiments_release_command)

@@ -1,0 +1,108 @@
+"""``nasdip-build recompute``: a few runs of a dataset trained again and compared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nasdip_bench.console.progress import Progress
+from nasdip_bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ..recompute.verdict import Recomputed
+
+__all__ = ["EXIT_DIFFERENT", "add_command"]
+
+EXIT_DIFFERENT = 1
+"""A run is not what its row says."""
+
+
+def recompute_command(
+    dataset: Annotated[Path, typer.Argument(help="The dataset folder.")] = Path("data"),
+    runs: Annotated[int, typer.Option(help="How many to take at random.")] = 5,
+    iterations: Annotated[
+        int, typer.Option(help="Train only so many of the first (0: whole runs).")
+    ] = 20,
+    fidelity: Annotated[
+        str | None, typer.Option(help="Take runs at this one only; else at any.")
+    ] = None,
+    images_dir: Annotated[
+        Path | None, typer.Option(help="Folder with the dataset's images, instead of downloading.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    alone: Annotated[
+        bool,
+        typer.Option("--alone", help="Train each run alone, whatever it was stacked with."),
+    ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="Add what is found to this file; 'release --reruns' takes it in."),
+    ] = None,
+) -> None:
+    """Train a few runs of a dataset again, and say how they compare with its numbers.
+
+    The choice is random, and the same for one dataset. Exit status 1 if a run is neither equal nor
+    different by rounding or as another seed is.
+    """
+    for name, value, least in (("runs", runs, 1), ("iterations", iterations, 0)):
+        if value < least:
+            raise ConfigError(f"{name} {value} must be at least {least}")
+    from nasdip_bench.dataset import DatasetFolder
+    from nasdip_bench.images.user_images import load_set
+
+    from ..plan.cost import check_device
+    from ..recompute.reruns import add_reruns, rerun_row
+    from ..recompute.run import pick, recompute
+    from ..recompute.verdict import BEYOND
+
+    check_device(device)
+    folder = DatasetFolder(dataset)
+    rows = pick(folder, runs, fidelity)
+    images = load_set(folder.manifest.image_set, folder.manifest.images, images_dir)
+    progress = Progress(len(rows), float(len(rows)))
+
+    def show(run: Recomputed) -> None:
+        progress.finished(1.0, "/".join(map(str, run.key)))
+        print(_line(run), flush=True)
+        if save is not None:
+            add_reruns(save, [rerun_row(run)])
+
+    if save is not None:
+        add_reruns(save, [])  # or it cannot be written: known before hours are spent
+    found = recompute(
+        folder, rows, images, iterations=iterations, device=device, alone=alone, on_run=show
+    )
+    progress.close()
+    counts = Counter(one.verdict for one in found)
+    print(", ".join(f"{verdict}: {count}" for verdict, count in counts.items()))
+    if counts[BEYOND]:
+        raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _line(run: Recomputed) -> str:
+    equal = run.points - run.differing
+    parts = [
+        f"{'/'.join(map(str, run.key))}: {run.verdict}",
+        f"{equal} of {run.points} kept points equal in {run.iterations} iterations",
+    ]
+    if run.whole and run.columns:
+        parts.append(f"columns that differ: {', '.join(run.columns)}")
+    if run.differing:
+        between = (
+            f"seeds: {run.spread_db:.3f} dB rms of {run.pairs} pairs" if run.pairs else "one seed"
+        )
+        parts.append(
+            f"first iterations within {run.early_db:.4f} dB, smoothed PSNR at the end "
+            f"{run.difference_db:+.3f} dB ({between})"
+        )
+    if run.unlike:
+        parts.append(run.unlike)
+    return "; ".join(parts)
+
+
+def add_command(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("recompute")(recompute_command)

@@ -1,0 +1,145 @@
+"""The commands that make datasets: of builds and earlier releases, and of others' results."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nasdip_bench.dataset import Manifest
+
+__all__ = ["add_commands"]
+
+Out = Annotated[Path, typer.Option(help="The dataset folder to create or replace.")]
+Version = Annotated[
+    str | None,
+    typer.Option(
+        help="Version of the release, best of the form 1.2.3. Default: that of the dataset in the "
+        "folder if its files stay the same, else it is needed; 0 (unnumbered) in a new folder."
+    ),
+]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Even where results in the folder would be lost.")
+]
+
+
+def release_command(
+    sources: Annotated[
+        list[Path], typer.Argument(help="Build folders and earlier releases, one or more.")
+    ],
+    out: Out,
+    architectures: Annotated[
+        str,
+        typer.Option(
+            help="Describe these too, in this order: a number of the paper's 522, or a CSV file."
+        ),
+    ] = "",
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the release. Default: that of the dataset in the folder, else "
+            "nasdip-bench."
+        ),
+    ] = None,
+    release_version: Version = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            help="Licence of the results, an identifier of the SPDX list. Default: that of the "
+            "dataset in the folder, else MIT."
+        ),
+    ] = None,
+    creator: Annotated[
+        str | None,
+        typer.Option(
+            help="Who made the dataset. Default: as the dataset in the folder says, else the "
+            "NASDIP-Bench authors."
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the dataset's page. Default: that of the dataset in the folder, if it "
+            "has one."
+        ),
+    ] = None,
+    reruns: Annotated[
+        Path | None,
+        typer.Option(help="File that 'nasdip-build recompute --save' wrote, to be added."),
+    ] = None,
+    replace: Replace = False,
+) -> None:
+    """Compact builds into a dataset folder, with manifest, hashes, Croissant; verify it.
+
+    Several sources are merged. A run that is in two of them must have the same numbers in both. A
+    dataset in the folder that has what none of the sources has is not replaced, unless told to.
+    """
+    from ..plan.config import read_architectures
+    from ..release.release import release
+
+    manifest = release(
+        sources,
+        out,
+        architectures=read_architectures(architectures) if architectures else (),
+        name=name,
+        version=release_version,
+        licence=licence,
+        creator=creator,
+        url=url,
+        reruns=reruns,
+        replace=replace,
+    )
+    _show(manifest, out)
+
+
+def import_released_command(
+    results: Annotated[Path, typer.Argument(help="The folder that holds 'benchmark'.")],
+    out: Out,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the release. Default: that of the dataset in the folder, else "
+            "released-results."
+        ),
+    ] = None,
+    release_version: Version = None,
+    replace: Replace = False,
+) -> None:
+    """Make a dataset of results that the paper's released code has written.
+
+    Pickles among them are read without running anything; only lists, numbers and arrays pass.
+    """
+    from ..released_code.dataset import import_released
+
+    found = import_released(results, out, name=name, version=release_version, replace=replace)
+    for line in found.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    _show(found.manifest, out)
+
+
+def _show(manifest: Manifest, out: Path) -> None:
+    """Say what a dataset that was written holds."""
+    from nasdip_bench.dataset.manifest import distance_path
+
+    size = sum(record.size for record in manifest.files.values())
+    print(
+        f"{out}: {manifest.architectures} architectures, {len(manifest.images)} images "
+        f"({manifest.image_set}), {size / 2**20:.1f} MiB, verified"
+    )
+    for fidelity, record in manifest.fidelities.items():
+        for task, facts in record["tasks"].items():
+            expected = manifest.architectures * len(manifest.images)
+            seeds = ", ".join(
+                f"seed {seed}: {count} of {expected} runs" for seed, count in facts["seeds"].items()
+            )
+            kept = "; distances" if distance_path(fidelity, task) in manifest.files else ""
+            print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored{kept}")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("release")(release_command)
+    app.command("import-released")(import_released_command)

@@ -1,0 +1,1 @@
+"""How units are carried out: the worker, and local processes."""

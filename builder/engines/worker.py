@@ -1,0 +1,390 @@
+"""Carries out one work unit on one device: trains runs, or scores untrained networks.
+
+What a unit yields depends on its keys, the images and the numerics alone, never on what else the
+worker has done.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from nasdip_bench.dataset.schema import arrow_schema
+from nasdip_bench.errors import BuildError
+from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
+from nasdip_bench.fit.loop import Fit, fit_stack
+from nasdip_bench.fit.objective import Problem
+from nasdip_bench.images import Image
+from nasdip_bench.network.fast import FastNetwork, free_cached_memory, keep_freed_memory
+from nasdip_bench.network.stacking import stack_networks
+from nasdip_bench.network.weights import draw_run_weights, draw_z
+from nasdip_bench.observables import CURVES, OBSERVABLES, SSIM
+from nasdip_bench.proxies import prepare
+from nasdip_bench.proxies.scoring import (
+    Scored,
+    ScoreName,
+    ScoreSamples,
+    blank_network,
+    score_architecture,
+)
+from nasdip_bench.seeding import device_seed
+from nasdip_bench.space import Architecture
+from nasdip_bench.tasks import Denoise, Observation, Task, get_task, noise_estimate, psnr_db
+
+from ..folder.shard_schema import SHARD_TABLES, curve_column
+from ..plan.units import RunKey, ScoreKey, Unit
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ENGINES", "Worker", "WorkerSpec", "device_name"]
+
+ENGINES = ("fast", "plain")
+"""How networks are evaluated; a column of the data."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSpec:
+    """What a worker needs to know, sent to it when it starts.
+
+    Attributes:
+        images: the images of the build.
+        device: "cpu", "cuda" or "cuda:N".
+        engine: one of `ENGINES`: "plain" trains the network as it is written down, "fast" its
+            rewritten form, equal but for rounding.
+        precision: of training; scores are always computed in float32.
+        threads: of torch on the CPU; 0 leaves torch's own choice.
+        scores: names of the scores to compute; none named: all.
+    """
+
+    images: tuple[Image, ...]
+    device: str
+    engine: str
+    precision: str
+    threads: int
+    scores: tuple[str, ...] = ()
+
+    def worker(self, check: Callable[[], None] = lambda: None) -> Worker:
+        """A worker of this build."""
+        return Worker(self, check)
+
+
+class _Run(NamedTuple):
+    """A fit, and its smoothed output at the stop, (C, H, W) float32."""
+
+    fit: Fit
+    at_stop: np.ndarray
+
+
+class _Corrupted(NamedTuple):
+    """An image at a resolution and one corruption of it, with what rows say of the two."""
+
+    truth: np.ndarray
+    observation: Observation
+    facts: dict[str, float | None]
+
+
+def device_name(device: torch.device) -> str:
+    """What the processor calls itself, such as "NVIDIA H200" or "AMD EPYC, AVX512".
+
+    Of a CPU with the instructions that torch uses: processors of one name can differ in them, and
+    so in their rounding.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if "model name" in line]
+    except OSError:
+        names = []
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+class Worker:
+    """Carries out units.
+
+    Args:
+        spec: images, device and precision.
+        check: called before each iteration; raises to abandon the unit in hand.
+    """
+
+    def __init__(self, spec: WorkerSpec, check: Callable[[], None] = lambda: None) -> None:
+        self.spec = spec
+        self.device = torch.device(spec.device)
+        self._check = check
+        self._images = {image.name: image for image in spec.images}
+        self._corrupted: dict[tuple[str, str, int, int], _Corrupted] = {}
+        if spec.threads:
+            torch.set_num_threads(spec.threads)
+        if self.device.type == "cpu" and spec.engine == "fast":
+            keep_freed_memory()
+
+    @cached_property
+    def _device_name(self) -> str:
+        return device_name(self.device)
+
+    def execute(self, unit: Unit) -> pa.Table:
+        """The shard table of a unit."""
+        rows = self._train(unit.runs)
+        rows += self._score(unit.architecture, unit.scores, unit.scoring_inits)
+        return self._table(unit, rows)
+
+    def give_up(self, unit: Unit, reason: str) -> pa.Table:
+        """The shard table of a unit that is not to be tried again: its runs failed, no scores."""
+        rows = [
+            self._run_row(key, len(unit.runs), _failed(reason, self._budget(key), 0.0))
+            for key in unit.runs
+        ]
+        return self._table(unit, rows)
+
+    def _table(self, unit: Unit, rows: list[dict[str, Any]]) -> pa.Table:
+        import pyarrow as pa
+
+        return pa.Table.from_pylist(rows, schema=arrow_schema(SHARD_TABLES[unit.kind]))
+
+    def _corrupt(self, image: str, task_name: str, resolution: int, seed: int) -> _Corrupted:
+        key = (image, task_name, resolution, seed)
+        if key not in self._corrupted:
+            task, truth = get_task(task_name), self._images[image].at_resolution(resolution)
+            observation = task.corrupt(truth, image, seed)
+            facts = _corruption_facts(task, truth, observation)
+            self._corrupted[key] = _Corrupted(truth, observation, facts)
+        return self._corrupted[key]
+
+    def _train(self, keys: Sequence[RunKey]) -> list[dict[str, Any]]:
+        """Run rows, in order; a stack that fails, for want of memory or else, is halved."""
+        if not keys:
+            return []
+        started = time.perf_counter()
+        done: list[_Run] | None = None
+        try:
+            done = self._fit(keys)
+        except RuntimeError as error:  # what torch raises, out of memory included
+            refuse_broken_device(self.device, error)
+            what = " ".join(str(error).split())[:300]
+            if len(keys) == 1:
+                logger.warning("%s failed: %s", "/".join(map(str, keys[0])), what)
+                reason = f"{type(error).__name__}: {error}"
+                failed = _failed(reason, self._budget(keys[0]), time.perf_counter() - started)
+                return [self._run_row(keys[0], 1, failed)]
+            logger.warning("a stack of %d runs failed and is halved: %s", len(keys), what)
+        if done is None:
+            # Outside the handler, whose traceback keeps the failed stack's memory alive.
+            free_cached_memory(self.device)
+            half = len(keys) // 2
+            return self._train(keys[:half]) + self._train(keys[half:])
+        return [
+            self._run_row(key, len(keys), _succeeded(one))
+            for key, one in zip(keys, done, strict=True)
+        ]
+
+    def _fit(self, keys: Sequence[RunKey]) -> list[_Run]:
+        """Train runs of one architecture, task, fidelity and seed as one stack."""
+        first = keys[0]
+        fidelity, task = get_fidelity(first.fidelity), get_task(first.task)
+        networks, problems = [], []
+        for key in keys:
+            truth, observation, _ = self._corrupt(
+                key.image, key.task, fidelity.resolution, key.seed
+            )
+            network = blank_network(
+                Architecture.parse(key.architecture), len(truth), fidelity.channels, self.device
+            )
+            draw_run_weights(network, key.architecture, key.image, key.task, key.fidelity, key.seed)
+            networks.append(network)
+            problems.append(Problem(task, observation, truth, self.device))
+        channels, height, width = truth.shape
+        size = f"{height}x{width}"
+        z = draw_z(channels, height, width, "z", size, channels, first.seed)
+        network = stack_networks(networks)
+        stop, at_stop = fidelity.stop[task.kind], torch.empty(0)
+
+        def look(iteration: int, _: torch.Tensor, smoothed: torch.Tensor) -> bool:
+            # Kept on the device until the fit has ended: the host does not wait for it here.
+            nonlocal at_stop
+            if iteration + 1 == stop:
+                at_stop = smoothed.clone()
+            return False
+
+        fits = fit_stack(
+            FastNetwork(network) if self.spec.engine == "fast" else network,
+            Problem.stack(problems),
+            z.to(self.device),
+            device_seed("perturbation", size, channels, first.seed),
+            self._budget(first),
+            precision=self.spec.precision,
+            on_iteration=lambda _: self._check(),
+            record=(SSIM, *OBSERVABLES),
+            on_output=look,
+        )
+        # A stack that diverges as a whole before the stop has none.
+        images = at_stop.float().cpu().numpy() if at_stop.numel() else [at_stop] * len(fits)
+        return list(map(_Run, fits, images))
+
+    def _budget(self, key: RunKey) -> int:
+        return get_fidelity(key.fidelity).iterations_for(get_task(key.task).kind)
+
+    def _run_row(self, key: RunKey, stacked: int, result: dict[str, Any]) -> dict[str, Any]:
+        fidelity = get_fidelity(key.fidelity)
+        return {
+            **key._asdict(),
+            "iterations": self._budget(key),
+            "stop": fidelity.stop[get_task(key.task).kind],
+            **self._corrupt(key.image, key.task, fidelity.resolution, key.seed).facts,
+            "engine": self.spec.engine,
+            "stack": stacked,
+            "threads": torch.get_num_threads(),
+            "precision": self.spec.precision,
+            "device": self._device_name,
+            "torch": torch.__version__,
+            "protocol_version": PROTOCOL_VERSION,
+            **result,
+        }
+
+    def _score(
+        self, architecture: str, keys: Sequence[ScoreKey], inits: int
+    ) -> list[dict[str, Any]]:
+        if not keys or not (results := self._scores(architecture, keys, inits)):
+            return []
+        free_cached_memory(self.device)  # which several processes that score share
+        return [
+            {
+                **key._asdict(),
+                **name._asdict(),
+                "values": samples.values,
+                "seconds": samples.seconds,
+                "protocol_version": PROTOCOL_VERSION,
+            }
+            for key, result in zip(keys, results, strict=True)
+            for name, samples in result.items()
+        ]
+
+    def _scores(
+        self, architecture: str, keys: Sequence[ScoreKey], inits: int, *, again: bool = True
+    ) -> list[dict[ScoreName, ScoreSamples]]:
+        """The scores for each key; none where they fail: then the build goes on with the rest."""
+        fidelity = get_fidelity(keys[0].fidelity)
+        try:
+            return score_architecture(
+                Architecture.parse(architecture),
+                [self._scored(key, fidelity.resolution) for key in keys],
+                channels=fidelity.channels,
+                inits=inits,
+                device=self.device,
+                check=self._check,
+            )
+        except RuntimeError as error:
+            refuse_broken_device(self.device, error)
+            if not (again and isinstance(error, torch.OutOfMemoryError)):
+                what = " ".join(str(error).split())
+                logger.warning("scores of %s failed: %s", architecture, what)
+                return []
+        # Other processes that share a full GPU free their part. Outside the handler, whose
+        # traceback keeps ours alive.
+        free_cached_memory(self.device)
+        return self._scores(architecture, keys, inits, again=False)
+
+    def _scored(self, key: ScoreKey, resolution: int) -> Scored:
+        task = get_task(key.task)
+        # What sees no corruption is the same for all.
+        seed = 0 if key.seed is None else key.seed
+        truth, observation, _ = self._corrupt(key.image, key.task, resolution, seed)
+        references = task.scoring_references(truth, observation)
+        chosen = self.spec.scores
+        return Scored(
+            task=task,
+            corrupted=observation.corrupted,
+            mask=observation.mask,
+            references={name: prepare(r, name) for name, r in references.items()},
+            shape=truth.shape,
+            wanted=lambda score: key.wants(*score) and (not chosen or score.proxy in chosen),
+        )
+
+
+def refuse_broken_device(device: torch.device, error: RuntimeError) -> None:
+    """After an error that a GPU does not recover from, every later run would fail as well.
+
+    Raises:
+        BuildError: it is one.
+    """
+    if device.type == "cuda" and not isinstance(error, torch.OutOfMemoryError):
+        try:
+            torch.cuda.synchronize(device)
+        except RuntimeError as broken:
+            raise BuildError(
+                f"{device} does not answer any more ({broken}): give the command again, which goes "
+                f"on with what is not finished"
+            ) from error
+
+
+def _corruption_facts(
+    task: Task, truth: np.ndarray, observation: Observation
+) -> dict[str, float | None]:
+    from skimage.metrics import structural_similarity
+
+    corrupted, reference = task.comparable(truth, observation)
+    similarity = structural_similarity(
+        corrupted.astype(np.float64),
+        reference.astype(np.float64),
+        channel_axis=0,
+        data_range=1,
+        gaussian_weights=True,
+        use_sample_covariance=False,
+    )
+    noisy = isinstance(task, Denoise)
+    return {
+        "psnr_corrupted_db": psnr_db(corrupted, reference),
+        "ssim_corrupted": float(similarity),
+        "sigma_estimate": noise_estimate(observation.corrupted) if noisy else None,
+        "known_share": task.known_share(observation),
+    }
+
+
+def _succeeded(run: _Run) -> dict[str, Any]:
+    fit = run.fit
+    diverged = fit.diverged_at is not None
+    return {
+        "status": "diverged" if diverged else "ok",
+        "diverged_at": fit.diverged_at,
+        "error": None,
+        "loss": None if diverged else float(fit.loss[-1]),
+        "seconds": fit.seconds,
+        "processor_seconds": fit.processor_seconds,
+        "restoration": None if diverged else _in_16_bits(run.at_stop),
+        **_curves({"psnr": fit.psnr_db, "psnr_smooth": fit.psnr_smooth_db, **fit.recorded}),
+    }
+
+
+def _in_16_bits(image: np.ndarray) -> bytes:
+    codes = np.rint(np.clip(image, 0, 1) * 65535).astype("<u2")
+    return bytes(codes.tobytes())
+
+
+def _curves(curves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {curve_column(name): curves[name].astype(np.float32) for name in CURVES}
+
+
+def _failed(reason: str, iterations: int, seconds: float) -> dict[str, Any]:
+    nothing = np.full(iterations, math.nan)
+    return {
+        "status": "failed",
+        "diverged_at": None,
+        "error": reason.splitlines()[0][:500],
+        "loss": None,
+        "seconds": seconds,
+        "processor_seconds": seconds,
+        "restoration": None,
+        **_curves(dict.fromkeys(CURVES, nothing)),
+    }

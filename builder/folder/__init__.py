@@ -1,0 +1,1 @@
+"""The build folder: settings and shards on disk."""

@@ -1,0 +1,134 @@
+"""One build as N disjoint shares of like cost, for job arrays and loops over devices.
+
+Every job works its own share out, from the whole plan and nothing else: not from what is finished,
+nor from how many runs a device stacks. So jobs that begin at different times, on different devices
+of one type or into different folders never do the same work, and together they do all of it. (What
+a unit costs depends on the type: with CPUs and GPUs in one array, shares overlap and leave gaps.)
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.space import Architecture
+
+from .config import BuildConfig
+from .cost import unit_cost
+from .units import RunKey, ScoreKey, Unit, make_plan
+
+__all__ = ["MAX_SHARDS", "Shard", "Shares", "parse_shard", "plan_share"]
+
+MAX_SHARDS = 1024
+
+_LARGEST_PART = 1 / 4
+"""Of a share: dearer stacks are divided by image."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which share of a build.
+
+    Attributes:
+        index: 1..count.
+        count: the number of shares.
+    """
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+
+def parse_shard(text: str) -> Shard:
+    """Read "3/8".
+
+    Raises:
+        ConfigError: it is no share of 1..`MAX_SHARDS`.
+    """
+    match = re.fullmatch(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*", text)
+    shard = Shard(int(match[1]), int(match[2])) if match else Shard(0, 0)
+    if not 1 <= shard.index <= shard.count <= MAX_SHARDS:
+        raise ConfigError(
+            f"shard {text!r} must be I/N, share I of N, with I in 1..N and N up to {MAX_SHARDS}: "
+            f"the first of eight is 1/8, the last 8/8"
+        )
+    return shard
+
+
+def plan_share(
+    config: BuildConfig,
+    shard: Shard | None,
+    finished_runs: Set[RunKey],
+    finished_scores: Set[ScoreKey],
+    stack: int | Callable[[Architecture], int] = 1,
+) -> list[Unit]:
+    """The units left to do of a share, or where it is None of the whole build: see `make_plan`."""
+    if shard is not None:
+        other_runs, other_scores = Shares(config, shard.count).others(shard)
+        finished_runs, finished_scores = finished_runs | other_runs, finished_scores | other_scores
+    return make_plan(config, finished_runs, finished_scores, stack)
+
+
+class Shares:
+    """A build's whole plan, divided.
+
+    The runs of an architecture, task and seed stay together, so that they can be trained as one
+    stack, unless they exceed a quarter of a share. The dearest of these parts goes first, each to
+    the share that has the least so far (Graham 1969, "Bounds on multiprocessing timing anomalies").
+
+    Args:
+        config: the build.
+        count: the number of shares.
+
+    Attributes:
+        costs: of each share, in `unit_cost`, in order.
+    """
+
+    def __init__(self, config: BuildConfig, count: int) -> None:
+        whole = make_plan(config, frozenset(), frozenset(), len(config.images))
+        costs = [unit_cost(unit, config.device) for unit in whole]
+        most = sum(costs) / count * _LARGEST_PART
+        parts = [
+            part
+            for unit, cost in zip(whole, costs, strict=True)
+            for part in (_by_image(unit, cost) if cost > most else [(cost, unit)])
+        ]
+        lightest = [(0.0, index) for index in range(count)]
+        self._shares: list[list[Unit]] = [[] for _ in range(count)]
+        for cost, part in sorted(parts, key=lambda part: -part[0]):
+            so_far, index = lightest[0]
+            heapq.heapreplace(lightest, (so_far + cost, index))
+            self._shares[index].append(part)
+        by_index = sorted(lightest, key=lambda share: share[1])
+        self.costs = tuple(cost for cost, _ in by_index)
+
+    @property
+    def spread(self) -> float:
+        """By how much the dearest share exceeds the mean, as a fraction of it."""
+        return max(self.costs) / (sum(self.costs) / len(self.costs)) - 1
+
+    def others(self, shard: Shard) -> tuple[frozenset[RunKey], frozenset[ScoreKey]]:
+        """The keys of the runs and of the scores of all shares but one."""
+        parts = [
+            part
+            for index, share in enumerate(self._shares, 1)
+            if index != shard.index
+            for part in share
+        ]
+        return (
+            frozenset(run for part in parts for run in part.runs),
+            frozenset(score for part in parts for score in part.scores),
+        )
+
+
+def _by_image(unit: Unit, cost: float) -> list[tuple[float, Unit]]:
+    """A part for each run of a unit; scores stay together, sharing the networks' outputs."""
+    if not unit.runs:
+        return [(cost, unit)]
+    each = cost / len(unit.runs)
+    return [(each, Unit(architecture=unit.architecture, runs=(run,))) for run in unit.runs]

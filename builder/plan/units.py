@@ -1,0 +1,178 @@
+"""The plan of a build: what is asked for, less what is finished, as work units in order.
+
+Order: seed, architecture, then scores, task, image. A build that stops early has thus finished
+whole architectures in the order of the sample, which is a random order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from nasdip_bench.fidelity import get_fidelity
+from nasdip_bench.proxies import info, score_names
+from nasdip_bench.proxies.tangent import PROBES
+from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import Cost, architecture_cost
+from nasdip_bench.tasks import get_task
+
+from .config import BuildConfig
+
+__all__ = ["RunKey", "ScoreKey", "Unit", "forward_passes", "make_plan", "unit_flops"]
+
+# Of an initialisation that is scored, whatever the images: its output; the same with its graph; a
+# backward pass, which costs two forward ones, for each probe and band; synflow in double precision.
+_SCORING_PASSES = 1 + 1 + 2 * 2 * PROBES + 2 * 3
+_SCORING_PASSES_OF_IMAGE = 2
+"""The gradient of the loss, for each corrupted image."""
+
+
+class RunKey(NamedTuple):
+    """What makes a run the one it is."""
+
+    architecture: str
+    image: str
+    task: str
+    fidelity: str
+    seed: int
+
+
+class ScoreKey(NamedTuple):
+    """What makes the scores of an untrained network the ones they are.
+
+    The seed stands first, so that no such key equals a `RunKey`: both are tuples.
+
+    Attributes:
+        seed: of the corruption, for the scores that see it; None for those that do not.
+        architecture: canonical string.
+        image: name.
+        task: name.
+        fidelity: name.
+    """
+
+    seed: int | None
+    architecture: str
+    image: str
+    task: str
+    fidelity: str
+
+    def wants(self, proxy: str, reference: str) -> bool:
+        """Whether a score is one of these."""
+        return info(proxy).sees_corruption(reference) == (self.seed is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """A piece of work that is done on one device and finished as one shard.
+
+    Attributes:
+        architecture: its canonical string; all keys share it.
+        runs: runs to train, of one task, fidelity and seed; several are trained as one stack.
+        scores: scores to compute; those of one architecture share the network's outputs.
+        scoring_inits: initialisations for the scores.
+    """
+
+    architecture: str
+    runs: tuple[RunKey, ...] = ()
+    scores: tuple[ScoreKey, ...] = ()
+    scoring_inits: int = 0
+
+    @property
+    def kind(self) -> str:
+        """The table of the unit's shard: "runs" or "scores"."""
+        return "runs" if self.runs else "scores"
+
+
+def make_plan(
+    config: BuildConfig,
+    finished_runs: Set[RunKey],
+    finished_scores: Set[ScoreKey],
+    stack: int | Callable[[Architecture], int] = 1,
+) -> list[Unit]:
+    """The units left to do.
+
+    Args:
+        config: what is asked for.
+        finished_runs: keys of runs to leave out.
+        finished_scores: keys of scores to leave out.
+        stack: the most runs to train as one, of all or by architecture; 1 trains each alone.
+    """
+    most = stack if callable(stack) else lambda _: stack
+    return list(_units(config, finished_runs, finished_scores, most))
+
+
+def _units(
+    config: BuildConfig,
+    finished_runs: Set[RunKey],
+    finished_scores: Set[ScoreKey],
+    stack: Callable[[Architecture], int],
+) -> Iterator[Unit]:
+    names = [image.name for image in config.images]
+    channels = {image.name: image.channels for image in config.images}
+    corruptions = _scored_corruptions(config)
+    for seed in config.seeds:
+        for arch in config.architectures:
+            architecture, most = str(arch), stack(arch)
+            pairs = [(task, image) for task in config.tasks for image in names]
+            if config.scoring_inits and seed == config.seeds[0]:
+                wanted = (
+                    ScoreKey(corruption, architecture, image, task, config.fidelity.name)
+                    for corruption in corruptions
+                    for task, image in pairs
+                )
+                scores = tuple(key for key in wanted if key not in finished_scores)
+                if scores:
+                    yield Unit(
+                        architecture=architecture, scores=scores, scoring_inits=config.scoring_inits
+                    )
+            if not config.train:
+                continue
+            for task in config.tasks:
+                runs = (RunKey(architecture, i, task, config.fidelity.name, seed) for i in names)
+                left = [run for run in runs if run not in finished_runs]
+                for alike in _of_like_channels(left, channels):
+                    for first in range(0, len(alike), most):
+                        part = tuple(alike[first : first + most])
+                        yield Unit(architecture=architecture, runs=part)
+
+
+def _scored_corruptions(config: BuildConfig) -> list[int | None]:
+    """For which corruptions there is something to score: None, the seeds, or both."""
+    sees = {info(proxy).sees_corruption(ref) for proxy, ref in score_names(config.scores)}
+    return [*([None] if False in sees else []), *(config.seeds if True in sees else [])]
+
+
+def _of_like_channels(
+    runs: Sequence[RunKey], channels: Mapping[str, int]
+) -> Iterator[list[RunKey]]:
+    """Runs that can be one stack: of gray images, then of colour."""
+    for number in sorted(set(channels.values())):
+        yield [run for run in runs if channels[run.image] == number]
+
+
+def forward_passes(unit: Unit) -> int:
+    """What a unit takes, in forward passes: an iteration, forward and backward, counts three."""
+    passes = sum(
+        3 * get_fidelity(run.fidelity).iterations_for(get_task(run.task).kind) for run in unit.runs
+    )
+    if unit.scores:
+        images = sum(key.seed is not None for key in unit.scores)
+        passes += unit.scoring_inits * (_SCORING_PASSES + _SCORING_PASSES_OF_IMAGE * images)
+    return passes
+
+
+def unit_flops(unit: Unit) -> float:
+    """Floating-point operations of a unit.
+
+    Counted for one input and output channel; colour adds less than a per cent.
+    """
+    fidelity = get_fidelity((unit.runs or unit.scores)[0].fidelity)
+    cost = _cost(unit.architecture, fidelity.channels)
+    return forward_passes(unit) * cost.forward_flops(fidelity.resolution, fidelity.resolution)
+
+
+@lru_cache(maxsize=4096)
+def _cost(architecture: str, channels: int) -> Cost:
+    return architecture_cost(Architecture.parse(architecture), channels=channels)

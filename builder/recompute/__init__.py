@@ -1,0 +1,1 @@
+"""Runs of a dataset trained again, and how far they are from it."""

@@ -1,0 +1,209 @@
+"""A few runs of a dataset trained again from their keys, and held against what the dataset says.
+
+What a run draws follows from its keys, so that anyone can make it again. How well the numbers agree
+depends on who computes. On one machine, with the same torch, engine and stack, every kept point is
+equal, bit for bit. Elsewhere, also on another processor of the same name, float32 rounds otherwise:
+the first outputs still agree, since they come from the same draws, and training then amplifies the
+rounding until two computations of one run are as far apart as two seeds. So what is not equal is
+judged by its first iterations, and then by the differences between seeds in the same dataset
+(`nasdip_bench.builder.recompute.verdict`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.errors import BuildError, MissingRunError, UnknownNameError, unknown_name
+from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
+from nasdip_bench.images import Image
+from nasdip_bench.seeding import BitStream
+
+from ..engines.worker import ENGINES, Worker, WorkerSpec, device_name
+from ..plan.sizing import LARGEST_SHARED_CPU_RESOLUTION
+from ..plan.units import RunKey, Unit
+from .verdict import Recomputed, compared
+
+__all__ = ["pick", "recompute"]
+
+_PROVENANCE = ("engine", "stack", "precision", "device", "torch")
+
+
+def pick(folder: DatasetFolder, count: int, fidelity: str | None = None) -> list[int]:
+    """Rows of runs.parquet to train again, at random but the same for one dataset.
+
+    Of the ok runs at fidelities, engines and of the protocol version that this version can train.
+
+    Args:
+        folder: the dataset.
+        count: how many; fewer where there are fewer.
+        fidelity: take only runs at this one.
+
+    Raises:
+        UnknownNameError: a fidelity that the dataset does not have.
+        MissingRunError: there is none to choose from.
+    """
+    manifest = folder.manifest
+    if fidelity is not None and fidelity not in manifest.fidelities:
+        raise unknown_name("fidelity", fidelity, manifest.fidelities)
+    rows = folder.table("runs").to_pylist()
+    can = [
+        number
+        for number, row in enumerate(rows)
+        if row["status"] == "ok"
+        and row["engine"] in ENGINES
+        and row["protocol_version"] == PROTOCOL_VERSION
+        and (row["fidelity"] == fidelity if fidelity else _is_ours(row["fidelity"]))
+    ]
+    if not can:
+        raise MissingRunError(
+            f"{str(folder.path)!r} has no ok run of protocol version {PROTOCOL_VERSION} at "
+            f"{fidelity or 'a fidelity of this version'} by one of the engines "
+            f"{', '.join(ENGINES)}: nothing can be computed again"
+        )
+    hashed = manifest.files["runs.parquet"].sha256
+    stream = BitStream("recompute", manifest.name, manifest.version, hashed)
+    return [can.pop(stream.integer(len(can))) for _ in range(min(count, len(can)))]
+
+
+def _is_ours(fidelity: str) -> bool:
+    try:
+        get_fidelity(fidelity)
+    except UnknownNameError:
+        return False
+    return True
+
+
+def recompute(
+    folder: DatasetFolder,
+    rows: Sequence[int],
+    images: Sequence[Image],
+    *,
+    iterations: int = 0,
+    device: str = "cpu",
+    alone: bool = False,
+    on_run: Callable[[Recomputed], None] = lambda _: None,
+    check: Callable[[], None] = lambda: None,
+) -> list[Recomputed]:
+    """Train runs of a dataset again.
+
+    Where processor and torch are called as in the row, together with the runs it was stacked with;
+    else alone, since no equality is to be expected.
+
+    Args:
+        folder: the dataset.
+        rows: of runs.parquet.
+        images: those of the dataset, at least of these runs and of those stacked with them.
+        iterations: train only so many of the first; 0 trains whole runs.
+        device: "cpu", "cuda" or "cuda:N".
+        alone: train each run alone, whatever it was stacked with: rounding differs then.
+        on_run: called with each as it is done.
+        check: called before each iteration; raises to abandon the work.
+
+    Raises:
+        BuildError: an image that is not the dataset's, or a run that fails here.
+    """
+    _check_images(folder, images)
+    table = folder.table("runs").to_pylist()
+    names = folder.table("architectures")["architecture"].to_pylist()
+    done = []
+    for number in rows:
+        row = table[number]
+        mates, unlike = _together(table, row, device, alone)
+        fidelity = get_fidelity(row["fidelity"])
+        length = min(iterations, row["iterations"]) if iterations else row["iterations"]
+        shortened = fidelity.shortened(length).name if length < row["iterations"] else fidelity.name
+        unit = Unit(
+            architecture=names[row["arch_id"]],
+            runs=tuple(
+                RunKey(names[r["arch_id"]], r["image"], r["task"], shortened, r["seed"])
+                for r in mates
+            ),
+        )
+        spec = WorkerSpec(
+            images=tuple(images),
+            device=device,
+            engine=row["engine"],
+            precision=row["precision"] if _has(row["precision"], device) else "fp32",
+            threads=1 if fidelity.resolution <= LARGEST_SHARED_CPU_RESOLUTION else 0,
+        )
+        made = _trained(unit, spec, row["image"], check)
+        same_draws = (
+            spec.precision == row["precision"] and _on_a_cpu(folder, row) and device == "cpu"
+        )
+        done.append(compared(folder, row, names, made, len(mates), unlike, same_draws))
+        on_run(done[-1])
+    return done
+
+
+def _check_images(folder: DatasetFolder, images: Sequence[Image]) -> None:
+    hashes = {row["name"]: row["sha256"] for row in folder.table("images").to_pylist()}
+    for image in images:
+        if hashes.get(image.name) != image.sha256:
+            raise BuildError(
+                f"image {image.name!r} is not that of {str(folder.path)!r}: its pixels have "
+                f"SHA-256 {image.sha256[:12]}..., there it is "
+                f"{hashes.get(image.name, 'absent')[:12]}; give the dataset's images"
+            )
+
+
+def _on_a_cpu(folder: DatasetFolder, row: Mapping[str, Any]) -> bool:
+    """Whether a run is known to have been trained on one: perturbations are drawn on the device."""
+    here = row["device"] == device_name(torch.device("cpu"))
+    return here or folder.manifest.device_types.get(row["device"]) == "cpu"
+
+
+def _has(precision: str, device: str) -> bool:
+    return precision != "tf32" or torch.device(device).type == "cuda"
+
+
+def _together(
+    table: Sequence[Mapping[str, Any]], row: Mapping[str, Any], device: str, alone: bool
+) -> tuple[list[Mapping[str, Any]], str]:
+    """The runs that were trained as one with a run, in order, and why points may differ.
+
+    A dataset does not say which runs were in one stack; a build cuts the images of an architecture,
+    task and seed in order, which the rows of one provenance are.
+    """
+    here = device_name(torch.device(device))
+    unlike = [
+        f"{name} {value} there, {ours} here"
+        for name, value, ours in (
+            ("processor", row["device"], here),
+            ("torch", row["torch"], torch.__version__),
+        )
+        if value != ours
+    ]
+    if torch.device(device).type != "cpu":
+        unlike.append(f"{device} is not deterministic")
+    if alone and row["stack"] > 1:
+        unlike.append(f"in a stack of {row['stack']} there, alone here")
+    if not _has(row["precision"], device):
+        unlike.append(f"precision {row['precision']} there, fp32 here")
+    same = ("arch_id", "task", "fidelity", "seed", *_PROVENANCE)
+    mates = [other for other in table if all(other[name] == row[name] for name in same)]
+    place, size = mates.index(row), row["stack"]
+    if len(mates) % size:
+        unlike.append(f"{len(mates)} runs are no whole number of stacks of {size}")
+    if unlike:
+        return [row], "; ".join(unlike)
+    first = place // size * size
+    return mates[first : first + size], ""
+
+
+def _trained(unit: Unit, spec: WorkerSpec, image: str, check: Callable[[], None]) -> dict[str, Any]:
+    threads = torch.get_num_threads()
+    try:
+        rows: list[dict[str, Any]] = Worker(spec, check).execute(unit).to_pylist()
+    finally:
+        torch.set_num_threads(threads)
+    made = next(row for row in rows if row["image"] == image)
+    if made["status"] == "failed" or made["stack"] != len(unit.runs):
+        raise BuildError(
+            f"{'/'.join(map(str, unit.runs[0]))} cannot be trained here in a stack of "
+            f"{len(unit.runs)}: {made['error'] or 'out of memory'}; free some, or pick fewer"
+        )
+    return made

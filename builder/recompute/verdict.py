@@ -1,0 +1,207 @@
+"""A run of a dataset beside the same run computed again: equal, or how far apart."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.dataset.curve_parts import KINDS, CurvePart, part_of
+from nasdip_bench.dataset.curves import decode
+
+from ..folder.shard_schema import curve_column
+from ..plan.units import RunKey
+from ..release.contents import coded
+from ..release.stops import find_stops
+from ..release.summary import summarise
+
+__all__ = [
+    "BEYOND",
+    "EQUAL",
+    "FAITHFUL_DB",
+    "ROUNDING",
+    "UNJUDGED",
+    "WITHIN",
+    "Recomputed",
+    "compared",
+]
+
+EQUAL = "equal"
+"""Every kept point, and of a whole run every column that is read off the curves."""
+ROUNDING = "equal but for rounding"
+"""The first iterations agree, and the last are no farther apart than seeds."""
+WITHIN = "as another seed"
+"""No farther apart than seeds, which is all to be asked where perturbations are drawn otherwise."""
+BEYOND = "different"
+UNJUDGED = "not judged"
+"""Drawn otherwise, and the dataset has too few seeds to say how far apart they are."""
+
+EARLY = 2
+"""Iterations over which roundings have not grown yet."""
+
+FAITHFUL_DB = 0.01
+"""How far two computations of one run may be apart in the first iterations.
+
+Measured on other processors: 0.001 dB. Another seed is 0.6 dB away (median of release 0.2.0)."""
+
+_FEWEST_PAIRS = 30
+"""Pairs of seeds to judge a spread by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recomputed:
+    """A run of the dataset beside the same run computed here.
+
+    Attributes:
+        key: of the run, with the dataset's fidelity.
+        stack: how many runs were trained as one.
+        precision: fp32, tf32 or bf16.
+        device: processor.
+        torch: version.
+        iterations: how many were trained here.
+        whole: whether these are all.
+        unlike: why not every point can be expected to be equal; "" where nothing is known that
+            speaks against it.
+        points: kept points that were compared, of both curves.
+        differing: of them, those that are not equal.
+        early_db: largest difference in the first `EARLY` iterations.
+        difference_db: of the smoothed PSNR at the last point compared, here less there.
+        best_difference_db: of a whole run, of its best smoothed PSNR; else None.
+        stopped_difference_db: the same of ``stopped_psnr_smooth_db``.
+        spread_db: root mean square of that difference between two seeds of the dataset, NaN where
+            no run has two.
+        pairs: pairs of runs with different seeds that `spread_db` rests on.
+        columns: of a whole run, the columns of its row that are not equal.
+        verdict: `EQUAL`, `ROUNDING`, `WITHIN`, `BEYOND` or `UNJUDGED`.
+    """
+
+    key: RunKey
+    stack: int
+    precision: str
+    device: str
+    torch: str
+    iterations: int
+    whole: bool
+    unlike: str
+    points: int
+    differing: int
+    early_db: float
+    difference_db: float
+    best_difference_db: float | None
+    stopped_difference_db: float | None
+    spread_db: float
+    pairs: int
+    columns: tuple[str, ...]
+    verdict: str
+
+
+def compared(
+    folder: DatasetFolder,
+    row: Mapping[str, Any],
+    names: Sequence[str],
+    made: Mapping[str, Any],
+    stack: int,
+    unlike: str,
+    same_draws: bool,
+) -> Recomputed:
+    """Compare a run.
+
+    Args:
+        folder: the dataset.
+        row: of runs.parquet.
+        names: of the architectures, by row.
+        made: the row of a shard that a worker made of the same run, perhaps shortened.
+        stack: how many runs were trained as one.
+        unlike: why not every point can be expected to be equal, or "".
+        same_draws: whether both were drawn on CPUs, so that perturbations are the same.
+    """
+    part = _part(folder, row)
+    points = part.iterations - 1
+    curves = {name: np.asarray(made[curve_column(name)]) for name in KINDS["curves"]}
+    length = len(curves["psnr_smooth"])
+    within = int(np.searchsorted(points, length))
+    whole = length == row["iterations"]
+    kinds = ("psnr", "psnr_smooth")
+    theirs = np.stack([part.codes[name][row["curve_row"], :within] for name in kinds])
+    ours = np.stack([coded(name, curves[name], points[:within]) for name in kinds])
+    apart = decode(ours) - decode(theirs)
+    early = np.abs(apart[:, points[:within] < EARLY])
+    between = _between_seeds(folder, row, within - 1)
+    columns: tuple[str, ...] = ()
+    less: dict[str, float] = {}
+    if whole:
+        stopped = None
+        if made["status"] == "ok":
+            found = find_stops(row["task"], row["iterations"], row["stop"], [made])
+            stopped = int(found.target[0])
+        summary = summarise(curves, made["status"], row["stop"], row["iterations"], stopped)
+        summary["loss"] = made["loss"]
+        columns = tuple(name for name, value in summary.items() if row[name] != value)
+        for name in ("best_psnr_smooth_db", "stopped_psnr_smooth_db"):
+            if summary[name] is not None:
+                less[name] = summary[name] - row[name]
+    difference, early_db = float(apart[1, -1]), float(np.nanmax(early, initial=0))
+    differing = int((ours != theirs).sum())
+    agrees = early_db <= FAITHFUL_DB
+    far = len(between) >= _FEWEST_PAIRS and not abs(difference) <= np.abs(between).max()
+    if not differing and not columns:
+        verdict = EQUAL
+    elif made["status"] != "ok" or far or (same_draws and not agrees):
+        verdict = BEYOND
+    elif agrees:
+        verdict = ROUNDING
+    else:
+        verdict = WITHIN if len(between) >= _FEWEST_PAIRS else UNJUDGED
+    return Recomputed(
+        key=RunKey(names[row["arch_id"]], row["image"], row["task"], row["fidelity"], row["seed"]),
+        stack=stack,
+        precision=made["precision"],
+        device=made["device"],
+        torch=made["torch"],
+        iterations=length,
+        whole=whole,
+        unlike=unlike,
+        points=ours.size,
+        differing=differing,
+        early_db=early_db,
+        difference_db=difference,
+        best_difference_db=less.get("best_psnr_smooth_db"),
+        stopped_difference_db=less.get("stopped_psnr_smooth_db"),
+        spread_db=float(np.sqrt(np.mean(between**2))) if len(between) else float("nan"),
+        pairs=len(between),
+        columns=columns,
+        verdict=verdict,
+    )
+
+
+def _part(folder: DatasetFolder, row: Mapping[str, Any]) -> CurvePart:
+    return folder.part("curves", row["fidelity"], row["task"], row["seed"], part_of(row["arch_id"]))
+
+
+def _between_seeds(
+    folder: DatasetFolder, row: Mapping[str, Any], point: int
+) -> NDArray[np.float64]:
+    """(pair,) differences in dB between all runs of the dataset that differ in the seed alone.
+
+    Args:
+        folder: the dataset.
+        row: says which task and fidelity.
+        point: of the smoothed PSNR that is compared.
+    """
+    values: dict[tuple[int, str], list[float]] = {}
+    parts: dict[tuple[int, int], CurvePart] = {}
+    for other in folder.table("runs").to_pylist():
+        same = (other["task"], other["fidelity"]) == (row["task"], row["fidelity"])
+        if same and other["status"] == "ok":
+            file = (other["seed"], part_of(other["arch_id"]))
+            if file not in parts:
+                parts[file] = _part(folder, other)
+            code = parts[file].codes["psnr_smooth"][other["curve_row"], point]
+            key = (other["arch_id"], other["image"])
+            values.setdefault(key, []).append(float(decode(code)))
+    return np.array([b - a for v in values.values() for a, b in itertools.combinations(v, 2)])

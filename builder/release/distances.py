@@ -1,0 +1,90 @@
+"""Distances between the restorations of a release: of those at hand, and of earlier releases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset.curves import MISSING
+from nasdip_bench.dataset.distances import Distances, coded, mean_squares
+
+from .contents import Part
+
+__all__ = ["distances_of"]
+
+
+def distances_of(
+    part: Part, architectures: Sequence[str], images: Sequence[str]
+) -> Distances | None:
+    """All distances that are known of a part, or None where there are none.
+
+    A restoration that is not at hand keeps the distances that an earlier release had of it. To the
+    ground truth and to the corrupted image distances are what the curves say at the stop.
+
+    Args:
+        part: its restorations, and the distances of earlier releases.
+        architectures: canonical strings, in the order of the release's rows.
+        images: names, in the order of the release.
+    """
+    places = {name: place for place, name in enumerate(architectures)}
+    held: dict[tuple[str, int], dict[int, NDArray[np.uint16]]] = {}
+    keys = _keys(part)
+    for (arch, image, seed), restoration in zip(keys, part.restorations, strict=False):
+        if restoration is not None:
+            held.setdefault((image, seed), {})[places[arch]] = restoration
+    earlier = {seed for known in part.known for seed in known.distances.seeds.tolist()}
+    seeds = sorted({seed for _, seed in held} | earlier)
+    if not seeds:
+        return None
+    shape, upper = (len(images), len(seeds)), np.triu_indices(len(architectures), 1)
+    pairs = np.full((*shape, len(upper[0])), MISSING, np.uint16)
+    restored = np.zeros((*shape, len(architectures)), bool)
+    for i, image in enumerate(images):
+        for s, seed in enumerate(seeds):
+            square, restored[i, s] = _earlier(part, places, image, seed)
+            if mine := held.get((image, seed)):
+                there = [*mine]
+                values = np.stack([one.ravel() for one in mine.values()]) / 65535
+                square[np.ix_(there, there)] = coded(mean_squares(values))
+                restored[i, s, there] = True
+            pairs[i, s] = square[upper]
+    truth, corrupted = np.full((2, *restored.shape), MISSING, np.uint16)
+    stop = int(np.searchsorted(part.points, part.stop - 1))
+    for row, (arch, image, seed) in enumerate(keys):
+        if image in images and seed in seeds:
+            at = (images.index(image), seeds.index(seed), places[arch])
+            if restored[at]:
+                truth[at] = part.codes["psnr_smooth"][row, stop]
+                corrupted[at] = _in_thousandths(part.codes["loss_smooth"][row, stop])
+    return Distances(np.array(seeds, np.int32), pairs, truth, corrupted)
+
+
+def _keys(part: Part) -> list[tuple[str, str, int]]:
+    columns = (part.runs[name].to_pylist() for name in ("architecture", "image", "seed"))
+    return list(zip(*columns, strict=True))
+
+
+def _earlier(
+    part: Part, places: dict[str, int], image: str, seed: int
+) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+    """What earlier releases say: (n, n) codes, and (n,) which restorations they had."""
+    square = np.full((len(places), len(places)), MISSING, np.uint16)
+    restored = np.zeros(len(places), bool)
+    for known in part.known:
+        distances = known.distances
+        if image not in known.images or seed not in distances.seeds:
+            continue
+        at = (known.images.index(image), int(np.flatnonzero(distances.seeds == seed)[0]))
+        there = np.array([places[name] for name in known.architectures])
+        rows, columns = (there[side] for side in np.triu_indices(len(there), 1))
+        codes = distances.pairs[at]
+        found = codes != MISSING
+        square[rows[found], columns[found]] = square[columns[found], rows[found]] = codes[found]
+        restored[there] |= distances.truth[at] != MISSING
+    return square, restored
+
+
+def _in_thousandths(hundredths: np.uint16) -> int:
+    return MISSING if hundredths == MISSING else min(10 * int(hundredths), MISSING - 1)

@@ -1,0 +1,155 @@
+"""What a dataset would lose if another took its place: what the other does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nasdip_bench.dataset import MANIFEST, DatasetFolder
+from nasdip_bench.errors import BuildError, DatasetError
+from nasdip_bench.verify.rows import task_records
+
+from .contents import Contents
+
+__all__ = ["refuse_losses", "refuse_lost_distances"]
+
+_RUN = ("image", "task", "fidelity", "seed")
+_SCORE = ("image", "task", "fidelity", "seed", "proxy", "reference")
+
+
+def refuse_losses(path: Path, new: Contents) -> None:
+    """Refuse to let contents take the place of a dataset that has what they lack.
+
+    Runs and scores are compared by their keys; those of an image that has other pixels are lost,
+    what failed is not.
+
+    Args:
+        path: the dataset folder; one that holds no dataset loses nothing.
+        new: what is to take its place.
+
+    Raises:
+        BuildError: something would be lost, or the dataset cannot be read, so that nobody knows.
+    """
+    if not (path / MANIFEST).exists():
+        return
+    with _told_or_refused(path):
+        folder = DatasetFolder(path)
+        before, after = _of_dataset(folder), _of_contents(new, _other_pixels(folder, new.images))
+    _refuse(
+        path,
+        [
+            f"{len(had - have)} of {len(had)} {what}"
+            for what, had, have in zip(_Held._fields, before, after, strict=True)
+            if had - have
+        ],
+    )
+
+
+def refuse_lost_distances(path: Path, new: Path) -> None:
+    """Refuse to let a dataset take the place of another that has distances which it lacks.
+
+    Of restorations that were never at hand together a release has none: where an earlier one was
+    made of more build folders at once, it has more.
+
+    Args:
+        path: the dataset folder; one that holds no dataset loses nothing.
+        new: the folder of what is to take its place.
+
+    Raises:
+        BuildError: as of `refuse_losses`.
+    """
+    if not (path / MANIFEST).exists():
+        return
+    had = lost = 0
+    after = DatasetFolder(new)
+    with _told_or_refused(path):
+        before = DatasetFolder(path)
+        images, after_names = after.manifest.images, _names(after)
+        unlike = _other_pixels(before, _image_facts(after))
+        # What is not there any more stands behind the last.
+        rows = {name: row for row, name in enumerate(after_names)}
+        places = [rows.get(name, len(rows)) for name in _names(before)]
+        for fidelity, task, _ in task_records(before.manifest):
+            if not before.has_distances(fidelity, task):
+                continue
+            distances = before.distances(fidelity, task)
+            kept = after.distances(fidelity, task) if after.has_distances(fidelity, task) else None
+            for number, image in enumerate(before.manifest.images):
+                for seed in distances.seeds.tolist():
+                    there = np.triu(~np.isnan(distances.between(number, seed)), 1)
+                    known = np.zeros((len(after_names) + 1,) * 2, bool)
+                    if image in images and image not in unlike and kept and seed in kept.seeds:
+                        found = kept.between(images.index(image), seed)
+                        known[:-1, :-1] = ~np.isnan(found)
+                    had += int(there.sum())
+                    lost += int((there & ~known[np.ix_(places, places)]).sum())
+    _refuse(path, [f"{lost} of {had} distances between restorations"] if lost else [])
+
+
+def _names(folder: DatasetFolder) -> list[str]:
+    return folder.table("architectures")["architecture"].to_pylist()  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _told_or_refused(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (DatasetError, IndexError) as error:  # tables that name rows which there are not
+        raise BuildError(
+            f"whether the dataset in {str(path)!r} has what the new one lacks cannot be told: "
+            f"{error}; name another folder with --out, or replace it with --replace"
+        ) from error
+
+
+def _refuse(path: Path, lost: list[str]) -> None:
+    if lost:
+        raise BuildError(
+            f"the dataset in {str(path)!r} would lose {', '.join(lost)}, which the new one does "
+            f"not have: name it among the sources to keep them, another folder with --out, or "
+            f"replace it with --replace"
+        )
+
+
+class _Held(NamedTuple):
+    """Keys of what there is; runs that failed left out."""
+
+    runs: set[tuple[Any, ...]]
+    scores: set[tuple[Any, ...]]
+
+
+def _of_dataset(folder: DatasetFolder) -> _Held:
+    names, held = _names(folder), _Held(set(), set())
+    for row in folder.table("runs").select(["arch_id", "status", *_RUN]).to_pylist():
+        if row["status"] != "failed":
+            held.runs.add((names[row["arch_id"]], *(row[name] for name in _RUN)))
+    for row in folder.table("scores").select(["arch_id", *_SCORE]).to_pylist():
+        held.scores.add((names[row["arch_id"]], *(row[name] for name in _SCORE)))
+    return held
+
+
+def _of_contents(contents: Contents, without: set[str]) -> _Held:
+    """Without those of some images."""
+    held = _Held(set(), set())
+    for part in contents.parts.values():
+        for row in part.runs.select(["architecture", "status", *_RUN]).to_pylist():
+            if row["status"] != "failed" and row["image"] not in without:
+                held.runs.add((row["architecture"], *(row[name] for name in _RUN)))
+        for row in part.scores.select(["architecture", *_SCORE]).to_pylist():
+            if row["image"] not in without:
+                held.scores.add(tuple(row.values()))
+    return held
+
+
+def _image_facts(folder: DatasetFolder) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in folder.table("images").to_pylist()}
+
+
+def _other_pixels(folder: DatasetFolder, new: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Names of the images that are known to have others than in a dataset, of the facts by name."""
+    before = {name: facts["sha256"] for name, facts in _image_facts(folder).items()}
+    after = {name: facts["sha256"] for name, facts in new.items()}
+    return {name for name, one in after.items() if one and before.get(name, one) not in (one, None)}

@@ -1,0 +1,101 @@
+"""Build folders and earlier releases as one dataset folder: read, merged, written, verified.
+
+The new dataset is written beside the old one and takes its place at the end
+(`nasdip_bench.builder.release.swap`), so that an interrupted release leaves the old one whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from nasdip_bench.dataset import Manifest
+from nasdip_bench.errors import BuildError
+from nasdip_bench.space import Architecture
+
+from ..recompute.reruns import merged_reruns, read_reruns
+from .contents import Contents
+from .merge import merged
+from .read import is_dataset, read_source
+from .write import publish
+
+__all__ = ["release"]
+
+
+def release(
+    sources: Path | Sequence[Path],
+    out: Path,
+    *,
+    architectures: Sequence[Architecture] = (),
+    name: str | None = None,
+    version: str | None = None,
+    licence: str | None = None,
+    creator: str | None = None,
+    url: str | None = None,
+    reruns: Path | None = None,
+    replace: bool = False,
+) -> Manifest:
+    """Make a dataset folder from build folders and earlier releases.
+
+    Files in ``out`` that belong to no dataset, such as a README, are kept.
+
+    Args:
+        sources: build folders and dataset folders, one or more; ``out`` may be one of them.
+        out: the dataset folder to create or replace.
+        architectures: to be described before those of the sources, whether they have runs or not.
+        name: of the release; None for that of the dataset in ``out``, else "nasdip-bench".
+        version: of the release; None for that of the dataset in ``out``, if the files are the same,
+            else "0".
+        licence: of the results; see `nasdip_bench.dataset.croissant.Publication`, as for the next
+            two. None for what the dataset in ``out`` says, else the project's own.
+        creator: who made the dataset.
+        url: of its page.
+        reruns: a file of `nasdip_bench.builder.recompute.reruns`, to be added to those of the
+            sources.
+        replace: also where ``out`` is a dataset with results that none of the sources has.
+
+    Raises:
+        ConfigError: no licence, creator or address that could be published.
+        BuildError: a source that is neither, or contradicts another
+            (`nasdip_bench.builder.release.merge`), nothing finished in any, ``out`` would lose
+            results or has the version with other files, or the result does not verify.
+        DatasetError: a source that is a dataset which this version cannot read.
+    """
+    given = [sources] if isinstance(sources, Path) else sources
+    paths = list(dict.fromkeys(path.resolve() for path in given))
+    if not paths:
+        raise BuildError("nothing to release is named; name a build folder")
+    target = out.resolve()
+    for path in paths:
+        in_place = is_dataset(path) and path == target
+        if not in_place and (path == target or path in target.parents or target in path.parents):
+            raise BuildError(
+                f"the dataset folder {str(target)!r} and {str(path)!r}, which it is made from, lie "
+                f"in each other; name another with --out"
+            )
+
+    def read() -> Contents:
+        contents = merged({str(path): read_source(path) for path in paths})
+        if not contents.parts:
+            raise BuildError(
+                f"nothing is finished in {', '.join(repr(str(path)) for path in paths)}; build "
+                f"first, then release"
+            )
+        listed = dict.fromkeys([*architectures, *contents.architectures])
+        added = [] if reruns is None else [read_reruns(reruns)]
+        return dataclasses.replace(
+            contents,
+            architectures=tuple(listed),
+            reruns=merged_reruns([contents.reruns, *added]),
+        )
+
+    said = {"licence": licence, "creator": creator, "url": url}
+    return publish(
+        read,
+        target,
+        name=name,
+        version=version,
+        publication={name: value for name, value in said.items() if value is not None},
+        replace_all=replace or target in paths,  # a source loses nothing
+    )

@@ -1,0 +1,1 @@
+"""Import of results of the paper's released code."""

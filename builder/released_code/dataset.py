@@ -1,0 +1,220 @@
+"""Results of the paper's released code as a dataset of their own.
+
+They are not of this project's protocol: another sample, other draws, curves that end early. So they
+have a fidelity of their own (``released``), an image set of their own, and protocol version 0, and
+never stand in one dataset with our runs. What they do not have stays missing: a run of which only
+the tables are left has best values and no curve, one that ended before the stop has no ``final_*``,
+and none has seconds. Must not import torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset import Manifest
+from nasdip_bench.dataset.curves import kept_points
+from nasdip_bench.errors import BuildError
+from nasdip_bench.fidelity import FOREIGN_PROTOCOL, get_fidelity
+from nasdip_bench.images import RELEASED_SET
+from nasdip_bench.proxies import info
+from nasdip_bench.tasks import get_task
+
+from ..release.contents import Contents, Part, coded
+from ..release.summary import at_end, summarise
+from ..release.write import publish
+from .layout import image_folders, models, results_root
+from .runs import CHANNELS, SIZE, LeftOut, ReleasedRun, collect
+
+__all__ = ["FIDELITY", "Imported", "import_released"]
+
+FIDELITY = "released"
+"""512 x 512, 128 channels, as long as the released code trained."""
+
+_NOT_RECORDED = "not recorded"
+_NOTHING = np.empty(0)
+_OTHERS = {"licence": "", "creator": "those who ran the paper's released code"}
+
+
+class Imported(NamedTuple):
+    """What came out of an import.
+
+    Attributes:
+        manifest: of the dataset.
+        left_out: what was there and is not in it, a sentence for each reason.
+    """
+
+    manifest: Manifest
+    left_out: tuple[str, ...]
+
+
+def import_released(
+    path: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    replace: bool = False,
+) -> Imported:
+    """Make a dataset folder of results in the layout of the paper's released code.
+
+    Args:
+        path: the folder that holds ``benchmark``, or that folder.
+        out: the dataset folder to create or replace.
+        name: of the release; None for that of the dataset in ``out``, else "released-results".
+        version: of the release; None for that of the dataset in ``out``, if the files are the same,
+            else "0".
+        replace: also where ``out`` is a dataset with results that these do not have.
+
+    Raises:
+        BuildError: there are no such results, a table is damaged or contradicts another file,
+            ``out`` would lose results or has the version with other files, or the dataset cannot
+            be written.
+    """
+    root = results_root(path)
+    target, source = out.resolve(), root.resolve()
+    if target == source or target in source.parents or source in target.parents:
+        raise BuildError(
+            f"the dataset folder {str(out)!r} and the results in {str(root)!r} lie in each other; "
+            f"name another with --out"
+        )
+    left_out = LeftOut()
+    manifest = publish(
+        lambda: _contents(root, left_out),
+        out,
+        name=name,
+        version=version,
+        new_name="released-results",
+        publication=_OTHERS,
+        replace_all=replace,
+    )
+    return Imported(manifest, left_out.sentences())
+
+
+def _contents(root: Path, left_out: LeftOut) -> Contents:
+    listed, refused = models(root)
+    for line in refused:
+        left_out.add("line of models.csv that is no architecture, or cannot be built", line)
+    folders, unknown = image_folders(root)
+    for name in unknown:
+        left_out.add("folder of a level that is none of the tasks", name)
+    images, collected = collect(root, folders, left_out)
+    if not collected:
+        raise BuildError(
+            f"{str(root)!r} has no results of any run: no similarity_metrics_noisy_img.csv, "
+            f".._true_img.csv or htr.pkl in <task>/<level>/<image>; name the folder that holds "
+            f"'benchmark'"
+        )
+    runs = [run for of_task in collected.values() for run in of_task]
+    curves = sum(run.history is not None for run in runs)
+    return Contents(
+        protocol_version=FOREIGN_PROTOCOL,
+        image_set=RELEASED_SET,
+        images=images,
+        architectures=tuple(dict.fromkeys([*listed, *(run.architecture for run in runs)])),
+        parts={(FIDELITY, task): _part(task, of_task) for task, of_task in collected.items()},
+        sources=(
+            f"results in the layout of the paper's released code: {len(runs)} runs, {curves} of "
+            f"them with curves",
+        ),
+    )
+
+
+def _part(task: str, runs: Sequence[ReleasedRun]) -> Part:
+    # Names say 4000 whatever was trained: believed only where there is no curve.
+    known = max(run.trained for run in runs)
+    named = max(run.named_iterations for run in runs)
+    iterations = max(1, known if any(run.history for run in runs) else max(known, named))
+    stop = min(iterations, get_fidelity("r512").stop[get_task(task).kind])
+    points = kept_points(iterations, stop)
+    scores = [row for run in runs for row in _score_rows(run, task)]
+    return Part.of_rows(
+        resolution=SIZE,
+        channels=CHANNELS,
+        iterations=iterations,
+        stop=stop,
+        runs=[_run_row(run, task, iterations, stop) for run in runs],
+        codes={
+            name: [coded(name, _curves(run)[name], points) for run in runs]
+            for name in ("psnr", "psnr_smooth")
+        },
+        scores=scores,
+        score_values=[[row["value"]] for row in scores],
+    )
+
+
+def _curves(run: ReleasedRun) -> dict[str, NDArray[np.float64]]:
+    if run.history is None:
+        return {"psnr": _NOTHING, "psnr_smooth": _NOTHING}
+    return {"psnr": run.history.psnr_db, "psnr_smooth": run.history.psnr_smooth_db}
+
+
+def _run_row(run: ReleasedRun, task: str, iterations: int, stop: int) -> dict[str, Any]:
+    history = run.history
+    if history is not None:
+        status = "diverged" if history.diverged else "ok"
+    else:
+        status = "failed" if run.best is None else "ok"
+    return {
+        "architecture": str(run.architecture),
+        "image": run.image,
+        "task": task,
+        "fidelity": FIDELITY,
+        "seed": 0,
+        "status": status,
+        "iterations": iterations,
+        "diverged_at": len(history.loss) if history and history.diverged else None,
+        "error": run.error or None,
+        "loss": float(history.loss[-1]) if history and len(history.loss) else None,
+        "psnr_corrupted_db": run.psnr_corrupted_db,
+        "seconds": None,
+        "processor_seconds": None,
+        "engine": "released",
+        "stack": 1,
+        "threads": None,
+        "precision": "fp32",
+        "device": _NOT_RECORDED,
+        "torch": _NOT_RECORDED,
+        "protocol_version": FOREIGN_PROTOCOL,
+        **_summary(run, task, status, iterations, stop),
+    }
+
+
+def _summary(
+    run: ReleasedRun, task: str, status: str, iterations: int, stop: int
+) -> dict[str, Any]:
+    if run.history is not None:
+        # Their curves have no observables; where the rule needs none, it is the fixed stop.
+        stopped = None if task == "denoise" else stop
+        return summarise(_curves(run), status, stop, iterations, stopped)
+    nothing = summarise({}, "failed", stop, iterations, None)
+    if run.best is None:
+        return nothing
+    return nothing | {
+        "best_psnr_db": run.best.psnr_db,
+        "best_raw_iteration": run.best.iteration,
+        "best_psnr_smooth_db": run.best.psnr_smooth_db,
+        "best_iteration": run.best.iteration_smooth,
+        "best_at_end": at_end(run.best.iteration_smooth, iterations),
+    }
+
+
+def _score_rows(run: ReleasedRun, task: str) -> Iterator[dict[str, Any]]:
+    for (proxy, reference), value in run.scores.items():
+        yield {
+            "architecture": str(run.architecture),
+            "image": run.image,
+            "task": task,
+            "fidelity": FIDELITY,
+            "proxy": proxy,
+            "reference": reference,
+            "value": value,
+            "seed": 0 if info(proxy).sees_corruption(reference) else None,
+            "inits": 1,
+            "seconds": None,
+            "protocol_version": FOREIGN_PROTOCOL,
+        }

@@ -1,0 +1,163 @@
+"""The build: from a plan to shards, resumable at any moment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasdip_bench.console.interruption import Interruption
+from nasdip_bench.console.progress import Progress
+from nasdip_bench.errors import BuildError
+
+from ..engines.local import Engine, in_processes, in_this_process
+from ..engines.worker import WorkerSpec
+from ..folder.build_folder import BuildFolder, Finished
+from ..plan.config import BuildConfig
+from ..plan.cost import check_device, unit_cost
+from ..plan.shares import Shard, plan_share
+from ..plan.sizing import available_cores, choose_stack, choose_workers
+from ..plan.units import Unit
+from .ledger import Coverage, Ledger
+from .skip import finished_in_dataset
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Outcome", "build"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a build ended.
+
+    Attributes:
+        finished: units finished now.
+        left: units still to do.
+        diverged: runs recorded as diverged now.
+        failed: runs recorded as failed now, and architectures whose scores failed; another build
+            tries them again.
+        signal: the signal that stopped it, or None.
+        damaged: shards that were found damaged and set aside.
+        recorded: runs, and images' scores, recorded now, also of units that are not finished.
+        coverage: how far all that was asked for is, by task and seed.
+    """
+
+    finished: int
+    left: int
+    diverged: int
+    failed: int
+    signal: int | None
+    damaged: tuple[str, ...]
+    recorded: int
+    coverage: tuple[Coverage, ...]
+
+
+def build(
+    config: BuildConfig,
+    out: Path,
+    *,
+    workers: int = 0,
+    stack: int = 0,
+    plain: bool = False,
+    time_limit: float | None = None,
+    shard: Shard | None = None,
+    skip: Path | None = None,
+    engine: Engine | None = None,
+) -> Outcome:
+    """Build what is asked for and not yet there.
+
+    Args:
+        config: what is asked for.
+        out: the build folder; created, or resumed.
+        workers: processes; 0 chooses.
+        stack: the most runs of an architecture to train as one; 0 chooses.
+        plain: train networks as they are written down, one at a time: slower, equal but for
+            rounding.
+        time_limit: seconds after which to stop; a unit that is predicted not to end in time is not
+            begun, and one that does not end in time is abandoned.
+        shard: do this share of the build only; the others are other processes'.
+        skip: a dataset folder; what is finished there is left out.
+        engine: how to carry out units; by default in this process, or in several. Where the
+            device is elsewhere, the engine checks it.
+
+    Raises:
+        BuildError: the folder or ``skip`` does not fit the configuration, or the folder cannot be
+            written.
+        ConfigError: a device that is not there.
+        DatasetError: ``skip`` is no dataset that can be read.
+    """
+    if engine is None:
+        check_device(config.device)
+    elsewhere = Finished() if skip is None else finished_in_dataset(skip, config)
+    interruption = Interruption(time_limit)
+    folder = BuildFolder(out)
+    folder.prepare(config)
+    done = folder.finished().joined(elsewhere)
+    most = 1 if plain else stack
+    units = plan_share(config, shard, done.runs, done.scores, most or choose_stack(config))
+    workers = min(workers or choose_workers(config), max(1, len(units)))
+    engine = engine or (in_processes(workers) if workers > 1 else in_this_process)
+    spec = WorkerSpec(
+        images=config.images,
+        device=config.device,
+        engine="plain" if plain else "fast",
+        precision=config.precision,
+        # Who sets the variable, as schedulers and test suites do, has decided.
+        threads=0 if "OMP_NUM_THREADS" in os.environ else max(1, available_cores() // workers),
+        scores=config.scores,
+    )
+    costs = {unit: unit_cost(unit, config.device) for unit in units}
+    progress = Progress(len(units), sum(costs.values()))
+    ledger = Ledger(plan_share(config, shard, frozenset(), frozenset()), units, done)
+    trained_seconds = trained_cost = 0.0
+
+    def fits(unit: Unit) -> bool:
+        # By the recorded seconds of training: the wall time of a first unit is mostly start-up, and
+        # scores cost little.
+        if not unit.runs or not trained_cost:
+            return True
+        return trained_seconds / trained_cost * cost(unit) <= interruption.remaining
+
+    def cost(unit: Unit) -> float:
+        # An engine may divide a unit.
+        return costs[unit] if unit in costs else unit_cost(unit, config.device)
+
+    with interruption.handling_signals():
+        try:
+            for unit, table in engine(units, spec, interruption, fits):
+                _write(folder, unit, table)
+                whole = ledger.record(unit, table)
+                if unit.runs and "failed" not in table["status"].to_pylist():
+                    trained_seconds += sum(table["seconds"].to_pylist())
+                    trained_cost += cost(unit)
+                progress.finished(cost(unit), _describe(unit), whole=whole)
+        finally:
+            progress.close()
+    return Outcome(
+        finished=ledger.units_finished,
+        left=ledger.units_left,
+        diverged=ledger.diverged,
+        failed=ledger.failed,
+        signal=interruption.signal,
+        damaged=done.damaged,
+        recorded=ledger.recorded,
+        coverage=ledger.coverage(),
+    )
+
+
+def _write(folder: BuildFolder, unit: Unit, table: pa.Table) -> None:
+    try:
+        folder.write(unit.kind, table)
+    except OSError as error:
+        raise BuildError(
+            f"cannot write to the build folder {str(folder.path)!r}: {error.strerror or error}; "
+            f"what is finished before is kept: make room and give the same command again"
+        ) from error
+
+
+def _describe(unit: Unit) -> str:
+    if unit.runs:
+        return "/".join(map(str, unit.runs[0]))
+    return f"{unit.architecture}, scores"

@@ -1,0 +1,117 @@
+"""What ``--dry-run`` says: the plan, its operations, its time on this device."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from nasdip_bench.console.progress import duration
+from nasdip_bench.observables import CURVES
+from nasdip_bench.tasks import get_task
+
+from ..folder.build_folder import BuildFolder
+from ..plan.config import BuildConfig
+from ..plan.cost import check_device, measure_speed
+from ..plan.shares import Shard, Shares, plan_share
+from ..plan.sizing import choose_stack, choose_workers
+from ..plan.units import unit_flops
+from .skip import finished_in_dataset
+
+__all__ = ["preview"]
+
+_BYTES_PER_POINT = 4 * len(CURVES) * 0.9
+"""Curves in float32, which compress little. Measured on r64c16 shards."""
+_BYTES_PER_SHARD = 20_000
+_BYTES_PER_PIXEL = 2
+"""Of a restoration, in 16 bits."""
+
+
+def preview(
+    config: BuildConfig,
+    out: Path,
+    *,
+    workers: int = 0,
+    stack: int = 0,
+    shard: Shard | None = None,
+    devices: int = 1,
+    price: float = 0.0,
+    skip: Path | None = None,
+) -> str:
+    """Describe a build without beginning it; a few iterations are timed to estimate the hours.
+
+    Args:
+        config: what is asked for.
+        out: the build folder, read and not changed.
+        workers: processes; 0 chooses.
+        stack: the most runs of an architecture to train as one; 0 chooses.
+        shard: describe this share of the build only.
+        devices: state the time also on several such devices, up to this many.
+        price: of a device and hour, in any currency; 0 leaves cost out.
+        skip: a dataset folder; what is finished there is left out.
+    """
+    check_device(config.device)
+    folder = BuildFolder(out)
+    folder.check(config)
+    done = folder.finished(set_aside=False)
+    if skip is not None:
+        done = done.joined(finished_in_dataset(skip, config))
+    chosen = choose_stack(config)
+    units = plan_share(config, shard, done.runs, done.scores, stack or chosen)
+    asked = Counter(
+        run.task
+        for unit in plan_share(config, shard, frozenset(), frozenset())
+        for run in unit.runs
+    )
+    fidelity = config.fidelity
+    lines = [
+        f"fidelity {fidelity.name}: {fidelity.resolution} x {fidelity.resolution}, "
+        f"{fidelity.channels} channels, {config.precision}, on {config.device}",
+        f"{len(config.architectures)} architectures x {len(config.images)} images of the set "
+        f"{config.image_set} x {len(config.seeds)} seeds",
+    ]
+    if shard is not None:
+        shares = Shares(config, shard.count)
+        lines.append(
+            f"share {shard}: {shares.costs[shard.index - 1] / sum(shares.costs):.2%} of the cost; "
+            f"the dearest share exceeds the mean by {shares.spread:.2%}"
+        )
+    left = Counter(run.task for unit in units for run in unit.runs)
+    for task in config.tasks:
+        budget = fidelity.iterations_for(get_task(task).kind)
+        lines.append(
+            f"  {task}: {left[task]} of {asked[task]} runs to do, {budget} iterations each"
+        )
+    scores = sum(len(unit.scores) for unit in units)
+    which = f" ({', '.join(config.scores)})" if config.scores else ""
+    lines.append(f"  scores{which}: {scores} to do, {config.scoring_inits} initialisations each")
+    flops = sum(map(unit_flops, units))
+    lines.append(f"operations: {flops:.3g} FLOP")
+    if not units:
+        return "\n".join([*lines, "nothing is left to do"])
+    workers = min(workers or choose_workers(config), len(units))
+    together = stack or min(map(chosen, config.architectures))
+    speed = measure_speed(
+        config, stack=min(together, len(config.images)), threads=1 if workers > 1 else 0
+    )
+    times = [speed.seconds(unit) for unit in units]
+    points = sum(left[task] * fidelity.iterations_for(get_task(task).kind) for task in config.tasks)
+    size = points * _BYTES_PER_POINT + len(units) * _BYTES_PER_SHARD
+    pixels = {i.name: i.channels * fidelity.resolution**2 for i in config.images}
+    size += _BYTES_PER_PIXEL * sum(pixels[run.image] for unit in units for run in unit.runs)
+    processes = f"{workers} processes" if workers > 1 else "1 process"
+    lines.append(
+        f"time: to within a factor of two, with {processes} on {speed.device} "
+        f"(measured: {speed.how})"
+    )
+    for count in _counts(devices):
+        # A device more is of no use once the longest unit decides.
+        seconds = max(sum(times) / (workers * count), max(times))
+        line = f"  {count} {'device' if count == 1 else 'devices'}: about {duration(seconds)}"
+        lines.append(line + f", cost {seconds / 3600 * count * price:,.2f}" * (price > 0))
+    lines.append(f"disk: about {size / 2**20:.0f} MiB of shards in {out}")
+    return "\n".join(lines)
+
+
+def _counts(most: int) -> list[int]:
+    """1, 2, 4 ... and the number itself."""
+    return sorted({2**i for i in range(most.bit_length())} | {most})

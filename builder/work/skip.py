@@ -1,0 +1,129 @@
+"""What a dataset holds already, so that a build leaves it out: a partial release carries work on.
+
+Only the keys are read, by few columns: a build goes on beside datasets that later versions write.
+Must not import torch.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasdip_bench.dataset.manifest import MANIFEST
+from nasdip_bench.errors import BuildError, DatasetError
+from nasdip_bench.fidelity import PROTOCOL_VERSION
+from nasdip_bench.proxies import score_names
+from nasdip_bench.storage.files import sha256_bytes
+
+from ..folder.build_folder import Finished
+from ..plan.config import BuildConfig
+from ..plan.units import RunKey, ScoreKey
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["finished_in_dataset"]
+
+_FINISHED = ("ok", "diverged")
+
+
+def finished_in_dataset(path: Path, config: BuildConfig) -> Finished:
+    """The keys of what a dataset holds of a build.
+
+    Runs that are ok or diverged; scores where the dataset has all that the build asks for.
+
+    Args:
+        path: the dataset folder.
+        config: the build, whose protocol, images, precision and type of device must be those of
+            the dataset.
+
+    Raises:
+        DatasetError: there is no dataset, or its tables are damaged.
+        BuildError: it does not go with the build.
+    """
+    manifest = _manifest(path)
+    _check(path, "protocol_version", manifest.get("protocol_version"), PROTOCOL_VERSION)
+    _check(path, "image set", manifest.get("image_set"), config.image_set)
+    images = _table(path, manifest, "images", ["name", "sha256"])
+    known = dict(zip(*(images[name].to_pylist() for name in ("name", "sha256")), strict=True))
+    for image in config.images:
+        if image.name in known:
+            _check(path, f"SHA-256 of image {image.name!r}", known[image.name], image.sha256)
+    names = _table(path, manifest, "architectures", ["architecture"])["architecture"].to_pylist()
+    return Finished(
+        runs=_runs(path, manifest, names, config), scores=_scores(path, manifest, names, config)
+    )
+
+
+def _runs(
+    path: Path, manifest: Mapping[str, Any], names: list[str], config: BuildConfig
+) -> frozenset[RunKey]:
+    columns = ["arch_id", "image", "task", "fidelity", "seed", "status", "precision", "device"]
+    types = manifest.get("device_types", {})
+    found = set()
+    for row in _table(path, manifest, "runs", columns).to_pylist():
+        if row["fidelity"] == config.fidelity.name and row["status"] in _FINISHED:
+            _check(path, "precision", row["precision"], config.precision)
+            _check(path, "type of device", types.get(row["device"]), config.device.split(":")[0])
+            problem = (row["image"], row["task"], row["fidelity"])
+            found.add(RunKey(names[row["arch_id"]], *problem, row["seed"]))
+    return frozenset(found)
+
+
+def _scores(
+    path: Path, manifest: Mapping[str, Any], names: list[str], config: BuildConfig
+) -> frozenset[ScoreKey]:
+    columns = ["arch_id", "image", "task", "fidelity", "seed", "proxy", "reference"]
+    there: dict[ScoreKey, set[tuple[str, str]]] = defaultdict(set)
+    for row in _table(path, manifest, "scores", columns).to_pylist():
+        if row["fidelity"] == config.fidelity.name:
+            problem = (row["image"], row["task"], row["fidelity"])
+            key = ScoreKey(row["seed"], names[row["arch_id"]], *problem)
+            there[key].add((row["proxy"], row["reference"]))
+    asked = score_names(config.scores)
+    return frozenset(
+        key
+        for key, having in there.items()
+        if having.issuperset(name for name in asked if key.wants(*name))
+    )
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        if not isinstance(manifest.get("files"), dict):
+            raise ValueError("it names no files")
+    except (OSError, ValueError, AttributeError) as error:
+        raise DatasetError(
+            f"{str(path)!r} holds no dataset to skip: {MANIFEST} cannot be read ({error}); name "
+            f"the folder of a release with --skip"
+        ) from error
+    return manifest  # type: ignore[no-any-return]
+
+
+def _table(path: Path, manifest: Mapping[str, Any], name: str, columns: list[str]) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    file = f"{name}.parquet"
+    try:
+        content = (path / file).read_bytes()
+        if sha256_bytes(content) != manifest["files"][file]["sha256"]:
+            raise ValueError(f"its SHA-256 is not the one in {MANIFEST}")
+        return pq.read_table(io.BytesIO(content), columns=columns).select(columns)
+    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's are such, too
+        raise DatasetError(
+            f"{file} in {str(path)!r} cannot be read ({error}); restore the dataset, or leave "
+            f"--skip out"
+        ) from error
+
+
+def _check(path: Path, what: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        raise BuildError(
+            f"the {what} of the dataset in {str(path)!r} is {found!r}, of the build {wanted!r}: "
+            f"the two do not go together; leave --skip out"
+        )

@@ -1,0 +1,154 @@
+"""How far restorations are from each other: what replays of ISNAS need instead of the pictures.
+
+``distances/<fidelity>-<task>.h5`` holds the mean squared differences of the smoothed outputs at the
+fidelity's stop, -10·log10 in thousandths of a dB, 16 bits (as PSNR in
+`nasdip_bench.dataset.curves`):
+
+    pairs      (image, seed, pair), pairs of architectures in the order of
+               `scipy.spatial.distance.squareform`
+    truth      (image, seed, architecture), to the ground truth
+    corrupted  (image, seed, architecture), to the corrupted image, over its known pixels
+    seed       (seed,) int32
+
+All architectures of the release have a place; 65535 where there is no restoration. h5py is imported
+on use. Must not import torch.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import not_parsed
+from nasdip_bench.storage.files import Content
+
+from .curves import MISSING, decode, encode
+from .hdf5 import plain_array, write_packed
+
+__all__ = ["Distances", "coded", "distances_bytes", "mean_squares", "read_distances", "to_average"]
+
+_MOST_VALUES = 2**31
+_MOST_SEEDS = 10_000
+_ARRAYS = ("pairs", "truth", "corrupted")
+
+
+class Distances(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        seeds: (S,) int32.
+        pairs: (image, S, n (n - 1) / 2) uint16.
+        truth: (image, S, n) uint16.
+        corrupted: (image, S, n) uint16.
+    """
+
+    seeds: NDArray[np.int32]
+    pairs: NDArray[np.uint16]
+    truth: NDArray[np.uint16]
+    corrupted: NDArray[np.uint16]
+
+    def between(self, image: int, seed: int) -> NDArray[np.float64]:
+        """(n, n) mean squared differences, NaN where one of the two has no restoration.
+
+        Args:
+            image: its position.
+            seed: one of `seeds`.
+        """
+        (place,) = np.flatnonzero(self.seeds == seed)
+        count = self.truth.shape[2]
+        square = np.zeros((count, count))
+        square[np.triu_indices(count, 1)] = 10 ** (-decode(self.pairs[image, place]) / 10)
+        square += square.T
+        absent = self.truth[image, place] == MISSING
+        square[absent] = square[:, absent] = math.nan
+        return square
+
+
+def mean_squares(restorations: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(n, n) mean squared differences of (n, values), from their scalar products in float64."""
+    wide = np.asarray(restorations, np.float64)
+    wide = wide - wide.mean(axis=0)  # what all have in common only costs digits
+    products = wide @ wide.T
+    squares = np.diag(products)
+    found = (squares[:, None] + squares - 2 * products) / wide.shape[1]
+    np.fill_diagonal(found, 0)
+    return np.maximum(found, 0)  # type: ignore[no-any-return]
+
+
+def to_average(between: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean squared difference of each restoration to a weighted average of them.
+
+    |x_i - Σ p_j x_j|² = Σ_j p_j d_ij - ½ Σ_jk p_j p_k d_jk for shares p of sum 1.
+
+    Args:
+        between: (n, n) mean squared differences.
+        shares: (..., n), weights of sum 1 along the last axis.
+
+    Returns:
+        (..., n), not negative.
+    """
+    each = shares @ between
+    spread = (each * shares).sum(-1, keepdims=True) / 2
+    return np.maximum(each - spread, 0)  # type: ignore[no-any-return]
+
+
+def distances_bytes(distances: Distances) -> bytes:
+    """The content of a file."""
+    import h5py
+
+    content = io.BytesIO()
+    with h5py.File(content, "w", libver="latest") as file:
+        for name in _ARRAYS:
+            values = getattr(distances, name)
+            array = write_packed(file, name, values, (1, 1, values.shape[2]))
+            array.attrs["unit"] = "dB"
+            array.attrs["steps_per_unit"] = 1000
+            array.attrs["missing"] = MISSING
+        file.create_dataset("seed", data=np.asarray(distances.seeds, np.int32))
+    return content.getvalue()
+
+
+def read_distances(content: Content, path: str, images: int, architectures: int) -> Distances:
+    """The arrays of a file.
+
+    Args:
+        content: of the file, compared with its hash before.
+        path: how to call it.
+        images: of the release.
+        architectures: of the release.
+
+    Raises:
+        DatasetError: it is no such file.
+    """
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            numbers = plain_array(file, "seed", np.int32, 1)
+            if numbers.shape[0] > _MOST_SEEDS:
+                raise ValueError(f"it has more than {_MOST_SEEDS} seeds")
+            seeds = numbers[:]
+            if (np.diff(seeds) <= 0).any():
+                raise ValueError("its seeds do not ascend")
+            pairs = architectures * (architectures - 1) // 2
+            found = []
+            for name, last in zip(_ARRAYS, (pairs, architectures, architectures), strict=True):
+                array = plain_array(file, name, np.uint16, 3)
+                if array.shape != (images, len(seeds), last) or array.size > _MOST_VALUES:
+                    raise ValueError(f"{name} has the shape {array.shape}")
+                found.append(array[:])
+    except Exception as error:  # h5py raises many kinds on hostile content
+        raise not_parsed(path, error) from error
+    for array in (seeds, *found):
+        array.setflags(write=False)
+    return Distances(seeds, *found)
+
+
+def coded(mean_squares: NDArray[np.float64]) -> NDArray[np.uint16]:
+    """Mean squared differences as they are stored; NaN is missing, 0 the largest code."""
+    with np.errstate(divide="ignore"):
+        return encode(-10 * np.log10(mean_squares))

@@ -1,0 +1,333 @@
+"""The manifest of a dataset: what is in it, in JSON, with the hash of every file and its own.
+
+A manifest is read before anything is known of who wrote it, so that every field is checked: types,
+ranges, names that are printed or made into paths. Must not import torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from nasdip_bench.errors import DatasetError
+from nasdip_bench.storage.files import read_regular, sha256_bytes
+from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
+
+from .schema import PART_TABLES, SCHEMA_VERSION
+
+__all__ = [
+    "MANIFEST",
+    "FileRecord",
+    "Manifest",
+    "TaskRecord",
+    "SCORE_VALUES",
+    "dataset_files",
+    "distance_path",
+    "manifest_fields",
+    "part_path",
+    "read_manifest",
+    "table_path",
+]
+
+MANIFEST = "manifest.json"
+SCORE_VALUES = "score_values.h5"
+"""The single values of scores, a row a row of scores.parquet."""
+
+_MOST_BYTES = 64 * 2**20
+_MOST_CELLS = 10**7
+"""Architectures x images x seeds of a task, which readers hold in memory: 600 full releases."""
+_LONGEST_NAME = 1000
+_LARGEST = 2**53
+_MOST_ITERATIONS = 2**31 - 1
+
+
+def table_path(name: str) -> str:
+    """Path of a table inside a dataset folder."""
+    return f"{name}.parquet"
+
+
+def part_path(kind: str, fidelity: str, task: str, seed: int, part: int) -> str:
+    """Path of a part of the curves, observables or stops inside a dataset folder.
+
+    Args:
+        kind: "curves", "observables" or "stops".
+        fidelity: name.
+        task: name.
+        seed: of the runs.
+        part: see `nasdip_bench.dataset.curve_parts.part_of`.
+    """
+    suffix = "parquet" if kind in PART_TABLES else "h5"
+    return f"{kind}/{fidelity}-{task}-s{seed}-{part}.{suffix}"
+
+
+def distance_path(fidelity: str, task: str) -> str:
+    """Path of a file of distances inside a dataset folder; a release need not have it."""
+    return f"distances/{fidelity}-{task}.h5"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRecord:
+    """A file of a dataset.
+
+    Attributes:
+        sha256: in hexadecimal.
+        size: bytes.
+    """
+
+    sha256: str
+    size: int
+
+    @classmethod
+    def of(cls, content: bytes) -> FileRecord:
+        """The record of a file with this content."""
+        return cls(sha256=sha256_bytes(content), size=len(content))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRecord:
+    """What a dataset holds of one task at one fidelity.
+
+    Attributes:
+        iterations: length of the runs.
+        stop: the iteration of ``final_*``.
+        runs: rows in runs.parquet, whatever their status.
+        seeds: runs by seed.
+        complete_seeds: the seeds with a run of every architecture on every image.
+        default_seeds: the seeds that are averaged where none is asked for: the complete ones, or
+            where there is none the one with the most runs.
+        scored: number of architectures with scores on every image.
+    """
+
+    iterations: int
+    stop: int
+    runs: int
+    seeds: dict[str, int]
+    complete_seeds: list[int]
+    default_seeds: list[int]
+    scored: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a dataset is, in JSON.
+
+    Attributes:
+        name: of the release.
+        version: of the release.
+        schema_version: of the layout; see `nasdip_bench.dataset.schema`.
+        protocol_version: of all that decides a run's numbers.
+        created: UTC, ISO 8601.
+        image_set: "nasdip", "skimage" or "user".
+        architectures: rows of architectures.parquet.
+        images: names, in the order of images.parquet.
+        default_fidelity: by task, the highest complete fidelity, else the one with the most runs.
+        fidelities: by fidelity (highest first) the resolution, channels and a `TaskRecord` a task.
+        software: versions of the package, Python and libraries that wrote the release.
+        devices: the processors that ran the fits.
+        files: by path.
+        device_types: "cpu" or "cuda" of those processors of which it is known.
+        sources: the earlier datasets and others' results that went into it, a line each.
+    """
+
+    name: str
+    version: str
+    schema_version: int
+    protocol_version: int
+    created: str
+    image_set: str
+    architectures: int
+    images: list[str]
+    default_fidelity: dict[str, str]
+    fidelities: dict[str, dict[str, Any]]
+    software: dict[str, str]
+    devices: list[str]
+    files: dict[str, FileRecord]
+    device_types: dict[str, str] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """The content of ``manifest.json``."""
+        return json.dumps(sealed(asdict(self)), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Manifest:
+        """Read a manifest.
+
+        Raises:
+            DatasetError: it is no manifest, damaged, or one of another schema version.
+        """
+        data = _parse(text, where)
+        if data["schema_version"] != SCHEMA_VERSION:
+            raise DatasetError(
+                f"{where} has schema version {data['schema_version']!r}; this version of "
+                f"nasdip-bench reads {SCHEMA_VERSION}: install the version that wrote it, or "
+                f"release it again"
+            )
+        try:
+            data = unsealed(data)
+            data["files"] = {path: _made(FileRecord, r) for path, r in data["files"].items()}
+            manifest: Manifest = _made(cls, data)
+            manifest._check()
+        except ValueError as error:
+            raise _no_manifest(where, error) from error
+        return manifest
+
+    def task(self, fidelity: str, task: str) -> TaskRecord | None:
+        """What there is of a task at a fidelity, or None."""
+        record = self.fidelities.get(fidelity, {}).get("tasks", {}).get(task)
+        return None if record is None else TaskRecord(**record)
+
+    def _check(self) -> None:
+        """Raise ValueError for what types alone do not tell."""
+        if len({*self.images}) != len(self.images):
+            raise ValueError("it lists an image twice")
+        cells = self.architectures * len(self.images)
+        if cells > _MOST_CELLS:
+            raise ValueError(f"{self.architectures} architectures x {len(self.images)} images")
+        for fidelity, facts in self.fidelities.items():
+            numbers = {k: v for k, v in facts.items() if k != "tasks"}
+            known = {"resolution", "channels", "tasks"} <= facts.keys()
+            if not (known and _is_of(dict[str, int])(numbers) and isinstance(facts["tasks"], dict)):
+                raise ValueError(f"fidelity {fidelity!r} is not resolution, channels and tasks")
+            for task, record in facts["tasks"].items():
+                if not _is_text(task):
+                    raise ValueError(f"{task!r:.100} is no task")
+                found: TaskRecord = _made(TaskRecord, record)
+                if not 1 <= found.stop <= found.iterations <= _MOST_ITERATIONS:
+                    raise ValueError(f"{task} stops at {found.stop} of {found.iterations}")
+                if not {*found.seeds} >= {*map(str, found.complete_seeds + found.default_seeds)}:
+                    raise ValueError(f"{task} at {fidelity} names seeds without runs")
+                most = cells * len(found.seeds)
+                if not found.runs <= most <= _MOST_CELLS:
+                    raise ValueError(f"{task} at {fidelity} has {found.runs} runs of {most}")
+
+
+def _made(cls: type[Any], data: Any) -> Any:
+    """A dataclass of the fields in a JSON object, whose types are checked."""
+    kinds, needed = _KINDS[cls]
+    if not isinstance(data, dict):
+        raise ValueError(f"{data!r:.100} has no fields {', '.join(kinds)}")
+    if not needed <= data.keys() <= kinds.keys():
+        odd = (needed - data.keys()) | (data.keys() - kinds.keys())
+        raise ValueError(f"fields {', '.join(sorted(odd))[:100]!r} are missing or unknown")
+    for name, value in data.items():
+        if not _is_of(kinds[name])(value):
+            raise ValueError(f"{name} is {value!r:.100}, which is not of type {kinds[name]}")
+    return cls(**data)
+
+
+def _kinds(cls: type[Any]) -> tuple[dict[str, Any], set[str]]:
+    """The types of a dataclass's fields by name, and the names of those without a default."""
+    hints = get_type_hints(cls)
+    needed = {f.name for f in fields(cls) if f.default is f.default_factory is MISSING}
+    return {f.name: hints[f.name] for f in fields(cls)}, needed
+
+
+_KINDS = {cls: _kinds(cls) for cls in (FileRecord, TaskRecord, Manifest)}
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a value from JSON is a text that is printable and not endless."""
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable()
+
+
+def _is_count(value: Any) -> bool:
+    """Whether a value from JSON is a whole number in range."""
+    return type(value) is int and 0 <= value <= _LARGEST
+
+
+@cache
+def _is_of(kind: Any) -> Callable[[Any], bool]:
+    """What tells whether a value from JSON is of a type; kept, since typing is slow to ask."""
+    if kind is str:
+        return _is_text
+    if kind is int:
+        return _is_count
+    if kind is Any:
+        return lambda value: True
+    if get_origin(kind) is list:
+        is_item = _is_of(get_args(kind)[0])
+        return lambda value: isinstance(value, list) and all(map(is_item, value))
+    if get_origin(kind) is dict:
+        is_key, is_value = map(_is_of, get_args(kind))
+        return lambda value: (
+            isinstance(value, dict)
+            and all(map(is_key, value))
+            and all(map(is_value, value.values()))
+        )
+    return lambda value: isinstance(value, kind)
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
+    """The fields of a manifest of any schema version, which lists files with their hashes."""
+    try:
+        data = parse_json(text)
+        if not (_is_count(data.get("schema_version")) and isinstance(data.get("files"), dict)):
+            raise ValueError("it has no schema version or no files")
+    except ValueError as error:
+        raise _no_manifest(where, error) from error
+    for path, facts in data["files"].items():
+        _check_inside(path, where)
+        if not (isinstance(facts, dict) and _is_text(facts.get("sha256"))):
+            raise _no_manifest(where, ValueError(f"it has no SHA-256 of {path}"))
+    return data
+
+
+def _no_manifest(where: str, error: Exception) -> DatasetError:
+    return DatasetError(
+        f"{where} is no manifest of a dataset ({error}); restore the file or download the dataset "
+        f"again"
+    )
+
+
+def _check_inside(path: str, where: str) -> None:
+    parts = path.split("/")
+    odd = "\\" in path or ":" in path or not _is_text(path)
+    if odd or any(part in ("", ".", "..") for part in parts):
+        raise DatasetError(
+            f"{where} lists {path!r:.200}, which is no path inside the dataset folder"
+        )
+
+
+def read_manifest(folder: Path) -> tuple[str, str]:
+    """The text of a folder's manifest, and how to call the file.
+
+    Raises:
+        DatasetError: there is none, or it cannot be read.
+    """
+    path = folder / MANIFEST
+    try:
+        return read_regular(path, _MOST_BYTES).decode("utf-8"), repr(str(path))
+    except FileNotFoundError:
+        raise DatasetError(
+            f"no dataset in {str(folder)!r}: there is no {MANIFEST}; name the folder of a release "
+            f"(--data DIR), or make one with 'nasdip-build release BUILD --out DIR'"
+        ) from None
+    except NotADirectoryError:
+        raise DatasetError(
+            f"{str(folder)!r} is a file: name the folder of the dataset, which has {MANIFEST}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"cannot read {str(path)!r}: {error}") from error
+
+
+def manifest_fields(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder as JSON has it, of this or another schema version.
+
+    Raises:
+        DatasetError: there is no dataset.
+    """
+    return _parse(*read_manifest(folder))
+
+
+def dataset_files(folder: Path) -> set[str]:
+    """The files of the dataset in a folder, of this or another schema version.
+
+    Raises:
+        DatasetError: there is no dataset.
+    """
+    return {*manifest_fields(folder)["files"], MANIFEST}

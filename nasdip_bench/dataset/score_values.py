@@ -1,0 +1,58 @@
+"""The single values of scores: one plain array, a row a row of scores.parquet.
+
+``score_values.h5`` has ``values`` (row, initialisation) float32, NaN behind the last of a row (of
+what depends on the structure alone there is one). h5py is imported on use. Must not import torch.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import not_parsed
+from nasdip_bench.storage.files import Content
+
+from .hdf5 import plain_array, write_packed
+from .manifest import SCORE_VALUES
+
+__all__ = ["read_score_values", "score_values_bytes"]
+
+_ROWS_PER_CHUNK = 4096
+_MOST_VALUES = 2**28
+
+
+def score_values_bytes(values: NDArray[np.float32]) -> bytes:
+    """The content of the file."""
+    import h5py
+
+    content = io.BytesIO()
+    with h5py.File(content, "w", libver="latest") as file:
+        rows = np.asarray(values, np.float32)
+        write_packed(file, "values", rows, (_ROWS_PER_CHUNK, rows.shape[1]))
+    return content.getvalue()
+
+
+def read_score_values(content: Content, rows: int) -> NDArray[np.float32]:
+    """(rows, initialisation) float32.
+
+    Args:
+        content: of the file, compared with its hash before.
+        rows: of scores.parquet.
+
+    Raises:
+        DatasetError: it is no such file.
+    """
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            array = plain_array(file, "values", np.float32, 2)
+            if array.shape[0] != rows or array.size > _MOST_VALUES:
+                raise ValueError(f"values have the shape {array.shape}, there are {rows} scores")
+            values: NDArray[np.float32] = array[:]
+            values.setflags(write=False)
+    except Exception as error:  # h5py raises many kinds on hostile content
+        raise not_parsed(SCORE_VALUES, error) from error
+    return values

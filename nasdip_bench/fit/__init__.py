@@ -1,0 +1,1 @@
+"""One Deep Image Prior optimisation: loop, objective, what is recorded of it."""

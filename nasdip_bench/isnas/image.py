@@ -1,0 +1,192 @@
+"""An image to be restored: what is seen of it, brought to a size that the networks accept.
+
+Arrays are (C, H, W) float32 in [0, 1]. Must not import torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nasdip_bench.errors import ConfigError, ImageError
+from nasdip_bench.space.sizes import MIN_SIZE, SIZE_MULTIPLE
+from nasdip_bench.tasks import Inpaint, Observation, SuperResolve, Task, luma, psnr_db
+
+__all__ = ["Degraded", "corrupt", "degraded"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Degraded:
+    """An observation whose sides were padded to what the networks accept, and the way back.
+
+    Attributes:
+        name: of the image; part of the keys of random draws.
+        task: the task.
+        observation: padded.
+        truth: (C, H, W), padded; None where there is none.
+        size: (height, width) of the restored image, without the padding.
+    """
+
+    name: str
+    task: Task
+    observation: Observation
+    truth: np.ndarray | None
+    size: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the networks' output."""
+        channels, height, width = self.observation.corrupted.shape
+        factor = _factor(self.task)
+        return channels, height * factor, width * factor
+
+    def cropped(self, output: np.ndarray) -> np.ndarray:
+        """A network's output (C, H, W) without the padding: (C, height, width)."""
+        return output[:, : self.size[0], : self.size[1]]
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(C, h, w): the corrupted image without the padding."""
+        factor = _factor(self.task)
+        return self.observation.corrupted[:, : self.size[0] // factor, : self.size[1] // factor]
+
+    def psnr_db(self, output: np.ndarray) -> float:
+        """PSNR in dB of a network's output against the ground truth, without the padding.
+
+        On luma for super-resolution of colour; NaN without a ground truth.
+        """
+        if self.truth is None:
+            return float("nan")
+        image, truth = self.cropped(output), self.cropped(self.truth)
+        if isinstance(self.task, SuperResolve) and len(truth) == 3:
+            return psnr_db(luma(image), luma(truth))
+        return psnr_db(image, truth)
+
+    def without_truth(self) -> Degraded:
+        """The same without the ground truth, so that nothing can look at it."""
+        return replace(self, truth=None)
+
+
+def corrupt(truth: np.ndarray, task: Task, name: str, mask: np.ndarray | None = None) -> Degraded:
+    """A clean image, corrupted as the task has it.
+
+    For super-resolution it is first cropped, at the centre, to multiples of the factor.
+
+    Args:
+        truth: (C, H, W).
+        task: the task.
+        name: of the image; the corruption is drawn for it.
+        mask: (1, H, W) of 0 and 1, for inpainting with a mask of one's own; None draws one.
+
+    Raises:
+        ImageError: a mask of another size.
+        ConfigError: a mask for another task than inpainting.
+    """
+    if isinstance(task, SuperResolve):
+        truth = _centre(truth, task.factor)
+    if mask is None:
+        observation = task.corrupt(truth, name)
+    else:
+        observation = Observation(corrupted=_masked(truth, task, mask), mask=mask)
+    return _padded(observation, task, truth, name)
+
+
+def degraded(
+    seen: np.ndarray,
+    task: Task,
+    name: str,
+    *,
+    mask: np.ndarray | None = None,
+    truth: np.ndarray | None = None,
+) -> Degraded:
+    """An image that is corrupted already.
+
+    Args:
+        seen: (C, h, w), what there is; for super-resolution the small image.
+        task: the task.
+        name: of the image.
+        mask: (1, h, w) of 0 (missing) and 1, for inpainting.
+        truth: (C, H, W), to measure against; H = h, for super-resolution factor times as much.
+
+    Raises:
+        ImageError: a mask or a ground truth of another size.
+        ConfigError: inpainting without a mask, or a mask for another task.
+    """
+    if mask is None:
+        if isinstance(task, Inpaint):
+            raise ConfigError(
+                "inpainting an image that is corrupted already takes a mask that says which pixels "
+                "are missing: give one (--mask FILE), or let a clean image be corrupted (--corrupt)"
+            )
+    else:
+        seen = _masked(seen, task, mask)
+    if truth is not None:
+        factor = _factor(task)
+        expected = (seen.shape[0], seen.shape[1] * factor, seen.shape[2] * factor)
+        if truth.shape != expected:
+            raise ImageError(
+                f"the ground truth is {_text(truth.shape)}, and has to be {_text(expected)} "
+                f"(channels x height x width) to fit the image: take the right file"
+            )
+    return _padded(Observation(corrupted=seen, mask=mask), task, truth, name)
+
+
+def _masked(image: np.ndarray, task: Task, mask: np.ndarray) -> np.ndarray:
+    if not isinstance(task, Inpaint):
+        raise ConfigError(f"a mask is for inpainting, not for {task.name}: leave it out")
+    if mask.shape != (1, *image.shape[1:]):
+        raise ImageError(
+            f"the mask is {_text(mask.shape[1:])}, the image {_text(image.shape[1:])} (height x "
+            f"width): they must be of one size"
+        )
+    missing = float(1 - mask.mean())
+    if not 0 < missing < 1:
+        raise ImageError(
+            f"the mask says that {missing:.0%} of the pixels are missing: white is what is there, "
+            f"black what is to be filled in"
+        )
+    return np.asarray(image * mask, np.float32)
+
+
+def _padded(observation: Observation, task: Task, truth: np.ndarray | None, name: str) -> Degraded:
+    """Reflect at the lower and right edge up to multiples of 32, at least 64."""
+    factor = _factor(task)
+    _, height, width = observation.corrupted.shape
+    more = [
+        (max(MIN_SIZE, -(-side * factor // SIZE_MULTIPLE) * SIZE_MULTIPLE) // factor) - side
+        for side in (height, width)
+    ]
+
+    def pad(image: np.ndarray, by: int) -> np.ndarray:
+        widths = [(0, 0), (0, more[0] * by), (0, more[1] * by)]
+        return np.pad(image, widths, mode="symmetric")
+
+    return Degraded(
+        name=name,
+        task=task,
+        observation=Observation(
+            corrupted=pad(observation.corrupted, 1),
+            mask=None if observation.mask is None else pad(observation.mask, 1),
+        ),
+        truth=None if truth is None else pad(truth, factor),
+        size=(height * factor, width * factor),
+    )
+
+
+def _factor(task: Task) -> int:
+    return task.factor if isinstance(task, SuperResolve) else 1
+
+
+def _centre(image: np.ndarray, multiple: int) -> np.ndarray:
+    _, height, width = image.shape
+    top, left = height % multiple // 2, width % multiple // 2
+    if min(height, width) < multiple:
+        raise ImageError(
+            f"an image of {height} x {width} cannot be reduced by {multiple}: take a larger one"
+        )
+    return image[:, top : top + height - height % multiple, left : left + width - width % multiple]
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

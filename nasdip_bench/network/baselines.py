@@ -1,0 +1,137 @@
+"""The networks the paper compares with: DIP's hourglass and NAS-DIP's three published ones.
+
+Sources: Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", CVPR 2018 (supplement: the default
+hourglass, and the one for Bernoulli inpainting); Chen, Gao, Robb, Huang, "NAS-DIP: Learning Deep
+Image Prior with Neural Architecture Search", ECCV 2020 (its networks are points of our space).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from nasdip_bench.errors import unknown_name
+from nasdip_bench.space import LEVELS, Architecture
+from nasdip_bench.space.sizes import check_size
+
+from .plain import (
+    OutputLayer,
+    activation,
+    build_network,
+    conv_norm_act,
+    encoder_level,
+    norm,
+    reflect_conv,
+    upsample,
+)
+
+__all__ = ["BASELINES", "BASELINE_IN_CHANNELS", "NAS_DIP", "Hourglass", "build_baseline"]
+
+BASELINE_IN_CHANNELS = 32
+
+NAS_DIP = {
+    "denoise": Architecture(158, "1111101111001110001100001"),
+    "inpaint": Architecture(86, "1100001100101100101100101"),
+    "super_resolve": Architecture(119, "1001011001011000011000011"),
+}
+"""NAS-DIP's published networks by kind of task, each with 32 input channels."""
+
+_DIP = {
+    "denoise": ("bilinear", 4),
+    "inpaint": ("nearest", 128),
+    "super_resolve": ("bilinear", 4),
+}
+
+BASELINES = ("dip", "nas_dip")
+
+
+class _HourglassLevel(nn.Module):
+    """A level of the hourglass: what lies deeper, upsampled, beside a narrow skip."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        skip_channels: int,
+        mode: str,
+        deeper: nn.Module | None,
+    ) -> None:
+        super().__init__()
+        self.skip = conv_norm_act(in_channels, skip_channels, 1)
+        self.encoder = encoder_level(in_channels, channels)
+        self.deeper = deeper
+        self.upsampling = upsample(mode)
+        self.decoder = nn.Sequential(
+            OrderedDict(
+                norm_in=norm(skip_channels + channels),
+                conv1=reflect_conv(skip_channels + channels, channels, 3),
+                norm1=norm(channels),
+                act1=activation("leaky_relu"),
+                conv2=reflect_conv(channels, channels, 1),
+                norm2=norm(channels),
+                act2=activation("leaky_relu"),
+            )
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        deep = self.encoder(x)
+        if self.deeper is not None:
+            deep = self.deeper(deep)
+        merged = torch.cat([self.skip(x), self.upsampling(deep)], dim=1)
+        return self.decoder(merged)  # type: ignore[no-any-return]
+
+
+class Hourglass(nn.Module):
+    """DIP's hourglass: five levels, concatenated skips of a few channels.
+
+    Args:
+        in_channels: channels of the input z; 32 in the paper.
+        out_channels: channels of the image.
+        channels: channels at every level; 128 in the paper.
+        skip_channels: channels of each skip; 4, for inpainting 128.
+        mode: interpolation, "bilinear" or "nearest".
+    """
+
+    def __init__(
+        self,
+        in_channels: int = BASELINE_IN_CHANNELS,
+        out_channels: int = 1,
+        channels: int = 128,
+        skip_channels: int = 4,
+        mode: str = "bilinear",
+    ) -> None:
+        super().__init__()
+        level = _HourglassLevel(channels, channels, skip_channels, mode, None)
+        for width in [channels] * (LEVELS - 2) + [in_channels]:
+            level = _HourglassLevel(width, channels, skip_channels, mode, level)
+        self.levels = nn.Sequential(level)
+        self.output = OutputLayer(channels, out_channels)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to (N, out_channels, H, W) in (0, 1); sizes as `Network`'s."""
+        check_size(z.shape[-2], z.shape[-1])
+        return self.output(self.levels(z))  # type: ignore[no-any-return]
+
+
+def build_baseline(name: str, task: str, out_channels: int = 1, channels: int = 128) -> nn.Module:
+    """The network of a baseline for a kind of task, with 32 input channels.
+
+    Args:
+        name: "dip" or "nas_dip".
+        task: "denoise", "inpaint" or "super_resolve" (a factor behind it is ignored, since both
+            papers use one network for all factors).
+        out_channels: channels of the image.
+        channels: channels at every level.
+    """
+    kind = "super_resolve" if task.startswith("super_resolve") else task
+    if kind not in NAS_DIP:
+        raise unknown_name("task", task, NAS_DIP)
+    if name == "dip":
+        mode, skip_channels = _DIP[kind]
+        skip_channels = min(skip_channels, channels)
+        return Hourglass(BASELINE_IN_CHANNELS, out_channels, channels, skip_channels, mode)
+    if name == "nas_dip":
+        return build_network(NAS_DIP[kind], BASELINE_IN_CHANNELS, out_channels, channels)
+    raise unknown_name("baseline", name, BASELINES)

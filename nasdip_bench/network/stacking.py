@@ -1,0 +1,77 @@
+"""Several networks of one architecture as one network, so that small runs fill a processor.
+
+Fits have a batch of one image, so batch normalisation works on each channel alone, and so does
+everything else but the convolutions: R networks are one network of R times the channels whose
+convolutions have R times the groups. Nothing is approximated; tests hold the stack and the single
+networks together.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from nasdip_bench.errors import ConfigError
+
+from .blank import give_memory
+from .plain import Network, SplitStackSum
+
+__all__ = ["stack_networks"]
+
+
+@torch.no_grad()
+def stack_networks(networks: Sequence[Network]) -> Network:
+    """One network that holds several, with their weights.
+
+    Args:
+        networks: R networks of one architecture and size, on one device.
+
+    Returns:
+        a network from (1, R·in_channels, H, W) to (1, R·out_channels, H, W), run by run. A single
+        network is returned as it is.
+
+    Raises:
+        ConfigError: no networks, or networks of different architectures.
+    """
+    if not networks or len({network.arch for network in networks}) != 1:
+        raise ConfigError("a stack takes one or more networks of one architecture")
+    if len(networks) == 1:
+        return networks[0]
+    with torch.device("meta"):
+        stacked = copy.deepcopy(networks[0]).to("meta")
+        for module in list(stacked.modules()):
+            for name, child in module.named_children():
+                setattr(module, name, _widened(child, len(networks)))
+    give_memory(stacked, next(networks[0].parameters()).device)
+    for name, parameter in stacked.named_parameters():
+        # Weights of convolutions, plain and transposed, and of batch normalisations all have the
+        # channels that are grouped in their first dimension.
+        parameter.data = torch.cat([network.get_parameter(name) for network in networks])
+    return stacked
+
+
+def _widened(layer: nn.Module, runs: int) -> nn.Module:
+    """The same layer for R times the channels; layers without channels as they are."""
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        options: dict[str, Any] = {
+            "kernel_size": layer.kernel_size,
+            "stride": layer.stride,
+            "padding": layer.padding,
+            "dilation": layer.dilation,
+            "groups": layer.groups * runs,
+            "bias": layer.bias is not None,
+            "padding_mode": layer.padding_mode,
+        }
+        if isinstance(layer, nn.ConvTranspose2d):
+            options["output_padding"] = layer.output_padding
+        inputs, outputs = layer.in_channels * runs, layer.out_channels * runs
+        return type(layer)(inputs, outputs, **options)
+    if isinstance(layer, nn.BatchNorm2d):
+        return nn.BatchNorm2d(layer.num_features * runs, track_running_stats=False)
+    if isinstance(layer, SplitStackSum):
+        layer.runs = runs
+    return layer

@@ -1,0 +1,263 @@
+"""Untrained networks and their scores: what is known of an architecture before any training.
+
+Scores are averaged over initialisations of their own, keyed by (architecture, resolution, k) and
+shared by all images: one initialisation ranks unreliably. Used by the builder of the dataset, and
+by the ranking of candidates for one image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nasdip_bench.fit.loop import numerics
+from nasdip_bench.network import Network, build_network
+from nasdip_bench.network.blank import give_memory
+from nasdip_bench.network.fast import FastNetwork
+from nasdip_bench.network.stacking import stack_networks
+from nasdip_bench.network.weights import draw_weights, draw_z
+from nasdip_bench.space import Architecture
+from nasdip_bench.tasks import Task
+
+from . import (
+    NO_REFERENCE,
+    Candidate,
+    image_scores,
+    info,
+    network_scores,
+    prepare,
+    score,
+    score_candidate,
+)
+from .shared_parts import Parts
+from .spectrum import Spectrum
+
+__all__ = [
+    "Initialised",
+    "Outputs",
+    "ScoreName",
+    "ScoreSamples",
+    "Scored",
+    "blank_network",
+    "initialisations",
+    "score_architecture",
+]
+
+_BATCH_BYTES = 2 * 2**30
+_LIVE_LAYERS = 16
+"""Layers' outputs of the image's size that a forward pass holds at once, generously."""
+
+
+class ScoreName(NamedTuple):
+    """A score, and what it compares with: "corrupted", "ground_truth" or "none"."""
+
+    proxy: str
+    reference: str
+
+    @property
+    def sees_corruption(self) -> bool:
+        """Whether the value depends on the noise or the mask that was drawn."""
+        return info(self.proxy).sees_corruption(self.reference)
+
+
+@dataclass
+class ScoreSamples:
+    """A score's values over the initialisations, and the seconds they took."""
+
+    values: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """An image and task to score architectures for.
+
+    Attributes:
+        task: the task.
+        corrupted: (C, h, w) float32 in [0, 1].
+        mask: (1, H, W) float32 of 0 and 1, for inpainting; else None.
+        references: by name, the spectra that outputs are compared with.
+        shape: (C, H, W) of the networks' outputs.
+        wanted: whether a score is to be computed.
+    """
+
+    task: Task
+    corrupted: np.ndarray
+    mask: np.ndarray | None = None
+    references: Mapping[str, Spectrum]
+    shape: tuple[int, int, int]
+    wanted: Callable[[ScoreName], bool] = lambda _: True
+
+
+def blank_network(
+    arch: Architecture, image_channels: int, channels: int, device: torch.device | str
+) -> Network:
+    """A network whose parameters hold nothing yet: every one is to be drawn.
+
+    Nothing is taken from torch's global random state, which building it otherwise would.
+    """
+    with torch.device("meta"):
+        network = build_network(arch, image_channels, image_channels, channels)
+    return give_memory(network, device)
+
+
+class Initialised(NamedTuple):
+    """A scoring initialisation: the network, its z, and its output, (C, H, W) on the host."""
+
+    network: Network
+    z: Tensor
+    output: np.ndarray
+
+
+@torch.no_grad()
+def _initialise(
+    arch: Architecture,
+    shape: tuple[int, int, int],
+    channels: int,
+    keys: Sequence[int],
+    device: torch.device,
+) -> list[Initialised]:
+    """Scoring initialisations by their keys k, run as one stack."""
+    image_channels, height, width = shape
+    size = f"{height}x{width}"
+    networks, inputs = [], []
+    for k in keys:
+        network = blank_network(arch, image_channels, channels, device)
+        draw_weights(network, "scoring weights", str(arch), size, k)
+        networks.append(network)
+        z = draw_z(image_channels, height, width, "scoring z", size, image_channels, k)
+        inputs.append(z.to(device))
+    with numerics("fp32", device):
+        output: Tensor = FastNetwork(stack_networks(networks))(torch.cat(inputs, 1))
+    outputs = output.view(len(keys), *shape).cpu().numpy()
+    return list(map(Initialised, networks, inputs, outputs))
+
+
+class Outputs:
+    """The spectra of a network's output, one for all tasks that leave it as it is.
+
+    Args:
+        output: (C, H, W) float32.
+        parts: where the spectra keep their parts.
+    """
+
+    def __init__(self, output: np.ndarray, parts: Parts | None = None) -> None:
+        self._output = output
+        self._parts = Parts() if parts is None else parts
+        self._spectra: dict[Task | None, Spectrum] = {}
+
+    def spectrum(self, task: Task) -> Spectrum:
+        """Of the output as a task reduces it."""
+        reduced = task.reduce(self._output)
+        key = None if reduced is self._output else task
+        if key not in self._spectra:
+            self._spectra[key] = prepare(reduced, "output", self._parts)
+        return self._spectra[key]
+
+
+def _batch(shape: tuple[int, int, int], channels: int) -> int:
+    """How many networks to hold and run at once."""
+    return max(1, _BATCH_BYTES // (_LIVE_LAYERS * 4 * channels * shape[1] * shape[2]))
+
+
+def score_architecture(
+    arch: Architecture,
+    problems: Sequence[Scored],
+    *,
+    channels: int,
+    inits: int,
+    device: torch.device | str = "cpu",
+    check: Callable[[], None] = lambda: None,
+) -> list[dict[ScoreName, ScoreSamples]]:
+    """The registered scores of an architecture for several problems.
+
+    Args:
+        arch: the architecture.
+        problems: images and tasks; those of one shape share each initialisation's output.
+        channels: channels at every level of the network.
+        inits: number of initialisations, at least 1.
+        device: where networks run; scores are computed on the host.
+        check: called between evaluations; may raise to abandon the work.
+
+    Returns:
+        for each problem the samples by score, one value an initialisation, or one in all where the
+        score depends on the structure alone.
+    """
+    results: list[dict[ScoreName, ScoreSamples]] = [{} for _ in problems]
+    for shape in dict.fromkeys(problem.shape for problem in problems):
+        # What has been evaluated and serves further problems, by what it depends on.
+        measured: dict[str, dict[ScoreName, tuple[float, float]]] = {"structure": {}}
+        for k, initialised in initialisations(arch, shape, channels, inits, device):
+            measured["initialisation"] = {}
+            parts = Parts()
+            outputs = Outputs(initialised.output, parts)
+            for problem, result in zip(problems, results, strict=True):
+                if problem.shape != shape:
+                    continue
+                measured["image"] = {}
+                for name, evaluate in _evaluations(problem, initialised, outputs, parts):
+                    if not problem.wanted(name):
+                        continue
+                    depends_on = info(name.proxy).depends_on
+                    if k and depends_on == "structure":
+                        continue
+                    known = measured[depends_on]
+                    if name not in known:
+                        check()
+                        known[name] = parts.timed(evaluate)
+                    value, seconds = known[name]
+                    samples = result.setdefault(name, ScoreSamples())
+                    samples.values.append(value)
+                    samples.seconds += seconds
+    return results
+
+
+def initialisations(
+    arch: Architecture,
+    shape: tuple[int, int, int],
+    channels: int,
+    inits: int,
+    device: torch.device | str,
+) -> Iterator[tuple[int, Initialised]]:
+    """The scoring initialisations of an architecture, with their keys k = 0, 1, ...
+
+    One batch of networks is held at a time.
+
+    Args:
+        arch: the architecture.
+        shape: (C, H, W) of the output.
+        channels: channels at every level of the network.
+        inits: number of initialisations, at least 1.
+        device: where networks run.
+    """
+    batch = _batch(shape, channels)
+    for first in range(0, inits, batch):
+        keys = range(first, min(first + batch, inits))
+        yield from zip(
+            keys, _initialise(arch, shape, channels, keys, torch.device(device)), strict=True
+        )
+
+
+def _evaluations(
+    problem: Scored, initialised: Initialised, outputs: Outputs, parts: Parts
+) -> Iterator[tuple[ScoreName, Callable[[], float]]]:
+    network, z, _ = initialised
+    reduced = outputs.spectrum(problem.task)
+    for proxy in image_scores():
+        if info(proxy).needs_reference:
+            for name, reference in problem.references.items():
+                yield ScoreName(proxy, name), _call(score, proxy, reduced, reference)
+        else:
+            yield ScoreName(proxy, NO_REFERENCE), _call(score, proxy, reduced)
+    candidate = Candidate(network, z, problem.corrupted, problem.task, problem.mask, parts)
+    for proxy in network_scores():
+        yield ScoreName(proxy, NO_REFERENCE), _call(score_candidate, proxy, candidate)
+
+
+def _call(function: Callable[..., float], *arguments: Any) -> Callable[[], float]:
+    return lambda: function(*arguments)

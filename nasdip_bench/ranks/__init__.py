@@ -1,0 +1,1 @@
+"""Rank statistics of plain arrays: correlation, bootstrap, chance. Knows no dataset."""

@@ -1,0 +1,330 @@
+"""How sure a rank correlation is: pairs, ties, and a bootstrap interval. Knows nothing of datasets.
+
+The architectures of a benchmark are a random sample of a space of 10^10, so another sample would
+give another tau; the bootstrap over architectures estimates how far. A resample is a vector of
+counts, how often each architecture was drawn, and tau-b of all resamples is one matrix product with
+the signs of all pairs.
+
+Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13 (percentile
+intervals); tau-b: Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasdip_bench.errors import ConfigError
+
+from .correlation import Correlation, kendall_tau_b
+
+__all__ = [
+    "Reliability",
+    "TauInterval",
+    "attainable_tau",
+    "bootstrap_rho",
+    "bootstrap_tau",
+    "draw_resamples",
+    "percentile_interval",
+    "reliability",
+    "stratified_tau",
+    "tau_interval",
+    "tied_pairs",
+]
+
+_EXACT_IN_FLOAT32 = 4096
+"""Samples so small that n², the largest sum of signs, is below 2^24."""
+_COLUMNS = 128
+"""Of a matrix of signs that are multiplied at once."""
+
+
+class TauInterval(NamedTuple):
+    """Kendall's tau-b with what it rests on.
+
+    Attributes:
+        tau: -1..1, NaN where it is not defined.
+        low: lower end of the interval, NaN where tau is.
+        high: upper end.
+        n: observations, those that are finite in both samples.
+        pairs: n (n - 1) / 2.
+        tied_x: pairs that are tied in the first sample.
+        tied_y: pairs that are tied in the second.
+        reason: why tau is NaN, else "".
+    """
+
+    tau: float
+    low: float
+    high: float
+    n: int
+    pairs: int
+    tied_x: int
+    tied_y: int
+    reason: str
+
+
+def tau_interval(
+    x: ArrayLike, y: ArrayLike, *, level: float = 0.95, resamples: int = 1000, rng: int = 0
+) -> TauInterval:
+    """Kendall's tau-b of two samples with its percentile bootstrap interval.
+
+    Observations in which a value is not finite are left out. Between samples that agree perfectly
+    the interval is the point: a bootstrap cannot see beyond its sample.
+
+    Args:
+        x: (n,) numbers.
+        y: (n,) numbers.
+        level: of confidence, between 0 and 1.
+        resamples: how many.
+        rng: seed of the resamples; the same gives the same interval.
+
+    Raises:
+        ConfigError: the samples are not two vectors of one length, or a setting is out of range.
+    """
+    point = kendall_tau_b(x, y)
+    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    both = np.isfinite(a) & np.isfinite(b)
+    a, b = a[both], b[both]
+    draws = draw_resamples(len(a), resamples, rng)
+    low, high = percentile_interval(bootstrap_tau(a, b, draws), level)
+    return TauInterval(
+        point.tau, low, high, point.n, math.comb(point.n, 2), tied_pairs(a), tied_pairs(b),
+        point.reason,
+    )  # fmt: skip
+
+
+class Reliability(NamedTuple):
+    """How far repeated measurements of the same things agree.
+
+    Attributes:
+        single: intraclass correlation of one measurement, at most 1; NaN where not defined.
+        mean: of the mean of all K.
+        tau_single: tau to expect between two single measurements, if all is normal.
+        tau_mean: between two means of K.
+        n: things measured.
+    """
+
+    single: float
+    mean: float
+    tau_single: float
+    tau_mean: float
+    n: int
+
+
+def reliability(means: ArrayLike, stds: ArrayLike, repeats: int) -> Reliability:
+    """Intraclass correlation from means and standard deviations of repeated measurements.
+
+    One-way random effects, ICC(1, 1) and ICC(1, K) of Shrout and Fleiss, "Intraclass correlations:
+    uses in assessing rater reliability" (1979): with B = K · variance of the means and W = mean
+    variance of the repetitions, (B - W) / (B + (K - 1) W) and (B - W) / B. The expected tau is
+    2/π arcsin of them (as in `attainable_tau`). An estimate: outliers weigh with their squares,
+    where ranks would not notice.
+
+    Args:
+        means: (n,) mean of K measurements of each thing.
+        stds: (n,) their sample standard deviation.
+        repeats: K, at least 2.
+
+    Raises:
+        ConfigError: fewer than two repeats.
+    """
+    if repeats < 2:
+        raise ConfigError(f"repeats {repeats} must be at least 2: one says nothing of its spread")
+    m, s = np.asarray(means, np.float64), np.asarray(stds, np.float64)
+    both = np.isfinite(m) & np.isfinite(s)
+    m, s = m[both], s[both]
+    undefined = Reliability(math.nan, math.nan, math.nan, math.nan, len(m))
+    if len(m) < 2:
+        return undefined
+    between, inside = repeats * float(np.var(m, ddof=1)), float(np.mean(s**2))
+    if between + (repeats - 1) * inside <= 0:
+        return undefined
+    single = (between - inside) / (between + (repeats - 1) * inside)
+    mean = (between - inside) / between if between > 0 else -math.inf
+    return Reliability(single, max(mean, -1.0), _tau_of(single), _tau_of(mean), len(m))
+
+
+def _tau_of(correlation: float) -> float:
+    """Tau of two normal variables; a negative correlation counts as none."""
+    return 2 / math.pi * math.asin(min(1.0, max(0.0, correlation)))
+
+
+def draw_resamples(n: int, resamples: int, rng: int = 0) -> NDArray[np.float32]:
+    """(resamples, n) read-only: how often each of n observations is drawn, in n draws with
+    replacement.
+
+    Raises:
+        ConfigError: fewer than one resample.
+    """
+    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
+        raise ConfigError(f"resamples {resamples!r} must be a whole number of at least 1")
+    return _drawn(n, resamples, rng)
+
+
+@lru_cache(maxsize=2)
+def _drawn(n: int, resamples: int, rng: int) -> NDArray[np.float32]:
+    """Read-only, since it is kept: the scores of one table are judged on the same resamples."""
+    drawn = np.zeros((resamples, n), np.float32)
+    if n:
+        drawn[:] = np.random.default_rng(rng).multinomial(n, np.full(n, 1 / n), size=resamples)
+    drawn.setflags(write=False)
+    return drawn
+
+
+def bootstrap_tau(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    resamples: NDArray[np.float32],
+    strata: NDArray[np.intp] | None = None,
+) -> NDArray[np.float64]:
+    """Tau-b of two samples in each resample.
+
+    Equal to tau-b of the vectors in which each observation is repeated as often as it was drawn.
+
+    Args:
+        x: (n,) numbers.
+        y: (n,) numbers.
+        resamples: (resamples, n) counts. An observation in which x or y is not finite is left out
+            of every resample.
+        strata: (n,) codes; only pairs within a stratum are counted, concordant, discordant or tied.
+            None: all pairs.
+
+    Returns:
+        (resamples,) float64; NaN where no counted pair has two values of x, or two of y.
+    """
+    both = np.isfinite(x) & np.isfinite(y)
+    strata = np.zeros(len(x), np.intp) if strata is None else strata
+    balance, untied_x, untied_y = np.zeros((3, len(resamples)))
+    for stratum in np.unique(strata[both]):
+        mine = both & (strata == stratum)
+        counted = _counted(x[mine], y[mine], resamples if mine.all() else resamples[:, mine])
+        balance, untied_x, untied_y = (
+            total + part for total, part in zip((balance, untied_x, untied_y), counted, strict=True)
+        )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(balance / np.sqrt(untied_x * untied_y))
+
+
+def stratified_tau(
+    x: NDArray[np.float64], y: NDArray[np.float64], strata: NDArray[np.intp]
+) -> Correlation:
+    """Tau-b over the pairs within strata alone; observations without a finite value are left out.
+
+    Args:
+        x: (n,) numbers.
+        y: (n,) numbers.
+        strata: (n,) codes.
+    """
+    n = int((np.isfinite(x) & np.isfinite(y)).sum())
+    [tau] = bootstrap_tau(x, y, np.ones((1, len(x)), np.float32), strata)
+    reason = "" if math.isfinite(tau) else "no two of one kind differ in both samples"
+    return Correlation(float(tau), n, reason)
+
+
+def _counted(
+    x: NDArray[np.float64], y: NDArray[np.float64], drawn: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """(resamples,) ordered pairs of draws: concordant less discordant, untied in x, untied in y."""
+    if len(x) > _EXACT_IN_FLOAT32:
+        drawn = drawn.astype(np.float64)
+    products = np.multiply(_signs(x), _signs(y), dtype=np.float32)
+    # Sum of w_i w_j sign_ij over all ordered pairs, a block of columns at a time: what lies below
+    # it is what lies to its right, and counts twice.
+    balance = np.zeros(len(drawn))
+    for first in range(0, len(x), _COLUMNS):
+        columns = slice(first, first + _COLUMNS)
+        products[:first, columns] *= 2
+        sums = drawn[:, : columns.stop] @ products[: columns.stop, columns]
+        balance += np.einsum("rn,rn->r", sums, drawn[:, columns])
+    itself = np.einsum("rn,rn->r", drawn, drawn)
+    apart = drawn.sum(axis=1, dtype=np.float64) ** 2 - itself
+    return balance, apart - _tied(x, drawn), apart - _tied(y, drawn)
+
+
+def bootstrap_rho(
+    x: NDArray[np.float64], y: NDArray[np.float64], resamples: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Spearman's rho of two samples in each resample; arguments and NaN as of `bootstrap_tau`.
+
+    A rank in a resample is the number of draws below, and half of those that are equal.
+    """
+    both = np.isfinite(x) & np.isfinite(y)
+    drawn = resamples[:, both].astype(np.float64)
+    if not both.any():
+        return np.full(len(resamples), math.nan)
+    ranks = []
+    for values in (x[both], y[both]):
+        rank = drawn @ ((1.0 + _signs(values).T) / 2)
+        ranks.append(rank - drawn.sum(axis=1, keepdims=True) / 2)  # of which the mean is 0
+    a, b = ranks
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = (drawn * a * a).sum(axis=1) * (drawn * b * b).sum(axis=1)
+        return np.asarray((drawn * a * b).sum(axis=1) / np.sqrt(spread))
+
+
+def _signs(values: NDArray[np.float64]) -> NDArray[np.int8]:
+    """(n, n) signs of the differences of every two values."""
+    later, earlier = values[:, None], values[None, :]
+    signs: NDArray[np.int8] = (later > earlier).view(np.int8) - (later < earlier).view(np.int8)
+    return signs
+
+
+def _tied(values: NDArray[np.float64], drawn: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(resamples,) ordered pairs of draws of two observations whose values are equal."""
+    pairs = np.zeros(len(drawn))
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    tied = counts[group] > 1
+    if tied.any():
+        # As a product with the indicators of the groups: a sum over groups is slower.
+        groups, columns = np.unique(group[tied], return_inverse=True)
+        members = (columns[:, None] == np.arange(len(groups))).astype(drawn.dtype)
+        of_group = drawn[:, tied] @ members
+        pairs += np.einsum("rg,rg->r", of_group, of_group, dtype=np.float64)
+        pairs -= np.einsum("rn,rn->r", drawn[:, tied], drawn[:, tied], dtype=np.float64)
+    return pairs
+
+
+def tied_pairs(values: NDArray[np.float64]) -> int:
+    """Number of pairs of finite values that are equal."""
+    _, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    return int((counts * (counts - 1) // 2).sum())
+
+
+def percentile_interval(samples: NDArray[np.float64], level: float) -> tuple[float, float]:
+    """The central interval that holds a share of the samples; undefined ones are left out.
+
+    Raises:
+        ConfigError: the level is not between 0 and 1.
+    """
+    number = isinstance(level, int | float) and not isinstance(level, bool)
+    if not number or not 0 < level < 1:
+        raise ConfigError(f"confidence level {level!r} must lie between 0 and 1, such as 0.95")
+    defined = samples[np.isfinite(samples)]
+    if not len(defined):
+        return math.nan, math.nan
+    low, high = np.quantile(defined, ((1 - level) / 2, (1 + level) / 2))
+    return float(low), float(high)
+
+
+def attainable_tau(tau: float) -> float:
+    """The tau with one noisy measurement that the noiseless values themselves would have.
+
+    Tau between two measurements (here: runs of two seeds) understates what a perfect score could
+    reach, since both are noisy and a score would not be. If true values and noise are normal, the
+    correlation with the truth is the root of that between measurements (Spearman, "The proof and
+    measurement of association between two things", 1904), and tau = 2/π arcsin r (Greiner; Kruskal,
+    "Ordinal measures of association", JASA 53, 1958).
+
+    Args:
+        tau: between two measurements, -1..1.
+
+    Returns:
+        0..1; 0 where tau is negative, NaN where it is NaN.
+    """
+    if math.isnan(tau):
+        return math.nan
+    between = math.sin(math.pi / 2 * min(1.0, max(0.0, tau)))
+    return 2 / math.pi * math.asin(math.sqrt(between))

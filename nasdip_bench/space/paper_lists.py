@@ -1,0 +1,86 @@
+"""The architectures that the paper's authors published: the 522 trained, and the candidates ranked.
+
+Source: ``benchmark/models.csv`` and ``random_search/models_generated.lst`` of the released code of
+ISNAS-DIP (MIT licence, Copyright (c) 2022 Özgür Kara; ``paper_lists.LICENSE``). None of the
+candidates is among the 522. This module must not import torch.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from nasdip_bench.errors import ArchitectureError, ConfigError
+
+from .architecture import Architecture, sample_architectures
+
+__all__ = [
+    "PAPER_ARCHITECTURES",
+    "PAPER_CANDIDATES",
+    "candidate_architectures",
+    "paper_architectures",
+]
+
+PAPER_ARCHITECTURES = 522
+"""How many the authors trained."""
+
+PAPER_CANDIDATES = 4592
+"""How many of the 5,000 that the authors ranked can be built."""
+
+
+def paper_architectures(count: int = PAPER_ARCHITECTURES) -> list[Architecture]:
+    """The first of the 522 architectures that the paper's authors trained.
+
+    The list is in no order, so that its beginning is a random part of it. Row i of a release is
+    line i of the list.
+
+    Args:
+        count: how many, 1 to 522.
+
+    Raises:
+        ConfigError: a count outside this range.
+
+    Example:
+        >>> str(paper_architectures(1)[0])
+        '172-0000011001001001100111101'
+    """
+    if isinstance(count, bool) or not 1 <= count <= PAPER_ARCHITECTURES:
+        raise ConfigError(
+            f"{count} architectures are asked for, the paper has {PAPER_ARCHITECTURES}: give a "
+            f"number in 1..{PAPER_ARCHITECTURES}"
+        )
+    return list(_read("paper_architectures.csv")[:count])
+
+
+def candidate_architectures(count: int = PAPER_CANDIDATES) -> list[Architecture]:
+    """The architectures that a search ranks.
+
+    Args:
+        count: how many, at least 1. Up to 4,592 the first of the paper's candidates, in its order;
+            of more a seeded draw (`nasdip_bench.space.sample_architectures`).
+
+    Raises:
+        ConfigError: a count that is no whole number above 0.
+
+    Example:
+        >>> str(candidate_architectures(1)[0])
+        '53-1000110110000001010101110'
+    """
+    drawn = sample_architectures(count, purpose="candidates") if count > PAPER_CANDIDATES else []
+    if not drawn and (isinstance(count, bool) or count < 1):
+        raise ConfigError(f"{count!r} candidates are asked for; give a whole number above 0")
+    return drawn or list(_read("paper_candidates.csv")[:count])
+
+
+@cache
+def _read(name: str) -> tuple[Architecture, ...]:
+    """The architectures of a file ``cell,skip``; those that cannot be built are left out."""
+    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
+    rows = [line.split(",") for line in lines if not line.startswith("#")][1:]
+    found = []
+    for cell, skip in rows:
+        try:
+            found.append(Architecture.from_code(int(cell), skip))
+        except ArchitectureError:
+            continue
+    return tuple(found)

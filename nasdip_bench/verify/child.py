@@ -1,0 +1,50 @@
+"""The process in which `nasdip_bench.verify` lets a dataset be parsed.
+
+python -m nasdip_bench.verify.child FOLDER BYTES     # writes the problems as JSON
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+EXPERIMENTS = "experiments"
+"""Folder beside the dataset with the results of experiments, if there are any."""
+
+
+def limit(memory_bytes: int) -> None:
+    """Let this process have no more memory, write no file and leave no dump, where that works."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for what, most in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(what)
+        if hard != resource.RLIM_INFINITY:
+            most = min(most, hard)
+        with suppress(ValueError, OSError):  # macOS does not limit address space
+            resource.setrlimit(what, (most, hard))
+
+
+def main() -> None:
+    """Entry point."""
+    folder, memory_bytes = sys.argv[1:]
+    limit(int(memory_bytes))
+    from nasdip_bench.experiments.results import results_problems
+
+    from .tables import find_problems
+
+    problems = find_problems(folder)
+    if (Path(folder) / EXPERIMENTS).is_dir():
+        problems += results_problems(Path(folder) / EXPERIMENTS)
+    sys.stdout.write(json.dumps(problems))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Checks a dataset of unknown origin in a process of its own, with limits.
+
+The hashes of a dataset say that it is the one that was released, not that whoever released it meant
+well: a file made to harm can fill the memory of the library that parses it, keep it busy for ever,
+or end its process. Here that process is another one. Must not import torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+__all__ = ["MEMORY_BYTES", "SECONDS", "verify"]
+
+MEMORY_BYTES = 4 * 2**30
+"""Of address space; a full release at three seeds takes a tenth of it."""
+
+SECONDS = 300
+
+# One thread and the plain allocator: the others reserve gigabytes that they never use.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
+
+
+def verify(
+    path: Path | str, *, memory_bytes: int = MEMORY_BYTES, seconds: float = SECONDS
+) -> list[str]:
+    """Everything that is wrong with a dataset folder, a sentence each; empty if nothing is.
+
+    What is checked says `nasdip_bench.verify.tables`. Whatever the files do to the process that
+    reads them is one of the sentences.
+
+    Args:
+        path: the folder.
+        memory_bytes: the most address space to use (not limited on Windows).
+        seconds: the most time to take.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "nasdip_bench.verify.child", str(path), str(memory_bytes)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | _ENVIRONMENT,
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return [_unreadable(path, f"took more than {seconds:g} s")]
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    if process.returncode < 0:
+        return [_unreadable(path, f"was ended by {signal.Signals(-process.returncode).name}")]
+    try:
+        problems = json.loads(out)
+    except ValueError:
+        last = (err.decode(errors="replace").split("\n")[-2:] or [""])[0]
+        return [_unreadable(path, f"failed ({ascii(last)[1:-1]:.200})")]
+    return [str(problem) for problem in problems]
+
+
+def _unreadable(path: Path | str, what: str) -> str:
+    return f"{str(path)!r}: the process that read it {what}; do not use this dataset"

@@ -1,0 +1,354 @@
+"""What a dataset folder must fulfil, checked in full: files, tables, curves, distances.
+
+Builders run it on what they release, tests on damaged copies, users through
+`nasdip_bench.verify`, which puts it into a process of its own. It reads everything, so it takes
+seconds where opening a dataset takes milliseconds. Must not import torch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
+from nasdip_bench.dataset.croissant import CROISSANT, contradictions
+from nasdip_bench.dataset.manifest import SCORE_VALUES
+from nasdip_bench.dataset.schema import CORRUPTION_ROUNDING, KEYS, RELEASE_TABLES, STATUSES
+from nasdip_bench.errors import NasdipError
+from nasdip_bench.fidelity import FOREIGN_PROTOCOL
+from nasdip_bench.proxies import image_scores, info, network_scores
+from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_facts
+from nasdip_bench.storage.files import read_regular
+
+from .arrays import curve_problems, distance_problems, stop_problems
+from .rows import Problems, Table, bad_rows, rows_of, task_records
+
+__all__ = ["find_problems"]
+
+_IMAGE_CHANNELS = (1, 3)
+_FOLDERS = ("curves", "observables", "stops", "distances")
+_REFERENCES = ("corrupted", "ground_truth", "none")
+_MOST_CROISSANT_BYTES = 64 * 2**20
+
+
+def find_problems(path: Path | str) -> list[str]:
+    """Everything that is wrong with a dataset folder, a sentence each; empty if nothing is.
+
+    Args:
+        path: the folder.
+    """
+    try:
+        folder = DatasetFolder(path)
+    except NasdipError as error:
+        return [str(error)]
+    problems = [*_files(folder), *_croissant(folder)]
+    tables: dict[str, Table] = {}
+    for name in RELEASE_TABLES:
+        try:
+            table = folder.table(name)
+            tables[name] = {column: table[column].to_numpy() for column in table.column_names}
+        except NasdipError as error:
+            problems.append(str(error))
+    checks: list[tuple[Sequence[str], Callable[..., Problems]]] = [
+        (("architectures",), _architectures),
+        (("images",), _images),
+        (("runs",), _runs),
+        (("scores",), _scores),
+        (("corruptions",), _corruptions),
+        (("reruns", "runs"), _reruns),
+        (("runs", "scores"), _counts),
+        (("runs", "corruptions"), _corrupted_runs),
+    ]
+    for needed, check in checks:
+        if all(name in tables for name in needed):
+            problems += check(folder.manifest, *(tables[name] for name in needed))
+    if "runs" in tables:
+        problems += curve_problems(folder, tables["runs"])
+        problems += stop_problems(folder, tables["runs"])
+        problems += distance_problems(folder, tables["runs"])
+    if "scores" in tables:
+        problems += _score_values(folder, tables["scores"])
+    return list(dict.fromkeys(problems))  # a damaged file is met twice
+
+
+# Files
+
+
+def _files(folder: DatasetFolder) -> Problems:
+    listed = folder.manifest.files
+    for path in listed:
+        try:
+            folder.check_file(path)
+        except NasdipError as error:
+            yield str(error)
+    for path in [*(f"{name}.parquet" for name in RELEASE_TABLES), SCORE_VALUES]:
+        if path not in listed:
+            yield f"{path} is not listed in {MANIFEST}, which a dataset with these tasks must have"
+    for inside in (folder.path / name for name in _FOLDERS):
+        for file in sorted(inside.rglob("*")) if inside.is_dir() else ():
+            name = file.relative_to(folder.path).as_posix()
+            if file.is_file() and name not in listed:
+                yield (
+                    f"{name} is not listed in {MANIFEST}: it is no part of the dataset; move it "
+                    f"away"
+                )
+
+
+def _croissant(folder: DatasetFolder) -> Problems:
+    """``croissant.json`` against the manifest; releases of version 0.2.0 and before have none."""
+    path = folder.path / CROISSANT
+    if CROISSANT not in folder.manifest.files:
+        if path.exists():
+            yield f"{CROISSANT} is not listed in {MANIFEST}: it is no part of the dataset"
+        return
+    try:
+        folder.check_file(CROISSANT)
+        text = read_regular(path, _MOST_CROISSANT_BYTES).decode("utf-8")
+    except NasdipError:  # one of the files, and reported there
+        return
+    except (OSError, ValueError) as error:
+        yield f"{CROISSANT} cannot be read: {error}"
+        return
+    yield from contradictions(text, folder.manifest)
+
+
+# Tables
+
+
+def _isin(values: NDArray[Any], allowed: Sequence[Any]) -> NDArray[np.bool_]:
+    return np.isin(values.astype(str), [str(value) for value in allowed])
+
+
+def _duplicates(table: Table, key: Sequence[str]) -> NDArray[np.bool_]:
+    columns = (
+        [None if value != value else value for value in table[name].tolist()] for name in key
+    )
+    rows = list(zip(*columns, strict=True))
+    counts = Counter(rows)
+    return np.array([counts[row] > 1 for row in rows], bool)
+
+
+def _absent_numbers(name: str, table: Table) -> Problems:
+    """NaN where the schema has no missing values; Parquet itself keeps nulls out of there."""
+    for column in RELEASE_TABLES[name]:
+        if column.type == "float64" and not column.nullable:
+            yield from bad_rows(name, np.isnan(table[column.name]), f"have no {column.name}")
+
+
+def _architectures(manifest: Manifest, table: Table) -> Problems:
+    yield from _absent_numbers("architectures", table)
+    count = len(table["arch_id"])
+    yield from bad_rows(
+        "architectures", table["arch_id"] != np.arange(count), "have an arch_id that is not the row"
+    )
+    yield from bad_rows("architectures", _duplicates(table, ["architecture"]), "are not unique")
+    wrong: dict[str, list[int]] = {}
+    for row, text in enumerate(table["architecture"].tolist()):
+        try:
+            arch = Architecture.parse(text)
+        except NasdipError as error:
+            yield f"architectures: row {row}: {error}"
+            continue
+        for column, fact in architecture_facts(arch).items():
+            value = table[column][row]
+            missing = value is None or value != value
+            if (fact is not None) if missing else value != fact:
+                wrong.setdefault(column, []).append(row)
+    for column, rows in wrong.items():
+        bad = np.isin(np.arange(count), rows)
+        yield from bad_rows(
+            "architectures", bad, f"have a {column} that contradicts the architecture"
+        )
+
+
+def _images(manifest: Manifest, table: Table) -> Problems:
+    yield from _absent_numbers("images", table)
+    if manifest.protocol_version != FOREIGN_PROTOCOL:
+        unknown = np.array([value is None for value in table["sha256"]], bool)
+        yield from bad_rows("images", unknown, "have no sha256")
+    sets = sorted({str(s) for s in table["image_set"].tolist()} - {manifest.image_set})
+    if sets:
+        yield f"images: image_set {', '.join(sets)} beside {manifest.image_set} of {MANIFEST}"
+    yield from bad_rows("images", ~_isin(table["channels"], _IMAGE_CHANNELS), "are not gray or RGB")
+
+
+def _places(name: str, manifest: Manifest, table: Table) -> Problems:
+    """What runs, scores and corruptions have in common."""
+    yield from _absent_numbers(name, table)
+    twice = _duplicates(table, KEYS[name])
+    yield from bad_rows(name, twice, "have the same key as another")
+    yield from bad_rows(name, table["seed"] < 0, "have a negative seed")
+    yield from bad_rows(
+        name, ~_isin(table["image"], manifest.images), "have an image that is not in the dataset"
+    )
+    pairs = {(f, t) for f, t, _ in task_records(manifest)}
+    mine = zip(table["fidelity"].tolist(), table["task"].tolist(), strict=True)
+    unknown = np.array([pair not in pairs for pair in mine], bool)
+    yield from bad_rows(name, unknown, f"have a fidelity and task that {MANIFEST} does not have")
+
+
+def _keys(name: str, manifest: Manifest, table: Table) -> Problems:
+    """What runs and scores have in common."""
+    yield from _places(name, manifest, table)
+    ids = table["arch_id"]
+    yield from bad_rows(
+        name, ~((ids >= 0) & (ids < manifest.architectures)), "have an arch_id of no architecture"
+    )
+    yield from bad_rows(
+        name,
+        table["protocol_version"] != manifest.protocol_version,
+        f"have a protocol_version other than {manifest.protocol_version} of {MANIFEST}",
+    )
+    yield from bad_rows(name, table["seconds"] < 0, "have negative seconds")
+
+
+def _runs(manifest: Manifest, table: Table) -> Problems:
+    yield from _keys("runs", manifest, table)
+    known = _isin(table["status"], STATUSES)
+    yield from bad_rows("runs", ~known, f"have a status other than {', '.join(STATUSES)}")
+    ok = table["status"].astype(str) == "ok"
+    iterations = table["iterations"]
+    own = manifest.protocol_version != FOREIGN_PROTOCOL
+    for name in (c.name for c in RELEASE_TABLES["runs"] if c.direction):
+        finite = np.isfinite(table[name])
+        if own or name.startswith("best_psnr"):  # what others' results always have
+            yield from bad_rows("runs", ok & ~finite, f"are ok without a finite {name}")
+        yield from bad_rows("runs", known & ~ok & finite, f"are not ok and have a {name}")
+    if own:
+        for name in ("seconds", "psnr_corrupted_db"):
+            yield from bad_rows("runs", np.isnan(table[name]), f"have no {name}")
+    for kind in ("psnr_db", "psnr_smooth_db"):
+        ends = ("final", "last", "stopped") if kind == "psnr_smooth_db" else ("final", "last")
+        for end in ends:
+            below = table[f"best_{kind}"] < table[f"{end}_{kind}"] - 1e-9
+            yield from bad_rows("runs", ok & below, f"have a best_{kind} below {end}_{kind}")
+    for name in ("stop", "best_iteration", "best_raw_iteration", "stopped_iteration"):
+        inside = (table[name] >= 1) & (table[name] <= iterations)
+        bad = ~inside if name == "stop" else ok & ~inside
+        if name == "stopped_iteration" and not own:
+            bad &= np.isfinite(table[name])
+        yield from bad_rows("runs", bad, f"have a {name} outside 1..iterations")
+    at = table["diverged_at"].astype(np.float64)
+    diverged = table["status"].astype(str) == "diverged"
+    inside = (at >= 0) & (at < iterations)
+    yield from bad_rows("runs", diverged & ~inside, "diverged without a diverged_at in the budget")
+
+
+def _scores(manifest: Manifest, table: Table) -> Problems:
+    yield from _keys("scores", manifest, table)
+    yield from bad_rows(
+        "scores",
+        ~_isin(table["reference"], _REFERENCES),
+        f"have a reference other than {', '.join(_REFERENCES)}",
+    )
+    yield from bad_rows("scores", np.isinf(table["value"]), "have an infinite value")
+    known = {*image_scores(), *network_scores()}
+    has_seed = (~np.isnan(table["seed"].astype(np.float64))).tolist()
+    named = zip(*(table[name].tolist() for name in ("proxy", "reference")), has_seed, strict=True)
+    unlike = np.array(
+        [name in known and info(name).sees_corruption(of) != has for name, of, has in named], bool
+    )
+    yield from bad_rows("scores", unlike, "have a seed and see no corruption, or the reverse")
+    yield from bad_rows("scores", table["inits"] < 1, "have no scoring initialisation")
+    if manifest.protocol_version != FOREIGN_PROTOCOL:
+        yield from bad_rows("scores", np.isnan(table["seconds"]), "have no seconds")
+
+
+def _score_values(folder: DatasetFolder, table: Table) -> Problems:
+    """The mean of a score is that of its single values."""
+    try:
+        values = folder.score_values()
+    except NasdipError as error:
+        yield str(error)
+        return
+    there = np.isfinite(values)
+    count = np.maximum(there.sum(axis=1), 1)
+    means = np.where(there, values, 0).sum(axis=1, dtype=np.float64) / count
+    stated = table["value"].astype(np.float64)
+    scale = np.where(there, np.abs(values), 0).max(axis=1, initial=0)
+    bad = np.isfinite(stated) & ~(np.abs(means - stated) <= 1e-6 * scale)
+    yield from bad_rows("scores", bad, f"have a value that is not the mean in {SCORE_VALUES}")
+    few = np.isfinite(stated) & (there.sum(axis=1) != table["inits"])
+    yield from bad_rows("scores", few, f"have other inits than values in {SCORE_VALUES}")
+
+
+def _corruptions(manifest: Manifest, table: Table) -> Problems:
+    yield from _places("corruptions", manifest, table)
+    share = table["known_share"]
+    bad = ~((share > 0) & (share <= 1))
+    yield from bad_rows("corruptions", bad, "have a known_share outside 0..1")
+
+
+def _reruns(manifest: Manifest, table: Table, runs: Table) -> Problems:
+    yield from _places("reruns", manifest, table)
+    keys, mine = (
+        list(zip(*(rows[name].tolist() for name in KEYS["runs"]), strict=True))
+        for rows in (runs, table)
+    )
+    lengths = dict(zip(keys, runs["iterations"].tolist(), strict=True))
+    length = np.array([lengths.get(key, 0) for key in mine], np.int64)
+    yield from bad_rows("reruns", length == 0, "are of a run that is not there")
+    trained = table["iterations"]
+    outside = (trained < 1) | (trained > length) | (table["whole"] != (trained == length))
+    yield from bad_rows(
+        "reruns", (length > 0) & outside, "have iterations that do not fit their run"
+    )
+    bad = (table["differing"] < 0) | (table["differing"] > table["points"])
+    yield from bad_rows("reruns", bad, "have more differing points than points")
+
+
+def _corrupted_runs(manifest: Manifest, runs: Table, corruptions: Table) -> Problems:
+    """What runs say of their corrupted image is what the table of corruptions says."""
+    known, mine = (
+        list(zip(*(table[name].tolist() for name in KEYS["corruptions"]), strict=True))
+        for table in (corruptions, runs)
+    )
+    stated = dict(zip(known, corruptions["psnr_db"].tolist(), strict=True))
+    found = np.array([stated.get(key, np.nan) for key in mine], np.float64)
+    if manifest.protocol_version != FOREIGN_PROTOCOL:
+        absent = np.array([key not in stated for key in mine], bool)
+        yield from bad_rows("runs", absent, "have no row in corruptions.parquet")
+    apart = np.abs(found - runs["psnr_corrupted_db"].astype(np.float64))
+    what = "have another psnr_corrupted_db than corruptions.parquet"
+    yield from bad_rows("runs", apart > CORRUPTION_ROUNDING, what)
+
+
+def _counts(manifest: Manifest, runs: Table, scores: Table) -> Problems:
+    per_seed = manifest.architectures * len(manifest.images)
+    for fidelity, task, record in task_records(manifest):
+        mine = rows_of(runs, fidelity, task)
+        seeds = dict(sorted(Counter(runs["seed"][mine].tolist()).items()))
+        tried = runs["status"][mine] != "failed"
+        done = Counter(runs["seed"][mine][tried].tolist())
+        complete = [seed for seed in seeds if done[seed] == per_seed]
+        fullest = sorted(seeds, key=lambda seed: (-done[seed], seed))[:1]
+        scored = rows_of(scores, fidelity, task)
+        pairs = set(zip(scores["arch_id"][scored].tolist(), scores["image"][scored], strict=True))
+        by_arch = Counter(arch for arch, _ in pairs)
+        found = {
+            "runs": len(mine),
+            "seeds": {str(seed): count for seed, count in seeds.items()},
+            "complete_seeds": complete,
+            "default_seeds": complete or fullest,
+            "scored": sum(count == len(manifest.images) for count in by_arch.values()),
+        }
+        for name, value in found.items():
+            if getattr(record, name) != value:
+                yield (
+                    f"{MANIFEST} says {name} {getattr(record, name)} for {task} at {fidelity}, "
+                    f"the tables {value}"
+                )
+        for name in ("iterations", "stop"):
+            other = mine[runs[name][mine] != getattr(record, name)]
+            bad = np.isin(np.arange(len(runs["seed"])), other)
+            yield from bad_rows("runs", bad, f"have another {name} than {MANIFEST}")
+    for task, fidelity in manifest.default_fidelity.items():
+        default = manifest.task(fidelity, task)
+        if default is None or not default.runs:
+            yield f"{MANIFEST} names {fidelity} as the default of {task}, which has no runs"
