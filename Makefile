@@ -44,13 +44,13 @@ test-faults: $(READY)
 test-adapters:
 	$(MAKE) VENV=.venv-adapters .venv-adapters/.ready
 	.venv-adapters/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[configspace,croissant,optuna,synetune]"
-	.venv-adapters/bin/python -m pytest -q tests/test_adapters.py tests/test_croissant.py tests/test_searching_doc.py
+	.venv-adapters/bin/python -m pytest -q tests/api/test_adapters.py tests/dataset/test_croissant.py tests/docs/test_searching.py
 
 # Builds on real Ray, several nodes on this machine, in an environment of their own. Some minutes.
 test-ray:
 	$(MAKE) VENV=.venv-ray .venv-ray/.ready
 	.venv-ray/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[ray]"
-	.venv-ray/bin/python -m pytest -q tests/test_ray_engine.py
+	.venv-ray/bin/python -m pytest -q tests/builder/test_ray_engine.py
 
 check: lint types test
 

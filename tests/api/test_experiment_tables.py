@@ -1,0 +1,423 @@
+"""Tables 2 and 3 from rows written by hand, Figure 5, and the commands with mistakes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from nasdip_bench.api import cli as bench_cli
+from nasdip_bench.api.paper.captions import paper_values
+from nasdip_bench.api.paper.comparison import comparison
+from nasdip_bench.api.paper.figure5 import figure5
+from nasdip_bench.builder import cli as build_cli
+from nasdip_bench.console.app import run
+from nasdip_bench.errors import (
+    ConfigError,
+    DatasetError,
+    ImageError,
+    MissingRunError,
+    UnknownNameError,
+)
+from nasdip_bench.experiments import SETTINGS, TABLES, Method, ResultsFolder, parse_method
+from nasdip_bench.experiments.results import RESULT_COLUMNS, Results
+from nasdip_bench.experiments.sets import manifest
+from nasdip_bench.images import load_images, read_image
+from nasdip_bench.tasks import get_task, luma, psnr_db
+from nasdip_bench.verify import verify
+
+HOUSE, LENA, MAN = "bm3d-house", "bm3d-lena", "bm3d-man"
+STRIP = "isnas/psd_db_strip_mse/full"
+
+
+def row(image: str, method: str, psnr: float | None, **changes) -> dict:
+    """A row as an experiment writes it."""
+    name, score, selection = parse_method(method)
+    facts = {column.name: None for column in RESULT_COLUMNS} | {
+        "set": "bm3d",
+        "image": image,
+        "image_sha256": "0" * 64,
+        "channels": 1,
+        "height": 128,
+        "width": 128,
+        "task": "denoise",
+        "sigma_255": 25.0,
+        "method": name,
+        "score": score or None,
+        "selection": selection or None,
+        "setting": "quick",
+        "seed": None if name == "classical" else 0,
+        "status": "ok" if psnr is not None else "diverged",
+        "psnr_db": psnr,
+        "best_psnr_db": None if psnr is None else psnr + 1,
+        "precision": "fp32",
+        "device": "cpu",
+        "torch": "2",
+        "protocol_version": 1,
+    }
+    return facts | changes
+
+
+def results(*rows: dict) -> Results:
+    fields = {name: setting.fields for name, setting in SETTINGS.items()}
+    return Results(rows=list(rows), settings=fields)
+
+
+ROWS = (
+    row(HOUSE, "dip", 27.0),
+    row(LENA, "dip", 28.0),
+    row(MAN, "dip", 20.0),
+    row(HOUSE, "dip", 27.5, seed=1),
+    row(LENA, "dip", 28.5, seed=1),
+    row(HOUSE, "dip", 10.0, seed=2),  # of one image alone: no mean of the row
+    row(HOUSE, "nas-dip", 26.0),
+    row(LENA, "nas-dip", 27.0),
+    row(HOUSE, STRIP, 29.0),
+    row(LENA, STRIP, 30.0),
+    row(MAN, STRIP, None),
+    row(HOUSE, "classical", 25.0),
+    row(LENA, "classical", 26.0),
+    row(MAN, "classical", 27.0),
+    row("set5-baby", "dip", 31.0, set="set5", task="super_resolve_x2", sigma_255=None, factor=2),
+)
+
+
+def test_a_row_is_a_mean_over_the_same_images():
+    table = comparison(results(*ROWS), "2")
+    assert table.setting == "quick"
+    assert table.seed == 0
+    first = table.rows[0]
+    assert (first.label, first.images, first.size) == ("denoise BM3D", (HOUSE, LENA), 11)
+    cells = first.cells
+    assert cells["dip"].ours_db == 27.5  # without man, which others lack
+    assert cells["nas-dip"].ours_db == 26.5
+    assert cells[STRIP].ours_db == 29.5
+    assert cells["classical"].ours_db == 25.5
+    assert cells["oracle-stopped"].ours_db == 28.5
+    assert cells["isnas/psd_db_mse/full"].ours_db is None
+    assert cells["dip"].seeds == (0, 1)
+    assert cells["dip"].spread_db == pytest.approx(np.std([27.5, 28.0], ddof=1))
+    assert cells["nas-dip"].spread_db is None
+    assert (cells["dip"].images, cells["nas-dip"].images) == (3, 2)
+    assert first.without == {"diverged": [f"{MAN}: {STRIP}"]}
+
+
+def test_the_text_says_what_it_is():
+    text = comparison(results(*ROWS), "2").text()
+    first = r"denoise BM3D +2/11 +27.50 \(27.87\) +26.50 \(27.44\) +-- \(24.31\) +29.50 \(28.39\)"
+    assert re.search(first, text)
+    assert re.search(r"SR x2 Set5 +1/5 +31.00 \(33.19†\) +-- \(36.16\)", text)
+    assert "Setting quick: the centre 96 x 96 of each image, not the whole, 16 channels" in text
+    assert "† the print's values of DIP for super-resolution are oracle-stopped values" in text
+    assert "DIP: standard deviation of a row's mean over the seeds 0, 1: 0.35 dB." in text
+    assert f"denoise BM3D: diverged: {MAN}: {STRIP}." in text
+    assert "for so many of 11 images: DIP 3, NAS-DIP 2, psd_db_mse full 0" in text
+    assert "No results: denoise Set12, denoise CBM3D, inpaint BM3D, inpaint Set12, SR x2 S" in text
+    of_seed = comparison(results(*ROWS), "2", seed=1)
+    assert of_seed.rows[0].images == (HOUSE, LENA)
+    assert of_seed.rows[0].cells["dip"].ours_db == 28.0
+    assert of_seed.rows[0].cells["nas-dip"].ours_db is None
+
+
+def test_table_3_and_sets_of_ones_own():
+    mine = (
+        row("camera", "random/resized", 20.0, set="skimage"),
+        row("camera", "isnas/psd_db_strip_mse/resized", 22.0, set="skimage"),
+    )
+    table = comparison(results(*mine), "3")
+    assert [r.label for r in table.rows][-1] == "denoise skimage"
+    assert table.body()[-1][1:4] == ["1/1", "20.00", "--"]
+    assert table.body()[0][2] == "-- (23.20)"
+    assert "what the print's random is in detail we do not know" in table.text()
+
+
+def test_every_form_has_the_numbers(tmp_path: Path):
+    table = comparison(results(*ROWS), "2")
+    lines = list(csv.DictReader(io.StringIO(table.csv())))
+    (dip,) = [x for x in lines if (x["task"], x["set"], x["method"]) == ("denoise", "bm3d", "dip")]
+    assert (dip["psnr_db"], dip["n"], dip["images_in_set"]) == ("27.5", "2", "11")
+    assert (dip["seeds"], dip["paper_psnr_db"], dip["paper_note"]) == ("0 1", "27.87", "")
+    notes = {x["task"]: x["paper_note"] for x in lines if x["method"] == "dip"}
+    assert notes["super_resolve_x2"] == "oracle-stopped"
+    latex = table.latex()
+    assert "27.50 (27.87)" in latex
+    assert "33.19$^\\dagger$" in latex
+    assert latex.count("{") == latex.count("}")
+    table.save(tmp_path / "t.png")
+    assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_settings_and_seeds_never_mix():
+    two = results(*ROWS, row(HOUSE, "dip", 30.0, setting="paper"))
+    assert comparison(two, "2").setting == "paper"
+    assert comparison(two, "2", "quick").rows[0].cells["dip"].ours_db == 27.5
+    with pytest.raises(ConfigError, match="of several settings, which do not mix: choose one of"):
+        comparison(results(*ROWS, row(HOUSE, "dip", 1.0, setting="quick-1")), "2")
+    with pytest.raises(UnknownNameError, match="unknown setting 'fast'. There is: quick"):
+        comparison(results(*ROWS), "2", "fast")
+    with pytest.raises(UnknownNameError, match="unknown seed '7'. There is: 0, 1, 2"):
+        comparison(results(*ROWS), "2", seed=7)
+    with pytest.raises(MissingRunError, match="there are no results"):
+        comparison(results(), "2")
+
+
+@pytest.mark.reference
+def test_printed_values_are_those_of_the_reference(reference_dir: Path):
+    reference = json.loads((reference_dir / "paper_tables.json").read_text())
+    names = {"denoise sigma=25": "denoise", "inpaint p=0.5": "inpaint"}
+    for number, table in TABLES.items():
+        printed = paper_values()[f"table{number}"]
+        found = {}
+        for task, rows in reference[f"table{number}"]["rows"].items():
+            for label, values in rows.items():
+                image_set, _, factor = label.lower().partition(" ")
+                found[f"{names.get(task, f'super_resolve_{factor}')}/{image_set}"] = values
+        assert printed["rows"] == found
+        assert list(printed["rows"]) != []
+        assert {"/".join(cell) for cell in table.cells()} == set(found)
+        assert printed["columns"] == [str(method) for method in table.columns]
+        heads = [str(m).replace("/full", "") for m in table.columns]
+        theirs = reference[f"table{number}"]["columns"]
+        assert len(heads) == len(theirs)
+        for ours, their in zip(heads, theirs, strict=True):
+            short = {"dip": "DIP", "nas-dip": "NAS-DIP"}.get(ours, ours.split("/")[-1])
+            assert short.lower() in their.lower() or ours.split("/")[1] in their
+
+
+def test_all_images_of_a_table_have_tasks_that_can_be_done():
+    for table in TABLES.values():
+        for task, image_set in table.cells():
+            get_task(task)
+            assert image_set in manifest()
+        assert Method("isnas", "psd_db_strip_mse", "full") in table.columns
+
+
+# -- a small experiment by command -----------------------------------------------------------------
+
+SHORT = [
+    "--setting=quick",
+    "--crop=64",
+    "--candidates=3",
+    "--cohort=2",
+    "--scoring-inits=1",
+    "--iterations=2",
+    "--resized-iterations=2",
+    "--device=cpu",
+    "--workers=1",
+    "--baseline-seeds=0",
+]
+
+
+def command(program: str, app, capsys, *arguments: str | Path) -> tuple[int, str, str]:
+    before = sys.argv
+    sys.argv = [program, *map(str, arguments)]
+    try:
+        status = run(program, app)
+    finally:
+        sys.argv = before
+    return status, *capsys.readouterr()
+
+
+def build(capsys, *arguments: str | Path) -> tuple[int, str, str]:
+    return command("nasdip-build", build_cli.app, capsys, "experiments", *arguments)
+
+
+def bench(capsys, *arguments: str | Path) -> tuple[int, str, str]:
+    return command("nasdip-bench", bench_cli.app, capsys, *arguments)
+
+
+@pytest.fixture(scope="module")
+def user_images(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("user")
+    pixels = load_images("skimage", ["camera"])[0].pixels[0]
+    rows = np.dstack([pixels[:70, :100], pixels[70:140, :100], pixels[140:210, :100]])
+    PillowImage.fromarray(rows).save(folder / "wall.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(user_images: Path, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("built") / "build"
+    arguments = ["--sets=user", "--images=wall", f"--images-dir={user_images}"]
+    arguments += ["--tasks=inpaint,super_resolve_x2", f"--out={folder}"]
+    sys_argv, sys.argv = sys.argv, ["nasdip-build", "experiments", *arguments, *SHORT]
+    try:
+        assert run("nasdip-build", build_cli.app) == 0
+    finally:
+        sys.argv = sys_argv
+    return folder
+
+
+def test_from_the_command_to_the_table(built: Path, user_images: Path, tmp_path: Path, capsys):
+    again = ["--sets=user", "--images=wall", f"--images-dir={user_images}"]
+    again += ["--tasks=inpaint,super_resolve_x2", f"--out={built}", *SHORT]
+    status, out, _ = build(capsys, *again)
+    assert status == 0
+    assert out.startswith("0 units finished, 0 left, 0 failed; setting quick-")
+    assert "inpaint, user: 9 of 9 results" in out
+    status, out, _ = build(capsys, *again, "--dry-run")
+    assert status == 0
+    assert "nothing is left to do" in out
+    status, out, _ = build(capsys, *again, "--dry-run", "--seeds=0,1")
+    assert "train cohorts (at most: they overlap)" in out
+    assert "time: about" in out
+
+    status, out, _ = bench(capsys, "table", "2", "--experiments", built)
+    assert status == 0
+    assert re.search(r"SR x2 user +1/1", out)
+    data = tmp_path / "data"
+    release = [built, "--out", data / "experiments"]
+    status, out, _ = command("nasdip-build", build_cli.app, capsys, "experiments-release", *release)
+    assert status == 0
+    assert "18 results of setting quick-" in out
+    assert bench(capsys, "table", "2", "--data", data)[0] == 0
+    status, out, _ = bench(capsys, "table", "3", "--data", data, "--out", tmp_path / "t3.csv")
+    assert (status, out) == (0, f"written: {tmp_path / 't3.csv'}\n")
+    # Verified with the dataset it lies beside.
+    assert not [p for p in verify(data) if "experiments" in p]
+    (data / "experiments" / "experiments.parquet").write_bytes(b"")
+    assert [p for p in verify(data) if "experiments.parquet' is damaged" in p]
+
+
+def test_figure_5(built: Path, user_images: Path, tmp_path: Path, capsys):
+    figure = figure5(built, user_images)
+    assert [row.label for row in figure.rows] == ["inpaint wall", "SR x2 wall"]
+    assert len(figure5(built, user_images, images=["wall"]).rows) == 2
+    inpaint, enlarged = figure.rows
+    labels = [panel.label for panel in enlarged.panels]
+    assert labels == ["ground truth", "bicubic", "DIP", "NAS-DIP", "ISNAS"]
+    truth, bicubic = (panel.pixels for panel in enlarged.panels[:2])
+    assert truth.shape == bicubic.shape == (3, 64, 64)
+    original = read_image(user_images / "wall.png").pixels / 255
+    np.testing.assert_allclose(truth, original[:, 3:67, 18:82], atol=1e-7)
+    assert enlarged.panels[1].psnr_db == psnr_db(luma(bicubic), luma(truth))
+    assert inpaint.panels[1].label == "corrupted"
+    # The pictures are those that the numbers are of.
+    for panel in inpaint.panels[2:]:
+        assert psnr_db(panel.pixels, inpaint.panels[0].pixels) == pytest.approx(
+            panel.psnr_db, abs=0.01
+        )
+    top, left, side = enlarged.zoom
+    assert side == 16
+    assert max(top, left) + side <= 64
+    status, out, _ = bench(
+        capsys,
+        *("figure", "5", "--experiments", built, "--images-dir", user_images),
+        *("--out", tmp_path / "figure5.png"),
+    )
+    assert (status, out) == (0, f"written: {tmp_path / 'figure5.png'}\n")
+    assert (tmp_path / "figure5.png").read_bytes().startswith(b"\x89PNG")
+    text = figure.text()
+    assert "PSNR in dB" in text
+    assert figure.csv().count("\n") == 1 + 2 * 4
+    assert figure.latex().startswith("\\begin{table}")
+
+
+def test_figure_5_without_what_it_needs(built: Path, user_images: Path, tmp_path: Path):
+    with pytest.raises(ConfigError, match="image set user: say where the images are"):
+        figure5(built, images=["wall"])
+    with pytest.raises(UnknownNameError, match="restored by all methods 'wal'. Did you mean 'wall"):
+        figure5(built, user_images, images=["wal"])
+    with pytest.raises(DatasetError, match="holds no results of experiments"):
+        figure5(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    PillowImage.fromarray(np.zeros((70, 100, 3), np.uint8)).save(other / "wall.png")
+    with pytest.raises(ImageError, match="has pixels of SHA-256 .*, the results are of one with"):
+        figure5(built, other, images=["wall"])
+    copy = shutil.copytree(built, tmp_path / "copy")
+    pictures = sorted((copy / "results" / "outputs").iterdir())
+    for path in pictures:
+        PillowImage.fromarray(np.zeros((64, 64), np.uint8)).save(path)
+    with pytest.raises(DatasetError, match="is damaged: its pixels are not those of the results"):
+        figure5(copy, user_images)
+    for path in pictures:
+        path.unlink()
+    with pytest.raises(DatasetError, match="has no restored image .* Figure 5 takes the folder of"):
+        figure5(copy, user_images)
+    ResultsFolder(tmp_path / "few").write(ROWS[:3], {"quick": SETTINGS["quick"].fields})
+    with pytest.raises(MissingRunError, match="no image has been restored by DIP, NAS-DIP, ISNAS"):
+        figure5(tmp_path / "few", user_images)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--table=4"], "unknown table '4'. There is: 2, 3"),
+        (["--sets=set21"], "unknown image set 'set21'. Did you mean 'set12'"),
+        (["--sets=set5"], "image set set5: say where the images are, with --images-dir DIR"),
+        (["--sets=set5", "--images-dir=/no/such"], "there is no images folder '/no/such'"),
+        (["--sets=skimage", "--images=camra"], "unknown image 'camra'. Did you mean 'camera'"),
+        (["--sets=skimage", "--setting=fast"], "unknown setting 'fast'. There is: paper, quick"),
+        (["--sets=skimage", "--methods=isnas"], "method 'isnas' must be written isnas/SCORE/"),
+        (["--sets=skimage", "--tasks=denose"], "unknown task 'denose'. Did you mean 'denoise'"),
+        (["--sets=skimage", "--seeds=one"], "--seeds 'one' is no list of numbers"),
+        (["--sets=skimage", "--crop=100"], "crop 100 must be a multiple of 32"),
+        (["--sets=skimage", "--cohort=0"], "cohort 0 must lie in 1.."),
+        (["--sets=skimage", "--iterations=-1"], "iterations -1 must lie in 1.."),
+        (["--sets=skimage", "--search-channels=3"], "search_channels 3 must be a positive mult"),
+        (["--sets=skimage", "--weighting=no"], "unknown weighting 'no'"),
+        (["--sets=skimage", "--precision=fp8"], "unknown precision 'fp8'"),
+        (["--sets=skimage", "--device=tpu"], "device 'tpu' must be cpu, cuda or cuda:N"),
+        (["--sets=skimage", "--shard=3/2"], "shard '3/2' must be I/N"),
+        (["--sets=skimage", "--time-limit=soon"], "time limit 'soon' is no duration"),
+        (["--sets=skimage", "--workers=-1"], "workers -1 must be above 0"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_status_2(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = build(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["table", "2", "--data=none"], "'none/experiments' holds no results of experiments"),
+        (["table", "2", "--all"], "--all has no effect on table 2: leave it out"),
+        (["table", "2", "--task=inpaint"], "--task has no effect on table 2"),
+        (["table", "1", "--setting=quick"], "--setting has no effect on table 1"),
+        (["figure", "5", "--k=3"], "--k has no effect on figure 5"),
+        (["figure", "1", "--images=x"], "--images has no effect on figure 1"),
+        (["figure", "5"], "'builds/experiments' holds no results of experiments"),
+        (["figure", "6"], "unknown figure '6'"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = bench(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_the_commands_of_the_docs_are_understood(user_images: Path, tmp_path: Path, capsys):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "experiments.md").read_text("utf-8")
+    lines = re.findall(r"^\$ nasdip-build experiments (--sets (?:skimage|user) .*)$", page, re.M)
+    assert len(lines) == 2
+    for line in lines:
+        arguments = line.replace("photos", str(user_images)).split()
+        status, out, err = build(
+            capsys, *arguments, *SHORT, "--dry-run", f"--out={tmp_path / 'none'}"
+        )
+        assert status == 0, err
+        assert "classical methods" in out
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_time_limit_exits_with_75(tmp_path: Path, capsys):
+    arguments = ["--sets=skimage", "--images=camera", "--tasks=denoise", f"--out={tmp_path / 'b'}"]
+    long = [*SHORT, "--iterations=5000", "--methods=classical,dip", "--time-limit=6s"]
+    status, out, err = build(capsys, *arguments, *long)
+    assert (status, "1 left" in out) == (75, True)
+    assert "stopped at the time limit; the same command goes on from here" in err

@@ -1,0 +1,582 @@
+"""Figures 2 to 4, tau with the best iteration, and the folder that `nasdip-bench paper` writes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api import (
+    best_iteration_table,
+    cli,
+    figure2,
+    figure2_images,
+    figure3,
+    figure4,
+    write_paper,
+)
+from nasdip_bench.api.commands.paper import FIGURES, TABLES
+from nasdip_bench.api.exhibits.forms import aligned, csv_text, latex_float
+from nasdip_bench.api.paper import produce
+from nasdip_bench.api.paper.page import markdown_page
+from nasdip_bench.api.paper.produce import ENDINGS, PaperOptions
+from nasdip_bench.api.paper.spectra import image_spectra, radial_profile
+from nasdip_bench.api.statistics.choosing_cohorts import scored_runs
+from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
+from nasdip_bench.images import Image
+from nasdip_bench.proxies.spectrum import power_spectral_density
+from nasdip_bench.tasks import get_task
+from tests import synthetic
+
+LOW = "r64c16i40"
+COUNT = 12
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return synthetic.write_release(
+        tmp_path_factory.mktemp("paper") / "data",
+        count=COUNT,
+        fidelities=(LOW,),
+        seeds={LOW: (0,)},
+        missing={(LOW, "denoise", 2, "lena", 0)},
+        diverged={(LOW, "denoise", 1, "lena", 0)},
+        failed={(LOW, "denoise", 0, "chest", 0)},
+        unscored={4},
+    )
+
+
+@pytest.fixture(scope="module")
+def bench(data):
+    return NASDIPBench(data)
+
+
+def images_named(*names, image_set="nasdip"):
+    rng = np.random.default_rng(3)
+    return [
+        Image(
+            name=name,
+            image_set=image_set,
+            pixels=rng.integers(0, 256, (1, 64, 64), np.uint8),
+            source="drawn",
+            licence="none",
+            status="user",
+        )
+        for name in names
+    ]
+
+
+# Cohorts
+
+
+def brute_cohort(bench, image, size):
+    """The N lowest by score, and their best, from the tables alone."""
+    runs = bench.to_frame("runs").query("task == 'denoise' and image == @image")
+    scores = bench.to_frame("scores").query(
+        "task == 'denoise' and image == @image and proxy == 'psd_db_strip_mse'"
+    )
+    both = runs[runs.status != "failed"].merge(scores, on="arch_id").sort_values("value")
+    members = both.head(size)
+    best = members.best_psnr_smooth_db.idxmax()
+    return members.arch_id.tolist(), int(members.loc[best, "arch_id"]), both
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 15])
+@pytest.mark.parametrize("image", ["lena", "chest", "boat"])
+def test_a_cohort_is_the_lowest_scores_and_their_best(bench, image, size):
+    if (image, size) == ("lena", 1):
+        size = 2  # its lowest has row 0; row 1 diverged
+    runs = scored_runs(bench, "denoise", "best_psnr_smooth_db", None, None, PROXY, (size,))
+    place = bench.images.index(image)
+    cohort = runs.cohort(place, size)
+    members, best, both = brute_cohort(bench, image, size)
+    assert cohort.members.tolist() == members
+    assert cohort.best == best
+    assert runs.count(place) == len(both)
+    values = both.set_index("arch_id").best_psnr_smooth_db
+    assert cohort.value == pytest.approx(values[best])
+    assert cohort.regret == pytest.approx(values.max() - values[best])
+    assert cohort.rank == 1 + int((values > values[best]).sum())
+
+
+PROXY = "psd_db_strip_mse/corrupted"
+
+
+def test_a_cohort_whose_runs_all_diverged_has_no_best(tmp_path):
+    every = {(LOW, "denoise", a, "lena", 0) for a in range(3)}
+    bench = NASDIPBench(
+        synthetic.write_release(
+            tmp_path / "data", count=5, fidelities=(LOW,), seeds={LOW: (0,)}, diverged=every
+        )
+    )
+    cohort = scored_runs(bench, "denoise", "best_psnr_smooth_db", None, 0, PROXY, (3,)).cohort(0, 3)
+    assert (cohort.best, cohort.rank) == (-1, 0)
+    assert np.isnan([cohort.value, cohort.regret]).all()
+    figure = figure4(bench, cohorts=(3,))
+    assert figure.body()[0][-2] == "--"
+    assert figure.marked_bins(0) == [-1]
+
+
+def test_where_less_is_better_the_best_is_the_lowest(bench, monkeypatch):
+    from nasdip_bench.api.reading import runs as index
+
+    monkeypatch.setitem(index.RANKED_TARGETS, "seconds", "lower")
+    runs = scored_runs(bench, "denoise", "seconds", None, None, PROXY, (3,))
+    cohort = runs.cohort(bench.images.index("boat"), 3)  # seconds = 10 + row
+    assert (cohort.best, cohort.value, cohort.rank, cohort.regret) == (0, 10.0, 1, 0.0)
+
+
+@pytest.mark.parametrize("make", [figure3, figure4])
+def test_mistakes_are_named(bench, make):
+    with pytest.raises(UnknownNameError, match="unknown score 'psnr'.*psd_db_mse/corrupted"):
+        make(bench, proxy="psnr")
+    with pytest.raises(UnknownNameError, match="unknown target of a ranking 'seconds'"):
+        make(bench, target="seconds")
+    for sizes in ((0,), (True,), (2.5,)):
+        with pytest.raises(ConfigError, match="cohort size .* must be a whole number of at least"):
+            make(bench, cohorts=sizes)
+    with pytest.raises(ConfigError, match="no cohort sizes"):
+        make(bench, cohorts=())
+
+
+# Figure 4
+
+
+def test_the_histogram_counts_every_run_with_a_value(bench):
+    figure = figure4(bench, bins=10, cohorts=(2, 5))
+    for place, _image in enumerate(bench.images):  # the query names it
+        counts, edges = figure.histogram(place)
+        values = bench.to_frame("runs").query(
+            "task == 'denoise' and image == @_image and status == 'ok' and arch_id != 4"
+        )["best_psnr_smooth_db"]
+        assert counts.sum() == len(values)
+        assert counts.tolist() == np.histogram(values, 10)[0].tolist()
+        assert (edges[0], edges[-1]) == (values.min(), values.max())
+        for cohort, marked in zip(figure.cohorts(place), figure.marked_bins(place), strict=True):
+            assert counts[marked] > 0
+            assert edges[marked] <= cohort.value <= edges[marked + 1]
+
+
+def test_the_histogram_s_csv_has_every_bin(bench):
+    figure = figure4(bench, bins=10, cohorts=(2, 5))
+    rows = list(csv.DictReader(io.StringIO(figure.csv())))
+    assert len(rows) == 3 * 10
+    lena = [row for row in rows if row["image"] == "lena"]
+    assert [int(row["count"]) for row in lena] == figure.histogram(0)[0].tolist()
+    assert lena[-1]["high"] == repr(float(figure.histogram(0)[1][-1]))
+    assert sum("2" in row["best_of_cohorts"].split() for row in rows) == 3
+    assert rows[0]["proxy"] == PROXY
+    assert rows[0]["fidelity"] == LOW
+
+
+def test_figure_4_states_its_set_up_and_the_printed_ranges(bench):
+    figure = figure4(bench)
+    text = figure.text()
+    for part in (
+        "Figure 4 (denoise): distribution of PSNR over architectures by image, 100 bins",
+        "lowest psd_db_strip_mse/corrupted, N = 5 and 15.",
+        "fidelity r64c16i40 (64x64, 16 channels, 40 iterations); seed 0",
+        "n = 10..11 of 12 architectures",
+        "Where a cohort holds all architectures that can be chosen from (N ≥ n)",
+        "N = 15 says nothing",
+    ):
+        assert part in text
+    rows = {line.split()[0]: line for line in text.splitlines() if line}
+    assert rows["boat"].endswith("26.5..29.4")
+    assert rows["lena"].endswith("--")
+    assert figure4(bench, "inpaint").printed["boat"] == (27.0, 33.8)
+    assert figure4(bench, "inpaint").title("boat") == "boat (printed 27.0..33.8)"
+    assert figure4(bench, target="final_psnr_smooth_db").title("chest") == "chest*"
+    assert not figure4(bench, target="final_psnr_smooth_db").printed
+    assert "printed" not in figure4(bench, target="final_psnr_smooth_db").text()
+    with pytest.raises(ConfigError, match="bins 0 must be a whole number of at least 1"):
+        figure4(bench, bins=0)
+
+
+def test_a_cohort_is_of_one_seed_and_the_caption_says_which(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data", count=5, fidelities=(LOW,), seeds={LOW: (0, 1)}, tasks=("denoise",)
+    )
+    bench = NASDIPBench(path)
+    for make in (figure3, figure4):
+        assert "A cohort is of one seed: here 0; there is also 1." in make(bench).caption
+        assert "A cohort is of one seed" not in make(bench, seed=1).caption
+        assert "seed=1" in make(bench, seed=1).call
+
+
+# Figure 3 and the best iteration
+
+
+def test_the_scatter_has_scipy_s_tau_and_every_point(bench):
+    figure = figure3(bench, cohorts=(3,))
+    runs = bench.to_frame("runs").query("task == 'denoise' and status == 'ok' and arch_id != 4")
+    for place, image in enumerate(bench.images):
+        mine = runs[runs.image == image]
+        expected = kendalltau(mine.best_psnr_smooth_db, mine.arch_id**2).statistic
+        assert figure.correlation(place).tau == pytest.approx(expected)
+    rows = list(csv.DictReader(io.StringIO(figure.csv())))
+    assert len(rows) == 10 + 10 + 11
+    first = rows[0]
+    assert (first["image"], first["arch_id"], first["cohorts"]) == ("lena", "0", "3")
+    assert first["architecture"] == str(bench[0])
+    assert float(first["value"]) == bench.query(0, "lena", "denoise").best_psnr_smooth_db
+    assert next(row["value"] for row in rows if row["arch_id"] == "1") == ""  # diverged
+    assert "was not established" in figure.caption
+
+
+def test_tau_with_the_best_iteration_is_that_of_kendall(bench):
+    table = best_iteration_table(bench)
+    tau = bench.kendall("denoise", target="best_iteration")
+    ours = table.frame["psd_db_mse", "corrupted", "ours"]
+    assert ours.tolist() == pytest.approx(tau["psd_db_mse", "corrupted"].tolist())
+    runs = bench.to_frame("runs").query(
+        "task == 'denoise' and status == 'ok' and image == 'boat' and arch_id != 4"
+    )
+    expected = kendalltau(runs.best_iteration, runs.arch_id).statistic
+    assert ours["boat"] == pytest.approx(expected)
+    assert not table.has_paper
+    assert "Best iteration (denoise)" in table.text()
+    assert "parameters" not in table.text()
+    assert "parameters" in best_iteration_table(bench, all_scores=True).text()
+    assert "runs are best in the last 2 %" not in table.caption
+
+
+def test_runs_that_were_cut_before_their_peak_are_counted(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data", count=3, fidelities=(LOW,), seeds={LOW: (0,)}, tasks=("denoise",)
+    )
+    bench = NASDIPBench(path)
+    block = bench.runs.block("denoise")
+    block.columns["best_iteration"] = np.where(
+        block.columns["arch_id"] == 0, 40, block.columns["best_iteration"]
+    )
+    assert "3 of 9 runs are best in the last 2 % of their 40" in best_iteration_table(bench).caption
+
+
+# Figure 2
+
+
+def test_the_radial_profile_of_a_wave_has_its_energy_in_its_ring():
+    column = np.arange(64)
+    wave = np.broadcast_to(np.cos(2 * np.pi * 10 * column / 64), (64, 64))
+    radius, density = radial_profile(power_spectral_density(wave))
+    assert len(radius) == 32
+    ring = int(np.argmax(density))
+    assert ring == 10
+    assert radius[ring] == pytest.approx(10.5 / 64)
+    rows, columns = np.mgrid[-32:32, -32:32]
+    in_ring = (np.hypot(rows, columns) >= 10) & (np.hypot(rows, columns) < 11)
+    assert density[10] == pytest.approx(0.5 / in_ring.sum())  # mean square of a cosine
+
+
+def test_the_profile_of_white_noise_is_flat():
+    noise = np.random.default_rng(1).normal(size=(128, 128))
+    _, density = radial_profile(power_spectral_density(noise))
+    assert density[8:] * 128**2 == pytest.approx(np.ones(56), abs=0.5)
+
+
+def test_figure_2_has_the_scores_of_its_networks(bench):
+    images = images_named("lena", "chest", "boat")
+    figure = figure2(bench, images, inits=2)
+    assert figure.architectures == {"lowest score": str(bench[0]), "highest score": str(bench[11])}
+    assert [one.image for one in figure.spectra] == ["lena", "chest", "boat"]
+
+    from nasdip_bench.fidelity import get_fidelity
+    from nasdip_bench.proxies import prepare
+    from nasdip_bench.proxies.scoring import Scored, score_architecture
+
+    task = get_task("denoise")
+    truth = images[2].at_resolution(64)
+    observation = task.corrupt(truth, "boat")
+    references = task.scoring_references(truth, observation)
+    problem = Scored(
+        task=task,
+        corrupted=observation.corrupted,
+        references={name: prepare(array) for name, array in references.items()},
+        shape=truth.shape,
+    )
+    channels = get_fidelity(LOW).channels
+    (found,) = score_architecture(bench[0], [problem], channels=channels, inits=2)
+    samples = {"/".join(name): np.mean(s.values) for name, s in found.items()}
+    profile = figure.spectra[2].profile("lowest score")
+    for reference in ("corrupted", "ground_truth"):
+        expected = samples[f"psd_db_strip_mse/{reference}"]
+        assert profile.strip_mse[reference] == pytest.approx(expected)
+    assert profile.bandwidth == pytest.approx(samples["psd_99_bandwidth/none"])
+    rows = list(csv.DictReader(io.StringIO(figure.csv())))
+    assert len(rows) == 3 * 4 * 32
+    assert {row["spectrum"] for row in rows} == {
+        *("ground_truth", "corrupted", "lowest score", "highest score")
+    }
+
+
+def test_figure_2_says_what_it_needs(bench, data):
+    with pytest.raises(ImageError, match=r"needs the images.*--images-dir.*--image-set skimage"):
+        figure2_images(bench)
+    with pytest.raises(ConfigError, match="0 images and 8 initialisations"):
+        figure2(bench, [])
+    with pytest.raises(UnknownNameError, match="unknown score 'x'"):
+        figure2(bench, images_named("lena"), proxy="x")
+
+
+def test_images_that_are_not_the_release_s_are_refused(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr("nasdip_bench.images.load_images", lambda *a, **k: images_named("lena"))
+    with pytest.raises(ImageError, match="the release was made with 0000"):
+        figure2_images(bench, tmp_path)
+
+
+def test_spectra_of_super_resolution_and_colour_are_at_low_resolution(bench):
+    colour = Image(
+        name="lena",
+        image_set="nasdip",
+        pixels=np.random.default_rng(0).integers(0, 256, (3, 64, 64), np.uint8),
+        source="drawn",
+        licence="none",
+        status="user",
+    )
+    task = get_task("super_resolve_x2")
+    (found,) = image_spectra([colour], task, {"one": bench[0]}, 64, 16, 1, "cpu")
+    assert [profile.name for profile in found.profiles] == ["ground_truth", "corrupted", "one"]
+    assert {profile.psd_db.shape for profile in found.profiles} == {(32, 32)}
+    assert np.isfinite(found.profile("one").level_db).all()
+    assert set(found.profile("one").strip_mse) == {"corrupted", "ground_truth"}
+
+
+def test_stand_ins_are_named_as_such(bench):
+    figure = figure2(bench, images_named("camera", image_set="skimage"), inits=1)
+    assert figure.notes[0] == "The images are stand-ins and not those of the release."
+    assert figure.body()[0][0] == "camera"
+
+
+# The folder
+
+
+@pytest.fixture(scope="module")
+def folder(bench, tmp_path_factory):
+    pytest.importorskip("matplotlib")
+    path = tmp_path_factory.mktemp("made") / "paper"
+    lines = []
+    result = write_paper(bench, path, PaperOptions(k=3), lines.append)
+    return path, result, lines
+
+
+def test_everything_that_can_be_made_is_written(bench, folder):
+    path, result, lines = folder
+    names = {file.name for file in path.iterdir()}
+    stems = ("table1", "figure1", "figure3", "figure4", "best_iteration")
+    expected = {f"{s}-{t}{ending}" for s in stems for t in bench.tasks for ending in ENDINGS}
+    assert names == expected | {"index.md"}
+    assert all((path / name).stat().st_size for name in names)
+    assert (path / "figure4-denoise.csv").read_text() == figure4(bench).csv()
+    assert lines[0] == "table1-denoise ..."
+    assert len(lines) == 12
+    assert [p.split(":")[0] for p in result.problems] == ["figure2-denoise", "figure2-inpaint"]
+
+
+def test_the_page_sets_ours_beside_the_print(folder):
+    page = (folder[0] / "index.md").read_text()
+    for part in (
+        "## Why ours differs from the print",
+        "| denoise | r64c16i40 | 40 | 40 | 0 | 33 of 36 | 1 | 1 | 1 |",
+        "r64c16i40 is 64x64 with 16 channels",
+        "meaningful for lena, boat; the others are substitutes",
+        "(-0.37)",
+        "![Table 1: tau between PSNR and scores, denoise](table1-denoise.png)",
+        "`bench.kendall('denoise', target='best_psnr_smooth_db', fidelity='r64c16i40', seed=0)`",
+        "`bench.overlap('inpaint', k=3, ",
+        "target='best_iteration'",
+        "[figure4-inpaint.pdf](figure4-inpaint.pdf)",
+        "figure2-denoise: not made: Figure 2 needs the images themselves",
+        "Tables 2 and 3 of the paper",
+        "released notebooks use the best smoothed PSNR",
+        "one initialisation",
+    ):
+        assert part in page, part
+    for target in re.findall(r"\]\(([^)]+)\)", page):
+        assert (folder[0] / target).exists()
+
+
+def test_the_page_names_a_release_below_the_working_folder_as_seen_from_there(
+    bench, folder, monkeypatch
+):
+    assert f"NASDIPBench({str(bench.path)!r})" in (folder[0] / "index.md").read_text()
+    monkeypatch.chdir(bench.path.parent)
+    page = markdown_page(bench, folder[1], PaperOptions(k=3))
+    assert f"NASDIPBench({bench.path.name!r})" in page
+
+
+def test_the_calls_on_the_page_give_its_numbers(bench, folder):
+    """Each call runs as it stands, and its numbers are those of the table above it."""
+    page = (folder[0] / "index.md").read_text()
+    calls = re.findall(r"Numbers: `([^`]+)`", page)
+    assert len(calls) == 10
+    names = {"bench": bench, "figure3": figure3, "figure4": figure4}
+    for call in calls:
+        found = eval(call, names)
+        assert found is not None
+    tau = eval(next(c for c in calls if c.startswith("bench.kendall")), names)
+    row = next(line for line in page.splitlines() if line.startswith("| lena | "))
+    assert f"{tau.loc['lena', ('psd_db_mse', 'corrupted')]:+.2f}" in row
+
+
+def test_a_rerun_replaces_its_own_files_alone(bench, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(produce, "ENDINGS", (".png", ".csv"))
+    path = tmp_path / "paper"
+    path.mkdir()
+    (path / "mine.txt").write_text("kept")
+    (path / "table1-denoise.csv").write_text("old")
+    for _ in range(2):
+        write_paper(bench, path, PaperOptions(tasks=["denoise"], k=3))
+    assert (path / "mine.txt").read_text() == "kept"
+    made = [file for file in folder[0].glob("*-denoise.*") if file.suffix in (".png", ".csv")]
+    assert len(made) == 10
+    for file in made:
+        assert (path / file.name).read_bytes() == file.read_bytes()
+    assert not [file for file in path.iterdir() if file.name.startswith(".")]
+
+
+def test_without_matplotlib_the_rest_is_written(bench, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    result = write_paper(bench, tmp_path / "p", PaperOptions(tasks=["denoise"], k=3))
+    endings = {file.suffix for file in (tmp_path / "p").iterdir()}
+    assert endings == {".csv", ".tex", ".md"}
+    assert "table1-denoise: no .png: drawing needs matplotlib" in "\n".join(result.problems)
+    assert "![" not in (tmp_path / "p" / "index.md").read_text()
+
+
+def test_one_that_cannot_be_made_does_not_stop_the_rest(bench, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # sooner done
+    result = write_paper(bench, tmp_path / "p", PaperOptions(tasks=["denoise"], k=99))
+    assert "figure1-denoise: not made: k 99 must be a whole number" in result.problems[2]
+    assert (tmp_path / "p" / "best_iteration-denoise.csv").exists()
+
+
+def test_mistakes_in_what_is_asked_for(bench, tmp_path):
+    with pytest.raises(UnknownNameError, match="unknown task 'x'"):
+        write_paper(bench, tmp_path, PaperOptions(tasks=["x"]))
+    with pytest.raises(ConfigError, match="no runs of any task"):
+        write_paper(bench, tmp_path, PaperOptions(tasks=[]))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot make the folder"):
+        write_paper(bench, tmp_path / "file" / "p")
+    with pytest.raises(UnknownNameError, match="unknown fidelity"):
+        write_paper(bench, tmp_path, PaperOptions(fidelity="r9"))
+
+
+def test_hostile_names_stay_text_on_the_page(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    name = "<script>alert(1)</script>|*x*"
+    bench = NASDIPBench(
+        synthetic.write_release(
+            tmp_path / "data",
+            count=4,
+            images={name: "user", "b_c": "user"},
+            image_set="user",
+            fidelities=(LOW,),
+            tasks=("denoise",),
+        )
+    )
+    write_paper(bench, tmp_path / "p", PaperOptions(k=2))
+    page = (tmp_path / "p" / "index.md").read_text()
+    assert not re.search(r"(?<!\\)<script", page)
+    assert "&lt;script" in page
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf"])
+def test_pictures_are_drawn_the_same_each_time(bench, tmp_path, suffix):
+    pytest.importorskip("matplotlib")
+    figure = figure2(bench, images_named("lena", "chest"), inits=1)
+    for exhibit in (figure, figure3(bench), figure4(bench)):
+        paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
+        for path in paths:
+            exhibit.save(path)
+        first, second = (path.read_bytes() for path in paths)
+        assert first == second
+        assert len(first) > 5000
+
+
+# Command line
+
+
+@pytest.fixture
+def call(data, monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(
+            sys, "argv", ["nasdip-bench", *map(str, arguments), "--data", str(data)]
+        )
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+def test_the_commands(call, bench, tmp_path):
+    assert call("figure", 4, "--format", "csv")[1] == figure4(bench).csv()
+    assert call("figure", 3, "--task", "inpaint")[1] == figure3(bench, "inpaint").text()
+    assert call("table", "best-iteration")[1] == best_iteration_table(bench).text()
+    status, out, err = call("figure", 2)
+    assert (status, out) == (2, "")
+    assert "needs the images themselves" in err
+    status, out, _ = call("figure", 2, "--image-set", "skimage", "--inits", 1)
+    assert status == 0
+    assert "stand-ins and not those of the release" in out
+
+
+def test_the_paper_command(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(produce, "ENDINGS", (".csv", ".tex"))
+    out = tmp_path / "paper"
+    status, printed, err = call("paper", "--out", out, "--tasks", "denoise", "-k", 3)
+    assert status == 0
+    assert printed == f"written: {out / 'index.md'} and 10 files beside it\n"
+    assert "figure4-denoise ..." in err
+    assert "figure2-denoise: not made" in err
+    assert call("paper")[0] == 2
+
+
+def test_making_what_needs_no_images_imports_no_torch(data, tmp_path):
+    code = (
+        "import sys\n"
+        "sys.modules['matplotlib.figure'] = None\n"
+        "from nasdip_bench.api import NASDIPBench, write_paper\n"
+        "from nasdip_bench.api.paper.produce import PaperOptions\n"
+        f"write_paper(NASDIPBench({str(data)!r}), {str(tmp_path)!r}, PaperOptions(k=3))\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_the_examples_of_the_docs_run(data, tmp_path):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "paper.md").read_text("utf-8")
+    (tmp_path / "data").symlink_to(data)
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    command = [sys.executable, "-W", "error", "-c", example]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "figure4.csv").read_text().startswith("image,bin,low,high,count")
+    for name in re.findall(r"nasdip-bench (table|figure) ([\w-]+)", page):
+        assert name[1] in {"table": TABLES, "figure": FIGURES}[name[0]]
+
+
+# Forms
+
+
+def test_forms():
+    assert aligned([["a", "bb"], ["ccc", "d"]]) == ["a    bb", "ccc   d"]
+    assert csv_text(["a", "b"], [(1, "x,y")]) == 'a,b\n1,"x,y"\n'
+    latex = latex_float("50 % of x_y", [["", "a_b"]], [["c", "1"]], wide=False)
+    assert latex.startswith("\\begin{table}\n")
+    assert "50 \\% of x\\_y" in latex
+    assert "a\\_b" in latex
+    assert json.dumps(latex.count("{")) == json.dumps(latex.count("}"))
+    assert "resizebox" in latex_float("", [["", "a"]], [["c", "1"]], wide=True)

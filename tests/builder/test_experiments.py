@@ -1,0 +1,629 @@
+"""Experiments: sets, settings, planning, results against a direct computation, resuming."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+from skimage.metrics import peak_signal_noise_ratio
+
+from nasdip_bench.builder.experiments import run as run_module
+from nasdip_bench.builder.experiments import worker as worker_module
+from nasdip_bench.builder.experiments.config import ExperimentConfig
+from nasdip_bench.builder.experiments.cost import share
+from nasdip_bench.builder.experiments.folder import ExperimentFolder
+from nasdip_bench.builder.experiments.planner import Planner
+from nasdip_bench.builder.experiments.publish import publish_results
+from nasdip_bench.builder.experiments.run import run_experiments
+from nasdip_bench.builder.experiments.units import FitUnit, Pair, RankingUnit
+from nasdip_bench.builder.plan.shares import Shard
+from nasdip_bench.errors import BuildError, ConfigError, DatasetError, ImageError, UnknownNameError
+from nasdip_bench.experiments import (
+    SETTINGS,
+    TABLES,
+    Method,
+    ResultsFolder,
+    experiment_images,
+    get_setting,
+    ground_truth,
+    parse_method,
+    read_results,
+    results_problems,
+)
+from nasdip_bench.experiments.methods import SCORES
+from nasdip_bench.experiments.results import KEY, OUTPUTS, output_name
+from nasdip_bench.experiments.sets import manifest, set_size
+from nasdip_bench.fidelity import PROTOCOL_VERSION
+from nasdip_bench.images import Image, load_images, read_image
+from nasdip_bench.isnas import Search, classical_restoration, corrupt, train_baseline
+from nasdip_bench.tasks import get_task
+
+SETTING = get_setting("quick").changed(
+    crop=64,
+    candidates=6,
+    inits=1,
+    cohort=3,
+    iterations={"denoise": 4, "inpaint": 4, "super_resolve": 4},
+    full_iterations={"denoise": 3, "inpaint": 3, "super_resolve": 3},
+    resized_iterations={"denoise": 2, "inpaint": 2},
+)
+METHODS = tuple(
+    map(
+        parse_method,
+        (
+            *("dip", "nas-dip", "classical", "isnas/psd_db_strip_mse/full"),
+            *("isnas/psd_db_mse/full", "isnas/psd_db_strip_mse/resized", "random/resized"),
+            *("best-score/psd_db_strip_mse", "oracle/psd_db_strip_mse"),
+        ),
+    )
+)
+
+
+def tall(name: str = "tall") -> Image:
+    """A colour image whose sides are no multiples of 32, 150 x 70."""
+    camera = load_images("skimage", ["camera"])[0].pixels[0]
+    pixels = np.stack([camera[:150, 200:270], camera[:150, 270:340], camera[100:250, 200:270]])
+    return Image(name=name, image_set="user", pixels=pixels, source="", licence="", status="user")
+
+
+def small_config(**changes) -> ExperimentConfig:
+    settings = {
+        "images": {"skimage": tuple(load_images("skimage", ["camera"])), "user": (tall(),)},
+        "tasks": {"skimage": ("denoise",), "user": ("super_resolve_x2",)},
+        "methods": METHODS,
+        "setting": SETTING,
+        "baseline_seeds": (0, 1),
+    }
+    return ExperimentConfig(**(settings | changes))
+
+
+def rows_of(folder: Path) -> dict[tuple, dict]:
+    """Results by key, without what a clock wrote."""
+    rows = {}
+    for row in read_results(folder).rows:
+        key = tuple(row[name] for name in KEY)
+        assert key not in rows
+        rows[key] = {n: v for n, v in row.items() if n not in ("seconds", "search_seconds")}
+    return rows
+
+
+def part_config(**changes) -> ExperimentConfig:
+    """One of its images, and some of its methods."""
+    part = {"images": {"skimage": small_config().images["skimage"]}, "methods": METHODS[:4]}
+    return small_config(**(part | changes))
+
+
+def of_part(rows: dict[tuple, dict], config: ExperimentConfig) -> dict[tuple, dict]:
+    """Those of the results that a configuration asks for."""
+    asked = {(k.image, k.task, k.method.name, k.method.score, k.seed) for k in config.wanted}
+    return {
+        key: row
+        for key, row in rows.items()
+        if (*key[1:4], key[4] or "", key[7]) in asked and key[5] != "resized"
+    }
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A whole experiment on two images, one of them in colour; 7 seconds of one core."""
+    folder = tmp_path_factory.mktemp("experiments") / "build"
+    outcome = run_experiments(small_config(), folder, workers=1)
+    assert (outcome.left, outcome.failed) == (0, 0)
+    assert set(outcome.coverage.values()) == {(11, 11), (9, 9)}
+    return folder
+
+
+# -- sets ------------------------------------------------------------------------------------------
+
+
+def test_the_sets_are_those_of_the_paper():
+    sizes = {name: set_size(name) for name in manifest()}
+    assert sizes == {"bm3d": 11, "set12": 12, "cbm3d": 9, "set5": 5, "set14": 14}
+    names = {s: {e["name"] for e in facts["images"]} for s, facts in manifest().items()}
+    assert len(names["bm3d"] & names["set12"]) == 7  # of the same pixels, and so of one name
+    entries = [e for facts in manifest().values() for e in facts["images"]]
+    by_name = {e["name"]: e["sha256_pixels"] for e in entries}
+    assert all(by_name[e["name"]] == e["sha256_pixels"] for e in entries)
+    assert len(set(by_name.values())) == len(by_name)
+    assert all(len(e[k]) == 64 for e in entries for k in ("sha256_file", "sha256_pixels"))
+
+
+@pytest.mark.images
+def test_the_sets_are_read_and_checked(images_dir: Path):
+    source = images_dir.parent / "source"
+    if not (source / "set5").is_dir():
+        pytest.skip(f"no test sets in {source}")
+    for name in manifest():
+        assert len(experiment_images(name, source)) == set_size(name)
+    woman = experiment_images("set5", source, ["set5-woman"])[0]
+    assert ground_truth(woman).shape == (3, 320, 224)
+    # The authors' own crop of it, byte for byte.
+    theirs = read_image(source / "isnas_dip" / "woman_rgb.png")
+    np.testing.assert_array_equal(ground_truth(woman) * 255, theirs.pixels)
+
+
+def test_a_missing_or_wrong_file_is_one_clear_error(tmp_path: Path):
+    with pytest.raises(ConfigError, match="image set set5: say where the images are"):
+        experiment_images("set5")
+    with pytest.raises(ImageError, match="there is no images folder"):
+        experiment_images("set5", tmp_path / "none")
+    with pytest.raises(ImageError, match="has no folder 'bm3d' or 'bm3d_gray'"):
+        experiment_images("bm3d", tmp_path)
+    (tmp_path / "set5").mkdir()
+    with pytest.raises(ImageError, match="has no 'baby.bmp', which is set5-baby of set5: add"):
+        experiment_images("set5", tmp_path)
+    PillowImage.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "set5" / "bird.bmp")
+    with pytest.raises(ImageError, match="is not set5-bird of set5: SHA-256 of the pixels exp"):
+        experiment_images("set5", tmp_path, ["set5-bird"])
+    with pytest.raises(UnknownNameError, match="unknown image of set5 'set5-bid'"):
+        experiment_images("set5", tmp_path, ["set5-bid"])
+    with pytest.raises(UnknownNameError, match="unknown image set 'set6'"):
+        experiment_images("set6", tmp_path)
+
+
+def test_images_are_cut_at_the_centre_to_multiples_of_32():
+    image = tall()
+    whole = ground_truth(image)
+    assert whole.shape == (3, 128, 64)
+    np.testing.assert_array_equal(whole, image.pixels[:, 11:139, 3:67].astype(np.float32) / 255)
+    cropped = ground_truth(image, 64)
+    np.testing.assert_array_equal(cropped, image.pixels[:, 43:107, 3:67].astype(np.float32) / 255)
+    with pytest.raises(ImageError, match="is 60 x 70: its sides must be at least 64"):
+        ground_truth(
+            Image(
+                name="x",
+                image_set="user",
+                pixels=np.zeros((1, 60, 70), np.uint8),
+                source="",
+                licence="",
+                status="user",
+            )
+        )
+
+
+# -- settings and methods --------------------------------------------------------------------------
+
+
+def test_a_changed_setting_has_a_name_of_its_own():
+    quick = SETTINGS["quick"]
+    assert quick.changed(crop=96) is quick
+    other = quick.changed(crop=128)
+    assert other.name.startswith("quick-")
+    assert other.name != quick.changed(crop=64).name
+    assert other == quick.changed(crop=128)
+    assert (SETTINGS["paper"].candidates, SETTINGS["paper"].cohort) == (4592, 15)
+    assert SETTINGS["paper"].crop == 0
+    with pytest.raises(ConfigError, match="crop 100 must be a multiple of 32"):
+        quick.changed(crop=100)
+    with pytest.raises(UnknownNameError, match="unknown setting 'qiuck'. Did you mean 'quick'"):
+        get_setting("qiuck")
+
+
+def test_methods_are_read_as_they_are_written():
+    for table in TABLES.values():
+        for method in (*table.columns, *table.further):
+            assert parse_method(str(method)) == method
+    assert [m.score for m in TABLES["2"].columns[2:]] == list(SCORES)
+    for text, message in (
+        ("isnas", "method 'isnas' must be written isnas/SCORE/full|resized"),
+        ("dip/full", "must be written dip"),
+        ("isnas/psd_db_mse/half", "unknown selection 'half'"),
+        ("dpi", "unknown method 'dpi'. Did you mean 'dip'"),
+    ):
+        with pytest.raises((ConfigError, UnknownNameError), match=message.replace("|", r"\|")):
+            parse_method(text)
+
+
+def test_what_does_not_go_together_is_refused():
+    with pytest.raises(ConfigError, match="method dip is asked for twice"):
+        small_config(methods=(Method("dip"), Method("dip")))
+    with pytest.raises(ConfigError, match="two different pictures are called 'camera'"):
+        small_config(
+            images={"skimage": small_config().images["skimage"], "user": (tall("camera"),)}
+        )
+    with pytest.raises(ConfigError, match="tf32 needs a CUDA device, not cpu"):
+        small_config(setting=SETTING.changed(precision="tf32"))
+    with pytest.raises(ConfigError, match="there is nothing to do"):
+        small_config(images={"user": (tall(),)}, methods=(parse_method("random/resized"),))
+    with pytest.raises(ConfigError, match="a cohort of 3 cannot be chosen from 2 candidates"):
+        run_experiments(small_config(setting=SETTING.changed(candidates=2)), Path("unused"))
+    with pytest.raises(UnknownNameError, match="unknown score 'psd'"):
+        run_experiments(small_config(methods=(parse_method("isnas/psd/full"),)), Path("unused"))
+
+
+# -- planning --------------------------------------------------------------------------------------
+
+
+def test_a_fit_that_serves_several_results_is_one_unit(built: Path):
+    state = ExperimentFolder(built).state()
+    planner = Planner(small_config(), state)
+    pair = Pair("camera", "denoise")
+    cohorts = {str(m): planner.cohort(pair, m, 0) for m in METHODS if m.name in ("isnas", "oracle")}
+    assert cohorts["oracle/psd_db_strip_mse"] == cohorts["isnas/psd_db_strip_mse/full"]
+    full = {k for k in state.fits if k.pair == pair and k.purpose == "cohort-full"}
+    two = [set(cohorts[f"isnas/{name}/full"]) for name in ("psd_db_mse", "psd_db_strip_mse")]
+    assert full == two[0] | two[1]
+    assert len(full) < 6  # some of six candidates are in both cohorts of three
+    restored = {k for k in state.fits if k.pair == pair and k.purpose == "restore"}
+    assert restored == {planner.choice(pair, m, 0).final for m in METHODS if m.ranks or m.selection}
+    assert planner.begin() == []
+    assert list(planner.expected()) == []
+
+
+def test_a_picture_in_two_sets_is_restored_once_and_counted_in_both(tmp_path: Path):
+    camera = small_config().images["skimage"]
+    config = small_config(
+        images={"skimage": camera, "user": camera},
+        tasks={"skimage": ("denoise",), "user": ("denoise",)},
+        methods=(Method("classical"), Method("dip")),
+        baseline_seeds=(0,),
+    )
+    outcome = run_experiments(config, tmp_path, workers=1)
+    assert outcome.finished == 2
+    rows = rows_of(tmp_path)
+    assert len(rows) == 4
+    by_set = [{k[1:]: r["psnr_db"] for k, r in rows.items() if k[0] == s} for s in config.images]
+    assert by_set[0] == by_set[1]
+
+
+def test_what_is_expected_is_at_most_what_is_done(built: Path, tmp_path: Path):
+    config = small_config()
+    empty = Planner(config, ExperimentFolder(tmp_path).state())
+    begun = empty.begin()
+    assert [type(unit) for unit in begun[:2]] == [RankingUnit, RankingUnit]  # two shapes
+    assert all(isinstance(unit, FitUnit) for unit in begun[2:])
+    state = ExperimentFolder(built).state()
+    expected = {unit.key for unit in empty.expected() if isinstance(unit, FitUnit)}
+    assert len(state.fits) <= len(expected)
+    for purpose in ("baseline", "classical"):
+        assert {k for k in state.fits if k.purpose == purpose} == {
+            k for k in expected if k.purpose == purpose
+        }
+
+
+def test_shares_are_disjoint_and_complete():
+    config = small_config(tasks={"skimage": ("denoise", "inpaint"), "user": ("denoise",)})
+    for count in (1, 2, 3, 5):
+        shares = [share(config, Shard(i, count)) for i in range(1, count + 1)]
+        assert sorted(str(key) for one in shares for key in one) == sorted(map(str, config.wanted))
+        for one in shares:
+            pairs = {key.pair for key in one}
+            others = {key.pair for other in shares if other is not one for key in other}
+            assert not pairs & others
+
+
+# -- results ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("image_set", "task", "selection"),
+    [
+        ("skimage", "denoise", "full"),
+        ("skimage", "denoise", "resized"),
+        ("user", "super_resolve_x2", "full"),
+    ],
+)
+def test_a_search_of_an_experiment_is_that_of_nasdip_restore(
+    built: Path, image_set, task, selection
+):
+    """The same architecture, and the same numbers to the last bit."""
+    (image,) = small_config().images[image_set]
+    problem = corrupt(ground_truth(image, 64), get_task(task), image.name)
+    config = SETTING.search_config(problem.task, selection)
+    found = Search(problem, config).run()
+    row = rows_of(built)[
+        image_set, image.name, task, "isnas", "psd_db_strip_mse", selection, SETTING.name, 0
+    ]
+    assert row["restored_by"] == str(found.architecture)
+    assert row["psnr_db"] == problem.psnr_db(found.restoration.output)
+    assert row["best_psnr_db"] == found.restoration.psnr_smooth_db.max()
+    assert (row["cohort"], row["cohort_diverged"]) == (3, 0)
+    if selection == "full":
+        assert row["cohort_psnr_db"] == found.cohort.psnr_db[found.selected]
+        assert row["cohort_mean_psnr_db"] == pytest.approx(found.cohort.psnr_db.mean())
+        assert row["cohort_best_psnr_db"] == found.cohort.psnr_db.max()
+    else:
+        assert row["cohort_psnr_db"] is None
+    if image_set == "skimage":
+        truth = problem.truth
+        expected = peak_signal_noise_ratio(truth, found.restored, data_range=1)
+        assert row["psnr_db"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_other_methods_are_what_they_say(built: Path):
+    rows = rows_of(built)
+    (image,) = small_config().images["skimage"]
+    problem = corrupt(ground_truth(image, 64), get_task("denoise"), "camera")
+
+    def row(method: str, score=None, selection=None, seed=0):
+        return rows["skimage", "camera", "denoise", method, score, selection, SETTING.name, seed]
+
+    name, restored = classical_restoration(problem)
+    assert row("classical", seed=None)["restored_by"] == name
+    assert row("classical", seed=None)["psnr_db"] == problem.psnr_db(restored)
+    for method in ("dip", "nas-dip"):
+        fit = train_baseline(method.replace("-", "_"), problem, iterations=4, channels=16, seed=1)
+        assert row(method, seed=1)["psnr_db"] == problem.psnr_db(fit.output)
+        assert row(method, seed=1)["psnr_db"] != row(method, seed=0)["psnr_db"]
+    search = Search(problem, SETTING.search_config(problem.task, "full"))
+    found = search.run()
+    best = row("best-score", "psd_db_strip_mse")
+    assert best["restored_by"] == str(found.ranking[0].architecture)
+    assert best["cohort"] is None
+    oracle = row("oracle", "psd_db_strip_mse", "full")
+    assert oracle["restored_by"] == str(found.members[int(np.argmax(found.cohort.psnr_db))])
+    assert oracle["cohort_psnr_db"] == oracle["cohort_best_psnr_db"]
+    assert row("random", None, "resized")["restored_by"] is not None
+    assert {r["psnr_corrupted_db"] for k, r in rows.items() if k[1] == "camera"} == {
+        problem.task.psnr_corrupted_db(problem.truth, problem.observation)
+    }
+
+
+def test_a_random_cohort_looks_at_no_score(built: Path):
+    planner = Planner(small_config(), ExperimentFolder(built).state())
+    random = parse_method("random/resized")
+    cohorts = {
+        (pair, seed): tuple(key.network for key in planner.cohort(pair, random, seed))
+        for pair in (Pair("camera", "denoise"), Pair("other", "denoise"))
+        for seed in range(4)
+    }
+    assert all(len(set(names)) == 3 for names in cohorts.values())
+    assert set().union(*cohorts.values()) <= set(planner.candidates)
+    assert len(set(cohorts.values())) > 4  # of another image and seed another one
+    empty = Planner(small_config(), ExperimentFolder(built / "none").state())
+    assert empty.cohort(Pair("camera", "denoise"), random, 0) == planner.cohort(
+        Pair("camera", "denoise"), random, 0
+    )
+
+
+def test_restored_images_are_kept_by_the_hash_of_their_pixels(built: Path):
+    hashes = {row["output_sha256"] for row in rows_of(built).values()}
+    files = {path.name for path in (built / "results" / OUTPUTS).iterdir()}
+    assert files == {output_name(sha256) for sha256 in hashes}
+    for sha256 in hashes:
+        assert read_image(built / "results" / OUTPUTS / output_name(sha256)).sha256 == sha256
+    assert results_problems(built / "results") == []
+
+
+def test_workers_and_shares_give_the_same_results(built: Path, tmp_path: Path):
+    for index in (1, 2):
+        run_experiments(small_config(), tmp_path, workers=1 + index % 2, shard=Shard(index, 2))
+    assert rows_of(tmp_path) == rows_of(built)
+
+
+def test_what_is_asked_for_later_is_added(built: Path, tmp_path: Path):
+    first = part_config(methods=METHODS[:3], baseline_seeds=(0,))
+    run_experiments(first, tmp_path, workers=1)
+    assert len(rows_of(tmp_path)) == 3
+    second = run_experiments(part_config(), tmp_path, workers=1)
+    assert second.left == 0
+    expected = of_part(rows_of(built), part_config())
+    assert len(expected) == 6
+    assert rows_of(tmp_path) == expected
+    run_experiments(first, tmp_path, workers=1)
+    assert rows_of(tmp_path) == expected  # nothing is lost by asking for less
+
+
+# -- what may happen -------------------------------------------------------------------------------
+
+
+def test_a_killed_experiment_goes_on(built: Path, tmp_path: Path):
+    """SIGKILL twice, while ranking and while training; then to the end."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from tests.builder.test_experiments import part_config\n"
+        "from nasdip_bench.builder.experiments.run import run_experiments\n"
+        "run_experiments(part_config(), Path(sys.argv[1]), workers=1)\n"
+    )
+    shards = tmp_path / "shards"
+    for more in (1, 3):
+        before = len(list(shards.glob("*.parquet"))) if shards.exists() else 0
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)],
+            cwd=Path(__file__).resolve().parents[2],
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 120
+        while len(list(shards.glob("*.parquet"))) < before + more:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert not (tmp_path / "results").exists()
+    before = len(list(shards.glob("*.parquet")))
+    outcome = run_experiments(part_config(), tmp_path, workers=1)
+    assert outcome.finished > 0
+    assert outcome.finished + before == len(list(shards.glob("*.parquet")))  # nothing done twice
+    assert rows_of(tmp_path) == of_part(rows_of(built), part_config())
+
+
+def test_a_time_limit_stops_and_the_rest_is_left(tmp_path: Path):
+    slow = SETTING.changed(iterations=dict.fromkeys(SETTING.iterations, 3000))
+    config = small_config(setting=slow, methods=METHODS[:4])
+    outcome = run_experiments(config, tmp_path, workers=1, time_limit=4.0)
+    assert outcome.left > 0
+    done, asked = map(sum, zip(*outcome.coverage.values(), strict=True))
+    assert done < asked
+    assert len(rows_of(tmp_path)) == done
+
+
+def test_a_damaged_shard_is_made_again(built: Path, tmp_path: Path):
+    import shutil
+
+    folder = shutil.copytree(built, tmp_path / "copy")
+    shard = sorted((folder / "shards").glob("fits-*"))[3]
+    shard.write_bytes(shard.read_bytes()[:-1] + b"x")
+    outcome = run_experiments(small_config(), folder, workers=1)
+    assert outcome.damaged == (shard.name,)
+    assert outcome.finished == 1
+    assert rows_of(folder) == rows_of(built)
+
+
+def test_a_full_disk_stops_with_one_clear_error(tmp_path: Path, monkeypatch):
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nasdip_bench.builder.folder.shard_files.write_atomic", full)
+    with pytest.raises(BuildError, match="No space left on device; what is finished .* make room"):
+        run_experiments(small_config(methods=METHODS[2:3]), tmp_path, workers=1)
+
+
+def test_two_builders_of_one_folder_keep_each_others_results(tmp_path: Path, monkeypatch):
+    """One begins, the other begins and ends, the first ends."""
+    real = run_module.in_this_process
+
+    def slower(*arguments):
+        monkeypatch.setattr(run_module, "in_this_process", real)
+        run_experiments(part_config(methods=METHODS[1:2]), tmp_path, workers=1)
+        yield from real(*arguments)
+
+    monkeypatch.setattr(run_module, "in_this_process", slower)
+    run_experiments(part_config(methods=METHODS[2:3]), tmp_path, workers=1)
+    methods = {row["method"] for row in rows_of(tmp_path).values()}
+    assert methods == {str(method) for method in METHODS[1:3]}
+
+
+@pytest.mark.parametrize("method", [parse_method("dip"), parse_method("random/full")])
+def test_a_broken_device_ends_an_experiment(tmp_path: Path, monkeypatch, method):
+    def broken(*arguments, **options):
+        raise RuntimeError("an illegal memory access")
+
+    def refuse(device, error):
+        raise BuildError("it does not answer")
+
+    for name in ("train", "train_baseline", "mean_scores"):
+        monkeypatch.setattr(worker_module, name, broken)
+    monkeypatch.setattr(worker_module, "refuse_broken_device", refuse)
+    with pytest.raises(BuildError, match="it does not answer"):
+        run_experiments(part_config(methods=(method,)), tmp_path, workers=1)
+
+
+def test_failed_and_diverged_fits_are_rows(tmp_path: Path, monkeypatch):
+    real_train, real_baseline = worker_module.train, worker_module.train_baseline
+
+    def train(architecture, problem, **options):
+        fit = real_train(architecture, problem, **options)
+        if options["purpose"] == "cohort":
+            return type(fit)(**(vars(fit) | {"diverged": True}))
+        return fit
+
+    def baseline(name, problem, **options):
+        if name == "dip":
+            raise RuntimeError("out of memory\nfor ever")
+        return real_baseline(name, problem, **options)
+
+    monkeypatch.setattr(worker_module, "train", train)
+    monkeypatch.setattr(worker_module, "train_baseline", baseline)
+    config = small_config(
+        images={"skimage": small_config().images["skimage"]},
+        methods=METHODS[:4],
+        baseline_seeds=(0,),
+    )
+    outcome = run_experiments(config, tmp_path, workers=1)
+    assert (outcome.failed, outcome.left) == (1, 0)
+    rows = {key[3]: row for key, row in rows_of(tmp_path).items()}
+    assert (rows["dip"]["status"], rows["dip"]["psnr_db"]) == ("failed", None)
+    assert rows["dip"]["error"] == "RuntimeError: out of memory"
+    isnas = rows["isnas"]
+    assert (isnas["status"], isnas["psnr_db"], isnas["restored_by"]) == ("diverged", None, None)
+    assert (isnas["cohort"], isnas["cohort_diverged"]) == (3, 3)
+    assert rows["nas-dip"]["status"] == "ok"
+    assert results_problems(tmp_path / "results") == []
+    monkeypatch.undo()
+    again = run_experiments(config, tmp_path, workers=1)
+    assert (again.finished, again.failed) == (1, 0)  # what failed is tried again
+    assert {key[3]: row["status"] for key, row in rows_of(tmp_path).items()}["dip"] == "ok"
+
+
+def test_a_folder_holds_one_setting(built: Path, tmp_path: Path):
+    with pytest.raises(BuildError, match="was built with setting .* the two do not mix"):
+        run_experiments(small_config(setting=SETTING.changed(cohort=2)), built)
+    other = small_config(images={"user": (tall("camera"),)}, tasks={"user": ("denoise",)})
+    with pytest.raises(BuildError, match="built with another picture called 'camera'"):
+        run_experiments(other, built)
+    (tmp_path / "build.json").write_text("{}")
+    with pytest.raises(BuildError, match="is the build folder of a dataset"):
+        run_experiments(small_config(), tmp_path)
+    with pytest.raises(BuildError, match="is no build folder of experiments"):
+        ExperimentFolder(tmp_path).settings()
+
+
+# -- the released results --------------------------------------------------------------------------
+
+
+def test_results_are_published_and_merged(built: Path, tmp_path: Path):
+    published = publish_results([built], tmp_path / "experiments")
+    assert len(published.rows) == len(rows_of(built)) == 20
+    assert published.settings == {SETTING.name: SETTING.fields}
+    assert sorted(p.name for p in (tmp_path / "experiments").iterdir()) == [
+        "experiments.parquet",
+        "manifest.json",
+    ]
+    again = publish_results([tmp_path / "experiments", built], tmp_path / "experiments")
+    assert again.rows == published.rows
+
+    changed = [dict(row) for row in published.rows]
+    changed[0]["psnr_db"] += 1
+    ResultsFolder(tmp_path / "other").write(changed, published.settings)
+    with pytest.raises(BuildError, match="has psnr_db .* in one source and .*: publish them apart"):
+        publish_results([built, tmp_path / "other"], tmp_path / "out")
+    ResultsFolder(tmp_path / "other").write(
+        published.rows, {SETTING.name: SETTING.fields | {"crop": 96}}
+    )
+    with pytest.raises(BuildError, match="has other fields than that of the others"):
+        publish_results([built, tmp_path / "other"], tmp_path / "out")
+    ResultsFolder(tmp_path / "other").write(published.rows, {SETTING.name: {"crop": 96}})
+    with pytest.raises(DatasetError, match="lacks what a manifest of results says"):
+        publish_results([tmp_path / "other"], tmp_path / "out")
+    changed[0]["protocol_version"] = 7
+    ResultsFolder(tmp_path / "other").write(changed, published.settings)
+    assert any(
+        "several versions of the protocol" in p for p in results_problems(tmp_path / "other")
+    )
+    with pytest.raises(BuildError, match=f"versions {PROTOCOL_VERSION}, 7, which do not mix"):
+        publish_results([tmp_path / "other"], tmp_path / "out")
+
+
+def test_damaged_results_are_refused_before_they_are_parsed(built: Path, tmp_path: Path):
+    publish_results([built], tmp_path)
+    table, facts = tmp_path / "experiments.parquet", tmp_path / "manifest.json"
+    content = table.read_bytes()
+    table.write_bytes(content[:-8] + b"12345678")
+    with pytest.raises(DatasetError, match="is damaged: it is not the file that manifest.json"):
+        read_results(tmp_path)
+    assert len(results_problems(tmp_path)) == 1
+    table.unlink()
+    with pytest.raises(DatasetError, match="experiments.parquet' cannot be read"):
+        read_results(tmp_path)
+    table.write_bytes(content)
+    text = facts.read_text()
+    facts.write_text(text.replace('"rows": 20', '"rows": 21'))
+    with pytest.raises(DatasetError, match="its content is not what its sha256 says"):
+        read_results(tmp_path)
+    facts.write_text(json.dumps({"schema_version": 7}))
+    with pytest.raises(DatasetError, match="is of schema version 7, and 1 is read"):
+        read_results(tmp_path)
+    facts.unlink()
+    with pytest.raises(DatasetError, match="holds no results of experiments"):
+        read_results(tmp_path)
+
+
+def test_verification_finds_what_is_wrong_with_rows(built: Path, tmp_path: Path):
+    results = read_results(built)
+    rows = [dict(row) for row in results.rows]
+    rows[0]["psnr_db"] = None
+    rows[1]["setting"] = "other"
+    ResultsFolder(tmp_path).write([*rows, rows[2]], results.settings)
+    problems = "\n".join(results_problems(tmp_path))
+    assert "is ok with PSNR None" in problems
+    assert "of a setting that manifest.json does not describe" in problems
+    assert "is there twice" in problems

@@ -1,0 +1,365 @@
+"""Runs trained again: equal where they can be, told from others where they are not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from nasdip_bench.builder import cli
+from nasdip_bench.builder.recompute import verdict as module
+from nasdip_bench.builder.recompute.reruns import merged_reruns, read_reruns
+from nasdip_bench.builder.recompute.run import pick, recompute
+from nasdip_bench.builder.recompute.verdict import (
+    BEYOND,
+    EQUAL,
+    FAITHFUL_DB,
+    ROUNDING,
+    UNJUDGED,
+    WITHIN,
+)
+from nasdip_bench.builder.release.read import read_dataset
+from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.work.build import build
+from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
+from nasdip_bench.dataset.schema import KEYS
+from nasdip_bench.errors import BuildError, MissingRunError, UnknownNameError
+from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
+from nasdip_bench.images import load_images
+from nasdip_bench.space import sample_architectures
+from nasdip_bench.verify.tables import find_problems
+from tests import synthetic
+from tests.builds import IMAGES, small_config
+
+ROOT = Path(__file__).resolve().parents[2]
+FIDELITY = "r64c16i6"
+CHEAP = tuple(sorted(sample_architectures(40), key=lambda arch: arch.skip.count("1"))[:2])
+
+
+def config(**changes):
+    settings = {
+        "architectures": CHEAP,
+        "fidelity": get_fidelity(FIDELITY),
+        "scoring_inits": 0,
+        "seeds": (0, 1),
+    }
+    return small_config(**(settings | changes))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Seed 0 in stacks of two, seed 1 one by one and with the plain engine."""
+    folder = tmp_path_factory.mktemp("recompute")
+    build(config(seeds=(0,)), folder / "build", workers=1, stack=2)
+    build(config(seeds=(1,)), folder / "build", workers=1, plain=True)
+    release(folder / "build", folder / "data", name="little", version="1.0.0")
+    return folder / "data"
+
+
+@pytest.fixture
+def own(data: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(data, tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return load_images("skimage", IMAGES)
+
+
+def changed(path: Path, **columns) -> DatasetFolder:
+    """The dataset with other values in columns of all runs."""
+    rows = pq.read_table(path / "runs.parquet").to_pylist()
+    synthetic.write_table(path, "runs", [row | columns for row in rows])
+    return hashed_again(path)
+
+
+def curves_of(path: Path, task: str = "denoise", seed: int = 0) -> h5py.File:
+    return h5py.File(path / f"curves/{FIDELITY}-{task}-s{seed}-0.h5", "r+")
+
+
+def hashed_again(path: Path) -> DatasetFolder:
+    synthetic.rehash(path)
+    return DatasetFolder(path)
+
+
+def row_of(folder: DatasetFolder, **key) -> int:
+    rows = folder.table("runs").to_pylist()
+    return next(n for n, row in enumerate(rows) if all(row[k] == v for k, v in key.items()))
+
+
+def test_every_run_is_made_again_bit_for_bit_in_another_process(data: Path):
+    command = ["recompute", str(data), "--runs", "99", "--iterations", "0"]
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "nasdip-build"), *command],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    *lines, last = done.stdout.splitlines()
+    assert last == "equal: 16"
+    assert len(lines) == 16
+    assert all(": equal; 12 of 12 kept points equal in 6 iterations" in line for line in lines)
+
+
+def test_the_beginning_of_a_run_is_the_whole_runs_beginning(data: Path, images):
+    folder = DatasetFolder(data)
+    for key in ({"seed": 0, "task": "inpaint"}, {"seed": 1, "task": "denoise"}):
+        [run] = recompute(folder, [row_of(folder, **key)], images, iterations=2)
+        assert (run.verdict, run.iterations, run.whole, run.points) == (EQUAL, 2, False, 4)
+        assert run.stack == 2 - key["seed"]
+        assert run.unlike == ""
+        assert run.columns == ()
+
+
+def test_another_version_of_torch_is_another_rounding(own: Path, images):
+    folder = changed(own, torch="0.0.1", engine="plain")
+    [run] = recompute(folder, [row_of(folder, seed=0)], images)
+    assert "torch 0.0.1 there" in run.unlike
+    assert run.stack == 1  # not in the company of what rounds otherwise anyway
+    assert run.verdict in (EQUAL, ROUNDING)
+    assert run.early_db <= FAITHFUL_DB
+    assert abs(run.difference_db) < 0.1
+
+
+@pytest.mark.parametrize("stored", ["psnr", "psnr_smooth"])
+def test_other_numbers_are_found(own: Path, images, stored: str):
+    folder = DatasetFolder(own)
+    number = row_of(folder, seed=0, task="denoise")
+    row = folder.table("runs").to_pylist()[number]
+    with curves_of(own) as file:
+        file[stored][row["curve_row"], 0] += 300
+    [run] = recompute(hashed_again(own), [number], images)
+    assert run.verdict == BEYOND
+    assert run.differing == 1
+    assert run.early_db == pytest.approx(0.3)
+
+
+def test_another_seed_is_another_run(own: Path, images):
+    rows = pq.read_table(own / "runs.parquet").to_pylist()
+    for row in rows:
+        row["seed"] = 1 - row["seed"]
+    order = sorted(rows, key=lambda row: (row["task"], row["seed"], row["arch_id"], row["image"]))
+    synthetic.write_table(own, "runs", order)
+    for file in own.glob("*/*-s0-0.h5"):
+        other, aside = file.with_name(file.name.replace("-s0-", "-s1-")), own / "aside"
+        for one, to in ((file, aside), (other, file), (aside, other)):
+            one.rename(to)
+    folder = hashed_again(own)
+    found = recompute(folder, range(4), images, iterations=2)
+    assert [run.verdict for run in found] == [BEYOND] * 4
+
+
+def test_a_column_that_is_wrong_is_named(own: Path, images):
+    folder = changed(own, best_iteration=1, loss=0.5)
+    [run] = recompute(folder, [row_of(folder, seed=0)], images)
+    assert set(run.columns) >= {"loss"}
+    assert run.differing == 0
+    assert run.verdict == ROUNDING
+
+
+def test_the_spread_over_seeds_is_that_of_the_dataset(tmp_path: Path):
+    """By formula seeds differ by 0.01 dB; of 70 architectures on 3 images there are 210 pairs."""
+    path = synthetic.write_release(
+        tmp_path / "d", count=70, fidelities=("r64c16i40",), tasks=("denoise",)
+    )
+    folder = DatasetFolder(path)
+    row = folder.table("runs").to_pylist()[0]
+    found = module._between_seeds(folder, row, 20)
+    assert found == pytest.approx(np.full(210, 0.01))
+
+
+def test_what_another_device_drew_is_judged_by_seeds(own: Path, images, monkeypatch):
+    """Other perturbations, as a GPU draws them, are already in the first output."""
+    for seed in (0, 1):
+        with curves_of(own, seed=seed) as file:
+            for name in ("psnr", "psnr_smooth"):
+                file[name][:] += 50
+    folder = changed(own, device="some GPU", stack=1)
+    number = row_of(folder, seed=0, task="denoise")
+    [run] = recompute(folder, [number], images, iterations=3)
+    assert "processor some GPU there" in run.unlike
+    assert run.difference_db == pytest.approx(-0.05, abs=0.02)
+    assert run.pairs == 4
+    assert run.verdict == UNJUDGED  # by so few pairs
+    for spread, verdict in ((0.1, WITHIN), (0.01, BEYOND)):
+        pairs = np.linspace(-spread, spread, 40)
+        monkeypatch.setattr(module, "_between_seeds", lambda *_, pairs=pairs: pairs)
+        [run] = recompute(folder, [number], images, iterations=3)
+        assert run.verdict == verdict
+
+
+def test_the_choice_is_the_datasets_own(data: Path, own: Path):
+    first = pick(DatasetFolder(data), 5)
+    assert first == pick(DatasetFolder(own), 5)
+    assert len(set(first)) == 5
+    assert sorted(pick(DatasetFolder(data), 99)) == list(range(16))
+    manifest = Manifest.from_json((own / MANIFEST).read_text(), "here")
+    synthetic.write_manifest(own, Manifest(**vars(manifest) | {"version": "1.0.1"}))
+    assert pick(DatasetFolder(own), 5) != first
+
+
+def test_what_cannot_be_chosen(data: Path, own: Path, tmp_path: Path):
+    with pytest.raises(UnknownNameError, match="unknown fidelity 'r65'"):
+        pick(DatasetFolder(data), 1, "r65")
+    for columns in ({"engine": "another"}, {"protocol_version": 9}, {"status": "failed"}):
+        with pytest.raises(MissingRunError, match="nothing can be computed again"):
+            pick(changed(shutil.copytree(own, tmp_path / str(columns)), **columns), 1)
+
+
+def test_other_images_are_refused(data: Path, images):
+    class Fake:
+        name, sha256 = "camera", "0" * 64
+
+    with pytest.raises(BuildError, match="image 'camera' is not that of"):
+        recompute(DatasetFolder(data), [0], [Fake()])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--runs", "0"], "runs 0 must be at least 1"),
+        (["--iterations", "-1"], "iterations -1 must be at least 0"),
+        (["--fidelity", "r65"], "unknown fidelity 'r65'"),
+        (["--images-dir", "."], "leave out one of the two"),
+        (["--device", "gpu"], "device 'gpu' must be cpu, cuda"),
+    ],
+)
+def test_mistakes_of_the_command_line(data: Path, monkeypatch, capsys, given, said):
+    monkeypatch.setattr(sys, "argv", ["nasdip-build", "recompute", str(data), *given])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_different_run_is_exit_status_1(own: Path, monkeypatch, capsys):
+    for seed in (0, 1):
+        with curves_of(own, seed=seed) as file:
+            file["psnr"][:, :2] += 500
+    hashed_again(own)
+    command = ["nasdip-build", "recompute", str(own), "--runs", "99", "--iterations", "2"]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] in ("different: 8, equal: 8", "equal: 8, different: 8")
+    assert "first iterations within 0.5000 dB" in out
+
+
+# What was found is kept
+
+
+def call(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["nasdip-build", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    captured = capsys.readouterr()
+    return ended.value.code, captured.out, captured.err
+
+
+def test_what_was_found_goes_into_the_next_release(own: Path, tmp_path, monkeypatch, capsys):
+    saved = tmp_path / "reruns.parquet"
+    for more in (["--iterations=0", "--alone"], ["--iterations=0", "--alone"], ["--iterations=2"]):
+        status, out, error = call(
+            monkeypatch, capsys, "recompute", own, "--runs=3", *more, f"--save={saved}"
+        )
+        assert status == 0, out + error
+    rows = pq.read_table(saved).to_pylist()
+    assert len(rows) == 6  # what was there is not added again
+    status, _, error = call(
+        monkeypatch, capsys, "release", own, f"--reruns={saved}", f"--out={own}",
+        "--release-version=2",
+    )  # fmt: skip
+    assert status == 0, error
+    assert find_problems(own) == []
+    folder = DatasetFolder(own)
+    runs, names = folder.table("runs").to_pylist(), folder.table("architectures")["architecture"]
+    found = folder.table("reruns").to_pylist()
+    assert len(found) == 6
+    for row in found:
+        [run] = [one for one in runs if all(one[key] == row[key] for key in KEYS["runs"])]
+        assert row["device"] == run["device"]
+        assert row["whole"] == (row["iterations"] == 6)
+        if row["whole"]:
+            assert row["stack"] == 1
+            assert abs(row["best_difference_db"]) < 0.1
+            assert row["difference_db"] == pytest.approx(0, abs=0.1)
+        else:
+            assert (row["stack"], row["verdict"], row["differing"]) == (run["stack"], EQUAL, 0)
+            assert row["best_difference_db"] is None
+        text = names[row["arch_id"]].as_py()
+        assert {**row, "architecture": text}.items() >= one_of(rows, row, text).items()
+    again = read_dataset(own).reruns
+    assert len(again) == len(merged_reruns([again, read_reruns(saved)])) == 6
+    for changes, said in (
+        ({"seed": 7}, "reruns: 6 rows are of a run that is not there"),
+        ({"iterations": 7}, "rows have iterations that do not fit their run"),
+        ({"whole": True}, "reruns: 3 rows have iterations that do not fit their run"),
+        ({"differing": 10**6}, "reruns: 6 rows have more differing points than points"),
+        ({"device": "x", "iterations": 6, "stack": 1}, "rows have the same key as another"),
+    ):
+        synthetic.write_table(own, "reruns", [row | changes for row in found])
+        synthetic.rehash(own)
+        assert any(said in problem for problem in find_problems(own))
+
+
+def one_of(rows, row, architecture):
+    keys = [*KEYS["reruns"][1:]]
+    return next(
+        one
+        for one in rows
+        if one["architecture"] == architecture and all(one[key] == row[key] for key in keys)
+    )
+
+
+def test_files_that_are_no_reruns_are_refused(own: Path, tmp_path, monkeypatch, capsys):
+    other = tmp_path / "x.parquet"
+    other.write_bytes((own / "runs.parquet").read_bytes())
+    (tmp_path / "no.parquet").write_bytes(b"no parquet")
+    for given, said in (
+        (["recompute", own, f"--save={other}"], "is no file of reruns (it has other columns)"),
+        (["recompute", own, f"--save={tmp_path}/no.parquet"], "is no file of reruns"),
+        (["recompute", own, f"--save={tmp_path}/none/x"], "cannot write"),
+        (
+            ["release", own, f"--out={tmp_path}/d", f"--reruns={tmp_path}/absent"],
+            "is no file of reruns ([Errno 2]",
+        ),
+    ):
+        status, out, error = call(monkeypatch, capsys, *given)
+        assert (status, out, error.count("\n")) == (2, "", 1)
+        assert said in error
+
+
+# The dataset in data/
+
+
+def shipped(images_dir: Path, runs: int, iterations: int):
+    folder = DatasetFolder(ROOT / "data")
+    if (theirs := folder.manifest.protocol_version) != PROTOCOL_VERSION:
+        pytest.skip(f"data/ is of protocol {theirs}, this version trains {PROTOCOL_VERSION}")
+    rows = pick(folder, runs, "r64c16")
+    images = load_images(folder.manifest.image_set, folder.manifest.images, images_dir=images_dir)
+    return recompute(folder, rows, images, iterations=iterations)
+
+
+@pytest.mark.images
+def test_the_beginning_of_a_handful_of_shipped_runs(images_dir: Path):
+    for run in shipped(images_dir, runs=3, iterations=4):
+        assert run.verdict != BEYOND, run
+
+
+@pytest.mark.images
+@pytest.mark.slow
+def test_a_handful_of_whole_shipped_runs(images_dir: Path):
+    for run in shipped(images_dir, runs=3, iterations=0):
+        assert run.whole
+        assert run.verdict != BEYOND, run

@@ -1,0 +1,209 @@
+"""The HDF5 files of curves and observables: what they hold, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasdip_bench.dataset.curve_parts import (
+    KINDS,
+    PART_SIZE,
+    CurvePart,
+    part_bytes,
+    part_of,
+    read_part,
+)
+from nasdip_bench.dataset.curves import CODES, MISSING, decode, encode, kept_points
+from nasdip_bench.dataset.manifest import TaskRecord
+from nasdip_bench.errors import DatasetError
+from nasdip_bench.observables import CURVES
+from tests.hostile_arrays import changed, changes, of_values, replaced
+
+LENGTH, STOP, RUNS = 700, 300, 5
+POINTS = len(kept_points(LENGTH, STOP))
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def record(iterations: int = LENGTH, runs: int = RUNS) -> TaskRecord:
+    return TaskRecord(
+        iterations=iterations,
+        stop=iterations,
+        runs=runs,
+        seeds={"0": runs},
+        complete_seeds=[],
+        default_seeds=[0],
+        scored=0,
+    )
+
+
+def curves(kind: str, runs: int = RUNS, length: int = LENGTH) -> dict[str, np.ndarray]:
+    """By name, (run, T) with missing values, over more than the range of the code."""
+    found = {}
+    for name in KINDS[kind]:
+        code, source = CODES[name], np.random.default_rng(len(name))
+        span = code.highest - code.lowest
+        found[name] = source.uniform(code.lowest, code.highest + span / 9, (runs, length))
+        found[name][runs // 2, length // 2 :] = np.nan
+    return found
+
+
+def part(kind: str, runs: int = RUNS, length: int = LENGTH, stop: int = STOP) -> CurvePart:
+    points = kept_points(length, stop)
+    codes = {
+        name: encode(values[:, points], CODES[name])
+        for name, values in curves(kind, runs, length).items()
+    }
+    return CurvePart(points + 1, codes)
+
+
+def read(kind: str, content: bytes, **facts: int) -> CurvePart:
+    return read_part(content, "the/file.h5", KINDS[kind], record(**facts))
+
+
+def test_every_curve_is_in_one_kind_of_file():
+    assert sorted(name for names in KINDS.values() for name in names) == sorted(CURVES)
+
+
+@given(st.integers(0, 10**6))
+def test_a_part_is_64_architectures_of_the_list(arch_id):
+    assert PART_SIZE == 64
+    assert part_of(arch_id) == arch_id // 64
+    several = np.array([arch_id, arch_id + 64], np.int32)
+    assert part_of(several).tolist() == [arch_id // 64, arch_id // 64 + 1]
+
+
+@each_kind
+@pytest.mark.parametrize("runs", [1, 5, 64, 65, 640])
+@pytest.mark.parametrize("length", [1, 40, 128, 129, 1200])
+def test_what_is_written_is_read(kind, runs, length):
+    written = part(kind, runs, length, stop=1)
+    found = read(kind, part_bytes(written), iterations=length, runs=runs)
+    np.testing.assert_array_equal(found.iterations, written.iterations)
+    assert found.iterations.dtype == np.int32
+    assert found.codes.keys() == written.codes.keys()
+    for name, codes in found.codes.items():
+        assert codes.dtype == np.uint16
+        np.testing.assert_array_equal(codes, written.codes[name])
+        with pytest.raises(ValueError, match="read-only"):
+            codes[0, 0] = 1
+
+
+@each_kind
+def test_curves_come_back_to_half_a_step(kind):
+    found = read(kind, part_bytes(part(kind)))
+    for name, values in curves(kind).items():
+        code = CODES[name]
+        wanted = np.minimum(values[:, found.iterations - 1], code.highest)
+        assert (wanted == code.highest).any()  # some lay outside
+        back = decode(found.codes[name], code)
+        np.testing.assert_array_equal(np.isnan(back), np.isnan(wanted))
+        assert np.nanmax(np.abs(back - wanted)) <= (0.5 + 1e-6) / code.steps
+
+
+@each_kind
+def test_the_file_can_be_read_with_h5py_alone(kind):
+    with h5py.File(io.BytesIO(part_bytes(part(kind)))) as file:
+        assert {*file} == {*KINDS[kind], "iteration"}
+        iterations = file["iteration"][:]
+        np.testing.assert_array_equal(iterations, kept_points(LENGTH, STOP) + 1)
+        for name, values in curves(kind).items():
+            array = file[name]
+            assert array.dtype == np.uint16
+            assert (array.compression, array.shuffle) == ("gzip", True)
+            codes, facts = array[:], array.attrs
+            back = facts["lowest"] + codes / facts["steps_per_unit"]
+            back[codes == facts["missing"]] = np.nan
+            wanted = np.minimum(values[:, iterations - 1], back[~np.isnan(back)].max())
+            np.testing.assert_allclose(back, wanted, atol=0.6 / facts["steps_per_unit"], rtol=0)
+            assert facts["unit"] == ("1" if name == "ssim_smooth" else "dB")
+            assert facts["missing"] == MISSING
+
+
+@each_kind
+def test_the_same_content_gives_the_same_bytes(kind):
+    content = part_bytes(part(kind))
+    time.sleep(1.1)  # HDF5 would note seconds
+    assert part_bytes(part(kind)) == content
+    script = (
+        "import sys; from tests.dataset.test_curve_parts import part, part_bytes\n"
+        f"sys.stdout.buffer.write(part_bytes(part({kind!r})))"
+    )
+    command, above = [sys.executable, "-c", script], Path(__file__).parents[2]
+    done = subprocess.run(command, capture_output=True, check=True, cwd=above)
+    assert done.stdout == content
+
+
+def test_what_is_absent_is_left_out():
+    whole = part("curves")
+    codes = {name: whole.codes[name] for name in ("psnr", "psnr_smooth")}
+    found = read("curves", part_bytes(CurvePart(whole.iterations, codes)))
+    assert [*found.codes] == ["psnr", "psnr_smooth"]
+
+
+HOSTILE = {
+    **{f"{name}: {what}": case for name, other in (("psnr", "psnr_smooth"), ("iteration", "psnr"))
+       for what, case in changes(name, other).items()
+       if (name, what) != ("psnr", "no array")},  # as of imported data
+    "a row less": (of_values("psnr", lambda v: v[:-1]), "its arrays are of different lengths"),
+    "a point less": (
+        of_values("psnr", lambda v: v[:, :-1]), rf"psnr has the shape \(5, {POINTS - 1}\)"),
+    "a row more than there are runs": (
+        of_values("psnr", lambda v: v[[0, *range(RUNS)]]), rf"psnr has the shape \(6, {POINTS}\)"),
+    "a thousand million rows": (
+        replaced("psnr", shape=(10**9, 128), dtype=np.uint16, chunks=(16, 128)),
+        r"psnr has the shape \(1000000000, 128\)"),
+    "another compression that unpacks to nothing": (
+        lambda file: file["psnr"].id.write_direct_chunk((0, 0), b"no zlib at all"),
+        "cannot be parsed"),
+    "iterations that descend": (of_values("iteration", lambda v: v[::-1]), "does not keep iter"),
+    "an iteration twice": (
+        of_values("iteration", lambda v: np.r_[v[:1], v[:-2], v[-1:]]), "does not keep iter"),
+    "iterations from 2": (of_values("iteration", lambda v: np.r_[2, v[1:]].astype("i4")),
+                          "does not keep iterations from 1 to 700, ascending; run"),
+    "iterations beyond the end": (
+        of_values("iteration", lambda v: np.r_[v[:-1], 701].astype("i4")), "does not keep iter"),
+    "negative iterations": (of_values("iteration", lambda v: -v), "does not keep iterations"),
+    "too many iterations": (
+        replaced("iteration", data=np.arange(1, 130, dtype=np.int32)), "more than 128 points"),
+    "a million iterations": (
+        replaced("iteration", shape=(10**9,), dtype=np.int32, chunks=(100,)), "more than 128 poi"),
+    "no iterations": (replaced("iteration", data=np.zeros(0, np.int32)), "psnr has the shape"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "said"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile_files_are_refused(change, said):
+    content = changed(part_bytes(part("curves")), change)
+    with pytest.raises(DatasetError, match=said) as error:
+        read("curves", content)
+    assert str(error.value).startswith("the/file.h5 ")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"PAR1", bytes(4096)])
+def test_what_is_no_hdf5_is_refused(content):
+    with pytest.raises(DatasetError, match=re.escape("the/file.h5 cannot be parsed: ")):
+        read("curves", content)
+
+
+@given(st.integers(0), st.integers(1, 255), st.booleans())
+def test_other_bytes_are_read_or_refused(place, flip, cut):
+    """Their hash would have to agree to come here at all."""
+    content = bytearray(part_bytes(part("curves", 2, 40, 20)))
+    content[place % len(content)] ^= flip
+    if cut:
+        del content[place % len(content) :]
+    try:
+        found = read("curves", bytes(content), iterations=40)
+    except DatasetError:
+        return
+    assert all(codes.shape[1] == len(found.iterations) for codes in found.codes.values())

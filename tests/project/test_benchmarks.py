@@ -1,0 +1,255 @@
+"""The benchmark harness: what it samples, projects and prints; and, slowly, that it runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from nasdip_bench.builder.folder.build_folder import BuildFolder
+from nasdip_bench.builder.work.build import build
+from nasdip_bench.dataset.curves import kept_points
+from nasdip_bench.fit.objective import Problem
+from nasdip_bench.network import build_network
+from nasdip_bench.network.fast import FastNetwork
+from nasdip_bench.network.weights import draw_weights, draw_z
+from nasdip_bench.seeding import BitStream
+from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
+from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.tasks import Inpaint, psnr_db
+from tests.builds import FIDELITY, small_config
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _harness_on_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def test_the_sample_has_every_family_and_spreads_over_cost():
+    from sample import POPULATION, stratified
+
+    chosen = stratified()
+    assert list(POPULATION) == paper_architectures()
+    assert set(chosen) <= set(POPULATION)
+    families = {(a.attributes.sampling, a.attributes.transform) for a in POPULATION}
+    assert {(a.attributes.sampling, a.attributes.transform) for a in chosen} == families
+    assert len(chosen) == 27
+    cost = {arch: architecture_cost(arch).flops_per_pixel for arch in POPULATION}
+    mean = np.mean(list(cost.values()))
+    assert np.mean([cost[arch] for arch in chosen]) == pytest.approx(mean, rel=0.1)
+    assert set(stratified(8)) < set(chosen)
+    with pytest.raises(SystemExit, match="28 architectures asked for"):
+        stratified(28)
+
+
+def test_a_projection_recovers_a_linear_model():
+    from projection import project
+    from sample import POPULATION, stratified
+
+    def flop(arch: Architecture) -> float:
+        return 3 * architecture_cost(arch, 1, 1, 16).forward_flops(64, 64)
+
+    sample = stratified(8)
+    found = project("r64c16", [str(a) for a in sample], [0.01 + 1e-11 * flop(a) for a in sample])
+    seconds = sum(0.01 + 1e-11 * flop(arch) for arch in POPULATION) * 10 * (600 + 1000)
+    assert found["hours"] == pytest.approx(seconds / 3600)
+    assert found["low"] == pytest.approx(found["hours"])
+    assert found["high"] == pytest.approx(found["hours"])
+    assert found["flop"] == pytest.approx(sum(map(flop, POPULATION)) * 10 * 1600)
+
+
+def test_the_research_loop_fits_the_same_problem():
+    from research_loop import research_loop
+
+    task, truth = Inpaint(), BitStream("truth").uniform32((1, 64, 64), 0, 1)
+    problem = Problem(task, task.corrupt(truth, "x"), truth)
+    network = build_network(Architecture(60, "0" * 25), 1, 1, 16)
+    draw_weights(network, "x")
+    z = draw_z(1, 64, 64, "x")
+    torch.manual_seed(0)
+    seconds, log = research_loop(network, problem, z, 30)
+    assert seconds > 0
+    assert len(log) == 30
+    assert log[0][1] == log[0][2]
+    assert log[-1][0] < log[0][0]
+    with torch.no_grad():
+        output = network(z)[0].numpy()
+    assert log[-1][1] == pytest.approx(psnr_db(output, truth), abs=1.0)
+
+
+def test_the_tables_of_the_page_are_those_of_the_results():
+    from report import PAGE, with_tables
+
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == with_tables(page), "python benchmarks/report.py"
+    assert "<!-- cpu -->" in page
+
+
+def test_every_beginning_of_the_order_is_spread():
+    from sample import spread, stratified
+
+    whole = stratified()
+    order = spread(whole)
+    assert sorted(map(str, order)) == sorted(map(str, whole))
+    for count in (4, 8, 16):
+        places = sorted(whole.index(arch) for arch in order[:count])
+        assert places[0] < len(whole) / 2 < places[-1]
+        assert max(np.diff(places)) < 2 * len(whole) / count
+
+
+@pytest.mark.parametrize(
+    "lever",
+    [
+        "bicubic interpolation by torch",
+        "nearest + convolution in two steps",
+        "affine cells one source at a time",
+        "shared blocks computed anew",
+    ],
+)
+def test_a_lever_is_measured_where_it_does_something(lever: str):
+    """Taking it away changes the counted operations of those that have it, and of no other."""
+    from levers import LEVERS, having, undo
+    from sample import POPULATION, stratified
+
+    def operations(arch: Architecture, *, without: bool) -> int:
+        network = FastNetwork(build_network(arch, 1, 1, 16))
+        if without:
+            network = LEVERS[lever].without.prepare(network)
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            network(torch.rand(1, 1, 64, 64))
+        return counter.get_total_flops()
+
+    assert having(lever, 3) == having(lever, 3)
+    assert all(map(LEVERS[lever].has, having(lever, 3)))
+    assert 20 < sum(map(LEVERS[lever].has, POPULATION)) < 522
+    chosen = [*stratified(9), *having(lever, 4)]
+    # All with the lever first: what takes it away stays until it is undone.
+    whole = [operations(arch, without=False) for arch in chosen]
+    try:
+        less = [operations(arch, without=True) for arch in chosen]
+    finally:
+        undo()
+    changed = [before != after for before, after in zip(whole, less, strict=True)]
+    assert changed == [LEVERS[lever].has(arch) for arch in chosen]
+    assert operations(chosen[0], without=False) == whole[0]
+
+
+def test_results_are_on_disk_after_every_row(tmp_path: Path):
+    from results import Results
+
+    results = Results(tmp_path / "new" / "r.json", 1000)
+    results.set(machine={"device": "x"})
+    for size in (64, 128):
+        results.add("training", {"size": size})
+        found = json.loads((tmp_path / "new" / "r.json").read_text())
+        assert found["training"][-1] == {"size": size}
+    assert len(found["training"]) == 2
+    assert not results.over(0.5)
+    results.cut("levers")
+    assert json.loads((tmp_path / "new" / "r.json").read_text())["cut"] == ["levers"]
+    assert Results(tmp_path / "r.json", 0).over()
+    assert not Results(tmp_path / "r.json").over(0)
+
+
+def test_a_table_of_what_was_cut_short():
+    """A variant that failed, a baseline that is missing, sections that are not there."""
+    from report import tables
+
+    facts = {"size": 64, "channels": 128, "stack": 1, "task": "denoise"}
+    facts |= {"flop": 1e9, "adam_bytes": 1e6}
+    results = {
+        "machine": {"device": "GPU", "cores": 16, "threads": 16, "torch": "2", "python": "3"}
+        | {"date": "today", "commit": "unknown", "instructions": "AVX2"},
+        "ceilings": {"flops_fp32": 1e12, "flops_tf32": 8e12, "bytes": 1e12},
+        "cut": ["training"],
+        "training": [
+            facts
+            | {
+                "seconds": {"research": 0.01, "fast tf32": 0.002},
+                "peak_bytes": {"research": 2**30, "fast tf32": 2**31},
+            },
+            facts | {"seconds": {"research": 0.01}, "peak_bytes": {"research": 2**29}},
+            facts | {"size": 512, "seconds": {"fast tf32": 0.1}, "peak_bytes": {}},
+        ],
+        "levers": [facts | {"having": 9, "seconds": {"fast": 0.01, "gone since": 0.02}}],
+        "projections": [],
+    }
+    page = tables(results)
+    assert page.startswith("GPU with AVX2, 16 cores")
+    assert "Cut short by the time limit: training." in page
+    assert (
+        "| 64 x 64, 128 ch, denoise | fast tf32 | 1 | 2.0 | 5.00 (5.00..5.00) | 500 | 0.06 |"
+        in page
+    )
+    assert "| research | 1.00 GiB |" in page
+    assert "gone since" not in page
+    assert "Scoring" not in page
+
+
+@pytest.mark.slow
+def test_the_harness_runs(tmp_path: Path):
+    out = tmp_path / "r.json"
+    options = ["--sizes=64", "--architectures=4", "--channels=16", "--seconds=0.05", "--rounds=1"]
+    options += ["--tasks=denoise"]
+    subprocess.run(
+        [sys.executable, str(BENCHMARKS / "run.py"), *options, "--device=cpu", f"--out={out}"],
+        check=True,
+        capture_output=True,
+    )
+    results = json.loads(out.read_text())
+    assert len(results["training"]) == 4
+    assert results["training"][0]["seconds"].keys() >= {"research", "plain", "fast"}
+    assert not any(row["errors"] for row in results["training"])
+    assert {row["stack"] for row in results["narrow"]} == {1, 10}
+    assert {row["lever"] for row in results["levers"]} >= {"plain", "channels first"}
+    assert all(row["seconds"].keys() == {"fast", row["lever"]} for row in results["levers"])
+    assert "cut" not in results
+    assert results["scoring"][0]["networks_per_second"] > 0
+    assert all(row["peak_bytes"] > 1e8 for row in results["memory"])
+    assert {row["fidelity"] for row in results["projections"]} == {"r64c16"}
+
+
+def test_what_is_lost_of_curves():
+    """A line is interpolated exactly; a spike between kept points is lost, and is the best."""
+    from curves import losses
+
+    line = np.linspace(10, 20, 600)
+    spiked = line.copy()
+    lost = np.setdiff1d(np.arange(600), kept_points(600, 350))[-1]
+    spiked[lost] += 5
+    found = losses(np.stack([np.stack([line, line]), np.stack([spiked, line])]), 350)
+    assert (found["runs"], found["iterations"], found["kept"]) == (2, 600, 128)
+    assert found["bytes_float32"] == 2 * 2 * 600 * 4
+    assert found["bytes_kept"] < found["bytes_full"]
+    smooth, raw = found["psnr_smooth"], found["psnr"]
+    assert smooth["kept_max"] <= 0.0005 + 1e-9
+    assert smooth["between_max"] <= 0.001
+    assert smooth["best_max"] <= 0.0005 + 1e-9
+    assert smooth["best_iteration_max"] == 0
+    assert raw["between_max"] == pytest.approx(5, abs=0.001)
+    assert raw["best_max"] == pytest.approx(spiked.max() - 20, abs=0.001)
+    assert raw["best_iteration_max"] == 599 - lost
+    assert raw["stop_max"] <= 0.0005 + 1e-9
+
+
+def test_the_curves_of_a_build_are_measured(tmp_path):
+    from curves import measure
+
+    build(small_config(), tmp_path / "b", workers=1, stack=1)
+    rows = measure([tmp_path / "b"])
+    assert [(row["fidelity"], row["task"]) for row in rows] == [
+        (FIDELITY, "denoise"), (FIDELITY, "inpaint"),
+    ]  # fmt: skip
+    assert {(row["runs"], row["architectures"], row["kept"]) for row in rows} == {(4, 2, 3)}
+    BuildFolder(tmp_path / "none").prepare(small_config())
+    with pytest.raises(SystemExit, match="no ok run"):
+        measure([tmp_path / "none"])

@@ -1,0 +1,235 @@
+"""The script for a machine with a GPU, dry: stages, shares, ends, and what is carried home."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.diff.compare import PROVENANCE, compare_datasets
+from nasdip_bench.builder import cli
+from nasdip_bench.console.app import run
+from nasdip_bench.dataset.schema import PROVENANCE_COLUMNS
+from nasdip_bench.verify.tables import find_problems
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+COMMON = ["--device=cpu", "--image-set=skimage", "--images=camera,coins", "--stack=1"]
+FIRST = "--fidelity r64c16 --iterations 3 --architectures 1 --tasks denoise --scoring-inits 2"
+SECOND = "--fidelity r64c16 --iterations 3 --architectures 2 --tasks denoise --scoring-inits 2"
+
+
+@pytest.fixture(autouse=True)
+def _scripts_on_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def python(code: str):
+    return lambda seconds: [sys.executable, "-c", code.replace("SECONDS", f"{seconds:.1f}")]
+
+
+def run_stages(tmp_path: Path, stages, seconds: float) -> tuple[int, str]:
+    import gpu
+
+    with (tmp_path / "log.txt").open("ab", buffering=0) as log:
+        status = gpu.run_stages(
+            stages, time.monotonic() + seconds, log.fileno(), tmp_path / "log.txt"
+        )
+    return status, (tmp_path / "log.txt").read_text()
+
+
+def test_a_stage_that_fails_does_not_keep_the_later_ones(tmp_path: Path, capsys):
+    from gpu import Stage
+
+    stages = [
+        Stage("one", 1, python("print('a'); raise SystemExit(3)")),
+        Stage("two", 1, python("print('SECONDS left')")),
+    ]
+    status, log = run_stages(tmp_path, stages, 120)
+    assert status == 1
+    assert "== one: 60 s" in log
+    assert float(log.rsplit("\n", 2)[1].split()[0]) == pytest.approx(104, abs=8)
+    out = capsys.readouterr().out
+    assert "one            3" in out
+    assert "two            0" in out
+
+
+def test_a_stage_that_runs_over_is_ended_with_what_it_started(tmp_path: Path, monkeypatch):
+    import gpu
+
+    monkeypatch.setattr(gpu, "_GRACE_SECONDS", 1.5)
+    child = f"open({str(tmp_path / 'child')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    code = (
+        "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        f"subprocess.Popen([sys.executable, '-c', {f'import os, time; {child}'!r}]); time.sleep(60)"
+    )
+    stages = [gpu.Stage("one", 1, python(code)), gpu.Stage("two", 1, python("print('here')"))]
+    started = time.monotonic()
+    status, log = run_stages(tmp_path, stages, 12)
+    assert time.monotonic() - started < 11
+    assert status == 1
+    assert "out of time" in log
+    assert "\nhere\n" in log
+    number = int((tmp_path / "child").read_text())
+    state = Path(f"/proc/{number}/stat")
+    if Path("/proc").is_dir():
+        assert not state.exists() or " Z " in state.read_text()
+
+
+def test_what_all_need_has_a_time_of_its_own_and_ends_the_rest_if_it_fails(tmp_path: Path):
+    from gpu import Stage
+
+    stages = [
+        Stage("install", 0, python("print('SECONDS for it')"), seconds=50, needed=True),
+        Stage("two", 1, python("print('SECONDS for the rest')")),
+    ]
+    status, log = run_stages(tmp_path, stages, 100)
+    assert status == 0
+    assert "34.0 for it" in log  # less the grace
+    left = float(log.split(" for the rest'")[0].rsplit("'", 1)[1])
+    assert left == pytest.approx(84, abs=8)
+    stages[0] = Stage("install", 0, python("raise SystemExit(3)"), seconds=50, needed=True)
+    before = len(log)
+    status, log = run_stages(tmp_path, stages, 100)
+    assert status == 1
+    assert "== two" not in log[before:]
+
+
+def test_more_to_build_is_no_failure(tmp_path: Path):
+    from gpu import Stage
+
+    stages = [Stage("one", 1, python("")), Stage("build", 1, python("raise SystemExit(75)"))]
+    assert run_stages(tmp_path, stages, 60)[0] == 75
+    status, log = run_stages(tmp_path, stages[:1], 1)
+    assert status == 1
+    assert "no time is left for it" in log
+
+
+def options(tmp_path: Path, monkeypatch, *more: str):
+    import gpu
+
+    common = ["--seconds=1", f"--out={tmp_path}", f"--build={tmp_path / 'build'}"]
+    monkeypatch.setattr(sys, "argv", ["gpu.py", *common, *more])
+    return gpu._options()
+
+
+def test_the_time_of_a_later_stage_is_kept_for_it(tmp_path: Path):
+    from gpu import Stage
+
+    stages = [
+        Stage("build", 1, python("print('SECONDS left')")),
+        Stage("carry", 0, python("print('SECONDS left')"), seconds=40),
+    ]
+    status, log = run_stages(tmp_path, stages, 100)
+    assert status == 0
+    assert "== build: 60 s" in log
+    assert "== carry: 40 s" in log
+
+
+def test_the_slice_is_a_build(tmp_path: Path, monkeypatch, capsys):
+    """Its options are those of nasdip-build, and ask for something that there is."""
+    import gpu
+
+    # The set of stand-ins lacks the ten images, which are looked for last: all else is checked.
+    given = options(tmp_path, monkeypatch, "--device=cpu", "--build-options=--image-set skimage")
+    build, _ = gpu._build(given, tmp_path)
+    command = build.command(100)
+    assert command[-1] == "--time-limit=80s"
+    assert run("nasdip-build", cli.app, command[3:]) == 2
+    assert "unknown image 'lena'" in capsys.readouterr().err
+
+
+def carry(tmp_path: Path, monkeypatch, build: Path) -> Path:
+    """What is carried away of a build, unpacked."""
+    import carry
+
+    monkeypatch.setattr(sys, "argv", ["carry.py", str(build), f"--out={tmp_path}"])
+    assert carry.main() == 0
+    return unpacked(tmp_path, tmp_path / "home")
+
+
+def unpacked(out: Path, home: Path) -> Path:
+    parts = sorted(out.glob("release.tar.*"))
+    with tarfile.open(fileobj=io.BytesIO(b"".join(map(Path.read_bytes, parts)))) as archive:
+        archive.extractall(home, filter="data")
+    return home / "release"
+
+
+def test_a_build_elsewhere_goes_on_where_the_release_ends(tmp_path: Path, monkeypatch, capsys):
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    assert run("nasdip-build", cli.app, [*shlex.split(FIRST), *COMMON, f"--out={there}"]) == 0
+    release = carry(tmp_path, monkeypatch, there)
+    assert find_problems(release) == []
+    more = [*shlex.split(SECOND), *COMMON, f"--skip={release}", f"--out={elsewhere}"]
+    assert run("nasdip-build", cli.app, more) == 0
+    assert "3 units finished, 0 left" in capsys.readouterr().out
+    whole = tmp_path / "whole"
+    merge = ["release", str(release), str(elsewhere), f"--out={whole}"]
+    assert run("nasdip-build", cli.app, merge) == 0
+    assert run("nasdip-build", cli.app, [*shlex.split(SECOND), *COMMON, f"--out={there}"]) == 0
+    assert run("nasdip-build", cli.app, ["release", str(there), f"--out={tmp_path / 'one'}"]) == 0
+    difference = compare_datasets(whole, tmp_path / "one")
+    assert set(difference.scores["change"]) <= {PROVENANCE}
+    # Restorations stay where they were made, so that what is between the two places is not known.
+    changed = difference.runs[difference.runs["change"] != PROVENANCE]
+    columns = {name for names in changed["columns"] for name in names.split()}
+    assert columns - {*PROVENANCE_COLUMNS} == {"distances"}
+
+
+def test_what_is_carried_away_has_bounded_files_and_replaces_what_was_there(tmp_path: Path):
+    from carry import write_parts
+
+    folder, out = tmp_path / "release", tmp_path / "out"
+    for place in (folder, out):
+        place.mkdir()
+    (out / "cuda.json").write_text("{}")
+    (folder / "runs").write_bytes(content := os.urandom(25_000))
+    parts = write_parts(folder, out, 10_000)
+    assert [path.stat().st_size <= 10_000 for path in parts] == [True] * len(parts)
+    assert len(parts) > 2
+    assert (unpacked(out, tmp_path / "home") / "runs").read_bytes() == content
+    assert len(write_parts(folder, out)) == 1
+    assert {path.name for path in out.iterdir()} == {"cuda.json", "release.tar.0"}
+
+
+def test_nothing_built_is_nothing_carried(tmp_path: Path, monkeypatch, capsys):
+    import carry
+
+    monkeypatch.setattr(sys, "argv", ["carry.py", str(tmp_path / "no"), f"--out={tmp_path}"])
+    assert carry.main() == 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_whole_script_dry(tmp_path: Path):
+    """On a CPU: no test needs one, a tiny benchmark, a tiny build."""
+    done = subprocess.run(
+        [
+            *(sys.executable, str(BENCHMARKS / "gpu.py"), "--seconds=590", "--device=cpu"),
+            f"--out={tmp_path / 'out'}",
+            f"--build={tmp_path / 'build'}",
+            f"--build-options={FIRST} {shlex.join(COMMON)}",
+            "--bench-options=--sizes=64 --channels=16 --architectures=1 --seconds=0.01 --rounds=1 "
+            "--tasks=denoise",
+        ],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    carried = {path.name for path in (tmp_path / "out").iterdir()}
+    assert carried == {"log.txt", "cpu.json", "release.tar.0"}
+    assert json.loads((tmp_path / "out" / "cpu.json").read_text())["training"]
+    bench = NASDIPBench(unpacked(tmp_path / "out", tmp_path / "home"))
+    assert bench.manifest.task("r64c16i3", "denoise").runs == 2
+    for name in ("install", "tests", "bench", "build", "carry"):
+        assert f"\n{name:9}      0 " in done.stdout

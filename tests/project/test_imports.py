@@ -1,0 +1,112 @@
+"""The dependency rule: the domain imports neither reader nor builder, and readers never torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FORBIDDEN = {
+    "nasdip_bench": ("nasdip_bench.builder", "nasdip_bench.api"),
+    "builder": ("nasdip_bench.api",),
+    "api": ("nasdip_bench.builder",),
+}
+MODULES = [(layer, path) for layer in FORBIDDEN for path in sorted((ROOT / layer).rglob("*.py"))]
+# The lazy re-export of the top-level name is the one stated exception.
+EXCEPTIONS = {("__init__.py", "nasdip_bench.api")}
+
+
+ROOMS = ("builder", "api")
+
+
+def module_of(path: Path) -> str:
+    """The name of a module by its file."""
+    parts = [*path.relative_to(ROOT).with_suffix("").parts]
+    parts = parts[:-1] if parts[-1] == "__init__" else parts
+    return ".".join(["nasdip_bench", *parts] if parts[0] in ROOMS else parts)
+
+
+def room_of(name: str) -> str:
+    """Inside what imports are relative: api, builder, or a sub-package of the domain."""
+    return ".".join(name.split(".")[:2])
+
+
+def imported(path: Path) -> set[str]:
+    """Absolute names of the modules, and of what is in them, that a file imports."""
+    names: set[str] = set()
+    package = module_of(path).split(".")
+    package = package if path.name == "__init__.py" else package[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *filter(None, [node.module])])
+            names.add(module)
+            names.update(f"{module}.{alias.name}" for alias in node.names)
+    return names
+
+
+@pytest.mark.parametrize(("layer", "path"), MODULES, ids=[module_of(p) for _, p in MODULES])
+def test_imports_go_one_way(layer, path):
+    for name in imported(path):
+        for forbidden in FORBIDDEN[layer]:
+            inside = name == forbidden or name.startswith(forbidden + ".")
+            assert not inside or (path.name, forbidden) in EXCEPTIONS, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize(("layer", "path"), MODULES, ids=[module_of(p) for _, p in MODULES])
+def test_imports_are_relative_inside_a_room_and_absolute_between_rooms(layer, path):
+    name = module_of(path)
+    inside = (ROOT / "nasdip_bench") not in path.parents or path.parent.name != "nasdip_bench"
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                depth = len(name.split(".")) - (path.name != "__init__.py") - node.level + 1
+                assert depth >= 2, f"{path}:{node.lineno} leaves its room"
+            elif inside:
+                to = room_of(node.module or "")
+                assert to != room_of(name), f"{path}:{node.lineno} imports {node.module}"
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "nasdip_bench",
+        "nasdip_bench.api",
+        "nasdip_bench.api.cli",
+        "nasdip_bench.dataset",
+        "nasdip_bench.space",
+        "nasdip_bench.tasks",
+        "nasdip_bench.fidelity",
+        "nasdip_bench.images",
+        "nasdip_bench.proxies",
+        "nasdip_bench.isnas",
+        "nasdip_bench.api.replay.curve",
+        "nasdip_bench.builder.cli",
+        "nasdip_bench.builder.folder.build_folder",
+        "nasdip_bench.builder.experiments.planner",
+        "nasdip_bench.experiments",
+    ],
+)
+def test_what_needs_no_torch_does_not_import_it(module):
+    heavy = {"torch"}
+    if module in ("nasdip_bench", "nasdip_bench.api"):
+        heavy |= {"pandas", "scipy", "h5py", "matplotlib", "skimage"}
+    code = f"import sys, {module}; print(sorted(set(sys.modules) & {heavy!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_only_our_own_packages_are_installed():
+    code = "import importlib.util as u; print([n for n in ('api', 'builder') if u.find_spec(n)])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert done.stdout.strip() == "[]"
