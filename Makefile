@@ -14,7 +14,7 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[download,figures,test,lint]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[build,download,figures,test,lint]"
 	touch $@
 
 # A dataset of stand-in photographs at a low fidelity, built, queried and tabulated from nothing.
@@ -34,7 +34,7 @@ test-slow: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadfile -q --slow
 
 # Builds and releases killed, starved and damaged a thousand times, and releases fuzzed ten thousand
-# times; writes the tables of docs/reliability.md. Half an hour on two cores.
+# times; writes the tables of tests/faults/RESULTS.md. Half an hour on two cores.
 test-faults: $(READY)
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.fuzz
@@ -44,7 +44,7 @@ test-faults: $(READY)
 test-adapters:
 	$(MAKE) VENV=.venv-adapters .venv-adapters/.ready
 	.venv-adapters/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[configspace,croissant,optuna,synetune]"
-	.venv-adapters/bin/python -m pytest -q tests/api/test_adapters.py tests/dataset/test_croissant.py tests/docs/test_searching.py
+	.venv-adapters/bin/python -m pytest -q tests/api/test_adapters.py tests/dataset/test_croissant.py tests/docs/test_search.py
 
 # Builds on real Ray, several nodes on this machine, in an environment of their own. Some minutes.
 test-ray:
@@ -66,8 +66,7 @@ types: $(READY)
 	cd build/types && $(CURDIR)/$(BIN)/mypy -p nasdip_bench
 
 # All that the docs say of the schema, of data/ and of kept measurements, written anew from these:
-# docs/data.md, README.md, data/README.md, docs/findings.md, docs/experiments.md,
-# docs/performance.md.
+# docs/data.md, README.md, data/README.md, data/FINDINGS.md, benchmarks/RESULTS.md.
 docs: $(READY)
 	$(BIN)/python -m tests.tools.write_docs
 	$(BIN)/python benchmarks/report.py

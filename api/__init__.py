@@ -62,104 +62,33 @@ and never torch.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from nasdip_bench.errors import MissingRunError as MissingRunError
 
-from nasdip_bench.errors import MissingRunError
-
-if TYPE_CHECKING:
-    from .adapters.nasbench201 import NASBench201API
-    from .benchmark import NASDIPBench
-    from .diff.compare import Difference, compare_datasets
-    from .findings.page import findings_page
-    from .paper.best_iteration import best_iteration_table
-    from .paper.figure1 import OverlapFigure, figure1
-    from .paper.figure2 import figure2, figure2_images
-    from .paper.figure3 import figure3
-    from .paper.figure4 import figure4
-    from .paper.produce import write_paper
-    from .paper.table1 import Table1, table1
-    from .reading.costs import CostRecord
-    from .reading.records import Curve, CurveArrays, Observables, Replicates, RunRecord
-    from .replay import IsnasRecord
-    from .replay.figure import replay_figure
-    from .simulation.algorithms import run_search
-    from .simulation.comparison import compare
-    from .simulation.observations import BudgetExhaustedError
-    from .simulation.prices import CostModel
-    from .statistics.best import Ranked, Statistics
-
-__all__ = [
-    "NASDIPBench",
-    "RunRecord",
-    "Replicates",
-    "Curve",
-    "CurveArrays",
-    "Observables",
-    "CostRecord",
-    "Ranked",
-    "Statistics",
-    "IsnasRecord",
-    "replay_figure",
-    "table1",
-    "Table1",
-    "figure1",
-    "OverlapFigure",
-    "best_iteration_table",
-    "figure2",
-    "figure2_images",
-    "figure3",
-    "figure4",
-    "write_paper",
-    "findings_page",
-    "compare_datasets",
-    "Difference",
-    "NASBench201API",
-    "run_search",
-    "compare",
-    "CostModel",
-    "BudgetExhaustedError",
-    "MissingRunError",
-]
-
-_MODULES = {
-    "NASDIPBench": "benchmark",
-    "RunRecord": "reading.records",
-    "Replicates": "reading.records",
-    "Curve": "reading.records",
-    "CurveArrays": "reading.records",
-    "Observables": "reading.records",
-    "CostRecord": "reading.costs",
-    "Ranked": "statistics.best",
-    "Statistics": "statistics.best",
-    "IsnasRecord": "replay",
-    "replay_figure": "replay.figure",
-    "table1": "paper.table1",
-    "Table1": "paper.table1",
-    "figure1": "paper.figure1",
-    "OverlapFigure": "paper.figure1",
-    "best_iteration_table": "paper.best_iteration",
-    "figure2": "paper.figure2",
-    "figure2_images": "paper.figure2",
-    "figure3": "paper.figure3",
-    "figure4": "paper.figure4",
-    "write_paper": "paper.produce",
-    "findings_page": "findings.page",
-    "compare_datasets": "diff.compare",
-    "Difference": "diff.compare",
-    "NASBench201API": "adapters.nasbench201",
-    "run_search": "simulation.algorithms",
-    "compare": "simulation.comparison",
-    "CostModel": "simulation.prices",
-    "BudgetExhaustedError": "simulation.observations",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(import_module(f"nasdip_bench.api.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULES])
+from .adapters.nasbench201 import NASBench201API as NASBench201API
+from .benchmark import NASDIPBench as NASDIPBench
+from .diff.compare import Difference as Difference
+from .diff.compare import compare_datasets as compare_datasets
+from .paper.everything import write_paper as write_paper
+from .paper.figure1 import OverlapFigure as OverlapFigure
+from .paper.figure1 import figure1 as figure1
+from .paper.figure2 import figure2 as figure2
+from .paper.figure2 import figure2_images as figure2_images
+from .paper.figure3 import figure3 as figure3
+from .paper.figure4 import figure4 as figure4
+from .paper.table1 import Table1 as Table1
+from .paper.table1 import best_iteration_table as best_iteration_table
+from .paper.table1 import table1 as table1
+from .reading.costs import CostRecord as CostRecord
+from .reading.records import Curve as Curve
+from .reading.records import CurveArrays as CurveArrays
+from .reading.records import Observables as Observables
+from .reading.records import Replicates as Replicates
+from .reading.records import RunRecord as RunRecord
+from .replay import IsnasRecord as IsnasRecord
+from .replay.figure import replay_figure as replay_figure
+from .simulation.algorithms import run_search as run_search
+from .simulation.clock import BudgetExhaustedError as BudgetExhaustedError
+from .simulation.comparison import compare as compare
+from .simulation.prices import CostModel as CostModel
+from .statistics.best import Ranked as Ranked
+from .statistics.best import Statistics as Statistics

@@ -39,6 +39,7 @@ from .commands.options import (
     shown,
 )
 from .reading.records import as_json
+from .reading.release import default_dataset
 
 EXIT_PROBLEMS = 1
 """``verify`` found something wrong."""
@@ -69,7 +70,7 @@ def info_command(data: Data = DATA) -> None:
     size = sum(record.size for record in manifest.files.values()) / 2**20
     print(
         f"dataset {manifest.name}, release {manifest.version} of {manifest.created}, "
-        f"{size:.1f} MiB in {data}"
+        f"{size:.1f} MiB in {bench.path}"
     )
     print(f"{manifest.architectures} architectures")
     print(f"{len(manifest.images)} images ({manifest.image_set}): {', '.join(manifest.images)}")
@@ -126,7 +127,9 @@ def kendall_command(
     data: Data = DATA,
 ) -> None:
     """Print Kendall's tau-b between a target and all scores, by image, as CSV."""
-    frame = NASDIPBench(data).kendall(task, target, fidelity, seed, images=image_names(images))
+    frame = NASDIPBench(data).kendall(
+        task, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
+    )
     frame.columns = ["/".join(column) for column in frame.columns]
     emit(frame.to_csv(lineterminator="\n"), out)
 
@@ -143,7 +146,9 @@ def overlap_command(
     data: Data = DATA,
 ) -> None:
     """Print how many of their k best architectures pairs of images share, as CSV."""
-    frame = NASDIPBench(data).overlap(task, k, target, fidelity, seed, images=image_names(images))
+    frame = NASDIPBench(data).overlap(
+        task, k, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
+    )
     emit(frame.to_csv(lineterminator="\n"), out)
 
 
@@ -156,16 +161,17 @@ def coverage_command(out: Out = None, data: Data = DATA) -> None:
 @app.command("verify")
 def verify_command(data: Data = DATA) -> None:
     """Check all files, tables and curves of a dataset; exit status 1 if something is wrong."""
-    if not (data / MANIFEST).exists():
-        read_manifest(data)  # says what to do
-    problems = verify(data)
+    path = default_dataset() if data is None else data
+    if not (path / MANIFEST).exists():
+        read_manifest(path)  # says what to do
+    problems = verify(path)
     for problem in problems:
         print(problem)
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        print(f"{data}: {count}", file=sys.stderr)
+        print(f"{path}: {count}", file=sys.stderr)
         raise typer.Exit(EXIT_PROBLEMS)
-    print(f"{data}: no problems")
+    print(f"{path}: no problems")
 
 
 answer_commands.add_commands(app)

@@ -2,7 +2,7 @@
 
     python benchmarks/api.py            # a minute; writes benchmarks/results/api.json
 
-Then ``python benchmarks/report.py`` writes the table of docs/performance.md.
+Then ``python benchmarks/report.py`` writes the table of benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations

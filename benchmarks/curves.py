@@ -4,7 +4,7 @@
     python benchmarks/curves.py builds/some --out benchmarks/results/curves.json
 
 The build's shards have the full curves in float32; a release keeps at most 128 points of each, as
-thousandths of a dB. Then ``python benchmarks/report.py`` writes the table of docs/performance.md.
+thousandths of a dB. Then ``python benchmarks/report.py`` writes the table of benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations

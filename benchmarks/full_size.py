@@ -21,9 +21,9 @@ from nasdip_bench.builder.release.contents import (
     SCORE_COLUMNS,
     Contents,
     Known,
-    Part,
+    TaskContents,
 )
-from nasdip_bench.builder.release.write import write
+from nasdip_bench.builder.release.files import write_dataset
 from nasdip_bench.dataset.croissant import Publication
 from nasdip_bench.dataset.curves import CODES, decode, encode, kept_points
 from nasdip_bench.dataset.distances import Distances
@@ -33,7 +33,7 @@ from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.images import NASDIP_IMAGES
 from nasdip_bench.observables import CURVES, SSIM
 from nasdip_bench.proxies import info, score_names
-from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.space import paper_architectures
 from nasdip_bench.stopping import recorded_rules, target_rule
 from nasdip_bench.tasks import get_task
 
@@ -64,11 +64,11 @@ def write_full_size(path: Path, count: int = 522) -> Path:
         parts={(FIDELITY, task): _part(task, names, rng) for task in TASKS},
         device_types={"formula": "cpu"},
     )
-    write(contents, path, name="full size", version="0", publication=Publication())
+    write_dataset(contents, path, name="full size", version="0", publication=Publication())
     return path
 
 
-def _part(task: str, names: list[str], rng: np.random.Generator) -> Part:
+def _part(task: str, names: list[str], rng: np.random.Generator) -> TaskContents:
     fidelity, kind = get_fidelity(FIDELITY), get_task(task).kind
     iterations, stop = fidelity.iterations_for(kind), fidelity.stop[kind]
     points = kept_points(iterations, stop)
@@ -84,7 +84,7 @@ def _part(task: str, names: list[str], rng: np.random.Generator) -> Part:
         "seed": np.array(SEEDS)[seed],
     }
     scores, values = _scores(task, names, rng)
-    return Part(
+    return TaskContents(
         resolution=fidelity.resolution,
         channels=fidelity.channels,
         iterations=iterations,

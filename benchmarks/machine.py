@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from nasdip_bench.builder.engines.worker import device_name
 from nasdip_bench.fidelity import PROTOCOL_VERSION
-from nasdip_bench.fit.loop import numerics
+from nasdip_bench.fit.devices import device_name
+from nasdip_bench.fit.precision import numerics
 
 __all__ = ["ceilings", "describe"]
 

@@ -6,7 +6,7 @@
     python benchmarks/precision.py fp32 seed1 bf16 --out benchmarks/results/bf16.json
 
 Only runs that all three releases have are compared. Then ``python benchmarks/report.py`` writes the
-table of docs/performance.md.
+table of benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def compare(releases: list[NASDIPBench], task: str) -> dict[str, Any]:
                 "mean_db": float(np.mean(values - base)),
                 "mean_error_db": float(np.std(values - base, ddof=1) / np.sqrt(base.size)),
                 "rms_db": float(np.sqrt(np.mean((values - base) ** 2))),
-                "tau": [kendall_tau_b(base[:, i], values[:, i]).tau for i in range(base.shape[1])],
+                "tau": [
+                    kendall_tau_b(base[:, i], values[:, i]).value for i in range(base.shape[1])
+                ],
             }
             for name, values in (("seed", seed), ("precision", other))
         }

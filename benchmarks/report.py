@@ -1,4 +1,4 @@
-"""Write the tables of docs/performance.md from the kept results."""
+"""Write the tables of benchmarks/RESULTS.md from the kept results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from levers import LEVERS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "benchmarks" / "RESULTS.md"
 RESULTS = ROOT / "benchmarks" / "results"
 
 BASELINE = "research"

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from nasdip_bench.fit.loop import LEARNING_RATE, PERTURBATION_STD, SMOOTHING, numerics
+from nasdip_bench.fit.loop import LEARNING_RATE, PERTURBATION_STD, SMOOTHING
 from nasdip_bench.fit.objective import Problem
+from nasdip_bench.fit.precision import numerics
 
 __all__ = ["research_loop"]
 

@@ -7,7 +7,7 @@
 The file is written after every row: what is cut short leaves what it had. With ``--time-limit`` a
 section that comes to its share of the time is cut, and the file says so. On a GPU every further
 architecture adds a row at every size, and they come in an order of which every beginning is spread
-over the cost. Then ``python benchmarks/report.py`` writes the tables of docs/performance.md.
+over the cost. Then ``python benchmarks/report.py`` writes the tables of benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations

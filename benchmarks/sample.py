@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from nasdip_bench.space import Architecture
+from nasdip_bench.space import Architecture, paper_architectures
 from nasdip_bench.space.cost import architecture_cost
-from nasdip_bench.space.paper_lists import paper_architectures
 
 __all__ = ["POPULATION", "flops", "spread", "stratified"]
 

@@ -18,7 +18,7 @@ from nasdip_bench import NASDIPBench
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.dataset.distances import to_average
-from nasdip_bench.isnas.averaging import weights
+from nasdip_bench.isnas.selection import weights
 
 FIDELITY = "r64c16"
 SCORES = (

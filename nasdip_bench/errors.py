@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
 
 __all__ = [
     "NasdipError",
@@ -22,6 +23,7 @@ __all__ = [
     "MissingDependencyError",
     "MissingRunError",
     "UnknownNameError",
+    "check_whole",
     "not_parsed",
     "unknown_name",
 ]
@@ -75,6 +77,40 @@ class UnknownNameError(_LookupError):
 
 class MissingRunError(_LookupError):
     """A run, curve, score or output that the dataset could hold and does not."""
+
+
+def check_whole(
+    name: str,
+    value: object,
+    least: int,
+    most: int | None = None,
+    *,
+    note: str = "",
+    error: type[NasdipError] = ConfigError,
+) -> int:
+    """The value as an int, if it is a whole number in a range; NumPy's count, booleans do not.
+
+    Args:
+        name: what the number is, as the caller of the public function knows it, such as ``"k"``.
+        value: the number as given.
+        least: the smallest allowed.
+        most: the largest allowed; None for no limit.
+        note: follows the message: what the limit is, or what to do.
+        error: what to raise.
+
+    Raises:
+        ConfigError: no whole number, or outside the range; or ``error``.
+
+    Example:
+        >>> check_whole("k", 3, 1, 10)
+        3
+    """
+    if not isinstance(value, bool) and isinstance(value, Integral):
+        number = int(value)
+        if least <= number and (most is None or number <= most):
+            return number
+    allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
+    raise error(f"{name} {value!r} must be a whole number {allowed}{note}")
 
 
 def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> UnknownNameError:

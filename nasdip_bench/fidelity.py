@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_whole, unknown_name
 
 __all__ = [
     "FIDELITIES",
@@ -96,10 +96,7 @@ class Fidelity:
 
         ``final_*`` is then the value at the end: a short run is stopped by its budget.
         """
-        if not 1 <= iterations <= MAX_ITERATIONS:
-            raise ConfigError(
-                f"iterations {iterations} must be at least 1, at most {MAX_ITERATIONS}"
-            )
+        check_whole("iterations", iterations, 1, MAX_ITERATIONS)
         budgets = dict.fromkeys(self.iterations, iterations)
         return Fidelity(
             name=f"{self.base}i{iterations}",

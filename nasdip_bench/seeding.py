@@ -35,7 +35,7 @@ import math
 import numpy as np
 from numpy.random import Philox
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, check_whole
 
 __all__ = ["BitStream", "as_generator", "device_seed"]
 
@@ -97,8 +97,7 @@ class BitStream:
 
     def integer(self, bound: int) -> int:
         """An integer, uniform in [0, bound), by rejection and therefore without bias."""
-        if bound < 1:
-            raise ConfigError(f"bound {bound} of a random integer must be at least 1")
+        check_whole("bound", bound, 1)
         limit = (1 << 64) // bound * bound
         while True:
             word = int(self.words(1)[0])

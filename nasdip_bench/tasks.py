@@ -13,12 +13,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image as PillowImage
 
 from nasdip_bench.errors import ConfigError, ImageError, unknown_name
 from nasdip_bench.seeding import BitStream
+
+if TYPE_CHECKING:
+    from PIL.Image import Resampling
 
 __all__ = [
     "BENCHMARK_TASKS",
@@ -184,6 +187,8 @@ class SuperResolve(Task):
         return f"{self.kind}_x{self.factor}"
 
     def corrupt(self, truth: np.ndarray, image_name: str, seed: int = 0) -> Observation:
+        from PIL import Image as PillowImage
+
         del image_name, seed  # nothing is drawn
         _, height, width = truth.shape
         if height % self.factor or width % self.factor:
@@ -206,6 +211,8 @@ class SuperResolve(Task):
 
     def enlarged(self, corrupted: np.ndarray) -> np.ndarray:
         """The bicubic enlargement (C, H, W) of a corrupted image, with 8 bits."""
+        from PIL import Image as PillowImage
+
         size = (corrupted.shape[2] * self.factor, corrupted.shape[1] * self.factor)
         return _resize(corrupted, size, PillowImage.Resampling.BICUBIC)
 
@@ -299,10 +306,10 @@ def lanczos_matrix(size: int, factor: int) -> np.ndarray:
     return matrix
 
 
-def _resize(
-    image: np.ndarray, size: tuple[int, int], resample: PillowImage.Resampling
-) -> np.ndarray:
+def _resize(image: np.ndarray, size: tuple[int, int], resample: Resampling) -> np.ndarray:
     """Resize (C, H, W) in [0, 1] to ``size`` = (width, height) through Pillow, with 8 bits."""
+    from PIL import Image as PillowImage
+
     eight_bit = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     planes = [
         np.asarray(PillowImage.fromarray(plane).resize(size, resample)) for plane in eight_bit

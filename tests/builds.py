@@ -10,7 +10,7 @@ from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.plan.config import BuildConfig
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import load_images
-from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.space import paper_architectures
 
 ITERATIONS = 3
 FIDELITY = f"r64c16i{ITERATIONS}"

@@ -1,5 +1,34 @@
-"""Bridges to optimisation libraries, one module each; none is imported by the rest of the API.
+"""Bridges to other libraries' interfaces, one module each; the API imports `nasbench201` alone.
 
-`configspace` (extra ``configspace``), `optuna` (extra ``optuna``) and `synetune`, which writes
-files that Syne Tune reads and needs no more than this package.
+`nasbench201` has the method names of NAS-Bench-201; `configspace` (extra ``configspace``) and
+`optuna` (extra ``optuna``) are for these libraries; `synetune` writes files that Syne Tune reads,
+and needs no more than this package.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from nasdip_bench.errors import MissingDependencyError
+
+__all__ = ["require"]
+
+
+def require(module: str, extra: str) -> Any:
+    """Import a library that is an extra.
+
+    Args:
+        module: its name.
+        extra: of this package, that installs it.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{module} is not installed, which this adapter needs: "
+            f"pip install 'nasdip-bench[{extra}]'"
+        ) from error

@@ -11,7 +11,7 @@ from typing import Any
 
 from nasdip_bench.space import Architecture
 
-from .optional import require
+from . import require
 from .parameters import (
     ACTIVATIONS,
     KERNELS,

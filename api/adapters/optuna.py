@@ -14,15 +14,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.space import Architecture
+from nasdip_bench.space import Architecture, encode_choices
 
-from ..reading.neighbourhood import choices_of
+from ..simulation.clock import BudgetExhaustedError
 from ..simulation.prices import CostModel
-from ..simulation.simulator import BudgetExhaustedError, Simulator, open_simulator
-from .optional import require
+from ..simulation.simulator import Simulator, open_simulator
+from . import require
 from .parameters import (
     ACTIVATIONS,
     KERNELS,
@@ -34,7 +32,7 @@ from .parameters import (
 )
 
 if TYPE_CHECKING:
-    from ..benchmark import NASDIPBench
+    from ..reading.reader import ReleaseReader
 
 __all__ = ["Objective", "objective", "suggest"]
 
@@ -91,7 +89,7 @@ class Objective:
         sim, suggested = self.simulator, suggest(trial)
         (arch_id,) = sim.nearest(suggested)
         place = sim.runs.position[arch_id]
-        near = sim.runs.neighbourhood.distances(np.array(choices_of(suggested), np.int8))[place]
+        near = sim.runs.neighbourhood.distances(encode_choices(suggested))[place]
         trial.set_user_attr("arch_id", arch_id)
         trial.set_user_attr("architecture", sim.runs.codes[place])
         trial.set_user_attr("distance", int(near))
@@ -113,7 +111,7 @@ class Objective:
 
 
 def objective(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     image: str,
     task: str,
     fidelity: str | None = None,

@@ -27,7 +27,7 @@ from ..simulation.recorded_runs import read_runs
 from .parameters import ACTIVATIONS, KERNELS, SAMPLINGS, SKIPS, TRANSFORMS, parameters_of
 
 if TYPE_CHECKING:
-    from ..benchmark import NASDIPBench
+    from ..reading.reader import ReleaseReader
 
 __all__ = ["ENCODINGS", "OBJECTIVES", "Exported", "export_blackbox"]
 
@@ -70,7 +70,7 @@ class Exported(NamedTuple):
 
 
 def export_blackbox(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     path: Path | str,
     task: str = "denoise",
     images: Sequence[str] | None = None,
@@ -143,7 +143,7 @@ def export_blackbox(
 
 def _write(
     result: Exported,
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     encoding: str,
     steps: np.ndarray[Any, np.dtype[np.int32]],
     values: np.ndarray[Any, np.dtype[np.float32]],

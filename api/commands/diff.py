@@ -50,7 +50,9 @@ def _as_text(found: Difference) -> str:
     listed = {
         "architectures": (found.architectures, ["architecture"]),
         "images": (found.images, ["name"]),
-        "corruptions": (found.corruptions, ["image", "task", "fidelity", "seed"]),
+        "corruptions": (found.corruptions, _RUN[1:]),
+        "stops": (found.stops, [*_RUN, "rule", "parameters"]),
+        "reruns": (found.reruns, _RUN),
     }
     for what, (frame, key) in listed.items():
         for change in (ADDED, REMOVED, CHANGED, MOVED):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from nasdip_bench.console.options import split
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, write_text
@@ -48,7 +49,12 @@ def ends_in(*endings: str) -> Callable[[Path | None], Path | None]:
     return checked
 
 
-Data = Annotated[Path, typer.Option("--data", help="Folder of the dataset.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Folder of the dataset. Default: ./data, else the one that is installed."
+    ),
+]
 TaskName = Annotated[str, typer.Option("--task", help="denoise, inpaint ...")]
 TaskArgument = Annotated[str, typer.Argument(metavar="[TASK]", help="denoise, inpaint ...")]
 Target = Annotated[str, typer.Option(help="Column of runs.parquet.")]
@@ -80,7 +86,7 @@ Architecture = Annotated[
 ]
 TopK = Annotated[int, typer.Option("--k", "-k", help="How many are the best.")]
 
-DATA = Path("data")
+DATA = None
 TARGET = "best_psnr_smooth_db"
 
 
@@ -90,10 +96,8 @@ def parsed_architecture(text: str) -> int | str:
 
 
 def image_names(text: str) -> list[str] | None:
-    """The images that an option names; None for all."""
-    if text == "all":
-        return None
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """The images, or whatever has names, that an option lists; None for all."""
+    return None if text == "all" else split(text)
 
 
 def shown(value: object) -> str:

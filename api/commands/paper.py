@@ -1,4 +1,4 @@
-"""Commands that regenerate the paper: a table, a figure, everything at once, the findings."""
+"""Commands that regenerate the paper: a table, a figure, everything at once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
+from ..reading.release import default_dataset
 from .options import (
     DATA,
     TARGET,
@@ -23,8 +24,6 @@ from .options import (
     TaskName,
     TopK,
     check_form,
-    emit,
-    ends_in,
     show,
 )
 
@@ -96,24 +95,16 @@ def table_command(
     if number in _OF_EXPERIMENTS["table"]:
         from nasdip_bench.experiments.results import read_results
 
-        from ..paper.comparison import comparison
+        from ..paper.tables23 import comparison
 
-        results = read_results(experiments or data / "experiments")
+        results = read_results(experiments or (data or default_dataset()) / "experiments")
         show(comparison(results, number, setting, seed), form, out)
         return
-    from ..exhibits.paper_exhibit import PaperExhibit
-    from ..paper.best_iteration import TARGET as BEST_ITERATION
-    from ..paper.best_iteration import best_iteration_table
-    from ..paper.table1 import table1
+    from ..paper.table1 import BEST_ITERATION, table1
 
+    chosen = target or (TARGET if number == "1" else BEST_ITERATION)
     bench = NASDIPBench(data)
-    table: PaperExhibit
-    if number == "1":
-        table = table1(bench, task, target or TARGET, fidelity, seed, all_scores=all_scores)
-    else:
-        chosen = target or BEST_ITERATION
-        table = best_iteration_table(bench, task, chosen, fidelity, seed, all_scores=all_scores)
-    show(table, form, out)
+    show(table1(bench, task, chosen, fidelity, seed, all_scores=all_scores), form, out)
 
 
 def figure_command(
@@ -149,7 +140,7 @@ def figure_command(
         folder = experiments or Path("builds/experiments")
         show(figure5(folder, images_dir, setting, seed, images=named), form, out)
         return
-    from ..exhibits.paper_exhibit import PaperExhibit
+    from ..exhibits.exhibit import PaperExhibit
 
     bench = NASDIPBench(data)
     figure: PaperExhibit
@@ -188,7 +179,7 @@ def paper_command(
     data: Data = DATA,
 ) -> None:
     """Write all tables and figures of the paper, and a page that sets them beside the print."""
-    from ..paper.produce import PAGE, PaperOptions, write_paper
+    from ..paper.everything import PAGE, PaperOptions, write_paper
 
     named = None if tasks == "all" else [name.strip() for name in tasks.split(",") if name.strip()]
     options = PaperOptions(
@@ -210,23 +201,6 @@ def paper_command(
         print(problem, file=sys.stderr)
     files = sum(len(one.files) for one in result.made)
     print(f"written: {out / PAGE} and {files} files beside it")
-
-
-def findings_command(
-    target: Target = TARGET,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="File to write instead of printing, .md or .txt, replaced if it is there.",
-            callback=ends_in(".md", ".txt"),
-        ),
-    ] = None,
-    data: Data = DATA,
-) -> None:
-    """Write what the data say, beside the paper, with intervals: Markdown."""
-    from ..findings import findings_page
-
-    emit(findings_page(NASDIPBench(data), target), out)
 
 
 def _refuse_options(context: typer.Context, kind: str, number: str) -> None:
@@ -258,4 +232,3 @@ def add_commands(app: typer.Typer) -> None:
     app.command("table")(table_command)
     app.command("figure")(figure_command)
     app.command("paper")(paper_command)
-    app.command("findings")(findings_command)

@@ -52,10 +52,10 @@ def best_command(
     ranked = NASDIPBench(data).top_k(
         task,
         k,
-        image,
-        target,
-        fidelity,
-        seed,
+        image=image,
+        target=target,
+        fidelity=fidelity,
+        seed=seed,
         max_parameters=max_parameters,
         max_flops=max_flops,
         max_seconds=max_seconds,
@@ -74,7 +74,15 @@ def statistics_command(
     """Print how a target is distributed over architectures, by image and over all, as CSV."""
     bench = NASDIPBench(data)
     images = (*bench.images, None)
-    emit(_csv([bench.statistics(task, i, target, fidelity, seed) for i in images]), out)
+    emit(
+        _csv(
+            [
+                bench.statistics(task, image=i, target=target, fidelity=fidelity, seed=seed)
+                for i in images
+            ]
+        ),
+        out,
+    )
 
 
 def curve_command(

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from ..benchmark import NASDIPBench
-from .options import DATA, Data, FidelityName, Form, Picture, Seed, TaskName, check_form, show
+from .options import (
+    DATA,
+    Data,
+    FidelityName,
+    Form,
+    Picture,
+    Seed,
+    TaskName,
+    check_form,
+    image_names,
+    show,
+)
 
 __all__ = ["add_commands"]
 
@@ -51,11 +62,10 @@ def replay_command(
     check_form(form, out)
     from ..replay.figure import replay_figure
 
-    names = [name.strip() for name in score.split(",") if name.strip()]
     figure = replay_figure(
         NASDIPBench(data),
         task,
-        None if score == "all" else names,
+        image_names(score),
         None if image == "all" else image,
         cohort,
         reference=reference,

@@ -9,7 +9,17 @@ import typer
 from nasdip_bench.console.progress import parse_duration
 
 from ..benchmark import NASDIPBench
-from .options import DATA, Data, FidelityName, Form, Picture, TaskName, check_form, show
+from .options import (
+    DATA,
+    Data,
+    FidelityName,
+    Form,
+    Picture,
+    TaskName,
+    check_form,
+    image_names,
+    show,
+)
 
 __all__ = ["add_commands"]
 
@@ -60,8 +70,8 @@ def search_command(
     frame = compare(
         NASDIPBench(data),
         task,
-        None if images == "all" else _names(images),
-        None if algorithms == "all" else _names(algorithms),
+        image_names(images),
+        image_names(algorithms),
         seconds,
         repeats,
         seed,
@@ -71,10 +81,6 @@ def search_command(
         cost=CostModel(kind=cost, flops_per_second=flops_per_second),
     )
     show(search_figure(frame), form, out)
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nasdip_bench.console.app import new_app
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
@@ -62,7 +63,9 @@ def agreement_command(
     if between == "images":
         if within is not None:
             raise ConfigError(f"--within {within} does not go with --between images: it is of tau")
-        frame = bench.overlap_table(task, k, target, fidelity, seed, images=chosen)
+        frame = bench.overlap_table(
+            task, k, target=target, fidelity=fidelity, seed=seed, images=chosen
+        )
     else:
         how: dict[str, Any] = {
             "images": chosen,
@@ -71,11 +74,13 @@ def agreement_command(
             "resamples": resamples,
         }
         if between == "scores":
-            frame = bench.kendall_intervals(task, target, fidelity, seed, **how)
+            frame = bench.kendall_intervals(
+                task, target=target, fidelity=fidelity, seed=seed, **how
+            )
         elif between == "seeds":
-            frame = bench.seed_agreement(task, target, fidelity, **how)
+            frame = bench.seed_agreement(task, target=target, fidelity=fidelity, **how)
         else:
-            frame = bench.fidelity_agreement(task, target, **how)
+            frame = bench.fidelity_agreement(task, target=target, **how)
     emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
 
 
@@ -96,7 +101,7 @@ def proxies_command(
     data: Data = DATA,
 ) -> None:
     """Print what choosing by each score is worth: tau, precision, hits and regret beside chance."""
-    from ..statistics.intervals import MEAN
+    from ..statistics.tau_frame import MEAN
 
     if not all(size.strip().isdecimal() for size in cohorts.split(",")):
         raise ConfigError(f"cohorts {cohorts!r} must be whole numbers, such as 5,15")
@@ -104,10 +109,10 @@ def proxies_command(
     frame = NASDIPBench(data).proxy_table(
         task,
         k,
-        sizes,
-        target,
-        fidelity,
-        seed,
+        cohorts=sizes,
+        target=target,
+        fidelity=fidelity,
+        seed=seed,
         images=image_names(images),
         level=level,
         resamples=resamples,
@@ -131,13 +136,75 @@ def selection_command(
 ) -> None:
     """Print the best of the N first by a score, for every N, beside the best of N at random."""
     frame = NASDIPBench(data).selection_curve(
-        task, score, target, fidelity, seed, images=image_names(images)
+        task, score, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
+    )
+    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+
+
+def stopping_command(
+    task: TaskArgument = "denoise",
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(help="One more, such as 'es-wmv(window=25,patience=0.3)'; may be repeated."),
+    ] = None,
+    by_image: Annotated[bool, typer.Option("--by-image", help="Also each image alone.")] = False,
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    images: Images = "all",
+    level: Level = 0.95,
+    resamples: Resamples = 1000,
+    out: Out = None,
+    data: Data = DATA,
+) -> None:
+    """Print how much PSNR each stopping rule gives away, beside the oracle and the fixed stop."""
+    from ..statistics.tau_frame import MEAN
+
+    frame = NASDIPBench(data).stopping_table(
+        task,
+        rule,
+        images=image_names(images),
+        fidelity=fidelity,
+        seed=seed,
+        level=level,
+        resamples=resamples,
+    )
+    if not by_image:
+        frame = frame.xs(MEAN, level="image")
+    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+
+
+def score_leaderboard_command(
+    task: TaskArgument = "denoise",
+    k: TopK = 10,
+    target: Target = TARGET,
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    images: Images = "all",
+    level: Level = 0.95,
+    resamples: Resamples = 1000,
+    out: Out = None,
+    data: Data = DATA,
+) -> None:
+    """Print the scores of the release and trivial predictors, best tau first, as one table."""
+    frame = NASDIPBench(data).score_leaderboard(
+        task,
+        k,
+        target=target,
+        images=image_names(images),
+        fidelity=fidelity,
+        seed=seed,
+        level=level,
+        resamples=resamples,
     )
     emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
 
 
 def add_commands(app: typer.Typer) -> None:
     """Register the commands of this module."""
+    leaderboard = new_app("Leaderboards, with trivial entries in them.")
+    leaderboard.command("scores")(score_leaderboard_command)
+    app.add_typer(leaderboard, name="leaderboard")
+    app.command("stopping")(stopping_command)
     app.command("agreement")(agreement_command)
     app.command("proxies")(proxies_command)
     app.command("selection")(selection_command)

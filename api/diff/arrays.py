@@ -5,7 +5,6 @@ Must not import torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,15 +20,15 @@ if TYPE_CHECKING:
 
     from nasdip_bench.dataset.distances import Distances
 
-__all__ = ["curves_differ", "distances_differ", "values_differ"]
+__all__ = ["Folders", "curves_differ", "distances_differ", "values_differ"]
+
+Folders = tuple[DatasetFolder, DatasetFolder]
+"""The two datasets. Rows below are those of a table that both have; "_first" or "_second" stands
+behind the name of a column that is no key."""
 
 
 def curves_differ(
-    folders: tuple[DatasetFolder, DatasetFolder],
-    kind: str,
-    runs: pd.DataFrame,
-    arch_ids: Sequence[NDArray[Any]],
-    places: Sequence[NDArray[Any]],
+    folders: Folders, kind: str, runs: pd.DataFrame
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Whether kept points of runs differ, and by how many dB a PSNR does at most.
 
@@ -38,9 +37,7 @@ def curves_differ(
     Args:
         folders: the two datasets.
         kind: one of `nasdip_bench.dataset.curve_parts.KINDS`.
-        runs: task, fidelity and seed of those that are in both.
-        arch_ids: theirs in either.
-        places: their ``curve_row`` in either.
+        runs: task, fidelity and seed, with arch_id and curve_row in either.
 
     Returns:
         (run,) bool, and (run,) float64, NaN where no PSNR differs.
@@ -50,6 +47,7 @@ def curves_differ(
     """
     differ, largest = np.zeros(len(runs), np.bool_), np.full(len(runs), np.nan)
     readers = [PartReader(folder, kind) for folder in folders]
+    arch_ids, places = _both(runs, "arch_id"), _both(runs, "curve_row")
     for (fidelity, task, seed), mine in _groups(runs, ["fidelity", "task", "seed"]):
         there = [
             np.array([reader.has(fidelity, task, seed, arch_id) for arch_id in ids[mine].tolist()])
@@ -76,36 +74,29 @@ def curves_differ(
     return differ, largest
 
 
-def distances_differ(
-    folders: tuple[DatasetFolder, DatasetFolder],
-    runs: pd.DataFrame,
-    arch_ids: Sequence[NDArray[Any]],
-) -> NDArray[np.bool_]:
-    """Whether the restorations of runs lie elsewhere.
+def distances_differ(folders: Folders, runs: pd.DataFrame) -> NDArray[np.bool_]:
+    """(run,) bool: whether the restorations of runs lie elsewhere.
 
     Of two restorations that are another distance apart, though neither is from the ground truth and
     the corrupted image, both count.
 
     Args:
         folders: the two datasets.
-        runs: image, task, fidelity and seed of those that are in both.
-        arch_ids: theirs in either.
-
-    Returns:
-        (run,) bool.
+        runs: image, task, fidelity and seed, with arch_id in either.
 
     Raises:
         DatasetError: a file is damaged.
     """
     differ = np.zeros(len(runs), np.bool_)
+    arch_ids = _both(runs, "arch_id")
     positions = [{name: at for at, name in enumerate(f.manifest.images)} for f in folders]
     for (fidelity, task), of_task in _groups(runs, ["fidelity", "task"]):
-        if not any(folder.has_distances(fidelity, task) for folder in folders):
-            continue
         found = [
             folder.distances(fidelity, task) if folder.has_distances(fidelity, task) else None
             for folder in folders
         ]
+        if all(one is None for one in found):
+            continue
         for (image, seed), at in _groups(runs.iloc[of_task], ["image", "seed"]):
             mine = of_task[at]
             ours, theirs = (
@@ -118,28 +109,31 @@ def distances_differ(
     return differ
 
 
-def values_differ(
-    folders: tuple[DatasetFolder, DatasetFolder], rows: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Whether single values of scores differ.
+def values_differ(folders: Folders, scores: pd.DataFrame) -> NDArray[np.bool_]:
+    """(score,) bool: whether single values of scores differ.
 
     Args:
         folders: the two datasets.
-        rows: (score, 2) of scores.parquet in either.
-
-    Returns:
-        (score,) bool.
+        scores: with row in either.
 
     Raises:
         DatasetError: a file is absent or damaged.
     """
-    first, second = (folder.score_values()[at] for folder, at in zip(folders, rows.T, strict=True))
+    first, second = (
+        folder.score_values()[rows]
+        for folder, rows in zip(folders, _both(scores, "row"), strict=True)
+    )
     width = max(first.shape[1], second.shape[1])
     first, second = (
         np.pad(values, ((0, 0), (0, width - values.shape[1])), constant_values=np.nan)
         for values in (first, second)
     )
     return np.asarray(((first != second) & ~(np.isnan(first) & np.isnan(second))).any(axis=1))
+
+
+def _both(rows: pd.DataFrame, column: str) -> list[NDArray[np.int64]]:
+    """A column of whole numbers in either dataset."""
+    return [rows[f"{column}_{side}"].to_numpy(np.int64) for side in ("first", "second")]
 
 
 def _groups(runs: pd.DataFrame, by: list[str]) -> Any:

@@ -1,4 +1,4 @@
-"""What two datasets do not have in common: facts, architectures, images, corruptions, runs, scores.
+"""What two datasets do not have in common: facts of the manifest, and rows of the tables.
 
 Two datasets are equal where they hold the same numbers under the same keys. Who computed a row and
 in how many seconds (`nasdip_bench.dataset.schema.PROVENANCE_COLUMNS`), and when and from what a
@@ -7,53 +7,46 @@ release was made, is shown and does not make them different. Must not import tor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasdip_bench.dataset import DatasetFolder, Manifest
-from nasdip_bench.dataset.schema import PROVENANCE_COLUMNS, table_columns
+from nasdip_bench.dataset.schema import KEYS, PROVENANCE_COLUMNS, table_columns
 from nasdip_bench.errors import DatasetError
 
-from .arrays import curves_differ, distances_differ, values_differ
+from .arrays import Folders, curves_differ, distances_differ, values_differ
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "ADDED",
-    "CHANGED",
-    "Difference",
-    "MOVED",
-    "PROVENANCE",
-    "REMOVED",
-    "compare_datasets",
-]
+__all__ = ["ADDED", "CHANGED", "MOVED", "PROVENANCE", "REMOVED", "Difference", "compare_datasets"]
 
 ADDED, REMOVED, CHANGED, MOVED = "added", "removed", "changed", "moved"
 PROVENANCE = "provenance"
 """The change of a row that holds the same numbers, computed elsewhere or at another time."""
 
-_RUN_KEY = ("architecture", "image", "task", "fidelity", "seed")
-_SCORE_KEY = ("architecture", "image", "task", "fidelity", "seed", "proxy", "reference")
-_CORRUPTION_KEY = ("image", "task", "fidelity", "seed")
+_RUN_KEY = ("architecture", *KEYS["runs"][1:])
+_KEYS = {
+    "architectures": ("architecture",),
+    "images": ("name",),
+    "corruptions": KEYS["corruptions"],
+    "runs": _RUN_KEY,
+    "scores": (*_RUN_KEY, "proxy", "reference"),
+    "stops": (*_RUN_KEY, "rule", "parameters"),
+    "reruns": ("architecture", *KEYS["reruns"][1:]),
+}
 _ROWS = ("arch_id", "curve_row")
 """Numbers of rows, which say where something stands and not what it is."""
+_SIDES = ("_first", "_second")
 
 _ABOUT_THE_RELEASE = (
-    "name",
-    "version",
-    "created",
-    "software",
-    "devices",
-    "device_types",
-    "sources",
+    "name", "version", "created", "software", "devices", "device_types", "sources",
     "schema_version",
-)
+)  # fmt: skip
 _ELSEWHERE = ("files", "images", "architectures", "runs", "seeds", "scored")
 """Of the manifest, what is compared by content or follows from the tables."""
 
@@ -78,6 +71,9 @@ class Difference:
             status_second, largest_db (the largest change of a PSNR, points of curves included).
         scores: architecture, image, task, fidelity, seed (NA where a score sees no corruption),
             proxy, reference, change, columns, value_first, value_second.
+        stops: architecture, image, task, fidelity, seed, rule, parameters, change, columns.
+        reruns: architecture, image, task, fidelity, seed, iterations, stack, precision, device,
+            torch, change, columns.
     """
 
     manifest: pd.DataFrame
@@ -86,12 +82,14 @@ class Difference:
     corruptions: pd.DataFrame
     runs: pd.DataFrame
     scores: pd.DataFrame
+    stops: pd.DataFrame
+    reruns: pd.DataFrame
 
     @property
     def equal(self) -> bool:
         """Whether both hold the same numbers under the same keys."""
-        tables = (self.architectures, self.images, self.corruptions, self.runs, self.scores)
-        same = all((table["change"] == PROVENANCE).all() for table in tables)
+        changes = [frame["change"] for name, frame in vars(self).items() if name != "manifest"]
+        same = all((change == PROVENANCE).all() for change in changes)
         return same and bool(self.manifest["provenance"].all())
 
     def summary(self) -> pd.DataFrame:
@@ -107,10 +105,10 @@ class Difference:
         moved = (self.scores["value_second"] - self.scores["value_first"]).abs()
         scores = self.scores.assign(table="scores", size=moved)
         where = ["table", "fidelity", "task", "seed"]
-        columns = [*where, "change", "size"]
-        rows = pd.concat(
-            [runs[columns].astype({"seed": "Int64"}), scores[columns].astype({"seed": "Int64"})]
-        )
+        both = [
+            frame[[*where, "change", "size"]].astype({"seed": "Int64"}) for frame in (runs, scores)
+        ]
+        rows = pd.concat(both)
         groups = rows.groupby(where, dropna=False, sort=False)
         counts = {
             change: groups["change"].apply(lambda values, c=change: int((values == c).sum()))
@@ -129,14 +127,16 @@ def compare_datasets(first: Path | str, second: Path | str) -> Difference:
     Raises:
         DatasetError: one of them is absent or damaged, or has a row twice.
     """
-    one, other = DatasetFolder(first), DatasetFolder(second)
+    folders = DatasetFolder(first), DatasetFolder(second)
     return Difference(
-        manifest=_facts(one.manifest, other.manifest),
-        architectures=_architectures(one, other),
-        images=_images(one, other),
-        corruptions=_corruptions(one, other),
-        runs=_runs(one, other),
-        scores=_scores(one, other),
+        manifest=_facts(*(folder.manifest for folder in folders)),
+        architectures=_listed(folders, "architectures", *(f"arch_id{side}" for side in _SIDES)),
+        images=_listed(folders, "images"),
+        corruptions=_plain(folders, "corruptions"),
+        runs=_runs(folders),
+        scores=_scores(folders),
+        stops=_plain(folders, "stops"),
+        reruns=_plain(folders, "reruns"),
     )
 
 
@@ -170,157 +170,97 @@ def _flat(facts: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
 # Tables
 
 
-class _Pair(NamedTuple):
-    """A table of both datasets.
-
-    Attributes:
-        tables: of the first and of the second.
-        keys: the key of every row of either, sorted.
-        at: (row, 2) the place of each in the two tables, -1 where it is absent.
-        matched: (row,) whether it is in both.
-    """
-
-    tables: tuple[pd.DataFrame, pd.DataFrame]
-    keys: pd.DataFrame
-    at: NDArray[np.int64]
-    matched: NDArray[np.bool_]
-
-    def both(self, name: str) -> list[NDArray[Any]]:
-        """(matched row,) values of a column in either."""
-        at = self.at[self.matched].T
-        return [table[name].to_numpy()[i] for table, i in zip(self.tables, at, strict=True)]
-
-    def each(self, name: str) -> dict[str, NDArray[Any]]:
-        """(row,) values of a column in either, NaN where the row is absent, by name of a column."""
-        sides = zip(("first", "second"), self.tables, self.at.T, strict=True)
-        return {f"{name}_{side}": table[name].reindex(at).to_numpy() for side, table, at in sides}
-
-    def of_all(self, values: NDArray[Any], fill: Any) -> NDArray[Any]:
-        """(row,) values of the matched rows, something else at the others."""
-        found = np.full(len(self.keys), fill, values.dtype)
-        found[self.matched] = values
-        return found
-
-
-def _pair(one: DatasetFolder, other: DatasetFolder, name: str, key: Sequence[str]) -> _Pair:
-    first, second = (_table(folder, name, key) for folder in (one, other))
-    places = [
-        table[[*key]].assign(**{side: np.arange(len(table))})
-        for side, table in (("first", first), ("second", second))
-    ]
-    rows = places[0].merge(places[1], how="outer", on=[*key], sort=True)
-    at = rows[["first", "second"]].fillna(-1).to_numpy(np.int64)
-    return _Pair((first, second), rows[[*key]], at, np.asarray((at >= 0).all(axis=1)))
-
-
-def _table(folder: DatasetFolder, name: str, key: Sequence[str]) -> pd.DataFrame:
-    """A table with architectures by their string."""
+def _table(folder: DatasetFolder, name: str) -> pd.DataFrame:
+    """A table with architectures by their string, and the place of each row in ``row``."""
     table = folder.table(name).to_pandas()
     # Not as pandas' strings, which of an empty table cannot be merged (pandas 3.0).
     table = table.astype({c.name: object for c in table_columns(name) if c.type == "string"})
     if "seed" in table:
         table["seed"] = table["seed"].astype("Int64")  # NA where there is none
+    problem = ""
     if "arch_id" in table and "architecture" not in table:
         names = folder.table("architectures")["architecture"].to_pandas().to_numpy()
         ids = table["arch_id"].to_numpy()
-        _check_inside(f"{name}.parquet", "arch_id", ids, len(names), folder)
-        table["architecture"] = names[ids]
-    if table.duplicated([*key]).any():
-        raise DatasetError(
-            f"{name}.parquet in {str(folder.path)!r} has a row twice; run 'nasdip-bench verify'"
-        )
-    return table
-
-
-def _check_inside(
-    file: str, column: str, rows: NDArray[Any], count: int, folder: DatasetFolder
-) -> None:
-    if len(rows) and not 0 <= rows.min() <= rows.max() < count:
-        raise DatasetError(
-            f"{file} in {str(folder.path)!r} has a {column} outside 0..{count - 1}; run "
-            f"'nasdip-bench verify'"
-        )
-
-
-def _differing(pair: _Pair) -> dict[str, NDArray[np.bool_]]:
-    """By column, whether a row's value differs; of rows that are in both."""
-    found = {}
-    for name in pair.tables[0].columns:
-        if name not in pair.keys and name not in _ROWS:
-            one, other = pair.both(name)
-            both_absent = (one != one) & (other != other)
-            found[name] = pair.of_all((one != other) & ~both_absent, fill=False)
-    return found
-
-
-def _changes(pair: _Pair, differing: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
-    """``change`` and ``columns`` of each row; "" where nothing differs."""
-    names = np.full(len(pair.keys), "", object)
-    change = np.full(len(pair.keys), "", object)
-    for name, bad in differing.items():
-        names[bad] = names[bad] + f"{name} "
-        if name in PROVENANCE_COLUMNS:
-            change[bad & (change == "")] = PROVENANCE
+        if len(ids) and not 0 <= ids.min() <= ids.max() < len(names):
+            problem = f"a arch_id outside 0..{len(names) - 1}"
         else:
-            change[bad] = CHANGED
-    change[pair.at[:, 0] < 0] = ADDED
-    change[pair.at[:, 1] < 0] = REMOVED
-    return {"change": change, "columns": [text.rstrip() for text in names]}
+            table["architecture"] = names[ids]
+    if not problem and table.duplicated([*_KEYS[name]]).any():
+        problem = "a row twice"
+    if problem:
+        raise DatasetError(
+            f"{name}.parquet in {str(folder.path)!r} has {problem}; run 'nasdip-bench verify'"
+        )
+    return table.assign(row=np.arange(len(table)))
 
 
-def _frame(pair: _Pair, **columns: Any) -> pd.DataFrame:
+def _pair(folders: Folders, name: str) -> pd.DataFrame:
+    """The rows of a table in either dataset, by key; ``there`` says in which.
+
+    Columns that are no key have "_first" or "_second" behind their names, and are NaN where that
+    dataset does not have the row. ``change`` and ``columns`` say what differs; "" where nothing
+    does.
+    """
+    one, other = (_table(folder, name) for folder in folders)
+    rows = one.merge(
+        other, how="outer", on=[*_KEYS[name]], suffixes=_SIDES, indicator="there", sort=True
+    )
+    added, removed = rows["there"] == "right_only", rows["there"] == "left_only"
+    rows["change"] = np.select([added, removed], [ADDED, REMOVED], "")
+    rows["columns"] = ""
+    for column in table_columns(name):
+        if column.name not in (*_KEYS[name], *_ROWS):
+            first, second = (rows[column.name + side] for side in _SIDES)
+            bad = (first != second) & ~(first.isna() & second.isna())
+            _mark(rows, column.name, rows.index[bad & (rows["there"] == "both")])
+    return rows
+
+
+def _mark(rows: pd.DataFrame, column: str, bad: pd.Index[int]) -> None:
+    """Say that some rows differ in a column."""
+    rows.loc[bad, "columns"] = (rows.loc[bad, "columns"] + f" {column}").str.lstrip()
+    if column in PROVENANCE_COLUMNS:
+        rows.loc[bad, "change"] = rows.loc[bad, "change"].replace("", PROVENANCE)
+    else:
+        rows.loc[bad, "change"] = CHANGED
+
+
+def _frame(rows: pd.DataFrame, name: str, *further: str) -> pd.DataFrame:
     """The rows that changed, with some columns beside their keys."""
-    rows = pair.keys.assign(**columns)
-    return rows[rows["change"] != ""].reset_index(drop=True)
+    columns = [*_KEYS[name], "change", "columns", *further]
+    return rows.loc[rows["change"] != "", columns].reset_index(drop=True)
 
 
-def _listed(one: DatasetFolder, other: DatasetFolder, table: str, key: str) -> tuple[_Pair, Any]:
-    """A table that is a list in an order, and its changes."""
-    pair = _pair(one, other, table, [key])
-    found = _changes(pair, _differing(pair))
-    ranks = pair.at[pair.matched].argsort(axis=0).argsort(axis=0)
-    moved = pair.of_all(ranks[:, 0] != ranks[:, 1], fill=False)
-    found["change"][moved & (found["change"] == "")] = MOVED
-    return pair, found
+def _plain(folders: Folders, name: str) -> pd.DataFrame:
+    return _frame(_pair(folders, name), name)
 
 
-def _architectures(one: DatasetFolder, other: DatasetFolder) -> pd.DataFrame:
-    pair, found = _listed(one, other, "architectures", "architecture")
-    return _frame(pair, **found, **pair.each("arch_id"))
+def _listed(folders: Folders, name: str, *further: str) -> pd.DataFrame:
+    """A table that is a list in an order."""
+    rows = _pair(folders, name)
+    ranks = rows.loc[rows["there"] == "both", ["row_first", "row_second"]].rank()
+    moved = ranks.index[ranks["row_first"] != ranks["row_second"]]
+    rows.loc[moved, "change"] = rows.loc[moved, "change"].replace("", MOVED)
+    return _frame(rows, name, *further)
 
 
-def _images(one: DatasetFolder, other: DatasetFolder) -> pd.DataFrame:
-    pair, found = _listed(one, other, "images", "name")
-    return _frame(pair, **found)
-
-
-def _corruptions(one: DatasetFolder, other: DatasetFolder) -> pd.DataFrame:
-    pair = _pair(one, other, "corruptions", _CORRUPTION_KEY)
-    return _frame(pair, **_changes(pair, _differing(pair)))
-
-
-def _runs(one: DatasetFolder, other: DatasetFolder) -> pd.DataFrame:
-    pair = _pair(one, other, "runs", _RUN_KEY)
-    differing = _differing(pair)
-    rows = pair.keys[pair.matched].reset_index(drop=True)
-    arch_ids, places = pair.both("arch_id"), pair.both("curve_row")
-    folders = (one, other)
+def _runs(folders: Folders) -> pd.DataFrame:
+    rows = _pair(folders, "runs")
+    both = rows[rows["there"] == "both"]
+    rows["largest_db"] = np.nan
     for column, kind in (("observables", "observables"), ("curve", "curves")):
-        differ, apart = curves_differ(folders, kind, rows, arch_ids, places)
-        differing[column] = pair.of_all(differ, fill=False)
-    differing["distances"] = pair.of_all(distances_differ(folders, rows, arch_ids), fill=False)
-    largest = pair.of_all(apart, fill=np.nan)
-    for name in pair.tables[0].columns:
-        if name.endswith("_db"):
-            first, second = pair.both(name)
-            largest = np.fmax(largest, pair.of_all(np.abs(second - first), fill=np.nan))
-    found = _changes(pair, differing)
-    return _frame(pair, **found, **pair.each("status"), largest_db=largest)
+        differ, apart = curves_differ(folders, kind, both)
+        _mark(rows, column, both.index[differ])
+    _mark(rows, "distances", both.index[distances_differ(folders, both)])
+    rows.loc[both.index, "largest_db"] = apart
+    for column in (c.name for c in table_columns("runs") if c.name.endswith("_db")):
+        moved = (rows[f"{column}_second"] - rows[f"{column}_first"]).abs()
+        rows["largest_db"] = np.fmax(rows["largest_db"], moved)
+    return _frame(rows, "runs", "status_first", "status_second", "largest_db")
 
 
-def _scores(one: DatasetFolder, other: DatasetFolder) -> pd.DataFrame:
-    pair = _pair(one, other, "scores", _SCORE_KEY)
-    differing = _differing(pair)
-    differ = values_differ((one, other), pair.at[pair.matched])
-    differing["values"] = pair.of_all(differ, fill=False)
-    return _frame(pair, **_changes(pair, differing), **pair.each("value"))
+def _scores(folders: Folders) -> pd.DataFrame:
+    rows = _pair(folders, "scores")
+    both = rows[rows["there"] == "both"]
+    _mark(rows, "values", both.index[values_differ(folders, both)])
+    return _frame(rows, "scores", "value_first", "value_second")

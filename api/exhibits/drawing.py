@@ -1,24 +1,47 @@
-"""What all drawings share: figures of their own in inches, captions below, files without dates.
+"""What drawings share: figures in inches, grids of panels, captions below, files without dates.
 
 No global state of matplotlib is read or changed, and no display is needed.
 """
 
 from __future__ import annotations
 
+import math
 import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasdip_bench.errors import MissingDependencyError
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["caption_lines", "new_figure", "save", "write_caption"]
+__all__ = [
+    "LEGEND",
+    "SMALL",
+    "TEXT",
+    "Grid",
+    "caption_lines",
+    "new_figure",
+    "save",
+    "table_axes",
+    "write_caption",
+    "write_head",
+]
+
+LEGEND = 0.35
+"""Inches of a legend."""
+SMALL, TEXT = 7, 8
+"""Sizes of the fonts of ticks and of titles."""
 
 _DOTS_PER_INCH = 150
 _CAPTION_LINE_INCHES = 0.15
 _CHARACTERS_AN_INCH = 14.5
+_COLUMNS = 5
+_PANEL_WIDTH, _PANEL_HEIGHT = 2.0, 1.45  # inches, of the axes alone
+_LEFT, _BELOW, _ABOVE = 0.62, 0.42, 0.28  # room of a panel for its labels
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -58,3 +81,84 @@ def save(drawing: Figure, path: Path, form: str) -> None:
     """Write a file, "png" or "pdf"."""
     # A date in the file would make two drawings of the same data differ.
     drawing.savefig(path, format=form, metadata={"CreationDate": None} if form == "pdf" else None)
+
+
+def table_axes(drawing: Figure) -> Axes:
+    """Axes without a frame over the whole figure, in inches from its top left."""
+    width, height = drawing.get_size_inches()
+    axes = drawing.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    return axes
+
+
+def write_head(axes: Axes, centre: float, lines: tuple[str, str]) -> None:
+    """Write the two lines at the head of a column of a table."""
+    axes.text(centre, 0.2, lines[0], ha="center", va="center", fontsize=TEXT)
+    axes.text(centre, 0.4, lines[1], ha="center", va="center", fontsize=TEXT, color="0.35")
+
+
+class Grid:
+    """A figure of small multiples: a head with a legend, panels row by row, a caption.
+
+    Args:
+        caption: its parts.
+        count: number of panels.
+        columns: leave room for at least so many beside each other.
+        head: inches above the panels.
+
+    Attributes:
+        drawing: the figure.
+        width: of the figure in inches.
+        height: of the figure in inches.
+    """
+
+    def __init__(
+        self, caption: Sequence[str], count: int, *, columns: int = 1, head: float = LEGEND
+    ) -> None:
+        self._count, self._head = count, head
+        self._columns = min(_COLUMNS, max(count, columns))
+        rows = math.ceil(count / self._columns)
+        self.width = max(5.5, self._columns * (_LEFT + _PANEL_WIDTH) + 0.25)
+        self._lines, self._below = caption_lines([*caption], self.width)
+        self.height = head + rows * (_ABOVE + _PANEL_HEIGHT + _BELOW) + self._below + 0.15
+        self.drawing = new_figure(self.width, self.height)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Axes at a place in inches from the top left."""
+        bottom = self.height - top - height
+        place = (left / self.width, bottom / self.height, width / self.width, height / self.height)
+        axes = self.drawing.add_axes(place)
+        axes.tick_params(labelsize=SMALL)
+        return axes
+
+    def panels(self, across: str, up: str) -> Iterator[Axes]:
+        """The panels, row by row; the outer ones name their axes."""
+        for place in range(self._count):
+            row, column = divmod(place, self._columns)
+            left = column * (_LEFT + _PANEL_WIDTH) + _LEFT
+            top = self._head + row * (_ABOVE + _PANEL_HEIGHT + _BELOW) + _ABOVE
+            axes = self.axes(left, top, _PANEL_WIDTH, _PANEL_HEIGHT)
+            if column == 0:
+                axes.set_ylabel(up, fontsize=SMALL)
+            if place + self._columns >= self._count:
+                axes.set_xlabel(across, fontsize=SMALL)
+            yield axes
+
+    def finish(
+        self, handles: Sequence[Artist], labels: Sequence[str], path: Path, form: str
+    ) -> None:
+        """Write legend, caption and file."""
+        self.drawing.legend(
+            handles,
+            labels,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1 - 0.03 / self.height),
+            ncols=len(labels),
+            fontsize=TEXT,
+            frameon=False,
+            borderaxespad=0.3,
+        )
+        write_caption(self.drawing, self._lines, self._below)
+        save(self.drawing, path, form)

@@ -1,19 +1,22 @@
 """What tables and figures have in common: the forms they can be written in.
 
-Drawing, in `nasdip_bench.api.exhibits.drawing` and the modules that use it, needs matplotlib; text,
-CSV and LaTeX do not.
+Pictures need matplotlib (`nasdip_bench.api.exhibits.drawing`); text, CSV and LaTeX do not.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.storage.files import atomic_path, write_atomic
 
-__all__ = ["FORMS", "Exhibit", "check_ending", "write_text"]
+from .forms import aligned, latex_escape, latex_float, markdown_cell, markdown_table
+
+__all__ = ["ENDINGS", "FORMS", "Exhibit", "PaperExhibit", "check_ending", "write_text"]
 
 FORMS = {"text": ".txt", "csv": ".csv", "latex": ".tex"}
 """Forms that are text, with the ending of their files."""
@@ -74,6 +77,65 @@ class Exhibit(ABC):
                 self.draw(aside, suffix[1:])
         except OSError as error:
             raise _unwritable(target, error) from error
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PaperExhibit(Exhibit):
+    """A table or figure with a caption, notes, and a table of numbers.
+
+    The table of a figure sums up what it shows; its CSV has all of it.
+
+    Attributes:
+        caption: one paragraph: what it is, set-up, coverage.
+        notes: what readers must know of single entries.
+        marks: by image, "*" for a substitute, else "".
+        call: the Python expression of a release ``bench`` that gives its numbers.
+    """
+
+    wide: ClassVar[bool | None] = None
+    """Whether the table needs both columns of a page; None: with more than six columns."""
+
+    caption: str
+    notes: tuple[str, ...]
+    marks: dict[str, str]
+    call: str
+
+    @abstractmethod
+    def heads(self) -> list[list[str]]:
+        """The lines at the head of the table, plain text; the first column names rows."""
+
+    @abstractmethod
+    def body(self) -> list[list[str]]:
+        """The rows of the table, plain text."""
+
+    def label(self, image: object) -> str:
+        """An image's name with its mark."""
+        return f"{image}{self.marks[str(image)]}"
+
+    def latex_label(self, image: object) -> str:
+        """The same in LaTeX."""
+        return latex_escape(str(image)) + ("$^*$" if self.marks[str(image)] else "")
+
+    def latex_body(self) -> list[list[str]]:
+        """The rows of the table in LaTeX."""
+        return [[latex_escape(cell).replace("*", "$^*$") for cell in row] for row in self.body()]
+
+    def text(self) -> str:
+        """For a terminal."""
+        table = aligned([*self.heads(), *self.body()])
+        return "\n".join([self.caption, "", *table, "", *self.notes]).rstrip() + "\n"
+
+    def latex(self) -> str:
+        """A table environment for a document with the packages booktabs and, if wide, graphicx."""
+        caption = " ".join([self.caption, *self.notes])
+        wide = len(self.heads()[0]) > 6 if self.wide is None else self.wide
+        return latex_float(caption, self.heads(), self.latex_body(), wide=wide)
+
+    def markdown(self) -> str:
+        """The table in Markdown, without caption and notes."""
+        heads = [" ".join(filter(None, column)) for column in zip(*self.heads(), strict=True)]
+        cells = [[*map(markdown_cell, row)] for row in (heads, *self.body())]
+        return markdown_table(cells[0], cells[1:], right=range(1, len(heads))) + "\n"
 
 
 def check_ending(path: Path, endings: Sequence[str]) -> None:

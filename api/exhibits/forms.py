@@ -1,13 +1,21 @@
-"""The forms that exhibits share: aligned text, LaTeX floats, CSV. Plain strings in and out."""
+"""The forms of tables: aligned text, CSV, LaTeX, Markdown. Plain strings in and out."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
-__all__ = ["aligned", "csv_text", "latex_escape", "latex_float", "plain"]
+__all__ = [
+    "aligned",
+    "csv_text",
+    "latex_escape",
+    "latex_float",
+    "markdown_cell",
+    "markdown_table",
+    "plain",
+]
 
 _LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
@@ -17,7 +25,12 @@ _LATEX = str.maketrans(
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines: the first column to the left, the others to the right."""
+    """Rows of cells as lines: the first column to the left, the others to the right.
+
+    Example:
+        >>> aligned([["image", "n"], ["lena", "12"]])
+        ['image   n', 'lena   12']
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join(
@@ -29,7 +42,12 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """CSV with a line of names."""
+    """CSV with a line of names.
+
+    Example:
+        >>> csv_text(["image", "n"], [("lena", 12)])
+        'image,n\\nlena,12\\n'
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(head)
@@ -62,6 +80,31 @@ def latex_float(
     lines += ["\\midrule", *(f"{' & '.join(row)} \\\\" for row in rows), "\\bottomrule"]
     lines += ["\\end{tabular}" + ("}" if wide else ""), f"\\end{{{kind}}}"]
     return "\n".join(lines) + "\n"
+
+
+def markdown_table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], right: Container[int] = ()
+) -> str:
+    """A table of cells that are Markdown already.
+
+    Args:
+        head: names of the columns.
+        rows: cells.
+        right: positions of the columns of numbers, set to the right.
+
+    Example:
+        >>> print(markdown_table(["image", "n"], [["lena", "12"]], right={1}))
+        | image | n |
+        | --- | ---: |
+        | lena | 12 |
+    """
+    rule = ["---:" if place in right else "---" for place in range(len(head))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
+
+
+def markdown_cell(text: str) -> str:
+    """Text as a cell of a Markdown table, where underscores within words need no escape."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")
 
 
 def plain(text: str) -> str:

@@ -1,31 +1,43 @@
-"""What tables and figures say of themselves: fidelity, seeds, target, coverage, the images.
+"""What tables and figures say of themselves: set-up, coverage, images, why they may differ.
 
-Also the paper's printed values, and the common ways of writing cells. Must not import pandas.
+Also the paper's printed values. Must not import pandas.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from nasdip_bench.dataset.schema import STATUSES
+
 if TYPE_CHECKING:
-    from ..benchmark import NASDIPBench
+    from ..reading.reader import ReleaseReader
 
 __all__ = [
     "ORACLE_PREFIX",
+    "SUBSTITUTE",
     "call_text",
+    "cut_before_peak",
     "image_marks",
     "image_statuses",
+    "of_the_paper",
     "paper_values",
+    "reasons_to_differ",
+    "sentences",
     "setting",
+    "setting_and_n",
     "shortfall",
     "span",
+    "undefined",
 ]
 
 ORACLE_PREFIX = "best_"
 SUBSTITUTE = "substitute"
+_PAPERS = (512, 128)
+"""Resolution and channels of the print."""
 
 
 @cache
@@ -36,7 +48,7 @@ def paper_values() -> dict[str, Any]:
     return values
 
 
-def of_the_paper(bench: NASDIPBench) -> bool:
+def of_the_paper(bench: ReleaseReader) -> bool:
     """Whether the images are the paper's, so that printed values stand beside those of a release.
 
     They are those of the benchmark and those of imported results; substitutes are marked.
@@ -44,13 +56,13 @@ def of_the_paper(bench: NASDIPBench) -> bool:
     return bench.manifest.image_set in ("nasdip", "released")
 
 
-def image_statuses(bench: NASDIPBench) -> dict[str, str]:
+def image_statuses(bench: ReleaseReader) -> dict[str, str]:
     """Name to "original", "substitute" ..., as images.parquet has it."""
     table = bench.to_arrow("images")
     return dict(zip(table["name"].to_pylist(), table["status"].to_pylist(), strict=True))
 
 
-def image_marks(bench: NASDIPBench) -> tuple[dict[str, str], list[str]]:
+def image_marks(bench: ReleaseReader) -> tuple[dict[str, str], list[str]]:
     """How each image is marked beside its name, and the notes that explain it."""
     statuses = image_statuses(bench)
     if not of_the_paper(bench):
@@ -68,7 +80,17 @@ def image_marks(bench: NASDIPBench) -> tuple[dict[str, str], list[str]]:
     ]
 
 
-def setting(bench: NASDIPBench, facts: dict[str, Any]) -> str:
+def sentences(*parts: str) -> str:
+    """A paragraph of those that say something.
+
+    Example:
+        >>> sentences("Figure 1.", "", "Seed 0.")
+        'Figure 1. Seed 0.'
+    """
+    return " ".join(filter(None, parts))
+
+
+def setting(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
     """Fidelity, seeds and target in words.
 
     Args:
@@ -89,29 +111,68 @@ def setting(bench: NASDIPBench, facts: dict[str, Any]) -> str:
     )
 
 
-def shortfall(bench: NASDIPBench, facts: dict[str, Any]) -> str:
+def setting_and_n(bench: ReleaseReader, facts: Mapping[str, Any], counts: Sequence[int]) -> str:
+    """`setting`, and over how many architectures."""
+    return f"{setting(bench, facts)}; n = {span(counts)} of {len(bench)} architectures."
+
+
+def shortfall(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
     """What of the release's runs is missing or without result, in words; "" where nothing is."""
     block = bench.runs.block(facts["task"], facts["fidelity"])
-    parts = []
     expected = len(bench) * len(bench.images) * len(facts["seeds"])
-    by_status = {"missing": -1, "diverged": 1, "failed": 2}
     statuses = [block.statuses(seed) for seed in facts["seeds"]]
-    for name, code in by_status.items():
+    parts = []
+    for name, code in {"missing": -1, "diverged": 1, "failed": 2}.items():
         count = sum(int((of_seed == code).sum()) for of_seed in statuses)
         if count:
             parts.append(f"{count} {name}")
     return f"Of {expected} runs {', '.join(parts)}." if parts else ""
 
 
-def span(numbers: list[int]) -> str:
-    """ "12" of equal numbers, "10..12" of others."""
+def cut_before_peak(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
+    """How many runs were cut before their peak, in words; "" where none is."""
+    block = bench.runs.block(facts["task"], facts["fidelity"])
+    iterations = block.record.iterations
+    late = total = 0
+    for seed in facts["seeds"]:
+        ok = block.statuses(seed) == STATUSES.index("ok")
+        peak = block.matrix("best_iteration", seed)[ok]
+        late += int((peak > 0.98 * iterations).sum())
+        total += len(peak)
+    if not late:
+        return ""
+    return (
+        f"{late} of {total} runs are best in the last 2 % of their {iterations} iterations: "
+        f"more iterations might have raised them, and their best iteration is a lower bound."
+    )
+
+
+def undefined(facts: Mapping[str, Any], shown: set[str]) -> list[str]:
+    """A note for each reason of a missing tau among the shown scores ("proxy/reference")."""
+    absent = sorted(shown - set(facts["n"]))
+    notes = [f"-- : the release has no score {', '.join(absent)}."] if absent else []
+    by_reason: dict[str, list[str]] = {}
+    for key, images in facts["reasons"].items():
+        for image, reason in images.items():
+            if key in shown:
+                by_reason.setdefault(f"{key}: {reason}", []).append(image)
+    return notes + [f"-- : {reason} ({', '.join(images)})." for reason, images in by_reason.items()]
+
+
+def span(numbers: Sequence[int]) -> str:
+    """ "12" of equal numbers, "10..12" of others.
+
+    Example:
+        >>> span([12, 10, 11])
+        '10..12'
+    """
     if not numbers:
         return "0"
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low}..{high}"
 
 
-def call_text(function: str, facts: dict[str, Any], *further: str) -> str:
+def call_text(function: str, facts: Mapping[str, Any], *further: str) -> str:
     """The Python call that gives an exhibit's numbers.
 
     Args:
@@ -128,3 +189,63 @@ def call_text(function: str, facts: dict[str, Any], *further: str) -> str:
         *([f"seed={seeds[0]}"] if len(seeds) == 1 else []),
     ]
     return f"{function}({', '.join(arguments)})"
+
+
+def reasons_to_differ(
+    bench: ReleaseReader, fidelities: Mapping[str, str], target: str
+) -> list[str]:
+    """Why a number here need not be the printed one, a sentence each in Markdown.
+
+    Args:
+        bench: the release.
+        fidelities: by task, the one whose numbers are compared.
+        target: column of runs.parquet.
+    """
+    reasons = []
+    for name in sorted({*fidelities.values()}):
+        at = bench.manifest.fidelities[name]
+        if (at["resolution"], at["channels"]) == _PAPERS:
+            continue
+        reasons.append(
+            f"**Fidelity.** The print is of {paper_values()['setup']}; {name} is "
+            f"{at['resolution']}x{at['resolution']} with {at['channels']} channels. Small images "
+            f"overfit sooner and rank architectures differently: agreement in sign and order is "
+            f"the most that can be asked."
+        )
+    records = {task: bench.manifest.task(name, task) for task, name in fidelities.items()}
+    partial = [task for task, record in records.items() if record and not record.complete_seeds]
+    if partial:
+        reasons.append(
+            f"**Partial coverage.** No seed is complete for {', '.join(partial)}: every number is "
+            f"over the architectures that are there (n in the captions), and tau over few has a "
+            f"wide error."
+        )
+    reasons += [
+        f"**Target.** Ours is `{target}`. The paper's text says final PSNR; its released "
+        f"notebooks use the best smoothed PSNR for Table 1 and Figure 4. `--target "
+        f"final_psnr_smooth_db` gives the other.",
+        "**Histogram distance.** `psd_strip_hist_emd` is as in the released code (100 bins over "
+        "each image's own range, distance between the vectors of heights); the paper's text has "
+        "75 bins over 0..1, which is `psd_strip_hist_emd_paper` (`--all`).",
+        "**Decibels.** Ours are 10·log10, the released code's have the natural logarithm: its "
+        "squared differences are ours times (ln 10)²; tau is the same.",
+        "**Initialisations.** The released scores come from one initialisation, ours are the mean "
+        "over the number in `scores.parquet` (`inits`; 8 in our releases): two single ones agree "
+        "only in part, some scores' hardly (data/FINDINGS.md measures it).",
+        "**Sample.** The paper's 522 architectures are a list of its own; this release's are "
+        "another sample of the same space, unless it was built from that list.",
+        "**Figure 1's target** is not stated in the print.",
+    ]
+    reasons.append(_about_images(bench))
+    return reasons
+
+
+def _about_images(bench: ReleaseReader) -> str:
+    statuses = image_statuses(bench)
+    if not of_the_paper(bench):
+        return "**Images.** They are not the paper's: no printed value applies."
+    same = [name for name, status in statuses.items() if status != SUBSTITUTE]
+    return (
+        f"**Images.** The comparison with the print is meaningful for {', '.join(same)}; the "
+        f"others are substitutes for images that were not identified or not found, marked \\*."
+    )

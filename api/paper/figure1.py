@@ -6,15 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 
-from ..exhibits.paper_exhibit import PaperExhibit
-from .captions import call_text, image_marks, of_the_paper, paper_values, setting, shortfall
+from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
+from ..exhibits.exhibit import PaperExhibit
+from ..statistics.overlaps import overlap
+from . import captions
 
 if TYPE_CHECKING:
-    from ..benchmark import NASDIPBench
+    import pandas as pd
+
+    from ..reading.reader import ReleaseReader
 
 __all__ = ["OverlapFigure", "figure1"]
+
+_CELL_INCHES = 0.55
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,15 +29,11 @@ class OverlapFigure(PaperExhibit):
 
     Attributes:
         frame: images × images, counts; ``attrs`` as of
-            `nasdip_bench.api.statistics.kendall.overlap`.
+            `nasdip_bench.api.statistics.overlaps.overlap`.
     """
 
+    wide = False  # the columns are narrow
     frame: pd.DataFrame
-
-    @property
-    def wide(self) -> bool:
-        """Never: the columns are narrow."""
-        return False
 
     @property
     def labels(self) -> list[str]:
@@ -56,20 +58,40 @@ class OverlapFigure(PaperExhibit):
         return str(self.frame.to_csv(lineterminator="\n"))
 
     def draw(self, path: Path, form: str) -> None:
-        """A heat map; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        from .plots import draw_overlap
+        """A heat map with its counts."""
+        values, labels, k = self.frame.to_numpy(float), self.labels, self.frame.attrs["k"]
+        side = max(4.5, _CELL_INCHES * len(labels))
+        names = 0.085 * max(map(len, labels)) + 0.25  # room for the names on the left and below
+        width = names + side + 1.1
+        lines, caption = caption_lines([self.caption, *self.notes], width)
+        height = side + names + caption + 0.15
+        drawing = new_figure(width, height)
+        bottom, tall = (caption + names) / height, side / height
+        axes = drawing.add_axes((names / width, bottom, side / width, tall))
+        # The diagonal is k by definition: leaving it out gives the colours to what varies.
+        off_diagonal = np.where(np.eye(len(labels), dtype=bool), np.nan, values)
+        top = k if len(labels) == 1 else max(1.0, float(np.nanmax(off_diagonal)))
+        image = axes.imshow(off_diagonal, cmap="viridis", vmin=0, vmax=top)
+        axes.set_facecolor("0.85")
+        axes.set_xticks(range(len(labels)), labels, rotation=90)
+        axes.set_yticks(range(len(labels)), labels)
+        for row, line in enumerate(self.cells()):
+            for column, cell in enumerate(line):
+                dark = row != column and values[row, column] < 0.6 * top
+                colour = "white" if dark else "black"
+                axes.text(column, row, cell, ha="center", va="center", color=colour)
+        bar = drawing.add_axes(((names + side + 0.15) / width, bottom, 0.18 / width, tall))
+        scale = drawing.colorbar(image, cax=bar, label=f"shared among the {k} best")
+        from matplotlib.ticker import MaxNLocator
 
-        draw_overlap(self, path, form)
-
-
-def _ranked_last(diverged: int) -> str:
-    if not diverged:
-        return ""
-    return "1 diverged run ranks last." if diverged == 1 else f"{diverged} diverged runs rank last."
+        scale.locator = MaxNLocator(integer=True)
+        scale.update_ticks()
+        write_caption(drawing, lines, caption)
+        save(drawing, path, form)
 
 
 def figure1(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     task: str = "denoise",
     k: int = 10,
     target: str = "best_psnr_smooth_db",
@@ -92,27 +114,34 @@ def figure1(
         ConfigError: k is outside 1..n.
         UnknownNameError: a task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> figure1(NASDIPBench("data/"), k=3).frame.attrs["k"]
+        3
     """
-    frame = bench.overlap(task, k, target, fidelity, seed)
+    frame = overlap(bench, task, k, target=target, fidelity=fidelity, seed=seed)
     facts = frame.attrs
-    parts = [
-        f"Figure 1 ({task}): architectures that pairs of images share among their {k} best.",
-        f"{setting(bench, facts)}; n = {facts['n']} of {len(bench)} architectures, those "
-        f"with a run on all {len(bench.images)} images; {facts['expected']:.2g} expected by "
-        f"chance (k²/n).",
-        _ranked_last(facts["diverged"]),
-        shortfall(bench, facts),
-    ]
-    printed = paper_values()["figure1"]
-    if of_the_paper(bench) and (task, k) == (printed["task"], printed["k"]):
-        for one, other, count in printed["counts"]:
-            if one in frame.index and other in frame.index:
-                parts.append(f"The paper's text gives {count} for {one} and {other}.")
-    marks, notes = image_marks(bench)
+    diverged = facts["diverged"]
+    ranked_last = "1 diverged run ranks" if diverged == 1 else f"{diverged} diverged runs rank"
+    printed = captions.paper_values()["figure1"]
+    applies = captions.of_the_paper(bench) and (task, k) == (printed["task"], printed["k"])
+    marks, notes = captions.image_marks(bench)
     return OverlapFigure(
         frame=frame,
-        caption=" ".join(p for p in parts if p),
+        caption=captions.sentences(
+            f"Figure 1 ({task}): architectures that pairs of images share among their {k} best.",
+            f"{captions.setting(bench, facts)}; n = {facts['n']} of {len(bench)} architectures, "
+            f"those with a run on all {len(bench.images)} images; {facts['expected']:.2g} expected "
+            f"by chance (k²/n).",
+            f"{ranked_last} last." if diverged else "",
+            captions.shortfall(bench, facts),
+            *(
+                f"The paper's text gives {count} for {one} and {other}."
+                for one, other, count in printed["counts"]
+                if applies and one in frame.index and other in frame.index
+            ),
+        ),
         notes=tuple(notes),
         marks=marks,
-        call=call_text("bench.overlap", facts, f"k={k}"),
+        call=captions.call_text("bench.overlap", facts, f"k={k}"),
     )

@@ -9,6 +9,7 @@ and torch for the networks; both on use.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,23 +19,35 @@ import numpy as np
 
 from nasdip_bench.errors import ConfigError, ImageError, MissingRunError
 from nasdip_bench.proxies import named_score
+from nasdip_bench.proxies.density import STRIP_DIAMETERS
 
+from ..exhibits.drawing import LEGEND, SMALL, TEXT, Grid
+from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import csv_text
-from ..exhibits.paper_exhibit import PaperExhibit
 from ..statistics.choosing_cohorts import PROXY
 from .captions import image_marks
 from .spectra import ImageSpectra, image_spectra
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from nasdip_bench.images import Image
 
-    from ..benchmark import NASDIPBench
     from ..reading.architectures import ArchitectureLike
+    from ..reading.reader import ReleaseReader
 
 __all__ = ["SpectraFigure", "figure2", "figure2_images"]
 
 INITS = 8
 _SHOWN_WHOLE = "lena"
+_SIDE = 1.9  # inches of a whole spectrum
+_LINES = {
+    "ground_truth": ("ground truth", "#222222", "-"),
+    "corrupted": ("corrupted", "#d62728", "-"),
+    "lowest score": ("untrained, lowest score", "#1f77b4", "-"),
+    "highest score": ("untrained, highest score", "#e69f00", "--"),
+}
+"""Of a spectrum: its name in the picture, colour and dashes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,15 +96,10 @@ class SpectraFigure(PaperExhibit):
 
     def csv(self) -> str:
         """A line an image, spectrum and ring: relative frequency and mean PSD in dB."""
-        codes, setup = self.architectures, (self.task, self.fidelity)
         rows = [
             (
-                one.image,
-                profile.name,
-                codes.get(profile.name, ""),
-                repr(radius),
-                repr(db),
-                *setup,
+                *(one.image, profile.name, self.architectures.get(profile.name, "")),
+                *(repr(radius), repr(db), self.task, self.fidelity),
             )
             for one in self.spectra
             for profile in one.profiles
@@ -101,14 +109,69 @@ class SpectraFigure(PaperExhibit):
         return csv_text(head, rows)
 
     def draw(self, path: Path, form: str) -> None:
-        """Whole spectra and radial means; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        from .panels import draw_spectra
+        """The whole spectra of one image, and below a panel an image with the radial means."""
+        head = LEGEND + 0.3 + _SIDE + 0.25
+        grid = Grid([self.caption, *self.notes], len(self.spectra), columns=3, head=head)
+        from matplotlib.lines import Line2D
 
-        draw_spectra(self, path, form)
+        self._draw_whole(grid)
+        panels = grid.panels("frequency", "PSD, dB")
+        for one, axes in zip(self.spectra, panels, strict=True):
+            axes.set_title(self.label(one.image), fontsize=TEXT)
+            _draw_radial_means(axes, one)
+        lines = [_LINES[profile.name] for profile in self.spectra[self.whole].profiles]
+        handles = [Line2D([], [], color=colour, linestyle=dashes) for _, colour, dashes in lines]
+        grid.finish(handles, [name for name, _, _ in lines], path, form)
+
+    def _draw_whole(self, grid: Grid) -> None:
+        from matplotlib.patches import Circle
+
+        shown = self.spectra[self.whole]
+        maps = [profile.psd_db for profile in shown.profiles]
+        low = float(np.percentile(np.concatenate([one.ravel() for one in maps]), 2))
+        high = max(float(np.percentile(one, 99.5)) for one in maps)
+        room = grid.width - 0.9
+        gap = max((room - len(maps) * _SIDE) / (len(maps) + 1), 0.12)
+        side = min(_SIDE, (room - (len(maps) + 1) * gap) / len(maps))
+        top = LEGEND + 0.25
+        for place, profile in enumerate(shown.profiles):
+            axes = grid.axes(gap + place * (side + gap), top, side, side)
+            extent = (-0.5, 0.5, 0.5, -0.5)
+            drawn = axes.imshow(profile.psd_db, cmap="magma", vmin=low, vmax=high, extent=extent)
+            for diameter in STRIP_DIAMETERS:
+                radius = diameter / 2
+                axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor="white", linewidth=0.6))
+            axes.set_xticks([])
+            axes.set_yticks([])
+            image = "" if place else f"{self.label(shown.image)}: "
+            axes.set_title(f"{image}{_LINES[profile.name][0]}", fontsize=TEXT)
+        bar = grid.axes(len(maps) * (side + gap) + gap, top, 0.13, side)
+        grid.drawing.colorbar(drawn, cax=bar).set_label("PSD, dB", fontsize=SMALL)
+        bar.tick_params(labelsize=SMALL)
+
+
+def _draw_radial_means(axes: Axes, spectra: ImageSpectra) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    inner, outer = (diameter / 2 for diameter in STRIP_DIAMETERS)
+    axes.axvspan(inner, outer, color="0.88", linewidth=0)
+    for profile in spectra.profiles:
+        _, colour, dashes = _LINES[profile.name]
+        axes.plot(profile.radius, profile.level_db, color=colour, linestyle=dashes, linewidth=1.0)
+        axes.plot(
+            [profile.bandwidth * math.sqrt(2) / 2],
+            [0.02],
+            marker="|",
+            markersize=9,
+            color=colour,
+            transform=axes.get_xaxis_transform(),
+        )
+    axes.set_xlim(0, 0.5)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
 
 
 def figure2_images(
-    bench: NASDIPBench, images_dir: Path | None = None, image_set: str | None = None
+    bench: ReleaseReader, images_dir: Path | None = None, image_set: str | None = None
 ) -> list[Image]:
     """The images for Figure 2.
 
@@ -124,7 +187,6 @@ def figure2_images(
         DownloadError, MissingDependencyError: they could not be downloaded.
     """
     from nasdip_bench.images import load_images
-    from nasdip_bench.images.user_images import load_user_images
 
     if images_dir is None and image_set is None and bench.manifest.image_set != "skimage":
         raise ImageError(
@@ -133,13 +195,8 @@ def figure2_images(
         )
     chosen = image_set or bench.manifest.image_set
     if chosen != bench.manifest.image_set:
-        return load_images(chosen, None, images_dir=images_dir)
-    if chosen == "user":
-        if images_dir is None:
-            raise ImageError("image set user: say where the images are (--images-dir)")
-        images = load_user_images(images_dir, bench.images)
-    else:
-        images = load_images(chosen, bench.images, images_dir=images_dir)
+        return load_images(chosen, None, images_dir)
+    images = load_images(chosen, bench.images, images_dir)
     table = bench.to_arrow("images")
     hashes = dict(zip(table["name"].to_pylist(), table["sha256"].to_pylist(), strict=True))
     for image in images:
@@ -152,7 +209,7 @@ def figure2_images(
 
 
 def figure2(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     images: Sequence[Image],
     task: str = "denoise",
     fidelity: str | None = None,
@@ -225,7 +282,7 @@ def figure2(
     )
 
 
-def _extremes(bench: NASDIPBench, task: str, fidelity: str, proxy: str) -> tuple[int, int]:
+def _extremes(bench: ReleaseReader, task: str, fidelity: str, proxy: str) -> tuple[int, int]:
     """Rows of the architectures of lowest and highest mean score over images and default seeds."""
     _, scores = bench.runs.scores(task, fidelity)
     column = scores.columns.index(named_score(proxy, scores.columns))

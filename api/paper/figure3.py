@@ -6,6 +6,7 @@ what the cells of Table 1 sum up, and what Figure 4's marks are chosen from.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,38 +16,73 @@ import numpy as np
 
 from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b
 
+from ..exhibits.drawing import TEXT, Grid
+from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import csv_text
-from ..exhibits.paper_exhibit import PaperExhibit
 from ..statistics.choosing_cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
-from .captions import image_marks, setting, shortfall, span
+from .captions import image_marks, sentences, setting_and_n, shortfall
 
 if TYPE_CHECKING:
-    from ..benchmark import NASDIPBench
+    from ..reading.reader import ReleaseReader
 
-__all__ = ["ScatterFigure", "figure3"]
+__all__ = ["BARS", "COLOURS", "SETUP", "CohortFigure", "ScatterFigure", "cohort_call", "figure3"]
+
+BARS = "#8fb3d9"
+COLOURS = ("black", "#d62728", "#2ca02c", "#9467bd")
+"""Of the cohorts, smallest first: as in the released notebook, black and red."""
+SETUP = ("task", "target", "fidelity", "seed", "proxy")
+_DECADES = 100  # ratio of scores from which their axis is logarithmic
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ScatterFigure(PaperExhibit):
-    """A target against a score, a point an architecture.
+class CohortFigure(PaperExhibit):
+    """A target of architectures by image, and the cohorts of lowest score.
 
     Attributes:
         runs: scores and values.
         sizes: of the cohorts, ascending.
-        codes: canonical strings of the architectures, by row.
     """
 
     runs: ScoredRuns
     sizes: tuple[int, ...]
+
+    def cohorts(self, image: int) -> list[Cohort]:
+        """The cohort of each size, of an image by its position."""
+        return [self.runs.cohort(image, size) for size in self.sizes]
+
+    @property
+    def setup(self) -> tuple[object, ...]:
+        """The values of `SETUP`."""
+        return tuple(getattr(self.runs, name) for name in SETUP)
+
+    @property
+    def target_label(self) -> str:
+        """The target with its unit, for an axis."""
+        name = self.runs.target.removesuffix("_db")
+        return name if name == self.runs.target else f"{name}, dB"
+
+
+def cohort_call(function: str, runs: ScoredRuns, sizes: tuple[int, ...]) -> str:
+    """The Python call that gives a figure's numbers."""
+    return (
+        f"{function}(bench, {runs.task!r}, target={runs.target!r}, fidelity={runs.fidelity!r}, "
+        f"seed={runs.seed}, proxy={runs.proxy!r}, cohorts={sizes})"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScatterFigure(CohortFigure):
+    """A target against a score, a point an architecture.
+
+    Attributes:
+        codes: canonical strings of the architectures, by row.
+    """
+
     codes: tuple[str, ...]
 
     def correlation(self, image: int) -> Correlation:
         """Tau-b of an image, by its position, over the points that are shown."""
         return kendall_tau_b(self.runs.values[:, image], self.runs.scores[:, image])
-
-    def cohorts(self, image: int) -> list[Cohort]:
-        """The cohort of each size."""
-        return [self.runs.cohort(image, size) for size in self.sizes]
 
     def heads(self) -> list[list[str]]:
         """Set-up of the columns."""
@@ -57,45 +93,61 @@ class ScatterFigure(PaperExhibit):
         """A row an image."""
         rows = []
         for position, name in enumerate(self.runs.images):
-            tau = self.correlation(position).tau
+            tau = self.correlation(position).value
             scores = self.runs.scores[:, position]
             finite = scores[np.isfinite(scores)]
             ends = [f"{v:.4g}" for v in (finite.min(), finite.max())] if len(finite) else ["--"] * 2
-            regrets = [
-                "--" if cohort.best < 0 else f"{cohort.regret:.2f}"
-                for cohort in self.cohorts(position)
-            ]
+            regrets = ["--" if c.best < 0 else f"{c.regret:.2f}" for c in self.cohorts(position)]
             shown = "--" if np.isnan(tau) else f"{tau:+.2f}"
             rows.append([self.label(name), str(len(finite)), shown, *ends, *regrets])
         return rows
 
     def csv(self) -> str:
         """A line an image and architecture; the target is empty where the run diverged."""
-        setup = (self.runs.task, self.runs.target, self.runs.fidelity, self.runs.seed)
         rows = []
         for position, name in enumerate(self.runs.images):
             cohorts = self.cohorts(position)
-            for arch_id in np.flatnonzero(np.isfinite(self.runs.scores[:, position])).tolist():
-                score, value = (
-                    float(matrix[arch_id, position])
-                    for matrix in (self.runs.scores, self.runs.values)
-                )
-                within = [str(c.size) for c in cohorts if arch_id in c.members]
-                numbers = (repr(score), "" if np.isnan(value) else repr(value), " ".join(within))
-                which = (name, arch_id, self.codes[arch_id])
-                rows.append((*which, *numbers, *setup, self.runs.proxy))
-        head = ("image", "arch_id", "architecture", "score", "value", "cohorts", "task", "target")
-        return csv_text((*head, "fidelity", "seed", "proxy"), rows)
+            scores, values = self.runs.scores[:, position], self.runs.values[:, position]
+            for arch_id in np.flatnonzero(np.isfinite(scores)).tolist():
+                score, value = float(scores[arch_id]), float(values[arch_id])
+                within = " ".join(str(c.size) for c in cohorts if arch_id in c.members)
+                numbers = (repr(score), "" if math.isnan(value) else repr(value), within)
+                rows.append((name, arch_id, self.codes[arch_id], *numbers, *self.setup))
+        head = ("image", "arch_id", "architecture", "score", "value", "cohorts", *SETUP)
+        return csv_text(head, rows)
 
     def draw(self, path: Path, form: str) -> None:
-        """Small multiples; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        from .panels import draw_scatter
+        """A panel an image: all points, and the cohorts' in colour."""
+        grid = Grid([self.caption, *self.notes], len(self.runs.images))
+        from matplotlib.lines import Line2D
+        from matplotlib.ticker import MaxNLocator
 
-        draw_scatter(self, path, form)
+        for place, axes in enumerate(grid.panels("score", self.target_label)):
+            value = self.correlation(place).value
+            tau = "" if math.isnan(value) else f", tau {value:+.2f}"
+            axes.set_title(f"{self.label(self.runs.images[place])}{tau}", fontsize=TEXT)
+            scores, values = self.runs.scores[:, place], self.runs.values[:, place]
+            axes.scatter(scores, values, s=7, color=BARS, linewidths=0)
+            # The largest first, so that the members of a smaller one lie on top.
+            for cohort, colour in reversed([*zip(self.cohorts(place), COLOURS, strict=False)]):
+                members = cohort.members
+                axes.scatter(scores[members], values[members], s=11, color=colour, linewidths=0)
+            finite = scores[np.isfinite(values)]
+            if len(finite) and 0 < _DECADES * finite.min() < finite.max():
+                axes.set_xscale("log")
+            else:
+                axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.yaxis.set_major_locator(MaxNLocator(4))
+        labels = [f"the {size} of lowest score" for size in self.sizes[: len(COLOURS)]]
+        handles = [
+            Line2D([], [], marker="o", linestyle="none", color=colour, markersize=4)
+            for colour in (*COLOURS[: len(labels)], BARS)
+        ]
+        grid.finish(handles, [*labels, "the others"], path, form)
 
 
 def figure3(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     task: str = "denoise",
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
@@ -119,29 +171,29 @@ def figure3(
         ConfigError: a cohort below 1.
         UnknownNameError: a task, target, fidelity, seed or score that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> figure3(NASDIPBench("data/"), cohorts=[15, 5]).sizes
+        (5, 15)
     """
     runs = scored_runs(bench, task, target, fidelity, seed, proxy, cohorts)
     sizes = tuple(sorted({int(size) for size in cohorts}))
     counts = [runs.count(position) for position in range(len(runs.images))]
     marks, notes = image_marks(bench)
-    parts = [
-        f"Figure 3 ({task}): PSNR against {runs.proxy} of the untrained network, a point an "
-        f"architecture, with the N architectures of lowest score, N = "
-        f"{' and '.join(map(str, sizes))}. What the print's Figure 3 shows was not established: "
-        f"this is not claimed to be the same.",
-        f"{setting(bench, runs.facts)}; n = {span(counts)} of {len(bench)} architectures. Tau is "
-        f"tau-b, its sign raw: negative is good for a distance.",
-        runs.one_seed,
-        shortfall(bench, runs.facts),
-    ]
     return ScatterFigure(
-        caption=" ".join(part for part in parts if part),
+        caption=sentences(
+            f"Figure 3 ({task}): PSNR against {runs.proxy} of the untrained network, a point an "
+            f"architecture, with the N architectures of lowest score, N = "
+            f"{' and '.join(map(str, sizes))}. What the print's Figure 3 shows was not "
+            f"established: this is not claimed to be the same.",
+            setting_and_n(bench, runs.facts, counts),
+            "Tau is tau-b, its sign raw: negative is good for a distance.",
+            runs.one_seed,
+            shortfall(bench, runs.facts),
+        ),
         notes=tuple(notes),
         marks=marks,
-        call=(
-            f"figure3(bench, {task!r}, target={target!r}, fidelity={runs.fidelity!r}, "
-            f"seed={runs.seed}, proxy={runs.proxy!r}, cohorts={sizes})"
-        ),
+        call=cohort_call("figure3", runs, sizes),
         runs=runs,
         sizes=sizes,
         codes=bench.codes,

@@ -7,6 +7,7 @@ ones marked, N = 15 in red and N = 5 in black.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +16,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import check_whole
 
+from ..exhibits.drawing import TEXT, Grid
 from ..exhibits.forms import csv_text
-from ..exhibits.paper_exhibit import PaperExhibit
-from ..statistics.choosing_cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
-from .captions import image_marks, of_the_paper, paper_values, setting, shortfall, span
+from ..statistics.choosing_cohorts import COHORTS, PROXY, scored_runs
+from . import captions
+from .figure3 import BARS, COLOURS, SETUP, CohortFigure, cohort_call
 
 if TYPE_CHECKING:
-    from ..benchmark import NASDIPBench
+    from matplotlib.axes import Axes
+
+    from ..reading.reader import ReleaseReader
 
 __all__ = ["HistogramFigure", "figure4"]
 
@@ -31,22 +35,16 @@ BINS = 100
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class HistogramFigure(PaperExhibit):
+class HistogramFigure(CohortFigure):
     """Distribution of a target over architectures, by image, and where the cohorts' best lie.
 
     Attributes:
-        runs: scores and values.
-        sizes: of the cohorts, ascending.
         bins: number of bins, over the range of each image.
         printed: by image, the lowest and highest value of the print; {} where it does not apply.
-        unit: of the target.
     """
 
-    runs: ScoredRuns
-    sizes: tuple[int, ...]
     bins: int
     printed: dict[str, tuple[float, float]]
-    unit: str
 
     def values(self, image: int) -> NDArray[np.float64]:
         """(n,) float64: the finite values of an image, by its position."""
@@ -62,10 +60,6 @@ class HistogramFigure(PaperExhibit):
         counts, edges = np.histogram(values, self.bins)
         return counts.astype(np.int64), edges
 
-    def cohorts(self, image: int) -> list[Cohort]:
-        """The cohort of each size."""
-        return [self.runs.cohort(image, size) for size in self.sizes]
-
     def marked_bins(self, image: int) -> list[int]:
         """For each cohort the bin that its best lies in; -1 where it has none."""
         _, edges = self.histogram(image)
@@ -78,9 +72,9 @@ class HistogramFigure(PaperExhibit):
 
     def heads(self) -> list[list[str]]:
         """Set-up of the columns."""
-        ours = ["n", "lowest", "median", "highest"]
         best = [f"best of {size} (rank)" for size in self.sizes]
-        return [["image", *ours, *best, *(["printed range"] if self.printed else [])]]
+        printed = ["printed range"] if self.printed else []
+        return [["image", "n", "lowest", "median", "highest", *best, *printed]]
 
     def body(self) -> list[list[str]]:
         """A row an image."""
@@ -95,10 +89,8 @@ class HistogramFigure(PaperExhibit):
             "--" if cohort.best < 0 else f"{cohort.value:.2f} ({cohort.rank})"
             for cohort in self.cohorts(position)
         ]
-        row = [self.label(name), str(self.runs.count(position)), *numbers, *best]
-        if self.printed:
-            row.append(self._printed_range(name) or "--")
-        return row
+        printed = [self._printed_range(name) or "--"] if self.printed else []
+        return [self.label(name), str(self.runs.count(position)), *numbers, *best, *printed]
 
     def title(self, name: str) -> str:
         """Of an image's panel, with the range that is printed for it."""
@@ -111,28 +103,72 @@ class HistogramFigure(PaperExhibit):
 
     def csv(self) -> str:
         """A line an image and bin: edges, count, and the cohorts whose best lies in it."""
-        setup = (self.runs.task, self.runs.target, self.runs.fidelity, self.runs.seed)
         rows = []
         for position, name in enumerate(self.runs.images):
             counts, edges = self.histogram(position)
             marked = self.marked_bins(position)
-            for number, count in enumerate(counts.tolist()):
-                here = [s for s, b in zip(self.sizes, marked, strict=True) if b == number]
-                low, high = float(edges[number]), float(edges[number + 1])
-                which = (name, number, repr(low), repr(high), count, " ".join(map(str, here)))
-                rows.append((*which, *setup, self.runs.proxy))
-        head = ("image", "bin", "low", "high", "count", "best_of_cohorts", "task", "target")
-        return csv_text((*head, "fidelity", "seed", "proxy"), rows)
+            for bin_, count in enumerate(counts.tolist()):
+                ends = (repr(float(edges[bin_])), repr(float(edges[bin_ + 1])))
+                here = [str(s) for s, b in zip(self.sizes, marked, strict=True) if b == bin_]
+                rows.append((name, bin_, *ends, count, " ".join(here), *self.setup))
+        return csv_text(("image", "bin", "low", "high", "count", "best_of_cohorts", *SETUP), rows)
 
     def draw(self, path: Path, form: str) -> None:
-        """Small multiples; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        from .panels import draw_histograms
+        """A panel an image: bars, and the bins of the cohorts' best in colour."""
+        grid = Grid([self.caption, *self.notes], len(self.runs.images))
+        from matplotlib.lines import Line2D
 
-        draw_histograms(self, path, form)
+        for place, axes in enumerate(grid.panels(self.target_label, "architectures")):
+            # Padding: above two triangles.
+            axes.set_title(self.title(self.runs.images[place]), fontsize=TEXT, pad=17)
+            self._draw_bars(axes, place)
+        labels = [f"best of the {size} of lowest score" for size in self.sizes[: len(COLOURS)]]
+        handles = [
+            Line2D([], [], marker="v", linestyle="none", color=colour, markersize=5)
+            for colour in COLOURS[: len(labels)]
+        ]
+        grid.finish(handles, labels, path, form)
+
+    def _draw_bars(self, axes: Axes, image: int) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        counts, edges = self.histogram(image)
+        if not len(counts):
+            axes.text(0.5, 0.5, "no run", ha="center", va="center", transform=axes.transAxes)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            return
+        widths = np.diff(edges)
+        axes.bar(edges[:-1], counts, widths, align="edge", color=BARS)
+        axes.set_ylim(0, 1.08 * counts.max())
+        margin = 0.03 * (edges[-1] - edges[0])
+        axes.set_xlim(edges[0] - margin, edges[-1] + margin)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        shift, before = 0.0, math.nan
+        for bin_, colour in zip(self.marked_bins(image), COLOURS, strict=False):
+            if bin_ < 0:
+                continue
+            axes.bar(edges[bin_], counts[bin_], widths[bin_], align="edge", color=colour)
+            # A triangle above the frame finds a bin that is one pixel wide, and tells two cohorts
+            # with the same best apart.
+            middle = (edges[bin_] + edges[bin_ + 1]) / 2
+            shift = shift + 0.075 if middle == before else 0.0
+            before = middle
+            axes.plot(
+                [middle],
+                [1.045 + shift],
+                marker="v",
+                markersize=4.5,
+                color=colour,
+                clip_on=False,
+                transform=axes.get_xaxis_transform(),
+                linestyle="none",
+            )
 
 
 def figure4(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     task: str = "denoise",
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
@@ -159,26 +195,17 @@ def figure4(
         ConfigError: a cohort or number of bins below 1.
         UnknownNameError: a task, target, fidelity, seed or score that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> figure4(NASDIPBench("data/"), cohorts=[5]).heads()[0][-2]
+        'best of 5 (rank)'
     """
-    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
-        raise ConfigError(f"bins {bins!r} must be a whole number of at least 1")
+    bins = check_whole("bins", bins, 1)
     runs = scored_runs(bench, task, target, fidelity, seed, proxy, cohorts)
     sizes = tuple(sorted({int(size) for size in cohorts}))
     counts = [runs.count(position) for position in range(len(runs.images))]
-    marks, notes = image_marks(bench)
+    marks, notes = captions.image_marks(bench)
     printed = _printed(bench, task, target)
-    parts = [
-        f"Figure 4 ({task}): distribution of PSNR over architectures by image, {bins} bins over "
-        f"each image's own range, with the best of the N architectures of lowest {runs.proxy}, N = "
-        f"{' and '.join(map(str, sizes))}.",
-        f"{setting(bench, runs.facts)}; n = {span(counts)} of {len(bench)} architectures.",
-        runs.one_seed,
-        shortfall(bench, runs.facts),
-        "The printed ranges are those of the paper's 522 architectures at 512x512, read from the "
-        "axis of the released notebook's figure."
-        if printed
-        else "",
-    ]
     small = [size for size in sizes if size >= min(counts)]
     if small:
         notes.append(
@@ -186,30 +213,35 @@ def figure4(
             f"the best of all: N = {', '.join(map(str, small))} says nothing of the score there."
         )
     return HistogramFigure(
-        caption=" ".join(part for part in parts if part),
+        caption=captions.sentences(
+            f"Figure 4 ({task}): distribution of PSNR over architectures by image, {bins} bins "
+            f"over each image's own range, with the best of the N architectures of lowest "
+            f"{runs.proxy}, N = {' and '.join(map(str, sizes))}.",
+            captions.setting_and_n(bench, runs.facts, counts),
+            runs.one_seed,
+            captions.shortfall(bench, runs.facts),
+            "The printed ranges are those of the paper's 522 architectures at 512x512, read from "
+            "the axis of the released notebook's figure."
+            if printed
+            else "",
+        ),
         notes=tuple(notes),
         marks=marks,
-        call=_call(runs, sizes),
+        call=cohort_call("figure4", runs, sizes),
         runs=runs,
         sizes=sizes,
-        bins=int(bins),
+        bins=bins,
         printed=printed,
-        unit="dB" if target.endswith("_db") else "",
     )
 
 
-def _call(runs: ScoredRuns, sizes: tuple[int, ...]) -> str:
-    return (
-        f"figure4(bench, {runs.task!r}, target={runs.target!r}, fidelity={runs.fidelity!r}, "
-        f"seed={runs.seed}, proxy={runs.proxy!r}, cohorts={sizes})"
-    )
-
-
-def _printed(bench: NASDIPBench, task: str, target: str) -> dict[str, tuple[float, float]]:
-    values = paper_values()["figure4"]
-    if not of_the_paper(bench) or target != values["target"]:
-        return {}
-    if task not in values["tasks"]:
+def _printed(bench: ReleaseReader, task: str, target: str) -> dict[str, tuple[float, float]]:
+    values = captions.paper_values()["figure4"]
+    if (
+        not captions.of_the_paper(bench)
+        or target != values["target"]
+        or task not in values["tasks"]
+    ):
         return {}
     place = values["tasks"].index(task)
     return {image: tuple(pairs[place]) for image, pairs in values["ranges"].items()}

@@ -7,10 +7,11 @@ are compared with their hashes.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,24 +20,28 @@ from nasdip_bench.errors import DatasetError, ImageError, MissingRunError, unkno
 from nasdip_bench.experiments.results import OUTPUTS, output_name, read_results, results_path
 from nasdip_bench.experiments.sets import experiment_images, ground_truth
 from nasdip_bench.images import read_image
-from nasdip_bench.tasks import TASKS, SuperResolve, get_task, luma, psnr_db
+from nasdip_bench.tasks import TASKS, SuperResolve, get_task
 
+from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
+from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import csv_text
-from ..exhibits.paper_exhibit import PaperExhibit
-from .comparison_rows import choose_seed, choose_setting
-from .comparison_words import describe_fields
+from .tables23_rows import choose_seed, choose_setting, describe_fields
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["METHODS", "Panel", "Restorations", "RestorationsFigure", "figure5"]
 
 METHODS = {
-    "DIP": ("dip", None, None),
-    "NAS-DIP": ("nas-dip", None, None),
-    "ISNAS": ("isnas", "psd_db_strip_mse", "full"),
+    ("dip", None, None): "DIP",
+    ("nas-dip", None, None): "NAS-DIP",
+    ("isnas", "psd_db_strip_mse", "full"): "ISNAS",
 }
-"""Panel to method, score and selection."""
-
+"""Method, score and selection to panel."""
 _ZOOM = 4
 """The zoomed part has a side of 1/4 of the image's shorter one."""
+_SIDE, _GAP = 1.85, 0.08  # inches of a picture and between pictures
+_NAMES, _HEAD, _PSNR = 0.3, 0.25, 0.22  # room for text to the left, above and below
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +53,17 @@ class Panel:
     psnr_db: float | None
     restored_by: str = ""
 
+    def part(self, zoom: tuple[int, int, int]) -> NDArray[np.float32]:
+        """A square part of the pixels: (top, left, side)."""
+        top, left, side = zoom
+        return self.pixels[:, top : top + side, left : left + side]
+
 
 @dataclass(frozen=True, eq=False)
 class Restorations:
-    """A row of the figure.
+    """A row of the figure: an image of a set, restored.
 
     Attributes:
-        task: name.
-        image_set: name.
-        image: name.
         panels: from the ground truth to ISNAS.
         zoom: (top, left, side) of the part that is shown larger.
     """
@@ -75,13 +82,7 @@ class Restorations:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RestorationsFigure(PaperExhibit):
-    """Figure 5: rows of restored images.
-
-    Attributes:
-        rows: one a task, or more where images were named.
-        setting: name of the set-up.
-        seed: of the fits.
-    """
+    """Rows of restored images: one a task, or more where images were named."""
 
     rows: tuple[Restorations, ...]
     setting: str
@@ -94,20 +95,15 @@ class RestorationsFigure(PaperExhibit):
     def body(self) -> list[list[str]]:
         """A row a row of the figure."""
         return [
-            [
-                row.label,
-                *("--" if p.psnr_db is None else f"{p.psnr_db:.2f}" for p in row.panels[1:]),
-            ]
-            for row in self.rows
+            [r.label, *("--" if p.psnr_db is None else f"{p.psnr_db:.2f}" for p in r.panels[1:])]
+            for r in self.rows
         ]
 
     def csv(self) -> str:
         """A line a panel with a PSNR."""
+        setup = (self.setting, self.seed)
         lines = [
-            (
-                *(row.task, row.image_set, row.image, p.label, repr(p.psnr_db), p.restored_by),
-                *(self.setting, self.seed),
-            )
+            (row.task, row.image_set, row.image, p.label, repr(p.psnr_db), p.restored_by, *setup)
             for row in self.rows
             for p in row.panels[1:]
         ]
@@ -115,10 +111,54 @@ class RestorationsFigure(PaperExhibit):
         return csv_text(head, lines)
 
     def draw(self, path: Path, form: str) -> None:
-        """The pictures and their zooms; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        from .figure5_plot import draw_restorations
+        """The pictures of each row, and below each the part that varies most."""
+        width = _NAMES + len(self.rows[0].panels) * (_SIDE + _GAP) + _GAP
+        lines, caption = caption_lines([self.caption, *self.notes], width)
+        shapes = [row.panels[0].pixels.shape for row in self.rows]
+        tall = [_SIDE * height / wide for _, height, wide in shapes]
+        height = sum(_HEAD + high + _GAP + _SIDE + _PSNR for high in tall) + caption + _GAP
+        drawing = new_figure(width, height)
+        top = height - _GAP
+        for row, high in zip(self.rows, tall, strict=True):
+            block = _HEAD + high + _GAP + _SIDE
+            place = (0.12 / width, (top - block / 2) / height)
+            drawing.text(*place, row.label, rotation=90, va="center", fontsize=9)
+            for number, panel in enumerate(row.panels):
+                left = _NAMES + number * (_SIDE + _GAP)
+                _text(drawing, left + _SIDE / 2, top - 0.12, panel.label)
+                _picture(drawing, panel.pixels, (left, top - _HEAD - high, _SIDE, high), row.zoom)
+                _picture(drawing, panel.part(row.zoom), (left, top - block, _SIDE, _SIDE), None)
+                if panel.psnr_db is not None:
+                    _text(drawing, left + _SIDE / 2, top - block - 0.1, f"{panel.psnr_db:.2f} dB")
+            top -= block + _PSNR
+        write_caption(drawing, lines, caption)
+        save(drawing, path, form)
 
-        draw_restorations(self, path, form)
+
+def _text(drawing: Figure, across: float, up: float, text: str) -> None:
+    width, height = drawing.get_size_inches()
+    drawing.text(across / width, up / height, text, ha="center", va="center", fontsize=9)
+
+
+def _picture(
+    drawing: Figure,
+    pixels: NDArray[np.float32],
+    box: tuple[float, float, float, float],
+    frame: tuple[int, int, int] | None,
+) -> None:
+    """An image in a box (left, bottom, width, height) in inches, with a frame around a part."""
+    width, height = drawing.get_size_inches()
+    left, bottom, wide, high = box
+    axes = drawing.add_axes((left / width, bottom / height, wide / width, high / height))
+    axes.set_axis_off()
+    rows = np.moveaxis(np.broadcast_to(pixels, (3, *pixels.shape[1:])), 0, -1)
+    axes.imshow(rows, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    if frame is not None:
+        from matplotlib.patches import Rectangle
+
+        top, start, side = frame
+        corner = (start - 0.5, top - 0.5)
+        axes.add_patch(Rectangle(corner, side, side, fill=False, color="red", linewidth=1))
 
 
 def figure5(
@@ -148,11 +188,10 @@ def figure5(
     setting = choose_setting(results, setting)
     rows = [row for row in results.rows if row["setting"] == setting]
     seed = choose_seed(rows, seed)
-    places = _places(rows, seed, images)
     fields = results.settings[setting]
     made = tuple(
         _restorations(place, found, results_path(folder), images_dir, fields)
-        for place, found in places.items()
+        for place, found in _places(rows, seed, images).items()
     )
     return RestorationsFigure(
         caption=(
@@ -181,38 +220,31 @@ def _places(
     """(task, set, image) of the rows of the figure, in order of the tasks, with their results."""
     by_place: dict[_Place, _Found] = {}
     for row in rows:
-        for label, method in METHODS.items():
-            same = (row["method"], row["score"], row["selection"]) == method
-            if same and row["seed"] == seed and row["status"] == "ok":
-                place = (row["task"], row["set"], row["image"])
-                by_place.setdefault(place, {})[label] = row
+        label = METHODS.get((row["method"], row["score"], row["selection"]))
+        if label and row["seed"] == seed and row["status"] == "ok":
+            place = (row["task"], row["set"], row["image"])
+            by_place.setdefault(place, {})[label] = row
     whole = {place: found for place, found in by_place.items() if len(found) == len(METHODS)}
     if not whole:
         raise MissingRunError(
-            f"no image has been restored by {', '.join(METHODS)} with seed {seed}: run "
+            f"no image has been restored by {', '.join(METHODS.values())} with seed {seed}: run "
             f"'nasdip-build experiments --table 2' to its end"
         )
     there = sorted({image for _, _, image in whole})
     for name in names:
         if name not in there:
             raise unknown_name("image restored by all methods", name, there)
-    chosen: dict[_Place, _Found] = {}
+    chosen: list[_Place] = []
     for task in TASKS:
         mine = [place for place in whole if place[0] == task]
-        if names:
-            # A picture that is in two sets is shown once.
-            mine = list({place[2]: place for place in reversed(mine) if place[2] in names}.values())
-        for place in mine if names else mine[:1]:
-            chosen[place] = whole[place]
-    return chosen
+        # A picture that is in two sets is shown once.
+        named = {place[2]: place for place in reversed(mine) if place[2] in names}
+        chosen += named.values() if names else mine[:1]
+    return {place: whole[place] for place in chosen}
 
 
 def _restorations(
-    place: _Place,
-    found: _Found,
-    folder: Path,
-    images_dir: Path | None,
-    fields: Mapping[str, Any],
+    place: _Place, found: _Found, folder: Path, images_dir: Path | None, fields: Mapping[str, Any]
 ) -> Restorations:
     task_name, image_set, name = place
     task = get_task(task_name)
@@ -224,29 +256,17 @@ def _restorations(
                 f"{row['image_sha256']}: name the folder with the images of the experiment"
             )
     truth = ground_truth(image, fields["crop"])
-    corrupted = task.corrupt(truth, name).corrupted
+    observation = task.corrupt(truth, name)
+    label, corrupted = "corrupted", observation.corrupted
     if isinstance(task, SuperResolve):
-        corrupted = task.enlarged(corrupted)
-    panels = [
-        Panel("ground truth", truth, None),
-        Panel(
-            "bicubic" if isinstance(task, SuperResolve) else "corrupted",
-            corrupted,
-            _psnr(task, corrupted, truth),
-        ),
-    ]
-    for label, row in found.items():
+        label, corrupted = "bicubic", task.enlarged(corrupted)
+    psnr_db = task.psnr_corrupted_db(truth, observation)
+    panels = [Panel("ground truth", truth, None), Panel(label, corrupted, psnr_db)]
+    for label in METHODS.values():
+        row = found[label]
         pixels = _output(folder, row["output_sha256"], truth.shape)
         panels.append(Panel(label, pixels, row["psnr_db"], row["restored_by"]))
-    order = [panel.label for panel in panels[:2]] + list(METHODS)
-    panels.sort(key=lambda panel: order.index(panel.label))
     return Restorations(task_name, image_set, name, tuple(panels), _most_varied(truth))
-
-
-def _psnr(task: object, image: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
-    if isinstance(task, SuperResolve) and len(truth) == 3:
-        return psnr_db(luma(image), luma(truth))
-    return psnr_db(image, truth)
 
 
 def _output(folder: Path, sha256: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -271,10 +291,9 @@ def _most_varied(truth: NDArray[np.float32]) -> tuple[int, int, int]:
     plane = truth.mean(axis=0)
     side = min(plane.shape) // _ZOOM
     step = max(1, side // 4)
-    places = [
-        (top, left)
-        for top in range(0, plane.shape[0] - side + 1, step)
-        for left in range(0, plane.shape[1] - side + 1, step)
-    ]
-    top, left = max(places, key=lambda p: plane[p[0] : p[0] + side, p[1] : p[1] + side].var())
+    tops, lefts = (range(0, length - side + 1, step) for length in plane.shape)
+    top, left = max(
+        itertools.product(tops, lefts),
+        key=lambda p: plane[p[0] : p[0] + side, p[1] : p[1] + side].var(),
+    )
     return top, left, side

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.proxies.spectrum import Spectrum, decibel, prepare, relative_radius
+from nasdip_bench.proxies.density import decibel, relative_radius
+from nasdip_bench.proxies.spectrum import Spectrum, prepare
 
 if TYPE_CHECKING:
     from nasdip_bench.images import Image

@@ -1,40 +1,196 @@
-"""Table 1 of the paper, from the data: tau between PSNR and training-free scores, by image.
+"""Table 1 of the paper, from the data: tau between a target and training-free scores, by image.
 
-The paper's printed values stand beside ours where the images are the paper's and the task is the
-one of the print.
+The target is a PSNR, or the best iteration (section 5 of the paper): a network whose untrained
+output already resembles the image may reach its peak sooner, and then the score would also tell
+when to stop. The paper's printed values stand beside ours where the images are the paper's, the
+task is the one of the print, and the target is a PSNR.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from .captions import (
-    call_text,
-    image_marks,
-    image_statuses,
-    of_the_paper,
-    paper_values,
-    setting,
-    shortfall,
-    span,
+from ..exhibits.drawing import (
+    TEXT,
+    caption_lines,
+    new_figure,
+    save,
+    table_axes,
+    write_caption,
+    write_head,
 )
-from .tau_table import TauTable, undefined
+from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.forms import aligned, csv_text
+from ..statistics.kendall import kendall
+from . import captions
 
 if TYPE_CHECKING:
-    from ..benchmark import NASDIPBench
+    import pandas as pd
 
-__all__ = ["Table1", "table1"]
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["BEST_ITERATION", "Table1", "best_iteration_table", "table1"]
+
+BEST_ITERATION = "best_iteration"
+_ITERATIONS = (BEST_ITERATION, "best_raw_iteration")
+_COLUMNS_A_BLOCK = 7  # of the text form, so that a line fits a wide terminal
+_SHORT = {"ground_truth": "truth", "none": ""}
+_ROW_INCHES = 0.3
 
 
-class Table1(TauTable):
-    """Tau between a PSNR and the scores, with the paper's printed values where they apply."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Table1(PaperExhibit):
+    """Kendall's tau-b between a target and training-free scores.
+
+    Attributes:
+        frame: images × (proxy, reference, source), float64; source is "ours" or "paper". The
+            paper's scores first, in its order, then the others. ``attrs`` as of
+            `nasdip_bench.api.statistics.kendall.kendall`.
+        statuses: by image, as in images.parquet.
+        shown: (proxy, reference) of the columns of the text, LaTeX and picture; CSV has all.
+    """
+
+    wide = True  # names of scores are long
+    frame: pd.DataFrame
+    statuses: dict[str, str]
+    shown: tuple[tuple[str, str], ...]
+
+    @property
+    def has_paper(self) -> bool:
+        """Whether printed values stand beside ours."""
+        return "paper" in self.frame.columns.get_level_values("source")
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, ...], float]:
+        """By (image, proxy, reference, source): looking up cells of a frame is slower by far."""
+        rows = zip(self.frame.index, self.frame.to_numpy().tolist(), strict=True)
+        return {
+            (image, *column): value
+            for image, values in rows
+            for column, value in zip(self.frame.columns, values, strict=True)
+        }
+
+    def _value(self, image: str, column: tuple[str, str], source: str) -> float:
+        return self._values.get((image, *column, source), math.nan)
+
+    def cell(self, image: str, column: tuple[str, str]) -> tuple[str, str]:
+        """Ours and the paper's as text; the paper's is "" where there is none."""
+        ours, paper = (self._value(image, column, source) for source in ("ours", "paper"))
+        return (
+            "--" if math.isnan(ours) else f"{ours:+.2f}",
+            "" if math.isnan(paper) else f"{paper:+.2f}",
+        )
+
+    def score_heads(self) -> list[tuple[str, str]]:
+        """The two lines at the head of each shown column: score, what it is compared with."""
+        return [(proxy, _SHORT.get(reference, reference)) for proxy, reference in self.shown]
+
+    def heads(self) -> list[list[str]]:
+        """Names of the scores, and below what they are compared with."""
+        names, others = zip(*self.score_heads(), strict=True)
+        return [["", *names], ["image", *others]]
+
+    def _cells(self, image: str) -> list[tuple[str, str]]:
+        return [self.cell(image, column) for column in self.shown]
+
+    def body(self) -> list[list[str]]:
+        """A row an image: "ours (paper)"."""
+        return [
+            [self.label(image), *(f"{o} ({p})" if p else o for o, p in self._cells(image))]
+            for image in self.frame.index
+        ]
+
+    def latex_body(self) -> list[list[str]]:
+        """The same with the numbers in math mode, so that minus signs are minus signs."""
+        return [
+            [
+                self.latex_label(image),
+                *(
+                    (o if o == "--" else f"${o}$") + (f" (${p}$)" if p else "")
+                    for o, p in self._cells(image)
+                ),
+            ]
+            for image in self.frame.index
+        ]
+
+    def text(self) -> str:
+        """For a terminal, a block of columns below another."""
+        rows = [*self.heads(), *self.body()]
+        blocks = [self.caption, ""]
+        for start in range(1, len(rows[0]), _COLUMNS_A_BLOCK):
+            part = slice(start, start + _COLUMNS_A_BLOCK)
+            blocks += [*aligned([[row[0], *row[part]] for row in rows]), ""]
+        return "\n".join([*blocks, *self.notes]).rstrip() + "\n"
+
+    def csv(self) -> str:
+        """All scores, one line an image and score, with n and the set-up; floats in full."""
+        facts: Mapping[str, Any] = self.frame.attrs
+        setup = (facts["task"], facts["target"], facts["fidelity"])
+        seeds = " ".join(map(str, facts["seeds"]))
+        columns = [column[:2] for column in self.frame.columns if column[2] == "ours"]
+        rows = []
+        for image in self.frame.index:
+            for column in columns:
+                key = "/".join(column)
+                numbers = (
+                    self._value(image, column, "ours"),
+                    facts["std"].get(key, {}).get(image, math.nan),
+                    self._value(image, column, "paper"),
+                )
+                tau, std, paper = ("" if math.isnan(x) else repr(float(x)) for x in numbers)
+                n = facts["n"].get(key, {}).get(image, 0)
+                reason = facts["reasons"].get(key, {}).get(image, "")
+                named = (image, self.statuses[image], *column)
+                rows.append((*named, tau, std, n, reason, paper, *setup, seeds))
+        head = (
+            *("image", "image_status", "proxy", "reference", "tau", "std_over_seeds", "n"),
+            *("reason", "paper_tau", "task", "target", "fidelity", "seeds"),
+        )
+        return csv_text(head, rows)
+
+    def draw(self, path: Path, form: str) -> None:
+        """The table, each cell coloured by our value."""
+        heads, labels = self.score_heads(), [self.label(image) for image in self.frame.index]
+        names = 0.085 * max(map(len, labels)) + 0.35
+        column = max(1.05, *(0.082 * len(part) + 0.2 for head in heads for part in head))
+        width = names + column * len(heads) + 0.15
+        lines, caption = caption_lines([self.caption, *self.notes], width)
+        top = 2 * 0.2 + 0.2
+        drawing = new_figure(width, top + _ROW_INCHES * len(labels) + caption + 0.1)
+        axes = table_axes(drawing)
+        from matplotlib import colormaps
+        from matplotlib.patches import Rectangle
+
+        colours = colormaps["RdBu"]
+        for i, head in enumerate(heads):
+            write_head(axes, names + (i + 0.5) * column, head)
+        for row, image in enumerate(self.frame.index):
+            middle = top + (row + 0.5) * _ROW_INCHES
+            axes.text(0.15, middle, labels[row], va="center", fontsize=9)
+            for i, (ours, paper) in enumerate(self._cells(image)):
+                left = names + i * column
+                if ours != "--":
+                    # Half of the scale on either side of white keeps black text readable.
+                    shade = colours(0.5 + 0.28 * float(ours))
+                    corner = (left, middle - _ROW_INCHES / 2)
+                    axes.add_patch(Rectangle(corner, column, _ROW_INCHES, color=shade))
+                place, side = (0.48, "right") if paper else (0.5, "center")
+                axes.text(left + place * column, middle, ours, ha=side, va="center", fontsize=9)
+                if paper:
+                    place, shown = left + 0.54 * column, f"({paper})"
+                    axes.text(place, middle, shown, va="center", fontsize=TEXT, color="0.3")
+        axes.plot([names, width - 0.15], [top, top], color="0.2", linewidth=0.8)
+        write_caption(drawing, lines, caption)
+        save(drawing, path, form)
 
 
 def table1(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     task: str = "denoise",
     target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
@@ -55,59 +211,83 @@ def table1(
     Raises:
         UnknownNameError: a task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> table1(NASDIPBench("data/")).shown[0]
+        ('psd_db_mse', 'corrupted')
     """
-    tau = bench.kendall(task, target, fidelity, seed)
-    facts: dict[str, Any] = tau.attrs
-    printed = paper_values()["table1"]
-    columns = tuple((proxy, reference) for proxy, _, reference in _split(printed["columns"]))
-    extra = tuple(column for column in tau.columns if column not in columns)
-    beside = of_the_paper(bench) and task == printed["task"]
+    import pandas as pd
+
+    tau = kendall(bench, task, target=target, fidelity=fidelity, seed=seed)
+    printed = captions.paper_values()["table1"]
+    of_psnr = target not in _ITERATIONS
+    beside = of_psnr and captions.of_the_paper(bench) and task == printed["task"]
+    keys = [tuple(key.split("/")) for key in printed["columns"]]
+    columns = [key for key in keys if of_psnr or key in tau.columns]
+    extra = [key for key in tau.columns if key not in columns]
     # Taking a column from a frame copies its attrs, which are larger than the column.
     ours = dict(zip(tau.columns, tau.to_numpy().T.tolist(), strict=True))
-    data: dict[tuple[str, str, str], list[float]] = {}
-    for position, column in enumerate(columns):
-        data[*column, "ours"] = ours.get(column, [math.nan] * len(tau))
-        if beside:
-            data[*column, "paper"] = [
-                printed["rows"][image][position] if image in printed["rows"] else math.nan
-                for image in tau.index
-            ]
-    for column in extra:
-        data[*column, "ours"] = ours[column]
+    absent = [math.nan] * len(tau)
+    data: dict[tuple[str, ...], list[float]] = {}
+    for place, key in enumerate([*columns, *extra]):
+        data[*key, "ours"] = ours.get(key, absent)
+        if beside and key in keys:
+            rows = (printed["rows"].get(image) for image in tau.index)
+            data[*key, "paper"] = [row[place] if row else math.nan for row in rows]
     frame = pd.DataFrame(data, index=tau.index)
     frame.columns = pd.MultiIndex.from_tuples(list(data), names=["proxy", "reference", "source"])
-    frame.attrs = facts
-    marks, notes = image_marks(bench)
-    displayed = columns + (extra if all_scores else ())
-    shown = {"/".join(column) for column in displayed}
+    frame.attrs = tau.attrs
+    displayed = tuple([*columns, *extra] if all_scores else columns)
+    marks, notes = captions.image_marks(bench)
     return Table1(
         frame=frame,
-        caption=_caption(bench, facts, shown, printed["task"], beside),
-        notes=(*notes, *undefined(facts, shown)),
+        caption=_caption(bench, tau.attrs, ["/".join(key) for key in displayed], beside),
+        notes=(*notes, *captions.undefined(tau.attrs, {"/".join(key) for key in displayed})),
         marks=marks,
-        call=call_text("bench.kendall", facts),
-        statuses=image_statuses(bench),
+        call=captions.call_text("bench.kendall", tau.attrs),
+        statuses=captions.image_statuses(bench),
         shown=displayed,
     )
 
 
-def _split(keys: list[str]) -> list[tuple[str, str, str]]:
-    return [key.partition("/") for key in keys]
+def best_iteration_table(
+    bench: ReleaseReader,
+    task: str = "denoise",
+    target: str = BEST_ITERATION,
+    fidelity: str | None = None,
+    seed: int | None = None,
+    *,
+    all_scores: bool = False,
+) -> Table1:
+    """Table 1 with ``best_iteration`` (smoothed output) or ``best_raw_iteration`` as target."""
+    return table1(bench, task, target, fidelity, seed, all_scores=all_scores)
 
 
-def _caption(
-    bench: NASDIPBench, facts: dict[str, Any], shown: set[str], printed_task: str, beside: bool
-) -> str:
+def _caption(bench: ReleaseReader, facts: Mapping[str, Any], shown: list[str], beside: bool) -> str:
+    task, printed = facts["task"], captions.paper_values()
     counts = [n for key in shown for n in facts["n"].get(key, {}).values()]
-    parts = [
-        f"Table 1 ({facts['task']}): Kendall's tau-b between PSNR and training-free scores of the "
+    setup = captions.setting_and_n(bench, facts, counts)
+    if facts["target"] in _ITERATIONS:
+        return captions.sentences(
+            f"Best iteration ({task}): Kendall's tau-b between the iteration of the highest PSNR "
+            f"and training-free scores of the untrained network. The sign is raw: positive is a "
+            f"later peak for a larger distance.",
+            setup,
+            captions.cut_before_peak(bench, facts),
+            captions.shortfall(bench, facts),
+            "The paper reports these in its section 5; its numbers are not among the printed "
+            "values that this package carries.",
+        )
+    about_print = ""
+    if beside:
+        about_print = f"In parentheses the paper's printed values ({printed['setup']})."
+    elif task != printed["table1"]["task"]:
+        about_print = f"The paper prints this table for {printed['table1']['task']} only."
+    return captions.sentences(
+        f"Table 1 ({task}): Kendall's tau-b between PSNR and training-free scores of the "
         f"untrained network, compared with the corrupted image or the ground truth; the sign is "
         f"raw: negative is good for a distance.",
-        f"{setting(bench, facts)}; n = {span(counts)} of {len(bench)} architectures.",
-        shortfall(bench, facts),
-    ]
-    if beside:
-        parts.append(f"In parentheses the paper's printed values ({paper_values()['setup']}).")
-    elif facts["task"] != printed_task:
-        parts.append(f"The paper prints this table for {printed_task} only.")
-    return " ".join(part for part in parts if part)
+        setup,
+        captions.shortfall(bench, facts),
+        about_print,
+    )

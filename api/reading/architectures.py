@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import ArchitectureError, DatasetError, UnknownNameError
-from nasdip_bench.space import Architecture
-
-from .neighbourhood import Neighbourhood, choices_of
+from nasdip_bench.space import Architecture, Neighbourhood, encode_choices
 
 __all__ = ["ArchitectureLike", "ArchitectureRows"]
 
@@ -86,7 +84,7 @@ class ArchitectureRows:
         """
         if self._near is None:
             self._near = Neighbourhood(self.codes)
-        return self._near.distances(np.array(choices_of(arch), np.int8))
+        return self._near.distances(encode_choices(arch))
 
     def __contains__(self, arch: Architecture) -> bool:
         return str(arch) in self._rows

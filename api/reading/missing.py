@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import UnknownNameError
 
-from .runs import Block
-
-if TYPE_CHECKING:
-    from .reader import ReleaseReader
+from .runs import Block, RunIndex
 
 __all__ = ["kept_place", "missing_run"]
 
@@ -46,32 +41,37 @@ def kept_place(block: Block, kept: NDArray[np.int32], iteration: int) -> int:
     return place
 
 
-def missing_run(bench: ReleaseReader, block: Block, arch_id: int, image_row: int, seed: int) -> str:
+def missing_run(
+    runs: RunIndex,
+    block: Block,
+    architecture: tuple[int, str],
+    image: tuple[int, str],
+    seed: int,
+) -> str:
     """The message for a run that the release could hold and does not.
 
     Args:
-        bench: the release.
+        runs: all of the release.
         block: where the run should be.
-        arch_id: row of the architecture.
-        image_row: position of the image.
+        architecture: its row and canonical string.
+        image: its position and name.
         seed: of the run.
     """
-    image, task = bench.images[image_row], block.task
+    (arch_id, code), (image_row, name), task = architecture, image, block.task
     having = []
-    for fidelity in bench.fidelities:
-        record = bench.manifest.task(fidelity, task)
-        if record is None or not record.runs:
+    for fidelity in runs.fidelities:
+        if not runs.has_runs(task, fidelity):
             continue
-        other = bench.runs.block(task, fidelity)
+        other = runs.block(task, fidelity)
         there = other.rows[arch_id, image_row] >= 0
         seeds = [str(s) for s, is_there in zip(other.seeds, there, strict=True) if is_there]
         if seeds:
             having.append(f"{fidelity} with seed {', '.join(seeds)}")
-    runs, most = block.record.seeds.get(str(seed), 0), len(bench) * len(bench.images)
+    held, most = block.record.seeds.get(str(seed), 0), block.rows.shape[0] * block.rows.shape[1]
     return (
-        f"no run of architecture {bench[arch_id]} on {image!r} for {task!r} at fidelity "
+        f"no run of architecture {code} on {name!r} for {task!r} at fidelity "
         f"{block.fidelity!r} with seed {seed}. For this architecture, image and task there is: "
-        f"{'; '.join(having) or 'none'}. The release holds {runs} of the {most} runs of {task} at "
+        f"{'; '.join(having) or 'none'}. The release holds {held} of the {most} runs of {task} at "
         f"{block.fidelity} with seed {seed}: bench.coverage() and "
         f"'nasdip-bench coverage' count them."
     )

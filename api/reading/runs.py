@@ -19,12 +19,15 @@ from nasdip_bench.errors import DatasetError, MissingRunError, UnknownNameError,
 from .columns import codes, numbers, strings
 from .scores import Scores, ScoresBySeed
 
-__all__ = ["TARGETS", "Block", "RANKED_TARGETS", "RunIndex", "Summary"]
+__all__ = ["TARGET", "TARGETS", "Block", "RANKED_TARGETS", "RunIndex", "Summary"]
 
 _ENDED = (STATUSES.index("ok"), STATUSES.index("diverged"))
 _NOT_MEASURED = (
     "arch_id", "seed", "protocol_version", "curve_row", "diverged_at", "stack", "threads",
 )  # fmt: skip
+TARGET = "best_psnr_smooth_db"
+"""What statistics are of where no target is named: the paper's. An oracle over iterations."""
+
 TARGETS = tuple(
     column.name
     for column in RELEASE_TABLES["runs"]
@@ -269,6 +272,11 @@ class RunIndex:
                 f"{self._having(task)}"
             )
         return fidelity
+
+    def has_runs(self, task: str, fidelity: str) -> bool:
+        """Whether the release has any run of a task at a fidelity."""
+        record = self._manifest.task(fidelity, task)
+        return record is not None and record.runs > 0
 
     def _having(self, task: str) -> str:
         return ", ".join(f for f in self.fidelities if self._manifest.task(f, task)) or "none"

@@ -1,4 +1,7 @@
-"""Who can be ranked in a replay, who cannot and why, and how far their restorations are apart."""
+"""Who can be ranked in a replay, who cannot and why, and how far their restorations are apart.
+
+`nasdip_bench.isnas` and `.proxies`, which import PIL, are imported on use.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,12 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset.curves import MISSING
 from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import MissingRunError, unknown_name
-from nasdip_bench.isnas.rankable import check_score
-from nasdip_bench.isnas.selection import SELECTORS, Selector
-from nasdip_bench.proxies import NO_REFERENCE, image_scores, info, named_score, network_scores
 
 from ..statistics.choosing_cohorts import ScoredRuns, ranked_runs
 
 if TYPE_CHECKING:
+    from nasdip_bench.isnas.selection import Selector
+
     from ..reading.reader import ReleaseReader
     from ..reading.runs import Block
 
@@ -152,17 +154,21 @@ def needs_distances(selector: str | Selector) -> bool:
     return not (isinstance(selector, str) and selector in WITHOUT_DISTANCES)
 
 
-def selector_name(selector: str | Selector) -> str:
+def selector_name(selector: str | Selector, weighting: str) -> str:
     """What a selector is called in records.
 
     Raises:
-        UnknownNameError: a name that there is not.
+        UnknownNameError: a name of a selector or of a weighting that there is not.
     """
-    if isinstance(selector, str):
-        if selector not in SELECTORS:
-            raise unknown_name("selector", selector, SELECTORS)
-        return selector
-    return getattr(selector, "__name__", type(selector).__name__)
+    from nasdip_bench.isnas.selection import SELECTORS, WEIGHTINGS
+
+    if weighting not in WEIGHTINGS:
+        raise unknown_name("weighting", weighting, WEIGHTINGS)
+    if not isinstance(selector, str):
+        return getattr(selector, "__name__", type(selector).__name__)
+    if selector not in SELECTORS:
+        raise unknown_name("selector", selector, SELECTORS)
+    return selector
 
 
 def rankable_scores(bench: ReleaseReader, block: Block, reference: str) -> list[str]:
@@ -171,6 +177,8 @@ def rankable_scores(bench: ReleaseReader, block: Block, reference: str) -> list[
     Raises:
         UnknownNameError: a reference that is none of `REFERENCES`.
     """
+    from nasdip_bench.proxies import NO_REFERENCE, image_scores, info, network_scores
+
     _check_reference(reference)
     _, scores = bench.runs.scores(block.task, block.fidelity)
     registered = (*image_scores(), *network_scores())
@@ -196,6 +204,9 @@ def score_key(bench: ReleaseReader, block: Block, score: str, reference: str) ->
         ConfigError: a score by which a search cannot rank, since less of it is not better.
         UnknownNameError: a score or reference that there is not.
     """
+    from nasdip_bench.isnas.ranking import check_score
+    from nasdip_bench.proxies import info, named_score
+
     _check_reference(reference)
     name, _, named = score.partition("/")
     check_score(name)

@@ -1,25 +1,25 @@
 """Searches with cohorts of every size, replayed in one pass: for each score and image.
 
-The selector's work on all cohorts of a ranking is one product of matrices
-(`nasdip_bench.api.replay.prefixes`). Must not import torch.
+The averages of all cohorts are shares of the same outputs, so that the distances to all of them are
+one product of matrices (`nasdip_bench.dataset.distances.to_average`). Must not import torch.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, unknown_name
-from nasdip_bench.isnas.averaging import WEIGHTINGS
+from nasdip_bench.dataset.distances import to_average
+from nasdip_bench.errors import ConfigError, check_whole, unknown_name
 from nasdip_bench.ranks.chance import expected_best
 
 from ..statistics.choosing_cohorts import ScoredRuns
-from ..statistics.intervals import MEAN
+from ..statistics.tau_frame import MEAN
 from .candidates import (
     TARGET,
     Pool,
@@ -29,14 +29,15 @@ from .candidates import (
     score_key,
     selector_name,
 )
-from .prefixes import Chooser, chooser
 
 if TYPE_CHECKING:
-    from nasdip_bench.isnas.selection import Selector
+    import pandas as pd
+
+    from nasdip_bench.isnas.selection import Cohort, Selector
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["COLUMNS", "MOST", "isnas_curve"]
+__all__ = ["COLUMNS", "MEAN", "MOST", "closest_of_prefixes", "isnas_curve"]
 
 MOST = 50
 """The largest cohort where none is asked for and there are as many candidates."""
@@ -79,17 +80,14 @@ def isnas_curve(
         images: one or several names; None for all.
         n: the largest cohort, at most the candidates of one score and image; those of others, of
             which there may be fewer, end sooner. None for `MOST`, or all there are.
-        reference: as in `isnas`.
-        weighting: as in `isnas`.
-        selector: as in `isnas`.
-        with_output: as in `isnas`.
+        reference, weighting, selector, with_output: as in `isnas`.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
 
     Returns:
         indexed by (score, image, n), n from 1 (to the fewest candidates over seeds), and for each
-        score by `api.agreement.MEAN` for the mean over images (to the fewest over images that have
-        any). ``final_psnr_smooth_db``, ``rank`` and ``regret`` (dB) of the selected, NaN while all
+        score by `MEAN` for the mean over images (to the fewest over images that have any).
+        ``final_psnr_smooth_db``, ``rank`` and ``regret`` (dB) of the selected, NaN while all
         members diverged; regrets of others: ``regret_best`` of the best member (what a selector
         could reach), ``regret_member`` expected of a random member, ``regret_first`` of the member
         that the score ranks first, ``regret_any`` expected of any candidate, and
@@ -107,11 +105,8 @@ def isnas_curve(
         MissingRunError: the release has no run of the task at the fidelity, or no distances between
             restorations and they are needed.
     """
-    name = selector_name(selector)
-    if weighting not in WEIGHTINGS:
-        raise unknown_name("weighting", weighting, WEIGHTINGS)
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1):
-        raise ConfigError(f"n {n!r} must be a whole number of at least 1")
+    name = selector_name(selector, weighting)
+    longest = MOST if n is None else check_whole("n", n, 1)
     block = bench.runs.block(task, fidelity)
     if scores is None:
         keys = rankable_scores(bench, block, reference)
@@ -129,11 +124,9 @@ def isnas_curve(
     seeds = block.choose_seeds(seed)
     needed = with_output or needs_distances(selector)
     pools = [open_pool(bench, block, (one,), needed) for one in seeds]
+    positions = {image: bench.images.index(image) for image in named}
     candidates = {
-        key: {
-            image: min(pool.ranked(key).count(bench.images.index(image)) for pool in pools)
-            for image in named
-        }
+        key: {i: min(pool.ranked(key).count(at) for pool in pools) for i, at in positions.items()}
         for key in keys
     }
     most = max(count for by_image in candidates.values() for count in by_image.values())
@@ -144,7 +137,6 @@ def isnas_curve(
             f"image of {task} at {block.fidelity} (with a run, the score{kept}); leave it out for "
             f"all there are"
         )
-    longest = MOST if n is None else int(n)
     of_seeds = [_of_seed(pool, keys, named, longest, weighting, selector) for pool in pools]
     frame = _frame(of_seeds, keys, named)
     frame["candidates"] = _counts(frame, candidates)
@@ -169,6 +161,8 @@ _Curves = dict[tuple[str, str], NDArray[np.float64]]
 
 
 def _frame(of_seeds: Sequence[_Curves], keys: Sequence[str], images: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
     values, codes = [np.empty((len(COLUMNS), 0))], [np.empty((3, 0), np.intp)]
     for place, key in enumerate(keys):
         curves = [_mean([found[key, image] for found in of_seeds]) for image in images]
@@ -200,8 +194,7 @@ def _counts(frame: pd.DataFrame, candidates: dict[str, dict[str, int]]) -> NDArr
 def _mean(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Means of curves, to the length of the shortest."""
     length = min(curve.shape[1] for curve in curves)
-    mean: NDArray[np.float64] = np.mean([curve[:, :length] for curve in curves], axis=0)
-    return mean
+    return np.asarray(np.mean([curve[:, :length] for curve in curves], axis=0), np.float64)
 
 
 def _of_seed(
@@ -212,20 +205,81 @@ def _of_seed(
     weighting: str,
     selector: str | Selector,
 ) -> _Curves:
+    from nasdip_bench.isnas.selection import Cohort
+
     ranked = {key: pool.ranked(key) for key in keys}
     found = {}
     for image in images:
-        position = pool.bench.images.index(image)
-        members = {key: runs.cohort(position, n).members for key, runs in ranked.items()}
-        ok = [ids[np.isfinite(ranked[key].values[ids, position])] for key, ids in members.items()]
-        choose = chooser(pool, position, np.unique(np.concatenate(ok)), weighting, selector)
+        at = pool.bench.images.index(image)
+        members = {key: runs.cohort(at, n).members for key, runs in ranked.items()}
+        ok = {key: ids[np.isfinite(ranked[key].values[ids, at])] for key, ids in members.items()}
+        everyone = np.unique(np.concatenate([*ok.values()]))
+        squares = np.full((len(everyone), len(everyone)), math.nan)
+        if len(everyone) and needs_distances(selector):
+            squares = pool.between(at, everyone)
         for key, runs in ranked.items():
-            found[key, image] = _curve(runs, position, members[key], choose)
+            ids, chosen = ok[key], None
+            if selector != "random" and len(ids):
+                places = np.searchsorted(everyone, ids)
+                of_all = Cohort(
+                    scores=runs.scores[ids, at],
+                    between=squares[np.ix_(places, places)],
+                    psnr_db=runs.values[ids, at],
+                    weighting=weighting,
+                    seed=pool.seed,
+                )
+                chosen = _chosen(of_all, selector)
+            found[key, image] = _curve(runs, at, members[key], chosen)
     return found
 
 
+def _chosen(of_all: Cohort, selector: str | Selector) -> NDArray[np.intp]:
+    """(N,) positions that a selector keeps of the k first of a ranking, at k - 1."""
+    sizes = range(1, len(of_all.scores) + 1)
+    if selector == "best-score":
+        return np.zeros(len(sizes), np.intp)
+    if selector == "oracle":
+        return np.array([np.argmax(of_all.psnr_db[:k]) for k in sizes], np.intp)
+    if isinstance(selector, str):  # the paper's, which is the only other name
+        return closest_of_prefixes(of_all.between, of_all.scores, of_all.weighting)
+    cohorts = (
+        replace(
+            of_all,
+            scores=of_all.scores[:k],
+            between=of_all.between[:k, :k],
+            psnr_db=of_all.psnr_db[:k],
+        )
+        for k in sizes
+    )
+    return np.array([selector(cohort) for cohort in cohorts], np.intp)
+
+
+def closest_of_prefixes(
+    between: NDArray[np.float64], scores: NDArray[np.float64], weighting: str
+) -> NDArray[np.intp]:
+    """Which of the first k outputs is closest to their average, for every k.
+
+    Args:
+        between: (N, N) mean squared differences of the outputs.
+        scores: (N,) their scores.
+        weighting: of the average.
+
+    Returns:
+        (N,) positions, at k - 1; of those equally close the first.
+    """
+    from nasdip_bench.isnas.selection import closest, weights
+
+    count = len(scores)
+    shares = np.zeros((count, count))
+    for k in range(1, count + 1):
+        shares[k - 1, :k] = weights(scores[:k], weighting)
+    squares = to_average(between, shares)
+    squares[np.triu_indices(count, 1)] = np.inf
+    return closest(squares)
+
+
 def _curve(
-    runs: ScoredRuns, image: int, members: NDArray[np.intp], choose: Chooser | None
+    runs: ScoredRuns, image: int, members: NDArray[np.intp], chosen: NDArray[np.intp] | None
 ) -> NDArray[np.float64]:
     """(`COLUMNS`, N) of one score, image and seed."""
     curve = np.full((len(COLUMNS), len(members)), math.nan)
@@ -237,14 +291,13 @@ def _curve(
     curve[-1] = counts
     if not there.any():
         return curve
-    ok, psnr = members[there], values[there]
+    psnr = values[there]
     ranks = 1.0 + len(ordered) - np.searchsorted(ordered, psnr, side="right")
     up_to = np.arange(1, len(psnr) + 1)
     expected = np.cumsum(psnr) / up_to
-    if choose is None:
+    if chosen is None:
         selected, rank = expected, np.cumsum(ranks) / up_to
     else:
-        chosen = choose(ok, runs.scores[ok, image], psnr)
         selected, rank = psnr[chosen], ranks[chosen]
     some = counts > 0
     at = counts[some] - 1  # of those that did not diverge, the last of each cohort

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, unknown_name
-from nasdip_bench.isnas.averaging import WEIGHTINGS
-from nasdip_bench.isnas.selection import Cohort, Selector, get_selector
+from nasdip_bench.errors import check_whole, unknown_name
 
 from ..statistics.choosing_cohorts import ScoredRuns
 from .candidates import Absent, Pool, needs_distances, open_pool, score_key, selector_name
 
 if TYPE_CHECKING:
+    from nasdip_bench.isnas.selection import Selector
+
     from ..reading.reader import ReleaseReader
 
 __all__ = ["IsnasRecord", "Member", "isnas"]
@@ -128,7 +128,7 @@ def isnas(
         n: size of the cohort, from 1 to the number of candidates.
         reference: what outputs of untrained networks were compared with: "corrupted", which a user
             has, or "ground_truth", which a user has not. Scores without a reference ignore it.
-        weighting: of the average, one of `nasdip_bench.isnas.averaging.WEIGHTINGS`.
+        weighting: of the average, one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
         selector: one of `nasdip_bench.isnas.selection.SELECTORS`, or a function from a
             `nasdip_bench.isnas.Cohort` to a position. "best-score", "random" and "oracle" need no
             distances.
@@ -145,9 +145,7 @@ def isnas(
         MissingRunError: the release has no run of the task at the fidelity, or no distances between
             restorations and they are needed.
     """
-    name = selector_name(selector)
-    if weighting not in WEIGHTINGS:
-        raise unknown_name("weighting", weighting, WEIGHTINGS)
+    name = selector_name(selector, weighting)
     if image not in bench.images:
         raise unknown_name("image", image, bench.images)
     block = bench.runs.block(task, fidelity)
@@ -157,13 +155,12 @@ def isnas(
     )
     runs, position = pool.ranked(key), bench.images.index(image)
     candidates = runs.count(position)
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= candidates:
-        raise ConfigError(
-            f"n {n!r} must be a whole number from 1 to {candidates}, the architectures that can be "
-            f"ranked by {key} for {task} on {image} at {block.fidelity} with seed {pool.seed} "
-            f"({_in_words(pool.absent(key, position))})"
-        )
-    cohort = runs.cohort(position, int(n))
+    absent = pool.absent(key, position)
+    why = (
+        f", the architectures that can be ranked by {key} for {task} on {image} at "
+        f"{block.fidelity} with seed {pool.seed} ({_in_words(absent)})"
+    )
+    cohort = runs.cohort(position, check_whole("n", n, 1, candidates, note=why))
     members, selected = _members(pool, runs, position, cohort.members, weighting, selector)
     values = runs.values[:, position]
     ok = np.isfinite(values)
@@ -197,7 +194,7 @@ def isnas(
         best_of_all=best_of_all,
         best_of_all_db=best_of_all_db,
         candidates=candidates,
-        absent=pool.absent(key, position),
+        absent=absent,
     )
 
 
@@ -210,6 +207,8 @@ def _members(
     selector: str | Selector,
 ) -> tuple[tuple[Member, ...], Member | None]:
     """The members of a cohort, and the one that is selected."""
+    from nasdip_bench.isnas.selection import Cohort, get_selector
+
     scores, psnr_db = runs.scores[arch_ids, image], runs.values[arch_ids, image]
     ok = np.flatnonzero(np.isfinite(psnr_db))
     weights, distances = np.full((2, len(arch_ids)), math.nan)

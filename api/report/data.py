@@ -17,8 +17,11 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.proxies import NO_REFERENCE
 
+from ..statistics.kendall import coverage, kendall
+from ..statistics.overlaps import overlap
+
 if TYPE_CHECKING:
-    from ..benchmark import NASDIPBench
+    from ..reading.reader import ReleaseReader
     from ..reading.runs import Block
 
 __all__ = ["CURVE_POINTS", "TARGETS", "report_payload", "thinned"]
@@ -32,7 +35,7 @@ _COSTS = ("parameters", "flops_512")
 _LETTERS = ".odf"  # missing, then `STATUSES`
 
 
-def report_payload(bench: NASDIPBench, fidelity: str | None = None) -> dict[str, Any]:
+def report_payload(bench: ReleaseReader, fidelity: str | None = None) -> dict[str, Any]:
     """Everything that the page shows.
 
     Args:
@@ -69,12 +72,12 @@ def report_payload(bench: NASDIPBench, fidelity: str | None = None) -> dict[str,
         ],
         "architectures": {"code": list(bench.codes), **columns},
         "sets": [_set(bench, block) for block in blocks],
-        "coverage": bench.coverage().to_dict("split")["data"],
+        "coverage": coverage(bench).to_dict("split")["data"],
         "missing": _missing(bench, blocks),
     }
 
 
-def _blocks(bench: NASDIPBench, fidelity: str | None) -> list[Block]:
+def _blocks(bench: ReleaseReader, fidelity: str | None) -> list[Block]:
     blocks = []
     for task in bench.tasks:
         try:
@@ -89,7 +92,7 @@ def _blocks(bench: NASDIPBench, fidelity: str | None) -> list[Block]:
     return blocks
 
 
-def _set(bench: NASDIPBench, block: Block) -> dict[str, Any]:
+def _set(bench: ReleaseReader, block: Block) -> dict[str, Any]:
     """One task at one fidelity; several default seeds are averaged, as in `query`."""
     at = bench.manifest.fidelities[block.fidelity]
     seeds = block.default_seeds
@@ -157,7 +160,7 @@ def thinned(iterations: NDArray[np.int32], stop: int, most: int = CURVE_POINTS) 
     return sorted(kept)
 
 
-def _curves(bench: NASDIPBench, block: Block) -> tuple[list[int], list[Any]]:
+def _curves(bench: ReleaseReader, block: Block) -> tuple[list[int], list[Any]]:
     """Iterations, and by architecture and image the smoothed curve or None."""
     arrays = bench.curves(block.task, block.fidelity)
     kept = thinned(arrays.iterations, block.record.stop)
@@ -176,9 +179,9 @@ def _curves(bench: NASDIPBench, block: Block) -> tuple[list[int], list[Any]]:
     return arrays.iterations[kept].tolist(), rows
 
 
-def _tau(bench: NASDIPBench, block: Block, target: str) -> dict[str, Any]:
+def _tau(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
     """By score: tau and n, an entry an image."""
-    frame = bench.kendall(block.task, target, block.fidelity)
+    frame = kendall(bench, block.task, target=target, fidelity=block.fidelity)
     found = {}
     for column in frame.columns:
         key = "/".join(column)
@@ -187,9 +190,9 @@ def _tau(bench: NASDIPBench, block: Block, target: str) -> dict[str, Any]:
     return found
 
 
-def _overlap(bench: NASDIPBench, block: Block) -> dict[str, Any]:
+def _overlap(bench: ReleaseReader, block: Block) -> dict[str, Any]:
     try:
-        frame = bench.overlap(block.task, K, fidelity=block.fidelity)
+        frame = overlap(bench, block.task, K, fidelity=block.fidelity)
     except ConfigError as error:
         return {"reason": str(error)}
     facts = frame.attrs
@@ -201,7 +204,7 @@ def _overlap(bench: NASDIPBench, block: Block) -> dict[str, Any]:
     }
 
 
-def _missing(bench: NASDIPBench, blocks: list[Block]) -> list[str]:
+def _missing(bench: ReleaseReader, blocks: list[Block]) -> list[str]:
     """What readers must know is not there."""
     sentences = []
     for block in blocks:

@@ -16,7 +16,7 @@ from ..exhibits.exhibit import write_text
 from .data import CURVE_POINTS, report_payload
 
 if TYPE_CHECKING:
-    from ..benchmark import NASDIPBench
+    from ..reading.reader import ReleaseReader
 
 __all__ = ["embedded_json", "report_html", "write_report"]
 
@@ -27,7 +27,7 @@ _IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"} | {
 }
 
 
-def write_report(bench: NASDIPBench, path: Path | str, fidelity: str | None = None) -> int:
+def write_report(bench: ReleaseReader, path: Path | str, fidelity: str | None = None) -> int:
     """Write the page, whole or not at all.
 
     Args:

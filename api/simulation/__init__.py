@@ -11,58 +11,35 @@ time.
 
     compare(bench, "denoise", algorithms={"mine": mine, "random": "random"}, budget_seconds=3600)
 
-`ALGORITHMS` are those that come with the package; each has a module with its source. Importing
-this imports neither pandas nor matplotlib, and never torch.
+`ALGORITHMS` are those that come with the package. Importing this imports neither pandas nor
+matplotlib, and never torch.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .algorithms import ALGORITHMS, Algorithm, run_search
-    from .comparison import compare
-    from .evolution import regularized_evolution
-    from .figure import SearchFigure, search_figure
-    from .halving import hyperband, successive_halving
-    from .random_order import random_search
-    from .ranking import isnas_ranking
+from .algorithms import (
+    ALGORITHMS,
+    Algorithm,
+    hyperband,
+    isnas_ranking,
+    random_search,
+    regularized_evolution,
+    run_search,
+    successive_halving,
+)
+from .comparison import compare
+from .figure import SearchFigure, search_figure
 
 __all__ = [
     "ALGORITHMS",
     "Algorithm",
-    "run_search",
+    "SearchFigure",
     "compare",
-    "random_search",
-    "regularized_evolution",
-    "successive_halving",
     "hyperband",
     "isnas_ranking",
-    "SearchFigure",
+    "random_search",
+    "regularized_evolution",
+    "run_search",
     "search_figure",
+    "successive_halving",
 ]
-
-_MODULES = {
-    "ALGORITHMS": "algorithms",
-    "Algorithm": "algorithms",
-    "run_search": "algorithms",
-    "compare": "comparison",
-    "random_search": "random_order",
-    "regularized_evolution": "evolution",
-    "successive_halving": "halving",
-    "hyperband": "halving",
-    "isnas_ranking": "ranking",
-    "SearchFigure": "figure",
-    "search_figure": "figure",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULES])

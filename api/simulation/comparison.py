@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import check_whole
 
 from .algorithms import Algorithm, named_algorithms, run_search
 from .prices import CostModel
@@ -25,7 +25,7 @@ from .simulator import Simulator
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..benchmark import NASDIPBench
+    from ..reading.reader import ReleaseReader
 
 __all__ = ["ALL_IMAGES", "compare"]
 
@@ -44,7 +44,7 @@ class _Curves(NamedTuple):
 
 
 def compare(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     task: str = "denoise",
     images: Sequence[str] | None = None,
     algorithms: Sequence[str | Algorithm] | Mapping[str, str | Algorithm] | None = None,
@@ -98,10 +98,9 @@ def compare(
         UnknownNameError: a name that there is not.
         MissingRunError: the release has no run to simulate from.
     """
-    whole = {"repeats": (repeats, 1), "points": (points, 1), "resamples": (resamples, 1)}
-    for name, (value, least) in (whole | {"seed": (seed, 0)}).items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ConfigError(f"{name} {value!r} must be a whole number of at least {least}")
+    for name, value in (("repeats", repeats), ("points", points), ("resamples", resamples)):
+        check_whole(name, value, 1)
+    check_whole("seed", seed, 0)
     functions = named_algorithms(algorithms)
     seeds = bench.runs.block(task, fidelity).choose_seeds(run_seed)[:repeats]
     by_seed = [

@@ -1,4 +1,6 @@
-"""A comparison of search algorithms as a table and as a picture with bands."""
+"""A comparison of search algorithms as a table, and as a picture: a panel an image, a line and a
+band an algorithm.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.errors import ConfigError
 
+from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import aligned, latex_escape, latex_float
 from ..paper.captions import span
@@ -16,10 +19,26 @@ from .comparison import ALL_IMAGES
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["SearchFigure", "search_figure", "time_unit"]
 
 _UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
+_COLUMNS = 4
+_PANEL = (1.9, 1.5)  # inches
+_LEFT, _ABOVE, _BELOW = 0.5, 0.3, 0.45
+_LEGEND = 0.35
+_TEXT, _SMALL = 8, 7
+# Told apart by people who see colours differently, and by dashes in print.
+_LINES = (
+    ("#4d4d4d", "-"),
+    ("#0072b2", "-"),
+    ("#d55e00", "-"),
+    ("#009e73", "--"),
+    ("#cc79a7", "-."),
+    ("#e69f00", ":"),
+    ("#56b4e9", "--"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,9 +136,81 @@ class SearchFigure(Exhibit):
 
     def draw(self, path: Path, form: str) -> None:
         """A panel an image; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        from .plot import draw_search
+        # The mean over images is what one looks at first.
+        images = sorted(self.images, key=lambda name: name != ALL_IMAGES)
+        columns = min(_COLUMNS, len(images))
+        rows = math.ceil(len(images) / columns)
+        width = max(5.5, columns * (_LEFT + _PANEL[0]) + 0.25)
+        lines, caption = caption_lines([self.caption, *self.notes], width)
+        height = _LEGEND + rows * (_ABOVE + _PANEL[1] + _BELOW) + caption
+        drawing = new_figure(width, height)
+        panel_width = (width - 0.25) / columns - _LEFT
+        unit, _ = time_unit(self.facts["budget_seconds"])
+        panels = []
+        for place, image in enumerate(images):
+            row, column = divmod(place, columns)
+            left = _LEFT + column * (panel_width + _LEFT)
+            top = _LEGEND + _ABOVE + row * (_ABOVE + _PANEL[1] + _BELOW)
+            bottom = height - top - _PANEL[1]
+            axes = drawing.add_axes(
+                (left / width, bottom / height, panel_width / width, _PANEL[1] / height)
+            )
+            self._draw_panel(axes, image)
+            if column == 0:
+                axes.set_ylabel("regret, dB", fontsize=_SMALL)
+            if place + columns >= len(images):
+                axes.set_xlabel(f"simulated time, {unit}", fontsize=_SMALL)
+            panels.append(axes)
+        handles, labels = panels[0].get_legend_handles_labels()
+        drawing.legend(
+            handles,
+            labels,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1 - 0.03 / height),
+            ncols=min(len(labels), 7),
+            fontsize=_TEXT,
+            frameon=False,
+            borderaxespad=0.3,
+        )
+        write_caption(drawing, lines, caption)
+        save(drawing, path, form)
 
-        draw_search(self, path, form)
+    def _draw_panel(self, axes: Axes, image: str) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        frame = self.frame[self.frame["image"] == image]
+        _, size = time_unit(self.facts["budget_seconds"])
+        for place, algorithm in enumerate(self.facts["algorithms"]):
+            mine = frame[frame["algorithm"] == algorithm]
+            colour, dashes = _LINES[place % len(_LINES)]
+            # Incumbents change at once: what is known at a time holds until the next.
+            seconds = mine["seconds"] / size
+            axes.step(
+                seconds,
+                mine["regret"],
+                where="post",
+                color=colour,
+                linestyle=dashes,
+                linewidth=1.1,
+                label=algorithm,
+            )
+            axes.fill_between(
+                seconds,
+                mine["regret_low"],
+                mine["regret_high"],
+                step="post",
+                color=colour,
+                alpha=0.18,
+                linewidth=0,
+            )
+        several = len(self.facts["images"])
+        title = f"mean over {several} images" if image == ALL_IMAGES else image
+        axes.set_title(title, fontsize=_TEXT)
+        axes.set_xlim(0, self.facts["budget_seconds"] / size)
+        axes.set_ylim(bottom=0)
+        axes.tick_params(labelsize=_SMALL)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
 
 
 def search_figure(frame: pd.DataFrame) -> SearchFigure:

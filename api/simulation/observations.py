@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import NasdipError
-
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BudgetExhaustedError", "Observation", "ScoreObservation", "Trace", "history_frame"]
-
-
-class BudgetExhaustedError(NasdipError, RuntimeError):
-    """A query of a simulated search that its budget does not allow, and that was not run."""
+__all__ = ["Observation", "ScoreObservation", "Trace", "history_frame"]
 
 
 class Observation(NamedTuple):

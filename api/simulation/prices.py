@@ -48,6 +48,10 @@ class Prices(NamedTuple):
     overhead: float
     text: str
 
+    def training(self, place: int, iterations: int) -> float:
+        """Seconds of so many iterations of an architecture, the start included."""
+        return iterations * float(self.per_iteration[place]) + self.overhead
+
 
 @dataclass(frozen=True, kw_only=True)
 class CostModel:

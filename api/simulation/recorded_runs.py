@@ -9,42 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.space import Neighbourhood
 
 from ..reading.architectures import ArchitectureLike
-from ..reading.columns import numbers, strings
 from ..reading.missing import kept_place, missing_run
-from ..reading.neighbourhood import Neighbourhood
 from ..reading.runs import Block
 from .prices import CostModel, Prices
+from .recorded_scores import RecordedScores, read_scores
 
 if TYPE_CHECKING:
-    from ..benchmark import NASDIPBench
+    from ..reading.reader import ReleaseReader
 
-__all__ = ["TARGET", "RecordedRuns", "RecordedScores", "read_runs"]
+__all__ = ["TARGET", "RecordedRuns", "read_runs"]
 
 TARGET = "final_psnr_smooth_db"
 """What regret is measured by: the smoothed PSNR at the stopping iteration of the fidelity."""
-
-
-class RecordedScores(NamedTuple):
-    """One score of the architectures that can be searched.
-
-    Attributes:
-        values: (n,) as a list; NaN where the release has none.
-        seconds: (n,) seconds of computing the score in all initialisations, without the passes.
-        inits: (n,) forward passes that it takes; 0 for scores of the network itself, whose passes
-            are in their seconds.
-    """
-
-    values: list[float]
-    seconds: list[float]
-    inits: list[int]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,7 +55,7 @@ class RecordedRuns:
         prices: of the space, in the order of ``space``.
     """
 
-    bench: NASDIPBench
+    bench: ReleaseReader
     block: Block
     image: str
     seed: int
@@ -150,14 +135,15 @@ class RecordedRuns:
         place = self.position.get(arch_id)
         if place is not None:
             return place
-        image = self.bench.images.index(self.image)
+        code, image = self.bench.codes[arch_id], self.bench.images.index(self.image)
         if self.block.rows[arch_id, image, self.block.position(self.seed)] >= 0:
             raise MissingRunError(
-                f"the run of architecture {self.bench.codes[arch_id]} on {self.image!r} for "
+                f"the run of architecture {code} on {self.image!r} for "
                 f"{self.task!r} at {self.fidelity!r} with seed {self.seed} failed: there is no "
                 f"curve to simulate from; search in the {len(self.space)} architectures of 'space'"
             )
-        raise MissingRunError(missing_run(self.bench, self.block, arch_id, image, self.seed))
+        where = (arch_id, code), (image, self.image)
+        raise MissingRunError(missing_run(self.bench.runs, self.block, *where, self.seed))
 
     def point_of(self, iterations: int) -> int:
         """The place of a number of iterations among the kept ones.
@@ -188,45 +174,11 @@ class RecordedRuns:
 
     @cached_property
     def _scores(self) -> dict[tuple[str, str], RecordedScores]:
-        from nasdip_bench.proxies import network_scores  # which imports PIL
-
-        table = self.bench.to_arrow("scores", categories=True)
-        mine = np.ones(len(table), np.bool_)
-        for column, name in (
-            ("task", self.task),
-            ("image", self.image),
-            ("fidelity", self.fidelity),
-        ):
-            codes, names = strings(table[column])
-            mine &= codes == (names.index(name) if name in names else -1)
-        seeds = numbers(table["seed"]).astype(np.float64)
-        mine &= np.isnan(seeds) | (seeds == self.seed)
-        rows = np.flatnonzero(mine)
-        places = np.full(len(self.bench), -1)
-        places[self.space] = np.arange(len(self.space))
-        places = places[numbers(table["arch_id"])[rows].astype(np.intp)]
-        rows, places = rows[places >= 0], places[places >= 0]
-        proxies, references = (strings(table[column]) for column in ("proxy", "reference"))
-        values, seconds, inits = (numbers(table[c])[rows] for c in ("value", "seconds", "inits"))
-        found: dict[tuple[str, str], RecordedScores] = {}
-        of_network = network_scores()
-        for p, proxy in enumerate(proxies[1]):
-            for r, reference in enumerate(references[1]):
-                own = (proxies[0][rows] == p) & (references[0][rows] == r)
-                if not own.any():
-                    continue
-                columns = np.zeros((3, len(self.space)))
-                columns[0] = np.nan
-                columns[:, places[own]] = values[own], np.nan_to_num(seconds[own]), inits[own]
-                of_inits = 0 * columns[2] if proxy in of_network else columns[2]
-                found[proxy, reference] = RecordedScores(
-                    columns[0].tolist(), columns[1].tolist(), of_inits.astype(int).tolist()
-                )
-        return found
+        return read_scores(self.bench, self.block, self.image, self.seed, self.space)
 
 
 def read_runs(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     task: str,
     images: Sequence[str] | None = None,
     fidelity: str | None = None,

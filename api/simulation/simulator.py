@@ -16,42 +16,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError
-from nasdip_bench.space import Architecture
+from nasdip_bench.space import Architecture, encode_choices
 
 from ..reading.architectures import ArchitectureLike
-from ..reading.neighbourhood import choices_of
-from .observations import BudgetExhaustedError, Observation, ScoreObservation, Trace, history_frame
+from .clock import Clock
+from .observations import Observation, ScoreObservation, Trace, history_frame
 from .prices import CostModel
 from .recorded_runs import TARGET, RecordedRuns, read_runs
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..benchmark import NASDIPBench
+    from ..reading.reader import ReleaseReader
 
-__all__ = [
-    "BudgetExhaustedError",
-    "Observation",
-    "ScoreObservation",
-    "Simulator",
-    "Trace",
-    "open_simulator",
-]
+__all__ = ["Simulator", "open_simulator"]
 
 _REPEATS = 20  # times the size of the space, in a row: then nothing new is being asked
 
 
-class Simulator:
+class Simulator(Clock):
     """A clock over recorded runs.
 
-    The space is the architectures that have a run: ``space`` has their arch_ids, ``len(sim)`` their
-    number; ``bench.simulator(...)`` says in its repr how many of the release's they are.
+    The space is the architectures that have a run; the repr says how many of the release's they
+    are.
 
-    A query that does not fit the rest of the budget is not run and not charged; it raises
-    `BudgetExhaustedError`, and so does every query after it: the search is over. What has been
-    paid for is free, but a search that only repeats itself is stopped too, after twenty times as
-    many repeated queries in a row as there are architectures.
+    A query that does not fit the rest of the budget is not run and not charged. It raises
+    `nasdip_bench.api.simulation.clock.BudgetExhaustedError`, and so does every query after it: the
+    search is over. What has been paid for is free, but a search that only repeats itself is stopped
+    too, after twenty times as many repeated queries in a row as there are architectures.
 
     The incumbent is what a search would return now: of the architectures trained for the most
     iterations so far, the one with the highest smoothed PSNR there. Regret is its distance from the
@@ -59,9 +51,12 @@ class Simulator:
     in dB.
 
     Attributes:
-        budget_seconds: simulated seconds that may be used; infinite without a budget.
-        clock: those that have been.
-        stopped: whether the search is over.
+        runs: what it draws on; ``task``, ``image``, ``fidelity``, ``seed`` and ``target`` (the
+            column of runs.parquet that regret is measured by) are theirs.
+        space: (n,) arch_ids of the architectures that can be trained, ascending.
+        iterations: (P,) int32, ascending: the iterations that can be trained to.
+        stop: what `train` trains to by default: the stopping iteration of the fidelity.
+        budget_seconds, clock, stopped, remaining: see `nasdip_bench.api.simulation.clock.Clock`.
 
     Args:
         runs: from `nasdip_bench.api.simulation.recorded_runs.read_runs`.
@@ -72,76 +67,24 @@ class Simulator:
     """
 
     def __init__(self, runs: RecordedRuns, budget_seconds: float | None = None) -> None:
-        number = isinstance(budget_seconds, int | float | np.number)
-        if budget_seconds is not None and (
-            not number or isinstance(budget_seconds, bool) or not budget_seconds > 0
-        ):
-            raise ConfigError(
-                f"budget_seconds {budget_seconds!r} must be a number above 0, or None for no limit"
-            )
+        super().__init__(budget_seconds, patience=_REPEATS * len(runs.space))
         self.runs = runs
-        self.budget_seconds = math.inf if budget_seconds is None else float(budget_seconds)
-        self.clock = 0.0
-        self.stopped = False
+        self.task, self.image, self.fidelity = runs.task, runs.image, runs.fidelity
+        self.seed, self.target = runs.seed, runs.target
+        self.space: NDArray[np.intp] = runs.space
+        self.iterations: NDArray[np.int32] = runs.iterations
+        self.stop = runs.stop
         self._trained = [-1] * len(runs.space)  # the last point of each that was paid for
         self._scored: set[tuple[int, str, str]] = set()
         self._passed: dict[int, int] = {}  # by place, initialisations whose output is known
         self._answered: set[tuple[int, int]] = set()  # place, point
-        self._repeated = 0
         self._best: tuple[int, float, int] | None = None  # point, PSNR, place
         self._log: list[tuple[Observation | ScoreObservation, int]] = []
-
-    # What there is
-
-    @property
-    def task(self) -> str:
-        """Name of the task."""
-        return self.runs.task
-
-    @property
-    def image(self) -> str:
-        """Name of the image."""
-        return self.runs.image
-
-    @property
-    def fidelity(self) -> str:
-        """Name of the fidelity."""
-        return self.runs.fidelity
-
-    @property
-    def seed(self) -> int:
-        """The seed of the runs."""
-        return self.runs.seed
-
-    @property
-    def target(self) -> str:
-        """The column of runs.parquet that regret is measured by."""
-        return self.runs.target
-
-    @property
-    def space(self) -> NDArray[np.intp]:
-        """(n,) arch_ids of the architectures that can be trained, ascending."""
-        return self.runs.space
-
-    @property
-    def stop(self) -> int:
-        """What `train` trains to by default: the stopping iteration of the fidelity."""
-        return self.runs.stop
-
-    @property
-    def iterations(self) -> NDArray[np.int32]:
-        """(P,) ascending: the iterations that can be trained to."""
-        return self.runs.iterations
-
-    @property
-    def remaining(self) -> float:
-        """Seconds left; infinite without a budget."""
-        return self.budget_seconds - self.clock
 
     @property
     def incumbent(self) -> int | None:
         """arch_id of the incumbent; None while nothing has been trained, or all diverged."""
-        return None if self._best is None else int(self.runs.space[self._best[2]])
+        return None if self._best is None else int(self.space[self._best[2]])
 
     @property
     def regret(self) -> float:
@@ -160,21 +103,12 @@ class Simulator:
         )
 
     def trained_to(self, arch: ArchitectureLike) -> int:
-        """How many iterations of an architecture have been paid for; 0 of one not trained yet.
-
-        Exceptions as of `train`, but no budget's.
-        """
+        """How many iterations of an architecture have been paid for; 0 of one not trained yet."""
         point = self._trained[self.runs.place_of(arch)]
-        return int(self.runs.iterations[point]) if point >= 0 else 0
+        return int(self.iterations[point]) if point >= 0 else 0
 
     def kept(self, iterations: float) -> int:
-        """The most iterations that can be trained to within a number of them, at least 1.
-
-        Releases keep some points of a learning curve; ``iterations`` lists them.
-
-        Raises:
-            ConfigError: no number above 0.
-        """
+        """The most iterations that can be trained to within a number of them, at least 1."""
         return self.runs.kept(iterations)
 
     def nearest(self, arch: ArchitectureLike, k: int = 1) -> list[int]:
@@ -197,19 +131,16 @@ class Simulator:
         """
         row = isinstance(arch, int | np.integer)
         meant = self.runs.bench[arch] if row else Architecture.parse(arch)  # type: ignore[index, arg-type]
-        near = self.runs.neighbourhood
-        distances = near.distances(np.array(choices_of(meant), np.int8))
-        return [int(arch_id) for arch_id in self.space[np.argsort(distances, kind="stable")[:k]]]
-
-    # Queries
+        distances = self.runs.neighbourhood.distances(encode_choices(meant))
+        found: list[int] = self.space[np.argsort(distances, kind="stable")[:k]].tolist()
+        return found
 
     def seconds(self, arch: ArchitectureLike, iterations: int | None = None) -> float:
         """What `train` with these arguments would charge now. Exceptions as there, but no budget's.
 
         Asking for it is free and not limited.
         """
-        place, point = self._meant(arch, iterations)
-        return self._charge(place, point)
+        return self._charge(*self._meant(arch, iterations))
 
     def train(self, arch: ArchitectureLike, iterations: int | None = None) -> Observation:
         """Train an architecture to an iteration, or on to it.
@@ -227,10 +158,9 @@ class Simulator:
             UnknownNameError: no such architecture, or an iteration that was not kept.
         """
         place, point = self._meant(arch, iterations)
-        runs, before = self.runs, self._trained[place]
-        seconds = self._charge(place, point)
+        runs, before, seconds = self.runs, self._trained[place], self._charge(place, point)
         paid = point > before
-        self._pay(seconds, new=(place, point) not in self._answered)
+        self.pay(seconds, new=(place, point) not in self._answered)
         self._answered.add((place, point))
         psnr_smooth = float(runs.psnr_smooth_db[place, point])
         seen = Observation(
@@ -249,14 +179,11 @@ class Simulator:
             found = (point, psnr_smooth, place)
             if seen.status == "ok" and (self._best is None or found[:2] > self._best[:2]):
                 self._best = found
-            self._record(seen)
+            self._log.append((seen, -1 if self._best is None else self._best[2]))
         return seen
 
     def score(
-        self,
-        arch: ArchitectureLike,
-        proxy: str = "psd_db_strip_mse",
-        reference: str | None = None,
+        self, arch: ArchitectureLike, proxy: str = "psd_db_strip_mse", reference: str | None = None
     ) -> ScoreObservation:
         """Compute a training-free score of an architecture.
 
@@ -283,28 +210,18 @@ class Simulator:
         scores = runs.scores(proxy, reference)
         key = (place, proxy, reference)
         paid = key not in self._scored
-        seconds = 0.0
+        known, seconds = self._passed.get(place, 0), 0.0
         if paid:
-            known = self._passed.get(place, 0)
             passes = max(0, scores.inits[place] - known)
             seconds = scores.seconds[place] + passes * float(runs.prices.forward[place])
-        self._pay(seconds, new=paid)
-        seen = ScoreObservation(
-            int(runs.space[place]),
-            runs.codes[place],
-            proxy,
-            reference,
-            scores.values[place],
-            seconds,
-            self.clock,
-        )
+        self.pay(seconds, new=paid)
+        who = int(runs.space[place]), runs.codes[place]
+        seen = ScoreObservation(*who, *key[1:], scores.values[place], seconds, self.clock)
         if paid:
             self._scored.add(key)
-            self._passed[place] = max(scores.inits[place], self._passed.get(place, 0))
-            self._record(seen)
+            self._passed[place] = max(scores.inits[place], known)
+            self._log.append((seen, -1 if self._best is None else self._best[2]))
         return seen
-
-    # What has been
 
     @property
     def trained(self) -> int:
@@ -313,14 +230,13 @@ class Simulator:
 
     def trace(self) -> Trace:
         """The incumbent after every paid query, as arrays."""
+        clock = np.array([seen.clock for seen, _ in self._log], np.float64)
         places = np.array([place for _, place in self._log], np.intp)
-        nobody = places < 0
-        return Trace(
-            np.array([seen.clock for seen, _ in self._log], np.float64),
-            np.where(nobody, -1, self.runs.space[places]),
-            np.where(nobody, np.nan, self.runs.values[places]),
-            np.where(nobody, np.nan, self.runs.regrets[places]),
+        known = places >= 0
+        values, regrets = (
+            np.where(known, of[places], np.nan) for of in (self.runs.values, self.runs.regrets)
         )
+        return Trace(clock, np.where(known, self.space[places], -1), values, regrets)
 
     def history(self) -> pd.DataFrame:
         """A row for every paid query, in order.
@@ -334,60 +250,25 @@ class Simulator:
             ``budget_seconds``, ``architectures`` (of the space).
         """
         frame = history_frame([seen for seen, _ in self._log], self.trace())
-        frame.attrs = {
-            "task": self.task,
-            "image": self.image,
-            "fidelity": self.fidelity,
-            "seed": self.seed,
-            "target": self.target,
-            "cost": self.runs.prices.text,
-            "budget_seconds": self.budget_seconds,
-            "architectures": len(self),
-        }
+        own = ("task", "image", "fidelity", "seed", "target", "budget_seconds")
+        more = {"cost": self.runs.prices.text, "architectures": len(self)}
+        frame.attrs = {name: getattr(self, name) for name in own} | more
         return frame
 
-    # Inside
-
     def _meant(self, arch: ArchitectureLike, iterations: int | None) -> tuple[int, int]:
-        runs = self.runs
-        return runs.place_of(arch), runs.point_of(runs.stop if iterations is None else iterations)
+        wanted = self.stop if iterations is None else iterations
+        return self.runs.place_of(arch), self.runs.point_of(wanted)
 
     def _charge(self, place: int, point: int) -> float:
         before = self._trained[place]
         if point <= before:
             return 0.0
-        done = int(self.runs.iterations[before]) if before >= 0 else 0
-        prices = self.runs.prices
-        more = int(self.runs.iterations[point]) - done
-        return more * float(prices.per_iteration[place]) + prices.overhead
-
-    def _pay(self, seconds: float, *, new: bool) -> None:
-        if self.stopped:
-            raise BudgetExhaustedError(
-                f"the search ended at {self.clock:g} s of {self.budget_seconds:g} s; make a new "
-                f"simulator for another"
-            )
-        self._repeated = 0 if new else self._repeated + 1
-        if self._repeated > _REPEATS * len(self):
-            self.stopped = True
-            raise BudgetExhaustedError(
-                f"{self._repeated} queries in a row asked for what had been answered: the search "
-                f"has nothing left to train"
-            )
-        if self.clock + seconds > self.budget_seconds:
-            self.stopped = True
-            raise BudgetExhaustedError(
-                f"a query of {seconds:g} s does not fit the remaining {self.remaining:g} s of the "
-                f"budget of {self.budget_seconds:g} s; it was not run"
-            )
-        self.clock += seconds
-
-    def _record(self, seen: Observation | ScoreObservation) -> None:
-        self._log.append((seen, -1 if self._best is None else self._best[2]))
+        done = int(self.iterations[before]) if before >= 0 else 0
+        return self.runs.prices.training(place, int(self.iterations[point]) - done)
 
 
 def open_simulator(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     image: str,
     task: str,
     fidelity: str | None = None,
@@ -406,15 +287,11 @@ def open_simulator(
         fidelity: None for the release's default for the task; the repr names it.
         seed: of the runs; None for the first of the default seeds.
         budget_seconds: simulated seconds; None for no limit.
-        cost: "flops" (the default: deterministic, and fair between architectures), "recorded"
-            (wall times, which depend on stacks and load), or a
-            `nasdip_bench.api.simulation.prices.CostModel` with a rate and an overhead of one's own.
+        cost: "flops" (the default), "recorded" or a `CostModel`, which says what they mean.
         target: a column of runs.parquet with a direction, by which regret is measured.
 
     Raises:
-        UnknownNameError: an image, task, fidelity, seed, target or cost model that there is not.
-        MissingRunError: the release has no run to simulate from.
-        ConfigError: a budget that is not above 0.
+        NasdipError: as `read_runs`; ConfigError for a budget that is not above 0.
     """
     runs = read_runs(bench, task, [image], fidelity, seed, cost=cost, target=target)
     return Simulator(runs[image], budget_seconds)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,14 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.ranks.correlation import top_k as best_positions
 
-from ..reading.chosen import chosen_images, images_with_runs
 from ..reading.costs import Costs, costs
-from ..reading.runs import Block
+from ..reading.run_set import RunSet, images_with_runs
 
 if TYPE_CHECKING:
     from ..reading.architectures import ArchitectureLike
     from ..reading.reader import ReleaseReader
 
-__all__ = ["Limits", "Ranked", "Statistics", "regret", "statistics", "top_k"]
+__all__ = ["Limits", "Ranked", "Statistics", "find_best", "regret", "statistics", "top_k"]
 
 
 class Limits(NamedTuple):
@@ -116,11 +115,14 @@ def top_k(
     bench: ReleaseReader,
     task: str,
     k: int = 10,
+    *,
+    target: str | None = None,
     image: str | Sequence[str] | None = None,
-    target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     seed: int | None = None,
-    limits: Limits | None = None,
+    max_parameters: float | None = None,
+    max_flops: float | None = None,
+    max_seconds: float | None = None,
 ) -> tuple[Ranked, ...]:
     """The k best architectures, best first; ties break by arch_id.
 
@@ -132,17 +134,21 @@ def top_k(
         target: a column of runs.parquet that says which end is better.
         fidelity: None for the release's default for the task; results name it.
         seed: None for the mean over the default seeds; results name them.
-        limits: what an architecture may cost.
+        max_parameters: trainable numbers at the fidelity's width, at most.
+        max_flops: FLOP of an iteration, forward and backward, at most.
+        max_seconds: recorded processor time of a run, at most.
 
     Raises:
         ConfigError: k is outside 1..candidates, or a limit is no number above 0.
         UnknownNameError: an image, task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity, or no candidate.
     """
-    block, images, seeds = _meant(bench, task, image, target, fidelity, seed)
-    values = _values(block, images, seeds, target)
+    runs = _meant(bench, task, image, target, fidelity, seed)
+    block, images, seeds = runs.block, runs.images, runs.seeds
+    values = _values(runs)
+    limits = Limits(max_parameters, max_flops, max_seconds)
     prices = costs(bench, block, images, seeds)
-    allowed = np.isfinite(values) & _within(limits or Limits(), prices)
+    allowed = np.isfinite(values) & _within(limits, prices)
     candidates = int(allowed.sum())
     if not candidates:
         raise MissingRunError(
@@ -157,7 +163,7 @@ def top_k(
             f"ok runs of {task} at {block.fidelity} on {_on(bench, images)} within the limits "
             f"{_described(limits)}"
         )
-    signed = block.direction(target) * values
+    signed = block.direction(runs.target) * values
     best = best_positions(np.where(allowed, signed, np.nan), int(k))
     return tuple(
         Ranked(
@@ -165,7 +171,7 @@ def top_k(
             arch_id,
             bench.codes[arch_id],
             float(values[arch_id]),
-            target,
+            runs.target,
             task,
             _named(image),
             block.fidelity,
@@ -179,12 +185,19 @@ def top_k(
     )
 
 
+def find_best(bench: ReleaseReader, task: str, **how: Any) -> Ranked:
+    """The best architecture; other arguments and exceptions as of `top_k`."""
+    (best,) = top_k(bench, task, 1, **how)
+    return best
+
+
 def regret(
     bench: ReleaseReader,
     arch: ArchitectureLike,
     task: str,
+    *,
+    target: str | None = None,
     image: str | Sequence[str] | None = None,
-    target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> float:
@@ -198,23 +211,24 @@ def regret(
         MissingRunError: one of its runs is missing.
     """
     arch_id = bench.arch_id(arch)
-    block, images, seeds = _meant(bench, task, image, target, fidelity, seed)
-    for one in images:
-        for of_seed in seeds:
+    runs = _meant(bench, task, image, target, fidelity, seed)
+    for one in runs.image_names:
+        for of_seed in runs.seeds:
             # Says which run is missing, and what there is instead.
-            bench.query(arch_id, bench.images[one], task, block.fidelity, of_seed)
-    values = _values(block, images, seeds, target)
+            bench.query(arch_id, one, task, runs.fidelity, of_seed)
+    values = _values(runs)
     if math.isnan(values[arch_id]):
         return math.nan
-    signed = block.direction(target) * values
+    signed = runs.block.direction(runs.target) * values
     return float(np.nanmax(signed) - signed[arch_id])
 
 
 def statistics(
     bench: ReleaseReader,
     task: str,
+    *,
+    target: str | None = None,
     image: str | Sequence[str] | None = None,
-    target: str = "best_psnr_smooth_db",
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> Statistics:
@@ -224,8 +238,9 @@ def statistics(
         UnknownNameError: an image, task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    block, images, seeds = _meant(bench, task, image, target, fidelity, seed)
-    values = _values(block, images, seeds, target)
+    runs = _meant(bench, task, image, target, fidelity, seed)
+    block, images, seeds = runs.block, runs.images, runs.seeds
+    values = _values(runs)
     having = np.isfinite(values)
     statuses = np.stack([block.statuses(one)[:, list(images)] for one in seeds])
     by_status = {name: (statuses == code).any(axis=(0, 2)) for code, name in enumerate(STATUSES)}
@@ -234,7 +249,7 @@ def statistics(
     found = values[having]
     low, middle, high = np.quantile(found, (0.25, 0.5, 0.75)) if len(found) else [math.nan] * 3
     return Statistics(
-        target,
+        runs.target,
         task,
         _named(image),
         block.fidelity,
@@ -255,14 +270,13 @@ def _meant(
     bench: ReleaseReader,
     task: str,
     image: str | Sequence[str] | None,
-    target: str,
+    target: str | None,
     fidelity: str | None,
     seed: int | None,
-) -> tuple[Block, tuple[int, ...], tuple[int, ...]]:
-    """The block, the positions of the images and the seeds that arguments mean."""
-    block = bench.runs.block(task, fidelity)
-    block.direction(target)  # or an error
-    return block, tuple(chosen_images(bench, image)), block.choose_seeds(seed)
+) -> RunSet:
+    return RunSet.of(
+        bench, task, target=target, images=image, fidelity=fidelity, seed=seed, ranked=True
+    )
 
 
 def _named(image: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
@@ -275,12 +289,9 @@ def _on(bench: ReleaseReader, images: Sequence[int]) -> str:
     return ", ".join(bench.images[position] for position in images)
 
 
-def _values(
-    block: Block, images: tuple[int, ...], seeds: tuple[int, ...], target: str
-) -> NDArray[np.float64]:
+def _values(runs: RunSet) -> NDArray[np.float64]:
     """(architecture,) means over images and seeds, NaN where one of the runs is not ok."""
-    matrices = np.stack([block.matrix(target, one)[:, list(images)] for one in seeds])
-    return np.asarray(matrices.mean(axis=(0, 2)))
+    return np.asarray(runs.values().mean(axis=(1, 2)))
 
 
 def _within(limits: Limits, prices: Costs) -> NDArray[np.bool_]:
@@ -296,7 +307,7 @@ def _within(limits: Limits, prices: Costs) -> NDArray[np.bool_]:
     return allowed
 
 
-def _described(limits: Limits | None) -> str:
-    named = (limits or Limits())._asdict().items()
+def _described(limits: Limits) -> str:
+    named = limits._asdict().items()
     given = [f"{name} <= {limit:g}" for name, limit in named if limit is not None]
     return ", ".join(given) or "(none given)"

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ConfigError, unknown_name
@@ -21,24 +20,36 @@ from nasdip_bench.proxies import image_scores, info, named_score, network_scores
 from nasdip_bench.ranks.chance import best_of_first, chance_of_hit, expected_best
 from nasdip_bench.ranks.correlation import top_k
 
-from ..reading.chosen import chosen_images
+from ..reading.run_set import RunSet
 from .choosing_cohorts import COHORTS, PROXY, ScoredRuns, ranked_runs
-from .intervals import DEFAULT_RESAMPLING, MEAN, OWN, Resampling, stacked, tau_frame
+from .intervals import OWN
 from .own_values import own_values
+from .tau_frame import MEAN, Resampling, stacked, tau_frame
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..reading.architectures import ArchitectureLike
     from ..reading.reader import ReleaseReader
     from ..reading.runs import Block
 
-__all__ = ["proxy_table", "selection_curve"]
+__all__ = [
+    "Candidate",
+    "Values",
+    "merit",
+    "own_candidates",
+    "proxy_table",
+    "ranked",
+    "scores_of_release",
+    "selection_curve",
+]
 
 Values = ArrayLike | Mapping["ArchitectureLike", float]
 UNNAMED = "values"
 """What a user's values are called that were given no name."""
 
 
-class _Candidate(NamedTuple):
+class Candidate(NamedTuple):
     """Numbers to rank architectures by, (architecture, image) by seed, as recorded.
 
     ``sign`` is 1 where a lower number ranks first, else -1.
@@ -56,15 +67,17 @@ def proxy_table(
     bench: ReleaseReader,
     task: str,
     k: int = 10,
-    cohorts: Sequence[int] = COHORTS,
-    target: str = "best_psnr_smooth_db",
+    *,
+    target: str | None = None,
+    images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
+    cohorts: Sequence[int] = COHORTS,
     values: Mapping[str, Values] | None = None,
     lower_is_better: Collection[str] = (),
-    resampling: Resampling = DEFAULT_RESAMPLING,
-    *,
-    images: str | Sequence[str] | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+    rng: int = 0,
 ) -> pd.DataFrame:
     """Every training-free score of the release, and one's own, judged as a way to choose.
 
@@ -84,7 +97,9 @@ def proxy_table(
         values: one's own by name, each as `api.own_values` takes them. No name may be
             that of a score, whose direction is another matter.
         lower_is_better: the names of those values of which lower is better; of the others higher.
-        resampling: of the intervals of tau.
+        level: of confidence of the intervals, between 0 and 1.
+        resamples: of the bootstrap; 0 makes no intervals.
+        rng: seed of the resamples.
         images: one or several names; None for all. The mean is over these.
 
     Returns:
@@ -108,32 +123,35 @@ def proxy_table(
         UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    block = bench.runs.block(task, fidelity)
-    seeds = block.choose_seeds(seed)
+    import pandas as pd
+
+    runs = RunSet.of(
+        bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
+    )
+    block, seeds, names = runs.block, runs.seeds, runs.image_names
     _check_sizes("cohort size", cohorts)
     _check_sizes("k", [k])
-    chosen = chosen_images(bench, images)
-    names = [bench.images[position] for position in chosen]
+    resampling = Resampling(level, resamples, rng)
     frames = {}
     for candidate in (
-        *_of_release(bench, block, seeds),
-        *_own(bench, block, seeds, values or {}, lower_is_better),
+        *scores_of_release(runs),
+        *own_candidates(runs, values or {}, lower_is_better),
     ):
-        by_seed = [_ranked(bench, block, one, target, candidate) for one in seeds]
+        by_seed = [ranked(runs, one, candidate) for one in seeds]
         rows = {
-            image: _mean([_merit(runs, position, k, cohorts) for runs in by_seed])
-            for position, image in zip(chosen, names, strict=True)
+            image: _mean([merit(one, position, k, cohorts) for one in by_seed])
+            for position, image in zip(runs.images, names, strict=True)
         }
         rows[MEAN] = _mean(list(rows.values()))
-        merit = pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="image"))
-        merit["n"] = merit["n"].astype(np.int64)
-        pairs = [(block.matrix(target, one), candidate.raw[one]) for one in seeds]
-        taus = tau_frame(bench, pairs, resampling, (target, "the proxy"), chosen)
+        merits = pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="image"))
+        merits["n"] = merits["n"].astype(np.int64)
+        pairs = [(runs.matrix(one), candidate.raw[one]) for one in seeds]
+        taus = tau_frame(bench, pairs, resampling, (runs.target, "the proxy"), runs.images)
         frame = pd.concat(
             [
-                merit[["n"]],
+                merits[["n"]],
                 taus[["tau", "low", "high"]],
-                merit.drop(columns="n"),
+                merits.drop(columns="n"),
                 taus[["reason"]],
             ],
             axis=1,
@@ -149,7 +167,7 @@ def proxy_table(
     _check_k(names, block, k, frames.values())
     whole = stacked(frames, ["proxy", "reference", "image"])
     whole.attrs = (
-        block.facts(target, seeds)
+        runs.facts()
         | resampling._asdict()
         | {"k": int(k), "cohorts": [int(size) for size in cohorts]}
     )
@@ -160,13 +178,13 @@ def selection_curve(
     bench: ReleaseReader,
     task: str,
     proxy: str | None = None,
-    target: str = "best_psnr_smooth_db",
+    *,
+    target: str | None = None,
+    images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
     values: Values | None = None,
     lower_is_better: bool | None = None,
-    *,
-    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """The best of the N first by a score, for every N, beside the best of N at random.
 
@@ -197,26 +215,29 @@ def selection_curve(
         UnknownNameError: a score, task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    block = bench.runs.block(task, fidelity)
-    seeds = block.choose_seeds(seed)
+    import pandas as pd
+
+    runs = RunSet.of(
+        bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
+    )
     if values is None:
         if lower_is_better is not None:
             raise ConfigError(
                 f"lower_is_better={lower_is_better!r} is of values of one's own, and none are "
                 f"given: the direction of a score of the release is known"
             )
-        of_release = {(c.proxy, c.reference): c for c in _of_release(bench, block, seeds)}
+        of_release = {(c.proxy, c.reference): c for c in scores_of_release(runs)}
         wanted = named_score(PROXY if proxy is None else proxy, of_release)
         key, candidate = "/".join(wanted), of_release[wanted]
     else:
         name = UNNAMED if proxy is None else proxy
         lower = [name] if lower_is_better else []
-        (candidate,) = _own(bench, block, seeds, {name: values}, lower)
+        (candidate,) = own_candidates(runs, {name: values}, lower)
         key = f"{name}/{OWN}"
-    by_seed = [_ranked(bench, block, one, target, candidate) for one in seeds]
+    by_seed = [ranked(runs, one, candidate) for one in runs.seeds]
     curves = {}
-    for position in chosen_images(bench, images):
-        of_seeds = [_curve(runs, position) for runs in by_seed]
+    for position in runs.images:
+        of_seeds = [_curve(one, position) for one in by_seed]
         length = min(curve.shape[1] for curve in of_seeds)
         if length:
             curves[bench.images[position]] = np.mean(
@@ -233,36 +254,34 @@ def selection_curve(
         if index
         else pd.MultiIndex.from_arrays([[], []], names=["image", "cohort"]),
     )
-    frame.attrs = block.facts(target, seeds) | {
+    frame.attrs = runs.facts() | {
         "proxy": key,
         "direction": candidate.direction,
     }
     return frame
 
 
-def _of_release(bench: ReleaseReader, block: Block, seeds: Sequence[int]) -> Iterator[_Candidate]:
+def scores_of_release(runs: RunSet) -> Iterator[Candidate]:
     """The scores of the release, in its order."""
-    of_seeds = {one: bench.runs.scores(block.task, block.fidelity, one)[1] for one in seeds}
-    columns = of_seeds[seeds[0]].columns
-    seconds = _seconds(bench, block)
+    of_seeds = {one: runs.scores(one) for one in runs.seeds}
+    columns = of_seeds[runs.seeds[0]].columns
+    seconds = _seconds(runs)
     registered = (*image_scores(), *network_scores())
     for column, (proxy, reference) in enumerate(columns):
         raw = {one: scores.values[:, :, column] for one, scores in of_seeds.items()}
         lower = info(proxy).lower_is_better if proxy in registered else None
         direction = "higher" if lower is False else "lower" if lower else "lower?"
         sign = -1 if lower is False else 1
-        yield _Candidate(
+        yield Candidate(
             proxy, reference, direction, sign, raw, seconds.get((proxy, reference), math.nan)
         )
 
 
-def _own(
-    bench: ReleaseReader,
-    block: Block,
-    seeds: Sequence[int],
+def own_candidates(
+    runs: RunSet,
     values: Mapping[str, Values],
     lower_is_better: Collection[str],
-) -> Iterator[_Candidate]:
+) -> Iterator[Candidate]:
     """One's own values, the same for every seed."""
     if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
         raise ConfigError(
@@ -272,7 +291,7 @@ def _own(
     odd = [name for name in lower_is_better if name not in values]
     if odd:
         raise unknown_name("name of own values in lower_is_better", odd[0], values)
-    _, scores = bench.runs.scores(block.task, block.fidelity)
+    _, scores = runs.bench.runs.scores(runs.task, runs.fidelity)
     taken = {*image_scores(), *network_scores(), *(proxy for proxy, _ in scores.columns)}
     for name, given in values.items():
         if name.partition("/")[0] in taken:
@@ -280,23 +299,24 @@ def _own(
                 f"values of one's own cannot be called {name!r}, the name of a score, which has a "
                 f"direction of its own: give another name, and lower_is_better where it is so"
             )
-        raw, lower = dict.fromkeys(seeds, own_values(bench, given)), name in lower_is_better
+        raw, lower = (
+            dict.fromkeys(runs.seeds, own_values(runs.bench, given)),
+            name in lower_is_better,
+        )
         direction, sign = ("lower", 1) if lower else ("higher", -1)
-        yield _Candidate(name, OWN, direction, sign, raw, math.nan)
+        yield Candidate(name, OWN, direction, sign, raw, math.nan)
 
 
-def _seconds(bench: ReleaseReader, block: Block) -> dict[tuple[str, str], float]:
-    scores = bench.to_frame("scores")
-    mine = scores[(scores["task"] == block.task) & (scores["fidelity"] == block.fidelity)]
+def _seconds(runs: RunSet) -> dict[tuple[str, str], float]:
+    scores = runs.bench.to_frame("scores")
+    mine = scores[(scores["task"] == runs.task) & (scores["fidelity"] == runs.fidelity)]
     means = mine.groupby(["proxy", "reference"], observed=True)["seconds"].mean()
     return {(str(p), str(r)): float(value) for (p, r), value in means.items()}
 
 
-def _ranked(
-    bench: ReleaseReader, block: Block, seed: int, target: str, candidate: _Candidate
-) -> ScoredRuns:
+def ranked(runs: RunSet, seed: int, candidate: Candidate) -> ScoredRuns:
     ranking = candidate.sign * candidate.raw[seed]
-    return ranked_runs(bench, block, seed, target, ranking, candidate.proxy)
+    return ranked_runs(runs.bench, runs.block, seed, runs.target, ranking, candidate.proxy)
 
 
 def _to_choose(runs: ScoredRuns, image: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -305,7 +325,7 @@ def _to_choose(runs: ScoredRuns, image: int) -> tuple[NDArray[np.float64], NDArr
     return runs.scores[having, image], runs.sign * runs.values[having, image]
 
 
-def _merit(runs: ScoredRuns, image: int, k: int, cohorts: Sequence[int]) -> dict[str, float]:
+def merit(runs: ScoredRuns, image: int, k: int, cohorts: Sequence[int]) -> dict[str, float]:
     """The numbers of one seed and image."""
     ranking, values = _to_choose(runs, image)
     n = len(values)

@@ -10,30 +10,29 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset.schema import STATUSES
-from nasdip_bench.errors import unknown_name
 from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b_table
 
-from ..reading.chosen import chosen_images
-from ..reading.runs import TARGETS
+from ..reading.run_set import RunSet
 
 if TYPE_CHECKING:
-    from ..benchmark import NASDIPBench
+    import pandas as pd
+
+    from ..reading.reader import ReleaseReader
 
 __all__ = ["coverage", "kendall"]
 
 
 def kendall(
-    bench: NASDIPBench,
+    bench: ReleaseReader,
     task: str,
-    target: str = "best_psnr_smooth_db",
+    *,
+    target: str | None = None,
+    images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
-    *,
-    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Kendall's tau-b between a target and the training-free scores, over architectures.
 
@@ -45,8 +44,8 @@ def kendall(
     Args:
         bench: the release.
         task: name.
-        target: a column of runs.parquet that is a measurement; the default is what the paper's
-            notebooks use, and an oracle.
+        target: a column of runs.parquet that is a measurement; None for the best smoothed PSNR,
+            which the paper's notebooks use, and an oracle.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
         images: one or several names; None for all.
@@ -64,32 +63,29 @@ def kendall(
         ConfigError: no image is named.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    if target not in TARGETS:
-        raise unknown_name("target", target, TARGETS)
-    block = bench.runs.block(task, fidelity)
-    seeds = block.choose_seeds(seed)
-    targets = [block.matrix(target, one) for one in seeds]
-    scores_of = [bench.runs.scores(task, block.fidelity, one)[1] for one in seeds]
-    scores = scores_of[0]
-    chosen = chosen_images(bench, images)
-    names = [bench.images[position] for position in chosen]
+    import pandas as pd
+
+    runs = RunSet.of(bench, task, target=target, images=images, fidelity=fidelity, seed=seed)
+    targets = [runs.matrix(one) for one in runs.seeds]
+    scores_of = [runs.scores(one) for one in runs.seeds]
+    scores, names = scores_of[0], runs.image_names
     tau = np.full((len(names), len(scores.columns)), np.nan)
     n: dict[str, dict[str, int]] = {key: {} for key in scores.keys}
     std: dict[str, dict[str, float]] = {key: {} for key in scores.keys}
     reasons: dict[str, dict[str, str]] = {}
-    for row, (position, image) in enumerate(zip(chosen, names, strict=True)):
+    for row, (position, image) in enumerate(zip(runs.images, names, strict=True)):
         by_seed = [
             _correlations(matrix[:, position], of.values[:, position].T)
             for matrix, of in zip(targets, scores_of, strict=True)
         ]
         for column, key in enumerate(scores.keys):
             of_seeds = [of_seed[column] for of_seed in by_seed]
-            taus = [one.tau for one in of_seeds]
+            taus = [one.value for one in of_seeds]
             tau[row, column] = np.mean(taus)
             n[key][image] = min(one.n for one in of_seeds)
             std[key][image] = float(np.std(taus, ddof=1)) if len(taus) > 1 else float("nan")
             if np.isnan(tau[row, column]):
-                reasons.setdefault(key, {})[image] = _reason(of_seeds, target, key)
+                reasons.setdefault(key, {})[image] = _reason(of_seeds, runs.target, key)
     frame = pd.DataFrame(
         tau,
         index=pd.Index(names, name="image"),
@@ -97,7 +93,7 @@ def kendall(
         if scores.columns
         else pd.MultiIndex.from_arrays([[], []], names=["proxy", "reference"]),
     )
-    frame.attrs = block.facts(target, seeds) | {"n": n, "std": std, "reasons": reasons}
+    frame.attrs = runs.facts() | {"n": n, "std": std, "reasons": reasons}
     return frame
 
 
@@ -116,13 +112,15 @@ def _reason(of_seeds: list[Correlation], target: str, key: str) -> str:
     return why.replace("the first sample", target).replace("the second sample", key)
 
 
-def coverage(bench: NASDIPBench) -> pd.DataFrame:
+def coverage(bench: ReleaseReader) -> pd.DataFrame:
     """What there is and what is missing.
 
     Returns:
         a row for each fidelity, task, image and seed: ``expected`` (architectures of the release),
         ``ok``, ``diverged``, ``failed``, ``missing``, int64; these four sum to ``expected``.
     """
+    import pandas as pd
+
     rows = []
     for fidelity in bench.fidelities:
         for task in bench.tasks:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset.schema import STATUSES
@@ -16,10 +15,12 @@ from nasdip_bench.errors import ConfigError
 from nasdip_bench.ranks.chance import chance_overlap, overlap_p_value
 from nasdip_bench.ranks.correlation import overlap_matrix
 
-from ..reading.chosen import chosen_images, images_with_runs
+from ..reading.run_set import RunSet, images_with_runs
 from ..reading.runs import Block
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..reading.reader import ReleaseReader
 
 __all__ = ["AcrossSeeds", "across_seeds", "overlap", "overlap_table"]
@@ -29,11 +30,11 @@ def overlap(
     bench: ReleaseReader,
     task: str,
     k: int = 10,
-    target: str = "best_psnr_smooth_db",
+    *,
+    target: str | None = None,
+    images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
-    *,
-    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """How many architectures pairs of images share among their k best.
 
@@ -62,15 +63,17 @@ def overlap(
         UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    block = bench.runs.block(task, fidelity)
-    sign = block.direction(target)
-    seeds = block.choose_seeds(seed)
-    chosen = chosen_images(bench, images)
-    names = [bench.images[position] for position in chosen]
+    import pandas as pd
+
+    runs = RunSet.of(
+        bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
+    )
+    block, names, chosen = runs.block, runs.image_names, list(runs.images)
+    sign = block.direction(runs.target)
     counts, candidates, diverged = [], [], 0
-    for one in seeds:
+    for one in runs.seeds:
         everywhere = _everywhere(block, one, chosen)
-        numbers = sign * block.matrix(target, one)[everywhere][:, chosen]
+        numbers = sign * runs.matrix(one)[everywhere][:, chosen]
         _check(k, numbers, block, one, bench, names)
         candidates.append(len(numbers))
         statuses = block.statuses(one)[everywhere][:, chosen]
@@ -78,7 +81,7 @@ def overlap(
         counts.append(overlap_matrix(numbers.T, k))
     values = counts[0] if len(counts) == 1 else np.mean(counts, axis=0)
     frame = pd.DataFrame(values, index=pd.Index(names, name="image"), columns=pd.Index(names))
-    frame.attrs = block.facts(target, seeds) | {
+    frame.attrs = runs.facts() | {
         "k": int(k),
         "n": min(candidates),
         "expected": float(np.mean([int(k) ** 2 / n for n in candidates])),
@@ -91,11 +94,11 @@ def overlap_table(
     bench: ReleaseReader,
     task: str,
     k: int = 10,
-    target: str = "best_psnr_smooth_db",
+    *,
+    target: str | None = None,
+    images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
-    *,
-    images: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Is it the image that decides which architectures are best? Overlap, chance and seed noise.
 
@@ -132,12 +135,14 @@ def overlap_table(
         UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    block = bench.runs.block(task, fidelity)
-    seeds = block.choose_seeds(seed)
-    chosen = chosen_images(bench, images)
-    names = [bench.images[position] for position in chosen]
-    by_seed = [overlap(bench, task, k, target, block.fidelity, one, images=names) for one in seeds]
-    across = across_seeds(bench, block, target, k, chosen)
+    import pandas as pd
+
+    runs = RunSet.of(
+        bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
+    )
+    names, same = runs.image_names, {"target": runs.target, "fidelity": runs.fidelity}
+    by_seed = [overlap(bench, task, k, images=names, seed=one, **same) for one in runs.seeds]
+    across = across_seeds(runs, k)
     rows = {}
     for a, b in itertools.combinations(range(len(names)), 2):
         counts = [int(frame.iat[a, b]) for frame in by_seed]
@@ -162,7 +167,7 @@ def overlap_table(
         if rows
         else pd.MultiIndex.from_arrays([[], []], names=["image_a", "image_b"]),
     )
-    frame.attrs = block.facts(target, seeds) | {"k": int(k), "all_seeds": list(block.seeds)}
+    frame.attrs = runs.facts() | {"k": int(k), "all_seeds": list(runs.block.seeds)}
     return frame
 
 
@@ -181,20 +186,19 @@ class AcrossSeeds(NamedTuple):
     expected: float
 
 
-def across_seeds(
-    bench: ReleaseReader, block: Block, target: str, k: int, images: Sequence[int] | None = None
-) -> AcrossSeeds:
-    """Count what is shared among the k best between seeds.
+def across_seeds(runs: RunSet, k: int) -> AcrossSeeds:
+    """Count what is shared among the k best between all seeds there are.
 
-    Arguments as of `overlap_table`, but images by position.
+    Args:
+        runs: of the target and on the images meant.
+        k: how many are the best.
     """
-    sign = block.direction(target)
-    chosen = list(range(len(bench.images)) if images is None else images)
-    count = len(chosen)
+    block, chosen = runs.block, list(runs.images)
+    sign, count = block.direction(runs.target), len(chosen)
     counts, sizes = [], []
     for s, t in itertools.combinations(block.seeds, 2):
         both = _everywhere(block, s, chosen) & _everywhere(block, t, chosen)
-        rows = np.concatenate([block.matrix(target, one)[both][:, chosen].T for one in (s, t)])
+        rows = np.concatenate([runs.matrix(one)[both][:, chosen].T for one in (s, t)])
         if np.isfinite(rows).sum(axis=1).min(initial=len(both)) < k:
             continue
         corner = overlap_matrix(sign * rows, k)[:count, count:]

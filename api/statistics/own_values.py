@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..reading.architectures import ArchitectureLike
     from ..reading.reader import ReleaseReader
 
@@ -51,6 +52,8 @@ def own_values(
 def _own_matrix(
     bench: ReleaseReader, values: ArrayLike | Mapping[ArchitectureLike, float]
 ) -> Matrix:
+    import pandas as pd
+
     shape = (len(bench), len(bench.images))
     if isinstance(values, pd.DataFrame):
         matrix = np.full(shape, np.nan)
@@ -98,6 +101,8 @@ def _floats(values: Any) -> NDArray[np.float64]:
 
 def _check_index(bench: ReleaseReader, index: pd.Index) -> None:
     """Refuse an index that says nothing of architectures: of a part, it would be taken wrongly."""
+    import pandas as pd
+
     if isinstance(index, pd.RangeIndex) and len(index) != len(bench):
         raise ConfigError(
             f"{len(index)} values are numbered and not named, and the release has {len(bench)} "

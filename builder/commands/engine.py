@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasdip_bench.errors import ConfigError, unknown_name
@@ -70,35 +69,31 @@ def ray_options(
 
 
 @contextmanager
-def open_engine(
-    options: RayOptions | None, device: str, folder: Path
-) -> Iterator[tuple[Engine | None, str]]:
+def open_engine(options: RayOptions | None, device: str) -> Iterator[tuple[Engine | None, str]]:
     """The engine, or None for that of this machine, and the device.
 
     Args:
         options: of Ray, or None.
         device: as asked for; "auto" takes a GPU where there is one.
-        folder: the build folder.
 
     Raises:
         ConfigError: a device that is not there, or no cluster.
         MissingDependencyError: Ray is not installed.
     """
-    from ..plan.cost import check_device
+    from nasdip_bench.fit.devices import check_device
 
     if options is None:
         device = local_device() if device == "auto" else device
         check_device(device)
         yield None, device
         return
-    from ..engines.ray.attempts import Attempts
     from ..engines.ray.driver import on_ray
 
     with connect(options) as cluster:
         if device == "auto":
             device = "cuda" if options.gpus_per_worker or cluster.has_gpus else "cpu"
         _check_room(cluster, options, device)
-        yield on_ray(cluster, options, Attempts(folder)), device
+        yield on_ray(cluster, options), device
 
 
 def local_device() -> str:

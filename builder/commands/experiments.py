@@ -21,15 +21,14 @@ from nasdip_bench.images import image_names
 from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import get_task
 
+from .build import EXIT_FAILURES, EXIT_MORE_TO_DO
+
 if TYPE_CHECKING:
     from nasdip_bench.images import Image
 
     from ..experiments.run import Outcome
 
 __all__ = ["add_commands"]
-
-EXIT_FAILURES = 1
-EXIT_MORE_TO_DO = 75
 
 OUT = Path("builds/experiments")
 
@@ -135,12 +134,12 @@ def experiments_command(
 
     # Torch takes seconds to import: not before what is cheap to check has been checked.
     from ..experiments.config import ExperimentConfig
-    from ..experiments.preview import preview
+    from ..experiments.cost import preview
     from ..experiments.run import run_experiments
-    from ..plan.shares import parse_shard
+    from ..plan.shares import parse_share
     from .engine import local_device
 
-    share = parse_shard(shard) if shard else None
+    share = parse_share(shard) if shard else None
     config = ExperimentConfig(
         images=loaded,
         tasks={name: tasks_of[name] for name in loaded},
@@ -151,9 +150,9 @@ def experiments_command(
         device=local_device() if device == "auto" else device,
     )
     if dry_run:
-        print(preview(config, out, workers=workers, shard=share))
+        print(preview(config, out, workers=workers, share=share))
         return
-    outcome = run_experiments(config, out, workers=workers, time_limit=limit, shard=share)
+    outcome = run_experiments(config, out, workers=workers, time_limit=limit, share=share)
     _report(outcome, out, chosen, time_limit)
 
 
@@ -218,7 +217,7 @@ def _known_names(image_set: str) -> set[str]:
 def _report(outcome: Outcome, out: Path, setting: Setting, time_limit: str) -> None:
     """Say how it ended, and exit with the status that says it."""
     for name in outcome.damaged:
-        print(f"damaged shard set aside: {name}", file=sys.stderr)
+        print(f"damaged, and made again: {name}", file=sys.stderr)
     print(
         f"{outcome.finished} units finished, {outcome.left} left, {outcome.failed} failed; setting "
         f"{setting.name}; results: {out / 'results'}"
@@ -228,7 +227,7 @@ def _report(outcome: Outcome, out: Path, setting: Setting, time_limit: str) -> N
     if outcome.signal is not None:
         print("stopped by a signal; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(128 + outcome.signal)
-    if outcome.left and not outcome.finished and not outcome.failed:
+    if outcome.left and not outcome.progressed:
         raise ConfigError(
             f"nothing could be finished within the time limit {time_limit!r}: give a longer one"
         )
@@ -252,7 +251,7 @@ def experiments_release_command(
 
     Results that are there already stay if the folder is named as a source, too.
     """
-    from ..experiments.publish import publish_results
+    from ..experiments.results import publish_results
 
     written = publish_results(sources, out)
     print(f"{out}: {len(written.rows)} results of setting {', '.join(sorted(written.settings))}")

@@ -51,24 +51,24 @@ def recompute_command(
         if value < least:
             raise ConfigError(f"{name} {value} must be at least {least}")
     from nasdip_bench.dataset import DatasetFolder
-    from nasdip_bench.images.user_images import load_set
+    from nasdip_bench.fit.devices import check_device
+    from nasdip_bench.images import load_images
 
-    from ..plan.cost import check_device
-    from ..recompute.reruns import add_reruns, rerun_row
     from ..recompute.run import pick, recompute
     from ..recompute.verdict import BEYOND
+    from ..release.reruns import add_reruns
 
     check_device(device)
     folder = DatasetFolder(dataset)
     rows = pick(folder, runs, fidelity)
-    images = load_set(folder.manifest.image_set, folder.manifest.images, images_dir)
+    images = load_images(folder.manifest.image_set, folder.manifest.images, images_dir)
     progress = Progress(len(rows), float(len(rows)))
 
     def show(run: Recomputed) -> None:
         progress.finished(1.0, "/".join(map(str, run.key)))
         print(_line(run), flush=True)
         if save is not None:
-            add_reruns(save, [rerun_row(run)])
+            add_reruns(save, [run.row()])
 
     if save is not None:
         add_reruns(save, [])  # or it cannot be written: known before hours are spent

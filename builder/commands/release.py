@@ -77,8 +77,8 @@ def release_command(
     Several sources are merged. A run that is in two of them must have the same numbers in both. A
     dataset in the folder that has what none of the sources has is not replaced, unless told to.
     """
-    from ..plan.config import read_architectures
     from ..release.release import release
+    from .architectures import read_architectures
 
     manifest = release(
         sources,

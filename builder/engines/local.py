@@ -1,8 +1,8 @@
 """Carry out work units: in this process, or in several on this machine.
 
-An engine turns units into (unit, shard table) pairs as they are finished, in any order. It never
-writes: the build does, in one place. When a stop is requested it abandons what is in hand. What a
-unit is, only its worker knows: runs and scores of a dataset, or the fits of an experiment.
+An engine turns units into pairs of a unit and what it yields as they are finished, in any order.
+When a stop is requested it abandons what is in hand. What a unit is, only its worker knows: runs
+and scores of a dataset, which yield the table of a shard, or the restorations of an experiment.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "Executor", "Spec", "in_processes", "in_this_process"]
 
 UnitT = TypeVar("UnitT")
+MadeT = TypeVar("MadeT")
 UnitOf = TypeVar("UnitOf", contravariant=True)
+MadeOf = TypeVar("MadeOf", covariant=True)
 
 Engine = Callable[
     [Sequence[Unit], WorkerSpec, Interruption, Callable[[Unit], bool]],
@@ -41,17 +43,17 @@ of this module take units from a deque as it is, so that their caller can add to
 unit has made possible."""
 
 
-class Executor(Protocol[UnitOf]):
+class Executor(Protocol[UnitOf, MadeOf]):
     """Carries out one unit after the other."""
 
-    def execute(self, unit: UnitOf, /) -> pa.Table:
-        """The shard table of a unit."""
+    def execute(self, unit: UnitOf, /) -> MadeOf:
+        """What becomes of a unit, such as its shard table."""
 
 
-class Spec(Protocol[UnitOf]):
+class Spec(Protocol[UnitOf, MadeOf]):
     """What a worker needs to know, sent to it when it starts."""
 
-    def worker(self, check: Callable[[], None], /) -> Executor[UnitOf]:
+    def worker(self, check: Callable[[], None], /) -> Executor[UnitOf, MadeOf]:
         """A worker; ``check`` is called often, and raises to abandon the unit in hand."""
 
 
@@ -60,10 +62,10 @@ _POLL_SECONDS = 0.2
 
 def in_this_process(
     units: Sequence[UnitT],
-    spec: Spec[UnitT],
+    spec: Spec[UnitT, MadeT],
     interruption: Interruption,
     fits: Callable[[UnitT], bool],
-) -> Iterator[tuple[UnitT, pa.Table]]:
+) -> Iterator[tuple[UnitT, MadeT]]:
     """One unit after the other."""
     worker = spec.worker(interruption.check)
     waiting = units if isinstance(units, deque) else deque(units)
@@ -72,17 +74,17 @@ def in_this_process(
             return
         unit = waiting.popleft()
         try:
-            table = worker.execute(unit)
+            made = worker.execute(unit)
         except Interrupted:
             return
-        yield unit, table
+        yield unit, made
 
 
 def in_processes(
     workers: int,
 ) -> Callable[
-    [Sequence[UnitT], Spec[UnitT], Interruption, Callable[[UnitT], bool]],
-    Iterator[tuple[UnitT, pa.Table]],
+    [Sequence[UnitT], Spec[UnitT, MadeT], Interruption, Callable[[UnitT], bool]],
+    Iterator[tuple[UnitT, MadeT]],
 ]:
     """An engine of several worker processes, each with the spec's device and threads.
 
@@ -95,15 +97,15 @@ def in_processes(
 
     def engine(
         units: Sequence[UnitT],
-        spec: Spec[UnitT],
+        spec: Spec[UnitT, MadeT],
         interruption: Interruption,
         fits: Callable[[UnitT], bool],
-    ) -> Iterator[tuple[UnitT, pa.Table]]:
+    ) -> Iterator[tuple[UnitT, MadeT]]:
         waiting = units if isinstance(units, deque) else deque(units)
         pool = ProcessPoolExecutor(
             workers, multiprocessing.get_context("spawn"), _start_worker, (spec,)
         )
-        in_hand: dict[Future[pa.Table], UnitT] = {}
+        in_hand: dict[Future[MadeT], UnitT] = {}
         try:
             while True:
                 while waiting and len(in_hand) < workers and not interruption.requested:
@@ -139,10 +141,10 @@ def in_processes(
     return engine
 
 
-_worker: Executor[Any] | None = None
+_worker: Executor[Any, Any] | None = None
 
 
-def _start_worker(spec: Spec[Any]) -> None:
+def _start_worker(spec: Spec[Any, Any]) -> None:
     global _worker  # one worker a process, made when the process starts
     # A terminal's Ctrl-C and a scheduler's SIGTERM reach the whole group: the builder decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -158,7 +160,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _execute(unit: object) -> pa.Table:
+def _execute(unit: object) -> Any:
     if _worker is None:
         raise BuildError("the worker process was not started by the engine")
     return _worker.execute(unit)

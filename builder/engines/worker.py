@@ -7,10 +7,8 @@ worker has done.
 from __future__ import annotations
 
 import logging
-import math
-import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,15 +17,15 @@ import numpy as np
 import torch
 
 from nasdip_bench.dataset.schema import arrow_schema
-from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
+from nasdip_bench.fit.devices import device_name, refuse_broken_device
 from nasdip_bench.fit.loop import Fit, fit_stack
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.images import Image
 from nasdip_bench.network.fast import FastNetwork, free_cached_memory, keep_freed_memory
 from nasdip_bench.network.stacking import stack_networks
 from nasdip_bench.network.weights import draw_run_weights, draw_z
-from nasdip_bench.observables import CURVES, OBSERVABLES, SSIM
+from nasdip_bench.observables import OBSERVABLES, SSIM
 from nasdip_bench.proxies import prepare
 from nasdip_bench.proxies.scoring import (
     Scored,
@@ -38,15 +36,16 @@ from nasdip_bench.proxies.scoring import (
 )
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
-from nasdip_bench.tasks import Denoise, Observation, Task, get_task, noise_estimate, psnr_db
+from nasdip_bench.tasks import Observation, get_task
 
-from ..folder.shard_schema import SHARD_TABLES, curve_column
+from ..folder.shard_schema import SHARD_TABLES
 from ..plan.units import RunKey, ScoreKey, Unit
+from .rows import corruption_facts, failed, succeeded
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ENGINES", "Worker", "WorkerSpec", "device_name"]
+__all__ = ["ENGINES", "Worker", "WorkerSpec"]
 
 ENGINES = ("fast", "plain")
 """How networks are evaluated; a column of the data."""
@@ -95,23 +94,6 @@ class _Corrupted(NamedTuple):
     facts: dict[str, float | None]
 
 
-def device_name(device: torch.device) -> str:
-    """What the processor calls itself, such as "NVIDIA H200" or "AMD EPYC, AVX512".
-
-    Of a CPU with the instructions that torch uses: processors of one name can differ in them, and
-    so in their rounding.
-    """
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.split(":", 1)[1].strip() for line in file if "model name" in line]
-    except OSError:
-        names = []
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
-
-
 class Worker:
     """Carries out units.
 
@@ -144,7 +126,7 @@ class Worker:
     def give_up(self, unit: Unit, reason: str) -> pa.Table:
         """The shard table of a unit that is not to be tried again: its runs failed, no scores."""
         rows = [
-            self._run_row(key, len(unit.runs), _failed(reason, self._budget(key), 0.0))
+            self._run_row(key, len(unit.runs), failed(reason, self._budget(key), 0.0))
             for key in unit.runs
         ]
         return self._table(unit, rows)
@@ -159,7 +141,7 @@ class Worker:
         if key not in self._corrupted:
             task, truth = get_task(task_name), self._images[image].at_resolution(resolution)
             observation = task.corrupt(truth, image, seed)
-            facts = _corruption_facts(task, truth, observation)
+            facts = corruption_facts(task, truth, observation)
             self._corrupted[key] = _Corrupted(truth, observation, facts)
         return self._corrupted[key]
 
@@ -177,8 +159,8 @@ class Worker:
             if len(keys) == 1:
                 logger.warning("%s failed: %s", "/".join(map(str, keys[0])), what)
                 reason = f"{type(error).__name__}: {error}"
-                failed = _failed(reason, self._budget(keys[0]), time.perf_counter() - started)
-                return [self._run_row(keys[0], 1, failed)]
+                row = failed(reason, self._budget(keys[0]), time.perf_counter() - started)
+                return [self._run_row(keys[0], 1, row)]
             logger.warning("a stack of %d runs failed and is halved: %s", len(keys), what)
         if done is None:
             # Outside the handler, whose traceback keeps the failed stack's memory alive.
@@ -186,7 +168,7 @@ class Worker:
             half = len(keys) // 2
             return self._train(keys[:half]) + self._train(keys[half:])
         return [
-            self._run_row(key, len(keys), _succeeded(one))
+            self._run_row(key, len(keys), succeeded(*one))
             for key, one in zip(keys, done, strict=True)
         ]
 
@@ -311,80 +293,3 @@ class Worker:
             shape=truth.shape,
             wanted=lambda score: key.wants(*score) and (not chosen or score.proxy in chosen),
         )
-
-
-def refuse_broken_device(device: torch.device, error: RuntimeError) -> None:
-    """After an error that a GPU does not recover from, every later run would fail as well.
-
-    Raises:
-        BuildError: it is one.
-    """
-    if device.type == "cuda" and not isinstance(error, torch.OutOfMemoryError):
-        try:
-            torch.cuda.synchronize(device)
-        except RuntimeError as broken:
-            raise BuildError(
-                f"{device} does not answer any more ({broken}): give the command again, which goes "
-                f"on with what is not finished"
-            ) from error
-
-
-def _corruption_facts(
-    task: Task, truth: np.ndarray, observation: Observation
-) -> dict[str, float | None]:
-    from skimage.metrics import structural_similarity
-
-    corrupted, reference = task.comparable(truth, observation)
-    similarity = structural_similarity(
-        corrupted.astype(np.float64),
-        reference.astype(np.float64),
-        channel_axis=0,
-        data_range=1,
-        gaussian_weights=True,
-        use_sample_covariance=False,
-    )
-    noisy = isinstance(task, Denoise)
-    return {
-        "psnr_corrupted_db": psnr_db(corrupted, reference),
-        "ssim_corrupted": float(similarity),
-        "sigma_estimate": noise_estimate(observation.corrupted) if noisy else None,
-        "known_share": task.known_share(observation),
-    }
-
-
-def _succeeded(run: _Run) -> dict[str, Any]:
-    fit = run.fit
-    diverged = fit.diverged_at is not None
-    return {
-        "status": "diverged" if diverged else "ok",
-        "diverged_at": fit.diverged_at,
-        "error": None,
-        "loss": None if diverged else float(fit.loss[-1]),
-        "seconds": fit.seconds,
-        "processor_seconds": fit.processor_seconds,
-        "restoration": None if diverged else _in_16_bits(run.at_stop),
-        **_curves({"psnr": fit.psnr_db, "psnr_smooth": fit.psnr_smooth_db, **fit.recorded}),
-    }
-
-
-def _in_16_bits(image: np.ndarray) -> bytes:
-    codes = np.rint(np.clip(image, 0, 1) * 65535).astype("<u2")
-    return bytes(codes.tobytes())
-
-
-def _curves(curves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {curve_column(name): curves[name].astype(np.float32) for name in CURVES}
-
-
-def _failed(reason: str, iterations: int, seconds: float) -> dict[str, Any]:
-    nothing = np.full(iterations, math.nan)
-    return {
-        "status": "failed",
-        "diverged_at": None,
-        "error": reason.splitlines()[0][:500],
-        "loss": None,
-        "seconds": seconds,
-        "processor_seconds": seconds,
-        "restoration": None,
-        **_curves(dict.fromkeys(CURVES, nothing)),
-    }

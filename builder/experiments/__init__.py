@@ -1,15 +1,9 @@
-"""Carries out the comparison of Tables 2 and 3: the same engines and shards as a dataset's build.
+"""Carries out the comparison of Tables 2 and 3.
 
 config     what is asked for
-units      pieces of work: candidates ranked, one fit
-state      what is finished, and the fits' outputs
-planner    what each result waits for, and which network a method selects
-worker     carries out a unit
-folder     the build folder
-cost       what a unit will take
-run        the whole, resumable
-rows       results from finished fits
-preview    the dry run
-publish    results of builds as data/experiments
-commands   ``nasdip-build experiments``
+folder     the build folder: settings, and what is finished
+restore    one image restored by one method
+run        all of them, resumable
+cost       what they will take: shares, and the dry run
+results    their rows as a table, and several builds as ``data/experiments``
 """

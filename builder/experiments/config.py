@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.experiments.methods import Method, restorable
@@ -15,11 +16,37 @@ from nasdip_bench.images import Image
 from nasdip_bench.tasks import get_task
 
 from ..plan.config import MAX_SEED
-from .units import ResultKey
 
-__all__ = ["ExperimentConfig"]
+__all__ = ["ExperimentConfig", "Restoration", "ResultKey"]
 
 _BASELINES = ("dip", "nas-dip")
+
+
+class Restoration(NamedTuple):
+    """An image restored by a method; the seed is None where nothing is drawn."""
+
+    image: str
+    task: str
+    method: Method
+    seed: int | None
+
+    def __str__(self) -> str:
+        return "/".join(str(part) for part in self if part is not None)
+
+
+class ResultKey(NamedTuple):
+    """A result that is asked for: a restoration counts in each set that has the image."""
+
+    set: str
+    image: str
+    task: str
+    method: Method
+    seed: int | None
+
+    @property
+    def restoration(self) -> Restoration:
+        """The same without the set."""
+        return Restoration(*self[1:])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +133,16 @@ class ExperimentConfig:
             channels, height, width = ground_truth(image, self.setting.crop).shape
             found[name] = (channels, height, width)
         return found
+
+    @property
+    def largest_side(self) -> int:
+        """Of all that is restored, in pixels."""
+        return max(max(height, width) for _, height, width in self.shapes.values())
+
+    @cached_property
+    def scores(self) -> tuple[str, ...]:
+        """The scores that candidates are ranked by."""
+        return tuple(dict.fromkeys(method.score for method in self.methods if method.ranks))
 
     def check_searches(self) -> None:
         """Raise if the setting is none for a task or score; torch is imported."""

@@ -1,125 +1,223 @@
-"""What a unit of an experiment will take, and how work is cut for a device."""
+"""What restorations will take: to divide an experiment into shares, and to say it beforehand."""
 
 from __future__ import annotations
 
 import heapq
+import math
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import torch
 
+from nasdip_bench.console.progress import duration
+from nasdip_bench.experiments.sets import ground_truth
+from nasdip_bench.fit.devices import check_device, device_name
+from nasdip_bench.isnas import corrupt, train
 from nasdip_bench.isnas.resized import SHORTER_SIDE
 from nasdip_bench.network.baselines import BASELINE_IN_CHANNELS, NAS_DIP
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_cost
-from nasdip_bench.tasks import get_task
+from nasdip_bench.space.paper_lists import candidate_architectures
+from nasdip_bench.tasks import Denoise, get_task
 
-from ..folder.shard_files import ShardFiles
-from ..plan.cost import OVERHEAD_FLOPS
-from ..plan.shares import Shard
-from ..plan.sizing import LARGEST_SHARED_CPU_RESOLUTION, available_cores
-from .config import ExperimentConfig
-from .planner import Planner
-from .state import SHARD_TABLES, State
-from .units import FitKey, Pair, RankingUnit, ResultKey, Unit
+from ..plan.cost import OVERHEAD_FLOPS, choose_workers
+from ..plan.shares import Share
+from .config import ExperimentConfig, Restoration, ResultKey
+from .folder import ExperimentFolder
 
-__all__ = ["choose_workers", "share", "step_cost", "unit_cost"]
+__all__ = ["preview", "restoration_costs", "results_of_share"]
 
 _CLASSICAL_ITERATIONS = 20
 _SPECTRUM_FLOPS = 2000.0
 """A pixel, of the scores of one output against one image."""
 _DRAWING = 4
 """Overheads that drawing a network's weights is worth, on a CPU at 16 channels."""
+_PROBED = 99
+"""Candidates that stand for all."""
+_LARGEST_CPU_PROBE = 128
+_PROBE_ITERATIONS, _ROUNDS = 5, 3
+_STEPS = {
+    "rank": "rank candidates",
+    "cohort": "train cohorts (at most: they overlap)",
+    "restore": "restore with the selected (at most: selections agree)",
+    "baseline": "restore with DIP and NAS-DIP",
+    "classical": "classical methods",
+}
 
 
-def unit_cost(unit: Unit, config: ExperimentConfig) -> float:
-    """Predicted cost, in floating-point operations of like duration on the device."""
-    setting = config.setting
-    if isinstance(unit, RankingUnit):
-        channels, height, width = config.shapes[unit.pairs[0].image]
-        each = sum(
-            _flops(name, channels, channels, setting.search_channels) for name in unit.architectures
-        )
-        passes = len(unit.architectures) * setting.inits
-        overhead = OVERHEAD_FLOPS[torch.device(config.device).type]
-        judged = passes * _SPECTRUM_FLOPS * len(unit.pairs)
-        return (setting.inits * each + judged) * height * width + _DRAWING * overhead * passes
-    channels, height, width = _trained_shape(unit.key, config)
-    kind = get_task(unit.key.task).kind
-    baseline = unit.key.purpose in ("baseline", "classical")
-    # DIP's hourglass is taken to cost what NAS-DIP's network does.
-    name = str(NAS_DIP[kind]) if baseline else unit.key.network
-    wide = setting.search_channels if "cohort" in unit.key.purpose else setting.channels
-    inputs = BASELINE_IN_CHANNELS if baseline else channels
-    step = step_cost(name, (inputs, channels, height, width), wide, config.device)
-    return step * _iterations(unit.key, config)
+def restoration_costs(config: ExperimentConfig) -> dict[Restoration, dict[str, float]]:
+    """Predicted cost of each restoration by step, in operations of like duration on the device.
 
-
-def step_cost(name: str, shape: tuple[int, int, int, int], channels: int, device: str) -> float:
-    """Predicted cost of an iteration.
-
-    Args:
-        name: canonical string of the architecture.
-        shape: channels of the input and of the output, height, width.
-        channels: channels at every level of the network.
-        device: where it runs.
+    A ranking or cohort that serves several is the first one's.
     """
-    inputs, outputs, height, width = shape
-    overhead = OVERHEAD_FLOPS[torch.device(device).type]
-    return 3 * _flops(name, inputs, outputs, channels) * height * width + overhead
+    setting = config.setting
+    counted: set[tuple[object, ...]] = set()
+    costs: dict[Restoration, dict[str, float]] = {}
+    for key in dict.fromkeys(wanted.restoration for wanted in config.wanted):
+        kind, method = get_task(key.task).kind, key.method
+        channels, height, width = shape = config.shapes[key.image]
+        costs[key] = steps = {}
+        if method.name in ("dip", "nas-dip", "classical"):
+            # DIP's hourglass is taken to cost what NAS-DIP's network does.
+            flops = _flops(NAS_DIP[kind], BASELINE_IN_CHANNELS, channels, setting.channels)
+            classical = method.name == "classical"
+            length = _CLASSICAL_ITERATIONS if classical else setting.iterations[kind]
+            step = "classical" if classical else "baseline"
+            steps[step] = length * _iteration_cost(flops, shape, config.device)
+            continue
+        if method.ranks and ("rank", key.image, key.task) not in counted:
+            counted.add(("rank", key.image, key.task))
+            flops = _mean_flops(setting.candidates, channels, setting.search_channels)
+            each = (flops + _SPECTRUM_FLOPS) * height * width + _DRAWING * _overhead(config.device)
+            steps["rank"] = setting.candidates * setting.inits * each
+        cohort = ("cohort", key.image, key.task, method.score, method.selection, key.seed)
+        if method.selection and cohort not in counted:
+            counted.add(cohort)
+            lengths, seen = setting.full_iterations, shape
+            if method.selection == "resized":
+                scale = min(1.0, SHORTER_SIDE / min(height, width))
+                seen = (channels, round(height * scale), round(width * scale))
+                lengths = setting.resized_iterations
+            flops = _mean_flops(setting.candidates, channels, setting.search_channels)
+            each = _iteration_cost(flops, seen, config.device)
+            steps["cohort"] = setting.cohort * lengths[kind] * each
+        flops = _mean_flops(setting.candidates, channels, setting.channels)
+        steps["restore"] = setting.iterations[kind] * _iteration_cost(flops, shape, config.device)
+    return costs
 
 
-def _iterations(key: FitKey, config: ExperimentConfig) -> int:
-    kind, setting = get_task(key.task).kind, config.setting
-    if key.purpose == "classical":
-        return _CLASSICAL_ITERATIONS
-    if key.purpose == "cohort-full":
-        return setting.full_iterations[kind]
-    return (setting.resized_iterations if "resized" in key.purpose else setting.iterations)[kind]
+def _iteration_cost(flops: float, shape: tuple[int, int, int], device: str) -> float:
+    _, height, width = shape
+    return 3 * flops * height * width + _overhead(device)
 
 
-def _trained_shape(key: FitKey, config: ExperimentConfig) -> tuple[int, int, int]:
-    channels, height, width = config.shapes[key.image]
-    if key.purpose == "cohort-resized":
-        scale = min(1.0, SHORTER_SIDE / min(height, width))
-        height, width = round(height * scale), round(width * scale)
-    return channels, height, width
+def _overhead(device: str) -> float:
+    return OVERHEAD_FLOPS[device.split(":")[0]]
 
 
 @cache
-def _flops(name: str, inputs: int, outputs: int, channels: int) -> float:
-    """Operations of a forward pass, a pixel."""
-    return architecture_cost(Architecture.parse(name), inputs, outputs, channels).flops_per_pixel
+def _mean_flops(candidates: int, image_channels: int, channels: int) -> float:
+    """Operations of a forward pass of a candidate, a pixel."""
+    some = candidate_architectures(min(candidates, _PROBED))
+    return sum(_flops(arch, image_channels, image_channels, channels) for arch in some) / len(some)
 
 
-def choose_workers(config: ExperimentConfig) -> int:
-    """Processes for a device, as for a dataset: on a CPU a core each where images are small."""
-    sides = [max(height, width) for _, height, width in config.shapes.values()]
-    small = max(sides) <= LARGEST_SHARED_CPU_RESOLUTION
-    return available_cores() if config.device == "cpu" and small else 1
+def _flops(arch: Architecture, inputs: int, outputs: int, channels: int) -> float:
+    return architecture_cost(arch, inputs, outputs, channels).flops_per_pixel
 
 
-def share(config: ExperimentConfig, shard: Shard | None) -> list[ResultKey]:
+def results_of_share(config: ExperimentConfig, share: Share | None) -> list[ResultKey]:
     """The results of a share: whole images with their task, the dearest first to the lightest.
 
     Every job works its share out from the whole experiment and nothing else, so that together they
     do all of it, and no fit twice.
     """
-    if shard is None:
+    if share is None:
         return config.wanted
-    of_pair: dict[Pair, list[ResultKey]] = {}
-    for key in config.wanted:
-        of_pair.setdefault(key.pair, []).append(key)
-    costs = dict.fromkeys(of_pair, 0.0)
-    nothing = State(ShardFiles(Path(), SHARD_TABLES))
-    for unit in Planner(config, nothing).expected():
-        for pair in unit.pairs:
-            costs[pair] += unit_cost(unit, config) / len(unit.pairs)
-    lightest = [(0.0, index) for index in range(1, shard.count + 1)]
-    mine: list[ResultKey] = []
+    costs: Counter[tuple[str, str]] = Counter()
+    for key, steps in restoration_costs(config).items():
+        costs[key.image, key.task] += sum(steps.values())  # type: ignore[assignment]
+    lightest = [(0.0, index) for index in range(1, share.count + 1)]
+    mine = set()
     for pair, cost in sorted(costs.items(), key=lambda item: (-item[1], item[0])):
         so_far, index = lightest[0]
         heapq.heapreplace(lightest, (so_far + cost, index))
-        if index == shard.index:
-            mine += of_pair[pair]
-    return mine
+        if index == share.index:
+            mine.add(pair)
+    return [key for key in config.wanted if (key.image, key.task) in mine]
+
+
+def preview(
+    config: ExperimentConfig, out: Path, *, workers: int = 0, share: Share | None = None
+) -> str:
+    """Describe what is left to do; a few iterations are timed to estimate the hours.
+
+    Args:
+        config: what is asked for.
+        out: the build folder, read and not changed.
+        workers: processes; 0 chooses.
+        share: describe this share only.
+    """
+    check_device(config.device)
+    config.check_searches()
+    folder = ExperimentFolder(out)
+    folder.check(config)
+    wanted = results_of_share(config, share)
+    images = Counter((task, name) for name, _, task in {(k.set, k.image, k.task) for k in wanted})
+    lines = [
+        f"{_described(config)}, on {config.device}",
+        f"{len(wanted)} results; images: "
+        + ", ".join(f"{task} {name} {count}" for (task, name), count in sorted(images.items())),
+    ]
+    costs = restoration_costs(config)
+    left = [key for key in dict.fromkeys(k.restoration for k in wanted) if not folder.done(key)]
+    if not left:
+        return "\n".join([*lines, "nothing is left to do"])
+    workers = min(
+        workers or choose_workers(config.device, config.largest_side),
+        len({(k.image, k.task) for k in left}),
+    )
+    speed = _seconds_per_cost(config, threads=1 if workers > 1 else 0) / workers
+    for step, what in _STEPS.items():
+        of_step = [costs[key][step] for key in left if step in costs[key]]
+        if of_step:
+            lines.append(f"  {what}: {len(of_step)}, {duration(speed * sum(of_step))}")
+    seconds = speed * sum(sum(costs[key].values()) for key in left)
+    processes = f"{workers} processes" if workers > 1 else "1 process"
+    lines.append(
+        f"time: about {duration(seconds)} to within a factor of two, with {processes} on "
+        f"{device_name(torch.device(config.device))} (measured: some iterations)"
+    )
+    return "\n".join(lines)
+
+
+def _described(config: ExperimentConfig) -> str:
+    setting = config.setting
+    part = (
+        f"centre {setting.crop} x {setting.crop} of each image" if setting.crop else "whole images"
+    )
+    lengths = ", ".join(f"{kind} {n}" for kind, n in setting.iterations.items())
+    return (
+        f"setting {setting.name}: {part}, {setting.candidates} candidates x {setting.inits} "
+        f"initialisations, cohorts of {setting.cohort}, {setting.search_channels} and "
+        f"{setting.channels} channels, iterations: {lengths}, {setting.precision}"
+    )
+
+
+def _seconds_per_cost(config: ExperimentConfig, threads: int) -> float:
+    """From some iterations of a middling candidate on the smallest image.
+
+    On a CPU on at most 128 x 128 of it, so that a dry run does not take minutes.
+    """
+    setting = config.setting
+    name = min(config.shapes, key=lambda image: math.prod(config.shapes[image]))
+    most = min(setting.crop or _LARGEST_CPU_PROBE, _LARGEST_CPU_PROBE)
+    truth = ground_truth(config.pictures[name], most if config.device == "cpu" else setting.crop)
+    problem = corrupt(truth, Denoise(), "speed")
+    channels = len(truth)
+    some = candidate_architectures(min(setting.candidates, _PROBED))
+    some.sort(key=lambda arch: _flops(arch, channels, channels, setting.channels))
+    arch = some[len(some) // 2]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+
+    def seconds(iterations: int) -> float:
+        return train(
+            arch,
+            problem,
+            purpose="speed",
+            iterations=iterations,
+            channels=setting.channels,
+            seed=0,
+            device=config.device,
+            precision=setting.precision,
+        ).seconds
+
+    try:
+        seconds(1)  # warms up
+        best = min(seconds(_PROBE_ITERATIONS) for _ in range(_ROUNDS))
+    finally:
+        torch.set_num_threads(before)
+    flops = _flops(arch, channels, channels, setting.channels)
+    return best / _PROBE_ITERATIONS / _iteration_cost(flops, truth.shape, config.device)

@@ -1,146 +1,92 @@
-"""What a build will cost: a model of a unit's time, and a short measurement to scale it with."""
+"""What a build will cost: a model of a unit's time, and the default worker count and stack size.
+
+Must not import torch.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
 
-import torch
-
-from nasdip_bench.errors import ConfigError
-from nasdip_bench.fit.loop import fit_stack
-from nasdip_bench.fit.objective import Problem
-from nasdip_bench.network.fast import FastNetwork
-from nasdip_bench.network.stacking import stack_networks
-from nasdip_bench.network.weights import draw_weights, draw_z
-from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_cost
-from nasdip_bench.tasks import Denoise
 
-from ..engines.worker import device_name
 from .config import BuildConfig
 from .units import Unit, forward_passes, unit_flops
 
-__all__ = ["OVERHEAD_FLOPS", "Speed", "check_device", "measure_speed", "unit_cost"]
+__all__ = [
+    "LARGEST_SHARED_CPU_RESOLUTION",
+    "OVERHEAD_FLOPS",
+    "available_cores",
+    "choose_stack",
+    "choose_workers",
+    "iterations",
+    "training_bytes",
+    "unit_cost",
+]
 
 # An iteration costs its operations plus a launch of each layer, here in operations of like
 # duration: at 64 x 64 and 16 channels a CPU spends most of its time on the second.
 OVERHEAD_FLOPS = {"cpu": 4e8, "cuda": 1e11}
 """By type of device, of an iteration."""
 
-_LARGEST_CPU_PROBE = 64
-_MOST_CPU_PROBE_FLOPS = 1e11
-"""Of an iteration: a second or two. From there on a run more in a stack takes its operations."""
-_PROBE_ITERATIONS = 3
+LARGEST_SHARED_CPU_RESOLUTION = 128
+"""Above it, a process of its own for each core is slower than one for all (on a CPU)."""
 
-
-def check_device(device: str) -> None:
-    """Raise `ConfigError` unless torch can compute on the device."""
-    if device.split(":")[0] not in OVERHEAD_FLOPS:
-        raise ConfigError(f"device {device!r} must be cpu, cuda or cuda:N")
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(
-            f"device {device!r} is not available to torch {torch.__version__} "
-            f"({str(error).splitlines()[0]}); use --device cpu, or install a torch built for it"
-        ) from error
+_CPU_STACK = 10
+_CPU_STACK_BYTES = 2 * 2**30
+_BYTES_A_PARAMETER = 16
+"""Weight, gradient and two moments."""
+_LIVE_LAYERS = 60
+"""Outputs of the image's size that are kept for the backward pass, of the dearest cells."""
 
 
 def unit_cost(unit: Unit, device: str) -> float:
     """Predicted cost of a unit, in floating-point operations of like duration on the device."""
-    return unit_flops(unit) + _passes(unit) * OVERHEAD_FLOPS[torch.device(device).type]
+    return unit_flops(unit) + iterations(unit) * OVERHEAD_FLOPS[device.split(":")[0]]
 
 
-def _passes(unit: Unit) -> float:
+def iterations(unit: Unit) -> float:
     """Iterations of all runs, or what scoring takes of the like."""
     return forward_passes(unit) / 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class Speed:
-    """What an iteration takes on a device: a + b·FLOP seconds, for one run of a stack.
+def choose_workers(device: str, side: int) -> int:
+    """Processes for a device and images of so many pixels a side.
 
-    Attributes:
-        device: its name.
-        seconds_per_pass: a.
-        seconds_per_flop: b.
-        how: what was measured.
+    A GPU gets one. On a CPU small networks are launched faster than two cores can share them, so
+    each core gets a process of its own; from 256 x 256 on, where memory counts, one gets all cores.
     """
-
-    device: str
-    seconds_per_pass: float
-    seconds_per_flop: float
-    how: str
-
-    def seconds(self, unit: Unit) -> float:
-        """Predicted time of a unit in one process."""
-        return self.seconds_per_pass * _passes(unit) + self.seconds_per_flop * unit_flops(unit)
+    small = side <= LARGEST_SHARED_CPU_RESOLUTION
+    return available_cores() if device == "cpu" and small else 1
 
 
-def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> Speed:
-    """Time a few iterations of the plan's cheapest and dearest architecture.
+def choose_stack(config: BuildConfig) -> Callable[[Architecture], int]:
+    """The most runs of an architecture to train as one.
 
-    On a GPU at the resolution of the build; on a CPU at 64 x 64 at most and with fewer runs where
-    they are large, so that planning a build at 512 x 512 does not take minutes: there the time is
-    extrapolated by operations.
-
-    Args:
-        config: what is to be built.
-        stack: runs to train as one.
-        threads: of torch for the measurement; 0 leaves what is set.
+    On a CPU, ten runs of small images, fewer where they would take more than two gigabytes
+    (`benchmarks/RESULTS.md`); from 256 x 256 on a single run fills the cores. GPUs have not been
+    measured: one.
     """
-    device = torch.device(config.device)
-    size = config.fidelity.resolution
-    if device.type == "cpu":
-        size = min(size, _LARGEST_CPU_PROBE)
-    channels = len(config.images[0].at_resolution(size))
+    if config.device != "cpu" or config.fidelity.resolution > LARGEST_SHARED_CPU_RESOLUTION:
+        return lambda _: 1
+    size, channels = config.fidelity.resolution, config.fidelity.channels
 
-    def flops(arch: Architecture) -> float:
-        cost = architecture_cost(arch, channels, channels, config.fidelity.channels)
-        return 3 * cost.forward_flops(size, size)
+    def stack(arch: Architecture) -> int:
+        fitting = _CPU_STACK_BYTES // training_bytes(arch, size, channels)
+        return max(1, min(_CPU_STACK, fitting))
 
-    probes = (min(config.architectures, key=flops), max(config.architectures, key=flops))
-    if device.type == "cpu":
-        stack = min(stack, max(1, int(_MOST_CPU_PROBE_FLOPS / flops(probes[1]))))
-    threads_before = torch.get_num_threads()
-    torch.set_num_threads(threads or threads_before)
-    try:
-        seconds = {
-            arch: _time_iterations(config, arch, size, stack) for arch in dict.fromkeys(probes)
-        }
-    finally:
-        torch.set_num_threads(threads_before)
-    cheap, dear = (seconds[arch] for arch in probes)
-    more = flops(probes[1]) - flops(probes[0])
-    overhead = OVERHEAD_FLOPS[device.type]
-    if more > 0.5 * flops(probes[0]) and cheap < dear:
-        slope = (dear - cheap) / more
-    else:  # too alike for a slope
-        slope = cheap / (flops(probes[0]) + overhead)
-    return Speed(
-        device=device_name(device),
-        seconds_per_pass=max(cheap - slope * flops(probes[0]), 0.0),
-        seconds_per_flop=slope,
-        how=f"{_PROBE_ITERATIONS} iterations of {' and '.join(map(str, seconds))} "
-        f"at {size} x {size}" + (f", {stack} runs as one" if stack > 1 else ""),
-    )
+    return stack
 
 
-def _time_iterations(config: BuildConfig, arch: Architecture, size: int, stack: int) -> float:
-    """Seconds of an iteration of one run of a stack, after two that warm up."""
-    device, task = torch.device(config.device), Denoise()
-    truth = config.images[0].at_resolution(size)
-    channels = len(truth)
-    networks = []
-    for run in range(stack):
-        network = blank_network(arch, channels, config.fidelity.channels, device)
-        draw_weights(network, "speed", run)
-        networks.append(network)
-    stacked = FastNetwork(stack_networks(networks))
-    problem = Problem(task, task.corrupt(truth, "speed"), truth, device)
-    problems = Problem.stack([problem] * stack)
-    z = draw_z(channels, size, size, "speed").to(device)
-    for iterations in (2, _PROBE_ITERATIONS):
-        fits = fit_stack(stacked, problems, z, 0, iterations, precision=config.precision)
-    return fits[0].seconds / _PROBE_ITERATIONS
+def training_bytes(arch: Architecture, size: int, channels: int) -> int:
+    """Memory that training one run takes, roughly: parameters, Adam's state, kept outputs."""
+    parameters = architecture_cost(arch, 1, 1, channels).parameters
+    return _BYTES_A_PARAMETER * parameters + _LIVE_LAYERS * 4 * channels * size**2
+
+
+def available_cores() -> int:
+    """Cores this process may use, which under a scheduler can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -20,16 +20,16 @@ from .config import BuildConfig
 from .cost import unit_cost
 from .units import RunKey, ScoreKey, Unit, make_plan
 
-__all__ = ["MAX_SHARDS", "Shard", "Shares", "parse_shard", "plan_share"]
+__all__ = ["MAX_SHARES", "Share", "Shares", "parse_share", "plan_share"]
 
-MAX_SHARDS = 1024
+MAX_SHARES = 1024
 
 _LARGEST_PART = 1 / 4
 """Of a share: dearer stacks are divided by image."""
 
 
 @dataclass(frozen=True)
-class Shard:
+class Share:
     """Which share of a build.
 
     Attributes:
@@ -44,32 +44,32 @@ class Shard:
         return f"{self.index}/{self.count}"
 
 
-def parse_shard(text: str) -> Shard:
+def parse_share(text: str) -> Share:
     """Read "3/8".
 
     Raises:
-        ConfigError: it is no share of 1..`MAX_SHARDS`.
+        ConfigError: it is no share of 1..`MAX_SHARES`.
     """
     match = re.fullmatch(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*", text)
-    shard = Shard(int(match[1]), int(match[2])) if match else Shard(0, 0)
-    if not 1 <= shard.index <= shard.count <= MAX_SHARDS:
+    share = Share(int(match[1]), int(match[2])) if match else Share(0, 0)
+    if not 1 <= share.index <= share.count <= MAX_SHARES:
         raise ConfigError(
-            f"shard {text!r} must be I/N, share I of N, with I in 1..N and N up to {MAX_SHARDS}: "
+            f"shard {text!r} must be I/N, share I of N, with I in 1..N and N up to {MAX_SHARES}: "
             f"the first of eight is 1/8, the last 8/8"
         )
-    return shard
+    return share
 
 
 def plan_share(
     config: BuildConfig,
-    shard: Shard | None,
+    share: Share | None,
     finished_runs: Set[RunKey],
     finished_scores: Set[ScoreKey],
     stack: int | Callable[[Architecture], int] = 1,
 ) -> list[Unit]:
     """The units left to do of a share, or where it is None of the whole build: see `make_plan`."""
-    if shard is not None:
-        other_runs, other_scores = Shares(config, shard.count).others(shard)
+    if share is not None:
+        other_runs, other_scores = Shares(config, share.count).others(share)
         finished_runs, finished_scores = finished_runs | other_runs, finished_scores | other_scores
     return make_plan(config, finished_runs, finished_scores, stack)
 
@@ -112,13 +112,13 @@ class Shares:
         """By how much the dearest share exceeds the mean, as a fraction of it."""
         return max(self.costs) / (sum(self.costs) / len(self.costs)) - 1
 
-    def others(self, shard: Shard) -> tuple[frozenset[RunKey], frozenset[ScoreKey]]:
+    def others(self, share: Share) -> tuple[frozenset[RunKey], frozenset[ScoreKey]]:
         """The keys of the runs and of the scores of all shares but one."""
         parts = [
             part
-            for index, share in enumerate(self._shares, 1)
-            if index != shard.index
-            for part in share
+            for index, units in enumerate(self._shares, 1)
+            if index != share.index
+            for part in units
         ]
         return (
             frozenset(run for part in parts for run in part.runs),

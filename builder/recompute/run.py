@@ -19,11 +19,12 @@ import torch
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import BuildError, MissingRunError, UnknownNameError, unknown_name
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
+from nasdip_bench.fit.devices import device_name
 from nasdip_bench.images import Image
 from nasdip_bench.seeding import BitStream
 
-from ..engines.worker import ENGINES, Worker, WorkerSpec, device_name
-from ..plan.sizing import LARGEST_SHARED_CPU_RESOLUTION
+from ..engines.worker import ENGINES, Worker, WorkerSpec
+from ..plan.cost import LARGEST_SHARED_CPU_RESOLUTION
 from ..plan.units import RunKey, Unit
 from .verdict import Recomputed, compared
 

@@ -16,9 +16,8 @@ from nasdip_bench.dataset.curves import decode
 
 from ..folder.shard_schema import curve_column
 from ..plan.units import RunKey
-from ..release.contents import coded
-from ..release.stops import find_stops
-from ..release.summary import summarise
+from ..release.contents import RERUN_COLUMNS, coded
+from ..release.summary import find_stops, summarise
 
 __all__ = [
     "BEYOND",
@@ -98,6 +97,12 @@ class Recomputed:
     pairs: int
     columns: tuple[str, ...]
     verdict: str
+
+    def row(self) -> dict[str, Any]:
+        """A row of reruns.parquet, with the architecture's canonical string for its row number."""
+        key = self.key._asdict()
+        names = (column.name for column in RERUN_COLUMNS)
+        return {name: key[name] if name in key else getattr(self, name) for name in names}
 
 
 def compared(

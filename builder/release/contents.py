@@ -1,7 +1,7 @@
 """What a dataset is made of, before it is a folder: the facts, and tables with kept curve points.
 
 Whatever gives a dataset is read into `Contents`: a build folder, an earlier dataset
-(`nasdip_bench.builder.release.read`), results of others. Contents can be merged
+(`from_build`, `from_dataset` beside this), results of others. Contents can be merged
 (`nasdip_bench.builder.release.merge`) and are written by `nasdip_bench.builder.release.write`.
 Curves are held as they are on disk, thinned and coded, so that to read and write a dataset changes
 no number, and a full release at three seeds fits in memory many times over.
@@ -34,8 +34,9 @@ __all__ = [
     "SCORE_COLUMNS",
     "Contents",
     "Known",
-    "Part",
+    "TaskContents",
     "coded",
+    "stacked_values",
     "table_of",
 ]
 
@@ -76,7 +77,7 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
+class TaskContents:
     """All there is of one task at one fidelity.
 
     Attributes:
@@ -129,22 +130,22 @@ class Part:
         corruptions: Iterable[Mapping[str, Any]] = (),
         restorations: Sequence[NDArray[np.uint16] | None] = (),
         stops: StopPart | None = None,
-    ) -> Part:
+    ) -> TaskContents:
         """A part of rows as dictionaries, with `coded` curves for each run.
 
         Args:
-            resolution: see `Part`, as the other numbers.
-            channels: see `Part`.
-            iterations: see `Part`.
-            stop: see `Part`.
+            resolution: see `TaskContents`, as the other numbers.
+            channels: see `TaskContents`.
+            iterations: see `TaskContents`.
+            stop: see `TaskContents`.
             runs: rows of `RUN_COLUMNS`.
             codes: by curve, (point,) a run.
             scores: rows of `SCORE_COLUMNS`.
             score_values: the single values of each score.
             corruptions: rows of `CORRUPTION_COLUMNS`.
-            restorations: see `Part`.
-            stops: see `Part`; None: there are none.
-            crossings: see `Part`.
+            restorations: see `TaskContents`.
+            stops: see `TaskContents`; None: there are none.
+            crossings: see `TaskContents`.
         """
         rows = table_of(runs, RUN_COLUMNS)
         nothing = np.empty((0, len(kept_points(iterations, stop))), np.uint16)
@@ -182,7 +183,7 @@ class Contents:
     image_set: str
     images: Mapping[str, Mapping[str, Any]]
     architectures: tuple[Architecture, ...]
-    parts: Mapping[tuple[str, str], Part]
+    parts: Mapping[tuple[str, str], TaskContents]
     device_types: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     reruns: pa.Table = field(default_factory=lambda: table_of((), RERUN_COLUMNS))
@@ -210,6 +211,15 @@ def table_of(rows: Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> 
     schema = arrow_schema(columns)
     values = {name: [row[name] for row in listed] for name in schema.names}
     return pa.Table.from_pydict(values, schema=schema)
+
+
+def stacked_values(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Single values of scores below each other, (score, initialisation), padded with NaN."""
+    width = max((one.shape[1] for one in values), default=0)
+    values = [np.empty((0, width), np.float32), *values]
+    return np.concatenate(
+        [np.pad(v, ((0, 0), (0, width - v.shape[1])), constant_values=np.nan) for v in values]
+    )
 
 
 def _padded(rows: Sequence[Sequence[float]]) -> NDArray[np.float32]:

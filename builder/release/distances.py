@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset.curves import MISSING
 from nasdip_bench.dataset.distances import Distances, coded, mean_squares
 
-from .contents import Part
+from .contents import TaskContents
 
 __all__ = ["distances_of"]
 
 
 def distances_of(
-    part: Part, architectures: Sequence[str], images: Sequence[str]
+    part: TaskContents, architectures: Sequence[str], images: Sequence[str]
 ) -> Distances | None:
     """All distances that are known of a part, or None where there are none.
 
@@ -61,13 +61,13 @@ def distances_of(
     return Distances(np.array(seeds, np.int32), pairs, truth, corrupted)
 
 
-def _keys(part: Part) -> list[tuple[str, str, int]]:
+def _keys(part: TaskContents) -> list[tuple[str, str, int]]:
     columns = (part.runs[name].to_pylist() for name in ("architecture", "image", "seed"))
     return list(zip(*columns, strict=True))
 
 
 def _earlier(
-    part: Part, places: dict[str, int], image: str, seed: int
+    part: TaskContents, places: dict[str, int], image: str, seed: int
 ) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
     """What earlier releases say: (n, n) codes, and (n,) which restorations they had."""
     square = np.full((len(places), len(places)), MISSING, np.uint16)

@@ -7,7 +7,8 @@ says it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -20,10 +21,17 @@ from nasdip_bench.dataset.schema import CORRUPTION_ROUNDING, PROVENANCE_COLUMNS,
 from nasdip_bench.dataset.stop_parts import stacked_stops
 from nasdip_bench.errors import BuildError
 
-from ..recompute.reruns import merged_reruns
-from .contents import CORRUPTION_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS, Contents, Part
+from .contents import (
+    CORRUPTION_COLUMNS,
+    RUN_COLUMNS,
+    SCORE_COLUMNS,
+    Contents,
+    TaskContents,
+    stacked_values,
+)
+from .reruns import merged_reruns
 
-__all__ = ["merged", "stacked_values"]
+__all__ = ["merged"]
 
 _RUN_KEY = ("architecture", "image", "task", "fidelity", "seed")
 _SCORE_KEY = ("architecture", "image", "task", "fidelity", "seed", "proxy", "reference")
@@ -58,16 +66,12 @@ def merged(sources: Mapping[str, Contents]) -> Contents:
         having = [(name, c.images[image]) for name, c in named if image in c.images]
         _check_equal(f"SHA-256 of image {image!r}", [(n, facts["sha256"]) for n, facts in having])
         images[image] = having[0][1]
-    types = _union(contents.device_types for _, contents in named)
-    by_fidelity: dict[str, list[tuple[str, Part]]] = {}
-    for name, contents in named:
-        for (fidelity, _), part in contents.parts.items():
-            by_fidelity.setdefault(fidelity, []).append((name, part))
-    for fidelity, parts in by_fidelity.items():
+    types = dict(ChainMap(*(dict(contents.device_types) for _, contents in named)))
+    parts = [(name, *part) for name, contents in named for part in contents.parts.items()]
+    for fidelity in dict.fromkeys(fidelity for _, (fidelity, _), _ in parts):
         for fact in ("resolution", "channels"):
-            _check_equal(
-                f"{fact} of fidelity {fidelity}", [(n, getattr(p, fact)) for n, p in parts]
-            )
+            values = [(name, getattr(part, fact)) for name, (f, _), part in parts if f == fidelity]
+            _check_equal(f"{fact} of fidelity {fidelity}", values)
     # Builds before what is made from earlier releases, which names its sources.
     preferred = sorted(named, key=lambda source: bool(source[1].sources))
     keys = dict.fromkeys(chain.from_iterable(contents.parts for _, contents in named))
@@ -90,14 +94,6 @@ def merged(sources: Mapping[str, Contents]) -> Contents:
     )
 
 
-def _union(mappings: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """All entries; of one that is there twice, the first."""
-    found: dict[str, str] = {}
-    for mapping in mappings:
-        found = dict(mapping) | found
-    return found
-
-
 def _check_equal(what: str, values: _Named) -> None:
     (first, value), *others = values
     for name, other in others:
@@ -109,8 +105,8 @@ def _check_equal(what: str, values: _Named) -> None:
 
 
 def _merged_part(
-    fidelity: str, task: str, named: Sequence[tuple[str, Part]], types: Mapping[str, str]
-) -> Part:
+    fidelity: str, task: str, named: Sequence[tuple[str, TaskContents]], types: Mapping[str, str]
+) -> TaskContents:
     """The parts of one task at one fidelity as one, the preferred source's first."""
     where = f"{task} at {fidelity}"
     for fact in _FACTS:
@@ -144,7 +140,7 @@ def _merged_part(
     _check_agreement(
         "corruption", corruptions, twice, _CORRUPTION_KEY, deciding, CORRUPTION_ROUNDING
     )
-    return Part(
+    return TaskContents(
         **{fact: getattr(first, fact) for fact in _FACTS},
         runs=runs.table.take(rows),
         codes=codes,
@@ -157,20 +153,11 @@ def _merged_part(
     )
 
 
-def _codes(part: Part, name: str) -> NDArray[np.uint16]:
+def _codes(part: TaskContents, name: str) -> NDArray[np.uint16]:
     """The curves of a name; all missing where a part has none, as those of imported runs."""
     if name in part.codes:
         return part.codes[name]
     return np.full((len(part.runs), len(part.points)), MISSING, np.uint16)
-
-
-def stacked_values(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Single values of scores below each other, (score, initialisation), padded with NaN."""
-    width = max((one.shape[1] for one in values), default=0)
-    values = [np.empty((0, width), np.float32), *values]
-    return np.concatenate(
-        [np.pad(v, ((0, 0), (0, width - v.shape[1])), constant_values=np.nan) for v in values]
-    )
 
 
 class _Stacked:
@@ -269,7 +256,7 @@ def _check_curves(name: str, runs: _Stacked, twice: _Pairs, codes: NDArray[np.ui
 
 
 def _merged_restorations(
-    parts: Sequence[Part], twice: _Pairs, rows: NDArray[np.int64]
+    parts: Sequence[TaskContents], twice: _Pairs, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint16] | None, ...]:
     """Those of the kept rows; of one without, that of the same run in another source."""
     if not any(part.restorations for part in parts):

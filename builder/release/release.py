@@ -10,17 +10,19 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from nasdip_bench.dataset import Manifest
+from nasdip_bench.dataset import MANIFEST, Manifest
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
 
-from ..recompute.reruns import merged_reruns, read_reruns
+from ..folder.build_folder import SETTINGS
 from .contents import Contents
+from .from_build import read_build
+from .from_dataset import read_dataset
 from .merge import merged
-from .read import is_dataset, read_source
-from .write import publish
+from .reruns import merged_reruns, read_reruns
+from .write import write_release
 
-__all__ = ["release"]
+__all__ = ["read_source", "release"]
 
 
 def release(
@@ -51,7 +53,7 @@ def release(
             two. None for what the dataset in ``out`` says, else the project's own.
         creator: who made the dataset.
         url: of its page.
-        reruns: a file of `nasdip_bench.builder.recompute.reruns`, to be added to those of the
+        reruns: a file of `nasdip_bench.builder.release.reruns`, to be added to those of the
             sources.
         replace: also where ``out`` is a dataset with results that none of the sources has.
 
@@ -68,7 +70,7 @@ def release(
         raise BuildError("nothing to release is named; name a build folder")
     target = out.resolve()
     for path in paths:
-        in_place = is_dataset(path) and path == target
+        in_place = _is_dataset(path) and path == target
         if not in_place and (path == target or path in target.parents or target in path.parents):
             raise BuildError(
                 f"the dataset folder {str(target)!r} and {str(path)!r}, which it is made from, lie "
@@ -91,7 +93,7 @@ def release(
         )
 
     said = {"licence": licence, "creator": creator, "url": url}
-    return publish(
+    return write_release(
         read,
         target,
         name=name,
@@ -99,3 +101,39 @@ def release(
         publication={name: value for name, value in said.items() if value is not None},
         replace_all=replace or target in paths,  # a source loses nothing
     )
+
+
+def read_source(path: Path) -> Contents:
+    """The contents of a build folder or of a dataset.
+
+    Raises:
+        BuildError: it is neither, or cannot be released as it is.
+        DatasetError: a dataset that this version cannot read.
+    """
+    return read_dataset(path) if _is_dataset(path) else read_build(path)
+
+
+def _is_dataset(path: Path) -> bool:
+    """Whether a folder holds a dataset, and not a build.
+
+    Raises:
+        BuildError: it holds neither or both, or may not be looked into.
+    """
+    try:
+        found = [name for name in (MANIFEST, SETTINGS) if (path / name).exists()]
+    except OSError as error:
+        raise BuildError(
+            f"{str(path)!r} cannot be read: {error.strerror or error}; see to it that it can, and "
+            f"give the command again"
+        ) from error
+    if len(found) == 2:
+        raise BuildError(
+            f"{str(path)!r} holds a dataset and a build, {MANIFEST} and {SETTINGS}: move one of "
+            f"the two into a folder of its own"
+        )
+    if not found:
+        raise BuildError(
+            f"{str(path)!r} is no build folder and no dataset: there is neither {SETTINGS} nor "
+            f"{MANIFEST}; name the folder that 'nasdip-build --out' or a release wrote"
+        )
+    return found[0] == MANIFEST

@@ -24,10 +24,10 @@ from nasdip_bench.images import RELEASED_SET
 from nasdip_bench.proxies import info
 from nasdip_bench.tasks import get_task
 
-from ..release.contents import Contents, Part, coded
+from ..release.contents import Contents, TaskContents, coded
 from ..release.summary import at_end, summarise
-from ..release.write import publish
-from .layout import image_folders, models, results_root
+from ..release.write import write_release
+from .files import image_folders, models, results_root
 from .runs import CHANNELS, SIZE, LeftOut, ReleasedRun, collect
 
 __all__ = ["FIDELITY", "Imported", "import_released"]
@@ -83,7 +83,7 @@ def import_released(
             f"name another with --out"
         )
     left_out = LeftOut()
-    manifest = publish(
+    manifest = write_release(
         lambda: _contents(root, left_out),
         out,
         name=name,
@@ -124,7 +124,7 @@ def _contents(root: Path, left_out: LeftOut) -> Contents:
     )
 
 
-def _part(task: str, runs: Sequence[ReleasedRun]) -> Part:
+def _part(task: str, runs: Sequence[ReleasedRun]) -> TaskContents:
     # Names say 4000 whatever was trained: believed only where there is no curve.
     known = max(run.trained for run in runs)
     named = max(run.named_iterations for run in runs)
@@ -132,7 +132,7 @@ def _part(task: str, runs: Sequence[ReleasedRun]) -> Part:
     stop = min(iterations, get_fidelity("r512").stop[get_task(task).kind])
     points = kept_points(iterations, stop)
     scores = [row for run in runs for row in _score_rows(run, task)]
-    return Part.of_rows(
+    return TaskContents.of_rows(
         resolution=SIZE,
         channels=CHANNELS,
         iterations=iterations,

@@ -18,7 +18,7 @@ from nasdip_bench.errors import ArchitectureError, BuildError, DatasetError, Ima
 from nasdip_bench.images import catalogue, read_image
 from nasdip_bench.space import Architecture
 
-from .layout import History, ImageFolder, best_of, read_history, read_metrics, read_psnr
+from .files import History, ImageFolder, best_of, read_history, read_metrics, read_psnr
 
 __all__ = ["CHANNELS", "SIZE", "Best", "LeftOut", "ReleasedRun", "collect"]
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.console.progress import Progress
 from nasdip_bench.errors import BuildError
+from nasdip_bench.fit.devices import check_device
 
 from ..engines.local import Engine, in_processes, in_this_process
 from ..engines.worker import WorkerSpec
 from ..folder.build_folder import BuildFolder, Finished
 from ..plan.config import BuildConfig
-from ..plan.cost import check_device, unit_cost
-from ..plan.shares import Shard, plan_share
-from ..plan.sizing import available_cores, choose_stack, choose_workers
+from ..plan.cost import available_cores, choose_stack, choose_workers, unit_cost
+from ..plan.shares import Share, plan_share
 from ..plan.units import Unit
 from .ledger import Coverage, Ledger
 from .skip import finished_in_dataset
@@ -62,7 +62,7 @@ def build(
     stack: int = 0,
     plain: bool = False,
     time_limit: float | None = None,
-    shard: Shard | None = None,
+    share: Share | None = None,
     skip: Path | None = None,
     engine: Engine | None = None,
 ) -> Outcome:
@@ -77,7 +77,7 @@ def build(
             rounding.
         time_limit: seconds after which to stop; a unit that is predicted not to end in time is not
             begun, and one that does not end in time is abandoned.
-        shard: do this share of the build only; the others are other processes'.
+        share: do this share of the build only; the others are other processes'.
         skip: a dataset folder; what is finished there is left out.
         engine: how to carry out units; by default in this process, or in several. Where the
             device is elsewhere, the engine checks it.
@@ -96,8 +96,10 @@ def build(
     folder.prepare(config)
     done = folder.finished().joined(elsewhere)
     most = 1 if plain else stack
-    units = plan_share(config, shard, done.runs, done.scores, most or choose_stack(config))
-    workers = min(workers or choose_workers(config), max(1, len(units)))
+    units = plan_share(config, share, done.runs, done.scores, most or choose_stack(config))
+    workers = min(
+        workers or choose_workers(config.device, config.fidelity.resolution), max(1, len(units))
+    )
     engine = engine or (in_processes(workers) if workers > 1 else in_this_process)
     spec = WorkerSpec(
         images=config.images,
@@ -110,7 +112,7 @@ def build(
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))
-    ledger = Ledger(plan_share(config, shard, frozenset(), frozenset()), units, done)
+    ledger = Ledger(plan_share(config, share, frozenset(), frozenset()), units, done)
     trained_seconds = trained_cost = 0.0
 
     def fits(unit: Unit) -> bool:

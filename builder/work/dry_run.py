@@ -6,16 +6,17 @@ from collections import Counter
 from pathlib import Path
 
 from nasdip_bench.console.progress import duration
+from nasdip_bench.fit.devices import check_device
 from nasdip_bench.observables import CURVES
 from nasdip_bench.tasks import get_task
 
 from ..folder.build_folder import BuildFolder
 from ..plan.config import BuildConfig
-from ..plan.cost import check_device, measure_speed
-from ..plan.shares import Shard, Shares, plan_share
-from ..plan.sizing import choose_stack, choose_workers
+from ..plan.cost import choose_stack, choose_workers
+from ..plan.shares import Share, Shares, plan_share
 from ..plan.units import unit_flops
 from .skip import finished_in_dataset
+from .speed import measure_speed
 
 __all__ = ["preview"]
 
@@ -32,7 +33,7 @@ def preview(
     *,
     workers: int = 0,
     stack: int = 0,
-    shard: Shard | None = None,
+    share: Share | None = None,
     devices: int = 1,
     price: float = 0.0,
     skip: Path | None = None,
@@ -44,7 +45,7 @@ def preview(
         out: the build folder, read and not changed.
         workers: processes; 0 chooses.
         stack: the most runs of an architecture to train as one; 0 chooses.
-        shard: describe this share of the build only.
+        share: describe this share of the build only.
         devices: state the time also on several such devices, up to this many.
         price: of a device and hour, in any currency; 0 leaves cost out.
         skip: a dataset folder; what is finished there is left out.
@@ -56,10 +57,10 @@ def preview(
     if skip is not None:
         done = done.joined(finished_in_dataset(skip, config))
     chosen = choose_stack(config)
-    units = plan_share(config, shard, done.runs, done.scores, stack or chosen)
+    units = plan_share(config, share, done.runs, done.scores, stack or chosen)
     asked = Counter(
         run.task
-        for unit in plan_share(config, shard, frozenset(), frozenset())
+        for unit in plan_share(config, share, frozenset(), frozenset())
         for run in unit.runs
     )
     fidelity = config.fidelity
@@ -69,10 +70,10 @@ def preview(
         f"{len(config.architectures)} architectures x {len(config.images)} images of the set "
         f"{config.image_set} x {len(config.seeds)} seeds",
     ]
-    if shard is not None:
-        shares = Shares(config, shard.count)
+    if share is not None:
+        shares = Shares(config, share.count)
         lines.append(
-            f"share {shard}: {shares.costs[shard.index - 1] / sum(shares.costs):.2%} of the cost; "
+            f"share {share}: {shares.costs[share.index - 1] / sum(shares.costs):.2%} of the cost; "
             f"the dearest share exceeds the mean by {shares.spread:.2%}"
         )
     left = Counter(run.task for unit in units for run in unit.runs)
@@ -88,7 +89,7 @@ def preview(
     lines.append(f"operations: {flops:.3g} FLOP")
     if not units:
         return "\n".join([*lines, "nothing is left to do"])
-    workers = min(workers or choose_workers(config), len(units))
+    workers = min(workers or choose_workers(config.device, config.fidelity.resolution), len(units))
     together = stack or min(map(chosen, config.architectures))
     speed = measure_speed(
         config, stack=min(together, len(config.images)), threads=1 if workers > 1 else 0

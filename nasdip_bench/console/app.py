@@ -62,6 +62,15 @@ def run(name: str, app: typer.Typer, arguments: Sequence[str] | None = None) -> 
         message = str(error) if isinstance(error, NasdipError) else error.format_message()
         print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
         return EXIT_BAD_INPUT
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        print(
+            f"{name}: this trains networks and needs torch, which is not installed: "
+            f"pip install '.[build]'",
+            file=sys.stderr,
+        )
+        return EXIT_BAD_INPUT
     except typer.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, typer.Abort):

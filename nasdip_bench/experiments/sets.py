@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, ImageError, unknown_name
 from nasdip_bench.images import Image, centre_crop, load_images, read_image
-from nasdip_bench.images.user_images import load_user_images
-from nasdip_bench.space.sizes import MIN_SIZE, SIZE_MULTIPLE
+from nasdip_bench.space import MIN_SIZE, SIZE_MULTIPLE
 
 __all__ = [
     "EXPERIMENT_SETS",
@@ -87,7 +86,7 @@ def experiment_images(
     if images_dir is None:
         raise ConfigError(f"image set {image_set}: say where the images are, with --images-dir DIR")
     if image_set == "user":
-        return load_user_images(images_dir, names)
+        return load_images("user", names, images_dir)
     facts = manifest()[image_set]
     entries = {entry["name"]: entry for entry in facts["images"]}
     for name in names or ():
@@ -109,7 +108,7 @@ def _folder(images_dir: Path, names: Sequence[str]) -> Path:
             return images_dir / name
     raise ImageError(
         f"images folder {str(images_dir)!r} has no folder {' or '.join(map(repr, names))}: each "
-        f"set is a folder in it, as docs/experiments.md shows"
+        f"set is a folder in it, as docs/paper.md shows"
     )
 
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.fidelity import FIDELITIES
-from nasdip_bench.space.paper_lists import PAPER_CANDIDATES
-from nasdip_bench.space.sizes import MIN_SIZE, SIZE_MULTIPLE
+from nasdip_bench.space import MIN_SIZE, PAPER_CANDIDATES, SIZE_MULTIPLE
 from nasdip_bench.storage.files import sha256_bytes
 
 if TYPE_CHECKING:
@@ -35,10 +34,10 @@ class Setting:
         name: of the table below, or that with a hash of the changed fields.
         crop: images are cut to the centre part of at most so many pixels a side; 0: whole.
         candidates: architectures that are ranked; see
-            `nasdip_bench.space.paper_lists.candidate_architectures`.
+            `nasdip_bench.space.candidate_architectures`.
         inits: initialisations a score is averaged over.
         cohort: N, the architectures that are trained to select from.
-        weighting: of the cohort's average; see `nasdip_bench.isnas.averaging`.
+        weighting: of the cohort's average; see `nasdip_bench.isnas.selection`.
         search_channels: channels at every level of the networks that are ranked and selected from.
         channels: the same of the networks that restore, the baselines among them.
         iterations: by kind of task, of restorations.

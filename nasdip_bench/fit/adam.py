@@ -23,8 +23,8 @@ class _State(NamedTuple):
 class Adam:
     """The same steps as of ``torch.optim.Adam(parameters, lr, fused=True)``, bit for bit.
 
-    The object that PyTorch has imports its compiler at the first step, which takes more than a
-    second of every process that trains, and asks for every parameter's options at every step.
+    Kept because PyTorch's own object imports its compiler at the first step, which costs each
+    process that trains one second.
 
     Args:
         parameters: to be optimised; those that get no gradient are left as they are.

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nasdip_bench.errors import ConfigError
-from nasdip_bench.fidelity import check_precision
+from nasdip_bench.errors import check_whole
 from nasdip_bench.observables import OBSERVABLES, SSIM
 
 from .adam import Adam
 from .objective import Problem
+from .precision import numerics
 from .recording import Observer, Ssim
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "Fit",
     "fit",
     "fit_stack",
-    "numerics",
 ]
 
 LEARNING_RATE = 0.01
@@ -121,8 +119,7 @@ def fit_stack(
         ConfigError: iterations below 1, or a precision that the device does not have.
         UnknownNameError: a name in ``record`` that there is not.
     """
-    if iterations < 1:
-        raise ConfigError(f"iterations {iterations} must be at least 1")
+    check_whole("iterations", iterations, 1)
     device = z.device
     generator = torch.Generator(device).manual_seed(perturbation_seed)
     optimizer = Adam(network.parameters(), learning_rate)
@@ -256,46 +253,3 @@ def _result(
         seconds=seconds,
         processor_seconds=processor_seconds,
     )
-
-
-@contextmanager
-def numerics(precision: str, device: torch.device) -> Iterator[None]:
-    """Set torch's precision of products for a block, whatever the caller has set, and put it back.
-
-    Raises:
-        ConfigError: tf32 away from CUDA.
-        UnknownNameError: a precision that does not exist.
-    """
-    check_precision(precision, str(device))
-    switches = _switches(precision == "tf32")
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in switches]
-    for owner, name, value in switches:
-        setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        for owner, name, value in before:
-            setattr(owner, name, value)
-
-
-def _switches(tf32: bool) -> list[tuple[Any, str, Any]]:
-    """What decides the precision of float32 products: owner, attribute, and its value.
-
-    Newer versions of torch have one for each kind, and refuse to read the older ones where the two
-    were mixed.
-    """
-    backends = torch.backends
-    kinds = [
-        (owner, kind, value)
-        for owner, kind, value in (
-            (backends.cuda, "matmul", "tf32" if tf32 else "ieee"),
-            (backends.cudnn, "conv", "tf32" if tf32 else "ieee"),
-            (backends.cudnn, "rnn", "tf32" if tf32 else "ieee"),
-            (backends.mkldnn, "matmul", "ieee"),
-            (backends.mkldnn, "conv", "ieee"),
-        )
-        if hasattr(getattr(owner, kind, None), "fp32_precision")
-    ]
-    if kinds:
-        return [(getattr(owner, kind), "fp32_precision", value) for owner, kind, value in kinds]
-    return [(backends.cuda.matmul, "allow_tf32", tf32), (backends.cudnn, "allow_tf32", tf32)]

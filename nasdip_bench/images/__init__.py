@@ -1,19 +1,19 @@
 """Image sets: catalogue, reading, decoding, download. Must not import torch."""
 
+from .image import Image, centre_crop, read_image
 from .sets import (
+    ENDINGS,
     IMAGE_SETS,
     NASDIP_IMAGES,
     RELEASED_SET,
     SKIMAGE_IMAGES,
-    Image,
     catalogue,
-    centre_crop,
     image_names,
     load_images,
-    read_image,
 )
 
 __all__ = [
+    "ENDINGS",
     "IMAGE_SETS",
     "Image",
     "NASDIP_IMAGES",

@@ -1,4 +1,4 @@
-"""What an image is, the sets of images, and reading them.
+"""The sets of images, and loading them.
 
 The ten images of the paper's set are described in ``catalogue.json`` (source, licence, checksums,
 what is done to the source file); the pictures themselves are not part of the package. This module
@@ -10,31 +10,34 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image as PillowImage
 
-from nasdip_bench.errors import DownloadError, ImageError, MissingDependencyError, unknown_name
-from nasdip_bench.storage.files import sha256_bytes
+from nasdip_bench.errors import (
+    ConfigError,
+    DownloadError,
+    ImageError,
+    MissingDependencyError,
+    unknown_name,
+)
 
 from .decode import open_picture
+from .image import Image, pixels_of, read_image
 
 __all__ = [
+    "ENDINGS",
     "IMAGE_SETS",
     "NASDIP_IMAGES",
     "RELEASED_SET",
     "SKIMAGE_IMAGES",
-    "Image",
     "catalogue",
-    "centre_crop",
     "image_names",
     "load_images",
-    "read_image",
 ]
 
 IMAGE_SETS = ("nasdip", "skimage")
@@ -71,134 +74,11 @@ _SKIMAGE_LICENCES = {
 }
 SKIMAGE_IMAGES: tuple[str, ...] = tuple(_SKIMAGE_LICENCES)
 
-_LONGEST_NAME = 200
+ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".pgm", ".ppm")
+"""Of the files in a user's folder that are read."""
+
 _SIDE = 512  # of every image of both sets, in pixels
 _OTHER_WAYS = "leave out the folder to download the ten, or use the stand-ins (--image-set skimage)"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Image:
-    """A picture with its name and origin.
-
-    Attributes:
-        name: what runs and tables call it.
-        image_set: ``"nasdip"``, ``"skimage"`` or ``"user"``.
-        pixels: (C, H, W) uint8 in [0, 255], C 1 (gray) or 3 (RGB); a read-only copy.
-        source: where it comes from.
-        licence: as stated at the source.
-        status: ``"original"``, ``"same image, other encoding"`` or ``"substitute"`` for the paper's
-            set, ``"stand-in"`` for the scikit-image set, ``"user"``.
-        sha256: hexadecimal, over the rows of the (H, W) gray or (H, W, 3) RGB pixels.
-    """
-
-    name: str
-    image_set: str
-    pixels: np.ndarray = field(repr=False, compare=False)  # compared by their checksum
-    source: str
-    licence: str
-    status: str
-    sha256: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        # Names are printed, stand in tables, and may become a part of a file's name.
-        name = self.name
-        if not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME) or {*name} & {*"/\\"}:
-            raise ImageError(
-                f"image name {name!r:.100}: a name has 1 to {_LONGEST_NAME} printable characters, "
-                f"without slashes; rename the file"
-            )
-        pixels = np.asarray(self.pixels)
-        if (
-            pixels.dtype != np.uint8
-            or pixels.ndim != 3
-            or len(pixels) not in (1, 3)
-            or not pixels.size
-        ):
-            raise ImageError(
-                f"image {self.name!r}: pixels of shape {pixels.shape} and type {pixels.dtype}; an "
-                f"image is (channels, height, width) uint8 with 1 or 3 channels and no empty side"
-            )
-        pixels = np.array(pixels, order="C")
-        pixels.flags.writeable = False
-        object.__setattr__(self, "pixels", pixels)
-        object.__setattr__(self, "sha256", sha256_bytes(_rows(pixels).tobytes()))
-
-    @property
-    def channels(self) -> int:
-        return int(self.pixels.shape[0])
-
-    @property
-    def height(self) -> int:
-        return int(self.pixels.shape[1])
-
-    @property
-    def width(self) -> int:
-        return int(self.pixels.shape[2])
-
-    def at_resolution(self, resolution: int) -> np.ndarray:
-        """The square image at a fidelity's size: the ground truth of a run.
-
-        At its own size the pixels; below it, the 8-bit image reduced with Pillow's LANCZOS filter
-        and rounded to 8 bits.
-
-        Args:
-            resolution: height and width asked for, a multiple of 32, at least 64, at most the
-                image's own.
-
-        Returns:
-            (C, resolution, resolution) float32 in [0, 1], multiples of 1/255.
-
-        Raises:
-            ImageError: the resolution is not allowed, or the image is not square.
-        """
-        if resolution < 64 or resolution % 32:
-            raise ImageError(
-                f"resolution {resolution}: it must be a multiple of 32 and at least 64, since the "
-                f"networks halve the image five times"
-            )
-        size = f"{self.height} x {self.width} pixels (height x width)"
-        if self.height != self.width:
-            raise ImageError(
-                f"image {self.name!r} has {size}: only square images are brought to a resolution; "
-                f"crop it to a square first"
-            )
-        if resolution > self.height:
-            raise ImageError(
-                f"image {self.name!r} has {size}: resolution {resolution} would enlarge it; ask "
-                f"for less, or take a larger image"
-            )
-        pixels = self.pixels
-        if resolution < self.height:
-            picture = PillowImage.fromarray(_rows(pixels))
-            reduced = picture.resize((resolution, resolution), PillowImage.Resampling.LANCZOS)
-            pixels = _pixels(reduced)
-        return np.ascontiguousarray(pixels, dtype=np.float32) / np.float32(255)
-
-
-def centre_crop(pixels: np.ndarray, multiple: int = 32) -> np.ndarray:
-    """The largest centred part whose sides are multiples of a number, as in the paper.
-
-    Where an odd number of rows (or columns) goes, the last loses one more than the first.
-
-    Args:
-        pixels: (..., H, W), any type.
-        multiple: what both sides shall be multiples of.
-
-    Returns:
-        (..., H', W'), a view.
-
-    Raises:
-        ImageError: a side is shorter than ``multiple``.
-    """
-    height, width = pixels.shape[-2:]
-    if multiple < 1 or min(height, width) < multiple:
-        raise ImageError(
-            f"cannot crop {height} x {width} pixels (height x width) to multiples of {multiple}: "
-            f"both sides must be at least {multiple}, and that at least 1"
-        )
-    top, left = height % multiple // 2, width % multiple // 2
-    bottom, right = top + height // multiple * multiple, left + width // multiple * multiple
-    return pixels[..., top:bottom, left:right]
 
 
 def image_names(image_set: str) -> tuple[str, ...]:
@@ -207,7 +87,7 @@ def image_names(image_set: str) -> tuple[str, ...]:
         return NASDIP_IMAGES
     if image_set == "skimage":
         return SKIMAGE_IMAGES
-    raise unknown_name("image set", image_set, IMAGE_SETS)
+    raise unknown_name("image set", image_set, (*IMAGE_SETS, "user"))
 
 
 @functools.cache
@@ -219,78 +99,91 @@ def catalogue() -> Mapping[str, Mapping[str, Any]]:
 
 def load_images(
     image_set: str = "nasdip",
-    names: Sequence[str] | None = None,
+    names: str | Sequence[str] | None = None,
+    folder: Path | None = None,
     *,
-    images_dir: Path | None = None,
     cache_dir: Path | None = None,
 ) -> list[Image]:
-    """Load images of a set: 512×512, gray, checked.
+    """Load images of a set.
 
     Args:
         image_set: ``"nasdip"``, the paper's ten, from a folder or by download, with the pixels'
-            checksum verified; or ``"skimage"``, photographs from the installed scikit-image,
-            cropped to a square and resized, which need no network and are not the paper's.
-        names: which, in this order; None: all.
-        images_dir: folder with ``<name>.png`` for the set ``"nasdip"``; None: download.
+            checksum verified; ``"skimage"``, photographs from the installed scikit-image, cropped
+            to a square and resized, which need no network and are not the paper's: both 512×512,
+            gray. Or ``"user"``, the images of a folder, each called after its file without the
+            ending.
+        names: which, in this order; None: all, those of a user in the order of their names.
+        folder: of the set ``"nasdip"`` with ``<name>.png``, or None to download; of ``"user"`` with
+            files that end in one of `ENDINGS`, others being left alone.
         cache_dir: folder for downloads; None: the user's cache folder.
 
     Raises:
         UnknownNameError: no such set, or no such image in it.
+        ConfigError: the set ``"user"`` without a folder.
         ImageError: an image is missing, unreadable, or not the catalogue's.
         DownloadError, MissingDependencyError: an image is not there and cannot be fetched.
+
+    Example:
+        >>> load_images("skimage", ["camera"])[0].pixels.shape
+        (1, 512, 512)
     """
-    allowed = image_names(image_set)
-    wanted = allowed if names is None else (names,) if isinstance(names, str) else tuple(names)
-    for name in wanted:
-        if name not in allowed:
-            raise unknown_name("image", name, allowed)
+    wanted = (names,) if isinstance(names, str) else names
+    if image_set == "user":
+        if folder is None:
+            raise ConfigError("image set user: say where the images are, with --images-dir")
+        files = _user_files(Path(folder))
+        return [read_image(files[name]) for name in _known(wanted, files)]
+    chosen = _known(wanted, image_names(image_set))
     if image_set == "skimage":
-        if images_dir is not None:
+        if folder is not None:
             raise ImageError(
-                f"images folder {str(images_dir)!r} given with image set 'skimage', whose images "
+                f"images folder {str(folder)!r} given with image set 'skimage', whose images "
                 f"come with scikit-image: leave out one of the two"
             )
-        return [_load_skimage(name) for name in wanted]
-    if images_dir is None:
-        return [_download_nasdip(name, cache_dir) for name in wanted]
-    folder = Path(images_dir)
+        return [_load_skimage(name) for name in chosen]
+    if folder is None:
+        return [_download_nasdip(name, cache_dir) for name in chosen]
+    return _nasdip_folder(Path(folder), chosen)
+
+
+def _known(names: Sequence[str] | None, there: Collection[str]) -> tuple[str, ...]:
+    """The names asked for, or all there are."""
+    for name in names or ():
+        if name not in there:
+            raise unknown_name("image", name, there)
+    return tuple(there if names is None else names)
+
+
+def _user_files(folder: Path) -> dict[str, Path]:
+    """The image files of a folder by the names of the images."""
+    if not folder.is_dir():
+        raise ImageError(f"there is no images folder {str(folder)!r}: name another (--images-dir)")
+    files = sorted(
+        file for file in folder.iterdir() if file.is_file() and file.suffix.lower() in ENDINGS
+    )
+    if not files:
+        raise ImageError(
+            f"images folder {str(folder)!r} has no image: files that end in {', '.join(ENDINGS)}"
+        )
+    twice = [name for name, number in Counter(file.stem for file in files).items() if number > 1]
+    if twice:
+        raise ImageError(
+            f"images folder {str(folder)!r} has two files called {twice[0]!r}: rename one of them"
+        )
+    return {file.stem: file for file in files}
+
+
+def _nasdip_folder(folder: Path, names: Sequence[str]) -> list[Image]:
     if not folder.is_dir():
         raise ImageError(f"there is no images folder {str(folder)!r}: name another, {_OTHER_WAYS}")
-    missing = [f"{name}.png" for name in wanted if not (folder / f"{name}.png").is_file()]
+    missing = [f"{name}.png" for name in names if not (folder / f"{name}.png").is_file()]
     if missing:
         raise ImageError(
             f"images folder {str(folder)!r} has no {', '.join(missing)}: add what is missing, "
             f"{_OTHER_WAYS}"
         )
     remedy = f"put the right file there, name another folder, {_OTHER_WAYS}"
-    return [_nasdip_image(name, folder / f"{name}.png", [], remedy) for name in wanted]
-
-
-def read_image(path: Path, *, name: str | None = None) -> Image:
-    """Read a user's image file: PNG, JPEG, TIFF, GIF, BMP, PGM or PPM.
-
-    Gray stays gray and colour RGB; a palette of grays is gray. 16-bit gray is scaled to 8 bits,
-    rint(v / 257), so that 65535 becomes 255; of 16-bit colour Pillow keeps the high byte.
-    Transparent parts are laid over white, as a viewer shows them, and an opaque alpha channel is
-    dropped. The EXIF orientation is applied, colour profiles are not. Of several frames or pages
-    the first is read.
-
-    Args:
-        path: the file.
-        name: what to call the image; None: the file's name without its ending.
-
-    Raises:
-        ImageError: no such file, or none that can be read as an 8-bit image.
-    """
-    path = Path(path)
-    return Image(
-        name=path.stem if name is None else name,
-        image_set="user",
-        pixels=_pixels(open_picture(path)),
-        source=f"file:{path.name}",
-        licence="not stated",
-        status="user",
-    )
+    return [_nasdip_image(name, folder / f"{name}.png", [], remedy) for name in names]
 
 
 def _nasdip_image(
@@ -302,7 +195,7 @@ def _nasdip_image(
     image = Image(
         name=name,
         image_set="nasdip",
-        pixels=_pixels(_processed(open_picture(path), processing)),
+        pixels=pixels_of(_processed(open_picture(path), processing)),
         source=f"{source['repository']}/{source['path']}@{source['commit'][:7]}",
         licence=entry["licence"],
         status=entry["status"],
@@ -356,7 +249,7 @@ def _load_skimage(name: str) -> Image:
     return Image(
         name=name,
         image_set="skimage",
-        pixels=_pixels(_processed(picture, processing)),
+        pixels=pixels_of(_processed(picture, processing)),
         source=f"scikit-image {metadata.version('scikit-image')}: skimage/data/{name}.png",
         licence=_SKIMAGE_LICENCES[name],
         status="stand-in",
@@ -378,13 +271,3 @@ def _processed(
             if picture.size != size:
                 picture = picture.resize(size, PillowImage.Resampling.LANCZOS)
     return picture
-
-
-def _pixels(picture: PillowImage.Image) -> np.ndarray:
-    """(C, H, W) uint8 of a picture of mode L or RGB."""
-    return np.moveaxis(np.atleast_3d(np.asarray(picture)), -1, 0)
-
-
-def _rows(pixels: np.ndarray) -> np.ndarray:
-    """(C, H, W) to the (H, W) or (H, W, 3) that Pillow takes."""
-    return np.ascontiguousarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))

@@ -16,15 +16,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .averaging import weighted_average, weights
 from .classical import classical_restoration
 from .image import Degraded, corrupt, degraded
+from .ranking import Judge, Ranked, mean_scores, ranked, score_candidates
 from .resized import resized, resized_as_released
-from .selection import Cohort, Selector, get_selector
+from .selection import Cohort, Selector, get_selector, weighted_average, weights
 
 if TYPE_CHECKING:
     from .config import SearchConfig, paper_config, quick_config
-    from .ranking import Judge, Ranked, mean_scores, ranked, score_candidates
     from .search import Search, SearchResult
     from .training import Trained, train, train_baseline
 
@@ -59,11 +58,6 @@ _MODULES = {
     "SearchConfig": "config",
     "paper_config": "config",
     "quick_config": "config",
-    "Judge": "ranking",
-    "Ranked": "ranking",
-    "mean_scores": "ranking",
-    "ranked": "ranking",
-    "score_candidates": "ranking",
     "Search": "search",
     "SearchResult": "search",
     "Trained": "training",

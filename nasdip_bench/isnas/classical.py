@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from nasdip_bench.tasks import Denoise, Inpaint
+from nasdip_bench.tasks import Denoise, Inpaint, noise_estimate
 
 from .image import Degraded
 
-__all__ = ["classical_restoration", "noise_sigma"]
+__all__ = ["classical_restoration"]
 
 
 def classical_restoration(problem: Degraded) -> tuple[str, NDArray[np.float32]]:
@@ -31,7 +31,7 @@ def _non_local_means(problem: Degraded) -> tuple[str, NDArray[np.float32]]:
     from skimage.restoration import denoise_nl_means
 
     noisy = np.moveaxis(problem.seen, 0, -1)
-    sigma = noise_sigma(problem.seen)
+    sigma = noise_estimate(problem.seen)
     found = denoise_nl_means(
         noisy,
         patch_size=5,
@@ -42,18 +42,6 @@ def _non_local_means(problem: Degraded) -> tuple[str, NDArray[np.float32]]:
         channel_axis=-1,
     )
     return "non-local means", _image(found.reshape(noisy.shape))
-
-
-def noise_sigma(image: NDArray[np.float32]) -> float:
-    """The standard deviation of white noise in an image (C, H, W), estimated.
-
-    The median of the absolute diagonal details of a Haar transform over 0.6745 (Donoho and
-    Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 1994).
-    """
-    _, height, width = image.shape
-    even = image[:, : height // 2 * 2, : width // 2 * 2].astype(np.float64)
-    details = even[:, ::2, ::2] - even[:, 1::2, ::2] - even[:, ::2, 1::2] + even[:, 1::2, 1::2]
-    return float(np.median(np.abs(details)) / 2 / 0.6745)
 
 
 def _biharmonic(problem: Degraded) -> tuple[str, NDArray[np.float32]]:

@@ -13,14 +13,13 @@ import typer
 from nasdip_bench._version import __version__
 from nasdip_bench.console.app import given, new_app, run
 from nasdip_bench.console.interruption import Interrupted, Interruption
-from nasdip_bench.console.progress import Progress, duration, parse_duration
+from nasdip_bench.console.progress import parse_duration
 from nasdip_bench.errors import ConfigError, NasdipError, unknown_name
 from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
 
 if TYPE_CHECKING:
     from .config import SearchConfig
-    from .estimate import Estimate
     from .image import Degraded
 
 __all__ = ["app", "main"]
@@ -127,7 +126,7 @@ def restore_command(
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
 
-    from .photograph import read_problem
+    from .image import read_problem
 
     folder = out or image.parent / f"{image.stem}-restored"
     check_folder(folder)
@@ -135,28 +134,25 @@ def restore_command(
 
     # Torch takes seconds to import: not before what is cheap to check has been checked.
     from .config import paper_config, quick_config
-    from .rankable import searched_score
+    from .ranking import searched_score
 
-    changes: dict[str, Any] = {
+    asked: dict[str, Any] = {
         "score": searched_score(score),
+        "candidates": candidates,
+        "inits": scoring_inits,
+        "cohort": cohort,
+        "selection": selection,
         "weighting": weighting,
         "selector": selector,
+        "search_channels": search_channels,
+        "channels": channels,
+        "cohort_iterations": cohort_iterations,
+        "iterations": iterations,
         "stop": stop,
         "precision": precision,
         "seed": seed,
     }
-    if selection:
-        changes["selection"] = selection
-    numbers = {
-        "candidates": candidates,
-        "cohort": cohort,
-        "inits": scoring_inits,
-        "channels": channels,
-        "search_channels": search_channels,
-        "iterations": iterations,
-        "cohort_iterations": cohort_iterations,
-    }
-    changes |= {name: value for name, value in numbers.items() if value}
+    changes = {name: value for name, value in asked.items() if value}  # the others: the preset's
     config = (quick_config if preset == "quick" else paper_config)(chosen, **changes)
     _restore(problem, config, folder, _device(device), limit, dry_run)
 
@@ -191,15 +187,11 @@ def _refuse_unused(
 def _device(name: str) -> str:
     import torch
 
+    from nasdip_bench.fit.devices import check_device
+
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(
-            f"device {name!r} is not available to torch {torch.__version__} "
-            f"({str(error).splitlines()[0]}); use --device cpu, or install a torch built for it"
-        ) from error
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    check_device(name)
     return name
 
 
@@ -214,9 +206,9 @@ def _restore(
     from nasdip_bench.network.fast import keep_freed_memory
 
     from .classical import classical_restoration
-    from .estimate import estimate
+    from .estimate import StageProgress, estimate, plan
     from .folder import kept_in, resumes
-    from .results import RESULTS, write_results
+    from .results import RESULTS, summary, write_results
     from .search import Search, asked_for
 
     if device == "cpu":
@@ -226,10 +218,10 @@ def _restore(
         resumes(folder, asked_for(problem, config, device))  # or is refused, before steps are timed
         try:
             times = estimate(problem, config, device=device, check=interruption.check)
-            print(_plan(problem, config, times, device), file=sys.stderr)
+            print(plan(problem, config, times, device), file=sys.stderr)
             if dry_run:
                 return
-            report = _Report(config, times)
+            report = StageProgress(config, times)
             search = Search(
                 problem,
                 config,
@@ -254,7 +246,7 @@ def _restore(
             raise typer.Exit(EXIT_MORE_TO_DO) from None
         command = ["nasdip-restore", *sys.argv[1:]]
         facts = write_results(folder, search, result, classical_restoration(problem), command)
-    print(_summary(facts))
+    print(summary(facts))
     for name, meaning in RESULTS.items():
         print(f"  {folder / name}: {meaning}")
 
@@ -276,76 +268,6 @@ def _explained(folder: Path, device: str) -> Iterator[None]:
             f"the computation failed on {device}: {' '.join(str(error).split())[:300]}; if memory "
             f"is short, give a smaller image or fewer channels"
         ) from error
-
-
-def _plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) -> str:
-    height, width = problem.size
-    trained = "the image" if config.selection == "full" else "the image made small"
-    return (
-        f"{problem.task.name} to {height} x {width} pixels on {device}, about "
-        f"{duration(times.seconds)} (to within a factor of two):\n"
-        f"  {duration(times.scores)}: rank {config.candidates} untrained networks by "
-        f"{config.score}, {config.inits} initialisations each\n"
-        f"  {duration(times.cohort)}: train the best {config.cohort} on {trained}, "
-        f"{config.cohort_iterations} iterations, {config.search_channels} channels\n"
-        f"  {duration(times.restore)}: restore with the selected one, {config.iterations} "
-        f"iterations, {config.channels} channels{_stopping(problem, config)}"
-    )
-
-
-def _stopping(problem: Degraded, config: SearchConfig) -> str:
-    """What the stopping rule adds to the plan."""
-    from .stopping import held_bytes
-
-    if config.stop == "last":
-        return ""
-    held = held_bytes(config.rule, problem.shape) / 2**20
-    memory = f", which holds {held:.1f} MiB of past outputs" if held else ""
-    return f" at most; stopped by {config.rule}{memory}"
-
-
-def _summary(facts: dict[str, Any]) -> str:
-    members = facts["cohort"]
-    lines = ["  rank  score      to average  PSNR     architecture"]
-    for rank, member in enumerate(members, 1):
-        mark = "*" if member["architecture"] == facts["architecture"] else " "
-        shown = "--" if member["psnr_db"] is None else f"{member['psnr_db']:.2f} dB"
-        lines.append(
-            f"{mark} {rank:4d}  {member['score']:<9.4g}  {member['mse_to_average']:.3e}   "
-            f"{shown:8s} {member['architecture']}"
-        )
-    lines.append(f"restored with {facts['architecture']} (*)")
-    known = {name: value for name, value in facts["psnr_db"].items() if value is not None}
-    if known:
-        lines.append("PSNR: " + ", ".join(f"{name} {v:.2f} dB" for name, v in known.items()))
-    return "\n".join(lines)
-
-
-class _Report:
-    """Progress of the three stages, by their predicted times."""
-
-    def __init__(self, config: SearchConfig, times: Estimate) -> None:
-        self._length = {"cohort": config.cohort_iterations, "restore": config.iterations}
-        self._cost = {
-            "scores": times.scores / config.candidates,
-            "cohort": times.cohort / (config.cohort * config.cohort_iterations),
-            "restore": times.restore / config.iterations,
-        }
-        self._done = {"cohort": 0, "restore": 0}
-        units = config.candidates + config.cohort + 1
-        self._progress = Progress(units, times.seconds)
-
-    def __call__(self, stage: str, done: int) -> None:
-        whole = True
-        if stage != "scores":
-            before = self._done[stage]
-            self._done[stage] += done
-            whole = self._done[stage] // self._length[stage] > before // self._length[stage]
-        self._progress.finished(self._cost[stage] * done, stage, whole=whole)
-
-    def close(self) -> None:
-        """End the line on a terminal."""
-        self._progress.close()
 
 
 def main() -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_whole, unknown_name
 from nasdip_bench.fidelity import FIDELITIES, PRECISIONS
 from nasdip_bench.network import CHANNEL_MULTIPLE
-from nasdip_bench.space.paper_lists import PAPER_CANDIDATES
+from nasdip_bench.space import PAPER_CANDIDATES
 from nasdip_bench.stopping import StoppingRule, parse_rule
 from nasdip_bench.tasks import Task
 
-from .averaging import WEIGHTINGS
-from .rankable import check_score
-from .selection import SELECTORS
+from .ranking import check_score
+from .selection import SELECTORS, WEIGHTINGS
 
 __all__ = ["SELECTIONS", "SearchConfig", "paper_config", "quick_config"]
 
@@ -31,12 +30,11 @@ class SearchConfig:
 
     Attributes:
         score: the training-free score to rank by; lower is better.
-        candidates: architectures to rank; see
-            `nasdip_bench.space.paper_lists.candidate_architectures`.
+        candidates: architectures to rank; see `nasdip_bench.space.candidate_architectures`.
         inits: initialisations a score is averaged over.
         cohort: N, the best-ranked that are trained; at most the candidates.
         selection: one of `SELECTIONS`.
-        weighting: of the cohort's average; see `nasdip_bench.isnas.averaging`.
+        weighting: of the cohort's average; one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
         selector: one of `nasdip_bench.isnas.selection.SELECTORS`.
         search_channels: channels at every level of the networks that are ranked and selected from.
         channels: the same of the network that restores.
@@ -68,9 +66,7 @@ class SearchConfig:
     def __post_init__(self) -> None:
         check_score(self.score)
         for name in ("candidates", "inits", "cohort", "cohort_iterations", "iterations"):
-            value = getattr(self, name)
-            if not 1 <= value <= _LARGEST:
-                raise ConfigError(f"{name} {value} must lie in 1..{_LARGEST}")
+            check_whole(name, getattr(self, name), 1, _LARGEST)
         if self.cohort > self.candidates:
             raise ConfigError(
                 f"a cohort of {self.cohort} cannot be chosen from {self.candidates} candidates: "
@@ -90,8 +86,7 @@ class SearchConfig:
         ):
             if getattr(self, name) not in allowed:
                 raise unknown_name(name, getattr(self, name), allowed)
-        if self.seed < 0:
-            raise ConfigError(f"seed {self.seed} must not be negative")
+        check_whole("seed", self.seed, 0)
         parse_rule(self.stop)
 
     @property

@@ -1,4 +1,4 @@
-"""How long a search will take on this machine, from a few steps that are timed before it begins."""
+"""How long a search takes on this machine, from steps timed before it begins; its progress."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nasdip_bench.space import Architecture
+from nasdip_bench.console.progress import Progress, duration
+from nasdip_bench.space import Architecture, candidate_architectures
 from nasdip_bench.space.cost import architecture_cost
-from nasdip_bench.space.paper_lists import candidate_architectures
 
 from .config import SearchConfig
 from .image import Degraded
 from .ranking import score_candidates
 from .search import selection_problem
-from .stopping import check_rule
+from .stopping import check_rule, held_bytes
 from .training import train
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "StageProgress", "estimate", "plan"]
 
 _ROUNDS, _ITERATIONS = 4, 2
 _ENOUGH_SECONDS = 5.0
@@ -113,3 +113,54 @@ def _iteration(
         )
 
     return _least(fit) / _ITERATIONS
+
+
+def plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) -> str:
+    """What a search will do, and how long each stage takes, in some lines."""
+    height, width = problem.size
+    trained = "the image" if config.selection == "full" else "the image made small"
+    return (
+        f"{problem.task.name} to {height} x {width} pixels on {device}, about "
+        f"{duration(times.seconds)} (to within a factor of two):\n"
+        f"  {duration(times.scores)}: rank {config.candidates} untrained networks by "
+        f"{config.score}, {config.inits} initialisations each\n"
+        f"  {duration(times.cohort)}: train the best {config.cohort} on {trained}, "
+        f"{config.cohort_iterations} iterations, {config.search_channels} channels\n"
+        f"  {duration(times.restore)}: restore with the selected one, {config.iterations} "
+        f"iterations, {config.channels} channels{_stopping(problem, config)}"
+    )
+
+
+def _stopping(problem: Degraded, config: SearchConfig) -> str:
+    """What the stopping rule adds to the plan."""
+    if config.stop == "last":
+        return ""
+    held = held_bytes(config.rule, problem.shape) / 2**20
+    memory = f", which holds {held:.1f} MiB of past outputs" if held else ""
+    return f" at most; stopped by {config.rule}{memory}"
+
+
+class StageProgress:
+    """Progress of the three stages, by their predicted times; called as `Search` calls it."""
+
+    def __init__(self, config: SearchConfig, times: Estimate) -> None:
+        self._length = {"cohort": config.cohort_iterations, "restore": config.iterations}
+        self._cost = {
+            "scores": times.scores / config.candidates,
+            "cohort": times.cohort / (config.cohort * config.cohort_iterations),
+            "restore": times.restore / config.iterations,
+        }
+        self._done = {"cohort": 0, "restore": 0}
+        self._progress = Progress(config.candidates + config.cohort + 1, times.seconds)
+
+    def __call__(self, stage: str, done: int) -> None:
+        whole = True
+        if stage != "scores":
+            before = self._done[stage]
+            self._done[stage] += done
+            whole = self._done[stage] // self._length[stage] > before // self._length[stage]
+        self._progress.finished(self._cost[stage] * done, stage, whole=whole)
+
+    def close(self) -> None:
+        """End the line on a terminal."""
+        self._progress.close()

@@ -1,4 +1,4 @@
-"""An image to be restored: what is seen of it, brought to a size that the networks accept.
+"""An image to be restored, from arrays or files, brought to a size that the networks accept.
 
 Arrays are (C, H, W) float32 in [0, 1]. Must not import torch.
 """
@@ -6,14 +6,20 @@ Arrays are (C, H, W) float32 in [0, 1]. Must not import torch.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, ImageError
-from nasdip_bench.space.sizes import MIN_SIZE, SIZE_MULTIPLE
+from nasdip_bench.images import centre_crop, read_image
+from nasdip_bench.space import MIN_SIZE, SIZE_MULTIPLE
 from nasdip_bench.tasks import Inpaint, Observation, SuperResolve, Task, luma, psnr_db
 
-__all__ = ["Degraded", "corrupt", "degraded"]
+__all__ = ["MAX_PIXELS", "Degraded", "corrupt", "degraded", "read_problem"]
+
+MAX_PIXELS = 16 * 2**20
+"""Of the restored image; a fit at 4096 x 4096 holds some 100 GB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +90,7 @@ def corrupt(truth: np.ndarray, task: Task, name: str, mask: np.ndarray | None = 
         ConfigError: a mask for another task than inpainting.
     """
     if isinstance(task, SuperResolve):
-        truth = _centre(truth, task.factor)
+        truth = centre_crop(truth, task.factor)
     if mask is None:
         observation = task.corrupt(truth, name)
     else:
@@ -132,6 +138,65 @@ def degraded(
     return _padded(Observation(corrupted=seen, mask=mask), task, truth, name)
 
 
+def read_problem(
+    path: Path,
+    task: Task,
+    *,
+    clean: bool = False,
+    mask: Path | None = None,
+    truth: Path | None = None,
+) -> Degraded:
+    """What is to be restored, from files.
+
+    Args:
+        path: the image: gray or colour, of 8 or 16 bits (reduced to 8), transparent parts over
+            white; any size.
+        task: the task.
+        clean: the image is clean and is to be corrupted; it is the ground truth, then.
+        mask: for inpainting: white where the image is known, black where not.
+        truth: the clean image, to measure against.
+
+    Raises:
+        ImageError: a file that cannot be read, or of a size that does not fit.
+        ConfigError: files that do not go together.
+    """
+    pixels, name = _read_pixels(path), path.stem
+    known = None if mask is None else _read_mask(mask)
+    if clean and truth is not None:
+        raise ConfigError(
+            "an image that is to be corrupted is its own ground truth: leave out --ground-truth, "
+            "or --corrupt if it is corrupted already"
+        )
+    if isinstance(task, Inpaint) and known is None and not clean:
+        raise ConfigError(
+            "inpainting needs to know which pixels are missing: give a mask (--mask FILE, white is "
+            "known, black is missing), or let a clean image be corrupted (--corrupt --missing 0.5)"
+        )
+    if clean:
+        problem = corrupt(pixels, task, name, known)
+    else:
+        clean_pixels = None if truth is None else _read_pixels(truth)
+        problem = degraded(pixels, task, name, mask=known, truth=clean_pixels)
+    _, height, width = problem.shape
+    if height * width > MAX_PIXELS:
+        raise ImageError(
+            f"the restored image would have {height} x {width} pixels, more than {MAX_PIXELS}: cut "
+            f"the image into parts, or reduce it"
+        )
+    return problem
+
+
+def _read_pixels(path: Path) -> NDArray[np.float32]:
+    """(C, H, W) float32 in [0, 1] of an image file; see `nasdip_bench.images.read_image`."""
+    return read_image(path).pixels.astype(np.float32) / np.float32(255)
+
+
+def _read_mask(path: Path) -> NDArray[np.float32]:
+    """(1, H, W) of 0 and 1: at least half-way to white in every channel is 1."""
+    darkest = read_image(path).pixels.min(axis=0, keepdims=True)
+    return np.asarray(darkest >= 128, np.float32)
+
+
 def _masked(image: np.ndarray, task: Task, mask: np.ndarray) -> np.ndarray:
     if not isinstance(task, Inpaint):
         raise ConfigError(f"a mask is for inpainting, not for {task.name}: leave it out")
@@ -176,16 +241,6 @@ def _padded(observation: Observation, task: Task, truth: np.ndarray | None, name
 
 def _factor(task: Task) -> int:
     return task.factor if isinstance(task, SuperResolve) else 1
-
-
-def _centre(image: np.ndarray, multiple: int) -> np.ndarray:
-    _, height, width = image.shape
-    top, left = height % multiple // 2, width % multiple // 2
-    if min(height, width) < multiple:
-        raise ImageError(
-            f"an image of {height} x {width} cannot be reduced by {multiple}: take a larger one"
-        )
-    return image[:, top : top + height - height % multiple, left : left + width - width % multiple]
 
 
 def _text(shape: tuple[int, ...]) -> str:

@@ -2,6 +2,8 @@
 
 Source: ISNAS-DIP (CVPR 2022), section 4: untrained networks are sorted by the distance of their
 outputs' power spectral density to that of the corrupted image, ascending.
+
+Must not import torch before networks are scored.
 """
 
 from __future__ import annotations
@@ -11,18 +13,65 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasdip_bench.proxies import image_scores, info, prepare, score, score_network
-from nasdip_bench.proxies.scoring import Initialised, Outputs, initialisations
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.proxies import (
+    NO_REFERENCE,
+    image_scores,
+    info,
+    named_score,
+    network_scores,
+    prepare,
+    score,
+    score_network,
+)
+from nasdip_bench.proxies.info import CORRUPTED
 from nasdip_bench.proxies.spectrum import Spectrum
 from nasdip_bench.space import Architecture
 
 from .image import Degraded
-from .rankable import check_score
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Judge", "Ranked", "mean_scores", "ranked", "score_candidates"]
+    from nasdip_bench.proxies.scoring import Initialised, Outputs
+
+__all__ = [
+    "Judge",
+    "Ranked",
+    "check_score",
+    "mean_scores",
+    "ranked",
+    "score_candidates",
+    "searched_score",
+]
+
+
+def check_score(name: str) -> None:
+    """Raise `ConfigError` unless candidates can be ranked by a score: where lower is better.
+
+    Raises:
+        UnknownNameError: no such score.
+    """
+    names = (*image_scores(), *network_scores())
+    if name not in names:
+        raise unknown_name("score", name, names)
+    if info(name).lower_is_better is not True:
+        usable = [one for one in names if info(one).lower_is_better]
+        raise ConfigError(
+            f"score {name!r} is not one of which lower is better, by which the search ranks: use "
+            f"one of {', '.join(usable)}"
+        )
+
+
+def searched_score(text: str) -> str:
+    """The name of a score that may be given with its reference, which is all that a search has.
+
+    Raises:
+        UnknownNameError: no such score, or one of the ground truth.
+    """
+    names = (*image_scores(), *network_scores())
+    there = [(one, CORRUPTED if info(one).needs_reference else NO_REFERENCE) for one in names]
+    return named_score(text, there)[0]
 
 
 @dataclass(frozen=True)
@@ -98,6 +147,8 @@ def mean_scores(
     Returns:
         for each judge the means by score.
     """
+    from nasdip_bench.proxies.scoring import Outputs, initialisations
+
     values: list[dict[str, list[float]]] = [{name: [] for name in j.names} for j in judges]
     for k, one in initialisations(arch, judges[0].shape, channels, inits, device):
         outputs = Outputs(one.output)

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.space.sizes import SIZE_MULTIPLE
+from nasdip_bench.space import SIZE_MULTIPLE
 from nasdip_bench.tasks import Denoise, Inpaint, Observation
 
 from .image import Degraded, corrupt

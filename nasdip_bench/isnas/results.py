@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
 
 from nasdip_bench._version import __version__
 from nasdip_bench.storage.files import write_atomic
 
 from .image import Degraded
 from .search import Search, SearchResult, asked_for
-from .sheet import contact_sheet
 
-__all__ = ["RESULTS", "record", "write_results"]
+__all__ = ["RESULTS", "png", "record", "summary", "write_results"]
 
 RESULTS = {
     "restored.png": "the restored image",
@@ -32,6 +32,11 @@ RESULTS = {
     "ranking.csv": "all candidates with their scores, best first",
     "curves.csv": "PSNR by iteration of the cohort and the restoration, where there is a truth",
 }
+
+_LARGE, _SMALL, _GAP, _LINE = 320, 152, 16, 34
+"""Pixels of the contact sheet: sides of its pictures, distance between them, height of a label."""
+_COLUMNS = 5
+_FONT_SIZE = 13
 
 
 def record(
@@ -99,6 +104,24 @@ def write_results(
     return facts
 
 
+def summary(facts: Mapping[str, Any]) -> str:
+    """A record for people: the cohort, what was chosen, and the PSNRs."""
+    members = facts["cohort"]
+    lines = ["  rank  score      to average  PSNR     architecture"]
+    for rank, member in enumerate(members, 1):
+        mark = "*" if member["architecture"] == facts["architecture"] else " "
+        shown = "--" if member["psnr_db"] is None else f"{member['psnr_db']:.2f} dB"
+        lines.append(
+            f"{mark} {rank:4d}  {member['score']:<9.4g}  {member['mse_to_average']:.3e}   "
+            f"{shown:8s} {member['architecture']}"
+        )
+    lines.append(f"restored with {facts['architecture']} (*)")
+    known = {name: value for name, value in facts["psnr_db"].items() if value is not None}
+    if known:
+        lines.append("PSNR: " + ", ".join(f"{name} {v:.2f} dB" for name, v in known.items()))
+    return "\n".join(lines)
+
+
 def png(image: NDArray[np.float32]) -> bytes:
     """An image (C, H, W) in [0, 1] as the content of an 8-bit PNG."""
     pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
@@ -146,3 +169,74 @@ def _table(names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def contact_sheet(
+    problem: Degraded, result: SearchResult, classical: tuple[str, NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """(3, H, W) in [0, 1]: input, restored, classical and truth above; average and cohort below."""
+    method, image = classical
+    large = [
+        _labelled("input", problem.seen, _LARGE),
+        _labelled(
+            f"restored by cell {result.architecture.cell}"
+            f"{_psnr(problem, result.restoration.output)}",
+            result.restored,
+            _LARGE,
+        ),
+        _labelled(f"{method}{_psnr(problem, image)}", image, _LARGE),
+    ]
+    if problem.truth is not None:
+        large.append(_labelled("ground truth", problem.cropped(problem.truth), _LARGE))
+    small = [_labelled("cohort's average", result.average, _SMALL)]
+    for place, arch in enumerate(result.members):
+        chosen = " (selected)" if place == result.selected else ""
+        label = f"{place + 1}: cell {arch.cell}{chosen}"
+        small.append(_labelled(label, result.fits[place].output, _SMALL))
+    rows = [large]
+    per_row = max(_COLUMNS, len(large) * (_LARGE + _GAP) // (_SMALL + _GAP))
+    rows += [small[first : first + per_row] for first in range(0, len(small), per_row)]
+    width = max(sum(tile.width + _GAP for tile in row) for row in rows) + _GAP
+    height = sum(max(tile.height for tile in row) + _GAP for row in rows) + _GAP
+    sheet = PillowImage.new("RGB", (width, height), "white")
+    top = _GAP
+    for row in rows:
+        left = _GAP
+        for tile in row:
+            sheet.paste(tile, (left, top))
+            left += tile.width + _GAP
+        top += max(tile.height for tile in row) + _GAP
+    return np.moveaxis(np.asarray(sheet).astype(np.float32) / np.float32(255), -1, 0)
+
+
+def _labelled(label: str, image: NDArray[np.floating], side: int) -> PillowImage.Image:
+    """A picture in a square of a side, its label above, in two lines if need be."""
+    pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    rows = np.moveaxis(np.broadcast_to(pixels, (3, *pixels.shape[1:])), 0, -1)
+    picture = PillowImage.fromarray(np.ascontiguousarray(rows))
+    scale = side / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    # Enlarged as it is, so that pixels are seen; reduced with care.
+    filtered = PillowImage.Resampling.NEAREST if scale >= 1 else PillowImage.Resampling.LANCZOS
+    tile = PillowImage.new("RGB", (side, side + _LINE), "white")
+    tile.paste(picture.resize(size, filtered), (0, _LINE))
+    font = ImageFont.load_default(_FONT_SIZE)
+    ImageDraw.Draw(tile).text((0, 2), _wrapped(label, side, font), "black", font, spacing=2)
+    return tile
+
+
+def _wrapped(label: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """Break a label where it gets too wide."""
+    lines = [""]
+    for word in label.split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) > width and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
+def _psnr(problem: Degraded, output: NDArray[np.float32]) -> str:
+    value = problem.psnr_db(output)
+    return f", {value:.2f} dB" if np.isfinite(value) else ""

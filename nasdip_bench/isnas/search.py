@@ -18,17 +18,15 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset.distances import mean_squares
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
-from nasdip_bench.space import Architecture
-from nasdip_bench.space.paper_lists import candidate_architectures
+from nasdip_bench.space import Architecture, candidate_architectures
 from nasdip_bench.storage.files import sha256_bytes
 
-from .averaging import weighted_average
 from .config import SearchConfig
 from .folder import SearchFolder
 from .image import Degraded
 from .ranking import Ranked, ranked, score_candidates
 from .resized import resized, resized_as_released
-from .selection import Cohort, get_selector
+from .selection import Cohort, get_selector, weighted_average
 from .stopping import check_rule
 from .training import Trained, train
 

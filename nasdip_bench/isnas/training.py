@@ -14,9 +14,8 @@ from nasdip_bench.fit.loop import fit
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.network import Network
 from nasdip_bench.network.baselines import BASELINE_IN_CHANNELS, build_baseline
-from nasdip_bench.network.blank import give_memory
 from nasdip_bench.network.fast import FastNetwork
-from nasdip_bench.network.weights import draw_weights, draw_z
+from nasdip_bench.network.weights import draw_weights, draw_z, give_memory
 from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture

@@ -13,19 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from nasdip_bench.errors import unknown_name
-from nasdip_bench.space import LEVELS, Architecture
-from nasdip_bench.space.sizes import check_size
+from nasdip_bench.space import LEVELS, Architecture, check_size
 
-from .plain import (
+from .blocks import (
     OutputLayer,
     activation,
-    build_network,
     conv_norm_act,
     encoder_level,
     norm,
     reflect_conv,
     upsample,
 )
+from .plain import build_network
 
 __all__ = ["BASELINES", "BASELINE_IN_CHANNELS", "NAS_DIP", "Hourglass", "build_baseline"]
 

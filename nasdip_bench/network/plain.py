@@ -9,217 +9,17 @@ Parameter names are part of the benchmark's protocol, since the random weights a
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from contextlib import nullcontext
-
-import torch
 from torch import Tensor, nn
 
-from nasdip_bench.errors import ConfigError
-from nasdip_bench.space import LEVELS, Architecture
-from nasdip_bench.space.sizes import check_size
+from nasdip_bench.errors import ConfigError, check_whole
+from nasdip_bench.space import LEVELS, Architecture, check_size
+
+from .blocks import OutputLayer, conv_norm_act, decoder_level, encoder_level, upsampling_cell
 
 __all__ = ["CHANNEL_MULTIPLE", "Network", "build_network"]
 
 CHANNEL_MULTIPLE = 16
 """Pixel shuffle quarters the channels, and split_stack_sum quarters what is left."""
-
-LEAKY_SLOPE = 0.2
-
-
-def activation(name: str) -> nn.Module:
-    """The activation layer of a name of `nasdip_bench.space.ACTIVATIONS`."""
-    if name == "none":
-        return nn.Identity()
-    return nn.ReLU() if name == "relu" else nn.LeakyReLU(LEAKY_SLOPE)
-
-
-def norm(channels: int) -> nn.BatchNorm2d:
-    """Batch normalisation with the statistics of the batch, in training and evaluation alike.
-
-    A Deep Image Prior has no test time: the released code never leaves training mode, so running
-    averages would never be read.
-    """
-    return nn.BatchNorm2d(channels, track_running_stats=False)
-
-
-def reflect_conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution with bias and reflection padding that keeps the size, divided by the stride."""
-    return nn.Conv2d(
-        in_channels,
-        out_channels,
-        kernel,
-        stride=stride,
-        padding=kernel // 2,
-        padding_mode="reflect" if kernel > 1 else "zeros",
-    )
-
-
-def conv_norm_act(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Module:
-    """conv, bn, LeakyReLU(0.2): the skip block (kernel 1) and the skip-down block (3, stride 2)."""
-    return nn.Sequential(
-        OrderedDict(
-            conv=reflect_conv(in_channels, out_channels, kernel, stride),
-            norm=norm(out_channels),
-            act=activation("leaky_relu"),
-        )
-    )
-
-
-class SplitStackSum(nn.Module):
-    """Split the channels in four, sum the parts, convolve the sum (C/4 to the output channels).
-
-    Attributes:
-        runs: networks that share the layer, each with its own block of channels.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, dilation: int) -> None:
-        super().__init__()
-        self.runs = 1
-        self.conv = nn.Conv2d(
-            in_channels // 4,
-            out_channels,
-            kernel,
-            padding=dilation * (kernel // 2),
-            dilation=dilation,
-            bias=False,
-        )
-
-    def summed(self, x: Tensor) -> Tensor:
-        """The sum of the four parts: (N, C, H, W) to (N, C/4, H, W)."""
-        n, c, h, w = x.shape
-        parts = x.view(n, self.runs, 4, c // (4 * self.runs), h, w)
-        return parts.sum(2).flatten(1, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(self.summed(x))  # type: ignore[no-any-return]
-
-
-def transform(
-    name: str, in_channels: int, out_channels: int, kernel: int, dilation: int
-) -> nn.Module:
-    """The feature transform of a cell; keeps the size.
-
-    Convolutions carry no bias, transposed ones do, as released. Dilated transforms pad so that the
-    size is kept (the released space has dilation 1 only, where this is kernel // 2).
-    """
-    padding = dilation * (kernel // 2)
-    if name == "identity":
-        return nn.Identity()
-    if name == "conv":
-        return nn.Conv2d(
-            in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=False
-        )
-    if name == "transposed_conv":
-        return nn.ConvTranspose2d(
-            in_channels, out_channels, kernel, padding=padding, dilation=dilation
-        )
-    if name == "split_stack_sum":
-        return SplitStackSum(in_channels, out_channels, kernel, dilation)
-    depthwise = nn.Conv2d(
-        in_channels,
-        in_channels,
-        kernel,
-        padding=padding,
-        dilation=dilation,
-        groups=in_channels,
-        bias=False,
-    )
-    if name == "depthwise_conv":
-        return depthwise
-    return nn.Sequential(
-        OrderedDict(
-            depthwise=depthwise, pointwise=nn.Conv2d(in_channels, out_channels, 1, bias=False)
-        )
-    )
-
-
-def upsampling_cell(arch: Architecture, channels: int) -> nn.Sequential:
-    """One upsampling cell: doubles height and width, keeps the channels.
-
-    The activation follows the sampling step and again the transform; an identity transform has no
-    second activation.
-    """
-    cell = arch.attributes
-    kernel = cell.kernel or 1
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    if cell.transform_first:  # pixel shuffle last
-        layers["transform"] = transform(
-            cell.transform, channels, 4 * channels, kernel, arch.dilation
-        )
-        layers["transform_act"] = activation(cell.activation)
-        layers["sampling"] = nn.PixelShuffle(2)
-        layers["sampling_act"] = activation(cell.activation)
-        return nn.Sequential(layers)
-
-    sampled = channels
-    if cell.sampling == "pixel_shuffle":
-        layers["sampling"] = nn.PixelShuffle(2)
-        sampled = channels // 4
-    elif cell.sampling == "transposed_conv":
-        layers["sampling"] = nn.ConvTranspose2d(
-            channels, channels, kernel, stride=2, padding=kernel // 2, output_padding=1
-        )
-    else:
-        layers["sampling"] = upsample(cell.sampling)
-    layers["sampling_act"] = activation(cell.activation)
-    if cell.transform != "identity":
-        layers["transform"] = transform(cell.transform, sampled, channels, kernel, arch.dilation)
-        layers["transform_act"] = activation(cell.activation)
-    return nn.Sequential(layers)
-
-
-def upsample(mode: str) -> nn.Upsample:
-    """Interpolation by two; ``align_corners=False`` where the mode has corners to align."""
-    return nn.Upsample(
-        scale_factor=2, mode=mode, align_corners=None if mode == "nearest" else False
-    )
-
-
-def encoder_level(in_channels: int, channels: int) -> nn.Sequential:
-    """conv3 stride 2, bn, act, conv3, bn, act."""
-    return nn.Sequential(
-        OrderedDict(
-            conv_down=reflect_conv(in_channels, channels, 3, stride=2),
-            norm_down=norm(channels),
-            act_down=activation("leaky_relu"),
-            conv=reflect_conv(channels, channels, 3),
-            norm=norm(channels),
-            act=activation("leaky_relu"),
-        )
-    )
-
-
-def decoder_level(channels: int) -> nn.Sequential:
-    """bn, conv3, bn, act, conv3, bn, act, conv1, bn, act."""
-    return nn.Sequential(
-        OrderedDict(
-            norm_in=norm(channels),
-            conv1=reflect_conv(channels, channels, 3),
-            norm1=norm(channels),
-            act1=activation("leaky_relu"),
-            conv2=reflect_conv(channels, channels, 3),
-            norm2=norm(channels),
-            act2=activation("leaky_relu"),
-            conv3=reflect_conv(channels, channels, 1),
-            norm3=norm(channels),
-            act3=activation("leaky_relu"),
-        )
-    )
-
-
-class OutputLayer(nn.Module):
-    """conv1, sigmoid; never below float32, since an image in bfloat16 cannot exceed some 59 dB."""
-
-    def __init__(self, channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = reflect_conv(channels, out_channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        device = x.device.type
-        available = torch.amp.is_autocast_available(device)
-        with torch.autocast(device, enabled=False) if available else nullcontext():
-            return torch.sigmoid(self.conv(x.to(self.conv.weight.dtype)))
 
 
 class Network(nn.Module):
@@ -239,9 +39,8 @@ class Network(nn.Module):
         self, arch: Architecture, in_channels: int, out_channels: int, channels: int
     ) -> None:
         super().__init__()
-        for name, value in (("in_channels", in_channels), ("out_channels", out_channels)):
-            if value < 1:
-                raise ConfigError(f"{name} {value} must be at least 1")
+        check_whole("in_channels", in_channels, 1)
+        check_whole("out_channels", out_channels, 1)
         if channels < 1 or channels % CHANNEL_MULTIPLE:
             raise ConfigError(
                 f"channels {channels} must be a positive multiple of {CHANNEL_MULTIPLE}"

@@ -17,8 +17,9 @@ from torch import nn
 
 from nasdip_bench.errors import ConfigError
 
-from .blank import give_memory
-from .plain import Network, SplitStackSum
+from .blocks import SplitStackSum
+from .plain import Network
+from .weights import give_memory
 
 __all__ = ["stack_networks"]
 

@@ -7,7 +7,7 @@ rest. Importing this module must not import torch or scipy.
 
 Source of the image scores: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3,
 eq. 1 and eq. 2, and its released code; those of the network scores stand in their modules
-(`structural`, `zero_cost`, `tangent`). Deviations, see also `nasdip_bench.proxies.spectrum`:
+(`structural`, `zero_cost`, `tangent`). Deviations, see also `nasdip_bench.proxies.density`:
 
 - dB is 10·log10; the released code's mean squared differences are ours times (ln 10)².
 - The histograms' distance exists as released (``psd_strip_hist_emd``) and as the paper's text has
@@ -19,8 +19,7 @@ from __future__ import annotations
 
 from . import spectral, structural, tangent, zero_cost
 from .candidate import Candidate
-from .info import NO_REFERENCE, ScoreInfo
-from .names import named_score
+from .info import NO_REFERENCE, ScoreInfo, named_score
 from .registry import (
     image_score,
     image_scores,
@@ -28,10 +27,7 @@ from .registry import (
     network_score,
     network_scores,
     protect_registered,
-    register_image_score,
-    register_network_score,
     score,
-    score_all,
     score_candidate,
     score_names,
     score_network,
@@ -50,10 +46,7 @@ __all__ = [
     "network_score",
     "network_scores",
     "prepare",
-    "register_image_score",
-    "register_network_score",
     "score",
-    "score_all",
     "score_candidate",
     "score_names",
     "score_network",

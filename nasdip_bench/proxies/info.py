@@ -1,4 +1,4 @@
-"""What is said of a training-free score: its kind, direction, source, and what it depends on.
+"""What is said of a training-free score (its name, kind, direction, source, what it depends on).
 
 Must not import torch, nor anything of the registries.
 """
@@ -6,17 +6,28 @@ Must not import torch, nor anything of the registries.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, unknown_name
 
-__all__ = ["DEPENDENCES", "Dependence", "Kind", "NO_REFERENCE", "REFERENCE_NAMES", "ScoreInfo"]
+__all__ = [
+    "CORRUPTED",
+    "DEPENDENCES",
+    "Dependence",
+    "GROUND_TRUTH",
+    "Kind",
+    "NO_REFERENCE",
+    "REFERENCE_NAMES",
+    "ScoreInfo",
+    "named_score",
+]
 
 NO_REFERENCE = "none"
 """What stands for the reference's name where a score has none."""
 
-REFERENCE_NAMES = ("corrupted", "ground_truth")
+CORRUPTED, GROUND_TRUTH = REFERENCE_NAMES = ("corrupted", "ground_truth")
 """What scores compare with, if with anything: what a user has, what only a benchmark has."""
 
 Kind = Literal["image", "network"]
@@ -84,3 +95,22 @@ class ScoreInfo:
                 f"image score {self.name!r} cannot depend on {self.depends_on!r} alone: outputs "
                 "are reduced as the task has it; set depends_on='image'"
             )
+
+
+def named_score(text: str, there: Collection[tuple[str, str]]) -> tuple[str, str]:
+    """The (name, reference) that is meant, of those there are.
+
+    A name alone has the only reference there is, else the corrupted image. The ground truth is an
+    oracle, and has to be named.
+
+    Raises:
+        UnknownNameError: there is no such score.
+    """
+    name, _, reference = text.partition("/")
+    references = [other for one, other in there if one == name]
+    if not reference:
+        only = len(references) == 1 and references != [GROUND_TRUTH]
+        reference = references[0] if only else CORRUPTED
+    if reference not in references:
+        raise unknown_name("score", text, ["/".join(one) for one in there])
+    return name, reference

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nasdip_bench.fit.loop import numerics
+from nasdip_bench.fit.precision import numerics
 from nasdip_bench.network import Network
 from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.seeding import BitStream

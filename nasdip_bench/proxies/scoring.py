@@ -15,12 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nasdip_bench.fit.loop import numerics
+from nasdip_bench.fit.precision import numerics
 from nasdip_bench.network import Network, build_network
-from nasdip_bench.network.blank import give_memory
 from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.network.stacking import stack_networks
-from nasdip_bench.network.weights import draw_weights, draw_z
+from nasdip_bench.network.weights import draw_weights, draw_z, give_memory
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import Task
 

@@ -1,215 +1,35 @@
-"""Power spectra of images: density, decibels, and the strip, histograms and discs of the scores.
+"""An image with its spectrum, which scores take: checked, each part computed once and kept.
 
-Everything is float64 on numpy arrays of shape (C, H, W). This module knows nothing of scores and
-networks; it must not import torch or scipy.
-
-Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP: Image-Specific Neural Architecture Search for
-Deep Image Prior", CVPR 2022, and its released code. Deviations: decibels have the
-decimal logarithm (the released code takes the natural one, so its mean squared differences are
-ours times (ln 10)²), and zeros are floored before the logarithm (there they become infinite).
+Must not import torch or scipy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from nasdip_bench.errors import ImageError
 
+from .density import (
+    FloatArray,
+    cumulative_shares,
+    decibel,
+    energy_bandwidth,
+    histogram_heights,
+    power_spectral_density,
+    strip_index,
+)
 from .shared_parts import Parts
 
-__all__ = [
-    "DISCS",
-    "PAPER_BINS",
-    "PSD_FLOOR",
-    "RELEASED_BINS",
-    "STRIP_DIAMETERS",
-    "Spectrum",
-    "decibel",
-    "disc_diameters",
-    "disc_energy",
-    "disc_mask",
-    "energy_bandwidth",
-    "histogram_heights",
-    "power_spectral_density",
-    "prepare",
-    "relative_radius",
-    "strip_mask",
-]
+__all__ = ["Spectrum", "prepare"]
 
-FloatArray = NDArray[np.float64]
 _Value = TypeVar("_Value")
 
-PSD_FLOOR = 1e-20
-"""Smallest power spectral density told from zero (-200 dB).
-
-8-bit rounding alone leaves some 1e-10 (64 × 64) to 1e-12 (512 × 512) at each frequency. At
-512 × 512 the floor lies just above what float32 rounding leaves of a perfectly smooth output.
-"""
-
-STRIP_DIAMETERS = (0.1, 0.2)
-"""The strip lies between these diameters, as fractions of the image's size (paper, eq. 2)."""
-
-DISCS = 99
-"""Number of concentric discs of the bandwidth; the largest reaches the corners."""
-
-RELEASED_BINS, PAPER_BINS = 100, 75
-"""Bins of the strip's histogram: released code (own range) and the paper's text (0 to 1)."""
-
 _LARGEST = 16.0
-
-
-def power_spectral_density(image: FloatArray) -> FloatArray:
-    """The power spectral density |FFT2|² / n² of each channel, n being the number of pixels.
-
-    With this normalisation the sum over frequencies is the mean square of the image (Parseval),
-    and the density at frequency zero is the square of its mean.
-
-    Args:
-        image: (..., H, W) float.
-
-    Returns:
-        (..., H, W) float64, frequency zero at row H // 2, column W // 2.
-    """
-    transform = np.fft.fft2(np.asarray(image, np.float64), axes=(-2, -1))
-    transform /= image.shape[-2] * image.shape[-1]  # before squaring, so that nothing overflows
-    density = np.square(transform.real) + np.square(transform.imag)
-    return np.fft.fftshift(density, axes=(-2, -1))
-
-
-def decibel(psd: FloatArray) -> FloatArray:
-    """10·log10 of a power spectral density, with values below `PSD_FLOOR` raised to it."""
-    db: FloatArray = 10 * np.log10(np.maximum(psd, PSD_FLOOR))
-    return db
-
-
-def relative_radius(height: int, width: int) -> FloatArray:
-    """Distance of each frequency from the centre, in relative coordinates of the shifted spectrum.
-
-    Row i and column j stand at (j / width - 1/2, i / height - 1/2), as in the released code: 1/2 is
-    the Nyquist frequency of an axis. Frequency zero is the origin where the sides are even; where a
-    side is odd it lies half a step beside it.
-
-    Returns:
-        (H, W) float64 in [0, sqrt(1/2)].
-    """
-    # Kept in this form and in float64: where a side is a multiple of 20, frequencies lie exactly on
-    # the strip's bounds, and the rounding of these very operations decides whether they belong to
-    # it (at 96 × 160, exact arithmetic changes the released code's strip score by 0.2 %).
-    y = np.arange(height) / height - 0.5
-    x = np.arange(width) / width - 0.5
-    radius: FloatArray = np.sqrt(np.square(y)[:, None] + np.square(x))
-    return radius
-
-
-def disc_mask(height: int, width: int, diameter: float) -> NDArray[np.bool_]:
-    """Frequencies whose `relative_radius` lies strictly below half the diameter; (H, W) bool."""
-    mask: NDArray[np.bool_] = relative_radius(height, width) < diameter / 2
-    return mask
-
-
-def strip_mask(height: int, width: int) -> NDArray[np.bool_]:
-    """The frequencies of the strip: in the disc of its larger diameter, not in that of its smaller.
-
-    Returns:
-        (H, W) bool; its area is close to pi / 4 · (0.2² - 0.1²) = 2.36 % of all frequencies.
-    """
-    inner, outer = STRIP_DIAMETERS
-    return disc_mask(height, width, outer) & ~disc_mask(height, width, inner)
-
-
-def disc_diameters() -> FloatArray:
-    """Diameters sqrt(2)·i / 99 of the discs, for i from 0 (nothing) to 99 (to the corners)."""
-    diameters: FloatArray = np.sqrt(2) * (np.arange(DISCS + 1) / DISCS)
-    return diameters
-
-
-def disc_energy(psd: FloatArray) -> FloatArray:
-    """Energy within each of the discs of `disc_diameters`.
-
-    Args:
-        psd: (H, W) float64, frequency zero at the centre.
-
-    Returns:
-        (101,) float64, ascending: the energy within disc i for i from 0 to 99, and then the energy
-        of the whole spectrum, which also has the one frequency at the very corner.
-    """
-    index = _disc_index(*psd.shape)
-    rings = np.bincount(index, weights=psd.ravel(), minlength=DISCS + 2)
-    energy: FloatArray = np.cumsum(rings)
-    return energy
-
-
-def energy_bandwidth(psd: FloatArray, share: float = 0.99) -> float:
-    """Size of the smallest centred disc with a share of the energy, linear between the discs.
-
-    Args:
-        psd: (H, W) float64, frequency zero at the centre.
-        share: of the energy, above 0 and at most 1.
-
-    Returns:
-        The disc's number i over 99, in [0, 1]: its diameter as a fraction of sqrt(2). A constant
-        image has share / 99, all its energy lying in the first disc; an image without energy has
-        0, and one whose energy not even the largest disc holds (it lacks the corner) has 1.
-    """
-    energy = disc_energy(psd)
-    target = share * energy[-1]
-    if target == 0:
-        return 0.0
-    reached = int(np.argmax(energy >= target))
-    if reached > DISCS:
-        return 1.0
-    below, above = energy[reached - 1], energy[reached]
-    return float((reached - 1 + (target - below) / (above - below)) / DISCS)
-
-
-def histogram_heights(values: FloatArray) -> FloatArray:
-    """Bin heights of a density histogram of 100 bins over the values' own range, as released.
-
-    Values below `PSD_FLOOR` are raised to it. Where the values differ by no more than the floor, or
-    than 1e-12 of the largest, what differs is rounding: they count as equal, and get the histogram
-    that NumPy gives to equal values (a range of width 1, hence one bin of height 100).
-
-    Args:
-        values: float64, at least 0, any shape.
-
-    Returns:
-        (100,) float64: count / (total count · bin width), in 1 / (unit of the values).
-    """
-    floored = np.maximum(values, PSD_FLOOR).ravel()
-    smallest, largest = floored.min(), floored.max()
-    if largest - smallest <= max(PSD_FLOOR, 1e-12 * largest):
-        floored = np.full_like(floored, largest)
-    heights: FloatArray = np.histogram(floored, RELEASED_BINS, density=True)[0]
-    return heights
-
-
-@lru_cache(maxsize=16)
-def _disc_index(height: int, width: int) -> NDArray[np.intp]:
-    """(H·W,) int: the smallest disc that each frequency lies in, 100 for none of them."""
-    radius = relative_radius(height, width).ravel()
-    # side="right" counts the bounds at or below the radius, and a disc lacks its edge.
-    index = np.searchsorted(disc_diameters() / 2, radius, side="right")
-    index.setflags(write=False)
-    return index
-
-
-@lru_cache(maxsize=16)
-def _strip_index(height: int, width: int) -> NDArray[np.intp]:
-    """(n,) int: positions of the strip's frequencies in a flattened spectrum."""
-    index = np.flatnonzero(strip_mask(height, width))
-    if index.size == 0:
-        raise ImageError(
-            f"an image of {height} × {width} has no frequency in the strip between "
-            f"{STRIP_DIAMETERS[0]:.0%} and {STRIP_DIAMETERS[1]:.0%} of its size: the scores of the "
-            "strip are sure of one from 16 × 16 on; use a larger image or another score"
-        )
-    index.setflags(write=False)
-    return index
+"""Magnitude that no image in [0, 1] reaches, however its resampling overshoots."""
 
 
 class Spectrum:
@@ -273,12 +93,9 @@ class Spectrum:
 
     @property
     def strip_cumulative(self) -> FloatArray:
-        """(75,) float64 in [0, 1]: share of `strip_psd` up to each of 75 bins over 0 to 1.
-
-        Overshooting images can have values above 1; they fall into the last bin.
-        """
+        """(75,) float64 in [0, 1]: `cumulative_shares` of `strip_psd`."""
         strip_psd = self.strip_psd
-        return self._part("cumulative", lambda: _frozen(_cumulative(strip_psd)))
+        return self._part("cumulative", lambda: _frozen(cumulative_shares(strip_psd)))
 
     def _part(self, name: str, compute: Callable[[], _Value]) -> _Value:
         # What a part is made of is asked for outside `compute`, as `Parts` needs it.
@@ -286,14 +103,8 @@ class Spectrum:
 
     def _strip(self, spectrum: FloatArray) -> FloatArray:
         channels, height, width = self.shape
-        flat: FloatArray = spectrum.reshape(channels, -1)[:, _strip_index(height, width)]
+        flat: FloatArray = spectrum.reshape(channels, -1)[:, strip_index(height, width)]
         return flat
-
-
-def _cumulative(strip_psd: FloatArray) -> FloatArray:
-    bins = np.minimum(strip_psd.ravel() * PAPER_BINS, PAPER_BINS - 1).astype(np.intp)
-    shares: FloatArray = np.cumsum(np.bincount(bins, minlength=PAPER_BINS)) / bins.size
-    return shares
 
 
 def prepare(

@@ -88,8 +88,8 @@ def _known_flops(network: nn.Module, z: Tensor) -> float | None:
     Such are stacks, networks that someone has changed, and inputs that they do not take.
     """
     from nasdip_bench.network import Network
+    from nasdip_bench.space import check_size
     from nasdip_bench.space.cost import architecture_cost
-    from nasdip_bench.space.sizes import check_size
 
     if not isinstance(network, Network) or z.ndim != 4 or z.shape[1] != network.in_channels:
         return None

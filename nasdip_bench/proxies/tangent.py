@@ -21,8 +21,8 @@ import math
 from functools import partial
 
 from .candidate import Candidate
+from .density import STRIP_DIAMETERS
 from .registry import network_score
-from .spectrum import STRIP_DIAMETERS
 
 __all__ = ["LOW_PASS_DIAMETER", "PROBES"]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import check_whole
 
 __all__ = [
     "ChoicePValues",
@@ -149,8 +149,7 @@ def chance_of_hit(n: int, best: int, sizes: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ConfigError: a number outside its range.
     """
-    if not 1 <= best <= n:
-        raise ConfigError(f"the best {best} of {n}: give a whole number from 1 to {n}")
+    check_whole("best", best, 1, n)
     wanted = _sizes(sizes, n)
     return np.asarray(
         [1 - math.comb(n - best, int(size)) / math.comb(n, int(size)) for size in wanted]
@@ -165,8 +164,7 @@ def chance_overlap(n: int, k: int) -> tuple[float, float]:
     Raises:
         ConfigError: k is outside 1..n.
     """
-    if not 1 <= k <= n:
-        raise ConfigError(f"the {k} best of {n}: give a whole number from 1 to {n}")
+    check_whole("k", k, 1, n)
     mean = k * k / n
     variance = mean * (1 - k / n) * (n - k) / (n - 1) if n > 1 else 0.0
     return mean, math.sqrt(variance)
@@ -186,6 +184,5 @@ def overlap_p_value(shared: int, n: int, k: int) -> float:
 def _sizes(sizes: ArrayLike, n: int) -> NDArray[np.int64]:
     wanted = np.atleast_1d(np.asarray(sizes))
     for size in wanted.tolist():
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= n:
-            raise ConfigError(f"cohort size {size!r} must be a whole number from 1 to n = {n}")
+        check_whole("cohort size", size, 1, n)
     return wanted.astype(np.int64)

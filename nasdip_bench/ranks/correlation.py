@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, check_whole
 
 __all__ = [
     "Correlation",
@@ -31,12 +31,12 @@ class Correlation(NamedTuple):
     """A rank correlation.
 
     Attributes:
-        tau: -1..1, NaN where it is not defined; rho where it is Spearman's.
+        value: tau or rho, -1..1, NaN where it is not defined.
         n: number of pairs it was computed over.
         reason: why it is NaN, else "".
     """
 
-    tau: float
+    value: float
     n: int
     reason: str
 
@@ -175,11 +175,7 @@ def top_k(values: ArrayLike, k: int) -> NDArray[np.intp]:
     numbers = np.asarray(values, np.float64)
     if numbers.ndim != 1:
         raise ConfigError(f"top-k is of a vector, not of shape {numbers.shape}")
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= len(numbers):
-        raise ConfigError(
-            f"k {k!r} must be a whole number from 1 to n = {len(numbers)}, the number of values "
-            f"to choose from"
-        )
+    check_whole("k", k, 1, len(numbers), note=", the number of values to choose from")
     return np.argsort(-np.where(np.isnan(numbers), -np.inf, numbers), kind="stable")[:k]
 
 

@@ -1,21 +1,36 @@
 """The search space: what an architecture is, its encodings and its cost. Never imports torch."""
 
 from .architecture import (
+    LEVELS,
+    MIN_SIZE,
+    SIZE_MULTIPLE,
+    Architecture,
+    check_size,
+    random_architecture,
+    sample_architectures,
+)
+from .cells import (
     ACTIVATIONS,
     KERNELS,
-    LEVELS,
     NUM_CELLS,
-    ONE_HOT_COLUMNS,
     SAMPLINGS,
     TRANSFORMS,
     VALID_CELLS,
-    Architecture,
     Cell,
     cell_attributes,
+)
+from .encodings import (
+    ONE_HOT_COLUMNS,
+    Neighbourhood,
     encode_adjacency,
+    encode_choices,
     encode_one_hot,
-    random_architecture,
-    sample_architectures,
+)
+from .paper_lists import (
+    PAPER_ARCHITECTURES,
+    PAPER_CANDIDATES,
+    candidate_architectures,
+    paper_architectures,
 )
 
 __all__ = [
@@ -24,14 +39,23 @@ __all__ = [
     "Cell",
     "KERNELS",
     "LEVELS",
+    "MIN_SIZE",
     "NUM_CELLS",
+    "Neighbourhood",
     "ONE_HOT_COLUMNS",
+    "PAPER_ARCHITECTURES",
+    "PAPER_CANDIDATES",
     "SAMPLINGS",
+    "SIZE_MULTIPLE",
     "TRANSFORMS",
     "VALID_CELLS",
+    "candidate_architectures",
     "cell_attributes",
+    "check_size",
     "encode_adjacency",
+    "encode_choices",
     "encode_one_hot",
+    "paper_architectures",
     "random_architecture",
     "sample_architectures",
 ]

@@ -1,9 +1,7 @@
-"""The search space: what an architecture is, its codes, and how architectures are drawn.
+"""What an architecture is, its code, and how architectures are drawn.
 
 An architecture is a pair (upsampling cell, skip pattern), plus a dilation that is 1 in the released
-space. Cells carry the numbers 0..323 of the paper's released code; 27 of them cannot be built.
-
-This module holds no networks and must not import torch.
+space. This module holds no networks and must not import torch.
 
 Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP: Image-Specific Neural Architecture Search for
 Deep Image Prior", CVPR 2022, section 4.1, and the numbering of its released code.
@@ -12,30 +10,24 @@ Deep Image Prior", CVPR 2022, section 4.1, and the numbering of its released cod
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
-from nasdip_bench.errors import ArchitectureError, ConfigError
+from nasdip_bench.errors import ArchitectureError, ImageError, check_whole
 from nasdip_bench.seeding import BitStream, as_generator
 
+from .cells import NUM_CELLS, VALID_CELLS, Cell, cell_attributes
+
 __all__ = [
-    "ACTIVATIONS",
-    "KERNELS",
+    "DILATIONS",
     "LEVELS",
-    "NUM_CELLS",
-    "ONE_HOT_COLUMNS",
-    "SAMPLINGS",
-    "TRANSFORMS",
-    "VALID_CELLS",
+    "MIN_SIZE",
+    "SIZE_MULTIPLE",
+    "SKIP_BITS",
     "Architecture",
-    "Cell",
-    "cell_attributes",
-    "encode_adjacency",
-    "encode_one_hot",
+    "check_size",
     "random_architecture",
     "sample_architectures",
 ]
@@ -43,101 +35,15 @@ __all__ = [
 LEVELS = 5
 """Encoder levels, and decoder levels."""
 
-SAMPLINGS = ("bilinear", "bicubic", "nearest", "pixel_shuffle", "transposed_conv")
-TRANSFORMS = (
-    "conv",
-    "transposed_conv",
-    "split_stack_sum",
-    "separable_conv",
-    "depthwise_conv",
-    "identity",
-)
-KERNELS = (1, 3, 5, 7)
-ACTIVATIONS = ("none", "relu", "leaky_relu")
-DILATIONS = (1, 2, 3)
-NUM_CELLS = 324
 SKIP_BITS = LEVELS * LEVELS
+DILATIONS = (1, 2, 3)
+
+SIZE_MULTIPLE = 2**LEVELS
+MIN_SIZE = 2 * SIZE_MULTIPLE
+"""At the deepest level two pixels are left, so that one can be reflected."""
 
 DEFAULT_SAMPLE_SIZE = 522
 DEFAULT_SAMPLE_SEED = 0
-
-# The released numbering is four blocks of 63 (5 transforms x 4 kernels x 3 activations, then the
-# identity with its 3 activations), one block of 60 with the pixel shuffle after the transform, and
-# 12 stride-2 transposed convolutions.
-_BLOCK = 63
-_SHUFFLE_LAST_START = 252
-_TRANSPOSED_START = 312
-_PER_TRANSFORM = len(KERNELS) * len(ACTIVATIONS)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
-    """The attributes of one upsampling cell.
-
-    Attributes:
-        sampling: one of `SAMPLINGS`.
-        transform: one of `TRANSFORMS`.
-        kernel: side of the transform's kernel, or of the transposed convolution's where that is the
-            sampling; None where the cell has no kernel (interpolation with identity).
-        activation: one of `ACTIVATIONS`; applied after the sampling and after the transform.
-        transform_first: the transform precedes the sampling (only with pixel_shuffle).
-    """
-
-    sampling: str
-    transform: str
-    kernel: int | None
-    activation: str
-    transform_first: bool = False
-
-    @property
-    def invalid_because(self) -> str | None:
-        """Why the cell cannot be built with 128 channels, or None where it can."""
-        if self.sampling != "pixel_shuffle":
-            return None
-        if self.transform == "depthwise_conv":
-            return "a depthwise convolution cannot change the number of channels"
-        if self.transform == "identity":
-            return "pixel_shuffle with an identity transform leaves a quarter of the channels"
-        return None
-
-
-@lru_cache(maxsize=NUM_CELLS)
-def cell_attributes(cell: int) -> Cell:
-    """The attributes of a cell number of the released code, valid or not.
-
-    Args:
-        cell: 0..323.
-
-    Raises:
-        ArchitectureError: the number is outside this range.
-    """
-    if isinstance(cell, bool) or not isinstance(cell, int | np.integer):
-        raise ArchitectureError(f"cell {cell!r} is no integer; a cell is a number 0..323")
-    if not 0 <= cell < NUM_CELLS:
-        raise ArchitectureError(f"cell {cell} does not exist; cells are numbered 0..323")
-    if cell >= _TRANSPOSED_START:
-        return Cell(
-            sampling="transposed_conv",
-            transform="identity",
-            kernel=KERNELS[(cell // 3) % 4],
-            activation=ACTIVATIONS[cell % 3],
-        )
-    transform_first = cell >= _SHUFFLE_LAST_START
-    block, r = (3, cell - _SHUFFLE_LAST_START) if transform_first else divmod(cell, _BLOCK)
-    transform = TRANSFORMS[r // _PER_TRANSFORM]
-    return Cell(
-        sampling=SAMPLINGS[block],
-        transform=transform,
-        kernel=None if transform == "identity" else KERNELS[(r // 3) % 4],
-        activation=ACTIVATIONS[r % 3],
-        transform_first=transform_first,
-    )
-
-
-VALID_CELLS: tuple[int, ...] = tuple(
-    number for number in range(NUM_CELLS) if cell_attributes(number).invalid_because is None
-)
-"""The 297 cells that can be built, ascending."""
 
 _CODE = re.compile(r"(?P<cell>\d{1,3})-(?P<skip>[01]+)(?:-d(?P<dilation>\d+))?")
 _RELEASED = re.compile(r"\d+_(?P<cell>\d{1,3})_iteration_\d+_sigma_[\d.]+_skip_(?P<skip>[01]+)")
@@ -313,9 +219,11 @@ def sample_architectures(
         count: how many, at least 1.
         seed: seed of the list; the benchmark's sample is seed 0.
         purpose: separates independent lists of one seed ("sample", or "candidates" for ISNAS).
+
+    Raises:
+        ConfigError: the count is no whole number of at least 1.
     """
-    if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
-        raise ConfigError(f"count {count!r} of architectures to draw must be an integer above 0")
+    check_whole("number of architectures", count, 1)
     stream = BitStream("architectures", purpose, seed)
     drawn: dict[Architecture, None] = {}
     while len(drawn) < count:
@@ -323,83 +231,10 @@ def sample_architectures(
     return list(drawn)
 
 
-ONE_HOT_COLUMNS: tuple[str, ...] = (
-    *(f"sampling={s}" for s in SAMPLINGS),
-    "transform_first",
-    *(f"transform={t}" for t in TRANSFORMS),
-    *(f"kernel={k}" for k in KERNELS),
-    *(f"dilation={d}" for d in DILATIONS[1:]),
-    *(f"activation={a}" for a in ACTIVATIONS),
-    *(f"skip[{i},{j}]" for i in range(LEVELS) for j in range(LEVELS)),
-)
-
-
-def encode_one_hot(architectures: Architecture | str | Iterable[Architecture | str]) -> np.ndarray:
-    """Attribute vectors for surrogate models.
-
-    Args:
-        architectures: one architecture, or several; canonical strings will do.
-
-    Returns:
-        (46,) float32 of 0 and 1 of one architecture, (n, 46) of n: sampling (5), transform first
-        (1), transform (6), kernel (4, all zero where absent), dilation 2 or 3 (2), activation (3),
-        skip bits (25). `ONE_HOT_COLUMNS` names the columns.
-
-    Raises:
-        ArchitectureError: one of them is no architecture.
-    """
-
-    def encoded(arch: Architecture) -> list[bool]:
-        a = arch.attributes
-        return [
-            *(a.sampling == s for s in SAMPLINGS),
-            a.transform_first,
-            *(a.transform == t for t in TRANSFORMS),
-            *(a.kernel == k for k in KERNELS),
-            *(arch.dilation == d for d in DILATIONS[1:]),
-            *(a.activation == n for n in ACTIVATIONS),
-            *(bit == "1" for bit in arch.skip),
-        ]
-
-    return _encoded(architectures, encoded, (len(ONE_HOT_COLUMNS),), np.float32)
-
-
-def encode_adjacency(
-    architectures: Architecture | str | Iterable[Architecture | str],
-) -> np.ndarray:
-    """The networks' graphs of feature maps, for graph-based methods.
-
-    Args:
-        architectures: one architecture, or several; canonical strings will do.
-
-    Returns:
-        (11, 11) uint8 of one architecture, (n, 11, 11) of n; [a, b] = 1 where node a feeds node b.
-        Nodes in topological order: 0 the input, 1..5 the outputs of encoder levels 1..5, 6..10
-        those of decoder levels 5..1. The chain of the hourglass is always there; the skip pattern
-        adds the edges from nodes 0..4.
-
-    Raises:
-        ArchitectureError: one of them is no architecture.
-    """
-    nodes = 2 * LEVELS + 1
-
-    def encoded(arch: Architecture) -> np.ndarray:
-        adjacency = np.eye(nodes, k=1, dtype=np.uint8)
-        for row, column in arch.connections:
-            adjacency[column, 2 * LEVELS - row] = 1
-        return adjacency
-
-    return _encoded(architectures, encoded, (nodes, nodes), np.uint8)
-
-
-def _encoded(
-    architectures: Architecture | str | Iterable[Architecture | str],
-    encode: Callable[[Architecture], ArrayLike],
-    shape: tuple[int, ...],
-    dtype: DTypeLike,
-) -> np.ndarray:
-    """(*shape) of one architecture, (n, *shape) of n."""
-    if isinstance(architectures, str) or not isinstance(architectures, Iterable):
-        return np.asarray(encode(Architecture.parse(architectures)), dtype)
-    rows = [encode(Architecture.parse(one)) for one in architectures]
-    return np.asarray(rows, dtype).reshape(-1, *shape)
+def check_size(height: int, width: int) -> None:
+    """Raise `ImageError` unless the networks accept images of this size."""
+    if height % SIZE_MULTIPLE or width % SIZE_MULTIPLE or min(height, width) < MIN_SIZE:
+        raise ImageError(
+            f"an image of {height} x {width} does not fit the networks: height and width must be "
+            f"multiples of {SIZE_MULTIPLE} and at least {MIN_SIZE}; crop or resize it"
+        )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from nasdip_bench.errors import ArchitectureError, ConfigError
+from nasdip_bench.errors import ArchitectureError, check_whole
 
 from .architecture import Architecture, sample_architectures
 
@@ -44,11 +44,7 @@ def paper_architectures(count: int = PAPER_ARCHITECTURES) -> list[Architecture]:
         >>> str(paper_architectures(1)[0])
         '172-0000011001001001100111101'
     """
-    if isinstance(count, bool) or not 1 <= count <= PAPER_ARCHITECTURES:
-        raise ConfigError(
-            f"{count} architectures are asked for, the paper has {PAPER_ARCHITECTURES}: give a "
-            f"number in 1..{PAPER_ARCHITECTURES}"
-        )
+    check_whole("number of architectures", count, 1, PAPER_ARCHITECTURES, note=", the paper's")
     return list(_read("paper_architectures.csv")[:count])
 
 
@@ -66,10 +62,10 @@ def candidate_architectures(count: int = PAPER_CANDIDATES) -> list[Architecture]
         >>> str(candidate_architectures(1)[0])
         '53-1000110110000001010101110'
     """
-    drawn = sample_architectures(count, purpose="candidates") if count > PAPER_CANDIDATES else []
-    if not drawn and (isinstance(count, bool) or count < 1):
-        raise ConfigError(f"{count!r} candidates are asked for; give a whole number above 0")
-    return drawn or list(_read("paper_candidates.csv")[:count])
+    check_whole("number of candidates", count, 1)
+    if count > PAPER_CANDIDATES:
+        return sample_architectures(count, purpose="candidates")
+    return list(_read("paper_candidates.csv")[:count])
 
 
 @cache

@@ -104,7 +104,8 @@ def test_a_missing_library_names_its_extra(bench, monkeypatch):
 
 
 def test_the_api_imports_none_of_them():
-    names = {"optuna", "ConfigSpace", "syne_tune", "nasdip_bench.api.adapters"}
+    names = {"optuna", "ConfigSpace", "syne_tune"}
+    names |= {f"nasdip_bench.api.adapters.{name}" for name in ("configspace", "optuna", "synetune")}
     code = (
         "import sys, nasdip_bench.api, nasdip_bench.api.benchmark, nasdip_bench.api.cli\n"
         f"print(sorted({names!r} & set(sys.modules)))"

@@ -89,7 +89,7 @@ def test_tau_is_one_seed_at_a_time(bench):
 
 @pytest.mark.parametrize("target", ["seconds", "final_psnr_db", "best_iteration", "loss"])
 def test_tau_of_any_target_equals_scipys(bench, target):
-    tau = bench.kendall("denoise", target, HIGH, 0)
+    tau = bench.kendall("denoise", target=target, fidelity=HIGH, seed=0)
     runs = bench.to_frame("runs").query("fidelity == 'r64' and seed == 0 and task == 'denoise'")
     for image in bench.images:
         values = runs[runs["image"] == image].sort_values("arch_id")[target]
@@ -104,7 +104,7 @@ def test_tau_of_any_target_equals_scipys(bench, target):
 @pytest.mark.parametrize("target", ["arch_id", "status", "psnr", ["loss"]])
 def test_an_unknown_target_lists_the_allowed(bench, target):
     with pytest.raises(UnknownNameError, match=r"unknown target .*seconds.*final_psnr_db"):
-        bench.kendall("denoise", target)
+        bench.kendall("denoise", target=target)
 
 
 def test_runs_that_are_not_ok_and_architectures_without_scores_are_left_out(flawed):
@@ -179,7 +179,7 @@ def test_k_of_an_incomplete_release_counts_the_common_architectures(flawed):
 @pytest.mark.parametrize("target", ["seconds", "psnr"])
 def test_a_ranking_needs_a_target_with_a_direction(bench, target):
     with pytest.raises(UnknownNameError, match="unknown target of a ranking.*best_psnr_db"):
-        bench.overlap("denoise", 3, target)
+        bench.overlap("denoise", 3, target=target)
 
 
 @pytest.mark.parametrize("method", ["kendall", "overlap"])

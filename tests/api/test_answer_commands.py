@@ -47,7 +47,7 @@ def test_best(call, data, tmp_path):
     status, out, _ = call("best", "denoise", "--image", "lena", "-k", 3)
     assert status == 0
     found = rows(out)
-    expected = bench.top_k("denoise", 3, "lena")
+    expected = bench.top_k("denoise", 3, image="lena")
     assert [int(row["arch_id"]) for row in found] == [one.arch_id for one in expected]
     assert [float(row["value"]) for row in found] == [one.value for one in expected]
     assert found[0]["seeds"] == "0"
@@ -70,7 +70,7 @@ def test_statistics_are_by_image_and_over_all(call, data):
     found = rows(call("statistics", "denoise")[1])
     assert [row["image"] for row in found] == [*synthetic.IMAGES, ""]
     assert [row["diverged"] for row in found] == ["1", "0", "0", "1"]
-    mean = NASDIPBench(data).statistics("denoise", "chest").mean
+    mean = NASDIPBench(data).statistics("denoise", image="chest").mean
     assert float(found[1]["mean"]) == mean
 
 

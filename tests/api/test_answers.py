@@ -48,7 +48,7 @@ def values(task: str, image: str, seeds: tuple[int, ...]) -> np.ndarray:
 
 
 def test_the_best_are_those_of_the_formula_without_the_runs_that_are_not_ok(bench):
-    found = bench.top_k("denoise", 3, "lena", fidelity=HIGH)
+    found = bench.top_k("denoise", 3, image="lena", fidelity=HIGH)
     assert [r.arch_id for r in found] == [9, 8, 7]  # 10 and 11 diverged at one seed each
     expected = values("denoise", "lena", (0, 1))
     for rank, one in enumerate(found, start=1):
@@ -61,14 +61,14 @@ def test_the_best_are_those_of_the_formula_without_the_runs_that_are_not_ok(benc
         assert one.parameters == cost.parameters
         assert one.flops_per_iteration == 3 * cost.forward_flops(64, 64)
         assert one.seconds == 10 + one.arch_id
-    assert bench.find_best("denoise", "lena", fidelity=HIGH) == found[0]
-    assert bench.find_best("denoise", "lena", fidelity=HIGH, seed=0).arch_id == 11
+    assert bench.find_best("denoise", image="lena", fidelity=HIGH) == found[0]
+    assert bench.find_best("denoise", image="lena", fidelity=HIGH, seed=0).arch_id == 11
 
 
 def test_ties_break_by_row_and_lower_is_better_where_the_schema_says_so(bench):
-    tied = bench.top_k("denoise", 4, "boat", fidelity=LOW)
+    tied = bench.top_k("denoise", 4, image="boat", fidelity=LOW)
     assert [r.arch_id for r in tied] == [10, 11, 8, 9]
-    cheapest = bench.top_k("denoise", 2, "boat", target="best_psnr_db", fidelity=LOW)
+    cheapest = bench.top_k("denoise", 2, image="boat", target="best_psnr_db", fidelity=LOW)
     assert [r.arch_id for r in cheapest] == [10, 11]
 
 
@@ -87,7 +87,7 @@ def test_without_an_image_the_mean_over_all_images_is_ranked(bench):
 
 
 def test_limits_hold(bench):
-    everything = bench.top_k("denoise", COUNT, "chest", fidelity=HIGH)
+    everything = bench.top_k("denoise", COUNT, image="chest", fidelity=HIGH)
     for name, field in (
         ("max_parameters", "parameters"),
         ("max_flops", "flops_per_iteration"),
@@ -96,22 +96,22 @@ def test_limits_hold(bench):
         limit = float(np.median([getattr(one, field) for one in everything]))
         expected = [one.arch_id for one in everything if getattr(one, field) <= limit]
         k = len(expected)
-        found = bench.top_k("denoise", k, "chest", fidelity=HIGH, **{name: limit})
+        found = bench.top_k("denoise", k, image="chest", fidelity=HIGH, **{name: limit})
         assert [one.arch_id for one in found] == expected
         assert {one.candidates for one in found} == {k}
     with pytest.raises(MissingRunError, match="12 have ok runs .* none of them .* seconds <= 1"):
-        bench.find_best("denoise", "chest", fidelity=HIGH, max_seconds=1)
+        bench.find_best("denoise", image="chest", fidelity=HIGH, max_seconds=1)
     for wrong in (0, -1.0, "2", True, math.nan):
         with pytest.raises(
             ConfigError, match=r"the limit of seconds, .*, must be a number above 0"
         ):
-            bench.find_best("denoise", "chest", fidelity=HIGH, max_seconds=wrong)
+            bench.find_best("denoise", image="chest", fidelity=HIGH, max_seconds=wrong)
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.0, True, "3", COUNT + 1])
 def test_k_is_checked(bench, k):
     with pytest.raises(ConfigError, match=r"k .* must be a whole number from 1 to 12"):
-        bench.top_k("denoise", k, "chest", fidelity=HIGH)
+        bench.top_k("denoise", k, image="chest", fidelity=HIGH)
 
 
 @pytest.mark.parametrize("method", ["top_k", "find_best", "statistics"])
@@ -134,21 +134,21 @@ def test_unknown_names_are_refused(bench, method):
 
 
 def test_regret_is_the_distance_to_the_best(bench):
-    assert bench.regret(0, "denoise", "chest", fidelity=HIGH) == 0
-    assert bench.regret(4, "denoise", "chest", fidelity=HIGH) == pytest.approx(0.4)
-    assert bench.regret(str(bench[4]), "denoise", "chest", fidelity=HIGH, seed=1) == pytest.approx(
-        0.4
-    )
-    assert math.isnan(bench.regret(10, "denoise", "lena", fidelity=HIGH))
+    assert bench.regret(0, "denoise", image="chest", fidelity=HIGH) == 0
+    assert bench.regret(4, "denoise", image="chest", fidelity=HIGH) == pytest.approx(0.4)
+    assert bench.regret(
+        str(bench[4]), "denoise", image="chest", fidelity=HIGH, seed=1
+    ) == pytest.approx(0.4)
+    assert math.isnan(bench.regret(10, "denoise", image="lena", fidelity=HIGH))
     mean = np.mean([values("inpaint", image, (0,)) for image in IMAGES], axis=0)
     mean[3] = -np.inf
     assert bench.regret(5, "inpaint", fidelity=LOW) == pytest.approx(mean.max() - mean[5])
     with pytest.raises(MissingRunError, match="no run of architecture .* on 'lena' .*r64c16i40"):
-        bench.regret(2, "denoise", "lena", fidelity=LOW)
+        bench.regret(2, "denoise", image="lena", fidelity=LOW)
 
 
 def test_statistics_are_those_of_the_values(bench):
-    found = bench.statistics("denoise", "lena", fidelity=HIGH)
+    found = bench.statistics("denoise", image="lena", fidelity=HIGH)
     expected = values("denoise", "lena", (0, 1))[:10]
     assert (found.n, found.diverged, found.failed, found.missing) == (10, 2, 0, 0)
     assert found.mean == pytest.approx(expected.mean())
@@ -170,7 +170,7 @@ def test_statistics_of_nothing_are_nan(tmp_path):
         seeds={LOW: (0,)},
         failed=failed,
     )
-    found = NASDIPBench(path).statistics("denoise", "lena")
+    found = NASDIPBench(path).statistics("denoise", image="lena")
     assert (found.n, found.failed) == (0, 3)
     assert all(map(math.isnan, (found.mean, found.std, found.minimum, *found.quartiles)))
 

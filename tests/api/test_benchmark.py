@@ -537,7 +537,7 @@ def test_a_tilde_is_the_home_folder(bench, monkeypatch):
     assert NASDIPBench(f"~/{bench.path.name}").path == bench.path
 
 
-@pytest.mark.parametrize("path", [None, 3, b"data", "~nobody-of-this-name/data"])
+@pytest.mark.parametrize("path", [3, b"data", "~nobody-of-this-name/data"])
 def test_what_is_no_path_is_refused(path):
     match = f"{re.escape(repr(path))} is no path of a folder: name the folder of a release"
     with pytest.raises(DatasetError, match=match):

@@ -174,7 +174,6 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
         (("figure", "1", "--format", "text", "--out", "f.png"), "--format text does not go with"),
         (("best", "--out", "b.png"), "form of 'b.png' from its ending; it can be written as .csv"),
         (("coverage", "--out", "c"), "cannot tell the form of 'c' from its ending"),
-        (("findings", "--out", "f.html"), "it can be written as .md, .txt"),
         (("report", "--out", "r.pdf"), "it can be written as .html, .htm"),
         (("table", "1", "--out", "no/t.csv"), "cannot write 'no/t.csv': No such file"),
         (("figure", "1", "-k", "99"), "k 99 must be a whole number from 1 to n = 12"),

@@ -37,7 +37,7 @@ from tests import synthetic
 
 LOW = "r64c16i40"
 NAMES = [str(arch) for arch in sample_architectures(5)]
-TABLES = ("architectures", "images", "corruptions", "runs", "scores")
+TABLES = ("architectures", "images", "corruptions", "runs", "scores", "stops", "reruns")
 
 
 def small(path: Path, **changes) -> Path:
@@ -149,7 +149,8 @@ def test_a_changed_number_is_found_with_its_size(old, tmp_path):
 def test_another_status_is_found(old, tmp_path):
     key = (LOW, "inpaint", 0, "lena", 0)
     found = compare_datasets(old, small(tmp_path / "new", diverged={key}))
-    assert changed_frames(found) == ["runs"]
+    assert changed_frames(found) == ["runs", "stops"]
+    assert {*found.stops["change"]} == {REMOVED}  # only runs that are ok have stops
     [run] = found.runs.to_dict("records")
     assert (run["status_first"], run["status_second"]) == ("ok", "diverged")
     columns = {"status", "diverged_at", "loss", "curve", "observables"}
@@ -312,6 +313,38 @@ def test_another_corruption_is_found(old, tmp_path, call):
     status, out, _ = call(old, new)
     assert status == 1
     assert f"corruptions changed: 1 (chest/inpaint/{LOW}/1)\n" in out
+
+
+def test_another_stop_is_found(old, tmp_path, call):
+    new = tmp_path / "new"
+    shutil.copytree(old, new)
+    file = new / f"stops/{LOW}-inpaint-s1-0.parquet"
+    rows = pq.read_table(file)
+    changed = rows.to_pylist()
+    changed[7]["psnr_smooth_db"] += 1
+    file.write_bytes(stops_bytes(pa.Table.from_pylist(changed, rows.schema)))
+    synthetic.rehash(new)
+    found = compare_datasets(old, new)
+    assert not found.equal
+    assert changed_frames(found) == ["stops"]
+    [stop] = found.stops.to_dict("records")
+    assert (stop["change"], stop["columns"]) == (CHANGED, "psnr_smooth_db")
+    names = ("image", "task", "seed", "rule", "parameters")
+    assert [stop[name] for name in names] == [changed[7][name] for name in names]
+    status, out, _ = call(old, new)
+    assert status == 1
+    assert "stops changed: 1 (" in out
+
+
+def test_another_rerun_is_found(old, tmp_path):
+    new = altered(small(tmp_path / "new"), "reruns", each(lambda row: {"difference_db": 0.5}))
+    found = compare_datasets(old, new)
+    assert not found.equal
+    assert changed_frames(found) == ["reruns"]
+    assert {*found.reruns["change"]} == {CHANGED}
+    assert {*found.reruns["columns"]} == {"difference_db"}
+    fewer = compare_datasets(old, small(tmp_path / "fewer", reruns=0))
+    assert {*fewer.reruns["change"]} == {REMOVED}
 
 
 def test_scores_of_another_seed_are_other_scores(old, tmp_path):

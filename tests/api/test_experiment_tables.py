@@ -16,8 +16,8 @@ from PIL import Image as PillowImage
 
 from nasdip_bench.api import cli as bench_cli
 from nasdip_bench.api.paper.captions import paper_values
-from nasdip_bench.api.paper.comparison import comparison
 from nasdip_bench.api.paper.figure5 import figure5
+from nasdip_bench.api.paper.tables23 import comparison
 from nasdip_bench.builder import cli as build_cli
 from nasdip_bench.console.app import run
 from nasdip_bench.errors import (
@@ -361,8 +361,8 @@ def test_figure_5_without_what_it_needs(built: Path, user_images: Path, tmp_path
         (["--sets=skimage", "--tasks=denose"], "unknown task 'denose'. Did you mean 'denoise'"),
         (["--sets=skimage", "--seeds=one"], "--seeds 'one' is no list of numbers"),
         (["--sets=skimage", "--crop=100"], "crop 100 must be a multiple of 32"),
-        (["--sets=skimage", "--cohort=0"], "cohort 0 must lie in 1.."),
-        (["--sets=skimage", "--iterations=-1"], "iterations -1 must lie in 1.."),
+        (["--sets=skimage", "--cohort=0"], "cohort 0 must be a whole number from 1"),
+        (["--sets=skimage", "--iterations=-1"], "iterations -1 must be a whole number from 1"),
         (["--sets=skimage", "--search-channels=3"], "search_channels 3 must be a positive mult"),
         (["--sets=skimage", "--weighting=no"], "unknown weighting 'no'"),
         (["--sets=skimage", "--precision=fp8"], "unknown precision 'fp8'"),
@@ -402,7 +402,7 @@ def test_what_cannot_be_shown_is_said(arguments, message, capsys, tmp_path, monk
 
 
 def test_the_commands_of_the_docs_are_understood(user_images: Path, tmp_path: Path, capsys):
-    page = (Path(__file__).resolve().parents[2] / "docs" / "experiments.md").read_text("utf-8")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "paper.md").read_text("utf-8")
     lines = re.findall(r"^\$ nasdip-build experiments (--sets (?:skimage|user) .*)$", page, re.M)
     assert len(lines) == 2
     for line in lines:

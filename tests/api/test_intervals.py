@@ -361,16 +361,16 @@ def test_overlap_on_the_images_that_have_runs(partial, bench):
 def test_the_best_on_the_images_that_have_runs(partial):
     with pytest.raises(MissingRunError, match="2 of 3 images have runs .*: lena, chest; name"):
         partial.find_best("denoise")
-    best = partial.find_best("denoise", SOME)
+    best = partial.find_best("denoise", image=SOME)
     assert (best.image, best.candidates) == (("chest", "lena"), COUNT)
     on_each = [partial.query(best.arch_id, i, "denoise").best_psnr_smooth_db for i in SOME]
     assert best.value == pytest.approx(np.mean(on_each))
-    assert partial.regret(best.arch_id, "denoise", SOME) == 0
-    assert partial.statistics("denoise", SOME).maximum == best.value
+    assert partial.regret(best.arch_id, "denoise", image=SOME) == 0
+    assert partial.statistics("denoise", image=SOME).maximum == best.value
     with pytest.raises(
         ConfigError, match=r"k 13 must .* ok runs of denoise at .* on chest, lena w"
     ):
-        partial.top_k("denoise", 13, SOME)
+        partial.top_k("denoise", 13, image=SOME)
 
 
 def test_images_that_are_none(bench):

@@ -26,14 +26,13 @@ from nasdip_bench.api import (
 )
 from nasdip_bench.api.commands.paper import FIGURES, TABLES
 from nasdip_bench.api.exhibits.forms import aligned, csv_text, latex_float
-from nasdip_bench.api.paper import produce
-from nasdip_bench.api.paper.page import markdown_page
-from nasdip_bench.api.paper.produce import ENDINGS, PaperOptions
+from nasdip_bench.api.paper import everything
+from nasdip_bench.api.paper.everything import ENDINGS, PaperOptions, markdown_page
 from nasdip_bench.api.paper.spectra import image_spectra, radial_profile
 from nasdip_bench.api.statistics.choosing_cohorts import scored_runs
 from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
 from nasdip_bench.images import Image
-from nasdip_bench.proxies.spectrum import power_spectral_density
+from nasdip_bench.proxies.density import power_spectral_density
 from nasdip_bench.tasks import get_task
 from tests import synthetic
 
@@ -222,7 +221,7 @@ def test_the_scatter_has_scipy_s_tau_and_every_point(bench):
     for place, image in enumerate(bench.images):
         mine = runs[runs.image == image]
         expected = kendalltau(mine.best_psnr_smooth_db, mine.arch_id**2).statistic
-        assert figure.correlation(place).tau == pytest.approx(expected)
+        assert figure.correlation(place).value == pytest.approx(expected)
     rows = list(csv.DictReader(io.StringIO(figure.csv())))
     assert len(rows) == 10 + 10 + 11
     first = rows[0]
@@ -429,7 +428,7 @@ def test_the_calls_on_the_page_give_its_numbers(bench, folder):
 
 
 def test_a_rerun_replaces_its_own_files_alone(bench, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(produce, "ENDINGS", (".png", ".csv"))
+    monkeypatch.setattr(everything, "ENDINGS", (".png", ".csv"))
     path = tmp_path / "paper"
     path.mkdir()
     (path / "mine.txt").write_text("kept")
@@ -534,7 +533,7 @@ def test_the_commands(call, bench, tmp_path):
 
 
 def test_the_paper_command(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(produce, "ENDINGS", (".csv", ".tex"))
+    monkeypatch.setattr(everything, "ENDINGS", (".csv", ".tex"))
     out = tmp_path / "paper"
     status, printed, err = call("paper", "--out", out, "--tasks", "denoise", "-k", 3)
     assert status == 0
@@ -549,7 +548,7 @@ def test_making_what_needs_no_images_imports_no_torch(data, tmp_path):
         "import sys\n"
         "sys.modules['matplotlib.figure'] = None\n"
         "from nasdip_bench.api import NASDIPBench, write_paper\n"
-        "from nasdip_bench.api.paper.produce import PaperOptions\n"
+        "from nasdip_bench.api.paper.everything import PaperOptions\n"
         f"write_paper(NASDIPBench({str(data)!r}), {str(tmp_path)!r}, PaperOptions(k=3))\n"
         "assert 'torch' not in sys.modules\n"
     )

@@ -15,17 +15,22 @@ import pytest
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api import cli
+from nasdip_bench.api.replay.curve import closest_of_prefixes
 from nasdip_bench.api.replay.figure import replay_figure
-from nasdip_bench.api.replay.prefixes import closest_of_prefixes
-from nasdip_bench.api.statistics.intervals import MEAN
+from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.builder.engines import worker as worker_module
 from nasdip_bench.builder.plan.units import RunKey
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset.distances import mean_squares
 from nasdip_bench.errors import ConfigError, DatasetError, MissingRunError, UnknownNameError
-from nasdip_bench.isnas.averaging import WEIGHTINGS, weights
-from nasdip_bench.isnas.selection import ClosestToAverage, Cohort, get_selector
+from nasdip_bench.isnas.selection import (
+    WEIGHTINGS,
+    ClosestToAverage,
+    Cohort,
+    get_selector,
+    weights,
+)
 from nasdip_bench.space import sample_architectures
 from tests import synthetic
 from tests.builds import FIDELITY as BUILT

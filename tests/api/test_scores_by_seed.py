@@ -11,12 +11,12 @@ import pytest
 from scipy.stats import kendalltau
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.findings.page import findings_page
 from nasdip_bench.api.simulation.recorded_runs import read_runs
 from nasdip_bench.dataset.schema import RELEASE_TABLES
 from nasdip_bench.dataset.score_values import score_values_bytes
 from nasdip_bench.errors import ConfigError, DatasetError, UnknownNameError
 from tests import synthetic
+from tests.tools.findings import initialisations, table_of
 
 LOW = "r64c16i40"
 COUNT = 12
@@ -225,8 +225,8 @@ def test_single_values_say_how_far_initialisations_agree(tmp_path):
     synthetic.rehash(path)
     bench = NASDIPBench(path)
     np.testing.assert_array_equal(bench.score_values(), values)
-    page = findings_page(bench)
+    page = table_of(initialisations, bench)
     assert "| `psd_db_mse/corrupted` | 1.00 |" in page
     assert "| `psd_db_mse/ground_truth` | -0.33 |" in page  # two of three pairs disagree
-    assert f"n = {COUNT}, K = 3" in page
-    assert "psd_db_strip_mse/corrupted` | 1.00 |" not in page  # of one initialisation
+    assert f"| 3 | {COUNT} |" in page
+    assert "psd_db_strip_mse/corrupted" not in page  # of one initialisation

@@ -15,7 +15,6 @@ import scipy.stats
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.commands.search import add_commands
-from nasdip_bench.api.reading.neighbourhood import Neighbourhood, choices_of
 from nasdip_bench.api.simulation import (
     ALGORITHMS,
     compare,
@@ -27,16 +26,17 @@ from nasdip_bench.api.simulation import (
     search_figure,
     successive_halving,
 )
+from nasdip_bench.api.simulation.algorithms import rungs
+from nasdip_bench.api.simulation.clock import BudgetExhaustedError
 from nasdip_bench.api.simulation.comparison import _band
 from nasdip_bench.api.simulation.figure import in_words
-from nasdip_bench.api.simulation.halving import rungs
 from nasdip_bench.api.simulation.prices import CostModel
 from nasdip_bench.api.simulation.recorded_runs import read_runs
-from nasdip_bench.api.simulation.simulator import BudgetExhaustedError, Simulator, open_simulator
+from nasdip_bench.api.simulation.simulator import Simulator, open_simulator
 from nasdip_bench.console.app import new_app, run
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from nasdip_bench.seeding import BitStream
-from nasdip_bench.space import VALID_CELLS, Architecture
+from nasdip_bench.space import VALID_CELLS, Architecture, Neighbourhood, encode_choices
 from tests import synthetic
 
 LOW, LAST, COUNT = "r64c16i40", 40, 40
@@ -167,15 +167,15 @@ def test_mutation_is_that_of_the_space(bench):
         else:
             assert (changed >= 25).all()
             cells[tuple(choices[25:].tolist())] += 1
-    valid = {tuple(choices_of(Architecture(c, parent.skip))[25:]) for c in VALID_CELLS}
-    assert set(cells) <= valid - {tuple(choices_of(parent)[25:])}
+    valid = {tuple(encode_choices(Architecture(c, parent.skip))[25:]) for c in VALID_CELLS}
+    assert set(cells) <= valid - {tuple(encode_choices(parent)[25:])}
     counts = [*flips.values(), cells.total()]
     assert len(counts) == 26
     assert scipy.stats.chisquare(counts).pvalue > 1e-3
     # and what the space's own mutation gives is a mutation here
     stream = BitStream("test", 0)
     for _ in range(50):
-        mutant = np.array(choices_of(parent.mutate(stream)))
+        mutant = encode_choices(parent.mutate(stream))
         differ = np.flatnonzero(mutant != near.choices[7])
         assert len(differ) == 1 or (differ >= 25).all()
 

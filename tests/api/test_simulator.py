@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasdip_bench import NASDIPBench
+from nasdip_bench.api.simulation.clock import BudgetExhaustedError
 from nasdip_bench.api.simulation.prices import CostModel
 from nasdip_bench.api.simulation.recorded_runs import read_runs
-from nasdip_bench.api.simulation.simulator import BudgetExhaustedError, Simulator, open_simulator
+from nasdip_bench.api.simulation.simulator import Simulator, open_simulator
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from nasdip_bench.space import sample_architectures
 from nasdip_bench.space.cost import architecture_cost
@@ -107,8 +108,8 @@ def test_waits_of_the_builder_are_not_charged(tmp_path):
     cost = busy.cost(4, "denoise", "lena")
     assert (cost.seconds, cost.processor_seconds) == (7 * 14.0, 14.0)
     assert cost.seconds_per_iteration == 7 * 14.0 / LAST
-    assert busy.find_best("denoise", "lena", max_seconds=14.0).arch_id == 4
-    assert busy.find_best("denoise", "lena", max_seconds=14.0).seconds == 14.0
+    assert busy.find_best("denoise", image="lena", max_seconds=14.0).arch_id == 4
+    assert busy.find_best("denoise", image="lena", max_seconds=14.0).seconds == 14.0
 
 
 def test_cost_by_operations_is_three_forward_passes_an_iteration(bench):

@@ -1,26 +1,24 @@
-"""Attempts on disk, engines by their options, and what a build reports: all without Ray."""
+"""Attempts, engines by their options, and what a build reports: all without Ray."""
 
 from __future__ import annotations
 
-import json
-import logging
 import sys
 from pathlib import Path
 
 import pytest
 import typer
 
-from nasdip_bench.builder import cli as build_cli
+from nasdip_bench.builder.commands import build as build_module
 from nasdip_bench.builder.commands.engine import ray_options
 from nasdip_bench.builder.engines.local import in_this_process
-from nasdip_bench.builder.engines.ray.attempts import MAX_DEATHS, MAX_LOSSES, Attempts, Count
+from nasdip_bench.builder.engines.ray.attempts import MAX_DEATHS, MAX_LOSSES, Attempts
 from nasdip_bench.builder.engines.ray.cluster import Cluster, RayOptions, connect
 from nasdip_bench.builder.engines.worker import Worker, WorkerSpec
 from nasdip_bench.builder.plan.config import BuildConfig
 from nasdip_bench.builder.plan.units import Unit, make_plan
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.ledger import Coverage
-from nasdip_bench.errors import BuildError, ConfigError, MissingDependencyError, UnknownNameError
+from nasdip_bench.errors import ConfigError, MissingDependencyError, UnknownNameError
 from tests.builds import ITERATIONS, run_rows, small_config
 
 NOTHING = frozenset()
@@ -36,101 +34,30 @@ def units(config) -> list[Unit]:
     return make_plan(config, NOTHING, NOTHING, stack=2)
 
 
-def on_disk(folder: Path) -> dict[str, list[int]]:
-    return json.loads((folder / "attempts.json").read_text())["attempts"]
-
-
 # -- attempts --------------------------------------------------------------------------------------
 
 
-def test_a_unit_is_counted_on_disk_before_it_is_begun(tmp_path: Path, units):
-    scores, runs = units[0], units[1]
-    Attempts(tmp_path).begin(runs)
-    Attempts(tmp_path).begin(scores)
-    assert len(on_disk(tmp_path)) == len(runs.runs) + len(scores.scores)
-    again = Attempts(tmp_path)
-    assert again.of(runs) == again.of(scores) == Count(losses=1)
-    assert again.of(units[2]) == Count()
-
-
-def test_deaths_and_losses_are_bounded_across_builders(tmp_path: Path, units):
-    for killed, lost in zip(range(MAX_DEATHS), range(MAX_LOSSES), strict=False):
-        attempts = Attempts(tmp_path)
-        assert not attempts.of(units[1]).exhausted
-        attempts.begin(units[1])
+def test_deaths_and_losses_are_bounded(units):
+    attempts = Attempts()
+    for _ in range(MAX_DEATHS):
+        assert not attempts.exhausted(units[1])
         attempts.died(units[1])
-        assert attempts.of(units[1]) == Count(deaths=killed + 1, losses=0)
-        assert attempts.of(units[2]) == Count(deaths=0, losses=lost)
-        attempts.begin(units[2])
-    assert attempts.of(units[1]).exhausted
-    for _ in range(MAX_LOSSES - MAX_DEATHS):
-        assert not attempts.of(units[2]).exhausted
-        attempts.begin(units[2])
-    assert attempts.of(units[2]).exhausted
+    for _ in range(MAX_LOSSES):
+        assert not attempts.exhausted(units[0])
+        attempts.lost(units[0])
+    assert attempts.exhausted(units[0])
+    assert attempts.exhausted(units[1])
+    assert attempts.of(units[2]) == (0, 0)
 
 
-def test_what_is_abandoned_or_finished_is_not_counted(tmp_path: Path, units):
-    attempts = Attempts(tmp_path)
-    for unit in units[:3]:
-        attempts.begin(unit)
-    attempts.excuse(units[1:2])
-    assert attempts.of(units[1]) == Count()
-    attempts.end(units[0])
-    attempts.excuse([])
-    assert [*on_disk(tmp_path)] == ["/".join(map(str, run)) for run in units[2].runs]
-    attempts.end(units[2])
-    attempts.excuse([])
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_part_of_a_stack_keeps_its_count(tmp_path: Path, units):
-    attempts, stack = Attempts(tmp_path), units[1]
-    attempts.begin(stack)
+def test_a_part_of_a_stack_keeps_its_count(units):
+    attempts, stack = Attempts(), units[1]
     attempts.died(stack)
     first, second = (Unit(architecture=stack.architecture, runs=(run,)) for run in stack.runs)
-    assert attempts.of(first) == attempts.of(second) == Count(deaths=1)
-    attempts.begin(first)
+    assert attempts.of(first) == attempts.of(second) == (1, 0)
     attempts.died(first)
-    assert attempts.of(stack) == Count(deaths=2)
-    assert attempts.of(second) == Count(deaths=1)
-
-
-def test_two_builders_on_one_folder_count_together(tmp_path: Path, units):
-    one, other = Attempts(tmp_path), Attempts(tmp_path)
-    one.begin(units[1])
-    other.begin(units[2])
-    one.begin(units[2])
-    assert one.of(units[2]) == Count(losses=2)
-    assert len(on_disk(tmp_path)) == 4
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        b"",
-        b"\xff\xfe",
-        b"[1]",
-        b'{"attempts": {"a": [1]}}',
-        b'{"attempts": {"a": [-1, 0]}}',
-        b'{"attempts": {"a": "three"}}',
-        b'{"attempts": [1, 2]}',
-        b'{"attempts": {}, "sha256": "00"}',
-    ],
-)
-def test_damaged_counts_are_lost_and_nothing_else(tmp_path: Path, units, damage, caplog):
-    (tmp_path / "attempts.json").write_bytes(damage)
-    with caplog.at_level(logging.WARNING):
-        attempts = Attempts(tmp_path)
-    assert "attempts are counted anew" in caplog.text
-    assert attempts.of(units[0]) == Count()
-    attempts.begin(units[0])
-    assert Attempts(tmp_path).of(units[0]) == Count(losses=1)
-
-
-def test_a_folder_that_cannot_be_written_is_one_error(tmp_path: Path, units):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(BuildError, match="cannot write to the build folder .*same command again"):
-        Attempts(tmp_path / "file" / "build").begin(units[0])
+    assert attempts.of(stack) == (2, 0)
+    assert attempts.of(second) == (1, 0)
 
 
 # -- the record of a unit that is given up ---------------------------------------------------------
@@ -189,7 +116,7 @@ def test_a_part_of_a_unit_is_something_finished(tmp_path: Path, config, capsys):
     outcome = build(config, tmp_path, stack=2, engine=one_run)
     assert (outcome.finished, outcome.recorded) == (0, 1)
     with pytest.raises(typer.Exit) as ended:
-        build_cli._report(outcome, tmp_path, "60s")
+        build_module._report(outcome, tmp_path, "60s")
     assert ended.value.exit_code == 75
 
 

@@ -18,17 +18,18 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from nasdip_bench.builder.commands.architectures import read_architectures
 from nasdip_bench.builder.engines import worker as worker_module
 from nasdip_bench.builder.engines.local import in_processes, in_this_process
 from nasdip_bench.builder.folder.build_folder import BuildFolder
-from nasdip_bench.builder.plan.config import BuildConfig, read_architectures
-from nasdip_bench.builder.plan.cost import Speed
-from nasdip_bench.builder.plan.sizing import choose_stack, choose_workers, training_bytes
+from nasdip_bench.builder.plan.config import BuildConfig
+from nasdip_bench.builder.plan.cost import choose_stack, choose_workers, training_bytes
 from nasdip_bench.builder.plan.units import RunKey, ScoreKey, make_plan, unit_flops
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work import dry_run as preview_module
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.dry_run import preview
+from nasdip_bench.builder.work.speed import Speed
 from nasdip_bench.console.interruption import Interrupted, Interruption
 from nasdip_bench.console.progress import Progress, duration
 from nasdip_bench.errors import ArchitectureError, BuildError, ConfigError, UnknownNameError
@@ -41,9 +42,8 @@ from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.proxies import score
 from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.seeding import device_seed
-from nasdip_bench.space import Architecture
+from nasdip_bench.space import Architecture, paper_architectures
 from nasdip_bench.space.cost import architecture_cost
-from nasdip_bench.space.paper_lists import paper_architectures
 from nasdip_bench.tasks import get_task
 from tests.builds import COMMAND, FIDELITY, ITERATIONS, run_rows, score_rows, small_config
 
@@ -209,7 +209,7 @@ def test_a_score_is_the_mean_over_its_initialisations(undisturbed: Path):
     for (architecture, image, task, seed, proxy, reference), value in found.items():
         sees = reference == "corrupted" or proxy in of_loss
         assert seed == (0 if sees else None)
-        # The paper's histogram has all in one bin, whatever it sees (docs/deviations.md).
+        # The paper's histogram has all in one bin, whatever it sees (docs/paper.md).
         if task == "denoise" and proxy != "psd_strip_hist_emd_paper":
             other = found[architecture, image, "inpaint", seed, proxy, reference]
             assert (value != other) is sees, proxy
@@ -598,9 +598,9 @@ def test_a_dry_run_describes_and_builds_nothing(undisturbed: Path, tmp_path: Pat
 
 def test_workers_are_chosen_by_size():
     cores = len(os.sched_getaffinity(0))
-    assert choose_workers(small_config()) == cores
-    assert choose_workers(small_config(fidelity=get_fidelity("r256"))) == 1
-    assert choose_workers(small_config(device="cuda")) == 1
+    assert choose_workers("cpu", 64) == cores
+    assert choose_workers("cpu", 256) == 1
+    assert choose_workers("cuda", 64) == 1
 
 
 def test_stacks_are_chosen_by_size_and_memory():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,16 +16,15 @@ import pytest
 from PIL import Image as PillowImage
 from skimage.metrics import peak_signal_noise_ratio
 
+from nasdip_bench.builder.experiments import folder as folder_module
+from nasdip_bench.builder.experiments import restore as restore_module
 from nasdip_bench.builder.experiments import run as run_module
-from nasdip_bench.builder.experiments import worker as worker_module
 from nasdip_bench.builder.experiments.config import ExperimentConfig
-from nasdip_bench.builder.experiments.cost import share
+from nasdip_bench.builder.experiments.cost import preview, restoration_costs, results_of_share
 from nasdip_bench.builder.experiments.folder import ExperimentFolder
-from nasdip_bench.builder.experiments.planner import Planner
-from nasdip_bench.builder.experiments.publish import publish_results
+from nasdip_bench.builder.experiments.results import publish_results
 from nasdip_bench.builder.experiments.run import run_experiments
-from nasdip_bench.builder.experiments.units import FitUnit, Pair, RankingUnit
-from nasdip_bench.builder.plan.shares import Shard
+from nasdip_bench.builder.plan.shares import Share
 from nasdip_bench.errors import BuildError, ConfigError, DatasetError, ImageError, UnknownNameError
 from nasdip_bench.experiments import (
     SETTINGS,
@@ -242,20 +242,20 @@ def test_what_does_not_go_together_is_refused():
 # -- planning --------------------------------------------------------------------------------------
 
 
-def test_a_fit_that_serves_several_results_is_one_unit(built: Path):
-    state = ExperimentFolder(built).state()
-    planner = Planner(small_config(), state)
-    pair = Pair("camera", "denoise")
-    cohorts = {str(m): planner.cohort(pair, m, 0) for m in METHODS if m.name in ("isnas", "oracle")}
-    assert cohorts["oracle/psd_db_strip_mse"] == cohorts["isnas/psd_db_strip_mse/full"]
-    full = {k for k in state.fits if k.pair == pair and k.purpose == "cohort-full"}
-    two = [set(cohorts[f"isnas/{name}/full"]) for name in ("psd_db_mse", "psd_db_strip_mse")]
-    assert full == two[0] | two[1]
-    assert len(full) < 6  # some of six candidates are in both cohorts of three
-    restored = {k for k in state.fits if k.pair == pair and k.purpose == "restore"}
-    assert restored == {planner.choice(pair, m, 0).final for m in METHODS if m.ranks or m.selection}
-    assert planner.begin() == []
-    assert list(planner.expected()) == []
+def fits_of(folder: Path, image: str, task: str, purpose: str) -> set[str]:
+    """The networks of the fits that are kept."""
+    paths = (folder / "work" / task / image).glob(f"{purpose}-*.npz")
+    return {path.stem.removeprefix(f"{purpose}-").rpartition("-")[0] for path in paths}
+
+
+def test_a_fit_that_serves_several_results_is_trained_once(built: Path):
+    rows = [r for r in rows_of(built).values() if (r["image"], r["task"]) == ("camera", "denoise")]
+    full = fits_of(built, "camera", "denoise", "cohort-full")
+    assert 3 < len(full) < 6  # some of six candidates are in both cohorts of three
+    restored = {row["restored_by"] for row in rows if row["score"] or row["selection"]}
+    assert fits_of(built, "camera", "denoise", "restore") == restored
+    assert len(restored) < sum(bool(row["score"] or row["selection"]) for row in rows)
+    assert fits_of(built, "camera", "denoise", "baseline") == {"dip", "nas_dip"}
 
 
 def test_a_picture_in_two_sets_is_restored_once_and_counted_in_both(tmp_path: Path):
@@ -274,29 +274,33 @@ def test_a_picture_in_two_sets_is_restored_once_and_counted_in_both(tmp_path: Pa
     assert by_set[0] == by_set[1]
 
 
-def test_what_is_expected_is_at_most_what_is_done(built: Path, tmp_path: Path):
+def test_what_is_expected_counts_what_is_shared_once(built: Path, tmp_path: Path):
     config = small_config()
-    empty = Planner(config, ExperimentFolder(tmp_path).state())
-    begun = empty.begin()
-    assert [type(unit) for unit in begun[:2]] == [RankingUnit, RankingUnit]  # two shapes
-    assert all(isinstance(unit, FitUnit) for unit in begun[2:])
-    state = ExperimentFolder(built).state()
-    expected = {unit.key for unit in empty.expected() if isinstance(unit, FitUnit)}
-    assert len(state.fits) <= len(expected)
-    for purpose in ("baseline", "classical"):
-        assert {k for k in state.fits if k.purpose == purpose} == {
-            k for k in expected if k.purpose == purpose
-        }
+    costs = restoration_costs(config)
+    steps = {
+        str(key): set(of) for key, of in costs.items() if key.image == "camera" and not key.seed
+    }
+    prefix = "camera/denoise/"
+    assert steps[f"{prefix}isnas/psd_db_strip_mse/full/0"] == {"rank", "cohort", "restore"}
+    assert steps[f"{prefix}isnas/psd_db_mse/full/0"] == {"cohort", "restore"}  # one ranking for all
+    assert steps[f"{prefix}oracle/psd_db_strip_mse/0"] == {"restore"}  # the cohort of isnas
+    assert steps[f"{prefix}classical"] == {"classical"}
+    text = preview(config, tmp_path / "none")
+    assert "rank candidates: 2, " in text
+    assert "20 results; images: denoise skimage 1, super_resolve_x2 user 1" in text
+    assert not (tmp_path / "none").exists()
+    assert preview(config, built).endswith("nothing is left to do")
 
 
 def test_shares_are_disjoint_and_complete():
     config = small_config(tasks={"skimage": ("denoise", "inpaint"), "user": ("denoise",)})
     for count in (1, 2, 3, 5):
-        shares = [share(config, Shard(i, count)) for i in range(1, count + 1)]
+        shares = [results_of_share(config, Share(i, count)) for i in range(1, count + 1)]
         assert sorted(str(key) for one in shares for key in one) == sorted(map(str, config.wanted))
         for one in shares:
-            pairs = {key.pair for key in one}
-            others = {key.pair for other in shares if other is not one for key in other}
+            pairs = {(key.image, key.task) for key in one}
+            rest = [key for other in shares if other is not one for key in other]
+            others = {(key.image, key.task) for key in rest}
             assert not pairs & others
 
 
@@ -367,21 +371,24 @@ def test_the_other_methods_are_what_they_say(built: Path):
     }
 
 
-def test_a_random_cohort_looks_at_no_score(built: Path):
-    planner = Planner(small_config(), ExperimentFolder(built).state())
-    random = parse_method("random/resized")
-    cohorts = {
-        (pair, seed): tuple(key.network for key in planner.cohort(pair, random, seed))
-        for pair in (Pair("camera", "denoise"), Pair("other", "denoise"))
-        for seed in range(4)
-    }
-    assert all(len(set(names)) == 3 for names in cohorts.values())
-    assert set().union(*cohorts.values()) <= set(planner.candidates)
-    assert len(set(cohorts.values())) > 4  # of another image and seed another one
-    empty = Planner(small_config(), ExperimentFolder(built / "none").state())
-    assert empty.cohort(Pair("camera", "denoise"), random, 0) == planner.cohort(
-        Pair("camera", "denoise"), random, 0
-    )
+def test_a_random_cohort_looks_at_no_score(tmp_path: Path, monkeypatch):
+    """Of another image and seed another one; no score is computed for it."""
+    trained: list[str] = []
+
+    def train(architecture, problem, *, purpose, **options):
+        if purpose == "cohort":
+            trained.append(str(architecture))
+        return real(architecture, problem, purpose=purpose, **options)
+
+    real = restore_module.train
+    monkeypatch.setattr(restore_module, "train", train)
+    monkeypatch.delattr(restore_module, "mean_scores")
+    config = part_config(methods=(parse_method("random/resized"),), seeds=(0, 1, 2, 3))
+    run_experiments(config, tmp_path, workers=1)
+    cohorts = [tuple(trained[first : first + 3]) for first in range(0, 12, 3)]
+    assert len(trained) == 12
+    assert all(len(set(names)) == 3 for names in cohorts)
+    assert len(set(cohorts)) > 2
 
 
 def test_restored_images_are_kept_by_the_hash_of_their_pixels(built: Path):
@@ -395,7 +402,7 @@ def test_restored_images_are_kept_by_the_hash_of_their_pixels(built: Path):
 
 def test_workers_and_shares_give_the_same_results(built: Path, tmp_path: Path):
     for index in (1, 2):
-        run_experiments(small_config(), tmp_path, workers=1 + index % 2, shard=Shard(index, 2))
+        run_experiments(small_config(), tmp_path, workers=1 + index % 2, share=Share(index, 2))
     assert rows_of(tmp_path) == rows_of(built)
 
 
@@ -423,26 +430,29 @@ def test_a_killed_experiment_goes_on(built: Path, tmp_path: Path):
         "from nasdip_bench.builder.experiments.run import run_experiments\n"
         "run_experiments(part_config(), Path(sys.argv[1]), workers=1)\n"
     )
-    shards = tmp_path / "shards"
+
+    def kept() -> int:
+        return len(list(tmp_path.rglob("*.npz")))
+
     for more in (1, 3):
-        before = len(list(shards.glob("*.parquet"))) if shards.exists() else 0
+        before = kept()
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path)],
             cwd=Path(__file__).resolve().parents[2],
             stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 120
-        while len(list(shards.glob("*.parquet"))) < before + more:
+        while kept() < before + more:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    assert not (tmp_path / "results").exists()
-    before = len(list(shards.glob("*.parquet")))
+    assert not (tmp_path / "results" / "manifest.json").exists()
+    trained = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
     outcome = run_experiments(part_config(), tmp_path, workers=1)
     assert outcome.finished > 0
-    assert outcome.finished + before == len(list(shards.glob("*.parquet")))  # nothing done twice
+    assert all(path.stat().st_mtime_ns == at for path, at in trained.items())  # nothing done twice
     assert rows_of(tmp_path) == of_part(rows_of(built), part_config())
 
 
@@ -456,23 +466,39 @@ def test_a_time_limit_stops_and_the_rest_is_left(tmp_path: Path):
     assert len(rows_of(tmp_path)) == done
 
 
-def test_a_damaged_shard_is_made_again(built: Path, tmp_path: Path):
-    import shutil
-
+@pytest.mark.parametrize("also_its_fit", [False, True])
+def test_a_damaged_restoration_is_made_again(built: Path, tmp_path: Path, also_its_fit: bool):
     folder = shutil.copytree(built, tmp_path / "copy")
-    shard = sorted((folder / "shards").glob("fits-*"))[3]
-    shard.write_bytes(shard.read_bytes()[:-1] + b"x")
+    of_camera = folder / "work" / "denoise" / "camera"
+    row, fit = of_camera / "dip-1.json", of_camera / "baseline-dip-1.npz"
+    row.write_bytes(row.read_bytes().replace(b"psnr_db", b"psnr_xx"))
+    if also_its_fit:
+        fit.write_bytes(fit.read_bytes()[:-100] + bytes(100))
+    before = fit.stat().st_mtime_ns
     outcome = run_experiments(small_config(), folder, workers=1)
-    assert outcome.damaged == (shard.name,)
+    assert outcome.damaged == ("denoise/camera/dip-1.json",)
     assert outcome.finished == 1
+    assert (fit.stat().st_mtime_ns != before) == also_its_fit
     assert rows_of(folder) == rows_of(built)
 
 
-def test_a_full_disk_stops_with_one_clear_error(tmp_path: Path, monkeypatch):
-    def full(path: Path, content: bytes) -> None:
-        raise OSError(28, "No space left on device")
+def test_a_picture_that_is_gone_is_written_again(built: Path, tmp_path: Path):
+    folder = shutil.copytree(built, tmp_path / "copy")
+    pictures = sorted(path.name for path in (folder / "results" / OUTPUTS).iterdir())
+    (folder / "results" / OUTPUTS / pictures[0]).unlink()
+    assert run_experiments(small_config(), folder, workers=1).finished > 0
+    assert sorted(path.name for path in (folder / "results" / OUTPUTS).iterdir()) == pictures
 
-    monkeypatch.setattr("nasdip_bench.builder.folder.shard_files.write_atomic", full)
+
+def test_a_full_disk_stops_with_one_clear_error(tmp_path: Path, monkeypatch):
+    real = folder_module.write_atomic
+
+    def full(path: Path, content: bytes) -> None:
+        if path.name != folder_module.SETTINGS:
+            raise OSError(28, "No space left on device")
+        real(path, content)
+
+    monkeypatch.setattr(folder_module, "write_atomic", full)
     with pytest.raises(BuildError, match="No space left on device; what is finished .* make room"):
         run_experiments(small_config(methods=METHODS[2:3]), tmp_path, workers=1)
 
@@ -501,14 +527,14 @@ def test_a_broken_device_ends_an_experiment(tmp_path: Path, monkeypatch, method)
         raise BuildError("it does not answer")
 
     for name in ("train", "train_baseline", "mean_scores"):
-        monkeypatch.setattr(worker_module, name, broken)
-    monkeypatch.setattr(worker_module, "refuse_broken_device", refuse)
+        monkeypatch.setattr(restore_module, name, broken)
+    monkeypatch.setattr(restore_module, "refuse_broken_device", refuse)
     with pytest.raises(BuildError, match="it does not answer"):
         run_experiments(part_config(methods=(method,)), tmp_path, workers=1)
 
 
 def test_failed_and_diverged_fits_are_rows(tmp_path: Path, monkeypatch):
-    real_train, real_baseline = worker_module.train, worker_module.train_baseline
+    real_train, real_baseline = restore_module.train, restore_module.train_baseline
 
     def train(architecture, problem, **options):
         fit = real_train(architecture, problem, **options)
@@ -521,8 +547,8 @@ def test_failed_and_diverged_fits_are_rows(tmp_path: Path, monkeypatch):
             raise RuntimeError("out of memory\nfor ever")
         return real_baseline(name, problem, **options)
 
-    monkeypatch.setattr(worker_module, "train", train)
-    monkeypatch.setattr(worker_module, "train_baseline", baseline)
+    monkeypatch.setattr(restore_module, "train", train)
+    monkeypatch.setattr(restore_module, "train_baseline", baseline)
     config = small_config(
         images={"skimage": small_config().images["skimage"]},
         methods=METHODS[:4],

@@ -143,16 +143,16 @@ def test_scores_are_in_our_units(imported: Path):
 
 def test_what_ranks_by_values_that_are_not_there_is_an_error(imported: Path):
     bench = NASDIPBench(imported)
-    assert bench.find_best("denoise", "lena").arch_id == 3
+    assert bench.find_best("denoise", image="lena").arch_id == 3
     for call in (
-        lambda: bench.find_best("denoise", "lena", "final_psnr_smooth_db"),
-        lambda: bench.regret(0, "denoise", "lena", "final_psnr_db"),
+        lambda: bench.find_best("denoise", image="lena", target="final_psnr_smooth_db"),
+        lambda: bench.regret(0, "denoise", image="lena", target="final_psnr_db"),
         lambda: bench.simulator("lena", "denoise"),
         lambda: bench.selection_curve("denoise", target="final_psnr_smooth_db"),
     ):
         with pytest.raises(MissingRunError, match="4 of 8 runs .* have no final_psnr"):
             call()
-    tau = bench.kendall("denoise", "final_psnr_smooth_db")
+    tau = bench.kendall("denoise", target="final_psnr_smooth_db")
     assert tau.attrs["n"]["psd_db_mse/corrupted"] == {"misc": 2, "lena": 2, "boat": 0}
 
 

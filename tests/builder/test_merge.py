@@ -26,11 +26,12 @@ from hypothesis import strategies as st
 from nasdip_bench.api.diff.compare import ADDED, MOVED, REMOVED, compare_datasets
 from nasdip_bench.builder import cli
 from nasdip_bench.builder.folder.build_folder import BuildFolder
-from nasdip_bench.builder.release.contents import Contents, Part, coded
+from nasdip_bench.builder.release.contents import Contents, TaskContents, coded
+from nasdip_bench.builder.release.from_build import read_build
+from nasdip_bench.builder.release.from_dataset import read_dataset
 from nasdip_bench.builder.release.merge import merged
-from nasdip_bench.builder.release.read import read_build, read_dataset, read_source
-from nasdip_bench.builder.release.release import release
-from nasdip_bench.builder.release.write import publish
+from nasdip_bench.builder.release.release import read_source, release
+from nasdip_bench.builder.release.write import write_release
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import DatasetFolder, Manifest
 from nasdip_bench.dataset.croissant import CROISSANT
@@ -39,8 +40,7 @@ from nasdip_bench.dataset.manifest import part_path
 from nasdip_bench.dataset.schema import RELEASE_TABLES
 from nasdip_bench.dataset.stop_parts import StopPart
 from nasdip_bench.errors import BuildError, DatasetError
-from nasdip_bench.space import sample_architectures
-from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.space import paper_architectures, sample_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.builds import FIDELITY, small_config
@@ -540,7 +540,7 @@ def test_devices_and_their_kinds_are_in_the_manifest(contents, tmp_path):
     )
     cpu = replace(of_seed(contents, 0, 0, device="AMD EPYC"), device_types={"AMD EPYC": "cpu"})
     both = merged({"A": cpu, "B": gpu})
-    manifest = publish(lambda: both, tmp_path / "data", name="n", version="1")
+    manifest = write_release(lambda: both, tmp_path / "data", name="n", version="1")
     assert manifest.devices == ["AMD EPYC", "NVIDIA H100"]
     assert manifest.device_types == {"AMD EPYC": "cpu", "NVIDIA H100": "cuda"}
     assert read_dataset(tmp_path / "data").device_types == manifest.device_types
@@ -638,7 +638,7 @@ def test_results_of_others_can_be_written_at_a_fidelity_of_their_own(contents, t
     stops = StopPart.empty(1, [("last", "")])
     for name, value in {"iteration": 300, "paid": 300, "psnr_smooth_db": 20.0}.items():
         stops.values[name][:] = value
-    part = Part.of_rows(
+    part = TaskContents.of_rows(
         resolution=512,
         channels=128,
         iterations=300,
@@ -652,7 +652,7 @@ def test_results_of_others_can_be_written_at_a_fidelity_of_their_own(contents, t
     )
     theirs = replace(contents, parts={("theirs", "denoise"): part}, sources=("a paper",))
     both = merged({"A": contents, "B": theirs})
-    manifest: Manifest = publish(lambda: both, tmp_path / "data", name="n", version="1")
+    manifest: Manifest = write_release(lambda: both, tmp_path / "data", name="n", version="1")
     assert [*manifest.fidelities] == ["theirs", FIDELITY]
     assert manifest.fidelities["theirs"]["resolution"] == 512
     assert manifest.default_fidelity["denoise"] == "theirs"  # the other is a shortened one

@@ -15,7 +15,6 @@ import pytest
 
 from nasdip_bench.builder import cli
 from nasdip_bench.builder.recompute import verdict as module
-from nasdip_bench.builder.recompute.reruns import merged_reruns, read_reruns
 from nasdip_bench.builder.recompute.run import pick, recompute
 from nasdip_bench.builder.recompute.verdict import (
     BEYOND,
@@ -25,8 +24,9 @@ from nasdip_bench.builder.recompute.verdict import (
     UNJUDGED,
     WITHIN,
 )
-from nasdip_bench.builder.release.read import read_dataset
+from nasdip_bench.builder.release.from_dataset import read_dataset
 from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.release.reruns import merged_reruns, read_reruns
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.dataset.schema import KEYS
@@ -347,7 +347,7 @@ def shipped(images_dir: Path, runs: int, iterations: int):
     if (theirs := folder.manifest.protocol_version) != PROTOCOL_VERSION:
         pytest.skip(f"data/ is of protocol {theirs}, this version trains {PROTOCOL_VERSION}")
     rows = pick(folder, runs, "r64c16")
-    images = load_images(folder.manifest.image_set, folder.manifest.images, images_dir=images_dir)
+    images = load_images(folder.manifest.image_set, folder.manifest.images, images_dir)
     return recompute(folder, rows, images, iterations=iterations)
 
 

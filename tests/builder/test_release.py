@@ -16,9 +16,9 @@ import pytest
 from nasdip_bench.builder import cli
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.folder.shard_schema import curve_column
-from nasdip_bench.builder.release import read as sources_module
+from nasdip_bench.builder.release import files as writer_module
+from nasdip_bench.builder.release import from_build as sources_module
 from nasdip_bench.builder.release import swap as publish_module
-from nasdip_bench.builder.release import write as writer_module
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.release.summary import summarise
 from nasdip_bench.builder.work.build import build
@@ -31,7 +31,7 @@ from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.observables import OBSERVABLES
 from nasdip_bench.proxies import image_scores, network_scores
-from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.space import paper_architectures
 from nasdip_bench.stopping import Fits, follow, parse_rule, recorded_rules
 from nasdip_bench.tasks import TASKS, get_task
 from nasdip_bench.verify import verify

@@ -19,7 +19,7 @@ from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.dry_run import preview
 from nasdip_bench.dataset.schema import arrow_schema
 from nasdip_bench.errors import BuildError
-from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.space import paper_architectures
 from nasdip_bench.storage.files import sha256_bytes
 from nasdip_bench.storage.sealed_json import sealed
 from tests.builds import run_rows, score_rows, small_config

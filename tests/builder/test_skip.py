@@ -14,7 +14,7 @@ from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.skip import finished_in_dataset
 from nasdip_bench.errors import BuildError, DatasetError
-from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.space import paper_architectures
 from nasdip_bench.storage.files import sha256_bytes
 from tests.builds import run_rows, small_config
 

@@ -36,7 +36,7 @@ from nasdip_bench.dataset.schema import arrow_schema
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.fidelity import FIDELITIES, Fidelity
 from nasdip_bench.fit.objective import Problem
-from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.space import paper_architectures
 from nasdip_bench.tasks import get_task
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic

@@ -125,41 +125,6 @@ def test_limits_and_training(bench):
     ]  # fmt: skip
 
 
-def test_the_conclusions_of_the_readme():
-    page = """# Findings
-
-## Which design choice makes an architecture good?
-
-What this is.
-
-**denoise at r64 (64 x 64 pixels); seed 0**
-
-| attribute |
-
-`sampling` accounts for 91% of the variance, more than all else: so what.
-
-**inpaint at r64 (64 x 64 pixels); seed 0**
-
-With n = 4 architectures nothing is concluded.
-
-## Which score is worth its cost?
-
-**denoise at r64 (64 x 64 pixels); seed 0**
-
-1 of the 9 scores that claim a direction ranks in it: `a/none`. Most. Within one `b`, none is.
-
-## PSNR
-
-**denoise at r64 (64 x 64 pixels); seed 0**
-
-`c` is another matter: truly."""
-    assert release_facts.readme_findings(page).splitlines() == [
-        "- denoise at r64: `sampling` accounts for 91% of the variance, more than all else.",
-        "- denoise at r64: 1 of the 9 scores that claim a direction ranks in it: `a/none`. Within "
-        "one `b`, none is.",
-    ]
-
-
 def test_blocks():
     page = "a\n<!-- x -->\nold\n<!-- /x -->\nb"
     assert with_block(page, "x", "new \\1") == "a\n<!-- x -->\nnew \\1\n<!-- /x -->\nb"

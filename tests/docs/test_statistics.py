@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from nasdip_bench.api import cli
+from nasdip_bench.api import NASDIPBench, cli
+from tests.docs.pages import ROOT, blocks, run_code, text_of
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-COMMANDS = re.findall(r"`(nasdip-bench [^`]*)`", PAGE)
-
-
-def test_there_is_something_to_test():
-    assert len(EXAMPLES) == 1
-    assert len(COMMANDS) == 7
+PAGE = text_of("statistics")
+COMMANDS = re.findall(r"^\|.*`(nasdip-bench [^`]*)` \|$", PAGE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
-def test_examples(example: str):
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", example],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "architectures to come within a tenth of a dB" in done.stdout
+def test_the_example():
+    (example,) = blocks(PAGE, "python")
+    assert "architectures to come within a tenth of a dB" in run_code(ROOT, example)
+
+
+def test_every_question_has_a_call():
+    calls = re.findall(r"^\| .*\? \| `bench\.(\w+)\(.*\)` \|", PAGE, re.MULTILINE)
+    assert (len(calls), len(COMMANDS)) == (11, 9)
+    assert all(hasattr(NASDIPBench, call) for call in calls)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

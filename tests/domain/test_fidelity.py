@@ -41,5 +41,5 @@ def test_an_unknown_fidelity_is_named(name):
 def test_what_a_fidelity_does_not_have_is_refused():
     with pytest.raises(ConfigError, match=r"r64 has no task 'super_resolve'.*with it: r512"):
         get_fidelity("r64").iterations_for("super_resolve")
-    with pytest.raises(ConfigError, match="iterations 0 must be at least 1"):
+    with pytest.raises(ConfigError, match="iterations 0 must be a whole number from 1 to"):
         get_fidelity("r64").shortened(0)

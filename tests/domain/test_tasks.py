@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from skimage.color import rgb2ycbcr
 from skimage.data import astronaut
 from skimage.metrics import peak_signal_noise_ratio
@@ -17,6 +19,7 @@ from nasdip_bench.tasks import (
     get_task,
     lanczos_matrix,
     luma,
+    noise_estimate,
     psnr_db,
 )
 
@@ -145,3 +148,10 @@ def test_references_of_denoising_and_inpainting(colour):
         assert references["ground_truth"] is colour
         assert task.reduce(colour) is colour
         assert task.psnr_corrupted_db(colour, seen) == psnr_db(seen.corrupted, colour)
+
+
+@given(sigma=st.floats(0.02, 0.3))
+@settings(deadline=None, max_examples=20)
+def test_the_noise_is_estimated(sigma):
+    noise = np.random.default_rng(0).normal(0.5, sigma, (1, 128, 129)).astype(np.float32)
+    assert noise_estimate(noise) == pytest.approx(sigma, rel=0.05)

@@ -5,5 +5,5 @@
 - `lab`: builds, what is done to them from outside, and what must hold afterwards
 - `campaign`: the faults, each a sequence of trials
 - `test_faults`: a few trials of each, for every run of the tests
-- ``python -m tests.faults``: all trials; writes the table of `docs/reliability.md`
+- ``python -m tests.faults``: all trials; writes the table of `tests/faults/RESULTS.md`
 """

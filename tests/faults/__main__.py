@@ -21,7 +21,7 @@ from tests.faults.campaign import FAULTS, run_fault
 from tests.faults.lab import Lab, Tally
 from tests.tools.pages import replace_block
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+PAGE = Path(__file__).resolve().parents[1] / "faults" / "RESULTS.md"
 
 
 def table(tallies: dict[str, Tally], seed: int, seconds: float) -> str:
@@ -49,7 +49,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
     parser.add_argument("--trials", type=int, help="the most of each fault")
     parser.add_argument("--only", default="", help="faults whose name contains this")
-    parser.add_argument("--no-page", action="store_true", help="leave docs/reliability.md alone")
+    parser.add_argument(
+        "--no-page", action="store_true", help="leave tests/faults/RESULTS.md alone"
+    )
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     started, tallies = time.monotonic(), {}

@@ -15,8 +15,9 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 
 from nasdip_bench.errors import ConfigError, UnknownNameError
-from nasdip_bench.fit.loop import SMOOTHING, Fit, fit, numerics
+from nasdip_bench.fit.loop import SMOOTHING, Fit, fit
 from nasdip_bench.fit.objective import Problem
+from nasdip_bench.fit.precision import numerics
 from nasdip_bench.images import load_images
 from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.proxies.scoring import blank_network
@@ -217,7 +218,7 @@ def test_what_the_caller_has_set_does_not_change_a_fit(set_to):
     """In a process of its own: torch does not forget that the newer switches were used."""
     code = f"""
 import torch
-from nasdip_bench.fit.loop import numerics
+from nasdip_bench.fit.precision import numerics
 backends = torch.backends
 backends.fp32_precision = backends.cudnn.conv.fp32_precision = {set_to!r}
 def now():
@@ -238,7 +239,7 @@ with numerics("tf32", torch.device("cuda")):
     [
         ({"precision": "tf32"}, ConfigError, "tf32 needs a CUDA device, not cpu"),
         ({"precision": "fp8"}, UnknownNameError, "unknown precision 'fp8'"),
-        ({"iterations": 0}, ConfigError, "iterations 0 must be at least 1"),
+        ({"iterations": 0}, ConfigError, "iterations 0 must be a whole number of at least 1"),
     ],
 )
 def test_wrong_settings_are_refused(truth, options, error, message):
@@ -264,7 +265,7 @@ def test_a_fit_can_be_abandoned(truth):
 def test_the_psnr_of_the_released_loop_is_reached(reference_dir: Path, images_dir: Path):
     """Best smoothed PSNR within 0.4 dB of the released loop's mean, its iteration within 100."""
     golden = json.loads((reference_dir / "dip_golden.json").read_text())["runs"]
-    images = {i.name: i for i in load_images("nasdip", ["chest", "lena"], images_dir=images_dir)}
+    images = {i.name: i for i in load_images("nasdip", ["chest", "lena"], images_dir)}
     for cell, skip in {(r["cell"], r["skip"]) for r in golden}:
         for name, image in images.items():
             theirs = [r for r in golden if (r["cell"], r["image"]) == (cell, name)]

@@ -4,5 +4,5 @@
 - `damage`: files with turned bits, cut, or with hostile content and consistent hashes
 - `campaign`: the kinds of cases, each with what must hold
 - `test_fuzz`: some hundred cases, for every run of the tests, and properties by Hypothesis
-- ``python -m tests.fuzz``: ten times as many; writes the table of `docs/reliability.md`
+- ``python -m tests.fuzz``: ten times as many; writes the table of `tests/faults/RESULTS.md`
 """

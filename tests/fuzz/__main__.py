@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.fuzz.campaign import KINDS, Arena, Count
 from tests.tools.pages import replace_block
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+PAGE = Path(__file__).resolve().parents[1] / "faults" / "RESULTS.md"
 
 
 def table(counts: dict[str, Count], seed: int, seconds: float) -> str:
@@ -44,7 +44,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
     parser.add_argument("--cases", type=int, help="the most of each kind")
-    parser.add_argument("--no-page", action="store_true", help="leave docs/reliability.md alone")
+    parser.add_argument(
+        "--no-page", action="store_true", help="leave tests/faults/RESULTS.md alone"
+    )
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     started, counts = time.monotonic(), {}

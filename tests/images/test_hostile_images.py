@@ -15,7 +15,6 @@ from PIL import Image as PillowImage
 
 from nasdip_bench.errors import ImageError
 from nasdip_bench.images import Image, load_images, read_image
-from nasdip_bench.images.user_images import load_user_images
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -82,10 +81,10 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path):
         with pytest.raises(ImageError, match=r"there is no image file|is a folder or a device"):
             read_image(path)
     with pytest.raises(ImageError, match="has no image"):
-        load_user_images(tmp_path)
+        load_images("user", folder=tmp_path)
     (tmp_path / "lena.png").symlink_to("pipe.png")
     with pytest.raises(ImageError, match=r"has no lena\.png"):
-        load_images("nasdip", ["lena"], images_dir=tmp_path)
+        load_images("nasdip", ["lena"], folder=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "", "a/b", "..\\b", "\udcff", "x" * 201])
@@ -105,7 +104,7 @@ def test_a_file_whose_name_is_no_text_is_refused_before_anything_is_built(tmp_pa
     PillowImage.new("L", (64, 64)).save(tmp_path / "good.png")
     os.link(tmp_path / "good.png", os.fsencode(tmp_path) + b"/bad\xff.png")
     with pytest.raises(ImageError, match=r"image name 'bad.*printable"):
-        load_user_images(tmp_path)
+        load_images("user", folder=tmp_path)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])

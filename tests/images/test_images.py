@@ -227,7 +227,7 @@ def test_catalogue_agrees_with_the_provenance(images_dir: Path) -> None:
 
 @pytest.mark.images
 def test_the_ten_from_a_folder(images_dir: Path) -> None:
-    loaded = load_images(images_dir=images_dir)
+    loaded = load_images(folder=images_dir)
     assert [image.name for image in loaded] == PAPER_ORDER
     for image in loaded:
         entry = images.catalogue()[image.name]
@@ -238,8 +238,8 @@ def test_the_ten_from_a_folder(images_dir: Path) -> None:
     assert loaded[1].source == (
         "github:ZezhouCheng/GP-DIP/data/inpainting/Dataset_Bernoulli/Lena512.png@7e90267"
     )
-    assert load_images("nasdip", ["boat", "lena"], images_dir=images_dir) == [loaded[9], loaded[1]]
-    assert load_images("nasdip", "lena", images_dir=images_dir) == [loaded[1]]
+    assert load_images("nasdip", ["boat", "lena"], folder=images_dir) == [loaded[9], loaded[1]]
+    assert load_images("nasdip", "lena", folder=images_dir) == [loaded[1]]
 
 
 @pytest.mark.images
@@ -264,7 +264,7 @@ def test_another_picture_under_a_catalogue_name(tmp_path: Path) -> None:
     expected = images.catalogue()["lena"]["sha256_pixels"]
     found = hashlib.sha256(noise(512, 512).tobytes()).hexdigest()
     with pytest.raises(ImageError, match="not the catalogue's image 'lena'") as caught:
-        load_images("nasdip", ["lena"], images_dir=tmp_path)
+        load_images("nasdip", ["lena"], folder=tmp_path)
     assert f"expected {expected}, found {found} (1 x 512 x 512)" in str(caught.value)
     assert "put the right file there" in str(caught.value)
 
@@ -272,9 +272,9 @@ def test_another_picture_under_a_catalogue_name(tmp_path: Path) -> None:
 def test_missing_folder_and_files(tmp_path: Path) -> None:
     ways = "download the ten, or use the stand-ins .--image-set skimage"
     with pytest.raises(ImageError, match=f"no images folder '.*nowhere'.*{ways}"):
-        load_images(images_dir=tmp_path / "nowhere")
+        load_images(folder=tmp_path / "nowhere")
     with pytest.raises(ImageError, match=f"has no lena.png, boat.png: .*{ways}"):
-        load_images("nasdip", ["lena", "boat"], images_dir=tmp_path)
+        load_images("nasdip", ["lena", "boat"], folder=tmp_path)
 
 
 # SHA-256 of the pixels, begin; made with Pillow 13.0.0 and scikit-image 0.26.0.
@@ -305,7 +305,7 @@ def test_skimage_set() -> None:
 
 def test_skimage_set_has_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"given with image set 'skimage'.*leave out one"):
-        load_images("skimage", images_dir=tmp_path)
+        load_images("skimage", folder=tmp_path)
 
 
 def test_skimage_without_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

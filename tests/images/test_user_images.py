@@ -13,7 +13,7 @@ from nasdip_bench.builder.plan.units import make_plan
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.errors import ImageError, UnknownNameError
-from nasdip_bench.images.user_images import load_user_images
+from nasdip_bench.images import load_images
 from nasdip_bench.verify import verify
 from tests.builds import small_config
 
@@ -34,45 +34,45 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_images_are_called_after_their_files(folder):
-    found = load_user_images(folder)
+    found = load_images("user", folder=folder)
     assert [(i.name, i.image_set, i.channels, i.height) for i in found] == [
         ("door", "user", 3, 80),
         ("wall", "user", 1, 96),
     ]
-    assert [i.name for i in load_user_images(folder, ["wall"])] == ["wall"]
+    assert [i.name for i in load_images("user", ["wall"], folder)] == ["wall"]
 
 
 def test_what_cannot_be_used_is_refused(folder, tmp_path):
     with pytest.raises(ImageError, match=r"there is no images folder '.*none'"):
-        load_user_images(tmp_path / "none")
+        load_images("user", folder=tmp_path / "none")
     with pytest.raises(UnknownNameError, match="unknown image 'wal'. Did you mean 'wall'"):
-        load_user_images(folder, ["wal"])
+        load_images("user", ["wal"], folder)
     save(folder / "wall.tiff")
     with pytest.raises(ImageError, match="two files called 'wall'"):
-        load_user_images(folder)
+        load_images("user", folder=folder)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match=r"has no image: files that end in \.png"):
-        load_user_images(tmp_path / "empty")
+        load_images("user", folder=tmp_path / "empty")
 
 
 def test_images_that_do_not_fit_the_fidelity_are_refused_before_anything_is_built(folder):
     save(folder / "long.png", (64, 96))
     with pytest.raises(ImageError, match="only square images are brought to a resolution"):
-        small_config(images=tuple(load_user_images(folder, ["long"])))
+        small_config(images=tuple(load_images("user", ["long"], folder)))
     save(folder / "tiny.png", (32, 32))
     with pytest.raises(ImageError, match="resolution 64 would enlarge it"):
-        small_config(images=tuple(load_user_images(folder, ["tiny"])))
+        small_config(images=tuple(load_images("user", ["tiny"], folder)))
 
 
 def test_gray_and_colour_are_stacks_of_their_own(folder):
-    config = small_config(images=tuple(load_user_images(folder)))
+    config = small_config(images=tuple(load_images("user", folder=folder)))
     stacks = [unit.runs for unit in make_plan(config, frozenset(), frozenset(), 10) if unit.runs]
     assert [len(runs) for runs in stacks] == [1] * 8
     assert len({run for runs in stacks for run in runs}) == 8
 
 
 def test_a_dataset_of_ones_own_images(folder, tmp_path):
-    config = small_config(images=tuple(load_user_images(folder)))
+    config = small_config(images=tuple(load_images("user", folder=folder)))
     build(config, tmp_path / "build", workers=1)
     release(tmp_path / "build", tmp_path / "data", name="mine", version="1")
     assert verify(tmp_path / "data") == []

@@ -159,8 +159,8 @@ def test_a_size_that_does_not_fit_is_refused(size):
     [
         ({"channels": 24}, "channels 24 must be a positive multiple of 16"),
         ({"channels": 0}, "channels 0"),
-        ({"in_channels": 0}, "in_channels 0 must be at least 1"),
-        ({"out_channels": -1}, "out_channels -1 must be at least 1"),
+        ({"in_channels": 0}, "in_channels 0 must be a whole number of at least 1"),
+        ({"out_channels": -1}, "out_channels -1 must be a whole number of at least 1"),
     ],
 )
 def test_wrong_channels_are_refused(arguments, message):

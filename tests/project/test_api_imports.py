@@ -70,14 +70,13 @@ def test_importing_the_api_imports_none_of_them():
     assert imported_by("import nasdip_bench.api.cli") == set()
 
 
-def test_names_are_lazy_and_listed():
+def test_the_name_at_the_root_is_lazy_and_listed():
     from nasdip_bench.api.benchmark import NASDIPBench
 
     assert nasdip_bench.NASDIPBench is nasdip_bench.api.NASDIPBench is NASDIPBench
     assert "NASDIPBench" in dir(nasdip_bench)
-    for name in nasdip_bench.api.__all__:
-        assert name in dir(nasdip_bench.api)
-        assert getattr(nasdip_bench.api, name).__name__ == name
+    public = [name for name in vars(nasdip_bench.api) if name[0].isupper()]
+    assert {"NASDIPBench", "RunRecord", "CostModel", "NASBench201API"} <= {*public}
     assert nasdip_bench.api.MissingRunError is nasdip_bench.errors.MissingRunError
     for module in (nasdip_bench, nasdip_bench.api):
         with pytest.raises(AttributeError, match="has no attribute 'Absent'"):

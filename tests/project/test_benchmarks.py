@@ -20,9 +20,8 @@ from nasdip_bench.network import build_network
 from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.seeding import BitStream
-from nasdip_bench.space import Architecture
+from nasdip_bench.space import Architecture, paper_architectures
 from nasdip_bench.space.cost import architecture_cost
-from nasdip_bench.space.paper_lists import paper_architectures
 from nasdip_bench.tasks import Inpaint, psnr_db
 from tests.builds import FIDELITY, small_config
 

@@ -73,6 +73,50 @@ def test_imports_are_relative_inside_a_room_and_absolute_between_rooms(layer, pa
                 assert to != room_of(name), f"{path}:{node.lineno} imports {node.module}"
 
 
+def _circles(edges: dict[str, set[str]]) -> list[str]:
+    """Nodes that can be reached from themselves."""
+    reached = {node: set(targets) for node, targets in edges.items()}
+    for middle in reached:
+        for targets in reached.values():
+            if middle in targets:
+                targets |= reached[middle]
+    return sorted(node for node, targets in reached.items() if node in targets)
+
+
+def _graph(node_of) -> dict[str, set[str]]:
+    """Which node imports which, imports for types and inside functions included.
+
+    The root package, which re-exports a name of `api` lazily, is no node.
+    """
+    modules = {module_of(path): path for _, path in MODULES}
+    edges: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        for target in imported(path):
+            while target not in modules and "." in target:
+                target = target.rpartition(".")[0]
+            one, other = node_of(name), node_of(target)
+            if target in modules and one != other and "nasdip_bench" not in (one, other):
+                edges.setdefault(one, set()).add(other)
+                edges.setdefault(other, set())
+    return edges
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    assert _circles(_graph(lambda name: name)) == []
+
+
+def test_no_package_imports_itself_by_way_of_others():
+    packages = {module_of(path) for _, path in MODULES if path.name == "__init__.py"}
+
+    def room(name: str) -> str:
+        """The package that a module is in; those of the roots are rooms of their own."""
+        package = name if name in packages else name.rpartition(".")[0]
+        roots = ("nasdip_bench", "nasdip_bench.api", "nasdip_bench.builder")
+        return name if package in roots else package
+
+    assert _circles(_graph(room)) == []
+
+
 @pytest.mark.parametrize(
     "module",
     [
@@ -89,7 +133,7 @@ def test_imports_are_relative_inside_a_room_and_absolute_between_rooms(layer, pa
         "nasdip_bench.api.replay.curve",
         "nasdip_bench.builder.cli",
         "nasdip_bench.builder.folder.build_folder",
-        "nasdip_bench.builder.experiments.planner",
+        "nasdip_bench.builder.experiments.folder",
         "nasdip_bench.experiments",
     ],
 )

@@ -18,12 +18,12 @@ from nasdip_bench.api.paper.table1 import table1
 from nasdip_bench.builder.engines import worker
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.plan.units import ScoreKey, Unit
-from nasdip_bench.builder.release.read import read_build
+from nasdip_bench.builder.release.from_build import read_build
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.errors import BuildError, UnknownNameError
 from nasdip_bench.proxies import image_scores, network_score, network_scores, unregister
-from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.space import paper_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests.builds import FIDELITY, score_rows, small_config
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nasdip_bench.errors import ImageError, NasdipError
-from nasdip_bench.proxies import spectrum
-from nasdip_bench.proxies.spectrum import (
+from nasdip_bench.proxies import density as densities
+from nasdip_bench.proxies import prepare
+from nasdip_bench.proxies.density import (
     PSD_FLOOR,
     decibel,
     disc_diameters,
@@ -23,7 +24,6 @@ from nasdip_bench.proxies.spectrum import (
     energy_bandwidth,
     histogram_heights,
     power_spectral_density,
-    prepare,
     relative_radius,
     strip_mask,
 )
@@ -278,4 +278,4 @@ def test_import_is_light(module: str, tmp_path: Path) -> None:
 
 
 def test_public_names_exist() -> None:
-    assert all(hasattr(spectrum, name) for name in spectrum.__all__)
+    assert all(hasattr(densities, name) for name in densities.__all__)

@@ -28,13 +28,12 @@ from nasdip_bench.proxies import (
     score_network,
     unregister,
 )
+from nasdip_bench.proxies.density import power_spectral_density
 from nasdip_bench.proxies.jacobian import Jacobian, kernel_probe, kernel_traces, low_pass
 from nasdip_bench.proxies.scoring import Scored, initialisations, score_architecture
 from nasdip_bench.proxies.shared_parts import Parts
-from nasdip_bench.proxies.spectrum import power_spectral_density
 from nasdip_bench.proxies.tangent import LOW_PASS_DIAMETER, PROBES
-from nasdip_bench.space import VALID_CELLS, Architecture, sample_architectures
-from nasdip_bench.space.paper_lists import paper_architectures
+from nasdip_bench.space import VALID_CELLS, Architecture, paper_architectures, sample_architectures
 from nasdip_bench.tasks import TASKS, Denoise, Observation, SuperResolve, get_task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -553,7 +552,7 @@ def test_the_scores_of_the_released_dataset_are_what_they_were(images_dir: Path)
     rows = pq.read_table(ROOT / "data" / "scores.parquet").to_pylist()
     arch = paper_architectures(1)[0]
     task, image_name = get_task("denoise"), "lena"
-    (picture,) = load_images("nasdip", [image_name], images_dir=images_dir)
+    (picture,) = load_images("nasdip", [image_name], images_dir)
     truth = picture.at_resolution(64)
     seen = task.corrupt(truth, image_name)
     problem = Scored(

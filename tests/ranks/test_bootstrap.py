@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.ranks import bootstrap as agreement
 from nasdip_bench.ranks.bootstrap import (
-    attainable_tau,
     bootstrap_rho,
     bootstrap_tau,
     draw_resamples,
@@ -21,6 +20,7 @@ from nasdip_bench.ranks.bootstrap import (
     tau_interval,
     tied_pairs,
 )
+from nasdip_bench.ranks.noise import attainable_tau
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=25)
 

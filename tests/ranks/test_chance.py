@@ -73,10 +73,10 @@ def test_the_p_value_is_scipys():
 
 def test_sizes_out_of_range_are_refused():
     for call in (lambda: expected_best([1.0, 2.0], 3), lambda: chance_of_hit(2, 1, 0)):
-        with pytest.raises(ConfigError, match="must be a whole number from 1 to n = 2"):
+        with pytest.raises(ConfigError, match="must be a whole number from 1 to 2"):
             call()
     for call in (lambda: chance_of_hit(2, 3, 1), lambda: chance_overlap(2, 3)):
-        with pytest.raises(ConfigError, match="give a whole number from 1 to 2"):
+        with pytest.raises(ConfigError, match="must be a whole number from 1 to 2"):
             call()
 
 

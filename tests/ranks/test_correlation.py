@@ -37,23 +37,23 @@ def test_tau_equals_the_plain_one_and_scipys_with_ties(pairs):
     found = kendall_tau_b(x, y)
     assert found.n == len(pairs)
     if len(set(x)) == 1 or len(set(y)) == 1:
-        assert math.isnan(found.tau)
+        assert math.isnan(found.value)
         assert "are equal" in found.reason
     else:
         assert found.reason == ""
-        assert found.tau == pytest.approx(plain_tau_b(x, y), abs=1e-12)
-        assert found.tau == pytest.approx(scipy.stats.kendalltau(x, y).statistic, abs=1e-12)
+        assert found.value == pytest.approx(plain_tau_b(x, y), abs=1e-12)
+        assert found.value == pytest.approx(scipy.stats.kendalltau(x, y).statistic, abs=1e-12)
 
 
 def test_tau_of_a_monotone_function_is_one():
     x = np.arange(50)
-    assert kendall_tau_b(x, x**3).tau == pytest.approx(1)
-    assert kendall_tau_b(x, -np.exp(x / 50)).tau == pytest.approx(-1)
+    assert kendall_tau_b(x, x**3).value == pytest.approx(1)
+    assert kendall_tau_b(x, -np.exp(x / 50)).value == pytest.approx(-1)
 
 
 def test_tau_by_hand_with_a_tie():
     # Pairs: 5 concordant, one tied in y; 6 / sqrt(6 * 5) would be without a tie in x.
-    assert kendall_tau_b([1, 2, 3, 4], [1, 1, 2, 3]).tau == pytest.approx(5 / math.sqrt(6 * 5))
+    assert kendall_tau_b([1, 2, 3, 4], [1, 1, 2, 3]).value == pytest.approx(5 / math.sqrt(6 * 5))
 
 
 def test_pairs_without_a_finite_value_are_left_out():
@@ -72,7 +72,7 @@ def test_pairs_without_a_finite_value_are_left_out():
 )
 def test_an_undefined_tau_is_nan_and_says_why(x, y, n, reason):
     found = kendall_tau_b(x, y)
-    assert math.isnan(found.tau)
+    assert math.isnan(found.value)
     assert found[1:] == (n, reason)
 
 
@@ -97,7 +97,7 @@ def test_top_k_is_the_beginning_of_a_stable_sort(values, data):
 
 @pytest.mark.parametrize("k", [0, 4, -1, 1.5, True, "2"])
 def test_k_outside_the_sample_is_refused(k):
-    with pytest.raises(ConfigError, match=r"must be a whole number from 1 to n = 3"):
+    with pytest.raises(ConfigError, match=r"must be a whole number from 1 to 3"):
         top_k([1, 2, 3], k)
 
 
@@ -138,7 +138,7 @@ def test_a_table_of_tau_is_that_of_its_pairs(matrices):
             for j, other in enumerate(y):
                 expected = kendall_tau_b(row, other)
                 assert table[i][j][1:] == expected[1:]
-                assert table[i][j].tau == pytest.approx(expected.tau, abs=1e-12, nan_ok=True)
+                assert table[i][j].value == pytest.approx(expected.value, abs=1e-12, nan_ok=True)
 
 
 def test_a_table_of_many_positions_is_exact():
@@ -148,10 +148,10 @@ def test_a_table_of_many_positions_is_exact():
     table = kendall_tau_b_table(x, y)
     for i in range(2):
         for j in range(3):
-            assert table[i][j].tau == pytest.approx(
+            assert table[i][j].value == pytest.approx(
                 scipy.stats.kendalltau(x[i], y[j]).statistic, abs=1e-14
             )
-    assert table[0][0].tau == pytest.approx(1)
+    assert table[0][0].value == pytest.approx(1)
 
 
 def test_rows_of_other_lengths_are_refused():

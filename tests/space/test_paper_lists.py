@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.space import Architecture, paper_lists, sample_architectures
-from nasdip_bench.space.paper_lists import (
+from nasdip_bench.space import (
     PAPER_ARCHITECTURES,
     PAPER_CANDIDATES,
+    Architecture,
     candidate_architectures,
     paper_architectures,
+    paper_lists,
+    sample_architectures,
 )
 
 FOLDER = Path(paper_lists.__file__).parent
@@ -54,13 +56,13 @@ def test_more_candidates_than_the_paper_has_are_drawn():
 
 @pytest.mark.parametrize("count", [0, -1, 523, True])
 def test_a_number_of_architectures_outside_the_list_is_refused(count: int):
-    with pytest.raises(ConfigError, match=r"the paper has 522: give a number in 1\.\.522"):
+    with pytest.raises(ConfigError, match="must be a whole number from 1 to 522, the paper's"):
         paper_architectures(count)
 
 
 @pytest.mark.parametrize("count", [0, -3, True])
 def test_a_number_of_candidates_below_1_is_refused(count: int):
-    with pytest.raises(ConfigError, match="give a whole number above 0"):
+    with pytest.raises(ConfigError, match="candidates .* must be a whole number of at least 1"):
         candidate_architectures(count)
 
 

@@ -107,7 +107,7 @@ def test_the_skip_matrix_is_the_pattern_row_by_row(arch):
     ("code", "message"),
     [
         ("nonsense", "'nonsense' is no architecture: give"),
-        (f"324-{SKIP}", "cell 324 does not exist"),
+        (f"324-{SKIP}", "cell 324 must be a whole number from 0 to 323"),
         (f"172-{SKIP}0", "is not 25 characters"),
         (f"172-{SKIP[:-1]}", "is not 25 characters"),
         (f"172-{SKIP}-d4", "dilation 4 is not one of"),
@@ -125,11 +125,9 @@ def test_a_wrong_code_says_what_is_wrong(code, message):
     assert isinstance(caught.value, ValueError)
 
 
-@pytest.mark.parametrize(
-    ("cell", "message"), [("3", "'3' is no integer"), (True, "True is no int"), (-1, "-1 does not")]
-)
-def test_a_wrong_cell_says_what_is_wrong(cell, message):
-    with pytest.raises(ArchitectureError, match=message):
+@pytest.mark.parametrize("cell", ["3", True, -1, 324])
+def test_a_wrong_cell_says_what_is_wrong(cell):
+    with pytest.raises(ArchitectureError, match=f"cell {cell!r} must be a whole number from 0 to"):
         Architecture(cell, SKIP)
 
 
@@ -161,7 +159,7 @@ def test_a_dilation_that_is_no_integer_is_refused():
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, True])
 def test_a_wrong_count_is_refused(count):
-    with pytest.raises(ConfigError, match="must be an integer above 0"):
+    with pytest.raises(ConfigError, match="must be a whole number of at least 1"):
         sample_architectures(count)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.reading.runs import Block
 from nasdip_bench.dataset.schema import STATUSES
-from nasdip_bench.space.paper_lists import PAPER_ARCHITECTURES, paper_architectures
+from nasdip_bench.space import PAPER_ARCHITECTURES, paper_architectures
 from tests.tools.pages import table
 
 TARGETS = ("best_psnr_smooth_db", "final_psnr_smooth_db")
@@ -63,28 +62,6 @@ def readme_rows(bench: NASDIPBench) -> str:
     body.append(["size, version", f"{_size(bench):.1f} MiB; {version}"])
     head, rule, *rows = table(["", ""], body).splitlines()
     return "\n".join([head.replace("  ", " "), rule.replace(" ", ""), *rows])
-
-
-def readme_findings(page: str) -> str:
-    """The conclusions of the page of findings on architectures and scores, a line each."""
-    chosen = {
-        "Which design choice makes an architecture good?": r"`.*?(?=:)",
-        "Which score is worth its cost?": r".*scores that claim .*?\.(?= )"
-        r"| Within one .*?\.(?= |$)",
-    }
-    lines = []
-    for section in page.split("\n## "):
-        title, *paragraphs = section.split("\n\n")
-        where = ""
-        for paragraph in paragraphs if title in chosen else ():
-            if paragraph.startswith("**"):
-                where = paragraph.strip("*").partition(" (")[0]
-            elif where and not paragraph.startswith("|"):
-                said = "".join(re.findall(f"^{chosen[title]}", paragraph)[:2])
-                lines += [f"- {where}: {said}{'' if said.endswith('.') else '.'}"] if said else []
-    return "\n".join(lines) or (
-        "Nothing yet: nothing is concluded from fewer than 20 architectures."
-    )
 
 
 def card_release(bench: NASDIPBench) -> str:

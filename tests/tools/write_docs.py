@@ -2,8 +2,8 @@
 
     docs/data.md         the column tables, from `nasdip_bench.dataset.schema`
     data/README.md       the numbers of the data card
+    data/FINDINGS.md     the tables of what the data say
     README.md            the table of what ``data/`` holds
-    docs/findings.md     the whole page
 
 python -m tests.tools.write_docs
 """
@@ -15,15 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.findings import findings_page
 from nasdip_bench.dataset.schema import markdown_tables
-from tests.tools import release_facts
+from tests.tools import findings, release_facts
 from tests.tools.pages import with_block
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
 PAGE = ROOT / "docs" / "data.md"
 CARD = DATA / "README.md"
+FINDINGS = DATA / "FINDINGS.md"
 README = ROOT / "README.md"
 
 
@@ -43,26 +43,23 @@ def with_card(text: str) -> str:
 
 
 def with_readme(text: str) -> str:
-    """The README with the table of the data, and what they say."""
-    bench = NASDIPBench(DATA)
-    text = with_block(text, "data", release_facts.readme_rows(bench))
-    return with_block(text, "findings", release_facts.readme_findings(findings_page(bench)))
+    """The README with the table of the data."""
+    return with_block(text, "data", release_facts.readme_rows(NASDIPBench(DATA)))
 
 
-def with_findings(_: str) -> str:
-    """The page of findings, whatever it was."""
-    return findings_page(NASDIPBench(DATA))
+def with_findings(text: str) -> str:
+    """The findings with their tables."""
+    return findings.with_tables(text, NASDIPBench(DATA))
 
 
 PAGES: dict[Path, Callable[[str], str]] = {
     PAGE: with_tables,
     CARD: with_card,
+    FINDINGS: with_findings,
     README: with_readme,
-    ROOT / "docs" / "findings.md": with_findings,
 }
 
 
 if __name__ == "__main__":
     for page, renewed in PAGES.items():
-        text = page.read_text(encoding="utf-8") if page.exists() else ""
-        page.write_text(renewed(text), encoding="utf-8")
+        page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -23,13 +23,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nasdip_bench.errors import ConfigError, MissingDependencyError
+from nasdip_bench.errors import ConfigError, MissingDependencyError, NasdipError
 
-from ...plan.sizing import available_cores
+from ...plan.cost import available_cores
 
-__all__ = ["Cluster", "RayOptions", "connect"]
+__all__ = ["Cluster", "RayOptions", "cause", "connect"]
 
 _LEAST_GPU = 0.01
+_LONGEST_REASON = 300
 _CONNECT_SECONDS = 10.0
 _HEALTH_SECONDS = 30.0
 _OBJECT_STORE_BYTES = 256 * 2**20
@@ -226,3 +227,17 @@ def _check_reachable(address: str) -> None:
         f"no Ray cluster answers at {address!r} ({what[:200]}); start one with 'ray start --head' "
         f"and give the address that it prints, or leave --address out to build on this machine"
     )
+
+
+def cause(error: Exception) -> str:
+    """What an exception of Ray comes to, in a line."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, NasdipError):
+        return str(cause)
+    if isinstance(cause, Exception):
+        error = cause
+        text = f"{type(cause).__name__}: {cause}"
+    else:
+        # Ray puts ids and addresses first, a line each, and advice at the end.
+        text = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    return " ".join(text.split(" Some common causes")[0].split())[:_LONGEST_REASON]

@@ -3,8 +3,8 @@
 As many workers as the cluster's resources hold, one unit each, the dearest units first. Workers are
 sent the images once and return small tables, so that no file system is shared. A worker that is
 lost costs the unit it had, which is tried again after all others, run by run if it was a stack: so
-one bad run takes no others with it. What a unit may do to its workers before it is recorded as
-failed is counted on disk (`nasdip_bench.builder.engines.ray.attempts`).
+one bad run takes no others with it. A unit that loses its workers again and again is recorded as
+failed (`nasdip_bench.builder.engines.ray.attempts`).
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 from nasdip_bench._version import __version__
 from nasdip_bench.console.interruption import Interruption
-from nasdip_bench.errors import BuildError, NasdipError
+from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import get_fidelity
 
-from ...plan.cost import unit_cost
-from ...plan.sizing import LARGEST_SHARED_CPU_RESOLUTION
+from ...plan.cost import LARGEST_SHARED_CPU_RESOLUTION, unit_cost
 from ...plan.units import RunKey, ScoreKey, Unit
 from ..local import Engine
 from ..worker import WorkerSpec
-from .attempts import Attempts, Count
-from .cluster import Cluster, RayOptions
+from .attempts import Attempts
+from .cluster import Cluster, RayOptions, cause
 from .worker import RayWorker
 
 if TYPE_CHECKING:
@@ -40,18 +39,16 @@ _POLL_SECONDS = 0.2
 _HIRE_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
 _MAX_FALSE_STARTS = 3
-_LONGEST_REASON = 300
 
 logger = logging.getLogger(__name__)
 
 
-def on_ray(cluster: Cluster, options: RayOptions, attempts: Attempts) -> Engine:
+def on_ray(cluster: Cluster, options: RayOptions) -> Engine:
     """An engine whose workers are actors of a Ray cluster.
 
     Args:
         cluster: connected.
         options: what a worker takes of it.
-        attempts: of the build folder.
     """
 
     def engine(
@@ -65,7 +62,7 @@ def on_ray(cluster: Cluster, options: RayOptions, attempts: Attempts) -> Engine:
         gpus = options.gpus_for(spec.device)
         cpus = _worker_cpus(cluster, options, units[0], gpus)
         spec = replace(spec, threads=cpus)
-        driver = _Driver(cluster, cpus, gpus, spec, attempts, interruption, fits)
+        driver = _Driver(cluster, cpus, gpus, spec, interruption, fits)
         try:
             yield from driver.carry_out(units)
         finally:
@@ -109,13 +106,12 @@ class _Driver:
         cpus: int,
         gpus: float,
         spec: WorkerSpec,
-        attempts: Attempts,
         interruption: Interruption,
         fits: Callable[[Unit], bool],
     ) -> None:
         self._cluster, self._cpus, self._gpus = cluster, cpus, gpus
         self._device = spec.device
-        self._attempts, self._interruption, self._fits = attempts, interruption, fits
+        self._attempts, self._interruption, self._fits = Attempts(), interruption, fits
         self._ray = cluster.ray
         self._spec = self._ray.put(spec)
         self._actor_class = self._ray.remote(RayWorker).options(
@@ -132,10 +128,7 @@ class _Driver:
 
     def carry_out(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, pa.Table]]:
         """The tables of units, as they are finished."""
-        fresh = [unit for unit in units if self._attempts.of(unit) == Count()]
-        tried = [unit for unit in units if self._attempts.of(unit) != Count()]
-        self._waiting.extend(sorted(fresh, key=lambda unit: -unit_cost(unit, self._device)))
-        self._waiting.extend(single for unit in tried for single in _run_by_run(unit))
+        self._waiting.extend(sorted(units, key=lambda unit: -unit_cost(unit, self._device)))
         while not self._interruption.requested:
             self._hire()
             self._hand_out()
@@ -146,16 +139,9 @@ class _Driver:
                 del self._calls[ref]
 
     def dismiss(self) -> None:
-        """Abandon what is in hand: nobody is to blame for it."""
-        with suppress(BuildError):  # of a full disk, say, which the build reports
-            self._attempts.excuse(self._in_hand)
+        """Abandon what is in hand."""
         for worker in list(self._workers):
             self._dismiss(worker)
-
-    @property
-    def _in_hand(self) -> list[Unit]:
-        calls = self._calls.values()
-        return [call.unit for call in calls if call.unit is not None and not call.gives_up]
 
     @property
     def _work(self) -> int:
@@ -197,13 +183,11 @@ class _Driver:
     def _hand_out(self) -> None:
         while self._idle and self._waiting:
             unit = self._waiting.popleft()
-            count = self._attempts.of(unit)
-            if count.exhausted:
+            if self._attempts.exhausted(unit):
                 worker = self._idle.pop()
-                ref = worker.actor.give_up.remote(unit, self._verdict(unit, count))
+                ref = worker.actor.give_up.remote(unit, self._verdict(unit))
                 self._calls[ref] = _Call(worker, unit, gives_up=True)
             elif self._fits(unit):  # else it is left to another build; a shorter one may fit
-                self._attempts.begin(unit)
                 worker = self._idle.pop()
                 self._calls[worker.actor.execute.remote(unit)] = _Call(worker, unit)
 
@@ -236,7 +220,6 @@ class _Driver:
         else:
             self._idle.append(call.worker)
         yield call.unit, table
-        self._attempts.end(call.unit)
 
     # -- losses ------------------------------------------------------------------------------------
 
@@ -244,7 +227,6 @@ class _Driver:
         """A worker was lost, or raised what a worker does not raise."""
         self._dismiss(call.worker)
         if self._interruption.requested:  # a scheduler stops the builder and its workers together
-            self._excuse(call)
             return
         if not self._cluster.connected:
             raise BuildError(
@@ -263,25 +245,21 @@ class _Driver:
         self._waiting.extend(_run_by_run(call.unit))
 
     def _blame(self, call: _Call, unit: Unit, error: Exception) -> str:
-        """Note on disk whether a unit killed its worker; returns what happened."""
+        """Note whether a unit killed its worker; returns what happened."""
         exceptions = self._ray.exceptions
         if isinstance(error, exceptions.RayTaskError):
             self._attempts.died(unit)
-            return f"its worker raised {_cause(error)}"
+            return f"its worker raised {cause(error)}"
         fate = self._cluster.fate(call.worker.node)
         if fate == "removed":
-            self._excuse(call)
             return "its node was removed"
         if fate == "alive" and isinstance(
             error, (exceptions.ActorDiedError, exceptions.OutOfMemoryError)
         ):
             self._attempts.died(unit)
-            return f"its worker died ({_cause(error)})"
-        return f"its node or the connection to it was lost ({_cause(error)})"
-
-    def _excuse(self, call: _Call) -> None:
-        if call.unit is not None and not call.gives_up:
-            self._attempts.excuse([call.unit])
+            return f"its worker died ({cause(error)})"
+        self._attempts.lost(unit)
+        return f"its node or the connection to it was lost ({cause(error)})"
 
     def _false_start(self, error: Exception) -> None:
         exceptions = self._ray.exceptions
@@ -293,16 +271,17 @@ class _Driver:
         )
         if failed or self._false_starts >= _MAX_FALSE_STARTS:
             raise BuildError(
-                f"a worker cannot be started: {_cause(error)}; every node needs nasdip-bench "
+                f"a worker cannot be started: {cause(error)}; every node needs nasdip-bench "
                 f"{__version__} and a torch that can use --device {self._device}"
             )
 
-    def _verdict(self, unit: Unit, count: Count) -> str:
+    def _verdict(self, unit: Unit) -> str:
+        deaths, losses = self._attempts.of(unit)
         keys = (*unit.runs, *unit.scores)
         last = next((self._reasons[key] for key in keys if key in self._reasons), "not known")
         verdict = (
-            f"given up: its worker died {count.deaths} times, its node or builder was lost "
-            f"{count.losses} times; last: {last}"
+            f"given up: its worker died {deaths} times, its node was lost {losses} times; "
+            f"last: {last}"
         )
         logger.warning("%s: %s", _name(unit), verdict)
         return verdict
@@ -320,17 +299,3 @@ def _name(unit: Unit) -> str:
         return f"scores of {unit.architecture}"
     more = f" and {len(unit.runs) - 1} more" if len(unit.runs) > 1 else ""
     return "/".join(map(str, unit.runs[0])) + more
-
-
-def _cause(error: Exception) -> str:
-    """What an exception of Ray comes to, in a line."""
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, NasdipError):
-        return str(cause)
-    if isinstance(cause, Exception):
-        error = cause
-        text = f"{type(cause).__name__}: {cause}"
-    else:
-        # Ray puts ids and addresses first, a line each, and advice at the end.
-        text = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-    return " ".join(text.split(" Some common causes")[0].split())[:_LONGEST_REASON]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from nasdip_bench._version import __version__
 from nasdip_bench.errors import ConfigError
+from nasdip_bench.fit.devices import check_device
 
-from ...plan.cost import check_device
 from ...plan.units import Unit
 from ..worker import Worker, WorkerSpec
 

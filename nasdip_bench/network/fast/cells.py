@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from nasdip_bench.space import Architecture
 
-from ..plain import LEAKY_SLOPE, SplitStackSum
+from ..blocks import LEAKY_SLOPE, SplitStackSum
 from .operations import convolve, fold_channels, interleave, interpolate
 
 __all__ = ["FastCell"]
@@ -40,7 +40,7 @@ class FastCell:
     Not a module: the layers are those of the network that it is made for.
 
     Args:
-        cell: as of `nasdip_bench.network.plain.upsampling_cell`, of one network or a stack.
+        cell: as of `nasdip_bench.network.blocks.upsampling_cell`, of one network or a stack.
         arch: its architecture.
 
     Attributes:

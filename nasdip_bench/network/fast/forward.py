@@ -21,10 +21,10 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nasdip_bench.space import LEVELS
-from nasdip_bench.space.sizes import check_size
+from nasdip_bench.space import LEVELS, check_size
 
-from ..plain import LEAKY_SLOPE, Network
+from ..blocks import LEAKY_SLOPE
+from ..plain import Network
 from .cells import FastCell
 from .operations import convolve, to_fast_layout
 

@@ -2,7 +2,7 @@
 
 At every iteration a fit frees blocks that it asks for again at the next. The C library hands large
 ones back to the system, and the system clears each page anew when it is touched again: at 256 x 256
-a third to half of a training step on a CPU is such page faults (`docs/performance.md`).
+a third to half of a training step on a CPU is such page faults (`benchmarks/RESULTS.md`).
 """
 
 from __future__ import annotations

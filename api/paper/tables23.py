@@ -1,0 +1,289 @@
+"""Tables 2 and 3 of the paper from the results of experiments: PSNR of restorations by method.
+
+The results are those of ``nasdip-build experiments``; no release of the dataset is needed. One
+setting and one seed at a time. All values of a row are means over the same images: those that every
+method with a result in the row has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasdip_bench.errors import unknown_name
+from nasdip_bench.experiments.methods import TABLES
+from nasdip_bench.experiments.results import Results
+
+from ..exhibits.drawing import (
+    TEXT,
+    caption_lines,
+    new_figure,
+    save,
+    table_axes,
+    write_caption,
+    write_head,
+)
+from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.forms import aligned, csv_text
+from .captions import paper_values
+from .tables23_rows import (
+    STOPPED,
+    RowOfSet,
+    choose_seed,
+    choose_setting,
+    column_head,
+    describe_fields,
+    other_rows,
+    row_of_set,
+)
+
+__all__ = ["ComparisonTable", "comparison"]
+
+_ROW_INCHES = 0.27
+_HEAD_INCHES = 0.6
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ComparisonTable(PaperExhibit):
+    """Table 2 or 3.
+
+    Attributes:
+        number: "2" or "3".
+        setting: name of the set-up.
+        seed: of the values.
+        rows: as printed, then those of other sets.
+        columns: the printed ones, as methods are written.
+        further: those beside them.
+        oracle_rows: tasks whose printed values of DIP are an oracle's.
+    """
+
+    wide = True  # names of scores are long
+    number: str
+    setting: str
+    seed: int
+    rows: tuple[RowOfSet, ...]
+    columns: tuple[str, ...]
+    further: tuple[str, ...]
+    oracle_rows: tuple[str, ...]
+
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        """The printed ones, then the others."""
+        return (*self.columns, *self.further)
+
+    def heads(self) -> list[list[str]]:
+        """Method, and below the selection."""
+        methods, selections = zip(*map(column_head, self.all_columns), strict=True)
+        return [["", "", *methods], ["", "n", *selections]]
+
+    def cell(self, row: RowOfSet, column: str) -> tuple[str, str]:
+        """Ours and the paper's as text; the paper's is "" where there is none."""
+        cell = row.cells[column]
+        ours = "--" if cell.ours_db is None else f"{cell.ours_db:.2f}"
+        mark = "†" if column == "dip" and row.task in self.oracle_rows else ""
+        return ours, "" if cell.paper_db is None else f"{cell.paper_db:.2f}{mark}"
+
+    def count(self, row: RowOfSet) -> str:
+        """Images of the means and of the set."""
+        return f"{len(row.images)}/{row.size}"
+
+    def body(self) -> list[list[str]]:
+        """A row a task and set: "ours (paper)"."""
+        rows = []
+        for row in self.rows:
+            cells = [self.cell(row, column) for column in self.all_columns]
+            shown = [f"{ours} ({paper})" if paper else ours for ours, paper in cells]
+            rows.append([row.label, self.count(row), *shown])
+        return rows
+
+    def latex_body(self) -> list[list[str]]:
+        """The same in LaTeX."""
+        return [[cell.replace("†", "$^\\dagger$") for cell in row] for row in super().latex_body()]
+
+    def text(self) -> str:
+        """For a terminal: the printed columns, and below them the others."""
+        rows = [*self.heads(), *self.body()]
+        cut = 2 + len(self.columns)
+        blocks = [self.caption, "", *aligned([row[:cut] for row in rows])]
+        if self.further:
+            blocks += ["", *aligned([[*row[:2], *row[cut:]] for row in rows])]
+        return "\n".join([*blocks, "", *self.notes]).rstrip() + "\n"
+
+    def csv(self) -> str:
+        """A line a row and column; floats in full."""
+        lines = []
+        for row in self.rows:
+            for column, cell in row.cells.items():
+                numbers = (cell.ours_db, cell.spread_db, cell.paper_db)
+                ours, spread, paper = ("" if x is None else repr(x) for x in numbers)
+                oracle = column == "dip" and row.task in self.oracle_rows
+                lines.append(
+                    (
+                        *(row.task, row.image_set, column, ours, len(row.images), row.size),
+                        *(cell.images, spread, " ".join(map(str, cell.seeds)), paper),
+                        *(STOPPED if oracle and paper else "", self.setting, self.seed),
+                    )
+                )
+        head = (
+            *("task", "set", "method", "psnr_db", "n", "images_in_set", "images_of_method"),
+            *("std_over_seeds", "seeds", "paper_psnr_db", "paper_note", "setting", "seed"),
+        )
+        return csv_text(head, lines)
+
+    def draw(self, path: Path, form: str) -> None:
+        """The table: printed columns, the highest bold, then the further ones behind a line."""
+        heads = [column_head(column) for column in self.all_columns]
+        names = 0.085 * max(len(row.label) for row in self.rows) + 0.8
+        widths = [max(1.05, *(0.078 * len(part) + 0.25 for part in head)) for head in heads]
+        lefts = [names + sum(widths[:i]) for i in range(len(widths))]
+        width = names + sum(widths) + 0.15
+        lines, caption = caption_lines([self.caption, *self.notes], width)
+        bottom = _HEAD_INCHES + _ROW_INCHES * len(self.rows)
+        drawing = new_figure(width, bottom + caption + 0.1)
+        axes = table_axes(drawing)
+        for head, left, wide in zip(heads, lefts, widths, strict=True):
+            write_head(axes, left + wide / 2, head)
+        small: dict[str, Any] = {"va": "center", "fontsize": TEXT}
+        axes.text(names - 0.1, 0.4, "n", ha="right", color="0.35", **small)
+        for number, row in enumerate(self.rows):
+            middle = _HEAD_INCHES + (number + 0.5) * _ROW_INCHES
+            axes.text(0.15, middle, row.label, va="center", fontsize=9)
+            axes.text(names - 0.1, middle, self.count(row), ha="right", **small)
+            known = [row.cells[column].ours_db for column in self.columns]
+            best = max((value for value in known if value is not None), default=None)
+            for column, left, wide in zip(self.all_columns, lefts, widths, strict=True):
+                ours, paper = self.cell(row, column)
+                value = row.cells[column].ours_db
+                leads = column in self.columns and value is not None and value == best
+                weight = "bold" if leads else "normal"
+                aside = left + (0.5 if paper else 0.66) * wide
+                axes.text(aside, middle, ours, ha="right", va="center", fontsize=9, weight=weight)
+                if paper:
+                    axes.text(aside + 0.05, middle, f"({paper})", color="0.3", **small)
+        axes.plot([0.15, width - 0.15], [_HEAD_INCHES] * 2, color="0.2", linewidth=0.8)
+        if self.further:
+            cut = lefts[len(self.columns)]
+            axes.plot([cut, cut], [0.1, bottom], color="0.7", linewidth=0.8)
+        write_caption(drawing, lines, caption)
+        save(drawing, path, form)
+
+
+def comparison(
+    results: Results, number: str, setting: str | None = None, seed: int | None = None
+) -> ComparisonTable:
+    """Table 2 or 3 from results.
+
+    Args:
+        results: of experiments.
+        number: "2" or "3".
+        setting: None: the only one there is, or the paper's.
+        seed: None: the lowest of the searches.
+
+    Raises:
+        UnknownNameError: a table, setting or seed that there is not.
+        ConfigError: several settings, none of them the paper's, and none asked for.
+        MissingRunError: no results at all.
+    """
+    if number not in TABLES:
+        raise unknown_name("table", number, TABLES)
+    table, printed = TABLES[number], paper_values()[f"table{number}"]
+    setting = choose_setting(results, setting)
+    rows = [row for row in results.rows if row["setting"] == setting]
+    seed = choose_seed(rows, seed)
+    columns = tuple(map(str, table.columns))
+    oracle = printed.get("oracle_stopped", {"tasks": []})["tasks"]
+    further = (*((STOPPED,) if oracle else ()), *map(str, table.further))
+    places = list(dict.fromkeys([*table.cells(), *other_rows(rows, table.rows)]))
+    made = tuple(
+        row_of_set(rows, place, (*columns, *further), seed, dict(zip(columns, values, strict=True)))
+        for place in places
+        for values in [printed["rows"].get("/".join(place), [None] * len(columns))]
+    )
+    return ComparisonTable(
+        caption=_caption(number, setting, results.settings[setting], seed, rows),
+        notes=tuple(_notes(made)),
+        marks={},
+        call=f"comparison(results, {number!r}, {setting!r}, seed={seed})",
+        number=number,
+        setting=setting,
+        seed=seed,
+        rows=made,
+        columns=columns,
+        further=further,
+        oracle_rows=tuple(oracle),
+    )
+
+
+def _caption(
+    number: str,
+    name: str,
+    fields: Mapping[str, Any],
+    seed: int,
+    rows: Sequence[Mapping[str, Any]],
+) -> str:
+    devices = sorted({row["device"] for row in rows})
+    compared = {
+        "2": "ISNAS with four scores, selection on the image, beside DIP and NAS-DIP",
+        "3": "selection on the image made small and on the image, and random candidates",
+    }[number]
+    return (
+        f"Table {number}: {compared}. PSNR in dB of the last smoothed output of the restoration, "
+        f"a fit of its own with the selected network; super-resolution of colour on luma. Setting "
+        f"{name}: {describe_fields(fields)}; seed {seed}. Each row: means over the same n images "
+        f"of the set. In parentheses the paper's printed values (whole images, 128 channels, 5000 "
+        f"candidates, cohorts of 15, all images of a set). Trained on: {', '.join(devices)}."
+    )
+
+
+def _notes(rows: Sequence[RowOfSet]) -> Iterator[str]:
+    columns = tuple(dict.fromkeys(column for row in rows for column in row.cells))
+    if STOPPED in columns:
+        yield (
+            "† the print's values of DIP for super-resolution are oracle-stopped values taken from "
+            "the NAS-DIP paper; ours beside them are final values, and the oracle-stopped ones "
+            "(highest smoothed PSNR along the same fit) have a column of their own."
+        )
+    if any(column.startswith("oracle/") for column in columns):
+        yield "oracle: of the same cohort the network of the highest PSNR; it needs the truth."
+    if any(column.startswith("random/") for column in columns):
+        yield (
+            "random: as many candidates as a cohort has, drawn without a look at any score, their "
+            "average with equal weights; what the print's random is in detail we do not know."
+        )
+    spreads: dict[tuple[str, tuple[int, ...]], list[float]] = {}
+    for row in rows:
+        for column, cell in row.cells.items():
+            if cell.spread_db is not None:
+                spreads.setdefault((" ".join(column_head(column)).strip(), cell.seeds), []).append(
+                    cell.spread_db
+                )
+    for (name, seeds), found in spreads.items():
+        low, high = f"{min(found):.2f}", f"{max(found):.2f}"
+        yield (
+            f"{name}: standard deviation of a row's mean over the seeds "
+            f"{', '.join(map(str, seeds))}: {low if low == high else f'{low} to {high}'} dB."
+        )
+    empty = [row.label for row in rows if not _most(row)]
+    if empty:
+        yield f"No results: {', '.join(empty)}."
+    for row in rows:
+        if _most(row):
+            yield from _missing(row)
+
+
+def _most(row: RowOfSet) -> int:
+    return max(cell.images for cell in row.cells.values())
+
+
+def _missing(row: RowOfSet) -> Iterator[str]:
+    """What a row lacks."""
+    lacking = {c: cell.images for c, cell in row.cells.items() if cell.images < row.size}
+    if lacking:
+        counts = ", ".join(f"{' '.join(column_head(c)).strip()} {n}" for c, n in lacking.items())
+        if len(set(lacking.values())) == 1 and len(lacking) == len(row.cells):
+            counts = f"all methods {_most(row)}"
+        yield f"{row.label}: results for so many of {row.size} images: {counts}."
+    for status, what in row.without.items():
+        yield f"{row.label}: {status}: {', '.join(what)}."

@@ -1,0 +1,330 @@
+"""A release: what there is, and its tables and arrays as a whole, each read on use.
+
+Opening reads the manifest alone; what is read later is compared with its SHA-256 first. pandas is
+imported by the methods that need it, torch by none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
+from nasdip_bench.dataset.curve_parts import KINDS
+from nasdip_bench.dataset.curves import CODES, decode, decode_float32
+from nasdip_bench.dataset.distances import Distances
+from nasdip_bench.errors import ArchitectureError, DatasetError, MissingRunError, UnknownNameError
+from nasdip_bench.observables import SSIM
+from nasdip_bench.space import Architecture
+from nasdip_bench.storage.locks import ForkSafeLock
+
+from .architectures import ArchitectureLike, ArchitectureRows
+from .columns import strings
+from .parts import PartReader
+from .records import CurveArrays
+from .runs import RunIndex
+from .stops import RecordedStops, read_recorded_stops
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["Release", "TableName"]
+
+TableName = Literal["architectures", "images", "runs", "scores", "corruptions", "stops", "reruns"]
+
+
+def default_dataset() -> Path:
+    """``./data`` where it is a dataset; else the one that came with the package.
+
+    In a checkout that is installed as editable, the one of the checkout.
+    """
+    here, installed = Path("data"), Path(str(resources.files("nasdip_bench")))
+    shipped = next(
+        (path for path in (installed / "data", installed.parent / "data") if _is_dataset(path)),
+        here,
+    )
+    return here if _is_dataset(here) else shipped
+
+
+def _is_dataset(path: Path) -> bool:
+    return (path / MANIFEST).is_file()
+
+
+class Release:
+    """What a release holds.
+
+    Args:
+        path: the dataset folder; None for `default_dataset`.
+
+    Raises:
+        DatasetError: there is no dataset, or one that this version cannot read.
+    """
+
+    def __init__(self, path: Path | str | None = None) -> None:
+        self._folder = DatasetFolder(default_dataset() if path is None else path)
+        self._manifest = self._folder.manifest
+        self._index = RunIndex(self._folder)
+        self._reader = PartReader(self._folder, "curves")
+        self._observables = PartReader(self._folder, "observables")
+        self._distances: dict[tuple[str, str], Distances] = {}
+        self._stops: dict[tuple[str, str], RecordedStops] = {}
+        self._image_rows = {name: row for row, name in enumerate(self._manifest.images)}
+        self._rows: ArchitectureRows | None = None
+        self._lock = ForkSafeLock()
+
+    # What there is
+
+    @property
+    def path(self) -> Path:
+        """The dataset folder."""
+        return self._folder.path
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the release says of itself."""
+        return self._manifest
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the images."""
+        return tuple(self._manifest.images)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks there are at any fidelity."""
+        return self._index.tasks
+
+    @property
+    def fidelities(self) -> tuple[str, ...]:
+        """Names of the fidelities, highest first."""
+        return self._index.fidelities
+
+    def __len__(self) -> int:
+        return self._manifest.architectures
+
+    @overload
+    def __getitem__(self, row: int) -> Architecture: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Architecture]: ...
+    def __getitem__(self, row: int | slice) -> Architecture | list[Architecture]:
+        if isinstance(row, slice):
+            return [self.architecture_rows.architecture(i) for i in range(*row.indices(len(self)))]
+        return self.architecture_rows.architecture(self.architecture_rows.row(row))
+
+    def __iter__(self) -> Iterator[Architecture]:
+        return (self.architecture_rows.architecture(row) for row in range(len(self)))
+
+    def __contains__(self, arch: object) -> bool:
+        try:
+            self.architecture_rows.row(arch)  # type: ignore[arg-type]
+        except (UnknownNameError, ArchitectureError):
+            return False
+        return True
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Canonical strings of the architectures, by row."""
+        return self.architecture_rows.codes
+
+    def arch_id(self, arch: ArchitectureLike) -> int:
+        """The row of an architecture in this release.
+
+        Raises:
+            UnknownNameError: the release does not have it.
+            ArchitectureError: it is no architecture at all.
+        """
+        return self.architecture_rows.row(arch)
+
+    def __repr__(self) -> str:
+        m = self._manifest
+        parts = []
+        for fidelity in self.fidelities:
+            for task in self.tasks:
+                record = m.task(fidelity, task)
+                if record is not None:
+                    most = m.architectures * len(m.images) * max(1, len(record.seeds))
+                    parts.append(f"{task} at {fidelity}: {record.runs} of {most} runs")
+        return (
+            f"{type(self).__name__}({str(self.path)!r}: {m.name} {m.version}, {m.architectures} "
+            f"architectures x {len(m.images)} images ({m.image_set}); {'; '.join(parts)})"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy in another process opens the folder itself: locks and files cannot travel.
+        return type(self), (str(self.path),)
+
+    # Tables and arrays
+
+    def to_frame(self, name: TableName, categories: bool = False) -> pd.DataFrame:
+        """A whole table, with the columns that `docs/data.md` explains.
+
+        Args:
+            name: "runs", "scores", "corruptions", "stops", "reruns", "architectures" or
+                "images".
+            categories: columns of strings as unordered categoricals, faster to group by. With
+                pandas 2, say ``observed=True`` to ``groupby``.
+
+        Raises:
+            UnknownNameError: no such table.
+        """
+        # pandas keeps strings with 64-bit offsets: of others it would make a copy.
+        table = self._folder.table(name, "dictionary" if categories else "large_string")
+        return table.to_pandas(use_threads=False)  # see `nasdip_bench.storage.files.read_parquet`
+
+    def to_arrow(self, name: TableName, categories: bool = False) -> pa.Table:
+        """The same as an Arrow table, which needs no pandas and carries units and meanings.
+
+        Args:
+            name: as in `to_frame`.
+            categories: columns of strings as dictionaries.
+
+        Raises:
+            UnknownNameError: no such table.
+        """
+        return self._folder.table(name, "dictionary" if categories else "string")
+
+    def score_values(self) -> NDArray[np.float32]:
+        """The single values of the scores, of which ``value`` is the mean.
+
+        Returns:
+            (row, initialisation) float32, rows as of ``to_frame("scores")``; NaN behind the last of
+            a row.
+
+        Raises:
+            DatasetError: the file is absent or damaged.
+        """
+        return self._folder.score_values()
+
+    @property
+    def runs(self) -> RunIndex:
+        """The runs and scores as dense arrays, for bulk work."""
+        return self._index
+
+    def curves(
+        self, task: str, fidelity: str | None = None, seed: int | None = None
+    ) -> CurveArrays:
+        """All learning curves of a task at a fidelity, as arrays.
+
+        Args:
+            task: name.
+            fidelity: None for the release's default for the task; the result names it.
+            seed: None for every seed there is.
+
+        Raises:
+            UnknownNameError: a task, fidelity or seed that there is not.
+            MissingRunError: the release has no run of the task at the fidelity.
+        """
+        block = self._index.block(task, fidelity)
+        seeds = block.seeds if seed is None else block.choose_seeds(seed)
+        iterations = self._reader.iterations(block.fidelity, task)
+        shape = len(self), len(self.images), len(seeds), len(iterations)
+        arrays = {name: np.full(shape, np.nan, np.float32) for name in KINDS["curves"]}
+        for place, one in enumerate(seeds):
+            rows = block.rows[:, :, block.position(one)]
+            arch_ids, images = np.nonzero(rows >= 0)
+            places = block.columns["curve_row"][rows[arch_ids, images]]
+            for name, codes in self._reader.codes(
+                block.fidelity, task, one, arch_ids, places
+            ).items():
+                arrays[name][arch_ids, images, place] = decode_float32(codes, CODES[name])
+        return CurveArrays(
+            iterations,
+            arrays["psnr"],
+            arrays["psnr_smooth"],
+            arrays[SSIM],
+            task,
+            block.fidelity,
+            self.images,
+            seeds,
+        )
+
+    def observable_arrays(
+        self,
+        task: str,
+        fidelity: str,
+        seed: int,
+        arch_ids: NDArray[np.integer],
+        images: NDArray[np.integer],
+        names: Sequence[str],
+    ) -> dict[str, NDArray[np.float64]]:
+        """By name, (run, P) dB of some runs of a seed, NaN where a value is not defined.
+
+        Args:
+            task: name.
+            fidelity: name.
+            seed: of the runs.
+            arch_ids: (run,) rows of their architectures.
+            images: (run,) positions of their images.
+            names: of `nasdip_bench.observables.OBSERVABLES`.
+        """
+        if not names:
+            return {}
+        block = self._index.block(task, fidelity)
+        rows = block.rows[arch_ids, images, block.position(seed)]
+        places = block.columns["curve_row"][rows]
+        codes = self._observables.codes(block.fidelity, task, seed, arch_ids, places)
+        return {name: decode(codes[name], CODES[name]) for name in names}
+
+    def stops(self, task: str, fidelity: str | None = None) -> RecordedStops:
+        """Where the recorded stopping rules stop the runs of a task, as arrays.
+
+        Args:
+            task: name.
+            fidelity: None for the release's default for the task.
+
+        Raises:
+            UnknownNameError: no such task or fidelity in the release.
+            MissingRunError: the release has no run of the task at the fidelity.
+            DatasetError: a file is damaged.
+        """
+        block = self._index.block(task, fidelity)
+        with self._lock:
+            if (block.fidelity, task) not in self._stops:
+                self._stops[block.fidelity, task] = read_recorded_stops(self._folder, block)
+            return self._stops[block.fidelity, task]
+
+    def distances(self, task: str, fidelity: str | None = None) -> Distances:
+        """How far the restorations of a task are from each other, at the fidelity's stop.
+
+        Args:
+            task: name.
+            fidelity: None for the release's default for the task.
+
+        Raises:
+            UnknownNameError: no such task or fidelity in the release.
+            MissingRunError: the release has no distances of the task at the fidelity.
+            DatasetError: the file is damaged.
+        """
+        name = self._index.fidelity_of(task, fidelity)
+        if not self._folder.has_distances(name, task):
+            raise MissingRunError(
+                f"this release has no distances between the restorations of {task} at {name}: "
+                f"'nasdip-build release' of the build folder writes them"
+            )
+        with self._lock:
+            if (name, task) not in self._distances:
+                self._distances[name, task] = self._folder.distances(name, task)
+            return self._distances[name, task]
+
+    @property
+    def architecture_rows(self) -> ArchitectureRows:
+        if self._rows is None:
+            # Encoded, as it was read: writing strings out would import pyarrow.compute, which takes
+            # a quarter of the time to the first query.
+            places, names = strings(
+                self._folder.table("architectures", "dictionary")["architecture"]
+            )
+            rows = ArchitectureRows([names[place] for place in places])
+            if len(rows) != len(self):
+                raise DatasetError(
+                    f"the manifest says {len(self)} architectures, the table has {len(rows)}; run "
+                    f"'nasdip-bench verify'"
+                )
+            self._rows = rows
+        return self._rows

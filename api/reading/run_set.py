@@ -1,0 +1,143 @@
+"""The runs that a statistic is of: a task at a fidelity, and which images and seeds of it.
+
+Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError, unknown_name
+
+from .runs import TARGET, TARGETS, Block
+from .scores import Scores
+
+if TYPE_CHECKING:
+    from .reader import ReleaseReader
+
+__all__ = ["RunSet", "chosen_images", "images_with_runs"]
+
+
+class RunSet(NamedTuple):
+    """Runs of one task at one fidelity. Axes of its arrays: architecture, image, seed.
+
+    Attributes:
+        bench: the release.
+        block: all runs of the task at the fidelity.
+        target: column of runs.parquet that is measured.
+        images: positions among the release's, in the order asked for.
+        seeds: the seeds that a statistic is of, or is the mean over.
+    """
+
+    bench: ReleaseReader
+    block: Block
+    target: str
+    images: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        bench: ReleaseReader,
+        task: str,
+        *,
+        target: str | None = None,
+        images: str | Sequence[str] | None = None,
+        fidelity: str | None = None,
+        seed: int | None = None,
+        ranked: bool = False,
+    ) -> RunSet:
+        """The runs that a call means.
+
+        Args:
+            bench: the release.
+            task: name.
+            target: a column of runs.parquet that is a measurement; None for `TARGET`.
+            images: one or several names; None for all.
+            fidelity: None for the release's default for the task.
+            seed: None for the default seeds.
+            ranked: the target must say which of its ends is better.
+
+        Raises:
+            UnknownNameError: unknown task, target, image, fidelity or seed.
+            ConfigError: no image is named.
+            MissingRunError: the release has no run of the task at the fidelity.
+        """
+        target = TARGET if target is None else target
+        if not ranked and target not in TARGETS:
+            raise unknown_name("target", target, TARGETS)
+        block = bench.runs.block(task, fidelity)
+        if ranked:
+            block.direction(target)  # or an error
+        positions = tuple(chosen_images(bench, images))
+        return cls(bench, block, target, positions, block.choose_seeds(seed))
+
+    @property
+    def task(self) -> str:
+        """Name of the task."""
+        return self.block.task
+
+    @property
+    def fidelity(self) -> str:
+        """Name of the fidelity."""
+        return self.block.fidelity
+
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """Names of the images, in order."""
+        return tuple(self.bench.images[position] for position in self.images)
+
+    def values(self, target: str | None = None) -> NDArray[np.float64]:
+        """(architecture, image, seed) of a column of runs.parquet; NaN where no run is ok.
+
+        Args:
+            target: another column than the set's own.
+        """
+        name = self.target if target is None else target
+        columns = [self.block.matrix(name, seed)[:, list(self.images)] for seed in self.seeds]
+        return np.stack(columns, axis=2)
+
+    def matrix(self, seed: int) -> NDArray[np.float64]:
+        """(architecture, image) of the target at a seed, of all images of the release."""
+        return self.block.matrix(self.target, seed)
+
+    def scores(self, seed: int) -> Scores:
+        """The training-free scores of a seed's corruption, of all images of the release."""
+        return self.bench.runs.scores(self.task, self.fidelity, seed)[1]
+
+    def facts(self) -> dict[str, Any]:
+        """What a statistic was computed from, in plain values, for the ``attrs`` of its frame."""
+        return self.block.facts(self.target, self.seeds)
+
+
+def chosen_images(bench: ReleaseReader, images: str | Sequence[str] | None) -> list[int]:
+    """Positions of the images that a call names, in its order, each once; None for all.
+
+    Raises:
+        UnknownNameError: an image that there is not.
+        ConfigError: none is named.
+    """
+    if images is None:
+        return list(range(len(bench.images)))
+    several = isinstance(images, Iterable) and not isinstance(images, str)
+    names = dict.fromkeys(images if several else [images])
+    for name in names:
+        if name not in bench.images:
+            raise unknown_name("image", name, bench.images)
+    if not names:
+        raise ConfigError(f"no images are named; there is: {', '.join(bench.images)}")
+    return [bench.images.index(name) for name in names]
+
+
+def images_with_runs(bench: ReleaseReader, block: Block, seeds: Sequence[int]) -> str:
+    """A sentence part on the images that have any run of the seeds."""
+    there = np.any([block.statuses(seed) >= 0 for seed in seeds], axis=(0, 1))
+    names = [name for name, has in zip(bench.images, there, strict=True) if has]
+    return (
+        f"{len(names)} of {len(bench.images)} images have runs of {block.task} at "
+        f"{block.fidelity}: {', '.join(names) or 'none'}; name images to be asked for those alone"
+    )

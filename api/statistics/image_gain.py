@@ -1,0 +1,146 @@
+"""Does the best network depend on the image? By what an image's own best gains on held-out data.
+
+An image's best by one seed is lucky by its noise. So the choice is judged on another seed, with
+another corruption, beside what somebody does who never looks at the image.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import MissingRunError
+from nasdip_bench.ranks.bootstrap import percentile_interval
+
+from ..reading.run_set import RunSet
+from .tau_frame import FEWEST, MEAN, Resampling
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["TARGETS", "image_gain"]
+
+TARGETS = ("best_psnr_smooth_db", "stopped_psnr_smooth_db", "last_psnr_smooth_db")
+"""An oracle over iterations, a stop without the ground truth, and none."""
+
+
+def image_gain(
+    bench: ReleaseReader,
+    task: str,
+    targets: Sequence[str] = TARGETS,
+    *,
+    images: str | Sequence[str] | None = None,
+    fidelity: str | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """What choosing by the image itself gains over choosing by the other images.
+
+    For image i and seeds (a, b): choose the architecture that is best on i at seed a, and the one
+    that is best by the mean over the other images at a. Both are judged on i at seed b. The gain is
+    the difference, averaged over all ordered pairs of seeds. Positive means that the image matters.
+
+    Args:
+        bench: the release.
+        task: name.
+        targets: columns of runs.parquet to choose and judge by, higher is better.
+        images: the images meant, at least two; None for all. The others are others among these.
+        fidelity: None for the release's default for the task.
+        level: of confidence of the intervals, between 0 and 1.
+        resamples: of the bootstrap; 0 makes no intervals.
+        rng: seed of the resamples.
+
+    Returns:
+        indexed by (target, image), and `MEAN`: ``gain_db``; ``low`` and ``high``, its interval,
+        which resamples architectures and chooses anew each time, for the mean images too;
+        ``own_db`` and ``others_db``, what the two choices reach; ``n`` architectures, those with an
+        ok run on every image at every seed. In ``attrs``: task, fidelity, seeds, resampling.
+
+    Raises:
+        UnknownNameError: unknown task, image, fidelity or target.
+        MissingRunError: fewer than two seeds or images, or too few architectures with all runs.
+    """
+    import pandas as pd
+
+    runs = RunSet.of(bench, task, images=images, fidelity=fidelity)
+    resampling = Resampling(level, resamples, rng)
+    runs = runs._replace(seeds=runs.block.seeds)
+    if len(runs.seeds) < 2 or len(runs.images) < 2:
+        raise MissingRunError(
+            f"a choice is judged on another seed, beside other images: two of each are needed; "
+            f"{task} at {runs.fidelity} has seeds {', '.join(map(str, runs.seeds))} on "
+            f"{', '.join(runs.image_names)}"
+        )
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for target in targets:
+        values = runs.block.direction(target) * runs.values(target)
+        complete = values[np.isfinite(values).all(axis=(1, 2))]
+        if len(complete) < FEWEST:
+            raise MissingRunError(
+                f"{len(complete)} architectures have ok runs of {task} at {runs.fidelity} on "
+                f"{', '.join(runs.image_names)} at seeds {', '.join(map(str, runs.seeds))}; at "
+                f"least {FEWEST} are needed"
+            )
+        own, others = _judged(complete)
+        by_image = [_interval(complete, [place], resampling) for place in range(len(runs.images))]
+        mean = _interval(complete, range(len(runs.images)), resampling)
+        names = [*runs.image_names, MEAN]
+        reached = np.c_[[*own, own.mean()], [*others, others.mean()]]
+        for name, (mine, theirs), (low, high) in zip(
+            names, reached.tolist(), [*by_image, mean], strict=True
+        ):
+            rows[target, name] = {
+                "gain_db": mine - theirs,
+                "low": low,
+                "high": high,
+                "own_db": mine,
+                "others_db": theirs,
+                "n": len(complete),
+            }
+    frame = pd.DataFrame(
+        list(rows.values()), index=pd.MultiIndex.from_tuples(rows, names=["target", "image"])
+    )
+    frame.attrs = {
+        "task": task, "fidelity": runs.fidelity, "seeds": list(runs.seeds), **resampling._asdict()
+    }  # fmt: skip
+    return frame
+
+
+def _judged(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(image,) what an image's own best and the best by the other images reach, on other seeds.
+
+    Args:
+        values: (architecture, image, seed), higher is better.
+    """
+    images = values.shape[1]
+    column = np.arange(images)
+    found = []
+    for a, b in itertools.permutations(range(values.shape[2]), 2):
+        seen, held_out = values[:, :, a], values[:, :, b]
+        by_others = (seen.sum(axis=1, keepdims=True) - seen) / (images - 1)
+        found.append([held_out[choice.argmax(axis=0), column] for choice in (seen, by_others)])
+    own, others = np.mean(found, axis=0)
+    return own, others
+
+
+def _interval(
+    values: NDArray[np.float64], images: Sequence[int], resampling: Resampling
+) -> tuple[float, float]:
+    """Of the mean gain on some of the images."""
+    if not resampling.resamples:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(resampling.rng)
+    chosen = np.array(images)
+    drawn = np.empty(resampling.resamples)
+    for draw in range(resampling.resamples):
+        own, others = _judged(values[rng.integers(len(values), size=len(values))])
+        mine = chosen[rng.integers(len(chosen), size=len(chosen))]
+        drawn[draw] = np.mean(own[mine] - others[mine])
+    return percentile_interval(drawn, resampling.level)

@@ -1,0 +1,226 @@
+"""A rank correlation by image and in the mean, with pairs, ties and a bootstrap interval.
+
+Architectures are resampled once for all images and seeds of a frame, so that the interval of a mean
+over images allows for their being measured on the same architectures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.ranks.bootstrap import (
+    bootstrap_rho,
+    bootstrap_tau,
+    draw_resamples,
+    percentile_interval,
+    stratified_tau,
+    tied_pairs,
+)
+from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b, spearman_rho
+
+from .own_values import Matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["DEFAULT_RESAMPLING", "FEWEST", "MEAN", "METHODS", "Resampling", "stacked", "tau_frame"]
+
+MEAN = "(mean)"
+"""Stands for the image in rows that are means over images."""
+
+FEWEST = 5
+"""Architectures that an interval needs: of fewer the resamples are a handful."""
+
+
+class _Method(NamedTuple):
+    """A rank correlation: its symbol, of two samples, and of two samples in each resample."""
+
+    symbol: str
+    point: Callable[..., Correlation]
+    bootstrap: Callable[..., NDArray[np.float64]]
+
+
+METHODS = {
+    "kendall": _Method("tau", kendall_tau_b, bootstrap_tau),
+    "spearman": _Method("rho", spearman_rho, bootstrap_rho),
+}
+
+
+class Resampling(NamedTuple):
+    """How intervals are made.
+
+    Attributes:
+        level: of confidence, between 0 and 1.
+        resamples: how many; 0 makes no intervals.
+        rng: seed of the resamples; the same gives the same intervals.
+    """
+
+    level: float = 0.95
+    resamples: int = 1000
+    rng: int = 0
+
+
+DEFAULT_RESAMPLING = Resampling()
+
+
+def tau_frame(
+    bench: ReleaseReader,
+    pairs: Sequence[tuple[Matrix, Matrix]],
+    resampling: Resampling,
+    names: Sequence[str],
+    images: Sequence[int] | None = None,
+    method: _Method = METHODS["kendall"],
+    *,
+    kinds: NDArray[np.intp] | None = None,
+) -> pd.DataFrame:
+    """Rows by image, and their mean, of the mean tau over pairs of matrices.
+
+    There is no interval below `FEWEST` architectures.
+
+    Args:
+        bench: the release.
+        pairs: (architecture, image) matrices to correlate, in most cases a pair a seed.
+        resampling: of the intervals.
+        names: of the first and the second of a pair, for reasons.
+        images: by position; None for all.
+        method: tau or rho.
+        kinds: (architecture,), for tau alone: pairs of one kind are counted and no others.
+
+    Raises:
+        ConfigError: a setting of the resampling that is out of range.
+    """
+    import pandas as pd
+
+    shown = range(len(bench.images)) if images is None else images
+    pairs = [(a[:, list(shown)], b[:, list(shown)]) for a, b in pairs]
+    having = np.zeros(len(bench), np.bool_)
+    for a, b in pairs:
+        having |= (np.isfinite(a) & np.isfinite(b)).any(axis=1)
+    chosen = [(a[having], b[having]) for a, b in pairs]
+    strata = [] if kinds is None else [kinds[having]]
+    point = method.point if kinds is None else stratified_tau
+    draws = None
+    resamples = resampling.resamples
+    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 0:
+        raise ConfigError(
+            f"resamples {resamples!r} must be a whole number of at least 0, which makes no "
+            f"intervals"
+        )
+    if resamples:
+        draws = draw_resamples(int(having.sum()), resampling.resamples, resampling.rng)
+        percentile_interval(np.zeros(1), resampling.level)  # checks the level
+    rows, samples, by_pair = {}, [], []
+    for position, image in enumerate(bench.images[one] for one in shown):
+        columns = [(a[:, position], b[:, position]) for a, b in chosen]
+        found = [point(x, y, *strata) for x, y in columns]
+        taus = np.array([one.value for one in found])
+        drawn = np.full(1, math.nan)
+        enough = all(one.n >= FEWEST for one in found)
+        if draws is not None and enough and np.isfinite(taus).all():
+            drawn = np.mean([method.bootstrap(x, y, draws, *strata) for x, y in columns], axis=0)
+        samples.append(drawn)
+        by_pair.append(taus)
+        rows[image] = _row(taus, drawn, resampling.level) | _basis(columns, found, names, *strata)
+    if rows:
+        rows[MEAN] = _row(
+            np.mean(by_pair, axis=0),
+            np.mean(samples, axis=0) if len({len(s) for s in samples}) == 1 else np.full(1, np.nan),
+            resampling.level,
+        ) | _basis_of_mean(rows, method.symbol)
+    columns_of = [*_row(np.zeros(1), np.zeros(1), 0.5), *_basis([], [], names)]
+    frame = pd.DataFrame(list(rows.values()), columns=columns_of)
+    frame.index = pd.Index(list(rows), name="image")
+    return frame
+
+
+def _row(taus: NDArray[np.float64], drawn: NDArray[np.float64], level: float) -> dict[str, Any]:
+    low, high = percentile_interval(drawn, level)
+    return {
+        "tau": float(np.mean(taus)) if len(taus) else math.nan,
+        "low": low,
+        "high": high,
+        "std": float(np.std(taus, ddof=1)) if len(taus) > 1 else math.nan,
+    }
+
+
+def _basis(
+    columns: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    found: Sequence[Correlation],
+    names: Sequence[str],
+    kinds: NDArray[np.intp] | None = None,
+) -> dict[str, Any]:
+    """What a row's tau rests on."""
+    n = min((one.n for one in found), default=0)
+    both = [np.isfinite(x) & np.isfinite(y) for x, y in columns]
+    # The architectures of each kind with both numbers, by column.
+    compared = [
+        [there] if kinds is None else [there & (kinds == kind) for kind in np.unique(kinds)]
+        for there in both
+    ]
+    tied_x, tied_y = (
+        max(
+            (
+                sum(tied_pairs(pair[side][mine]) for mine in groups)
+                for pair, groups in zip(columns, compared, strict=True)
+            ),
+            default=0,
+        )
+        for side in (0, 1)
+    )
+    pairs = min(
+        (sum(math.comb(int(mine.sum()), 2) for mine in groups) for groups in compared), default=0
+    )
+    reason = next((one.reason for one in found if one.reason), "")
+    if not reason and n < FEWEST:
+        reason = f"n = {n} is too few for an interval, {FEWEST} are needed"
+    return {
+        "n": n,
+        "pairs": pairs,
+        "tied_x": tied_x,
+        "tied_y": tied_y,
+        "reason": reason.replace("the first sample", names[0]).replace(
+            "the second sample", names[1]
+        ),
+    }
+
+
+def _basis_of_mean(by_image: Mapping[str, Mapping[str, Any]], symbol: str) -> dict[str, Any]:
+    rows = list(by_image.values())
+    n = min(row["n"] for row in rows)
+    defined = [image for image, row in by_image.items() if not math.isnan(row["tau"])]
+    undefined = len(rows) - len(defined)
+    reason = next((row["reason"] for row in rows if row["reason"]), "")
+    if undefined:
+        reason = f"{symbol} is not defined for {undefined} of {len(rows)} images"
+        reason += f"; it is for {', '.join(defined)}" if defined else ""
+    return {
+        "n": n,
+        "pairs": min(row["pairs"] for row in rows),
+        "tied_x": max(row["tied_x"] for row in rows),
+        "tied_y": max(row["tied_y"] for row in rows),
+        "reason": reason,
+    }
+
+
+def stacked(frames: Mapping[tuple[str, str], pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
+    """Frames below each other, in their order, indexed by key and row; of none, an empty one."""
+    import pandas as pd
+
+    if not frames:
+        return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in names], names=names))
+    whole = pd.concat(frames, names=names)
+    # Levels in the order of appearance: an index that pandas takes as sorted is looked up without
+    # a warning, in whole and in part.
+    keys = [whole.index.get_level_values(level) for level in range(len(names))]
+    levels = [pd.Index(key.unique()) for key in keys]
+    codes = [level.get_indexer(key) for level, key in zip(levels, keys, strict=True)]
+    whole.index = pd.MultiIndex(levels=levels, codes=codes, names=names)
+    return whole

@@ -1,0 +1,75 @@
+"""The untrained torch network of an architecture; torch is imported on use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.space import Architecture
+
+if TYPE_CHECKING:
+    from nasdip_bench.network import Network
+
+    from .reading.architectures import ArchitectureLike
+    from .reading.reader import ReleaseReader
+
+__all__ = ["build"]
+
+
+def build(
+    bench: ReleaseReader,
+    arch: ArchitectureLike,
+    image: str | None = None,
+    task: str | None = None,
+    fidelity: str | None = None,
+    seed: int = 0,
+) -> Network:
+    """The untrained torch network of an architecture, at the width of a fidelity.
+
+    With an image and a task its weights are those that the run of the seed started from; else
+    they are drawn from the architecture and the seed alone. Torch's global random state is
+    neither read nor changed.
+
+    Args:
+        arch: an architecture, in the release or not.
+        image: name; its channels are the network's. None for gray.
+        task: name.
+        fidelity: None for the release's default for the task (without one, for its first).
+        seed: of the weights.
+
+    Raises:
+        UnknownNameError: an image, task, fidelity or row that there is not.
+        ConfigError: an image without a task, a task without an image, an imported run, or a
+            seed that is no whole number of at least 0.
+    """
+    from nasdip_bench.fidelity import FOREIGN_PROTOCOL
+    from nasdip_bench.network.weights import draw_run_weights, draw_weights
+    from nasdip_bench.proxies.scoring import blank_network
+
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ConfigError(f"seed {seed!r} must be a whole number of at least 0")
+    if (image is None) != (task is None):
+        raise ConfigError(
+            f"image {image!r} and task {task!r}: give both for the weights of a run, or neither"
+        )
+    if image is not None and bench.manifest.protocol_version == FOREIGN_PROTOCOL:
+        raise ConfigError(
+            f"the weights that the imported run on {image!r} started from are not known: leave "
+            f"out image and task"
+        )
+    name = bench.runs.fidelity_of(task or bench.tasks[0], fidelity)
+    chosen = bench[arch] if isinstance(arch, int | np.integer) else Architecture.parse(arch)
+    image_channels = 1
+    if image is not None:
+        if image not in bench.images:
+            raise unknown_name("image", image, bench.images)
+        image_channels = bench.to_arrow("images")["channels"][bench.images.index(image)].as_py()
+    channels = bench.manifest.fidelities[name]["channels"]
+    network = blank_network(chosen, image_channels, channels, "cpu")
+    if image is None or task is None:
+        draw_weights(network, "build", str(chosen), channels, image_channels, seed)
+    else:
+        draw_run_weights(network, str(chosen), image, task, name, seed)
+    return network

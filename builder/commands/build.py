@@ -1,0 +1,254 @@
+"""``nasdip-build`` without a subcommand: parse, call, say how it went.
+
+Must not import torch at module level.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nasdip_bench._version import __version__
+from nasdip_bench.console.app import given
+from nasdip_bench.console.options import integers, split
+from nasdip_bench.console.progress import parse_duration
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.fidelity import FIDELITIES, get_fidelity
+from nasdip_bench.images import load_images
+from nasdip_bench.proxies import info
+from nasdip_bench.storage.files import check_folder
+from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
+
+from .engine import open_engine, ray_options
+
+if TYPE_CHECKING:
+    from ..work.build import Outcome
+
+__all__ = ["add_command"]
+
+EXIT_FAILURES = 1
+"""Everything was tried, and some runs or scores failed; the same command tries them again."""
+
+EXIT_MORE_TO_DO = 75
+"""The time limit was reached with work left (EX_TEMPFAIL)."""
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(f"nasdip-build {__version__}")
+        raise typer.Exit
+
+
+def build_command(
+    context: typer.Context,
+    images: Annotated[str, typer.Option(help="Names, comma-separated, or 'all'.")] = "all",
+    tasks: Annotated[str, typer.Option(help=f"Comma-separated: {', '.join(TASKS)}.")] = ",".join(
+        BENCHMARK_TASKS
+    ),
+    architectures: Annotated[
+        str, typer.Option(help="How many of the paper's 522, or a CSV file of lines cell,skip.")
+    ] = "522",
+    fidelity: Annotated[str, typer.Option(help=f"One of {', '.join(FIDELITIES)}.")] = "r512",
+    seeds: Annotated[str, typer.Option(help="Comma-separated, or a range such as 0-2.")] = "0",
+    iterations: Annotated[
+        int, typer.Option(help="Train every task this long instead (0: as the fidelity says).")
+    ] = 0,
+    out: Annotated[Path, typer.Option(help="Build folder: created, or resumed.")] = Path(
+        "builds/nasdip"
+    ),
+    image_set: Annotated[
+        str,
+        typer.Option(
+            help="nasdip, skimage (stand-ins, no download) or user: those in --images-dir."
+        ),
+    ] = "nasdip",
+    images_dir: Annotated[
+        Path | None, typer.Option(help="Folder with the images, instead of downloading.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")
+    ] = "auto",
+    precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16.")] = "fp32",
+    engine: Annotated[
+        str, typer.Option(help="local: on this machine; ray: on a Ray cluster.")
+    ] = "local",
+    workers: Annotated[int, typer.Option(help="Local processes (0: chosen).")] = 0,
+    address: Annotated[
+        str,
+        typer.Option(help="With ray: HOST:PORT of a running cluster, or auto; else this machine."),
+    ] = "",
+    gpus_per_worker: Annotated[
+        float, typer.Option(help="With ray: 1, or 0.25 for four workers a GPU (0: chosen).")
+    ] = 0.0,
+    cpus_per_worker: Annotated[
+        int, typer.Option(help="With ray: cores of a worker (0: chosen).")
+    ] = 0,
+    stack: Annotated[
+        int, typer.Option(help="Most runs of an architecture trained as one (0: chosen).")
+    ] = 0,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Train with plain layers: slower, for comparison.")
+    ] = False,
+    time_limit: Annotated[
+        str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
+    ] = "",
+    shard: Annotated[
+        str, typer.Option(help="I/N: do only share I of N of the build, as 1/8 to 8/8 on 8 GPUs.")
+    ] = "",
+    scoring_inits: Annotated[
+        int, typer.Option(help="Initialisations a score is averaged over (0: no scores).")
+    ] = 8,
+    scores_only: Annotated[bool, typer.Option("--scores-only", help="Train nothing.")] = False,
+    scores: Annotated[
+        str, typer.Option(help="Only these, comma-separated, such as snip,synflow.  [default: all]")
+    ] = "",
+    skip: Annotated[
+        Path | None, typer.Option(help="Dataset folder: leave out what is finished there.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be built, and stop.")
+    ] = False,
+    devices: Annotated[
+        int, typer.Option(help="With --dry-run: also the time on up to this many such devices.")
+    ] = 1,
+    price_per_hour: Annotated[
+        float, typer.Option(help="With --dry-run: of one device, to state the cost.")
+    ] = 0.0,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
+    ] = False,
+) -> None:
+    """Train sampled architectures on images and record their curves and scores.
+
+    The same command resumes: what is finished is kept, whatever stopped the build. Then
+    'nasdip-build release BUILD --out data/' makes the dataset.
+    """
+    if context.invoked_subcommand is not None:
+        _refuse_lost_options(context)
+        return
+    on_ray = ray_options(
+        engine,
+        address=address,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        workers=workers,
+        device=device,
+        dry_run=dry_run,
+    )
+    chosen = get_fidelity(fidelity)
+    if iterations < 0:
+        raise ConfigError(f"iterations {iterations} must be above 0, or 0 for the fidelity's own")
+    if iterations:
+        chosen = chosen.shortened(iterations)
+    limit = parse_duration(time_limit) if time_limit else None
+    seed_numbers = integers("--seeds", seeds)
+    for option, value in (("workers", workers), ("stack", stack)):
+        if value < 0:
+            raise ConfigError(f"{option} {value} must be above 0, or 0 to choose")
+    if devices < 1:
+        raise ConfigError(f"devices {devices} must be at least 1")
+    if not 0 <= price_per_hour < float("inf"):
+        raise ConfigError(f"price per hour {price_per_hour} must be 0 or above")
+    task_names = split(tasks)
+    for name in task_names:
+        chosen.iterations_for(get_task(name).kind)
+    check_folder(out)
+    score_names = split(scores)
+    for name in score_names:
+        info(name)
+
+    # Torch takes seconds to import and images may have to be downloaded: not before what is cheap
+    # to check has been checked.
+    from ..plan.config import BuildConfig
+    from ..plan.shares import parse_share
+    from ..work.build import build
+    from .architectures import read_architectures
+
+    share = parse_share(shard) if shard else None
+    listed = read_architectures(architectures)
+    names = None if images == "all" else split(images)
+    with open_engine(on_ray, device) as (carry_out, processor):
+        config = BuildConfig(
+            images=tuple(load_images(image_set, names, images_dir)),
+            tasks=tuple(task_names),
+            architectures=listed,
+            fidelity=chosen,
+            seeds=seed_numbers,
+            precision=precision,
+            device=processor,
+            scoring_inits=scoring_inits,
+            scores=tuple(score_names),
+            train=not scores_only,
+        )
+        if dry_run:
+            from ..work.dry_run import preview
+
+            print(
+                preview(
+                    config,
+                    out,
+                    workers=workers,
+                    stack=stack,
+                    share=share,
+                    devices=devices,
+                    price=price_per_hour,
+                    skip=skip,
+                )
+            )
+            return
+        outcome = build(
+            config,
+            out,
+            workers=workers,
+            stack=stack,
+            plain=plain,
+            time_limit=limit,
+            share=share,
+            skip=skip,
+            engine=carry_out,
+        )
+        _report(outcome, out, time_limit)
+
+
+def _report(outcome: Outcome, out: Path, time_limit: str) -> None:
+    """Say how a build ended, and exit with the status that says it."""
+    for name in outcome.damaged:
+        print(f"damaged shard set aside: {name}", file=sys.stderr)
+    print(
+        f"{outcome.finished} units finished, {outcome.left} left, {outcome.diverged} diverged, "
+        f"{outcome.failed} failed; build folder: {out}"
+    )
+    for line in outcome.coverage:
+        print(f"  {line}")
+    if outcome.signal is not None:
+        print("stopped by a signal; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(128 + outcome.signal)
+    if outcome.left and not outcome.recorded:
+        raise ConfigError(
+            f"nothing could be finished within the time limit {time_limit!r}: give a longer one, "
+            f"or smaller units of work (--stack 1)"
+        )
+    if outcome.left:
+        print("stopped at the time limit; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(EXIT_MORE_TO_DO)
+    if outcome.failed:
+        print("some failed (see above); the same command tries them again", file=sys.stderr)
+        raise typer.Exit(EXIT_FAILURES)
+
+
+def _refuse_lost_options(context: typer.Context) -> None:
+    """Options before a command belong to building, and would be dropped in silence."""
+    for name in context.params:
+        if given(context, name):
+            raise ConfigError(
+                f"--{name.replace('_', '-')} stands before the command "
+                f"{context.invoked_subcommand!r}, where it has no effect; put options behind it"
+            )
+
+
+def add_command(app: typer.Typer) -> None:
+    """Register the command."""
+    app.callback(invoke_without_command=True)(build_command)

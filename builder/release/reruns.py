@@ -1,0 +1,68 @@
+"""What `recompute` found, as rows: kept in a file of one's own until a release takes them in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasdip_bench.dataset.schema import KEYS, arrow_schema, fits_schema
+from nasdip_bench.errors import BuildError
+from nasdip_bench.storage.files import open_parquet, parquet_bytes, write_atomic
+
+from .contents import RERUN_COLUMNS, table_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["add_reruns", "merged_reruns", "read_reruns"]
+
+RERUN_KEY = ("architecture", *KEYS["reruns"][1:])
+
+
+def add_reruns(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Add rows to a file, which is made if it is not there; of equal keys the first stays.
+
+    Raises:
+        BuildError: the file is no such file, or cannot be written.
+    """
+    tables = [read_reruns(path)] if path.exists() else []
+    whole = merged_reruns([*tables, table_of(rows, RERUN_COLUMNS)])
+    try:
+        write_atomic(path, parquet_bytes(whole))
+    except OSError as error:
+        raise BuildError(
+            f"cannot write {str(path)!r}: {error.strerror or error}; make room, or name another "
+            f"file with --save"
+        ) from error
+
+
+def read_reruns(path: Path) -> pa.Table:
+    """The rows of a file that `add_reruns` wrote.
+
+    Raises:
+        BuildError: there is none, or it is another.
+    """
+    import pyarrow as pa
+
+    expected = arrow_schema(RERUN_COLUMNS)
+    try:
+        file = open_parquet(path.read_bytes(), [])
+        if not fits_schema(file.schema_arrow, expected):
+            raise ValueError("it has other columns")
+        return pa.table(file.read(use_threads=False)).cast(expected)
+    except Exception as error:  # pyarrow raises many kinds on other files
+        raise BuildError(
+            f"{str(path)!r} is no file of reruns ({error}): name one that 'nasdip-build recompute "
+            f"--save' wrote"
+        ) from error
+
+
+def merged_reruns(tables: Sequence[pa.Table]) -> pa.Table:
+    """Rows of several tables, of equal keys the first."""
+    import pyarrow as pa
+
+    whole = pa.concat_tables([arrow_schema(RERUN_COLUMNS).empty_table(), *tables])
+    rows = list(zip(*(whole[name].to_pylist() for name in RERUN_KEY), strict=True))
+    first = {key: row for row, key in reversed([*enumerate(rows)])}
+    return whole.take(pa.array(sorted(first.values()), pa.int64()))

@@ -1,0 +1,118 @@
+"""How fast a device trains, from a few iterations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from nasdip_bench.fit.devices import device_name
+from nasdip_bench.fit.loop import fit_stack
+from nasdip_bench.fit.objective import Problem
+from nasdip_bench.network.fast import FastNetwork
+from nasdip_bench.network.stacking import stack_networks
+from nasdip_bench.network.weights import draw_weights, draw_z
+from nasdip_bench.proxies.scoring import blank_network
+from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
+from nasdip_bench.tasks import Denoise
+
+from ..plan.config import BuildConfig
+from ..plan.cost import OVERHEAD_FLOPS, iterations
+from ..plan.units import Unit, unit_flops
+
+__all__ = ["Speed", "measure_speed"]
+
+_LARGEST_CPU_PROBE = 64
+_MOST_CPU_PROBE_FLOPS = 1e11
+"""Of an iteration: a second or two. From there on a run more in a stack takes its operations."""
+_PROBE_ITERATIONS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """What an iteration takes on a device: a + b·FLOP seconds, for one run of a stack.
+
+    Attributes:
+        device: its name.
+        seconds_per_pass: a.
+        seconds_per_flop: b.
+        how: what was measured.
+    """
+
+    device: str
+    seconds_per_pass: float
+    seconds_per_flop: float
+    how: str
+
+    def seconds(self, unit: Unit) -> float:
+        """Predicted time of a unit in one process."""
+        return self.seconds_per_pass * iterations(unit) + self.seconds_per_flop * unit_flops(unit)
+
+
+def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> Speed:
+    """Time a few iterations of the plan's cheapest and dearest architecture.
+
+    On a GPU at the resolution of the build; on a CPU at 64 x 64 at most and with fewer runs where
+    they are large, so that planning a build at 512 x 512 does not take minutes: there the time is
+    extrapolated by operations.
+
+    Args:
+        config: what is to be built.
+        stack: runs to train as one.
+        threads: of torch for the measurement; 0 leaves what is set.
+    """
+    device = torch.device(config.device)
+    size = config.fidelity.resolution
+    if device.type == "cpu":
+        size = min(size, _LARGEST_CPU_PROBE)
+    channels = len(config.images[0].at_resolution(size))
+
+    def flops(arch: Architecture) -> float:
+        cost = architecture_cost(arch, channels, channels, config.fidelity.channels)
+        return 3 * cost.forward_flops(size, size)
+
+    probes = (min(config.architectures, key=flops), max(config.architectures, key=flops))
+    if device.type == "cpu":
+        stack = min(stack, max(1, int(_MOST_CPU_PROBE_FLOPS / flops(probes[1]))))
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(threads or threads_before)
+    try:
+        seconds = {
+            arch: _time_iterations(config, arch, size, stack) for arch in dict.fromkeys(probes)
+        }
+    finally:
+        torch.set_num_threads(threads_before)
+    cheap, dear = (seconds[arch] for arch in probes)
+    more = flops(probes[1]) - flops(probes[0])
+    overhead = OVERHEAD_FLOPS[device.type]
+    if more > 0.5 * flops(probes[0]) and cheap < dear:
+        slope = (dear - cheap) / more
+    else:  # too alike for a slope
+        slope = cheap / (flops(probes[0]) + overhead)
+    return Speed(
+        device=device_name(device),
+        seconds_per_pass=max(cheap - slope * flops(probes[0]), 0.0),
+        seconds_per_flop=slope,
+        how=f"{_PROBE_ITERATIONS} iterations of {' and '.join(map(str, seconds))} "
+        f"at {size} x {size}" + (f", {stack} runs as one" if stack > 1 else ""),
+    )
+
+
+def _time_iterations(config: BuildConfig, arch: Architecture, size: int, stack: int) -> float:
+    """Seconds of an iteration of one run of a stack, after two that warm up."""
+    device, task = torch.device(config.device), Denoise()
+    truth = config.images[0].at_resolution(size)
+    channels = len(truth)
+    networks = []
+    for run in range(stack):
+        network = blank_network(arch, channels, config.fidelity.channels, device)
+        draw_weights(network, "speed", run)
+        networks.append(network)
+    stacked = FastNetwork(stack_networks(networks))
+    problem = Problem(task, task.corrupt(truth, "speed"), truth, device)
+    problems = Problem.stack([problem] * stack)
+    z = draw_z(channels, size, size, "speed").to(device)
+    for length in (2, _PROBE_ITERATIONS):
+        fits = fit_stack(stacked, problems, z, 0, length, precision=config.precision)
+    return fits[0].seconds / _PROBE_ITERATIONS

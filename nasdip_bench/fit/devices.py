@@ -1,0 +1,62 @@
+"""The processors that networks run on: whether torch has one, and what it calls itself."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+from nasdip_bench.errors import BuildError, ConfigError
+
+__all__ = ["check_device", "device_name", "refuse_broken_device"]
+
+_TYPES = ("cpu", "cuda")
+
+
+def check_device(device: str) -> None:
+    """Raise `ConfigError` unless torch can compute on the device.
+
+    >>> check_device("cpu")
+    """
+    if device.split(":")[0] not in _TYPES:
+        raise ConfigError(f"device {device!r} must be cpu, cuda or cuda:N")
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"device {device!r} is not available to torch {torch.__version__} "
+            f"({str(error).splitlines()[0]}); use --device cpu, or install a torch built for it"
+        ) from error
+
+
+def device_name(device: torch.device) -> str:
+    """What the processor calls itself, such as "NVIDIA H200" or "AMD EPYC, AVX512".
+
+    The name of a CPU includes the instructions that torch uses: processors of one name can differ
+    in them, and so in their rounding.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if "model name" in line]
+    except OSError:
+        names = []
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def refuse_broken_device(device: torch.device, error: RuntimeError) -> None:
+    """After an error that a GPU does not recover from, every later run would fail as well.
+
+    Raises:
+        BuildError: it is one.
+    """
+    if device.type == "cuda" and not isinstance(error, torch.OutOfMemoryError):
+        try:
+            torch.cuda.synchronize(device)
+        except RuntimeError as broken:
+            raise BuildError(
+                f"{device} does not answer any more ({broken}): give the command again, which goes "
+                f"on with what is not finished"
+            ) from error

@@ -1,0 +1,183 @@
+"""Architectures as arrays: vectors, graphs, and choices whose differences are distances.
+
+Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .architecture import DILATIONS, LEVELS, SKIP_BITS, Architecture
+from .cells import ACTIVATIONS, KERNELS, SAMPLINGS, TRANSFORMS, cell_attributes
+
+__all__ = [
+    "CHOICES",
+    "ONE_HOT_COLUMNS",
+    "Neighbourhood",
+    "encode_adjacency",
+    "encode_choices",
+    "encode_one_hot",
+]
+
+CHOICES = SKIP_BITS + 6
+"""The choices that make an architecture: 25 skip bits; of the cell sampling, transform, kernel,
+activation and the order of sampling and transform; dilation."""
+
+ONE_HOT_COLUMNS: tuple[str, ...] = (
+    *(f"sampling={s}" for s in SAMPLINGS),
+    "transform_first",
+    *(f"transform={t}" for t in TRANSFORMS),
+    *(f"kernel={k}" for k in KERNELS),
+    *(f"dilation={d}" for d in DILATIONS[1:]),
+    *(f"activation={a}" for a in ACTIVATIONS),
+    *(f"skip[{i},{j}]" for i in range(LEVELS) for j in range(LEVELS)),
+)
+
+
+def encode_one_hot(architectures: Architecture | str | Iterable[Architecture | str]) -> np.ndarray:
+    """Attribute vectors for surrogate models.
+
+    Args:
+        architectures: one architecture, or several; canonical strings will do.
+
+    Returns:
+        (46,) float32 of 0 and 1 of one architecture, (n, 46) of n: sampling (5), transform first
+        (1), transform (6), kernel (4, all zero where absent), dilation 2 or 3 (2), activation (3),
+        skip bits (25). `ONE_HOT_COLUMNS` names the columns.
+
+    Raises:
+        ArchitectureError: one of them is no architecture.
+    """
+
+    def encoded(arch: Architecture) -> list[bool]:
+        a = arch.attributes
+        return [
+            *(a.sampling == s for s in SAMPLINGS),
+            a.transform_first,
+            *(a.transform == t for t in TRANSFORMS),
+            *(a.kernel == k for k in KERNELS),
+            *(arch.dilation == d for d in DILATIONS[1:]),
+            *(a.activation == n for n in ACTIVATIONS),
+            *(bit == "1" for bit in arch.skip),
+        ]
+
+    return _encoded(architectures, encoded, (len(ONE_HOT_COLUMNS),), np.float32)
+
+
+def encode_adjacency(
+    architectures: Architecture | str | Iterable[Architecture | str],
+) -> np.ndarray:
+    """The networks' graphs of feature maps, for graph-based methods.
+
+    Args:
+        architectures: one architecture, or several; canonical strings will do.
+
+    Returns:
+        (11, 11) uint8 of one architecture, (n, 11, 11) of n; [a, b] = 1 where node a feeds node b.
+        Nodes in topological order: 0 the input, 1..5 the outputs of encoder levels 1..5, 6..10
+        those of decoder levels 5..1. The chain of the hourglass is always there; the skip pattern
+        adds the edges from nodes 0..4.
+
+    Raises:
+        ArchitectureError: one of them is no architecture.
+    """
+    nodes = 2 * LEVELS + 1
+
+    def encoded(arch: Architecture) -> np.ndarray:
+        adjacency = np.eye(nodes, k=1, dtype=np.uint8)
+        for row, column in arch.connections:
+            adjacency[column, 2 * LEVELS - row] = 1
+        return adjacency
+
+    return _encoded(architectures, encoded, (nodes, nodes), np.uint8)
+
+
+def encode_choices(
+    architectures: Architecture | str | Iterable[Architecture | str],
+) -> NDArray[np.int8]:
+    """The `CHOICES` of architectures as numbers, of which any two are equal or differ.
+
+    Args:
+        architectures: one architecture, or several; canonical strings will do.
+
+    Returns:
+        (31,) int8 of one architecture, (n, 31) of n; an absent kernel is 0.
+
+    Raises:
+        ArchitectureError: one of them is no architecture.
+    """
+
+    def encoded(arch: Architecture) -> list[int]:
+        return [*map(int, arch.skip), *_cell_choices(arch.cell), arch.dilation]
+
+    return _encoded(architectures, encoded, (CHOICES,), np.int8)
+
+
+@cache
+def _cell_choices(cell: int) -> tuple[int, ...]:
+    a = cell_attributes(cell)
+    return (
+        SAMPLINGS.index(a.sampling),
+        TRANSFORMS.index(a.transform),
+        a.kernel or 0,
+        ACTIVATIONS.index(a.activation),
+        int(a.transform_first),
+    )
+
+
+def _encoded(
+    architectures: Architecture | str | Iterable[Architecture | str],
+    encode: Callable[[Architecture], ArrayLike],
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+) -> np.ndarray:
+    """(*shape) of one architecture, (n, *shape) of n."""
+    if isinstance(architectures, str) or not isinstance(architectures, Iterable):
+        return np.asarray(encode(Architecture.parse(architectures)), dtype)
+    rows = [encode(Architecture.parse(one)) for one in architectures]
+    return np.asarray(rows, dtype).reshape(-1, *shape)
+
+
+class Neighbourhood:
+    """Moving among some architectures, such as those of a release.
+
+    A release is a random sample of some 10^10 architectures: what differs from a member in a single
+    choice is hardly ever another member. A move therefore mutates an architecture as the space
+    defines it (`Architecture.mutate`) and takes what lies nearest to the result.
+
+    Args:
+        codes: canonical strings of the architectures, in order.
+    """
+
+    def __init__(self, codes: Sequence[str]) -> None:
+        self.architectures = [Architecture.parse(code) for code in codes]
+        self.choices = encode_choices(self.architectures)
+
+    def distances(self, choices: NDArray[np.int8]) -> NDArray[np.intp]:
+        """(n,): in how many of their `CHOICES` the architectures differ from one, 0..31."""
+        differ: NDArray[np.intp] = np.count_nonzero(self.choices != choices, axis=1)
+        return differ
+
+    def nearest(
+        self,
+        choices: NDArray[np.int8],
+        allowed: NDArray[np.bool_],
+        rng: np.random.Generator,
+    ) -> int:
+        """The place of the nearest one that is allowed; ties are broken at random.
+
+        Args:
+            choices: (31,) of an architecture, among these or not.
+            allowed: (n,), at least one True.
+            rng: breaks ties.
+        """
+        distances = np.where(allowed, self.distances(choices), CHOICES + 1)
+        return int(rng.choice(np.flatnonzero(distances == distances.min())))
+
+    def mutate(self, place: int, rng: np.random.Generator) -> NDArray[np.int8]:
+        """(31,): the choices of one of the architectures after `Architecture.mutate`."""
+        return encode_choices(self.architectures[place].mutate(rng))

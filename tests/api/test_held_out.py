@@ -1,0 +1,139 @@
+"""What an image's own best gains, and what the beginning of a fit says: recomputed from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import kendalltau
+
+from nasdip_bench.api import NASDIPBench
+from nasdip_bench.api.statistics.early_ranking import early_ranking
+from nasdip_bench.api.statistics.image_gain import TARGETS, image_gain
+from nasdip_bench.api.statistics.tau_frame import MEAN
+from nasdip_bench.errors import MissingRunError, UnknownNameError
+from tests import synthetic
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+FIDELITY = "r64c16"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> NASDIPBench:
+    return NASDIPBench(DATA)
+
+
+@pytest.fixture(scope="module")
+def runs() -> pd.DataFrame:
+    frame = pd.read_parquet(DATA / "runs.parquet")
+    return frame[(frame.fidelity == FIDELITY) & (frame.status == "ok")]
+
+
+def complete(runs: pd.DataFrame, task: str, target: str) -> pd.DataFrame:
+    """Architectures × (image, seed), without gaps."""
+    mine = runs[runs.task == task]
+    return mine.pivot(index="arch_id", columns=["image", "seed"], values=target).dropna()
+
+
+@pytest.mark.parametrize("task", ["denoise", "inpaint"])
+def test_the_gain_is_that_of_a_loop(shipped, runs, task):
+    found = image_gain(shipped, task, fidelity=FIDELITY, resamples=40)
+    for target in TARGETS:
+        table = complete(runs, task, target)
+        gains = {}
+        for image in shipped.images:
+            others = [one for one in shipped.images if one != image]
+            by_order = []
+            for a, b in ((0, 1), (1, 0)):
+                own = table[image, a].idxmax()
+                elsewhere = table[[(one, a) for one in others]].mean(axis=1).idxmax()
+                by_order.append(table.loc[own, (image, b)] - table.loc[elsewhere, (image, b)])
+            gains[image] = np.mean(by_order)
+        for image, gain in gains.items():
+            row = found.loc[target, image]
+            assert row["gain_db"] == pytest.approx(gain, abs=1e-9)
+            assert row["gain_db"] == pytest.approx(row["own_db"] - row["others_db"])
+            assert row["n"] == len(table)
+        mean = found.loc[target, MEAN]
+        assert mean["gain_db"] == pytest.approx(np.mean([*gains.values()]), abs=1e-9)
+        assert mean["low"] < mean["high"]
+
+
+@pytest.mark.parametrize("task", ["denoise", "inpaint"])
+def test_early_taus_are_those_of_scipy(shipped, runs, task):
+    at = 200
+    found = early_ranking(shipped, task, fidelity=FIDELITY, iterations=[at])
+    keys = [*complete(runs, task, "best_psnr_smooth_db").index]
+    early = {}
+    for seed in (0, 1):
+        with h5py.File(DATA / f"curves/{FIDELITY}-{task}-s{seed}-0.h5") as file:
+            place = file["iteration"][:].tolist().index(at)
+            curves = {name: file[name][:, place] for name in ("psnr", "psnr_smooth")}
+        for row in runs[(runs.task == task) & (runs.seed == seed)].itertuples():
+            if row.arch_id // 64 == 0:
+                for name, values in curves.items():
+                    early[name, row.image, seed, row.arch_id] = values[row.curve_row]
+    for target in TARGETS:
+        ends = complete(runs, task, target).loc[keys]
+        for curve, name in (("raw", "psnr"), ("smoothed", "psnr_smooth")):
+            for kind, pairs in (("own", [(0, 0), (1, 1)]), ("other", [(0, 1), (1, 0)])):
+                taus = [
+                    kendalltau(
+                        [early[name, image, a, key] for key in keys], ends[image, b]
+                    ).statistic
+                    for image in shipped.images
+                    for a, b in pairs
+                ]
+                row = found.loc[(curve, kind, target, at)]
+                assert row["tau"] == pytest.approx(np.mean(taus), abs=2e-3)  # ties of codes
+                assert row["n"] == len(keys)
+                assert row["low"] < row["tau"] < row["high"]
+
+
+def test_the_interval_is_about_that_of_the_bootstrap(shipped, runs):
+    """Of one image, seed and target, where both can be had."""
+    found = early_ranking(shipped, "denoise", images="lena", iterations=[300], fidelity=FIDELITY)
+    row = found.loc[("raw", "own", "last_psnr_smooth_db", 300)]
+    curves = shipped.curves("denoise", FIDELITY)
+    point = curves.iterations.tolist().index(300)
+    ends = complete(runs[runs.image == "lena"], "denoise", "last_psnr_smooth_db")
+    rng, drawn = np.random.default_rng(0), []
+    image = shipped.images.index("lena")
+    for _ in range(400):
+        rows = rng.integers(len(ends), size=len(ends))
+        taus = []
+        for seed in (0, 1):
+            early = curves.psnr_db[ends.index[rows], image, seed, point]
+            taus.append(kendalltau(early, ends["lena", seed].to_numpy()[rows]).statistic)
+        drawn.append(np.mean(taus))
+    assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * np.std(drawn), rel=0.25)
+
+
+def test_what_is_missing_is_said(tmp_path, shipped):
+    one_seed = NASDIPBench(
+        synthetic.write_release(tmp_path / "a", seeds={"r64": (0,), "r64c16i40": (0,)})
+    )
+    with pytest.raises(MissingRunError, match="two of each are needed; denoise at r64 has seeds 0"):
+        image_gain(one_seed, "denoise")
+    with pytest.raises(MissingRunError, match="two of each are needed"):
+        image_gain(shipped, "denoise", images="lena")
+    few = NASDIPBench(synthetic.write_release(tmp_path / "b", count=4))
+    for call in (image_gain, early_ranking):
+        with pytest.raises(MissingRunError, match="4 architectures have ok runs of denoise at r64"):
+            call(few, "denoise")
+    with pytest.raises(UnknownNameError, match="unknown iteration '599'"):
+        early_ranking(shipped, "denoise", iterations=[599])
+    with pytest.raises(UnknownNameError, match="unknown target"):
+        image_gain(shipped, "denoise", ["psnr"])
+
+
+def test_of_the_formula_the_gain_is_known(tmp_path):
+    """Two images rank the twelve in opposite orders: the best of one is the worst of the other."""
+    bench = NASDIPBench(synthetic.write_release(tmp_path / "data", fidelities=("r64",)))
+    target = "best_psnr_smooth_db"
+    found = image_gain(bench, "denoise", [target], images=["lena", "chest"], resamples=0)
+    assert found["gain_db"].tolist() == pytest.approx([1.1, 1.1, 1.1])
+    assert np.isnan(found["low"]).all()

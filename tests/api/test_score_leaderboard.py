@@ -1,0 +1,135 @@
+"""The leaderboard of scores: its null entries, p-values and rows, each by a direct computation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import kendalltau
+
+from nasdip_bench.api import NASDIPBench
+from nasdip_bench.api.statistics.score_leaderboard import (
+    NULL,
+    _holm,
+    _p_value,
+    _permutation_variance,
+    score_leaderboard,
+)
+from nasdip_bench.errors import ConfigError, UnknownNameError
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+FIDELITY = "r64c16"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> NASDIPBench:
+    return NASDIPBench(DATA)
+
+
+@pytest.fixture(scope="module")
+def table(shipped) -> pd.DataFrame:
+    return score_leaderboard(shipped, "denoise", fidelity=FIDELITY, resamples=30)
+
+
+@pytest.fixture(scope="module")
+def runs(table) -> pd.DataFrame:
+    frame = pd.read_parquet(DATA / "runs.parquet")
+    seeds = frame.seed.isin(table.attrs["seeds"])
+    frame = frame[(frame.fidelity == FIDELITY) & (frame.task == "denoise") & seeds]
+    return frame.merge(pd.read_parquet(DATA / "architectures.parquet"), on="arch_id")
+
+
+def antisymmetric(rng, count, n):
+    values = rng.normal(size=(count, n)).round(1)
+    return np.sign(values[:, :, None] - values[:, None, :]).astype(np.float32)
+
+
+@pytest.mark.parametrize("n", [2, 3, 9])
+def test_the_variance_over_permutations_is_that_of_permutations(n):
+    rng = np.random.default_rng(n)
+    x, y = antisymmetric(rng, 4, n), antisymmetric(rng, 4, n)
+    drawn = []
+    for _ in range(20_000):
+        order = rng.permutation(n)
+        drawn.append(float((x * y[:, order][:, :, order]).sum()))
+    assert np.mean(drawn) == pytest.approx(0, abs=4 * np.std(drawn) / np.sqrt(len(drawn)))
+    assert _permutation_variance(x, y) == pytest.approx(np.var(drawn), rel=0.05)
+
+
+def test_p_values_are_those_of_exchanging_architectures():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(30, 2)), rng.normal(size=(30, 2))
+    y[:, 0] += 0.6 * x[:, 0]
+    strata = np.repeat([0, 1, 2], 10)
+    for kinds in (np.zeros(30, int), strata):
+        same = kinds[:, None] == kinds[None, :]
+
+        def tau(order, same=same):
+            signs = [np.sign(v[:, None] - v[None, :]) * same for v in (*x.T, *y[order].T)]
+            return np.mean(
+                [(a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum())
+                 for a, b in ((signs[0], signs[2]), (signs[1], signs[3]))]
+            )  # fmt: skip
+
+        drawn = []
+        for _ in range(4000):
+            order = np.arange(30)
+            for kind in np.unique(kinds):
+                rows = np.flatnonzero(kinds == kind)
+                order[rows] = rng.permutation(rows)
+            drawn.append(tau(order))
+        drawn, seen = np.abs(drawn).round(9), round(abs(tau(np.arange(30))), 9)
+        expected = np.mean(drawn > seen) + np.mean(drawn == seen) / 2  # taus are few numbers
+        assert _p_value([(x, y)], kinds) == pytest.approx(expected, abs=0.03)
+
+
+def test_holm():
+    found = _holm(np.array([0.01, np.nan, 0.04, 0.03, 0.5]))
+    assert found == pytest.approx([0.04, np.nan, 0.09, 0.09, 0.5], nan_ok=True)
+    assert _holm(np.array([0.9, 0.8])).tolist() == [1, 1]
+
+
+def test_the_sampling_mean_looks_at_other_images_alone(table, runs):
+    """By pandas: tau of the stratum's mean on the other images, image by image."""
+    taus = []
+    for image, mine in runs.groupby("image"):
+        others = runs[runs.image != image]
+        strata = ["sampling", "transform_first"]
+        # A mean over what each architecture has: all images of an architecture weigh alike.
+        means = others.groupby([*strata])["best_psnr_smooth_db"].mean()
+        predicted = [means[tuple(row)] for row in mine[strata].to_numpy().tolist()]
+        taus.append(kendalltau(predicted, mine["best_psnr_smooth_db"]).statistic)
+    if len(table.attrs["seeds"]) == 1:
+        row = table.loc["sampling mean", NULL]
+        assert row["tau"] == pytest.approx(np.mean(taus), abs=1e-9)
+    assert np.isnan(table.loc[("sampling mean", NULL), "tau_within"])  # all alike in a stratum
+
+
+def test_scores_are_signed_by_what_they_claim(shipped, table):
+    kendall = shipped.kendall("denoise", fidelity=FIDELITY).mean()
+    for (proxy, reference), row in table.iterrows():
+        if reference not in (NULL,):
+            sign = 1 if row["direction"].startswith("higher") else -1
+            expected = sign * kendall[proxy, reference]
+            assert row["tau"] == pytest.approx(expected, nan_ok=True)
+    order = table["tau"].dropna().tolist()
+    assert order == sorted(order, reverse=True)
+    random = table.loc["random", NULL]
+    assert (random["tau"], random["precision"]) == (0, random["precision_chance"])
+    assert np.isnan(random["p"])
+
+
+def test_values_of_ones_own_enter_with_one_call(shipped):
+    quality = shipped.to_frame("runs").query("fidelity == @FIDELITY and task == 'denoise'")
+    oracle = quality.groupby("arch_id")["best_psnr_smooth_db"].mean()
+    found = score_leaderboard(
+        shipped, "denoise", fidelity=FIDELITY, values={"oracle": oracle}, resamples=0
+    )
+    assert found.index[0] == ("oracle", "own")
+    assert found.iloc[0]["p_within"] < 0.01
+    with pytest.raises(ConfigError, match="k 0"):
+        score_leaderboard(shipped, "denoise", 0)
+    with pytest.raises(UnknownNameError, match="unknown target of a ranking 'seconds'"):
+        score_leaderboard(shipped, "denoise", target="seconds")

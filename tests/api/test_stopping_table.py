@@ -1,0 +1,184 @@
+"""What stopping rules give away: on a synthetic release, and recomputed from files alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from nasdip_bench.api import NASDIPBench
+from nasdip_bench.api.statistics.stopped_runs import ORACLE
+from nasdip_bench.api.statistics.stopping import kept_point_agreement
+from nasdip_bench.api.statistics.tau_frame import MEAN
+from nasdip_bench.errors import ConfigError, UnknownNameError
+from nasdip_bench.stopping import Fixed, StoppingRule
+from tests import synthetic
+
+ROOT = Path(__file__).resolve().parents[2]
+TASK, FIDELITY, BUDGET = "denoise", "r64", 600
+COUNT = 12
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory) -> NASDIPBench:
+    path = tmp_path_factory.mktemp("stops") / "data"
+    return NASDIPBench(synthetic.write_release(path, count=COUNT, fidelities=(FIDELITY,)))
+
+
+def lost_by_rule(kind: str = "denoise") -> dict[tuple[str, str], float]:
+    """What rule number j gives away, of every run: it stops 5 j iterations behind the peak."""
+    return {rule: 0.05 * j for j, rule in enumerate(synthetic.recorded(kind))}
+
+
+def test_recorded_rules_lose_what_the_formula_says(bench):
+    table, lost = bench.stopping_table(TASK), lost_by_rule()
+    for row, name, parameters in (
+        ("es-wmv(window=100,patience=1000)", "es-wmv", "window=100,patience=1000"),
+        ("es-emv(patience=1000)", "es-emv", "patience=1000"),
+        ("discrepancy(tau=0.75,sigma=estimate)", "discrepancy", "tau=0.75,sigma=estimate"),
+    ):
+        for image in (*bench.images, MEAN):
+            found = table.loc[row, image]
+            for column in ("lost_db", "low", "high", "lost_p95_db"):
+                assert found[column] == pytest.approx(lost[name, parameters], abs=1e-3)
+            assert (found["parameters"], found["never"]) == (parameters, 0)
+            assert found["n"] == 2 * COUNT * (1 if image != MEAN else len(bench.images))
+
+
+def test_a_family_is_judged_by_the_parameters_that_are_best_elsewhere(bench):
+    table, lost = bench.stopping_table(TASK), lost_by_rule()
+    best = min((v, p) for (n, p), v in lost.items() if n == "neighbour")
+    for image in (*bench.images, MEAN):
+        assert table.loc[("neighbour", image), "parameters"] == best[1]
+        assert table.loc[("neighbour", image), "lost_db"] == pytest.approx(best[0], abs=1e-3)
+    assert set(table.loc[ORACLE, "lost_db"]) == {0}
+    peaks = np.array([BUDGET // 4 + a % 5 for a in range(COUNT)])
+    last = table.loc["last"]
+    np.testing.assert_allclose(last["lost_db"], np.mean(BUDGET - peaks) / 100, atol=1e-6)
+    assert set(last["never"]) == {1}
+    kept = bench.curves(TASK).iterations
+    of_each = np.abs(kept[:, None] - peaks).mean(axis=1) / 100
+    np.testing.assert_allclose(table.loc["fixed", "lost_db"], of_each.min(), atol=1e-6)
+    assert table.loc[("fixed", MEAN), "iteration"] == kept[of_each.argmin()]
+    stop = table.loc[("fixed(iteration=350)", MEAN)]
+    assert stop["lost_db"] == pytest.approx(np.mean(350 - peaks) / 100, abs=1e-6)
+    assert stop["ssim_smooth"] == pytest.approx(stop["psnr_smooth_db"] / 50, abs=1e-4)
+
+
+def test_rules_of_ones_own_see_the_kept_points(bench):
+    @dataclass(frozen=True)
+    class Least(StoppingRule):
+        """The highest smoothed loss in dB: the curve of the formula, shifted."""
+
+        patience: int = 100
+        name = "least"
+        needs = ("loss_smooth",)
+
+        def begin(self, fits):
+            best, at = np.full(len(fits), -np.inf), np.zeros(len(fits))
+
+            def look(iteration, seen):
+                better = seen["loss_smooth"] > best
+                best[better], at[better] = seen["loss_smooth"][better], iteration
+                return better, iteration - at >= self.patience
+
+            return look
+
+    rules = {"mine": [Least(1), Least(100)], "another": ["fixed(iteration=20)"]}
+    table = bench.stopping_table(TASK, rules, images="lena")
+    found = table.loc["mine", "lena"]
+    peaks = np.array([BUDGET // 4 + a % 5 for a in range(COUNT)])
+    kept = bench.curves(TASK).iterations
+    nearest = np.abs(kept[:, None] - peaks).min(axis=0) / 100
+    assert found["lost_db"] == pytest.approx(nearest.mean(), abs=1e-2)
+    assert found["never"] == 0
+    assert table.loc[("another", "lena"), "iteration"] == 20
+    assert [*table.loc["mine"].index] == ["lena", MEAN]
+    one = bench.stopping_table(TASK, [Fixed(20)], images="lena")
+    assert (
+        one.loc[("fixed(iteration=20)", "lena"), "lost_db"]
+        == (table.loc[("another", "lena"), "lost_db"])
+    )
+
+
+def test_what_cannot_be_asked_says_so(bench):
+    for rules, error, message in (
+        (["discrepancy(tau=0)"], ConfigError, "tau 0"),
+        (["soon"], UnknownNameError, "unknown stopping rule 'soon'"),
+        ({"none": []}, ConfigError, "rule 'none' has no candidates"),
+    ):
+        with pytest.raises(error, match=message):
+            bench.stopping_table(TASK, rules)
+    with pytest.raises(ConfigError, match="there is no noise to compare with"):
+        bench.stopping_table("inpaint", ["discrepancy"])
+    with pytest.raises(UnknownNameError, match="unknown image 'lenna'"):
+        bench.stopping_table(TASK, images="lenna")
+
+
+# The shipped data: from the files alone
+
+
+@pytest.fixture(scope="module")
+def files() -> pd.DataFrame:
+    """A row a run and rule of denoising, joined with the run, by pandas alone."""
+    data = ROOT / "data"
+    runs = pd.read_parquet(data / "runs.parquet")
+    keys = ["arch_id", "image", "task", "fidelity", "seed"]
+    joined = pd.read_parquet(data / "stops").merge(runs[[*keys, "best_psnr_smooth_db"]], on=keys)
+    joined["lost_db"] = joined["best_psnr_smooth_db"] - joined["psnr_smooth_db"]
+    return joined
+
+
+@pytest.fixture(scope="module")
+def shipped() -> NASDIPBench:
+    return NASDIPBench(ROOT / "data")
+
+
+@pytest.mark.parametrize("task", ["denoise", "inpaint"])
+def test_rows_are_recomputed_from_the_files(files, shipped, task):
+    table = shipped.stopping_table(task, resamples=50)
+    fidelity, seeds = table.attrs["fidelity"], table.attrs["seeds"]
+    mine = files[(files.task == task) & (files.fidelity == fidelity) & files.seed.isin(seeds)]
+    # As published: the mean over images of the mean over runs.
+    emv = mine[(mine.rule == "es-emv") & (mine.parameters == "patience=1000")]
+    expected = emv.groupby("image").lost_db.mean()
+    found = table.loc["es-emv(patience=1000)"]
+    for image, value in expected.items():
+        assert found.loc[image, "lost_db"] == pytest.approx(value, abs=1e-6)
+    assert found.loc[MEAN, "lost_db"] == pytest.approx(expected.mean(), abs=1e-6)
+    p95 = np.percentile(emv.lost_db, 95)
+    assert found.loc[MEAN, "lost_p95_db"] == pytest.approx(p95, abs=1e-6)
+    # Cross-fitted: for each image the patience that loses least on the others.
+    neighbour = mine[mine.rule == "neighbour"]
+    means = neighbour.groupby(["parameters", "image"]).lost_db.mean().unstack()
+    for image in means.columns:
+        chosen = means.drop(columns=image).mean(axis=1).idxmin()
+        row = table.loc["neighbour", image]
+        assert means.loc[row["parameters"], image] == pytest.approx(row["lost_db"], abs=1e-6)
+        others = means.drop(columns=image).mean(axis=1)
+        assert others[row["parameters"]] == pytest.approx(others[chosen], abs=1e-9)
+    # The fixed stop, from the curves.
+    stop = table.loc[(f"fixed(iteration={shipped.manifest.task(fidelity, task).stop})", "lena")]
+    runs = pd.read_parquet(ROOT / "data" / "runs.parquet")
+    lena = runs[(runs.task == task) & (runs.fidelity == fidelity) & (runs.image == "lena")]
+    lena = lena[lena.seed.isin(seeds)].iloc[0]
+    part = f"{fidelity}-{task}-s{lena.seed}-{lena.arch_id // 64}.h5"
+    with h5py.File(ROOT / "data" / "curves" / part) as file:
+        at = np.searchsorted(file["iteration"][:], lena.stop)
+        psnr = file["psnr_smooth"][lena.curve_row][at] / 1000
+    assert psnr == pytest.approx(lena.final_psnr_smooth_db, abs=1e-3)
+    of_lena = runs[(runs.task == task) & (runs.fidelity == fidelity) & (runs.image == "lena")]
+    of_lena = of_lena[of_lena.seed.isin(seeds)]
+    lost = (of_lena.best_psnr_smooth_db - of_lena.final_psnr_smooth_db).mean()
+    assert stop["lost_db"] == pytest.approx(lost, abs=1e-3)
+
+
+def test_stops_on_kept_points_are_near_those_of_whole_curves(shipped):
+    found = kept_point_agreement(shipped, "denoise")
+    assert (found.loc["discrepancy", "agree"] >= 0.95).all()  # loss_smooth is smooth
+    assert (found["difference_db"] >= 0).all()
+    assert found["n"].min() > 0

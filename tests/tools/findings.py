@@ -1,0 +1,268 @@
+"""The tables of data/FINDINGS.md, computed from a release by the public API.
+
+What they say is written by hand above them; tests/docs/test_findings.py compares the two.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Collection, Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.paper.captions import SUBSTITUTE, image_statuses, paper_values
+from nasdip_bench.api.reading.runs import Block
+from nasdip_bench.api.statistics.early_ranking import early_ranking
+from nasdip_bench.api.statistics.image_gain import image_gain
+from nasdip_bench.api.statistics.intervals import KINDS
+from nasdip_bench.api.statistics.tau_frame import MEAN
+from nasdip_bench.errors import MissingRunError
+from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval
+from nasdip_bench.ranks.correlation import kendall_tau_b_table
+from nasdip_bench.ranks.noise import reliability
+from tests.tools.pages import table, with_block
+
+TARGET = "best_psnr_smooth_db"
+"""The default of the API, too."""
+TOP, FIRST, COHORT = 10, (1, 5), 15
+PARTS = (9, 3)
+"""Of the iterations to the stop, where the beginning of a run is looked at."""
+LEVEL, RESAMPLES = 0.95, 1000
+
+Rows = Iterator[list[str]]  # of one task at the release's default fidelity for it
+
+
+def basis(bench: NASDIPBench, block: Block) -> Rows:
+    """What the tables are over."""
+    at, record = bench.manifest.fidelities[block.fidelity], block.record
+    size = f"{at['resolution']} x {at['resolution']}, {at['channels']}"
+    for seed in block.seeds:
+        of_image = _of(bench.to_frame("runs"), block, [seed]).groupby("image", observed=True)
+        count = f"{of_image['arch_id'].nunique().min()} of {len(bench)}"
+        default = "yes" if seed in block.default_seeds else "no"
+        length = f"{record.iterations}, {record.stop}"
+        yield [block.fidelity, size, length, str(seed), count, default]
+
+
+def taus(bench: NASDIPBench, block: Block) -> Rows:
+    """Table 1: tau between PSNR and scores, over all pairs and within one kind of sampling."""
+    whole, within = (
+        bench.kendall_intervals(block.task, fidelity=block.fidelity, within=kind)
+        for kind in (None, "sampling")
+    )
+    for key, row in whole.xs(MEAN, level="image").dropna(subset=["tau"]).iterrows():
+        yield [_score(key), _tau(row), _tau(within.loc[(*key, MEAN)]), f"{row['n']}"]
+
+
+def paper(bench: NASDIPBench, block: Block) -> Rows:
+    """Table 1 beside the printed one, over the images that both have."""
+    printed, statuses = paper_values()["table1"], image_statuses(bench)
+    images = [one for one in printed["rows"] if statuses.get(one, SUBSTITUTE) != SUBSTITUTE]
+    if block.task != printed["task"] or not images:
+        return
+    found = bench.kendall_intervals(block.task, fidelity=block.fidelity, images=images)
+    for key, row in found.xs(MEAN, level="image").iterrows():
+        if "/".join(key) in printed["columns"]:
+            position = printed["columns"].index("/".join(key))
+            mean = np.mean([printed["rows"][image][position] for image in images])
+            yield [_score(key), _tau(row), f"{mean:+.2f}", f"{row['n']}", str(len(images))]
+
+
+def overlap(bench: NASDIPBench, block: Block) -> Rows:
+    """Figure 1 in one line."""
+    names = ["shared", "expected", "n", "same_image_across_seeds", "shared_across_seeds"]
+    names += ["expected_across_seeds", "n_across_seeds"]
+    mean = bench.overlap_table(block.task, k=TOP, fidelity=block.fidelity)[names].mean()
+    yield [f"{mean[name]:.{0 if name.startswith('n') else 1}f}" for name in names]
+
+
+def gain(bench: NASDIPBench, block: Block) -> Rows:
+    """What an image's own best architecture gains over the best of the other images."""
+    if len(block.seeds) > 1:
+        row = image_gain(bench, block.task, [TARGET], fidelity=block.fidelity).loc[TARGET, MEAN]
+        yield [_interval(row["gain_db"], row["low"], row["high"], "+"), f"{row['n']:.0f}"]
+
+
+def seeds(bench: NASDIPBench, block: Block) -> Rows:
+    """Agreement of seeds: the ceiling of any tau."""
+    if len(block.seeds) > 1:
+        whole, within = (
+            bench.seed_agreement(block.task, fidelity=block.fidelity, within=kind).loc[MEAN]
+            for kind in (None, "sampling")
+        )
+        cells = [_tau(whole), f"{whole['attainable']:+.2f}", _tau(within), f"{whole['n']}"]
+        yield [", ".join(map(str, block.seeds)), *cells]
+
+
+def fidelities(bench: NASDIPBench, block: Block) -> Rows:
+    """Agreement of fidelities, over the images that have runs at both."""
+    try:
+        found = bench.fidelity_agreement(block.task)
+    except MissingRunError:  # of one fidelity only
+        return
+    for pair, of_pair in found.groupby(level=[0, 1], sort=False):
+        images = [image for *_, image in of_pair.index[of_pair["n"] > 0] if image != MEAN]
+        if images:
+            both = bench.fidelity_agreement(block.task, fidelities=pair, images=images)
+            row = both.loc[(*pair, MEAN)]
+            yield [" and ".join(pair), _tau(row), f"{row['n']}", ", ".join(images)]
+
+
+def beginnings(bench: NASDIPBench, block: Block) -> Rows:
+    """Tau between PSNR early in the runs of a seed and the best of the runs of another."""
+    if len(block.seeds) > 1:
+        kept = bench.curves(block.task, block.fidelity).iterations
+        at = [int(kept[kept <= block.record.stop // part][-1]) for part in PARTS]
+        how = {"fidelity": block.fidelity, "iterations": at}
+        found = early_ranking(bench, block.task, [TARGET], **how).xs("other", level="seed")
+        for (curve, *_, iteration), row in found.iterrows():
+            yield [str(iteration), curve, _tau(row), f"{row['n']:.0f}"]
+
+
+def choosing(bench: NASDIPBench, block: Block) -> Rows:
+    """What it is worth to train the first architectures of a score and keep the best of them."""
+    names = [
+        f"{name}{of}"
+        for name in (*(f"regret_{size}" for size in FIRST), "precision")
+        for of in ("", "_chance")
+    ]
+    how = {"k": TOP, "cohorts": FIRST, "fidelity": block.fidelity, "resamples": 0}
+    found = bench.proxy_table(block.task, **how).xs(MEAN, level="image").dropna(subset=names)
+    for key, row in found.drop("ground_truth", level="reference").iterrows():
+        numbers = [f"{row[name]:.2f}" for name in names]
+        yield [_score(key), row["direction"], *numbers, f"{row['n']}"]
+
+
+def search(bench: NASDIPBench, block: Block) -> Rows:
+    """The paper's search replayed: regret of what it selects."""
+    names = ["regret", "regret_any", "regret_first", "regret_best", "members", "candidates"]
+    found = bench.isnas_curve(block.task, n=COHORT, fidelity=block.fidelity)
+    found = found.xs(COHORT, level="n").drop(MEAN, level="image", errors="ignore")
+    for score, row in found[names].groupby(level="score", sort=False).mean().iterrows():
+        yield [f"`{score}`", *(f"{row[name]:.{2 if 'regret' in name else 0}f}" for name in names)]
+
+
+def attributes(bench: NASDIPBench, block: Block) -> Rows:
+    """How much of PSNR goes with each attribute of the upsampling cell, and with its values."""
+    runs = _of(bench.to_frame("runs"), block, block.default_seeds)
+    wide = runs.pivot_table(TARGET, "arch_id", ["image", "seed"], observed=True).dropna()
+    means = (wide - wide.mean()).mean(axis=1)
+    psnr, n = means.to_numpy(), len(means)
+    drawn = [np.repeat(np.arange(n), row.astype(int)) for row in draw_resamples(n, RESAMPLES)]
+    for attribute in KINDS:
+        values = np.array([str(getattr(bench[i].attributes, attribute)) for i in means.index])
+        samples = [omega_squared(psnr[rows], values[rows]) for rows in drawn]
+        low, high = percentile_interval(np.array(samples), LEVEL)
+        share = _interval(omega_squared(psnr, values), low, high)
+        by_value = means.groupby(values).agg(["mean", "size"]).sort_values("mean")[::-1]
+        said = [f"{one} {mean:+.2f} ({size:.0f})" for one, mean, size in by_value.itertuples()]
+        yield [f"`{attribute}`", share, str(n), ", ".join(said)]
+
+
+def omega_squared(values: NDArray[np.float64], labels: NDArray[np.generic]) -> float:
+    """Share of the variance that groups account for, at least 0: ω² (Hays 1963)."""
+    groups = [values[labels == label] for label in np.unique(labels)]
+    if len(groups) < 2 or len(values) == len(groups):
+        return math.nan
+    between = sum(len(one) * (one.mean() - values.mean()) ** 2 for one in groups)
+    total = ((values - values.mean()) ** 2).sum()
+    within = (total - between) / (len(values) - len(groups))
+    return max(0.0, float((between - (len(groups) - 1) * within) / (total + within)))
+
+
+def stops(bench: NASDIPBench, block: Block) -> Rows:
+    """How far below its best a run is where each rule stops it, and where it is told to."""
+    runs = _of(bench.to_frame("runs"), block, block.seeds)
+    key = ["arch_id", "image", "seed"]
+    recorded = _of(bench.to_frame("stops"), block, block.seeds).merge(runs[[*key, TARGET]], on=key)
+    told = [
+        runs.assign(rule="fixed", parameters=f"iteration={at}", paid=at, stopped=True,
+                    psnr_smooth_db=runs[f"{name}_psnr_smooth_db"])
+        for at, name in {block.record.iterations: "last", block.record.stop: "final"}.items()
+    ]  # fmt: skip
+    frame = pd.concat([*told, recorded]).dropna(subset=[TARGET])
+    frame["lost"] = frame[TARGET] - frame["psnr_smooth_db"]
+    for rule, rows in frame.groupby(["rule", "parameters"], sort=False):
+        sums = rows.groupby("arch_id")["lost"].agg(["sum", "size"]).to_numpy(np.float64)
+        drawn = draw_resamples(len(sums), RESAMPLES) @ sums
+        interval = percentile_interval(drawn[:, 0] / drawn[:, 1], LEVEL)
+        cells = [f"{rows['paid'].mean():.0f}", f"{rows['stopped'].mean():.0%}", str(len(rows))]
+        yield [*rule, _interval(rows["lost"].mean(), *interval), *cells, str(len(sums))]
+
+
+def initialisations(bench: NASDIPBench, block: Block) -> Rows:
+    """How far the initialisations of a score agree: medians over images and seeds."""
+    singles = bench.score_values().astype(np.float64)
+    scores = _of(bench.to_frame("scores"), block, {*block.seeds, None})
+    for (*name, inits), rows in scores.groupby(["proxy", "reference", "inits"], sort=False):
+        found = []
+        for _, one in rows.groupby(["image", "seed"], observed=True, dropna=False):
+            values = singles[one.index, :inits]
+            values = values[np.isfinite(values).all(axis=1)]
+            if inits > 1 and len(values) > 1 and np.ptp(values) > 0:
+                tau = kendall_tau_b_table(values.T, values.T)
+                pairs = [tau[i][j].value for i, j in itertools.combinations(range(inits), 2)]
+                whole = reliability(values.mean(axis=1), values.std(axis=1, ddof=1), inits)
+                found.append((np.mean(pairs), whole.tau_mean, whole.n))
+        if found and np.isfinite(found).all():
+            single, mean, n = np.median(found, axis=0)
+            yield [_score(name), f"{single:.2f}", f"{mean:.2f}", str(inits), f"{n:.0f}"]
+
+
+TABLES: dict[Callable[[NASDIPBench, Block], Rows], str] = {
+    basis: "fidelity | pixels, channels | iterations, stop | seed | architectures | default",
+    taus: "score | tau | tau, within | n",
+    paper: "score | tau here | in the paper | n | images",
+    overlap: "two images share | by chance | n | one image, two seeds | two images, two seeds | "
+    "by chance | n",
+    gain: "gain, dB | n",
+    seeds: "seeds | tau | attainable | tau, within | n",
+    fidelities: "fidelities | tau | n | images",
+    beginnings: "iteration | curve | tau | n",
+    choosing: f"score | better | its first, dB | at random | best of its {FIRST[1]}, dB | "
+    f"at random | share of {TOP} best | at random | n",
+    search: "score | selected, dB | one at random | the score's first | best of the cohort | "
+    "cohort | n",
+    attributes: "attribute | share | n | mean of each value, dB (n)",
+    stops: "rule | parameters | lost, dB | iterations | stopped | runs | n",
+    initialisations: "score | tau between two initialisations | between two means of K | K | n",
+}
+"""What makes the rows of a table, and its head; the marker in the page is the function's name."""
+
+
+def table_of(make: Callable[[NASDIPBench, Block], Rows], bench: NASDIPBench) -> str:
+    """A table, with the rows of all tasks that have runs."""
+    having = bench.coverage()["task"].unique()
+    blocks = [bench.runs.block(task, None) for task in bench.tasks if task in having]
+    body = [[block.task, *row] for block in blocks for row in make(bench, block)]
+    return table(["task", *TABLES[make].split(" | ")], body)
+
+
+def with_tables(page: str, bench: NASDIPBench) -> str:
+    """The page with each table between its markers."""
+    for make in TABLES:
+        page = with_block(page, make.__name__, table_of(make, bench))
+    return page
+
+
+def _of(frame: pd.DataFrame, block: Block, of_seeds: Collection[int | None]) -> pd.DataFrame:
+    """Rows of a task at a fidelity with some seeds; None stands for rows without a seed."""
+    of_seed = frame["seed"].isin(list(of_seeds)) | (frame["seed"].isna() & (None in of_seeds))
+    return frame[(frame["task"] == block.task) & (frame["fidelity"] == block.fidelity) & of_seed]
+
+
+def _score(key: Collection[str]) -> str:
+    return f"`{'/'.join(key)}`"
+
+
+def _interval(value: float, low: float, high: float, sign: str = "") -> str:
+    missing = math.isnan(value)
+    return "–" if missing else f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
+
+
+def _tau(row: pd.Series) -> str:
+    return _interval(row["tau"], row["low"], row["high"], "+")
