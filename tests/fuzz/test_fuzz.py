@@ -27,13 +27,13 @@ from tests.fuzz.damage import damaged, sound
 
 SEED = int(os.environ.get("NASDIP_FAULT_SEED", "0"))
 QUICK = {
-    "damaged files, every file of a release in turn": 450,
-    "hostile manifests": 40,
-    "hostile tables, hashes consistent": 40,
-    "hostile curves, hashes consistent": 30,
-    "hostile observables, hashes consistent": 30,
-    "hostile distances, hashes consistent": 30,
-    "hostile values of scores, hashes consistent": 30,
+    "damaged files, every file of a release in turn": 150,
+    "hostile manifests": 20,
+    "hostile tables, hashes consistent": 20,
+    "hostile curves, hashes consistent": 12,
+    "hostile observables, hashes consistent": 12,
+    "hostile distances, hashes consistent": 12,
+    "hostile values of scores, hashes consistent": 12,
     "hostile files of all kinds, verified": 10,
 }
 

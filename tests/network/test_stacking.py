@@ -81,16 +81,17 @@ def test_outputs_and_gradients_of_every_family(arch: Architecture):
     [(Denoise(), 1), (Inpaint(), 3), (SuperResolve(4), 1)],
     ids=["denoise", "inpaint colour", "super_resolve_x4"],
 )
-def test_forty_iterations_of_a_stack(task: Task, channels: int):
+@pytest.mark.parametrize("iterations", [10, pytest.param(40, marks=pytest.mark.slow)])
+def test_a_fit_of_a_stack_is_that_of_each(task: Task, channels: int, iterations: int):
     arch = Architecture(98, "0010100001101001011110101")
     z = draw_z(channels, 64, 64, "z").double()
     stack = Problem.stack(problems(task, channels))
-    found = fit_stack(stack_networks(networks(arch, channels)), stack, z, 3, 40)
+    found = fit_stack(stack_networks(networks(arch, channels)), stack, z, 3, iterations)
     assert len(found) == RUNS
     for result, network, problem in zip(
         found, networks(arch, channels), problems(task, channels), strict=True
     ):
-        assert_equal(result, fit(network, problem, z, 3, 40))
+        assert_equal(result, fit(network, problem, z, 3, iterations))
 
 
 def test_a_stack_of_one_is_the_network_itself():

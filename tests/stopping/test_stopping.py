@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasdip_bench.errors import ConfigError, UnknownNameError
@@ -96,6 +96,7 @@ def test_every_rule_does_what_its_definition_says(seed, step):
             assert tuple(values[run] for values in found) == expected, (rule, run)
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 2**32))
 def test_a_watched_fit_is_stopped_where_its_record_says(seed):
     """One fit at a time, as in a restoration: what is kept last is what is delivered."""
