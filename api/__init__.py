@@ -13,6 +13,7 @@ Data dictionary. One axis order everywhere; # says what indexes what:
 
     query(...)       RunRecord    # architecture, image, task, fidelity, seed -> metric -> number
     replicates(...)  Replicates   # architecture, image, task, fidelity -> runs, mean, std
+    across_fidelities(...)        # fidelity -> Replicates
     curve(...)       Curve        # architecture, image, task, fidelity, seed -> iteration -> dB
     curves(...)      CurveArrays  # task, fidelity -> (architecture, image, seed, point) dB
     observables(...) Observables  # architecture, image, task, fidelity, seed -> name -> dB
@@ -33,7 +34,15 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     proxy_table, selection_curve  # what choosing by a score is worth, beside chance
     coverage()       DataFrame    # fidelity, task, image, seed -> expected, ok, diverged, ...
     to_frame(name)   DataFrame    # a table as on disk: runs, scores, corruptions, architectures,
-                                  # images
+                                  # images, stops, reruns; to_arrow: without pandas
+    score_values()   array        # row of scores, initialisation -> x
+    stops(...)       RecordedStops  # rule, architecture, image, seed -> iteration, dB
+    observable_arrays(...)        # task, fidelity, seed, runs -> name -> (run, point) dB
+    stopping_table(...)           # (rule, image) -> what it gives away, beside the oracle
+    score_leaderboard(...)        # (proxy, reference) -> tau, p, regret, beside trivial predictors
+    image_gain(...)  DataFrame    # (target, image) -> what choosing by the image gains, held out
+    early_ranking(...)            # (curve, seed, target, iteration) -> tau with where fits end
+    manifest, path, images, tasks, fidelities, codes, arch_id(...), runs, architecture_rows
     simulator(...)   Simulator    # task, image, fidelity, seed -> a clock to search on; run_search,
                                   # compare: algorithms on it; NASBench201API: that API's methods
     compare_datasets(a, b)        # what b has other than a -> Difference, a frame for each table

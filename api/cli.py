@@ -16,7 +16,7 @@ from nasdip_bench.verify import verify
 from .benchmark import NASDIPBench
 from .commands import diff as difference_commands
 from .commands import paper as paper_commands
-from .commands import queries as answer_commands
+from .commands import queries as query_commands
 from .commands import replay as replay_commands
 from .commands import report as report_commands
 from .commands import search as search_commands
@@ -174,7 +174,7 @@ def verify_command(data: Data = DATA) -> None:
     print(f"{path}: no problems")
 
 
-answer_commands.add_commands(app)
+query_commands.add_commands(app)
 difference_commands.add_commands(app)
 paper_commands.add_commands(app)
 replay_commands.add_commands(app)

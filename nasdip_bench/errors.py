@@ -122,7 +122,9 @@ def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> Unknown
         allowed: all the names there are.
     """
     names = [str(name) for name in allowed]
-    near = difflib.get_close_matches(str(value).lower(), [n.lower() for n in names], n=3)
+    near = difflib.get_close_matches(
+        str(value).lower(), [n.lower() for n in names], n=3, cutoff=0.65
+    )
     close = [name for name in names if name.lower() in near]
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")

@@ -157,10 +157,12 @@ def figure_command(
         from ..paper.figure3 import figure3
 
         figure = figure3(bench, task, target, fidelity, seed, proxy=proxy)
-    else:
+    elif number == "4":
         from ..paper.figure4 import figure4
 
         figure = figure4(bench, task, target, fidelity, seed, proxy=proxy)
+    else:
+        raise AssertionError(f"Figure {number} is listed in FIGURES and not drawn here")
     show(figure, form, out)
 
 

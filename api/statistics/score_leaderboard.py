@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NULL", "score_leaderboard"]
 
-NULL = "null"
+NULL = "trivial"
 """Stands for the reference of predictors that look at no image and no network."""
 
 
@@ -67,16 +67,18 @@ def score_leaderboard(
         rng: seed of the resamples.
 
     Returns:
-        indexed by (proxy, reference), which is `NULL` or "own" where it is no score: ``direction``
-        that it claims ("?" where it claims none: taken as said); ``tau``, ``low``, ``high``, signed
-        so that positive is good in that direction, and negative says that the other direction is
-        the better one; ``tau_within``, ``low_within``, ``high_within``, the same among
-        architectures of one sampling and order; ``p``, ``p_within``, two-sided, after Holm's
-        correction over all of both columns, against architectures exchanged at random, for *within*
-        inside their strata; ``precision`` and
-        ``precision_chance``, the share of its k best among the k best; ``regret`` of its one best
-        and ``regret_random``; ``seconds`` for one architecture, image and task; ``n``.
-        In ``attrs``: task, target, fidelity, seeds, k and the resampling.
+        indexed by (proxy, reference); the reference of trivial predictors is `NULL`, of your own
+        scores "own". ``direction`` that it claims, "lower?" where it claims none. ``tau_signed``,
+        ``low``, ``high``: tau-b with its interval, signed so that positive is good in that
+        direction; a negative value says that the other direction is better (`kendall` and
+        `proxy_table` give the raw sign). ``tau_signed_within``, ``low_within``, ``high_within``:
+        the same among architectures of one sampling and one order of sampling and transform.
+        ``p``, ``p_within``: two-sided, after Holm's correction over all of both columns, against
+        architectures exchanged at random, for *within* inside their strata. ``precision``,
+        ``precision_chance``: the share of its k best among the k best. ``regret`` of its one best,
+        ``regret_random``. ``seconds`` for one architecture, image and task; ``n`` architectures;
+        ``reason``, why tau is NaN, else "". In ``attrs``: task, target, fidelity, seeds, k and the
+        resampling.
 
     Raises:
         UnknownNameError: unknown task, target, image, fidelity, seed or name of values.
@@ -114,8 +116,10 @@ def score_leaderboard(
         chosen = [(x[:, list(runs.images)], y[:, list(runs.images)]) for x, y in pairs]
         rows[entry.proxy, entry.reference] = {
             "direction": entry.direction,
-            **{name: over_all[name] for name in ("tau", "low", "high")},
-            **{f"{name}_within": within[name] for name in ("tau", "low", "high")},
+            "tau_signed": over_all["tau"],
+            **{name: over_all[name] for name in ("low", "high")},
+            "tau_signed_within": within["tau"],
+            **{f"{name}_within": within[name] for name in ("low", "high")},
             "p": _p_value(chosen, np.zeros(len(bench), np.intp)),
             "p_within": _p_value(chosen, strata),
             "precision": means["precision"],
@@ -124,19 +128,21 @@ def score_leaderboard(
             "regret_random": means["regret_1_chance"],
             "seconds": entry.seconds,
             "n": int(over_all["n"]),
+            "reason": over_all["reason"],
         }
-    random = {name: rows[next(iter(rows))][name] for name in ("precision_chance", "regret_random")}
-    rows["random", NULL] = {
-        "tau": 0.0, "tau_within": 0.0, "precision": random["precision_chance"],
-        "regret": random["regret_random"], "direction": "", "n": next(iter(rows.values()))["n"],
-        **random,
+    first = next(iter(rows.values()))
+    rows["random", NULL] = dict.fromkeys(first, np.nan) | {
+        "direction": "", "reason": "", "tau_signed": 0.0, "tau_signed_within": 0.0,
+        "precision": first["precision_chance"], "precision_chance": first["precision_chance"],
+        "regret": first["regret_random"], "regret_random": first["regret_random"],
+        "n": first["n"],
     }  # fmt: skip
     frame = pd.DataFrame(
         list(rows.values()), index=pd.MultiIndex.from_tuples(rows, names=["proxy", "reference"])
     )
     tested = frame[["p", "p_within"]].to_numpy()
     frame[["p", "p_within"]] = _holm(tested.ravel()).reshape(tested.shape)
-    frame = frame.sort_values("tau", ascending=False, kind="stable")
+    frame = frame.sort_values("tau_signed", ascending=False, kind="stable")
     frame.attrs = runs.facts() | {"k": k} | resampling._asdict()
     return frame
 

@@ -25,8 +25,10 @@ ORACLE = "oracle"
 PUBLISHED = ("patience=1000", "window=100,patience=1000")
 """Parameters as their authors published them."""
 
-Rules = Sequence[StoppingRule | str] | Mapping[str, Sequence[StoppingRule | str]]
-"""Rules of a user's own: each alone, or by name several with different parameters."""
+Rules = (
+    StoppingRule | str | Sequence[StoppingRule | str] | Mapping[str, Sequence[StoppingRule | str]]
+)
+"""Rules of a user's own: one or several, each alone; or by name several with other parameters."""
 
 
 class Stopped(NamedTuple):
@@ -71,6 +73,12 @@ def shipped_rules(runs: RunSet) -> dict[str, list[Stopped]]:
 
 
 def own_rules(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
+    if isinstance(rules, str | StoppingRule):
+        rules = [rules]
+    if not isinstance(rules, Mapping | Sequence | None):
+        raise ConfigError(
+            f"rules {rules!r} must be a stopping rule or several, or lists of them by name"
+        )
     given = rules if isinstance(rules, Mapping) else {str(rule): [rule] for rule in rules or ()}
     families = {}
     for name, candidates in given.items():

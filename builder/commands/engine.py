@@ -87,6 +87,7 @@ def open_engine(options: RayOptions | None, device: str) -> Iterator[tuple[Engin
         check_device(device)
         yield None, device
         return
+    # Ray's, the only other one that there is: `ray_options` gives options for no other.
     from ..engines.ray.driver import on_ray
 
     with connect(options) as cluster:

@@ -32,7 +32,7 @@ def new_app(help_text: str | None = None) -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        no_args_is_help=False,
+        no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
@@ -52,13 +52,27 @@ def run(name: str, app: typer.Typer, arguments: Sequence[str] | None = None) -> 
         arguments: for it; None for those of the process.
 
     Returns:
-        the exit status: 0; what a `typer.Exit` carries; 2 for bad input; 130 after Ctrl-C.
+        the exit status: 0, also where help is shown; what a `typer.Exit` carries; 2 for bad input;
+        130 after Ctrl-C.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
-        status = app(args=arguments, standalone_mode=False, prog_name=name)
+        status = _run(name, app, arguments)
         sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); Python would complain at its exit too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _run(name: str, app: typer.Typer, arguments: Sequence[str] | None) -> int:
+    try:
+        status = app(args=arguments, standalone_mode=False, prog_name=name)
     except (NasdipError, _UsageError) as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
+            print(error.format_message())
+            return 0
         message = str(error) if isinstance(error, NasdipError) else error.format_message()
         print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -75,8 +89,4 @@ def run(name: str, app: typer.Typer, arguments: Sequence[str] | None = None) -> 
         return end.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`); Python would complain at its exit too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status if isinstance(status, int) else 0

@@ -106,6 +106,8 @@ def named_score(text: str, there: Collection[tuple[str, str]]) -> tuple[str, str
     Raises:
         UnknownNameError: there is no such score.
     """
+    if not isinstance(text, str):
+        raise unknown_name("score", text, ["/".join(one) for one in there])
     name, _, reference = text.partition("/")
     references = [other for one, other in there if one == name]
     if not reference:

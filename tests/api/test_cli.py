@@ -236,3 +236,13 @@ def test_the_installed_command_runs(data):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "12 architectures" in done.stdout
+
+
+def test_a_bare_command_shows_its_help(monkeypatch, capsys):
+    for arguments, said in (([], "Commands:"), (["leaderboard"], "scores")):
+        monkeypatch.setattr(sys, "argv", ["nasdip-bench", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert (ended.value.code, err) == (0, "")
+        assert said in out

@@ -103,8 +103,10 @@ def test_the_sampling_mean_looks_at_other_images_alone(table, runs):
         taus.append(kendalltau(predicted, mine["best_psnr_smooth_db"]).statistic)
     if len(table.attrs["seeds"]) == 1:
         row = table.loc["sampling mean", NULL]
-        assert row["tau"] == pytest.approx(np.mean(taus), abs=1e-9)
-    assert np.isnan(table.loc[("sampling mean", NULL), "tau_within"])  # all alike in a stratum
+        assert row["tau_signed"] == pytest.approx(np.mean(taus), abs=1e-9)
+    assert np.isnan(
+        table.loc[("sampling mean", NULL), "tau_signed_within"]
+    )  # all alike in a stratum
 
 
 def test_scores_are_signed_by_what_they_claim(shipped, table):
@@ -113,12 +115,15 @@ def test_scores_are_signed_by_what_they_claim(shipped, table):
         if reference not in (NULL,):
             sign = 1 if row["direction"].startswith("higher") else -1
             expected = sign * kendall[proxy, reference]
-            assert row["tau"] == pytest.approx(expected, nan_ok=True)
-    order = table["tau"].dropna().tolist()
+            assert row["tau_signed"] == pytest.approx(expected, nan_ok=True)
+    order = table["tau_signed"].dropna().tolist()
     assert order == sorted(order, reverse=True)
     random = table.loc["random", NULL]
-    assert (random["tau"], random["precision"]) == (0, random["precision_chance"])
+    assert (random["tau_signed"], random["precision"]) == (0, random["precision_chance"])
     assert np.isnan(random["p"])
+    without = table[table["tau_signed"].isna()]
+    assert len(without)
+    assert (without["reason"] != "").all()
 
 
 def test_values_of_ones_own_enter_with_one_call(shipped):

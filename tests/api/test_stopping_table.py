@@ -114,7 +114,9 @@ def test_what_cannot_be_asked_says_so(bench):
         with pytest.raises(error, match=message):
             bench.stopping_table(TASK, rules)
     with pytest.raises(ConfigError, match="there is no noise to compare with"):
-        bench.stopping_table("inpaint", ["discrepancy"])
+        bench.stopping_table("inpaint", "discrepancy")
+    with pytest.raises(ConfigError, match="rules 3 must be a stopping rule or several"):
+        bench.stopping_table(TASK, 3)
     with pytest.raises(UnknownNameError, match="unknown image 'lenna'"):
         bench.stopping_table(TASK, images="lenna")
 

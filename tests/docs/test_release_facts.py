@@ -60,7 +60,8 @@ def test_the_table_of_the_readme(bench):
     assert rows["architectures"].startswith("the paper's 4 are described")
     assert rows["images"] == "lena, chest, boat; substitutes for the paper's: chest"
     assert rows["`denoise` at r64"] == (
-        "of 12 runs 12 with seed 0 (4 architectures), 12 with seed 1 (4 architectures), all ok; "
+        "of 12 runs there are 12 with seed 0 (4 architectures), 12 with seed 1 (4 architectures), "
+        "all ok; "
         "600 iterations, stop at 350; scores of 3 architectures"
     )
     assert ", 9 ok, 1 diverged, 1 failed; 40 iterations, stop at 40" in rows[f"`denoise` at {LOW}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 
@@ -81,3 +82,11 @@ def test_the_name_at_the_root_is_lazy_and_listed():
     for module in (nasdip_bench, nasdip_bench.api):
         with pytest.raises(AttributeError, match="has no attribute 'Absent'"):
             module.Absent  # noqa: B018
+
+
+def test_the_dictionary_names_every_public_member():
+    from nasdip_bench.api.benchmark import NASDIPBench
+
+    said = set(re.findall(r"\w+", nasdip_bench.api.__doc__))
+    public = {name for name in dir(NASDIPBench) if not name.startswith("_")}
+    assert public - said == set()

@@ -33,8 +33,8 @@ def readme_rows(bench: NASDIPBench) -> str:
     body = [
         [
             "architectures",
-            f"{_count(len(bench), listed)} are described in `architectures.parquet`; those that "
-            f"are trained so far stand below",
+            f"{_count(len(bench), listed)} are described in `architectures.parquet`; those "
+            f"trained so far are listed below",
         ],
         [
             "images",
@@ -52,8 +52,8 @@ def readme_rows(bench: NASDIPBench) -> str:
         body.append(
             [
                 f"`{block.task}` at {block.fidelity}",
-                f"of {len(bench) * len(bench.images)} runs {seeds}, {_statuses(block)}; "
-                f"{record.iterations} iterations, stop at {record.stop}; "
+                f"of {len(bench) * len(bench.images):,} runs there are {seeds}, "
+                f"{_statuses(block)}; {record.iterations} iterations, stop at {record.stop}; "
                 f"scores of {bench.runs.scores(block.task, block.fidelity)[1].extent}",
             ]
         )
