@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import MissingRunError
-from nasdip_bench.ranks.bootstrap import percentile_interval
+from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval
 from nasdip_bench.stopping import parse_rule
 
 from ..reading.run_set import RunSet
@@ -219,7 +219,7 @@ def _interval(
         return np.nan, np.nan
     values, count = by_architecture[:, having], len(having)
     # How often each resample has an architecture: all their means at once are two products.
-    times = rng.multinomial(count, np.full(count, 1 / count), resampling.resamples)
+    times = draw_resamples(count, resampling.resamples, resampling.rng)  # the same for every rule
     there = np.isfinite(values)
     weights = times @ there.T
     total = times @ np.where(there, values, 0.0).T

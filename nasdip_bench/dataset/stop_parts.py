@@ -155,15 +155,29 @@ def read_stops(content: Content, path: str, runs: int) -> tuple[pa.Table, StopPa
         DatasetError: it is no such file, or has a row twice or of no run.
     """
     table = read_table(content, "stops", path=path)
-    pairs = list(zip(*(table[name].to_pylist() for name in ("rule", "parameters")), strict=True))
-    rules = dict.fromkeys(pairs)
-    places = {pair: place for place, pair in enumerate(rules)}
-    rule = np.array([places[pair] for pair in pairs], np.int64)
+    rules, rule = _rules(table)
     run = table["curve_row"].to_numpy()
-    found = StopPart.empty(runs, tuple(rules))
+    found = StopPart.empty(runs, rules)
     inside = len(run) == 0 or (run.min() >= 0 and run.max() < runs)
     if not inside or len(np.unique(run * max(1, len(rules)) + rule)) != len(run):
         raise DatasetError(f"{path} has rows of no run, or one twice; run 'nasdip-bench verify'")
     for name, array in found.values.items():
         array[run, rule] = table[name].to_numpy()
     return table, found
+
+
+def _rules(table: pa.Table) -> tuple[list[tuple[str, str]], NDArray[np.int64]]:
+    """The rules of a table in the order they are met, and (row,) which of them each row is of."""
+    codes, texts = [], []
+    for name in ("rule", "parameters"):
+        column = table[name].unify_dictionaries().combine_chunks()
+        codes.append(column.indices.to_numpy(zero_copy_only=False).astype(np.int64))
+        texts.append(column.dictionary.to_pylist())
+    both = codes[0] * max(1, len(texts[1])) + codes[1]
+    met, first, place = np.unique(both, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rules = [
+        (texts[0][code // len(texts[1])], texts[1][code % len(texts[1])])
+        for code in met[order].tolist()
+    ]
+    return rules, np.argsort(order)[place]
