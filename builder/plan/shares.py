@@ -96,7 +96,7 @@ class Shares:
         parts = [
             part
             for unit, cost in zip(whole, costs, strict=True)
-            for part in (_by_image(unit, cost) if cost > most else [(cost, unit)])
+            for part in _divided(unit, cost, most)
         ]
         lightest = [(0.0, index) for index in range(count)]
         self._shares: list[list[Unit]] = [[] for _ in range(count)]
@@ -126,9 +126,6 @@ class Shares:
         )
 
 
-def _by_image(unit: Unit, cost: float) -> list[tuple[float, Unit]]:
-    """A part for each run of a unit; scores stay together, sharing the networks' outputs."""
-    if not unit.runs:
-        return [(cost, unit)]
-    each = cost / len(unit.runs)
-    return [(each, Unit(architecture=unit.architecture, runs=(run,))) for run in unit.runs]
+def _divided(unit: Unit, cost: float, most: float) -> list[tuple[float, Unit]]:
+    parts = unit.one_by_one() if cost > most else [unit]
+    return [(cost / len(parts), part) for part in parts]

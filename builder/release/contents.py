@@ -1,10 +1,10 @@
 """What a dataset is made of, before it is a folder: the facts, and tables with kept curve points.
 
-Whatever gives a dataset is read into `Contents`: a build folder, an earlier dataset
-(`from_build`, `from_dataset` beside this), results of others. Contents can be merged
-(`nasdip_bench.builder.release.merge`) and are written by `nasdip_bench.builder.release.write`.
-Curves are held as they are on disk, thinned and coded, so that to read and write a dataset changes
-no number, and a full release at three seeds fits in memory many times over.
+A build folder, an earlier dataset and results of others are read into `Contents`
+(`nasdip_bench.builder.release.sources`, which also merges them), and
+`nasdip_bench.builder.release.write` writes them. Curves are held as they are on disk, thinned and
+coded: to read and write a dataset changes no number, and a full release at three seeds fits in
+memory many times over.
 """
 
 from __future__ import annotations

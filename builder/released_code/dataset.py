@@ -25,7 +25,7 @@ from nasdip_bench.proxies import info
 from nasdip_bench.tasks import get_task
 
 from ..release.contents import Contents, TaskContents, coded
-from ..release.summary import at_end, summarise
+from ..release.sources.summary import at_end, summarise
 from ..release.write import write_release
 from .files import image_folders, models, results_root
 from .runs import CHANNELS, SIZE, LeftOut, ReleasedRun, collect

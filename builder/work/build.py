@@ -134,7 +134,7 @@ def build(
                 if unit.runs and "failed" not in table["status"].to_pylist():
                     trained_seconds += sum(table["seconds"].to_pylist())
                     trained_cost += cost(unit)
-                progress.finished(cost(unit), _describe(unit), whole=whole)
+                progress.finished(cost(unit), str(unit), whole=whole)
         finally:
             progress.close()
     return Outcome(
@@ -157,9 +157,3 @@ def _write(folder: BuildFolder, unit: Unit, table: pa.Table) -> None:
             f"cannot write to the build folder {str(folder.path)!r}: {error.strerror or error}; "
             f"what is finished before is kept: make room and give the same command again"
         ) from error
-
-
-def _describe(unit: Unit) -> str:
-    if unit.runs:
-        return "/".join(map(str, unit.runs[0]))
-    return f"{unit.architecture}, scores"

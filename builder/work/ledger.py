@@ -53,9 +53,9 @@ class Ledger:
     """
 
     def __init__(self, asked: Sequence[Unit], planned: Sequence[Unit], done: Finished) -> None:
-        self._asked = [key for unit in asked for key in _keys(unit)]
-        self._unit_of = {key: number for number, unit in enumerate(planned) for key in _keys(unit)}
-        self._open = [len(_keys(unit)) for unit in planned]
+        self._asked = [key for unit in asked for key in unit.keys]
+        self._unit_of = {key: number for number, unit in enumerate(planned) for key in unit.keys}
+        self._open = [len(unit.keys) for unit in planned]
         self._finished: set[RunKey | ScoreKey] = {*done.runs, *done.scores}
         self._failed: set[RunKey | ScoreKey] = set()
         self.diverged = 0
@@ -72,7 +72,7 @@ class Ledger:
             whether a planned unit is now done, whole.
         """
         failed: list[RunKey | ScoreKey] = []
-        self.recorded += len(_keys(unit))
+        self.recorded += len(unit.keys)
         if unit.runs:
             statuses = table["status"].to_pylist()
             self.diverged += statuses.count("diverged")
@@ -84,9 +84,9 @@ class Ledger:
             failed += unit.scores
             self.failed += 1
         self._failed.update(failed)
-        self._finished.update(key for key in _keys(unit) if key not in failed)
-        number = self._unit_of[_keys(unit)[0]]
-        self._open[number] -= len(_keys(unit))
+        self._finished.update(key for key in unit.keys if key not in failed)
+        number = self._unit_of[unit.keys[0]]
+        self._open[number] -= len(unit.keys)
         return not self._open[number]
 
     @property
@@ -108,10 +108,6 @@ class Ledger:
             Coverage(what=what, asked=asked[what], finished=finished[what], failed=failed[what])
             for what in sorted(asked, key=lambda what: what == "scores")
         )
-
-
-def _keys(unit: Unit) -> tuple[RunKey | ScoreKey, ...]:
-    return (*unit.runs, *unit.scores)
 
 
 def _group(key: RunKey | ScoreKey) -> str:

@@ -21,7 +21,7 @@ from nasdip_bench.tasks import get_task
 from nasdip_bench.verify.rows import task_records
 from nasdip_bench.verify.tables import find_problems
 
-from .contents import RERUN_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS, Contents, Known, TaskContents
+from ..contents import RERUN_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS, Contents, Known, TaskContents
 
 __all__ = ["read_dataset"]
 

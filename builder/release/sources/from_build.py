@@ -16,10 +16,10 @@ from nasdip_bench.fidelity import PROTOCOL_VERSION, Fidelity, get_fidelity
 from nasdip_bench.observables import CURVES
 from nasdip_bench.tasks import get_task
 
-from ..folder.build_folder import BuildFolder
-from ..folder.shard_schema import curve_column
-from ..plan.units import RunKey, ScoreKey
-from .contents import Contents, TaskContents, coded
+from ...folder.build_folder import BuildFolder
+from ...folder.shard_schema import curve_column
+from ...plan.units import RunKey, ScoreKey
+from ..contents import Contents, TaskContents, coded
 from .summary import find_stops, summarise
 
 __all__ = ["read_build"]
