@@ -12,8 +12,10 @@ from nasdip_bench.console.progress import Progress
 from nasdip_bench.fit.devices import check_device
 
 from ..engines.local import in_processes, in_this_process
+from ..folder.settings import writing
 from ..plan.cost import available_cores, choose_workers
 from ..plan.shares import Share
+from ..work.build import MAKE_ROOM
 from .config import ExperimentConfig, Restoration
 from .cost import restoration_costs, results_of_share
 from .folder import ExperimentFolder
@@ -96,8 +98,7 @@ def run_experiments(
     progress = Progress(len(left), sum(sum(costs[key].values()) for key in left))
     engine = in_processes(workers) if workers > 1 else in_this_process
     status: Counter[str] = Counter()
-    make_room = "what is finished before is kept: make room and give the same command again"
-    with interruption.handling_signals(), folder.writing(make_room):
+    with interruption.handling_signals(), writing(out, MAKE_ROOM):
         try:
             for key, row in engine(waiting, spec, interruption, lambda _: True):
                 status[row["status"]] += 1

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.console.progress import Progress
-from nasdip_bench.errors import BuildError
 from nasdip_bench.fit.devices import check_device
 
 from ..engines.local import Engine, in_processes, in_this_process
 from ..engines.worker import WorkerSpec
 from ..folder.build_folder import BuildFolder, Finished
+from ..folder.settings import writing
 from ..plan.config import BuildConfig
 from ..plan.cost import available_cores, choose_stack, choose_workers, unit_cost
 from ..plan.shares import Share, plan_share
@@ -22,10 +21,10 @@ from ..plan.units import Unit
 from .ledger import Coverage, Ledger
 from .skip import finished_in_dataset
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+__all__ = ["MAKE_ROOM", "Outcome", "build"]
 
-__all__ = ["Outcome", "build"]
+MAKE_ROOM = "what is finished before is kept: make room and give the same command again"
+"""What to do where the disk is full."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +128,8 @@ def build(
     with interruption.handling_signals():
         try:
             for unit, table in engine(units, spec, interruption, fits):
-                _write(folder, unit, table)
+                with writing(out, MAKE_ROOM):
+                    folder.write(unit.kind, table)
                 whole = ledger.record(unit, table)
                 if unit.runs and "failed" not in table["status"].to_pylist():
                     trained_seconds += sum(table["seconds"].to_pylist())
@@ -147,13 +147,3 @@ def build(
         recorded=ledger.recorded,
         coverage=ledger.coverage(),
     )
-
-
-def _write(folder: BuildFolder, unit: Unit, table: pa.Table) -> None:
-    try:
-        folder.write(unit.kind, table)
-    except OSError as error:
-        raise BuildError(
-            f"cannot write to the build folder {str(folder.path)!r}: {error.strerror or error}; "
-            f"what is finished before is kept: make room and give the same command again"
-        ) from error
