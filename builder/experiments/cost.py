@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from nasdip_bench.space.paper_lists import candidate_architectures
 from nasdip_bench.tasks import Denoise, get_task
 
 from ..plan.cost import OVERHEAD_FLOPS, choose_workers
-from ..plan.shares import Share
+from ..plan.shares import Share, divided
 from .config import ExperimentConfig, Restoration, ResultKey
 from .folder import ExperimentFolder
 
@@ -115,16 +114,11 @@ def results_of_share(config: ExperimentConfig, share: Share | None) -> list[Resu
     """
     if share is None:
         return config.wanted
-    costs: Counter[tuple[str, str]] = Counter()
+    costs: dict[tuple[str, str], float] = defaultdict(float)
     for key, steps in restoration_costs(config).items():
-        costs[key.image, key.task] += sum(steps.values())  # type: ignore[assignment]
-    lightest = [(0.0, index) for index in range(1, share.count + 1)]
-    mine = set()
-    for pair, cost in sorted(costs.items(), key=lambda item: (-item[1], item[0])):
-        so_far, index = lightest[0]
-        heapq.heapreplace(lightest, (so_far + cost, index))
-        if index == share.index:
-            mine.add(pair)
+        costs[key.image, key.task] += sum(steps.values())
+    shares = divided([(cost, pair) for pair, cost in sorted(costs.items())], share.count)
+    mine = {pair for _, pair in shares[share.index - 1]}
     return [key for key in config.wanted if (key.image, key.task) in mine]
 
 

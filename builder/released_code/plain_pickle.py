@@ -60,6 +60,9 @@ def read_plain_pickle(content: bytes, where: str) -> Any:
     return value
 
 
+_STEPS = pickle._Unpickler.dispatch
+
+
 def _list_of_last(count: int) -> Callable[[Any], None]:
     def step(self: Any) -> None:
         self.stack[-count:] = [self.stack[-count:]]
@@ -74,9 +77,9 @@ class _Unpickler(pickle._Unpickler):
     """
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
-        **pickle._Unpickler.dispatch,
-        pickle.EMPTY_TUPLE[0]: pickle._Unpickler.load_empty_list,
-        pickle.TUPLE[0]: pickle._Unpickler.load_list,
+        **_STEPS,
+        pickle.EMPTY_TUPLE[0]: _STEPS[pickle.EMPTY_LIST[0]],
+        pickle.TUPLE[0]: _STEPS[pickle.LIST[0]],
         pickle.TUPLE1[0]: _list_of_last(1),
         pickle.TUPLE2[0]: _list_of_last(2),
         pickle.TUPLE3[0]: _list_of_last(3),

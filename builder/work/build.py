@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from ..engines.worker import WorkerSpec
 from ..folder.build_folder import BuildFolder, Finished
 from ..folder.settings import writing
 from ..plan.config import BuildConfig
-from ..plan.cost import available_cores, choose_stack, choose_workers, unit_cost
+from ..plan.cost import choose_stack, choose_workers, threads_of, unit_cost
 from ..plan.shares import Share, plan_share
 from ..plan.units import Unit
 from .ledger import Coverage, Ledger
@@ -37,9 +36,9 @@ class Outcome:
         diverged: runs recorded as diverged now.
         failed: runs recorded as failed now, and architectures whose scores failed; another build
             tries them again.
+        progressed: whether anything was recorded now, if only a part of a unit.
         signal: the signal that stopped it, or None.
         damaged: shards that were found damaged and set aside.
-        recorded: runs, and images' scores, recorded now, also of units that are not finished.
         coverage: how far all that was asked for is, by task and seed.
     """
 
@@ -47,9 +46,9 @@ class Outcome:
     left: int
     diverged: int
     failed: int
+    progressed: bool
     signal: int | None
     damaged: tuple[str, ...]
-    recorded: int
     coverage: tuple[Coverage, ...]
 
 
@@ -105,8 +104,7 @@ def build(
         device=config.device,
         engine="plain" if plain else "fast",
         precision=config.precision,
-        # Who sets the variable, as schedulers and test suites do, has decided.
-        threads=0 if "OMP_NUM_THREADS" in os.environ else max(1, available_cores() // workers),
+        threads=threads_of(workers),
         scores=config.scores,
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
@@ -142,8 +140,8 @@ def build(
         left=ledger.units_left,
         diverged=ledger.diverged,
         failed=ledger.failed,
+        progressed=ledger.recorded > 0,
         signal=interruption.signal,
         damaged=done.damaged,
-        recorded=ledger.recorded,
         coverage=ledger.coverage(),
     )
