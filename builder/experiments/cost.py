@@ -22,6 +22,7 @@ from nasdip_bench.tasks import Denoise, get_task
 
 from ..plan.cost import OVERHEAD_FLOPS, choose_workers
 from ..plan.shares import Share, divided
+from ..work.speed import threads_set
 from .config import ExperimentConfig, Restoration, ResultKey
 from .folder import ExperimentFolder
 
@@ -193,8 +194,6 @@ def _seconds_per_cost(config: ExperimentConfig, threads: int) -> float:
     some = candidate_architectures(min(setting.candidates, _PROBED))
     some.sort(key=lambda arch: _flops(arch, channels, channels, setting.channels))
     arch = some[len(some) // 2]
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
 
     def seconds(iterations: int) -> float:
         return train(
@@ -208,10 +207,8 @@ def _seconds_per_cost(config: ExperimentConfig, threads: int) -> float:
             precision=setting.precision,
         ).seconds
 
-    try:
+    with threads_set(threads):
         seconds(1)  # warms up
         best = min(seconds(_PROBE_ITERATIONS) for _ in range(_ROUNDS))
-    finally:
-        torch.set_num_threads(before)
     flops = _flops(arch, channels, channels, setting.channels)
     return best / _PROBE_ITERATIONS / _iteration_cost(flops, truth.shape, config.device)

@@ -26,6 +26,7 @@ from nasdip_bench.seeding import BitStream
 from ..engines.worker import ENGINES, Worker, WorkerSpec
 from ..plan.cost import LARGEST_SHARED_CPU_RESOLUTION
 from ..plan.units import RunKey, Unit
+from ..work.speed import threads_set
 from .verdict import Recomputed, compared
 
 __all__ = ["pick", "recompute"]
@@ -195,11 +196,8 @@ def _stack(
 
 
 def _trained(unit: Unit, spec: WorkerSpec, image: str) -> dict[str, Any]:
-    threads = torch.get_num_threads()
-    try:
+    with threads_set(0):  # the worker sets its own
         rows: list[dict[str, Any]] = Worker(spec).execute(unit).to_pylist()
-    finally:
-        torch.set_num_threads(threads)
     made = next(row for row in rows if row["image"] == image)
     if made["status"] == "failed" or made["stack"] != len(unit.runs):
         raise BuildError(

@@ -131,22 +131,7 @@ class TaskContents:
         restorations: Sequence[NDArray[np.uint16] | None] = (),
         stops: StopPart | None = None,
     ) -> TaskContents:
-        """A part of rows as dictionaries, with `coded` curves for each run.
-
-        Args:
-            resolution: see `TaskContents`, as the other numbers.
-            channels: see `TaskContents`.
-            iterations: see `TaskContents`.
-            stop: see `TaskContents`.
-            runs: rows of `RUN_COLUMNS`.
-            codes: by curve, (point,) a run.
-            scores: rows of `SCORE_COLUMNS`.
-            score_values: the single values of each score.
-            corruptions: rows of `CORRUPTION_COLUMNS`.
-            restorations: see `TaskContents`.
-            stops: see `TaskContents`; None: there are none.
-            crossings: see `TaskContents`.
-        """
+        """A part of rows as dictionaries, `coded` curves and single values of scores by row."""
         rows = table_of(runs, RUN_COLUMNS)
         nothing = np.empty((0, len(kept_points(iterations, stop))), np.uint16)
         return cls(
