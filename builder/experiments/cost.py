@@ -126,14 +126,9 @@ def results_of_share(config: ExperimentConfig, share: Share | None) -> list[Resu
 def preview(
     config: ExperimentConfig, out: Path, *, workers: int = 0, share: Share | None = None
 ) -> str:
-    """Describe what is left to do; a few iterations are timed to estimate the hours.
+    """Describe what is left to do, of a share or of all, without a change to the build folder.
 
-    Args:
-        config: what is asked for.
-        out: the build folder, read and not changed.
-        workers: processes; 0 chooses.
-        share: describe this share only.
-    """
+    A few iterations are timed to estimate the hours."""
     check_device(config.device)
     config.check_searches()
     folder = ExperimentFolder(out)
