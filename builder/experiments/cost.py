@@ -54,7 +54,7 @@ def restoration_costs(config: ExperimentConfig) -> dict[Restoration, dict[str, f
     setting = config.setting
     counted: set[tuple[object, ...]] = set()
     costs: dict[Restoration, dict[str, float]] = {}
-    for key in dict.fromkeys(wanted.restoration for wanted in config.wanted):
+    for key in config.restorations(config.wanted):
         kind, method = get_task(key.task).kind, key.method
         channels, height, width = shape = config.shapes[key.image]
         costs[key] = steps = {}
@@ -141,7 +141,7 @@ def preview(
         + ", ".join(f"{task} {name} {count}" for (task, name), count in sorted(images.items())),
     ]
     costs = restoration_costs(config)
-    left = [key for key in dict.fromkeys(k.restoration for k in wanted) if not folder.done(key)]
+    left = [key for key in config.restorations(wanted) if not folder.done(key)]
     if not left:
         return "\n".join([*lines, "nothing is left to do"])
     workers = min(
