@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasdip_bench.api.diff.compare import ADDED, MOVED, REMOVED, compare_datasets
-from nasdip_bench.builder import cli
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.release.contents import Contents, TaskContents, coded
 from nasdip_bench.builder.release.release import read_source, release
@@ -43,7 +41,7 @@ from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.space import paper_architectures, sample_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
-from tests.builds import FIDELITY, small_config
+from tests.builds import FIDELITY, nasdip_build, small_config
 
 R64, LOW = "r64", "r64c16i40"
 
@@ -598,25 +596,16 @@ def test_a_source_that_may_not_be_looked_into_is_no_mere_stranger(released, monk
         read_source(released)
 
 
-def test_the_command_merges_and_says_in_a_line_what_contradicts(
-    built, released, tmp_path, monkeypatch, capsys
-):
-    def call(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nasdip-build", "release", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
+def test_the_command_merges_and_says_in_a_line_what_contradicts(built, released, tmp_path, capsys):
     out = tmp_path / "data"
-    status, text, _ = call(*by_architecture(built, tmp_path), "--out", out)
+    folders = by_architecture(built, tmp_path)
+    status, text, _ = nasdip_build(capsys, "release", *folders, "--out", out)
     assert status == 0
     assert "2 architectures, 2 images (skimage)" in text
     other = small_release(tmp_path / "other")
-    status, text, error = call(built, other, "--out", out)
-    assert (status, text) == (2, "")
+    status, text, error = nasdip_build(capsys, "release", built, other, "--out", out)
+    assert (status, text, error.count("\n")) == (2, "", 1)
     assert error.startswith(f"nasdip-build: image_set is 'skimage' in '{built}' and 'nasdip' in")
-    assert error.count("\n") == 1
     assert same_files(out, released)
 
 
