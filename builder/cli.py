@@ -12,10 +12,10 @@ from nasdip_bench.errors import unknown_name
 from nasdip_bench.experiments.sets import manifest, set_names
 from nasdip_bench.images import IMAGE_SETS, image_names
 
-from .commands import build
-from .commands import experiments as experiment_commands
-from .commands import recompute as recompute_command
-from .commands import release as release_commands
+from .commands.build import build_command
+from .commands.experiments import experiments_command, experiments_release_command
+from .commands.recompute import recompute_command
+from .commands.release import import_released_command, release_command
 
 app = new_app()
 
@@ -33,10 +33,12 @@ def images_command(
     print("\n".join(known))
 
 
-build.add_command(app)
-release_commands.add_commands(app)
-recompute_command.add_command(app)
-experiment_commands.add_commands(app)
+app.callback(invoke_without_command=True)(build_command)
+app.command("release")(release_command)
+app.command("import-released")(import_released_command)
+app.command("recompute")(recompute_command)
+app.command("experiments")(experiments_command)
+app.command("experiments-release")(experiments_release_command)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from .engine import open_engine, ray_options
 if TYPE_CHECKING:
     from ..work.build import Outcome
 
-__all__ = ["add_command", "report"]
+__all__ = ["build_command", "report"]
 
 EXIT_FAILURES = 1
 """Everything was tried, and some runs or scores failed; the same command tries them again."""
@@ -251,8 +251,3 @@ def _refuse_lost_options(context: typer.Context) -> None:
                 f"--{name.replace('_', '-')} stands before the command "
                 f"{context.invoked_subcommand!r}, where it has no effect; put options behind it"
             )
-
-
-def add_command(app: typer.Typer) -> None:
-    """Register the command."""
-    app.callback(invoke_without_command=True)(build_command)

@@ -25,7 +25,7 @@ from .build import report
 if TYPE_CHECKING:
     from nasdip_bench.images import Image
 
-__all__ = ["add_commands"]
+__all__ = ["experiments_command", "experiments_release_command"]
 
 OUT = Path("builds/experiments")
 
@@ -228,9 +228,3 @@ def experiments_release_command(
 
     written = publish_results(sources, out)
     print(f"{out}: {len(written.rows)} results of setting {', '.join(sorted(written.settings))}")
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("experiments")(experiments_command)
-    app.command("experiments-release")(experiments_release_command)

@@ -14,7 +14,7 @@ from nasdip_bench.errors import ConfigError
 if TYPE_CHECKING:
     from ..recompute.verdict import Recomputed
 
-__all__ = ["EXIT_DIFFERENT", "add_command"]
+__all__ = ["EXIT_DIFFERENT", "recompute_command"]
 
 EXIT_DIFFERENT = 1
 """A run is not what its row says."""
@@ -101,8 +101,3 @@ def _line(run: Recomputed) -> str:
     if run.unlike:
         parts.append(run.unlike)
     return "; ".join(parts)
-
-
-def add_command(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("recompute")(recompute_command)

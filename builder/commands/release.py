@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from nasdip_bench.dataset import Manifest
 
-__all__ = ["add_commands"]
+__all__ = ["import_released_command", "release_command"]
 
 Out = Annotated[Path, typer.Option(help="The dataset folder to create or replace.")]
 Version = Annotated[
@@ -114,10 +114,12 @@ def import_released_command(
     """
     from ..released_code.dataset import import_released
 
-    found = import_released(results, out, name=name, version=release_version, replace=replace)
-    for line in found.left_out:
+    manifest, left_out = import_released(
+        results, out, name=name, version=release_version, replace=replace
+    )
+    for line in left_out:
         print(f"left out: {line}", file=sys.stderr)
-    _show(found.manifest, out)
+    _show(manifest, out)
 
 
 def _show(manifest: Manifest, out: Path) -> None:
@@ -145,9 +147,3 @@ def _show(manifest: Manifest, out: Path) -> None:
             )
             kept = "; distances" if distance_path(fidelity, task) in manifest.files else ""
             print(f"  {fidelity} {task}: {seeds or 'no runs'}; {scored} scored{kept}")
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("release")(release_command)
-    app.command("import-released")(import_released_command)

@@ -2,7 +2,7 @@
 
 A build folder, an earlier dataset and results of others are read into `Contents`
 (`nasdip_bench.builder.release.sources`, which also merges them), and
-`nasdip_bench.builder.release.write` writes them. Curves are held as they are on disk, thinned and
+`nasdip_bench.builder.release.release` writes them. Curves are held as they are on disk, thinned and
 coded: to read and write a dataset changes no number, and a full release at three seeds fits in
 memory many times over.
 """

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,12 @@ from nasdip_bench.proxies import info
 from nasdip_bench.tasks import get_task
 
 from ..release.contents import Contents, TaskContents, coded
+from ..release.release import write_release
 from ..release.sources.summary import at_end, summarise
-from ..release.write import write_release
 from .files import image_folders, models, results_root
 from .runs import CHANNELS, SIZE, LeftOut, ReleasedRun, collect
 
-__all__ = ["FIDELITY", "Imported", "import_released"]
+__all__ = ["FIDELITY", "import_released"]
 
 FIDELITY = "released"
 """512 x 512, 128 channels, as long as the released code trained."""
@@ -40,18 +40,6 @@ _NOTHING = np.empty(0)
 _OTHERS = {"licence": "", "creator": "those who ran the paper's released code"}
 
 
-class Imported(NamedTuple):
-    """What came out of an import.
-
-    Attributes:
-        manifest: of the dataset.
-        left_out: what was there and is not in it, a sentence for each reason.
-    """
-
-    manifest: Manifest
-    left_out: tuple[str, ...]
-
-
 def import_released(
     path: Path,
     out: Path,
@@ -59,8 +47,11 @@ def import_released(
     name: str | None = None,
     version: str | None = None,
     replace: bool = False,
-) -> Imported:
+) -> tuple[Manifest, tuple[str, ...]]:
     """Make a dataset folder of results in the layout of the paper's released code.
+
+    Returns:
+        its manifest; and what was there and is not in it, a sentence for each reason.
 
     Args:
         path: the folder that holds ``benchmark``, or that folder.
@@ -90,7 +81,7 @@ def import_released(
         publication=_OTHERS,
         replace_all=replace,
     )
-    return Imported(manifest, left_out.sentences())
+    return manifest, left_out.sentences()
 
 
 def _contents(root: Path, left_out: LeftOut) -> Contents:
@@ -152,9 +143,9 @@ def _part(task: str, runs: Sequence[ReleasedRun]) -> TaskContents:
 
 
 def _curves(run: ReleasedRun) -> dict[str, NDArray[np.float64]]:
-    if run.history is None:
-        return {"psnr": _NOTHING, "psnr_smooth": _NOTHING}
-    return {"psnr": run.history.psnr_db, "psnr_smooth": run.history.psnr_smooth_db}
+    history = run.history
+    curves = (_NOTHING, _NOTHING) if history is None else (history.psnr_db, history.psnr_smooth_db)
+    return dict(zip(("psnr", "psnr_smooth"), curves, strict=True))
 
 
 def _run_row(run: ReleasedRun, task: str, iterations: int, stop: int) -> dict[str, Any]:

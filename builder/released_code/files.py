@@ -17,9 +17,10 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,8 +87,7 @@ class History:
         return not self.diverged and bool(self.psnr_db[-1] + _DROP_DB < best_of(self.psnr_db))
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageFolder:
+class ImageFolder(NamedTuple):
     """The results of one image: our name of its task, theirs, and a stem such as "lena_512"."""
 
     task: str
@@ -97,10 +97,7 @@ class ImageFolder:
 
     def histories(self) -> dict[str, Path]:
         """The folders of the models that have a history, by the model's name, sorted."""
-        data = self.path / "data"
-        if not data.is_dir():
-            return {}
-        return {f.name: f for f in sorted(data.iterdir()) if (f / "htr.pkl").exists()}
+        return {f.name: f for f in _folders(self.path / "data") if (f / "htr.pkl").exists()}
 
 
 def results_root(path: Path) -> Path:
@@ -123,24 +120,17 @@ def image_folders(root: Path) -> tuple[list[ImageFolder], list[str]]:
     """The images with results, by task; and the folders of levels that are none of our tasks."""
     found, unknown = [], []
     for released_task, levels in LEVELS.items():
-        base = root / released_task
-        for level in sorted(base.iterdir()) if base.is_dir() else ():
-            if not level.is_dir():
-                continue
+        for level in _folders(root / released_task):
             if level.name not in levels:
                 unknown.append(f"{released_task}/{level.name}")
                 continue
-            found += [
-                ImageFolder(
-                    task=levels[level.name],
-                    released_task=released_task,
-                    stem=folder.name,
-                    path=folder,
-                )
-                for folder in sorted(level.iterdir())
-                if folder.is_dir()
-            ]
+            task = levels[level.name]
+            found += [ImageFolder(task, released_task, f.name, f) for f in _folders(level)]
     return found, unknown
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(one for one in path.iterdir() if one.is_dir()) if path.is_dir() else []
 
 
 def models(root: Path) -> tuple[list[Architecture], list[str]]:
@@ -259,12 +249,10 @@ def _plain(path: Path) -> Any:
 def _curve(path: Path, name: str, value: Any) -> NDArray[np.float64]:
     if isinstance(value, np.ndarray):
         value = value.ravel().tolist()
-    try:
-        if not isinstance(value, list) or not all(type(v) in (int, float) for v in value):
-            raise OverflowError
-        return np.array(value, np.float64)
-    except OverflowError:
-        raise DatasetError(f"{str(path)!r} has no list of numbers {name!r}") from None
+    if isinstance(value, list) and all(type(v) in (int, float) for v in value):
+        with suppress(OverflowError):
+            return np.array(value, np.float64)
+    raise DatasetError(f"{str(path)!r} has no list of numbers {name!r}")
 
 
 def _rows(path: Path) -> Iterator[list[str]]:
