@@ -43,8 +43,9 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     image_gain(...)  DataFrame    # (target, image) -> what choosing by the image gains, held out
     early_ranking(...)            # (curve, seed, target, iteration) -> tau with where fits end
     manifest, path, images, tasks, fidelities, codes, arch_id(...), runs, architecture_rows
-    simulator(...)   Simulator    # task, image, fidelity, seed -> a clock to search on; run_search,
-                                  # compare: algorithms on it; NASBench201API: that API's methods
+    simulator(...)   Simulator    # image, task, track -> a clock to search on, a choice to test;
+                                  # run_search, compare: algorithms on it
+    search_leaderboard(...)       # (target, image, method) -> dB on the seed that was not searched
     compare_datasets(a, b)        # what b has other than a -> Difference, a frame for each table
     evaluated(...)   rows         # task, image or all -> architectures that have runs
     random, neighbours, build     # architectures, of all or of these; the torch network of one
@@ -95,9 +96,9 @@ from .reading.records import Replicates as Replicates
 from .reading.records import RunRecord as RunRecord
 from .replay import IsnasRecord as IsnasRecord
 from .replay.figure import replay_figure as replay_figure
-from .simulation.algorithms import run_search as run_search
+from .search.comparison import compare as compare
+from .search.methods import run_search as run_search
 from .simulation.clock import BudgetExhaustedError as BudgetExhaustedError
-from .simulation.comparison import compare as compare
 from .simulation.prices import CostModel as CostModel
 from .statistics.best import Ranked as Ranked
 from .statistics.best import Statistics as Statistics

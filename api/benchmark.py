@@ -12,7 +12,8 @@ from .reading.costs import architecture_cost_of
 from .reading.reader import ReleaseReader
 from .replay import isnas
 from .replay.curve import isnas_curve
-from .simulation.simulator import open_simulator
+from .search.leaderboard import search_leaderboard
+from .simulation.opening import open_simulator
 from .statistics.best import find_best, regret, statistics, top_k
 from .statistics.choosing import proxy_table, selection_curve
 from .statistics.early_ranking import early_ranking
@@ -73,6 +74,7 @@ class NASDIPBench(ReleaseReader):
     isnas = isnas
     isnas_curve = isnas_curve
     simulator = open_simulator
+    search_leaderboard = search_leaderboard
 
     # Moving in the space
     evaluated = evaluated

@@ -18,8 +18,9 @@ from nasdip_bench.errors import ConfigError
 from nasdip_bench.space import Architecture, encode_choices
 
 from ..simulation.clock import BudgetExhaustedError
+from ..simulation.opening import open_simulator
 from ..simulation.prices import CostModel
-from ..simulation.simulator import Simulator, open_simulator
+from ..simulation.simulator import Simulator
 from . import require
 from .parameters import (
     ACTIVATIONS,
@@ -100,7 +101,7 @@ class Objective:
             except BudgetExhaustedError as error:
                 trial.study.stop()
                 raise optuna.TrialPruned(str(error)) from error
-            psnr_db = seen.psnr_smooth_db
+            psnr_db = seen.psnr_db
             trial.set_user_attr("clock", seen.clock)
             if math.isnan(psnr_db):
                 raise optuna.TrialPruned(f"architecture {seen.architecture} diverged")
@@ -130,7 +131,7 @@ def objective(
         fidelity: None for the release's default for the task.
         seed: of the runs; None for the first of the default seeds.
         budget_seconds: simulated seconds, after which the study is stopped; None for no limit.
-        cost: as of `nasdip_bench.api.simulation.simulator.open_simulator`.
+        cost: as of `nasdip_bench.api.simulation.opening.open_simulator`.
         steps: as of `Objective`.
 
     Raises:
@@ -138,6 +139,12 @@ def objective(
         MissingRunError: the release has no run to simulate from.
     """
     sim = open_simulator(
-        bench, image, task, fidelity, seed, budget_seconds=budget_seconds, cost=cost
+        bench,
+        image,
+        task,
+        fidelity=fidelity,
+        seed=seed,
+        budget_seconds=budget_seconds,
+        cost=cost,
     )
     return Objective(sim, steps)

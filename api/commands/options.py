@@ -17,12 +17,15 @@ __all__ = [
     "Architecture",
     "DATA",
     "TARGET",
+    "ByImage",
     "Data",
     "FidelityName",
     "Images",
     "Form",
+    "Level",
     "Out",
     "Picture",
+    "Resamples",
     "Seed",
     "Target",
     "TaskArgument",
@@ -84,6 +87,9 @@ Out = Annotated[
 Architecture = Annotated[
     str, typer.Argument(help="Row number, '172-0000011001001001100111101', or a model's name.")
 ]
+Level = Annotated[float, typer.Option(help="Confidence of the intervals.")]
+Resamples = Annotated[int, typer.Option(help="Of the bootstrap; 0 makes no intervals.")]
+ByImage = Annotated[bool, typer.Option("--by-image", help="Also each image alone.")]
 TopK = Annotated[int, typer.Option("--k", "-k", help="How many are the best.")]
 
 DATA = None

@@ -16,7 +16,9 @@ from .options import (
     Data,
     FidelityName,
     Images,
+    Level,
     Out,
+    Resamples,
     Seed,
     Target,
     TaskArgument,
@@ -24,13 +26,11 @@ from .options import (
     emit,
     image_names,
 )
+from .search import search_leaderboard_command
 
 __all__ = ["add_commands"]
 
 BETWEEN = ("scores", "seeds", "fidelities", "images")
-
-Level = Annotated[float, typer.Option(help="Confidence of the intervals.")]
-Resamples = Annotated[int, typer.Option(help="Of the bootstrap; 0 makes no intervals.")]
 
 
 def agreement_command(
@@ -203,6 +203,7 @@ def add_commands(app: typer.Typer) -> None:
     """Register the commands of this module."""
     leaderboard = new_app("Leaderboards, with trivial entries in them.")
     leaderboard.command("scores")(score_leaderboard_command)
+    leaderboard.command("search")(search_leaderboard_command)
     app.add_typer(leaderboard, name="leaderboard")
     app.command("stopping")(stopping_command)
     app.command("agreement")(agreement_command)

@@ -70,8 +70,8 @@ def _run(name: str, app: typer.Typer, arguments: Sequence[str] | None) -> int:
     try:
         status = app(args=arguments, standalone_mode=False, prog_name=name)
     except (NasdipError, _UsageError) as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
-            print(error.format_message())
+        if isinstance(error, _UsageError) and type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())  # which is the help
             return 0
         message = str(error) if isinstance(error, NasdipError) else error.format_message()
         print(f"{name}: {' '.join(message.split())}", file=sys.stderr)

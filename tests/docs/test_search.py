@@ -46,7 +46,7 @@ def test_examples(place: int, workplace: Path):
 
 def test_commands(workplace: Path):
     lines = commands(PAGE)
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in lines:
         assert line.startswith("nasdip-bench search ")
         assert run_in(workplace, *shlex.split(line))

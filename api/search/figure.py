@@ -46,7 +46,7 @@ class SearchFigure(Exhibit):
     """Regret against simulated time; the table has what is left at the end of the budget.
 
     Attributes:
-        frame: from `nasdip_bench.api.simulation.compare`, with its ``attrs``.
+        frame: from `nasdip_bench.api.search.compare`, with its ``attrs``.
     """
 
     frame: pd.DataFrame
@@ -82,18 +82,14 @@ class SearchFigure(Exhibit):
         there = [*f["architectures"].values()]
         notes = [
             f"Simulated seconds: {f['cost']}.",
-            "Searches see the PSNR against the ground truth (an oracle). Before its first "
-            "training a search counts as the mean over all architectures.",
+            "Searches see the PSNR against the ground truth (an oracle), but for isnas, which "
+            "chooses by distances between restorations. Before it can return anything a search "
+            "counts as the mean over all architectures.",
         ]
         if min(there) < f["release"]:
             notes.append(
                 f"The release is partial: {span(there)} of its {f['release']} architectures have a "
                 f"run and can be searched; the best is the best of these."
-            )
-        if "isnas_oracle" in f["algorithms"]:
-            notes.append(
-                "isnas_oracle: the ranking of ISNAS, with the best of its cohort chosen by the "
-                "ground truth; the paper's selection is replayed by 'nasdip-bench replay'."
             )
         return notes
 
@@ -217,7 +213,7 @@ def search_figure(frame: pd.DataFrame) -> SearchFigure:
     """A comparison to print, save or draw.
 
     Args:
-        frame: from `nasdip_bench.api.simulation.compare`.
+        frame: from `nasdip_bench.api.search.compare`.
 
     Raises:
         ConfigError: a frame that has lost what it was computed from.
