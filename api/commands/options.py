@@ -12,6 +12,7 @@ from nasdip_bench.console.options import split
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, write_text
+from ..reading.runs import TARGET
 
 __all__ = [
     "Architecture",
@@ -93,7 +94,6 @@ ByImage = Annotated[bool, typer.Option("--by-image", help="Also each image alone
 TopK = Annotated[int, typer.Option("--k", "-k", help="How many are the best.")]
 
 DATA = None
-TARGET = "best_psnr_smooth_db"
 
 
 def parsed_architecture(text: str) -> int | str:
