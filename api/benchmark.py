@@ -13,15 +13,16 @@ from .reading.reader import ReleaseReader
 from .replay import isnas
 from .replay.curve import isnas_curve
 from .simulation.simulator import open_simulator
+from .statistics.agreement.replicates import fidelity_agreement, seed_agreement
+from .statistics.agreement.scores import correlate, kendall_intervals
 from .statistics.best import find_best, regret, statistics, top_k
 from .statistics.choosing import proxy_table, selection_curve
-from .statistics.early_ranking import early_ranking
+from .statistics.early.ranking import early_ranking
 from .statistics.image_gain import image_gain
-from .statistics.intervals import correlate, fidelity_agreement, kendall_intervals, seed_agreement
 from .statistics.kendall import coverage, kendall
 from .statistics.overlaps import overlap, overlap_table
 from .statistics.score_leaderboard import score_leaderboard
-from .statistics.stopping import stopping_table
+from .statistics.stopping.table import stopping_table
 from .untrained import build
 
 __all__ = ["NASDIPBench"]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..exhibits import captions
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 from ..exhibits.exhibit import PaperExhibit
 from ..statistics.overlaps import overlap
-from . import captions
+from .printed import paper_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,7 @@ def figure1(
     facts = frame.attrs
     diverged = facts["diverged"]
     ranked_last = "1 diverged run ranks" if diverged == 1 else f"{diverged} diverged runs rank"
-    printed = captions.paper_values()["figure1"]
+    printed = paper_values()["figure1"]
     applies = captions.of_the_paper(bench) and (task, k) == (printed["task"], printed["k"])
     marks, notes = captions.image_marks(bench)
     return OverlapFigure(

@@ -17,6 +17,7 @@ from nasdip_bench.errors import check_whole
 
 from ..reading.run_set import RunSet
 from .choosing import Candidate, Values, merit, own_candidates, ranked, scores_of_release
+from .strata import sampling_strata
 from .tau_frame import MEAN, Resampling, tau_frame
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def score_leaderboard(
     runs = RunSet.of(
         bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
     )
-    resampling, strata = Resampling(level, resamples, rng), _strata(bench)
+    resampling, strata = Resampling(level, resamples, rng), sampling_strata(bench)
     entries = [
         *scores_of_release(runs),
         *own_candidates(runs, values or {}, lower_is_better),
@@ -145,12 +146,6 @@ def score_leaderboard(
     frame = frame.sort_values("tau_signed", ascending=False, kind="stable")
     frame.attrs = runs.facts() | {"k": k} | resampling._asdict()
     return frame
-
-
-def _strata(bench: ReleaseReader) -> NDArray[np.intp]:
-    """(architecture,) sampling and order of the cell, as a number."""
-    kinds = [f"{a.attributes.sampling} {a.attributes.transform_first}" for a in bench]
-    return np.unique(kinds, return_inverse=True)[1]
 
 
 def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:

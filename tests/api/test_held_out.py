@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from nasdip_bench.api import NASDIPBench
-from nasdip_bench.api.statistics.early_ranking import early_ranking
+from nasdip_bench.api.statistics.early.ranking import early_ranking
 from nasdip_bench.api.statistics.image_gain import TARGETS, image_gain
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import MissingRunError, UnknownNameError

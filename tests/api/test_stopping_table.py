@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from nasdip_bench.api import NASDIPBench
-from nasdip_bench.api.statistics.stopped_runs import ORACLE
-from nasdip_bench.api.statistics.stopping import kept_point_agreement
+from nasdip_bench.api.statistics.stopping.stopped import ORACLE
+from nasdip_bench.api.statistics.stopping.table import kept_point_agreement
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from nasdip_bench.stopping import Fixed, StoppingRule

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import MissingRunError, unknown_name
 
-from ..reading.run_set import RunSet
-from .image_gain import TARGETS
-from .tau_frame import FEWEST
+from ...reading.run_set import RunSet
+from ..image_gain import TARGETS
+from ..tau_frame import FEWEST
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..reading.reader import ReleaseReader
+    from ...reading.reader import ReleaseReader
 
 __all__ = ["CURVES", "early_ranking"]
 

@@ -12,10 +12,10 @@ from nasdip_bench.errors import ConfigError
 from nasdip_bench.stopping import Fits, Fixed, Last, StoppingRule, follow, parse_rule
 from nasdip_bench.tasks import Denoise, get_task
 
-from ..reading.run_set import RunSet
+from ...reading.run_set import RunSet
 
 if TYPE_CHECKING:
-    from ..reading.stops import RecordedStops
+    from ...reading.stops import RecordedStops
 
 __all__ = ["ORACLE", "Rules", "Stopped", "followed", "own_rules", "shipped_rules"]
 

@@ -17,14 +17,14 @@ from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval
 from nasdip_bench.stopping import parse_rule
 
-from ..reading.run_set import RunSet
-from .stopped_runs import Rules, Stopped, followed, own_rules, shipped_rules
-from .tau_frame import FEWEST, MEAN, Resampling
+from ...reading.run_set import RunSet
+from ..tau_frame import FEWEST, MEAN, Resampling
+from .stopped import Rules, Stopped, followed, own_rules, shipped_rules
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..reading.reader import ReleaseReader
+    from ...reading.reader import ReleaseReader
 
 __all__ = ["kept_point_agreement", "stopping_table"]
 
