@@ -22,7 +22,7 @@ from .statistics.image_gain import image_gain
 from .statistics.kendall import coverage, kendall
 from .statistics.overlaps import overlap, overlap_table
 from .statistics.score_leaderboard import score_leaderboard
-from .statistics.stopping.table import stopping_table
+from .statistics.stopping.table import kept_point_agreement, stopping_table
 from .untrained import build
 
 __all__ = ["NASDIPBench"]
@@ -71,6 +71,7 @@ class NASDIPBench(ReleaseReader):
 
     # When to stop, and what a search finds
     stopping_table = stopping_table
+    kept_point_agreement = kept_point_agreement
     isnas = isnas
     isnas_curve = isnas_curve
     simulator = open_simulator

@@ -1,4 +1,4 @@
-"""Commands that print how far rankings agree and what choosing by a score is worth, as CSV."""
+"""Commands of statistics: CSV, or a figure with its table where there is one."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from .options import (
     TARGET,
     Data,
     FidelityName,
+    Form,
     Images,
     Out,
+    Picture,
     Seed,
     Target,
     TaskArgument,
+    TaskName,
     TopK,
+    check_form,
     emit,
     image_names,
+    show,
 )
 
 __all__ = ["add_commands"]
@@ -142,24 +147,26 @@ def selection_command(
 
 
 def stopping_command(
-    task: TaskArgument = "denoise",
+    task: TaskName = "denoise",
     rule: Annotated[
         list[str] | None,
         typer.Option(help="One more, such as 'es-wmv(window=25,patience=0.3)'; may be repeated."),
     ] = None,
-    by_image: Annotated[bool, typer.Option("--by-image", help="Also each image alone.")] = False,
     fidelity: FidelityName = None,
     seed: Seed = None,
     images: Images = "all",
     level: Level = 0.95,
     resamples: Resamples = 1000,
-    out: Out = None,
+    form: Form = "",
+    out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print how much PSNR each stopping rule gives away, beside the oracle and the fixed stop."""
-    from ..statistics.tau_frame import MEAN
+    """Print or draw how much PSNR each stopping rule gives away against the best of each run."""
+    check_form(form, out)
+    from ..statistics.stopping.figure import stopping_figure
 
-    frame = NASDIPBench(data).stopping_table(
+    figure = stopping_figure(
+        NASDIPBench(data),
         task,
         rule,
         images=image_names(images),
@@ -168,9 +175,7 @@ def stopping_command(
         level=level,
         resamples=resamples,
     )
-    if not by_image:
-        frame = frame.xs(MEAN, level="image")
-    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+    show(figure, form, out)
 
 
 def score_leaderboard_command(

@@ -21,6 +21,7 @@ __all__ = [
     "sentences",
     "setting",
     "setting_and_n",
+    "setup",
     "shortfall",
     "span",
     "undefined",
@@ -73,20 +74,25 @@ def sentences(*parts: str) -> str:
 
 
 def setting(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
-    """Fidelity, seeds and target in words.
+    """Target, and `setup`.
 
     Args:
         bench: the release.
         facts: ``attrs`` of a frame of `nasdip_bench.api.statistics.kendall`.
     """
+    oracle = facts["target"].startswith(ORACLE_PREFIX)
+    said = f"Target {facts['target']}{' (an oracle: it needs the ground truth)' if oracle else ''}"
+    return f"{said}; {setup(bench, facts)}"
+
+
+def setup(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
+    """Fidelity and seeds in words; arguments as of `setting`."""
     at = bench.manifest.fidelities[facts["fidelity"]]
     record = bench.manifest.task(facts["fidelity"], facts["task"])
     length = f", {record.iterations} iterations" if record else ""
     seeds = ", ".join(map(str, facts["seeds"]))
     one = len(facts["seeds"]) == 1
-    oracle = " (an oracle: it needs the ground truth)"
     return (
-        f"Target {facts['target']}{oracle if facts['target'].startswith(ORACLE_PREFIX) else ''}; "
         f"fidelity {facts['fidelity']} ({at['resolution']}x{at['resolution']}, {at['channels']} "
         f"channels{length}); seed{'' if one else 's'} {seeds}"
         f"{'' if one else ' (mean over seeds, one at a time)'}"
