@@ -18,7 +18,7 @@ from nasdip_bench.errors import check_whole
 from ..reading.run_set import RunSet
 from .choosing import Candidate, Values, merit, own_candidates, ranked, scores_of_release
 from .strata import sampling_strata
-from .tau_frame import MEAN, Resampling, tau_frame
+from .tau_frame import MEAN, Resampling, index_of, tau_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,9 +138,7 @@ def score_leaderboard(
         "regret": first["regret_random"], "regret_random": first["regret_random"],
         "n": first["n"],
     }  # fmt: skip
-    frame = pd.DataFrame(
-        list(rows.values()), index=pd.MultiIndex.from_tuples(rows, names=["proxy", "reference"])
-    )
+    frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["proxy", "reference"]))
     tested = frame[["p", "p_within"]].to_numpy()
     frame[["p", "p_within"]] = _holm(tested.ravel()).reshape(tested.shape)
     frame = frame.sort_values("tau_signed", ascending=False, kind="stable")

@@ -14,20 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import MissingRunError, unknown_name
+from nasdip_bench.ranks.jackknife import jackknife_interval, shares_of_tau, unit_signs
 
 from ...reading.run_set import RunSet
 from ..image_gain import TARGETS
-from ..tau_frame import FEWEST
+from ..tau_frame import FEWEST, index_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ...reading.reader import ReleaseReader
 
-__all__ = ["CURVES", "early_ranking"]
+__all__ = ["CURVES", "SEEDS", "early_ranking"]
 
 CURVES = ("raw", "smoothed")
-_NORMAL_95 = 1.959963984540054
+SEEDS = ("own", "other")
+"""Of the end that the beginning is compared with: the same, or the others."""
+
+_AT_ONCE = 16  # points: their signs are 17 MB of 522 architectures
 
 
 def early_ranking(
@@ -38,6 +42,7 @@ def early_ranking(
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     iterations: Sequence[int] | None = None,
+    level: float = 0.95,
 ) -> pd.DataFrame:
     """Kendall's tau-b between PSNR at kept iterations and where fits end.
 
@@ -52,12 +57,14 @@ def early_ranking(
         images: one or several names; None for all.
         fidelity: None for the release's default for the task.
         iterations: kept ones; None for all that were kept.
+        level: of confidence of the intervals, between 0 and 1.
 
     Returns:
         indexed by (curve, seed, target, iteration), curve one of `CURVES`, seed "own" or "other":
-        ``tau``; ``low`` and ``high``, a 95 % interval over architectures from the infinitesimal
-        jackknife (their influence is summed over images and seeds first, since they share
-        architectures); ``n`` architectures, those with ok runs on all images at all seeds used.
+        ``tau``; ``low`` and ``high``, its interval over architectures from the infinitesimal
+        jackknife (`nasdip_bench.ranks.jackknife`; their influence is summed over images and seeds
+        first, since these share architectures); ``n`` architectures, those with ok runs on all
+        images at all seeds. In ``attrs``: task, targets, fidelity, seeds, level.
 
     Raises:
         UnknownNameError: unknown task, image, fidelity, target or iteration.
@@ -69,7 +76,7 @@ def early_ranking(
     runs = runs._replace(seeds=runs.block.seeds)
     curves = bench.curves(task, runs.fidelity)
     points = _points(curves.iterations, iterations)
-    ends = [runs.values(target) for target in targets]
+    ends = np.stack([runs.values(target) for target in targets])
     raw, smooth = (
         array[:, list(runs.images)][..., points].astype(np.float64)
         for array in (curves.psnr_db, curves.psnr_smooth_db)
@@ -82,36 +89,18 @@ def early_ranking(
             f"{FEWEST} are needed"
         )
     rows = {}
-    count = len(runs.seeds)
-    pairs = {
-        "own": [(seed, seed) for seed in range(count)],
-        "other": list(itertools.permutations(range(count), 2)),
-    }
-    signs = {
-        (number, image, seed): _signs(end[there, image, seed])
-        for number, end in enumerate(ends)
-        for image in range(len(runs.images))
-        for seed in range(count)
-    }
+    kinds = SEEDS if len(runs.seeds) > 1 else SEEDS[:1]
     for curve, values in zip(CURVES, (raw[there], smooth[there]), strict=True):
-        for place, point in enumerate(points.tolist()):
-            of_curve = {
-                (image, seed): _signs(values[:, image, seed, place])
-                for image in range(len(runs.images))
-                for seed in range(count)
-            }
-            for kind, number in itertools.product(pairs, range(len(targets))):
-                found = [
-                    _tau(of_curve[image, a], signs[number, image, b])
-                    for image in range(len(runs.images))
-                    for a, b in pairs[kind]
-                ]
-                if found:
-                    key = (curve, kind, targets[number], int(curves.iterations[point]))
-                    rows[key] = _row(found)
+        shares = _shares(values, ends[:, there])
+        kinds = SEEDS if len(runs.seeds) > 1 else SEEDS[:1]
+        for kind, target, point in np.ndindex(len(kinds), len(targets), len(points)):
+            key = (curve, kinds[kind], targets[target], int(curves.iterations[points[point]]))
+            found = jackknife_interval(shares[kind, point, target], level)
+            rows[key] = found._asdict() | {"n": int(there.sum())}
     names = ["curve", "seed", "target", "iteration"]
-    frame = pd.DataFrame(list(rows.values()), index=pd.MultiIndex.from_tuples(rows, names=names))
-    frame.attrs = {"task": task, "fidelity": runs.fidelity, "seeds": list(runs.seeds)}
+    frame = pd.DataFrame(list(rows.values()), index=index_of(rows, names))
+    facts = {"task": task, "targets": list(targets), "fidelity": runs.fidelity}
+    frame.attrs = facts | {"seeds": list(runs.seeds), "level": level}
     return frame
 
 
@@ -125,33 +114,30 @@ def _points(kept: NDArray[np.int32], wanted: Sequence[int] | None) -> NDArray[np
     return np.searchsorted(kept, wanted)
 
 
-def _signs(values: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:
-    """(n, n) signs of the differences of a sample, and the root of the number that are not 0."""
-    signs = np.sign(values[:, None] - values[None, :]).astype(np.float32)
-    return signs, float(np.sqrt(np.count_nonzero(signs)))
+def _shares(early: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each architecture's share of tau, the mean over images and over seeds or pairs of them.
 
+    Args:
+        early: (architecture, image, seed, point).
+        ends: (target, architecture, image, seed).
 
-def _tau(
-    one: tuple[NDArray[np.float32], float], other: tuple[NDArray[np.float32], float]
-) -> tuple[float, NDArray[np.float64]]:
-    """Tau-b, and each architecture's share of it: (n,) summing to tau."""
-    (x, x_root), (y, y_root) = one, other
-    if not x_root or not y_root:
-        return float("nan"), np.full(len(x), np.nan)
-    agreed = np.einsum("ij,ij->i", x, y).astype(np.float64) / (x_root * y_root)
-    return float(agreed.sum()), agreed
-
-
-def _row(found: Sequence[tuple[float, NDArray[np.float64]]]) -> dict[str, float]:
-    """The mean of taus with the interval of their common architectures.
-
-    Tau is a mean over pairs, so that an architecture's influence is twice its own mean's distance
-    from tau; that of the normalising ties is left out.
+    Returns:
+        (2, point, target, architecture), in the order of `SEEDS`; NaN for "other" of one seed.
     """
-    tau = float(np.mean([one for one, _ in found]))
-    shares = np.mean([share for _, share in found], axis=0)
-    n = len(shares)
-    influence = 2 * (n * shares - tau)
-    error = float(np.sqrt((influence**2).sum())) / n
-    low, high = np.clip([tau - _NORMAL_95 * error, tau + _NORMAL_95 * error], -1, 1).tolist()
-    return {"tau": tau, "low": low, "high": high, "n": n}
+    n, images, seeds, points = early.shape
+    found = np.zeros((2, points, len(ends), n))
+    for image, first in itertools.product(range(images), range(0, points, _AT_ONCE)):
+        some = slice(first, first + _AT_ONCE)
+        # A sum over all pairs of seeds is a product of sums; the pairs of different seeds are what
+        # is left without those of one seed.
+        x_sum: NDArray[np.float32] | float = 0.0
+        y_sum: NDArray[np.float32] | float = 0.0
+        for seed in range(seeds):
+            x = unit_signs(early[:, image, seed, some].T)
+            y = unit_signs(ends[:, :, image, seed])
+            found[0, some] += shares_of_tau(x, y)
+            x_sum, y_sum = x_sum + x, y_sum + y
+        found[1, some] += shares_of_tau(np.asarray(x_sum), np.asarray(y_sum))
+    found[1] -= found[0]
+    pairs = np.array([seeds, seeds * (seeds - 1)]).reshape(2, 1, 1, 1) * images
+    return np.divide(found, pairs, out=np.full_like(found, np.nan), where=pairs > 0)

@@ -18,7 +18,7 @@ from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval
 from nasdip_bench.stopping import parse_rule
 
 from ...reading.run_set import RunSet
-from ..tau_frame import FEWEST, MEAN, Resampling
+from ..tau_frame import FEWEST, MEAN, Resampling, index_of
 from .stopped import Rules, Stopped, followed, how_chosen, rule_families
 
 if TYPE_CHECKING:
@@ -98,9 +98,7 @@ def stopping_table(
         choice = {"choice": how_chosen(name, candidates)}
         for image, row in zip((*shown.image_names, MEAN), mine, strict=True):
             rows[name, image] = choice | row
-    frame = pd.DataFrame(
-        list(rows.values()), index=pd.MultiIndex.from_tuples(rows, names=["rule", "image"])
-    )
+    frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["rule", "image"]))
     frame.attrs = shown.facts() | resampling._asdict()
     return frame
 
