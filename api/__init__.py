@@ -102,4 +102,5 @@ from .simulation.comparison import compare as compare
 from .simulation.prices import CostModel as CostModel
 from .statistics.best import Ranked as Ranked
 from .statistics.best import Statistics as Statistics
+from .statistics.early.figure import early_figure as early_figure
 from .statistics.stopping.figure import stopping_figure as stopping_figure

@@ -35,6 +35,9 @@ __all__ = ["add_commands"]
 BETWEEN = ("scores", "seeds", "fidelities", "images")
 
 Level = Annotated[float, typer.Option(help="Confidence of the intervals.")]
+Targets = Annotated[
+    str, typer.Option(help="Columns of runs.parquet, comma-separated; 'all': best, stopped, last.")
+]
 Resamples = Annotated[int, typer.Option(help="Of the bootstrap; 0 makes no intervals.")]
 
 
@@ -178,6 +181,56 @@ def stopping_command(
     show(figure, form, out)
 
 
+def early_command(
+    task: TaskName = "denoise",
+    targets: Targets = "all",
+    fidelity: FidelityName = None,
+    images: Images = "all",
+    level: Level = 0.95,
+    form: Form = "",
+    out: Picture = None,
+    data: Data = DATA,
+) -> None:
+    """Print or draw how PSNR early in a fit ranks its end, raw and smoothed, own and other seed."""
+    check_form(form, out)
+    from ..statistics.early.figure import early_figure
+    from ..statistics.image_gain import TARGETS
+
+    figure = early_figure(
+        NASDIPBench(data),
+        task,
+        image_names(targets) or TARGETS,
+        images=image_names(images),
+        fidelity=fidelity,
+        level=level,
+    )
+    show(figure, form, out)
+
+
+def gain_command(
+    task: TaskArgument = "denoise",
+    targets: Targets = "all",
+    fidelity: FidelityName = None,
+    images: Images = "all",
+    level: Level = 0.95,
+    resamples: Resamples = 1000,
+    out: Out = None,
+    data: Data = DATA,
+) -> None:
+    """Print what choosing an architecture by the image itself gains, judged on another seed."""
+    from ..statistics.image_gain import TARGETS
+
+    frame = NASDIPBench(data).image_gain(
+        task,
+        image_names(targets) or TARGETS,
+        images=image_names(images),
+        fidelity=fidelity,
+        level=level,
+        resamples=resamples,
+    )
+    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+
+
 def score_leaderboard_command(
     task: TaskArgument = "denoise",
     k: TopK = 10,
@@ -210,6 +263,8 @@ def add_commands(app: typer.Typer) -> None:
     leaderboard.command("scores")(score_leaderboard_command)
     app.add_typer(leaderboard, name="leaderboard")
     app.command("stopping")(stopping_command)
+    app.command("early")(early_command)
+    app.command("gain")(gain_command)
     app.command("agreement")(agreement_command)
     app.command("proxies")(proxies_command)
     app.command("selection")(selection_command)

@@ -53,7 +53,7 @@ def early_ranking(
     Args:
         bench: the release.
         task: name.
-        targets: columns of runs.parquet.
+        targets: columns of runs.parquet with a direction.
         images: one or several names; None for all.
         fidelity: None for the release's default for the task.
         iterations: kept ones; None for all that were kept.
@@ -64,7 +64,7 @@ def early_ranking(
         ``tau``; ``low`` and ``high``, its interval over architectures from the infinitesimal
         jackknife (`nasdip_bench.ranks.jackknife`; their influence is summed over images and seeds
         first, since these share architectures); ``n`` architectures, those with ok runs on all
-        images at all seeds. In ``attrs``: task, targets, fidelity, seeds, level.
+        images at all seeds. In ``attrs``: task, targets, fidelity, seeds, images, level.
 
     Raises:
         UnknownNameError: unknown task, image, fidelity, target or iteration.
@@ -74,6 +74,8 @@ def early_ranking(
 
     runs = RunSet.of(bench, task, images=images, fidelity=fidelity)
     runs = runs._replace(seeds=runs.block.seeds)
+    for target in targets:
+        runs.block.direction(target)  # or an error
     curves = bench.curves(task, runs.fidelity)
     points = _points(curves.iterations, iterations)
     ends = np.stack([runs.values(target) for target in targets])
@@ -99,8 +101,14 @@ def early_ranking(
             rows[key] = found._asdict() | {"n": int(there.sum())}
     names = ["curve", "seed", "target", "iteration"]
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, names))
-    facts = {"task": task, "targets": list(targets), "fidelity": runs.fidelity}
-    frame.attrs = facts | {"seeds": list(runs.seeds), "level": level}
+    frame.attrs = {
+        "task": task,
+        "targets": list(targets),
+        "fidelity": runs.fidelity,
+        "seeds": list(runs.seeds),
+        "images": list(runs.image_names),
+        "level": level,
+    }
     return frame
 
 

@@ -14,6 +14,7 @@ from nasdip_bench.tasks import get_task
 from ...exhibits.captions import call_text, sentences, setup, shortfall
 from ...exhibits.drawing import SMALL, TEXT, caption_lines, new_figure, save, write_caption
 from ...exhibits.exhibit import PaperExhibit
+from ...exhibits.forms import csv_with_setup
 from ..tau_frame import MEAN
 from .stopped import CROSS_FITTED, GIVEN, ORACLE, PUBLISHED, Rules
 from .table import stopping_table
@@ -77,13 +78,7 @@ class StoppingFigure(PaperExhibit):
 
     def csv(self) -> str:
         """The whole frame, a row a rule and image, with the set-up in columns; floats in full."""
-        f = self.frame.attrs
-        seeds = " ".join(map(str, f["seeds"]))
-        setup = {"task": f["task"], "fidelity": f["fidelity"], "seeds": seeds}
-        text: str = (
-            self.frame.reset_index().assign(**setup).to_csv(index=False, lineterminator="\n")
-        )
-        return text
+        return csv_with_setup(self.frame)
 
     def draw(self, path: Path, form: str) -> None:
         """A line a rule; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
