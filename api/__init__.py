@@ -39,6 +39,7 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     stops(...)       RecordedStops  # rule, architecture, image, seed -> iteration, dB
     observable_arrays(...)        # task, fidelity, seed, runs -> name -> (run, point) dB
     stopping_table(...)           # (rule, image) -> what it gives away, beside the oracle
+    kept_point_agreement(...)     # (rule, parameters) -> what seeing kept points alone changes
     score_leaderboard(...)        # (proxy, reference) -> tau, p, regret, beside trivial predictors
     image_gain(...)  DataFrame    # (target, image) -> what choosing by the image gains, held out
     early_ranking(...)            # (curve, seed, target, iteration) -> tau with where fits end
@@ -102,3 +103,5 @@ from .simulation.clock import BudgetExhaustedError as BudgetExhaustedError
 from .simulation.prices import CostModel as CostModel
 from .statistics.best import Ranked as Ranked
 from .statistics.best import Statistics as Statistics
+from .statistics.early.figure import early_figure as early_figure
+from .statistics.stopping.figure import stopping_figure as stopping_figure

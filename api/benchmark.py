@@ -14,15 +14,16 @@ from .replay import isnas
 from .replay.curve import isnas_curve
 from .search.leaderboard import search_leaderboard
 from .simulation.opening import open_simulator
+from .statistics.agreement.replicates import fidelity_agreement, seed_agreement
+from .statistics.agreement.scores import correlate, kendall_intervals
 from .statistics.best import find_best, regret, statistics, top_k
 from .statistics.choosing import proxy_table, selection_curve
-from .statistics.early_ranking import early_ranking
+from .statistics.early.ranking import early_ranking
 from .statistics.image_gain import image_gain
-from .statistics.intervals import correlate, fidelity_agreement, kendall_intervals, seed_agreement
 from .statistics.kendall import coverage, kendall
 from .statistics.overlaps import overlap, overlap_table
 from .statistics.score_leaderboard import score_leaderboard
-from .statistics.stopping import stopping_table
+from .statistics.stopping.table import kept_point_agreement, stopping_table
 from .untrained import build
 
 __all__ = ["NASDIPBench"]
@@ -71,6 +72,7 @@ class NASDIPBench(ReleaseReader):
 
     # When to stop, and what a search finds
     stopping_table = stopping_table
+    kept_point_agreement = kept_point_agreement
     isnas = isnas
     isnas_curve = isnas_curve
     simulator = open_simulator

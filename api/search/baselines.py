@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..simulation.observations import Observation
 from ..simulation.simulator import Simulator
+from ..statistics.strata import sampling_strata
 
 __all__ = [
     "any_architecture",
@@ -39,7 +40,7 @@ def one_sampling(sim: Simulator, rng: np.random.Generator) -> None:
     Which of the samplings, and whether it comes before or after the transform, decides most of an
     architecture's PSNR, and anybody can read the best of them off a table of other images.
     """
-    kinds = _samplings(sim)
+    kinds = sampling_strata(sim.runs.bench)[sim.space]
     best = _best(_group_means(_elsewhere(sim), kinds), rng)
     for arch_id in rng.permutation(sim.space[kinds == kinds[best]]).tolist():
         sim.train(arch_id)
@@ -65,7 +66,7 @@ def cell_table(sim: Simulator, rng: np.random.Generator) -> None:
     The value of an architecture is the mean over the *other* architectures of its cell, where there
     is one, else over those of its sampling. Of equal ones one at random.
     """
-    elsewhere, kinds = _elsewhere(sim), _samplings(sim)
+    elsewhere, kinds = _elsewhere(sim), sampling_strata(sim.runs.bench)[sim.space]
     cells = np.array([arch.cell for arch in sim.runs.neighbourhood.architectures])
     by_cell = _group_means(elsewhere, cells, without_own=True)
     values = np.where(np.isnan(by_cell), _group_means(elsewhere, kinds), by_cell)
@@ -80,13 +81,6 @@ def rank_value(seen: Observation) -> float:
 def _elsewhere(sim: Simulator) -> NDArray[np.float64]:
     """(n,) the target on the other images, higher is better; NaN where it is not known."""
     return sim.runs.block.direction(sim.target) * sim.runs.elsewhere
-
-
-def _samplings(sim: Simulator) -> NDArray[np.intp]:
-    """(n,) sampling and order of the cell, as a number."""
-    cells = [arch.attributes for arch in sim.runs.neighbourhood.architectures]
-    names = [f"{cell.sampling} {cell.transform_first}" for cell in cells]
-    return np.unique(names, return_inverse=True)[1]
 
 
 def _group_means(

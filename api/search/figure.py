@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.errors import ConfigError
 
+from ..exhibits.captions import span
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import aligned, latex_escape, latex_float
-from ..paper.captions import span
 from .comparison import ALL_IMAGES
 
 if TYPE_CHECKING:

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import check_whole
+from nasdip_bench.ranks.jackknife import unit_signs
 
 from ..reading.run_set import RunSet
 from .choosing import Candidate, Values, merit, own_candidates, ranked, scores_of_release
-from .tau_frame import MEAN, Resampling, tau_frame
+from .strata import sampling_strata
+from .tau_frame import MEAN, Resampling, index_of, tau_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +93,7 @@ def score_leaderboard(
     runs = RunSet.of(
         bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
     )
-    resampling, strata = Resampling(level, resamples, rng), _strata(bench)
+    resampling, strata = Resampling(level, resamples, rng), sampling_strata(bench)
     entries = [
         *scores_of_release(runs),
         *own_candidates(runs, values or {}, lower_is_better),
@@ -137,20 +139,12 @@ def score_leaderboard(
         "regret": first["regret_random"], "regret_random": first["regret_random"],
         "n": first["n"],
     }  # fmt: skip
-    frame = pd.DataFrame(
-        list(rows.values()), index=pd.MultiIndex.from_tuples(rows, names=["proxy", "reference"])
-    )
+    frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["proxy", "reference"]))
     tested = frame[["p", "p_within"]].to_numpy()
     frame[["p", "p_within"]] = _holm(tested.ravel()).reshape(tested.shape)
     frame = frame.sort_values("tau_signed", ascending=False, kind="stable")
     frame.attrs = runs.facts() | {"k": k} | resampling._asdict()
     return frame
-
-
-def _strata(bench: ReleaseReader) -> NDArray[np.intp]:
-    """(architecture,) sampling and order of the cell, as a number."""
-    kinds = [f"{a.attributes.sampling} {a.attributes.transform_first}" for a in bench]
-    return np.unique(kinds, return_inverse=True)[1]
 
 
 def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:
@@ -216,19 +210,20 @@ def _p_value(
 
     there = np.all([np.isfinite(x) & np.isfinite(y) for x, y in pairs], axis=(0, 2))
     kinds = strata[there]
-    same = (kinds[:, None] == kinds[None, :]).astype(np.float32)
-    columns = [(x[there, image], y[there, image]) for x, y in pairs for image in range(x.shape[1])]
-    targets = [_normed(x, same) for x, _ in columns]
-    scores = [_normed(y, same) for _, y in columns]
-    if not columns or any(matrix is None for matrix in (*targets, *scores)):
+    same = None if not kinds.any() else kinds[:, None] == kinds[None, :]
+    x, y = (
+        unit_signs(np.concatenate([pair[side][there].T for pair in pairs]), same) for side in (0, 1)
+    )
+    if not len(x) or np.isnan(x[:, :1, :1]).any() or np.isnan(y[:, :1, :1]).any():
         return float("nan")
-    x, y = np.stack(targets), np.stack(scores)  # type: ignore[arg-type]  # none is None
     taus = np.einsum("cij,cij->c", x, y)
     variance = 0.0
     for kind in np.unique(kinds):
         rows = np.flatnonzero(kinds == kind)
-        variance += _permutation_variance(*(of[:, rows][:, :, rows] for of in (x, y)))
-    deviation = np.sqrt(variance) / len(columns)
+        whole = len(rows) == len(kinds)
+        of_kind = (x, y) if whole else (of[:, rows][:, :, rows] for of in (x, y))
+        variance += _permutation_variance(*of_kind)
+    deviation = np.sqrt(variance) / len(x)
     return float(2 * norm.sf(abs(float(taus.mean())) / deviation)) if deviation else float("nan")
 
 
@@ -242,21 +237,14 @@ def _permutation_variance(x: NDArray[np.float32], y: NDArray[np.float32]) -> flo
     n = x.shape[1]
     if n < 2:
         return 0.0
-    flat = [of.reshape(len(of), -1).astype(np.float64) for of in (x, y)]
-    squares_x, squares_y = (of @ of.T for of in flat)
+    flat = [of.reshape(len(of), -1) for of in (x, y)]
+    squares_x, squares_y = ((of @ of.T).astype(np.float64) for of in flat)
     rows_x, rows_y = (of.sum(axis=2, dtype=np.float64) for of in (x, y))
     variance = 2 / (n * (n - 1)) * squares_x * squares_y
     if n > 2:
         of_rows = (rows_x @ rows_x.T - squares_x) * (rows_y @ rows_y.T - squares_y)
         variance += 4 / (n * (n - 1) * (n - 2)) * of_rows
     return float(variance.sum())
-
-
-def _normed(values: NDArray[np.float64], same: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Signs of the differences inside strata, of length 1; None where all are tied."""
-    signs = np.sign(values[:, None] - values[None, :]).astype(np.float32) * same
-    length = np.sqrt(np.count_nonzero(signs))
-    return None if not length else np.asarray(signs / length, np.float32)
 
 
 def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:

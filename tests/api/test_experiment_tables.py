@@ -15,8 +15,8 @@ import pytest
 from PIL import Image as PillowImage
 
 from nasdip_bench.api import cli as bench_cli
-from nasdip_bench.api.paper.captions import paper_values
 from nasdip_bench.api.paper.figure5 import figure5
+from nasdip_bench.api.paper.printed import paper_values
 from nasdip_bench.api.paper.tables23 import comparison
 from nasdip_bench.builder import cli as build_cli
 from nasdip_bench.console.app import run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
 import h5py
@@ -10,8 +12,8 @@ import pandas as pd
 import pytest
 from scipy.stats import kendalltau
 
-from nasdip_bench.api import NASDIPBench
-from nasdip_bench.api.statistics.early_ranking import early_ranking
+from nasdip_bench.api import NASDIPBench, cli, early_figure
+from nasdip_bench.api.statistics.early.ranking import SEEDS, early_ranking
 from nasdip_bench.api.statistics.image_gain import TARGETS, image_gain
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import MissingRunError, UnknownNameError
@@ -126,8 +128,9 @@ def test_what_is_missing_is_said(tmp_path, shipped):
             call(few, "denoise")
     with pytest.raises(UnknownNameError, match="unknown iteration '599'"):
         early_ranking(shipped, "denoise", iterations=[599])
-    with pytest.raises(UnknownNameError, match="unknown target"):
-        image_gain(shipped, "denoise", ["psnr"])
+    for call in (image_gain, early_ranking):
+        with pytest.raises(UnknownNameError, match="unknown target"):
+            call(shipped, "denoise", ["psnr"])
 
 
 def test_of_the_formula_the_gain_is_known(tmp_path):
@@ -137,3 +140,72 @@ def test_of_the_formula_the_gain_is_known(tmp_path):
     found = image_gain(bench, "denoise", [target], images=["lena", "chest"], resamples=0)
     assert found["gain_db"].tolist() == pytest.approx([1.1, 1.1, 1.1])
     assert np.isnan(found["low"]).all()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory) -> NASDIPBench:
+    path = tmp_path_factory.mktemp("early") / "data"
+    return NASDIPBench(synthetic.write_release(path, fidelities=("r64",)))
+
+
+def test_the_figure_of_early_ranking_says_what_it_shows(bench, tmp_path):
+    """By the formula the order is there from the start; odd seeds of inpaint reverse it."""
+    figure = early_figure(bench, "inpaint", [TARGETS[0]])
+    text = figure.text()
+    assert "fidelity r64 (64x64, 128 channels, 2000 iterations); seeds 0, 1" in text
+    assert "lags some 99 iterations behind" in text
+    assert "n = 12 of 12 architectures" in text
+    assert "final_* and last_* are one" in text
+    iterations = [int(name.split()[1]) for name in figure.heads()[0][3:]]
+    assert iterations[-1] == 2000
+    for target, curve, seed, *cells in figure.body():
+        for at, cell in zip(iterations, cells, strict=True):
+            row = figure.frame.loc[curve, seed, target, at]
+            assert cell == f"{row['tau']:+.2f} ({row['low']:+.2f}..{row['high']:+.2f})"
+    own, other = (figure.frame.loc["raw", seed, TARGETS[0], 2000]["tau"] for seed in SEEDS)
+    assert own > 0.5
+    assert other == pytest.approx(-own, abs=0.15)
+    read = pd.read_csv(io.StringIO(figure.csv()), index_col=figure.frame.index.names)
+    pd.testing.assert_frame_equal(read[["tau", "low"]], figure.frame[["tau", "low"]])
+    pytest.importorskip("matplotlib")
+    for name, start in (("f.png", b"\x89PNG"), ("f.pdf", b"%PDF"), ("f.tex", b"\\begin{table*}")):
+        figure.save(tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+    again = eval(early_figure(bench, "inpaint").call, {"bench": bench})
+    pd.testing.assert_frame_equal(again, early_ranking(bench, "inpaint"))
+
+
+def test_of_one_seed_nothing_is_said_of_another(tmp_path):
+    path = synthetic.write_release(tmp_path / "data", fidelities=("r64",), seeds={"r64": (0,)})
+    figure = early_figure(NASDIPBench(path), "denoise")
+    assert {row[2] for row in figure.body()} == {"own"}
+    assert "There is one seed" in figure.text()
+
+
+def test_the_commands(bench, tmp_path, monkeypatch, capsys):
+    def called(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["nasdip-bench", *arguments, f"--data={bench.path}"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    status, out, _ = called("gain", "denoise", "--targets=last_psnr_smooth_db", "--resamples=20")
+    found = pd.read_csv(io.StringIO(out), index_col=["target", "image"])
+    expected = bench.image_gain("denoise", ["last_psnr_smooth_db"], resamples=20)
+    assert status == 0
+    np.testing.assert_allclose(found["gain_db"], expected["gain_db"], atol=1e-5)
+    assert [*found.index] == [("last_psnr_smooth_db", image) for image in (*bench.images, MEAN)]
+    drawing = tmp_path / "early.png"
+    status, out, _ = called("early", "--task=inpaint", f"--out={drawing}")
+    assert (status, out) == (0, f"written: {drawing}\n")
+    assert drawing.read_bytes().startswith(b"\x89PNG")
+    assert called("early", "--format=csv")[1].startswith("curve,seed,target,iteration,tau,low,high")
+    for mistake, message in (
+        (("early", "--targets=soon"), "unknown target of a ranking 'soon'"),
+        (("gain", "--images=lena"), "two of each are needed"),
+        (("early", "--level=95"), "confidence level 95.0 must lie between 0 and 1"),
+        (("early", "--out=a.gif"), "cannot tell the form"),
+    ):
+        status, out, err = called(*mistake)
+        assert (status, out) == (2, "")
+        assert re.fullmatch(rf"nasdip-bench: .*{message}.*\n", err)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasdip_bench.api import NASDIPBench
-from nasdip_bench.api.statistics.stopped_runs import ORACLE
-from nasdip_bench.api.statistics.stopping import kept_point_agreement
+from nasdip_bench.api import NASDIPBench, cli, stopping_figure
+from nasdip_bench.api.statistics.stopping.stopped import ORACLE
+from nasdip_bench.api.statistics.stopping.table import kept_point_agreement
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from nasdip_bench.stopping import Fixed, StoppingRule
@@ -119,6 +121,86 @@ def test_what_cannot_be_asked_says_so(bench):
         bench.stopping_table(TASK, 3)
     with pytest.raises(UnknownNameError, match="unknown image 'lenna'"):
         bench.stopping_table(TASK, images="lenna")
+
+
+def test_how_parameters_were_chosen_is_said(bench):
+    table = bench.stopping_table(TASK, {"one": [Fixed(9)], "two": [Fixed(9), Fixed(10)]})
+    choice = table.xs(MEAN, level="image")["choice"].to_dict()
+    assert {name for name, how in choice.items() if how == "published"} == {
+        "es-wmv(window=100,patience=1000)",
+        "es-emv(patience=1000)",
+    }
+    given = {"fixed(iteration=350)", "last", "discrepancy(tau=0.75,sigma=estimate)", "one"}
+    assert {name for name, how in choice.items() if how == "given"} == given
+    assert {choice[name] for name in ("fixed", "neighbour", "es-wmv", "two")} == {"cross-fitted"}
+    assert choice[ORACLE] == "oracle"
+    with pytest.raises(ConfigError, match="rule 'last' is in the table already"):
+        bench.stopping_table(TASK, "last")
+
+
+# The figure
+
+
+def test_the_figure_says_what_it_shows(bench, tmp_path):
+    figure = stopping_figure(bench, TASK, {"mine": [Fixed(20)]}, resamples=30)
+    text = figure.text()
+    assert "fidelity r64 (64x64, 128 channels, 600 iterations); seeds 0, 1" in text
+    assert "The mean over 3 images with its 95 % interval" in text
+    assert f"n = {2 * COUNT * 3} runs" in text
+    lost = [float(line[4].split()[0]) for line in figure.body()]
+    assert lost == sorted(lost)
+    assert ORACLE not in figure.means().index
+    row = figure.frame.loc["mine", MEAN]
+    assert next(line for line in figure.body() if line[0] == "mine")[:3] == [
+        "mine",
+        "iteration=20 (given)",
+        "20",
+    ]
+    assert f"{row['lost_db']:.2f} ({row['low']:.2f}..{row['high']:.2f})" in text
+    read = pd.read_csv(io.StringIO(figure.csv()), index_col=["rule", "image"])
+    pd.testing.assert_frame_equal(
+        read[["lost_db", "low", "high"]], figure.frame[["lost_db", "low", "high"]]
+    )
+    assert (read["fidelity"] == FIDELITY).all()
+    pytest.importorskip("matplotlib")
+    for name, start in (("f.png", b"\x89PNG"), ("f.pdf", b"%PDF"), ("f.tex", b"\\begin{table*}")):
+        figure.save(tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+    again = eval(stopping_figure(bench, TASK).call, {"bench": bench})
+    pd.testing.assert_frame_equal(again, bench.stopping_table(TASK))
+
+
+def test_what_has_no_meaning_for_a_task_is_said(bench):
+    figure = stopping_figure(bench, "inpaint", images="lena", resamples=0)
+    assert "No discrepancy: there is no noise to compare with" in figure.text()
+    assert "discrepancy" not in " ".join(figure.means().index)
+    assert "The mean over lena; dots" in figure.text()  # without intervals
+
+
+def test_the_command_prints_and_draws(bench, tmp_path, monkeypatch, capsys):
+    def called(*arguments: str) -> tuple[int, str, str]:
+        given = ["nasdip-bench", "stopping", *arguments, f"--data={bench.path}"]
+        monkeypatch.setattr("sys.argv", given)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    status, out, _ = called("--task=inpaint", "--rule=fixed(iteration=20)", "--resamples=20")
+    assert status == 0
+    assert out.startswith("What stopping rules lose (inpaint)")
+    assert "fixed(iteration=20)" in out
+    assert called("--format=csv")[1].startswith("rule,image,choice,parameters,iteration,")
+    drawing = tmp_path / "stopping.png"
+    assert called(f"--out={drawing}")[:2] == (0, f"written: {drawing}\n")
+    assert drawing.read_bytes().startswith(b"\x89PNG")
+    for mistake, message in (
+        ("--rule=soon", "unknown stopping rule 'soon'"),
+        ("--out=a.gif", "cannot tell the form"),
+        ("--task=noise", "unknown task 'noise'"),
+    ):
+        status, out, err = called(mistake)
+        assert (status, out) == (2, "")
+        assert re.fullmatch(rf"nasdip-bench: .*{message}.*\n", err)
 
 
 # The shipped data: from the files alone

@@ -14,11 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.paper.captions import SUBSTITUTE, image_statuses, paper_values
+from nasdip_bench.api.exhibits.captions import SUBSTITUTE, image_statuses
+from nasdip_bench.api.paper.printed import paper_values
 from nasdip_bench.api.reading.runs import Block
-from nasdip_bench.api.statistics.early_ranking import early_ranking
+from nasdip_bench.api.statistics.early.ranking import early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
-from nasdip_bench.api.statistics.intervals import KINDS
+from nasdip_bench.api.statistics.strata import KINDS
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval

@@ -17,14 +17,14 @@ from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval
 from nasdip_bench.stopping import parse_rule
 
-from ..reading.run_set import RunSet
-from .stopped_runs import Rules, Stopped, followed, own_rules, shipped_rules
-from .tau_frame import FEWEST, MEAN, Resampling
+from ...reading.run_set import RunSet
+from ..tau_frame import FEWEST, MEAN, Resampling, index_of
+from .stopped import Rules, Stopped, followed, how_chosen, rule_families
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..reading.reader import ReleaseReader
+    from ...reading.reader import ReleaseReader
 
 __all__ = ["kept_point_agreement", "stopping_table"]
 
@@ -60,11 +60,13 @@ def stopping_table(
         rng: seed of the resamples.
 
     Returns:
-        indexed by (rule, image), and `MEAN`, the mean of the images: ``parameters``, those chosen
-        for the image, or the rule's own; ``iteration`` delivered, ``psnr_smooth_db`` and
-        ``ssim_smooth`` there; ``lost_db`` against the best of the same run, ``lost_p95_db`` of the
-        runs; ``low`` and ``high``, the interval of ``lost_db``, which resamples architectures, in
-        the mean images too; ``never``, the share of runs that the rule did not stop; ``n`` runs.
+        indexed by (rule, image), and `MEAN`, the mean of the images: ``choice``, how parameters
+        were chosen: "cross-fitted", "published", "given" or, of the best, "oracle";
+        ``parameters``, those chosen for the image, or the rule's own; ``iteration`` delivered,
+        ``psnr_smooth_db`` and ``ssim_smooth`` there; ``lost_db`` against the best of the same run,
+        ``lost_p95_db`` of the runs; ``low`` and ``high``, the interval of ``lost_db``, which
+        resamples architectures, in the mean images too; ``never``, the share of runs that the rule
+        did not stop; ``n`` runs.
         In ``attrs``: task, target, fidelity, seeds, and the resampling.
 
     Raises:
@@ -77,7 +79,7 @@ def stopping_table(
     whole = RunSet.of(bench, task, fidelity=fidelity, seed=seed)
     shown = RunSet.of(bench, task, images=images, fidelity=fidelity, seed=seed)
     resampling = Resampling(level, resamples, rng)
-    families = shipped_rules(whole) | own_rules(whole, rules)
+    families = rule_families(whole, rules)
     best = whole.values("best_psnr_smooth_db")
     if not np.isfinite(best).any():
         raise MissingRunError(f"the release has no ok run of {task} at {whole.fidelity}")
@@ -92,11 +94,11 @@ def stopping_table(
             _row(one, lost_by_image[place : place + 1], resampling, generator)
             for place, one in enumerate(picked)
         ]
-        rows |= {(name, image): row for image, row in zip(shown.image_names, mine, strict=True)}
-        rows[name, MEAN] = _mean_row(mine, lost_by_image, resampling, generator)
-    frame = pd.DataFrame(
-        list(rows.values()), index=pd.MultiIndex.from_tuples(rows, names=["rule", "image"])
-    )
+        mine.append(_mean_row(mine, lost_by_image, resampling, generator))
+        choice = {"choice": how_chosen(name, candidates)}
+        for image, row in zip((*shown.image_names, MEAN), mine, strict=True):
+            rows[name, image] = choice | row
+    frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["rule", "image"]))
     frame.attrs = shown.facts() | resampling._asdict()
     return frame
 

@@ -12,18 +12,30 @@ from nasdip_bench.errors import ConfigError
 from nasdip_bench.stopping import Fits, Fixed, Last, StoppingRule, follow, parse_rule
 from nasdip_bench.tasks import Denoise, get_task
 
-from ..reading.run_set import RunSet
+from ...reading.run_set import RunSet
 
 if TYPE_CHECKING:
-    from ..reading.stops import RecordedStops
+    from ...reading.stops import RecordedStops
 
-__all__ = ["ORACLE", "Rules", "Stopped", "followed", "own_rules", "shipped_rules"]
+__all__ = [
+    "CROSS_FITTED",
+    "GIVEN",
+    "ORACLE",
+    "PUBLISHED",
+    "Rules",
+    "Stopped",
+    "followed",
+    "how_chosen",
+    "rule_families",
+]
 
 ORACLE = "oracle"
 """The best iteration of every run: needs the ground truth."""
 
-PUBLISHED = ("patience=1000", "window=100,patience=1000")
-"""Parameters as their authors published them."""
+CROSS_FITTED, PUBLISHED, GIVEN = "cross-fitted", "published", "given"
+"""How parameters were chosen: on the other images, by their authors, or beforehand by anybody."""
+
+_PUBLISHED = ("patience=1000", "window=100,patience=1000")
 
 Rules = (
     StoppingRule | str | Sequence[StoppingRule | str] | Mapping[str, Sequence[StoppingRule | str]]
@@ -51,8 +63,31 @@ class Stopped(NamedTuple):
         )
 
 
-def shipped_rules(runs: RunSet) -> dict[str, list[Stopped]]:
-    """By row name, what is chosen from: one where nothing is."""
+def rule_families(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
+    """By row name, what is chosen from: the shipped rules, then a user's own.
+
+    Raises:
+        UnknownNameError: unknown rule.
+        ConfigError: a rule that has no meaning for the task, or of the name of a shipped one.
+    """
+    shipped, own = _shipped_rules(runs), _own_rules(runs, rules)
+    if twice := [name for name in own if name in shipped]:
+        raise ConfigError(
+            f"rule {twice[0]!r} is in the table already: leave it out, or give yours another name"
+        )
+    return shipped | own
+
+
+def how_chosen(name: str, candidates: Sequence[Stopped]) -> str:
+    """`ORACLE`, `CROSS_FITTED`, `PUBLISHED` or `GIVEN`."""
+    if name == ORACLE:
+        return ORACLE
+    if len(candidates) > 1:
+        return CROSS_FITTED
+    return PUBLISHED if candidates[0].parameters in _PUBLISHED else GIVEN
+
+
+def _shipped_rules(runs: RunSet) -> dict[str, list[Stopped]]:
     recorded = runs.bench.stops(runs.task, runs.fidelity)
     families: dict[str, list[Stopped]] = {ORACLE: [_oracle(runs)]}
     families["fixed"] = _fixed(runs)
@@ -66,13 +101,13 @@ def shipped_rules(runs: RunSet) -> dict[str, list[Stopped]]:
             family = f"discrepancy({parameters.rpartition(',')[2]})"
             if parameters == "tau=0.75,sigma=estimate":
                 families[f"{name}({parameters})"] = [one]
-        if parameters in PUBLISHED:
+        if parameters in _PUBLISHED:
             family = f"{name}({parameters})"
         families.setdefault(family, []).append(one)
     return families
 
 
-def own_rules(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
+def _own_rules(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
     if isinstance(rules, str | StoppingRule):
         rules = [rules]
     if not isinstance(rules, Mapping | Sequence | None):

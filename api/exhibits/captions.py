@@ -1,14 +1,8 @@
-"""What tables and figures say of themselves: set-up, coverage, images, why they may differ.
-
-Also the paper's printed values. Must not import pandas.
-"""
+"""What tables and figures say of themselves: set-up, coverage, images. Must not import pandas."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.dataset.schema import STATUSES
@@ -24,11 +18,10 @@ __all__ = [
     "image_marks",
     "image_statuses",
     "of_the_paper",
-    "paper_values",
-    "reasons_to_differ",
     "sentences",
     "setting",
     "setting_and_n",
+    "setup",
     "shortfall",
     "span",
     "undefined",
@@ -36,16 +29,6 @@ __all__ = [
 
 ORACLE_PREFIX = "best_"
 SUBSTITUTE = "substitute"
-_PAPERS = (512, 128)
-"""Resolution and channels of the print."""
-
-
-@cache
-def paper_values() -> dict[str, Any]:
-    """The values printed in ISNAS-DIP (CVPR 2022), with which release's task they go."""
-    file = resources.files("nasdip_bench.api.paper").joinpath("paper_values.json")
-    values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return values
 
 
 def of_the_paper(bench: ReleaseReader) -> bool:
@@ -91,20 +74,25 @@ def sentences(*parts: str) -> str:
 
 
 def setting(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
-    """Fidelity, seeds and target in words.
+    """Target, and `setup`.
 
     Args:
         bench: the release.
         facts: ``attrs`` of a frame of `nasdip_bench.api.statistics.kendall`.
     """
+    oracle = facts["target"].startswith(ORACLE_PREFIX)
+    said = f"Target {facts['target']}{' (an oracle: it needs the ground truth)' if oracle else ''}"
+    return f"{said}; {setup(bench, facts)}"
+
+
+def setup(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
+    """Fidelity and seeds in words; arguments as of `setting`."""
     at = bench.manifest.fidelities[facts["fidelity"]]
     record = bench.manifest.task(facts["fidelity"], facts["task"])
     length = f", {record.iterations} iterations" if record else ""
     seeds = ", ".join(map(str, facts["seeds"]))
     one = len(facts["seeds"]) == 1
-    oracle = " (an oracle: it needs the ground truth)"
     return (
-        f"Target {facts['target']}{oracle if facts['target'].startswith(ORACLE_PREFIX) else ''}; "
         f"fidelity {facts['fidelity']} ({at['resolution']}x{at['resolution']}, {at['channels']} "
         f"channels{length}); seed{'' if one else 's'} {seeds}"
         f"{'' if one else ' (mean over seeds, one at a time)'}"
@@ -189,63 +177,3 @@ def call_text(function: str, facts: Mapping[str, Any], *further: str) -> str:
         *([f"seed={seeds[0]}"] if len(seeds) == 1 else []),
     ]
     return f"{function}({', '.join(arguments)})"
-
-
-def reasons_to_differ(
-    bench: ReleaseReader, fidelities: Mapping[str, str], target: str
-) -> list[str]:
-    """Why a number here need not be the printed one, a sentence each in Markdown.
-
-    Args:
-        bench: the release.
-        fidelities: by task, the one whose numbers are compared.
-        target: column of runs.parquet.
-    """
-    reasons = []
-    for name in sorted({*fidelities.values()}):
-        at = bench.manifest.fidelities[name]
-        if (at["resolution"], at["channels"]) == _PAPERS:
-            continue
-        reasons.append(
-            f"**Fidelity.** The print is of {paper_values()['setup']}; {name} is "
-            f"{at['resolution']}x{at['resolution']} with {at['channels']} channels. Small images "
-            f"overfit sooner and rank architectures differently: agreement in sign and order is "
-            f"the most that can be asked."
-        )
-    records = {task: bench.manifest.task(name, task) for task, name in fidelities.items()}
-    partial = [task for task, record in records.items() if record and not record.complete_seeds]
-    if partial:
-        reasons.append(
-            f"**Partial coverage.** No seed is complete for {', '.join(partial)}: every number is "
-            f"over the architectures that are there (n in the captions), and tau over few has a "
-            f"wide error."
-        )
-    reasons += [
-        f"**Target.** Ours is `{target}`. The paper's text says final PSNR; its released "
-        f"notebooks use the best smoothed PSNR for Table 1 and Figure 4. `--target "
-        f"final_psnr_smooth_db` gives the other.",
-        "**Histogram distance.** `psd_strip_hist_emd` is as in the released code (100 bins over "
-        "each image's own range, distance between the vectors of heights); the paper's text has "
-        "75 bins over 0..1, which is `psd_strip_hist_emd_paper` (`--all`).",
-        "**Decibels.** Ours are 10·log10, the released code's have the natural logarithm: its "
-        "squared differences are ours times (ln 10)²; tau is the same.",
-        "**Initialisations.** The released scores come from one initialisation, ours are the mean "
-        "over the number in `scores.parquet` (`inits`; 8 in our releases): two single ones agree "
-        "only in part, some scores' hardly (data/FINDINGS.md measures it).",
-        "**Sample.** The paper's 522 architectures are a list of its own; this release's are "
-        "another sample of the same space, unless it was built from that list.",
-        "**Figure 1's target** is not stated in the print.",
-    ]
-    reasons.append(_about_images(bench))
-    return reasons
-
-
-def _about_images(bench: ReleaseReader) -> str:
-    statuses = image_statuses(bench)
-    if not of_the_paper(bench):
-        return "**Images.** They are not the paper's: no printed value applies."
-    same = [name for name, status in statuses.items() if status != SUBSTITUTE]
-    return (
-        f"**Images.** The comparison with the print is meaningful for {', '.join(same)}; the "
-        f"others are substitutes for images that were not identified or not found, marked \\*."
-    )
