@@ -18,7 +18,6 @@ __all__ = [
     "Architecture",
     "DATA",
     "TARGET",
-    "ByImage",
     "Data",
     "FidelityName",
     "Images",
@@ -29,6 +28,7 @@ __all__ = [
     "Resamples",
     "Seed",
     "Target",
+    "Targets",
     "TaskArgument",
     "TaskName",
     "TopK",
@@ -90,7 +90,9 @@ Architecture = Annotated[
 ]
 Level = Annotated[float, typer.Option(help="Confidence of the intervals.")]
 Resamples = Annotated[int, typer.Option(help="Of the bootstrap; 0 makes no intervals.")]
-ByImage = Annotated[bool, typer.Option("--by-image", help="Also each image alone.")]
+Targets = Annotated[
+    str, typer.Option(help="Columns of runs.parquet, comma-separated; 'all': best, stopped, last.")
+]
 TopK = Annotated[int, typer.Option("--k", "-k", help="How many are the best.")]
 
 DATA = None

@@ -1,4 +1,4 @@
-"""The command that compares search algorithms on simulated time."""
+"""Commands that compare search algorithms: over simulated time, and on another seed."""
 
 from __future__ import annotations
 
@@ -6,29 +6,24 @@ from typing import Annotated
 
 import typer
 
-from nasdip_bench.console.options import split
 from nasdip_bench.console.progress import parse_duration
 
 from ..benchmark import NASDIPBench
 from ..reading.runs import VERDICT_TARGETS
-from ..statistics.tau_frame import MEAN
 from .options import (
     DATA,
     TARGET,
-    ByImage,
     Data,
     FidelityName,
     Form,
     Images,
     Level,
-    Out,
     Picture,
     Resamples,
     Target,
-    TaskArgument,
+    Targets,
     TaskName,
     check_form,
-    emit,
     image_names,
     show,
 )
@@ -95,35 +90,34 @@ def search_command(
 
 
 def search_leaderboard_command(
-    task: TaskArgument = "denoise",
+    task: TaskName = "denoise",
     images: Images = "all",
-    targets: Annotated[
-        str, typer.Option(help="Columns of runs.parquet, comma-separated.")
-    ] = ",".join(VERDICT_TARGETS),
+    targets: Targets = "all",
     budget: Budget = None,
     repeats: Annotated[int, typer.Option(help="Searches on each image and seed.")] = 100,
-    by_image: ByImage = False,
     fidelity: FidelityName = None,
     level: Level = 0.95,
     resamples: Resamples = 1000,
-    out: Out = None,
+    form: Form = "",
+    out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print what searches choose, judged on the seed that they did not see; best first."""
-    seconds = None if budget is None else parse_duration(budget, "budget")
-    frame = NASDIPBench(data).search_leaderboard(
+    """Show what searches choose, judged on the seed that they did not see; csv has each image."""
+    check_form(form, out)
+    from ..search.leaderboard_figure import search_leaderboard_figure
+
+    figure = search_leaderboard_figure(
+        NASDIPBench(data),
         task,
         images=image_names(images),
-        targets=split(targets),
-        budget_seconds=seconds,
+        targets=image_names(targets) or VERDICT_TARGETS,
+        budget_seconds=None if budget is None else parse_duration(budget, "budget"),
         repeats=repeats,
         fidelity=fidelity,
         level=level,
         resamples=resamples,
     )
-    if not by_image:
-        frame = frame.xs(MEAN, level="image")
-    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+    show(figure, form, out)
 
 
 def add_commands(app: typer.Typer) -> None:

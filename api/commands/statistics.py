@@ -23,6 +23,7 @@ from .options import (
     Resamples,
     Seed,
     Target,
+    Targets,
     TaskArgument,
     TaskName,
     TopK,
@@ -36,10 +37,6 @@ from .search import search_leaderboard_command
 __all__ = ["add_commands"]
 
 BETWEEN = ("scores", "seeds", "fidelities", "images")
-
-Targets = Annotated[
-    str, typer.Option(help="Columns of runs.parquet, comma-separated; 'all': best, stopped, last.")
-]
 
 
 def agreement_command(

@@ -23,6 +23,7 @@ from .figure import SearchFigure, search_figure
 from .halving import hyperband, successive_halving
 from .isnas import isnas
 from .leaderboard import search_leaderboard
+from .leaderboard_figure import search_leaderboard_figure
 from .methods import METHODS, Algorithm, Method, isnas_by_score, run_search
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "run_search",
     "search_figure",
     "search_leaderboard",
+    "search_leaderboard_figure",
     "successive_halving",
 ]

@@ -12,9 +12,12 @@ import pytest
 import scipy.stats
 
 from nasdip_bench import NASDIPBench
+from nasdip_bench.api.cli import app
 from nasdip_bench.api.search import Method
 from nasdip_bench.api.search.baselines import cell_table, one_sampling, transfer
+from nasdip_bench.api.search.leaderboard_figure import search_leaderboard_figure
 from nasdip_bench.api.simulation.prices import CostModel
+from nasdip_bench.console.app import run
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
 
@@ -263,3 +266,58 @@ def test_one_seed_is_not_enough(tmp_path):
     )
     with pytest.raises(MissingRunError, match="judged on another seed than it saw.*seed 0 alone"):
         NASDIPBench(path).search_leaderboard("denoise")
+
+
+@pytest.fixture(scope="module")
+def figure(bench):
+    return search_leaderboard_figure(bench, "denoise", repeats=3, resamples=50)
+
+
+def test_the_table_shows_means_best_first(figure):
+    lines = figure.text().splitlines()
+    assert lines[2].split() == ["method", "track", "trained", "best", "stopped", "last"]
+    rows = {line.split("  ")[0]: line for line in lines[4 : 4 + len(figure.methods())]}
+    assert list(rows) == figure.methods()
+    row = figure.frame.loc[BEST, MEAN, "transfer"]
+    assert f"{row['psnr_db']:.2f}  " in rows["transfer"]
+    assert "+0.00" in rows["transfer"]
+    gaps = [
+        figure.frame.loc[t, MEAN, m]["over_transfer_db"]
+        for m in figure.methods()
+        for t in (figure.targets)
+    ]
+    means = np.reshape(gaps, (-1, len(figure.targets))).mean(axis=1)
+    assert (np.diff(means) <= 1e-12).all()
+    assert "3 times on each of 3 images" in figure.caption
+    assert "n = 24 of 24 architectures" in figure.caption
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".csv", ".tex"])
+def test_it_can_be_saved(figure, tmp_path, suffix):
+    path = tmp_path / f"board{suffix}"
+    figure.save(path)
+    start = {
+        ".png": b"\x89PNG",
+        ".pdf": b"%PDF",
+        ".csv": b"target,image,method,track",
+        ".tex": b"\\b",
+    }
+    assert path.read_bytes().startswith(start[suffix])
+    if suffix == ".csv":
+        assert len(pd.read_csv(path)) == len(figure.frame)
+
+
+def test_the_command(bench, capsys, tmp_path):
+    few = ["--repeats", "2", "--resamples", "0", "--data", str(bench.path)]
+    assert run("nasdip-bench", app, ["leaderboard", "search", *few, "--targets", BEST]) == 0
+    assert "over transfer" in capsys.readouterr().out
+    for wrong, message in (
+        (["--repeats", "0"], "repeats 0 must be"),
+        (["--targets", "bst"], "unknown target of a ranking 'bst'"),
+        (["--budget", "soon"], "budget 'soon' is no duration"),
+    ):
+        assert run("nasdip-bench", app, ["leaderboard", "search", *few, *wrong]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert message in captured.err
+        assert captured.err.count("\n") == 1
