@@ -27,7 +27,7 @@ from .engine import open_engine, ray_options
 if TYPE_CHECKING:
     from ..work.build import Outcome
 
-__all__ = ["add_command"]
+__all__ = ["add_command", "report"]
 
 EXIT_FAILURES = 1
 """Everything was tried, and some runs or scores failed; the same command tries them again."""
@@ -210,26 +210,37 @@ def build_command(
             skip=skip,
             engine=carry_out,
         )
-        _report(outcome, out, time_limit)
+        report(
+            outcome,
+            f"build folder: {out}",
+            time_limit,
+            "give a longer one, or smaller units of work (--stack 1)",
+        )
 
 
-def _report(outcome: Outcome, out: Path, time_limit: str) -> None:
-    """Say how a build ended, and exit with the status that says it."""
+def report(outcome: Outcome, where: str, time_limit: str, remedy: str) -> None:
+    """Say how a build ended, and exit with the status that says it.
+
+    Args:
+        outcome: of the build.
+        where: to find what was built.
+        time_limit: as it was given.
+        remedy: what to do where nothing was finished in it.
+    """
     for name in outcome.damaged:
-        print(f"damaged shard set aside: {name}", file=sys.stderr)
+        print(f"damaged, and made again: {name}", file=sys.stderr)
     print(
         f"{outcome.finished} units finished, {outcome.left} left, {outcome.diverged} diverged, "
-        f"{outcome.failed} failed; build folder: {out}"
+        f"{outcome.failed} failed; {where}"
     )
     for line in outcome.coverage:
         print(f"  {line}")
     if outcome.signal is not None:
         print("stopped by a signal; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(128 + outcome.signal)
-    if outcome.left and not outcome.recorded:
+    if outcome.left and not outcome.progressed:
         raise ConfigError(
-            f"nothing could be finished within the time limit {time_limit!r}: give a longer one, "
-            f"or smaller units of work (--stack 1)"
+            f"nothing could be finished within the time limit {time_limit!r}: {remedy}"
         )
     if outcome.left:
         print("stopped at the time limit; the same command goes on from here", file=sys.stderr)

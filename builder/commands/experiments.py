@@ -5,7 +5,6 @@ Must not import torch at module level.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,12 +20,10 @@ from nasdip_bench.images import image_names
 from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import get_task
 
-from .build import EXIT_FAILURES, EXIT_MORE_TO_DO
+from .build import report
 
 if TYPE_CHECKING:
     from nasdip_bench.images import Image
-
-    from ..experiments.run import Outcome
 
 __all__ = ["add_commands"]
 
@@ -153,7 +150,8 @@ def experiments_command(
         print(preview(config, out, workers=workers, share=share))
         return
     outcome = run_experiments(config, out, workers=workers, time_limit=limit, share=share)
-    _report(outcome, out, chosen, time_limit)
+    where = f"setting {chosen.name}; results: {out / 'results'}"
+    report(outcome, where, time_limit, "give a longer one")
 
 
 def _methods(text: str, tables: list[str]) -> tuple[Method, ...]:
@@ -212,31 +210,6 @@ def _known_names(image_set: str) -> set[str]:
     if image_set in manifest():
         return set(set_names(image_set))
     return set(image_names("skimage")) if image_set == "skimage" else set()
-
-
-def _report(outcome: Outcome, out: Path, setting: Setting, time_limit: str) -> None:
-    """Say how it ended, and exit with the status that says it."""
-    for name in outcome.damaged:
-        print(f"damaged, and made again: {name}", file=sys.stderr)
-    print(
-        f"{outcome.finished} units finished, {outcome.left} left, {outcome.failed} failed; setting "
-        f"{setting.name}; results: {out / 'results'}"
-    )
-    for what, (done, asked) in outcome.coverage.items():
-        print(f"  {what}: {done} of {asked} results")
-    if outcome.signal is not None:
-        print("stopped by a signal; the same command goes on from here", file=sys.stderr)
-        raise typer.Exit(128 + outcome.signal)
-    if outcome.left and not outcome.progressed:
-        raise ConfigError(
-            f"nothing could be finished within the time limit {time_limit!r}: give a longer one"
-        )
-    if outcome.failed:
-        print("some failed (see above); the same command tries them again", file=sys.stderr)
-        raise typer.Exit(EXIT_FAILURES)
-    if outcome.left:
-        print("stopped at the time limit; the same command goes on from here", file=sys.stderr)
-        raise typer.Exit(EXIT_MORE_TO_DO)
 
 
 def experiments_release_command(

@@ -56,7 +56,7 @@ def recompute_command(
 
     from ..recompute.run import pick, recompute
     from ..recompute.verdict import BEYOND
-    from ..release.reruns import add_reruns
+    from ..release.sources.reruns import add_reruns
 
     check_device(device)
     folder = DatasetFolder(dataset)

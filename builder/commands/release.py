@@ -122,7 +122,9 @@ def import_released_command(
 
 def _show(manifest: Manifest, out: Path) -> None:
     """Say what a dataset that was written holds."""
+    from nasdip_bench.dataset import DatasetFolder
     from nasdip_bench.dataset.manifest import distance_path
+    from nasdip_bench.images import RELEASED_SET
 
     size = sum(record.size for record in manifest.files.values())
     print(
@@ -131,12 +133,18 @@ def _show(manifest: Manifest, out: Path) -> None:
     )
     for fidelity, record in manifest.fidelities.items():
         for task, facts in record["tasks"].items():
-            expected = manifest.architectures * len(manifest.images)
+            images, scored = len(manifest.images), facts["scored"]
+            if manifest.image_set == RELEASED_SET:  # a task has images of its own
+                tables = {n: DatasetFolder(out).table(n).to_pandas() for n in ("runs", "scores")}
+                mine = {n: table[table["task"] == task] for n, table in tables.items()}
+                images = mine["runs"]["image"].nunique()
+                scored = int((mine["scores"].groupby("arch_id")["image"].nunique() == images).sum())
+            expected = manifest.architectures * images
             seeds = ", ".join(
                 f"seed {seed}: {count} of {expected} runs" for seed, count in facts["seeds"].items()
             )
             kept = "; distances" if distance_path(fidelity, task) in manifest.files else ""
-            print(f"  {fidelity} {task}: {seeds or 'no runs'}; {facts['scored']} scored{kept}")
+            print(f"  {fidelity} {task}: {seeds or 'no runs'}; {scored} scored{kept}")
 
 
 def add_commands(app: typer.Typer) -> None:

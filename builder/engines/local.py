@@ -15,57 +15,30 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any
 
 from nasdip_bench.console.interruption import Interrupted, Interruption
 from nasdip_bench.errors import BuildError
 
-from ..plan.units import Unit
-from .worker import WorkerSpec
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-__all__ = ["Engine", "Executor", "Spec", "in_processes", "in_this_process"]
-
-UnitT = TypeVar("UnitT")
-MadeT = TypeVar("MadeT")
-UnitOf = TypeVar("UnitOf", contravariant=True)
-MadeOf = TypeVar("MadeOf", covariant=True)
+__all__ = ["Engine", "in_processes", "in_this_process"]
 
 Engine = Callable[
-    [Sequence[Unit], WorkerSpec, Interruption, Callable[[Unit], bool]],
-    "Iterator[tuple[Unit, pa.Table]]",
+    [Sequence[Any], Any, Interruption, Callable[[Any], bool]], Iterator[tuple[Any, Any]]
 ]
-"""(units, spec, interruption, fits) to finished units. ``fits(unit)`` says whether a unit can end
-within the time that is left; the engine stops handing out at the first that does not. The engines
-of this module take units from a deque as it is, so that their caller can add to it what a finished
-unit has made possible."""
+"""(units, spec, interruption, fits) to finished units.
 
-
-class Executor(Protocol[UnitOf, MadeOf]):
-    """Carries out one unit after the other."""
-
-    def execute(self, unit: UnitOf, /) -> MadeOf:
-        """What becomes of a unit, such as its shard table."""
-
-
-class Spec(Protocol[UnitOf, MadeOf]):
-    """What a worker needs to know, sent to it when it starts."""
-
-    def worker(self, check: Callable[[], None], /) -> Executor[UnitOf, MadeOf]:
-        """A worker; ``check`` is called often, and raises to abandon the unit in hand."""
-
+``spec.worker(check)`` gives what carries out units by ``execute(unit)``; ``check`` is called often
+and raises to abandon the unit in hand. ``fits(unit)`` says whether a unit can end within the time
+that is left; the engine stops handing out at the first that does not. The engines of this module
+take units from a deque as it is, so that their caller can add to it what a finished unit has made
+possible."""
 
 _POLL_SECONDS = 0.2
 
 
 def in_this_process(
-    units: Sequence[UnitT],
-    spec: Spec[UnitT, MadeT],
-    interruption: Interruption,
-    fits: Callable[[UnitT], bool],
-) -> Iterator[tuple[UnitT, MadeT]]:
+    units: Sequence[Any], spec: Any, interruption: Interruption, fits: Callable[[Any], bool]
+) -> Iterator[tuple[Any, Any]]:
     """One unit after the other."""
     worker = spec.worker(interruption.check)
     waiting = units if isinstance(units, deque) else deque(units)
@@ -80,12 +53,7 @@ def in_this_process(
         yield unit, made
 
 
-def in_processes(
-    workers: int,
-) -> Callable[
-    [Sequence[UnitT], Spec[UnitT, MadeT], Interruption, Callable[[UnitT], bool]],
-    Iterator[tuple[UnitT, MadeT]],
-]:
+def in_processes(workers: int) -> Engine:
     """An engine of several worker processes, each with the spec's device and threads.
 
     Workers are started afresh (not forked), ignore signals to the group, and end when
@@ -96,16 +64,13 @@ def in_processes(
     """
 
     def engine(
-        units: Sequence[UnitT],
-        spec: Spec[UnitT, MadeT],
-        interruption: Interruption,
-        fits: Callable[[UnitT], bool],
-    ) -> Iterator[tuple[UnitT, MadeT]]:
+        units: Sequence[Any], spec: Any, interruption: Interruption, fits: Callable[[Any], bool]
+    ) -> Iterator[tuple[Any, Any]]:
         waiting = units if isinstance(units, deque) else deque(units)
         pool = ProcessPoolExecutor(
             workers, multiprocessing.get_context("spawn"), _start_worker, (spec,)
         )
-        in_hand: dict[Future[MadeT], UnitT] = {}
+        in_hand: dict[Future[Any], Any] = {}
         try:
             while True:
                 while waiting and len(in_hand) < workers and not interruption.requested:
@@ -141,10 +106,10 @@ def in_processes(
     return engine
 
 
-_worker: Executor[Any, Any] | None = None
+_worker: Any = None
 
 
-def _start_worker(spec: Spec[Any, Any]) -> None:
+def _start_worker(spec: Any) -> None:
     global _worker  # one worker a process, made when the process starts
     # A terminal's Ctrl-C and a scheduler's SIGTERM reach the whole group: the builder decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -160,7 +125,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _execute(unit: object) -> Any:
-    if _worker is None:
-        raise BuildError("the worker process was not started by the engine")
+def _execute(unit: Any) -> Any:
     return _worker.execute(unit)

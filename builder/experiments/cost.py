@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +21,8 @@ from nasdip_bench.space.paper_lists import candidate_architectures
 from nasdip_bench.tasks import Denoise, get_task
 
 from ..plan.cost import OVERHEAD_FLOPS, choose_workers
-from ..plan.shares import Share
+from ..plan.shares import Share, divided
+from ..work.speed import threads_set
 from .config import ExperimentConfig, Restoration, ResultKey
 from .folder import ExperimentFolder
 
@@ -115,16 +115,11 @@ def results_of_share(config: ExperimentConfig, share: Share | None) -> list[Resu
     """
     if share is None:
         return config.wanted
-    costs: Counter[tuple[str, str]] = Counter()
+    costs: dict[tuple[str, str], float] = defaultdict(float)
     for key, steps in restoration_costs(config).items():
-        costs[key.image, key.task] += sum(steps.values())  # type: ignore[assignment]
-    lightest = [(0.0, index) for index in range(1, share.count + 1)]
-    mine = set()
-    for pair, cost in sorted(costs.items(), key=lambda item: (-item[1], item[0])):
-        so_far, index = lightest[0]
-        heapq.heapreplace(lightest, (so_far + cost, index))
-        if index == share.index:
-            mine.add(pair)
+        costs[key.image, key.task] += sum(steps.values())
+    shares = divided([(cost, pair) for pair, cost in sorted(costs.items())], share.count)
+    mine = {pair for _, pair in shares[share.index - 1]}
     return [key for key in config.wanted if (key.image, key.task) in mine]
 
 
@@ -199,8 +194,6 @@ def _seconds_per_cost(config: ExperimentConfig, threads: int) -> float:
     some = candidate_architectures(min(setting.candidates, _PROBED))
     some.sort(key=lambda arch: _flops(arch, channels, channels, setting.channels))
     arch = some[len(some) // 2]
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
 
     def seconds(iterations: int) -> float:
         return train(
@@ -214,10 +207,8 @@ def _seconds_per_cost(config: ExperimentConfig, threads: int) -> float:
             precision=setting.precision,
         ).seconds
 
-    try:
+    with threads_set(threads):
         seconds(1)  # warms up
         best = min(seconds(_PROBE_ITERATIONS) for _ in range(_ROUNDS))
-    finally:
-        torch.set_num_threads(before)
     flops = _flops(arch, channels, channels, setting.channels)
     return best / _PROBE_ITERATIONS / _iteration_cost(flops, truth.shape, config.device)

@@ -16,7 +16,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import BuildError
 from nasdip_bench.experiments.methods import parse_method
 from nasdip_bench.experiments.results import OUTPUTS, SCHEMA_VERSION, output_name
-from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.storage.files import file_lock, write_atomic
 from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
 
 from ..folder.build_folder import SETTINGS as DATASET_SETTINGS
+from ..folder.settings import SettingsFile, common_settings, writing
 from ..folder.shard_files import remove_stale
 from .config import ExperimentConfig, Restoration, ResultKey
 
@@ -39,15 +39,14 @@ __all__ = ["ExperimentFolder"]
 SETTINGS = "experiments.json"
 RESULTS = "results"
 WORK = "work"
+_FACTS = ("sha256", "channels", "height", "width")
 
 
 class ExperimentFolder:
     """A build folder.
 
-    Args:
-        path: the folder.
-
     Attributes:
+        path: the folder.
         results: the folder of results.
         damaged: names of the damaged restorations met so far.
     """
@@ -57,6 +56,9 @@ class ExperimentFolder:
         self.results = path / RESULTS
         self._work = path / WORK
         self.damaged: list[str] = []
+        self._settings = SettingsFile(
+            path / SETTINGS, "build folder of experiments", "nasdip-build experiments"
+        )
 
     # Settings
 
@@ -66,84 +68,45 @@ class ExperimentFolder:
         Raises:
             BuildError: it was built with settings that do not go with these, or cannot be written.
         """
-        with self.writing("name another with --out"):
+        with writing(self.path, "name another with --out"):
+            self.check(config)
             self._work.mkdir(parents=True, exist_ok=True)
             with file_lock(self.path / ".lock"):
-                _write_json(self.path / SETTINGS, self._merged(config))
+                merged = self.check(config)
+                now = [(k.set, k.image, k.task, str(k.method), k.seed) for k in config.wanted]
+                merged["asked"] = [*dict.fromkeys([*map(tuple, merged.get("asked", ())), *now])]
+                self._settings.write(merged)
             remove_stale(self.path)
 
-    def check(self, config: ExperimentConfig) -> None:
-        """Raise `BuildError` if the folder does not fit the experiment; changes nothing."""
-        self._merged(config)
-
     def settings(self) -> dict[str, Any]:
-        """The settings in force.
-
-        Raises:
-            BuildError: this is no build folder of experiments, or its settings cannot be read.
-        """
-        path = self.path / SETTINGS
-        try:
-            found = _read_json(path)
-            if not {"setting", "fields", "images", "asked"} <= found.keys():
-                raise ValueError("it lacks the settings of an experiment")
-            return found
-        except FileNotFoundError:
-            raise BuildError(
-                f"{str(self.path)!r} is no build folder of experiments: there is no {SETTINGS}; "
-                f"name the folder that 'nasdip-build experiments --out' wrote"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise BuildError(
-                f"{str(path)!r} cannot be read ({error}); restore it, or name another folder"
-            ) from error
+        """The settings in force; see `SettingsFile.read`."""
+        return self._settings.read()
 
     def asked(self) -> Iterator[ResultKey]:
         """All results that were asked for so far, in order."""
         for image_set, image, task, method, seed in self.settings()["asked"]:
             yield ResultKey(image_set, image, task, parse_method(method), seed)
 
-    def _merged(self, config: ExperimentConfig) -> dict[str, Any]:
-        wanted: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            "protocol_version": PROTOCOL_VERSION,
-            "setting": config.setting.name,
-            "fields": config.setting.fields,
-            # Perturbations are drawn on the device: those of a CPU and of a GPU differ.
-            "device_type": config.device.split(":")[0],
-        }
-        images: dict[str, dict[str, Any]] = {}
-        asked: list[tuple[Any, ...]] = []
+    def check(self, config: ExperimentConfig) -> dict[str, Any]:
+        """The settings once the folder holds the experiment, too; changes nothing.
+
+        Raises:
+            BuildError: they do not mix.
+        """
         if (self.path / DATASET_SETTINGS).exists():
             raise BuildError(
                 f"{str(self.path)!r} is the build folder of a dataset: name another with --out"
             )
-        if (self.path / SETTINGS).exists():
-            found = self.settings()
-            for name, value in wanted.items():
-                if found.get(name) != value:
-                    raise BuildError(
-                        f"{str(self.path)!r} was built with {name} {found.get(name)!r}, now "
-                        f"{value!r} is asked for; the two do not mix: name another folder with "
-                        f"--out"
-                    )
-            images, asked = found["images"], [tuple(entry) for entry in found["asked"]]
-        elif any(self._work.glob("*/*")):
-            raise BuildError(
-                f"{str(self.path)!r} holds restorations and no {SETTINGS}, so that nobody knows "
-                f"what they were made with: restore the file, or name another folder with --out"
-            )
-        for image in config.pictures.values():
-            shape = zip(("channels", "height", "width"), config.shapes[image.name], strict=True)
-            facts = {"image_sha256": image.sha256, **dict(shape)}
-            if images.get(image.name, facts)["image_sha256"] != image.sha256:
-                raise BuildError(
-                    f"{str(self.path)!r} was built with another picture called {image.name!r}; "
-                    f"name another folder with --out"
-                )
-            images[image.name] = facts
-        now = [(k.set, k.image, k.task, str(k.method), k.seed) for k in config.wanted]
-        return wanted | {"images": images, "asked": list(dict.fromkeys([*asked, *now]))}
+        wanted = common_settings(config.device, config.setting.precision) | {
+            "schema_version": SCHEMA_VERSION,
+            "setting": config.setting.name,
+            "fields": config.setting.fields,
+            "images": {
+                name: dict(zip(_FACTS, (image.sha256, *config.shapes[name]), strict=True))
+                for name, image in config.pictures.items()
+            },
+        }
+        return self._settings.merged(wanted, any(self._work.glob("*/*")))
 
     # Restorations
 
@@ -224,17 +187,6 @@ class ExperimentFolder:
             with suppress(FileNotFoundError):  # another builder's temporary file
                 total += path.stat().st_size
         return total
-
-    @contextmanager
-    def writing(self, remedy: str) -> Iterator[None]:
-        """One clear error where the folder cannot be written to."""
-        try:
-            yield
-        except OSError as error:
-            raise BuildError(
-                f"cannot write to the build folder {str(self.path)!r}: {error.strerror or error}; "
-                f"{remedy}"
-            ) from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

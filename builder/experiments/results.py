@@ -41,7 +41,8 @@ def _head(key: ResultKey, setting: str, image: Mapping[str, Any]) -> dict[str, A
     return {
         "set": key.set,
         "image": key.image,
-        **image,
+        "image_sha256": image["sha256"],
+        **{side: image[side] for side in ("channels", "height", "width")},
         "task": key.task,
         "sigma_255": task.sigma_255 if isinstance(task, Denoise) else None,
         "missing": task.missing if isinstance(task, Inpaint) else None,

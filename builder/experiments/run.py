@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, deque
-from dataclasses import dataclass
 from pathlib import Path
 
 from nasdip_bench.console.interruption import Interruption
@@ -12,38 +10,18 @@ from nasdip_bench.console.progress import Progress
 from nasdip_bench.fit.devices import check_device
 
 from ..engines.local import in_processes, in_this_process
-from ..plan.cost import available_cores, choose_workers
+from ..folder.settings import writing
+from ..plan.cost import choose_workers, threads_of
 from ..plan.shares import Share
+from ..work.build import MAKE_ROOM, Outcome
+from ..work.ledger import Coverage
 from .config import ExperimentConfig, Restoration
 from .cost import restoration_costs, results_of_share
 from .folder import ExperimentFolder
 from .restore import RestorerSpec
 from .results import write_results
 
-__all__ = ["Outcome", "run_experiments"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How an experiment ended.
-
-    Attributes:
-        finished: restorations finished now.
-        left: restorations still to do, without those that failed.
-        failed: restorations that failed now; another command tries them again.
-        progressed: whether anything was finished, if only a part of a restoration.
-        signal: the signal that stopped it, or None.
-        damaged: files that were found damaged, and made again.
-        coverage: by set and task, results that are there and that are asked for.
-    """
-
-    finished: int
-    left: int
-    failed: int
-    progressed: bool
-    signal: int | None
-    damaged: tuple[str, ...]
-    coverage: dict[str, tuple[int, int]]
+__all__ = ["run_experiments"]
 
 
 def run_experiments(
@@ -54,7 +32,7 @@ def run_experiments(
     time_limit: float | None = None,
     share: Share | None = None,
 ) -> Outcome:
-    """Do what is asked for and not yet there, and write the results.
+    """Do what is asked for and not yet there, and write the results; a unit is a restoration.
 
     Args:
         config: what is asked for.
@@ -88,16 +66,14 @@ def run_experiments(
         setting=config.setting,
         scores=config.scores,
         device=config.device,
-        # Who sets the variable, as schedulers and test suites do, has decided.
-        threads=0 if "OMP_NUM_THREADS" in os.environ else max(1, available_cores() // workers),
+        threads=threads_of(workers),
     )
     # One image is finished after the other, each in one process: its methods share fits.
     waiting = deque(keys.popleft() for keys in of_image.values())
     progress = Progress(len(left), sum(sum(costs[key].values()) for key in left))
     engine = in_processes(workers) if workers > 1 else in_this_process
     status: Counter[str] = Counter()
-    make_room = "what is finished before is kept: make room and give the same command again"
-    with interruption.handling_signals(), folder.writing(make_room):
+    with interruption.handling_signals(), writing(out, MAKE_ROOM):
         try:
             for key, row in engine(waiting, spec, interruption, lambda _: True):
                 status[row["status"]] += 1
@@ -107,14 +83,19 @@ def run_experiments(
         finally:
             progress.close()
         write_results(folder)
-    asked = Counter(f"{key.task}, {key.set}" for key in wanted)
-    done = Counter(f"{k.task}, {k.set}" for k in wanted if folder.done(k.restoration))
+    asked, finished, failed = Counter[str](), Counter[str](), Counter[str]()
+    for result in wanted:
+        what, found = f"{result.task}, {result.set}", folder.row(result.restoration)
+        asked[what] += 1
+        if found is not None:
+            (failed if found["status"] == "failed" else finished)[what] += 1
     return Outcome(
         finished=status.total() - status["failed"],
         left=len(left) - status.total(),
+        diverged=status["diverged"],
         failed=status["failed"],
         progressed=folder.kept_bytes() != before,
         signal=interruption.signal,
         damaged=tuple(dict.fromkeys(folder.damaged)),
-        coverage={what: (done[what], asked[what]) for what in asked},
+        coverage=tuple(Coverage(w, n, finished[w], failed[w]) for w, n in asked.items()),
     )

@@ -10,8 +10,7 @@ The first two carry the SHA-256 of their content inside, a shard's name that of 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,12 @@ from nasdip_bench.dataset.manifest import MANIFEST
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
 from nasdip_bench.storage.files import file_lock, sha256_bytes, sync_folder, write_atomic
-from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
 
 from ..plan.config import BuildConfig
 from ..plan.units import RunKey, ScoreKey
-from .settings import merged_settings, settings_of
-from .shard_files import ShardFiles, remove_stale
-from .shard_schema import SHARD_TABLES
+from .settings import SettingsFile, common_settings, writing
+from .shard_files import read_shards, remove_stale, write_shard
+from .shard_schema import IMAGE_FACTS, SHARD_VERSION
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,16 +57,17 @@ class Finished:
 class BuildFolder:
     """A build folder.
 
-    Args:
+    Attributes:
         path: the folder.
+        shards: the folder in it with the shards.
+        damaged: names of the damaged shards met so far.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.shards = path / SHARDS
-        self._files = ShardFiles(self.shards, SHARD_TABLES)
-
-    # -- settings ----------------------------------------------------------------------------------
+        self.damaged: list[str] = []
+        self._settings = SettingsFile(path / SETTINGS, "build folder", "nasdip-build")
 
     def prepare(self, config: BuildConfig) -> None:
         """Create the folder, or check that it fits the build and note what the build adds.
@@ -76,132 +75,86 @@ class BuildFolder:
         Raises:
             BuildError: it was built with settings that do not go with these, or cannot be written.
         """
-        self.adopt([settings_of(config)], config.architectures)
-
-    def adopt(
-        self, settings: Sequence[Mapping[str, Any]], architectures: Iterable[Architecture]
-    ) -> None:
-        """Create the folder, or check that it fits others' settings, and note what these add.
-
-        Raises:
-            BuildError: as of `prepare`.
-        """
-        try:
+        with writing(self.path, "name another with --out"):
             if (self.path / MANIFEST).exists():
                 raise BuildError(
                     f"{str(self.path)!r} holds a dataset, whose runs a build does not add to: name "
                     f"another folder with --out, and release both together"
                 )
-            self._merged_settings(settings)  # before anything is there
+            self.check(config)  # before anything is there
             self.shards.mkdir(parents=True, exist_ok=True)
             with suppress(PermissionError):  # whose entry the folder is may be closed to us
                 sync_folder(self.path.absolute().parent)
             with file_lock(self.path / ".lock"):
-                merged = self._merged_settings(settings)
-                listed = dict.fromkeys(self.architectures())
-                listed.update(dict.fromkeys(architectures))
-                self._write_architectures(list(listed))
-                text = json.dumps(sealed(merged), indent=1) + "\n"
-                write_atomic(self.path / SETTINGS, text.encode())
+                merged = self._merged(config)
+                self._write_architectures([*self.architectures(), *config.architectures])
+                self._settings.write(merged)
             remove_stale(self.path)
-        except OSError as error:
-            raise BuildError(
-                f"cannot write to the build folder {str(self.path)!r}: {error.strerror or error}; "
-                f"name another with --out"
-            ) from error
-
-    def settings(self) -> dict[str, Any]:
-        """The settings in force.
-
-        Raises:
-            BuildError: this is no build folder, or its settings cannot be read.
-        """
-        try:
-            settings = unsealed(parse_json((self.path / SETTINGS).read_text(encoding="utf-8")))
-            if not {"image_set", "images"} <= settings.keys():
-                raise ValueError("it lacks the settings of a build")
-            return settings
-        except FileNotFoundError:
-            raise BuildError(
-                f"{str(self.path)!r} is no build folder: there is no {SETTINGS}; name the folder "
-                f"that 'nasdip-build --out' wrote"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise BuildError(
-                f"{str(self.path / SETTINGS)!r} cannot be read ({error}); restore it, or build "
-                f"into another folder"
-            ) from error
-
-    def architectures(self) -> list[Architecture]:
-        """Every architecture asked for so far, in order; empty in a new folder."""
-        try:
-            text = (self.path / ARCHITECTURES).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError) as error:
-            raise self._damaged_list(error) from error
-        try:
-            body, seal, found = text.partition(_SEAL)
-            if seal and found.strip() != sha256_bytes(body.encode()):
-                raise ValueError("its content is not what its last line says")
-            heading, *lines = body.splitlines() or [""]
-            if heading != _HEADING:
-                raise ValueError(f"it does not begin with {_HEADING}")
-            rows = [line.split(",") for line in lines]
-            return [Architecture(int(cell), skip, int(dilation)) for cell, skip, dilation in rows]
-        except ValueError as error:
-            raise self._damaged_list(error) from error
-
-    def _damaged_list(self, error: Exception) -> BuildError:
-        return BuildError(
-            f"{str(self.path / ARCHITECTURES)!r} is damaged ({error}); restore it, or remove it "
-            f"and give the build command again"
-        )
-
-    def _write_architectures(self, architectures: list[Architecture]) -> None:
-        lines = [_HEADING, *(f"{a.cell},{a.skip},{a.dilation}" for a in architectures)]
-        body = "\n".join(lines) + "\n"
-        text = f"{body}{_SEAL}{sha256_bytes(body.encode())}\n"
-        write_atomic(self.path / ARCHITECTURES, text.encode())
 
     def check(self, config: BuildConfig) -> None:
         """Raise `BuildError` if the folder does not fit the build; changes nothing."""
-        self._merged_settings([settings_of(config)])
+        self._merged(config)
 
-    def _merged_settings(self, wanted: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-        found = self.settings() if (self.path / SETTINGS).exists() else None
-        for settings in wanted:
-            found = merged_settings(found, settings, str(self.path))
-        if not (self.path / SETTINGS).exists() and any(self.shards.glob("*.parquet")):
+    def settings(self) -> dict[str, Any]:
+        """The settings in force; see `SettingsFile.read`."""
+        return self._settings.read()
+
+    def _merged(self, config: BuildConfig) -> dict[str, Any]:
+        wanted = common_settings(config.device, config.precision) | {
+            "shard_version": SHARD_VERSION,
+            "image_set": config.image_set,
+            "images": {
+                image.name: {fact: getattr(image, fact) for fact in IMAGE_FACTS}
+                for image in config.images
+            },
+        }
+        if config.scoring_inits:
+            wanted["scoring_inits"] = config.scoring_inits
+        if config.scores:
+            wanted["scores"] = sorted(config.scores)
+        return self._settings.merged(wanted, any(self.shards.glob("*.parquet")))
+
+    def architectures(self) -> list[Architecture]:
+        """Every architecture asked for so far, in order; empty in a new folder."""
+        path = self.path / ARCHITECTURES
+        try:
+            body, _, found = path.read_text(encoding="utf-8").partition(_SEAL)
+            if found.strip() != sha256_bytes(body.encode()):
+                raise ValueError("its content is not what its last line says")
+            rows = [line.split(",") for line in body.splitlines()[1:]]
+            return [Architecture(int(cell), skip, int(dilation)) for cell, skip, dilation in rows]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
             raise BuildError(
-                f"{str(self.path)!r} holds shards and no {SETTINGS}, so that nobody knows what "
-                f"they were built with: restore the file, or name another folder with --out"
-            )
-        return found or {}
+                f"{str(path)!r} is damaged ({error}); restore it, or remove it and give the build "
+                f"command again"
+            ) from error
 
-    # -- shards ------------------------------------------------------------------------------------
+    def _write_architectures(self, architectures: list[Architecture]) -> None:
+        lines = (f"{a.cell},{a.skip},{a.dilation}\n" for a in dict.fromkeys(architectures))
+        body = f"{_HEADING}\n{''.join(lines)}"
+        text = f"{body}{_SEAL}{sha256_bytes(body.encode())}\n"
+        write_atomic(self.path / ARCHITECTURES, text.encode())
 
-    @property
-    def damaged(self) -> list[str]:
-        """Names of the damaged shards met so far."""
-        return self._files.damaged
-
-    def write(self, kind: str, table: pa.Table) -> Path:
+    def write(self, kind: str, table: pa.Table) -> None:
         """Write a finished unit; when this returns, it is on disk."""
-        return self._files.write(kind, table)
+        write_shard(self.shards, kind, table)
 
     def read(
         self, kind: str, columns: list[str] | None = None, *, set_aside: bool = True
     ) -> Iterator[pa.Table]:
-        """The whole shards of a kind; see `ShardFiles.read`.
+        """The whole shards of a kind, sorted by name; damaged ones are left out and logged.
 
         Args:
             kind: "runs" or "scores".
-            columns: the columns to read; all of `SHARD_TABLES` where None.
+            columns: the columns to read; all of the kind where None.
             set_aside: move damaged shards aside; False changes nothing on disk.
+
+        Raises:
+            BuildError: a shard that may not be read, or has other columns.
         """
-        for _, table in self._files.read(kind, columns, set_aside=set_aside):
-            yield table
+        return read_shards(self.shards, kind, columns, self.damaged, set_aside=set_aside)
 
     def finished(self, *, set_aside: bool = True) -> Finished:
         """The keys of what is finished; damaged shards are moved aside, and so built again.

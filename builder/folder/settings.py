@@ -1,97 +1,134 @@
-"""What holds for a whole build folder: which settings mix, and which do not.
+"""The file at the top of a build folder: what all in it was built with, and what does not mix.
 
 Must not import torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
+from nasdip_bench.storage.files import write_atomic
+from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
 
-from ..plan.config import BuildConfig
-from .shard_schema import SHARD_VERSION
+__all__ = ["SettingsFile", "common_settings", "writing"]
 
-__all__ = ["merged_settings", "settings_of"]
-
-_LATE_SETTINGS = ("scoring_inits", "scores")
+_LATE = ("scoring_inits", "scores")
 """Settings that a folder may not have yet: it has no scores so far."""
 
 
-def settings_of(config: BuildConfig) -> dict[str, Any]:
-    """The settings of a build, with the facts of its images."""
-    settings: dict[str, Any] = {
-        "protocol_version": PROTOCOL_VERSION,
-        "shard_version": SHARD_VERSION,
-        "image_set": config.image_set,
-        "precision": config.precision,
-        # Perturbations are drawn on the device: those of a CPU and of a GPU differ.
-        "device_type": config.device.split(":")[0],
-    }
-    if config.scoring_inits:
-        settings["scoring_inits"] = config.scoring_inits
-    if config.scores:
-        settings["scores"] = sorted(config.scores)
-    images = {
-        image.name: {
-            "sha256": image.sha256,
-            "height": image.height,
-            "width": image.width,
-            "channels": image.channels,
-            "source": image.source,
-            "licence": image.licence,
-            "status": image.status,
-        }
-        for image in config.images
-    }
-    return settings | {"images": images}
+@dataclass(frozen=True)
+class SettingsFile:
+    """A sealed JSON file.
 
-
-def merged_settings(
-    found: Mapping[str, Any] | None, wanted: Mapping[str, Any], where: str
-) -> dict[str, Any]:
-    """The settings of a folder once it holds what is wanted, too.
-
-    Args:
-        found: its settings so far; None of a new folder.
-        wanted: those of a build, or of what another folder has built.
-        where: the folder, for messages.
-
-    Raises:
-        BuildError: the two do not mix.
+    Attributes:
+        path: of the file.
+        what: holds it, for messages.
+        command: that writes it.
     """
-    settings = {name: value for name, value in wanted.items() if name != "images"}
-    images: dict[str, Any] = {}
-    if found is not None:
-        if found.get("scoring_inits") and settings.get("scoring_inits"):
-            _check_scores(found.get("scores"), settings.get("scores"), where)
-        kept = {k: found[k] for k in found if k in (*_LATE_SETTINGS, *settings)}
-        settings = kept | settings
-        for name, value in settings.items():
-            if found.get(name, value if name in _LATE_SETTINGS else None) != value:
-                raise BuildError(
-                    f"{where!r} was built with {name} {found.get(name)!r}, now {value!r} is asked "
-                    f"for; the two do not mix: name another folder with --out"
-                )
-        images |= found["images"]
-    for name, facts in wanted["images"].items():
-        if name in images and images[name]["sha256"] != facts["sha256"]:
+
+    path: Path
+    what: str
+    command: str
+
+    @property
+    def _folder(self) -> str:
+        return repr(str(self.path.parent))
+
+    def read(self) -> dict[str, Any]:
+        """The settings in force.
+
+        Raises:
+            BuildError: there are none, or they cannot be read.
+        """
+        try:
+            found = unsealed(parse_json(self.path.read_text(encoding="utf-8")))
+            if not isinstance(found.get("images"), dict):
+                raise ValueError(f"it lacks the settings of a {self.what}")
+            return found
+        except FileNotFoundError:
             raise BuildError(
-                f"{where!r} was built with another picture called {name!r} (SHA-256 "
-                f"{images[name]['sha256'][:12]}..., now {facts['sha256'][:12]}...); name another "
-                f"folder with --out"
-            )
-        images[name] = images.get(name, {}) | facts  # in the order that is there
-    return settings | {"images": images}
+                f"{self._folder} is no {self.what}: there is no {self.path.name}; name the folder "
+                f"that '{self.command} --out' wrote"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise BuildError(
+                f"{str(self.path)!r} cannot be read ({error}); restore it, or name another folder"
+            ) from error
+
+    def write(self, fields: dict[str, Any]) -> None:
+        """Replace the file."""
+        write_atomic(self.path, (json.dumps(sealed(fields), indent=1) + "\n").encode())
+
+    def merged(self, wanted: Mapping[str, Any], has_work: bool) -> dict[str, Any]:
+        """The settings once the folder holds what is wanted, too; nothing is written.
+
+        Args:
+            wanted: settings, and facts by image as "images".
+            has_work: whether the folder holds finished work.
+
+        Raises:
+            BuildError: the two do not mix, or the file of the work that is there is gone.
+        """
+        if not self.path.exists():
+            if has_work:
+                raise BuildError(
+                    f"{self._folder} holds finished work and no {self.path.name}, so that nobody "
+                    f"knows what it was built with: restore the file, or name another folder with "
+                    f"--out"
+                )
+            return dict(wanted)
+        found = self.read()
+        if found.get("scoring_inits") and wanted.get("scoring_inits"):
+            built, asked = (", ".join(one.get("scores") or ["all"]) for one in (found, wanted))
+            if built != asked:
+                raise BuildError(
+                    f"{self._folder} was built with the scores {built}, now {asked} are asked for; "
+                    f"the two do not mix: name another folder with --out, and release both together"
+                )
+        settings = {name: value for name, value in wanted.items() if name != "images"}
+        for name, value in settings.items():
+            before = found.get(name, value if name in _LATE else None)
+            if before != value:
+                raise BuildError(
+                    f"{self._folder} was built with {name} {before!r}, now {value!r} is asked for; "
+                    f"the two do not mix: name another folder with --out"
+                )
+        images = dict(found["images"])
+        for name, facts in wanted["images"].items():
+            there = images.get(name, {})
+            if there.get("sha256", facts["sha256"]) != facts["sha256"]:
+                raise BuildError(
+                    f"{self._folder} was built with another picture called {name!r} (SHA-256 "
+                    f"{there['sha256'][:12]}..., now {facts['sha256'][:12]}...); name another "
+                    f"folder with --out"
+                )
+            images[name] = there | facts  # in the order that is there
+        return found | settings | {"images": images}
 
 
-def _check_scores(found: Sequence[str] | None, wanted: Sequence[str] | None, where: str) -> None:
-    """Refuse two selections of scores; None is no selection, hence all scores."""
-    if found != wanted:
-        built, asked = (", ".join(names or ["all"]) for names in (found, wanted))
+def common_settings(device: str, precision: str) -> dict[str, Any]:
+    """What decides all numbers of a folder."""
+    return {
+        "protocol_version": PROTOCOL_VERSION,
+        "precision": precision,
+        # Perturbations are drawn on the device: those of a CPU and of a GPU differ.
+        "device_type": device.split(":")[0],
+    }
+
+
+@contextmanager
+def writing(folder: Path, remedy: str) -> Iterator[None]:
+    """One clear error where a build folder cannot be written to."""
+    try:
+        yield
+    except OSError as error:
         raise BuildError(
-            f"{where!r} was built with the scores {built}, now {asked} are asked for; the two do "
-            f"not mix: name another folder with --out, and release both together"
-        )
+            f"cannot write to the build folder {str(folder)!r}: {error.strerror or error}; {remedy}"
+        ) from error

@@ -9,10 +9,13 @@ from __future__ import annotations
 from nasdip_bench.dataset.schema import Column
 from nasdip_bench.observables import CURVES, OBSERVABLES, SSIM
 
-__all__ = ["SHARD_TABLES", "SHARD_VERSION", "curve_column"]
+__all__ = ["IMAGE_FACTS", "SHARD_TABLES", "SHARD_VERSION", "curve_column"]
 
 SHARD_VERSION = 4
 """Version of these columns; a setting of a build folder."""
+
+IMAGE_FACTS = ("sha256", "height", "width", "channels", "source", "licence", "status")
+"""What a build folder's settings say of an image."""
 
 
 def curve_column(name: str) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "choose_stack",
     "choose_workers",
     "iterations",
+    "threads_of",
     "training_bytes",
     "unit_cost",
 ]
@@ -83,6 +84,11 @@ def training_bytes(arch: Architecture, size: int, channels: int) -> int:
     """Memory that training one run takes, roughly: parameters, Adam's state, kept outputs."""
     parameters = architecture_cost(arch, 1, 1, channels).parameters
     return _BYTES_A_PARAMETER * parameters + _LIVE_LAYERS * 4 * channels * size**2
+
+
+def threads_of(workers: int) -> int:
+    """Torch's threads in each of so many processes; 0: whoever set OMP_NUM_THREADS has decided."""
+    return 0 if "OMP_NUM_THREADS" in os.environ else max(1, available_cores() // workers)
 
 
 def available_cores() -> int:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
+from typing import TypeVar
 
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.space import Architecture
@@ -20,9 +21,10 @@ from .config import BuildConfig
 from .cost import unit_cost
 from .units import RunKey, ScoreKey, Unit, make_plan
 
-__all__ = ["MAX_SHARES", "Share", "Shares", "parse_share", "plan_share"]
+__all__ = ["MAX_SHARES", "Share", "Shares", "divided", "parse_share", "plan_share"]
 
 MAX_SHARES = 1024
+_Part = TypeVar("_Part")
 
 _LARGEST_PART = 1 / 4
 """Of a share: dearer stacks are divided by image."""
@@ -30,12 +32,7 @@ _LARGEST_PART = 1 / 4
 
 @dataclass(frozen=True)
 class Share:
-    """Which share of a build.
-
-    Attributes:
-        index: 1..count.
-        count: the number of shares.
-    """
+    """Which share of a build; the index counts from 1."""
 
     index: int
     count: int
@@ -74,12 +71,26 @@ def plan_share(
     return make_plan(config, finished_runs, finished_scores, stack)
 
 
+def divided(parts: Iterable[tuple[float, _Part]], count: int) -> list[list[tuple[float, _Part]]]:
+    """Parts, each with its cost, as shares of like cost.
+
+    The dearest goes first, each to the share that has the least so far (Graham 1969, "Bounds on
+    multiprocessing timing anomalies").
+    """
+    lightest = [(0.0, index) for index in range(count)]
+    shares: list[list[tuple[float, _Part]]] = [[] for _ in range(count)]
+    for cost, part in sorted(parts, key=lambda part: -part[0]):
+        so_far, index = lightest[0]
+        heapq.heapreplace(lightest, (so_far + cost, index))
+        shares[index].append((cost, part))
+    return shares
+
+
 class Shares:
     """A build's whole plan, divided.
 
     The runs of an architecture, task and seed stay together, so that they can be trained as one
-    stack, unless they exceed a quarter of a share. The dearest of these parts goes first, each to
-    the share that has the least so far (Graham 1969, "Bounds on multiprocessing timing anomalies").
+    stack, unless they exceed a quarter of a share.
 
     Args:
         config: the build.
@@ -96,16 +107,10 @@ class Shares:
         parts = [
             part
             for unit, cost in zip(whole, costs, strict=True)
-            for part in (_by_image(unit, cost) if cost > most else [(cost, unit)])
+            for part in _divided(unit, cost, most)
         ]
-        lightest = [(0.0, index) for index in range(count)]
-        self._shares: list[list[Unit]] = [[] for _ in range(count)]
-        for cost, part in sorted(parts, key=lambda part: -part[0]):
-            so_far, index = lightest[0]
-            heapq.heapreplace(lightest, (so_far + cost, index))
-            self._shares[index].append(part)
-        by_index = sorted(lightest, key=lambda share: share[1])
-        self.costs = tuple(cost for cost, _ in by_index)
+        self._shares = divided(parts, count)
+        self.costs = tuple(sum(cost for cost, _ in share) for share in self._shares)
 
     @property
     def spread(self) -> float:
@@ -114,21 +119,14 @@ class Shares:
 
     def others(self, share: Share) -> tuple[frozenset[RunKey], frozenset[ScoreKey]]:
         """The keys of the runs and of the scores of all shares but one."""
-        parts = [
-            part
-            for index, units in enumerate(self._shares, 1)
-            if index != share.index
-            for part in units
-        ]
+        others = (part for n, part in enumerate(self._shares, 1) if n != share.index)
+        units = [unit for part in others for _, unit in part]
         return (
-            frozenset(run for part in parts for run in part.runs),
-            frozenset(score for part in parts for score in part.scores),
+            frozenset(run for unit in units for run in unit.runs),
+            frozenset(score for unit in units for score in unit.scores),
         )
 
 
-def _by_image(unit: Unit, cost: float) -> list[tuple[float, Unit]]:
-    """A part for each run of a unit; scores stay together, sharing the networks' outputs."""
-    if not unit.runs:
-        return [(cost, unit)]
-    each = cost / len(unit.runs)
-    return [(each, Unit(architecture=unit.architecture, runs=(run,))) for run in unit.runs]
+def _divided(unit: Unit, cost: float, most: float) -> list[tuple[float, Unit]]:
+    parts = unit.one_by_one() if cost > most else [unit]
+    return [(cost / len(parts), part) for part in parts]

@@ -79,6 +79,23 @@ class Unit:
     scores: tuple[ScoreKey, ...] = ()
     scoring_inits: int = 0
 
+    def __str__(self) -> str:
+        if not self.runs:
+            return f"{self.architecture}, scores"
+        more = f" and {len(self.runs) - 1} more" if len(self.runs) > 1 else ""
+        return "/".join(map(str, self.runs[0])) + more
+
+    @property
+    def keys(self) -> tuple[RunKey | ScoreKey, ...]:
+        """Of all that is to be done."""
+        return (*self.runs, *self.scores)
+
+    def one_by_one(self) -> list[Unit]:
+        """A unit for each run; scores stay together, sharing the networks' outputs."""
+        if not self.runs:
+            return [self]
+        return [Unit(architecture=self.architecture, runs=(run,)) for run in self.runs]
+
     @property
     def kind(self) -> str:
         """The table of the unit's shard: "runs" or "scores"."""

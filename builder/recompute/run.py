@@ -26,6 +26,7 @@ from nasdip_bench.seeding import BitStream
 from ..engines.worker import ENGINES, Worker, WorkerSpec
 from ..plan.cost import LARGEST_SHARED_CPU_RESOLUTION
 from ..plan.units import RunKey, Unit
+from ..work.speed import threads_set
 from .verdict import Recomputed, compared
 
 __all__ = ["pick", "recompute"]
@@ -87,7 +88,6 @@ def recompute(
     device: str = "cpu",
     alone: bool = False,
     on_run: Callable[[Recomputed], None] = lambda _: None,
-    check: Callable[[], None] = lambda: None,
 ) -> list[Recomputed]:
     """Train runs of a dataset again.
 
@@ -102,7 +102,6 @@ def recompute(
         device: "cpu", "cuda" or "cuda:N".
         alone: train each run alone, whatever it was stacked with: rounding differs then.
         on_run: called with each as it is done.
-        check: called before each iteration; raises to abandon the work.
 
     Raises:
         BuildError: an image that is not the dataset's, or a run that fails here.
@@ -111,11 +110,12 @@ def recompute(
     table = folder.table("runs").to_pylist()
     names = folder.table("architectures")["architecture"].to_pylist()
     done = []
-    for number in rows:
-        row = table[number]
-        mates, unlike = _together(table, row, device, alone)
+    for row in (table[number] for number in rows):
+        precision = row["precision"] if _has(row["precision"], device) else "fp32"
+        unlike = _unlike(row, device, precision, alone)
+        mates, why = ([row], "; ".join(unlike)) if unlike else _stack(table, row)
         fidelity = get_fidelity(row["fidelity"])
-        length = min(iterations, row["iterations"]) if iterations else row["iterations"]
+        length = min(iterations or row["iterations"], row["iterations"])
         shortened = fidelity.shortened(length).name if length < row["iterations"] else fidelity.name
         unit = Unit(
             architecture=names[row["arch_id"]],
@@ -128,14 +128,15 @@ def recompute(
             images=tuple(images),
             device=device,
             engine=row["engine"],
-            precision=row["precision"] if _has(row["precision"], device) else "fp32",
+            precision=precision,
             threads=1 if fidelity.resolution <= LARGEST_SHARED_CPU_RESOLUTION else 0,
         )
-        made = _trained(unit, spec, row["image"], check)
-        same_draws = (
-            spec.precision == row["precision"] and _on_a_cpu(folder, row) and device == "cpu"
-        )
-        done.append(compared(folder, row, names, made, len(mates), unlike, same_draws))
+        made = _trained(unit, spec, row["image"])
+        # Perturbations are drawn on the device.
+        types = {_here("cpu"): "cpu"} | folder.manifest.device_types
+        on_cpus = device == types.get(row["device"]) == "cpu"
+        same_draws = on_cpus and precision == row["precision"]
+        done.append(compared(folder, row, names, made, len(mates), why, same_draws))
         on_run(done[-1])
     return done
 
@@ -151,60 +152,56 @@ def _check_images(folder: DatasetFolder, images: Sequence[Image]) -> None:
             )
 
 
-def _on_a_cpu(folder: DatasetFolder, row: Mapping[str, Any]) -> bool:
-    """Whether a run is known to have been trained on one: perturbations are drawn on the device."""
-    here = row["device"] == device_name(torch.device("cpu"))
-    return here or folder.manifest.device_types.get(row["device"]) == "cpu"
+def _here(device: str) -> str:
+    return device_name(torch.device(device))
 
 
 def _has(precision: str, device: str) -> bool:
     return precision != "tf32" or torch.device(device).type == "cuda"
 
 
-def _together(
-    table: Sequence[Mapping[str, Any]], row: Mapping[str, Any], device: str, alone: bool
-) -> tuple[list[Mapping[str, Any]], str]:
-    """The runs that were trained as one with a run, in order, and why points may differ.
-
-    A dataset does not say which runs were in one stack; a build cuts the images of an architecture,
-    task and seed in order, which the rows of one provenance are.
-    """
-    here = device_name(torch.device(device))
-    unlike = [
+def _unlike(row: Mapping[str, Any], device: str, precision: str, alone: bool) -> list[str]:
+    """Why points may differ."""
+    found = [
         f"{name} {value} there, {ours} here"
         for name, value, ours in (
-            ("processor", row["device"], here),
+            ("processor", row["device"], _here(device)),
             ("torch", row["torch"], torch.__version__),
+            ("precision", row["precision"], precision),
         )
         if value != ours
     ]
     if torch.device(device).type != "cpu":
-        unlike.append(f"{device} is not deterministic")
+        found.append(f"{device} is not deterministic")
     if alone and row["stack"] > 1:
-        unlike.append(f"in a stack of {row['stack']} there, alone here")
-    if not _has(row["precision"], device):
-        unlike.append(f"precision {row['precision']} there, fp32 here")
+        found.append(f"in a stack of {row['stack']} there, alone here")
+    return found
+
+
+def _stack(
+    table: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
+) -> tuple[list[Mapping[str, Any]], str]:
+    """The runs that were trained as one with a run, in order; or it alone, and why.
+
+    A dataset does not say which runs were in one stack; a build cuts the images of an architecture,
+    task and seed in order, which the rows of one provenance are.
+    """
     same = ("arch_id", "task", "fidelity", "seed", *_PROVENANCE)
     mates = [other for other in table if all(other[name] == row[name] for name in same)]
     place, size = mates.index(row), row["stack"]
     if len(mates) % size:
-        unlike.append(f"{len(mates)} runs are no whole number of stacks of {size}")
-    if unlike:
-        return [row], "; ".join(unlike)
+        return [row], f"{len(mates)} runs are no whole number of stacks of {size}"
     first = place // size * size
     return mates[first : first + size], ""
 
 
-def _trained(unit: Unit, spec: WorkerSpec, image: str, check: Callable[[], None]) -> dict[str, Any]:
-    threads = torch.get_num_threads()
-    try:
-        rows: list[dict[str, Any]] = Worker(spec, check).execute(unit).to_pylist()
-    finally:
-        torch.set_num_threads(threads)
+def _trained(unit: Unit, spec: WorkerSpec, image: str) -> dict[str, Any]:
+    with threads_set(0):  # the worker sets its own
+        rows: list[dict[str, Any]] = Worker(spec).execute(unit).to_pylist()
     made = next(row for row in rows if row["image"] == image)
     if made["status"] == "failed" or made["stack"] != len(unit.runs):
         raise BuildError(
-            f"{'/'.join(map(str, unit.runs[0]))} cannot be trained here in a stack of "
-            f"{len(unit.runs)}: {made['error'] or 'out of memory'}; free some, or pick fewer"
+            f"{unit} cannot be trained here in a stack of {len(unit.runs)}: "
+            f"{made['error'] or 'out of memory'}; free some, or pick fewer"
         )
     return made

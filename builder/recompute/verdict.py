@@ -5,19 +5,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset import DatasetFolder
-from nasdip_bench.dataset.curve_parts import KINDS, CurvePart, part_of
+from nasdip_bench.dataset.curve_parts import KINDS, part_of
 from nasdip_bench.dataset.curves import decode
 
 from ..folder.shard_schema import curve_column
 from ..plan.units import RunKey
 from ..release.contents import RERUN_COLUMNS, coded
-from ..release.summary import find_stops, summarise
+from ..release.sources.summary import find_stops, summarise
 
 __all__ = [
     "BEYOND",
@@ -58,25 +59,14 @@ class Recomputed:
 
     Attributes:
         key: of the run, with the dataset's fidelity.
-        stack: how many runs were trained as one.
-        precision: fp32, tf32 or bf16.
-        device: processor.
-        torch: version.
-        iterations: how many were trained here.
-        whole: whether these are all.
         unlike: why not every point can be expected to be equal; "" where nothing is known that
             speaks against it.
-        points: kept points that were compared, of both curves.
-        differing: of them, those that are not equal.
-        early_db: largest difference in the first `EARLY` iterations.
-        difference_db: of the smoothed PSNR at the last point compared, here less there.
-        best_difference_db: of a whole run, of its best smoothed PSNR; else None.
-        stopped_difference_db: the same of ``stopped_psnr_smooth_db``.
-        spread_db: root mean square of that difference between two seeds of the dataset, NaN where
+        spread_db: root mean square of `difference_db` between two seeds of the dataset, NaN where
             no run has two.
         pairs: pairs of runs with different seeds that `spread_db` rests on.
         columns: of a whole run, the columns of its row that are not equal.
-        verdict: `EQUAL`, `ROUNDING`, `WITHIN`, `BEYOND` or `UNJUDGED`.
+
+    The others are columns of reruns.parquet (`nasdip_bench.dataset.schema`).
     """
 
     key: RunKey
@@ -122,10 +112,11 @@ def compared(
         names: of the architectures, by row.
         made: the row of a shard that a worker made of the same run, perhaps shortened.
         stack: how many runs were trained as one.
-        unlike: why not every point can be expected to be equal, or "".
+        unlike: see `Recomputed`.
         same_draws: whether both were drawn on CPUs, so that perturbations are the same.
     """
-    part = _part(folder, row)
+    where = (row["fidelity"], row["task"], row["seed"], part_of(row["arch_id"]))
+    part = folder.part("curves", *where)
     points = part.iterations - 1
     curves = {name: np.asarray(made[curve_column(name)]) for name in KINDS["curves"]}
     length = len(curves["psnr_smooth"])
@@ -184,10 +175,6 @@ def compared(
     )
 
 
-def _part(folder: DatasetFolder, row: Mapping[str, Any]) -> CurvePart:
-    return folder.part("curves", row["fidelity"], row["task"], row["seed"], part_of(row["arch_id"]))
-
-
 def _between_seeds(
     folder: DatasetFolder, row: Mapping[str, Any], point: int
 ) -> NDArray[np.float64]:
@@ -199,14 +186,11 @@ def _between_seeds(
         point: of the smoothed PSNR that is compared.
     """
     values: dict[tuple[int, str], list[float]] = {}
-    parts: dict[tuple[int, int], CurvePart] = {}
+    part = cache(partial(folder.part, "curves", row["fidelity"], row["task"]))
     for other in folder.table("runs").to_pylist():
         same = (other["task"], other["fidelity"]) == (row["task"], row["fidelity"])
         if same and other["status"] == "ok":
-            file = (other["seed"], part_of(other["arch_id"]))
-            if file not in parts:
-                parts[file] = _part(folder, other)
-            code = parts[file].codes["psnr_smooth"][other["curve_row"], point]
+            codes = part(other["seed"], part_of(other["arch_id"])).codes["psnr_smooth"]
             key = (other["arch_id"], other["image"])
-            values.setdefault(key, []).append(float(decode(code)))
+            values.setdefault(key, []).append(float(decode(codes[other["curve_row"], point])))
     return np.array([b - a for v in values.values() for a, b in itertools.combinations(v, 2)])

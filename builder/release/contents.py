@@ -1,10 +1,10 @@
 """What a dataset is made of, before it is a folder: the facts, and tables with kept curve points.
 
-Whatever gives a dataset is read into `Contents`: a build folder, an earlier dataset
-(`from_build`, `from_dataset` beside this), results of others. Contents can be merged
-(`nasdip_bench.builder.release.merge`) and are written by `nasdip_bench.builder.release.write`.
-Curves are held as they are on disk, thinned and coded, so that to read and write a dataset changes
-no number, and a full release at three seeds fits in memory many times over.
+A build folder, an earlier dataset and results of others are read into `Contents`
+(`nasdip_bench.builder.release.sources`, which also merges them), and
+`nasdip_bench.builder.release.write` writes them. Curves are held as they are on disk, thinned and
+coded: to read and write a dataset changes no number, and a full release at three seeds fits in
+memory many times over.
 """
 
 from __future__ import annotations
@@ -131,22 +131,7 @@ class TaskContents:
         restorations: Sequence[NDArray[np.uint16] | None] = (),
         stops: StopPart | None = None,
     ) -> TaskContents:
-        """A part of rows as dictionaries, with `coded` curves for each run.
-
-        Args:
-            resolution: see `TaskContents`, as the other numbers.
-            channels: see `TaskContents`.
-            iterations: see `TaskContents`.
-            stop: see `TaskContents`.
-            runs: rows of `RUN_COLUMNS`.
-            codes: by curve, (point,) a run.
-            scores: rows of `SCORE_COLUMNS`.
-            score_values: the single values of each score.
-            corruptions: rows of `CORRUPTION_COLUMNS`.
-            restorations: see `TaskContents`.
-            stops: see `TaskContents`; None: there are none.
-            crossings: see `TaskContents`.
-        """
+        """A part of rows as dictionaries, `coded` curves and single values of scores by row."""
         rows = table_of(runs, RUN_COLUMNS)
         nothing = np.empty((0, len(kept_points(iterations, stop))), np.uint16)
         return cls(

@@ -16,10 +16,10 @@ from nasdip_bench.space import Architecture
 
 from ..folder.build_folder import SETTINGS
 from .contents import Contents
-from .from_build import read_build
-from .from_dataset import read_dataset
-from .merge import merged
-from .reruns import merged_reruns, read_reruns
+from .sources.from_build import read_build
+from .sources.from_dataset import read_dataset
+from .sources.merge import merged
+from .sources.reruns import merged_reruns, read_reruns
 from .write import write_release
 
 __all__ = ["read_source", "release"]
@@ -53,15 +53,15 @@ def release(
             two. None for what the dataset in ``out`` says, else the project's own.
         creator: who made the dataset.
         url: of its page.
-        reruns: a file of `nasdip_bench.builder.release.reruns`, to be added to those of the
+        reruns: a file of `nasdip_bench.builder.release.sources.reruns`, to be added to those of the
             sources.
         replace: also where ``out`` is a dataset with results that none of the sources has.
 
     Raises:
         ConfigError: no licence, creator or address that could be published.
-        BuildError: a source that is neither, or contradicts another
-            (`nasdip_bench.builder.release.merge`), nothing finished in any, ``out`` would lose
-            results or has the version with other files, or the result does not verify.
+        BuildError: a source that is neither, or contradicts another, nothing finished in any,
+            ``out`` would lose results or has the version with other files, or the result does not
+            verify.
         DatasetError: a source that is a dataset which this version cannot read.
     """
     given = [sources] if isinstance(sources, Path) else sources

@@ -25,7 +25,7 @@ from nasdip_bench.proxies import info
 from nasdip_bench.tasks import get_task
 
 from ..release.contents import Contents, TaskContents, coded
-from ..release.summary import at_end, summarise
+from ..release.sources.summary import at_end, summarise
 from ..release.write import write_release
 from .files import image_folders, models, results_root
 from .runs import CHANNELS, SIZE, LeftOut, ReleasedRun, collect
@@ -103,6 +103,11 @@ def _contents(root: Path, left_out: LeftOut) -> Contents:
     for name in unknown:
         left_out.add("folder of a level that is none of the tasks", name)
     images, collected = collect(root, folders, left_out)
+    if not collected and left_out.kinds:
+        raise BuildError(
+            f"nothing in {str(root)!r} can be taken: {'; '.join(left_out.sentences())}; mend that, "
+            f"or name another folder"
+        )
     if not collected:
         raise BuildError(
             f"{str(root)!r} has no results of any run: no similarity_metrics_noisy_img.csv, "
@@ -125,9 +130,9 @@ def _contents(root: Path, left_out: LeftOut) -> Contents:
 
 
 def _part(task: str, runs: Sequence[ReleasedRun]) -> TaskContents:
-    # Names say 4000 whatever was trained: believed only where there is no curve.
     known = max(run.trained for run in runs)
     named = max(run.named_iterations for run in runs)
+    # Names are believed only where there is no curve.
     iterations = max(1, known if any(run.history for run in runs) else max(known, named))
     stop = min(iterations, get_fidelity("r512").stop[get_task(task).kind])
     points = kept_points(iterations, stop)
@@ -137,7 +142,8 @@ def _part(task: str, runs: Sequence[ReleasedRun]) -> TaskContents:
         channels=CHANNELS,
         iterations=iterations,
         stop=stop,
-        runs=[_run_row(run, task, iterations, stop) for run in runs],
+        # Of one that ended early it is not known how long it was to be: as the longest.
+        runs=[_run_row(run, task, run.asked or iterations, stop) for run in runs],
         codes={
             name: [coded(name, _curves(run)[name], points) for run in runs]
             for name in ("psnr", "psnr_smooth")

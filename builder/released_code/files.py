@@ -54,6 +54,7 @@ _MOST_BYTES = 512 * 2**20
 _MOST_TABLE_BYTES = 64 * 2**20
 _MOST_ITERATIONS = 1_000_000
 _MODEL = "model name"
+_DROP_DB = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,6 +79,11 @@ class History:
     def diverged(self) -> bool:
         """Whether the loss was not finite in the end."""
         return len(self.loss) < self.iterations
+
+    @property
+    def cut(self) -> bool:
+        """Whether it ended as the released loop ends early: 3 dB below its best PSNR."""
+        return not self.diverged and bool(self.psnr_db[-1] + _DROP_DB < best_of(self.psnr_db))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from nasdip_bench.console.progress import Progress
 from nasdip_bench.errors import ArchitectureError, BuildError, DatasetError, ImageError
@@ -38,17 +38,13 @@ _TABLES = {"corrupted": "noisy", "ground_truth": "true"}
 _BEST = ("best psnr", "best iteration", "best psnr smooth", "best iteration smooth")
 _SHOWN = 3
 
+_T = TypeVar("_T")
+_Row = tuple[str, Mapping[str, float]]
+_NO_ROW: _Row = ("", {})
 
-@dataclass(frozen=True, kw_only=True)
-class Best:
-    """The best values of a run, as the tables have them.
 
-    Attributes:
-        psnr_db: dB.
-        iteration: from 1.
-        psnr_smooth_db: dB, of the smoothed output.
-        iteration_smooth: from 1.
-    """
+class Best(NamedTuple):
+    """The best values of a run, as the tables have them; iterations count from 1."""
 
     psnr_db: float
     iteration: int
@@ -61,12 +57,7 @@ class Best:
         if not all(column in row for column in _BEST):
             return None
         raw, raw_at, smooth, smooth_at = (row[column] for column in _BEST)
-        return cls(
-            psnr_db=raw,
-            iteration=int(raw_at) + 1,
-            psnr_smooth_db=smooth,
-            iteration_smooth=int(smooth_at) + 1,
-        )
+        return cls(raw, int(raw_at) + 1, smooth, int(smooth_at) + 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,7 +72,8 @@ class ReleasedRun:
         psnr_corrupted_db: dB, or None.
         scores: by (our name, reference), in our units.
         error: why its history could not be read; "" where it could, or there is none.
-        named_iterations: in the model's name; 0 where there are none.
+        named_iterations: in the model's name; 0 where there are none. Names say 4000 whatever was
+            trained.
     """
 
     architecture: Architecture
@@ -99,6 +91,11 @@ class ReleasedRun:
         if self.history is not None:
             return self.history.iterations
         return 0 if self.best is None else max(self.best.iteration, self.best.iteration_smooth)
+
+    @property
+    def asked(self) -> int | None:
+        """The iterations that it was asked to train; None where that is not known."""
+        return None if self.history is None or self.history.cut else self.history.iterations
 
 
 @dataclass
@@ -133,7 +130,9 @@ def collect(
     Raises:
         BuildError: a table is damaged, or contradicts a history or another table.
     """
-    bandwidths = read_metrics(root / "lowpass_metrics.csv")
+    bandwidths = _by_architecture(
+        read_metrics(root / "lowpass_metrics.csv"), "lowpass_metrics.csv", left_out
+    )
     histories = {folder.path: folder.histories() for folder in folders}
     count = sum(map(len, histories.values()))
     progress = Progress(count, float(count))
@@ -141,12 +140,7 @@ def collect(
     collected: dict[str, list[ReleasedRun]] = {}
     for folder in folders:
         image = _our_name(folder.stem)
-        reading = _runs(folder, image, bandwidths, histories[folder.path], left_out)
-        runs = []
-        for run, from_history in reading:
-            if from_history:
-                progress.finished(1.0, f"{image}, {run.architecture}")
-            runs.append(run)
+        runs = list(_runs(folder, image, bandwidths, histories[folder.path], left_out, progress))
         facts = _image_facts(root, folder, runs)
         if isinstance(facts, str):
             left_out.add(f"image {facts}", folder.stem)
@@ -158,59 +152,83 @@ def collect(
                 )
             collected.setdefault(folder.task, []).extend(runs)
     progress.close()
+    with_runs = {run.architecture for runs in collected.values() for run in runs}
+    for architecture, (model, _) in bandwidths.items():
+        if with_runs and architecture not in with_runs:
+            left_out.add("row of lowpass_metrics.csv without a run", model)
     return images, collected
 
 
-def _runs(
-    folder: ImageFolder,
-    image: str,
-    bandwidths: Mapping[str, Mapping[str, float]],
-    histories: Mapping[str, Path],
-    left_out: LeftOut,
-) -> Iterator[tuple[ReleasedRun, bool]]:
-    """The runs of one image, those of the tables first, and whether there is a file of each."""
-    tables = {
-        reference: read_metrics(folder.path / f"similarity_metrics_{kind}_img.csv")
-        for reference, kind in _TABLES.items()
-    }
-    seen: dict[Architecture, str] = {}
-    for model in dict.fromkeys([*(m for table in tables.values() for m in table), *histories]):
+def _by_architecture(
+    of_models: Mapping[str, _T], where: str, left_out: LeftOut
+) -> dict[Architecture, tuple[str, _T]]:
+    """By architecture the model's name, which has several forms, and what there is of it."""
+    found: dict[Architecture, tuple[str, _T]] = {}
+    for model, value in of_models.items():
         try:
             architecture = Architecture.parse(model)
         except ArchitectureError:
             left_out.add("model that is no architecture, or cannot be built", model)
             continue
-        if seen.setdefault(architecture, model) != model:
+        other, _ = found.setdefault(architecture, (model, value))
+        if other != model:
             raise BuildError(
-                f"{model!r} and {seen[architecture]!r} on {folder.stem} are the same architecture: "
-                f"remove one of the two"
+                f"{model!r} and {other!r} in {where} are the same architecture: remove one of the "
+                f"two"
             )
-        rows = {reference: table.get(model, {}) for reference, table in tables.items()}
+    return found
+
+
+def _runs(
+    folder: ImageFolder,
+    image: str,
+    bandwidths: Mapping[Architecture, _Row],
+    named_histories: Mapping[str, Path],
+    left_out: LeftOut,
+    progress: Progress,
+) -> Iterator[ReleasedRun]:
+    """The runs of one image, those of the tables first."""
+    tables: dict[str, Mapping[Architecture, _Row]] = {}
+    for reference, kind in _TABLES.items():
+        name = f"similarity_metrics_{kind}_img.csv"
+        rows_of_table = read_metrics(folder.path / name)
+        tables[reference] = _by_architecture(rows_of_table, f"{folder.stem}/{name}", left_out)
+    histories = _by_architecture(named_histories, f"{folder.stem}/data", left_out)
+    sources = [*tables.values(), histories]
+    for architecture in dict.fromkeys(arch for source in sources for arch in source):
+        names = [source[architecture][0] for source in sources if architecture in source]
+        what = f"{folder.stem}, {names[0]}"
+        rows = {ref: table.get(architecture, _NO_ROW)[1] for ref, table in tables.items()}
         history, corrupted, error = None, None, ""
-        if model in histories:
+        if architecture in histories:
+            path = histories[architecture][1]
             try:
-                history = read_history(histories[model])
-                corrupted = read_psnr(histories[model])
+                history = read_history(path)
             except DatasetError as refusal:
                 error = str(refusal)
                 left_out.add("history that cannot be read", error)
+            try:
+                corrupted = read_psnr(path)
+            except DatasetError as refusal:
+                left_out.add("PSNR of a corrupted image that cannot be read", str(refusal))
+            progress.finished(1.0, f"{image}, {architecture}")
         both = {**rows["ground_truth"], **rows["corrupted"]}
         best = Best.of_row(both)
         if history is None and best is None and not error:
-            left_out.add("model with neither history nor best values", f"{folder.stem}, {model}")
+            left_out.add("model with neither history nor best values", what)
             continue
         if history is not None and best is not None:
-            _check_agreement(history, best, f"{model!r} on {folder.stem}")
+            _check_agreement(history, best, what)
         scores = {
             (ours, reference): row[column] * factor
             for reference, row in rows.items()
             for column, (ours, factor) in _SCORES.items()
             if column in row
         }
-        if _BANDWIDTH in bandwidths.get(model, {}):
-            scores["psd_99_bandwidth", "none"] = bandwidths[model][_BANDWIDTH]
-        named = re.search(r"_iteration_(\d{1,6})_", model)
-        run = ReleasedRun(
+        if _BANDWIDTH in (lowpass := bandwidths.get(architecture, _NO_ROW)[1]):
+            scores["psd_99_bandwidth", "none"] = lowpass[_BANDWIDTH]
+        named = [re.search(r"_iteration_(\d{1,6})_", name) for name in names]
+        yield ReleasedRun(
             architecture=architecture,
             image=image,
             history=history,
@@ -218,9 +236,8 @@ def _runs(
             psnr_corrupted_db=both.get("psnr noisy") if corrupted is None else corrupted,
             scores=scores,
             error=error,
-            named_iterations=int(named[1]) if named else 0,
+            named_iterations=max((int(found[1]) for found in named if found), default=0),
         )
-        yield run, model in histories
 
 
 def _check_agreement(history: History, best: Best, what: str) -> None:

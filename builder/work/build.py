@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.console.progress import Progress
-from nasdip_bench.errors import BuildError
 from nasdip_bench.fit.devices import check_device
 
 from ..engines.local import Engine, in_processes, in_this_process
 from ..engines.worker import WorkerSpec
 from ..folder.build_folder import BuildFolder, Finished
+from ..folder.settings import writing
 from ..plan.config import BuildConfig
-from ..plan.cost import available_cores, choose_stack, choose_workers, unit_cost
+from ..plan.cost import choose_stack, choose_workers, threads_of, unit_cost
 from ..plan.shares import Share, plan_share
 from ..plan.units import Unit
 from .ledger import Coverage, Ledger
 from .skip import finished_in_dataset
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+__all__ = ["MAKE_ROOM", "Outcome", "build"]
 
-__all__ = ["Outcome", "build"]
+MAKE_ROOM = "what is finished before is kept: make room and give the same command again"
+"""What to do where the disk is full."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +36,9 @@ class Outcome:
         diverged: runs recorded as diverged now.
         failed: runs recorded as failed now, and architectures whose scores failed; another build
             tries them again.
+        progressed: whether anything was recorded now, if only a part of a unit.
         signal: the signal that stopped it, or None.
         damaged: shards that were found damaged and set aside.
-        recorded: runs, and images' scores, recorded now, also of units that are not finished.
         coverage: how far all that was asked for is, by task and seed.
     """
 
@@ -48,9 +46,9 @@ class Outcome:
     left: int
     diverged: int
     failed: int
+    progressed: bool
     signal: int | None
     damaged: tuple[str, ...]
-    recorded: int
     coverage: tuple[Coverage, ...]
 
 
@@ -106,8 +104,7 @@ def build(
         device=config.device,
         engine="plain" if plain else "fast",
         precision=config.precision,
-        # Who sets the variable, as schedulers and test suites do, has decided.
-        threads=0 if "OMP_NUM_THREADS" in os.environ else max(1, available_cores() // workers),
+        threads=threads_of(workers),
         scores=config.scores,
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
@@ -129,12 +126,13 @@ def build(
     with interruption.handling_signals():
         try:
             for unit, table in engine(units, spec, interruption, fits):
-                _write(folder, unit, table)
+                with writing(out, MAKE_ROOM):
+                    folder.write(unit.kind, table)
                 whole = ledger.record(unit, table)
                 if unit.runs and "failed" not in table["status"].to_pylist():
                     trained_seconds += sum(table["seconds"].to_pylist())
                     trained_cost += cost(unit)
-                progress.finished(cost(unit), _describe(unit), whole=whole)
+                progress.finished(cost(unit), str(unit), whole=whole)
         finally:
             progress.close()
     return Outcome(
@@ -142,24 +140,8 @@ def build(
         left=ledger.units_left,
         diverged=ledger.diverged,
         failed=ledger.failed,
+        progressed=ledger.recorded > 0,
         signal=interruption.signal,
         damaged=done.damaged,
-        recorded=ledger.recorded,
         coverage=ledger.coverage(),
     )
-
-
-def _write(folder: BuildFolder, unit: Unit, table: pa.Table) -> None:
-    try:
-        folder.write(unit.kind, table)
-    except OSError as error:
-        raise BuildError(
-            f"cannot write to the build folder {str(folder.path)!r}: {error.strerror or error}; "
-            f"what is finished before is kept: make room and give the same command again"
-        ) from error
-
-
-def _describe(unit: Unit) -> str:
-    if unit.runs:
-        return "/".join(map(str, unit.runs[0]))
-    return f"{unit.architecture}, scores"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..folder.build_folder import Finished
 from ..plan.units import RunKey, ScoreKey, Unit
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Coverage", "Ledger"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Coverage:
+class Coverage(NamedTuple):
     """How far a build is for a task and seed, or for the scores.
 
     Attributes:
@@ -32,15 +30,10 @@ class Coverage:
     finished: int
     failed: int
 
-    @property
-    def left(self) -> int:
-        """Of these, not tried."""
-        return self.asked - self.finished - self.failed
-
     def __str__(self) -> str:
-        left = f", {self.left} left" if self.left else ""
-        failed = f", {self.failed} failed" if self.failed else ""
-        return f"{self.what}: {self.finished} of {self.asked}{left}{failed}"
+        left = self.asked - self.finished - self.failed
+        more = [f", {n} {what}" for n, what in ((left, "left"), (self.failed, "failed")) if n]
+        return f"{self.what}: {self.finished} of {self.asked}{''.join(more)}"
 
 
 class Ledger:
@@ -50,20 +43,20 @@ class Ledger:
         asked: all that is asked for, finished or not.
         planned: the units left to do.
         done: what is finished already.
+
+    Attributes:
+        diverged: runs that diverged now.
+        failed: runs that failed now, and architectures whose scores did.
+        recorded: runs, and images' scores, of which something came now.
     """
 
     def __init__(self, asked: Sequence[Unit], planned: Sequence[Unit], done: Finished) -> None:
-        self._asked = [key for unit in asked for key in _keys(unit)]
-        self._unit_of = {key: number for number, unit in enumerate(planned) for key in _keys(unit)}
-        self._open = [len(_keys(unit)) for unit in planned]
+        self._asked = [key for unit in asked for key in unit.keys]
+        self._unit_of = {key: number for number, unit in enumerate(planned) for key in unit.keys}
+        self._open = [len(unit.keys) for unit in planned]
         self._finished: set[RunKey | ScoreKey] = {*done.runs, *done.scores}
         self._failed: set[RunKey | ScoreKey] = set()
-        self.diverged = 0
-        """Runs that diverged now."""
-        self.failed = 0
-        """Runs that failed now, and architectures whose scores did."""
-        self.recorded = 0
-        """Runs, and images' scores, of which something came now."""
+        self.diverged = self.failed = self.recorded = 0
 
     def record(self, unit: Unit, table: pa.Table) -> bool:
         """Note what came of a unit, or of a part that an engine has made of one.
@@ -71,22 +64,18 @@ class Ledger:
         Returns:
             whether a planned unit is now done, whole.
         """
-        failed: list[RunKey | ScoreKey] = []
-        self.recorded += len(_keys(unit))
+        failed: set[RunKey | ScoreKey] = set() if len(table) else {*unit.scores}
+        self.failed += bool(failed)
         if unit.runs:
             statuses = table["status"].to_pylist()
-            self.diverged += statuses.count("diverged")
-            failed += [
-                run for run, status in zip(unit.runs, statuses, strict=True) if status == "failed"
-            ]
+            failed = {run for run, s in zip(unit.runs, statuses, strict=True) if s == "failed"}
             self.failed += len(failed)
-        elif not len(table):
-            failed += unit.scores
-            self.failed += 1
-        self._failed.update(failed)
-        self._finished.update(key for key in _keys(unit) if key not in failed)
-        number = self._unit_of[_keys(unit)[0]]
-        self._open[number] -= len(_keys(unit))
+            self.diverged += statuses.count("diverged")
+        self.recorded += len(unit.keys)
+        self._failed |= failed
+        self._finished |= {*unit.keys} - failed
+        number = self._unit_of[unit.keys[0]]
+        self._open[number] -= len(unit.keys)
         return not self._open[number]
 
     @property
@@ -105,13 +94,9 @@ class Ledger:
         finished = Counter(_group(key) for key in self._asked if key in self._finished)
         failed = Counter(_group(key) for key in self._asked if key in self._failed)
         return tuple(
-            Coverage(what=what, asked=asked[what], finished=finished[what], failed=failed[what])
+            Coverage(what, asked[what], finished[what], failed[what])
             for what in sorted(asked, key=lambda what: what == "scores")
         )
-
-
-def _keys(unit: Unit) -> tuple[RunKey | ScoreKey, ...]:
-    return (*unit.runs, *unit.scores)
 
 
 def _group(key: RunKey | ScoreKey) -> str:

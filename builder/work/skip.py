@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,42 +54,36 @@ def finished_in_dataset(path: Path, config: BuildConfig) -> Finished:
         if image.name in known:
             _check(path, f"SHA-256 of image {image.name!r}", known[image.name], image.sha256)
     names = _table(path, manifest, "architectures", ["architecture"])["architecture"].to_pylist()
-    return Finished(
-        runs=_runs(path, manifest, names, config), scores=_scores(path, manifest, names, config)
-    )
-
-
-def _runs(
-    path: Path, manifest: Mapping[str, Any], names: list[str], config: BuildConfig
-) -> frozenset[RunKey]:
-    columns = ["arch_id", "image", "task", "fidelity", "seed", "status", "precision", "device"]
-    types = manifest.get("device_types", {})
-    found = set()
-    for row in _table(path, manifest, "runs", columns).to_pylist():
-        if row["fidelity"] == config.fidelity.name and row["status"] in _FINISHED:
+    types, device = manifest.get("device_types", {}), config.device.split(":")[0]
+    runs = set()
+    for row in _rows(path, manifest, "runs", ["status", "precision", "device"], config):
+        if row["status"] in _FINISHED:
             _check(path, "precision", row["precision"], config.precision)
-            _check(path, "type of device", types.get(row["device"]), config.device.split(":")[0])
-            problem = (row["image"], row["task"], row["fidelity"])
-            found.add(RunKey(names[row["arch_id"]], *problem, row["seed"]))
-    return frozenset(found)
-
-
-def _scores(
-    path: Path, manifest: Mapping[str, Any], names: list[str], config: BuildConfig
-) -> frozenset[ScoreKey]:
-    columns = ["arch_id", "image", "task", "fidelity", "seed", "proxy", "reference"]
+            _check(path, "type of device", types.get(row["device"]), device)
+            of_run = (row["image"], row["task"], row["fidelity"], row["seed"])
+            runs.add(RunKey(names[row["arch_id"]], *of_run))
     there: dict[ScoreKey, set[tuple[str, str]]] = defaultdict(set)
-    for row in _table(path, manifest, "scores", columns).to_pylist():
-        if row["fidelity"] == config.fidelity.name:
-            problem = (row["image"], row["task"], row["fidelity"])
-            key = ScoreKey(row["seed"], names[row["arch_id"]], *problem)
-            there[key].add((row["proxy"], row["reference"]))
+    for row in _rows(path, manifest, "scores", ["proxy", "reference"], config):
+        architecture = names[row["arch_id"]]
+        key = ScoreKey(row["seed"], architecture, row["image"], row["task"], row["fidelity"])
+        there[key].add((row["proxy"], row["reference"]))
     asked = score_names(config.scores)
-    return frozenset(
+    scores = {
         key
         for key, having in there.items()
         if having.issuperset(name for name in asked if key.wants(*name))
-    )
+    }
+    return Finished(runs=frozenset(runs), scores=frozenset(scores))
+
+
+def _rows(
+    path: Path, manifest: Mapping[str, Any], name: str, columns: list[str], config: BuildConfig
+) -> Iterator[dict[str, Any]]:
+    """Those of a table at the fidelity of the build."""
+    keys = ["arch_id", "image", "task", "fidelity", "seed"]
+    for row in _table(path, manifest, name, [*keys, *columns]).to_pylist():
+        if row["fidelity"] == config.fidelity.name:
+            yield row
 
 
 def _manifest(path: Path) -> dict[str, Any]:

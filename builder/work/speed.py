@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +23,7 @@ from ..plan.config import BuildConfig
 from ..plan.cost import OVERHEAD_FLOPS, iterations
 from ..plan.units import Unit, unit_flops
 
-__all__ = ["Speed", "measure_speed"]
+__all__ = ["Speed", "measure_speed", "threads_set"]
 
 _LARGEST_CPU_PROBE = 64
 _MOST_CPU_PROBE_FLOPS = 1e11
@@ -31,14 +33,7 @@ _PROBE_ITERATIONS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """What an iteration takes on a device: a + b·FLOP seconds, for one run of a stack.
-
-    Attributes:
-        device: its name.
-        seconds_per_pass: a.
-        seconds_per_flop: b.
-        how: what was measured.
-    """
+    """What an iteration of one run of a stack takes on a device, and how that was measured."""
 
     device: str
     seconds_per_pass: float
@@ -73,30 +68,36 @@ def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> S
         return 3 * cost.forward_flops(size, size)
 
     probes = (min(config.architectures, key=flops), max(config.architectures, key=flops))
+    least, most = map(flops, probes)
     if device.type == "cpu":
-        stack = min(stack, max(1, int(_MOST_CPU_PROBE_FLOPS / flops(probes[1]))))
-    threads_before = torch.get_num_threads()
-    torch.set_num_threads(threads or threads_before)
-    try:
+        stack = min(stack, max(1, int(_MOST_CPU_PROBE_FLOPS / most)))
+    with threads_set(threads):
         seconds = {
             arch: _time_iterations(config, arch, size, stack) for arch in dict.fromkeys(probes)
         }
-    finally:
-        torch.set_num_threads(threads_before)
     cheap, dear = (seconds[arch] for arch in probes)
-    more = flops(probes[1]) - flops(probes[0])
-    overhead = OVERHEAD_FLOPS[device.type]
-    if more > 0.5 * flops(probes[0]) and cheap < dear:
-        slope = (dear - cheap) / more
+    if most > 1.5 * least and cheap < dear:
+        slope = (dear - cheap) / (most - least)
     else:  # too alike for a slope
-        slope = cheap / (flops(probes[0]) + overhead)
+        slope = cheap / (least + OVERHEAD_FLOPS[device.type])
     return Speed(
         device=device_name(device),
-        seconds_per_pass=max(cheap - slope * flops(probes[0]), 0.0),
+        seconds_per_pass=max(cheap - slope * least, 0.0),
         seconds_per_flop=slope,
         how=f"{_PROBE_ITERATIONS} iterations of {' and '.join(map(str, seconds))} "
         f"at {size} x {size}" + (f", {stack} runs as one" if stack > 1 else ""),
     )
+
+
+@contextmanager
+def threads_set(threads: int) -> Iterator[None]:
+    """Torch's threads for a while; 0 leaves them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _time_iterations(config: BuildConfig, arch: Architecture, size: int, stack: int) -> float:

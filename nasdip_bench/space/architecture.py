@@ -46,7 +46,11 @@ DEFAULT_SAMPLE_SIZE = 522
 DEFAULT_SAMPLE_SEED = 0
 
 _CODE = re.compile(r"(?P<cell>\d{1,3})-(?P<skip>[01]+)(?:-d(?P<dilation>\d+))?")
-_RELEASED = re.compile(r"\d+_(?P<cell>\d{1,3})_iteration_\d+_sigma_[\d.]+_skip_(?P<skip>[01]+)")
+# The released code writes three forms: "0_172_iteration_4000_sigma_25_skip_<bits>", "0_172_<bits>"
+# and, from a list of lines "172,<bits>", "172_<bits>".
+_RELEASED = re.compile(
+    r"(?:\d+_)?(?P<cell>\d{1,3})_(?:iteration_\d+_sigma_[\d.]+_skip_)?(?P<skip>[01]+)"
+)
 _CODE_HELP = (
     "give '<cell>-<25 bits>' such as '172-0000011001001001100111101', with '-d2' or '-d3' behind "
     "it for a dilated cell, or a released model name such as "

@@ -231,6 +231,8 @@ def _runs(manifest: Manifest, table: Table) -> Problems:
     for name in ("stop", "best_iteration", "best_raw_iteration", "stopped_iteration"):
         inside = (table[name] >= 1) & (table[name] <= iterations)
         bad = ~inside if name == "stop" else ok & ~inside
+        if name == "stop" and not own:  # others' runs may end before it
+            bad = table[name] < 1
         if name == "stopped_iteration" and not own:
             bad &= np.isfinite(table[name])
         yield from bad_rows("runs", bad, f"have a {name} outside 1..iterations")
@@ -345,7 +347,11 @@ def _counts(manifest: Manifest, runs: Table, scores: Table) -> Problems:
                     f"the tables {value}"
                 )
         for name in ("iterations", "stop"):
-            other = mine[runs[name][mine] != getattr(record, name)]
+            of_runs = runs[name][mine]
+            unlike = of_runs != getattr(record, name)
+            if name == "iterations" and manifest.protocol_version == FOREIGN_PROTOCOL:
+                unlike = of_runs > getattr(record, name)  # a run has a limit of its own
+            other = mine[unlike]
             bad = np.isin(np.arange(len(runs["seed"])), other)
             yield from bad_rows("runs", bad, f"have another {name} than {MANIFEST}")
     for task, fidelity in manifest.default_fidelity.items():

@@ -48,16 +48,11 @@ def test_deaths_and_losses_are_bounded(units):
     assert attempts.exhausted(units[0])
     assert attempts.exhausted(units[1])
     assert attempts.of(units[2]) == (0, 0)
-
-
-def test_a_part_of_a_stack_keeps_its_count(units):
-    attempts, stack = Attempts(), units[1]
-    attempts.died(stack)
-    first, second = (Unit(architecture=stack.architecture, runs=(run,)) for run in stack.runs)
-    assert attempts.of(first) == attempts.of(second) == (1, 0)
+    # A part of a stack keeps its count.
+    first, second = units[1].one_by_one()
     attempts.died(first)
-    assert attempts.of(stack) == (2, 0)
-    assert attempts.of(second) == (1, 0)
+    assert (attempts.of(first), attempts.of(second)) == ((MAX_DEATHS + 1, 0), (MAX_DEATHS, 0))
+    assert attempts.of(units[1]) == (MAX_DEATHS + 1, 0)
 
 
 # -- the record of a unit that is given up ---------------------------------------------------------
@@ -82,12 +77,9 @@ def test_an_engine_may_divide_units_and_coverage_counts_runs(tmp_path: Path, con
     def by_run(units, spec, interruption, fits):
         worker = Worker(spec)
         for unit in units[:-1]:
-            for run in unit.runs:
-                part = Unit(architecture=unit.architecture, runs=(run,))
-                given_up = run.task == "inpaint" and run.image == "coins"
+            for part in unit.one_by_one():
+                given_up = not part.runs or part.runs[0][1:3] == ("coins", "inpaint")
                 yield part, worker.give_up(part, "x") if given_up else worker.execute(part)
-            if unit.scores:
-                yield unit, worker.give_up(unit, "x")
 
     outcome = build(config, tmp_path, stack=2, engine=by_run)
     assert (outcome.finished, outcome.left, outcome.failed) == (5, 1, 1 + 2)
@@ -98,7 +90,7 @@ def test_an_engine_may_divide_units_and_coverage_counts_runs(tmp_path: Path, con
     ]
     assert outcome.coverage[1] == Coverage(what="inpaint, seed 0", asked=4, finished=1, failed=1)
     assert len(run_rows(tmp_path)) == 6
-    assert outcome.recorded == 4 + 2 + 16
+    assert outcome.progressed
     # What was finished before counts as well.
     outcome = build(config, tmp_path, stack=2, engine=in_this_process)
     assert (outcome.finished, outcome.left, outcome.failed) == (4, 0, 0)
@@ -114,9 +106,9 @@ def test_a_part_of_a_unit_is_something_finished(tmp_path: Path, config, capsys):
         yield part, Worker(spec).execute(part)
 
     outcome = build(config, tmp_path, stack=2, engine=one_run)
-    assert (outcome.finished, outcome.recorded) == (0, 1)
+    assert (outcome.finished, outcome.progressed) == (0, True)
     with pytest.raises(typer.Exit) as ended:
-        build_module._report(outcome, tmp_path, "60s")
+        build_module.report(outcome, "here", "60s", "wait")
     assert ended.value.exit_code == 75
 
 
@@ -132,9 +124,8 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("engine", "changes", "message"),
-    [
+def test_options_that_do_not_go_together_are_refused():
+    for engine, changes, message in (
         ("local", {"address": "auto"}, "--address auto goes with --engine ray only"),
         ("local", {"gpus_per_worker": 0.25}, "--gpus-per-worker 0.25 goes with --engine ray only"),
         ("local", {"cpus_per_worker": 2}, "--cpus-per-worker 2 goes with --engine ray only"),
@@ -149,11 +140,9 @@ OPTIONS = {
         ("ray", {"address": "head"}, "address 'head' must be HOST:PORT"),
         ("ray", {"address": "head:0"}, "address 'head:0' must be HOST:PORT"),
         ("ray", {"address": "ray://head:10001"}, "'ray://head:10001' must be HOST:PORT"),
-    ],
-)
-def test_options_that_do_not_go_together_are_refused(engine, changes, message):
-    with pytest.raises(ConfigError, match=message):
-        ray_options(engine, **(OPTIONS | changes))
+    ):
+        with pytest.raises(ConfigError, match=message):
+            ray_options(engine, **(OPTIONS | changes))
 
 
 def test_engines_are_chosen_by_name():
@@ -193,12 +182,11 @@ def node(number: int, alive: bool = True, reason: int = 0, **resources: float) -
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("cpus", "gpus", "room"), [(1, 0.0, 10), (4, 0.0, 2), (1, 1.0, 2), (1, 0.25, 8), (2, 0.1, 4)]
-)
-def test_room_is_counted_node_by_node(cpus, gpus, room):
+def test_room_is_counted_node_by_node():
     nodes = [node(0, CPU=2), node(1, CPU=8, GPU=2), node(2, alive=False, CPU=64, GPU=8), node(3)]
-    assert Cluster(NodesOnly(*nodes), "it").room(cpus, gpus) == room
+    room = Cluster(NodesOnly(*nodes), "it").room
+    asked = ((1, 0.0), (4, 0.0), (1, 1.0), (1, 0.25), (2, 0.1))
+    assert [room(cpus, gpus) for cpus, gpus in asked] == [10, 2, 2, 8, 4]
 
 
 def test_how_a_node_ended_is_told_apart():

@@ -6,6 +6,7 @@ import csv
 import math
 import os
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,15 @@ def results(tmp_path: Path) -> Path:
     return write_results(tmp_path / "results")
 
 
+NO_BEST = {"best psnr": ""}
+
+
 def lena(results: Path) -> Path:
     return results / "benchmark" / "denoising" / "25" / "lena_512"
+
+
+def left_out(results: Path, out: Path) -> str:
+    return "\n".join(import_released(results, out).left_out)
 
 
 def test_it_verifies_and_says_what_it_is(imported: Path):
@@ -79,12 +87,7 @@ def test_it_verifies_and_says_what_it_is(imported: Path):
 def test_curves_of_unequal_length_stay_as_they_are(imported: Path):
     bench = NASDIPBench(imported)
     long = bench.query(MODELS[3], "lena", "denoise")
-    assert (long.fidelity, long.seeds, long.status, long.iterations) == (
-        "released",
-        (0,),
-        "ok",
-        2000,
-    )
+    assert (long.fidelity, long.seeds, long.status) == ("released", (0,), "ok")
     wanted = history(3, 2000)
     assert long.best_psnr_smooth_db == 25.3
     assert long.best_iteration == 1001
@@ -101,6 +104,40 @@ def test_curves_of_unequal_length_stay_as_they_are(imported: Path):
     assert curve.iterations[there].max() <= 900 < curve.iterations[~there].min()
     wanted = np.array(history(1, 900)["psnr_gt"])[curve.iterations[there] - 1]
     np.testing.assert_allclose(curve.psnr_db[there], wanted, atol=5.1e-4)
+    # The loop ends 3 dB below the best, or at its own limit: the third run was to have 500.
+    runs = bench.to_frame("runs").query("image == 'misc'").set_index("arch_id")
+    assert runs["iterations"].tolist() == [2000, 2000, 500, 2000]
+
+
+@pytest.mark.reference
+def test_what_the_released_code_wrote(reference_dir: Path, tmp_path: Path):
+    with tarfile.open(reference_dir / "released_results.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    assert left_out(tmp_path / "fixture", tmp_path / "data") == ""
+    assert verify(tmp_path / "data") == []
+    bench = NASDIPBench(tmp_path / "data")
+    folder = tmp_path / "fixture" / "benchmark"
+    assert (bench[0].cell, bench[0].skip) == CODES[0]
+    with (folder / "denoising/25/lena_512/similarity_metrics_noisy_img.csv").open() as file:
+        table = [*csv.DictReader(file)]
+    for number, written in enumerate(table):
+        run, scores = (
+            bench.query(number, "lena", "denoise"),
+            bench.scores(number, "lena", "denoise"),
+        )
+        assert run.best_psnr_smooth_db == float(written["best psnr smooth"])
+        assert run.best_iteration == float(written["best iteration smooth"]) + 1
+        for column in ("psd db mse", "psd db strip mse"):
+            ours = scores[f"{column.replace(' ', '_')}/corrupted"]
+            assert ours == pytest.approx(float(written[column]) / math.log(10) ** 2, rel=1e-12)
+    curve = bench.curve(0, "lena", "denoise")
+    assert curve.iterations.tolist() == [*range(1, 13)]
+    assert curve.psnr_db.max() == pytest.approx(float(table[0]["best psnr"]), abs=5.1e-4)
+    # PSNR of the corrupted image: of the pickle, and where there is none of the table.
+    assert [bench.query(n, "lena", "denoise").psnr_corrupted_db for n in (0, 1)] == [
+        20.237213252983217,
+        20.235946655273438,
+    ]
 
 
 def test_of_tables_alone_there_are_best_values_and_no_curves(imported: Path):
@@ -239,20 +276,41 @@ def test_what_is_not_taken_is_named(results: Path, tmp_path: Path):
     shutil.copytree(lena(results), benchmark / "sr" / "4" / "woman_rgb")
     shutil.rmtree(benchmark / "sr" / "4" / "woman_rgb" / "data")
     write_history(lena(results) / "data" / "notes", history(0, 10))
-    rows = {
-        m: row(a, n) for a, (m, n) in enumerate(zip(MODELS, (1600, 900, 700, 2000), strict=True))
-    }
-    rows[model_name(3, "0" * 25)] = row(1, 9) | {"best psnr": ""}
-    write_table(lena(results) / "similarity_metrics_noisy_img.csv", rows)
-    left_out = "\n".join(import_released(results, tmp_path / "data").left_out)
-    assert (
-        "2 x line of models.csv that is no architecture, or cannot be built (240,0101" in left_out
-    )
-    assert "1 x folder of a level that is none of the tasks (denoising/50)" in left_out
-    assert "1 x image of unknown size: " in left_out
-    assert "(woman_rgb)" in left_out
-    assert "1 x model that is no architecture, or cannot be built (notes)" in left_out
-    assert "1 x model with neither history nor best values (lena_512, 0_3_iter" in left_out
+    (lena(results) / "data" / MODELS[0] / "psnr_noisy.pkl").write_bytes(b"no pickle")
+    table = lena(results) / "similarity_metrics_noisy_img.csv"
+    table.write_text(table.read_text() + f"3_{'0' * 25}" + "," * 16 + "\n")
+    with (benchmark / "lowpass_metrics.csv").open("a") as file:
+        file.write(f"0_60_{'1' * 25},0.1,0.2\n")
+    named = left_out(results, tmp_path / "data")
+    for sentence in (
+        "2 x line of models.csv that is no architecture, or cannot be built (240,0101",
+        "1 x folder of a level that is none of the tasks (denoising/50)",
+        "1 x image of unknown size: ",
+        "(woman_rgb)",
+        "1 x model that is no architecture, or cannot be built (notes)",
+        f"1 x model with neither history nor best values (lena_512, 3_{'0' * 25})",
+        "1 x PSNR of a corrupted image that cannot be read ('",
+        f"1 x row of lowpass_metrics.csv without a run (0_60_{'1' * 25})",
+    ):
+        assert sentence in named
+    run = NASDIPBench(tmp_path / "data").query(0, "lena", "denoise")
+    assert (run.status, run.psnr_corrupted_db, run.best_psnr_db) == ("ok", 20.25, 24.5)
+
+
+def test_where_nothing_is_taken_the_reasons_are_named(results: Path, tmp_path: Path):
+    shutil.rmtree(results / "benchmark" / "inpainting")
+    for image in (results / "benchmark" / "denoising" / "25").iterdir():
+        shutil.rmtree(image / "data")
+        table = image / "similarity_metrics_noisy_img.csv"
+        write_table(
+            table, {"a model": row(0, 10), model_name(*CODES[1]): {**row(0, 10), **NO_BEST}}
+        )
+    with pytest.raises(
+        BuildError,
+        match="nothing in .* can be taken: 2 x model that is no architecture, or cannot be built "
+        r"\(a model, a model\); 2 x model with neither history nor best values .*; mend that",
+    ):
+        import_released(results, tmp_path / "data")
 
 
 def test_headers_that_were_written_again(results: Path, tmp_path: Path):
@@ -271,32 +329,29 @@ def changed(table: Path, column: str, value: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda t: changed(t, "psd db mse", "x"), "psd db mse is 'x', which is no number"),
-        (lambda t: changed(t, "best psnr", "30.5"), "best PSNR is 30.5 in the table and 24.6"),
-        (lambda t: t.write_text("model,psd\na,1\n"), "no column 'model name'"),
-        (lambda t: t.write_text(t.read_text() + "a,1\n"), "row 6: 2 values under 10 columns"),
-        (lambda t: t.write_bytes(b"\xff\xfe\x00"), "cannot be read as a table"),
-        (lambda t: (t.unlink(), os.mkfifo(t)), None),
-    ],
-)
-def test_damaged_tables_are_one_line(
-    results: Path, tmp_path: Path, damage, message, capsys, monkeypatch
-):
-    damage(lena(results) / "similarity_metrics_noisy_img.csv")
-    if message is None:  # a pipe is no table: as if it were absent
-        import_released(results, tmp_path / "data")
-        return
+def test_damaged_tables_are_one_line(results: Path, tmp_path: Path, capsys, monkeypatch):
+    table, out = lena(results) / "similarity_metrics_noisy_img.csv", tmp_path / "data"
     monkeypatch.setattr(
-        "sys.argv", ["nasdip-build", "import-released", str(results), f"--out={tmp_path / 'data'}"]
+        "sys.argv", ["nasdip-build", "import-released", f"{results}", f"--out={out}"]
     )
-    assert run("nasdip-build", app) == 2
-    err = capsys.readouterr().err
-    assert message in err
-    assert err.count("\n") == 1
-    assert not (tmp_path / "data").exists()
+    whole = table.read_text()
+    for damage, message in (
+        (lambda: changed(table, "psd db mse", "x"), "psd db mse is 'x', which is no number"),
+        (lambda: changed(table, "best psnr", "30.5"), "best PSNR is 30.5 in the table and 24.6"),
+        (lambda: table.write_text("model,psd\na,1\n"), "no column 'model name'"),
+        (lambda: table.write_text(whole + "a,1\n"), "row 6: 2 values under 17 columns"),
+        (lambda: table.write_bytes(b"\xff\xfe\x00"), "cannot be read as a table"),
+    ):
+        table.write_text(whole)
+        damage()
+        assert run("nasdip-build", app) == 2
+        err = capsys.readouterr().err
+        assert message in err
+        assert err.count("\n") == 1
+        assert not out.exists()
+    table.unlink()
+    os.mkfifo(table)  # no table: as if it were absent
+    assert run("nasdip-build", app) == 0
 
 
 def test_two_rows_of_one_model_must_agree(results: Path, tmp_path: Path):
@@ -304,44 +359,37 @@ def test_two_rows_of_one_model_must_agree(results: Path, tmp_path: Path):
     lines = table.read_text().splitlines()
     lines.append(lines[2].replace("25.1", "25.2"))
     table.write_text("\n".join(lines))
-    with pytest.raises(BuildError, match="two rows of '0_3_.*that differ"):
+    with pytest.raises(BuildError, match="two rows of '3_1.*that differ"):
         import_released(results, tmp_path / "data")
-    other = model_name(*CODES[1], iterations=1200)
+    other = model_name(*CODES[1])
     table.write_text("\n".join(lines[:-1]) + "\n" + lines[2].replace(MODELS[1], other))
     with pytest.raises(BuildError, match="are the same architecture"):
         import_released(results, tmp_path / "data")
 
 
 def test_the_command(results: Path, tmp_path: Path, capsys, monkeypatch):
-    out = tmp_path / "data"
-    monkeypatch.setattr(
-        "sys.argv", ["nasdip-build", "import-released", str(results), f"--out={out}"]
-    )
-    assert run("nasdip-build", app) == 0
-    printed = capsys.readouterr()
-    assert "4 architectures, 3 images (released)" in printed.out
-    assert "released denoise: seed 0: 8 of 12 runs" in printed.out
-    assert "8/8 units" in printed.err
-    for argv, message in (
-        (
-            ["import-released", str(tmp_path / "none"), f"--out={out}"],
-            "has no results in the layout",
-        ),
-        (
-            ["import-released", str(results), f"--out={results / 'benchmark' / 'data'}"],
-            "lie in each other",
-        ),
+    out, benchmark = tmp_path / "data", results / "benchmark"
+
+    def call(source: Path, target: Path = out) -> tuple[int, str, str]:
+        argv = ["nasdip-build", "import-released", f"{source}", f"--out={target}"]
+        monkeypatch.setattr("sys.argv", argv)
+        return run("nasdip-build", app), *capsys.readouterr()
+
+    status, said, err = call(results)
+    assert status == 0
+    assert "4 architectures, 3 images (released)" in said
+    assert "released denoise: seed 0: 8 of 8 runs; 4 scored" in said
+    assert "8/8 units" in err
+    (benchmark / "denoising").rename(tmp_path / "denoising")
+    (benchmark / "inpainting").rename(tmp_path / "inpainting")
+    for source, target, message in (
+        (tmp_path / "none", out, "has no results in the layout"),
+        (results, benchmark / "data", "lie in each other"),
+        (results, out, "has no results of any run"),
     ):
-        monkeypatch.setattr("sys.argv", ["nasdip-build", *argv])
-        assert run("nasdip-build", app) == 2
-        assert message in capsys.readouterr().err
-    for folder in (results / "benchmark" / "denoising", results / "benchmark" / "inpainting"):
-        shutil.rmtree(folder)
-    monkeypatch.setattr(
-        "sys.argv", ["nasdip-build", "import-released", str(results), f"--out={out}"]
-    )
-    assert run("nasdip-build", app) == 2
-    assert "has no results of any run" in capsys.readouterr().err
+        status, _, err = call(source, target)
+        assert status == 2
+        assert message in err
     assert verify(out) == []
 
 

@@ -27,10 +27,10 @@ from nasdip_bench.api.diff.compare import ADDED, MOVED, REMOVED, compare_dataset
 from nasdip_bench.builder import cli
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.release.contents import Contents, TaskContents, coded
-from nasdip_bench.builder.release.from_build import read_build
-from nasdip_bench.builder.release.from_dataset import read_dataset
-from nasdip_bench.builder.release.merge import merged
 from nasdip_bench.builder.release.release import read_source, release
+from nasdip_bench.builder.release.sources.from_build import read_build
+from nasdip_bench.builder.release.sources.from_dataset import read_dataset
+from nasdip_bench.builder.release.sources.merge import merged
 from nasdip_bench.builder.release.write import write_release
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import DatasetFolder, Manifest
@@ -489,7 +489,9 @@ def test_scores_of_other_numbers_of_initialisations_are_refused(contents):
 
     one, other = (str(arch) for arch in contents.architectures)
     assert merged({"A": scored(2, one), "B": scored(2, other)})
-    with pytest.raises(BuildError, match="means over 2 initialisations in 'A' and over 8 in 'B'"):
+    with pytest.raises(
+        BuildError, match="means over 2 initialisations in 'A' and over 8 initialisations in 'B'"
+    ):
         merged({"A": scored(2, one), "B": scored(8, other)})
 
 

@@ -45,15 +45,16 @@ def test_arrays_are_those_of_python(values, protocol):
     assert [(a.shape, a.dtype) for a in found] == [(a.shape, a.dtype) for a in expected]
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_orders_scalars_and_shared_values(protocol):
+def test_orders_scalars_and_shared_values():
     by_column = np.asfortranarray(np.arange(6.0).reshape(2, 3))
     value: dict[str, Any] = {"f": by_column, "s": [np.float64(1.5), np.float32(0.5), np.int64(7)]}
-    value["again"] = value["s"]
-    found = read_plain_pickle(pickle.dumps(value, protocol), "it")
-    assert np.array_equal(found["f"], by_column)
-    assert found["s"] == [1.5, 0.5, 7]
-    assert found["again"] is found["s"]
+    value |= {"again": value["s"], "t": (1, (), (2, 3), (4, 5, 6), (7, 8, 9, None))}
+    for protocol in PROTOCOLS:
+        found = read_plain_pickle(pickle.dumps(value, protocol), "it")
+        assert np.array_equal(found["f"], by_column)
+        assert found["s"] == [1.5, 0.5, 7]
+        assert found["again"] is found["s"]
+        assert found["t"] == [1, [], [2, 3], [4, 5, 6], [7, 8, 9, None]]
 
 
 class Evil:
@@ -89,39 +90,34 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("name", FOREIGN)
-def test_everything_else_is_refused_and_nothing_runs(name, protocol, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    content = pickle.dumps({"results": [1.0, FOREIGN[name]]}, protocol)
-    with pytest.raises(DatasetError, match=r"^it is (refused|no whole pickle)"):
-        read_plain_pickle(content, "it")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"cos\nsystem\n(S'touch run-by-the-pickle'\ntR.",
-        b"(S'touch run-by-the-pickle'\nios\nsystem\n.",
-        b"(cos\nsystem\nS'touch run-by-the-pickle'\no.",
-        b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x05touch\x85R.",
-        b"\x80\x02cos\nsystem\nX\x05\x00\x00\x00touch\x85\x81.",
-        b"Pname\n.",
-        b"X\x04\x00\x00\x00nameQ.",
-        b"\x80\x02\x82\x01.",
-        b"cnumpy\nload\n(S'x'\ntR.",
-        b"cnumpy\ndtype\n(S'O'\ntR.",
-        b"cnumpy.core.multiarray\n_reconstruct\n.",
-        b"cbuiltins\neval\n(S'1+1'\ntR.",
-        b"cbuiltins\nbytes\n(I9999999999\ntR.",
-        b"cbuiltins\nbytearray\n(I9999999999\ntR.",
-    ],
+PROGRAMS = (
+    b"cos\nsystem\n(S'touch run-by-the-pickle'\ntR.",
+    b"(S'touch run-by-the-pickle'\nios\nsystem\n.",
+    b"(cos\nsystem\nS'touch run-by-the-pickle'\no.",
+    b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x05touch\x85R.",
+    b"\x80\x02cos\nsystem\nX\x05\x00\x00\x00touch\x85\x81.",
+    b"Pname\n.",
+    b"X\x04\x00\x00\x00nameQ.",
+    b"\x80\x02\x82\x01.",
+    b"cnumpy\nload\n(S'x'\ntR.",
+    b"cnumpy\ndtype\n(S'O'\ntR.",
+    b"cnumpy.core.multiarray\n_reconstruct\n.",
+    b"cbuiltins\neval\n(S'1+1'\ntR.",
+    b"cbuiltins\nbytes\n(I9999999999\ntR.",
+    b"cbuiltins\nbytearray\n(I9999999999\ntR.",
 )
-def test_programs_are_refused(content, tmp_path, monkeypatch):
+
+
+def test_everything_else_is_refused_and_nothing_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DatasetError, match="it is refused|it is no whole pickle"):
-        read_plain_pickle(content, "it")
+    contents = [
+        pickle.dumps({"results": [1.0, value]}, protocol)
+        for value in FOREIGN.values()
+        for protocol in PROTOCOLS
+    ]
+    for content in (*contents, *PROGRAMS):
+        with pytest.raises(DatasetError, match=r"^it is (refused|no whole pickle)"):
+            read_plain_pickle(content, "it")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -203,7 +199,7 @@ def test_a_small_file_cannot_unfold():
 def test_what_would_crash_the_process_is_refused():
     """A key whose hash overflows the stack, and a memo that would fill the memory."""
     deep = b"\x80\x02}" + b")" + b"\x85" * 10**6 + b"K\x01s."
-    with pytest.raises(DatasetError, match="it contains a tuple as a key"):
+    with pytest.raises(DatasetError, match="unhashable"):
         read_plain_pickle(deep, "it")
     assert read_plain_pickle(b"\x80\x02K\x07r\xff\xff\xff\xff.", "it") == 7
 
@@ -218,10 +214,6 @@ def test_a_list_inside_itself_ends():
 def test_limits(monkeypatch):
     monkeypatch.setattr(plain_pickle, "MAX_BYTES", 10)
     with pytest.raises(DatasetError, match="refused.*bytes; at most 10 are read"):
-        read_plain_pickle(SOUND, "it")
-    monkeypatch.undo()
-    monkeypatch.setattr(plain_pickle, "MAX_STEPS", 10)
-    with pytest.raises(DatasetError, match="more than 10 instructions"):
         read_plain_pickle(SOUND, "it")
 
 

@@ -24,9 +24,9 @@ from nasdip_bench.builder.recompute.verdict import (
     UNJUDGED,
     WITHIN,
 )
-from nasdip_bench.builder.release.from_dataset import read_dataset
 from nasdip_bench.builder.release.release import release
-from nasdip_bench.builder.release.reruns import merged_reruns, read_reruns
+from nasdip_bench.builder.release.sources.from_dataset import read_dataset
+from nasdip_bench.builder.release.sources.reruns import merged_reruns, read_reruns
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.dataset.schema import KEYS

@@ -17,10 +17,10 @@ from nasdip_bench.builder import cli
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.folder.shard_schema import curve_column
 from nasdip_bench.builder.release import files as writer_module
-from nasdip_bench.builder.release import from_build as sources_module
 from nasdip_bench.builder.release import swap as publish_module
 from nasdip_bench.builder.release.release import release
-from nasdip_bench.builder.release.summary import summarise
+from nasdip_bench.builder.release.sources import from_build as sources_module
+from nasdip_bench.builder.release.sources.summary import summarise
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
 from nasdip_bench.dataset.curve_parts import KINDS

@@ -189,7 +189,7 @@ def damaged_shards(lab: Lab, trials: int) -> Iterator[Tally]:
         ended = lab.build(build)
         lab.check_end(tally, ended, where, allowed={0})
         tally.struck += len(chosen)
-        found = ended.err.count("damaged shard set aside")
+        found = ended.err.count("damaged, and made again")
         tally.expect(found == len(chosen), f"{where}: {found} of {len(chosen)} found")
         again = f"{len(chosen)} units finished, 0 left"
         tally.expect(again in ended.out, f"{where}: {ended.out}")

@@ -18,8 +18,8 @@ from nasdip_bench.api.paper.table1 import table1
 from nasdip_bench.builder.engines import worker
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.plan.units import ScoreKey, Unit
-from nasdip_bench.builder.release.from_build import read_build
 from nasdip_bench.builder.release.release import release
+from nasdip_bench.builder.release.sources.from_build import read_build
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.errors import BuildError, UnknownNameError
 from nasdip_bench.proxies import image_scores, network_score, network_scores, unregister

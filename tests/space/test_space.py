@@ -93,6 +93,8 @@ def test_codes_round_trip(arch):
     assert hash(Architecture.parse(str(arch))) == hash(arch)
     if arch.dilation == 1:
         name = f"0_{arch.cell}_iteration_4000_sigma_25_skip_{arch.skip}"
+        for short in (f"{arch.cell}_{arch.skip}", f"0_{arch.cell}_{arch.skip}"):
+            assert Architecture.parse(short) == arch
         assert Architecture.parse(name) == arch
 
 

@@ -28,16 +28,16 @@ class Attempts:
 
     def died(self, unit: Unit) -> None:
         """Note that the worker of a unit has died."""
-        self._deaths.update((*unit.runs, *unit.scores))
+        self._deaths.update(unit.keys)
 
     def lost(self, unit: Unit) -> None:
         """Note that nothing more was heard of a unit."""
-        self._losses.update((*unit.runs, *unit.scores))
+        self._losses.update(unit.keys)
 
     def of(self, unit: Unit) -> tuple[int, int]:
         """Deaths and losses of a unit: of those of its runs or scores, the highest."""
-        keys: tuple[RunKey | ScoreKey, ...] = (*unit.runs, *unit.scores)
-        return max(self._deaths[key] for key in keys), max(self._losses[key] for key in keys)
+        deaths, losses = (max(c[key] for key in unit.keys) for c in (self._deaths, self._losses))
+        return deaths, losses
 
     def exhausted(self, unit: Unit) -> bool:
         """Whether a unit is to be given up."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -240,9 +240,9 @@ class _Driver:
             self._waiting.append(call.unit)
             return
         what = self._blame(call, call.unit, error)
-        logger.warning("%s: %s; it is tried again", _name(call.unit), what)
-        self._reasons |= dict.fromkeys((*call.unit.runs, *call.unit.scores), what)
-        self._waiting.extend(_run_by_run(call.unit))
+        logger.warning("%s: %s; it is tried again", call.unit, what)
+        self._reasons |= dict.fromkeys(call.unit.keys, what)
+        self._waiting.extend(call.unit.one_by_one())
 
     def _blame(self, call: _Call, unit: Unit, error: Exception) -> str:
         """Note whether a unit killed its worker; returns what happened."""
@@ -277,25 +277,10 @@ class _Driver:
 
     def _verdict(self, unit: Unit) -> str:
         deaths, losses = self._attempts.of(unit)
-        keys = (*unit.runs, *unit.scores)
-        last = next((self._reasons[key] for key in keys if key in self._reasons), "not known")
+        last = next((self._reasons[key] for key in unit.keys if key in self._reasons), "not known")
         verdict = (
             f"given up: its worker died {deaths} times, its node was lost {losses} times; "
             f"last: {last}"
         )
-        logger.warning("%s: %s", _name(unit), verdict)
+        logger.warning("%s: %s", unit, verdict)
         return verdict
-
-
-def _run_by_run(unit: Unit) -> Iterable[Unit]:
-    """A unit for each run; scores stay together, sharing the networks' outputs."""
-    if not unit.runs:
-        return [unit]
-    return [Unit(architecture=unit.architecture, runs=(run,)) for run in unit.runs]
-
-
-def _name(unit: Unit) -> str:
-    if not unit.runs:
-        return f"scores of {unit.architecture}"
-    more = f" and {len(unit.runs) - 1} more" if len(unit.runs) > 1 else ""
-    return "/".join(map(str, unit.runs[0])) + more

@@ -14,7 +14,7 @@ from nasdip_bench.observables import SSIM
 from nasdip_bench.stopping import Fits, follow, recorded_rules, target_rule
 from nasdip_bench.tasks import Denoise, get_task
 
-from ..folder.shard_schema import curve_column
+from ...folder.shard_schema import curve_column
 
 __all__ = ["FoundStops", "at_end", "find_stops", "summarise"]
 

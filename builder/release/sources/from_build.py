@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset.curves import kept_points
 from nasdip_bench.dataset.stop_parts import StopPart, stacked_stops
 from nasdip_bench.errors import BuildError
-from nasdip_bench.fidelity import PROTOCOL_VERSION, Fidelity, get_fidelity
+from nasdip_bench.fidelity import Fidelity, get_fidelity
 from nasdip_bench.observables import CURVES
 from nasdip_bench.tasks import get_task
 
-from ..folder.build_folder import BuildFolder
-from ..folder.shard_schema import curve_column
-from ..plan.units import RunKey, ScoreKey
-from .contents import Contents, TaskContents, coded
+from ...folder.build_folder import BuildFolder
+from ...folder.shard_schema import curve_column
+from ...plan.units import RunKey, ScoreKey
+from ..contents import Contents, TaskContents, coded
 from .summary import find_stops, summarise
 
 __all__ = ["read_build"]
@@ -58,14 +58,12 @@ def read_build(path: Path) -> Contents:
     keys = dict.fromkeys([*runs, *((row["fidelity"], row["task"]) for row in scores)])
     devices = {row["device"] for rows in runs.values() for row in rows.rows}
     return Contents(
-        protocol_version=settings.get("protocol_version", PROTOCOL_VERSION),
+        protocol_version=settings["protocol_version"],
         image_set=settings["image_set"],
         images=settings["images"],
         architectures=architectures,
         parts={(f, t): _build_part(f, t, runs.get((f, t)), scores) for f, t in keys},
-        device_types=dict.fromkeys(devices, settings["device_type"])
-        if "device_type" in settings
-        else {},
+        device_types=dict.fromkeys(devices, settings["device_type"]),
     )
 
 

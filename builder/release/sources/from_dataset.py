@@ -21,11 +21,10 @@ from nasdip_bench.tasks import get_task
 from nasdip_bench.verify.rows import task_records
 from nasdip_bench.verify.tables import find_problems
 
-from .contents import RERUN_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS, Contents, Known, TaskContents
+from ...folder.shard_schema import IMAGE_FACTS
+from ..contents import RERUN_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS, Contents, Known, TaskContents
 
 __all__ = ["read_dataset"]
-
-_IMAGE_FACTS = ("sha256", "height", "width", "channels", "source", "licence", "status")
 
 
 def read_dataset(path: Path) -> Contents:
@@ -76,7 +75,7 @@ def read_dataset(path: Path) -> Contents:
         protocol_version=manifest.protocol_version,
         image_set=manifest.image_set,
         images={
-            row["name"]: {fact: row[fact] for fact in _IMAGE_FACTS}
+            row["name"]: {fact: row[fact] for fact in IMAGE_FACTS}
             for row in folder.table("images").to_pylist()
         },
         architectures=tuple(map(Architecture.parse, names.to_pylist())),

@@ -1,0 +1,1 @@
+"""What a dataset is made of, read from builds and earlier releases, and merged."""
