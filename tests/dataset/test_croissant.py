@@ -19,7 +19,6 @@ from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.dataset.croissant import (
     CROISSANT,
     Publication,
-    contradictions,
     croissant_json,
     published,
 )
@@ -27,6 +26,7 @@ from nasdip_bench.dataset.schema import KEYS, RELEASE_TABLES, arrow_schema
 from nasdip_bench.errors import BuildError, ConfigError
 from nasdip_bench.storage.files import sha256_bytes
 from nasdip_bench.verify import verify
+from nasdip_bench.verify.croissant import contradictions
 from tests import synthetic
 
 MLCOMMONS_TYPES = {
