@@ -19,6 +19,7 @@ from nasdip_bench.errors import ConfigError
 from nasdip_bench.storage.sealed_json import parse_json
 
 from .manifest import MANIFEST, SCORE_VALUES, Manifest, table_path
+from .responsible_ai import responsible_ai
 from .schema import KEYS, REFERENCES, RELEASE_TABLES, Column
 
 CROISSANT = "croissant.json"
@@ -93,6 +94,7 @@ _CONTEXT: dict[str, Any] = {
     "cr": "http://mlcommons.org/croissant/",
     "rai": "http://mlcommons.org/croissant/RAI/",
     "dct": "http://purl.org/dc/terms/",
+    "prov": "http://www.w3.org/ns/prov#",
     **{term: f"cr:{term}" for term in _CROISSANT_TERMS},
     "conformsTo": "dct:conformsTo",
     "data": {"@id": "cr:data", "@type": "@json"},
@@ -166,7 +168,7 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
     fields: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "conformsTo": f"{CROISSANT_VERSIONS}1.0",
+        "conformsTo": [f"{CROISSANT_VERSIONS}1.0", f"{CROISSANT_VERSIONS}RAI/1.0"],
         "name": manifest.name,
         "description": _description(manifest),
         "version": manifest.version,
@@ -179,6 +181,7 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
             "image restoration",
             "tabular benchmark",
         ],
+        **responsible_ai(manifest),
         "distribution": [
             _file(path, record.sha256, record.size) for path, record in _described(manifest)
         ],

@@ -59,9 +59,10 @@ def contradictions(text: str, manifest: Manifest) -> Iterator[str]:
         yield f"{CROISSANT} cannot be parsed: {error}"
         return
     wanted = json.loads(croissant_json(manifest, Publication()))
-    if not str(found.get("conformsTo")).startswith(CROISSANT_VERSIONS):
-        said = f"{found.get('conformsTo')!r:.100}"
-        yield f"{CROISSANT} says conformsTo {said}, which is no Croissant"
+    conforms = found.get("conformsTo")
+    stated = conforms if isinstance(conforms, list) else [conforms]
+    if not all(str(one).startswith(CROISSANT_VERSIONS) for one in stated):
+        yield f"{CROISSANT} says conformsTo {conforms!r:.100}, which is no Croissant"
     for fact in ("@type", "name", "version", "datePublished"):
         if found.get(fact) != wanted[fact]:
             yield f"{CROISSANT} says {fact} {found.get(fact)!r:.100}, {MANIFEST} {wanted[fact]!r}"
