@@ -13,20 +13,6 @@ from torch import Tensor, nn
 
 from nasdip_bench.space import Architecture
 
-__all__ = [
-    "LEAKY_SLOPE",
-    "OutputLayer",
-    "SplitStackSum",
-    "activation",
-    "conv_norm_act",
-    "decoder_level",
-    "encoder_level",
-    "norm",
-    "reflect_conv",
-    "upsample",
-    "upsampling_cell",
-]
-
 LEAKY_SLOPE = 0.2
 
 

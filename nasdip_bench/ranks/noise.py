@@ -13,8 +13,6 @@ from numpy.typing import ArrayLike
 
 from nasdip_bench.errors import check_whole
 
-__all__ = ["Reliability", "attainable_tau", "reliability"]
-
 
 class Reliability(NamedTuple):
     """How far repeated measurements of the same things agree.

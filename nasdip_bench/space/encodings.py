@@ -14,15 +14,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .architecture import DILATIONS, LEVELS, SKIP_BITS, Architecture
 from .cells import ACTIVATIONS, KERNELS, SAMPLINGS, TRANSFORMS, cell_attributes
 
-__all__ = [
-    "CHOICES",
-    "ONE_HOT_COLUMNS",
-    "Neighbourhood",
-    "encode_adjacency",
-    "encode_choices",
-    "encode_one_hot",
-]
-
 CHOICES = SKIP_BITS + 6
 """The choices that make an architecture: 25 skip bits; of the cell sampling, transform, kernel,
 activation and the order of sampling and transform; dilation."""

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["plain_array", "write_packed"]
-
 
 def write_packed(
     file: h5py.File, name: str, values: NDArray[Any], chunk: tuple[int, ...]
