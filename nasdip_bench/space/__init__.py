@@ -20,10 +20,12 @@ from .cells import (
     cell_attributes,
 )
 from .encodings import (
+    NODE_COLUMNS,
     ONE_HOT_COLUMNS,
     Neighbourhood,
     encode_adjacency,
     encode_choices,
+    encode_nodes,
     encode_one_hot,
 )
 from .paper_lists import (
@@ -40,6 +42,7 @@ __all__ = [
     "KERNELS",
     "LEVELS",
     "MIN_SIZE",
+    "NODE_COLUMNS",
     "NUM_CELLS",
     "Neighbourhood",
     "ONE_HOT_COLUMNS",
@@ -54,6 +57,7 @@ __all__ = [
     "check_size",
     "encode_adjacency",
     "encode_choices",
+    "encode_nodes",
     "encode_one_hot",
     "paper_architectures",
     "random_architecture",
