@@ -273,21 +273,23 @@ search = BOHB(
     configspace=configuration_space(0, plain=True), run_id="0", nameserver=host,
     nameserver_port=port, min_budget=4, max_budget=40,
 )
-search.run(n_iterations=4)
+found = search.run(n_iterations=12).get_id2config_mapping().values()
 search.shutdown(shutdown_workers=True)
 server.shutdown()
+assert any(one["config_info"].get("model_based_pick") for one in found)
 """
 
 
+OPTIMISERS = {"smac": SMAC, "dehb": DEHB, "hpbandster": BOHB}
+
+
 @pytest.mark.adapters
-@pytest.mark.parametrize(
-    ("name", "code"), [("smac", SMAC), ("dehb", DEHB), ("hpbandster", BOHB)], ids=str.upper
-)
-def test_optimisers_run_on_the_space(bench, tmp_path, name, code):
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_optimisers_run_on_the_space(bench, tmp_path, name):
     library(name)
     tell = "print(); print(json.dumps(sim.history()[['arch_id', 'iterations']].values.tolist()))"
     start = OPTIMISER.format(path=str(bench.path))
-    seen = run_example(start + code + tell, tmp_path)
+    seen = run_example(start + OPTIMISERS[name] + tell, tmp_path)
     assert len({arch for arch, _ in seen}) > 5
     assert {4, 40} <= {iterations for _, iterations in seen}
 
