@@ -271,9 +271,9 @@ host, port = server.start()
 Target(run_id="0", nameserver=host, nameserver_port=port).run(background=True)
 search = BOHB(
     configspace=configuration_space(0, plain=True), run_id="0", nameserver=host,
-    nameserver_port=port, min_budget=4, max_budget=40,
+    nameserver_port=port, min_budget=1, max_budget=40,
 )
-found = search.run(n_iterations=12).get_id2config_mapping().values()
+found = search.run(n_iterations=16).get_id2config_mapping().values()
 search.shutdown(shutdown_workers=True)
 server.shutdown()
 assert any(one["config_info"].get("model_based_pick") for one in found)
