@@ -22,15 +22,7 @@ from ..simulation.opening import open_simulator
 from ..simulation.prices import CostModel
 from ..simulation.simulator import Simulator
 from . import require
-from .parameters import (
-    ACTIVATIONS,
-    KERNELS,
-    SAMPLINGS,
-    SHUFFLED_TRANSFORMS,
-    SKIPS,
-    TRANSFORMS,
-    architecture_of,
-)
+from .parameters import SEARCH_SPACE, SKIPS, architecture_of
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
@@ -44,24 +36,27 @@ def suggest(trial: Any) -> Architecture:
     Parameters have the names of `nasdip_bench.api.adapters.parameters`; the transform beside a
     pixel shuffle, which has fewer choices, is ``shuffled_transform``.
     """
-    choice = trial.suggest_categorical
-    found = {"sampling": choice("sampling", SAMPLINGS)}
+
+    def choose(name: str) -> Any:
+        return trial.suggest_categorical(name, SEARCH_SPACE[name])
+
+    found = {"sampling": choose("sampling")}
     if found["sampling"] == "pixel_shuffle":
-        found["transform"] = choice("shuffled_transform", SHUFFLED_TRANSFORMS)
-        found["transform_first"] = choice("transform_first", (False, True))
+        found["shuffled_transform"] = choose("shuffled_transform")
+        found["transform_first"] = choose("transform_first")
     elif found["sampling"] != "transposed_conv":
-        found["transform"] = choice("transform", TRANSFORMS)
+        found["transform"] = choose("transform")
     if found.get("transform") != "identity":
-        found["kernel"] = choice("kernel", KERNELS)
-    found["activation"] = choice("activation", ACTIVATIONS)
-    return architecture_of(found | {name: choice(name, (0, 1)) for name in SKIPS})
+        found["kernel"] = choose("kernel")
+    return architecture_of(found | {name: choose(name) for name in ("activation", *SKIPS)})
 
 
 class Objective:
     """A function of a trial: smoothed PSNR in dB, to be maximised.
 
     A diverged run prunes its trial. When the simulated budget is exhausted, the trial is pruned and
-    the study stopped.
+    the study stopped. A study that minimises is refused with a ConfigError: Optuna's default is
+    that, so that it takes ``create_study(direction="maximize")``.
 
     Args:
         simulator: what trains.
@@ -87,6 +82,13 @@ class Objective:
 
     def __call__(self, trial: Any) -> float:
         optuna = require("optuna", "optuna")
+        study = getattr(trial, "study", None)  # a FixedTrial has none
+        if study is not None and study.directions != [optuna.study.StudyDirection.MAXIMIZE]:
+            told = ", ".join(one.name.lower() for one in study.directions)
+            raise ConfigError(
+                f"the directions of the study are {told}, and PSNR is to be maximised: create it "
+                f"with optuna.create_study(direction='maximize')"
+            )
         sim, suggested = self.simulator, suggest(trial)
         (arch_id,) = sim.nearest(suggested)
         place = sim.runs.position[arch_id]

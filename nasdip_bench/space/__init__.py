@@ -15,10 +15,12 @@ from .cells import TRANSFORMS as TRANSFORMS
 from .cells import VALID_CELLS as VALID_CELLS
 from .cells import Cell as Cell
 from .cells import cell_attributes as cell_attributes
+from .encodings import NODE_COLUMNS as NODE_COLUMNS
 from .encodings import ONE_HOT_COLUMNS as ONE_HOT_COLUMNS
 from .encodings import Neighbourhood as Neighbourhood
 from .encodings import encode_adjacency as encode_adjacency
 from .encodings import encode_choices as encode_choices
+from .encodings import encode_nodes as encode_nodes
 from .encodings import encode_one_hot as encode_one_hot
 from .paper_lists import PAPER_ARCHITECTURES as PAPER_ARCHITECTURES
 from .paper_lists import PAPER_CANDIDATES as PAPER_CANDIDATES
