@@ -231,6 +231,30 @@ def gain_command(
     emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
 
 
+def noise_command(
+    task: TaskArgument = "denoise",
+    targets: Targets = "all",
+    fidelity: FidelityName = None,
+    images: Images = "all",
+    level: Level = 0.95,
+    resamples: Resamples = 1000,
+    out: Out = None,
+    data: Data = DATA,
+) -> None:
+    """Print how far measurements agree when repeated: initialisations of scores, seeds, reruns."""
+    from ..statistics.image_gain import TARGETS
+
+    frame = NASDIPBench(data).noise(
+        task,
+        image_names(targets) or TARGETS,
+        images=image_names(images),
+        fidelity=fidelity,
+        level=level,
+        resamples=resamples,
+    )
+    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+
+
 def score_leaderboard_command(
     task: TaskArgument = "denoise",
     k: TopK = 10,
@@ -265,6 +289,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("stopping")(stopping_command)
     app.command("early")(early_command)
     app.command("gain")(gain_command)
+    app.command("noise")(noise_command)
     app.command("agreement")(agreement_command)
     app.command("proxies")(proxies_command)
     app.command("selection")(selection_command)

@@ -148,4 +148,6 @@ def _shares(early: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np
         found[1, some] += shares_of_tau(np.asarray(x_sum), np.asarray(y_sum))
     found[1] -= found[0]
     pairs = np.array([seeds, seeds * (seeds - 1)]).reshape(2, 1, 1, 1) * images
-    return np.divide(found, pairs, out=np.full_like(found, np.nan), where=pairs > 0)
+    means = np.full_like(found, np.nan)
+    np.divide(found, pairs, out=means, where=pairs > 0)
+    return means
