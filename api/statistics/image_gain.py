@@ -66,6 +66,12 @@ def image_gain(
     Raises:
         UnknownNameError: unknown task, image, fidelity or target.
         MissingRunError: fewer than two seeds or images, or too few architectures with all runs.
+
+    Example:
+        >>> found = NASDIPBench("data/").image_gain("denoise", ["best_psnr_smooth_db"])
+        >>> row = found.loc["best_psnr_smooth_db", "(mean)"]
+        >>> bool(row["gain_db"] == row["own_db"] - row["others_db"])
+        True
     """
     import pandas as pd
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import MissingRunError
@@ -84,6 +83,11 @@ def noise(
         UnknownNameError: unknown task, image, fidelity or target.
         ConfigError: a setting of the resampling that is out of range.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> found = NASDIPBench("data/").noise("denoise", resamples=0)
+        >>> [*found.index.get_level_values("between").unique()]
+        ['initialisations', 'seeds', 'reruns']
     """
     import pandas as pd
 
@@ -213,11 +217,14 @@ def _reruns(runs: RunSet, target: str, level: float) -> dict[str, Any]:
     if target not in _RERUN_COLUMNS:
         return _row(repeats=2, n=0, reason=f"reruns.parquet says nothing of {target}")
     block = runs.block
-    table = runs.bench.to_arrow("reruns")
-    mine = pc.and_(table["whole"], pc.is_valid(table[_RERUN_COLUMNS[target]]))
-    for name, value in (("task", runs.task), ("fidelity", runs.fidelity)):
-        mine = pc.and_(mine, pc.equal(table[name].cast("string"), value))
-    again = [row for row in table.filter(mine).to_pylist() if row["image"] in runs.image_names]
+    again = [
+        row
+        for row in runs.bench.to_arrow("reruns").to_pylist()
+        if (row["task"], row["fidelity"]) == (runs.task, runs.fidelity)
+        and row["image"] in runs.image_names
+        and row["whole"]
+        and row[_RERUN_COLUMNS[target]] is not None
+    ]
     if not again:
         reason = (
             f"no whole run of {runs.task} at {runs.fidelity} was trained again: reruns.parquet has "

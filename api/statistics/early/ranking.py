@@ -69,6 +69,12 @@ def early_ranking(
     Raises:
         UnknownNameError: unknown task, image, fidelity, target or iteration.
         MissingRunError: too few architectures with all runs.
+
+    Example:
+        >>> found = NASDIPBench("data/").early_ranking("denoise", iterations=[200])
+        >>> raw, smoothed = (found.loc[c, "other", "best_psnr_smooth_db", 200].tau for c in CURVES)
+        >>> bool(raw > smoothed)
+        True
     """
     import pandas as pd
 
