@@ -29,6 +29,7 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     kendall_intervals(...)        # the same with pairs, ties and bootstrap intervals
     correlate(...)   DataFrame    # your values -> image -> tau-b or rho, interval, n
     seed_agreement, fidelity_agreement   # tau-b between seeds (the noise ceiling), fidelities
+    noise(...)       DataFrame    # (between, measured) -> tau-b of what was measured again
     overlap(...)     DataFrame    # image -> image -> number of shared architectures, 0..k
     overlap_table(...)            # the same beside chance and seed noise
     proxy_table, selection_curve  # what choosing by a score is worth, beside chance

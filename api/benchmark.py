@@ -14,6 +14,7 @@ from .replay import isnas
 from .replay.curve import isnas_curve
 from .search.leaderboard import search_leaderboard
 from .simulation.opening import open_simulator
+from .statistics.agreement.noise import noise
 from .statistics.agreement.replicates import fidelity_agreement, seed_agreement
 from .statistics.agreement.scores import correlate, kendall_intervals
 from .statistics.best import find_best, regret, statistics, top_k
@@ -61,6 +62,7 @@ class NASDIPBench(ReleaseReader):
     correlate = correlate
     seed_agreement = seed_agreement
     fidelity_agreement = fidelity_agreement
+    noise = noise
     proxy_table = proxy_table
     score_leaderboard = score_leaderboard
     selection_curve = selection_curve

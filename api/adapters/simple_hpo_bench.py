@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nasdip_bench.errors import ConfigError, unknown_name
 
+from ..simulation.opening import open_simulator
 from ..simulation.prices import CostModel
-from ..simulation.simulator import open_simulator
 from .parameters import SEARCH_SPACE, architecture_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class TabularBenchmark:
     Args:
         bench: the release.
         image, task, fidelity, seed, cost: as of
-            `nasdip_bench.api.simulation.simulator.open_simulator`.
+            `nasdip_bench.api.simulation.opening.open_simulator`.
         metric_names: of ``available_metric_names``: "psnr_smooth_db" (dB at the stopping iteration
             against the ground truth; NaN of a run that diverged), "train_seconds" and "latency"
             (simulated, of all iterations and of a forward pass).
@@ -76,7 +76,9 @@ class TabularBenchmark:
             if name not in _DIRECTIONS:
                 raise unknown_name("metric", name, _DIRECTIONS)
         self.metric_names = list(metric_names)
-        self._simulator = open_simulator(bench, image, task, fidelity, seed, cost=cost)
+        self._simulator = open_simulator(
+            bench, image, task, fidelity=fidelity, seed=seed, cost=cost
+        )
 
     @property
     def directions(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from nasdip_bench.console.app import new_app
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
+from ..reading.runs import VERDICT_TARGETS
 from .options import (
     DATA,
     TARGET,
@@ -192,12 +193,11 @@ def early_command(
     """Print or draw how PSNR early in a fit ranks its end, raw and smoothed, own and other seed."""
     check_form(form, out)
     from ..statistics.early.figure import early_figure
-    from ..statistics.image_gain import TARGETS
 
     figure = early_figure(
         NASDIPBench(data),
         task,
-        image_names(targets) or TARGETS,
+        image_names(targets) or VERDICT_TARGETS,
         images=image_names(images),
         fidelity=fidelity,
         level=level,
@@ -216,11 +216,33 @@ def gain_command(
     data: Data = DATA,
 ) -> None:
     """Print what choosing an architecture by the image itself gains, judged on another seed."""
-    from ..statistics.image_gain import TARGETS
 
     frame = NASDIPBench(data).image_gain(
         task,
-        image_names(targets) or TARGETS,
+        image_names(targets) or VERDICT_TARGETS,
+        images=image_names(images),
+        fidelity=fidelity,
+        level=level,
+        resamples=resamples,
+    )
+    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+
+
+def noise_command(
+    task: TaskArgument = "denoise",
+    targets: Targets = "all",
+    fidelity: FidelityName = None,
+    images: Images = "all",
+    level: Level = 0.95,
+    resamples: Resamples = 1000,
+    out: Out = None,
+    data: Data = DATA,
+) -> None:
+    """Print how far measurements agree when repeated: initialisations of scores, seeds, reruns."""
+
+    frame = NASDIPBench(data).noise(
+        task,
+        image_names(targets) or VERDICT_TARGETS,
         images=image_names(images),
         fidelity=fidelity,
         level=level,
@@ -264,6 +286,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("stopping")(stopping_command)
     app.command("early")(early_command)
     app.command("gain")(gain_command)
+    app.command("noise")(noise_command)
     app.command("agreement")(agreement_command)
     app.command("proxies")(proxies_command)
     app.command("selection")(selection_command)

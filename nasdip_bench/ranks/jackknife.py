@@ -70,7 +70,7 @@ def shares_of_tau(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.
         (p, q, n), whose sum over n is tau-b; of sums of samples the sum of tau-b over all pairs.
     """
     shares = np.matmul(x.transpose(1, 0, 2), y.transpose(1, 2, 0))  # (n, p, q)
-    return shares.transpose(1, 2, 0).astype(np.float64)
+    return np.asarray(shares.transpose(1, 2, 0), np.float64)
 
 
 def jackknife_interval(shares: NDArray[np.float64], level: float = 0.95) -> TauEstimate:

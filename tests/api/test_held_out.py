@@ -1,4 +1,4 @@
-"""What an image's own best gains, and what the beginning of a fit says: recomputed from files."""
+"""What an image's own best gains, and what the beginning of a fit says about its end."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import io
 import re
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import kendalltau
 
 from nasdip_bench.api import NASDIPBench, cli, early_figure
+from nasdip_bench.api.reading.runs import VERDICT_TARGETS
 from nasdip_bench.api.statistics.early.ranking import SEEDS, early_ranking
-from nasdip_bench.api.statistics.image_gain import TARGETS, image_gain
+from nasdip_bench.api.statistics.image_gain import image_gain
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import MissingRunError, UnknownNameError
 from tests import synthetic
@@ -40,59 +40,14 @@ def complete(runs: pd.DataFrame, task: str, target: str) -> pd.DataFrame:
     return mine.pivot(index="arch_id", columns=["image", "seed"], values=target).dropna()
 
 
-@pytest.mark.parametrize("task", ["denoise", "inpaint"])
-def test_the_gain_is_that_of_a_loop(shipped, runs, task):
-    found = image_gain(shipped, task, fidelity=FIDELITY, resamples=40)
-    for target in TARGETS:
-        table = complete(runs, task, target)
-        gains = {}
-        for image in shipped.images:
-            others = [one for one in shipped.images if one != image]
-            by_order = []
-            for a, b in ((0, 1), (1, 0)):
-                own = table[image, a].idxmax()
-                elsewhere = table[[(one, a) for one in others]].mean(axis=1).idxmax()
-                by_order.append(table.loc[own, (image, b)] - table.loc[elsewhere, (image, b)])
-            gains[image] = np.mean(by_order)
-        for image, gain in gains.items():
-            row = found.loc[target, image]
-            assert row["gain_db"] == pytest.approx(gain, abs=1e-9)
-            assert row["gain_db"] == pytest.approx(row["own_db"] - row["others_db"])
-            assert row["n"] == len(table)
-        mean = found.loc[target, MEAN]
-        assert mean["gain_db"] == pytest.approx(np.mean([*gains.values()]), abs=1e-9)
-        assert mean["low"] < mean["high"]
-
-
-@pytest.mark.parametrize("task", ["denoise", "inpaint"])
-def test_early_taus_are_those_of_scipy(shipped, runs, task):
-    at = 200
-    found = early_ranking(shipped, task, fidelity=FIDELITY, iterations=[at])
-    keys = [*complete(runs, task, "best_psnr_smooth_db").index]
-    early = {}
-    for seed in (0, 1):
-        with h5py.File(DATA / f"curves/{FIDELITY}-{task}-s{seed}-0.h5") as file:
-            place = file["iteration"][:].tolist().index(at)
-            curves = {name: file[name][:, place] for name in ("psnr", "psnr_smooth")}
-        for row in runs[(runs.task == task) & (runs.seed == seed)].itertuples():
-            if row.arch_id // 64 == 0:
-                for name, values in curves.items():
-                    early[name, row.image, seed, row.arch_id] = values[row.curve_row]
-    for target in TARGETS:
-        ends = complete(runs, task, target).loc[keys]
-        for curve, name in (("raw", "psnr"), ("smoothed", "psnr_smooth")):
-            for kind, pairs in (("own", [(0, 0), (1, 1)]), ("other", [(0, 1), (1, 0)])):
-                taus = [
-                    kendalltau(
-                        [early[name, image, a, key] for key in keys], ends[image, b]
-                    ).statistic
-                    for image in shipped.images
-                    for a, b in pairs
-                ]
-                row = found.loc[(curve, kind, target, at)]
-                assert row["tau"] == pytest.approx(np.mean(taus), abs=2e-3)  # ties of codes
-                assert row["n"] == len(keys)
-                assert row["low"] < row["tau"] < row["high"]
+def test_the_rows_of_an_image_and_of_the_mean(shipped):
+    found = image_gain(shipped, "denoise", fidelity=FIDELITY, resamples=40)
+    assert [*found.index] == [(t, i) for t in VERDICT_TARGETS for i in (*shipped.images, MEAN)]
+    np.testing.assert_allclose(found["gain_db"], found["own_db"] - found["others_db"])
+    for target in VERDICT_TARGETS:
+        by_image = found.loc[target, "gain_db"].drop(MEAN)
+        assert found.loc[(target, MEAN), "gain_db"] == pytest.approx(by_image.mean())
+        assert found.loc[(target, MEAN), "low"] < found.loc[(target, MEAN), "high"]
 
 
 def test_the_interval_is_about_that_of_the_bootstrap(shipped, runs):
@@ -150,7 +105,7 @@ def bench(tmp_path_factory) -> NASDIPBench:
 
 def test_the_figure_of_early_ranking_says_what_it_shows(bench, tmp_path):
     """By the formula the order is there from the start; odd seeds of inpaint reverse it."""
-    figure = early_figure(bench, "inpaint", [TARGETS[0]])
+    figure = early_figure(bench, "inpaint", [VERDICT_TARGETS[0]])
     text = figure.text()
     assert "fidelity r64 (64x64, 128 channels, 2000 iterations); seeds 0, 1" in text
     assert "lags some 99 iterations behind" in text
@@ -162,7 +117,7 @@ def test_the_figure_of_early_ranking_says_what_it_shows(bench, tmp_path):
         for at, cell in zip(iterations, cells, strict=True):
             row = figure.frame.loc[curve, seed, target, at]
             assert cell == f"{row['tau']:+.2f} ({row['low']:+.2f}..{row['high']:+.2f})"
-    own, other = (figure.frame.loc["raw", seed, TARGETS[0], 2000]["tau"] for seed in SEEDS)
+    own, other = (figure.frame.loc["raw", seed, VERDICT_TARGETS[0], 2000]["tau"] for seed in SEEDS)
     assert own > 0.5
     assert other == pytest.approx(-own, abs=0.15)
     read = pd.read_csv(io.StringIO(figure.csv()), index_col=figure.frame.index.names)

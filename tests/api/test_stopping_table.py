@@ -1,4 +1,4 @@
-"""What stopping rules give away: on a synthetic release, and recomputed from files alone."""
+"""What stopping rules give away, on a synthetic release; from files alone: `test_from_files`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
 from nasdip_bench.api import NASDIPBench, cli, stopping_figure
 from nasdip_bench.api.statistics.stopping.stopped import ORACLE
-from nasdip_bench.api.statistics.stopping.table import kept_point_agreement
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from nasdip_bench.stopping import Fixed, StoppingRule
@@ -203,66 +201,8 @@ def test_the_command_prints_and_draws(bench, tmp_path, monkeypatch, capsys):
         assert re.fullmatch(rf"nasdip-bench: .*{message}.*\n", err)
 
 
-# The shipped data: from the files alone
-
-
-@pytest.fixture(scope="module")
-def files() -> pd.DataFrame:
-    """A row a run and rule of denoising, joined with the run, by pandas alone."""
-    data = ROOT / "data"
-    runs = pd.read_parquet(data / "runs.parquet")
-    keys = ["arch_id", "image", "task", "fidelity", "seed"]
-    joined = pd.read_parquet(data / "stops").merge(runs[[*keys, "best_psnr_smooth_db"]], on=keys)
-    joined["lost_db"] = joined["best_psnr_smooth_db"] - joined["psnr_smooth_db"]
-    return joined
-
-
-@pytest.fixture(scope="module")
-def shipped() -> NASDIPBench:
-    return NASDIPBench(ROOT / "data")
-
-
-@pytest.mark.parametrize("task", ["denoise", "inpaint"])
-def test_rows_are_recomputed_from_the_files(files, shipped, task):
-    table = shipped.stopping_table(task, resamples=50)
-    fidelity, seeds = table.attrs["fidelity"], table.attrs["seeds"]
-    mine = files[(files.task == task) & (files.fidelity == fidelity) & files.seed.isin(seeds)]
-    # As published: the mean over images of the mean over runs.
-    emv = mine[(mine.rule == "es-emv") & (mine.parameters == "patience=1000")]
-    expected = emv.groupby("image").lost_db.mean()
-    found = table.loc["es-emv(patience=1000)"]
-    for image, value in expected.items():
-        assert found.loc[image, "lost_db"] == pytest.approx(value, abs=1e-6)
-    assert found.loc[MEAN, "lost_db"] == pytest.approx(expected.mean(), abs=1e-6)
-    p95 = np.percentile(emv.lost_db, 95)
-    assert found.loc[MEAN, "lost_p95_db"] == pytest.approx(p95, abs=1e-6)
-    # Cross-fitted: for each image the patience that loses least on the others.
-    neighbour = mine[mine.rule == "neighbour"]
-    means = neighbour.groupby(["parameters", "image"]).lost_db.mean().unstack()
-    for image in means.columns:
-        chosen = means.drop(columns=image).mean(axis=1).idxmin()
-        row = table.loc["neighbour", image]
-        assert means.loc[row["parameters"], image] == pytest.approx(row["lost_db"], abs=1e-6)
-        others = means.drop(columns=image).mean(axis=1)
-        assert others[row["parameters"]] == pytest.approx(others[chosen], abs=1e-9)
-    # The fixed stop, from the curves.
-    stop = table.loc[(f"fixed(iteration={shipped.manifest.task(fidelity, task).stop})", "lena")]
-    runs = pd.read_parquet(ROOT / "data" / "runs.parquet")
-    lena = runs[(runs.task == task) & (runs.fidelity == fidelity) & (runs.image == "lena")]
-    lena = lena[lena.seed.isin(seeds)].iloc[0]
-    part = f"{fidelity}-{task}-s{lena.seed}-{lena.arch_id // 64}.h5"
-    with h5py.File(ROOT / "data" / "curves" / part) as file:
-        at = np.searchsorted(file["iteration"][:], lena.stop)
-        psnr = file["psnr_smooth"][lena.curve_row][at] / 1000
-    assert psnr == pytest.approx(lena.final_psnr_smooth_db, abs=1e-3)
-    of_lena = runs[(runs.task == task) & (runs.fidelity == fidelity) & (runs.image == "lena")]
-    of_lena = of_lena[of_lena.seed.isin(seeds)]
-    lost = (of_lena.best_psnr_smooth_db - of_lena.final_psnr_smooth_db).mean()
-    assert stop["lost_db"] == pytest.approx(lost, abs=1e-3)
-
-
-def test_stops_on_kept_points_are_near_those_of_whole_curves(shipped):
-    found = kept_point_agreement(shipped, "denoise")
+def test_stops_on_kept_points_are_near_those_of_whole_curves():
+    found = NASDIPBench(ROOT / "data").kept_point_agreement("denoise")
     assert (found.loc["discrepancy", "agree"] >= 0.95).all()  # loss_smooth is smooth
     assert (found["difference_db"] >= 0).all()
     assert found["n"].min() > 0

@@ -13,7 +13,7 @@ from ...exhibits.captions import call_text, sentences, setup, shortfall
 from ...exhibits.drawing import TEXT, Grid
 from ...exhibits.exhibit import PaperExhibit
 from ...exhibits.forms import csv_with_setup
-from ..image_gain import TARGETS
+from ...reading.runs import VERDICT_TARGETS
 from .ranking import CURVES, early_ranking
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _tau(row: pd.Series) -> str:
 def early_figure(
     bench: ReleaseReader,
     task: str = "denoise",
-    targets: Sequence[str] = TARGETS,
+    targets: Sequence[str] = VERDICT_TARGETS,
     *,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,

@@ -17,7 +17,7 @@ from nasdip_bench.errors import MissingRunError, unknown_name
 from nasdip_bench.ranks.jackknife import jackknife_interval, shares_of_tau, unit_signs
 
 from ...reading.run_set import RunSet
-from ..image_gain import TARGETS
+from ...reading.runs import VERDICT_TARGETS
 from ..tau_frame import FEWEST, index_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _AT_ONCE = 16  # points: their signs are 17 MB of 522 architectures
 def early_ranking(
     bench: ReleaseReader,
     task: str,
-    targets: Sequence[str] = TARGETS,
+    targets: Sequence[str] = VERDICT_TARGETS,
     *,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
@@ -69,6 +69,12 @@ def early_ranking(
     Raises:
         UnknownNameError: unknown task, image, fidelity, target or iteration.
         MissingRunError: too few architectures with all runs.
+
+    Example:
+        >>> found = NASDIPBench("data/").early_ranking("denoise", iterations=[200])
+        >>> raw, smoothed = (found.loc[c, "other", "best_psnr_smooth_db", 200].tau for c in CURVES)
+        >>> bool(raw > smoothed)
+        True
     """
     import pandas as pd
 
@@ -148,4 +154,6 @@ def _shares(early: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np
         found[1, some] += shares_of_tau(np.asarray(x_sum), np.asarray(y_sum))
     found[1] -= found[0]
     pairs = np.array([seeds, seeds * (seeds - 1)]).reshape(2, 1, 1, 1) * images
-    return np.divide(found, pairs, out=np.full_like(found, np.nan), where=pairs > 0)
+    means = np.full_like(found, np.nan)
+    np.divide(found, pairs, out=means, where=pairs > 0)
+    return means

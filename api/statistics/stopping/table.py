@@ -73,6 +73,11 @@ def stopping_table(
         UnknownNameError: unknown task, image, fidelity, seed or rule.
         ConfigError: a rule that has no meaning for the task, or of the name of a shipped one.
         MissingRunError: the release has no ok runs of the task, or stops of none.
+
+    Example:
+        >>> means = NASDIPBench("data/").stopping_table("denoise").xs("(mean)", level="image")
+        >>> bool(means.lost_db["discrepancy(sigma=estimate)"] < means.lost_db["fixed"])
+        True
     """
     import pandas as pd
 
