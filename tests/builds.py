@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from nasdip_bench.builder.cli import app
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.plan.config import BuildConfig
+from nasdip_bench.console.app import run
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import load_images
 from nasdip_bench.space import paper_architectures
@@ -26,6 +30,14 @@ COMMAND = [
     "--device=cpu",
     "--stack=1",
 ]
+
+
+def nasdip_build(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Status, stdout and stderr of the command, run in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["nasdip-build", *map(str, arguments)])
+        status = run("nasdip-build", app)
+    return status, *capsys.readouterr()
 
 
 def small_config(**changes) -> BuildConfig:

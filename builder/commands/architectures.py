@@ -14,12 +14,11 @@ __all__ = ["read_architectures"]
 
 
 def read_architectures(text: str) -> tuple[Architecture, ...]:
-    """The architectures of ``--architectures``: a number of the paper's, or a file.
+    """The architectures of ``--architectures``.
 
     Args:
         text: a count (the first of the paper's 522), or the path of a CSV file with lines
-            ``cell,skip`` or ``cell,skip,dilation``, with or without a heading, in the order to
-            build them in.
+            ``cell,skip`` or ``cell,skip,dilation``, with or without a heading, in order.
 
     Raises:
         ConfigError: the count is out of range, the file cannot be read or holds no architectures.

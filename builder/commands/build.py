@@ -219,14 +219,7 @@ def build_command(
 
 
 def report(outcome: Outcome, where: str, time_limit: str, remedy: str) -> None:
-    """Say how a build ended, and exit with the status that says it.
-
-    Args:
-        outcome: of the build.
-        where: to find what was built.
-        time_limit: as it was given.
-        remedy: what to do where nothing was finished in it.
-    """
+    """Say how a build ended and where its results are, and exit with the status that says it."""
     for name in outcome.damaged:
         print(f"damaged, and made again: {name}", file=sys.stderr)
     print(

@@ -70,11 +70,7 @@ def ray_options(
 
 @contextmanager
 def open_engine(options: RayOptions | None, device: str) -> Iterator[tuple[Engine | None, str]]:
-    """The engine, or None for that of this machine, and the device.
-
-    Args:
-        options: of Ray, or None.
-        device: as asked for; "auto" takes a GPU where there is one.
+    """The engine, or None for that of this machine; and the device, for "auto" a GPU if any.
 
     Raises:
         ConfigError: a device that is not there, or no cluster.

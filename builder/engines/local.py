@@ -56,11 +56,8 @@ def in_this_process(
 def in_processes(workers: int) -> Engine:
     """An engine of several worker processes, each with the spec's device and threads.
 
-    Workers are started afresh (not forked), ignore signals to the group, and end when
-    the builder's process ends, however it does.
-
-    Args:
-        workers: number of processes, at least 1.
+    Workers are started afresh (not forked), ignore signals to the group, and end when the builder's
+    process ends, however it does.
     """
 
     def engine(

@@ -58,8 +58,6 @@ class WorkerSpec:
     """What a worker needs to know, sent to it when it starts.
 
     Attributes:
-        images: the images of the build.
-        device: "cpu", "cuda" or "cuda:N".
         engine: one of `ENGINES`: "plain" trains the network as it is written down, "fast" its
             rewritten form, equal but for rounding.
         precision: of training; scores are always computed in float32.

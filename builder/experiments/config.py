@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from nasdip_bench.fidelity import check_precision
 from nasdip_bench.images import Image
 from nasdip_bench.tasks import get_task
 
-from ..plan.config import MAX_SEED
+from ..plan.config import check_once, check_seeds
 
 __all__ = ["ExperimentConfig", "Restoration", "ResultKey"]
 
@@ -75,19 +75,9 @@ class ExperimentConfig:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        for what, values in (
-            ("method", self.methods),
-            ("seed", self.seeds),
-            ("baseline seed", self.baseline_seeds),
-        ):
-            if not values:
-                raise ConfigError(f"no {what} is asked for; give at least one")
-            twice = [value for value in values if values.count(value) > 1]
-            if twice:
-                raise ConfigError(f"{what} {twice[0]} is asked for twice; give each once")
-        for seed in (*self.seeds, *self.baseline_seeds):
-            if not 0 <= seed <= MAX_SEED:
-                raise ConfigError(f"seed {seed} must lie in 0..{MAX_SEED}")
+        check_once("method", self.methods)
+        check_seeds(self.seeds)
+        check_seeds(self.baseline_seeds)
         check_precision(self.setting.precision, self.device)
         found: dict[str, Image] = {}
         for image in (image for images in self.images.values() for image in images):
@@ -115,6 +105,11 @@ class ExperimentConfig:
             for seed in self._seeds(method)
         ]
 
+    @staticmethod
+    def restorations(results: Iterable[ResultKey]) -> list[Restoration]:
+        """What has to be done for results; a restoration that counts in two sets once."""
+        return [*dict.fromkeys(result.restoration for result in results)]
+
     def _seeds(self, method: Method) -> tuple[int | None, ...]:
         if not method.is_drawn:
             return (None,)
@@ -128,11 +123,8 @@ class ExperimentConfig:
     @cached_property
     def shapes(self) -> dict[str, tuple[int, int, int]]:
         """(C, H, W) of what is restored, by image."""
-        found = {}
-        for name, image in self.pictures.items():
-            channels, height, width = ground_truth(image, self.setting.crop).shape
-            found[name] = (channels, height, width)
-        return found
+        crop = self.setting.crop
+        return {name: ground_truth(image, crop).shape for name, image in self.pictures.items()}
 
     @property
     def largest_side(self) -> int:

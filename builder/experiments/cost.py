@@ -54,7 +54,7 @@ def restoration_costs(config: ExperimentConfig) -> dict[Restoration, dict[str, f
     setting = config.setting
     counted: set[tuple[object, ...]] = set()
     costs: dict[Restoration, dict[str, float]] = {}
-    for key in dict.fromkeys(wanted.restoration for wanted in config.wanted):
+    for key in config.restorations(config.wanted):
         kind, method = get_task(key.task).kind, key.method
         channels, height, width = shape = config.shapes[key.image]
         costs[key] = steps = {}
@@ -126,14 +126,9 @@ def results_of_share(config: ExperimentConfig, share: Share | None) -> list[Resu
 def preview(
     config: ExperimentConfig, out: Path, *, workers: int = 0, share: Share | None = None
 ) -> str:
-    """Describe what is left to do; a few iterations are timed to estimate the hours.
+    """Describe what is left to do, of a share or of all, without a change to the build folder.
 
-    Args:
-        config: what is asked for.
-        out: the build folder, read and not changed.
-        workers: processes; 0 chooses.
-        share: describe this share only.
-    """
+    A few iterations are timed to estimate the hours."""
     check_device(config.device)
     config.check_searches()
     folder = ExperimentFolder(out)
@@ -146,7 +141,7 @@ def preview(
         + ", ".join(f"{task} {name} {count}" for (task, name), count in sorted(images.items())),
     ]
     costs = restoration_costs(config)
-    left = [key for key in dict.fromkeys(k.restoration for k in wanted) if not folder.done(key)]
+    left = [key for key in config.restorations(wanted) if not folder.done(key)]
     if not left:
         return "\n".join([*lines, "nothing is left to do"])
     workers = min(

@@ -43,13 +43,7 @@ _FACTS = ("sha256", "channels", "height", "width")
 
 
 class ExperimentFolder:
-    """A build folder.
-
-    Attributes:
-        path: the folder.
-        results: the folder of results.
-        damaged: names of the damaged restorations met so far.
-    """
+    """A build folder; ``damaged`` are names of the damaged restorations met so far."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -161,12 +155,7 @@ class ExperimentFolder:
     ) -> dict[str, NDArray[Any]]:
         """Arrays that are kept for the image and task of a restoration, or made and kept now.
 
-        Args:
-            key: the restoration.
-            name: of the file.
-            needed: names of arrays; a file that lacks one, or is damaged, is made anew.
-            make: makes them.
-        """
+        A file that lacks one of those needed, or is damaged, is made anew."""
         path = self._of(key) / f"{name}.npz"
         with suppress(OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile):
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:

@@ -86,20 +86,15 @@ class RestorerSpec:
     device: str
     threads: int = 0
 
-    def worker(self, check: Callable[[], None] = lambda: None) -> Restorer:
+    def worker(self, check: Callable[[], None]) -> Restorer:
         """A worker of this experiment."""
         return Restorer(self, check)
 
 
 class Restorer:
-    """Carries out restorations.
+    """Carries out restorations; ``check`` raises before an iteration to abandon the fit in hand."""
 
-    Args:
-        spec: folder, images, setting and device.
-        check: called before each iteration; raises to abandon the fit in hand.
-    """
-
-    def __init__(self, spec: RestorerSpec, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, spec: RestorerSpec, check: Callable[[], None]) -> None:
         self._spec, self._setting, self._check = spec, spec.setting, check
         self._folder = ExperimentFolder(spec.folder)
         self._images = {image.name: image for image in spec.images}
@@ -110,12 +105,12 @@ class Restorer:
             keep_freed_memory()
         self._device_name = device_name(torch.device(spec.device))
 
-    def execute(self, key: Restoration, /) -> dict[str, Any]:
+    def execute(self, key: Restoration) -> dict[str, Any]:
         """The row of a restoration, written when this returns; errors of torch make it failed."""
         problem = self._problem(key)
         about = {
             "iterations": self._setting.iterations[problem.task.kind],
-            "psnr_corrupted_db": _psnr_corrupted_db(problem),
+            "psnr_corrupted_db": problem.task.psnr_corrupted_db(problem.truth, problem.observation),  # type: ignore[arg-type]
             "precision": self._setting.precision,
             "device": self._device_name,
             "torch": torch.__version__,
@@ -168,10 +163,10 @@ class Restorer:
         searched["search_seconds"] += sum(fit.seconds for fit in fits.values())
         searched["cohort"] = len(fits)
         searched["cohort_diverged"] = sum(fit.diverged for fit in fits.values())
-        members = {name: fit for name, fit in fits.items() if not fit.diverged}
+        members = [name for name, fit in fits.items() if not fit.diverged]
         if not members:
             return searched | {"status": "diverged"}
-        outputs = np.stack([fit.output for fit in members.values()])
+        outputs = np.stack([fits[name].output for name in members])
         full = method.selection == "full"  # there is no ground truth at another size
         cohort = Cohort(
             scores=np.array([values[name] for name in members]),
@@ -184,7 +179,7 @@ class Restorer:
             searched["cohort_psnr_db"] = float(cohort.psnr_db[selected])
             searched["cohort_mean_psnr_db"] = float(np.mean(cohort.psnr_db))
             searched["cohort_best_psnr_db"] = float(np.max(cohort.psnr_db))
-        return searched | self._final(key, problem, "restore", [*members][selected])
+        return searched | self._final(key, problem, "restore", members[selected])
 
     @cached_property
     def _candidates(self) -> tuple[str, ...]:
@@ -266,9 +261,9 @@ class Restorer:
         """The fit that is the result."""
         fit = self._fit(key, problem, purpose, network)
         row = {name: getattr(fit, name) for name in ("seconds", "device", "torch")}
-        row["restored_by"] = network
+        row |= {"restored_by": network, "status": "diverged"}
         if fit.diverged:
-            return row | {"status": "diverged"}
+            return row
         best = int(np.argmax(fit.psnr_smooth_db))
         row |= {"best_psnr_db": float(fit.psnr_smooth_db[best]), "best_iteration": best + 1}
         return row | self._measured(problem, fit.output)
@@ -291,8 +286,3 @@ class Restorer:
         sha256 = sha256_bytes(np.moveaxis(pixels, 0, -1).tobytes())
         self._folder.keep_picture(sha256, png(restored))
         return {"status": "ok", "psnr_db": problem.psnr_db(image), "output_sha256": sha256}
-
-
-def _psnr_corrupted_db(problem: Degraded) -> float:
-    assert problem.truth is not None, "experiments know what they corrupted"
-    return problem.task.psnr_corrupted_db(problem.truth, problem.observation)

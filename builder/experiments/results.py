@@ -56,17 +56,10 @@ def _head(key: ResultKey, setting: str, image: Mapping[str, Any]) -> dict[str, A
 
 
 def publish_results(sources: Sequence[Path], out: Path) -> Results:
-    """Merge the results of builds, and of folders published before, into a folder.
+    """Merge the results of builds, and of folders published before, into a folder; returns them.
 
     A result that is in two of them must have the same numbers in both; the first's row is kept. A
-    failed one gives way to one that is not.
-
-    Args:
-        sources: build folders of experiments and folders of results; ``out`` may be one of them.
-        out: the folder to write.
-
-    Returns:
-        what was written.
+    failed one gives way to one that is not. ``out`` may be one of the sources.
 
     Raises:
         BuildError: sources that contradict each other, or a folder that cannot be written.

@@ -53,7 +53,7 @@ def run_experiments(
     before = folder.kept_bytes()
     wanted = results_of_share(config, share)
     costs = restoration_costs(config)
-    left = [key for key in dict.fromkeys(k.restoration for k in wanted) if not folder.done(key)]
+    left = [key for key in config.restorations(wanted) if not folder.done(key)]
     of_image: dict[tuple[str, str], deque[Restoration]] = {}
     for key in left:
         of_image.setdefault((key.image, key.task), deque()).append(key)

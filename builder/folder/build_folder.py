@@ -55,13 +55,7 @@ class Finished:
 
 
 class BuildFolder:
-    """A build folder.
-
-    Attributes:
-        path: the folder.
-        shards: the folder in it with the shards.
-        damaged: names of the damaged shards met so far.
-    """
+    """A build folder; ``damaged`` are names of the damaged shards met so far."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -144,11 +138,11 @@ class BuildFolder:
     def read(
         self, kind: str, columns: list[str] | None = None, *, set_aside: bool = True
     ) -> Iterator[pa.Table]:
-        """The whole shards of a kind, sorted by name; damaged ones are left out and logged.
+        """The whole shards of "runs" or "scores", by name; damaged ones are left out and logged.
 
         Args:
-            kind: "runs" or "scores".
-            columns: the columns to read; all of the kind where None.
+            kind: of the shards.
+            columns: the columns to read; all where None.
             set_aside: move damaged shards aside; False changes nothing on disk.
 
         Raises:
@@ -157,11 +151,7 @@ class BuildFolder:
         return read_shards(self.shards, kind, columns, self.damaged, set_aside=set_aside)
 
     def finished(self, *, set_aside: bool = True) -> Finished:
-        """The keys of what is finished; damaged shards are moved aside, and so built again.
-
-        Args:
-            set_aside: as of `read`.
-        """
+        """The keys of what is finished; damaged shards are moved aside, and so built again."""
         runs = {
             RunKey(*key)
             for *key, status in self._keys("runs", (*RunKey._fields, "status"), set_aside)

@@ -25,13 +25,7 @@ _LATE = ("scoring_inits", "scores")
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """A sealed JSON file.
-
-    Attributes:
-        path: of the file.
-        what: holds it, for messages.
-        command: that writes it.
-    """
+    """A sealed JSON file; ``what`` holds it and which ``command`` writes it, for messages."""
 
     path: Path
     what: str
@@ -68,10 +62,6 @@ class SettingsFile:
 
     def merged(self, wanted: Mapping[str, Any], has_work: bool) -> dict[str, Any]:
         """The settings once the folder holds what is wanted, too; nothing is written.
-
-        Args:
-            wanted: settings, and facts by image as "images".
-            has_work: whether the folder holds finished work.
 
         Raises:
             BuildError: the two do not mix, or the file of the work that is there is gone.

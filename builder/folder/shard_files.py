@@ -52,15 +52,7 @@ def _name(kind: str, content: bytes) -> str:
 def read_shards(
     folder: Path, kind: str, columns: list[str] | None, damaged: list[str], *, set_aside: bool
 ) -> Iterator[pa.Table]:
-    """The whole shards of a kind; see `BuildFolder.read`.
-
-    Args:
-        folder: of the shards.
-        kind: one of `SHARD_TABLES`.
-        columns: the columns to read; all where None.
-        damaged: the names of those that are not whole are added to it.
-        set_aside: move these aside.
-    """
+    """See `BuildFolder.read`; the names of damaged shards are added to ``damaged``."""
     for path in sorted(folder.glob(f"{kind}-*.parquet")):
         try:
             content = _content(path)

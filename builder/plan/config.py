@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nasdip_bench.errors import ConfigError
@@ -11,10 +13,27 @@ from nasdip_bench.proxies import info
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
 
-__all__ = ["DEFAULT_SCORING_INITS", "BuildConfig"]
+__all__ = ["DEFAULT_SCORING_INITS", "BuildConfig", "check_once", "check_seeds"]
 
 DEFAULT_SCORING_INITS = 8
 MAX_SEED = 2**31 - 1
+
+
+def check_once(what: str, values: Sequence[object], *, needed: bool = True) -> None:
+    """Raise `ConfigError` where nothing is asked for, or something twice."""
+    if needed and not values:
+        raise ConfigError(f"no {what} is asked for; give at least one")
+    repeated = [value for value, count in Counter(values).items() if count > 1]
+    if repeated:
+        raise ConfigError(f"{what} {repeated[0]} is asked for twice; give each once")
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Raise `ConfigError` where there are none, or one twice or out of range."""
+    check_once("seed", seeds)
+    for seed in seeds:
+        if not 0 <= seed <= MAX_SEED:
+            raise ConfigError(f"seed {seed} must lie in 0..{MAX_SEED}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +69,11 @@ class BuildConfig:
     train: bool = True
 
     def __post_init__(self) -> None:
-        for what, values in (
-            ("image", [image.name for image in self.images]),
-            ("task", self.tasks),
-            ("architecture", self.architectures),
-            ("seed", self.seeds),
-            ("score", self.scores),
-        ):
-            if not values and what != "score":
-                raise ConfigError(f"no {what} is asked for; give at least one")
-            repeated = sorted({str(v) for v in values if list(values).count(v) > 1})
-            if repeated:
-                raise ConfigError(f"{what} {repeated[0]} is asked for twice; give each once")
+        check_once("image", [image.name for image in self.images])
+        check_once("task", self.tasks)
+        check_once("architecture", self.architectures)
+        check_seeds(self.seeds)
+        check_once("score", self.scores, needed=False)
         sets = sorted({image.image_set for image in self.images})
         if len(sets) > 1:
             raise ConfigError(f"images of the sets {' and '.join(sets)} do not go in one build")
@@ -70,9 +82,6 @@ class BuildConfig:
         if self.image_set == "user":  # of the other sets the sizes are known
             for image in self.images:
                 image.at_resolution(self.fidelity.resolution)
-        for seed in self.seeds:
-            if not 0 <= seed <= MAX_SEED:
-                raise ConfigError(f"seed {seed} must lie in 0..{MAX_SEED}")
         check_precision(self.precision, self.device)
         if self.scoring_inits < 0:
             raise ConfigError(f"scoring initialisations {self.scoring_inits} must be 0 or above")

@@ -42,14 +42,8 @@ class RunKey(NamedTuple):
 class ScoreKey(NamedTuple):
     """What makes the scores of an untrained network the ones they are.
 
-    The seed stands first, so that no such key equals a `RunKey`: both are tuples.
-
-    Attributes:
-        seed: of the corruption, for the scores that see it; None for those that do not.
-        architecture: canonical string.
-        image: name.
-        task: name.
-        fidelity: name.
+    The seed is of the corruption, None for scores that do not see it. It stands first, so that no
+    such key equals a `RunKey`: both are tuples.
     """
 
     seed: int | None
@@ -65,12 +59,11 @@ class ScoreKey(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """A piece of work that is done on one device and finished as one shard.
+    """A piece of work that is done on one device and finished as one shard, of one architecture.
 
     Attributes:
-        architecture: its canonical string; all keys share it.
-        runs: runs to train, of one task, fidelity and seed; several are trained as one stack.
-        scores: scores to compute; those of one architecture share the network's outputs.
+        runs: to train, of one task, fidelity and seed; several are trained as one stack.
+        scores: to compute; they share the network's outputs.
         scoring_inits: initialisations for the scores.
     """
 
@@ -108,13 +101,9 @@ def make_plan(
     finished_scores: Set[ScoreKey],
     stack: int | Callable[[Architecture], int] = 1,
 ) -> list[Unit]:
-    """The units left to do.
+    """The units left to do, without what is finished.
 
-    Args:
-        config: what is asked for.
-        finished_runs: keys of runs to leave out.
-        finished_scores: keys of scores to leave out.
-        stack: the most runs to train as one, of all or by architecture; 1 trains each alone.
+    A stack is at most so many runs, of all architectures or by architecture; 1 trains each alone.
     """
     most = stack if callable(stack) else lambda _: stack
     return list(_units(config, finished_runs, finished_scores, most))

@@ -37,12 +37,8 @@ _PROVENANCE = ("engine", "stack", "precision", "device", "torch")
 def pick(folder: DatasetFolder, count: int, fidelity: str | None = None) -> list[int]:
     """Rows of runs.parquet to train again, at random but the same for one dataset.
 
-    Of the ok runs at fidelities, engines and of the protocol version that this version can train.
-
-    Args:
-        folder: the dataset.
-        count: how many; fewer where there are fewer.
-        fidelity: take only runs at this one.
+    Of the ok runs at fidelities (or at one), engines and of the protocol version that this version
+    can train; fewer than the count where there are fewer.
 
     Raises:
         UnknownNameError: a fidelity that the dataset does not have.

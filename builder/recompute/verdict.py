@@ -104,13 +104,13 @@ def compared(
     unlike: str,
     same_draws: bool,
 ) -> Recomputed:
-    """Compare a run.
+    """Compare a run of runs.parquet with the row of a shard that a worker made of it.
 
     Args:
         folder: the dataset.
         row: of runs.parquet.
         names: of the architectures, by row.
-        made: the row of a shard that a worker made of the same run, perhaps shortened.
+        made: of the same run, perhaps shortened.
         stack: how many runs were trained as one.
         unlike: see `Recomputed`.
         same_draws: whether both were drawn on CPUs, so that perturbations are the same.
@@ -178,13 +178,8 @@ def compared(
 def _between_seeds(
     folder: DatasetFolder, row: Mapping[str, Any], point: int
 ) -> NDArray[np.float64]:
-    """(pair,) differences in dB between all runs of the dataset that differ in the seed alone.
-
-    Args:
-        folder: the dataset.
-        row: says which task and fidelity.
-        point: of the smoothed PSNR that is compared.
-    """
+    """(pair,) differences in dB of the smoothed PSNR at a point, between all runs of the row's task
+    and fidelity that differ in the seed alone."""
     values: dict[tuple[int, str], list[float]] = {}
     part = cache(partial(folder.part, "curves", row["fidelity"], row["task"]))
     for other in folder.table("runs").to_pylist():

@@ -63,13 +63,7 @@ CORRUPTION_COLUMNS = RELEASE_TABLES["corruptions"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Known:
-    """Distances of an earlier dataset, with the names of its axes.
-
-    Attributes:
-        architectures: canonical strings, by row.
-        images: names, by position.
-        distances: between their restorations.
-    """
+    """Distances of an earlier dataset, with canonical strings and names of its axes."""
 
     architectures: tuple[str, ...]
     images: tuple[str, ...]

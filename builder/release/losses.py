@@ -22,14 +22,10 @@ _SCORE = ("image", "task", "fidelity", "seed", "proxy", "reference")
 
 
 def refuse_losses(path: Path, new: Contents) -> None:
-    """Refuse to let contents take the place of a dataset that has what they lack.
+    """Refuse to let contents take the place of a dataset, if there is one, that has what they lack.
 
     Runs and scores are compared by their keys; those of an image that has other pixels are lost,
     what failed is not.
-
-    Args:
-        path: the dataset folder; one that holds no dataset loses nothing.
-        new: what is to take its place.
 
     Raises:
         BuildError: something would be lost, or the dataset cannot be read, so that nobody knows.
@@ -50,14 +46,10 @@ def refuse_losses(path: Path, new: Contents) -> None:
 
 
 def refuse_lost_distances(path: Path, new: Path) -> None:
-    """Refuse to let a dataset take the place of another that has distances which it lacks.
+    """Refuse to let a dataset take the place of another, if any, that has distances which it lacks.
 
     Of restorations that were never at hand together a release has none: where an earlier one was
     made of more build folders at once, it has more.
-
-    Args:
-        path: the dataset folder; one that holds no dataset loses nothing.
-        new: the folder of what is to take its place.
 
     Raises:
         BuildError: as of `refuse_losses`.

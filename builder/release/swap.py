@@ -26,11 +26,8 @@ logger = logging.getLogger(__name__)
 def replacing(out: Path) -> Iterator[Path]:
     """An empty folder that takes the place of ``out`` when the block ends without an exception.
 
-    Files in ``out`` that belong to no dataset, such as a README, are kept. Of several processes
-    one at a time gets past the beginning.
-
-    Args:
-        out: the dataset folder to create or replace, resolved.
+    Files in ``out`` that belong to no dataset, such as a README, are kept. Of several processes one
+    at a time gets past the beginning.
 
     Raises:
         BuildError: what is there is no dataset.

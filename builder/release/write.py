@@ -43,8 +43,8 @@ def write_release(
         read: gives the contents; called when no other release can change ``out`` any more, which
             may thus be one of the things it reads.
         out: the dataset folder to create or replace.
-        name: of the release; None for that of the dataset in ``out``, else ``new_name``.
-        version: of the release; None for that of the dataset in ``out``, else `UNNUMBERED`.
+        name: None for that of the dataset in ``out``, else ``new_name``.
+        version: None for that of the dataset in ``out``, else `UNNUMBERED`.
         new_name: see ``name``.
         publication: fields of `nasdip_bench.dataset.croissant.Publication`; of the others, those of
             the dataset in ``out``, else the project's.

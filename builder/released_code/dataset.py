@@ -65,15 +65,13 @@ def import_released(
     Args:
         path: the folder that holds ``benchmark``, or that folder.
         out: the dataset folder to create or replace.
-        name: of the release; None for that of the dataset in ``out``, else "released-results".
-        version: of the release; None for that of the dataset in ``out``, if the files are the same,
-            else "0".
+        name: as of `write_release`, else "released-results".
+        version: as of `write_release`.
         replace: also where ``out`` is a dataset with results that these do not have.
 
     Raises:
-        BuildError: there are no such results, a table is damaged or contradicts another file,
-            ``out`` would lose results or has the version with other files, or the dataset cannot
-            be written.
+        BuildError: there are no such results, a table is damaged or contradicts another file, or as
+            of `write_release`.
     """
     root = results_root(path)
     target, source = out.resolve(), root.resolve()

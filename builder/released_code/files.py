@@ -88,14 +88,7 @@ class History:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFolder:
-    """The results of one image.
-
-    Attributes:
-        task: our name.
-        released_task: the released code's.
-        stem: of the image, such as "lena_512".
-        path: the folder.
-    """
+    """The results of one image: our name of its task, theirs, and a stem such as "lena_512"."""
 
     task: str
     released_task: str

@@ -65,11 +65,7 @@ class ReleasedRun:
     """What there is of a run.
 
     Attributes:
-        architecture: the architecture.
         image: our name.
-        history: its curves, or None.
-        best: from the tables, or None.
-        psnr_corrupted_db: dB, or None.
         scores: by (our name, reference), in our units.
         error: why its history could not be read; "" where it could, or there is none.
         named_iterations: in the model's name; 0 where there are none. Names say 4000 whatever was
@@ -120,12 +116,7 @@ class LeftOut:
 def collect(
     root: Path, folders: Sequence[ImageFolder], left_out: LeftOut
 ) -> tuple[dict[str, dict[str, Any]], dict[str, list[ReleasedRun]]]:
-    """The columns of images.parquet by image, and the runs by task.
-
-    Args:
-        root: the ``benchmark`` folder.
-        folders: of the images.
-        left_out: what is not taken is added to it.
+    """The columns of images.parquet by image, and the runs by task; ``left_out`` notes the rest.
 
     Raises:
         BuildError: a table is damaged, or contradicts a history or another table.

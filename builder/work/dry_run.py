@@ -40,15 +40,9 @@ def preview(
 ) -> str:
     """Describe a build without beginning it; a few iterations are timed to estimate the hours.
 
-    Args:
-        config: what is asked for.
-        out: the build folder, read and not changed.
-        workers: processes; 0 chooses.
-        stack: the most runs of an architecture to train as one; 0 chooses.
-        share: describe this share of the build only.
+    Args as of `build`, and:
         devices: state the time also on several such devices, up to this many.
         price: of a device and hour, in any currency; 0 leaves cost out.
-        skip: a dataset folder; what is finished there is left out.
     """
     check_device(config.device)
     folder = BuildFolder(out)

@@ -16,13 +16,10 @@ __all__ = ["Coverage", "Ledger"]
 
 
 class Coverage(NamedTuple):
-    """How far a build is for a task and seed, or for the scores.
+    """How far a build is for "denoise, seed 0" or "scores".
 
-    Attributes:
-        what: such as "denoise, seed 0" or "scores".
-        asked: runs, or networks with an image and a task, that are asked for.
-        finished: of these, with a result.
-        failed: of these, tried now in vain.
+    Runs, or networks with an image and a task, that are asked for; those of them with a result; and
+    those tried now in vain.
     """
 
     what: str
@@ -37,12 +34,7 @@ class Coverage(NamedTuple):
 
 
 class Ledger:
-    """Keeps the books of a build.
-
-    Args:
-        asked: all that is asked for, finished or not.
-        planned: the units left to do.
-        done: what is finished already.
+    """Keeps the books of a build: what is asked for, the units left to do, what is done already.
 
     Attributes:
         diverged: runs that diverged now.

@@ -36,14 +36,9 @@ def finished_in_dataset(path: Path, config: BuildConfig) -> Finished:
 
     Runs that are ok or diverged; scores where the dataset has all that the build asks for.
 
-    Args:
-        path: the dataset folder.
-        config: the build, whose protocol, images, precision and type of device must be those of
-            the dataset.
-
     Raises:
         DatasetError: there is no dataset, or its tables are damaged.
-        BuildError: it does not go with the build.
+        BuildError: protocol, images, precision or type of device are not those of the build.
     """
     manifest = _manifest(path)
     _check(path, "protocol_version", manifest.get("protocol_version"), PROTOCOL_VERSION)

@@ -50,12 +50,7 @@ def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> S
 
     On a GPU at the resolution of the build; on a CPU at 64 x 64 at most and with fewer runs where
     they are large, so that planning a build at 512 x 512 does not take minutes: there the time is
-    extrapolated by operations.
-
-    Args:
-        config: what is to be built.
-        stack: runs to train as one.
-        threads: of torch for the measurement; 0 leaves what is set.
+    extrapolated by operations. Of torch's threads 0 leaves what is set.
     """
     device = torch.device(config.device)
     size = config.fidelity.resolution

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -177,16 +178,7 @@ def test_images_are_cut_at_the_centre_to_multiples_of_32():
     cropped = ground_truth(image, 64)
     np.testing.assert_array_equal(cropped, image.pixels[:, 43:107, 3:67].astype(np.float32) / 255)
     with pytest.raises(ImageError, match="is 60 x 70: its sides must be at least 64"):
-        ground_truth(
-            Image(
-                name="x",
-                image_set="user",
-                pixels=np.zeros((1, 60, 70), np.uint8),
-                source="",
-                licence="",
-                status="user",
-            )
-        )
+        ground_truth(replace(image, pixels=np.zeros((1, 60, 70), np.uint8)))
 
 
 # -- settings and methods --------------------------------------------------------------------------
@@ -307,17 +299,15 @@ def test_shares_are_disjoint_and_complete():
 # -- results ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("image_set", "task", "selection"),
-    [
-        ("skimage", "denoise", "full"),
-        ("skimage", "denoise", "resized"),
-        ("user", "super_resolve_x2", "full"),
-    ],
+SEARCHES = (
+    ("skimage", "denoise", "full"),
+    ("skimage", "denoise", "resized"),
+    ("user", "super_resolve_x2", "full"),
 )
-def test_a_search_of_an_experiment_is_that_of_nasdip_restore(
-    built: Path, image_set, task, selection
-):
+
+
+@pytest.mark.parametrize(("image_set", "task", "selection"), SEARCHES)
+def test_a_search_of_an_experiment_is_that_of_nasdip_restore(built, image_set, task, selection):
     """The same architecture, and the same numbers to the last bit."""
     (image,) = small_config().images[image_set]
     problem = corrupt(ground_truth(image, 64), get_task(task), image.name)
@@ -466,20 +456,20 @@ def test_a_time_limit_stops_and_the_rest_is_left(tmp_path: Path):
     assert len(rows_of(tmp_path)) == done
 
 
-@pytest.mark.parametrize("also_its_fit", [False, True])
-def test_a_damaged_restoration_is_made_again(built: Path, tmp_path: Path, also_its_fit: bool):
+def test_a_damaged_restoration_is_made_again(built: Path, tmp_path: Path):
     folder = shutil.copytree(built, tmp_path / "copy")
     of_camera = folder / "work" / "denoise" / "camera"
     row, fit = of_camera / "dip-1.json", of_camera / "baseline-dip-1.npz"
-    row.write_bytes(row.read_bytes().replace(b"psnr_db", b"psnr_xx"))
-    if also_its_fit:
-        fit.write_bytes(fit.read_bytes()[:-100] + bytes(100))
-    before = fit.stat().st_mtime_ns
-    outcome = run_experiments(small_config(), folder, workers=1)
-    assert outcome.damaged == ("denoise/camera/dip-1.json",)
-    assert outcome.finished == 1
-    assert (fit.stat().st_mtime_ns != before) == also_its_fit
-    assert rows_of(folder) == rows_of(built)
+    for also_its_fit in (False, True):
+        row.write_bytes(row.read_bytes().replace(b"psnr_db", b"psnr_xx"))
+        if also_its_fit:
+            fit.write_bytes(fit.read_bytes()[:-100] + bytes(100))
+        before = fit.stat().st_mtime_ns
+        outcome = run_experiments(small_config(), folder, workers=1)
+        assert outcome.damaged == ("denoise/camera/dip-1.json",)
+        assert outcome.finished == 1
+        assert (fit.stat().st_mtime_ns != before) == also_its_fit
+        assert rows_of(folder) == rows_of(built)
 
 
 def test_a_picture_that_is_gone_is_written_again(built: Path, tmp_path: Path):

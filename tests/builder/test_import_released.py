@@ -16,14 +16,13 @@ from PIL import Image as PillowImage
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.diff.compare import compare_datasets
 from nasdip_bench.api.simulation.prices import CostModel
-from nasdip_bench.builder.cli import app
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.released_code.dataset import import_released
-from nasdip_bench.console.app import run
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import BuildError, ConfigError, MissingRunError
 from nasdip_bench.proxies import score
 from nasdip_bench.verify import verify
+from tests.builds import nasdip_build
 from tests.released_layout import (
     CODES,
     MODELS,
@@ -329,11 +328,9 @@ def changed(table: Path, column: str, value: str) -> None:
     )
 
 
-def test_damaged_tables_are_one_line(results: Path, tmp_path: Path, capsys, monkeypatch):
+def test_damaged_tables_are_one_line(results: Path, tmp_path: Path, capsys):
     table, out = lena(results) / "similarity_metrics_noisy_img.csv", tmp_path / "data"
-    monkeypatch.setattr(
-        "sys.argv", ["nasdip-build", "import-released", f"{results}", f"--out={out}"]
-    )
+    arguments = ("import-released", results, f"--out={out}")
     whole = table.read_text()
     for damage, message in (
         (lambda: changed(table, "psd db mse", "x"), "psd db mse is 'x', which is no number"),
@@ -344,14 +341,14 @@ def test_damaged_tables_are_one_line(results: Path, tmp_path: Path, capsys, monk
     ):
         table.write_text(whole)
         damage()
-        assert run("nasdip-build", app) == 2
-        err = capsys.readouterr().err
+        status, _, err = nasdip_build(capsys, *arguments)
+        assert status == 2
         assert message in err
         assert err.count("\n") == 1
         assert not out.exists()
     table.unlink()
     os.mkfifo(table)  # no table: as if it were absent
-    assert run("nasdip-build", app) == 0
+    assert nasdip_build(capsys, *arguments)[0] == 0
 
 
 def test_two_rows_of_one_model_must_agree(results: Path, tmp_path: Path):
@@ -367,15 +364,10 @@ def test_two_rows_of_one_model_must_agree(results: Path, tmp_path: Path):
         import_released(results, tmp_path / "data")
 
 
-def test_the_command(results: Path, tmp_path: Path, capsys, monkeypatch):
+def test_the_command(results: Path, tmp_path: Path, capsys):
     out, benchmark = tmp_path / "data", results / "benchmark"
 
-    def call(source: Path, target: Path = out) -> tuple[int, str, str]:
-        argv = ["nasdip-build", "import-released", f"{source}", f"--out={target}"]
-        monkeypatch.setattr("sys.argv", argv)
-        return run("nasdip-build", app), *capsys.readouterr()
-
-    status, said, err = call(results)
+    status, said, err = nasdip_build(capsys, "import-released", results, f"--out={out}")
     assert status == 0
     assert "4 architectures, 3 images (released)" in said
     assert "released denoise: seed 0: 8 of 8 runs; 4 scored" in said
@@ -387,7 +379,7 @@ def test_the_command(results: Path, tmp_path: Path, capsys, monkeypatch):
         (results, benchmark / "data", "lie in each other"),
         (results, out, "has no results of any run"),
     ):
-        status, _, err = call(source, target)
+        status, _, err = nasdip_build(capsys, "import-released", source, f"--out={target}")
         assert status == 2
         assert message in err
     assert verify(out) == []

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from nasdip_bench.builder import cli
 from nasdip_bench.builder.release.losses import refuse_lost_distances
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.errors import BuildError
 from tests import synthetic
+from tests.builds import nasdip_build
 
 LOW = "r64c16i40"
 WHOLE = {"count": 3, "fidelities": (LOW,), "seeds": {LOW: (0,)}}
@@ -82,19 +79,24 @@ def test_a_dataset_among_its_sources_loses_nothing(whole: Path, tmp_path: Path):
     assert runs == {"0": PER_TASK, "1": PER_TASK}
 
 
-def test_runs_on_other_pixels_are_lost(whole: Path, tmp_path: Path):
-    """Another picture under the name of one that was there."""
-    other = tmp_path / "other"
-    shutil.copytree(whole, other)
-    images = pq.read_table(other / "images.parquet")
-    hashes = pa.array(["f" * 64, *images["sha256"].to_pylist()[1:]])
-    place = images.schema.get_field_index("sha256")
-    pq.write_table(
-        images.set_column(place, images.schema.field(place), hashes), other / "images.parquet"
-    )
-    synthetic.rehash(other)
+def with_other_pixels(whole: Path, path: Path) -> Path:
+    """Another picture under the name of the first that was there."""
+    shutil.copytree(whole, path)
+    images = DatasetFolder(path).table("images").to_pylist()
+    images[0]["sha256"] = "f" * 64
+    synthetic.write_table(path, "images", images)
+    synthetic.rehash(path)
+    return path
+
+
+def test_what_is_of_other_pixels_is_lost(whole: Path, tmp_path: Path):
+    other = with_other_pixels(whole, tmp_path / "other")
     with pytest.raises(BuildError, match=rf"6 of {2 * PER_TASK} runs, 30 of 90 scores"):
         release_over(whole, [other])
+    with pytest.raises(BuildError, match="would lose 3 of 9 distances"):
+        refuse_lost_distances(whole, other)
+    refuse_lost_distances(whole, whole)
+    refuse_lost_distances(tmp_path / "nothing", other)
 
 
 def test_distances_of_fewer_pairs_are_lost(whole: Path, tmp_path: Path):
@@ -107,60 +109,28 @@ def test_distances_of_fewer_pairs_are_lost(whole: Path, tmp_path: Path):
     release_over(whole, [more], replace=True)
 
 
-def test_distances_on_other_pixels_are_lost(whole: Path, tmp_path: Path):
-    other = tmp_path / "other"
-    shutil.copytree(whole, other)
-    images = DatasetFolder(other).table("images").to_pylist()
-    images[0]["sha256"] = "f" * 64
-    synthetic.write_table(other, "images", images)
-    synthetic.rehash(other)
-    with pytest.raises(BuildError, match="would lose 3 of 9 distances"):
-        refuse_lost_distances(whole, other)
-    refuse_lost_distances(whole, whole)
-    refuse_lost_distances(tmp_path / "nothing", other)
-
-
-def test_distances_that_cannot_be_read_are_not_replaced(whole: Path, tmp_path: Path):
+def test_a_dataset_that_cannot_be_read_is_not_replaced(whole: Path, tmp_path: Path):
     more = synthetic.write_release(tmp_path / "more", **WHOLE)
     synthetic.add_distances(more, LOW, "denoise")
-    (whole / f"distances/{LOW}-denoise.h5").write_bytes(b"HDF")
-    with pytest.raises(BuildError, match=r"cannot be told: distances/.* is damaged"):
-        release_over(whole, [more])
-    release_over(whole, [more], replace=True)
-
-
-def test_a_dataset_that_cannot_be_read_is_not_replaced(whole: Path, tmp_path: Path):
-    other = synthetic.write_release(tmp_path / "other", **WHOLE)
-    (whole / "scores.parquet").write_bytes(b"PAR1")
-    with pytest.raises(BuildError, match=r"cannot be told: scores\.parquet .* is damaged"):
-        release_over(whole, [other])
-    release_over(whole, [other], replace=True)
-
-
-def test_a_dataset_that_names_rows_which_there_are_not_is_not_replaced(whole: Path, tmp_path: Path):
-    """Its hashes agree, so that only its content is wrong."""
-    other = synthetic.write_release(tmp_path / "other", **WHOLE)
-    runs = pq.read_table(whole / "runs.parquet")
-    place = runs.schema.get_field_index("arch_id")
-    far = pa.array([99] * len(runs), pa.int32())
-    pq.write_table(runs.set_column(place, runs.schema.field(place), far), whole / "runs.parquet")
+    for name, content in ((f"distances/{LOW}-denoise.h5", b"HDF"), ("scores.parquet", b"PAR1")):
+        damaged = shutil.copytree(whole, tmp_path / content.decode())
+        (damaged / name).write_bytes(content)
+        with pytest.raises(BuildError, match=rf"cannot be told: {name} .* is damaged"):
+            release_over(damaged, [more])
+        release_over(damaged, [more], replace=True)
+    # Where its hashes agree, so that only its content is wrong.
+    rows = DatasetFolder(whole).table("runs").to_pylist()
+    synthetic.write_table(whole, "runs", [row | {"arch_id": 99} for row in rows])
     synthetic.rehash(whole)
     with pytest.raises(BuildError, match="cannot be told: list index out of range"):
-        release_over(whole, [other])
+        release_over(whole, [more])
 
 
-def test_the_command_line(whole: Path, tmp_path: Path, monkeypatch, capsys):
+def test_the_command_line(whole: Path, tmp_path: Path, capsys):
     other = synthetic.write_release(tmp_path / "other", **(WHOLE | {"count": 1}))
-    arguments = ["nasdip-build", "release", str(other), f"--out={whole}", "--release-version=2"]
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
+    arguments = ("release", other, f"--out={whole}", "--release-version=2")
+    status, _, error = nasdip_build(capsys, *arguments)
+    assert (status, error.count("\n")) == (2, 1)
     assert "would lose 12 of 18 runs" in error
-    monkeypatch.setattr(sys, "argv", [*arguments, "--replace"])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    assert stop.value.code == 0
+    assert nasdip_build(capsys, *arguments, "--replace")[0] == 0
     assert json.loads((whole / "manifest.json").read_text())["architectures"] == 1

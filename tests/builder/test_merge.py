@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasdip_bench.api.diff.compare import ADDED, MOVED, REMOVED, compare_datasets
-from nasdip_bench.builder import cli
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.release.contents import Contents, TaskContents, coded
 from nasdip_bench.builder.release.release import read_source, release
@@ -43,7 +42,7 @@ from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.space import paper_architectures, sample_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
-from tests.builds import FIDELITY, small_config
+from tests.builds import FIDELITY, nasdip_build, small_config
 
 R64, LOW = "r64", "r64c16i40"
 
@@ -305,13 +304,12 @@ def test_however_runs_are_dealt_out_the_merged_release_is_the_same(where):
         assert same_files(folder / "data", whole)
 
 
-@pytest.mark.parametrize("order", [1, -1])
-def test_a_failed_run_gives_way_to_one_that_is_not(tmp_path, order):
+def test_a_failed_run_gives_way_to_one_that_is_not(tmp_path):
     failed = small_release(tmp_path / "failed", failed={FAILED, KEYS[4]})
-    diverged = small_release(tmp_path / "other", diverged={FAILED}, failed={KEYS[4]})
-    release([failed, diverged][::order], tmp_path / "data")
-    expected = small_release(tmp_path / "expected", diverged={FAILED}, failed={KEYS[4]})
-    assert same_files(tmp_path / "data", expected)
+    diverged = small_release(tmp_path / "diverged", diverged={FAILED}, failed={KEYS[4]})
+    for sources in ([failed, diverged], [diverged, failed]):
+        release(sources, tmp_path / "data")
+        assert same_files(tmp_path / "data", diverged)
 
 
 def change_rows(path: Path, table: str, change) -> Path:
@@ -336,60 +334,64 @@ def only(key: tuple, **values):
     return change
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"loss": 0.02}, "loss is 0.01 in the first and 0.02 in the second"),
-        ({"best_psnr_smooth_db": 30.0}, "best_psnr_smooth_db is 20.0 in the first and 30.0"),
-        ({"best_raw_iteration": 9}, "best_raw_iteration is 150 in the first and 9 in"),
-    ],
-)
-def test_runs_that_disagree_are_refused(tmp_path, values, message):
-    one = small_release(tmp_path / "one")
-    other = change_rows(small_release(tmp_path / "other"), "runs", only(KEYS[0], **values))
-    assert find_problems(other) == []
-    run = f"{sample_architectures(1)[0]}/lena/denoise/r64/0"
-    with pytest.raises(BuildError) as caught:
-        release([one, other], tmp_path / "data")
-    text = str(caught.value)
-    assert f"run {run} is in '{one}' and in '{other}', and not the same" in text
-    assert message in text
-    assert "leave one of the two out" in text
-    assert not (tmp_path / "data").exists()
+@pytest.fixture
+def pair(tmp_path) -> tuple[Path, Path]:
+    """Two releases of the same."""
+    return small_release(tmp_path / "one"), small_release(tmp_path / "other")
 
 
 def of_one_corruption(row: dict) -> bool:
     return (row["image"], row["seed"]) == ("chest", 1)
 
 
-def test_runs_on_other_corrupted_images_are_refused(tmp_path):
-    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
-    for table, column in (("runs", "psnr_corrupted_db"), ("corruptions", "psnr_db")):
-        change_rows(other, table, lambda r, c=column: {c: 18.5} if of_one_corruption(r) else {})
-    assert find_problems(other) == []
-    said = r"/chest/denoise/r64/1 is in .* psnr_corrupted_db is 18\.0 in .* 18\.5 .*3 runs differ"
-    with pytest.raises(BuildError, match=said):
-        release([one, other], tmp_path / "data")
-
-
-@pytest.mark.parametrize(
-    ("column", "value"), [("ssim", 0.6), ("sigma_estimate", None), ("known_share", 0.9)]
-)
-def test_corruptions_that_disagree_are_refused(tmp_path, column, value):
-    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
-    change_rows(other, "corruptions", lambda r: {column: value} if of_one_corruption(r) else {})
-    with pytest.raises(
-        BuildError, match=rf"corruption chest/denoise/r64/1 is in .*: {column} is [0-9.]+ in the fi"
+def test_rows_that_disagree_are_refused(pair, tmp_path):
+    one, _ = pair
+    run = f"{sample_architectures(1)[0]}/lena/denoise/r64/0"
+    twice = [("runs", "psnr_corrupted_db"), ("corruptions", "psnr_db")]
+    for number, (changes, said) in enumerate(
+        (
+            ([("runs", only(KEYS[0], loss=0.02))], f"run {run} is in .* loss is 0.01 in the first"),
+            (
+                [("runs", only(KEYS[0], best_psnr_smooth_db=30.0))],
+                f"run {run} is in .* best_psnr_smooth_db is 20.0 in the first and 30.0 in the sec",
+            ),
+            (
+                [("runs", only(KEYS[0], best_raw_iteration=9))],
+                f"run {run} is in .* best_raw_iteration is 150 in the first and 9 in the second",
+            ),
+            (
+                [(t, lambda r, c=c: {c: 18.5} if of_one_corruption(r) else {}) for t, c in twice],
+                r"/chest/denoise/r64/1 is in .* psnr_corrupted_db is 18\.0 in .* 18\.5 .*3 runs di",
+            ),
+            *(
+                (
+                    [("corruptions", lambda r, v=v: v if of_one_corruption(r) else {})],
+                    rf"corruption chest/denoise/r64/1 is in .*: {next(iter(v))} is [0-9.]+ in the",
+                )
+                for v in ({"ssim": 0.6}, {"sigma_estimate": None}, {"known_share": 0.9})
+            ),
+            (
+                [("scores", lambda r: {"value": 5.0} if r["proxy"] == "parameters" else {})],
+                "score .*/lena/denoise/r64/None/parameters/none is in .* value is nan in the",
+            ),
+        )
     ):
-        release([one, other], tmp_path / "data")
+        other = small_release(tmp_path / f"changed{number}")
+        for table, change in changes:
+            change_rows(other, table, change)
+        assert find_problems(other) == []
+        where = f"is in '{one}' and in '{other}', and not the same: .*; leave one of the two out"
+        with pytest.raises(BuildError, match=said) as caught:
+            release([one, other], tmp_path / "data")
+        assert re.search(where, str(caught.value))
+        assert not (tmp_path / "data").exists()
 
 
-def test_corruptions_may_be_rounded_otherwise(tmp_path):
+def test_corruptions_may_be_rounded_otherwise(pair, tmp_path):
     """As processors do it that add in another order."""
-    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
-    change_rows(other, "corruptions", lambda r: {n: r[n] + 1e-12 for n in ("psnr_db", "ssim")})
-    release([one, other], tmp_path / "data")
-    assert same_files(tmp_path / "data", one)
+    change_rows(pair[1], "corruptions", lambda r: {n: r[n] + 1e-12 for n in ("psnr_db", "ssim")})
+    release(pair, tmp_path / "data")
+    assert same_files(tmp_path / "data", pair[0])
 
 
 def test_runs_of_another_status_are_refused(tmp_path):
@@ -399,39 +401,27 @@ def test_runs_of_another_status_are_refused(tmp_path):
         release([one, other], tmp_path / "data")
 
 
-def test_curves_that_disagree_are_refused(tmp_path):
+def test_curves_that_disagree_are_refused(pair, tmp_path):
     """By one thousandth of a dB at one kept point, where no number of the table is affected."""
-    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
-    with h5py.File(other / "curves/r64-denoise-s0-0.h5", "r+") as file:
+    with h5py.File(pair[1] / "curves/r64-denoise-s0-0.h5", "r+") as file:
         file["psnr_smooth"][1, 4] += 1
         file["psnr_smooth"][5, 40] -= 3
-    synthetic.rehash(other)
-    assert find_problems(other) == []
+    synthetic.rehash(pair[1])
+    assert find_problems(pair[1]) == []
     with pytest.raises(
         BuildError,
         match=r"/chest/denoise/r64/0 is in .* their psnr_smooth curves are up to 0\.001 apart "
         r"\(dB\) \(2 runs differ in this\)",
     ):
-        release([one, other], tmp_path / "data")
+        release(pair, tmp_path / "data")
 
 
-def test_scores_that_disagree_are_refused(tmp_path):
-    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
-    change_rows(other, "scores", lambda r: {"value": 5.0} if r["proxy"] == "parameters" else {})
-    with pytest.raises(
-        BuildError,
-        match="score .*/lena/denoise/r64/None/parameters/none is in .* value is nan in the",
-    ):
-        release([one, other], tmp_path / "data")
-
-
-def test_what_is_not_a_number_of_a_run_may_differ(tmp_path):
-    one, other = small_release(tmp_path / "one"), small_release(tmp_path / "other")
+def test_what_is_not_a_number_of_a_run_may_differ(pair, tmp_path):
     elsewhere = {"seconds": 1.0, "engine": "fast", "stack": 5, "torch": "9", "device": "formula"}
-    change_rows(other, "runs", lambda row: elsewhere)
-    change_rows(other, "scores", lambda row: {"seconds": 7.0})
-    release([one, other], tmp_path / "data")
-    assert same_files(tmp_path / "data", one)
+    change_rows(pair[1], "runs", lambda row: elsewhere)
+    change_rows(pair[1], "scores", lambda row: {"seconds": 7.0})
+    release(pair, tmp_path / "data")
+    assert same_files(tmp_path / "data", pair[0])
 
 
 # What does not go together
@@ -598,25 +588,16 @@ def test_a_source_that_may_not_be_looked_into_is_no_mere_stranger(released, monk
         read_source(released)
 
 
-def test_the_command_merges_and_says_in_a_line_what_contradicts(
-    built, released, tmp_path, monkeypatch, capsys
-):
-    def call(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nasdip-build", "release", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
+def test_the_command_merges_and_says_in_a_line_what_contradicts(built, released, tmp_path, capsys):
     out = tmp_path / "data"
-    status, text, _ = call(*by_architecture(built, tmp_path), "--out", out)
+    folders = by_architecture(built, tmp_path)
+    status, text, _ = nasdip_build(capsys, "release", *folders, "--out", out)
     assert status == 0
     assert "2 architectures, 2 images (skimage)" in text
     other = small_release(tmp_path / "other")
-    status, text, error = call(built, other, "--out", out)
-    assert (status, text) == (2, "")
+    status, text, error = nasdip_build(capsys, "release", built, other, "--out", out)
+    assert (status, text, error.count("\n")) == (2, "", 1)
     assert error.startswith(f"nasdip-build: image_set is 'skimage' in '{built}' and 'nasdip' in")
-    assert error.count("\n") == 1
     assert same_files(out, released)
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from nasdip_bench.builder import cli
 from nasdip_bench.builder.recompute import verdict as module
 from nasdip_bench.builder.recompute.run import pick, recompute
 from nasdip_bench.builder.recompute.verdict import (
@@ -36,7 +35,7 @@ from nasdip_bench.images import load_images
 from nasdip_bench.space import sample_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
-from tests.builds import IMAGES, small_config
+from tests.builds import IMAGES, nasdip_build, small_config
 
 ROOT = Path(__file__).resolve().parents[2]
 FIDELITY = "r64c16i6"
@@ -129,17 +128,18 @@ def test_another_version_of_torch_is_another_rounding(own: Path, images):
     assert abs(run.difference_db) < 0.1
 
 
-@pytest.mark.parametrize("stored", ["psnr", "psnr_smooth"])
-def test_other_numbers_are_found(own: Path, images, stored: str):
+def test_other_numbers_are_found(own: Path, images):
     folder = DatasetFolder(own)
     number = row_of(folder, seed=0, task="denoise")
     row = folder.table("runs").to_pylist()[number]
-    with curves_of(own) as file:
-        file[stored][row["curve_row"], 0] += 300
-    [run] = recompute(hashed_again(own), [number], images)
-    assert run.verdict == BEYOND
-    assert run.differing == 1
-    assert run.early_db == pytest.approx(0.3)
+    for stored in ("psnr", "psnr_smooth"):
+        with curves_of(own) as file:
+            file[stored][row["curve_row"], 0] += 300
+        [run] = recompute(hashed_again(own), [number], images)
+        assert (run.verdict, run.differing) == (BEYOND, 1)
+        assert run.early_db == pytest.approx(0.3)
+        with curves_of(own) as file:
+            file[stored][row["curve_row"], 0] -= 300
 
 
 def test_another_seed_is_another_run(own: Path, images):
@@ -222,35 +222,26 @@ def test_other_images_are_refused(data: Path, images):
         recompute(DatasetFolder(data), [0], [Fake()])
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (["--runs", "0"], "runs 0 must be at least 1"),
-        (["--iterations", "-1"], "iterations -1 must be at least 0"),
-        (["--fidelity", "r65"], "unknown fidelity 'r65'"),
-        (["--images-dir", "."], "leave out one of the two"),
-        (["--device", "gpu"], "device 'gpu' must be cpu, cuda"),
-    ],
-)
-def test_mistakes_of_the_command_line(data: Path, monkeypatch, capsys, given, said):
-    monkeypatch.setattr(sys, "argv", ["nasdip-build", "recompute", str(data), *given])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+def test_mistakes_of_the_command_line(data: Path, capsys):
+    for given, said in (
+        ("--runs=0", "runs 0 must be at least 1"),
+        ("--iterations=-1", "iterations -1 must be at least 0"),
+        ("--fidelity=r65", "unknown fidelity 'r65'"),
+        ("--images-dir=.", "leave out one of the two"),
+        ("--device=gpu", "device 'gpu' must be cpu, cuda"),
+    ):
+        status, _, error = nasdip_build(capsys, "recompute", data, given)
+        assert status == 2
+        assert said in error
 
 
-def test_a_different_run_is_exit_status_1(own: Path, monkeypatch, capsys):
+def test_a_different_run_is_exit_status_1(own: Path, capsys):
     for seed in (0, 1):
         with curves_of(own, seed=seed) as file:
             file["psnr"][:, :2] += 500
     hashed_again(own)
-    command = ["nasdip-build", "recompute", str(own), "--runs", "99", "--iterations", "2"]
-    monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 1
-    out = capsys.readouterr().out
+    status, out, _ = nasdip_build(capsys, "recompute", own, "--runs=99", "--iterations=2")
+    assert status == 1
     assert out.splitlines()[-1] in ("different: 8, equal: 8", "equal: 8, different: 8")
     assert "first iterations within 0.5000 dB" in out
 
@@ -258,27 +249,16 @@ def test_a_different_run_is_exit_status_1(own: Path, monkeypatch, capsys):
 # What was found is kept
 
 
-def call(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["nasdip-build", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    captured = capsys.readouterr()
-    return ended.value.code, captured.out, captured.err
-
-
-def test_what_was_found_goes_into_the_next_release(own: Path, tmp_path, monkeypatch, capsys):
+def test_what_was_found_goes_into_the_next_release(own: Path, tmp_path, capsys):
     saved = tmp_path / "reruns.parquet"
     for more in (["--iterations=0", "--alone"], ["--iterations=0", "--alone"], ["--iterations=2"]):
-        status, out, error = call(
-            monkeypatch, capsys, "recompute", own, "--runs=3", *more, f"--save={saved}"
-        )
+        given = ("recompute", own, "--runs=3", *more, f"--save={saved}")
+        status, out, error = nasdip_build(capsys, *given)
         assert status == 0, out + error
     rows = pq.read_table(saved).to_pylist()
     assert len(rows) == 6  # what was there is not added again
-    status, _, error = call(
-        monkeypatch, capsys, "release", own, f"--reruns={saved}", f"--out={own}",
-        "--release-version=2",
-    )  # fmt: skip
+    given = ("release", own, f"--reruns={saved}", f"--out={own}", "--release-version=2")
+    status, _, error = nasdip_build(capsys, *given)
     assert status == 0, error
     assert find_problems(own) == []
     folder = DatasetFolder(own)
@@ -321,7 +301,7 @@ def one_of(rows, row, architecture):
     )
 
 
-def test_files_that_are_no_reruns_are_refused(own: Path, tmp_path, monkeypatch, capsys):
+def test_files_that_are_no_reruns_are_refused(own: Path, tmp_path, capsys):
     other = tmp_path / "x.parquet"
     other.write_bytes((own / "runs.parquet").read_bytes())
     (tmp_path / "no.parquet").write_bytes(b"no parquet")
@@ -334,7 +314,7 @@ def test_files_that_are_no_reruns_are_refused(own: Path, tmp_path, monkeypatch, 
             "is no file of reruns ([Errno 2]",
         ),
     ):
-        status, out, error = call(monkeypatch, capsys, *given)
+        status, out, error = nasdip_build(capsys, *given)
         assert (status, out, error.count("\n")) == (2, "", 1)
         assert said in error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import h5py
@@ -13,7 +12,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from nasdip_bench.builder import cli
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.folder.shard_schema import curve_column
 from nasdip_bench.builder.release import files as writer_module
@@ -35,7 +33,7 @@ from nasdip_bench.space import paper_architectures
 from nasdip_bench.stopping import Fits, follow, parse_rule, recorded_rules
 from nasdip_bench.tasks import TASKS, get_task
 from nasdip_bench.verify import verify
-from tests.builds import FIDELITY, ITERATIONS, score_rows, small_config
+from tests.builds import FIDELITY, ITERATIONS, nasdip_build, score_rows, small_config
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +190,10 @@ def test_a_version_is_neither_lost_nor_given_to_other_files(built: Path, release
     """`released` without a fidelity's runs, and the whole, in the place of each other."""
     out, build_folder = tmp_path / "data", tmp_path / "build"
     build(small_config(), build_folder, workers=1, stack=1)
+    unnumbered = tmp_path / "unnumbered"
+    first = release(build_folder, unnumbered)
+    assert (first.name, first.version) == ("nasdip-bench", "0")
+    assert release([unnumbered, built], unnumbered).version == "0"
     release(build_folder, out, name="mine", version="1.2")
     before = (out / "runs.parquet").read_bytes()
     by_another = release(out, out, creator="me")
@@ -206,15 +208,10 @@ def test_a_version_is_neither_lost_nor_given_to_other_files(built: Path, release
     assert verify(out) == []
 
 
-def test_a_release_without_a_version_makes_room_for_another(built: Path, tmp_path: Path):
-    out, build_folder = tmp_path / "data", tmp_path / "build"
-    build(small_config(), build_folder, workers=1, stack=1)
-    first = release(build_folder, out)
-    assert (first.name, first.version) == ("nasdip-bench", "0")
-    assert release([out, built], out).version == "0"
-
-
 def test_the_manifest_says_what_is_there(released: Path):
+    data = json.loads((released / "manifest.json").read_text())
+    assert data["schema_version"] == SCHEMA_VERSION
+    assert data["protocol_version"] == PROTOCOL_VERSION
     manifest = DatasetFolder(released).manifest
     assert (manifest.name, manifest.version, manifest.image_set) == ("test", "1.2", "skimage")
     assert (manifest.architectures, manifest.images) == (3, ["camera", "coins"])
@@ -400,15 +397,6 @@ def test_a_builder_that_adds_to_the_folder_meanwhile_does_no_harm(built, tmp_pat
     assert release(folder, tmp_path / "d").architectures == 2
 
 
-def test_nothing_to_release_is_an_error(tmp_path: Path):
-    with pytest.raises(BuildError, match="is no build folder"):
-        release(tmp_path, tmp_path / "d")
-    BuildFolder(tmp_path / "b").prepare(small_config())
-    with pytest.raises(BuildError, match="nothing is finished"):
-        release(tmp_path / "b", tmp_path / "d")
-    assert not (tmp_path / "d").exists()
-
-
 def test_summaries():
     raw = np.array([1.0, 5.0, 3.0, 4.0])
     smooth = np.array([1.0, 2.0, 3.0, 3.5])
@@ -447,26 +435,15 @@ def test_summaries():
     assert {nothing[name] for name in nothing if name not in ("stop", "best_at_end")} == {None}
 
 
-def test_the_manifest_is_plain_json(released: Path):
-    data = json.loads((released / "manifest.json").read_text())
-    assert data["schema_version"] == SCHEMA_VERSION
-    assert data["protocol_version"] == PROTOCOL_VERSION
-
-
-def test_the_list_to_describe_may_be_longer_than_what_was_built(
-    built: Path, tmp_path: Path, monkeypatch
-):
+def test_the_list_to_describe_may_be_longer_than_what_was_built(built, tmp_path, capsys):
     """Whatever was built first: the rows are those of the list."""
     last_first = tmp_path / "list.csv"
     rows = [f"{arch.cell},{arch.skip},{arch.dilation}" for arch in paper_architectures(4)[::-1]]
     last_first.write_text("\n".join(["cell,skip,dilation", *rows]) + "\n")
     for given, wanted in (("70", paper_architectures(70)), (last_first, paper_architectures(4))):
         out = tmp_path / f"of{len(wanted)}"
-        arguments = ["release", str(built), f"--out={out}", f"--architectures={given}"]
-        monkeypatch.setattr(sys, "argv", ["nasdip-build", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        assert ended.value.code == 0
+        arguments = ("release", built, f"--out={out}", f"--architectures={given}")
+        assert nasdip_build(capsys, *arguments)[0] == 0
         folder = DatasetFolder(out)
         found = folder.table("architectures")["architecture"].to_pylist()
         order = wanted if given == "70" else wanted[::-1]

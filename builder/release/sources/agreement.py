@@ -108,13 +108,9 @@ class Stacked:
         )
 
     def check_alike(self, groups: Iterable[str], values: Iterable[str | None], why: str) -> None:
-        """Raise `BuildError` where rows of one group have two values.
+        """Raise `BuildError` where rows of one group have two values, and say ``why`` they may not.
 
-        Args:
-            groups: of each row, the beginning of a sentence that its value ends.
-            values: of each row; None goes with all.
-            why: the two do not go together, and what to do.
-        """
+        Groups are the beginnings of sentences that values end. A value of None goes with all."""
         found: dict[str, tuple[str, str]] = {}
         for group, value, source in zip(groups, values, self._sources, strict=True):
             if value is None:

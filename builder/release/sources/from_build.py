@@ -32,8 +32,8 @@ def read_build(path: Path) -> Contents:
     """What is finished in a build folder.
 
     Of a run or score that was finished twice the first whole shard by name counts; a failed run
-    counts only where no other try succeeded. Shards are read one at a time, and of their curves
-    the points that a dataset keeps.
+    counts only where no other try succeeded. Shards are read one at a time, and of their curves the
+    points that a dataset keeps.
 
     Raises:
         BuildError: no build folder, a damaged shard, or one of an architecture it does not list.

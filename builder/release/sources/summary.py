@@ -94,14 +94,7 @@ class FoundStops:
 
 
 def find_stops(task: str, budget: int, stop: int, rows: Sequence[Mapping[str, Any]]) -> FoundStops:
-    """Follow every recorded rule on runs.
-
-    Args:
-        task: name.
-        budget: iterations of each run.
-        stop: the iteration of ``final_*``.
-        rows: of shards, R of them, with status ok.
-    """
+    """Follow every recorded rule on R rows of shards that are ok, of one task, budget and stop."""
     kind = get_task(task)
     rules = recorded_rules(kind.kind)
     needed = {name for rule in rules for name in rule.needs} | {"loss_smooth", "psnr_smooth", SSIM}
