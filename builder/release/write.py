@@ -13,9 +13,9 @@ from nasdip_bench.dataset.croissant import CROISSANT, Publication, published
 from nasdip_bench.dataset.manifest import manifest_fields
 from nasdip_bench.errors import BuildError
 
-from .contents import Contents
 from .files import write_dataset
 from .losses import refuse_losses, refuse_lost_distances
+from .sources.contents import Contents
 from .swap import replacing
 
 __all__ = ["UNNUMBERED", "write_release"]

@@ -24,7 +24,7 @@ from nasdip_bench.images import RELEASED_SET
 from nasdip_bench.proxies import info
 from nasdip_bench.tasks import get_task
 
-from ..release.contents import Contents, TaskContents, coded
+from ..release.sources.contents import Contents, TaskContents, coded
 from ..release.sources.summary import at_end, summarise
 from ..release.write import write_release
 from .files import image_folders, models, results_root

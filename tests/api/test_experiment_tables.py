@@ -261,7 +261,7 @@ def test_from_the_command_to_the_table(built: Path, user_images: Path, tmp_path:
     again += ["--tasks=inpaint,super_resolve_x2", f"--out={built}", *SHORT]
     status, out, _ = build(capsys, *again)
     assert status == 0
-    assert out.startswith("0 units finished, 0 left, 0 failed; setting quick-")
+    assert out.startswith("0 units finished, 0 left, 0 diverged, 0 failed; setting quick-")
     assert "inpaint, user: 9 of 9 results" in out
     status, out, _ = build(capsys, *again, "--dry-run")
     assert status == 0

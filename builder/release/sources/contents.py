@@ -22,7 +22,7 @@ from nasdip_bench.dataset.schema import RELEASE_TABLES, Column, arrow_schema
 from nasdip_bench.dataset.stop_parts import StopPart
 from nasdip_bench.space import Architecture
 
-from ..folder.shard_schema import SHARD_TABLES
+from ...folder.shard_schema import SHARD_TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
