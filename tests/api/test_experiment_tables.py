@@ -262,7 +262,7 @@ def test_from_the_command_to_the_table(built: Path, user_images: Path, tmp_path:
     status, out, _ = build(capsys, *again)
     assert status == 0
     assert out.startswith("0 units finished, 0 left, 0 diverged, 0 failed; setting quick-")
-    assert "inpaint, user: 9 of 9 results" in out
+    assert "inpaint, user: 9 of 9\n" in out
     status, out, _ = build(capsys, *again, "--dry-run")
     assert status == 0
     assert "nothing is left to do" in out
