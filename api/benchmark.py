@@ -22,8 +22,8 @@ from .statistics.choosing import proxy_table, selection_curve
 from .statistics.early.ranking import early_ranking
 from .statistics.image_gain import image_gain
 from .statistics.kendall import coverage, kendall
+from .statistics.leaderboard.scores import score_leaderboard
 from .statistics.overlaps import overlap, overlap_table
-from .statistics.score_leaderboard import score_leaderboard
 from .statistics.stopping.table import kept_point_agreement, stopping_table
 from .untrained import build
 

@@ -1,20 +1,25 @@
-"""Estimates with intervals, a line each, in panels side by side."""
+"""Tables of estimates with intervals, drawn as a line each, in panels side by side."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .drawing import SMALL, TEXT, caption_lines, new_figure, save, write_caption
+from .exhibit import PaperExhibit
+from .forms import csv_with_setup
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Panel", "draw_forest"]
+__all__ = ["Forest", "Panel", "draw_forest"]
 
 _ROW, _PANEL, _GAP = 0.2, 2.1, 0.2  # inches
 _ABOVE, _BELOW = 0.55, 0.4
@@ -36,6 +41,43 @@ class Panel(NamedTuple):
     values: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Forest(PaperExhibit):
+    """A table of estimates with intervals, and its picture.
+
+    Attributes:
+        frame: all of it, with ``attrs``: the CSV.
+    """
+
+    across: ClassVar[str]
+    """Name of the axis that panels have in common."""
+    wide = True
+    frame: pd.DataFrame
+
+    @abstractmethod
+    def lines(self) -> Mapping[str, str]:
+        """From the name of a line, top to bottom, to its kind, as in `draw_forest`."""
+
+    @abstractmethod
+    def panels(self) -> Sequence[Panel]:
+        """From left to right."""
+
+    def csv(self) -> str:
+        """The whole frame, with the set-up in columns; floats in full."""
+        return csv_with_setup(self.frame)
+
+    def draw(self, path: Path, form: str) -> None:
+        """See `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        draw_forest(
+            path,
+            form,
+            lines=self.lines(),
+            panels=self.panels(),
+            across=self.across,
+            caption=[self.caption, *self.notes],
+        )
 
 
 def draw_forest(

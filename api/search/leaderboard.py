@@ -17,7 +17,7 @@ from ..reading.runs import VERDICT_TARGETS
 from ..simulation.prices import CostModel
 from ..simulation.recorded_runs import RecordedRuns, read_runs
 from ..simulation.simulator import Simulator
-from ..statistics.tau_frame import Resampling
+from ..statistics.tau_frame import Resampling, index_of
 from .comparison import default_budget, keyed_generator
 from .methods import (
     METHODS,
@@ -127,13 +127,7 @@ def search_leaderboard(
         }
         for (image, name), row in verdicts(mine, found, resampling).items():
             rows[target, image, name] = row
-    # Levels in the order of the rows, so that pandas takes the index for sorted.
-    levels = [list(dict.fromkeys(level)) for level in zip(*rows, strict=True)]
-    codes = [
-        [level.index(name) for name in of]
-        for level, of in zip(levels, zip(*rows, strict=True), strict=True)
-    ]
-    index = pd.MultiIndex(levels=levels, codes=codes, names=["target", "image", "method"])
+    index = index_of(rows, ["target", "image", "method"])
     frame = pd.DataFrame(list(rows.values()), index=index)
     frame.attrs = {
         "task": task,

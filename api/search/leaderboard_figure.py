@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exhibits.captions import sentences, setup, span
-from ..exhibits.exhibit import PaperExhibit
-from ..exhibits.forest import Panel, draw_forest
-from ..exhibits.forms import csv_with_setup
+from ..exhibits.forest import Forest, Panel
 from ..statistics.tau_frame import MEAN
 from .figure import in_words
 from .leaderboard import search_leaderboard
@@ -30,15 +27,14 @@ _SEES = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SearchLeaderboardFigure(PaperExhibit):
+class SearchLeaderboardFigure(Forest):
     """What searches gain over transfer, on the seed that they did not see.
 
     Attributes:
         frame: from `search_leaderboard`, with its ``attrs``.
     """
 
-    wide = True
-    frame: pd.DataFrame
+    across = "dB gained over transfer, on the other seed"
 
     @property
     def targets(self) -> list[str]:
@@ -70,27 +66,19 @@ class SearchLeaderboardFigure(PaperExhibit):
             rows.append(row)
         return rows
 
-    def csv(self) -> str:
-        """The whole frame, a row a target, image and method, with the set-up; floats in full."""
-        return csv_with_setup(self.frame)
+    def lines(self) -> dict[str, str]:
+        """From a method to what it sees."""
+        tracks = self.frame.loc[self.targets[0], MEAN]["track"].loc[self.methods()]
+        return {method: _SEES[track] for method, track in tracks.items()}
 
-    def draw(self, path: Path, form: str) -> None:
-        """A panel a target; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        methods = self.methods()
-        by_target = {t: self.frame.loc[t, MEAN].loc[methods] for t in self.targets}
-        panels = [
-            Panel(target, *(of[f"over_transfer_{end}"].to_numpy() for end in ("db", "low", "high")))
-            for target, of in by_target.items()
-        ]
-        tracks = next(iter(by_target.values()))["track"]
-        draw_forest(
-            path,
-            form,
-            lines={name: _SEES[track] for name, track in tracks.items()},
-            panels=panels,
-            across="dB gained over transfer, on the other seed",
-            caption=[self.caption, *self.notes],
-        )
+    def panels(self) -> list[Panel]:
+        """A panel a target: dB over transfer."""
+        names = [f"over_transfer_{end}" for end in ("db", "low", "high")]
+        found = []
+        for target in self.targets:
+            means = self.frame.loc[target, MEAN].loc[self.methods()]
+            found.append(Panel(target, *(means[name].to_numpy() for name in names)))
+        return found
 
 
 def _gap(row: pd.Series) -> str:

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import check_whole
 from nasdip_bench.ranks.jackknife import unit_signs
 
-from ..reading.run_set import RunSet
-from .choosing import Candidate, Values, merit, own_candidates, ranked, scores_of_release
-from .strata import sampling_strata
-from .tau_frame import MEAN, Resampling, index_of, tau_frame
+from ...reading.run_set import RunSet
+from ..choosing import Candidate, Values, merit, own_candidates, ranked, scores_of_release
+from ..strata import sampling_strata
+from ..tau_frame import MEAN, Resampling, index_of, tau_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..reading.reader import ReleaseReader
+    from ...reading.reader import ReleaseReader
 
 __all__ = ["NULL", "score_leaderboard"]
 
