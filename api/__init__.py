@@ -29,6 +29,7 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     kendall_intervals(...)        # the same with pairs, ties and bootstrap intervals
     correlate(...)   DataFrame    # your values -> image -> tau-b or rho, interval, n
     seed_agreement, fidelity_agreement   # tau-b between seeds (the noise ceiling), fidelities
+    noise(...)       DataFrame    # (between, measured) -> tau-b of what was measured again
     overlap(...)     DataFrame    # image -> image -> number of shared architectures, 0..k
     overlap_table(...)            # the same beside chance and seed noise
     proxy_table, selection_curve  # what choosing by a score is worth, beside chance
@@ -39,12 +40,14 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     stops(...)       RecordedStops  # rule, architecture, image, seed -> iteration, dB
     observable_arrays(...)        # task, fidelity, seed, runs -> name -> (run, point) dB
     stopping_table(...)           # (rule, image) -> what it gives away, beside the oracle
+    kept_point_agreement(...)     # (rule, parameters) -> what seeing kept points alone changes
     score_leaderboard(...)        # (proxy, reference) -> tau, p, regret, beside trivial predictors
     image_gain(...)  DataFrame    # (target, image) -> what choosing by the image gains, held out
     early_ranking(...)            # (curve, seed, target, iteration) -> tau with where fits end
     manifest, path, images, tasks, fidelities, codes, arch_id(...), runs, architecture_rows
-    simulator(...)   Simulator    # task, image, fidelity, seed -> a clock to search on; run_search,
-                                  # compare: algorithms on it; NASBench201API: that API's methods
+    simulator(...)   Simulator    # image, task, track -> a clock to search on, a choice to test;
+                                  # run_search, compare: algorithms on it
+    search_leaderboard(...)       # (target, image, method) -> dB on the seed that was not searched
     compare_datasets(a, b)        # what b has other than a -> Difference, a frame for each table
     evaluated(...)   rows         # task, image or all -> architectures that have runs
     random, neighbours, build     # architectures, of all or of these; the torch network of one
@@ -95,9 +98,11 @@ from .reading.records import Replicates as Replicates
 from .reading.records import RunRecord as RunRecord
 from .replay import IsnasRecord as IsnasRecord
 from .replay.figure import replay_figure as replay_figure
-from .simulation.algorithms import run_search as run_search
+from .search.comparison import compare as compare
+from .search.methods import run_search as run_search
 from .simulation.clock import BudgetExhaustedError as BudgetExhaustedError
-from .simulation.comparison import compare as compare
 from .simulation.prices import CostModel as CostModel
 from .statistics.best import Ranked as Ranked
 from .statistics.best import Statistics as Statistics
+from .statistics.early.figure import early_figure as early_figure
+from .statistics.stopping.figure import stopping_figure as stopping_figure

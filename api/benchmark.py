@@ -12,16 +12,19 @@ from .reading.costs import architecture_cost_of
 from .reading.reader import ReleaseReader
 from .replay import isnas
 from .replay.curve import isnas_curve
-from .simulation.simulator import open_simulator
+from .search.leaderboard import search_leaderboard
+from .simulation.opening import open_simulator
+from .statistics.agreement.noise import noise
+from .statistics.agreement.replicates import fidelity_agreement, seed_agreement
+from .statistics.agreement.scores import correlate, kendall_intervals
 from .statistics.best import find_best, regret, statistics, top_k
 from .statistics.choosing import proxy_table, selection_curve
-from .statistics.early_ranking import early_ranking
+from .statistics.early.ranking import early_ranking
 from .statistics.image_gain import image_gain
-from .statistics.intervals import correlate, fidelity_agreement, kendall_intervals, seed_agreement
 from .statistics.kendall import coverage, kendall
+from .statistics.leaderboard.scores import score_leaderboard
 from .statistics.overlaps import overlap, overlap_table
-from .statistics.score_leaderboard import score_leaderboard
-from .statistics.stopping import stopping_table
+from .statistics.stopping.table import kept_point_agreement, stopping_table
 from .untrained import build
 
 __all__ = ["NASDIPBench"]
@@ -59,6 +62,7 @@ class NASDIPBench(ReleaseReader):
     correlate = correlate
     seed_agreement = seed_agreement
     fidelity_agreement = fidelity_agreement
+    noise = noise
     proxy_table = proxy_table
     score_leaderboard = score_leaderboard
     selection_curve = selection_curve
@@ -70,9 +74,11 @@ class NASDIPBench(ReleaseReader):
 
     # When to stop, and what a search finds
     stopping_table = stopping_table
+    kept_point_agreement = kept_point_agreement
     isnas = isnas
     isnas_curve = isnas_curve
     simulator = open_simulator
+    search_leaderboard = search_leaderboard
 
     # Moving in the space
     evaluated = evaluated

@@ -25,6 +25,8 @@ def build(
     task: str | None = None,
     fidelity: str | None = None,
     seed: int = 0,
+    *,
+    logits: bool = False,
 ) -> Network:
     """The untrained torch network of an architecture, at the width of a fidelity.
 
@@ -38,6 +40,8 @@ def build(
         task: name.
         fidelity: None for the release's default for the task (without one, for its first).
         seed: of the weights.
+        logits: whether the output is what the sigmoid would see, any real number in place of (0,
+            1). Scores such as SynFlow, which sum over outputs, vanish where the sigmoid saturates.
 
     Raises:
         UnknownNameError: an image, task, fidelity or row that there is not.
@@ -68,6 +72,7 @@ def build(
         image_channels = bench.to_arrow("images")["channels"][bench.images.index(image)].as_py()
     channels = bench.manifest.fidelities[name]["channels"]
     network = blank_network(chosen, image_channels, channels, "cpu")
+    network.output.logits = logits
     if image is None or task is None:
         draw_weights(network, "build", str(chosen), channels, image_channels, seed)
     else:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from nasdip_bench.builder.release.contents import (
+from nasdip_bench.builder.release.files import write_dataset
+from nasdip_bench.builder.release.sources.contents import (
     CORRUPTION_COLUMNS,
     RUN_COLUMNS,
     SCORE_COLUMNS,
@@ -23,7 +24,6 @@ from nasdip_bench.builder.release.contents import (
     Known,
     TaskContents,
 )
-from nasdip_bench.builder.release.files import write_dataset
 from nasdip_bench.dataset.croissant import Publication
 from nasdip_bench.dataset.curves import CODES, decode, encode, kept_points
 from nasdip_bench.dataset.distances import Distances

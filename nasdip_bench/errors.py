@@ -11,23 +11,6 @@ import difflib
 from collections.abc import Iterable
 from numbers import Integral
 
-__all__ = [
-    "NasdipError",
-    "ArchitectureError",
-    "ConfigError",
-    "IndexOutsideError",
-    "BuildError",
-    "DatasetError",
-    "DownloadError",
-    "ImageError",
-    "MissingDependencyError",
-    "MissingRunError",
-    "UnknownNameError",
-    "check_whole",
-    "not_parsed",
-    "unknown_name",
-]
-
 
 class NasdipError(Exception):
     """Base of all exceptions raised on purpose by this package."""

@@ -13,16 +13,6 @@ from dataclasses import dataclass
 
 from nasdip_bench.errors import ConfigError, check_whole, unknown_name
 
-__all__ = [
-    "FIDELITIES",
-    "FOREIGN_PROTOCOL",
-    "PRECISIONS",
-    "PROTOCOL_VERSION",
-    "Fidelity",
-    "check_precision",
-    "get_fidelity",
-]
-
 PROTOCOL_VERSION = 2
 """Version of everything that decides a run's numbers: draws, corruption, network, fit, scores.
 

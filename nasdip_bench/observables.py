@@ -7,8 +7,6 @@ a stopping rule may see. `nasdip_bench.fit.recording` computes them.
 
 from __future__ import annotations
 
-__all__ = ["CURVES", "OBSERVABLES", "SSIM"]
-
 OBSERVABLES: dict[str, str] = {
     "loss": "mean squared difference of x and y over the known pixels",
     "loss_smooth": "the same of s and y",

@@ -37,8 +37,6 @@ from numpy.random import Philox
 
 from nasdip_bench.errors import ConfigError, check_whole
 
-__all__ = ["BitStream", "as_generator", "device_seed"]
-
 _NAMESPACE = "nasdip-bench/1"
 """First part of every key. Changing it changes every number of the benchmark."""
 

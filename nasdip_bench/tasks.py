@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -22,21 +22,6 @@ from nasdip_bench.seeding import BitStream
 
 if TYPE_CHECKING:
     from PIL.Image import Resampling
-
-__all__ = [
-    "BENCHMARK_TASKS",
-    "TASKS",
-    "Denoise",
-    "Inpaint",
-    "Observation",
-    "SuperResolve",
-    "Task",
-    "get_task",
-    "lanczos_matrix",
-    "luma",
-    "noise_estimate",
-    "psnr_db",
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +39,13 @@ class Observation:
 
 
 class Task(ABC):
-    """A restoration task; its name is part of the keys of random draws."""
+    """A restoration task; its name is part of the keys of random draws.
 
-    @property
-    @abstractmethod
-    def kind(self) -> str:
-        """The name without parameters; fidelities state iterations by kind."""
+    Attributes:
+        kind: the name without parameters; fidelities state iterations by kind.
+    """
+
+    kind: ClassVar[str]
 
     @property
     @abstractmethod
@@ -122,14 +108,11 @@ class Denoise(Task):
     """Additive white Gaussian noise, y = clip(x + N(0, (sigma/255)²), 0, 1)."""
 
     sigma_255: float = 25.0
+    kind = "denoise"
 
     def __post_init__(self) -> None:
         if not 0 < self.sigma_255 <= 255:
             raise ConfigError(f"sigma {self.sigma_255} must lie above 0 and at most at 255")
-
-    @property
-    def kind(self) -> str:
-        return "denoise"
 
     @property
     def name(self) -> str:
@@ -146,14 +129,11 @@ class Inpaint(Task):
     """A Bernoulli mask, one for all channels: y = m·x."""
 
     missing: float = 0.5
+    kind = "inpaint"
 
     def __post_init__(self) -> None:
         if not 0 < self.missing < 1:
             raise ConfigError(f"missing fraction {self.missing} must lie between 0 and 1")
-
-    @property
-    def kind(self) -> str:
-        return "inpaint"
 
     @property
     def name(self) -> str:
@@ -173,14 +153,11 @@ class SuperResolve(Task):
     """
 
     factor: int = 4
+    kind = "super_resolve"
 
     def __post_init__(self) -> None:
         if self.factor not in (2, 4, 8):
             raise ConfigError(f"super-resolution factor {self.factor} must be 2, 4 or 8")
-
-    @property
-    def kind(self) -> str:
-        return "super_resolve"
 
     @property
     def name(self) -> str:

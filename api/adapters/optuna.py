@@ -18,18 +18,11 @@ from nasdip_bench.errors import ConfigError
 from nasdip_bench.space import Architecture, encode_choices
 
 from ..simulation.clock import BudgetExhaustedError
+from ..simulation.opening import open_simulator
 from ..simulation.prices import CostModel
-from ..simulation.simulator import Simulator, open_simulator
+from ..simulation.simulator import Simulator
 from . import require
-from .parameters import (
-    ACTIVATIONS,
-    KERNELS,
-    SAMPLINGS,
-    SHUFFLED_TRANSFORMS,
-    SKIPS,
-    TRANSFORMS,
-    architecture_of,
-)
+from .parameters import SEARCH_SPACE, SKIPS, architecture_of
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
@@ -43,24 +36,27 @@ def suggest(trial: Any) -> Architecture:
     Parameters have the names of `nasdip_bench.api.adapters.parameters`; the transform beside a
     pixel shuffle, which has fewer choices, is ``shuffled_transform``.
     """
-    choice = trial.suggest_categorical
-    found = {"sampling": choice("sampling", SAMPLINGS)}
+
+    def choose(name: str) -> Any:
+        return trial.suggest_categorical(name, SEARCH_SPACE[name])
+
+    found = {"sampling": choose("sampling")}
     if found["sampling"] == "pixel_shuffle":
-        found["transform"] = choice("shuffled_transform", SHUFFLED_TRANSFORMS)
-        found["transform_first"] = choice("transform_first", (False, True))
+        found["shuffled_transform"] = choose("shuffled_transform")
+        found["transform_first"] = choose("transform_first")
     elif found["sampling"] != "transposed_conv":
-        found["transform"] = choice("transform", TRANSFORMS)
+        found["transform"] = choose("transform")
     if found.get("transform") != "identity":
-        found["kernel"] = choice("kernel", KERNELS)
-    found["activation"] = choice("activation", ACTIVATIONS)
-    return architecture_of(found | {name: choice(name, (0, 1)) for name in SKIPS})
+        found["kernel"] = choose("kernel")
+    return architecture_of(found | {name: choose(name) for name in ("activation", *SKIPS)})
 
 
 class Objective:
     """A function of a trial: smoothed PSNR in dB, to be maximised.
 
     A diverged run prunes its trial. When the simulated budget is exhausted, the trial is pruned and
-    the study stopped.
+    the study stopped. A study that minimises is refused with a ConfigError: Optuna's default is
+    that, so that it takes ``create_study(direction="maximize")``.
 
     Args:
         simulator: what trains.
@@ -86,6 +82,13 @@ class Objective:
 
     def __call__(self, trial: Any) -> float:
         optuna = require("optuna", "optuna")
+        study = getattr(trial, "study", None)  # a FixedTrial has none
+        if study is not None and study.directions != [optuna.study.StudyDirection.MAXIMIZE]:
+            told = ", ".join(one.name.lower() for one in study.directions)
+            raise ConfigError(
+                f"the directions of the study are {told}, and PSNR is to be maximised: create it "
+                f"with optuna.create_study(direction='maximize')"
+            )
         sim, suggested = self.simulator, suggest(trial)
         (arch_id,) = sim.nearest(suggested)
         place = sim.runs.position[arch_id]
@@ -100,7 +103,7 @@ class Objective:
             except BudgetExhaustedError as error:
                 trial.study.stop()
                 raise optuna.TrialPruned(str(error)) from error
-            psnr_db = seen.psnr_smooth_db
+            psnr_db = seen.psnr_db
             trial.set_user_attr("clock", seen.clock)
             if math.isnan(psnr_db):
                 raise optuna.TrialPruned(f"architecture {seen.architecture} diverged")
@@ -130,7 +133,7 @@ def objective(
         fidelity: None for the release's default for the task.
         seed: of the runs; None for the first of the default seeds.
         budget_seconds: simulated seconds, after which the study is stopped; None for no limit.
-        cost: as of `nasdip_bench.api.simulation.simulator.open_simulator`.
+        cost: as of `nasdip_bench.api.simulation.opening.open_simulator`.
         steps: as of `Objective`.
 
     Raises:
@@ -138,6 +141,12 @@ def objective(
         MissingRunError: the release has no run to simulate from.
     """
     sim = open_simulator(
-        bench, image, task, fidelity, seed, budget_seconds=budget_seconds, cost=cost
+        bench,
+        image,
+        task,
+        fidelity=fidelity,
+        seed=seed,
+        budget_seconds=budget_seconds,
+        cost=cost,
     )
     return Objective(sim, steps)

@@ -9,8 +9,10 @@
     skip_<i>_<j>     0, 1; row i and source j of the skip pattern
 
 Parameters that mean nothing for an architecture are left out. Of the combinations that are left,
-pixel_shuffle with depthwise_conv or identity cannot be built. Dilation is 1, as in the released
-space.
+pixel_shuffle with depthwise_conv or identity cannot be built. Where a library cannot rule these
+out, ``shuffled_transform`` (conv, transposed_conv, split_stack_sum, separable_conv) takes the place
+of ``transform`` beside a pixel_shuffle: every choice from `SEARCH_SPACE` is an architecture.
+Dilation is 1, as in the released space.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ __all__ = [
     "ACTIVATIONS",
     "KERNELS",
     "SAMPLINGS",
+    "SEARCH_SPACE",
     "SHUFFLED_TRANSFORMS",
     "SKIPS",
     "TRANSFORMS",
@@ -47,6 +50,17 @@ SKIPS = tuple(f"skip_{i}_{j}" for i in range(LEVELS) for j in range(LEVELS))
 
 SHUFFLED_TRANSFORMS = tuple(t for t in TRANSFORMS if t not in ("depthwise_conv", "identity"))
 """The transforms that go with a pixel shuffle."""
+
+SEARCH_SPACE: dict[str, tuple[Any, ...]] = {
+    "sampling": SAMPLINGS,
+    "transform": TRANSFORMS,
+    "shuffled_transform": SHUFFLED_TRANSFORMS,
+    "kernel": KERNELS,
+    "activation": ACTIVATIONS,
+    "transform_first": (False, True),
+    **dict.fromkeys(SKIPS, (0, 1)),
+}
+"""From the name of a parameter to its choices."""
 
 _CELL = ("sampling", "transform", "kernel", "activation", "transform_first")
 
@@ -79,13 +93,19 @@ def architecture_of(parameters: Mapping[str, Any]) -> Architecture:
 
     Raises:
         ArchitectureError: a parameter is missing or has no such value, or the cell cannot be built.
+
+    Example:
+        >>> architecture_of({name: choices[-1] for name, choices in SEARCH_SPACE.items()})
+        Architecture(cell=323, skip='1111111111111111111111111', dilation=1)
     """
     missing = [name for name in ("sampling", "activation", *SKIPS) if name not in parameters]
     if missing:
         raise ArchitectureError(f"no architecture: {', '.join(missing)} missing in the parameters")
     sampling = parameters["sampling"]
     transposed = sampling == "transposed_conv"
-    transform = "identity" if transposed else parameters.get("transform")
+    shuffled = sampling == "pixel_shuffle" and "shuffled_transform" in parameters
+    given = parameters.get("shuffled_transform" if shuffled else "transform")
+    transform = "identity" if transposed else given
     has_kernel = transposed or transform != "identity"
     cell = (
         str(sampling),

@@ -12,6 +12,7 @@ from nasdip_bench.console.options import split
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, write_text
+from ..reading.runs import TARGET
 
 __all__ = [
     "Architecture",
@@ -21,10 +22,13 @@ __all__ = [
     "FidelityName",
     "Images",
     "Form",
+    "Level",
     "Out",
     "Picture",
+    "Resamples",
     "Seed",
     "Target",
+    "Targets",
     "TaskArgument",
     "TaskName",
     "TopK",
@@ -84,10 +88,14 @@ Out = Annotated[
 Architecture = Annotated[
     str, typer.Argument(help="Row number, '172-0000011001001001100111101', or a model's name.")
 ]
+Level = Annotated[float, typer.Option(help="Confidence of the intervals.")]
+Resamples = Annotated[int, typer.Option(help="Of the bootstrap; 0 makes no intervals.")]
+Targets = Annotated[
+    str, typer.Option(help="Columns of runs.parquet, comma-separated; 'all': best, stopped, last.")
+]
 TopK = Annotated[int, typer.Option("--k", "-k", help="How many are the best.")]
 
 DATA = None
-TARGET = "best_psnr_smooth_db"
 
 
 def parsed_architecture(text: str) -> int | str:

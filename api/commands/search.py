@@ -1,4 +1,4 @@
-"""The command that compares search algorithms on simulated time."""
+"""Commands that compare search algorithms: over simulated time, and on another seed."""
 
 from __future__ import annotations
 
@@ -9,21 +9,34 @@ import typer
 from nasdip_bench.console.progress import parse_duration
 
 from ..benchmark import NASDIPBench
+from ..reading.runs import VERDICT_TARGETS
 from .options import (
     DATA,
+    TARGET,
     Data,
     FidelityName,
     Form,
+    Images,
+    Level,
     Picture,
+    Resamples,
+    Target,
+    Targets,
     TaskName,
     check_form,
     image_names,
     show,
 )
 
-__all__ = ["add_commands"]
+__all__ = ["add_commands", "search_leaderboard_command"]
 
-_FINAL = "final_psnr_smooth_db"
+
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        help="Simulated time of a search: 90s, 30m, 2h ... Default: that of 50 trainings."
+    ),
+]
 
 
 def search_command(
@@ -32,23 +45,16 @@ def search_command(
     algorithms: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: random, evolution, halving, hyperband, isnas_oracle; or 'all'."
+            help="Comma-separated: random, evolution, halving, hyperband, isnas; or 'all' of these."
         ),
     ] = "all",
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            help="Simulated time of a search: 90s, 30m, 2h ... Default: that of 50 trainings."
-        ),
-    ] = None,
+    budget: Budget = None,
     repeats: Annotated[int, typer.Option(help="Searches of each algorithm on each image.")] = 50,
     seed: Annotated[int, typer.Option(help="Of the searches.")] = 0,
     run_seed: Annotated[
         int | None, typer.Option(help="Of the recorded runs. Default: the default seeds in turn.")
     ] = None,
-    target: Annotated[
-        str, typer.Option(help="Column of runs.parquet that regret is measured by.")
-    ] = _FINAL,
+    target: Target = TARGET,
     cost: Annotated[
         str,
         typer.Option(help="What training is charged: flops (operations) or recorded (seconds)."),
@@ -64,7 +70,7 @@ def search_command(
     """Compare search algorithms: regret against simulated time, from recorded runs."""
     check_form(form, out)
     seconds = None if budget is None else parse_duration(budget, "budget")
-    from ..simulation import compare, search_figure
+    from ..search import compare, search_figure
     from ..simulation.prices import CostModel
 
     frame = compare(
@@ -83,6 +89,37 @@ def search_command(
     show(search_figure(frame), form, out)
 
 
+def search_leaderboard_command(
+    task: TaskName = "denoise",
+    images: Images = "all",
+    targets: Targets = "all",
+    budget: Budget = None,
+    repeats: Annotated[int, typer.Option(help="Searches on each image and seed.")] = 100,
+    fidelity: FidelityName = None,
+    level: Level = 0.95,
+    resamples: Resamples = 1000,
+    form: Form = "",
+    out: Picture = None,
+    data: Data = DATA,
+) -> None:
+    """Show what searches choose, judged on the seed that they did not see; csv has each image."""
+    check_form(form, out)
+    from ..search.leaderboard_figure import search_leaderboard_figure
+
+    figure = search_leaderboard_figure(
+        NASDIPBench(data),
+        task,
+        images=image_names(images),
+        targets=image_names(targets) or VERDICT_TARGETS,
+        budget_seconds=None if budget is None else parse_duration(budget, "budget"),
+        repeats=repeats,
+        fidelity=fidelity,
+        level=level,
+        resamples=resamples,
+    )
+    show(figure, form, out)
+
+
 def add_commands(app: typer.Typer) -> None:
-    """Register the command."""
+    """Register the command over time; the leaderboards are added together."""
     app.command("search")(search_command)

@@ -1,4 +1,4 @@
-"""Commands that print how far rankings agree and what choosing by a score is worth, as CSV."""
+"""Commands of statistics: CSV, or a figure with its table where there is one."""
 
 from __future__ import annotations
 
@@ -10,27 +10,34 @@ from nasdip_bench.console.app import new_app
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
+from ..reading.runs import VERDICT_TARGETS
 from .options import (
     DATA,
     TARGET,
     Data,
     FidelityName,
+    Form,
     Images,
+    Level,
     Out,
+    Picture,
+    Resamples,
     Seed,
     Target,
+    Targets,
     TaskArgument,
+    TaskName,
     TopK,
+    check_form,
     emit,
     image_names,
+    show,
 )
+from .search import search_leaderboard_command
 
 __all__ = ["add_commands"]
 
 BETWEEN = ("scores", "seeds", "fidelities", "images")
-
-Level = Annotated[float, typer.Option(help="Confidence of the intervals.")]
-Resamples = Annotated[int, typer.Option(help="Of the bootstrap; 0 makes no intervals.")]
 
 
 def agreement_command(
@@ -142,24 +149,26 @@ def selection_command(
 
 
 def stopping_command(
-    task: TaskArgument = "denoise",
+    task: TaskName = "denoise",
     rule: Annotated[
         list[str] | None,
         typer.Option(help="One more, such as 'es-wmv(window=25,patience=0.3)'; may be repeated."),
     ] = None,
-    by_image: Annotated[bool, typer.Option("--by-image", help="Also each image alone.")] = False,
     fidelity: FidelityName = None,
     seed: Seed = None,
     images: Images = "all",
     level: Level = 0.95,
     resamples: Resamples = 1000,
-    out: Out = None,
+    form: Form = "",
+    out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print how much PSNR each stopping rule gives away, beside the oracle and the fixed stop."""
-    from ..statistics.tau_frame import MEAN
+    """Print or draw how much PSNR each stopping rule gives away against the best of each run."""
+    check_form(form, out)
+    from ..statistics.stopping.figure import stopping_figure
 
-    frame = NASDIPBench(data).stopping_table(
+    figure = stopping_figure(
+        NASDIPBench(data),
         task,
         rule,
         images=image_names(images),
@@ -168,8 +177,77 @@ def stopping_command(
         level=level,
         resamples=resamples,
     )
-    if not by_image:
-        frame = frame.xs(MEAN, level="image")
+    show(figure, form, out)
+
+
+def early_command(
+    task: TaskName = "denoise",
+    targets: Targets = "all",
+    fidelity: FidelityName = None,
+    images: Images = "all",
+    level: Level = 0.95,
+    form: Form = "",
+    out: Picture = None,
+    data: Data = DATA,
+) -> None:
+    """Print or draw how PSNR early in a fit ranks its end, raw and smoothed, own and other seed."""
+    check_form(form, out)
+    from ..statistics.early.figure import early_figure
+
+    figure = early_figure(
+        NASDIPBench(data),
+        task,
+        image_names(targets) or VERDICT_TARGETS,
+        images=image_names(images),
+        fidelity=fidelity,
+        level=level,
+    )
+    show(figure, form, out)
+
+
+def gain_command(
+    task: TaskArgument = "denoise",
+    targets: Targets = "all",
+    fidelity: FidelityName = None,
+    images: Images = "all",
+    level: Level = 0.95,
+    resamples: Resamples = 1000,
+    out: Out = None,
+    data: Data = DATA,
+) -> None:
+    """Print what choosing an architecture by the image itself gains, judged on another seed."""
+
+    frame = NASDIPBench(data).image_gain(
+        task,
+        image_names(targets) or VERDICT_TARGETS,
+        images=image_names(images),
+        fidelity=fidelity,
+        level=level,
+        resamples=resamples,
+    )
+    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+
+
+def noise_command(
+    task: TaskArgument = "denoise",
+    targets: Targets = "all",
+    fidelity: FidelityName = None,
+    images: Images = "all",
+    level: Level = 0.95,
+    resamples: Resamples = 1000,
+    out: Out = None,
+    data: Data = DATA,
+) -> None:
+    """Print how far measurements agree when repeated: initialisations of scores, seeds, reruns."""
+
+    frame = NASDIPBench(data).noise(
+        task,
+        image_names(targets) or VERDICT_TARGETS,
+        images=image_names(images),
+        fidelity=fidelity,
+        level=level,
+        resamples=resamples,
+    )
     emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
 
 
@@ -203,8 +281,12 @@ def add_commands(app: typer.Typer) -> None:
     """Register the commands of this module."""
     leaderboard = new_app("Leaderboards, with trivial entries in them.")
     leaderboard.command("scores")(score_leaderboard_command)
+    leaderboard.command("search")(search_leaderboard_command)
     app.add_typer(leaderboard, name="leaderboard")
     app.command("stopping")(stopping_command)
+    app.command("early")(early_command)
+    app.command("gain")(gain_command)
+    app.command("noise")(noise_command)
     app.command("agreement")(agreement_command)
     app.command("proxies")(proxies_command)
     app.command("selection")(selection_command)

@@ -40,7 +40,6 @@ _DOTS_PER_INCH = 150
 _CAPTION_LINE_INCHES = 0.15
 _CHARACTERS_AN_INCH = 14.5
 _COLUMNS = 5
-_PANEL_WIDTH, _PANEL_HEIGHT = 2.0, 1.45  # inches, of the axes alone
 _LEFT, _BELOW, _ABOVE = 0.62, 0.42, 0.28  # room of a panel for its labels
 
 
@@ -106,6 +105,8 @@ class Grid:
         caption: its parts.
         count: number of panels.
         columns: leave room for at least so many beside each other.
+        most: and put no more beside each other.
+        panel: width and height of the axes in inches.
         head: inches above the panels.
 
     Attributes:
@@ -115,14 +116,22 @@ class Grid:
     """
 
     def __init__(
-        self, caption: Sequence[str], count: int, *, columns: int = 1, head: float = LEGEND
+        self,
+        caption: Sequence[str],
+        count: int,
+        *,
+        columns: int = 1,
+        most: int = _COLUMNS,
+        panel: tuple[float, float] = (2.0, 1.45),
+        head: float = LEGEND,
     ) -> None:
         self._count, self._head = count, head
-        self._columns = min(_COLUMNS, max(count, columns))
+        self._panel_width, self._panel_height = panel
+        self._columns = min(most, max(count, columns))
         rows = math.ceil(count / self._columns)
-        self.width = max(5.5, self._columns * (_LEFT + _PANEL_WIDTH) + 0.25)
+        self.width = max(5.5, self._columns * (_LEFT + self._panel_width) + 0.25)
         self._lines, self._below = caption_lines([*caption], self.width)
-        self.height = head + rows * (_ABOVE + _PANEL_HEIGHT + _BELOW) + self._below + 0.15
+        self.height = head + rows * (_ABOVE + self._panel_height + _BELOW) + self._below + 0.15
         self.drawing = new_figure(self.width, self.height)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
@@ -137,9 +146,9 @@ class Grid:
         """The panels, row by row; the outer ones name their axes."""
         for place in range(self._count):
             row, column = divmod(place, self._columns)
-            left = column * (_LEFT + _PANEL_WIDTH) + _LEFT
-            top = self._head + row * (_ABOVE + _PANEL_HEIGHT + _BELOW) + _ABOVE
-            axes = self.axes(left, top, _PANEL_WIDTH, _PANEL_HEIGHT)
+            left = column * (_LEFT + self._panel_width) + _LEFT
+            top = self._head + row * (_ABOVE + self._panel_height + _BELOW) + _ABOVE
+            axes = self.axes(left, top, self._panel_width, self._panel_height)
             if column == 0:
                 axes.set_ylabel(up, fontsize=SMALL)
             if place + self._columns >= self._count:

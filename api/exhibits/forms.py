@@ -6,10 +6,15 @@ import csv
 import io
 import re
 from collections.abc import Container, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "aligned",
     "csv_text",
+    "csv_with_setup",
     "latex_escape",
     "latex_float",
     "markdown_cell",
@@ -53,6 +58,19 @@ def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer.writerow(head)
     writer.writerows(rows)
     return out.getvalue()
+
+
+def csv_with_setup(frame: pd.DataFrame) -> str:
+    """A frame whose ``attrs`` say task, fidelity and seeds, with these in columns; floats in full.
+
+    Args:
+        frame: its index becomes columns, too.
+    """
+    facts = frame.attrs
+    setup = {name: facts[name] for name in ("task", "fidelity")}
+    seeds = " ".join(map(str, facts["seeds"]))
+    whole = frame.reset_index().assign(**setup, seeds=seeds)
+    return str(whole.to_csv(index=False, lineterminator="\n"))
 
 
 def latex_escape(text: str) -> str:

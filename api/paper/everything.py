@@ -23,11 +23,11 @@ from ..exhibits.exhibit import PaperExhibit, write_text
 from ..exhibits.forms import markdown_table, plain
 from ..statistics.choosing_cohorts import PROXY
 from ..statistics.kendall import coverage
-from .captions import reasons_to_differ
 from .figure1 import figure1
 from .figure2 import INITS, figure2, figure2_images
 from .figure3 import figure3
 from .figure4 import figure4
+from .printed import reasons_to_differ
 from .table1 import best_iteration_table, table1
 
 if TYPE_CHECKING:

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nasdip_bench.errors import MissingRunError
+
+from ..exhibits import captions
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 from ..exhibits.exhibit import PaperExhibit
+from ..statistics.image_gain import image_gain
 from ..statistics.overlaps import overlap
-from . import captions
+from ..statistics.tau_frame import MEAN
+from .printed import paper_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +128,7 @@ def figure1(
     facts = frame.attrs
     diverged = facts["diverged"]
     ranked_last = "1 diverged run ranks" if diverged == 1 else f"{diverged} diverged runs rank"
-    printed = captions.paper_values()["figure1"]
+    printed = paper_values()["figure1"]
     applies = captions.of_the_paper(bench) and (task, k) == (printed["task"], printed["k"])
     marks, notes = captions.image_marks(bench)
     return OverlapFigure(
@@ -141,7 +146,24 @@ def figure1(
                 if applies and one in frame.index and other in frame.index
             ),
         ),
-        notes=tuple(notes),
+        notes=(*_gain(bench, task, facts["fidelity"]), *notes),
         marks=marks,
         call=captions.call_text("bench.overlap", facts, f"k={k}"),
     )
+
+
+def _gain(bench: ReleaseReader, task: str, fidelity: str) -> list[str]:
+    """What choosing by the image is worth, as a note; none where one seed or image is all."""
+    try:
+        found = image_gain(bench, task, fidelity=fidelity).xs(MEAN, level="image")
+    except MissingRunError:
+        return []
+    gains = [
+        f"{row['gain_db']:+.2f} dB ({row['low']:+.2f}..{row['high']:+.2f}) of {target}"
+        for target, row in found.iterrows()
+    ]
+    return [
+        f"Held out, on another seed, an image's own best architecture gains over the best of the "
+        f"other images: {', '.join(gains)}; mean over images, 95 % interval, n = "
+        f"{found['n'].max()}."
+    ]

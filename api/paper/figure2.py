@@ -21,11 +21,11 @@ from nasdip_bench.errors import ConfigError, ImageError, MissingRunError
 from nasdip_bench.proxies import named_score
 from nasdip_bench.proxies.density import STRIP_DIAMETERS
 
+from ..exhibits.captions import image_marks
 from ..exhibits.drawing import LEGEND, SMALL, TEXT, Grid
 from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import csv_text
 from ..statistics.choosing_cohorts import PROXY
-from .captions import image_marks
 from .spectra import ImageSpectra, image_spectra
 
 if TYPE_CHECKING:

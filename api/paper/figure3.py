@@ -16,11 +16,11 @@ import numpy as np
 
 from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b
 
+from ..exhibits.captions import image_marks, sentences, setting_and_n, shortfall
 from ..exhibits.drawing import TEXT, Grid
 from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import csv_text
 from ..statistics.choosing_cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
-from .captions import image_marks, sentences, setting_and_n, shortfall
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader

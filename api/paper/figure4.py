@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import check_whole
 
+from ..exhibits import captions
 from ..exhibits.drawing import TEXT, Grid
 from ..exhibits.forms import csv_text
 from ..statistics.choosing_cohorts import COHORTS, PROXY, scored_runs
-from . import captions
 from .figure3 import BARS, COLOURS, SETUP, CohortFigure, cohort_call
+from .printed import paper_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -236,7 +237,7 @@ def figure4(
 
 
 def _printed(bench: ReleaseReader, task: str, target: str) -> dict[str, tuple[float, float]]:
-    values = captions.paper_values()["figure4"]
+    values = paper_values()["figure4"]
     if (
         not captions.of_the_paper(bench)
         or target != values["target"]

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..exhibits import captions
 from ..exhibits.drawing import (
     TEXT,
     caption_lines,
@@ -27,7 +28,7 @@ from ..exhibits.drawing import (
 from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import aligned, csv_text
 from ..statistics.kendall import kendall
-from . import captions
+from .printed import paper_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,7 +220,7 @@ def table1(
     import pandas as pd
 
     tau = kendall(bench, task, target=target, fidelity=fidelity, seed=seed)
-    printed = captions.paper_values()["table1"]
+    printed = paper_values()["table1"]
     of_psnr = target not in _ITERATIONS
     beside = of_psnr and captions.of_the_paper(bench) and task == printed["task"]
     keys = [tuple(key.split("/")) for key in printed["columns"]]
@@ -264,7 +265,7 @@ def best_iteration_table(
 
 
 def _caption(bench: ReleaseReader, facts: Mapping[str, Any], shown: list[str], beside: bool) -> str:
-    task, printed = facts["task"], captions.paper_values()
+    task, printed = facts["task"], paper_values()
     counts = [n for key in shown for n in facts["n"].get(key, {}).values()]
     setup = captions.setting_and_n(bench, facts, counts)
     if facts["target"] in _ITERATIONS:

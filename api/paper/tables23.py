@@ -27,7 +27,7 @@ from ..exhibits.drawing import (
 )
 from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import aligned, csv_text
-from .captions import paper_values
+from .printed import paper_values
 from .tables23_rows import (
     STOPPED,
     RowOfSet,

@@ -19,14 +19,27 @@ from nasdip_bench.errors import DatasetError, MissingRunError, UnknownNameError,
 from .columns import codes, numbers, strings
 from .scores import Scores, ScoresBySeed
 
-__all__ = ["TARGET", "TARGETS", "Block", "RANKED_TARGETS", "RunIndex", "Summary"]
+__all__ = [
+    "RANKED_TARGETS",
+    "TARGET",
+    "TARGETS",
+    "VERDICT_TARGETS",
+    "Block",
+    "RunIndex",
+    "Summary",
+]
 
 _ENDED = (STATUSES.index("ok"), STATUSES.index("diverged"))
 _NOT_MEASURED = (
     "arch_id", "seed", "protocol_version", "curve_row", "diverged_at", "stack", "threads",
 )  # fmt: skip
 TARGET = "best_psnr_smooth_db"
-"""What statistics are of where no target is named: the paper's. An oracle over iterations."""
+"""What statistics are of, and searches are judged by, where no target is named: the paper's. An
+oracle over iterations."""
+
+VERDICT_TARGETS = ("best_psnr_smooth_db", "stopped_psnr_smooth_db", "last_psnr_smooth_db")
+"""What verdicts on scores and searches are given for: an oracle over iterations, a stop without the
+ground truth, and none."""
 
 TARGETS = tuple(
     column.name

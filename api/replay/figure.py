@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..exhibits.captions import SUBSTITUTE, image_statuses, setting, shortfall, span
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 from ..exhibits.exhibit import PaperExhibit
-from ..paper.captions import SUBSTITUTE, image_statuses, setting, shortfall, span
 from ..statistics.tau_frame import MEAN
 from .candidates import needs_distances
 from .curve import MOST, isnas_curve

@@ -1,18 +1,12 @@
-"""What a simulated search sees, and its record as a frame. pandas on use; never torch."""
+"""What a simulated search sees. Must not import torch or pandas."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from nasdip_bench.errors import ConfigError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["Observation", "ScoreObservation", "Trace", "history_frame"]
+__all__ = ["Choice", "Observation", "Query", "ScoreObservation"]
 
 
 class Observation(NamedTuple):
@@ -22,8 +16,7 @@ class Observation(NamedTuple):
         arch_id: row of the architecture in the release.
         architecture: its canonical string.
         iterations: trained so far.
-        psnr_db: dB of the output there, against the ground truth: an oracle. NaN if it diverged.
-        psnr_smooth_db: the same of the smoothed output: what searches maximise.
+        oracle_db: `psnr_db` as it is kept; None on the track "deployable".
         seconds: charged for this query.
         clock: simulated seconds since the search began, this query included.
         continued: whether an earlier training went on.
@@ -33,12 +26,28 @@ class Observation(NamedTuple):
     arch_id: int
     architecture: str
     iterations: int
-    psnr_db: float
-    psnr_smooth_db: float
+    oracle_db: float | None
     seconds: float
     clock: float
     continued: bool
     status: str
+
+    @property
+    def psnr_db(self) -> float:
+        """PSNR of the output against the ground truth, dB; NaN if the run diverged.
+
+        Of the output itself, not of the smoothed one: that lags some 99 iterations behind, so that
+        it says little of a run that has only begun.
+
+        Raises:
+            ConfigError: on the track "deployable", where nobody has the ground truth.
+        """
+        if self.oracle_db is None:
+            raise ConfigError(
+                "the track 'deployable' shows no PSNR: choose by scores, observables or distances "
+                "(sim.score, sim.observables, sim.distances), or open the track 'oracle'"
+            )
+        return self.oracle_db
 
 
 class ScoreObservation(NamedTuple):
@@ -63,42 +72,18 @@ class ScoreObservation(NamedTuple):
     clock: float
 
 
-class Trace(NamedTuple):
-    """The incumbent after every paid query.
+class Choice(NamedTuple):
+    """What a search says that it would return from now on.
 
     Attributes:
-        clock: (m,) float64 simulated seconds, not descending.
-        incumbent: (m,) arch_ids, -1 before there is one.
-        value: (m,) float64, the target of the incumbent; NaN before there is one.
-        regret: (m,) float64, its distance from the best of the space; NaN before there is one.
+        arch_id: row of the architecture in the release.
+        architecture: its canonical string.
+        clock: simulated seconds since the search began.
     """
 
-    clock: NDArray[np.float64]
-    incumbent: NDArray[np.intp]
-    value: NDArray[np.float64]
-    regret: NDArray[np.float64]
+    arch_id: int
+    architecture: str
+    clock: float
 
 
-def history_frame(log: Sequence[Observation | ScoreObservation], trace: Trace) -> pd.DataFrame:
-    """A row for every paid query; see `nasdip_bench.api.simulation.simulator.Simulator.history`.
-
-    Args:
-        log: the m queries, in order.
-        trace: (m,) the incumbent after each.
-    """
-    import pandas as pd
-
-    rows = []
-    for seen in log:
-        row = seen._asdict() | {"query": "train", "score": math.nan}
-        if isinstance(seen, ScoreObservation):
-            row |= {"query": f"{seen.proxy}/{seen.reference}", "score": seen.value}
-        rows.append(row)
-    names = ["clock", "seconds", "query", "arch_id", "architecture", "iterations", "psnr_db"]
-    names += ["psnr_smooth_db", "continued", "status", "score"]
-    frame = pd.DataFrame(rows, columns=names)
-    frame = frame.astype({"iterations": "Int64", "continued": "boolean"})
-    incumbent = pd.array(trace.incumbent, "Int64")
-    incumbent[trace.incumbent < 0] = pd.NA
-    frame["incumbent"], frame["regret"] = incumbent, trace.regret
-    return frame
+Query = Observation | ScoreObservation | Choice

@@ -19,17 +19,14 @@ from nasdip_bench.space import Neighbourhood
 
 from ..reading.architectures import ArchitectureLike
 from ..reading.missing import kept_place, missing_run
-from ..reading.runs import Block
+from ..reading.runs import TARGET, Block
 from .prices import CostModel, Prices
 from .recorded_scores import RecordedScores, read_scores
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["TARGET", "RecordedRuns", "read_runs"]
-
-TARGET = "final_psnr_smooth_db"
-"""What regret is measured by: the smoothed PSNR at the stopping iteration of the fidelity."""
+__all__ = ["RecordedRuns", "read_runs"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,6 +108,53 @@ class RecordedRuns:
         return np.where(np.isnan(distances), np.nanmax(distances), distances)
 
     @cached_property
+    def elsewhere(self) -> NDArray[np.float64]:
+        """(n,) float64: the mean of the target over the other images of the release, same seed.
+
+        What a release tells of an image that is not in it. NaN where one of the runs is not ok, and
+        for all in a release of one image.
+        """
+        others = [name != self.image for name in self.bench.images]
+        if not any(others):
+            return np.full(len(self.space), np.nan)
+        matrix = self.block.matrix(self.target, self.seed)
+        return np.asarray(matrix[np.ix_(self.space, np.flatnonzero(others))].mean(axis=1))
+
+    @cached_property
+    def recommended(self) -> int:
+        """The place of the best by ``elsewhere``, the first of equal ones; -1 with one image."""
+        signed = self.block.direction(self.target) * self.elsewhere
+        return int(np.nanargmax(signed)) if np.isfinite(signed).any() else -1
+
+    def distances(self, places: Sequence[int]) -> NDArray[np.float64]:
+        """(N, N) mean squared differences between the restorations of some places, at the stop.
+
+        Raises:
+            MissingRunError: the release has none of one of them.
+        """
+        chosen = self._distances[np.ix_(places, places)]
+        if np.isnan(chosen).any():
+            raise MissingRunError(
+                f"the release has no distances between some of these restorations of {self.task} "
+                f"of {self.image!r} at {self.fidelity} with seed {self.seed}"
+            )
+        return chosen
+
+    @cached_property
+    def comparable(self) -> NDArray[np.bool_]:
+        """(n,) bool: the release has distances of the restoration, or the run has left none."""
+        diverged = np.isnan(self.psnr_db[:, self.point_of(self.stop)])
+        return np.asarray(np.isfinite(np.diag(self._distances)) | diverged)
+
+    @cached_property
+    def _distances(self) -> NDArray[np.float64]:
+        found = self.bench.distances(self.task, self.fidelity)
+        if self.seed not in found.seeds:
+            return np.full((len(self.space), len(self.space)), np.nan)
+        between = found.between(self.bench.images.index(self.image), self.seed)
+        return between[np.ix_(self.space, self.space)]
+
+    @cached_property
     def position(self) -> dict[int, int]:
         """From arch_id to the place in ``space``."""
         return {arch_id: place for place, arch_id in enumerate(self.space.tolist())}
@@ -185,7 +229,8 @@ def read_runs(
     seed: int | None = None,
     *,
     cost: str | CostModel = "flops",
-    target: str = TARGET,
+    target: str | None = None,
+    held_out: bool = False,
 ) -> dict[str, RecordedRuns]:
     """The runs of a task on some images.
 
@@ -196,7 +241,10 @@ def read_runs(
         fidelity: None for the release's default for the task; the result names it.
         seed: None for the first of the default seeds: a run is of one seed.
         cost: "flops", "recorded" or a `CostModel`.
-        target: a column of runs.parquet with a direction, by which regret is measured.
+        target: a column of runs.parquet with a direction, by which regret is measured; None for
+            `nasdip_bench.api.reading.runs.TARGET`.
+        held_out: only architectures that have an ended run of every other seed, too, so that
+            whatever is chosen can be judged on these.
 
     Returns:
         by image, in the order asked for.
@@ -212,6 +260,7 @@ def read_runs(
         raise ConfigError(f"images {images!r} must be a list of names: [{images!r}]")
     model = CostModel.of(cost)
     block = bench.runs.block(task, fidelity)
+    target = TARGET if target is None else target
     block.direction(target)  # or an error
     one = block.choose_seeds(seed)[0]
     names = bench.images if images is None else tuple(images)
@@ -227,11 +276,13 @@ def read_runs(
     found = {}
     for image in names:
         at = bench.images.index(image)
-        space = np.flatnonzero(block.evaluated((one,), at))
+        needed = block.seeds if held_out else (one,)
+        space = np.flatnonzero(block.evaluated(needed, at))
         if not len(space):
             raise MissingRunError(
-                f"no run of {task!r} on {image!r} at {block.fidelity!r} with seed {one} to "
-                f"simulate from: bench.coverage() and 'nasdip-bench coverage' count what there is"
+                f"no run of {task!r} on {image!r} at {block.fidelity!r} with seed "
+                f"{' and '.join(map(str, needed))} to simulate from: bench.coverage() and "
+                f"'nasdip-bench coverage' count what there is"
             )
         prices = model.prices(bench, block, at, one)
         if not np.isfinite(prices.per_iteration[space]).all():

@@ -22,8 +22,7 @@ from nasdip_bench.ranks.correlation import top_k
 
 from ..reading.run_set import RunSet
 from .choosing_cohorts import COHORTS, PROXY, ScoredRuns, ranked_runs
-from .intervals import OWN
-from .own_values import own_values
+from .own_values import OWN, own_values
 from .tau_frame import MEAN, Resampling, stacked, tau_frame
 
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ def kendall(
         ``std`` (of tau over seeds; NaN for one), ``reasons`` (why a value is NaN; only where it
         is). ``pandas.DataFrame(frame.attrs["n"])`` makes a frame of one of them. A mean over the
         images that pandas takes leaves out those without a value: that of
-        `api.agreement.kendall_intervals` does not.
+        `NASDIPBench.kendall_intervals` does not.
 
     Raises:
         UnknownNameError: a task, target, fidelity, seed or image that there is not.

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from ..reading.architectures import ArchitectureLike
     from ..reading.reader import ReleaseReader
 
-__all__ = ["Matrix", "own_values"]
+__all__ = ["OWN", "Matrix", "own_values"]
 
 Matrix = NDArray[np.float64]  # (architecture, image)
+
+OWN = "own"
+"""Stands for the reference of values of the user's, which are no score of a release."""
 
 
 def own_values(

@@ -7,7 +7,7 @@ over images allows for their being measured on the same architectures.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["DEFAULT_RESAMPLING", "FEWEST", "MEAN", "METHODS", "Resampling", "stacked", "tau_frame"]
+__all__ = [
+    "DEFAULT_RESAMPLING",
+    "FEWEST",
+    "MEAN",
+    "METHODS",
+    "Resampling",
+    "index_of",
+    "stacked",
+    "tau_frame",
+]
 
 MEAN = "(mean)"
 """Stands for the image in rows that are means over images."""
@@ -217,10 +226,19 @@ def stacked(frames: Mapping[tuple[str, str], pd.DataFrame], names: Sequence[str]
     if not frames:
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in names], names=names))
     whole = pd.concat(frames, names=names)
-    # Levels in the order of appearance: an index that pandas takes as sorted is looked up without
-    # a warning, in whole and in part.
-    keys = [whole.index.get_level_values(level) for level in range(len(names))]
-    levels = [pd.Index(key.unique()) for key in keys]
-    codes = [level.get_indexer(key) for level, key in zip(levels, keys, strict=True)]
-    whole.index = pd.MultiIndex(levels=levels, codes=codes, names=names)
+    whole.index = index_of(whole.index, names)
     return whole
+
+
+def index_of(keys: Iterable[tuple[object, ...]], names: Sequence[str]) -> pd.MultiIndex:
+    """An index with its levels in the order of appearance.
+
+    So pandas takes it as sorted, and looks up a part of a key without a warning.
+    """
+    import pandas as pd
+
+    plain = pd.MultiIndex.from_tuples(keys, names=names)
+    columns = [plain.get_level_values(level) for level in range(len(names))]
+    levels = [pd.Index(column.unique()) for column in columns]
+    codes = [level.get_indexer(column) for level, column in zip(levels, columns, strict=True)]
+    return pd.MultiIndex(levels=levels, codes=codes, names=names)

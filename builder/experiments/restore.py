@@ -28,15 +28,14 @@ from nasdip_bench.images import Image
 from nasdip_bench.isnas import (
     Cohort,
     Degraded,
-    Judge,
     classical_restoration,
     corrupt,
     get_selector,
-    mean_scores,
     resized,
     train,
     train_baseline,
 )
+from nasdip_bench.isnas.ranking import Judge, mean_scores
 from nasdip_bench.isnas.results import png
 from nasdip_bench.network.fast import free_cached_memory, keep_freed_memory
 from nasdip_bench.seeding import BitStream

@@ -17,7 +17,7 @@ from nasdip_bench.dataset.curves import decode
 
 from ..folder.shard_schema import curve_column
 from ..plan.units import RunKey
-from ..release.contents import RERUN_COLUMNS, coded
+from ..release.sources.contents import RERUN_COLUMNS, coded
 from ..release.sources.summary import find_stops, summarise
 
 __all__ = [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset.curves import MISSING
 from nasdip_bench.dataset.distances import Distances, coded, mean_squares
 
-from .contents import TaskContents
+from .sources.contents import TaskContents
 
 __all__ = ["distances_of"]
 

@@ -29,8 +29,8 @@ from nasdip_bench.storage.files import parquet_bytes
 from nasdip_bench.tasks import TASKS
 from nasdip_bench.verify.tables import find_problems
 
-from .contents import Contents, TaskContents, stacked_values
 from .distances import distances_of
+from .sources.contents import Contents, TaskContents, stacked_values
 from .tables import Rows, architecture_table, image_table, rerun_table, rows_of, task_files
 
 __all__ = ["write_dataset"]

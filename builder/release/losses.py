@@ -13,7 +13,7 @@ from nasdip_bench.dataset import MANIFEST, DatasetFolder
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.verify.rows import task_records
 
-from .contents import Contents
+from .sources.contents import Contents
 
 __all__ = ["refuse_losses", "refuse_lost_distances"]
 

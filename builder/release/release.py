@@ -19,9 +19,9 @@ from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
 
 from ..folder.build_folder import SETTINGS
-from .contents import Contents
 from .files import write_dataset
 from .losses import refuse_losses, refuse_lost_distances
+from .sources.contents import Contents
 from .sources.from_build import read_build
 from .sources.from_dataset import read_dataset
 from .sources.merge import merged

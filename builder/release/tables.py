@@ -18,7 +18,7 @@ from nasdip_bench.dataset.stop_parts import stops_bytes, stops_table
 from nasdip_bench.proxies import image_scores, network_scores
 from nasdip_bench.space.cost import architecture_facts
 
-from .contents import Contents, TaskContents
+from .sources.contents import Contents, TaskContents
 
 __all__ = ["Rows", "architecture_table", "image_table", "rerun_table", "rows_of", "task_files"]
 

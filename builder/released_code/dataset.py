@@ -24,8 +24,8 @@ from nasdip_bench.images import RELEASED_SET
 from nasdip_bench.proxies import info
 from nasdip_bench.tasks import get_task
 
-from ..release.contents import Contents, TaskContents, coded
 from ..release.release import write_release
+from ..release.sources.contents import Contents, TaskContents, coded
 from ..release.sources.summary import at_end, summarise
 from .files import image_folders, models, results_root
 from .runs import CHANNELS, SIZE, LeftOut, ReleasedRun, collect

@@ -16,8 +16,6 @@ import typer
 
 from nasdip_bench.errors import NasdipError
 
-__all__ = ["EXIT_BAD_INPUT", "given", "new_app", "run"]
-
 EXIT_BAD_INPUT = 2
 
 # What a mistake in the arguments raises: click's ClickException, or the same class of the copy of
@@ -69,24 +67,27 @@ def run(name: str, app: typer.Typer, arguments: Sequence[str] | None = None) -> 
 def _run(name: str, app: typer.Typer, arguments: Sequence[str] | None) -> int:
     try:
         status = app(args=arguments, standalone_mode=False, prog_name=name)
-    except (NasdipError, _UsageError) as error:
+    except NasdipError as error:
+        return _refused(name, str(error))
+    except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
             print(error.format_message())
             return 0
-        message = str(error) if isinstance(error, NasdipError) else error.format_message()
-        print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+        return _refused(name, error.format_message())
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        print(
-            f"{name}: this trains networks and needs torch, which is not installed: "
-            f"pip install '.[build]'",
-            file=sys.stderr,
+        return _refused(
+            name,
+            "this trains networks and needs torch, which is not installed: pip install '.[build]'",
         )
-        return EXIT_BAD_INPUT
     except typer.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return 128 + signal.SIGINT
     return status if isinstance(status, int) else 0
+
+
+def _refused(name: str, message: str) -> int:
+    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    return EXIT_BAD_INPUT

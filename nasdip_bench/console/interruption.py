@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Interrupted", "Interruption"]
-
 
 class Interrupted(Exception):  # noqa: N818 - a request, not an error
     """Raised inside a unit to abandon it; never leaves the package."""

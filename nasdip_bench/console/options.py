@@ -6,8 +6,6 @@ import re
 
 from nasdip_bench.errors import ConfigError
 
-__all__ = ["integers", "split"]
-
 MAX_RANGE = 10_000
 
 

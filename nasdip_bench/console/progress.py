@@ -9,8 +9,6 @@ from typing import TextIO
 
 from nasdip_bench.errors import ConfigError
 
-__all__ = ["Progress", "duration", "parse_duration"]
-
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_REDRAWS = 0.5
 

@@ -12,21 +12,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.storage.sealed_json import parse_json
 
 from .manifest import MANIFEST, SCORE_VALUES, Manifest, table_path
+from .responsible_ai import responsible_ai
 from .schema import KEYS, REFERENCES, RELEASE_TABLES, Column
 
-__all__ = ["CROISSANT", "PAPER_BIBTEX", "Publication", "contradictions", "croissant_json"]
-
 CROISSANT = "croissant.json"
-_CROISSANT_VERSIONS = "http://mlcommons.org/croissant/"
+CROISSANT_VERSIONS = "http://mlcommons.org/croissant/"
 
 PAPER_BIBTEX = (
     "@inproceedings{arican2022isnasdip, "
@@ -97,6 +94,7 @@ _CONTEXT: dict[str, Any] = {
     "cr": "http://mlcommons.org/croissant/",
     "rai": "http://mlcommons.org/croissant/RAI/",
     "dct": "http://purl.org/dc/terms/",
+    "prov": "http://www.w3.org/ns/prov#",
     **{term: f"cr:{term}" for term in _CROISSANT_TERMS},
     "conformsTo": "dct:conformsTo",
     "data": {"@id": "cr:data", "@type": "@json"},
@@ -170,7 +168,7 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
     fields: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "conformsTo": f"{_CROISSANT_VERSIONS}1.0",
+        "conformsTo": [f"{CROISSANT_VERSIONS}1.0", f"{CROISSANT_VERSIONS}RAI/1.0"],
         "name": manifest.name,
         "description": _description(manifest),
         "version": manifest.version,
@@ -183,6 +181,7 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
             "image restoration",
             "tabular benchmark",
         ],
+        **responsible_ai(manifest),
         "distribution": [
             _file(path, record.sha256, record.size) for path, record in _described(manifest)
         ],
@@ -269,75 +268,3 @@ def _meaning(column: Column) -> str:
     if column.nullable:
         parts.append("may be missing")
     return "; ".join(parts)
-
-
-# What is there already
-
-
-def contradictions(text: str, manifest: Manifest) -> Iterator[str]:
-    """Where a ``croissant.json`` and the manifest of its dataset do not say the same.
-
-    Words may differ from those that this version would write; facts may not.
-
-    Args:
-        text: content of the file.
-        manifest: of the dataset.
-
-    Yields:
-        a sentence each.
-    """
-    try:
-        found = parse_json(text)
-    except ValueError as error:
-        yield f"{CROISSANT} cannot be parsed: {error}"
-        return
-    wanted = json.loads(croissant_json(manifest, Publication()))
-    if not str(found.get("conformsTo")).startswith(_CROISSANT_VERSIONS):
-        yield f"{CROISSANT} says conformsTo {found.get('conformsTo')!r:.100}, which is no Croissant"
-    for fact in ("@type", "name", "version", "datePublished"):
-        if found.get(fact) != wanted[fact]:
-            yield f"{CROISSANT} says {fact} {found.get(fact)!r:.100}, {MANIFEST} {wanted[fact]!r}"
-    ours = manifest.protocol_version != FOREIGN_PROTOCOL  # of others' results it may be unknown
-    for fact in ("description", "creator", *(["license"] if ours else [])):
-        if not found.get(fact):
-            yield f"{CROISSANT} has no {fact}"
-    file_facts = ("contentUrl", "contentSize", "sha256")
-    yield from _compare("distribution", file_facts, found, wanted)
-    yield from _compare("recordSet", ("key",), found, wanted)
-    here, there = _by_id(wanted.get("recordSet")), _by_id(found.get("recordSet"))
-    for name in here.keys() & there.keys():
-        facts = ("dataType", "source", "references")
-        yield from _compare("field", facts, there[name], here[name])
-
-
-def _compare(
-    part: str, facts: tuple[str, ...], found: Mapping[str, Any], wanted: Mapping[str, Any]
-) -> Iterator[str]:
-    """Lists of things with an ``@id``: the same things, with the same facts, each described."""
-    theirs, ours = _by_id(found.get(part)), _by_id(wanted[part])
-    if isinstance(found.get(part), list) and len(found[part]) != len(theirs):
-        yield f"{CROISSANT} has things in {part} twice, or without a name of their own"
-    for name in sorted(ours.keys() - theirs.keys()):
-        yield f"{CROISSANT} does not describe {name}"
-    for name in sorted(theirs.keys() - ours.keys()):
-        yield f"{CROISSANT} describes {name!r:.100}, which is not in the dataset"
-    for name in sorted(ours.keys() & theirs.keys()):
-        for fact in facts:
-            if theirs[name].get(fact) != ours[name].get(fact):
-                yield (
-                    f"{CROISSANT} says {fact} {theirs[name].get(fact)!r:.100} of {name}, which is "
-                    f"{ours[name].get(fact)!r:.100}"
-                )
-        if not theirs[name].get("description"):
-            yield f"{CROISSANT} has no description of {name}"
-
-
-def _by_id(things: Any) -> dict[str, dict[str, Any]]:
-    """By ``@id``; what is no list of such things counts as none."""
-    if not isinstance(things, list):
-        return {}
-    return {
-        thing["@id"]: thing
-        for thing in things
-        if isinstance(thing, dict) and isinstance(thing.get("@id"), str)
-    }

@@ -20,17 +20,15 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import DatasetError, not_parsed
 from nasdip_bench.observables import OBSERVABLES, SSIM
 from nasdip_bench.storage.files import Content
+from nasdip_bench.storage.hdf5 import plain_array, write_packed
 
 from .curves import CODES, MAX_POINTS, MISSING
-from .hdf5 import plain_array, write_packed
 from .stop_parts import CROSSING_LEVELS_DB
 
 if TYPE_CHECKING:
     import h5py
 
     from .manifest import TaskRecord
-
-__all__ = ["KINDS", "PART_SIZE", "CurvePart", "part_bytes", "part_of", "read_part"]
 
 PART_SIZE = 64
 """Architectures of a part."""

@@ -15,17 +15,6 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.observables import OBSERVABLES, SSIM
 
-__all__ = [
-    "CODES",
-    "MAX_POINTS",
-    "MISSING",
-    "Code",
-    "decode",
-    "decode_float32",
-    "encode",
-    "kept_points",
-]
-
 MAX_POINTS = 128
 MISSING = 65535
 _DENSE_POINTS = 16

@@ -25,11 +25,9 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import not_parsed
 from nasdip_bench.storage.files import Content
+from nasdip_bench.storage.hdf5 import plain_array, write_packed
 
 from .curves import MISSING, decode, encode
-from .hdf5 import plain_array, write_packed
-
-__all__ = ["Distances", "coded", "distances_bytes", "mean_squares", "read_distances", "to_average"]
 
 _MOST_VALUES = 2**31
 _MOST_SEEDS = 10_000

@@ -28,7 +28,6 @@ from .manifest import (
     FileRecord,
     Manifest,
     TaskRecord,
-    dataset_files,
     distance_path,
     part_path,
     read_manifest,
@@ -41,15 +40,6 @@ from .tables import Strings, empty_table, read_table, with_strings
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-__all__ = [
-    "MANIFEST",
-    "DatasetFolder",
-    "FileRecord",
-    "Manifest",
-    "TaskRecord",
-    "dataset_files",
-]
 
 
 class DatasetFolder:

@@ -7,31 +7,15 @@ ranges, names that are printed or made into paths. Must not import torch.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from functools import cache
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.storage.files import read_regular, sha256_bytes
-from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
+from nasdip_bench.storage.sealed_json import checked, fits, parse_json, sealed, unsealed
 
 from .schema import PART_TABLES, SCHEMA_VERSION
-
-__all__ = [
-    "MANIFEST",
-    "FileRecord",
-    "Manifest",
-    "TaskRecord",
-    "SCORE_VALUES",
-    "dataset_files",
-    "distance_path",
-    "manifest_fields",
-    "part_path",
-    "read_manifest",
-    "table_path",
-]
 
 MANIFEST = "manifest.json"
 SCORE_VALUES = "score_values.h5"
@@ -40,8 +24,6 @@ SCORE_VALUES = "score_values.h5"
 _MOST_BYTES = 64 * 2**20
 _MOST_CELLS = 10**7
 """Architectures x images x seeds of a task, which readers hold in memory: 600 full releases."""
-_LONGEST_NAME = 1000
-_LARGEST = 2**53
 _MOST_ITERATIONS = 2**31 - 1
 
 
@@ -169,8 +151,8 @@ class Manifest:
             )
         try:
             data = unsealed(data)
-            data["files"] = {path: _made(FileRecord, r) for path, r in data["files"].items()}
-            manifest: Manifest = _made(cls, data)
+            data["files"] = {path: checked(FileRecord, r) for path, r in data["files"].items()}
+            manifest = checked(cls, data)
             manifest._check()
         except ValueError as error:
             raise _no_manifest(where, error) from error
@@ -191,12 +173,12 @@ class Manifest:
         for fidelity, facts in self.fidelities.items():
             numbers = {k: v for k, v in facts.items() if k != "tasks"}
             known = {"resolution", "channels", "tasks"} <= facts.keys()
-            if not (known and _is_of(dict[str, int])(numbers) and isinstance(facts["tasks"], dict)):
+            if not (known and fits(numbers, dict[str, int]) and isinstance(facts["tasks"], dict)):
                 raise ValueError(f"fidelity {fidelity!r} is not resolution, channels and tasks")
             for task, record in facts["tasks"].items():
-                if not _is_text(task):
+                if not fits(task, str):
                     raise ValueError(f"{task!r:.100} is no task")
-                found: TaskRecord = _made(TaskRecord, record)
+                found = checked(TaskRecord, record)
                 if not 1 <= found.stop <= found.iterations <= _MOST_ITERATIONS:
                     raise ValueError(f"{task} stops at {found.stop} of {found.iterations}")
                 if not {*found.seeds} >= {*map(str, found.complete_seeds + found.default_seeds)}:
@@ -206,73 +188,17 @@ class Manifest:
                     raise ValueError(f"{task} at {fidelity} has {found.runs} runs of {most}")
 
 
-def _made(cls: type[Any], data: Any) -> Any:
-    """A dataclass of the fields in a JSON object, whose types are checked."""
-    kinds, needed = _KINDS[cls]
-    if not isinstance(data, dict):
-        raise ValueError(f"{data!r:.100} has no fields {', '.join(kinds)}")
-    if not needed <= data.keys() <= kinds.keys():
-        odd = (needed - data.keys()) | (data.keys() - kinds.keys())
-        raise ValueError(f"fields {', '.join(sorted(odd))[:100]!r} are missing or unknown")
-    for name, value in data.items():
-        if not _is_of(kinds[name])(value):
-            raise ValueError(f"{name} is {value!r:.100}, which is not of type {kinds[name]}")
-    return cls(**data)
-
-
-def _kinds(cls: type[Any]) -> tuple[dict[str, Any], set[str]]:
-    """The types of a dataclass's fields by name, and the names of those without a default."""
-    hints = get_type_hints(cls)
-    needed = {f.name for f in fields(cls) if f.default is f.default_factory is MISSING}
-    return {f.name: hints[f.name] for f in fields(cls)}, needed
-
-
-_KINDS = {cls: _kinds(cls) for cls in (FileRecord, TaskRecord, Manifest)}
-
-
-def _is_text(value: Any) -> bool:
-    """Whether a value from JSON is a text that is printable and not endless."""
-    return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable()
-
-
-def _is_count(value: Any) -> bool:
-    """Whether a value from JSON is a whole number in range."""
-    return type(value) is int and 0 <= value <= _LARGEST
-
-
-@cache
-def _is_of(kind: Any) -> Callable[[Any], bool]:
-    """What tells whether a value from JSON is of a type; kept, since typing is slow to ask."""
-    if kind is str:
-        return _is_text
-    if kind is int:
-        return _is_count
-    if kind is Any:
-        return lambda value: True
-    if get_origin(kind) is list:
-        is_item = _is_of(get_args(kind)[0])
-        return lambda value: isinstance(value, list) and all(map(is_item, value))
-    if get_origin(kind) is dict:
-        is_key, is_value = map(_is_of, get_args(kind))
-        return lambda value: (
-            isinstance(value, dict)
-            and all(map(is_key, value))
-            and all(map(is_value, value.values()))
-        )
-    return lambda value: isinstance(value, kind)
-
-
 def _parse(text: str, where: str) -> dict[str, Any]:
     """The fields of a manifest of any schema version, which lists files with their hashes."""
     try:
         data = parse_json(text)
-        if not (_is_count(data.get("schema_version")) and isinstance(data.get("files"), dict)):
+        if not (fits(data.get("schema_version"), int) and isinstance(data.get("files"), dict)):
             raise ValueError("it has no schema version or no files")
     except ValueError as error:
         raise _no_manifest(where, error) from error
     for path, facts in data["files"].items():
         _check_inside(path, where)
-        if not (isinstance(facts, dict) and _is_text(facts.get("sha256"))):
+        if not (isinstance(facts, dict) and fits(facts.get("sha256"), str)):
             raise _no_manifest(where, ValueError(f"it has no SHA-256 of {path}"))
     return data
 
@@ -286,7 +212,7 @@ def _no_manifest(where: str, error: Exception) -> DatasetError:
 
 def _check_inside(path: str, where: str) -> None:
     parts = path.split("/")
-    odd = "\\" in path or ":" in path or not _is_text(path)
+    odd = "\\" in path or ":" in path or not fits(path, str)
     if odd or any(part in ("", ".", "..") for part in parts):
         raise DatasetError(
             f"{where} lists {path!r:.200}, which is no path inside the dataset folder"

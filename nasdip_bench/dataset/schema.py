@@ -14,17 +14,6 @@ from nasdip_bench.errors import unknown_name
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = [
-    "KEYS",
-    "PART_TABLES",
-    "REFERENCES",
-    "RELEASE_TABLES",
-    "SCHEMA_VERSION",
-    "Column",
-    "arrow_schema",
-    "fits_schema",
-]
-
 SCHEMA_VERSION = 5
 """Version of the files' layout; others are refused."""
 
@@ -51,37 +40,36 @@ class Column:
     nullable: bool = False
 
 
+def _maybe(name: str, type_: str, meaning: str, unit: str = "") -> Column:
+    return Column(name, type_, meaning, unit, nullable=True)
+
+
 _KEY = (
     Column("image", "string", "name of the image"),
     Column("task", "string", "denoise, inpaint, super_resolve_x2, _x4 or _x8"),
     Column("fidelity", "string", "name of the training set-up"),
 )
-_ARCHITECTURE = Column("architecture", "string", "canonical string of the architecture")
 _ARCH_ID = Column("arch_id", "int32", "row in architectures.parquet")
 _SEED = Column("seed", "int32", "replicate number")
 
 _RUN_FACTS = (
     Column("status", "string", "ok, diverged (a non-finite loss) or failed (an error stopped it)"),
     Column("iterations", "int32", "iterations asked for", "iterations"),
-    Column("diverged_at", "int32", "first iteration (from 0) with a non-finite loss", "", "", True),
-    Column("error", "string", "what stopped a failed run", "", "", True),
-    Column("loss", "float64", "training loss before the last update", "", "", True),
-    Column(
+    _maybe("diverged_at", "int32", "first iteration (from 0) with a non-finite loss"),
+    _maybe("error", "string", "what stopped a failed run"),
+    _maybe("loss", "float64", "training loss before the last update"),
+    _maybe(
         "psnr_corrupted_db",
         "float64",
         "PSNR of the corrupted image (bicubic for super-resolution); null only if imported",
         "dB",
-        "",
-        True,
     ),
-    Column("seconds", "float64", "wall time of the fit; null only if imported", "s", "", True),
-    Column(
+    _maybe("seconds", "float64", "wall time of the fit; null only if imported", "s"),
+    _maybe(
         "processor_seconds",
         "float64",
         "the same in time of the processor, which neither waits nor rests; on a GPU the wall time",
         "s",
-        "",
-        True,
     ),
     Column(
         "engine",
@@ -89,7 +77,7 @@ _RUN_FACTS = (
         "fast; plain: the network's standard layers, one after another; released: imported",
     ),
     Column("stack", "int32", "how many runs were trained as one, this one among them"),
-    Column("threads", "int32", "of the process; null only if imported", "", "", True),
+    _maybe("threads", "int32", "of the process; null only if imported"),
     Column("precision", "string", "fp32, tf32 or bf16"),
     Column("device", "string", "processor it ran on"),
     Column("torch", "string", "version of torch that it ran on"),
@@ -97,35 +85,23 @@ _RUN_FACTS = (
 )
 
 _SCORE_FACTS = (
-    Column(
-        "seed",
-        "int32",
-        "of the corruption that the score sees; null where it sees none",
-        "",
-        "",
-        True,
-    ),
+    _maybe("seed", "int32", "of the corruption that the score sees; null where it sees none"),
     Column("proxy", "string", "name of the training-free score"),
     Column(
         "reference", "string", "what the output is compared with: corrupted, ground_truth, none"
     ),
-    Column(
+    _maybe(
         "value",
         "float64",
         "mean over the scoring initialisations; null where one of them has no finite value",
-        "",
-        "",
-        True,
     ),
     Column("inits", "int32", "number of scoring initialisations"),
-    Column(
+    _maybe(
         "seconds",
         "float32",
         "time in all initialisations; of a score of the output without the networks' passes, of "
         "one of the network with those it takes; null only if imported",
         "s",
-        "",
-        True,
     ),
     Column("protocol_version", "int32", "version of all that decides a score; 0: others'"),
 )
@@ -146,13 +122,13 @@ def _difference(name: str, meaning: str) -> Column:
 RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
     "architectures": (
         _ARCH_ID,
-        _ARCHITECTURE,
+        Column("architecture", "string", "canonical string of the architecture"),
         Column("cell", "int32", "number of the upsampling cell, 0..323"),
         Column("skip", "string", "25 bits, row by row, finest decoder level first"),
         Column("dilation", "int32", "dilation of the cell's transform; 1 in the released space"),
         Column("sampling", "string", "spatial sampling of the cell"),
         Column("transform", "string", "feature transform of the cell"),
-        Column("kernel", "int32", "side of the kernel", "pixels", "", True),
+        _maybe("kernel", "int32", "side of the kernel", "pixels"),
         Column("activation", "string", "activation of the cell"),
         Column("transform_first", "bool", "the transform precedes the sampling"),
         Column("parameters", "int64", "trainable numbers in use, 128 channels, gray"),
@@ -164,13 +140,10 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         Column(
             "image_set", "string", "nasdip (the paper's ten), skimage (stand-ins), user or released"
         ),
-        Column(
+        _maybe(
             "sha256",
             "string",
             "SHA-256 of the pixels, 8 bits, row by row; null if imported without them",
-            "",
-            "",
-            True,
         ),
         Column("height", "int32", "height", "pixels"),
         Column("width", "int32", "width", "pixels"),
@@ -190,15 +163,15 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         _psnr("last_psnr_db", "PSNR of the last output"),
         _psnr("last_psnr_smooth_db", "the same of the smoothed output"),
         _psnr("best_psnr_db", "highest PSNR of an output: an oracle"),
-        Column("best_raw_iteration", "int32", "iterations to best_psnr_db", "", "", True),
+        _maybe("best_raw_iteration", "int32", "iterations to best_psnr_db"),
         _psnr("best_psnr_smooth_db", "highest PSNR of a smoothed output: an oracle"),
-        Column("best_iteration", "int32", "iterations to best_psnr_smooth_db", "", "", True),
+        _maybe("best_iteration", "int32", "iterations to best_psnr_smooth_db"),
         _psnr(
             "stopped_psnr_smooth_db",
             "PSNR of the smoothed output where somebody without the ground truth stops: denoising, "
             "at the discrepancy of the estimated noise; else at the stop",
         ),
-        Column("stopped_iteration", "int32", "the iteration of stopped_*", "", "", True),
+        _maybe("stopped_iteration", "int32", "the iteration of stopped_*"),
         _ssim("final_ssim_smooth", "SSIM of the smoothed output at the stop"),
         _ssim("last_ssim_smooth", "SSIM of the last smoothed output"),
         _ssim("best_ssim_smooth", "highest SSIM of a smoothed output: an oracle"),
@@ -211,13 +184,10 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         _SEED,
         Column("psnr_db", "float64", "PSNR of the corrupted image", "dB"),
         Column("ssim", "float64", "SSIM of the corrupted image"),
-        Column(
+        _maybe(
             "sigma_estimate",
             "float64",
             "noise estimated from the corrupted image, in [0, 1]; of denoising alone",
-            "",
-            "",
-            True,
         ),
         Column("known_share", "float64", "share of the pixels that are known"),
     ),
@@ -260,24 +230,15 @@ PART_TABLES: dict[str, tuple[Column, ...]] = {
 }
 """By folder, the tables that are kept in parts, as curves are: of runs that are ok alone."""
 
+_RUN_KEY = ("arch_id", "image", "task", "fidelity", "seed")
+
 KEYS: dict[str, tuple[str, ...]] = {
     "architectures": ("arch_id",),
     "images": ("name",),
-    "runs": ("arch_id", "image", "task", "fidelity", "seed"),
-    "corruptions": ("image", "task", "fidelity", "seed"),
-    "scores": ("arch_id", "image", "task", "fidelity", "seed", "proxy", "reference"),
-    "reruns": (
-        "arch_id",
-        "image",
-        "task",
-        "fidelity",
-        "seed",
-        "iterations",
-        "stack",
-        "precision",
-        "device",
-        "torch",
-    ),
+    "runs": _RUN_KEY,
+    "corruptions": _RUN_KEY[1:],
+    "scores": (*_RUN_KEY, "proxy", "reference"),
+    "reruns": (*_RUN_KEY, "iterations", "stack", "precision", "device", "torch"),
 }
 """By table of a release, the columns that together name a row."""
 
@@ -299,22 +260,16 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of a table, with units and meanings as field metadata."""
     import pyarrow as pa
 
-    types = {
-        "string": pa.string(),
-        "bool": pa.bool_(),
-        "binary": pa.binary(),
-        "int32": pa.int32(),
-        "int64": pa.int64(),
-        "float32": pa.float32(),
-        "float64": pa.float64(),
-        "float32[]": pa.list_(pa.float32()),
-        "float64[]": pa.list_(pa.float64()),
-    }
+    def type_of(name: str) -> pa.DataType:
+        of_list = name.endswith("[]")
+        single = pa.type_for_alias(name.removesuffix("[]"))
+        return pa.list_(single) if of_list else single
+
     return pa.schema(
         [
             pa.field(
                 c.name,
-                types[c.type],
+                type_of(c.type),
                 nullable=c.nullable,
                 metadata={"meaning": c.meaning, "unit": c.unit, "direction": c.direction},
             )
@@ -341,18 +296,3 @@ def table_columns(name: str) -> tuple[Column, ...]:
     if name not in tables:
         raise unknown_name("table", name, tables)
     return tables[name]
-
-
-def markdown_tables() -> str:
-    """The tables of a release as Markdown, for `docs/data.md`."""
-    lines: list[str] = []
-    files = {f"{name}.parquet": columns for name, columns in RELEASE_TABLES.items()}
-    files |= {f"{name}/*.parquet": columns for name, columns in PART_TABLES.items()}
-    for file, columns in files.items():
-        lines += [f"### {file}", "", "| column | type | unit | better | meaning |"]
-        lines += ["|---|---|---|---|---|"]
-        for c in columns:
-            kind = f"{c.type}, may be null" if c.nullable else c.type
-            lines.append(f"| `{c.name}` | {kind} | {c.unit} | {c.direction} | {c.meaning} |")
-        lines.append("")
-    return "\n".join(lines)

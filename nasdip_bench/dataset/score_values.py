@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import not_parsed
 from nasdip_bench.storage.files import Content
+from nasdip_bench.storage.hdf5 import plain_array, write_packed
 
-from .hdf5 import plain_array, write_packed
 from .manifest import SCORE_VALUES
-
-__all__ = ["read_score_values", "score_values_bytes"]
 
 _ROWS_PER_CHUNK = 4096
 _MOST_VALUES = 2**28

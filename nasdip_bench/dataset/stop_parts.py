@@ -22,16 +22,6 @@ from .tables import read_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = [
-    "CROSSING_LEVELS_DB",
-    "StopPart",
-    "crossings",
-    "read_stops",
-    "stacked_stops",
-    "stops_bytes",
-    "stops_table",
-]
-
 CROSSING_LEVELS_DB = (
     12.0, 14.0, 16.0, 17.0, 18.0, 18.25, 18.5, 18.75, 19.0, 19.25, 19.5, 19.75, 20.0, 20.25,
     20.5, 20.75, 21.0, 21.25, 21.5, 21.75, 22.0, 22.25, 22.5, 22.75, 23.0, 23.25, 23.5, 23.75,

@@ -17,8 +17,6 @@ from .schema import SCHEMA_VERSION, arrow_schema, fits_schema, table_columns
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Strings", "empty_table", "read_table", "with_strings"]
-
 Strings = Literal["dictionary", "string", "large_string"]
 """How a table holds its strings: each once, with its position in every row; or in every row, as the
 schema says, or with the 64-bit offsets that pandas would make of it."""

@@ -9,23 +9,16 @@ They are carried out by ``nasdip-build experiments`` and printed by ``nasdip-ben
 not import torch.
 """
 
-from .methods import TABLES, Method, PaperTable, parse_method
-from .results import ResultsFolder, read_results, results_problems
-from .sets import EXPERIMENT_SETS, experiment_images, ground_truth
-from .setting import SETTINGS, Setting, get_setting
-
-__all__ = [
-    "EXPERIMENT_SETS",
-    "SETTINGS",
-    "TABLES",
-    "Method",
-    "PaperTable",
-    "ResultsFolder",
-    "Setting",
-    "experiment_images",
-    "get_setting",
-    "ground_truth",
-    "parse_method",
-    "read_results",
-    "results_problems",
-]
+from .methods import TABLES as TABLES
+from .methods import Method as Method
+from .methods import PaperTable as PaperTable
+from .methods import parse_method as parse_method
+from .results import ResultsFolder as ResultsFolder
+from .results import read_results as read_results
+from .results import results_problems as results_problems
+from .sets import EXPERIMENT_SETS as EXPERIMENT_SETS
+from .sets import experiment_images as experiment_images
+from .sets import ground_truth as ground_truth
+from .setting import SETTINGS as SETTINGS
+from .setting import Setting as Setting
+from .setting import get_setting as get_setting

@@ -23,8 +23,6 @@ from typing import NamedTuple
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.tasks import SuperResolve, get_task
 
-__all__ = ["METHODS", "TABLES", "Method", "PaperTable", "parse_method", "restorable"]
-
 SCORES = ("psd_db_mse", "psd_db_strip_mse", "psd_strip_hist_emd", "psd_99_bandwidth")
 """The paper's, in the order of Table 2."""
 

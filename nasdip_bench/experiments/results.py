@@ -33,18 +33,6 @@ from .setting import FIELDS
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = [
-    "KEY",
-    "OUTPUTS",
-    "RESULT_COLUMNS",
-    "Results",
-    "ResultsFolder",
-    "output_name",
-    "read_results",
-    "results_path",
-    "results_problems",
-]
-
 SCHEMA_VERSION = 1
 """Version of the folder's layout; readers refuse the others."""
 

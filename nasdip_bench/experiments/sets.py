@@ -27,16 +27,6 @@ from nasdip_bench.errors import ConfigError, ImageError, unknown_name
 from nasdip_bench.images import Image, centre_crop, load_images, read_image
 from nasdip_bench.space import MIN_SIZE, SIZE_MULTIPLE
 
-__all__ = [
-    "EXPERIMENT_SETS",
-    "experiment_images",
-    "ground_truth",
-    "manifest",
-    "set_names",
-    "set_size",
-    "title",
-]
-
 EXPERIMENT_SETS = ("bm3d", "set12", "cbm3d", "set5", "set14", "skimage", "user")
 """The paper's sets, and the two others."""
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from nasdip_bench.isnas.config import SearchConfig
     from nasdip_bench.tasks import Task
 
-__all__ = ["FIELDS", "SETTINGS", "Setting", "get_setting"]
-
 _HASH_DIGITS = 8
 
 

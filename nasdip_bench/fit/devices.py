@@ -8,8 +8,6 @@ import torch
 
 from nasdip_bench.errors import BuildError, ConfigError
 
-__all__ = ["check_device", "device_name", "refuse_broken_device"]
-
 _TYPES = ("cpu", "cuda")
 
 

@@ -21,19 +21,9 @@ from torch import Tensor, nn
 from nasdip_bench.errors import check_whole
 from nasdip_bench.observables import OBSERVABLES, SSIM
 
-from .adam import Adam
 from .objective import Problem
 from .precision import numerics
 from .recording import Observer, Ssim
-
-__all__ = [
-    "LEARNING_RATE",
-    "PERTURBATION_STD",
-    "SMOOTHING",
-    "Fit",
-    "fit",
-    "fit_stack",
-]
 
 LEARNING_RATE = 0.01
 PERTURBATION_STD = 1 / 30
@@ -122,7 +112,7 @@ def fit_stack(
     check_whole("iterations", iterations, 1)
     device = z.device
     generator = torch.Generator(device).manual_seed(perturbation_seed)
-    optimizer = Adam(network.parameters(), learning_rate)
+    optimizer = torch.optim.Adam(network.parameters(), learning_rate, fused=True)
     curves = _Curves(problem, iterations, record)
     noise = torch.empty(z.shape, device=device)
     smoothed = torch.empty(0)

@@ -20,8 +20,6 @@ from nasdip_bench.tasks import (
     lanczos_matrix,
 )
 
-__all__ = ["Problem"]
-
 
 class Problem:
     """One restoration problem, or a stack of R of one task and shape.

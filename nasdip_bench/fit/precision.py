@@ -10,8 +10,6 @@ import torch
 
 from nasdip_bench.fidelity import check_precision
 
-__all__ = ["numerics"]
-
 
 @contextmanager
 def numerics(precision: str, device: torch.device) -> Iterator[None]:

@@ -19,8 +19,6 @@ from nasdip_bench.observables import OBSERVABLES
 
 from .objective import Problem
 
-__all__ = ["Observer", "Ssim", "outputs_held"]
-
 _WINDOWS = {"wmv_25": 25, "wmv_100": 100}
 _EMV_WEIGHT = 0.1
 _HIGH = 0.25

@@ -15,8 +15,6 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from nasdip_bench.errors import ImageError
 
-__all__ = ["open_picture"]
-
 # What Pillow shall try: the usual formats without a program of their own (EPS runs Ghostscript).
 _FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "PPM")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # and 16-bit gray, I;16 or I

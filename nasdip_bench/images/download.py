@@ -15,8 +15,6 @@ from typing import Any
 from nasdip_bench.errors import DownloadError, MissingDependencyError
 from nasdip_bench.storage.files import sha256_bytes
 
-__all__ = ["fetch"]
-
 TIMEOUT_SECONDS = 30.0
 
 logger = logging.getLogger(__name__)

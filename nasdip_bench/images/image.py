@@ -13,8 +13,6 @@ from nasdip_bench.storage.files import sha256_bytes
 
 from .decode import open_picture
 
-__all__ = ["Image", "centre_crop", "pixels_of", "read_image"]
-
 _LONGEST_NAME = 200
 
 

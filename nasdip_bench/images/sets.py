@@ -29,17 +29,6 @@ from nasdip_bench.errors import (
 from .decode import open_picture
 from .image import Image, pixels_of, read_image
 
-__all__ = [
-    "ENDINGS",
-    "IMAGE_SETS",
-    "NASDIP_IMAGES",
-    "RELEASED_SET",
-    "SKIMAGE_IMAGES",
-    "catalogue",
-    "image_names",
-    "load_images",
-]
-
 IMAGE_SETS = ("nasdip", "skimage")
 RELEASED_SET = "released"
 """The images of results that were imported, under the names of the benchmark's where they agree."""

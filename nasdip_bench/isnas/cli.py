@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from .config import SearchConfig
     from .image import Degraded
 
-__all__ = ["app", "main"]
-
 EXIT_MORE_TO_DO = 75
 """The time limit was reached with work left (EX_TEMPFAIL)."""
 
@@ -205,10 +203,9 @@ def _restore(
 ) -> None:
     from nasdip_bench.network.fast import keep_freed_memory
 
-    from .classical import classical_restoration
     from .estimate import StageProgress, estimate, plan
     from .folder import kept_in, resumes
-    from .results import RESULTS, summary, write_results
+    from .results import RESULTS, classical_restoration, summary, write_results
     from .search import Search, asked_for
 
     if device == "cpu":

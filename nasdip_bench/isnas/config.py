@@ -15,8 +15,6 @@ from nasdip_bench.tasks import Task
 from .ranking import check_score
 from .selection import SELECTORS, WEIGHTINGS
 
-__all__ = ["SELECTIONS", "SearchConfig", "paper_config", "quick_config"]
-
 SELECTIONS = ("full", "resized", "released")
 """On what the cohort is trained: the image, the corrupted image made small, or (the released
 script's leak) the clean image made small and corrupted there."""

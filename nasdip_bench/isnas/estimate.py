@@ -14,10 +14,7 @@ from .config import SearchConfig
 from .image import Degraded
 from .ranking import score_candidates
 from .search import selection_problem
-from .stopping import check_rule, held_bytes
-from .training import train
-
-__all__ = ["Estimate", "StageProgress", "estimate", "plan"]
+from .training import check_rule, held_bytes, train
 
 _ROUNDS, _ITERATIONS = 4, 2
 _ENOUGH_SECONDS = 5.0

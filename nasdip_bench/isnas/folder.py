@@ -25,8 +25,6 @@ from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
 from .ranking import Ranked
 from .training import Trained
 
-__all__ = ["SearchFolder", "kept_in", "resumes"]
-
 _SETTINGS = "search.json"
 _SCORES = "scores.csv"
 _HEADING = "architecture,score,check"

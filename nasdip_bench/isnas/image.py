@@ -16,8 +16,6 @@ from nasdip_bench.images import centre_crop, read_image
 from nasdip_bench.space import MIN_SIZE, SIZE_MULTIPLE
 from nasdip_bench.tasks import Inpaint, Observation, SuperResolve, Task, luma, psnr_db
 
-__all__ = ["MAX_PIXELS", "Degraded", "corrupt", "degraded", "read_problem"]
-
 MAX_PIXELS = 16 * 2**20
 """Of the restored image; a fit at 4096 x 4096 holds some 100 GB."""
 

@@ -35,16 +35,6 @@ if TYPE_CHECKING:
 
     from nasdip_bench.proxies.scoring import Initialised, Outputs
 
-__all__ = [
-    "Judge",
-    "Ranked",
-    "check_score",
-    "mean_scores",
-    "ranked",
-    "score_candidates",
-    "searched_score",
-]
-
 
 def check_score(name: str) -> None:
     """Raise `ConfigError` unless candidates can be ranked by a score: where lower is better.

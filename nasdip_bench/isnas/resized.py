@@ -11,6 +11,7 @@ Must not import torch.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from nasdip_bench.errors import ConfigError
@@ -19,9 +20,8 @@ from nasdip_bench.tasks import Denoise, Inpaint, Observation
 
 from .image import Degraded, corrupt
 
-__all__ = ["SHORTER_SIDE", "resized", "resized_as_released"]
-
 SHORTER_SIDE = 64
+_FILTER = PillowImage.Resampling.BILINEAR  # a triangle, wider where it shrinks
 
 
 def resized(problem: Degraded) -> Degraded:
@@ -36,10 +36,10 @@ def resized(problem: Degraded) -> Degraded:
     """
     observation = problem.observation
     mask = observation.mask
-    height, width = _small_size(problem)
-    seen = _resize(problem.cropped(observation.corrupted), height, width)
+    size = _small_size(problem)
+    seen = resize(problem.cropped(observation.corrupted), size, _FILTER)
     if isinstance(problem.task, Inpaint) and mask is not None:
-        weight = np.clip(_resize(problem.cropped(mask), height, width), 0, None)
+        weight = np.clip(resize(problem.cropped(mask), size, _FILTER), 0, None)
         known = weight > 0
         average = np.divide(seen, weight, out=np.zeros_like(seen), where=known)
         # The fit multiplies its output with the mask: the root of the weight, so that the squares
@@ -53,7 +53,7 @@ def resized(problem: Degraded) -> Degraded:
         task=problem.task,
         observation=observation,
         truth=None,
-        size=(height, width),
+        size=size,
     )
 
 
@@ -63,13 +63,13 @@ def resized_as_released(problem: Degraded) -> Degraded:
     Raises:
         ConfigError: super-resolution, or no ground truth to leak.
     """
-    height, width = _small_size(problem)
+    size = _small_size(problem)
     if problem.truth is None:
         raise ConfigError(
             "the released script's selection resizes the ground truth, and there is none: use "
             "--selection resized"
         )
-    small = np.clip(_resize(problem.cropped(problem.truth), height, width), 0, 1)
+    small = np.clip(resize(problem.cropped(problem.truth), size, _FILTER), 0, 1)
     return corrupt(small, problem.task, problem.name).without_truth()
 
 
@@ -88,14 +88,9 @@ def _small_size(problem: Degraded) -> tuple[int, int]:
     return height, width
 
 
-def _resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize (C, H, W) floats, with antialiasing."""
-    planes = [
-        np.asarray(
-            PillowImage.fromarray(np.ascontiguousarray(plane, np.float32)).resize(
-                (width, height), PillowImage.Resampling.BILINEAR
-            )
-        )
-        for plane in image
-    ]
-    return np.stack(planes)
+def resize(
+    image: np.ndarray, size: tuple[int, int], resample: PillowImage.Resampling
+) -> NDArray[np.float32]:
+    """(C, H, W) floats at a size (height, width), by Pillow, antialiased where it shrinks."""
+    planes = [PillowImage.fromarray(np.ascontiguousarray(plane, np.float32)) for plane in image]
+    return np.stack([np.asarray(plane.resize(size[::-1], resample)) for plane in planes])

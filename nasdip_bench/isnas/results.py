@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
 import platform
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ from PIL import ImageDraw, ImageFont
 
 from nasdip_bench._version import __version__
 from nasdip_bench.storage.files import write_atomic
+from nasdip_bench.tasks import Denoise, Inpaint, noise_estimate
 
 from .image import Degraded
+from .resized import resize
 from .search import Search, SearchResult, asked_for
-
-__all__ = ["RESULTS", "png", "record", "summary", "write_results"]
 
 RESULTS = {
     "restored.png": "the restored image",
@@ -36,7 +36,8 @@ RESULTS = {
 _LARGE, _SMALL, _GAP, _LINE = 320, 152, 16, 34
 """Pixels of the contact sheet: sides of its pictures, distance between them, height of a label."""
 _COLUMNS = 5
-_FONT_SIZE = 13
+_FONT_SIZE, _LETTER = 13, 7
+"""Pixels: height of the font, and about the width of a letter."""
 
 
 def record(
@@ -98,7 +99,7 @@ def write_results(
     write_atomic(folder / "restored.png", png(result.restored))
     write_atomic(folder / "sheet.png", png(contact_sheet(search.problem, result, classical)))
     write_atomic(folder / "ranking.csv", _ranking(result))
-    write_atomic(folder / "curves.csv", _curves(search.problem, result))
+    write_atomic(folder / "curves.csv", _curves(result))
     text = json.dumps(facts, indent=1, allow_nan=False) + "\n"
     write_atomic(folder / "record.json", text.encode())
     return facts
@@ -137,38 +138,25 @@ def _number(value: float) -> float | None:
 
 
 def _ranking(result: SearchResult) -> bytes:
-    rows = [
-        {"rank": place, "architecture": str(one.architecture), "score": repr(one.score)}
-        for place, one in enumerate(result.ranking, 1)
-    ]
-    return _table(("rank", "architecture", "score"), rows)
+    rows = [(n, one.architecture, repr(one.score)) for n, one in enumerate(result.ranking, 1)]
+    return _csv(("rank", "architecture", "score"), rows)
 
 
-def _curves(problem: Degraded, result: SearchResult) -> bytes:
-    fits = [("cohort", str(a), fit) for a, fit in zip(result.members, result.fits, strict=True)]
-    fits.append(("restore", str(result.architecture), result.restoration))
+def _curves(result: SearchResult) -> bytes:
+    fits = [("cohort", a, fit) for a, fit in zip(result.members, result.fits, strict=True)]
+    fits.append(("restore", result.architecture, result.restoration))
     rows = [
-        {
-            "purpose": purpose,
-            "architecture": arch,
-            "iteration": place + 1,
-            "psnr_db": f"{fit.psnr_db[place]:.4f}",
-            "psnr_smooth_db": f"{fit.psnr_smooth_db[place]:.4f}",
-        }
+        (purpose, arch, i + 1, f"{fit.psnr_db[i]:.4f}", f"{fit.psnr_smooth_db[i]:.4f}")
         for purpose, arch, fit in fits
-        for place in range(fit.iterations)
-        if np.isfinite(fit.psnr_db[place])
+        for i in range(fit.iterations)
+        if np.isfinite(fit.psnr_db[i])
     ]
-    names = ("purpose", "architecture", "iteration", "psnr_db", "psnr_smooth_db")
-    return _table(names, rows)
+    return _csv(("purpose", "architecture", "iteration", "psnr_db", "psnr_smooth_db"), rows)
 
 
-def _table(names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+def _csv(head: Sequence[object], rows: Sequence[Sequence[object]]) -> bytes:
+    """A table of cells without commas."""
+    return "".join(f"{','.join(map(str, row))}\n" for row in (head, *rows)).encode()
 
 
 def contact_sheet(
@@ -221,22 +209,46 @@ def _labelled(label: str, image: NDArray[np.floating], side: int) -> PillowImage
     tile = PillowImage.new("RGB", (side, side + _LINE), "white")
     tile.paste(picture.resize(size, filtered), (0, _LINE))
     font = ImageFont.load_default(_FONT_SIZE)
-    ImageDraw.Draw(tile).text((0, 2), _wrapped(label, side, font), "black", font, spacing=2)
+    ImageDraw.Draw(tile).text(
+        (0, 2), textwrap.fill(label, side // _LETTER), "black", font, spacing=2
+    )
     return tile
-
-
-def _wrapped(label: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """Break a label where it gets too wide."""
-    lines = [""]
-    for word in label.split(" "):
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) > width and lines[-1]:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return "\n".join(lines)
 
 
 def _psnr(problem: Degraded, output: NDArray[np.float32]) -> str:
     value = problem.psnr_db(output)
     return f", {value:.2f} dB" if np.isfinite(value) else ""
+
+
+# What a method without a network makes of the same image
+
+
+def classical_restoration(problem: Degraded) -> tuple[str, NDArray[np.float32]]:
+    """What a classical method makes of an image, to be reported beside the search.
+
+    scikit-image's non-local means (Buades, Coll, Morel, CVPR 2005), with the noise as estimated
+    from the image, and biharmonic inpainting (Damelin and Hoang, 2018); Pillow's bicubic
+    enlargement.
+
+    Returns:
+        the name of the method, and its (C, height, width) image in [0, 1] without the padding.
+    """
+    from skimage.restoration import denoise_nl_means, inpaint_biharmonic
+
+    rows = np.moveaxis(problem.seen, 0, -1)
+    if isinstance(problem.task, Denoise):
+        sigma = noise_estimate(problem.seen)
+        strength = {"h": 0.8 * sigma, "sigma": sigma, "patch_size": 5, "patch_distance": 6}
+        found = denoise_nl_means(rows, **strength, fast_mode=True, channel_axis=-1)
+        return "non-local means", _image(found.reshape(rows.shape))
+    if isinstance(problem.task, Inpaint):
+        missing = problem.cropped(np.asarray(problem.observation.mask))[0] == 0
+        found = inpaint_biharmonic(rows, missing, split_into_regions=True, channel_axis=-1)
+        return "biharmonic inpainting", _image(found)
+    enlarged = resize(problem.seen, problem.size, PillowImage.Resampling.BICUBIC)
+    return "bicubic enlargement", np.clip(enlarged, 0, 1)
+
+
+def _image(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(H, W, C) to (C, H, W) in [0, 1]."""
+    return np.clip(np.moveaxis(rows, -1, 0), 0, 1).astype(np.float32)

@@ -27,10 +27,7 @@ from .image import Degraded
 from .ranking import Ranked, ranked, score_candidates
 from .resized import resized, resized_as_released
 from .selection import Cohort, get_selector, weighted_average
-from .stopping import check_rule
-from .training import Trained, train
-
-__all__ = ["Search", "SearchResult", "asked_for", "selection_problem"]
+from .training import Trained, check_rule, train
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -20,21 +20,6 @@ from nasdip_bench.dataset.distances import to_average
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.seeding import BitStream
 
-__all__ = [
-    "SELECTORS",
-    "WEIGHTINGS",
-    "BestScore",
-    "ClosestToAverage",
-    "Cohort",
-    "Oracle",
-    "RandomChoice",
-    "Selector",
-    "closest",
-    "get_selector",
-    "weighted_average",
-    "weights",
-]
-
 _TIE = 1e-12
 """Of the largest: mean squared differences that differ by less are equal but for rounding."""
 

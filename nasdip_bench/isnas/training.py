@@ -1,30 +1,30 @@
-"""One Deep Image Prior fit of a search: an architecture on the image, at full or small size."""
+"""One Deep Image Prior fit of a search: an architecture on the image, until a rule stops it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from nasdip_bench.fit.loop import fit
 from nasdip_bench.fit.objective import Problem
+from nasdip_bench.fit.recording import Observer, outputs_held
 from nasdip_bench.network import Network
 from nasdip_bench.network.baselines import BASELINE_IN_CHANNELS, build_baseline
 from nasdip_bench.network.fast import FastNetwork
-from nasdip_bench.network.weights import draw_weights, draw_z, give_memory
+from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.seeding import device_seed
 from nasdip_bench.space import Architecture
-from nasdip_bench.stopping import Last, StoppingRule
+from nasdip_bench.stopping import Fits, Last, StoppingRule, Watch
+from nasdip_bench.tasks import noise_estimate
 
 from .image import Degraded
-from .stopping import Stopper
-
-__all__ = ["Trained", "train", "train_baseline"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,17 +82,9 @@ def train(
     network = blank_network(architecture, image_channels, channels, device)
     key = (str(architecture), problem.name, problem.task.name, f"{height}x{width}", channels, seed)
     draw_weights(network, "isnas weights", purpose, *key)
-    return _fit(
-        FastNetwork(network),
-        image_channels,
-        problem,
-        iterations=iterations,
-        seed=seed,
-        device=device,
-        precision=precision,
-        rule=rule,
-        on_iteration=on_iteration,
-    )
+    options: dict[str, Any] = {"precision": precision, "rule": rule, "on_iteration": on_iteration}
+    fast = FastNetwork(network)
+    return _fit(fast, image_channels, problem, iterations, seed, device, **options)
 
 
 def train_baseline(
@@ -103,10 +95,9 @@ def train_baseline(
     channels: int,
     seed: int,
     device: str = "cpu",
-    precision: str = "fp32",
-    on_iteration: Callable[[int], None] | None = None,
+    **options: Any,
 ) -> Trained:
-    """Train one of `nasdip_bench.network.baselines.BASELINES` as an architecture is trained.
+    """Train one of `nasdip_bench.network.baselines.BASELINES` as `train` trains an architecture.
 
     Its input has 32 channels; otherwise the fit is the same: iterations, perturbation, smoothing.
 
@@ -117,38 +108,27 @@ def train_baseline(
         channels: channels at every level of the network.
         seed: of weights, input and perturbations.
         device: "cpu", "cuda" or "cuda:N".
-        precision: one of `nasdip_bench.fidelity.PRECISIONS`.
-        on_iteration: called before each; may raise to abandon the fit.
+        **options: ``precision``, ``rule`` and ``on_iteration`` of `train`.
     """
     image_channels, height, width = problem.shape
     with torch.device("meta"):  # nothing is taken from the global random state
         network = build_baseline(name, problem.task.kind, image_channels, channels)
-    give_memory(network, device)
+    network.to_empty(device=device)
     key = (name, problem.name, problem.task.name, f"{height}x{width}", channels, seed)
     draw_weights(network, "isnas weights", "baseline", *key)
-    return _fit(
-        FastNetwork(network) if isinstance(network, Network) else network,
-        BASELINE_IN_CHANNELS,
-        problem,
-        iterations=iterations,
-        seed=seed,
-        device=device,
-        precision=precision,
-        on_iteration=on_iteration,
-    )
+    fast = FastNetwork(network) if isinstance(network, Network) else network
+    return _fit(fast, BASELINE_IN_CHANNELS, problem, iterations, seed, device, **options)
 
 
 def _fit(
     network: nn.Module,
     in_channels: int,
     problem: Degraded,
-    *,
     iterations: int,
     seed: int,
     device: str,
-    precision: str,
     rule: StoppingRule | None = None,
-    on_iteration: Callable[[int], None] | None,
+    **options: Any,
 ) -> Trained:
     _, height, width = problem.shape
     size = f"{height}x{width}"
@@ -160,9 +140,8 @@ def _fit(
         draw_z(in_channels, height, width, "z", size, in_channels, seed).to(torch.device(device)),
         device_seed("perturbation", size, in_channels, seed),
         iterations,
-        precision=precision,
-        on_iteration=on_iteration,
         on_output=stopper.look,
+        **options,
     )
     at, output = stopper.restored()
     return Trained(
@@ -174,3 +153,85 @@ def _fit(
         psnr_smooth_db=result.psnr_smooth_db,
         seconds=result.seconds,
     )
+
+
+class Stopper:
+    """Watches one fit with a rule, and holds the output that it would deliver.
+
+    What the rule needs is computed on the device; the host waits for it at every iteration. A rule
+    that needs nothing, such as ``last``, costs nothing.
+
+    Args:
+        rule: the rule.
+        image: what is restored: rules may know its estimated noise.
+        problem: the same on the device.
+        iterations: at most.
+
+    Raises:
+        ConfigError: the rule has no meaning for the task.
+    """
+
+    def __init__(
+        self, rule: StoppingRule, image: Degraded, problem: Problem, iterations: int
+    ) -> None:
+        self._watch = Watch(rule, known(image, iterations))
+        self._problem, self._needs = problem, rule.needs
+        self._observer = Observer(problem, rule.needs)
+        self._as_output = rule.delivers == "output"
+        self._kept: Tensor | None = None
+        self._latest: Tensor | None = None
+
+    def look(self, iteration: int, output: Tensor, smoothed: Tensor) -> bool:
+        """Whether to end the fit here; see ``on_output`` of `nasdip_bench.fit.loop.fit_stack`."""
+        delivered = output if self._as_output else smoothed
+        self._latest = delivered
+        losses = self._problem.losses(output) if "loss" in self._needs else output.new_zeros(1)
+        means = self._observer.look(iteration, losses, output, smoothed)
+        seen = {name: _in_db(means.get(name)) for name in self._needs}
+        if self._watch.look(iteration + 1, seen)[0]:
+            self._kept = delivered.clone()
+        return not self._watch.running[0]
+
+    def restored(self) -> tuple[int, Tensor]:
+        """The iteration (from 1) that is delivered, and its output."""
+        kept = self._latest if self._kept is None else self._kept
+        assert kept is not None, "no iteration was looked at"
+        return int(self._watch.delivered[0]), kept
+
+
+def known(image: Degraded, iterations: int) -> Fits:
+    """What a rule may know of a restoration before it begins.
+
+    Of the noise that is its estimate: an image that comes corrupted does not say its sigma.
+    """
+    noisy = image.task.kind == "denoise"
+    estimate = noise_estimate(image.seen) if noisy else np.nan
+    return Fits(
+        kind=image.task.kind,
+        budget=iterations,
+        stop=iterations,
+        sigma=np.array([np.nan]),
+        sigma_estimate=np.array([estimate]),
+    )
+
+
+def check_rule(rule: StoppingRule, image: Degraded) -> None:
+    """Refuse a rule that cannot be asked about an image.
+
+    Raises:
+        ConfigError: it has no meaning for the task, or needs to know what is not known.
+    """
+    Watch(rule, known(image, iterations=1))
+
+
+def held_bytes(rule: StoppingRule, shape: tuple[int, int, int]) -> int:
+    """Memory of the past outputs that a rule's observables take, of an image (C, H, W)."""
+    return 4 * outputs_held(rule.needs) * int(np.prod(shape))
+
+
+def _in_db(mean: Tensor | None) -> NDArray[np.float64]:
+    if mean is None:  # not defined yet
+        return np.array([np.nan])
+    values: NDArray[np.float64] = mean.double().cpu().numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return -10 * np.log10(values)

@@ -26,8 +26,6 @@ from .blocks import (
 )
 from .plain import build_network
 
-__all__ = ["BASELINES", "BASELINE_IN_CHANNELS", "NAS_DIP", "Hourglass", "build_baseline"]
-
 BASELINE_IN_CHANNELS = 32
 
 NAS_DIP = {

@@ -13,20 +13,6 @@ from torch import Tensor, nn
 
 from nasdip_bench.space import Architecture
 
-__all__ = [
-    "LEAKY_SLOPE",
-    "OutputLayer",
-    "SplitStackSum",
-    "activation",
-    "conv_norm_act",
-    "decoder_level",
-    "encoder_level",
-    "norm",
-    "reflect_conv",
-    "upsample",
-    "upsampling_cell",
-]
-
 LEAKY_SLOPE = 0.2
 
 
@@ -212,14 +198,20 @@ def decoder_level(channels: int) -> nn.Sequential:
 
 
 class OutputLayer(nn.Module):
-    """conv1, sigmoid; never below float32, since an image in bfloat16 cannot exceed some 59 dB."""
+    """conv1, sigmoid; never below float32, since an image in bfloat16 cannot exceed some 59 dB.
+
+    Attributes:
+        logits: leave out the sigmoid, which hides from training-free scores what comes before it.
+    """
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
+        self.logits = False
         self.conv = reflect_conv(channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         device = x.device.type
         available = torch.amp.is_autocast_available(device)
         with torch.autocast(device, enabled=False) if available else nullcontext():
-            return torch.sigmoid(self.conv(x.to(self.conv.weight.dtype)))
+            logits = self.conv(x.to(self.conv.weight.dtype))
+            return logits if self.logits else torch.sigmoid(logits)

@@ -16,8 +16,6 @@ from nasdip_bench.space import LEVELS, Architecture, check_size
 
 from .blocks import OutputLayer, conv_norm_act, decoder_level, encoder_level, upsampling_cell
 
-__all__ = ["CHANNEL_MULTIPLE", "Network", "build_network"]
-
 CHANNEL_MULTIPLE = 16
 """Pixel shuffle quarters the channels, and split_stack_sum quarters what is left."""
 

@@ -19,9 +19,6 @@ from nasdip_bench.errors import ConfigError
 
 from .blocks import SplitStackSum
 from .plain import Network
-from .weights import give_memory
-
-__all__ = ["stack_networks"]
 
 
 @torch.no_grad()
@@ -47,7 +44,7 @@ def stack_networks(networks: Sequence[Network]) -> Network:
         for module in list(stacked.modules()):
             for name, child in module.named_children():
                 setattr(module, name, _widened(child, len(networks)))
-    give_memory(stacked, next(networks[0].parameters()).device)
+    stacked.to_empty(device=next(networks[0].parameters()).device)
     for name, parameter in stacked.named_parameters():
         # Weights of convolutions, plain and transposed, and of batch normalisations all have the
         # channels that are grouped in their first dimension.

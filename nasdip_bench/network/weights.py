@@ -1,6 +1,4 @@
-"""Memory for the weights of a network, and random weights by key to fill it.
-
-They have PyTorch's default distributions and are drawn on the host with NumPy.
+"""Random weights by key, of PyTorch's default distributions, drawn on the host with NumPy.
 
 Each parameter has a stream of its own, keyed by the run and the parameter's name, so that what is
 drawn does not depend on the order, the device or the company in which networks are built.
@@ -9,7 +7,6 @@ drawn does not depend on the order, the device or the company in which networks 
 from __future__ import annotations
 
 import math
-from typing import TypeVar
 
 import torch
 from torch import nn
@@ -17,28 +14,7 @@ from torch import nn
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.seeding import BitStream
 
-__all__ = ["draw_run_weights", "draw_weights", "draw_z", "give_memory"]
-
-_Module = TypeVar("_Module", bound=nn.Module)
-
 Z_HIGH = 0.1
-
-
-def give_memory(network: _Module, device: torch.device | str) -> _Module:
-    """Put a network that was built on the device "meta" on a device; its numbers hold nothing yet.
-
-    `torch.nn.Module.to_empty` does the same, and imports SymPy for it, which takes half a second.
-
-    Returns:
-        the network itself.
-    """
-    for module in network.modules():
-        for name, parameter in [*module.named_parameters(recurse=False)]:
-            memory = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
-            setattr(module, name, nn.Parameter(memory, parameter.requires_grad))
-        for name, buffer in [*module.named_buffers(recurse=False)]:
-            setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype, device=device))
-    return network
 
 
 @torch.no_grad()

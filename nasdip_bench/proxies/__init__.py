@@ -17,44 +17,26 @@ eq. 1 and eq. 2, and its released code; those of the network scores stand in the
 
 from __future__ import annotations
 
-from . import spectral, structural, tangent, zero_cost
-from .candidate import Candidate
-from .info import NO_REFERENCE, ScoreInfo, named_score
-from .registry import (
-    image_score,
-    image_scores,
-    info,
-    network_score,
-    network_scores,
-    protect_registered,
-    score,
-    score_candidate,
-    score_names,
-    score_network,
-    unregister,
-)
-from .spectrum import prepare
-
-__all__ = [
-    "NO_REFERENCE",
-    "Candidate",
-    "ScoreInfo",
-    "image_score",
-    "image_scores",
-    "info",
-    "named_score",
-    "network_score",
-    "network_scores",
-    "prepare",
-    "score",
-    "score_candidate",
-    "score_names",
-    "score_network",
-    "spectral",
-    "structural",
-    "tangent",
-    "unregister",
-    "zero_cost",
-]
+# Their order is that of the rows of scores.parquet.
+from . import spectral as spectral
+from . import structural as structural
+from . import tangent as tangent
+from . import zero_cost as zero_cost
+from .candidate import Candidate as Candidate
+from .info import NO_REFERENCE as NO_REFERENCE
+from .info import ScoreInfo as ScoreInfo
+from .info import named_score as named_score
+from .registry import image_score as image_score
+from .registry import image_scores as image_scores
+from .registry import info as info
+from .registry import network_score as network_score
+from .registry import network_scores as network_scores
+from .registry import protect_registered as protect_registered
+from .registry import score as score
+from .registry import score_candidate as score_candidate
+from .registry import score_names as score_names
+from .registry import score_network as score_network
+from .registry import unregister as unregister
+from .spectrum import prepare as prepare
 
 protect_registered()

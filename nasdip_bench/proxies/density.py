@@ -18,26 +18,6 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ImageError
 
-__all__ = [
-    "DISCS",
-    "PAPER_BINS",
-    "PSD_FLOOR",
-    "RELEASED_BINS",
-    "STRIP_DIAMETERS",
-    "FloatArray",
-    "cumulative_shares",
-    "decibel",
-    "disc_diameters",
-    "disc_energy",
-    "disc_mask",
-    "energy_bandwidth",
-    "histogram_heights",
-    "power_spectral_density",
-    "relative_radius",
-    "strip_index",
-    "strip_mask",
-]
-
 FloatArray = NDArray[np.float64]
 
 PSD_FLOOR = 1e-20

@@ -12,18 +12,6 @@ from typing import Literal
 
 from nasdip_bench.errors import ConfigError, unknown_name
 
-__all__ = [
-    "CORRUPTED",
-    "DEPENDENCES",
-    "Dependence",
-    "GROUND_TRUTH",
-    "Kind",
-    "NO_REFERENCE",
-    "REFERENCE_NAMES",
-    "ScoreInfo",
-    "named_score",
-]
-
 NO_REFERENCE = "none"
 """What stands for the reference's name where a score has none."""
 

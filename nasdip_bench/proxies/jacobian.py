@@ -19,8 +19,6 @@ from nasdip_bench.network import Network
 from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.seeding import BitStream
 
-__all__ = ["Jacobian", "kernel_probe", "kernel_traces", "low_pass"]
-
 
 class Jacobian:
     """A network's output at one input, with the graph behind it.

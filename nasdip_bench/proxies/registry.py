@@ -24,20 +24,6 @@ if TYPE_CHECKING:
 
     from nasdip_bench.tasks import Task
 
-__all__ = [
-    "image_score",
-    "image_scores",
-    "info",
-    "network_score",
-    "network_scores",
-    "protect_registered",
-    "score",
-    "score_candidate",
-    "score_names",
-    "score_network",
-    "unregister",
-]
-
 _Image = TypeVar("_Image", bound=Callable[[Any, Any], float])
 _Network = TypeVar("_Network", bound=Callable[..., float])
 

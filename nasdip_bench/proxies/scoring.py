@@ -19,7 +19,7 @@ from nasdip_bench.fit.precision import numerics
 from nasdip_bench.network import Network, build_network
 from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.network.stacking import stack_networks
-from nasdip_bench.network.weights import draw_weights, draw_z, give_memory
+from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import Task
 
@@ -33,19 +33,8 @@ from . import (
     score,
     score_candidate,
 )
-from .shared_parts import Parts
+from .candidate import Parts
 from .spectrum import Spectrum
-
-__all__ = [
-    "Initialised",
-    "Outputs",
-    "ScoreName",
-    "ScoreSamples",
-    "Scored",
-    "blank_network",
-    "initialisations",
-    "score_architecture",
-]
 
 _BATCH_BYTES = 2 * 2**30
 _LIVE_LAYERS = 16
@@ -102,7 +91,7 @@ def blank_network(
     """
     with torch.device("meta"):
         network = build_network(arch, image_channels, image_channels, channels)
-    return give_memory(network, device)
+    return network.to_empty(device=device)
 
 
 class Initialised(NamedTuple):

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from nasdip_bench.errors import ImageError
 
+from .candidate import Parts
 from .density import (
     FloatArray,
     cumulative_shares,
@@ -22,9 +23,6 @@ from .density import (
     power_spectral_density,
     strip_index,
 )
-from .shared_parts import Parts
-
-__all__ = ["Spectrum", "prepare"]
 
 _Value = TypeVar("_Value")
 

@@ -6,22 +6,17 @@ Must not import torch at module level.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from .candidate import Candidate
 from .registry import network_score
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from nasdip_bench.tasks import Task
-
-# Size and cost of the network
-
 _count = partial(
     network_score,
+    of_candidate=True,
     needs_reference=False,
     lower_is_better=None,
     source="count",
@@ -34,8 +29,8 @@ _count = partial(
     unit="1",
     description="number of the network's parameters, shared ones counted once",
 )
-def _parameters(network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], task: Task) -> float:
-    return float(sum(parameter.numel() for parameter in network.parameters()))
+def _parameters(candidate: Candidate) -> float:
+    return float(sum(parameter.numel() for parameter in candidate.network.parameters()))
 
 
 @_count(
@@ -43,42 +38,25 @@ def _parameters(network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], t
     unit="FLOP",
     description="floating-point operations, 2 per multiply-add, of the convolutions in one forward",
 )
-def _flops(network: nn.Module, z: Tensor, corrupted: NDArray[np.float32], task: Task) -> float:
-    """FLOPs of all Conv2d and ConvTranspose2d layers at z's size; biases are not counted.
+def _flops(candidate: Candidate) -> float:
+    """At z's size; biases are not counted.
 
-    Of a network of the space they are known. Through another a forward pass runs on meta tensors,
-    which takes a second or two: nothing is computed, and neither the parameters nor the running
-    statistics change. All tensors of the network must be registered with it.
+    Of a network of the space they are known. Another one is run on meta tensors under torch's own
+    counter: nothing is computed, and neither the parameters nor the running statistics change. All
+    its tensors must be registered with it.
     """
     import torch
-    from torch import nn
+    from torch.utils.flop_counter import FlopCounterMode
 
+    network, z = candidate.network, candidate.z
     known = _known_flops(network, z)
     if known is not None:
         return known
-    total = 0
-
-    def count(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        # One weight meets one value of each output position; if transposed, of each input position.
-        at = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
-        positions = at.shape[-2] * at.shape[-1] * (at.shape[0] if at.ndim == 4 else 1)
-        total += 2 * positions * layer.weight.numel()
-
-    hooks = [
-        layer.register_forward_hook(count)
-        for layer in network.modules()
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
-    ]
     tensors = dict(network.named_parameters()) | dict(network.named_buffers())
-    try:
-        with torch.no_grad():
-            meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
-            torch.func.functional_call(network, meta, (z.to("meta"),))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return float(total)
+    meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        torch.func.functional_call(network, meta, (z.to("meta"),))
+    return float(counter.get_total_flops())
 
 
 def _known_flops(network: nn.Module, z: Tensor) -> float | None:

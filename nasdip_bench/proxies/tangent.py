@@ -24,8 +24,6 @@ from .candidate import Candidate
 from .density import STRIP_DIAMETERS
 from .registry import network_score
 
-__all__ = ["LOW_PASS_DIAMETER", "PROBES"]
-
 PROBES = 4
 """Random directions that the kernel's trace is estimated with; two backward passes each."""
 

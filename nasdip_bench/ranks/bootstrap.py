@@ -22,17 +22,6 @@ from nasdip_bench.errors import ConfigError, check_whole
 
 from .correlation import Correlation, kendall_tau_b
 
-__all__ = [
-    "TauInterval",
-    "bootstrap_rho",
-    "bootstrap_tau",
-    "draw_resamples",
-    "percentile_interval",
-    "stratified_tau",
-    "tau_interval",
-    "tied_pairs",
-]
-
 _EXACT_IN_FLOAT32 = 4096
 """Samples so small that n², the largest sum of signs, is below 2^24."""
 _COLUMNS = 128

@@ -13,16 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import check_whole
 
-__all__ = [
-    "ChoicePValues",
-    "best_of_first",
-    "by_relabelling",
-    "chance_of_hit",
-    "chance_overlap",
-    "expected_best",
-    "overlap_p_value",
-]
-
 
 def best_of_first(ranking: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The best value among the N first of a ranking, for every N.

@@ -17,15 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ConfigError, check_whole
 
-__all__ = [
-    "Correlation",
-    "kendall_tau_b",
-    "kendall_tau_b_table",
-    "overlap_matrix",
-    "spearman_rho",
-    "top_k",
-]
-
 
 class Correlation(NamedTuple):
     """A rank correlation.

@@ -20,18 +20,6 @@ from nasdip_bench.seeding import BitStream, as_generator
 
 from .cells import NUM_CELLS, VALID_CELLS, Cell, cell_attributes
 
-__all__ = [
-    "DILATIONS",
-    "LEVELS",
-    "MIN_SIZE",
-    "SIZE_MULTIPLE",
-    "SKIP_BITS",
-    "Architecture",
-    "check_size",
-    "random_architecture",
-    "sample_architectures",
-]
-
 LEVELS = 5
 """Encoder levels, and decoder levels."""
 

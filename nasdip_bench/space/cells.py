@@ -10,17 +10,6 @@ from functools import lru_cache
 
 from nasdip_bench.errors import ArchitectureError, check_whole
 
-__all__ = [
-    "ACTIVATIONS",
-    "KERNELS",
-    "NUM_CELLS",
-    "SAMPLINGS",
-    "TRANSFORMS",
-    "VALID_CELLS",
-    "Cell",
-    "cell_attributes",
-]
-
 SAMPLINGS = ("bilinear", "bicubic", "nearest", "pixel_shuffle", "transposed_conv")
 TRANSFORMS = (
     "conv",

@@ -13,8 +13,6 @@ from typing import Any
 
 from .architecture import LEVELS, Architecture
 
-__all__ = ["Cost", "architecture_cost", "architecture_facts"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:

@@ -14,15 +14,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .architecture import DILATIONS, LEVELS, SKIP_BITS, Architecture
 from .cells import ACTIVATIONS, KERNELS, SAMPLINGS, TRANSFORMS, cell_attributes
 
-__all__ = [
-    "CHOICES",
-    "ONE_HOT_COLUMNS",
-    "Neighbourhood",
-    "encode_adjacency",
-    "encode_choices",
-    "encode_one_hot",
-]
-
 CHOICES = SKIP_BITS + 6
 """The choices that make an architecture: 25 skip bits; of the cell sampling, transform, kernel,
 activation and the order of sampling and transform; dilation."""
@@ -36,6 +27,9 @@ ONE_HOT_COLUMNS: tuple[str, ...] = (
     *(f"activation={a}" for a in ACTIVATIONS),
     *(f"skip[{i},{j}]" for i in range(LEVELS) for j in range(LEVELS)),
 )
+
+NODE_COLUMNS: tuple[str, ...] = ("input", "encoder", *ONE_HOT_COLUMNS[:-SKIP_BITS])
+"""What makes a node: the input, an encoder level, or the upsampling cell of a decoder level."""
 
 
 def encode_one_hot(architectures: Architecture | str | Iterable[Architecture | str]) -> np.ndarray:
@@ -94,6 +88,29 @@ def encode_adjacency(
         return adjacency
 
     return _encoded(architectures, encoded, (nodes, nodes), np.uint8)
+
+
+def encode_nodes(architectures: Architecture | str | Iterable[Architecture | str]) -> np.ndarray:
+    """The operations of the nodes of `encode_adjacency`, for graph-based methods.
+
+    Args:
+        architectures: one architecture, or several; canonical strings will do.
+
+    Returns:
+        (11, 23) float32 of 0 and 1 of one architecture, (n, 11, 23) of n; `NODE_COLUMNS` names the
+        columns. Decoder nodes have the attributes of the upsampling cell, as in `encode_one_hot`.
+
+    Raises:
+        ArchitectureError: one of them is no architecture.
+    """
+
+    def encoded(arch: Architecture) -> np.ndarray:
+        nodes = np.zeros((2 * LEVELS + 1, len(NODE_COLUMNS)), np.float32)
+        nodes[0, 0] = nodes[1 : LEVELS + 1, 1] = 1
+        nodes[LEVELS + 1 :, 2:] = encode_one_hot(arch)[:-SKIP_BITS]
+        return nodes
+
+    return _encoded(architectures, encoded, (2 * LEVELS + 1, len(NODE_COLUMNS)), np.float32)
 
 
 def encode_choices(

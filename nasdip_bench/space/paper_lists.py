@@ -14,13 +14,6 @@ from nasdip_bench.errors import ArchitectureError, check_whole
 
 from .architecture import Architecture, sample_architectures
 
-__all__ = [
-    "PAPER_ARCHITECTURES",
-    "PAPER_CANDIDATES",
-    "candidate_architectures",
-    "paper_architectures",
-]
-
 PAPER_ARCHITECTURES = 522
 """How many the authors trained."""
 

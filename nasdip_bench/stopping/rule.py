@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.observables import OBSERVABLES
 
-__all__ = ["Answer", "Fits", "Look", "Stops", "StoppingRule", "Watch", "follow"]
-
 Answer = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 """(R,) whether this output is the one to deliver if nothing better comes; (R,) whether to stop."""
 

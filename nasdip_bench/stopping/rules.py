@@ -1,33 +1,16 @@
-"""The stopping rules that come with the benchmark, by name; and which of them a dataset records."""
+"""The stopping rules that come with the benchmark."""
 
 from __future__ import annotations
 
-import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_whole, unknown_name
 
 from .rule import Answer, Fits, Look, StoppingRule
-
-__all__ = [
-    "RULES",
-    "Discrepancy",
-    "ExponentialVariance",
-    "Fixed",
-    "Last",
-    "NeighbourMinimum",
-    "Plateau",
-    "WindowedVariance",
-    "parse_rule",
-    "recorded_rules",
-    "target_rule",
-]
 
 
 @dataclass(frozen=True)
@@ -43,7 +26,7 @@ class Fixed(StoppingRule):
 
     def __post_init__(self) -> None:
         if self.iteration is not None:
-            _check_whole("iteration", self.iteration)
+            check_whole("iteration", self.iteration, 1)
 
     def begin(self, fits: Fits) -> Look:
         """Keep and stop at the iteration."""
@@ -112,6 +95,9 @@ class _Least(StoppingRule):
 
     patience: int | float
 
+    def __post_init__(self) -> None:
+        _check_patience(self.patience)
+
     def begin(self, fits: Fits) -> Look:
         """Keep every new least value, and stop `patience` iterations after the last of them."""
         (observable,) = self.needs
@@ -141,9 +127,6 @@ class NeighbourMinimum(_Least):
     patience: int | float = 0.1
     name = "neighbour"
     needs = ("neighbour",)
-
-    def __post_init__(self) -> None:
-        _check_patience(self.patience)
 
     def no_meaning(self, kind: str) -> str | None:
         """The corrupted image of super-resolution has other pixels."""
@@ -175,7 +158,7 @@ class WindowedVariance(_Least):
             raise ConfigError(
                 f"window {self.window!r} of es-wmv must be 25 or 100, whose variances are recorded"
             )
-        _check_patience(self.patience)
+        super().__post_init__()
 
     @property
     def needs(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -197,9 +180,6 @@ class ExponentialVariance(_Least):
     patience: int | float = 0.1
     name = "es-emv"
     needs = ("emv",)
-
-    def __post_init__(self) -> None:
-        _check_patience(self.patience)
 
 
 @dataclass(frozen=True)
@@ -236,84 +216,6 @@ class Plateau(StoppingRule):
         return look
 
 
-RULES: dict[str, type[StoppingRule]] = {
-    rule.name: rule
-    for rule in (
-        Fixed, Last, Discrepancy, NeighbourMinimum, WindowedVariance, ExponentialVariance, Plateau
-    )
-}  # fmt: skip
-"""By name."""
-
-
-def parse_rule(text: str) -> StoppingRule:
-    """A rule of `RULES` as it is spelled.
-
-    Args:
-        text: a name, such as ``discrepancy``, with parameters where they are not the rule's own
-            choice: ``discrepancy(tau=0.8,sigma=known)``.
-
-    Raises:
-        UnknownNameError: no such rule or parameter.
-        ConfigError: not of this form, or a value that the rule refuses.
-
-    Example:
-        >>> parse_rule("es-wmv(patience=1000)")
-        WindowedVariance(window=100, patience=1000)
-    """
-    found = re.fullmatch(r"\s*([\w-]+)\s*(?:\((.*)\))?\s*", text)
-    if found is None:
-        raise ConfigError(
-            f"{text!r} is no stopping rule: give a name, with parameters in parentheses if need "
-            f"be, such as 'discrepancy(tau=0.8)'"
-        )
-    name, inside = found[1], found[2] or ""
-    if name not in RULES:
-        raise unknown_name("stopping rule", name, RULES)
-    fields = [field.name for field in dataclasses.fields(RULES[name])]  # type: ignore[arg-type]
-    given: dict[str, Any] = {}
-    for pair in filter(None, (part.strip() for part in inside.split(","))):
-        key, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals:
-            raise ConfigError(f"{pair!r} of stopping rule {name} is not of the form name=value")
-        if key not in fields:
-            raise unknown_name(f"parameter of stopping rule {name}", key, fields)
-        given[key] = _value(value)
-    return RULES[name](**given)
-
-
-def recorded_rules(kind: str) -> tuple[StoppingRule, ...]:
-    """The rules whose stops a dataset records, of every run, from its whole curves.
-
-    Args:
-        kind: of the task.
-    """
-    shares = (0.05, 0.1, 0.2, 0.5)
-    grid: list[StoppingRule] = [
-        *(
-            Discrepancy(tau, sigma)
-            for sigma in ("estimate", "known")
-            for tau in (0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)
-        ),
-        *(NeighbourMinimum(share) for share in shares),
-        *(WindowedVariance(window, share) for window in (25, 100) for share in shares[1:]),
-        WindowedVariance(100, 1000),
-        *(ExponentialVariance(share) for share in shares[1:]),
-        ExponentialVariance(1000),
-        *(Plateau(share, gain) for share in (0.05, 0.1) for gain in (0.05, 0.2)),
-    ]
-    return tuple(rule for rule in grid if rule.no_meaning(kind) is None)
-
-
-def target_rule(kind: str) -> StoppingRule:
-    """The rule of ``stopped_*`` in the tables: what somebody without the ground truth does.
-
-    Args:
-        kind: of the task. Of denoising the discrepancy; of the others, which have no noise, the
-            stopping iteration of the set-up.
-    """
-    return Discrepancy() if kind == "denoise" else Fixed()
-
-
 def _both(answer: NDArray[np.bool_]) -> Answer:
     """Keep and stop at once."""
     return answer, answer
@@ -322,20 +224,6 @@ def _both(answer: NDArray[np.bool_]) -> Answer:
 def _iterations(patience: int | float, budget: int) -> int:
     """A patience in iterations."""
     return max(1, round(patience * budget)) if patience < 1 else int(patience)
-
-
-def _value(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
-
-
-def _check_whole(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{name} {value!r} of a stopping rule must be a whole number from 1")
 
 
 def _check_positive(name: str, value: object) -> None:

@@ -23,23 +23,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = [
-    "TEMPORARY_SUFFIX",
-    "Content",
-    "atomic_path",
-    "check_folder",
-    "exchange",
-    "file_lock",
-    "open_parquet",
-    "open_regular",
-    "parquet_bytes",
-    "read_parquet",
-    "read_regular",
-    "sha256_bytes",
-    "sync_tree",
-    "write_atomic",
-]
-
 Content: TypeAlias = "bytes | bytearray"
 """Of a file, in memory."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import threading
 
-__all__ = ["ForkSafeLock"]
-
 
 class ForkSafeLock:
     """A re-entrant lock that is free in a forked child.

@@ -23,8 +23,6 @@ from nasdip_bench.tasks import get_task
 
 from .rows import Problems, Table, bad_rows, rows_of, task_records
 
-__all__ = ["curve_problems", "distance_problems", "stop_problems"]
-
 _ROUNDED_DB = 0.0012
 """How far a value of ``stops/``, rounded to a thousandth, may be from one that was coded."""
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from nasdip_bench.dataset.manifest import Manifest, TaskRecord
 
-__all__ = ["Problems", "Table", "bad_rows", "rows_of", "task_records"]
-
 Table = dict[str, NDArray[Any]]
 """By name of the column: (rows,) values."""
 

@@ -14,8 +14,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["MEMORY_BYTES", "SECONDS", "verify"]
-
 MEMORY_BYTES = 4 * 2**30
 """Of address space; a full release at three seeds takes a tenth of it."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
-from nasdip_bench.dataset.croissant import CROISSANT, contradictions
 from nasdip_bench.dataset.manifest import SCORE_VALUES
-from nasdip_bench.dataset.schema import CORRUPTION_ROUNDING, KEYS, RELEASE_TABLES, STATUSES
+from nasdip_bench.dataset.schema import KEYS, RELEASE_TABLES, STATUSES
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.proxies import image_scores, info, network_scores
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_facts
-from nasdip_bench.storage.files import read_regular
 
 from .arrays import curve_problems, distance_problems, stop_problems
-from .rows import Problems, Table, bad_rows, rows_of, task_records
-
-__all__ = ["find_problems"]
+from .croissant import croissant_problems
+from .relations import corruption_problems, count_problems, rerun_problems, score_value_problems
+from .rows import Problems, Table, bad_rows, task_records
 
 _IMAGE_CHANNELS = (1, 3)
 _FOLDERS = ("curves", "observables", "stops", "distances")
 _REFERENCES = ("corrupted", "ground_truth", "none")
-_MOST_CROISSANT_BYTES = 64 * 2**20
 
 
 def find_problems(path: Path | str) -> list[str]:
@@ -47,7 +45,7 @@ def find_problems(path: Path | str) -> list[str]:
         folder = DatasetFolder(path)
     except NasdipError as error:
         return [str(error)]
-    problems = [*_files(folder), *_croissant(folder)]
+    problems = [*_files(folder), *croissant_problems(folder)]
     tables: dict[str, Table] = {}
     for name in RELEASE_TABLES:
         try:
@@ -61,9 +59,10 @@ def find_problems(path: Path | str) -> list[str]:
         (("runs",), _runs),
         (("scores",), _scores),
         (("corruptions",), _corruptions),
-        (("reruns", "runs"), _reruns),
-        (("runs", "scores"), _counts),
-        (("runs", "corruptions"), _corrupted_runs),
+        (("reruns",), partial(_places, "reruns")),
+        (("reruns", "runs"), rerun_problems),
+        (("runs", "scores"), count_problems),
+        (("runs", "corruptions"), corruption_problems),
     ]
     for needed, check in checks:
         if all(name in tables for name in needed):
@@ -73,7 +72,7 @@ def find_problems(path: Path | str) -> list[str]:
         problems += stop_problems(folder, tables["runs"])
         problems += distance_problems(folder, tables["runs"])
     if "scores" in tables:
-        problems += _score_values(folder, tables["scores"])
+        problems += score_value_problems(folder, tables["scores"])
     return list(dict.fromkeys(problems))  # a damaged file is met twice
 
 
@@ -98,24 +97,6 @@ def _files(folder: DatasetFolder) -> Problems:
                     f"{name} is not listed in {MANIFEST}: it is no part of the dataset; move it "
                     f"away"
                 )
-
-
-def _croissant(folder: DatasetFolder) -> Problems:
-    """``croissant.json`` against the manifest; releases of version 0.2.0 and before have none."""
-    path = folder.path / CROISSANT
-    if CROISSANT not in folder.manifest.files:
-        if path.exists():
-            yield f"{CROISSANT} is not listed in {MANIFEST}: it is no part of the dataset"
-        return
-    try:
-        folder.check_file(CROISSANT)
-        text = read_regular(path, _MOST_CROISSANT_BYTES).decode("utf-8")
-    except NasdipError:  # one of the files, and reported there
-        return
-    except (OSError, ValueError) as error:
-        yield f"{CROISSANT} cannot be read: {error}"
-        return
-    yield from contradictions(text, folder.manifest)
 
 
 # Tables
@@ -262,99 +243,8 @@ def _scores(manifest: Manifest, table: Table) -> Problems:
         yield from bad_rows("scores", np.isnan(table["seconds"]), "have no seconds")
 
 
-def _score_values(folder: DatasetFolder, table: Table) -> Problems:
-    """The mean of a score is that of its single values."""
-    try:
-        values = folder.score_values()
-    except NasdipError as error:
-        yield str(error)
-        return
-    there = np.isfinite(values)
-    count = np.maximum(there.sum(axis=1), 1)
-    means = np.where(there, values, 0).sum(axis=1, dtype=np.float64) / count
-    stated = table["value"].astype(np.float64)
-    scale = np.where(there, np.abs(values), 0).max(axis=1, initial=0)
-    bad = np.isfinite(stated) & ~(np.abs(means - stated) <= 1e-6 * scale)
-    yield from bad_rows("scores", bad, f"have a value that is not the mean in {SCORE_VALUES}")
-    few = np.isfinite(stated) & (there.sum(axis=1) != table["inits"])
-    yield from bad_rows("scores", few, f"have other inits than values in {SCORE_VALUES}")
-
-
 def _corruptions(manifest: Manifest, table: Table) -> Problems:
     yield from _places("corruptions", manifest, table)
     share = table["known_share"]
     bad = ~((share > 0) & (share <= 1))
     yield from bad_rows("corruptions", bad, "have a known_share outside 0..1")
-
-
-def _reruns(manifest: Manifest, table: Table, runs: Table) -> Problems:
-    yield from _places("reruns", manifest, table)
-    keys, mine = (
-        list(zip(*(rows[name].tolist() for name in KEYS["runs"]), strict=True))
-        for rows in (runs, table)
-    )
-    lengths = dict(zip(keys, runs["iterations"].tolist(), strict=True))
-    length = np.array([lengths.get(key, 0) for key in mine], np.int64)
-    yield from bad_rows("reruns", length == 0, "are of a run that is not there")
-    trained = table["iterations"]
-    outside = (trained < 1) | (trained > length) | (table["whole"] != (trained == length))
-    yield from bad_rows(
-        "reruns", (length > 0) & outside, "have iterations that do not fit their run"
-    )
-    bad = (table["differing"] < 0) | (table["differing"] > table["points"])
-    yield from bad_rows("reruns", bad, "have more differing points than points")
-
-
-def _corrupted_runs(manifest: Manifest, runs: Table, corruptions: Table) -> Problems:
-    """What runs say of their corrupted image is what the table of corruptions says."""
-    known, mine = (
-        list(zip(*(table[name].tolist() for name in KEYS["corruptions"]), strict=True))
-        for table in (corruptions, runs)
-    )
-    stated = dict(zip(known, corruptions["psnr_db"].tolist(), strict=True))
-    found = np.array([stated.get(key, np.nan) for key in mine], np.float64)
-    if manifest.protocol_version != FOREIGN_PROTOCOL:
-        absent = np.array([key not in stated for key in mine], bool)
-        yield from bad_rows("runs", absent, "have no row in corruptions.parquet")
-    apart = np.abs(found - runs["psnr_corrupted_db"].astype(np.float64))
-    what = "have another psnr_corrupted_db than corruptions.parquet"
-    yield from bad_rows("runs", apart > CORRUPTION_ROUNDING, what)
-
-
-def _counts(manifest: Manifest, runs: Table, scores: Table) -> Problems:
-    per_seed = manifest.architectures * len(manifest.images)
-    for fidelity, task, record in task_records(manifest):
-        mine = rows_of(runs, fidelity, task)
-        seeds = dict(sorted(Counter(runs["seed"][mine].tolist()).items()))
-        tried = runs["status"][mine] != "failed"
-        done = Counter(runs["seed"][mine][tried].tolist())
-        complete = [seed for seed in seeds if done[seed] == per_seed]
-        fullest = sorted(seeds, key=lambda seed: (-done[seed], seed))[:1]
-        scored = rows_of(scores, fidelity, task)
-        pairs = set(zip(scores["arch_id"][scored].tolist(), scores["image"][scored], strict=True))
-        by_arch = Counter(arch for arch, _ in pairs)
-        found = {
-            "runs": len(mine),
-            "seeds": {str(seed): count for seed, count in seeds.items()},
-            "complete_seeds": complete,
-            "default_seeds": complete or fullest,
-            "scored": sum(count == len(manifest.images) for count in by_arch.values()),
-        }
-        for name, value in found.items():
-            if getattr(record, name) != value:
-                yield (
-                    f"{MANIFEST} says {name} {getattr(record, name)} for {task} at {fidelity}, "
-                    f"the tables {value}"
-                )
-        for name in ("iterations", "stop"):
-            of_runs = runs[name][mine]
-            unlike = of_runs != getattr(record, name)
-            if name == "iterations" and manifest.protocol_version == FOREIGN_PROTOCOL:
-                unlike = of_runs > getattr(record, name)  # a run has a limit of its own
-            other = mine[unlike]
-            bad = np.isin(np.arange(len(runs["seed"])), other)
-            yield from bad_rows("runs", bad, f"have another {name} than {MANIFEST}")
-    for task, fidelity in manifest.default_fidelity.items():
-        default = manifest.task(fidelity, task)
-        if default is None or not default.runs:
-            yield f"{MANIFEST} names {fidelity} as the default of {task}, which has no runs"

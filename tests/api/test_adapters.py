@@ -6,6 +6,7 @@ import importlib
 import itertools
 import json
 import os
+import random
 import subprocess
 import sys
 import warnings
@@ -14,7 +15,13 @@ import numpy as np
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.adapters.parameters import SKIPS, architecture_of, parameters_of
+from nasdip_bench.api.adapters.parameters import (
+    SEARCH_SPACE,
+    SKIPS,
+    architecture_of,
+    parameters_of,
+)
+from nasdip_bench.api.adapters.simple_hpo_bench import TabularBenchmark
 from nasdip_bench.api.adapters.synetune import ENCODINGS, OBJECTIVES, export_blackbox
 from nasdip_bench.errors import (
     ArchitectureError,
@@ -55,8 +62,23 @@ def flawed(tmp_path_factory):
 
 
 def library(name: str):
-    """The library, or a skip that says how to get it."""
-    return pytest.importorskip(name, reason=f"{name} is not installed: make test-adapters")
+    """The library, or a skip that says how to get it; what it warns of on import is its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip(name, reason=f"{name} is not installed: make test-adapters")
+
+
+def run_example(code: str, folder, **environment: str) -> dict:
+    """What a script prints as JSON in its last line, with the warnings of others left out."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=folder,
+        env={**os.environ, "HOME": str(folder), **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 # Parameters
@@ -92,6 +114,19 @@ def test_parameters_that_are_no_architecture_are_refused():
         parameters_of(Architecture(3, BITS, 2))
 
 
+def test_every_choice_of_parameters_is_an_architecture():
+    """Where nothing can be ruled out: all cells, each from several choices."""
+    cell = ("sampling", "transform", "shuffled_transform", "kernel", "activation")
+    names = (*cell, "transform_first")
+    skips = {name: int(bit) for name, bit in zip(SKIPS, BITS, strict=True)}
+    found = [
+        architecture_of(dict(zip(names, values, strict=True)) | skips)
+        for values in itertools.product(*(SEARCH_SPACE[name] for name in names))
+    ]
+    assert {arch.cell for arch in found} == set(VALID_CELLS)
+    assert {arch.skip for arch in found} == {BITS}
+
+
 def test_a_missing_library_names_its_extra(bench, monkeypatch):
     monkeypatch.setitem(sys.modules, "ConfigSpace", None)
     monkeypatch.setitem(sys.modules, "optuna", None)
@@ -118,32 +153,47 @@ def test_the_api_imports_none_of_them():
 
 
 @pytest.mark.adapters
-def test_every_configuration_is_an_architecture():
+@pytest.mark.parametrize("plain", [False, True])
+def test_every_configuration_is_an_architecture(plain):
     library("ConfigSpace")
     from nasdip_bench.api.adapters.configspace import configuration_space, decode, encode
 
-    space = configuration_space(seed=0)
-    assert len(space) == 30
+    space = configuration_space(seed=0, plain=plain)
+    assert len(space) == 30 + plain
     cells = set()
     for configuration in space.sample_configuration(3000):
         arch = decode(configuration)
-        assert encode(arch, space) == configuration
+        again = encode(arch, space)
+        assert decode(again) == arch
+        assert plain or again == configuration
         cells.add(arch.cell)
     assert len(cells) > 250
-    again = configuration_space(seed=0).sample_configuration()
-    assert again == configuration_space(seed=0).sample_configuration()
+    first, second = (configuration_space(seed=0, plain=plain) for _ in range(2))
+    assert first.sample_configuration() == second.sample_configuration()
 
 
 @pytest.mark.adapters
-def test_every_cell_is_a_configuration():
+@pytest.mark.parametrize("plain", [False, True])
+def test_every_cell_is_a_configuration(plain):
     library("ConfigSpace")
     from nasdip_bench.api.adapters.configspace import configuration_space, decode, encode
 
-    space = configuration_space()
+    space = configuration_space(plain=plain)
     for cell in VALID_CELLS:
         arch = Architecture(cell, BITS)
         assert decode(encode(str(arch), space)) == arch
     assert encode(sample_architectures(1)[0], space).config_space == space
+
+
+@pytest.mark.adapters
+def test_a_plain_space_has_no_order_condition_or_clause():
+    cs = library("ConfigSpace")
+    from nasdip_bench.api.adapters.configspace import configuration_space
+
+    space = configuration_space(plain=True)
+    assert {type(one) for one in space.values()} == {cs.CategoricalHyperparameter}
+    assert not space.conditions
+    assert not space.forbidden_clauses
 
 
 @pytest.mark.adapters
@@ -161,6 +211,141 @@ def test_invalid_cells_are_forbidden():
         cs.Configuration(
             space, values=parameters_of(Architecture(3, BITS)) | {"transform_first": True}
         )
+
+
+# Optimisers on a ConfigSpace, each in an environment of its own: make test-adapters
+
+OPTIMISER = """
+import json, logging
+logging.disable(logging.WARNING)
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.adapters.configspace import configuration_space, decode
+
+sim = NASDIPBench({path!r}).simulator("lena", "denoise", seed=0)
+
+def loss(configuration, iterations):
+    (stand_in,) = sim.nearest(decode(configuration))
+    return -sim.train(stand_in, sim.kept(iterations)).psnr_smooth_db
+"""
+
+SMAC = """
+from smac import MultiFidelityFacade, Scenario
+
+def target(config, seed, budget):
+    return loss(config, budget)
+
+scenario = Scenario(
+    configuration_space(0), n_trials=40, min_budget=4, max_budget=40, output_directory="smac"
+)
+MultiFidelityFacade(scenario, target, overwrite=True).optimize()
+"""
+
+DEHB = """
+from dehb import DEHB
+
+def target(config, fidelity, **more):
+    return {"fitness": loss(config, fidelity), "cost": fidelity}
+
+space = configuration_space(0, plain=True)
+search = DEHB(
+    f=target, cs=space, dimensions=len(space), min_fidelity=4, max_fidelity=40, n_workers=1, seed=0,
+    output_path="dehb",
+)
+search.run(fevals=40)
+"""
+
+BOHB = """
+import Pyro4
+Pyro4.config.SERIALIZER = "pickle"  # ConfigSpace's values are NumPy's
+Pyro4.config.SERIALIZERS_ACCEPTED.add("pickle")
+import hpbandster.core.nameserver as hpns
+from hpbandster.core.worker import Worker
+from hpbandster.optimizers import BOHB
+
+class Target(Worker):
+    def compute(self, config, budget, **more):
+        return {"loss": loss(config, budget), "info": {}}
+
+server = hpns.NameServer(run_id="0", host="127.0.0.1", port=0)
+host, port = server.start()
+Target(run_id="0", nameserver=host, nameserver_port=port).run(background=True)
+search = BOHB(
+    configspace=configuration_space(0, plain=True), run_id="0", nameserver=host,
+    nameserver_port=port, min_budget=1, max_budget=40,
+)
+found = search.run(n_iterations=16).get_id2config_mapping().values()
+search.shutdown(shutdown_workers=True)
+server.shutdown()
+assert any(one["config_info"].get("model_based_pick") for one in found)
+"""
+
+
+OPTIMISERS = {"smac": SMAC, "dehb": DEHB, "hpbandster": BOHB}
+
+
+@pytest.mark.adapters
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_optimisers_run_on_the_space(bench, tmp_path, name):
+    library(name)
+    tell = "print(); print(json.dumps(sim.history()[['arch_id', 'iterations']].values.tolist()))"
+    start = OPTIMISER.format(path=str(bench.path))
+    seen = run_example(start + OPTIMISERS[name] + tell, tmp_path)
+    assert len({arch for arch, _ in seen}) > 5
+    assert {4, 40} <= {iterations for _, iterations in seen}
+
+
+# simple-hpo-bench
+
+
+def test_a_benchmark_is_a_function_of_parameters(bench):
+    every = TabularBenchmark.available_metric_names
+    table = TabularBenchmark(bench, "lena", "denoise", seed=1, metric_names=every, cost="recorded")
+    assert list(table.directions) == table.metric_names == every
+    own = parameters_of(bench[4])
+    assert table.stand_in(own) == bench.codes[4]
+    known = bench.query(4, "lena", "denoise", LOW, 1, LAST)
+    assert table(own) == {
+        "psnr_smooth_db": known.psnr_smooth_db,
+        "train_seconds": pytest.approx(14),
+        "latency": pytest.approx(14 / LAST / 3),
+    }
+    rng = random.Random(0)
+    for _ in range(50):  # whatever is chosen has a value
+        params = {name: rng.choice(choices) for name, choices in table.search_space.items()}
+        assert {type(params[name]) for name in params} == {*table.param_types.values()}
+        assert table.stand_in(params) in bench.codes
+    assert "psnr_smooth_db, train_seconds" in repr(table)
+    with pytest.raises(ArchitectureError, match="skip_0_0"):
+        table({"sampling": "bilinear"})
+    with pytest.raises(UnknownNameError, match="unknown metric 'accuracy'"):
+        TabularBenchmark(bench, "lena", "denoise", metric_names=["accuracy"])
+    with pytest.raises(ConfigError, match="metric_names .* must be a list"):
+        TabularBenchmark(bench, "lena", "denoise", metric_names="latency")
+
+
+# Networks for the scores of others
+
+
+def test_synflow_of_a_network_without_sigmoid_is_not_zero(bench):
+    """Tanaka et al. 2020: parameters as absolute values, an input of ones, no normalisation."""
+    torch = pytest.importorskip("torch")
+    found = {}
+    for logits in (False, True):
+        network = bench.build(4, "lena", "denoise", logits=logits).double()
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.forward = lambda x: x
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.abs_()
+        network(torch.ones(1, 1, 64, 64, dtype=torch.float64)).sum().backward()
+        scores = [(p * p.grad).sum() for p in network.parameters() if p.grad is not None]
+        found[logits] = sum(scores).item()
+    assert found[False] == 0 < found[True]
+    z = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        image, raw = (bench.build(4, "lena", "denoise", logits=one)(z) for one in (False, True))
+    assert torch.equal(image, torch.sigmoid(raw))
 
 
 # Optuna
@@ -227,6 +412,19 @@ def test_an_exhausted_budget_stops_the_study(optuna, bench):
     assert set(states[:-1]) == {"COMPLETE"}
     assert target.simulator.stopped
     assert target.simulator.clock <= 60
+
+
+@pytest.mark.adapters
+def test_a_study_that_minimises_is_refused(optuna, bench):
+    from nasdip_bench.api.adapters.optuna import objective
+
+    target = objective(bench, "lena", "denoise")
+    for directions in (["minimize"], ["maximize", "minimize"]):
+        study = optuna.create_study(directions=directions)
+        told = ", ".join(directions)
+        with pytest.raises(ConfigError, match=f"study are {told}, and PSNR .*direction='maximize'"):
+            study.optimize(target, n_trials=1)
+    assert target.simulator.clock == 0
 
 
 def test_steps_beyond_the_stop_are_refused(tmp_path):
@@ -321,7 +519,7 @@ def test_an_export_that_cannot_be(flawed, tmp_path):
 @pytest.mark.adapters
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_syne_tune_reads_what_the_release_has(bench, tmp_path, encoding):
-    tabular = syne_tune("blackbox_repository.blackbox_tabular")
+    tabular = library("syne_tune.blackbox_repository.blackbox_tabular")
     exported = export_blackbox(
         bench, tmp_path / "blackbox", "denoise", encoding=encoding, cost="recorded"
     )
@@ -379,24 +577,15 @@ tuner = Tuner(
     save_tuner=False,
 )
 tuner.run()
-print("ROWS", load_experiment(tuner.name).results.to_json(orient="records"))
+print(); print(load_experiment(tuner.name).results.to_json(orient="records"))
 """
 
 
 @pytest.mark.adapters
 def test_a_scheduler_of_syne_tune_runs_on_the_export(bench, tmp_path):
-    syne_tune("blackbox_repository.blackbox_tabular")
+    library("syne_tune.blackbox_repository.blackbox_tabular")
     export_blackbox(bench, tmp_path / "blackbox", "denoise", cost="recorded")
-    home = {**os.environ, "HOME": str(tmp_path)}  # it writes its results there
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ASHA_RUN],
-        cwd=tmp_path,
-        env=home,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout.split("ROWS", 1)[1])
+    rows = run_example(ASHA_RUN, tmp_path)
     iterations = {}
     for row in rows:
         arch = bench.arch_id(row["config_architecture"])
@@ -405,10 +594,3 @@ def test_a_scheduler_of_syne_tune_runs_on_the_export(bench, tmp_path):
         iterations[arch] = max(row["iterations"], iterations.get(arch, 0))
     assert len(iterations) > 5
     assert min(iterations.values()) < LAST == max(iterations.values())  # it stops some early
-
-
-def syne_tune(module: str):
-    """A module of Syne Tune, which and whose libraries warn on import of what is theirs to mend."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return library(f"syne_tune.{module}")

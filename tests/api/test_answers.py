@@ -299,7 +299,7 @@ def test_evaluated_are_those_that_queries_answer_for(bench):
     assert bench.evaluated("denoise", "chest", LOW).tolist() == list(range(COUNT))
     assert bench.evaluated("denoise", fidelity=LOW).tolist() == [0, 1, *range(3, COUNT)]
     assert bench.evaluated("inpaint", fidelity=LOW, seed=0).tolist() == [0, 1, 2, *range(4, COUNT)]
-    sim = bench.simulator("lena", "denoise", LOW)
+    sim = bench.simulator("lena", "denoise", fidelity=LOW)
     assert sim.space.tolist() == bench.evaluated("denoise", "lena", LOW).tolist()
     for arguments, error in (
         (("deblur",), "unknown task"),

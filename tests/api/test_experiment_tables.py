@@ -15,8 +15,8 @@ import pytest
 from PIL import Image as PillowImage
 
 from nasdip_bench.api import cli as bench_cli
-from nasdip_bench.api.paper.captions import paper_values
 from nasdip_bench.api.paper.figure5 import figure5
+from nasdip_bench.api.paper.printed import paper_values
 from nasdip_bench.api.paper.tables23 import comparison
 from nasdip_bench.builder import cli as build_cli
 from nasdip_bench.console.app import run
@@ -261,8 +261,8 @@ def test_from_the_command_to_the_table(built: Path, user_images: Path, tmp_path:
     again += ["--tasks=inpaint,super_resolve_x2", f"--out={built}", *SHORT]
     status, out, _ = build(capsys, *again)
     assert status == 0
-    assert out.startswith("0 units finished, 0 left, 0 failed; setting quick-")
-    assert "inpaint, user: 9 of 9 results" in out
+    assert out.startswith("0 units finished, 0 left, 0 diverged, 0 failed; setting quick-")
+    assert "inpaint, user: 9 of 9\n" in out
     status, out, _ = build(capsys, *again, "--dry-run")
     assert status == 0
     assert "nothing is left to do" in out

@@ -1,18 +1,20 @@
-"""What an image's own best gains, and what the beginning of a fit says: recomputed from files."""
+"""What an image's own best gains, and what the beginning of a fit says about its end."""
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import kendalltau
 
-from nasdip_bench.api import NASDIPBench
-from nasdip_bench.api.statistics.early_ranking import early_ranking
-from nasdip_bench.api.statistics.image_gain import TARGETS, image_gain
+from nasdip_bench.api import NASDIPBench, cli, early_figure
+from nasdip_bench.api.reading.runs import VERDICT_TARGETS
+from nasdip_bench.api.statistics.early.ranking import SEEDS, early_ranking
+from nasdip_bench.api.statistics.image_gain import image_gain
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import MissingRunError, UnknownNameError
 from tests import synthetic
@@ -38,59 +40,14 @@ def complete(runs: pd.DataFrame, task: str, target: str) -> pd.DataFrame:
     return mine.pivot(index="arch_id", columns=["image", "seed"], values=target).dropna()
 
 
-@pytest.mark.parametrize("task", ["denoise", "inpaint"])
-def test_the_gain_is_that_of_a_loop(shipped, runs, task):
-    found = image_gain(shipped, task, fidelity=FIDELITY, resamples=40)
-    for target in TARGETS:
-        table = complete(runs, task, target)
-        gains = {}
-        for image in shipped.images:
-            others = [one for one in shipped.images if one != image]
-            by_order = []
-            for a, b in ((0, 1), (1, 0)):
-                own = table[image, a].idxmax()
-                elsewhere = table[[(one, a) for one in others]].mean(axis=1).idxmax()
-                by_order.append(table.loc[own, (image, b)] - table.loc[elsewhere, (image, b)])
-            gains[image] = np.mean(by_order)
-        for image, gain in gains.items():
-            row = found.loc[target, image]
-            assert row["gain_db"] == pytest.approx(gain, abs=1e-9)
-            assert row["gain_db"] == pytest.approx(row["own_db"] - row["others_db"])
-            assert row["n"] == len(table)
-        mean = found.loc[target, MEAN]
-        assert mean["gain_db"] == pytest.approx(np.mean([*gains.values()]), abs=1e-9)
-        assert mean["low"] < mean["high"]
-
-
-@pytest.mark.parametrize("task", ["denoise", "inpaint"])
-def test_early_taus_are_those_of_scipy(shipped, runs, task):
-    at = 200
-    found = early_ranking(shipped, task, fidelity=FIDELITY, iterations=[at])
-    keys = [*complete(runs, task, "best_psnr_smooth_db").index]
-    early = {}
-    for seed in (0, 1):
-        with h5py.File(DATA / f"curves/{FIDELITY}-{task}-s{seed}-0.h5") as file:
-            place = file["iteration"][:].tolist().index(at)
-            curves = {name: file[name][:, place] for name in ("psnr", "psnr_smooth")}
-        for row in runs[(runs.task == task) & (runs.seed == seed)].itertuples():
-            if row.arch_id // 64 == 0:
-                for name, values in curves.items():
-                    early[name, row.image, seed, row.arch_id] = values[row.curve_row]
-    for target in TARGETS:
-        ends = complete(runs, task, target).loc[keys]
-        for curve, name in (("raw", "psnr"), ("smoothed", "psnr_smooth")):
-            for kind, pairs in (("own", [(0, 0), (1, 1)]), ("other", [(0, 1), (1, 0)])):
-                taus = [
-                    kendalltau(
-                        [early[name, image, a, key] for key in keys], ends[image, b]
-                    ).statistic
-                    for image in shipped.images
-                    for a, b in pairs
-                ]
-                row = found.loc[(curve, kind, target, at)]
-                assert row["tau"] == pytest.approx(np.mean(taus), abs=2e-3)  # ties of codes
-                assert row["n"] == len(keys)
-                assert row["low"] < row["tau"] < row["high"]
+def test_the_rows_of_an_image_and_of_the_mean(shipped):
+    found = image_gain(shipped, "denoise", fidelity=FIDELITY, resamples=40)
+    assert [*found.index] == [(t, i) for t in VERDICT_TARGETS for i in (*shipped.images, MEAN)]
+    np.testing.assert_allclose(found["gain_db"], found["own_db"] - found["others_db"])
+    for target in VERDICT_TARGETS:
+        by_image = found.loc[target, "gain_db"].drop(MEAN)
+        assert found.loc[(target, MEAN), "gain_db"] == pytest.approx(by_image.mean())
+        assert found.loc[(target, MEAN), "low"] < found.loc[(target, MEAN), "high"]
 
 
 def test_the_interval_is_about_that_of_the_bootstrap(shipped, runs):
@@ -126,8 +83,9 @@ def test_what_is_missing_is_said(tmp_path, shipped):
             call(few, "denoise")
     with pytest.raises(UnknownNameError, match="unknown iteration '599'"):
         early_ranking(shipped, "denoise", iterations=[599])
-    with pytest.raises(UnknownNameError, match="unknown target"):
-        image_gain(shipped, "denoise", ["psnr"])
+    for call in (image_gain, early_ranking):
+        with pytest.raises(UnknownNameError, match="unknown target"):
+            call(shipped, "denoise", ["psnr"])
 
 
 def test_of_the_formula_the_gain_is_known(tmp_path):
@@ -137,3 +95,72 @@ def test_of_the_formula_the_gain_is_known(tmp_path):
     found = image_gain(bench, "denoise", [target], images=["lena", "chest"], resamples=0)
     assert found["gain_db"].tolist() == pytest.approx([1.1, 1.1, 1.1])
     assert np.isnan(found["low"]).all()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory) -> NASDIPBench:
+    path = tmp_path_factory.mktemp("early") / "data"
+    return NASDIPBench(synthetic.write_release(path, fidelities=("r64",)))
+
+
+def test_the_figure_of_early_ranking_says_what_it_shows(bench, tmp_path):
+    """By the formula the order is there from the start; odd seeds of inpaint reverse it."""
+    figure = early_figure(bench, "inpaint", [VERDICT_TARGETS[0]])
+    text = figure.text()
+    assert "fidelity r64 (64x64, 128 channels, 2000 iterations); seeds 0, 1" in text
+    assert "lags some 99 iterations behind" in text
+    assert "n = 12 of 12 architectures" in text
+    assert "final_* and last_* are one" in text
+    iterations = [int(name.split()[1]) for name in figure.heads()[0][3:]]
+    assert iterations[-1] == 2000
+    for target, curve, seed, *cells in figure.body():
+        for at, cell in zip(iterations, cells, strict=True):
+            row = figure.frame.loc[curve, seed, target, at]
+            assert cell == f"{row['tau']:+.2f} ({row['low']:+.2f}..{row['high']:+.2f})"
+    own, other = (figure.frame.loc["raw", seed, VERDICT_TARGETS[0], 2000]["tau"] for seed in SEEDS)
+    assert own > 0.5
+    assert other == pytest.approx(-own, abs=0.15)
+    read = pd.read_csv(io.StringIO(figure.csv()), index_col=figure.frame.index.names)
+    pd.testing.assert_frame_equal(read[["tau", "low"]], figure.frame[["tau", "low"]])
+    pytest.importorskip("matplotlib")
+    for name, start in (("f.png", b"\x89PNG"), ("f.pdf", b"%PDF"), ("f.tex", b"\\begin{table*}")):
+        figure.save(tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+    again = eval(early_figure(bench, "inpaint").call, {"bench": bench})
+    pd.testing.assert_frame_equal(again, early_ranking(bench, "inpaint"))
+
+
+def test_of_one_seed_nothing_is_said_of_another(tmp_path):
+    path = synthetic.write_release(tmp_path / "data", fidelities=("r64",), seeds={"r64": (0,)})
+    figure = early_figure(NASDIPBench(path), "denoise")
+    assert {row[2] for row in figure.body()} == {"own"}
+    assert "There is one seed" in figure.text()
+
+
+def test_the_commands(bench, tmp_path, monkeypatch, capsys):
+    def called(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["nasdip-bench", *arguments, f"--data={bench.path}"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    status, out, _ = called("gain", "denoise", "--targets=last_psnr_smooth_db", "--resamples=20")
+    found = pd.read_csv(io.StringIO(out), index_col=["target", "image"])
+    expected = bench.image_gain("denoise", ["last_psnr_smooth_db"], resamples=20)
+    assert status == 0
+    np.testing.assert_allclose(found["gain_db"], expected["gain_db"], atol=1e-5)
+    assert [*found.index] == [("last_psnr_smooth_db", image) for image in (*bench.images, MEAN)]
+    drawing = tmp_path / "early.png"
+    status, out, _ = called("early", "--task=inpaint", f"--out={drawing}")
+    assert (status, out) == (0, f"written: {drawing}\n")
+    assert drawing.read_bytes().startswith(b"\x89PNG")
+    assert called("early", "--format=csv")[1].startswith("curve,seed,target,iteration,tau,low,high")
+    for mistake, message in (
+        (("early", "--targets=soon"), "unknown target of a ranking 'soon'"),
+        (("gain", "--images=lena"), "two of each are needed"),
+        (("early", "--level=95"), "confidence level 95.0 must lie between 0 and 1"),
+        (("early", "--out=a.gif"), "cannot tell the form"),
+    ):
+        status, out, err = called(*mistake)
+        assert (status, out) == (2, "")
+        assert re.fullmatch(rf"nasdip-bench: .*{message}.*\n", err)

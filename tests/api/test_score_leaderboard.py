@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from nasdip_bench.api import NASDIPBench
-from nasdip_bench.api.statistics.score_leaderboard import (
+from nasdip_bench.api.statistics.leaderboard.scores import (
     NULL,
     _holm,
     _p_value,

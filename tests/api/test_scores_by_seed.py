@@ -16,7 +16,6 @@ from nasdip_bench.dataset.schema import RELEASE_TABLES
 from nasdip_bench.dataset.score_values import score_values_bytes
 from nasdip_bench.errors import ConfigError, DatasetError, UnknownNameError
 from tests import synthetic
-from tests.tools.findings import initialisations, table_of
 
 LOW = "r64c16i40"
 COUNT = 12
@@ -225,8 +224,11 @@ def test_single_values_say_how_far_initialisations_agree(tmp_path):
     synthetic.rehash(path)
     bench = NASDIPBench(path)
     np.testing.assert_array_equal(bench.score_values(), values)
-    page = table_of(initialisations, bench)
-    assert "| `psd_db_mse/corrupted` | 1.00 |" in page
-    assert "| `psd_db_mse/ground_truth` | -0.33 |" in page  # two of three pairs disagree
-    assert f"| 3 | {COUNT} |" in page
-    assert "psd_db_strip_mse/corrupted" not in page  # of one initialisation
+    found = bench.noise("denoise", resamples=0).loc["initialisations"]
+    assert [*found.index] == ["psd_db_mse/corrupted", "psd_db_mse/ground_truth"]  # others have one
+    alike, turned = found.iloc[0], found.iloc[1]
+    assert alike[["tau", "low", "high", "tau_mean"]].tolist() == pytest.approx(
+        [1, 1, 1, 1], abs=1e-6
+    )
+    assert turned["tau"] == pytest.approx(-1 / 3, abs=1e-6)  # two of three pairs disagree
+    assert found[["repeats", "n"]].to_numpy().tolist() == [[3, COUNT]] * 2

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.simulation.clock import BudgetExhaustedError
+from nasdip_bench.api.simulation.opening import open_simulator
 from nasdip_bench.api.simulation.prices import CostModel
 from nasdip_bench.api.simulation.recorded_runs import read_runs
-from nasdip_bench.api.simulation.simulator import Simulator, open_simulator
+from nasdip_bench.api.simulation.simulator import Simulator
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from nasdip_bench.space import sample_architectures
 from nasdip_bench.space.cost import architecture_cost
@@ -28,7 +29,8 @@ COUNT, LAST = 12, 40  # iterations of LOW, and its stop
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    return NASDIPBench(synthetic.write_release(tmp_path_factory.mktemp("simulator") / "data"))
+    path = synthetic.write_release(tmp_path_factory.mktemp("simulator") / "data")
+    return NASDIPBench(synthetic.add_distances(path, LOW, "denoise"))
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +48,14 @@ def flawed(tmp_path_factory):
 
 
 def low(bench, budget=None, **options) -> Simulator:
-    return open_simulator(bench, "lena", "denoise", LOW, budget_seconds=budget, **options)
+    return open_simulator(bench, "lena", "denoise", fidelity=LOW, budget_seconds=budget, **options)
 
 
 @pytest.mark.parametrize(("arch", "iterations"), [(0, 1), (5, 17), (11, 40), (11, None)])
 def test_what_is_seen_is_the_recorded_curve(bench, arch, iterations):
     seen = low(bench).train(arch, iterations)
     known = bench.query(arch, "lena", "denoise", LOW, 0, iteration=iterations or LAST)
-    assert (seen.psnr_db, seen.psnr_smooth_db) == (known.psnr_db, known.psnr_smooth_db)
+    assert seen.psnr_db == known.psnr_db
     assert (seen.arch_id, seen.architecture, seen.status) == (arch, known.architecture, "ok")
     assert seen.iterations == (iterations or LAST)
 
@@ -128,7 +130,7 @@ def test_the_default_rate_keeps_the_sum_of_all_recorded_seconds(bench):
     runs = bench.to_frame("runs").query("fidelity == @LOW and task == 'denoise'")
     simulated = 0.0
     for image in bench.images:
-        sim = open_simulator(bench, image, "denoise", LOW)
+        sim = open_simulator(bench, image, "denoise", fidelity=LOW)
         simulated += sum(sim.seconds(arch) for arch in range(COUNT))
     assert simulated == pytest.approx(runs["processor_seconds"].sum())
 
@@ -138,10 +140,10 @@ def test_asking_again_is_free_and_fewer_iterations_are_looked_up(bench):
     once = sim.train(3, 20)
     again = sim.train(3, 20)
     assert (again.seconds, again.clock, again.continued) == (0.0, once.clock, False)
-    assert again.psnr_smooth_db == once.psnr_smooth_db
+    assert again.psnr_db == once.psnr_db
     earlier = sim.train(3, 5)
     assert earlier.seconds == 0
-    assert earlier.psnr_smooth_db == bench.query(3, "lena", "denoise", LOW, 0, 5).psnr_smooth_db
+    assert earlier.psnr_db == bench.query(3, "lena", "denoise", LOW, 0, 5).psnr_db
     assert sim.trained_to(3) == 20
     assert sim.trained_to(4) == 0
     assert len(sim.history()) == 1
@@ -157,7 +159,7 @@ def test_a_search_that_only_repeats_itself_is_stopped(bench):
 
 
 def test_reading_what_has_been_paid_for_is_no_repetition(bench):
-    sim = open_simulator(bench, "lena", "denoise", HIGH)
+    sim = open_simulator(bench, "lena", "denoise", fidelity=HIGH)
     for arch in (0, 1):
         sim.train(arch, 600)
     curves = [[sim.train(arch, i).psnr_db for i in sim.iterations.tolist()] for arch in (0, 1)]
@@ -212,7 +214,7 @@ def test_the_clock_is_the_sum_of_charges_and_never_passes_the_budget(
 
 
 def test_iterations_that_were_not_kept_are_refused(bench):
-    sim = open_simulator(bench, "lena", "denoise", HIGH)
+    sim = open_simulator(bench, "lena", "denoise", fidelity=HIGH)
     kept = sim.iterations.tolist()
     absent = next(i for i in range(1, 600) if i not in kept)
     with pytest.raises(UnknownNameError, match=f"iteration {absent} .* was not kept.*nearest kept"):
@@ -240,7 +242,6 @@ def test_a_diverged_run_costs_its_time_and_is_nan(flawed):
     seen = sim.train(11)
     assert (seen.status, seen.seconds) == ("diverged", pytest.approx(21 * 37 / LAST))
     assert math.isnan(seen.psnr_db)
-    assert math.isnan(seen.psnr_smooth_db)
     assert sim.incumbent == 11  # nothing better is known
     sim.train(0)
     assert sim.incumbent == 0
@@ -264,12 +265,13 @@ def test_regret_is_the_distance_to_the_best_of_the_space(bench):
     sim = low(bench)
     assert sim.incumbent is None
     assert math.isnan(sim.regret)
-    final = [bench.query(a, "lena", "denoise", LOW).final_psnr_smooth_db for a in range(COUNT)]
+    found = [bench.query(a, "lena", "denoise", LOW) for a in range(COUNT)]
+    value = [one.best_psnr_smooth_db for one in found]
     for arch in (2, 7, 4, 11):
         sim.train(arch)
-        best = max((2, 7, 4, 11)[: sim.trained], key=lambda a: final[a])
+        best = max((2, 7, 4, 11)[: sim.trained], key=lambda a: found[a].final_psnr_db)
         assert sim.incumbent == best
-        assert sim.regret == pytest.approx(max(final) - final[best])
+        assert sim.regret == pytest.approx(max(value) - value[best])
     assert sim.regret == 0
 
 
@@ -311,8 +313,8 @@ def test_history_has_a_row_for_every_paid_query(bench):
     assert math.isnan(frame["regret"][0])
     facts = frame.attrs
     assert (sim.task, sim.image, sim.fidelity, sim.seed) == ("denoise", "lena", LOW, 0)
-    assert (sim.target, sim.budget_seconds) == ("final_psnr_smooth_db", 100.0)
-    for name in ("task", "image", "fidelity", "seed", "target", "budget_seconds"):
+    assert (sim.target, sim.budget_seconds) == ("best_psnr_smooth_db", 100.0)
+    for name in ("task", "image", "fidelity", "seed", "track", "target", "budget_seconds"):
         assert facts[name] == getattr(sim, name)
     assert (facts["cost"], facts["budget_seconds"]) == ("recorded processor seconds", 100.0)
     assert low(bench).history().empty
@@ -362,8 +364,11 @@ def test_nearest_agrees_with_the_neighbours_of_the_release(bench):
 
 
 def test_seeds_are_those_of_the_runs(bench):
-    by_seed = [open_simulator(bench, "lena", "inpaint", HIGH, seed).train(3) for seed in (0, 1)]
-    assert by_seed[0].psnr_smooth_db != by_seed[1].psnr_smooth_db
+    by_seed = [
+        open_simulator(bench, "lena", "inpaint", fidelity=HIGH, seed=seed).train(3)
+        for seed in (0, 1)
+    ]
+    assert by_seed[0].psnr_db != by_seed[1].psnr_db
     assert open_simulator(bench, "lena", "inpaint").seed == 0  # the first default seed
     with pytest.raises(UnknownNameError, match="unknown seed 5"):
         open_simulator(bench, "lena", "denoise", seed=5)
@@ -430,11 +435,139 @@ def test_a_simulation_imports_neither_torch_nor_pandas(bench):
     code = (
         "import sys\n"
         "from nasdip_bench import NASDIPBench\n"
-        "from nasdip_bench.api.simulation import run_search\n"
-        "from nasdip_bench.api.simulation.simulator import open_simulator\n"
-        f"sim = open_simulator(NASDIPBench({str(bench.path)!r}), 'lena', 'denoise')\n"
-        "run_search(sim, 'isnas_oracle')\n"
+        "from nasdip_bench.api.search import run_search\n"
+        f"bench = NASDIPBench({str(bench.path)!r})\n"
+        "sim = bench.simulator('lena', 'denoise', held_out=True)\n"
+        "run_search(sim, 'evolution')\n"
+        "sim.test()\n"
+        f"run_search(bench.simulator('lena', 'denoise', fidelity={LOW!r}), 'isnas')\n"
         "print(sorted({'torch', 'pandas', 'scipy', 'matplotlib', 'optuna'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# Tracks, choices, tests
+
+
+def test_the_deployable_track_shows_no_psnr(bench):
+    sim = low(bench, track="deployable")
+    seen = sim.train(3, 10)
+    assert (seen.iterations, seen.status, seen.oracle_db) == (10, "ok", None)
+    for look in (lambda: seen.psnr_db, lambda: sim.psnr_db(3)):
+        with pytest.raises(ConfigError, match="the track 'deployable' shows no PSNR"):
+            look()
+    with pytest.raises(ConfigError, match="psd_db_mse/ground_truth needs the ground truth"):
+        sim.score(3, "psd_db_mse/ground_truth")
+    assert sim.score(3, "psd_db_mse").value == 3
+    assert sim.incumbent is None  # nobody knows which is the better
+    assert sim.history()["psnr_db"].isna().all()
+    with pytest.raises(UnknownNameError, match="unknown track 'oracel'.*'oracle'"):
+        low(bench, track="oracel")
+
+
+def test_both_tracks_charge_the_same(bench):
+    sims = [low(bench, 60, track=track) for track in ("oracle", "deployable")]
+    for sim in sims:
+        sim.score(2)
+        sim.train(2, 10)
+        sim.train(2)
+    columns = ["clock", "seconds", "query", "arch_id", "iterations", "continued", "score"]
+    frames = [sim.history()[columns] for sim in sims]
+    assert frames[0].equals(frames[1])
+
+
+def test_what_has_been_paid_for_can_be_looked_at(bench):
+    sim = low(bench)
+    assert len(sim.psnr_db(3)) == 0
+    sim.train(3, 10)
+    paid = sim.iterations <= 10
+    known = bench.curve(3, "lena", "denoise", LOW, 0)
+    assert sim.psnr_db(3).tolist() == known.psnr_db[paid].tolist()
+    observed = bench.observables(3, "lena", "denoise", LOW, 0)
+    for name, values in sim.observables(3).items():
+        np.testing.assert_array_equal(values, observed.values_db[name][paid])
+    clock = sim.clock
+    with pytest.raises(ConfigError, match="has no restoration: train it to 40 iterations first"):
+        sim.distances([3])
+    sim.train(3)
+    sim.train(7)
+    between = bench.distances("denoise", LOW).between(0, 0)
+    np.testing.assert_array_equal(sim.distances([7, 3]), between[np.ix_([7, 3], [7, 3])])
+    assert sim.clock > clock
+    assert low(bench, track="deployable").observables(3)["loss"].size == 0
+
+
+def test_a_choice_is_what_counts_from_then_on(bench):
+    sim = low(bench)
+    sim.train(5)
+    sim.choose(2)
+    sim.train(11)
+    assert sim.incumbent == 2
+    assert sim.history()["query"].tolist() == ["train", "choose", "train"]
+    assert sim.trace().incumbent.tolist() == [5, 2, 2]
+    assert sim.history()["seconds"].tolist()[1] == 0
+    with pytest.raises(UnknownNameError, match="no architecture in row 12"):
+        sim.choose(12)
+
+
+def test_the_test_is_on_the_other_seed(bench):
+    """Odd seeds turn the ranking of inpaint over: what is best on one is worst on the other."""
+    for searched, other in ((0, 1), (1, 0)):
+        sim = open_simulator(bench, "lena", "inpaint", fidelity=HIGH, seed=searched)
+        for arch in sim.space:
+            sim.train(arch)
+        found = sim.test()
+        assert found.arch_id == (COUNT - 1, 0)[searched]
+        assert (found.searched, found.seeds) == (searched, (other,))
+        run = bench.query(found.arch_id, "lena", "inpaint", HIGH, other)
+        for name in ("best", "stopped", "final", "last"):
+            name = f"{name}_psnr_smooth_db"
+            assert getattr(found, name) == pytest.approx(getattr(run, name))
+        on_other = [
+            bench.query(arch, "lena", "inpaint", HIGH, other).best_psnr_smooth_db
+            for arch in range(COUNT)
+        ]
+        assert on_other[found.arch_id] == min(on_other)
+        assert found.over_random_db == pytest.approx(min(on_other) - np.mean(on_other))
+        # images 1 and 2 rank by n - 1 - a and a // 2
+        elsewhere = [
+            np.mean(
+                [
+                    bench.query(arch, image, "inpaint", HIGH, searched).best_psnr_smooth_db
+                    for image in ("chest", "boat")
+                ]
+            )
+            for arch in range(COUNT)
+        ]
+        assert found.transfer == int(np.argmax(elsewhere))
+        assert found.over_transfer_db == pytest.approx(
+            on_other[found.arch_id] - on_other[found.transfer]
+        )
+        with pytest.raises(BudgetExhaustedError):  # who has seen the test has seen it
+            sim.train(0)
+
+
+def test_a_test_needs_a_choice_and_another_seed(bench, tmp_path):
+    with pytest.raises(ConfigError, match="nothing has been chosen to be tested"):
+        open_simulator(bench, "lena", "denoise", fidelity=HIGH).test()
+    alone = low(bench)
+    alone.train(0)
+    with pytest.raises(MissingRunError, match="has runs of seed 0 alone"):
+        alone.test()
+    path = synthetic.write_release(
+        tmp_path / "data",
+        fidelities=(HIGH,),
+        tasks=("denoise",),
+        missing={(HIGH, "denoise", 11, "lena", 1)},
+        diverged={(HIGH, "denoise", 3, "lena", 1)},
+    )
+    partial = NASDIPBench(path)
+    sim = partial.simulator("lena", "denoise")
+    sim.choose(11)
+    with pytest.raises(MissingRunError, match="no run of seed 1 to be judged by.*held_out=True"):
+        sim.test()
+    sim = partial.simulator("lena", "denoise", held_out=True)
+    assert sim.space.tolist() == list(range(11))
+    sim.choose(3)
+    assert math.isnan(sim.test().best_psnr_smooth_db)

@@ -1,18 +1,18 @@
-"""What stopping rules give away: on a synthetic release, and recomputed from files alone."""
+"""What stopping rules give away, on a synthetic release; from files alone: `test_from_files`."""
 
 from __future__ import annotations
 
+import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
-from nasdip_bench.api import NASDIPBench
-from nasdip_bench.api.statistics.stopped_runs import ORACLE
-from nasdip_bench.api.statistics.stopping import kept_point_agreement
+from nasdip_bench.api import NASDIPBench, cli, stopping_figure
+from nasdip_bench.api.statistics.stopping.stopped import ORACLE
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from nasdip_bench.stopping import Fixed, StoppingRule
@@ -121,66 +121,88 @@ def test_what_cannot_be_asked_says_so(bench):
         bench.stopping_table(TASK, images="lenna")
 
 
-# The shipped data: from the files alone
+def test_how_parameters_were_chosen_is_said(bench):
+    table = bench.stopping_table(TASK, {"one": [Fixed(9)], "two": [Fixed(9), Fixed(10)]})
+    choice = table.xs(MEAN, level="image")["choice"].to_dict()
+    assert {name for name, how in choice.items() if how == "published"} == {
+        "es-wmv(window=100,patience=1000)",
+        "es-emv(patience=1000)",
+    }
+    given = {"fixed(iteration=350)", "last", "discrepancy(tau=0.75,sigma=estimate)", "one"}
+    assert {name for name, how in choice.items() if how == "given"} == given
+    assert {choice[name] for name in ("fixed", "neighbour", "es-wmv", "two")} == {"cross-fitted"}
+    assert choice[ORACLE] == "oracle"
+    with pytest.raises(ConfigError, match="rule 'last' is in the table already"):
+        bench.stopping_table(TASK, "last")
 
 
-@pytest.fixture(scope="module")
-def files() -> pd.DataFrame:
-    """A row a run and rule of denoising, joined with the run, by pandas alone."""
-    data = ROOT / "data"
-    runs = pd.read_parquet(data / "runs.parquet")
-    keys = ["arch_id", "image", "task", "fidelity", "seed"]
-    joined = pd.read_parquet(data / "stops").merge(runs[[*keys, "best_psnr_smooth_db"]], on=keys)
-    joined["lost_db"] = joined["best_psnr_smooth_db"] - joined["psnr_smooth_db"]
-    return joined
+# The figure
 
 
-@pytest.fixture(scope="module")
-def shipped() -> NASDIPBench:
-    return NASDIPBench(ROOT / "data")
+def test_the_figure_says_what_it_shows(bench, tmp_path):
+    figure = stopping_figure(bench, TASK, {"mine": [Fixed(20)]}, resamples=30)
+    text = figure.text()
+    assert "fidelity r64 (64x64, 128 channels, 600 iterations); seeds 0, 1" in text
+    assert "The mean over 3 images with its 95 % interval" in text
+    assert f"n = {2 * COUNT * 3} runs" in text
+    lost = [float(line[4].split()[0]) for line in figure.body()]
+    assert lost == sorted(lost)
+    assert ORACLE not in figure.means().index
+    row = figure.frame.loc["mine", MEAN]
+    assert next(line for line in figure.body() if line[0] == "mine")[:3] == [
+        "mine",
+        "iteration=20 (given)",
+        "20",
+    ]
+    assert f"{row['lost_db']:.2f} ({row['low']:.2f}..{row['high']:.2f})" in text
+    read = pd.read_csv(io.StringIO(figure.csv()), index_col=["rule", "image"])
+    pd.testing.assert_frame_equal(
+        read[["lost_db", "low", "high"]], figure.frame[["lost_db", "low", "high"]]
+    )
+    assert (read["fidelity"] == FIDELITY).all()
+    pytest.importorskip("matplotlib")
+    for name, start in (("f.png", b"\x89PNG"), ("f.pdf", b"%PDF"), ("f.tex", b"\\begin{table*}")):
+        figure.save(tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+    again = eval(stopping_figure(bench, TASK).call, {"bench": bench})
+    pd.testing.assert_frame_equal(again, bench.stopping_table(TASK))
 
 
-@pytest.mark.parametrize("task", ["denoise", "inpaint"])
-def test_rows_are_recomputed_from_the_files(files, shipped, task):
-    table = shipped.stopping_table(task, resamples=50)
-    fidelity, seeds = table.attrs["fidelity"], table.attrs["seeds"]
-    mine = files[(files.task == task) & (files.fidelity == fidelity) & files.seed.isin(seeds)]
-    # As published: the mean over images of the mean over runs.
-    emv = mine[(mine.rule == "es-emv") & (mine.parameters == "patience=1000")]
-    expected = emv.groupby("image").lost_db.mean()
-    found = table.loc["es-emv(patience=1000)"]
-    for image, value in expected.items():
-        assert found.loc[image, "lost_db"] == pytest.approx(value, abs=1e-6)
-    assert found.loc[MEAN, "lost_db"] == pytest.approx(expected.mean(), abs=1e-6)
-    p95 = np.percentile(emv.lost_db, 95)
-    assert found.loc[MEAN, "lost_p95_db"] == pytest.approx(p95, abs=1e-6)
-    # Cross-fitted: for each image the patience that loses least on the others.
-    neighbour = mine[mine.rule == "neighbour"]
-    means = neighbour.groupby(["parameters", "image"]).lost_db.mean().unstack()
-    for image in means.columns:
-        chosen = means.drop(columns=image).mean(axis=1).idxmin()
-        row = table.loc["neighbour", image]
-        assert means.loc[row["parameters"], image] == pytest.approx(row["lost_db"], abs=1e-6)
-        others = means.drop(columns=image).mean(axis=1)
-        assert others[row["parameters"]] == pytest.approx(others[chosen], abs=1e-9)
-    # The fixed stop, from the curves.
-    stop = table.loc[(f"fixed(iteration={shipped.manifest.task(fidelity, task).stop})", "lena")]
-    runs = pd.read_parquet(ROOT / "data" / "runs.parquet")
-    lena = runs[(runs.task == task) & (runs.fidelity == fidelity) & (runs.image == "lena")]
-    lena = lena[lena.seed.isin(seeds)].iloc[0]
-    part = f"{fidelity}-{task}-s{lena.seed}-{lena.arch_id // 64}.h5"
-    with h5py.File(ROOT / "data" / "curves" / part) as file:
-        at = np.searchsorted(file["iteration"][:], lena.stop)
-        psnr = file["psnr_smooth"][lena.curve_row][at] / 1000
-    assert psnr == pytest.approx(lena.final_psnr_smooth_db, abs=1e-3)
-    of_lena = runs[(runs.task == task) & (runs.fidelity == fidelity) & (runs.image == "lena")]
-    of_lena = of_lena[of_lena.seed.isin(seeds)]
-    lost = (of_lena.best_psnr_smooth_db - of_lena.final_psnr_smooth_db).mean()
-    assert stop["lost_db"] == pytest.approx(lost, abs=1e-3)
+def test_what_has_no_meaning_for_a_task_is_said(bench):
+    figure = stopping_figure(bench, "inpaint", images="lena", resamples=0)
+    assert "No discrepancy: there is no noise to compare with" in figure.text()
+    assert "discrepancy" not in " ".join(figure.means().index)
+    assert "The mean over lena; dots" in figure.text()  # without intervals
 
 
-def test_stops_on_kept_points_are_near_those_of_whole_curves(shipped):
-    found = kept_point_agreement(shipped, "denoise")
+def test_the_command_prints_and_draws(bench, tmp_path, monkeypatch, capsys):
+    def called(*arguments: str) -> tuple[int, str, str]:
+        given = ["nasdip-bench", "stopping", *arguments, f"--data={bench.path}"]
+        monkeypatch.setattr("sys.argv", given)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    status, out, _ = called("--task=inpaint", "--rule=fixed(iteration=20)", "--resamples=20")
+    assert status == 0
+    assert out.startswith("What stopping rules lose (inpaint)")
+    assert "fixed(iteration=20)" in out
+    assert called("--format=csv")[1].startswith("rule,image,choice,parameters,iteration,")
+    drawing = tmp_path / "stopping.png"
+    assert called(f"--out={drawing}")[:2] == (0, f"written: {drawing}\n")
+    assert drawing.read_bytes().startswith(b"\x89PNG")
+    for mistake, message in (
+        ("--rule=soon", "unknown stopping rule 'soon'"),
+        ("--out=a.gif", "cannot tell the form"),
+        ("--task=noise", "unknown task 'noise'"),
+    ):
+        status, out, err = called(mistake)
+        assert (status, out) == (2, "")
+        assert re.fullmatch(rf"nasdip-bench: .*{message}.*\n", err)
+
+
+def test_stops_on_kept_points_are_near_those_of_whole_curves():
+    found = NASDIPBench(ROOT / "data").kept_point_agreement("denoise")
     assert (found.loc["discrepancy", "agree"] >= 0.95).all()  # loss_smooth is smooth
     assert (found["difference_db"] >= 0).all()
     assert found["n"].min() > 0

@@ -15,7 +15,7 @@ from PIL import Image
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api import figure1, table1
 from nasdip_bench.api.exhibits.forms import latex_escape
-from nasdip_bench.api.paper.captions import paper_values
+from nasdip_bench.api.paper.printed import paper_values
 from nasdip_bench.errors import ConfigError, MissingDependencyError
 from nasdip_bench.images import NASDIP_IMAGES
 from tests import synthetic

@@ -183,7 +183,7 @@ def test_what_ranks_by_values_that_are_not_there_is_an_error(imported: Path):
     for call in (
         lambda: bench.find_best("denoise", image="lena", target="final_psnr_smooth_db"),
         lambda: bench.regret(0, "denoise", image="lena", target="final_psnr_db"),
-        lambda: bench.simulator("lena", "denoise"),
+        lambda: bench.simulator("lena", "denoise", target="final_psnr_smooth_db"),
         lambda: bench.selection_curve("denoise", target="final_psnr_smooth_db"),
     ):
         with pytest.raises(MissingRunError, match="4 of 8 runs .* have no final_psnr"):
@@ -201,7 +201,7 @@ def test_what_needs_our_protocol_says_so(imported: Path):
         bench.build(0, "lena", "denoise")
     assert math.isnan(bench.cost(0, "denoise").seconds)
     with pytest.raises(ConfigError, match="no recorded seconds"):
-        bench.simulator("lena", "denoise", target="best_psnr_smooth_db")
+        bench.simulator("lena", "denoise")
     sim = bench.simulator(
         "lena",
         "denoise",

@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 
 from nasdip_bench.api.diff.compare import ADDED, MOVED, REMOVED, compare_datasets
 from nasdip_bench.builder.folder.build_folder import BuildFolder
-from nasdip_bench.builder.release.contents import Contents, TaskContents, coded
 from nasdip_bench.builder.release.release import read_source, release, write_release
+from nasdip_bench.builder.release.sources.contents import Contents, TaskContents, coded
 from nasdip_bench.builder.release.sources.from_build import read_build
 from nasdip_bench.builder.release.sources.from_dataset import read_dataset
 from nasdip_bench.builder.release.sources.merge import merged

@@ -46,10 +46,11 @@ def test_examples(place: int, workplace: Path):
 
 def test_commands(workplace: Path):
     lines = commands(PAGE)
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in lines:
-        assert line.startswith("nasdip-bench search ")
+        assert line.startswith(("nasdip-bench search ", "nasdip-bench leaderboard search "))
         assert run_in(workplace, *shlex.split(line))
+    assert (workplace / "searches.png").read_bytes().startswith(b"\x89PNG")
     assert (workplace / "regret.png").read_bytes().startswith(b"\x89PNG")
     assert (workplace / "regret.csv").read_text().startswith("task,image,algorithm,seconds,")
 

@@ -14,14 +14,30 @@ PAGE = text_of("statistics")
 COMMANDS = re.findall(r"^\|.*`(nasdip-bench [^`]*)` \|$", PAGE, re.MULTILINE)
 
 
+EXAMPLE, OWN_RULE = blocks(PAGE, "python")
+
+
 def test_the_example():
-    (example,) = blocks(PAGE, "python")
-    assert "architectures to come within a tenth of a dB" in run_code(ROOT, example)
+    assert "architectures to come within a tenth of a dB" in run_code(ROOT, EXAMPLE)
+
+
+def test_a_rule_of_ones_own_in_ten_lines(tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    named = "from nasdip_bench.stopping import parse_rule\nprint(parse_rule('gap(gap_db=3.5)'))"
+    printed = run_code(tmp_path, f"{OWN_RULE}\n{named}").splitlines()
+    assert printed[-1] == "gap(gap_db=3.5)"
+    rules = [line.split()[0] for line in printed if line.endswith(tuple("0123456789"))]
+    assert rules[0] == "oracle"
+    assert "gap" in rules
+    assert (tmp_path / "stopping.png").read_bytes().startswith(b"\x89PNG")
+    rule = OWN_RULE.partition("@dataclass")[2].partition("\nbench =")[0]
+    assert len([line for line in rule.splitlines() if line.strip()]) <= 11
 
 
 def test_every_question_has_a_call():
     calls = re.findall(r"^\| .*\? \| `bench\.(\w+)\(.*\)` \|", PAGE, re.MULTILINE)
-    assert (len(calls), len(COMMANDS)) == (11, 9)
+    assert (len(calls), len(COMMANDS)) == (12, 12)
     assert all(hasattr(NASDIPBench, call) for call in calls)
 
 

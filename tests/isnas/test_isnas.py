@@ -40,7 +40,7 @@ from nasdip_bench.isnas.config import SELECTIONS
 from nasdip_bench.isnas.estimate import estimate
 from nasdip_bench.isnas.ranking import Ranked, check_score
 from nasdip_bench.isnas.selection import WEIGHTINGS, closest
-from nasdip_bench.isnas.stopping import held_bytes, known
+from nasdip_bench.isnas.training import held_bytes, known
 from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.observables import OBSERVABLES

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nasdip_bench.errors import ImageError, NasdipError
-from nasdip_bench.proxies import density as densities
 from nasdip_bench.proxies import prepare
 from nasdip_bench.proxies.density import (
     PSD_FLOOR,
@@ -275,7 +274,3 @@ def test_import_is_light(module: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert result.stdout.strip() == "[]"
-
-
-def test_public_names_exist() -> None:
-    assert all(hasattr(densities, name) for name in densities.__all__)

@@ -28,10 +28,10 @@ from nasdip_bench.proxies import (
     score_network,
     unregister,
 )
+from nasdip_bench.proxies.candidate import Parts
 from nasdip_bench.proxies.density import power_spectral_density
 from nasdip_bench.proxies.jacobian import Jacobian, kernel_probe, kernel_traces, low_pass
 from nasdip_bench.proxies.scoring import Scored, initialisations, score_architecture
-from nasdip_bench.proxies.shared_parts import Parts
 from nasdip_bench.proxies.tangent import LOW_PASS_DIAMETER, PROBES
 from nasdip_bench.space import VALID_CELLS, Architecture, paper_architectures, sample_architectures
 from nasdip_bench.tasks import TASKS, Denoise, Observation, SuperResolve, get_task
@@ -472,7 +472,7 @@ def test_a_score_is_evaluated_once_for_what_it_depends_on(counted: dict[str, int
 
 def test_a_score_is_charged_for_parts_that_it_finds_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("nasdip_bench.proxies.shared_parts.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("nasdip_bench.proxies.candidate.time.perf_counter", lambda: now[0])
     parts = Parts()
 
     def part(name: str, seconds: float) -> float:
@@ -531,7 +531,7 @@ def test_a_spectral_score_is_charged_for_the_transform_that_another_has_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("nasdip_bench.proxies.shared_parts.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("nasdip_bench.proxies.candidate.time.perf_counter", lambda: now[0])
 
     def slow(image: np.ndarray) -> np.ndarray:
         now[0] += 100

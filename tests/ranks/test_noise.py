@@ -1,4 +1,4 @@
-"""The noise of repeated measurements, against analysis of variance and SciPy."""
+"""The noise of repeated measurements, against samples of normal values."""
 
 from __future__ import annotations
 
@@ -8,28 +8,24 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from nasdip_bench.errors import ConfigError
-from nasdip_bench.ranks.noise import reliability
+from nasdip_bench.ranks.noise import attainable_tau, tau_of_mean
 
 
-def test_reliability_is_the_intraclass_correlation_of_the_single_values():
-    """Against the sums of squares of one-way analysis of variance over the values themselves."""
+@pytest.mark.parametrize("noise", [0.3, 0.8, 2.0])
+def test_of_normal_values_the_means_agree_as_foretold(noise):
     rng = np.random.default_rng(4)
-    n, k = 400, 8
-    values = rng.normal(size=(n, 1)) + 0.8 * rng.normal(size=(n, k))
-    found = reliability(values.mean(axis=1), values.std(axis=1, ddof=1), k)
-    grand = values.mean()
-    between = k * ((values.mean(axis=1) - grand) ** 2).sum() / (n - 1)
-    inside = ((values - values.mean(axis=1, keepdims=True)) ** 2).sum() / (n * (k - 1))
-    assert found.single == pytest.approx((between - inside) / (between + (k - 1) * inside))
-    assert found.mean == pytest.approx(1 - inside / between)
-    assert found.single == pytest.approx(1 / (1 + 0.64), abs=0.05)
-    assert found.n == n
-    tau = np.mean([kendalltau(values[:, i], values[:, i + 1]).statistic for i in range(0, k, 2)])
-    assert found.tau_single == pytest.approx(tau, abs=0.03)
-    exact = reliability([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], 2)
-    assert (exact.single, exact.mean, exact.tau_mean) == (1, 1, 1)
-    assert math.isnan(reliability([1.0, 1.0], [0.0, 0.0], 8).single)
-    assert math.isnan(reliability([1.0], [0.0], 8).single)
-    with pytest.raises(ConfigError, match="repeats 1 must be a whole number of at least 2"):
-        reliability([1.0, 2.0], [0.0, 0.0], 1)
+    truth = rng.normal(size=3000)
+    values = truth[:, None] + noise * rng.normal(size=(3000, 16))
+    single = kendalltau(values[:, 0], values[:, 8]).statistic
+    means = kendalltau(values[:, :8].mean(axis=1), values[:, 8:].mean(axis=1)).statistic
+    assert tau_of_mean(single, 8) == pytest.approx(means, abs=0.03)
+    halves = kendalltau(values[:, :4].mean(axis=1), values[:, 8:12].mean(axis=1)).statistic
+    assert tau_of_mean(halves, 2) == pytest.approx(means, abs=0.03)
+    knowing = kendalltau(truth, values[:, 0]).statistic
+    assert attainable_tau(single) == pytest.approx(knowing, abs=0.03)
+
+
+def test_the_ends_of_the_range():
+    assert tau_of_mean(0.4, 1) == pytest.approx(0.4)
+    assert (tau_of_mean(1, 2), tau_of_mean(0, 2), tau_of_mean(-0.5, 2)) == (1, 0, 0)
+    assert math.isnan(tau_of_mean(math.nan, 2))

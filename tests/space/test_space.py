@@ -15,6 +15,7 @@ from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import (
     ACTIVATIONS,
     KERNELS,
+    NODE_COLUMNS,
     NUM_CELLS,
     ONE_HOT_COLUMNS,
     SAMPLINGS,
@@ -23,6 +24,7 @@ from nasdip_bench.space import (
     Architecture,
     cell_attributes,
     encode_adjacency,
+    encode_nodes,
     encode_one_hot,
     random_architecture,
     sample_architectures,
@@ -237,9 +239,22 @@ def test_the_adjacency_has_the_hourglass_and_the_skips(arch):
         assert adjacency[j, 10 - i] == 1
 
 
+@given(architectures)
+def test_nodes_have_operations(arch):
+    named = [dict(zip(NODE_COLUMNS, row, strict=True)) for row in encode_nodes(arch).tolist()]
+    assert named[0] == dict.fromkeys(NODE_COLUMNS, 0) | {"input": 1}
+    assert named[1:6] == 5 * [dict.fromkeys(NODE_COLUMNS, 0) | {"encoder": 1}]
+    cell = dict(zip(ONE_HOT_COLUMNS, encode_one_hot(arch).tolist(), strict=True))
+    assert named[6:] == 5 * [{name: cell.get(name, 0) for name in NODE_COLUMNS}]
+
+
 @pytest.mark.parametrize(
     ("encode", "shape", "dtype"),
-    [(encode_one_hot, (46,), np.float32), (encode_adjacency, (11, 11), np.uint8)],
+    [
+        (encode_one_hot, (46,), np.float32),
+        (encode_adjacency, (11, 11), np.uint8),
+        (encode_nodes, (11, 23), np.float32),
+    ],
 )
 def test_one_architecture_is_encoded_as_one_of_several(encode, shape, dtype):
     several = sample_architectures(3)

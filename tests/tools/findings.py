@@ -5,7 +5,6 @@ What they say is written by hand above them; tests/docs/test_findings.py compare
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Collection, Iterator
 
@@ -14,16 +13,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.paper.captions import SUBSTITUTE, image_statuses, paper_values
+from nasdip_bench.api.exhibits.captions import SUBSTITUTE, image_statuses
+from nasdip_bench.api.paper.printed import paper_values
 from nasdip_bench.api.reading.runs import Block
-from nasdip_bench.api.statistics.early_ranking import early_ranking
+from nasdip_bench.api.statistics.early.ranking import early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
-from nasdip_bench.api.statistics.intervals import KINDS
+from nasdip_bench.api.statistics.strata import KINDS
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval
-from nasdip_bench.ranks.correlation import kendall_tau_b_table
-from nasdip_bench.ranks.noise import reliability
 from tests.tools.pages import table, with_block
 
 TARGET = "best_psnr_smooth_db"
@@ -195,22 +193,13 @@ def stops(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def initialisations(bench: NASDIPBench, block: Block) -> Rows:
-    """How far the initialisations of a score agree: medians over images and seeds."""
-    singles = bench.score_values().astype(np.float64)
-    scores = _of(bench.to_frame("scores"), block, {*block.seeds, None})
-    for (*name, inits), rows in scores.groupby(["proxy", "reference", "inits"], sort=False):
-        found = []
-        for _, one in rows.groupby(["image", "seed"], observed=True, dropna=False):
-            values = singles[one.index, :inits]
-            values = values[np.isfinite(values).all(axis=1)]
-            if inits > 1 and len(values) > 1 and np.ptp(values) > 0:
-                tau = kendall_tau_b_table(values.T, values.T)
-                pairs = [tau[i][j].value for i, j in itertools.combinations(range(inits), 2)]
-                whole = reliability(values.mean(axis=1), values.std(axis=1, ddof=1), inits)
-                found.append((np.mean(pairs), whole.tau_mean, whole.n))
-        if found and np.isfinite(found).all():
-            single, mean, n = np.median(found, axis=0)
-            yield [_score(name), f"{single:.2f}", f"{mean:.2f}", str(inits), f"{n:.0f}"]
+    """How far the initialisations of a score agree."""
+    found = bench.noise(block.task, [TARGET], fidelity=block.fidelity, resamples=0)
+    if "initialisations" in found.index.get_level_values("between"):
+        for name, row in found.loc["initialisations"].dropna(subset=["tau"]).iterrows():
+            mean = _interval(row["tau_mean"], row["low_mean"], row["high_mean"])
+            single = _interval(row["tau"], row["low"], row["high"])
+            yield [f"`{name}`", single, mean, f"{row['repeats']}", f"{row['n']}"]
 
 
 TABLES: dict[Callable[[NASDIPBench, Block], Rows], str] = {

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.dataset.schema import markdown_tables
+from nasdip_bench.dataset.schema import PART_TABLES, RELEASE_TABLES
 from tests.tools import findings, release_facts
 from tests.tools.pages import with_block
 
@@ -25,6 +25,21 @@ PAGE = ROOT / "docs" / "data.md"
 CARD = DATA / "README.md"
 FINDINGS = DATA / "FINDINGS.md"
 README = ROOT / "README.md"
+
+
+def markdown_tables() -> str:
+    """The columns of the tables of a release."""
+    files = {f"{name}.parquet": columns for name, columns in RELEASE_TABLES.items()}
+    files |= {f"{name}/*.parquet": columns for name, columns in PART_TABLES.items()}
+    head = ["column", "type", "unit", "better", "meaning"]
+    lines: list[str] = []
+    for file, columns in files.items():
+        lines += [f"### {file}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+        for c in columns:
+            kind = f"{c.type}, may be null" if c.nullable else c.type
+            lines.append(f"| `{c.name}` | {kind} | {c.unit} | {c.direction} | {c.meaning} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def with_tables(text: str) -> str:

@@ -19,7 +19,7 @@ from nasdip_bench.tasks import get_task
 from ...folder.build_folder import BuildFolder
 from ...folder.shard_schema import curve_column
 from ...plan.units import RunKey, ScoreKey
-from ..contents import Contents, TaskContents, coded
+from .contents import Contents, TaskContents, coded
 from .summary import find_stops, summarise
 
 __all__ = ["read_build"]

@@ -22,7 +22,7 @@ from nasdip_bench.verify.rows import task_records
 from nasdip_bench.verify.tables import find_problems
 
 from ...folder.shard_schema import IMAGE_FACTS
-from ..contents import RERUN_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS, Contents, Known, TaskContents
+from .contents import RERUN_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS, Contents, Known, TaskContents
 
 __all__ = ["read_dataset"]
 

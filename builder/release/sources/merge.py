@@ -15,7 +15,8 @@ from nasdip_bench.dataset.schema import CORRUPTION_ROUNDING
 from nasdip_bench.dataset.stop_parts import stacked_stops
 from nasdip_bench.errors import BuildError
 
-from ..contents import (
+from .agreement import Stacked
+from .contents import (
     CORRUPTION_COLUMNS,
     RUN_COLUMNS,
     SCORE_COLUMNS,
@@ -23,7 +24,6 @@ from ..contents import (
     TaskContents,
     stacked_values,
 )
-from .agreement import Stacked
 from .reruns import merged_reruns
 
 __all__ = ["merged"]

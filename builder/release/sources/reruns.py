@@ -10,7 +10,7 @@ from nasdip_bench.dataset.schema import KEYS, arrow_schema, fits_schema
 from nasdip_bench.errors import BuildError
 from nasdip_bench.storage.files import open_parquet, parquet_bytes, write_atomic
 
-from ..contents import RERUN_COLUMNS, table_of
+from .contents import RERUN_COLUMNS, table_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

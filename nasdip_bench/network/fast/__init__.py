@@ -1,6 +1,5 @@
 """The fit at speed: networks with another forward pass, equal to the plain one but for rounding."""
 
-from .forward import FastNetwork
-from .memory import free_cached_memory, keep_freed_memory
-
-__all__ = ["FastNetwork", "free_cached_memory", "keep_freed_memory"]
+from .forward import FastNetwork as FastNetwork
+from .memory import free_cached_memory as free_cached_memory
+from .memory import keep_freed_memory as keep_freed_memory

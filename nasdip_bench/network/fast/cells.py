@@ -29,8 +29,6 @@ from nasdip_bench.space import Architecture
 from ..blocks import LEAKY_SLOPE, SplitStackSum
 from .operations import convolve, fold_channels, interleave, interpolate
 
-__all__ = ["FastCell"]
-
 _SLOPES = {"relu": 0.0, "leaky_relu": LEAKY_SLOPE}
 
 

@@ -28,8 +28,6 @@ from ..plain import Network
 from .cells import FastCell
 from .operations import convolve, to_fast_layout
 
-__all__ = ["FastNetwork"]
-
 _Brought = dict[tuple[int, int], Tensor]
 
 

@@ -14,8 +14,6 @@ from contextlib import suppress
 
 import torch
 
-__all__ = ["free_cached_memory", "keep_freed_memory"]
-
 _M_TRIM_THRESHOLD = -1
 _M_TOP_PAD = -2
 _M_MMAP_MAX = -4

@@ -16,8 +16,6 @@ from torch import Tensor
 from torch.autograd.function import Function
 from torch.nn import functional
 
-__all__ = ["convolve", "fold_channels", "interleave", "interpolate", "to_fast_layout"]
-
 
 def to_fast_layout(x: Tensor) -> Tensor:
     """The same map in the layout that its device computes fastest: on a CPU, channels last."""

@@ -1,0 +1,172 @@
+"""The architectures that the API knows, by index, and moving among them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nasdip_bench.errors import ArchitectureError, ConfigError, IndexOutsideError
+from nasdip_bench.space import Architecture, Neighbourhood, encode_adjacency, encode_choices
+
+from .datasets import NotEvaluatedError
+
+__all__ = ["Architectures"]
+
+NEIGHBOURS = 10
+"""So many count as near: a search that moves among fewer stays where it began."""
+
+
+class Architectures:
+    """A sequence of canonical strings: the architectures that are evaluated on all datasets opened.
+
+    An architecture may be given as an index, a canonical string, the name of a released model, an
+    `Architecture`, or an object whose ``tostr()`` gives one of these strings.
+
+    Args:
+        codes: canonical strings.
+        rng: draws; None for Python's ``random``, which published code seeds.
+    """
+
+    is_topology = True
+    is_size = False
+    search_space_name = "topology"
+
+    def __init__(self, codes: Sequence[str], rng: random.Random | None) -> None:
+        self.meta_archs = list(codes)
+        """Canonical strings, by index."""
+        self.archstr2index = {code: index for index, code in enumerate(codes)}
+        self._rng = rng
+        self._near: Neighbourhood | None = None
+
+    @property
+    def evaluated_indexes(self) -> list[int]:
+        """All indices: what is not evaluated is not here."""
+        return list(range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.meta_archs)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.meta_archs)
+
+    def __getitem__(self, index: int) -> str:
+        return self.meta_archs[self._index(index)]
+
+    def arch(self, index: int) -> str:
+        """The canonical string of an index."""
+        return self[index]
+
+    def query_index_by_arch(self, arch: Any) -> int:
+        """The index of an architecture; -1 for one that is not evaluated."""
+        if isinstance(arch, int | np.integer):
+            return self._index(arch)
+        try:
+            return self.archstr2index.get(str(_parse(arch)), -1)
+        except ArchitectureError:
+            return -1
+
+    def random(self) -> int:
+        """A random index."""
+        return (self._rng or random).randrange(len(self))
+
+    def random_arch(self) -> str:
+        """The canonical string of a random index."""
+        return self[self.random()]
+
+    def nearest(self, arch: Any) -> str:
+        """The architecture that stands in for another: itself, if evaluated.
+
+        Distance is the number of choices that differ; ties by index.
+
+        Raises:
+            ArchitectureError: no architecture at all.
+        """
+        return self[self._by_distance(arch)[0]]
+
+    def neighbours(self, arch: Any, k: int = NEIGHBOURS) -> list[str]:
+        """The k nearest architectures other than itself, nearest first; fewer if there are fewer.
+
+        Raises:
+            ArchitectureError: no architecture at all.
+        """
+        own = self.query_index_by_arch(arch)
+        return [self[index] for index in self._by_distance(arch) if index != own][:k]
+
+    def mutate(self, arch: Any, k: int = NEIGHBOURS) -> str:
+        """One of its k neighbours at random, never itself.
+
+        The architectures with one choice changed are hardly ever evaluated.
+
+        Raises:
+            ArchitectureError: no architecture at all.
+            ConfigError: there is no other.
+        """
+        near = self.neighbours(arch, k)
+        if not near:
+            raise ConfigError(f"{arch!r} has no neighbour: open datasets with more architectures")
+        return (self._rng or random).choice(near)
+
+    def get_unique_str(self, arch: Any) -> str:
+        """The canonical string: no two of them are the same network."""
+        return self[self._row(arch)]
+
+    @staticmethod
+    def str2lists(arch_str: str) -> list[tuple[tuple[str, int], ...]]:
+        """The graph of a network: of each node but the input, (operation, source) of what it sums.
+
+        Nodes as of `nasdip_bench.space.encode_adjacency`. Operations are "encoder", "cell" and the
+        number of the upsampling cell, and "skip".
+
+        Raises:
+            ArchitectureError: no architecture.
+
+        Example:
+            >>> lists = Architectures.str2lists("172-0000000000000000000000100")
+            >>> lists[0], lists[5]
+            ((('encoder', 0),), (('skip', 2), ('cell172', 5)))
+        """
+        arch = Architecture.parse(arch_str)
+        graph = encode_adjacency(arch)
+        encoders = len(graph) // 2
+        return [
+            tuple(
+                ("encoder" if node <= encoders else f"cell{arch.cell}", source)
+                if source == node - 1
+                else ("skip", source)
+                for source in np.flatnonzero(graph[:, node]).tolist()
+            )
+            for node in range(1, len(graph))
+        ]
+
+    def _by_distance(self, arch: Any) -> list[int]:
+        if self._near is None:
+            self._near = Neighbourhood(self.meta_archs)
+        meant = self[int(arch)] if isinstance(arch, int | np.integer) else _parse(arch)
+        distances = self._near.distances(encode_choices(meant))
+        return [int(index) for index in np.argsort(distances, kind="stable")]
+
+    def _index(self, index: Any) -> int:
+        whole = isinstance(index, int | np.integer) and not isinstance(index, bool)
+        if not whole or not 0 <= index < len(self):
+            raise IndexOutsideError(
+                f"architecture index {index!r} is no whole number in 0..{len(self) - 1}; -1 is an "
+                f"architecture that is not evaluated"
+            )
+        return int(index)
+
+    def _row(self, arch: Any) -> int:
+        """The index of an architecture, or an error."""
+        index = self.query_index_by_arch(arch)
+        if index < 0:
+            raise NotEvaluatedError(
+                f"architecture {_parse(arch)} is not evaluated on all of the datasets opened: "
+                f"api.nearest({str(_parse(arch))!r}) stands in for it"
+            )
+        return index
+
+
+def _parse(arch: Any) -> Architecture:
+    return Architecture.parse(arch.tostr() if hasattr(arch, "tostr") else arch)

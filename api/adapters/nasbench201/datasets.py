@@ -1,0 +1,226 @@
+"""Datasets in the sense of NAS-Bench-201: an image and a task, at one fidelity."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
+
+import numpy as np
+
+from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.space import LEVELS
+
+from ...reading.costs import FLOPS_OF_TRAINING, Costs, costs
+from ...reading.reader import ReleaseReader
+from ...reading.runs import Block
+from ...simulation.prices import CostModel
+from ...simulation.recorded_runs import RecordedRuns, read_runs
+from .budgets import Budget
+from .trial import ResultsCount
+
+__all__ = ["Dataset", "NotEvaluatedError", "common_rows", "extent", "open_datasets"]
+
+_log = logging.getLogger(__name__)
+
+
+class NotEvaluatedError(MissingRunError, ValueError):
+    """An architecture that has no run on a dataset, or a release that has none at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """An image and a task.
+
+    Attributes:
+        bench: the release.
+        image: name.
+        block: the runs of the task.
+        seeds: that trials have.
+        evaluated: rows of the architectures that have a run of each seed, ok or diverged.
+        read: from a seed to the runs of the task by image.
+    """
+
+    bench: ReleaseReader
+    image: str
+    block: Block
+    seeds: tuple[int, ...]
+    evaluated: frozenset[int]
+    read: Callable[[int], dict[str, RecordedRuns]]
+
+    @property
+    def name(self) -> str:
+        """ "image-task"."""
+        return f"{self.image}-{self.block.task}"
+
+    @property
+    def stop(self) -> int:
+        """The stopping iteration of its fidelity."""
+        return self.block.record.stop
+
+    def sizes(self, row: int) -> tuple[float, float]:
+        """FLOP of a forward pass and trainable parameters of an architecture, both in millions."""
+        forward = float(self._costs.flops_per_iteration[row]) / FLOPS_OF_TRAINING
+        return forward / 1e6, float(self._costs.parameters[row]) / 1e6
+
+    @cached_property
+    def _costs(self) -> Costs:
+        at = self.bench.images.index(self.image)
+        return costs(self.bench, self.block, (at,), self.block.seeds)
+
+    @cached_property
+    def _channels(self) -> tuple[int, int]:
+        """Of the network, and of the image."""
+        of_image = self.bench.to_arrow("images")["channels"]
+        network = self.bench.manifest.fidelities[self.block.fidelity]["channels"]
+        return network, of_image[self.bench.images.index(self.image)].as_py()
+
+    def trial(self, row: int, seed: int, budget: Budget, name: str) -> ResultsCount:
+        """What an architecture has with a seed, for a budget.
+
+        Raises:
+            UnknownNameError: a number of iterations that was not kept.
+        """
+        runs = self.read(seed)[self.image]
+        iterations = self.stop if budget.iterations is None else budget.iterations
+        if budget.named and budget.iterations is not None:
+            iterations = runs.kept(iterations)
+        runs.point_of(iterations)
+        (flop, params), (width, channels) = self.sizes(row), self._channels
+        place = runs.position[row]
+        return ResultsCount(
+            name=name,
+            seed=seed,
+            arch_config={
+                "arch_str": self.bench.codes[row],
+                "channel": width,
+                "num_cells": LEVELS,
+                "class_num": channels,
+                "image": self.image,
+                "task": self.block.task,
+                "fidelity": self.block.fidelity,
+            },
+            params=params,
+            flop=flop,
+            epochs=budget.epochs or iterations,
+            iterations=iterations,
+            rounded=budget.named,
+            kept=runs.iterations,
+            psnr_db=runs.psnr_db[place],
+            psnr_smooth_db=runs.psnr_smooth_db[place],
+            seconds=float(runs.prices.per_iteration[place]),
+            forward_seconds=float(runs.prices.forward[place]),
+            overhead_seconds=runs.prices.overhead,
+        )
+
+
+def open_datasets(
+    bench: ReleaseReader,
+    names: Mapping[str, str] | None,
+    fidelity: str | None,
+    cost: CostModel,
+    run_seeds: Sequence[int] | None,
+) -> dict[str, Dataset]:
+    """The datasets of a release that have a run, by the names that they are asked for with.
+
+    Args:
+        bench: the release.
+        names: to names of datasets, "image-task"; None for all, each by its own.
+        fidelity, cost, run_seeds: as of `NASBench201API`.
+
+    Raises:
+        UnknownNameError: no such dataset or fidelity, or a seed that no task has.
+        NotEvaluatedError: no runs at it.
+        ConfigError: seeds that are no list of different whole numbers, names that are no mapping.
+    """
+    if fidelity is not None and fidelity not in bench.fidelities:
+        raise unknown_name("fidelity", fidelity, bench.fidelities)
+    meant = [(task, fidelity or bench.runs.fidelity_of(task, None)) for task in bench.tasks]
+    blocks = [bench.runs.block(*one) for one in meant if bench.runs.has_runs(*one)]
+    _check_seeds(run_seeds, blocks)
+    found = {}
+    for block in blocks:
+        wanted = block.default_seeds if run_seeds is None else run_seeds
+        seeds = tuple(int(seed) for seed in wanted if seed in block.seeds)
+        if not seeds:
+            continue
+        evaluated = {
+            image: frozenset(np.flatnonzero(block.evaluated(seeds, at)).tolist())
+            for at, image in enumerate(bench.images)
+        }
+        images = [image for image in bench.images if evaluated[image]]
+        # All images of a task are in one file, which is read once.
+        read = cache(partial(read_runs, bench, block.task, images, block.fidelity, cost=cost))
+        for image in images:
+            one = Dataset(bench, image, block, seeds, evaluated[image], read)
+            found[one.name] = one
+    if not found:
+        raise NotEvaluatedError(
+            f"this release has no runs{f' at fidelity {fidelity!r}' if fidelity else ''}; "
+            f"bench.coverage() says what there is"
+        )
+    if names is None:
+        return found
+    if not isinstance(names, Mapping):
+        raise ConfigError(
+            f"datasets {names!r} must be a mapping from names in a script to names of ours, such "
+            f"as {{'cifar10-valid': 'lena-denoise'}}"
+        )
+    for name in names.values():
+        if name not in found:
+            raise unknown_name("dataset", name, found)
+    return {alias: found[name] for alias, name in names.items()}
+
+
+def common_rows(datasets: Mapping[str, Dataset], *, warn: bool) -> list[int]:
+    """Rows of the architectures that are evaluated on all datasets, ascending.
+
+    Args:
+        datasets: by name.
+        warn: say that one of them alone has more.
+
+    Raises:
+        NotEvaluatedError: there is none.
+    """
+    rows = sorted(frozenset.intersection(*(one.evaluated for one in datasets.values())))
+    most = max(datasets.values(), key=lambda one: len(one.evaluated))
+    told = (
+        f"{len(rows) or 'no'} architectures are evaluated on all {len(datasets)} datasets, "
+        f"{len(most.evaluated)} on {most.name!r}: open the one that you search, "
+        f"dataset={most.name!r}"
+    )
+    if not rows:
+        raise NotEvaluatedError(told)
+    if warn and len(rows) < len(most.evaluated):
+        _log.warning("%s", told)
+    return rows
+
+
+def extent(datasets: Iterable[Dataset]) -> str:
+    """In words: the datasets of each task, and the seeds of their trials."""
+    by_task: dict[str, dict[str, Dataset]] = {}
+    for one in datasets:
+        by_task.setdefault(one.block.task, {})[one.image] = one
+    return "; ".join(
+        f"{task} of {', '.join(of)} (seed {', '.join(map(str, one.seeds))})"
+        for task, of in by_task.items()
+        for one in list(of.values())[:1]
+    )
+
+
+def _check_seeds(run_seeds: Sequence[int] | None, blocks: Sequence[Block]) -> None:
+    if run_seeds is None:
+        return
+    whole = isinstance(run_seeds, Sequence) and all(
+        isinstance(seed, int | np.integer) and not isinstance(seed, bool) for seed in run_seeds
+    )
+    if not whole or not run_seeds or len(set(run_seeds)) < len(run_seeds):
+        raise ConfigError(
+            f"run_seeds {run_seeds!r} must be a list of different whole numbers, such as [0, 1], "
+            f"or None for the default seeds"
+        )
+    there = sorted({seed for block in blocks for seed in block.seeds})
+    for seed in run_seeds:
+        if seed not in there:
+            raise unknown_name("seed", seed, there)

@@ -1,0 +1,143 @@
+"""One trial: what NAS-Bench-201 calls ``ResultsCount``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError, UnknownNameError, unknown_name
+
+__all__ = ["SETS", "ResultsCount"]
+
+SETS = ("train", "valid", "x-valid", "test", "x-test", "ori-test")
+"""Names of evaluation sets that published code uses."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ResultsCount:
+    """An architecture on a dataset with one seed, trained for a number of epochs.
+
+    It holds its own curve and nothing of the release, so that it can be copied and pickled.
+
+    Attributes:
+        name: of the dataset, as it was asked for.
+        seed: of the run.
+        arch_config: what identifies the network: ``arch_str``, ``channel``, ``num_cells``,
+            ``class_num`` (channels of the image), ``image``, ``task``, ``fidelity``.
+        params, flop: trainable numbers and FLOP of a forward pass, in millions.
+        epochs: how many there are.
+        iterations: trained in all of them.
+        rounded: an epoch's end is rounded down to a kept iteration; else it must be kept.
+        kept: (P,) int, ascending: the iterations that were kept.
+        psnr_db, psnr_smooth_db: (P,) float64 dB of the output and of the smoothed output there.
+        seconds: simulated, of an iteration.
+        forward_seconds: of a forward pass.
+        overhead_seconds: of the start.
+    """
+
+    name: str
+    seed: int
+    arch_config: dict[str, Any]
+    params: float
+    flop: float
+    epochs: int
+    iterations: int
+    rounded: bool
+    kept: NDArray[np.int32] = field(repr=False)
+    psnr_db: NDArray[np.float64] = field(repr=False)
+    psnr_smooth_db: NDArray[np.float64] = field(repr=False)
+    seconds: float
+    forward_seconds: float
+    overhead_seconds: float
+
+    def get_total_epoch(self) -> int:
+        """How many epochs there are."""
+        return self.epochs
+
+    def get_latency(self) -> float:
+        """Seconds of a forward pass by the cost model: a third of a training iteration."""
+        return self.forward_seconds
+
+    def get_times(self) -> dict[str, float]:
+        """Simulated seconds of an epoch and of all; evaluating is part of training."""
+        total = self._seconds_of(self.iterations)
+        return {"T-train@epoch": total / self.epochs, "T-train@total": total} | {
+            f"T-{name}@{of}": 0.0 for name in SETS[1:] for of in ("epoch", "total")
+        }
+
+    def get_train(self, iepoch: int | None = None) -> dict[str, float]:
+        """Of the output; see `get_eval`."""
+        return self.get_eval("train", iepoch)
+
+    def get_eval(self, name: str, iepoch: int | None = None) -> dict[str, float]:
+        """The metrics of a set.
+
+        Args:
+            name: one of `SETS`.
+            iepoch: from 0: the value at the end of this epoch; None for the last.
+
+        Returns:
+            ``iepoch``, ``loss``, ``accuracy`` (dB), ``cur_time`` (simulated seconds of the epoch)
+            and ``all_time`` (up to its end), both 0 of all sets but "train", since evaluating is
+            part of training.
+
+        Raises:
+            UnknownNameError: no such set, or an iteration that was not kept.
+            ConfigError: iepoch is no whole number within the training.
+        """
+        if name not in SETS:
+            raise unknown_name("set", name, SETS)
+        epoch = self.epochs - 1 if iepoch is None else iepoch
+        if not isinstance(epoch, int | np.integer) or not 0 <= epoch < self.epochs:
+            raise ConfigError(f"iepoch {iepoch!r} is outside 0..{self.epochs - 1}")
+        done, point = self._end_of(int(epoch))
+        train = name == "train"
+        psnr_db = float((self.psnr_db if train else self.psnr_smooth_db)[point])
+        return {
+            "iepoch": int(epoch),
+            "loss": 10 ** (-psnr_db / 10),
+            "accuracy": psnr_db,
+            "cur_time": self.seconds * self.iterations / self.epochs if train else 0.0,
+            "all_time": self._seconds_of(done) if train else 0.0,
+        }
+
+    def get_eval_set(self) -> list[str]:
+        """Names of the sets that are not "train"."""
+        return list(SETS[1:])
+
+    @property
+    def train_acc1es(self) -> dict[int, float]:
+        """From an epoch, counted from 0, to the PSNR of the output in dB; those that were kept."""
+        epochs = range(self.epochs) if self.rounded else (self.kept[self.kept <= self.epochs] - 1)
+        return {int(epoch): self.get_train(int(epoch))["accuracy"] for epoch in epochs}
+
+    def get_config(self, str2structure: None = None) -> dict[str, Any]:
+        """The network's configuration, with the keys that published code reads.
+
+        Returns:
+            ``name``, ``C`` (channels), ``N`` (levels), ``num_classes`` (channels of the image) and
+            ``arch_str``, which `NASDIPBench.build` takes.
+        """
+        of = self.arch_config
+        sizes = {"C": of["channel"], "N": of["num_cells"], "num_classes": of["class_num"]}
+        return {"name": "nasdip", "arch_str": of["arch_str"]} | sizes
+
+    def get_net_param(self, clone: bool = False) -> None:
+        """None, which is what the original has where weights were not kept."""
+
+    def _seconds_of(self, iterations: int) -> float:
+        return self.seconds * iterations + self.overhead_seconds
+
+    def _end_of(self, epoch: int) -> tuple[int, int]:
+        """Iterations done at the end of an epoch, and their place among the kept ones."""
+        done = (epoch + 1) * self.iterations // self.epochs
+        place = max(0, int(np.searchsorted(self.kept, done, side="right")) - 1)
+        if not self.rounded and self.kept[place] != done:
+            raise UnknownNameError(
+                f"iepoch {epoch} ends at iteration {done}, which was not kept; the nearest that "
+                f"were are {self.kept[place]} and {self.kept[place + 1]}"
+            )
+        return int(self.kept[place]), place

@@ -1,0 +1,152 @@
+"""Tables of estimates with intervals, drawn as a line each, in panels side by side."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .drawing import SMALL, TEXT, caption_lines, new_figure, save, write_caption
+from .exhibit import PaperExhibit
+from .forms import csv_with_setup
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["Forest", "Panel", "draw_forest"]
+
+_ROW, _PANEL, _GAP = 0.2, 2.1, 0.2  # inches
+_ABOVE, _BELOW = 0.55, 0.4
+# Told apart by people who see colours differently, and by shape in print.
+_LOOKS = (("#0072b2", "o"), ("#d55e00", "D"), ("#4d4d4d", "s"))
+
+
+class Panel(NamedTuple):
+    """One quantity of all lines.
+
+    Attributes:
+        title: above it.
+        values: (line,) NaN where there is none.
+        low: (line,) lower ends of the intervals, NaN where there is none.
+        high: (line,) upper ends.
+    """
+
+    title: str
+    values: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Forest(PaperExhibit):
+    """A table of estimates with intervals, and its picture.
+
+    Attributes:
+        frame: all of it, with ``attrs``: the CSV.
+    """
+
+    across: ClassVar[str]
+    """Name of the axis that panels have in common."""
+    wide = True
+    frame: pd.DataFrame
+
+    @abstractmethod
+    def lines(self) -> Mapping[str, str]:
+        """From the name of a line, top to bottom, to its kind, as in `draw_forest`."""
+
+    @abstractmethod
+    def panels(self) -> Sequence[Panel]:
+        """From left to right."""
+
+    def csv(self) -> str:
+        """The whole frame, with the set-up in columns; floats in full."""
+        return csv_with_setup(self.frame)
+
+    def draw(self, path: Path, form: str) -> None:
+        """See `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        draw_forest(
+            path,
+            form,
+            lines=self.lines(),
+            panels=self.panels(),
+            across=self.across,
+            caption=[self.caption, *self.notes],
+        )
+
+
+def draw_forest(
+    path: Path,
+    form: str,
+    *,
+    lines: Mapping[str, str],
+    panels: Sequence[Panel],
+    across: str,
+    caption: Sequence[str],
+) -> None:
+    """Write the picture.
+
+    Args:
+        path: file to write.
+        form: "png" or "pdf".
+        lines: from the name of a line, top to bottom, to its kind: kinds are told apart by colour
+            and shape, and explained by a legend where there are several; at most three.
+        panels: from left to right.
+        across: name of their common axis.
+        caption: its parts.
+    """
+    kinds = list(dict.fromkeys(lines.values()))
+    names = 0.068 * max(map(len, lines)) + 0.15  # room on the left
+    width = max(6.0, names + len(panels) * (_PANEL + _GAP) + 0.1)
+    text, below = caption_lines([*caption], width)
+    rows = _ROW * len(lines)
+    height = _ABOVE + rows + _BELOW + below
+    drawing = new_figure(width, height)
+    for place, panel in enumerate(panels):
+        left, bottom = names + place * (_PANEL + _GAP), _BELOW + below
+        axes = drawing.add_axes((left / width, bottom / height, _PANEL / width, rows / height))
+        for line, kind in enumerate(lines.values()):
+            colour, shape = _LOOKS[kinds.index(kind)]
+            axes.hlines(line, panel.low[line], panel.high[line], color=colour, linewidth=1.4)
+            axes.plot(panel.values[line], line, shape, color=colour, markersize=4)
+        _finish(axes, panel.title, [*lines] if place == 0 else [], len(lines))
+    middle = (names + (len(panels) * (_PANEL + _GAP) - _GAP) / 2) / width
+    drawing.text(middle, (below + 0.05) / height, across, ha="center", fontsize=TEXT)
+    if len(kinds) > 1:
+        _write_legend(axes, kinds)
+    write_caption(drawing, text, below)
+    save(drawing, path, form)
+
+
+def _finish(axes: Axes, title: str, names: list[str], count: int) -> None:
+    axes.axvline(0, color="0.4", linewidth=0.8)
+    axes.set_ylim(count - 0.4, -0.6)
+    axes.set_yticks(range(len(names)), names, fontsize=TEXT)
+    axes.tick_params(axis="x", labelsize=SMALL)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(title, fontsize=TEXT)
+
+
+def _write_legend(axes: Axes, kinds: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=colour, marker=shape, markersize=4, label=kind)
+        for kind, (colour, shape) in zip(kinds, _LOOKS, strict=False)
+    ]
+    axes.figure.legend(
+        handles=handles,
+        loc="upper center",
+        ncols=len(handles),
+        fontsize=SMALL,
+        frameon=False,
+        borderaxespad=0.3,
+    )

@@ -1,0 +1,104 @@
+"""What a search must beat: random search, and what the other images of a release tell for nothing.
+
+Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..simulation.observations import Observation
+from ..simulation.simulator import Simulator
+from ..statistics.strata import sampling_strata
+
+__all__ = [
+    "any_architecture",
+    "cell_table",
+    "one_sampling",
+    "random_search",
+    "rank_value",
+    "transfer",
+]
+
+
+def random_search(sim: Simulator, rng: np.random.Generator) -> None:
+    """Train architectures in random order, each to the stopping iteration, none twice.
+
+    Source: Li, Talwalkar, "Random Search and Reproducibility for Neural Architecture Search", UAI
+    2019.
+    """
+    for arch_id in rng.permutation(sim.space).tolist():
+        sim.train(arch_id)
+
+
+def one_sampling(sim: Simulator, rng: np.random.Generator) -> None:
+    """Random search among the architectures of one sampling: the best on the other images.
+
+    Which of the samplings, and whether it comes before or after the transform, decides most of an
+    architecture's PSNR, and anybody can read the best of them off a table of other images.
+    """
+    kinds = sampling_strata(sim.runs.bench)[sim.space]
+    best = _best(_group_means(_elsewhere(sim), kinds), rng)
+    for arch_id in rng.permutation(sim.space[kinds == kinds[best]]).tolist():
+        sim.train(arch_id)
+
+
+def any_architecture(sim: Simulator, rng: np.random.Generator) -> None:
+    """Choose an architecture at random, without a look at anything."""
+    sim.choose(int(rng.choice(sim.space)))
+
+
+def transfer(sim: Simulator, rng: np.random.Generator) -> None:
+    """Choose the architecture that is best on the other images, without a look at this one.
+
+    Of equal ones the first of the release; any where the release has no other image.
+    """
+    place = sim.runs.recommended
+    sim.choose(int(sim.space[place if place >= 0 else rng.integers(len(sim))]))
+
+
+def cell_table(sim: Simulator, rng: np.random.Generator) -> None:
+    """Choose by the table of cells on the other images, without a look at this one.
+
+    The value of an architecture is the mean over the *other* architectures of its cell, where there
+    is one, else over those of its sampling. Of equal ones one at random.
+    """
+    elsewhere, kinds = _elsewhere(sim), sampling_strata(sim.runs.bench)[sim.space]
+    cells = np.array([arch.cell for arch in sim.runs.neighbourhood.architectures])
+    by_cell = _group_means(elsewhere, cells, without_own=True)
+    values = np.where(np.isnan(by_cell), _group_means(elsewhere, kinds), by_cell)
+    sim.choose(int(sim.space[_best(values, rng)]))
+
+
+def rank_value(seen: Observation) -> float:
+    """A PSNR to rank by: that of a diverged run is the lowest."""
+    return -math.inf if seen.status == "diverged" else seen.psnr_db
+
+
+def _elsewhere(sim: Simulator) -> NDArray[np.float64]:
+    """(n,) the target on the other images, higher is better; NaN where it is not known."""
+    return sim.runs.block.direction(sim.target) * sim.runs.elsewhere
+
+
+def _group_means(
+    values: NDArray[np.float64], groups: NDArray[np.integer], *, without_own: bool = False
+) -> NDArray[np.float64]:
+    """(n,) the mean over the group of each, or over its other members; NaN where there are none."""
+    there = np.isfinite(values)
+    _, group = np.unique(groups, return_inverse=True)
+    sums, counts = (
+        np.bincount(group, of)[group] - (of if without_own else 0)
+        for of in (np.where(there, values, 0.0), there.astype(np.float64))
+    )
+    means = np.full(len(values), np.nan)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return means
+
+
+def _best(values: NDArray[np.float64], rng: np.random.Generator) -> int:
+    """The place of the highest; of equal ones, and where nothing is known, one at random."""
+    known = np.where(np.isnan(values), -np.inf, values)
+    return int(rng.choice(np.flatnonzero(known == known.max())))

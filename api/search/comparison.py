@@ -1,0 +1,239 @@
+"""Search algorithms compared over time: regret against simulated time, over images and repeats.
+
+Deterministic by seed: every search draws from a generator of its own, keyed by the seed, the name
+of the algorithm, the task, the image and the repeat, so that adding an algorithm or an image
+changes none of the others.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import check_whole
+
+from ..reading.runs import TARGET
+from ..simulation.prices import CostModel
+from ..simulation.recorded_runs import RecordedRuns, read_runs
+from ..simulation.simulator import Simulator
+from .methods import Method, Methods, named_methods, run_search, without_distances
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["ALL_IMAGES", "COMPARED", "compare", "default_budget", "keyed_generator"]
+
+ALL_IMAGES = "all"
+"""What stands for an image's name in the rows of the mean over all of them."""
+
+COMPARED = ("random", "evolution", "halving", "hyperband", "isnas")
+"""What is compared where no algorithm is named."""
+
+_DEFAULT_TRAININGS = 50
+_QUANTILES = (0.025, 0.975)
+
+
+class _Curves(NamedTuple):
+    """(repeat, point) float64 on the grid of times."""
+
+    incumbent: NDArray[np.float64]
+    regret: NDArray[np.float64]
+
+
+def compare(
+    bench: ReleaseReader,
+    task: str = "denoise",
+    images: Sequence[str] | None = None,
+    algorithms: Methods | None = None,
+    budget_seconds: float | None = None,
+    repeats: int = 50,
+    seed: int = 0,
+    *,
+    fidelity: str | None = None,
+    run_seed: int | None = None,
+    target: str | None = None,
+    cost: str | CostModel = "flops",
+    points: int = 100,
+    resamples: int = 1000,
+) -> pd.DataFrame:
+    """Regret of search algorithms against simulated time.
+
+    Each algorithm searches each image ``repeats`` times within the budget. Regret is the distance
+    of the incumbent from the best of the architectures that can be searched, on the same seed of
+    the runs: how well a search optimises what it sees. `search_leaderboard` judges its choice on
+    another seed. Repeats take the default seeds in turn, so that the bands hold seed noise too.
+
+    Args:
+        bench: the release.
+        task: name.
+        images: names; None for all.
+        algorithms: names of `nasdip_bench.api.search.METHODS`, functions of (simulator, generator),
+            or a mapping from names to these; None for `COMPARED`, without isnas where the release
+            has no distances between restorations.
+        budget_seconds: simulated seconds of one search, above 0; None for what 50 architectures of
+            mean cost take to the stop, or half of the space where that is less.
+        repeats: searches of each algorithm on each image, at least 1.
+        seed: of the searches, at least 0.
+        fidelity: None for the release's default for the task; the result names it.
+        run_seed: the seed of the runs; None for the default seeds in turn.
+        target: a column of runs.parquet with a direction, by which regret is measured; None for
+            `nasdip_bench.api.reading.runs.TARGET`.
+        cost: "flops", "recorded" or a `CostModel`.
+        points: steps of the common grid of times, from 0 to the budget; at least 1.
+        resamples: of the bootstrap, at least 1.
+
+    Returns:
+        a row for each image, algorithm and point of time: ``task``, ``image`` ("all" for the mean
+        over images), ``algorithm``, ``seconds``, ``incumbent`` (mean of the target over repeats),
+        ``regret`` (mean), ``regret_low``, ``regret_high`` (95 %, percentile bootstrap of the mean
+        over repeats; images are not resampled). Before its first training a search would return
+        any architecture: until then it counts as the mean over all that it can. In ``attrs``:
+        ``task``, ``target``, ``fidelity``, ``seeds``, ``images``, ``algorithms``,
+        ``budget_seconds``, ``repeats``, ``seed``, ``cost``, ``architectures`` (by image, of the
+        space), ``release`` (of the release), and by algorithm ``trained`` (architectures, mean over
+        searches) and ``spent`` (seconds).
+
+    Raises:
+        ConfigError: a number outside its range, no algorithm or image, or one twice.
+        UnknownNameError: a name that there is not.
+        MissingRunError: the release has no run to simulate from.
+    """
+    for name, value in (("repeats", repeats), ("points", points), ("resamples", resamples)):
+        check_whole(name, value, 1)
+    check_whole("seed", seed, 0)
+    methods = named_methods(COMPARED if algorithms is None else algorithms)
+    block = bench.runs.block(task, fidelity)
+    if algorithms is None:
+        for name in without_distances(bench, task, block.fidelity, methods):
+            del methods[name]
+    target = TARGET if target is None else target
+    seeds = block.choose_seeds(run_seed)[:repeats]
+    by_seed = [
+        read_runs(bench, task, images, fidelity, one, cost=cost, target=target) for one in seeds
+    ]
+    first = by_seed[0]
+    budget = default_budget([*first.values()]) if budget_seconds is None else budget_seconds
+    Simulator(next(iter(first.values())), budget)  # refuses a bad one before any search
+    grid = np.linspace(0, budget, points + 1)
+    rows: list[pd.DataFrame] = []
+    trained, spent = {}, {}
+    for name, method in methods.items():
+        curves, ended = [], []
+        for image in first:
+            one, simulators = _repeat(
+                method, name, [runs[image] for runs in by_seed], budget, repeats, seed, grid
+            )
+            curves.append(one)
+            ended += simulators
+        trained[name] = float(np.mean([sim.trained for sim in ended]))
+        spent[name] = float(np.mean([sim.clock for sim in ended]))
+        mean = _Curves(*(np.mean(parts, axis=0) for parts in zip(*curves, strict=True)))
+        for image, of_image in zip([*first, ALL_IMAGES], [*curves, mean], strict=True):
+            rng = keyed_generator(seed, "bootstrap", name, task, image, 0)
+            rows.append(_frame(task, image, name, grid, of_image, resamples, rng))
+    import pandas as pd
+
+    frame = pd.concat(rows, ignore_index=True)
+    some = next(iter(first.values()))
+    frame.attrs = {
+        "task": task,
+        "target": target,
+        "fidelity": some.fidelity,
+        "seeds": list(seeds),
+        "images": [*first],
+        "algorithms": [*methods],
+        "budget_seconds": float(budget),
+        "repeats": int(repeats),
+        "seed": int(seed),
+        "cost": some.prices.text,
+        "architectures": {
+            image: min(len(runs[image].space) for runs in by_seed) for image in first
+        },
+        "release": len(bench),
+        "trained": trained,
+        "spent": spent,
+    }
+    return frame
+
+
+def default_budget(runs: Sequence[RecordedRuns]) -> float:
+    """Simulated seconds of 50 trainings of mean cost, or of half of the space if that is less."""
+    means = [float(r.prices.per_iteration.mean()) * r.stop + r.prices.overhead for r in runs]
+    fewest = min(len(r.space) for r in runs)
+    return float(np.mean(means)) * min(_DEFAULT_TRAININGS, max(1, fewest // 2))
+
+
+def keyed_generator(seed: int, *key: str | int) -> np.random.Generator:
+    """A stream of its own for every seed and key."""
+    words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in key]
+    return np.random.default_rng([seed, *words])
+
+
+def _repeat(
+    method: Method,
+    name: str,
+    by_seed: list[RecordedRuns],
+    budget: float,
+    repeats: int,
+    seed: int,
+    grid: NDArray[np.float64],
+) -> tuple[_Curves, list[Simulator]]:
+    """All searches of one algorithm on one image."""
+    curves = _Curves(*np.full((2, repeats, len(grid)), math.nan))
+    simulators = []
+    for repeat in range(repeats):
+        runs = by_seed[repeat % len(by_seed)]
+        sim = Simulator(runs, budget, method.track)
+        run_search(
+            sim, method, keyed_generator(seed, "search", name, runs.task, runs.image, repeat)
+        )
+        trace = sim.trace()
+        # What is known at a time; before anything is, any architecture would be returned.
+        regrets = np.r_[np.nan, trace.regret][np.searchsorted(trace.clock, grid, side="right")]
+        curves.regret[repeat] = np.where(np.isnan(regrets), runs.regrets.mean(), regrets)
+        sign = runs.block.direction(runs.target)
+        curves.incumbent[repeat] = runs.best - sign * curves.regret[repeat]
+        simulators.append(sim)
+    return curves, simulators
+
+
+def _frame(
+    task: str,
+    image: str,
+    algorithm: str,
+    grid: NDArray[np.float64],
+    curves: _Curves,
+    resamples: int,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    import pandas as pd
+
+    low, high = _band(curves.regret, resamples, rng)
+    columns: dict[str, Any] = {
+        "task": task,
+        "image": image,
+        "algorithm": algorithm,
+        "seconds": grid,
+        "incumbent": curves.incumbent.mean(axis=0),
+        "regret": curves.regret.mean(axis=0),
+        "regret_low": low,
+        "regret_high": high,
+    }
+    return pd.DataFrame(columns)
+
+
+def _band(
+    values: NDArray[np.float64], resamples: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Percentile bootstrap of the mean over the first axis: (point,) lower and upper ends."""
+    repeats = len(values)
+    weights = rng.multinomial(repeats, np.full(repeats, 1 / repeats), size=resamples) / repeats
+    low, high = np.quantile(weights @ values, _QUANTILES, axis=0)
+    return low, high

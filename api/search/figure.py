@@ -1,0 +1,241 @@
+"""A comparison of search algorithms as a table, and as a picture: a panel an image, a line and a
+band an algorithm.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasdip_bench.errors import ConfigError
+
+from ..exhibits.captions import span
+from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
+from ..exhibits.exhibit import Exhibit
+from ..exhibits.forms import aligned, latex_escape, latex_float
+from .comparison import ALL_IMAGES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["SearchFigure", "search_figure", "time_unit"]
+
+_UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
+_COLUMNS = 4
+_PANEL = (1.9, 1.5)  # inches
+_LEFT, _ABOVE, _BELOW = 0.5, 0.3, 0.45
+_LEGEND = 0.35
+_TEXT, _SMALL = 8, 7
+# Told apart by people who see colours differently, and by dashes in print.
+_LINES = (
+    ("#4d4d4d", "-"),
+    ("#0072b2", "-"),
+    ("#d55e00", "-"),
+    ("#009e73", "--"),
+    ("#cc79a7", "-."),
+    ("#e69f00", ":"),
+    ("#56b4e9", "--"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SearchFigure(Exhibit):
+    """Regret against simulated time; the table has what is left at the end of the budget.
+
+    Attributes:
+        frame: from `nasdip_bench.api.search.compare`, with its ``attrs``.
+    """
+
+    frame: pd.DataFrame
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the frame was computed from."""
+        return dict(self.frame.attrs)
+
+    @property
+    def images(self) -> list[str]:
+        """Names of the images; "all" last where there are several."""
+        names: list[str] = self.facts["images"]
+        return [*names, ALL_IMAGES] if len(names) > 1 else names
+
+    @property
+    def caption(self) -> str:
+        """One paragraph: what was searched, by what clock, what regret means."""
+        f = self.facts
+        seeds = ", ".join(map(str, f["seeds"]))
+        return (
+            f"Regret of searches for {f['task']} at fidelity {f['fidelity']}, seed"
+            f"{'' if len(f['seeds']) == 1 else 's'} {seeds} of the runs, after "
+            f"{in_words(f['budget_seconds'])} of simulated time; mean of {f['repeats']} searches "
+            f"and 95 % bootstrap interval (search seed {f['seed']}). Regret: {f['target']} of the "
+            f"best architecture less that of the incumbent, dB."
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """What readers must know of the numbers."""
+        f = self.facts
+        there = [*f["architectures"].values()]
+        notes = [
+            f"Simulated seconds: {f['cost']}.",
+            "Searches see the PSNR against the ground truth (an oracle), but for isnas, which "
+            "chooses by distances between restorations. Before it can return anything a search "
+            "counts as the mean over all architectures.",
+        ]
+        if min(there) < f["release"]:
+            notes.append(
+                f"The release is partial: {span(there)} of its {f['release']} architectures have a "
+                f"run and can be searched; the best is the best of these."
+            )
+        return notes
+
+    def _last(self, image: str, algorithm: str) -> tuple[float, float, float]:
+        f = self.frame
+        mine = f[(f["image"] == image) & (f["algorithm"] == algorithm)].iloc[-1]
+        return tuple(float(mine[name]) for name in ("regret", "regret_low", "regret_high"))  # type: ignore[return-value]
+
+    def _rows(self) -> list[list[str]]:
+        names = self.facts["algorithms"]
+        body = [[i, *(_cell(*self._last(i, name)) for name in names)] for i in self.images]
+        trained = (f"{self.facts['trained'][name]:.1f}" for name in names)
+        return [["image", *names], *body, ["trained", *trained]]
+
+    def text(self) -> str:
+        """For a terminal."""
+        parts = [self.caption, "", *aligned(self._rows()), "", *self.notes]
+        return "\n".join(parts) + "\n"
+
+    def csv(self) -> str:
+        """The whole frame, with the set-up in columns; floats in full."""
+        f = self.facts
+        setup = {
+            "target": f["target"],
+            "fidelity": f["fidelity"],
+            "run_seeds": " ".join(map(str, f["seeds"])),
+            "repeats": f["repeats"],
+            "seed": f["seed"],
+            "cost": f["cost"],
+        }
+        text: str = self.frame.assign(**setup).to_csv(index=False, lineterminator="\n")
+        return text
+
+    def latex(self) -> str:
+        """A table environment for a document with the packages booktabs and graphicx."""
+        head, *body = self._rows()
+        rows = [[latex_escape(cell) for cell in row] for row in body]
+        caption = " ".join([self.caption, *self.notes])
+        return latex_float(caption, [head], rows, wide=len(head) > 4)
+
+    def draw(self, path: Path, form: str) -> None:
+        """A panel an image; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        # The mean over images is what one looks at first.
+        images = sorted(self.images, key=lambda name: name != ALL_IMAGES)
+        columns = min(_COLUMNS, len(images))
+        rows = math.ceil(len(images) / columns)
+        width = max(5.5, columns * (_LEFT + _PANEL[0]) + 0.25)
+        lines, caption = caption_lines([self.caption, *self.notes], width)
+        height = _LEGEND + rows * (_ABOVE + _PANEL[1] + _BELOW) + caption
+        drawing = new_figure(width, height)
+        panel_width = (width - 0.25) / columns - _LEFT
+        unit, _ = time_unit(self.facts["budget_seconds"])
+        panels = []
+        for place, image in enumerate(images):
+            row, column = divmod(place, columns)
+            left = _LEFT + column * (panel_width + _LEFT)
+            top = _LEGEND + _ABOVE + row * (_ABOVE + _PANEL[1] + _BELOW)
+            bottom = height - top - _PANEL[1]
+            axes = drawing.add_axes(
+                (left / width, bottom / height, panel_width / width, _PANEL[1] / height)
+            )
+            self._draw_panel(axes, image)
+            if column == 0:
+                axes.set_ylabel("regret, dB", fontsize=_SMALL)
+            if place + columns >= len(images):
+                axes.set_xlabel(f"simulated time, {unit}", fontsize=_SMALL)
+            panels.append(axes)
+        handles, labels = panels[0].get_legend_handles_labels()
+        drawing.legend(
+            handles,
+            labels,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1 - 0.03 / height),
+            ncols=min(len(labels), 7),
+            fontsize=_TEXT,
+            frameon=False,
+            borderaxespad=0.3,
+        )
+        write_caption(drawing, lines, caption)
+        save(drawing, path, form)
+
+    def _draw_panel(self, axes: Axes, image: str) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        frame = self.frame[self.frame["image"] == image]
+        _, size = time_unit(self.facts["budget_seconds"])
+        for place, algorithm in enumerate(self.facts["algorithms"]):
+            mine = frame[frame["algorithm"] == algorithm]
+            colour, dashes = _LINES[place % len(_LINES)]
+            # Incumbents change at once: what is known at a time holds until the next.
+            seconds = mine["seconds"] / size
+            axes.step(
+                seconds,
+                mine["regret"],
+                where="post",
+                color=colour,
+                linestyle=dashes,
+                linewidth=1.1,
+                label=algorithm,
+            )
+            axes.fill_between(
+                seconds,
+                mine["regret_low"],
+                mine["regret_high"],
+                step="post",
+                color=colour,
+                alpha=0.18,
+                linewidth=0,
+            )
+        several = len(self.facts["images"])
+        title = f"mean over {several} images" if image == ALL_IMAGES else image
+        axes.set_title(title, fontsize=_TEXT)
+        axes.set_xlim(0, self.facts["budget_seconds"] / size)
+        axes.set_ylim(bottom=0)
+        axes.tick_params(labelsize=_SMALL)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+
+
+def search_figure(frame: pd.DataFrame) -> SearchFigure:
+    """A comparison to print, save or draw.
+
+    Args:
+        frame: from `nasdip_bench.api.search.compare`.
+
+    Raises:
+        ConfigError: a frame that has lost what it was computed from.
+    """
+    if "algorithms" not in frame.attrs:
+        raise ConfigError(
+            "this frame has no attrs that say what it was computed from: give the one that "
+            "compare(...) returned"
+        )
+    return SearchFigure(frame=frame)
+
+
+def time_unit(seconds: float) -> tuple[str, float]:
+    """The unit to show times up to some seconds in, and its seconds."""
+    return next((unit for unit in _UNITS if seconds >= 2 * unit[1]), _UNITS[-1])
+
+
+def in_words(seconds: float) -> str:
+    """A time for readers."""
+    unit, size = time_unit(seconds)
+    return f"{seconds / size:.3g} {unit}"
+
+
+def _cell(regret: float, low: float, high: float) -> str:
+    return "--" if math.isnan(regret) else f"{regret:.3f} ({low:.3f}..{high:.3f})"

@@ -1,0 +1,72 @@
+"""The paper's search on the simulator. `nasdip_bench.isnas` is imported on use; never torch."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nasdip_bench.errors import MissingRunError, check_whole
+
+from ..simulation.simulator import Simulator
+
+__all__ = ["isnas"]
+
+
+def isnas(
+    sim: Simulator,
+    rng: np.random.Generator,
+    *,
+    proxy: str = "psd_db_strip_mse",
+    cohort: int = 15,
+    weighting: str = "paper",
+) -> None:
+    """Pay for the score of every architecture, train the N best by it, keep the most average one.
+
+    The choice is the member whose restoration is closest to the weighted average of those trained
+    so far, so that there is one at any time. It needs no ground truth: both tracks give the same.
+    `NASDIPBench.isnas` replays one such search without a clock, member by member.
+
+    Ties break by arch_id. Architectures without the score, or of whose restoration the release has
+    no distances, are no candidates. Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR
+    2022, section 4.
+
+    Args:
+        sim: the simulator.
+        rng: unused: the search is deterministic.
+        proxy: a score of which lower is better, alone (against the corrupted image, where it
+            compares with one) or as "name/reference".
+        cohort: N.
+        weighting: of the average, one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
+
+    Raises:
+        ConfigError: a cohort below 1, or a score of which lower is not better.
+        UnknownNameError: the release has no such score or there is no such weighting.
+        MissingRunError: the release has no distances between restorations.
+    """
+    from nasdip_bench.isnas.ranking import check_score
+    from nasdip_bench.isnas.selection import Cohort, get_selector
+
+    check_whole("cohort", cohort, 1)
+    check_score(proxy.partition("/")[0])
+    candidates = sim.space[sim.runs.comparable].tolist()
+    if not candidates:
+        raise MissingRunError(
+            f"the release has no distances between restorations of {sim.task} of {sim.image!r} at "
+            f"{sim.fidelity} with seed {sim.seed}, by which this search chooses"
+        )
+    ranked = [(sim.score(arch, proxy).value, arch) for arch in candidates]
+    ranked = sorted(one for one in ranked if not math.isnan(one[0]))[:cohort]
+    kept: list[tuple[float, int]] = []
+    for value, arch in ranked:
+        if sim.train(arch).status == "diverged":
+            continue
+        kept.append((value, arch))
+        members = Cohort(
+            scores=np.array([value for value, _ in kept]),
+            between=sim.distances([arch for _, arch in kept]),
+            psnr_db=np.full(len(kept), math.nan),
+            weighting=weighting,
+            seed=sim.seed,
+        )
+        sim.choose(kept[get_selector("closest")(members)][1])

@@ -1,0 +1,190 @@
+"""A leaderboard of searches that cannot flatter: each is judged on a seed that it did not see.
+
+Beside what a search reaches stands what it gains over random search of the same budget, and over
+the architecture that the other images recommend without any search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasdip_bench.errors import MissingRunError, check_whole
+
+from ..reading.runs import VERDICT_TARGETS
+from ..simulation.prices import CostModel
+from ..simulation.recorded_runs import RecordedRuns, read_runs
+from ..simulation.simulator import Simulator
+from ..statistics.tau_frame import Resampling, index_of
+from .comparison import default_budget, keyed_generator
+from .methods import (
+    METHODS,
+    Method,
+    Methods,
+    isnas_by_score,
+    named_methods,
+    run_search,
+    without_distances,
+)
+from .verdicts import Searches, verdicts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["search_leaderboard"]
+
+
+def search_leaderboard(
+    bench: ReleaseReader,
+    task: str,
+    *,
+    images: str | Sequence[str] | None = None,
+    methods: Methods | None = None,
+    targets: Sequence[str] = VERDICT_TARGETS,
+    budget_seconds: float | None = None,
+    repeats: int = 100,
+    cost: str | CostModel = "flops",
+    fidelity: str | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """What searches choose, judged on the seeds that they did not see; best first.
+
+    Each seed is searched in turn and its choices are judged on the others, whose corruption of the
+    image is another. Only architectures with runs of every seed are searched. Baselines: random
+    search of the same budget on the track "oracle", and ``transfer``, the architecture that is best
+    by the target on the other images, which costs nothing.
+
+    Args:
+        bench: the release.
+        task: name.
+        images: one or several names; None for all.
+        methods: of yours, by name, beside the shipped ones: functions of (simulator, generator), or
+            `nasdip_bench.api.search.Method`.
+        targets: columns of runs.parquet with a direction.
+        budget_seconds: simulated seconds of one search; None for what 50 architectures of mean cost
+            take to the stop, or half of the space where that is less.
+        repeats: searches on each image and seed; methods without chance are run once.
+        cost: "flops", "recorded" or a `CostModel`.
+        fidelity: None for the release's default for the task.
+        level: of confidence of the intervals, which resample images, and searches on each. Of a
+            single image they resample its searches; methods without chance have none there.
+        resamples: of the bootstrap; 0 makes no intervals.
+        rng: seed of searches and resamples.
+
+    Returns:
+        indexed by (target, image, method), image "(mean)" for all of them. ``track``;
+        ``psnr_db``, ``low``, ``high``: of the target, the mean over searches and seeds;
+        ``over_random_db`` and ``over_transfer_db``, each with its ``_low`` and ``_high``: how much
+        better than the baselines; ``trained``: architectures; ``seconds``: simulated; ``searches``;
+        ``diverged``: how many chose what diverged on another seed, and count as the worst there;
+        ``nothing``: how many chose nothing, and count as the mean of the space; ``n``:
+        architectures searched, the fewest of an image. In ``attrs``: task, fidelity, seeds, images,
+        budget_seconds, repeats, cost, ``left_out`` (methods that choose by distances between
+        restorations, where the release has none), and the resampling.
+
+    Raises:
+        ConfigError: a setting out of range.
+        UnknownNameError: a name that there is not.
+        MissingRunError: fewer than two seeds, or no architecture with runs of all of them.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> board = bench.search_leaderboard("denoise", images="lena", repeats=2, resamples=0)
+        >>> float(board.loc["best_psnr_smooth_db", "(mean)", "transfer"].over_transfer_db)
+        0.0
+    """
+    import pandas as pd
+
+    check_whole("repeats", repeats, 1)
+    check_whole("resamples", resamples, 0)
+    resampling = Resampling(level, resamples, rng)
+    images = [images] if isinstance(images, str) else images
+    runs = _runs_by_seed(bench, task, images, fidelity, cost, targets[0])
+    budget = default_budget([*runs[0].values()]) if budget_seconds is None else budget_seconds
+    block = runs[0][next(iter(runs[0]))].block
+    entries = {name: method for name, method in METHODS.items() if name != "isnas"}
+    entries |= isnas_by_score(bench, task, fidelity)
+    entries |= {} if methods is None else named_methods(methods)
+    absent = without_distances(bench, task, block.fidelity, entries)
+    entries = {name: method for name, method in entries.items() if name not in absent}
+    searched = {
+        name: _search(runs, name, method, budget, repeats, rng)
+        for name, method in entries.items()
+        if not method.by_target
+    }
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for target in targets:
+        mine = _runs_by_seed(bench, task, images, fidelity, cost, target)
+        found = {
+            name: searched.get(name) or _search(mine, name, method, budget, repeats, rng)
+            for name, method in entries.items()
+        }
+        for (image, name), row in verdicts(mine, found, resampling).items():
+            rows[target, image, name] = row
+    index = index_of(rows, ["target", "image", "method"])
+    frame = pd.DataFrame(list(rows.values()), index=index)
+    frame.attrs = {
+        "task": task,
+        "fidelity": block.fidelity,
+        "seeds": list(block.seeds),
+        "images": [*runs[0]],
+        "budget_seconds": float(budget),
+        "repeats": int(repeats),
+        "cost": next(iter(runs[0].values())).prices.text,
+        "left_out": list(absent),
+        **resampling._asdict(),
+    }
+    return frame
+
+
+def _runs_by_seed(
+    bench: ReleaseReader,
+    task: str,
+    images: Sequence[str] | None,
+    fidelity: str | None,
+    cost: str | CostModel,
+    target: str,
+) -> list[dict[str, RecordedRuns]]:
+    """For each seed in turn, by image: what can be searched on it and judged on the others."""
+    block = bench.runs.block(task, fidelity)
+    if len(block.seeds) < 2:
+        raise MissingRunError(
+            f"a search is judged on another seed than it saw: {task} at {block.fidelity} has runs "
+            f"of seed {block.seeds[0]} alone"
+        )
+    return [
+        read_runs(
+            bench, task, images, block.fidelity, seed, cost=cost, target=target, held_out=True
+        )
+        for seed in block.seeds
+    ]
+
+
+def _search(
+    runs: Sequence[Mapping[str, RecordedRuns]],
+    name: str,
+    method: Method,
+    budget: float,
+    repeats: int,
+    rng: int,
+) -> Searches:
+    repeats = 1 if method.deterministic else repeats
+    shape = len(runs[0]), len(runs), repeats
+    places, trained, seconds = np.full(shape, -1), np.zeros(shape), np.zeros(shape)
+    for s, by_image in enumerate(runs):
+        for i, (image, on) in enumerate(by_image.items()):
+            for repeat in range(repeats):
+                sim = Simulator(on, budget, method.track)
+                key = ("search", name, on.task, image, on.seed, repeat)
+                run_search(sim, method, keyed_generator(rng, *key))
+                at = i, s, repeat
+                if sim.incumbent is not None:
+                    places[at] = on.position[sim.incumbent]
+                trained[at], seconds[at] = sim.trained, sim.clock
+    return Searches(method.track, places, trained, seconds)

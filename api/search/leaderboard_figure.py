@@ -1,0 +1,147 @@
+"""The leaderboard of searches as a table and a picture: a panel a target, a line a method."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..exhibits.captions import sentences, setup, span
+from ..exhibits.forest import Forest, Panel
+from ..statistics.tau_frame import MEAN
+from .figure import in_words
+from .leaderboard import search_leaderboard
+from .verdicts import RANDOM
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["SearchLeaderboardFigure", "search_leaderboard_figure"]
+
+_SEES = {
+    "deployable": "sees what everybody has",
+    "oracle": "sees PSNR against the ground truth",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SearchLeaderboardFigure(Forest):
+    """What searches gain over transfer, on the seed that they did not see.
+
+    Attributes:
+        frame: from `search_leaderboard`, with its ``attrs``.
+    """
+
+    across = "dB gained over transfer, on the other seed"
+
+    @property
+    def targets(self) -> list[str]:
+        """Columns of runs.parquet, in the order asked for."""
+        return [*self.frame.index.get_level_values("target").unique()]
+
+    def methods(self) -> list[str]:
+        """Best first, by the mean over targets of what is gained over transfer."""
+        gaps = self.frame.xs(MEAN, level="image")["over_transfer_db"]
+        means = gaps.groupby(level="method").mean()
+        return [*means.sort_values(ascending=False, kind="stable").index]
+
+    def heads(self) -> list[list[str]]:
+        """For each target its PSNR and what is gained over transfer."""
+        first, second = ["method", "track", "trained"], ["", "", ""]
+        for target in self.targets:
+            first += [target.removesuffix("_psnr_smooth_db"), ""]
+            second += ["dB", "over transfer"]
+        return [first, second]
+
+    def body(self) -> list[list[str]]:
+        """A row a method, means over images."""
+        rows = []
+        for method in self.methods():
+            of = [self.frame.loc[target, MEAN, method] for target in self.targets]
+            row = [method, of[0]["track"], f"{of[0]['trained']:.1f}"]
+            for one in of:
+                row += [f"{one['psnr_db']:.2f}", _gap(one)]
+            rows.append(row)
+        return rows
+
+    def lines(self) -> dict[str, str]:
+        """From a method to what it sees."""
+        tracks = self.frame.loc[self.targets[0], MEAN]["track"].loc[self.methods()]
+        return {method: _SEES[track] for method, track in tracks.items()}
+
+    def panels(self) -> list[Panel]:
+        """A panel a target: dB over transfer."""
+        names = [f"over_transfer_{end}" for end in ("db", "low", "high")]
+        found = []
+        for target in self.targets:
+            means = self.frame.loc[target, MEAN].loc[self.methods()]
+            found.append(Panel(target, *(means[name].to_numpy() for name in names)))
+        return found
+
+
+def _gap(row: pd.Series) -> str:
+    low, high = row["over_transfer_low"], row["over_transfer_high"]
+    interval = "" if math.isnan(low) else f" ({low:+.2f}..{high:+.2f})"
+    return f"{row['over_transfer_db']:+.2f}{interval}"
+
+
+def search_leaderboard_figure(
+    bench: ReleaseReader, task: str = "denoise", **how: Any
+) -> SearchLeaderboardFigure:
+    """The leaderboard of searches, to print, save or draw.
+
+    Args:
+        bench: the release.
+        task: name.
+        **how: as in `search_leaderboard`.
+
+    Raises:
+        NasdipError: as in `search_leaderboard`.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> board = search_leaderboard_figure(bench, "denoise", repeats=1, resamples=0)
+        >>> board.targets[0]
+        'best_psnr_smooth_db'
+    """
+    frame = search_leaderboard(bench, task, **how)
+    facts = frame.attrs
+    means = frame.xs(MEAN, level="image")
+    interval = (
+        f" with {100 * facts['level']:g} % intervals over images and searches"
+        if facts["resamples"]
+        else ""
+    )
+    random = means.xs(RANDOM, level="method").iloc[0]
+    notes = [
+        "transfer: the architecture that is best by the target on the other images; no search. "
+        "any: one at random, untrained. isnas <score>: the paper's search.",
+        f"Simulated seconds: {facts['cost']}.",
+    ]
+    told = {"diverged": "chose what diverged there", "nothing": "chose nothing"}
+    notes += [
+        f"{int(means[name].sum())} searches {what}."
+        for name, what in told.items()
+        if means[name].any()
+    ]
+    if facts["left_out"]:
+        notes.append(
+            f"Left out, since the release has no distances between restorations: "
+            f"{', '.join(facts['left_out'])}."
+        )
+    return SearchLeaderboardFigure(
+        frame=frame,
+        caption=sentences(
+            f"What searches choose ({task}), judged on a seed that they did not see: each seed is "
+            f"searched in turn, {facts['repeats']} times on each of {len(facts['images'])} images, "
+            f"with a budget of {in_words(facts['budget_seconds'])} (random search trains "
+            f"{random['trained']:.0f}); means{interval}.",
+            f"Here {setup(bench, facts)}; n = {span([*map(int, means['n'])])} of {len(bench)} "
+            f"architectures, those with runs of every seed.",
+        ),
+        notes=tuple(notes),
+        marks=dict.fromkeys(bench.images, ""),
+        call=f"bench.search_leaderboard({task!r}, fidelity={facts['fidelity']!r})",
+    )

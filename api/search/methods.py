@@ -1,0 +1,167 @@
+"""The search methods that come with the package, by name, and how one is run.
+
+Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.seeding import as_generator
+
+from ..replay.candidates import rankable_scores
+from ..simulation.clock import BudgetExhaustedError
+from ..simulation.simulator import Simulator
+from .baselines import any_architecture, cell_table, one_sampling, random_search, transfer
+from .evolution import regularized_evolution
+from .halving import hyperband, successive_halving
+from .isnas import isnas
+
+if TYPE_CHECKING:
+    from ..reading.reader import ReleaseReader
+
+__all__ = [
+    "METHODS",
+    "Algorithm",
+    "Method",
+    "Methods",
+    "isnas_by_score",
+    "named_methods",
+    "run_search",
+    "without_distances",
+]
+
+Algorithm = Callable[[Simulator, np.random.Generator], object]
+"""Searches on a simulator; what it returns is not looked at."""
+
+
+class Method(NamedTuple):
+    """An algorithm, and the track that it is run on.
+
+    Attributes:
+        algorithm: the function.
+        track: what it needs to see, one of `nasdip_bench.api.simulation.paid.TRACKS`.
+        deterministic: it does not look at its generator: once on a seed of the runs is enough.
+        by_target: it looks at the target on other images, so that another target may be another
+            choice.
+        by_distances: it needs the distances between restorations, which a release may lack.
+    """
+
+    algorithm: Algorithm
+    track: str = "oracle"
+    deterministic: bool = False
+    by_target: bool = False
+    by_distances: bool = False
+
+
+Methods = Sequence[str | Algorithm | Method] | Mapping[str, str | Algorithm | Method]
+"""Several of them: names and functions, or by name."""
+
+METHODS: dict[str, Method] = {
+    "random": Method(random_search),
+    "one sampling": Method(one_sampling, by_target=True),
+    "evolution": Method(regularized_evolution),
+    "halving": Method(successive_halving),
+    "hyperband": Method(hyperband),
+    "isnas": Method(isnas, "deployable", deterministic=True, by_distances=True),
+    "any": Method(any_architecture, "deployable"),
+    "cell table": Method(cell_table, "deployable", by_target=True),
+    "transfer": Method(transfer, "deployable", by_target=True),
+}
+"""By the name that tables and pictures show."""
+
+
+def isnas_by_score(
+    bench: ReleaseReader, task: str, fidelity: str | None = None
+) -> dict[str, Method]:
+    """ISNAS by each score of a release that a user can compute and lower of which is better."""
+    scores = rankable_scores(bench, bench.runs.block(task, fidelity), "corrupted")
+    return {
+        f"isnas {score}": METHODS["isnas"]._replace(algorithm=partial(isnas, proxy=score))
+        for score in scores
+    }
+
+
+def without_distances(
+    bench: ReleaseReader, task: str, fidelity: str, methods: Mapping[str, Method]
+) -> tuple[str, ...]:
+    """Names of the methods that cannot be run, since the release has no distances.
+
+    Raises:
+        DatasetError: the file of distances is damaged.
+    """
+    try:
+        bench.distances(task, fidelity)
+    except MissingRunError:
+        return tuple(name for name, method in methods.items() if method.by_distances)
+    return ()
+
+
+def run_search(
+    sim: Simulator, method: str | Algorithm | Method, rng: int | np.random.Generator = 0
+) -> Simulator:
+    """Run a search until it returns or its budget ends it.
+
+    Args:
+        sim: a simulator, used or not, which is returned.
+        method: a name of `METHODS`, a function of a simulator and a generator, or a `Method`.
+        rng: a seed or a generator.
+
+    Raises:
+        UnknownNameError: no such name.
+        ConfigError: no method, rng is no seed and no generator, or the simulator's track does not
+            show what the method looks at.
+    """
+    algorithm, generator = _method(method).algorithm, as_generator(rng)
+    try:
+        algorithm(sim, generator)
+    except BudgetExhaustedError:
+        if not sim.stopped:  # that of another simulator
+            raise
+    return sim
+
+
+def named_methods(methods: Methods) -> dict[str, Method]:
+    """Methods by the name to show.
+
+    Args:
+        methods: names of `METHODS` or functions, which go by their own names, or a mapping from
+            names to these or to a `Method`. A function is run on the track "oracle".
+
+    Raises:
+        UnknownNameError: no such name.
+        ConfigError: none, a name twice, or what is no method.
+    """
+    if isinstance(methods, str):
+        methods = [methods]
+    if not isinstance(methods, Mapping):
+        names = [one if isinstance(one, str) else getattr(one, "__name__", "") for one in methods]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ConfigError(
+                f"algorithm {min(twice)!r} is there twice; name them: "
+                f"{{'one': function, 'other': function}}"
+            )
+        methods = dict(zip(names, methods, strict=True))
+    if not methods:
+        raise ConfigError(f"no algorithm: give at least one of {', '.join(METHODS)}")
+    return {name: _method(one) for name, one in methods.items()}
+
+
+def _method(method: str | Algorithm | Method) -> Method:
+    if isinstance(method, Method):
+        return method
+    if callable(method):
+        return Method(method)
+    if not isinstance(method, str):
+        raise ConfigError(
+            f"algorithm {method!r} is neither a name nor a function of a simulator and a generator"
+        )
+    if method not in METHODS:
+        raise unknown_name("algorithm", method, METHODS)
+    return METHODS[method]

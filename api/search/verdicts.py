@@ -1,0 +1,158 @@
+"""Searches judged on the seeds that they did not see, with intervals. Must not import torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.ranks.bootstrap import percentile_interval
+
+from ..simulation.held_out import Judge
+from ..statistics.tau_frame import MEAN, Resampling
+
+if TYPE_CHECKING:
+    from ..simulation.recorded_runs import RecordedRuns
+
+__all__ = ["RANDOM", "Searches", "verdicts"]
+
+RANDOM = "random"
+"""The method that all are compared with."""
+
+_ROUNDING = 1e-9  # dB, by which equal means differ
+
+
+class Searches(NamedTuple):
+    """All searches of one method; axes image, seed that was searched, repeat.
+
+    Attributes:
+        track: of the simulators.
+        places: of the chosen in the space of their image; -1 where nothing was chosen.
+        trained: architectures.
+        seconds: of simulated time.
+    """
+
+    track: str
+    places: NDArray[np.intp]
+    trained: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+
+class _Judged(NamedTuple):
+    """What was chosen, on the other seeds.
+
+    Attributes:
+        values: (image, seed, repeat) the target.
+        diverged: (image, seed, repeat) bool.
+        resampled: (draw, image) the mean over seeds and resampled repeats.
+    """
+
+    values: NDArray[np.float64]
+    diverged: NDArray[np.bool_]
+    resampled: NDArray[np.float64]
+
+
+def verdicts(
+    runs: Sequence[Mapping[str, RecordedRuns]],
+    searches: Mapping[str, Searches],
+    resampling: Resampling,
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """By image (their mean first) and method, a row of `search_leaderboard`; best first.
+
+    Args:
+        runs: for each seed that was searched, by image.
+        searches: by method, `RANDOM` among them.
+        resampling: of the intervals.
+    """
+    names, some = [*runs[0]], next(iter(runs[0].values()))
+    better = some.block.direction(some.target)
+    judge = _Judges([[Judge(one) for one in of.values()] for of in runs], better, resampling)
+    judged = {name: judge(of.places) for name, of in searches.items()}
+    baselines = {"over_random": judged[RANDOM], "over_transfer": judge(judge.transfer)}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    meant = {MEAN: [*range(len(names))]} | {name: [i] for i, name in enumerate(names)}
+    for image, places in meant.items():
+        found: dict[str, dict[str, Any]] = {}
+        for name, of in searches.items():
+            mine = judged[name]
+            low, high = judge.interval(mine.resampled, places)
+            row = {
+                "track": of.track,
+                "psnr_db": mine.values[places].mean(),
+                "low": low,
+                "high": high,
+            }
+            for gap, other in baselines.items():
+                difference = better * (mine.resampled - other.resampled)
+                low, high = judge.interval(difference, places)
+                row |= {
+                    f"{gap}_db": better * (row["psnr_db"] - other.values[places].mean()),
+                    f"{gap}_low": low,
+                    f"{gap}_high": high,
+                }
+            found[name] = row | {
+                "trained": of.trained[places].mean(),
+                "seconds": of.seconds[places].mean(),
+                "searches": mine.values[places].size,
+                "diverged": int(mine.diverged[places].sum()),
+                "nothing": int((of.places[places] < 0).sum()),
+                "n": min(
+                    len(by_image[names[place]].space) for by_image in runs for place in places
+                ),
+            }
+        order = sorted(found, key=lambda name: -better * found[name]["psnr_db"])
+        rows |= {(image, name): found[name] for name in order}
+    return rows
+
+
+class _Judges:
+    """The other seeds of all images, and one set of resamples for all methods.
+
+    Args:
+        judges: for each seed that was searched, one an image.
+        better: 1 where the higher end of the target is better, else -1.
+        resampling: of the intervals.
+    """
+
+    def __init__(
+        self, judges: Sequence[Sequence[Judge]], better: int, resampling: Resampling
+    ) -> None:
+        self._judges, self._better, self._resampling = judges, better, resampling
+        self._rng = np.random.default_rng(resampling.rng)
+        count = len(judges[0])
+        self._drawn = self._rng.integers(count, size=(resampling.resamples, count))
+
+    @property
+    def transfer(self) -> NDArray[np.intp]:
+        """(image, seed, 1): what the other images recommend."""
+        by_seed = [[judge.transfer for judge in of] for of in self._judges]
+        return np.array(by_seed).T[:, :, None]
+
+    def __call__(self, places: NDArray[np.intp]) -> _Judged:
+        """What was chosen: a run that diverged is the worst, no choice any of the space."""
+        values, diverged = np.empty(places.shape), np.zeros(places.shape, np.bool_)
+        for (i, s), of in np.ndenumerate(np.array(self._judges, object).T):
+            on = of.values()
+            worst = self._better * np.nanmin(self._better * on)
+            mine = places[i, s]
+            diverged[i, s] = (mine >= 0) & np.isnan(on[mine])
+            known = np.where(np.isnan(on), worst, on)
+            values[i, s] = np.where(mine >= 0, known[mine], known.mean())
+        draws, repeats = self._resampling.resamples, places.shape[2]
+        weights = (
+            self._rng.multinomial(repeats, np.full(repeats, 1 / repeats), size=draws) / repeats
+        )
+        resampled = np.einsum("dr,isr->di", weights, values) / places.shape[1]
+        return _Judged(values, diverged, resampled)
+
+    def interval(self, resampled: NDArray[np.float64], places: list[int]) -> tuple[float, float]:
+        """Of one image, or of the mean over all, resampled; NaN where nothing varies."""
+        if len(places) == 1:
+            draws = resampled[:, places[0]]
+        else:
+            draws = np.take_along_axis(resampled, self._drawn, axis=1).mean(axis=1)
+        if not len(draws) or np.ptp(draws) < _ROUNDING:
+            return float("nan"), float("nan")
+        return percentile_interval(draws, self._resampling.level)

@@ -1,0 +1,161 @@
+"""What a simulated search has paid for, and what that shows it for nothing.
+
+Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.observables import OBSERVABLES
+from nasdip_bench.space import Architecture, encode_choices
+
+from ..reading.architectures import ArchitectureLike
+from .clock import Clock
+from .recorded_runs import RecordedRuns
+
+__all__ = ["TRACKS", "Paid"]
+
+TRACKS = ("oracle", "deployable")
+"""What a search sees: also PSNR against the ground truth, or only what everybody has."""
+
+_REPEATS = 20  # times the size of the space, in a row: then nothing new is being asked
+
+
+class Paid(Clock):
+    """A clock, and how far each architecture has been trained.
+
+    Attributes and exceptions: see `nasdip_bench.api.simulation.simulator.Simulator`.
+    """
+
+    def __init__(self, runs: RecordedRuns, budget_seconds: float | None, track: str) -> None:
+        super().__init__(budget_seconds, patience=_REPEATS * len(runs.space))
+        if track not in TRACKS:
+            raise unknown_name("track", track, TRACKS)
+        self.runs, self.track = runs, track
+        self.task, self.image, self.fidelity = runs.task, runs.image, runs.fidelity
+        self.seed, self.target = runs.seed, runs.target
+        self.space: NDArray[np.intp] = runs.space
+        self.iterations: NDArray[np.int32] = runs.iterations
+        self.stop = runs.stop
+        self._trained = [-1] * len(runs.space)  # the last point of each that was paid for
+
+    def __len__(self) -> int:
+        return len(self.runs.space)
+
+    @property
+    def trained(self) -> int:
+        """How many architectures have been trained, to any iteration."""
+        return sum(point >= 0 for point in self._trained)
+
+    def trained_to(self, arch: ArchitectureLike) -> int:
+        """How many iterations of an architecture have been paid for; 0 of one not trained yet."""
+        point = self._trained[self.runs.place_of(arch)]
+        return int(self.iterations[point]) if point >= 0 else 0
+
+    def kept(self, iterations: float) -> int:
+        """The most iterations that can be trained to within a number of them, at least 1."""
+        return self.runs.kept(iterations)
+
+    def nearest(self, arch: ArchitectureLike, k: int = 1) -> list[int]:
+        """The k architectures of the space nearest to one, itself included where it is there.
+
+        Proposals of an optimiser that moves in the whole space of 10^10 architectures are hardly
+        ever in a release: this is what stands in for them.
+
+        Args:
+            arch: an architecture, in the release or not.
+            k: how many; no more come than there are.
+
+        Returns:
+            arch_ids, nearest first, ties by arch_id. Distance is the number of choices that differ,
+            as in `NASDIPBench.neighbours`.
+
+        Raises:
+            UnknownNameError: a row that the release does not have.
+            ArchitectureError: no architecture at all.
+        """
+        row = isinstance(arch, int | np.integer)
+        meant = self.runs.bench[arch] if row else Architecture.parse(arch)  # type: ignore[index, arg-type]
+        distances = self.runs.neighbourhood.distances(encode_choices(meant))
+        found: list[int] = self.space[np.argsort(distances, kind="stable")[:k]].tolist()
+        return found
+
+    def seconds(self, arch: ArchitectureLike, iterations: int | None = None) -> float:
+        """What `train` with these arguments would charge now. Exceptions as there, but no budget's.
+
+        Asking for it is free and not limited.
+        """
+        return self._charge(*self._meant(arch, iterations))
+
+    def psnr_db(self, arch: ArchitectureLike) -> NDArray[np.float64]:
+        """(p,) float64 dB: the curve of an architecture at those of ``iterations`` paid for.
+
+        Free. NaN from where it diverged.
+
+        Raises:
+            ConfigError: the track "deployable".
+            MissingRunError, UnknownNameError: as `train`.
+        """
+        if self.track != "oracle":
+            raise ConfigError(f"the track {self.track!r} shows no PSNR; sim.observables has more")
+        place = self.runs.place_of(arch)
+        return self.runs.psnr_db[place, : self._trained[place] + 1].copy()
+
+    def observables(self, arch: ArchitectureLike) -> dict[str, NDArray[np.float64]]:
+        """By name, (p,) float64 dB: what was observed at those of ``iterations`` paid for.
+
+        Free, on either track: none of them needs the ground truth. See
+        `nasdip_bench.observables.OBSERVABLES`.
+
+        Raises:
+            MissingRunError, UnknownNameError: as `train`.
+        """
+        runs, place = self.runs, self.runs.place_of(arch)
+        found = runs.bench.observable_arrays(
+            runs.task,
+            runs.fidelity,
+            runs.seed,
+            runs.space[[place]],
+            np.array([runs.bench.images.index(runs.image)]),
+            [*OBSERVABLES],
+        )
+        return {name: values[0, : self._trained[place] + 1] for name, values in found.items()}
+
+    def distances(self, archs: Sequence[ArchitectureLike]) -> NDArray[np.float64]:
+        """(N, N) float64: mean squared differences between restorations, at the stop.
+
+        Free, on either track. Images are in [0, 1].
+
+        Args:
+            archs: N architectures trained to the stop, none of which diverged.
+
+        Raises:
+            ConfigError: one that was not, or that diverged.
+            MissingRunError: the release has no distances of one, or no run.
+        """
+        runs, places = self.runs, [self.runs.place_of(arch) for arch in archs]
+        stop = runs.point_of(self.stop)
+        for place in places:
+            if self._trained[place] < stop or math.isnan(runs.psnr_db[place, stop]):
+                raise ConfigError(
+                    f"{runs.codes[place]} has no restoration: train it to {self.stop} iterations "
+                    f"first, and leave out what diverged"
+                )
+        return runs.distances(places)
+
+    def _meant(self, arch: ArchitectureLike, iterations: int | None) -> tuple[int, int]:
+        wanted = self.stop if iterations is None else iterations
+        return self.runs.place_of(arch), self.runs.point_of(wanted)
+
+    def _charge(self, place: int, point: int) -> float:
+        before = self._trained[place]
+        if point <= before:
+            return 0.0
+        done = int(self.iterations[before]) if before >= 0 else 0
+        return self.runs.prices.training(place, int(self.iterations[point]) - done)

@@ -1,0 +1,248 @@
+"""How noisy what is ranked is: scores between initialisations, PSNR between seeds and reruns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import MissingRunError
+from nasdip_bench.ranks.jackknife import TauEstimate, jackknife_interval, unit_signs
+from nasdip_bench.ranks.noise import tau_of_mean
+
+from ...reading.run_set import RunSet
+from ...reading.runs import VERDICT_TARGETS
+from ..tau_frame import FEWEST, MEAN, Resampling, index_of
+from .replicates import seed_agreement
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...reading.reader import ReleaseReader
+
+__all__ = ["BETWEEN", "noise"]
+
+BETWEEN = ("initialisations", "seeds", "reruns")
+
+_RERUN_COLUMNS = {
+    "best_psnr_smooth_db": "best_difference_db",
+    "stopped_psnr_smooth_db": "stopped_difference_db",
+    "last_psnr_smooth_db": "difference_db",
+}
+"""By target, what reruns.parquet says of a whole run that was trained again."""
+
+_NOTHING = TauEstimate(math.nan, math.nan, math.nan)
+
+
+def noise(
+    bench: ReleaseReader,
+    task: str,
+    targets: Sequence[str] = VERDICT_TARGETS,
+    *,
+    images: str | Sequence[str] | None = None,
+    fidelity: str | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """Kendall's tau-b between two measurements of the same architectures, by what was repeated.
+
+    - "initialisations": two single values of a score, of which a release has several, the mean over
+      their pairs, over images and over the default seeds; and between two means of all K values, by
+      the split-half method: tau between the means of one half and of the other, over K / 2 splits
+      in which every value has the same part, stepped up to the whole
+      (`nasdip_bench.ranks.noise.tau_of_mean`).
+    - "seeds": runs of two seeds, as `seed_agreement` has it.
+    - "reruns": runs and the same runs trained again (``reruns.parquet``), PSNR less the mean of its
+      image and seed, so that runs of all images are ranked as one sample.
+
+    Args:
+        bench: the release.
+        task: name.
+        targets: columns of runs.parquet, for seeds and reruns.
+        images: one or several names; None for all.
+        fidelity: None for the release's default for the task.
+        level: of confidence of the intervals, between 0 and 1.
+        resamples: of the bootstrap of seeds; 0 makes no intervals there.
+        rng: seed of the resamples.
+
+    Returns:
+        indexed by (between, measured), of `BETWEEN`, where measured is "proxy/reference" or a
+        target: ``tau``; ``low`` and ``high``, its interval over architectures (of reruns over
+        runs), from the infinitesimal jackknife, of seeds from the bootstrap; ``tau_mean``,
+        ``low_mean``, ``high_mean``, between means of ``repeats``, of initialisations alone;
+        ``difference_db``, the root mean square difference of PSNR between the two, for seeds less
+        the image's mean; ``n`` architectures, or runs; ``reason``, why tau or its interval is NaN,
+        else "". Scores that no initialisation changes are left out. In ``attrs``: task, fidelity,
+        seeds, images, and the resampling.
+
+    Raises:
+        UnknownNameError: unknown task, image, fidelity or target.
+        ConfigError: a setting of the resampling that is out of range.
+        MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> found = NASDIPBench("data/").noise("denoise", resamples=0)
+        >>> [*found.index.get_level_values("between").unique()]
+        ['initialisations', 'seeds', 'reruns']
+    """
+    import pandas as pd
+
+    runs = RunSet.of(bench, task, images=images, fidelity=fidelity)
+    resampling = Resampling(level, resamples, rng)
+    rows = {("initialisations", name): row for name, row in _initialisations(runs, level)}
+    for target in targets:
+        runs.block.direction(target)  # or an error
+        rows["seeds", target] = _seeds(runs, target, resampling)
+    rows |= {("reruns", target): _reruns(runs, target, level) for target in targets}
+    order = sorted(rows, key=lambda key: BETWEEN.index(key[0]))
+    frame = pd.DataFrame(
+        [rows[key] for key in order], index=index_of(order, ["between", "measured"])
+    )
+    frame.attrs = {
+        "task": task,
+        "fidelity": runs.fidelity,
+        "seeds": list(runs.seeds),
+        "images": list(runs.image_names),
+        **resampling._asdict(),
+    }
+    return frame
+
+
+def _row(
+    found: TauEstimate = _NOTHING,
+    mean: TauEstimate = _NOTHING,
+    *,
+    repeats: int,
+    n: int,
+    difference_db: float = math.nan,
+    reason: str = "",
+) -> dict[str, Any]:
+    means = {f"{name}_mean": value for name, value in mean._asdict().items()}
+    last = {"repeats": repeats, "difference_db": difference_db, "n": n, "reason": reason}
+    return found._asdict() | means | last
+
+
+def _initialisations(runs: RunSet, level: float) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A row a score that initialisations change."""
+    for name, values in _single_values(runs):
+        there = np.isfinite(values).all(axis=(1, 2, 3))
+        n, repeats = int(there.sum()), values.shape[-1]
+        if n < FEWEST:
+            reason = f"n = {n} is too few for an interval, {FEWEST} are needed"
+            yield name, _row(repeats=repeats, n=n, reason=reason)
+            continue
+        samples = values[there].reshape(n, -1, repeats).transpose(1, 2, 0)
+        # Of a score that sees no image the values of all images are the same.
+        samples = np.unique(samples, axis=0)
+        singles, halves = np.mean([_shares(one) for one in samples], axis=0)
+        found, half = (jackknife_interval(shares, level) for shares in (singles, halves))
+        mean = TauEstimate(*(tau_of_mean(tau, 2) for tau in half))
+        reason = "" if math.isfinite(found.tau) else "all values of an initialisation are equal"
+        yield name, _row(found, mean, repeats=repeats, n=n, reason=reason)
+
+
+def _single_values(runs: RunSet) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """By "proxy/reference": (architecture, image, seed, initialisation), NaN where there is none.
+
+    One seed where a score sees no corruption; scores of one initialisation are left out.
+    """
+    bench = runs.bench
+    table = bench.to_frame("scores")
+    singles = bench.score_values()
+    mine = (table["task"] == runs.task) & (table["fidelity"] == runs.fidelity)
+    mine &= (table["inits"] > 1) & table["image"].isin(runs.image_names)
+    mine &= table["seed"].isna() | table["seed"].isin(runs.seeds)
+    places = {image: place for place, image in enumerate(runs.image_names)}
+    for key, rows in table[mine].groupby(["proxy", "reference"], sort=False, observed=True):
+        seeds = rows["seed"].astype(float).fillna(-1)
+        order, of_seed = np.unique(seeds, return_inverse=True)
+        repeats = int(rows["inits"].min())
+        values = np.full((len(bench), len(places), len(order), repeats), np.nan)
+        images = rows["image"].map(places).to_numpy(int)
+        values[rows["arch_id"], images, of_seed] = singles[rows.index, :repeats]
+        yield "/".join(key), values
+
+
+def _shares(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, n) each architecture's share of tau between single values, and between halves.
+
+    Args:
+        values: (initialisation, n).
+    """
+    repeats = len(values)
+    signs = unit_signs(values)
+    both = signs.sum(axis=0)
+    # The pairs of different values are all pairs without those of a value with itself.
+    pairs = (both**2).sum(axis=1) - (signs**2).sum(axis=(0, 2))
+    singles = pairs / (repeats * (repeats - 1))
+    splits, half = range(math.ceil(repeats / 2)), repeats // 2
+    turned = np.stack([np.roll(values, -first, axis=0) for first in splits])
+    one, other = (unit_signs(of.mean(axis=1)) for of in (turned[:, :half], turned[:, half:]))
+    halves = np.einsum("sij,sij->i", one, other) / len(splits)
+    return np.stack([singles, halves]).astype(np.float64)
+
+
+def _seeds(runs: RunSet, target: str, resampling: Resampling) -> dict[str, Any]:
+    block, names = runs.block, list(runs.image_names)
+    try:
+        frame = seed_agreement(
+            runs.bench, runs.task, target=target, images=names, fidelity=runs.fidelity,
+            **resampling._asdict(),
+        )  # fmt: skip
+    except MissingRunError as error:
+        return _row(repeats=len(block.seeds), n=0, reason=str(error))
+    row = frame.loc[MEAN]
+    values = runs._replace(seeds=block.seeds).values(target)
+    squares = []
+    for one, other in frame.attrs["pairs"]:
+        apart = values[..., block.position(one)] - values[..., block.position(other)]
+        for of_image in apart.T:
+            there = of_image[np.isfinite(of_image)]
+            squares.append((there - there.mean()) ** 2 if len(there) else there)
+    spread = np.concatenate(squares)
+    return _row(
+        TauEstimate(*(float(row[name]) for name in TauEstimate._fields)),
+        repeats=len(block.seeds),
+        n=int(row["n"]),
+        difference_db=float(np.sqrt(spread.mean())) if len(spread) else math.nan,
+        reason=row["reason"],
+    )
+
+
+def _reruns(runs: RunSet, target: str, level: float) -> dict[str, Any]:
+    if target not in _RERUN_COLUMNS:
+        return _row(repeats=2, n=0, reason=f"reruns.parquet says nothing of {target}")
+    block = runs.block
+    again = [
+        row
+        for row in runs.bench.to_arrow("reruns").to_pylist()
+        if (row["task"], row["fidelity"]) == (runs.task, runs.fidelity)
+        and row["image"] in runs.image_names
+        and row["whole"]
+        and row[_RERUN_COLUMNS[target]] is not None
+    ]
+    if not again:
+        reason = (
+            f"no whole run of {runs.task} at {runs.fidelity} was trained again: reruns.parquet has "
+            f"what 'nasdip-build recompute --save' finds"
+        )
+        return _row(repeats=2, n=0, reason=reason)
+    values = runs._replace(seeds=block.seeds).values(target)
+    there = np.isfinite(values)
+    values = values - np.where(there, values, 0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    places = {image: place for place, image in enumerate(runs.image_names)}
+    first = np.array(
+        [values[row["arch_id"], places[row["image"]], block.position(row["seed"])] for row in again]
+    )
+    difference = np.array([row[_RERUN_COLUMNS[target]] for row in again])
+    rms = float(np.sqrt(np.mean(difference**2)))
+    if len(again) < FEWEST:
+        reason = f"n = {len(again)} is too few for an interval, {FEWEST} are needed"
+        return _row(repeats=2, n=len(again), difference_db=rms, reason=reason)
+    one, other = unit_signs(np.stack([first, first + difference]))
+    shares = np.einsum("ij,ij->i", one, other).astype(np.float64)
+    return _row(jackknife_interval(shares, level), repeats=2, n=len(again), difference_db=rms)

@@ -1,0 +1,107 @@
+"""How noisy rankings are, as a table and a picture: a line a thing that was measured again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...exhibits.captions import sentences, setup, shortfall
+from ...exhibits.forest import Forest, Panel
+from .noise import noise
+
+if TYPE_CHECKING:
+    from ...reading.reader import ReleaseReader
+
+__all__ = ["NoiseFigure", "noise_figure"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NoiseFigure(Forest):
+    """Tau between repeated measurements.
+
+    Attributes:
+        frame: from `noise`, with its ``attrs``.
+    """
+
+    across = "tau between two measurements"
+
+    def lines(self) -> dict[str, str]:
+        """From what was measured to what was repeated."""
+        return {f"{measured} ({between})": between for between, measured in self.frame.index}
+
+    def panels(self) -> list[Panel]:
+        """Between single measurements, and between means of all."""
+        return [
+            Panel(
+                title,
+                *(self.frame[f"{name}{of}"].to_numpy(float) for name in ("tau", "low", "high")),
+            )
+            for title, of in (("two single ones", ""), ("two means of all", "_mean"))
+        ]
+
+    def heads(self) -> list[list[str]]:
+        """What is said of each."""
+        return [
+            ["measured", "between two", "tau", "tau of means", "repeats", "RMS, dB", "n"],
+            ["", "", "(interval)", "(interval)", "", "", ""],
+        ]
+
+    def body(self) -> list[list[str]]:
+        """A row each."""
+        return [
+            [
+                measured,
+                between,
+                _tau(*(row[name] for name in ("tau", "low", "high"))),
+                _tau(*(row[f"{name}_mean"] for name in ("tau", "low", "high"))),
+                str(row["repeats"]),
+                "--" if math.isnan(row["difference_db"]) else f"{row['difference_db']:.2f}",
+                str(row["n"]),
+            ]
+            for (between, measured), row in self.frame.iterrows()
+        ]
+
+
+def _tau(tau: float, low: float, high: float) -> str:
+    if math.isnan(tau):
+        return "--"
+    return f"{tau:+.2f}" + ("" if math.isnan(low) else f" ({low:+.2f}..{high:+.2f})")
+
+
+def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> NoiseFigure:
+    """How noisy rankings are, to print, save or draw.
+
+    Args:
+        bench: the release.
+        task: name.
+        **how: as in `noise`.
+
+    Raises:
+        NasdipError: as in `noise`.
+
+    Example:
+        >>> noise_figure(NASDIPBench("data/"), "denoise", resamples=0).heads()[0][0]
+        'measured'
+    """
+    frame = noise(bench, task, **how)
+    facts = frame.attrs
+    reasons = dict.fromkeys(
+        f"-- : {between}: {row['reason']}."
+        for (between, _), row in frame.iterrows()
+        if row["reason"]
+    )
+    return NoiseFigure(
+        frame=frame,
+        caption=sentences(
+            f"How noisy are rankings ({task})? Kendall's tau-b over architectures between two "
+            f"measurements of the same, with its {100 * facts['level']:g} % interval: two scoring "
+            f"initialisations of a score (and two means of all), two seeds of a run, a run and the "
+            f"same run trained again.",
+            f"Here {setup(bench, facts)}.",
+            shortfall(bench, facts),
+        ),
+        notes=tuple(reasons),
+        marks=dict.fromkeys(bench.images, ""),
+        call=f"bench.noise({task!r}, fidelity={facts['fidelity']!r})",
+    )

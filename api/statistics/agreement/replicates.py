@@ -1,0 +1,166 @@
+"""How far rankings by PSNR agree between seeds, and between fidelities.
+
+Intervals as of `scores`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasdip_bench.errors import MissingRunError
+from nasdip_bench.ranks.noise import attainable_tau
+
+from ...reading.run_set import RunSet
+from ..strata import strata_within
+from ..tau_frame import Resampling, stacked, tau_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...reading.reader import ReleaseReader
+
+__all__ = ["fidelity_agreement", "seed_agreement"]
+
+
+def seed_agreement(
+    bench: ReleaseReader,
+    task: str,
+    *,
+    target: str | None = None,
+    images: str | Sequence[str] | None = None,
+    fidelity: str | None = None,
+    within: str | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """The noise ceiling: tau-b of a target between runs that differ in the seed alone.
+
+    Over all seeds there are, also incomplete ones, in pairs; tau is the mean over the pairs that
+    have two architectures in common on every image where any pair has.
+
+    Args:
+        bench: the release.
+        task: name.
+        target: a column of runs.parquet that is a measurement.
+        fidelity: None for the release's default for the task.
+        level: of confidence of the intervals, between 0 and 1.
+        resamples: of the bootstrap; 0 makes no intervals.
+        rng: seed of the resamples.
+        images: one or several names; None for all. The mean is over these.
+        within: compare architectures of one value of an attribute alone, as in
+            `kendall_intervals`: the ceiling of a tau within it.
+
+    Returns:
+        indexed by image, and `MEAN`; columns as of `kendall_intervals` (``std`` over pairs of
+        seeds), and ``attainable``: what a score that knew the architectures' expected values would
+        reach against one run, if values and noise are normal (`nasdip_bench.ranks.noise`). In
+        ``attrs`` as there, and ``pairs`` of seeds.
+
+    Raises:
+        ConfigError: a setting of the resampling that is out of range.
+        UnknownNameError: a task, target, fidelity, image or attribute that there is not.
+        MissingRunError: the release has runs of fewer than two seeds.
+    """
+    runs = RunSet.of(bench, task, target=target, images=images, fidelity=fidelity)
+    block, chosen, kinds = runs.block, runs.images, strata_within(bench, within)
+    resampling = Resampling(level, resamples, rng)
+    if len(block.seeds) < 2:
+        having = ", ".join(map(str, block.seeds))
+        raise MissingRunError(
+            f"the noise ceiling needs runs of two seeds; {task} at {block.fidelity} has those of "
+            f"seed {having} only"
+        )
+    matrices = {one: runs.matrix(one) for one in block.seeds}
+    seeds = list(itertools.combinations(block.seeds, 2))
+    there = {one: np.isfinite(matrix) for one, matrix in matrices.items()}
+    enough = [(there[one] & there[other])[:, list(chosen)].sum(axis=0) >= 2 for one, other in seeds]
+    somewhere = np.any(enough, axis=0)
+    seeds = [
+        pair for pair, of_images in zip(seeds, enough, strict=True) if of_images[somewhere].all()
+    ] or seeds
+    pairs = [(matrices[one], matrices[other]) for one, other in seeds]
+    names = (f"{runs.target} of one seed",) * 2
+    frame = tau_frame(bench, pairs, resampling, names, chosen, kinds=kinds)
+    frame.insert(3, "attainable", [attainable_tau(tau) for tau in frame["tau"]])
+    facts = block.facts(runs.target, block.seeds) | resampling._asdict() | {"within": within}
+    frame.attrs = facts | {"pairs": [list(pair) for pair in seeds]}
+    return frame
+
+
+def fidelity_agreement(
+    bench: ReleaseReader,
+    task: str,
+    *,
+    target: str | None = None,
+    images: str | Sequence[str] | None = None,
+    fidelities: tuple[str, str] | None = None,
+    within: str | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """Tau-b of a target between fidelities: does the cheap one rank as the dear one does?
+
+    Each default seed of the one with each of the other, since draws of different fidelities have
+    nothing in common; tau is the mean over them. Between fidelities tau is bounded by the noise of
+    both: compare it with `seed_agreement`.
+
+    Args:
+        bench: the release.
+        task: name.
+        target: a column of runs.parquet that is a measurement.
+        fidelities: two names; None for all pairs that the release has runs of the task at.
+        level: of confidence of the intervals, between 0 and 1.
+        resamples: of the bootstrap; 0 makes no intervals.
+        rng: seed of the resamples.
+        images: one or several names; None for all. The mean is over these, and NaN where one of
+            them has no runs at both.
+        within: compare architectures of one value of an attribute alone, as in
+            `kendall_intervals`.
+
+    Returns:
+        indexed by (fidelity_a, fidelity_b, image), and `MEAN`; columns as of `kendall_intervals`.
+        In ``attrs``: ``task``, ``target``, ``seeds`` by fidelity, the resampling and ``within``.
+
+    Raises:
+        ConfigError: a setting of the resampling that is out of range.
+        UnknownNameError: a task, target, fidelity, image or attribute that there is not.
+        MissingRunError: the release has runs of the task at fewer than two fidelities.
+    """
+    if fidelities is not None:
+        names = [bench.runs.block(task, name).fidelity for name in fidelities]
+    else:
+        bench.runs.fidelity_of(task, None)  # says which tasks there are
+        records = [(name, bench.manifest.task(name, task)) for name in bench.fidelities]
+        names = [name for name, record in records if record is not None and record.runs]
+    if len(set(names)) < 2:
+        raise MissingRunError(
+            f"fidelities are compared two and two; the release has runs of {task} at "
+            f"{', '.join(names) or 'none'} only"
+            if fidelities is None
+            else f"fidelity {names[0]} is compared with itself; give two different ones"
+        )
+    sets = {
+        name: RunSet.of(bench, task, target=target, images=images, fidelity=name) for name in names
+    }
+    resampling, kinds = Resampling(level, resamples, rng), strata_within(bench, within)
+    chosen, measured = sets[names[0]].images, sets[names[0]].target
+    frames = {}
+    for a, b in itertools.combinations(names, 2):
+        pairs = [
+            (sets[a].matrix(one), sets[b].matrix(other))
+            for one in sets[a].seeds
+            for other in sets[b].seeds
+        ]
+        called = f"{measured} at {a}", f"that at {b}"
+        frames[a, b] = tau_frame(bench, pairs, resampling, called, chosen, kinds=kinds)
+    frame = stacked(frames, ["fidelity_a", "fidelity_b", "image"])
+    seeds = {name: list(runs.seeds) for name, runs in sets.items()}
+    facts = {"task": task, "target": measured, "seeds": seeds, "within": within}
+    frame.attrs = facts | resampling._asdict()
+    return frame

@@ -1,0 +1,159 @@
+"""How far scores rank architectures as PSNR does: tau with all it rests on.
+
+Every tau comes with the number of architectures and pairs, the ties and a bootstrap interval over
+architectures (`nasdip_bench.ranks.bootstrap`). All images and seeds of a row are resampled
+together, so that the interval of a mean over images allows for their being measured on the same
+architectures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
+
+from nasdip_bench.errors import ConfigError, unknown_name
+
+from ...reading.run_set import RunSet
+from ..own_values import OWN, own_values
+from ..strata import strata_within
+from ..tau_frame import METHODS, Resampling, stacked, tau_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...reading.architectures import ArchitectureLike
+    from ...reading.reader import ReleaseReader
+
+__all__ = ["correlate", "kendall_intervals"]
+
+
+def kendall_intervals(
+    bench: ReleaseReader,
+    task: str,
+    *,
+    target: str | None = None,
+    images: str | Sequence[str] | None = None,
+    fidelity: str | None = None,
+    seed: int | None = None,
+    within: str | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """Kendall's tau-b between a target and the training-free scores, with all it rests on.
+
+    The tau of `NASDIPBench.kendall`, in long form: each seed's runs with its own scores.
+
+    Args:
+        bench: the release.
+        task: name.
+        target: a column of runs.parquet that is a measurement.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds; tau is then the mean over them.
+        level: of confidence of the intervals, between 0 and 1.
+        resamples: of the bootstrap; 0 makes no intervals.
+        rng: seed of the resamples.
+        images: one or several names; None for all. The mean is over these.
+        within: an attribute of the upsampling cell (`strata.KINDS`): only pairs of architectures
+            that have its value in common are counted. A score that tells nothing but the attribute
+            has no tau there. None: all pairs.
+
+    Returns:
+        indexed by (proxy, reference, image), and by `MEAN` for the mean of tau over the images:
+        ``tau``; ``low`` and ``high``, its interval; ``std`` over seeds (NaN for one); ``n``
+        architectures, the fewest over seeds (and images); ``pairs`` of them that are compared, n
+        (n - 1) / 2 or those within; ``tied_x`` and ``tied_y``, the pairs that are tied in the
+        target and in the score, the most over seeds; ``reason``, why tau or its interval is NaN,
+        else "". In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``level``,
+        ``resamples``, ``rng``, ``within``.
+
+    Raises:
+        ConfigError: a setting of the resampling that is out of range.
+        UnknownNameError: a task, target, fidelity, seed, image or attribute that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    runs = RunSet.of(bench, task, target=target, images=images, fidelity=fidelity, seed=seed)
+    targets = [runs.matrix(one) for one in runs.seeds]
+    scores_of = [runs.scores(one) for one in runs.seeds]
+    scores, kinds = scores_of[0], strata_within(bench, within)
+    resampling = Resampling(level, resamples, rng)
+    frames = [
+        tau_frame(
+            bench,
+            [
+                (matrix, of.values[:, :, column])
+                for matrix, of in zip(targets, scores_of, strict=True)
+            ],
+            resampling,
+            (runs.target, key),
+            runs.images,
+            kinds=kinds,
+        )
+        for column, key in enumerate(scores.keys)
+    ]
+    frame = stacked(dict(zip(scores.columns, frames, strict=True)), ["proxy", "reference", "image"])
+    frame.attrs = runs.facts() | resampling._asdict() | {"within": within}
+    return frame
+
+
+def correlate(
+    bench: ReleaseReader,
+    values: ArrayLike | Mapping[ArchitectureLike, float],
+    task: str,
+    *,
+    target: str | None = None,
+    images: str | Sequence[str] | None = None,
+    fidelity: str | None = None,
+    seed: int | None = None,
+    method: str = "kendall",
+    within: str | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """Kendall's tau-b, or Spearman's rho, between a target and values of one's own.
+
+    As in `kendall_intervals`: raw sign, one seed at a time, over the architectures that have an ok
+    run and a finite value.
+
+    Args:
+        bench: the release.
+        values: see `api.own_values`.
+        task: name.
+        target: a column of runs.parquet that is a measurement.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+        level: of confidence of the intervals, between 0 and 1.
+        resamples: of the bootstrap; 0 makes no intervals.
+        rng: seed of the resamples.
+        images: one or several names; None for all. The mean is over these.
+        method: "kendall" for tau-b, or "spearman" for rho.
+        within: as in `kendall_intervals`; of tau alone.
+
+    Returns:
+        indexed by image, and `MEAN`; columns and ``attrs`` as of `kendall_intervals`, and
+        ``proxy``: `OWN`, ``method``; instead of ``tau`` the column of Spearman's is ``rho``. The
+        sign is raw: nothing is assumed of which end is better.
+
+    Raises:
+        ConfigError: an array of another shape, or a setting out of range.
+        UnknownNameError: an architecture, task, target, fidelity, seed, image, method or attribute
+            that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
+    if within is not None and method != "kendall":
+        raise ConfigError(f"within={within!r} is of tau, not of method {method!r}: leave one out")
+    runs = RunSet.of(bench, task, target=target, images=images, fidelity=fidelity, seed=seed)
+    matrix, resampling = own_values(bench, values), Resampling(level, resamples, rng)
+    pairs = [(runs.matrix(one), matrix) for one in runs.seeds]
+    names, kinds = (runs.target, "the proxy"), strata_within(bench, within)
+    frame = tau_frame(
+        bench, pairs, resampling, names, runs.images, METHODS[method], kinds=kinds
+    ).rename(columns={"tau": METHODS[method].symbol})
+    facts = {"proxy": OWN, "method": method, "within": within}
+    frame.attrs = runs.facts() | resampling._asdict() | facts
+    return frame

@@ -1,0 +1,165 @@
+"""Whether the beginning of fits ranks their end, as a table and a picture: raw beside smoothed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...exhibits.captions import call_text, sentences, setup, shortfall
+from ...exhibits.drawing import TEXT, Grid
+from ...exhibits.exhibit import PaperExhibit
+from ...exhibits.forms import csv_with_setup
+from ...reading.runs import VERDICT_TARGETS
+from .ranking import CURVES, early_ranking
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from ...reading.reader import ReleaseReader
+
+__all__ = ["EarlyFigure", "early_figure"]
+
+# Told apart by people who see colours differently, and by dashes in print.
+_LOOKS = {
+    "own": ("#0072b2", "-", "the end of the same run"),
+    "other": ("#d55e00", "--", "the end of the other seeds' runs"),
+}
+_SHARES = (8, 4, 2, 1)
+"""Of the iterations to the stop, where the table looks."""
+_PANEL = (2.9, 1.45)
+_AT_END = (
+    "The stop is the end of the budget: final_* and last_* are one; without noise, so is stopped_*."
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EarlyFigure(PaperExhibit):
+    """Tau between PSNR at an iteration and where fits end.
+
+    Attributes:
+        frame: from `early_ranking`, with its ``attrs``.
+        stop: iteration of the set-up's stop.
+    """
+
+    wide = True
+    frame: pd.DataFrame
+    stop: int
+
+    def _iterations(self) -> list[int]:
+        """The kept ones that the table shows: near shares of the stop, and the last."""
+        kept = self.frame.index.get_level_values("iteration").unique().to_numpy()
+        near = [kept[np.abs(kept - self.stop // share).argmin()] for share in _SHARES]
+        return sorted({*map(int, near), int(kept.max())})
+
+    def heads(self) -> list[list[str]]:
+        """Iterations."""
+        return [["target", "curve", "seed", *(f"after {at}" for at in self._iterations())]]
+
+    def body(self) -> list[list[str]]:
+        """A row a target, curve and seed."""
+        return [
+            [target, curve, seed, *(_tau(of_curve.loc[at]) for at in self._iterations())]
+            for target in self.frame.attrs["targets"]
+            for curve in CURVES
+            for seed, of_curve in self._curves(curve, target).items()
+        ]
+
+    def _curves(self, curve: str, target: str) -> dict[str, pd.DataFrame]:
+        """By seed, what is drawn in a panel: a row an iteration."""
+        having = self.frame.index.get_level_values("seed").unique()
+        return {seed: self.frame.loc[curve, seed, target] for seed in having}
+
+    def csv(self) -> str:
+        """The whole frame, with the set-up in columns; floats in full."""
+        return csv_with_setup(self.frame)
+
+    def draw(self, path: Path, form: str) -> None:
+        """A line of panels a target; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        targets: Sequence[str] = self.frame.attrs["targets"]
+        shown = [(target, curve) for target in targets for curve in CURVES]
+        grid = Grid([self.caption, *self.notes], len(shown), most=len(CURVES), panel=_PANEL)
+        lowest = min(0.0, float(self.frame["low"].min()))
+        for axes, (target, curve) in zip(
+            grid.panels("iteration", "tau with the end"), shown, strict=True
+        ):
+            self._draw_panel(axes, target, curve)
+            axes.set_ylim(lowest - 0.05, 1.05)
+        handles, labels = axes.get_legend_handles_labels()
+        grid.finish(handles, labels, path, form)
+
+    def _draw_panel(self, axes: Axes, target: str, curve: str) -> None:
+        for seed, of_curve in self._curves(curve, target).items():
+            colour, dashes, label = _LOOKS[seed]
+            at = of_curve.index.to_numpy()
+            axes.fill_between(
+                at, of_curve["low"], of_curve["high"], color=colour, alpha=0.18, linewidth=0
+            )
+            axes.plot(at, of_curve["tau"], color=colour, linestyle=dashes, lw=1.2, label=label)
+        axes.axhline(0, color="0.6", linewidth=0.6)
+        axes.axvline(self.stop, color="0.6", linewidth=0.8, linestyle=":", label="the stop")
+        axes.set_xlim(0, None)
+        axes.set_title(f"{curve} PSNR against {target}", fontsize=TEXT)
+
+
+def _tau(row: pd.Series) -> str:
+    return f"{row['tau']:+.2f} ({row['low']:+.2f}..{row['high']:+.2f})"
+
+
+def early_figure(
+    bench: ReleaseReader,
+    task: str = "denoise",
+    targets: Sequence[str] = VERDICT_TARGETS,
+    *,
+    images: str | Sequence[str] | None = None,
+    fidelity: str | None = None,
+    level: float = 0.95,
+) -> EarlyFigure:
+    """Whether the beginning of fits ranks their end, to print, save or draw.
+
+    Args:
+        bench: the release.
+        task: name.
+        targets: as in `early_ranking`, as all that follow.
+        images: one or several names; None for all.
+        fidelity: None for the release's default for the task.
+        level: of confidence of the intervals, between 0 and 1.
+
+    Raises:
+        NasdipError: as in `early_ranking`.
+
+    Example:
+        >>> early_figure(NASDIPBench("data/"), "denoise").heads()[0][:4]
+        ['target', 'curve', 'seed', 'after 43']
+    """
+    frame = early_ranking(bench, task, targets, images=images, fidelity=fidelity, level=level)
+    facts = frame.attrs
+    record = bench.runs.block(task, facts["fidelity"]).record
+    several = len(facts["seeds"]) > 1
+    return EarlyFigure(
+        frame=frame,
+        stop=record.stop,
+        caption=sentences(
+            f"Does the beginning of a fit rank its end ({task})? Kendall's tau-b over "
+            f"architectures between PSNR at an iteration and a target, the mean over "
+            f"{len(facts['images'])} images, with its {100 * level:g} % interval over "
+            f"architectures.",
+            f"Here {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
+            f"those with all runs; the stop is at {record.stop}.",
+            shortfall(bench, facts),
+        ),
+        notes=(
+            "The smoothed PSNR is of a moving average of the outputs with weight 0.99: it lags "
+            "some 99 iterations behind. What stops fits early should look at the raw PSNR.",
+            "Targets best_*: an oracle. Other seeds have another corruption and other weights."
+            if several
+            else "Targets best_*: an oracle. There is one seed: nothing is said of another.",
+            *([_AT_END] if record.stop == record.iterations else []),
+        ),
+        marks=dict.fromkeys(bench.images, ""),
+        call=call_text("bench.early_ranking", facts | {"target": ""}).replace(", target=''", ""),
+    )

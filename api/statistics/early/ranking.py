@@ -1,0 +1,159 @@
+"""Does the beginning of a fit rank its end? Tau between curves at an iteration and a target.
+
+The smoothed PSNR is a moving average with weight 0.99: it lags some 99 iterations behind. Whatever
+stops fits early should look at the raw PSNR, so both are given side by side.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import MissingRunError, unknown_name
+from nasdip_bench.ranks.jackknife import jackknife_interval, shares_of_tau, unit_signs
+
+from ...reading.run_set import RunSet
+from ...reading.runs import VERDICT_TARGETS
+from ..tau_frame import FEWEST, index_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...reading.reader import ReleaseReader
+
+__all__ = ["CURVES", "SEEDS", "early_ranking"]
+
+CURVES = ("raw", "smoothed")
+SEEDS = ("own", "other")
+"""Of the end that the beginning is compared with: the same, or the others."""
+
+_AT_ONCE = 16  # points: their signs are 17 MB of 522 architectures
+
+
+def early_ranking(
+    bench: ReleaseReader,
+    task: str,
+    targets: Sequence[str] = VERDICT_TARGETS,
+    *,
+    images: str | Sequence[str] | None = None,
+    fidelity: str | None = None,
+    iterations: Sequence[int] | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Kendall's tau-b between PSNR at kept iterations and where fits end.
+
+    Each seed's curves with the targets of the same seed ("own"), and with those of the other seeds
+    ("other"), which have another corruption: a search that is tested elsewhere has no more than
+    that. Tau is the mean over images and over seeds or pairs of them.
+
+    Args:
+        bench: the release.
+        task: name.
+        targets: columns of runs.parquet with a direction.
+        images: one or several names; None for all.
+        fidelity: None for the release's default for the task.
+        iterations: kept ones; None for all that were kept.
+        level: of confidence of the intervals, between 0 and 1.
+
+    Returns:
+        indexed by (curve, seed, target, iteration), curve one of `CURVES`, seed "own" or "other":
+        ``tau``; ``low`` and ``high``, its interval over architectures from the infinitesimal
+        jackknife (`nasdip_bench.ranks.jackknife`; their influence is summed over images and seeds
+        first, since these share architectures); ``n`` architectures, those with ok runs on all
+        images at all seeds. In ``attrs``: task, targets, fidelity, seeds, images, level.
+
+    Raises:
+        UnknownNameError: unknown task, image, fidelity, target or iteration.
+        MissingRunError: too few architectures with all runs.
+
+    Example:
+        >>> found = NASDIPBench("data/").early_ranking("denoise", iterations=[200])
+        >>> raw, smoothed = (found.loc[c, "other", "best_psnr_smooth_db", 200].tau for c in CURVES)
+        >>> bool(raw > smoothed)
+        True
+    """
+    import pandas as pd
+
+    runs = RunSet.of(bench, task, images=images, fidelity=fidelity)
+    runs = runs._replace(seeds=runs.block.seeds)
+    for target in targets:
+        runs.block.direction(target)  # or an error
+    curves = bench.curves(task, runs.fidelity)
+    points = _points(curves.iterations, iterations)
+    ends = np.stack([runs.values(target) for target in targets])
+    raw, smooth = (
+        array[:, list(runs.images)][..., points].astype(np.float64)
+        for array in (curves.psnr_db, curves.psnr_smooth_db)
+    )
+    there = np.isfinite(ends).all(axis=(0, 2, 3)) & np.isfinite(raw).all(axis=(1, 2, 3))
+    if there.sum() < FEWEST:
+        raise MissingRunError(
+            f"{int(there.sum())} architectures have ok runs of {task} at {runs.fidelity} on "
+            f"{', '.join(runs.image_names)} at seeds {', '.join(map(str, runs.seeds))}; at least "
+            f"{FEWEST} are needed"
+        )
+    rows = {}
+    kinds = SEEDS if len(runs.seeds) > 1 else SEEDS[:1]
+    for curve, values in zip(CURVES, (raw[there], smooth[there]), strict=True):
+        shares = _shares(values, ends[:, there])
+        kinds = SEEDS if len(runs.seeds) > 1 else SEEDS[:1]
+        for kind, target, point in np.ndindex(len(kinds), len(targets), len(points)):
+            key = (curve, kinds[kind], targets[target], int(curves.iterations[points[point]]))
+            found = jackknife_interval(shares[kind, point, target], level)
+            rows[key] = found._asdict() | {"n": int(there.sum())}
+    names = ["curve", "seed", "target", "iteration"]
+    frame = pd.DataFrame(list(rows.values()), index=index_of(rows, names))
+    frame.attrs = {
+        "task": task,
+        "targets": list(targets),
+        "fidelity": runs.fidelity,
+        "seeds": list(runs.seeds),
+        "images": list(runs.image_names),
+        "level": level,
+    }
+    return frame
+
+
+def _points(kept: NDArray[np.int32], wanted: Sequence[int] | None) -> NDArray[np.intp]:
+    """Places of iterations among the kept ones."""
+    if wanted is None:
+        return np.arange(len(kept))
+    for iteration in wanted:
+        if iteration not in kept:
+            raise unknown_name("iteration", iteration, kept.tolist())
+    return np.searchsorted(kept, wanted)
+
+
+def _shares(early: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each architecture's share of tau, the mean over images and over seeds or pairs of them.
+
+    Args:
+        early: (architecture, image, seed, point).
+        ends: (target, architecture, image, seed).
+
+    Returns:
+        (2, point, target, architecture), in the order of `SEEDS`; NaN for "other" of one seed.
+    """
+    n, images, seeds, points = early.shape
+    found = np.zeros((2, points, len(ends), n))
+    for image, first in itertools.product(range(images), range(0, points, _AT_ONCE)):
+        some = slice(first, first + _AT_ONCE)
+        # A sum over all pairs of seeds is a product of sums; the pairs of different seeds are what
+        # is left without those of one seed.
+        x_sum: NDArray[np.float32] | float = 0.0
+        y_sum: NDArray[np.float32] | float = 0.0
+        for seed in range(seeds):
+            x = unit_signs(early[:, image, seed, some].T)
+            y = unit_signs(ends[:, :, image, seed])
+            found[0, some] += shares_of_tau(x, y)
+            x_sum, y_sum = x_sum + x, y_sum + y
+        found[1, some] += shares_of_tau(np.asarray(x_sum), np.asarray(y_sum))
+    found[1] -= found[0]
+    pairs = np.array([seeds, seeds * (seeds - 1)]).reshape(2, 1, 1, 1) * images
+    means = np.full_like(found, np.nan)
+    np.divide(found, pairs, out=means, where=pairs > 0)
+    return means

@@ -1,0 +1,101 @@
+"""What choosing by the image gains, as a table and a picture: a line an image, a panel a target."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..exhibits.captions import image_marks, sentences, setup, shortfall
+from ..exhibits.forest import Forest, Panel
+from .image_gain import image_gain
+from .tau_frame import MEAN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["GainFigure", "gain_figure"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GainFigure(Forest):
+    """dB that the best of the image itself gains over the best of the others, on another seed.
+
+    Attributes:
+        frame: from `image_gain`, with its ``attrs``.
+    """
+
+    across = "dB gained by choosing by the image itself, on another seed"
+
+    @property
+    def targets(self) -> list[str]:
+        """Columns of runs.parquet, in the order asked for."""
+        return [*self.frame.index.get_level_values("target").unique()]
+
+    def lines(self) -> dict[str, str]:
+        """The images, then their mean."""
+        images = self.frame.loc[self.targets[0]].index
+        return {self._label(name): "mean" if name == MEAN else "image" for name in images}
+
+    def panels(self) -> list[Panel]:
+        """A panel a target."""
+        return [
+            Panel(target, *(of[name].to_numpy() for name in ("gain_db", "low", "high")))
+            for target, of in ((target, self.frame.loc[target]) for target in self.targets)
+        ]
+
+    def heads(self) -> list[list[str]]:
+        """The targets."""
+        return [["image", *self.targets], ["", *["dB (interval)"] * len(self.targets)]]
+
+    def body(self) -> list[list[str]]:
+        """A row an image, then their mean."""
+        return [
+            [self._label(image), *(_gain(self.frame.loc[target, image]) for target in self.targets)]
+            for image in self.frame.loc[self.targets[0]].index
+        ]
+
+    def _label(self, image: str) -> str:
+        return image if image == MEAN else self.label(image)
+
+
+def _gain(row: pd.Series) -> str:
+    interval = "" if math.isnan(row["low"]) else f" ({row['low']:+.2f}..{row['high']:+.2f})"
+    return f"{row['gain_db']:+.2f}{interval}"
+
+
+def gain_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> GainFigure:
+    """What choosing by the image itself gains, to print, save or draw.
+
+    Args:
+        bench: the release.
+        task: name.
+        **how: as in `image_gain`.
+
+    Raises:
+        NasdipError: as in `image_gain`.
+
+    Example:
+        >>> gain_figure(NASDIPBench("data/"), "denoise", resamples=0).body()[-1][0]
+        '(mean)'
+    """
+    frame = image_gain(bench, task, **how)
+    facts = frame.attrs
+    marks, notes = image_marks(bench)
+    interval = f", with its {100 * facts['level']:g} % interval" if facts["resamples"] else ""
+    return GainFigure(
+        frame=frame,
+        caption=sentences(
+            f"Does the best network depend on the image ({task})? The architecture that is best on "
+            f"an image against the one that is best on the mean of the others, both judged on the "
+            f"image on another seed{interval}. Positive: choosing by the image gains.",
+            f"Here {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
+            f"those with all runs.",
+            shortfall(bench, facts),
+        ),
+        notes=tuple(notes),
+        marks=marks,
+        call=f"bench.image_gain({task!r}, fidelity={facts['fidelity']!r})",
+    )

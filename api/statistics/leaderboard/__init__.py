@@ -1,0 +1,1 @@
+"""Training-free scores and trivial predictors in one table."""

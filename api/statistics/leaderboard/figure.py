@@ -1,0 +1,135 @@
+"""The leaderboard of scores as a table and a picture: tau over all, and within one sampling."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...exhibits.captions import call_text, sentences, setting_and_n, shortfall
+from ...exhibits.forest import Forest, Panel
+from ..own_values import OWN
+from .scores import NULL, score_leaderboard
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...reading.reader import ReleaseReader
+
+__all__ = ["ScoreLeaderboardFigure", "score_leaderboard_figure"]
+
+_KINDS = {NULL: "looks at no network and no image", OWN: "your own"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScoreLeaderboardFigure(Forest):
+    """Tau of scores and of trivial predictors, signed so that positive is good.
+
+    Attributes:
+        frame: from `score_leaderboard`, with its ``attrs``.
+    """
+
+    across = "tau, positive as claimed"
+
+    def lines(self) -> dict[str, str]:
+        """From a score to its kind."""
+        return {_name(key): _KINDS.get(key[1], "score") for key in self.frame.index}
+
+    def panels(self) -> list[Panel]:
+        """Over all architectures, and among those of one sampling."""
+        return [
+            Panel(
+                title,
+                *(
+                    self.frame[name].to_numpy(float)
+                    for name in (f"tau_signed{of}", f"low{of}", f"high{of}")
+                ),
+            )
+            for title, of in (("over all architectures", ""), ("within one sampling", "_within"))
+        ]
+
+    def heads(self) -> list[list[str]]:
+        """What is said of a score."""
+        k = self.frame.attrs["k"]
+        return [
+            ["score", "tau", "p", "tau within", "p", f"precision at {k}", "regret, dB", "s", "n"],
+            ["(better)", "(interval)", "", "one sampling", "", "(chance)", "(random)", "", ""],
+        ]
+
+    def body(self) -> list[list[str]]:
+        """A row a score, best first."""
+        return [
+            [
+                f"{_name(key)} ({row['direction']})" if row["direction"] else _name(key),
+                _tau(row, ""),
+                _p(row["p"]),
+                _tau(row, "_within"),
+                _p(row["p_within"]),
+                f"{row['precision']:.2f} ({row['precision_chance']:.2f})",
+                f"{row['regret']:.2f} ({row['regret_random']:.2f})",
+                "--" if math.isnan(row["seconds"]) else f"{row['seconds']:.2g}",
+                f"{row['n']:.0f}",
+            ]
+            for key, row in self.frame.iterrows()
+        ]
+
+
+def _name(key: Any) -> str:
+    proxy, reference = key
+    return proxy if reference in _KINDS else f"{proxy}/{reference}"
+
+
+def _tau(row: pd.Series, of: str) -> str:
+    tau, low, high = (row[f"{name}{of}"] for name in ("tau_signed", "low", "high"))
+    if math.isnan(tau):
+        return "--"
+    return f"{tau:+.2f}" + ("" if math.isnan(low) else f" ({low:+.2f}..{high:+.2f})")
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return "--"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def score_leaderboard_figure(
+    bench: ReleaseReader, task: str = "denoise", k: int = 10, **how: Any
+) -> ScoreLeaderboardFigure:
+    """The leaderboard of scores, to print, save or draw.
+
+    Args:
+        bench: the release.
+        task: name.
+        k: how many count as the best.
+        **how: as in `score_leaderboard`.
+
+    Raises:
+        NasdipError: as in `score_leaderboard`.
+
+    Example:
+        >>> board = score_leaderboard_figure(NASDIPBench("data/"), "denoise", resamples=0)
+        >>> board.heads()[0][:2]
+        ['score', 'tau']
+    """
+    frame = score_leaderboard(bench, task, k, **how)
+    facts = frame.attrs
+    interval = f", with its {100 * facts['level']:g} % interval" if facts["resamples"] else ""
+    reasons = {_name(key): row["reason"] for key, row in frame.iterrows() if row["reason"]}
+    return ScoreLeaderboardFigure(
+        frame=frame,
+        caption=sentences(
+            f"Scores of untrained networks beside trivial predictors ({task}). Kendall's tau-b "
+            f"with the target{interval}, the mean over images and seeds, positive where the score "
+            f"ranks as it claims.",
+            setting_and_n(bench, facts, [*map(int, frame["n"])]),
+            shortfall(bench, facts),
+        ),
+        notes=(
+            "sampling mean, cell table: the mean of the target over the architectures of the same "
+            "sampling, and over the others of the same cell, on the other images.",
+            "p: two-sided, Holm's correction over both columns.",
+            *(f"-- : {name}: {reason}." for name, reason in reasons.items()),
+        ),
+        marks=dict.fromkeys(bench.images, ""),
+        call=call_text("bench.score_leaderboard", facts, str(k)),
+    )

@@ -1,0 +1,257 @@
+"""A leaderboard of training-free scores that cannot flatter: trivial predictors compete in it.
+
+What a score must beat is not chance but what anybody knows without it: which sampling an
+architecture uses decides much of its PSNR. So the table has null entries, an interval and a p-value
+for every tau, all p-values corrected as one family, and tau among architectures of one sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import check_whole
+from nasdip_bench.ranks.jackknife import unit_signs
+
+from ...reading.run_set import RunSet
+from ..choosing import Candidate, Values, merit, own_candidates, ranked, scores_of_release
+from ..strata import sampling_strata
+from ..tau_frame import MEAN, Resampling, index_of, tau_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...reading.reader import ReleaseReader
+
+__all__ = ["NULL", "score_leaderboard"]
+
+NULL = "trivial"
+"""Stands for the reference of predictors that look at no image and no network."""
+
+
+def score_leaderboard(
+    bench: ReleaseReader,
+    task: str,
+    k: int = 10,
+    *,
+    target: str | None = None,
+    images: str | Sequence[str] | None = None,
+    fidelity: str | None = None,
+    seed: int | None = None,
+    values: Mapping[str, Values] | None = None,
+    lower_is_better: Collection[str] = (),
+    level: float = 0.95,
+    resamples: int = 1000,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """Every score of the release, your own, and trivial predictors, best tau first.
+
+    The null entries: ``sampling mean``, the mean of the target over the architectures of the same
+    sampling (and order of sampling and transform) on the *other* images; ``cell table``, the mean
+    over the *other* architectures of the same cell on the other images, where there is one, else
+    the sampling mean; ``random``. Sizes, another trivial predictor, are scores of a release.
+
+    Args:
+        bench: the release.
+        task: name.
+        k: how many count as the best, for precision.
+        target: a column of runs.parquet with a direction; None for the best smoothed PSNR.
+        images: one or several names; None for all. Values are means over these.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds; values are means over them.
+        values: your own scores by name, as `NASDIPBench.correlate` takes them.
+        lower_is_better: names of those values of which lower is better.
+        level: of confidence of the intervals.
+        resamples: of the bootstrap; 0 makes no intervals.
+        rng: seed of the resamples.
+
+    Returns:
+        indexed by (proxy, reference); the reference of trivial predictors is `NULL`, of your own
+        scores "own". ``direction`` that it claims, "lower?" where it claims none. ``tau_signed``,
+        ``low``, ``high``: tau-b with its interval, signed so that positive is good in that
+        direction; a negative value says that the other direction is better (`kendall` and
+        `proxy_table` give the raw sign). ``tau_signed_within``, ``low_within``, ``high_within``:
+        the same among architectures of one sampling and one order of sampling and transform.
+        ``p``, ``p_within``: two-sided, after Holm's correction over all of both columns, against
+        architectures exchanged at random, for *within* inside their strata. ``precision``,
+        ``precision_chance``: the share of its k best among the k best. ``regret`` of its one best,
+        ``regret_random``. ``seconds`` for one architecture, image and task; ``n`` architectures;
+        ``reason``, why tau is NaN, else "". In ``attrs``: task, target, fidelity, seeds, k and the
+        resampling.
+
+    Raises:
+        UnknownNameError: unknown task, target, image, fidelity, seed or name of values.
+        ConfigError: a setting out of range, or values of another shape.
+        MissingRunError: the release has no run of the task at the fidelity.
+    """
+    import pandas as pd
+
+    check_whole("k", k, 1)
+    runs = RunSet.of(
+        bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
+    )
+    resampling, strata = Resampling(level, resamples, rng), sampling_strata(bench)
+    entries = [
+        *scores_of_release(runs),
+        *own_candidates(runs, values or {}, lower_is_better),
+        *_nulls(runs, strata),
+    ]
+    better = runs.block.direction(runs.target)
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in entries:
+        signed = {one: -entry.sign * raw for one, raw in entry.raw.items()}  # higher ranks first
+        pairs = [(better * runs.matrix(one), signed[one]) for one in runs.seeds]
+        names = (runs.target, entry.proxy)
+        over_all, within = (
+            tau_frame(bench, pairs, resampling, names, runs.images, kinds=kinds).loc[MEAN]
+            for kinds in (None, strata)
+        )
+        judged = [
+            merit(ranked(runs, one, entry), image, k, (1,))
+            for one in runs.seeds
+            for image in runs.images
+        ]
+        means = {name: float(np.mean([row[name] for row in judged])) for name in judged[0]}
+        chosen = [(x[:, list(runs.images)], y[:, list(runs.images)]) for x, y in pairs]
+        rows[entry.proxy, entry.reference] = {
+            "direction": entry.direction,
+            "tau_signed": over_all["tau"],
+            **{name: over_all[name] for name in ("low", "high")},
+            "tau_signed_within": within["tau"],
+            **{f"{name}_within": within[name] for name in ("low", "high")},
+            "p": _p_value(chosen, np.zeros(len(bench), np.intp)),
+            "p_within": _p_value(chosen, strata),
+            "precision": means["precision"],
+            "precision_chance": means["precision_chance"],
+            "regret": means["regret_1"],
+            "regret_random": means["regret_1_chance"],
+            "seconds": entry.seconds,
+            "n": int(over_all["n"]),
+            "reason": over_all["reason"],
+        }
+    first = next(iter(rows.values()))
+    rows["random", NULL] = dict.fromkeys(first, np.nan) | {
+        "direction": "", "reason": "", "tau_signed": 0.0, "tau_signed_within": 0.0,
+        "precision": first["precision_chance"], "precision_chance": first["precision_chance"],
+        "regret": first["regret_random"], "regret_random": first["regret_random"],
+        "n": first["n"],
+    }  # fmt: skip
+    frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["proxy", "reference"]))
+    tested = frame[["p", "p_within"]].to_numpy()
+    frame[["p", "p_within"]] = _holm(tested.ravel()).reshape(tested.shape)
+    frame = frame.sort_values("tau_signed", ascending=False, kind="stable")
+    frame.attrs = runs.facts() | {"k": k} | resampling._asdict()
+    return frame
+
+
+def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:
+    """The predictors that need neither network nor image."""
+    bench = runs.bench
+    whole = runs._replace(images=tuple(range(len(bench.images))))
+    target = whole.values().mean(axis=2)  # (architecture, image)
+    cells = np.array([arch.cell for arch in bench])
+    by_sampling = _means_elsewhere(target, strata, own=True)
+    by_cell = _means_elsewhere(target, cells, own=False)
+    by_cell = np.where(np.isfinite(by_cell), by_cell, by_sampling)
+    higher = runs.block.direction(runs.target) > 0
+    direction, sign = ("higher", -1) if higher else ("lower", 1)
+
+    return [
+        Candidate(name, NULL, direction, sign, dict.fromkeys(runs.seeds, matrix), 0.0)
+        for name, matrix in (("sampling mean", by_sampling), ("cell table", by_cell))
+    ]
+
+
+def _means_elsewhere(
+    target: NDArray[np.float64], groups: NDArray[np.integer], *, own: bool
+) -> NDArray[np.float64]:
+    """(architecture, image) the mean of a target over a group on the other images.
+
+    Args:
+        target: (architecture, image), NaN where there is no value.
+        groups: (architecture,) which group each is in.
+        own: an architecture's own values elsewhere count, too: then all of a group have one value.
+
+    Returns:
+        NaN where nothing is left to take the mean of.
+    """
+    there = np.isfinite(target)
+    values = np.where(there, target, 0.0)
+    found = np.full(target.shape, np.nan)
+    for group in np.unique(groups):
+        mine = np.flatnonzero(groups == group)
+        sums = []
+        for of in (values[mine], there[mine].astype(np.float64)):
+            left = np.broadcast_to(of.sum() - of.sum(axis=0), of.shape)
+            sums.append(left if own else left - of.sum(axis=1, keepdims=True) + of)
+        means = np.full(sums[0].shape, np.nan)
+        np.divide(sums[0], sums[1], out=means, where=sums[1] > 0)
+        found[mine] = means
+    return found
+
+
+def _p_value(
+    pairs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], strata: NDArray[np.intp]
+) -> float:
+    """Two-sided, of the mean tau-b over images and seeds among pairs of one stratum.
+
+    Against architectures exchanged at random inside the strata: the mean of tau is 0, its variance
+    is known (Daniels, Biometrika 33, 1944, for one pair of samples; here also between pairs), and
+    its distribution is taken as normal.
+
+    Args:
+        pairs: (architecture, image) target and score, by seed; infinite values are no values.
+        strata: (architecture,) which one each is in.
+    """
+    from scipy.stats import norm
+
+    there = np.all([np.isfinite(x) & np.isfinite(y) for x, y in pairs], axis=(0, 2))
+    kinds = strata[there]
+    same = None if not kinds.any() else kinds[:, None] == kinds[None, :]
+    x, y = (
+        unit_signs(np.concatenate([pair[side][there].T for pair in pairs]), same) for side in (0, 1)
+    )
+    if not len(x) or np.isnan(x[:, :1, :1]).any() or np.isnan(y[:, :1, :1]).any():
+        return float("nan")
+    taus = np.einsum("cij,cij->c", x, y)
+    variance = 0.0
+    for kind in np.unique(kinds):
+        rows = np.flatnonzero(kinds == kind)
+        whole = len(rows) == len(kinds)
+        of_kind = (x, y) if whole else (of[:, rows][:, :, rows] for of in (x, y))
+        variance += _permutation_variance(*of_kind)
+    deviation = np.sqrt(variance) / len(x)
+    return float(2 * norm.sf(abs(float(taus.mean())) / deviation)) if deviation else float("nan")
+
+
+def _permutation_variance(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
+    """Of the sum over c of Σ x[c, i, j]·y[c, p(i), p(j)] over random permutations p.
+
+    Args:
+        x: (c, n, n), antisymmetric in its last axes.
+        y: the same.
+    """
+    n = x.shape[1]
+    if n < 2:
+        return 0.0
+    flat = [of.reshape(len(of), -1) for of in (x, y)]
+    squares_x, squares_y = ((of @ of.T).astype(np.float64) for of in flat)
+    rows_x, rows_y = (of.sum(axis=2, dtype=np.float64) for of in (x, y))
+    variance = 2 / (n * (n - 1)) * squares_x * squares_y
+    if n > 2:
+        of_rows = (rows_x @ rows_x.T - squares_x) * (rows_y @ rows_y.T - squares_y)
+        variance += 4 / (n * (n - 1) * (n - 2)) * of_rows
+    return float(variance.sum())
+
+
+def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Holm's correction; NaN stays, and does not count as a test."""
+    corrected = np.full(len(p_values), np.nan)
+    there = np.flatnonzero(np.isfinite(p_values))
+    order = there[np.argsort(p_values[there], kind="stable")]
+    steps = p_values[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return corrected

@@ -1,0 +1,219 @@
+"""Stopping rules on recorded runs: the shipped ones off full curves, others on the kept points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.stopping import Fits, Fixed, Last, StoppingRule, follow, parse_rule
+from nasdip_bench.tasks import Denoise, get_task
+
+from ...reading.run_set import RunSet
+
+if TYPE_CHECKING:
+    from ...reading.stops import RecordedStops
+
+__all__ = [
+    "CROSS_FITTED",
+    "GIVEN",
+    "ORACLE",
+    "PUBLISHED",
+    "Rules",
+    "Stopped",
+    "followed",
+    "how_chosen",
+    "rule_families",
+]
+
+ORACLE = "oracle"
+"""The best iteration of every run: needs the ground truth."""
+
+CROSS_FITTED, PUBLISHED, GIVEN = "cross-fitted", "published", "given"
+"""How parameters were chosen: on the other images, by their authors, or beforehand by anybody."""
+
+_PUBLISHED = ("patience=1000", "window=100,patience=1000")
+
+Rules = (
+    StoppingRule | str | Sequence[StoppingRule | str] | Mapping[str, Sequence[StoppingRule | str]]
+)
+"""Rules of a user's own: one or several, each alone; or by name several with other parameters."""
+
+
+class Stopped(NamedTuple):
+    """One rule with fixed parameters on the runs of a set, (architecture, image, seed) each."""
+
+    parameters: str
+    iteration: NDArray[np.float64]
+    psnr_smooth_db: NDArray[np.float64]
+    ssim_smooth: NDArray[np.float64]
+    stopped: NDArray[np.bool_]
+
+    def on(self, image: int) -> Stopped:
+        """The same on one image, (architecture, seed)."""
+        return Stopped(
+            self.parameters,
+            self.iteration[:, image],
+            self.psnr_smooth_db[:, image],
+            self.ssim_smooth[:, image],
+            self.stopped[:, image],
+        )
+
+
+def rule_families(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
+    """By row name, what is chosen from: the shipped rules, then a user's own.
+
+    Raises:
+        UnknownNameError: unknown rule.
+        ConfigError: a rule that has no meaning for the task, or of the name of a shipped one.
+    """
+    shipped, own = _shipped_rules(runs), _own_rules(runs, rules)
+    if twice := [name for name in own if name in shipped]:
+        raise ConfigError(
+            f"rule {twice[0]!r} is in the table already: leave it out, or give yours another name"
+        )
+    return shipped | own
+
+
+def how_chosen(name: str, candidates: Sequence[Stopped]) -> str:
+    """`ORACLE`, `CROSS_FITTED`, `PUBLISHED` or `GIVEN`."""
+    if name == ORACLE:
+        return ORACLE
+    if len(candidates) > 1:
+        return CROSS_FITTED
+    return PUBLISHED if candidates[0].parameters in _PUBLISHED else GIVEN
+
+
+def _shipped_rules(runs: RunSet) -> dict[str, list[Stopped]]:
+    recorded = runs.bench.stops(runs.task, runs.fidelity)
+    families: dict[str, list[Stopped]] = {ORACLE: [_oracle(runs)]}
+    families["fixed"] = _fixed(runs)
+    stop = runs.block.record.stop
+    families[f"fixed(iteration={stop})"] = [followed(runs, Fixed(stop))]
+    families["last"] = [followed(runs, Last())]
+    for number, (name, parameters) in enumerate(recorded.rules):
+        one = _recorded(runs, recorded, number, parameters)
+        family = name
+        if name == "discrepancy":
+            family = f"discrepancy({parameters.rpartition(',')[2]})"
+            if parameters == "tau=0.75,sigma=estimate":
+                families[f"{name}({parameters})"] = [one]
+        if parameters in _PUBLISHED:
+            family = f"{name}({parameters})"
+        families.setdefault(family, []).append(one)
+    return families
+
+
+def _own_rules(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
+    if isinstance(rules, str | StoppingRule):
+        rules = [rules]
+    if not isinstance(rules, Mapping | Sequence | None):
+        raise ConfigError(
+            f"rules {rules!r} must be a stopping rule or several, or lists of them by name"
+        )
+    given = rules if isinstance(rules, Mapping) else {str(rule): [rule] for rule in rules or ()}
+    families = {}
+    for name, candidates in given.items():
+        if not candidates:
+            raise ConfigError(f"rule {name!r} has no candidates: give at least one")
+        objects = [parse_rule(one) if isinstance(one, str) else one for one in candidates]
+        families[name] = [followed(runs, rule) for rule in objects]
+    return families
+
+
+def _recorded(runs: RunSet, stops: RecordedStops, number: int, parameters: str) -> Stopped:
+    places = [runs.block.position(one) for one in runs.seeds]
+    delivered = stops.delivered[number][:, :, places].astype(np.float64)
+    return Stopped(
+        parameters,
+        np.where(delivered > 0, delivered, np.nan),
+        stops.psnr_smooth_db[number][:, :, places].astype(np.float64),
+        stops.ssim_smooth[number][:, :, places].astype(np.float64),
+        stops.stopped[number][:, :, places],
+    )
+
+
+def _oracle(runs: RunSet) -> Stopped:
+    psnr = runs.values("best_psnr_smooth_db")
+    at = runs.values("best_iteration")
+    ssim = _at_iteration(runs, at, "ssim_smooth")
+    return Stopped("", at, psnr, ssim, np.isfinite(psnr))
+
+
+def _fixed(runs: RunSet) -> list[Stopped]:
+    """The fixed stop at every kept iteration."""
+    curves = runs.bench.curves(runs.task, runs.fidelity)
+    places = [curves.seeds.index(one) for one in runs.seeds]
+    psnr, ssim = (
+        np.where(np.isfinite(array[..., -1:]), array, np.nan)[:, :, places].astype(np.float64)
+        for array in (curves.psnr_smooth_db, curves.ssim_smooth)
+    )
+    return [
+        Stopped(
+            f"iteration={iteration}",
+            np.where(np.isfinite(psnr[..., point]), float(iteration), np.nan),
+            psnr[..., point],
+            ssim[..., point],
+            np.isfinite(psnr[..., point]),
+        )
+        for point, iteration in enumerate(curves.iterations.tolist())
+    ]
+
+
+def followed(runs: RunSet, rule: StoppingRule) -> Stopped:
+    """A rule on the kept points of the runs."""
+    bench, block = runs.bench, runs.block
+    shape = (len(bench), len(bench.images), len(runs.seeds))
+    iteration, psnr, ssim = (np.full(shape, np.nan) for _ in range(3))
+    stopped = np.zeros(shape, bool)
+    curves = bench.curves(runs.task, runs.fidelity)
+    for place, one in enumerate(runs.seeds):
+        ok = np.isfinite(block.matrix("best_psnr_smooth_db", one))
+        arch_ids, images = np.nonzero(ok)
+        if not len(arch_ids):
+            continue
+        seen = bench.observable_arrays(runs.task, runs.fidelity, one, arch_ids, images, rule.needs)
+        found = follow(rule, _fits(runs, images, one), curves.iterations, seen)
+        point = np.searchsorted(curves.iterations, found.delivered)
+        at, of = (arch_ids, images, place), curves.seeds.index(one)
+        smooth = rule.delivers == "smoothed"
+        delivered = curves.psnr_smooth_db if smooth else curves.psnr_db
+        iteration[at], stopped[at] = found.delivered, found.stopped
+        psnr[at] = delivered[arch_ids, images, of, point]
+        if smooth:
+            ssim[at] = curves.ssim_smooth[arch_ids, images, of, point]
+    return Stopped(rule.parameters, iteration, psnr, ssim, stopped)
+
+
+def _fits(runs: RunSet, images: NDArray[np.integer], seed: int) -> Fits:
+    task = get_task(runs.task)
+    rows = runs.bench.to_arrow("corruptions").to_pylist()
+    estimates = {
+        row["image"]: row["sigma_estimate"]
+        for row in rows
+        if (row["task"], row["fidelity"], row["seed"]) == (runs.task, runs.fidelity, seed)
+    }
+    names = [runs.bench.images[image] for image in images.tolist()]
+    found = [estimates.get(name) for name in names]
+    sigma = task.sigma_255 / 255 if isinstance(task, Denoise) else np.nan
+    return Fits(
+        kind=task.kind,
+        budget=runs.block.record.iterations,
+        stop=runs.block.record.stop,
+        sigma=np.full(len(names), sigma),
+        sigma_estimate=np.array([np.nan if one is None else one for one in found], np.float64),
+    )
+
+
+def _at_iteration(runs: RunSet, iteration: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """A curve at the kept point nearest to an iteration of each run."""
+    curves = runs.bench.curves(runs.task, runs.fidelity)
+    places = [curves.seeds.index(one) for one in runs.seeds]
+    array = np.asarray(getattr(curves, name))[:, :, places].astype(np.float64)
+    middle = (curves.iterations[1:] + curves.iterations[:-1]) / 2
+    point = np.searchsorted(middle, np.nan_to_num(iteration, nan=1.0))
+    found = np.take_along_axis(array, point[..., None], axis=3)[..., 0]
+    return np.where(np.isfinite(iteration), found, np.nan)

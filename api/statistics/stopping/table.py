@@ -1,0 +1,255 @@
+"""What stopping rules are worth on recorded runs, beside the oracle and the fixed stop.
+
+A rule with parameters is judged on an image with those that lose least on the other images
+(cross-fitted), the fixed stop's iteration included: nothing is chosen on what it is reported on.
+Parameters as published have rows of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import MissingRunError
+from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval
+from nasdip_bench.stopping import parse_rule
+
+from ...reading.run_set import RunSet
+from ..tau_frame import FEWEST, MEAN, Resampling, index_of
+from .stopped import Rules, Stopped, followed, how_chosen, rule_families
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...reading.reader import ReleaseReader
+
+__all__ = ["kept_point_agreement", "stopping_table"]
+
+
+def stopping_table(
+    bench: ReleaseReader,
+    task: str,
+    rules: Rules | None = None,
+    *,
+    images: str | Sequence[str] | None = None,
+    fidelity: str | None = None,
+    seed: int | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+    rng: int = 0,
+) -> pd.DataFrame:
+    """How much PSNR each stopping rule gives away, by image.
+
+    The shipped rules are read off full curves (``stops/`` of the release); rules of your own see
+    the kept points alone (`kept_point_agreement` says what that costs).
+
+    Args:
+        bench: the release.
+        task: name.
+        rules: your own beside the shipped ones: objects, or texts as `nasdip_bench.stopping` reads
+            them; or by name several with different parameters, which are cross-fitted.
+        images: one or several names; None for all. Parameters are always chosen on the other
+            images of the release.
+        fidelity: None for the release's default for the task.
+        seed: None for the default seeds.
+        level: of confidence of the intervals, between 0 and 1.
+        resamples: of the bootstrap; 0 makes no intervals.
+        rng: seed of the resamples.
+
+    Returns:
+        indexed by (rule, image), and `MEAN`, the mean of the images: ``choice``, how parameters
+        were chosen: "cross-fitted", "published", "given" or, of the best, "oracle";
+        ``parameters``, those chosen for the image, or the rule's own; ``iteration`` delivered,
+        ``psnr_smooth_db`` and ``ssim_smooth`` there; ``lost_db`` against the best of the same run,
+        ``lost_p95_db`` of the runs; ``low`` and ``high``, the interval of ``lost_db``, which
+        resamples architectures, in the mean images too; ``never``, the share of runs that the rule
+        did not stop; ``n`` runs.
+        In ``attrs``: task, target, fidelity, seeds, and the resampling.
+
+    Raises:
+        UnknownNameError: unknown task, image, fidelity, seed or rule.
+        ConfigError: a rule that has no meaning for the task, or of the name of a shipped one.
+        MissingRunError: the release has no ok runs of the task, or stops of none.
+
+    Example:
+        >>> means = NASDIPBench("data/").stopping_table("denoise").xs("(mean)", level="image")
+        >>> bool(means.lost_db["discrepancy(sigma=estimate)"] < means.lost_db["fixed"])
+        True
+    """
+    import pandas as pd
+
+    whole = RunSet.of(bench, task, fidelity=fidelity, seed=seed)
+    shown = RunSet.of(bench, task, images=images, fidelity=fidelity, seed=seed)
+    resampling = Resampling(level, resamples, rng)
+    families = rule_families(whole, rules)
+    best = whole.values("best_psnr_smooth_db")
+    if not np.isfinite(best).any():
+        raise MissingRunError(f"the release has no ok run of {task} at {whole.fidelity}")
+    generator = np.random.default_rng(rng)
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, candidates in families.items():
+        lost = np.stack([best - one.psnr_smooth_db for one in candidates])
+        chosen = _cross_fitted(lost)
+        picked = [candidates[chosen[image]].on(image) for image in shown.images]
+        lost_by_image = np.stack([lost[chosen[image], :, image] for image in shown.images])
+        mine = [
+            _row(one, lost_by_image[place : place + 1], resampling, generator)
+            for place, one in enumerate(picked)
+        ]
+        mine.append(_mean_row(mine, lost_by_image, resampling, generator))
+        choice = {"choice": how_chosen(name, candidates)}
+        for image, row in zip((*shown.image_names, MEAN), mine, strict=True):
+            rows[name, image] = choice | row
+    frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["rule", "image"]))
+    frame.attrs = shown.facts() | resampling._asdict()
+    return frame
+
+
+def kept_point_agreement(
+    bench: ReleaseReader, task: str, *, fidelity: str | None = None, seed: int | None = None
+) -> pd.DataFrame:
+    """What a rule of your own loses by seeing the kept points of a curve and no others.
+
+    Every recorded rule is followed on the kept points and compared with its stops on full curves.
+
+    Args:
+        bench: the release.
+        task: name.
+        fidelity: None for the release's default for the task.
+        seed: None for the default seeds.
+
+    Returns:
+        indexed by (rule, parameters): ``agree``, the share of runs whose two stops lie within the
+        distance of neighbouring kept points; ``difference_db``, the root mean square difference of
+        the PSNR delivered; ``n`` runs.
+    """
+    import pandas as pd
+
+    runs = RunSet.of(bench, task, fidelity=fidelity, seed=seed)
+    recorded = bench.stops(task, runs.fidelity)
+    iterations = bench.curves(task, runs.fidelity, runs.seeds[0]).iterations
+    gap = np.diff(iterations, prepend=0, append=iterations[-1])  # before and after each point
+    places = [runs.block.position(one) for one in runs.seeds]
+    rows = {}
+    for number, (name, parameters) in enumerate(recorded.rules):
+        kept = followed(runs, parse_rule(f"{name}({parameters})"))
+        full = recorded.delivered[number][:, :, places]
+        both = (full > 0) & np.isfinite(kept.psnr_smooth_db)
+        place = np.searchsorted(iterations, full[both])
+        near = np.maximum(gap[place], gap[place + 1])
+        apart = np.abs(kept.iteration[both] - full[both])
+        difference = kept.psnr_smooth_db[both] - recorded.psnr_smooth_db[number][:, :, places][both]
+        rows[name, parameters] = {
+            "agree": float(np.mean(apart <= near)) if both.any() else np.nan,
+            "difference_db": float(np.sqrt(np.mean(difference**2))) if both.any() else np.nan,
+            "n": int(both.sum()),
+        }
+    index = pd.MultiIndex.from_tuples(rows, names=["rule", "parameters"])
+    return pd.DataFrame(list(rows.values()), index=index)
+
+
+def _cross_fitted(lost: NDArray[np.float64]) -> NDArray[np.intp]:
+    """(image,) the candidate that loses least on the other images, by the mean of their means.
+
+    With one image there are no others: its own decides.
+
+    Args:
+        lost: (candidate, architecture, image, seed) in dB, NaN where there is no run.
+    """
+    by_image = _means(lost.transpose(0, 2, 1, 3).reshape(len(lost), lost.shape[2], -1), 2)
+    count = by_image.shape[1]
+    chosen = np.zeros(count, np.intp)
+    for image in range(count):
+        others = by_image[:, np.arange(count) != image] if count > 1 else by_image
+        of_candidate = _means(others, 1)
+        if np.isfinite(of_candidate).any():
+            chosen[image] = int(np.nanargmin(of_candidate))
+    return chosen
+
+
+def _row(
+    one: Stopped, lost: NDArray[np.float64], resampling: Resampling, rng: np.random.Generator
+) -> dict[str, Any]:
+    """A rule on one image; ``lost`` is (1, architecture, seed) in dB."""
+    there = np.isfinite(one.psnr_smooth_db)
+    low, high = _interval(lost, resampling, rng)
+    return {
+        "parameters": one.parameters,
+        "iteration": _mean(one.iteration),
+        "psnr_smooth_db": _mean(one.psnr_smooth_db),
+        "ssim_smooth": _mean(one.ssim_smooth),
+        "lost_db": _mean(lost),
+        "lost_p95_db": _percentile(lost, 95),
+        "low": low,
+        "high": high,
+        "never": _mean(np.where(there, ~one.stopped, np.nan)),
+        "n": int(there.sum()),
+    }
+
+
+def _mean_row(
+    rows: Sequence[dict[str, Any]],
+    lost: NDArray[np.float64],
+    resampling: Resampling,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """The mean over the images; ``lost`` is (image, architecture, seed) in dB."""
+    named = {row["parameters"] for row in rows}
+    low, high = _interval(lost, resampling, rng)
+    means = {
+        name: _mean(np.array([row[name] for row in rows]))
+        for name in ("iteration", "psnr_smooth_db", "ssim_smooth", "lost_db")
+    }
+    total = sum(row["n"] for row in rows)
+    never = sum(row["never"] * row["n"] for row in rows if row["n"])
+    return {
+        "parameters": named.pop() if len(named) == 1 else "by image",
+        **means,
+        "lost_p95_db": _percentile(lost, 95),
+        "low": low,
+        "high": high,
+        "never": never / total if total else np.nan,
+        "n": total,
+    }
+
+
+def _interval(
+    lost: NDArray[np.float64], resampling: Resampling, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Of the mean over images of the mean over architectures; (image, architecture, seed) in dB."""
+    by_architecture = _means(lost, 2)
+    having = np.flatnonzero(np.isfinite(by_architecture).any(axis=0))
+    if not resampling.resamples or len(having) < FEWEST:
+        return np.nan, np.nan
+    values, count = by_architecture[:, having], len(having)
+    # How often each resample has an architecture: all their means at once are two products.
+    times = draw_resamples(count, resampling.resamples, resampling.rng)  # the same for every rule
+    there = np.isfinite(values)
+    weights = times @ there.T
+    total = times @ np.where(there, values, 0.0).T
+    means = np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
+    images = rng.integers(len(lost), size=(resampling.resamples, len(lost)))
+    drawn = _means(np.take_along_axis(means, images, axis=1), 1)
+    return percentile_interval(drawn[np.isfinite(drawn)], resampling.level)
+
+
+def _mean(values: NDArray[Any]) -> float:
+    """Of what is there; NaN of nothing, without a warning."""
+    return float(_means(values.reshape(1, -1), 1)[0])
+
+
+def _means(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
+    there = np.isfinite(values)
+    count = there.sum(axis=axis)
+    total = np.where(there, values, 0.0).sum(axis=axis)
+    means = np.full(count.shape, np.nan)
+    np.divide(total, count, out=means, where=count > 0)
+    return means
+
+
+def _percentile(values: NDArray[np.float64], at: float) -> float:
+    there = values[np.isfinite(values)]
+    return float(np.percentile(there, at)) if there.size else float("nan")

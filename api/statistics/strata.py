@@ -1,0 +1,40 @@
+"""Strata of architectures: pairs are compared within one alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import unknown_name
+
+if TYPE_CHECKING:
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["KINDS", "sampling_strata", "strata_within"]
+
+KINDS = ("sampling", "transform", "kernel", "activation")
+"""Attributes of the upsampling cell to compare architectures within."""
+
+
+def strata_within(bench: ReleaseReader, within: str | None) -> NDArray[np.intp] | None:
+    """(architecture,) the value of an attribute of the cell, as a number; None for None.
+
+    Raises:
+        UnknownNameError: it is none of `KINDS`.
+    """
+    if within is None:
+        return None
+    if within not in KINDS:
+        raise unknown_name("attribute to compare within", within, KINDS)
+    return _codes([str(getattr(arch.attributes, within)) for arch in bench])
+
+
+def sampling_strata(bench: ReleaseReader) -> NDArray[np.intp]:
+    """(architecture,) sampling of the cell and its order with the transform, as a number."""
+    return _codes([f"{a.attributes.sampling} {a.attributes.transform_first}" for a in bench])
+
+
+def _codes(values: list[str]) -> NDArray[np.intp]:
+    return np.unique(values, return_inverse=True)[1]

@@ -1,0 +1,208 @@
+"""What a dataset is made of, before it is a folder: the facts, and tables with kept curve points.
+
+A build folder, an earlier dataset and results of others are read into `Contents`
+(`nasdip_bench.builder.release.sources`, which also merges them), and
+`nasdip_bench.builder.release.release` writes them. Curves are held as they are on disk, thinned and
+coded: to read and write a dataset changes no number, and a full release at three seeds fits in
+memory many times over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset.curves import CODES, MISSING, encode, kept_points
+from nasdip_bench.dataset.distances import Distances
+from nasdip_bench.dataset.schema import RELEASE_TABLES, Column, arrow_schema
+from nasdip_bench.dataset.stop_parts import StopPart
+from nasdip_bench.space import Architecture
+
+from ...folder.shard_schema import SHARD_TABLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "CORRUPTION_COLUMNS",
+    "RERUN_COLUMNS",
+    "RUN_COLUMNS",
+    "SCORE_COLUMNS",
+    "Contents",
+    "Known",
+    "TaskContents",
+    "coded",
+    "stacked_values",
+    "table_of",
+]
+
+_ARCHITECTURE = SHARD_TABLES["runs"][0]
+_GIVEN_BY_THE_WRITER = ("arch_id", "curve_row")
+
+
+def _without_rows(table: str) -> tuple[Column, ...]:
+    kept = (column for column in RELEASE_TABLES[table] if column.name not in _GIVEN_BY_THE_WRITER)
+    return (_ARCHITECTURE, *kept)
+
+
+RUN_COLUMNS = _without_rows("runs")
+"""Those of runs.parquet, with the architecture's canonical string in the place of row numbers."""
+
+SCORE_COLUMNS = _without_rows("scores")
+"""Those of scores.parquet, likewise."""
+
+RERUN_COLUMNS = _without_rows("reruns")
+"""Those of reruns.parquet, likewise."""
+
+CORRUPTION_COLUMNS = RELEASE_TABLES["corruptions"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Known:
+    """Distances of an earlier dataset, with canonical strings and names of its axes."""
+
+    architectures: tuple[str, ...]
+    images: tuple[str, ...]
+    distances: Distances
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TaskContents:
+    """All there is of one task at one fidelity.
+
+    Attributes:
+        resolution: of the fidelity, in pixels.
+        channels: of the fidelity.
+        iterations: length of the runs; a run may be shorter, with missing points behind its end.
+        stop: the iteration of ``final_*``, 1..iterations.
+        runs: `RUN_COLUMNS`, a row a run, no run twice, in any order.
+        codes: by curve, (run, point) uint16, coded as in `nasdip_bench.dataset.curves`, at
+            `points`; of imported runs the two of PSNR alone.
+        scores: `SCORE_COLUMNS`, a row a score, no score twice, in any order.
+        score_values: (score, initialisation) float32, NaN behind the last.
+        corruptions: `CORRUPTION_COLUMNS`, a row an image and seed.
+        restorations: (run,) uint16 (C, H, W) at the stop, 65535 for 1, of runs whose shards are at
+            hand; None of the others; () where no run has one.
+        known: distances of earlier datasets.
+        stops: where rules stop the runs.
+    """
+
+    resolution: int
+    channels: int
+    iterations: int
+    stop: int
+    runs: pa.Table
+    codes: Mapping[str, NDArray[np.uint16]]
+    scores: pa.Table
+    score_values: NDArray[np.float32]
+    corruptions: pa.Table
+    stops: StopPart
+    restorations: tuple[NDArray[np.uint16] | None, ...] = ()
+    known: tuple[Known, ...] = ()
+
+    @property
+    def points(self) -> NDArray[np.int32]:
+        """(point,) numbers of the kept points, from 0."""
+        return kept_points(self.iterations, self.stop)
+
+    @classmethod
+    def of_rows(
+        cls,
+        *,
+        resolution: int,
+        channels: int,
+        iterations: int,
+        stop: int,
+        runs: Iterable[Mapping[str, Any]],
+        codes: Mapping[str, Sequence[NDArray[np.uint16]]],
+        scores: Iterable[Mapping[str, Any]],
+        score_values: Sequence[Sequence[float]],
+        corruptions: Iterable[Mapping[str, Any]] = (),
+        restorations: Sequence[NDArray[np.uint16] | None] = (),
+        stops: StopPart | None = None,
+    ) -> TaskContents:
+        """A part of rows as dictionaries, `coded` curves and single values of scores by row."""
+        rows = table_of(runs, RUN_COLUMNS)
+        nothing = np.empty((0, len(kept_points(iterations, stop))), np.uint16)
+        return cls(
+            resolution=resolution,
+            channels=channels,
+            iterations=iterations,
+            stop=stop,
+            runs=rows,
+            codes={name: np.stack(rows) if len(rows) else nothing for name, rows in codes.items()},
+            scores=table_of(scores, SCORE_COLUMNS),
+            score_values=_padded(score_values),
+            corruptions=table_of(corruptions, CORRUPTION_COLUMNS),
+            restorations=tuple(restorations) if any(r is not None for r in restorations) else (),
+            stops=StopPart.empty(len(rows)) if stops is None else stops,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a dataset is made of.
+
+    Attributes:
+        protocol_version: of all that decides the numbers.
+        image_set: "nasdip", "skimage" or "user".
+        images: by name, the other columns of images.parquet but the set; in any order.
+        architectures: distinct, in the order of their rows; all that runs and scores name.
+        parts: by (fidelity, task), in any order.
+        device_types: by processor, as runs name it, "cpu" or "cuda", where that is known.
+        sources: a line each on the earlier datasets and others' results that this was made from.
+        reruns: `RERUN_COLUMNS`, a row a run that was trained again.
+    """
+
+    protocol_version: int
+    image_set: str
+    images: Mapping[str, Mapping[str, Any]]
+    architectures: tuple[Architecture, ...]
+    parts: Mapping[tuple[str, str], TaskContents]
+    device_types: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    reruns: pa.Table = field(default_factory=lambda: table_of((), RERUN_COLUMNS))
+
+
+def coded(name: str, curve: NDArray[Any], points: NDArray[np.int32]) -> NDArray[np.uint16]:
+    """The kept points of a curve as they are stored.
+
+    Args:
+        name: of the curve, one of `nasdip_bench.dataset.curves.CODES`.
+        curve: (T,), point i before update i; may end before the last of the points.
+        points: (point,) ascending numbers, from 0.
+    """
+    codes = np.full(len(points), MISSING, np.uint16)
+    there = points < len(curve)
+    codes[there] = encode(curve[points[there]], CODES[name])
+    return codes
+
+
+def table_of(rows: Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> pa.Table:
+    """Rows as a table of these columns; what else they hold is left out."""
+    import pyarrow as pa
+
+    listed = list(rows)
+    schema = arrow_schema(columns)
+    values = {name: [row[name] for row in listed] for name in schema.names}
+    return pa.Table.from_pydict(values, schema=schema)
+
+
+def stacked_values(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Single values of scores below each other, (score, initialisation), padded with NaN."""
+    width = max((one.shape[1] for one in values), default=0)
+    values = [np.empty((0, width), np.float32), *values]
+    return np.concatenate(
+        [np.pad(v, ((0, 0), (0, width - v.shape[1])), constant_values=np.nan) for v in values]
+    )
+
+
+def _padded(rows: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    padded = np.full((len(rows), max(map(len, rows), default=0)), np.nan, np.float32)
+    for row, values in enumerate(rows):
+        padded[row, : len(values)] = values
+    return padded

@@ -1,0 +1,96 @@
+"""Kendall's tau-b as a product of signs, and its interval over what was ranked. Knows no dataset.
+
+Tau-b of two samples is the inner product of their matrices of signs, each scaled to length 1. So
+the mean of many taus over the same observations is one product, and each observation's share of it
+is known, which gives an interval without resampling.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError
+
+__all__ = ["TauEstimate", "jackknife_interval", "shares_of_tau", "unit_signs"]
+
+
+class TauEstimate(NamedTuple):
+    """A mean of taus with its interval."""
+
+    tau: float
+    low: float
+    high: float
+
+
+def unit_signs(
+    values: NDArray[np.floating], compared: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """Signs of the differences of every two values, scaled to length 1.
+
+    Args:
+        values: (..., n) finite numbers, n at most 32767.
+        compared: (n, n) which pairs count, symmetric; None for all.
+
+    Returns:
+        (..., n, n) antisymmetric; NaN where all values that are compared are equal.
+
+    Example:
+        >>> x, y = unit_signs(np.array([[1.0, 2.0, 3.0], [1.0, 3.0, 2.0]]))
+        >>> round(float((x * y).sum()), 3)
+        0.333
+    """
+    n = values.shape[-1]
+    # Ranks in 16 bits compare several times as fast as the values themselves.
+    ranks = np.empty(values.shape, np.int16)
+    for row, numbers in zip(ranks.reshape(-1, n), values.reshape(-1, n), strict=True):
+        row[:] = np.unique(numbers, return_inverse=True)[1]
+    one, other = ranks[..., :, None], ranks[..., None, :]
+    signs = ((one > other).view(np.int8) - (one < other).view(np.int8)).astype(np.float32)
+    if compared is not None:
+        signs *= compared
+    untied = np.count_nonzero(signs, axis=(-2, -1), keepdims=True)
+    with np.errstate(invalid="ignore"):
+        signs /= np.sqrt(untied).astype(np.float32)
+    return signs
+
+
+def shares_of_tau(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Each observation's share of tau-b, between every one of some samples and of others.
+
+    Args:
+        x: (p, n, n) of `unit_signs`, or sums of such.
+        y: (q, n, n).
+
+    Returns:
+        (p, q, n), whose sum over n is tau-b; of sums of samples the sum of tau-b over all pairs.
+    """
+    shares = np.matmul(x.transpose(1, 0, 2), y.transpose(1, 2, 0))  # (n, p, q)
+    return np.asarray(shares.transpose(1, 2, 0), np.float64)
+
+
+def jackknife_interval(shares: NDArray[np.float64], level: float = 0.95) -> TauEstimate:
+    """Tau, or a mean of taus, with its normal interval over observations.
+
+    The infinitesimal jackknife (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993,
+    chapter 21): tau is a mean over pairs, so that an observation's influence is twice its own
+    mean's distance from tau. That of the scale, which ties change, is left out.
+
+    Args:
+        shares: (n,) summing to tau.
+        level: of confidence.
+
+    Raises:
+        ConfigError: the level is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ConfigError(f"confidence level {level!r} must lie between 0 and 1, such as 0.95")
+    n, tau = len(shares), float(shares.sum())
+    influence = 2 * (n * shares - tau)
+    wide = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(float((influence**2).sum())) / n
+    low, high = np.clip([tau - wide, tau + wide], -1, 1).tolist()
+    return TauEstimate(tau, low, high)

@@ -1,0 +1,53 @@
+"""Arrays in HDF5 files: written packed; of unknown origin, looked at before a value is decoded.
+
+HDF5 can do more than a dataset of this package may ask of it: take values from other files, through
+links, external storage or virtual data sets; load filters; claim chunks of any size. The files of a
+dataset hold plain arrays, and what is anything else is refused. h5py is imported on use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import h5py
+
+
+def write_packed(
+    file: h5py.File, name: str, values: NDArray[Any], chunk: tuple[int, ...]
+) -> h5py.Dataset:
+    """Write an array in chunks of at most this shape, shuffled and packed, if it has any value."""
+    if not values.size:
+        return file.create_dataset(name, data=values)
+    chunk = tuple(map(min, chunk, values.shape))
+    return file.create_dataset(name, data=values, chunks=chunk, shuffle=True, compression="gzip")
+
+
+def plain_array(file: h5py.File, name: str, kind: type[np.generic], axes: int) -> Any:
+    """An array that is stored in the file itself, in a known way.
+
+    Its shape is for the caller to check, before values are read.
+
+    Raises:
+        Exception: it is absent, or no such array (h5py raises many kinds on hostile content).
+    """
+    import h5py
+
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{name} is no array in the file itself")
+    array = file[name]
+    if not isinstance(array, h5py.Dataset) or array.ndim != axes or array.dtype != kind:
+        raise ValueError(f"{name} is no array of {np.dtype(kind)} with {axes} axes")
+    stored = array.id.get_create_plist()
+    if stored.get_layout() == h5py.h5d.VIRTUAL or stored.get_external_count():
+        raise ValueError(f"{name} takes its values from other files")
+    filters = {stored.get_filter(i)[0] for i in range(stored.get_nfilters())}
+    if not filters <= {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}:
+        raise ValueError(f"{name} needs filters other than shuffle and gzip")
+    chunk = array.chunks or array.shape
+    if any(c > max(1, n) for c, n in zip(chunk, array.shape, strict=True)):
+        raise ValueError(f"{name} is stored in chunks {chunk} of an array {array.shape}")
+    return array

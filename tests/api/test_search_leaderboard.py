@@ -1,0 +1,323 @@
+"""The leaderboard of searches, against files read by hand, replays and analytic expectations."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import scipy.stats
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.cli import app
+from nasdip_bench.api.search import Method
+from nasdip_bench.api.search.baselines import cell_table, one_sampling, transfer
+from nasdip_bench.api.search.leaderboard_figure import search_leaderboard_figure
+from nasdip_bench.api.simulation.prices import CostModel
+from nasdip_bench.console.app import run
+from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
+from tests import synthetic
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+FIDELITY, COUNT = "r64", 24
+BEST, LAST = "best_psnr_smooth_db", "last_psnr_smooth_db"
+MEAN = "(mean)"
+A_SECOND_EACH = CostModel(flops_per_second=1e30, overhead_seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    path = synthetic.write_release(
+        tmp_path_factory.mktemp("leaderboard") / "data", count=COUNT, fidelities=(FIDELITY,)
+    )
+    for task in ("denoise", "inpaint"):
+        synthetic.add_distances(path, FIDELITY, task)
+    return NASDIPBench(path)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return NASDIPBench(DATA)
+
+
+def board(bench, task="denoise", **options):
+    defaults = {"repeats": 4, "resamples": 0, "targets": [BEST]}
+    return bench.search_leaderboard(task, **defaults | options)
+
+
+def values(bench, task, image, seed, target=BEST):
+    return np.array(
+        [getattr(bench.query(a, image, task, FIDELITY, seed), target) for a in range(COUNT)]
+    )
+
+
+def test_a_search_is_judged_on_the_seed_that_it_did_not_see(bench):
+    """Odd seeds turn the ranking of inpaint over: whoever tunes on one seed gets the worst."""
+    frame = board(bench, "inpaint", budget_seconds=1e9).loc[BEST, "lena"]
+    worst = np.mean([values(bench, "inpaint", "lena", seed).min() for seed in (0, 1)])
+    for name in ("random", "evolution", "halving", "hyperband"):
+        assert frame.loc[name, "psnr_db"] == pytest.approx(worst)
+    assert frame.loc["random", ["track", "trained", "searches", "n"]].tolist() == [
+        *("oracle", COUNT, 8, COUNT)
+    ]
+
+
+def test_random_search_gets_what_it_must_expect(bench):
+    """The best of k by raw PSNR at the stop of one seed, its target on the other seed."""
+    k, repeats = 5, 300
+    frame = board(
+        bench, repeats=repeats, budget_seconds=k + 0.5, cost=A_SECOND_EACH, resamples=500
+    ).loc[BEST]
+    for image in bench.images:
+        expected = []
+        for seed in (0, 1):
+            seen, judged = (
+                values(bench, "denoise", image, s, t)
+                for s, t in ((seed, "final_psnr_db"), (1 - seed, BEST))
+            )
+            ranks = scipy.stats.rankdata(seen, "ordinal")  # ties: the judged values are tied, too
+            odds = np.array([math.comb(int(r) - 1, k - 1) for r in ranks]) / math.comb(COUNT, k)
+            expected.append(odds @ judged)
+        row = frame.loc[image, "random"]
+        sigma = (row["high"] - row["low"]) / 3.92
+        assert row["psnr_db"] == pytest.approx(np.mean(expected), abs=5 * sigma)
+        assert 0 < sigma < 0.1
+        assert row["low"] < row["psnr_db"] < row["high"]
+    assert frame.loc[(MEAN, "random"), "psnr_db"] == pytest.approx(
+        frame.xs("random", level="method").loc[list(bench.images), "psnr_db"].mean()
+    )
+    assert frame.loc[(MEAN, "random"), "trained"] == k
+
+
+def test_gaps_are_those_to_the_baselines(bench):
+    frame = board(bench, targets=[BEST, LAST])
+    for target in (BEST, LAST):
+        for image in (MEAN, *bench.images):
+            rows = frame.loc[target, image]
+            for name, gap in (("random", "over_random_db"), ("transfer", "over_transfer_db")):
+                np.testing.assert_allclose(
+                    rows[gap], rows["psnr_db"] - rows.loc[name, "psnr_db"], atol=1e-12
+                )
+            assert rows["psnr_db"].is_monotonic_decreasing
+
+
+def test_methods_without_a_target_choose_the_same_for_all(bench):
+    """Targets are read off the same choices; those that look at other images choose by each."""
+    one, two = (board(bench, targets=t) for t in ([LAST], [BEST, LAST]))
+    pd.testing.assert_frame_equal(one.loc[LAST], two.loc[LAST])
+
+
+def test_isnas_chooses_by_hand_what_it_is_judged_by(shipped):
+    """Ranked by the table of scores, the paper's average and selection from distances."""
+    frame = board(shipped, images=["lena", "boat"], budget_seconds=1e9).loc[BEST]
+    runs, scores = (pd.read_parquet(DATA / f"{name}.parquet") for name in ("runs", "scores"))
+    runs, scores = (t[(t.task == "denoise") & (t.fidelity == "r64c16")] for t in (runs, scores))
+    scores = scores[(scores.proxy == "psd_db_strip_mse") & (scores.reference == "corrupted")]
+    for image in ("lena", "boat"):
+        seeds = runs[runs.image == image].groupby("arch_id")["seed"].nunique()
+        candidates = seeds[seeds == 2].index
+        reached = []
+        for seed in (0, 1):
+            mine = scores[(scores.image == image) & (scores.seed == seed)].set_index("arch_id")
+            ranked = mine.loc[candidates, "value"].sort_values(kind="stable")
+            cohort = ranked.index[:15].to_numpy()
+            weights = 1 / ranked.iloc[:15].to_numpy()
+            weights /= weights.sum()
+            place = shipped.images.index(image)
+            between = shipped.distances("denoise").between(place, seed)[np.ix_(cohort, cohort)]
+            # |x_i - m|² = Σ_j w_j d_ij - Σ_jk w_j w_k d_jk / 2, of which the last is common
+            chosen = cohort[(between @ weights).argmin()]
+            other = shipped.query(int(chosen), image, "denoise", seed=1 - seed)
+            reached.append(other.best_psnr_smooth_db)
+        row = frame.loc[image, "isnas psd_db_strip_mse/corrupted"]
+        assert row["psnr_db"] == pytest.approx(np.mean(reached))
+        assert row["n"] == len(candidates)
+
+
+@pytest.mark.parametrize("target", ["best_psnr_smooth_db", "stopped_psnr_smooth_db"])
+def test_the_transfer_row_follows_from_the_files_alone(shipped, target):
+    table = pq.read_table(
+        DATA / "runs.parquet",
+        columns=["arch_id", "image", "task", "fidelity", "seed", "status", target],
+    ).to_pandas()
+    table = table[(table.task == "denoise") & (table.fidelity == "r64c16")]
+    assert set(table.status) == {"ok"}
+    cube = table.pivot_table(target, "arch_id", ["seed", "image"])
+    images = sorted(table.image.unique())
+    reached = []
+    for image in images:
+        others = [name for name in images if name != image]
+        both = cube[[(0, image), (1, image)]].dropna().index
+        for seen in (0, 1):
+            elsewhere = cube.loc[both, [(seen, name) for name in others]].mean(axis=1, skipna=False)
+            reached.append(cube.loc[elsewhere.idxmax(), (1 - seen, image)])
+    frame = board(shipped, targets=[target], repeats=1)
+    assert frame.loc[target, MEAN, "transfer"]["psnr_db"] == pytest.approx(np.mean(reached))
+
+
+def test_intervals_over_images_are_scipys_bootstrap(bench):
+    """Of methods without chance on each image, only the images are resampled."""
+    frame = board(bench, resamples=20_000, images=None).loc[BEST]
+    name = "isnas psd_db_mse/corrupted"
+    by_image = frame.xs(name, level="method").drop(MEAN)["psnr_db"].to_numpy()
+    assert frame.loc[list(bench.images), :].xs(name, level="method")["low"].isna().all()
+    known = scipy.stats.bootstrap(
+        (by_image,), np.mean, n_resamples=20_000, method="percentile", rng=0
+    ).confidence_interval
+    row = frame.loc[MEAN, name]
+    assert (row["low"], row["high"]) == pytest.approx((known.low, known.high), abs=0.02)
+    assert np.isnan(frame.loc[(MEAN, "random"), "over_random_low"])
+
+
+def test_baselines_choose_what_other_images_recommend(bench):
+    """Chest ranks the other way round than lena, boat like lena with pairs."""
+    for image in bench.images:
+        others = [name for name in bench.images if name != image]
+        elsewhere = np.mean([values(bench, "denoise", name, 0) for name in others], axis=0)
+        sim = bench.simulator(image, "denoise", track="deployable")
+        transfer(sim, np.random.default_rng(0))
+        assert elsewhere[sim.incumbent] == elsewhere.max()
+        assert sim.clock == 0
+        groups = [(a.attributes.sampling, a.attributes.transform_first) for a in bench]
+        means = {g: elsewhere[[h == g for h in groups]].mean() for g in groups}
+        best = max(means, key=means.get)
+        sim = bench.simulator(image, "denoise")
+        one_sampling(sim, np.random.default_rng(0))
+        trained = set(sim.history()["arch_id"])
+        assert trained == {a for a, group in enumerate(groups) if group == best}
+        sim = bench.simulator(image, "denoise", track="deployable")
+        cell_table(sim, np.random.default_rng(0))
+        table = []
+        for a, arch in enumerate(bench):
+            mates = [b for b, other in enumerate(bench) if other.cell == arch.cell and b != a]
+            table.append(elsewhere[mates].mean() if mates else means[groups[a]])
+        assert table[sim.incumbent] == pytest.approx(max(table))
+
+
+def test_own_methods_enter_and_chance_is_by_name(bench):
+    def last(sim, rng):
+        sim.choose(sim.space[-1])
+
+    mine = Method(last, "deployable", deterministic=True)
+    frame, without = board(bench, methods={"mine": mine}), board(bench)
+    row = frame.loc[BEST, "lena", "mine"]
+    assert row["psnr_db"] == pytest.approx(
+        np.mean([values(bench, "denoise", "lena", s)[-1] for s in (0, 1)])
+    )
+    assert (row["searches"], row["track"], row["nothing"]) == (2, "deployable", 0)
+    pd.testing.assert_frame_equal(frame.drop("mine", level="method"), without)
+    lazy = board(bench, methods={"lazy": Method(lambda sim, rng: None)})
+    row = lazy.loc[BEST, "lena", "lazy"]
+    assert row["nothing"] == row["searches"]
+    anybody = np.mean([values(bench, "denoise", "lena", s).mean() for s in (0, 1)])
+    assert row["psnr_db"] == pytest.approx(anybody)
+
+
+def test_divergence_on_the_other_seed_is_told_and_counts_as_the_worst(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data",
+        count=6,
+        fidelities=(FIDELITY,),
+        tasks=("denoise",),
+        diverged={(FIDELITY, "denoise", 5, "lena", 1)},
+        missing={(FIDELITY, "denoise", 0, "lena", 1)},
+    )
+    bench = NASDIPBench(path)
+    frame = bench.search_leaderboard(
+        "denoise", targets=[BEST], repeats=2, budget_seconds=1e9, resamples=0
+    )
+    assert frame.attrs["left_out"]  # no distances: nothing for ISNAS to choose by
+    assert not any("isnas" in name for name in frame.index.get_level_values("method"))
+    row = frame.loc[BEST, "lena", "evolution"]
+    assert (row["diverged"], row["searches"], row["n"]) == (2, 4, 5)
+    on = {
+        (a, s): bench.query(a, "lena", "denoise", seed=s).best_psnr_smooth_db
+        for a, s in ((1, 1), (4, 0))
+    }  # searched on 0: 5 is best, and diverged on 1; searched on 1: 4 is best
+    assert row["psnr_db"] == pytest.approx(np.mean([on[1, 1], on[4, 0]]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"repeats": 0}, "repeats 0 must be a whole number of at least 1"),
+        ({"budget_seconds": -1}, "budget_seconds -1 must be a number above 0"),
+        ({"targets": ["loss"]}, "unknown target of a ranking 'loss'"),
+        ({"images": "lenna"}, "unknown image 'lenna'"),
+        ({"methods": {"mine": "rendom"}}, "unknown algorithm 'rendom'"),
+        ({"resamples": -1}, "resamples -1 must be"),
+    ],
+)
+def test_arguments_are_checked(bench, arguments, message):
+    with pytest.raises((ConfigError, UnknownNameError), match=message):
+        board(bench, **arguments)
+
+
+def test_one_seed_is_not_enough(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data",
+        count=3,
+        fidelities=(FIDELITY,),
+        tasks=("denoise",),
+        seeds={FIDELITY: (0,)},
+    )
+    with pytest.raises(MissingRunError, match="judged on another seed than it saw.*seed 0 alone"):
+        NASDIPBench(path).search_leaderboard("denoise")
+
+
+@pytest.fixture(scope="module")
+def figure(bench):
+    return search_leaderboard_figure(bench, "denoise", repeats=3, resamples=50)
+
+
+def test_the_table_shows_means_best_first(figure):
+    lines = figure.text().splitlines()
+    assert lines[2].split() == ["method", "track", "trained", "best", "stopped", "last"]
+    rows = {line.split("  ")[0]: line for line in lines[4 : 4 + len(figure.methods())]}
+    assert list(rows) == figure.methods()
+    row = figure.frame.loc[BEST, MEAN, "transfer"]
+    assert f"{row['psnr_db']:.2f}  " in rows["transfer"]
+    assert "+0.00" in rows["transfer"]
+    gaps = [
+        figure.frame.loc[t, MEAN, m]["over_transfer_db"]
+        for m in figure.methods()
+        for t in (figure.targets)
+    ]
+    means = np.reshape(gaps, (-1, len(figure.targets))).mean(axis=1)
+    assert (np.diff(means) <= 1e-12).all()
+    assert "3 times on each of 3 images" in figure.caption
+    assert "n = 24 of 24 architectures" in figure.caption
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".csv", ".tex"])
+def test_it_can_be_saved(figure, tmp_path, suffix):
+    path = tmp_path / f"board{suffix}"
+    figure.save(path)
+    start = {
+        ".png": b"\x89PNG",
+        ".pdf": b"%PDF",
+        ".csv": b"target,image,method,track",
+        ".tex": b"\\b",
+    }
+    assert path.read_bytes().startswith(start[suffix])
+    if suffix == ".csv":
+        assert len(pd.read_csv(path)) == len(figure.frame)
+
+
+def test_the_command(bench, capsys, tmp_path):
+    few = ["--repeats", "2", "--resamples", "0", "--data", str(bench.path)]
+    assert run("nasdip-bench", app, ["leaderboard", "search", *few, "--targets", BEST]) == 0
+    assert "over transfer" in capsys.readouterr().out
+    for wrong, message in (
+        (["--repeats", "0"], "repeats 0 must be"),
+        (["--targets", "bst"], "unknown target of a ranking 'bst'"),
+        (["--budget", "soon"], "budget 'soon' is no duration"),
+    ):
+        assert run("nasdip-bench", app, ["leaderboard", "search", *few, *wrong]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert message in captured.err
+        assert captured.err.count("\n") == 1
