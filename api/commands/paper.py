@@ -180,8 +180,9 @@ def paper_command(
     device: Device = "cpu",
     data: Data = DATA,
 ) -> None:
-    """Write all tables and figures of the paper, and a page that sets them beside the print."""
-    from ..paper.everything import PAGE, PaperOptions, write_paper
+    """Write all tables and figures, of the paper and beyond, and a page that shows them."""
+    from ..gallery.catalogue import PaperOptions
+    from ..gallery.folder import PAGE, write_paper
 
     named = None if tasks == "all" else [name.strip() for name in tasks.split(",") if name.strip()]
     options = PaperOptions(
