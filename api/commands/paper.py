@@ -12,9 +12,9 @@ from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
 from ..reading.release import default_dataset
+from ..reading.runs import PAPER_TARGET
 from .options import (
     DATA,
-    TARGET,
     Data,
     FidelityName,
     Form,
@@ -102,7 +102,7 @@ def table_command(
         return
     from ..paper.table1 import BEST_ITERATION, table1
 
-    chosen = target or (TARGET if number == "1" else BEST_ITERATION)
+    chosen = target or (PAPER_TARGET if number == "1" else BEST_ITERATION)
     bench = NASDIPBench(data)
     show(table1(bench, task, chosen, fidelity, seed, all_scores=all_scores), form, out)
 
@@ -112,7 +112,7 @@ def figure_command(
     number: Annotated[str, typer.Argument(help=f"Number; there is: {', '.join(FIGURES)}.")],
     task: TaskName = "denoise",
     k: TopK = 10,
-    target: Target = TARGET,
+    target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
     proxy: Proxy = _PROXY,
@@ -170,7 +170,7 @@ def paper_command(
     out: Annotated[Path, typer.Option(help="Folder to write; files of other names are left.")],
     tasks: Annotated[str, typer.Option(help="Names, comma-separated, or 'all'.")] = "all",
     k: TopK = 10,
-    target: Target = TARGET,
+    target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
     proxy: Proxy = _PROXY,

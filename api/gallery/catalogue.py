@@ -14,7 +14,7 @@ from ..paper.figure2 import INITS, figure2, figure2_images
 from ..paper.figure3 import figure3
 from ..paper.figure4 import figure4
 from ..paper.table1 import best_iteration_table, table1
-from ..reading.runs import TARGET, VERDICT_TARGETS
+from ..reading.runs import PAPER_TARGET, VERDICT_TARGETS
 from ..search.leaderboard_figure import search_leaderboard_figure
 from ..statistics.agreement.noise_figure import noise_figure
 from ..statistics.choosing_cohorts import PROXY
@@ -52,7 +52,7 @@ class PaperOptions:
     """
 
     tasks: Sequence[str] | None = None
-    target: str = TARGET
+    target: str = PAPER_TARGET
     fidelity: str | None = None
     seed: int | None = None
     k: int = 10
