@@ -8,6 +8,7 @@ architecture, image, point. Must not import torch.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,30 +18,35 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.proxies import NO_REFERENCE
 
+from ..reading.runs import VERDICT_TARGETS
 from ..statistics.kendall import coverage, kendall
 from ..statistics.overlaps import overlap
+from .verdicts import verdicts
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
     from ..reading.runs import Block
 
-__all__ = ["CURVE_POINTS", "TARGETS", "report_payload", "thinned"]
+__all__ = ["CURVE_POINTS", "report_payload", "thinned"]
 
 CURVE_POINTS = 32
-TARGETS = ("best_psnr_smooth_db", "final_psnr_smooth_db")
-"""What tables and scatter plots show: the best (an oracle) and the value at the stop."""
 K = 10
 _ATTRIBUTES = ("sampling", "transform", "kernel", "activation", "transform_first")
 _COSTS = ("parameters", "flops_512")
 _LETTERS = ".odf"  # missing, then `STATUSES`
 
 
-def report_payload(bench: ReleaseReader, fidelity: str | None = None) -> dict[str, Any]:
+def report_payload(
+    bench: ReleaseReader,
+    fidelity: str | None = None,
+    progress: Callable[[str], None] = lambda message: None,
+) -> dict[str, Any]:
     """Everything that the page shows.
 
     Args:
         bench: the release.
         fidelity: for all tasks; None for the release's default for each.
+        progress: called with a line for each table that takes its time.
 
     Returns:
         ``release``, ``images``, ``architectures`` (columns), ``sets`` (one a task), ``coverage``,
@@ -71,7 +77,10 @@ def report_payload(bench: ReleaseReader, fidelity: str | None = None) -> dict[st
             )
         ],
         "architectures": {"code": list(bench.codes), **columns},
-        "sets": [_set(bench, block) for block in blocks],
+        "sets": [
+            _set(bench, block) | {"verdicts": verdicts(bench, block.task, block.fidelity, progress)}
+            for block in blocks
+        ],
         "coverage": coverage(bench).to_dict("split")["data"],
         "missing": _missing(bench, blocks),
     }
@@ -115,13 +124,13 @@ def _set(bench: ReleaseReader, block: Block) -> dict[str, Any]:
         "status": ["".join(_LETTERS[code + 1] for code in row) for row in status.tolist()],
         "targets": {
             target: _thousandths(np.mean([block.matrix(target, s) for s in seeds], axis=0))
-            for target in TARGETS
+            for target in VERDICT_TARGETS
         },
         "corrupted": _thousandths(np.where(counts, sums / np.maximum(counts, 1), np.nan)),
         "points": points,
         "curves": curves,
-        "tau": {target: _tau(bench, block, target) for target in TARGETS},
-        "overlap": _overlap(bench, block),
+        "tau": {target: _tau(bench, block, target) for target in VERDICT_TARGETS},
+        "overlap": {target: _overlap(bench, block, target) for target in VERDICT_TARGETS},
     }
     _, scores = bench.runs.scores(block.task, block.fidelity)
     found["scores"] = {}
@@ -190,9 +199,9 @@ def _tau(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
     return found
 
 
-def _overlap(bench: ReleaseReader, block: Block) -> dict[str, Any]:
+def _overlap(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
     try:
-        frame = overlap(bench, block.task, K, fidelity=block.fidelity)
+        frame = overlap(bench, block.task, K, target=target, fidelity=block.fidelity)
     except ConfigError as error:
         return {"reason": str(error)}
     facts = frame.attrs

@@ -86,6 +86,13 @@ def test_p_values_are_those_of_exchanging_architectures():
         assert _p_value([(x, y)], kinds) == pytest.approx(expected, abs=0.03)
 
 
+def test_taus_that_cancel_whatever_the_order_have_no_p_value():
+    x = np.random.default_rng(0).normal(size=(9, 2))
+    x[:, 1] = -x[:, 0]  # two images that rank in opposite ways
+    y = np.repeat(np.random.default_rng(1).normal(size=(9, 1)), 2, axis=1)
+    assert np.isnan(_p_value([(x, y)], np.zeros(9, int)))
+
+
 def test_holm():
     found = _holm(np.array([0.01, np.nan, 0.04, 0.03, 0.5]))
     assert found == pytest.approx([0.04, np.nan, 0.09, 0.09, 0.5], nan_ok=True)
