@@ -107,7 +107,9 @@ def query_command(
 ) -> None:
     """Print the result of a run, or the mean over the default seeds."""
     bench = NASDIPBench(data)
-    record = bench.query(parsed_architecture(arch), image, task, fidelity, seed, iteration)
+    record = bench.query(
+        parsed_architecture(arch), image, task, fidelity=fidelity, seed=seed, iteration=iteration
+    )
     if as_json_:
         print(json.dumps(as_json(record)))
         return
@@ -147,7 +149,7 @@ def overlap_command(
 ) -> None:
     """Print how many of their k best architectures pairs of images share, as CSV."""
     frame = NASDIPBench(data).overlap(
-        task, k, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
+        task, k=k, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
     )
     emit(frame.to_csv(lineterminator="\n"), out)
 

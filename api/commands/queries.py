@@ -51,7 +51,7 @@ def best_command(
     """Print the best architectures within limits, as CSV."""
     ranked = NASDIPBench(data).top_k(
         task,
-        k,
+        k=k,
         image=image,
         target=target,
         fidelity=fidelity,
@@ -95,7 +95,9 @@ def curve_command(
     data: Data = DATA,
 ) -> None:
     """Print a learning curve, or the mean over the default seeds, as CSV."""
-    curve = NASDIPBench(data).curve(parsed_architecture(arch), image, task, fidelity, seed)
+    curve = NASDIPBench(data).curve(
+        parsed_architecture(arch), image, task, fidelity=fidelity, seed=seed
+    )
     lines = ["iteration,psnr_db,psnr_smooth_db,ssim_smooth"]
     for iteration, *values in zip(*curve[:4], strict=True):
         lines.append(",".join([str(iteration), *(f"{value:.6g}" for value in values)]))
@@ -111,7 +113,9 @@ def cost_command(
     data: Data = DATA,
 ) -> None:
     """Print parameters, operations and recorded seconds of a run."""
-    cost = NASDIPBench(data).cost(parsed_architecture(arch), task, image, fidelity, seed)
+    cost = NASDIPBench(data).cost(
+        parsed_architecture(arch), task, image=image, fidelity=fidelity, seed=seed
+    )
     emit("".join(f"{name:24} {shown(value)}\n" for name, value in cost._asdict().items()), None)
 
 

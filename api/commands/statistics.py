@@ -71,7 +71,7 @@ def agreement_command(
         if within is not None:
             raise ConfigError(f"--within {within} does not go with --between images: it is of tau")
         frame = bench.overlap_table(
-            task, k, target=target, fidelity=fidelity, seed=seed, images=chosen
+            task, k=k, target=target, fidelity=fidelity, seed=seed, images=chosen
         )
     else:
         how: dict[str, Any] = {
@@ -115,7 +115,7 @@ def proxies_command(
     sizes = [int(size) for size in cohorts.split(",")]
     frame = NASDIPBench(data).proxy_table(
         task,
-        k,
+        k=k,
         cohorts=sizes,
         target=target,
         fidelity=fidelity,
@@ -143,7 +143,7 @@ def selection_command(
 ) -> None:
     """Print the best of the N first by a score, for every N, beside the best of N at random."""
     frame = NASDIPBench(data).selection_curve(
-        task, score, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
+        task, proxy=score, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
     )
     emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
 
@@ -219,7 +219,7 @@ def gain_command(
 
     frame = NASDIPBench(data).image_gain(
         task,
-        image_names(targets) or VERDICT_TARGETS,
+        targets=image_names(targets) or VERDICT_TARGETS,
         images=image_names(images),
         fidelity=fidelity,
         level=level,
@@ -242,7 +242,7 @@ def noise_command(
 
     frame = NASDIPBench(data).noise(
         task,
-        image_names(targets) or VERDICT_TARGETS,
+        targets=image_names(targets) or VERDICT_TARGETS,
         images=image_names(images),
         fidelity=fidelity,
         level=level,
@@ -266,7 +266,7 @@ def score_leaderboard_command(
     """Print the scores of the release and trivial predictors, best tau first, as one table."""
     frame = NASDIPBench(data).score_leaderboard(
         task,
-        k,
+        k=k,
         target=target,
         images=image_names(images),
         fidelity=fidelity,

@@ -216,9 +216,9 @@ def replay_figure(
     frame = isnas_curve(
         bench,
         task,
-        scores,
-        image,
-        n,
+        scores=scores,
+        images=image,
+        n=n,
         reference=reference,
         weighting=weighting,
         selector=selector,

@@ -47,7 +47,7 @@ def test_best(call, data, tmp_path):
     status, out, _ = call("best", "denoise", "--image", "lena", "-k", 3)
     assert status == 0
     found = rows(out)
-    expected = bench.top_k("denoise", 3, image="lena")
+    expected = bench.top_k("denoise", k=3, image="lena")
     assert [int(row["arch_id"]) for row in found] == [one.arch_id for one in expected]
     assert [float(row["value"]) for row in found] == [one.value for one in expected]
     assert found[0]["seeds"] == "0"

@@ -89,7 +89,7 @@ def test_tau_and_overlap_are_those_of_the_api(bench, payload):
     assert found["n"] == [COUNT - 2, COUNT - 1, COUNT]
     constant = denoise["tau"]["best_psnr_smooth_db"]["psd_99_bandwidth/none"]
     assert constant["tau"] == [None, None, None]
-    assert denoise["overlap"]["counts"] == bench.overlap("denoise", 10).to_numpy().tolist()
+    assert denoise["overlap"]["counts"] == bench.overlap("denoise", k=10).to_numpy().tolist()
 
 
 def test_a_small_release_says_why_there_is_no_overlap(tmp_path):
@@ -99,7 +99,7 @@ def test_a_small_release_says_why_there_is_no_overlap(tmp_path):
     (only,) = payload["sets"]
     assert "k 10 must be a whole number from 1 to n = 3" in only["overlap"]["reason"]
     assert only["seeds"] == [0, 1]
-    mean = bench.query(1, "lena", "denoise", "r64").best_psnr_smooth_db
+    mean = bench.query(1, "lena", "denoise", fidelity="r64").best_psnr_smooth_db
     assert only["targets"]["best_psnr_smooth_db"][1][0] / 1000 == pytest.approx(mean, abs=1e-3)
     assert any(f"also has denoise at {LOW}" in line for line in payload["missing"])
     with pytest.raises(UnknownNameError, match="unknown fidelity 'r9'"):

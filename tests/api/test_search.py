@@ -311,7 +311,7 @@ def test_isnas_chooses_what_the_replay_chooses(bench, track):
     for cohort in (1, 2, 7, 15):
         sim = simulator(bench, track=track)
         isnas(sim, None, cohort=cohort)
-        replayed = bench.isnas("lena", "denoise", "psd_db_strip_mse", cohort, seed=0)
+        replayed = bench.isnas("lena", "denoise", "psd_db_strip_mse", n=cohort, seed=0)
         assert sim.incumbent == replayed.selected.arch_id
         assert order(sim) == [member.arch_id for member in replayed.cohort]
 

@@ -50,7 +50,10 @@ def board(bench, task="denoise", **options):
 
 def values(bench, task, image, seed, target=BEST):
     return np.array(
-        [getattr(bench.query(a, image, task, FIDELITY, seed), target) for a in range(COUNT)]
+        [
+            getattr(bench.query(a, image, task, fidelity=FIDELITY, seed=seed), target)
+            for a in range(COUNT)
+        ]
     )
 
 

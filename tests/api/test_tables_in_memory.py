@@ -178,7 +178,7 @@ def test_the_figure_states_set_up_and_chance(bench):
         assert part in figure.caption
     assert "The paper's text" not in figure1(bench, k=9).caption
     assert "The paper's text" not in figure1(bench, "inpaint").caption
-    pd.testing.assert_frame_equal(figure.frame, bench.overlap("denoise", 10))
+    pd.testing.assert_frame_equal(figure.frame, bench.overlap("denoise", k=10))
     assert figure.labels == ["lena", "chest*", "boat"]
 
 

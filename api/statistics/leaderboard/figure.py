@@ -111,7 +111,7 @@ def score_leaderboard_figure(
         >>> board.heads()[0][:2]
         ['score', 'tau']
     """
-    frame = score_leaderboard(bench, task, k, **how)
+    frame = score_leaderboard(bench, task, k=k, **how)
     facts = frame.attrs
     interval = f", with its {100 * facts['level']:g} % interval" if facts["resamples"] else ""
     reasons = {_name(key): row["reason"] for key, row in frame.iterrows() if row["reason"]}
