@@ -14,6 +14,9 @@ import numpy as np
 __all__ = ["fields", "html_table", "record_html", "record_repr", "shown"]
 
 
+_MOST_NAMES = 4
+
+
 def shown(value: Any) -> str:
     """A value for a reader: floats with six digits, arrays and records inside in short.
 
@@ -31,10 +34,12 @@ def shown(value: Any) -> str:
         return record_repr(value)
     if _of_records(value):
         return f"{len(value)} of {type(value[0]).__name__}"
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return ", ".join(map(shown, value))
     if isinstance(value, dict):
-        return f"{len(value)} names"
+        if len(value) > _MOST_NAMES:
+            return f"{len(value)} names"
+        return "; ".join(f"{name} {shown(one)}" for name, one in value.items())
     return str(value)
 
 

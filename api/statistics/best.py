@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
 __all__ = [
+    "SHOWN",
     "Limits",
     "Ranked",
     "Ranking",
@@ -104,7 +105,8 @@ class Ranking(tuple[Ranked, ...]):
         return pd.DataFrame(list(self), columns=Ranked._fields).set_index("rank")
 
     def _cells(self) -> list[list[str]]:
-        return [list(_COLUMNS), *([shown(getattr(one, name)) for name in _COLUMNS] for one in self)]
+        names = ["rank", *SHOWN]
+        return [names, *([shown(getattr(one, name)) for name in names] for one in self)]
 
     def _caption(self) -> str:
         first = self[0]
@@ -123,9 +125,8 @@ class Ranking(tuple[Ranked, ...]):
         return html_table([head], rows, caption=self._caption())
 
 
-_COLUMNS = (
-    "rank", "arch_id", "architecture", "value", "parameters", "flops_per_iteration", "seconds",
-)  # fmt: skip
+SHOWN = ("arch_id", "architecture", "value", "parameters", "flops_per_iteration", "seconds")
+"""The fields of `Ranked` that differ from row to row."""
 
 
 class Statistics(NamedTuple):
