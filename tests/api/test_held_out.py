@@ -85,7 +85,7 @@ def test_what_is_missing_is_said(tmp_path, shipped):
         early_ranking(shipped, "denoise", iterations=[599])
     for call in (image_gain, early_ranking):
         with pytest.raises(UnknownNameError, match="unknown target"):
-            call(shipped, "denoise", ["psnr"])
+            call(shipped, "denoise", targets=["psnr"])
 
 
 def test_of_the_formula_the_gain_is_known(tmp_path):
@@ -144,7 +144,7 @@ def test_the_commands(bench, tmp_path, monkeypatch, capsys):
             cli.main()
         return ended.value.code, *capsys.readouterr()
 
-    status, out, _ = called("gain", "denoise", "--targets=last_psnr_smooth_db", "--resamples=20")
+    status, out, _ = called("gain", "--targets=last_psnr_smooth_db", "--resamples=20")
     found = pd.read_csv(io.StringIO(out), index_col=["target", "image"])
     expected = bench.image_gain("denoise", targets=["last_psnr_smooth_db"], resamples=20)
     assert status == 0

@@ -572,7 +572,7 @@ def test_agreement_command(call, between, rows, column):
 @pytest.mark.parametrize(
     ("command", "rows"),
     [
-        (("kendall",), 2),
+        (("kendall",), 3),
         (("overlap", "-k", "4"), 2),
         (("agreement",), 15),
         (("agreement", "--between", "images", "-k", "4"), 1),

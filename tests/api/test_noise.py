@@ -124,7 +124,7 @@ def test_what_cannot_be_asked_says_so(bench):
 
 
 def test_scores_of_the_shipped_data_gain_by_averaging(monkeypatch, capsys):
-    given = ["nasdip-bench", "noise", "denoise", "--resamples=0", f"--data={DATA}"]
+    given = ["nasdip-bench", "noise", "--resamples=0", f"--data={DATA}"]
     monkeypatch.setattr("sys.argv", given)
     with pytest.raises(SystemExit) as ended:
         cli.main()

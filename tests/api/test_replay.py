@@ -575,7 +575,7 @@ def test_the_figure_says_what_it_shows(flawed, tmp_path):
 
 def test_one_image_is_shown_alone(flawed):
     bench = NASDIPBench(flawed)
-    figure = replay_figure(bench, image="boat", scores=[SCORE], seed=0)
+    figure = replay_figure(bench, images="boat", scores=[SCORE], seed=0)
     assert "(denoise, boat)" in figure.caption
     assert "A cohort of all 11 candidates holds the best of all" in " ".join(figure.notes)
     assert figure.heads() == [["score", "candidates", "N = 1", "N = 5", "N = 11"]]  # the longest

@@ -312,7 +312,8 @@ def test_it_can_be_saved(figure, tmp_path, suffix):
 
 def test_the_command(bench, capsys, tmp_path):
     few = ["--repeats", "2", "--resamples", "0", "--data", str(bench.path)]
-    assert run("nasdip-bench", app, ["leaderboard", "search", *few, "--targets", BEST]) == 0
+    text = ["--targets", BEST, "--format", "text"]
+    assert run("nasdip-bench", app, ["leaderboard", "search", *few, *text]) == 0
     assert "over transfer" in capsys.readouterr().out
     for wrong, message in (
         (["--repeats", "0"], "repeats 0 must be"),

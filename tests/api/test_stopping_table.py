@@ -183,7 +183,9 @@ def test_the_command_prints_and_draws(bench, tmp_path, monkeypatch, capsys):
             cli.main()
         return ended.value.code, *capsys.readouterr()
 
-    status, out, _ = called("--task=inpaint", "--rule=fixed(iteration=20)", "--resamples=20")
+    status, out, _ = called(
+        "--task=inpaint", "--rule=fixed(iteration=20)", "--resamples=20", "--format=text"
+    )
     assert status == 0
     assert out.startswith("What stopping rules lose (inpaint)")
     assert "fixed(iteration=20)" in out

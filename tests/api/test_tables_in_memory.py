@@ -252,7 +252,7 @@ def test_drawing_without_matplotlib_says_what_to_install(bench, tmp_path, monkey
 
 def test_unknown_endings_and_folders_are_refused(bench, tmp_path):
     for exhibit in exhibits(bench):
-        with pytest.raises(ConfigError, match=r"'f\.jpg' from its ending; .*\.png, \.pdf, \.txt"):
+        with pytest.raises(ConfigError, match=r"'f\.jpg' from its ending; .*\.png, \.svg, \.pdf"):
             exhibit.save("f.jpg")
         for name in ("f.csv", "f.png"):
             with pytest.raises(ConfigError, match="cannot write .*No such file or directory; name"):
