@@ -23,10 +23,10 @@ bench: $(READY)
 	$(BIN)/nasdip-build --images camera,astronaut,coins --image-set skimage --fidelity r64c16 --architectures 24 --iterations 100 --out $(BENCH)/build
 	$(BIN)/nasdip-build release $(BENCH)/build --out $(BENCH)/data --name bench
 	$(BIN)/nasdip-bench info --data $(BENCH)/data
-	$(BIN)/nasdip-bench query 0 camera denoise --data $(BENCH)/data
+	$(BIN)/nasdip-bench query 0 --image camera --data $(BENCH)/data
 	$(BIN)/nasdip-bench table 1 --data $(BENCH)/data
 	$(BIN)/nasdip-bench figure 1 --data $(BENCH)/data --out $(BENCH)/figure1.png
-	$(BIN)/nasdip-bench overlap denoise --data $(BENCH)/data
+	$(BIN)/nasdip-bench overlap --data $(BENCH)/data
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadfile -q

@@ -9,6 +9,8 @@
     bench.kendall("denoise"), bench.overlap("denoise", k=10)          # pandas frames
     bench.to_frame("runs")
 
+Arguments: architecture, image, task, in this order, as far as a call has them; the rest by keyword.
+
 Data dictionary. One axis order everywhere; # says what indexes what:
 
     query(...)       RunRecord    # architecture, image, task, fidelity, seed -> metric -> number
@@ -44,13 +46,14 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     score_leaderboard(...)        # (proxy, reference) -> tau, p, regret, beside trivial predictors
     image_gain(...)  DataFrame    # (target, image) -> what choosing by the image gains, held out
     early_ranking(...)            # (curve, seed, target, iteration) -> tau with where fits end
-    manifest, path, images, tasks, fidelities, codes, arch_id(...), runs, architecture_rows
+    manifest, path, images, tasks, fidelities, seeds, proxies, default_fidelity, codes,
+    arch_id(...), runs, architecture_rows
     simulator(...)   Simulator    # image, task, track -> a clock to search on, a choice to test;
                                   # run_search, compare: algorithms on it
     search_leaderboard(...)       # (target, image, method) -> dB on the seed that was not searched
     compare_datasets(a, b)        # what b has other than a -> Difference, a frame for each table
-    evaluated(...)   rows         # task, image or all -> architectures that have runs
-    random, neighbours, build     # architectures, of all or of these; the torch network of one
+    evaluated(...)   rows         # task or all, image or all -> architectures that have runs
+    random, neighbours, build     # of those that have runs; the torch network of any
 
 Metrics, in dB and higher is better where the name ends in ``_db``: ``final_*`` is the PSNR at the
 stopping iteration of the fidelity, ``last_*`` at the end of the budget, ``best_*`` the highest of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated
 
@@ -24,22 +23,21 @@ from .commands import statistics as statistics_commands
 from .commands.options import (
     DATA,
     TARGET,
-    Architecture,
     Data,
     FidelityName,
     Images,
     Out,
     Seed,
     Target,
-    TaskArgument,
+    Task,
+    TextForm,
     TopK,
-    emit,
+    finish,
     image_names,
-    parsed_architecture,
-    shown,
+    show_frame,
 )
-from .reading.records import as_json
 from .reading.release import default_dataset
+from .statistics.tau_frame import MEAN
 
 EXIT_PROBLEMS = 1
 """``verify`` found something wrong."""
@@ -94,68 +92,49 @@ def info_command(data: Data = DATA) -> None:
     print(f"trained on: {', '.join(manifest.devices) or 'nothing'}")
 
 
-@app.command("query")
-def query_command(
-    arch: Architecture,
-    image: Annotated[str, typer.Argument(help="Name of an image.")],
-    task: Annotated[str, typer.Argument(help="denoise, inpaint ...")],
-    fidelity: FidelityName = None,
-    seed: Seed = None,
-    iteration: Annotated[int | None, typer.Option(help="Also the PSNR at this budget.")] = None,
-    as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    data: Data = DATA,
-) -> None:
-    """Print the result of a run, or the mean over the default seeds."""
-    bench = NASDIPBench(data)
-    record = bench.query(parsed_architecture(arch), image, task, fidelity, seed, iteration)
-    if as_json_:
-        print(json.dumps(as_json(record)))
-        return
-    for name, value in record._asdict().items():
-        if value is not None:
-            print(f"{name:24} {shown(value)}")
-
-
 @app.command("kendall")
 def kendall_command(
-    task: TaskArgument = "denoise",
+    task: Task = "denoise",
+    images: Images = "all",
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    images: Images = "all",
+    form: TextForm = "",
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print Kendall's tau-b between a target and all scores, by image, as CSV."""
+    """Print Kendall's tau-b between a target and all scores, by image and their mean."""
     frame = NASDIPBench(data).kendall(
         task, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
     )
     frame.columns = ["/".join(column) for column in frame.columns]
-    emit(frame.to_csv(lineterminator="\n"), out)
+    frame.loc[MEAN] = frame.mean(skipna=False)
+    show_frame(frame, form, out, text=frame.T.rename_axis("score"))
 
 
 @app.command("overlap")
 def overlap_command(
-    task: TaskArgument = "denoise",
+    task: Task = "denoise",
+    images: Images = "all",
     k: TopK = 10,
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    images: Images = "all",
+    form: TextForm = "",
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print how many of their k best architectures pairs of images share, as CSV."""
+    """Print how many of their k best architectures pairs of images share."""
     frame = NASDIPBench(data).overlap(
-        task, k, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
+        task, k=k, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
     )
-    emit(frame.to_csv(lineterminator="\n"), out)
+    show_frame(frame, form, out)
 
 
 @app.command("coverage")
-def coverage_command(out: Out = None, data: Data = DATA) -> None:
-    """Print what runs there are, diverged, failed or are missing, as CSV."""
-    emit(NASDIPBench(data).coverage().to_csv(index=False, lineterminator="\n"), out)
+def coverage_command(form: TextForm = "", out: Out = None, data: Data = DATA) -> None:
+    """Print what runs there are, diverged, failed or are missing."""
+    show_frame(NASDIPBench(data).coverage(), form, out, index=False)
 
 
 @app.command("verify")
@@ -181,6 +160,7 @@ replay_commands.add_commands(app)
 report_commands.add_commands(app)
 search_commands.add_commands(app)
 statistics_commands.add_commands(app)
+finish(app)
 
 
 def main() -> None:

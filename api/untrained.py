@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError
 from nasdip_bench.space import Architecture
+
+from .reading.names import unknown_image
 
 if TYPE_CHECKING:
     from nasdip_bench.network import Network
@@ -23,9 +25,9 @@ def build(
     arch: ArchitectureLike,
     image: str | None = None,
     task: str | None = None,
+    *,
     fidelity: str | None = None,
     seed: int = 0,
-    *,
     logits: bool = False,
 ) -> Network:
     """The untrained torch network of an architecture, at the width of a fidelity.
@@ -68,7 +70,7 @@ def build(
     image_channels = 1
     if image is not None:
         if image not in bench.images:
-            raise unknown_name("image", image, bench.images)
+            raise unknown_image(image, bench.images, bench.tasks)
         image_channels = bench.to_arrow("images")["channels"][bench.images.index(image)].as_py()
     channels = bench.manifest.fidelities[name]["channels"]
     network = blank_network(chosen, image_channels, channels, "cpu")

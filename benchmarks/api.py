@@ -312,7 +312,7 @@ def _first_curve(data: Path, rounds: int) -> float:
 def _first_table(data: Path, name: Any, categories: bool, rounds: int) -> float:
     def read() -> tuple[Any, Any]:
         bench = NASDIPBench(data)
-        return bench, bench.to_frame(name, categories)
+        return bench, bench.to_frame(name, categories=categories)
 
     return _best(read, rounds)
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+import sys
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
+from nasdip_bench.console.app import UsageError
 from nasdip_bench.console.options import split
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, write_text
+from ..exhibits.frame_text import frame_text
 from ..reading.runs import TARGET
+from ..reading.showing import shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Architecture",
@@ -20,8 +29,9 @@ __all__ = [
     "TARGET",
     "Data",
     "FidelityName",
-    "Images",
     "Form",
+    "ImageName",
+    "Images",
     "Level",
     "Out",
     "Picture",
@@ -29,16 +39,17 @@ __all__ = [
     "Seed",
     "Target",
     "Targets",
-    "TaskArgument",
-    "TaskName",
+    "Task",
+    "TextForm",
     "TopK",
     "check_form",
     "emit",
     "ends_in",
+    "finish",
     "image_names",
     "parsed_architecture",
     "show",
-    "shown",
+    "show_frame",
 ]
 
 
@@ -59,22 +70,33 @@ Data = Annotated[
         "--data", help="Folder of the dataset. Default: ./data, else the one that is installed."
     ),
 ]
-TaskName = Annotated[str, typer.Option("--task", help="denoise, inpaint ...")]
-TaskArgument = Annotated[str, typer.Argument(metavar="[TASK]", help="denoise, inpaint ...")]
+Task = Annotated[str, typer.Option("--task", help="denoise, inpaint ...")]
 Target = Annotated[str, typer.Option(help="Column of runs.parquet.")]
 FidelityName = Annotated[
     str | None, typer.Option("--fidelity", help="Default: what the release declares.")
 ]
 Seed = Annotated[int | None, typer.Option(help="Default: the release's default seeds.")]
 Images = Annotated[
-    str, typer.Option("--images", help="Names, comma-separated, or 'all'; means are over these.")
+    str,
+    typer.Option(
+        "--image",
+        "--images",
+        help="Name, or several comma-separated; 'all' for all. Means are over these.",
+    ),
 ]
-Form = Annotated[str, typer.Option("--format", help="text, csv or latex.")]
+ImageName = Annotated[str, typer.Option("--image", help="Name of an image.")]
+Form = Annotated[
+    str,
+    typer.Option("--format", help="text, csv or latex. Default: text to a terminal, else csv."),
+]
+TextForm = Annotated[
+    str, typer.Option("--format", help="text or csv. Default: text to a terminal, else csv.")
+]
 Picture = Annotated[
     Path | None,
     typer.Option(
         "--out",
-        help=".png, .pdf, .txt, .csv or .tex, replaced if it is there; default: print.",
+        help=".png, .svg, .pdf, .txt, .csv or .tex, replaced if it is there; default: print.",
         callback=ends_in(*ENDINGS),
     ),
 ]
@@ -97,6 +119,10 @@ TopK = Annotated[int, typer.Option("--k", "-k", help="How many are the best.")]
 
 DATA = None
 
+_FACTS = (
+    "architecture", "image", "task", "target", "fidelity", "fidelities", "seeds", "candidates",
+)  # fmt: skip
+
 
 def parsed_architecture(text: str) -> int | str:
     """What a user typed for an architecture: a row number, or a code."""
@@ -108,22 +134,15 @@ def image_names(text: str) -> list[str] | None:
     return None if text == "all" else split(text)
 
 
-def shown(value: object) -> str:
-    """A value for a terminal."""
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def check_form(form: str, out: Path | None) -> None:
-    """Refuse a form that exhibits cannot be written in, or that a file's ending contradicts.
+def check_form(form: str, out: Path | None, forms: Collection[str] = FORMS) -> None:
+    """Refuse a form that is not there, or that a file's ending contradicts.
 
     Raises:
-        UnknownNameError: it is none of `FORMS`.
+        UnknownNameError: it is none of the forms.
         ConfigError: the file has the ending of another.
     """
-    if form and form not in FORMS:
-        raise unknown_name("format", form, FORMS)
+    if form and form not in forms:
+        raise unknown_name("format", form, forms)
     if form and out is not None and out.suffix.lower() != FORMS[form]:
         raise ConfigError(
             f"--format {form} does not go with --out {out}: the file's ending says the form, here "
@@ -134,10 +153,79 @@ def check_form(form: str, out: Path | None) -> None:
 def show(exhibit: Exhibit, form: str, out: Path | None) -> None:
     """Print it in the form asked for, or write it in that of the file's ending."""
     if out is None:
-        emit(exhibit.written(form or "text"), None)
+        emit(exhibit.written(form or _form_of_stdout()), None)
     else:
         exhibit.save(out)
         print(f"written: {out}")
+
+
+def show_frame(
+    frame: pd.DataFrame,
+    form: str,
+    out: Path | None,
+    *,
+    index: bool = True,
+    text: pd.DataFrame | None = None,
+) -> None:
+    """Print a frame in the form asked for, or write it in that of the file's ending.
+
+    Args:
+        frame: its columns have names of one level; ``attrs`` say what its numbers are of.
+        form: "text", "csv", or "" for text to a terminal and csv elsewhere.
+        out: file to write, .csv or .txt.
+        index: the index says something.
+        text: what stands for it as text, if it looks better otherwise.
+    """
+    check_form(form, out, ("text", "csv"))
+    if out is not None:
+        form = "csv" if out.suffix.lower() == ".csv" else "text"
+    if (form or _form_of_stdout()) == "csv":
+        emit(frame.to_csv(index=index, lineterminator="\n"), out)
+        return
+    here = text
+    if here is None:
+        here = frame if index else frame.set_index(frame.columns[0])
+    width = None if out is not None or form else shutil.get_terminal_size().columns
+    emit(_facts(frame.attrs) + frame_text(here, width), out)
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    """A line that says what numbers are of, as far as it is known."""
+    told = [f"{name} {shown(facts[name])}" for name in _FACTS if facts.get(name)]
+    return f"{', '.join(told)}\n\n" if told else ""
+
+
+class _Command(TyperCommand):
+    """A command that says how an image and a task are given to whoever gives them by place."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            message = error.format_message()
+            names = {option for parameter in self.params for option in parameter.opts}
+            told = " ".join(f"{name} {value}" for name, value in _EXAMPLES.items() if name in names)
+            if not told or not message.startswith(("Got unexpected extra", "Missing option")):
+                raise
+            text = f"{message.rstrip('.')}: image and task are options, {told}"
+            raise ConfigError(text) from error
+
+
+_EXAMPLES = {"--image": "lena", "--task": "denoise"}
+
+
+def finish(app: typer.Typer) -> None:
+    """Give the commands their whole first sentence in the list, and mistakes their remedy."""
+    for command in app.registered_commands:
+        command.short_help = (command.callback.__doc__ or "").partition("\n\n")[0]
+        command.cls = _Command
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            finish(group.typer_instance)
+
+
+def _form_of_stdout() -> str:
+    return "text" if sys.stdout.isatty() else "csv"
 
 
 def emit(content: str, out: Path | None) -> None:

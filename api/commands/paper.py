@@ -21,7 +21,7 @@ from .options import (
     Picture,
     Seed,
     Target,
-    TaskName,
+    Task,
     TopK,
     check_form,
     show,
@@ -73,7 +73,7 @@ Device = Annotated[str, typer.Option(help="Where Figure 2 runs its networks: cpu
 def table_command(
     context: typer.Context,
     number: Annotated[str, typer.Argument(help=f"There is: {', '.join(TABLES)}.")],
-    task: TaskName = "denoise",
+    task: Task = "denoise",
     target: Annotated[
         str, typer.Option(help="Column of runs.parquet; default: what the paper's notebooks use.")
     ] = "",
@@ -110,7 +110,7 @@ def table_command(
 def figure_command(
     context: typer.Context,
     number: Annotated[str, typer.Argument(help=f"Number; there is: {', '.join(FIGURES)}.")],
-    task: TaskName = "denoise",
+    task: Task = "denoise",
     k: TopK = 10,
     target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
@@ -119,7 +119,12 @@ def figure_command(
     images_dir: ImagesDir = None,
     image_set: ImageSet = None,
     images: Annotated[
-        str, typer.Option(help="Names for Figure 5, comma-separated; default: the first of a task.")
+        str,
+        typer.Option(
+            "--image",
+            "--images",
+            help="Names for Figure 5, comma-separated; default: the first of a task.",
+        ),
     ] = "",
     inits: Inits = 8,
     device: Device = "cpu",

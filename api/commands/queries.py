@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import json
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from ..benchmark import NASDIPBench
+from ..reading.records import as_json
+from ..reading.showing import fields, shown
+from ..statistics.best import SHOWN
+from ..statistics.tau_frame import MEAN
 from .options import (
     DATA,
     TARGET,
     Architecture,
     Data,
     FidelityName,
+    ImageName,
+    Images,
     Out,
     Seed,
     Target,
-    TaskArgument,
+    Task,
+    TextForm,
+    TopK,
     emit,
+    image_names,
     parsed_architecture,
-    shown,
+    show_frame,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["add_commands"]
 
-Image = Annotated[str | None, typer.Option("--image", help="Default: the mean over all images.")]
-ImageName = Annotated[str, typer.Argument(help="Name of an image.")]
+_SAID = ["task", "target", "fidelity", "seeds"]
+"""Said once above a table of text."""
+
+
+def query_command(
+    arch: Architecture,
+    image: ImageName,
+    task: Task = "denoise",
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    iteration: Annotated[int | None, typer.Option(help="Also the PSNR at this budget.")] = None,
+    as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data: Data = DATA,
+) -> None:
+    """Print the result of a run, or the mean over the default seeds."""
+    record = NASDIPBench(data).query(
+        parsed_architecture(arch), image, task, fidelity=fidelity, seed=seed, iteration=iteration
+    )
+    emit(f"{json.dumps(as_json(record))}\n" if as_json_ else _lines(record), None)
 
 
 def best_command(
-    task: TaskArgument = "denoise",
-    image: Image = None,
-    k: Annotated[int, typer.Option("--k", "-k", help="How many.")] = 10,
+    task: Task = "denoise",
+    images: Images = "all",
+    k: TopK = 10,
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
@@ -45,14 +73,15 @@ def best_command(
     max_seconds: Annotated[
         float | None, typer.Option(help="Recorded processor seconds of a run.")
     ] = None,
+    form: TextForm = "",
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print the best architectures within limits, as CSV."""
+    """Print the best architectures within limits, by the mean over images."""
     ranked = NASDIPBench(data).top_k(
         task,
-        k,
-        image=image,
+        k=k,
+        image=image_names(images),
         target=target,
         fidelity=fidelity,
         seed=seed,
@@ -60,76 +89,89 @@ def best_command(
         max_flops=max_flops,
         max_seconds=max_seconds,
     )
-    emit(_csv(ranked), out)
+    texts = ranked.to_frame()[[*SHOWN]]
+    show_frame(_frame(ranked), form, out, index=False, text=texts)
 
 
 def statistics_command(
-    task: TaskArgument = "denoise",
+    task: Task = "denoise",
+    images: Images = "all",
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
+    form: TextForm = "",
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print how a target is distributed over architectures, by image and over all, as CSV."""
-    bench = NASDIPBench(data)
-    images = (*bench.images, None)
-    emit(
-        _csv(
-            [
-                bench.statistics(task, image=i, target=target, fidelity=fidelity, seed=seed)
-                for i in images
-            ]
-        ),
-        out,
-    )
+    """Print how a target is distributed over architectures, by image and over the images."""
+    bench, chosen = NASDIPBench(data), image_names(images)
+    each: list[str | list[str] | None] = [*(chosen or bench.images)]
+    rows = [
+        bench.statistics(task, image=image, target=target, fidelity=fidelity, seed=seed)
+        for image in (each if len(each) == 1 else [*each, chosen])
+    ]
+    frame = _frame(rows)
+    texts = frame.drop(columns=[*_SAID, "quartiles"])
+    texts["image"] = [row.image if isinstance(row.image, str) else MEAN for row in rows]
+    texts[["25 %", "50 %", "75 %"]] = [row.quartiles for row in rows]
+    show_frame(frame, form, out, index=False, text=texts.set_index("image"))
 
 
 def curve_command(
     arch: Architecture,
     image: ImageName,
-    task: Annotated[str, typer.Argument(help="denoise, inpaint ...")],
+    task: Task = "denoise",
     fidelity: FidelityName = None,
     seed: Seed = None,
+    form: TextForm = "",
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print a learning curve, or the mean over the default seeds, as CSV."""
-    curve = NASDIPBench(data).curve(parsed_architecture(arch), image, task, fidelity, seed)
-    lines = ["iteration,psnr_db,psnr_smooth_db,ssim_smooth"]
-    for iteration, *values in zip(*curve[:4], strict=True):
-        lines.append(",".join([str(iteration), *(f"{value:.6g}" for value in values)]))
-    emit("\n".join(lines) + "\n", out)
+    """Print a learning curve, or the mean over the default seeds."""
+    curve = NASDIPBench(data).curve(
+        parsed_architecture(arch), image, task, fidelity=fidelity, seed=seed
+    )
+    show_frame(curve.to_frame(), form, out)
 
 
 def cost_command(
     arch: Architecture,
-    task: TaskArgument = "denoise",
-    image: Image = None,
+    image: Annotated[
+        str | None, typer.Option("--image", help="Name of an image. Default: the mean over all.")
+    ] = None,
+    task: Task = "denoise",
     fidelity: FidelityName = None,
     seed: Seed = None,
     data: Data = DATA,
 ) -> None:
     """Print parameters, operations and recorded seconds of a run."""
-    cost = NASDIPBench(data).cost(parsed_architecture(arch), task, image, fidelity, seed)
-    emit("".join(f"{name:24} {shown(value)}\n" for name, value in cost._asdict().items()), None)
+    cost = NASDIPBench(data).cost(
+        parsed_architecture(arch), task, image=image, fidelity=fidelity, seed=seed
+    )
+    emit(_lines(cost), None)
 
 
-def _csv(rows: Sequence[NamedTuple]) -> str:
-    """Named tuples of one kind as CSV; tuples inside are joined by blanks, None is empty."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(rows[0]._fields)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return file.getvalue()
+def _lines(record: NamedTuple) -> str:
+    """A line a field."""
+    return "".join(f"{name:24} {shown(value)}\n" for name, value in fields(record))
 
 
-def _cell(value: Any) -> Any:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else value
+def _frame(rows: Sequence[NamedTuple]) -> pd.DataFrame:
+    """Named tuples of one kind, a row each; of tuples inside the items with blanks between."""
+    import pandas as pd
+
+    cells = [
+        [" ".join(map(str, value)) if isinstance(value, tuple) else value for value in row]
+        for row in rows
+    ]
+    frame = pd.DataFrame(cells, columns=rows[0]._fields)
+    frame.attrs = {name: getattr(rows[0], name) for name in _SAID if name in rows[0]._fields}
+    return frame
 
 
 def add_commands(app: typer.Typer) -> None:
     """Register the commands of this module."""
+    app.command("query")(query_command)
     app.command("best")(best_command)
     app.command("statistics")(statistics_command)
     app.command("curve")(curve_command)

@@ -12,9 +12,10 @@ from .options import (
     Data,
     FidelityName,
     Form,
+    Images,
     Picture,
     Seed,
-    TaskName,
+    Task,
     check_form,
     image_names,
     show,
@@ -24,8 +25,8 @@ __all__ = ["add_commands"]
 
 
 def replay_command(
-    task: TaskName = "denoise",
-    image: Annotated[str, typer.Option(help="Name of one image, or 'all'.")] = "all",
+    task: Task = "denoise",
+    images: Images = "all",
     score: Annotated[
         str, typer.Option(help="Names of scores, comma-separated, or 'all' that can rank.")
     ] = "all",
@@ -65,9 +66,9 @@ def replay_command(
     figure = replay_figure(
         NASDIPBench(data),
         task,
-        image_names(score),
-        None if image == "all" else image,
-        cohort,
+        scores=image_names(score),
+        images=image_names(images),
+        n=cohort,
         reference=reference,
         weighting=weighting,
         selector=selector,

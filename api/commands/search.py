@@ -22,7 +22,7 @@ from .options import (
     Resamples,
     Target,
     Targets,
-    TaskName,
+    Task,
     check_form,
     image_names,
     show,
@@ -40,8 +40,8 @@ Budget = Annotated[
 
 
 def search_command(
-    task: TaskName = "denoise",
-    images: Annotated[str, typer.Option(help="Names, comma-separated, or 'all'.")] = "all",
+    task: Task = "denoise",
+    images: Images = "all",
     algorithms: Annotated[
         str,
         typer.Option(
@@ -90,7 +90,7 @@ def search_command(
 
 
 def search_leaderboard_command(
-    task: TaskName = "denoise",
+    task: Task = "denoise",
     images: Images = "all",
     targets: Targets = "all",
     budget: Budget = None,

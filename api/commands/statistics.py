@@ -25,13 +25,13 @@ from .options import (
     Seed,
     Target,
     Targets,
-    TaskArgument,
-    TaskName,
+    Task,
+    TextForm,
     TopK,
     check_form,
-    emit,
     image_names,
     show,
+    show_frame,
 )
 from .search import search_leaderboard_command
 
@@ -41,7 +41,8 @@ BETWEEN = ("scores", "seeds", "fidelities", "images")
 
 
 def agreement_command(
-    task: TaskArgument = "denoise",
+    task: Task = "denoise",
+    images: Images = "all",
     between: Annotated[
         str, typer.Option(help="PSNR and scores, seeds, fidelities, or images (top-k overlap).")
     ] = "scores",
@@ -49,13 +50,13 @@ def agreement_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    images: Images = "all",
     within: Annotated[
         str | None,
         typer.Option(help="Compare architectures of one sampling, transform, ... alone."),
     ] = None,
     level: Level = 0.95,
     resamples: Resamples = 1000,
+    form: TextForm = "",
     out: Out = None,
     data: Data = DATA,
 ) -> None:
@@ -71,7 +72,7 @@ def agreement_command(
         if within is not None:
             raise ConfigError(f"--within {within} does not go with --between images: it is of tau")
         frame = bench.overlap_table(
-            task, k, target=target, fidelity=fidelity, seed=seed, images=chosen
+            task, k=k, target=target, fidelity=fidelity, seed=seed, images=chosen
         )
     else:
         how: dict[str, Any] = {
@@ -88,11 +89,12 @@ def agreement_command(
             frame = bench.seed_agreement(task, target=target, fidelity=fidelity, **how)
         else:
             frame = bench.fidelity_agreement(task, target=target, **how)
-    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+    show_frame(frame, form, out)
 
 
 def proxies_command(
-    task: TaskArgument = "denoise",
+    task: Task = "denoise",
+    images: Images = "all",
     k: TopK = 10,
     cohorts: Annotated[
         str, typer.Option(help="How many to choose by the score, comma-separated.")
@@ -101,9 +103,9 @@ def proxies_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    images: Images = "all",
     level: Level = 0.95,
     resamples: Resamples = 1000,
+    form: TextForm = "",
     out: Out = None,
     data: Data = DATA,
 ) -> None:
@@ -115,7 +117,7 @@ def proxies_command(
     sizes = [int(size) for size in cohorts.split(",")]
     frame = NASDIPBench(data).proxy_table(
         task,
-        k,
+        k=k,
         cohorts=sizes,
         target=target,
         fidelity=fidelity,
@@ -126,37 +128,38 @@ def proxies_command(
     )
     if not by_image:
         frame = frame.xs(MEAN, level="image")
-    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+    show_frame(frame, form, out)
 
 
 def selection_command(
-    task: TaskArgument = "denoise",
+    task: Task = "denoise",
+    images: Images = "all",
     score: Annotated[
         str, typer.Option(help="Name of a score, or name/reference.")
     ] = "psd_db_strip_mse/corrupted",
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    images: Images = "all",
+    form: TextForm = "",
     out: Out = None,
     data: Data = DATA,
 ) -> None:
     """Print the best of the N first by a score, for every N, beside the best of N at random."""
     frame = NASDIPBench(data).selection_curve(
-        task, score, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
+        task, proxy=score, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
     )
-    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+    show_frame(frame, form, out)
 
 
 def stopping_command(
-    task: TaskName = "denoise",
+    task: Task = "denoise",
+    images: Images = "all",
     rule: Annotated[
         list[str] | None,
         typer.Option(help="One more, such as 'es-wmv(window=25,patience=0.3)'; may be repeated."),
     ] = None,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    images: Images = "all",
     level: Level = 0.95,
     resamples: Resamples = 1000,
     form: Form = "",
@@ -181,10 +184,10 @@ def stopping_command(
 
 
 def early_command(
-    task: TaskName = "denoise",
+    task: Task = "denoise",
+    images: Images = "all",
     targets: Targets = "all",
     fidelity: FidelityName = None,
-    images: Images = "all",
     level: Level = 0.95,
     form: Form = "",
     out: Picture = None,
@@ -206,75 +209,88 @@ def early_command(
 
 
 def gain_command(
-    task: TaskArgument = "denoise",
+    task: Task = "denoise",
+    images: Images = "all",
     targets: Targets = "all",
     fidelity: FidelityName = None,
-    images: Images = "all",
     level: Level = 0.95,
     resamples: Resamples = 1000,
-    out: Out = None,
+    form: Form = "",
+    out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print what choosing an architecture by the image itself gains, judged on another seed."""
+    """Print or draw what choosing by the image itself gains, judged on another seed."""
+    check_form(form, out)
+    from ..statistics.gain_figure import gain_figure
 
-    frame = NASDIPBench(data).image_gain(
+    figure = gain_figure(
+        NASDIPBench(data),
         task,
-        image_names(targets) or VERDICT_TARGETS,
+        targets=image_names(targets) or VERDICT_TARGETS,
         images=image_names(images),
         fidelity=fidelity,
         level=level,
         resamples=resamples,
     )
-    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+    show(figure, form, out)
 
 
 def noise_command(
-    task: TaskArgument = "denoise",
+    task: Task = "denoise",
+    images: Images = "all",
     targets: Targets = "all",
     fidelity: FidelityName = None,
-    images: Images = "all",
     level: Level = 0.95,
     resamples: Resamples = 1000,
-    out: Out = None,
+    form: Form = "",
+    out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print how far measurements agree when repeated: initialisations of scores, seeds, reruns."""
+    """Print or draw how far rankings agree when measured again: scores, seeds, reruns."""
+    check_form(form, out)
+    from ..statistics.agreement.noise_figure import noise_figure
 
-    frame = NASDIPBench(data).noise(
+    figure = noise_figure(
+        NASDIPBench(data),
         task,
-        image_names(targets) or VERDICT_TARGETS,
+        targets=image_names(targets) or VERDICT_TARGETS,
         images=image_names(images),
         fidelity=fidelity,
         level=level,
         resamples=resamples,
     )
-    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+    show(figure, form, out)
 
 
 def score_leaderboard_command(
-    task: TaskArgument = "denoise",
+    task: Task = "denoise",
+    images: Images = "all",
     k: TopK = 10,
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    images: Images = "all",
     level: Level = 0.95,
     resamples: Resamples = 1000,
-    out: Out = None,
+    form: Form = "",
+    out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print the scores of the release and trivial predictors, best tau first, as one table."""
-    frame = NASDIPBench(data).score_leaderboard(
+    """Print or draw all scores beside trivial predictors, best tau first."""
+    check_form(form, out)
+    from ..statistics.leaderboard.figure import score_leaderboard_figure
+
+    figure = score_leaderboard_figure(
+        NASDIPBench(data),
         task,
-        k,
+        k=k,
         target=target,
+        seed=seed,
         images=image_names(images),
         fidelity=fidelity,
-        seed=seed,
         level=level,
         resamples=resamples,
     )
-    emit(frame.to_csv(lineterminator="\n", float_format="%.6g"), out)
+    show(figure, form, out)
 
 
 def add_commands(app: typer.Typer) -> None:

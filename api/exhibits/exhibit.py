@@ -14,14 +14,15 @@ from typing import ClassVar
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.storage.files import atomic_path, write_atomic
 
+from ..reading.showing import html_table
 from .forms import aligned, latex_escape, latex_float, markdown_cell, markdown_table
 
 __all__ = ["ENDINGS", "FORMS", "Exhibit", "PaperExhibit", "check_ending", "write_text"]
 
 FORMS = {"text": ".txt", "csv": ".csv", "latex": ".tex"}
 """Forms that are text, with the ending of their files."""
-ENDINGS = (".png", ".pdf", *FORMS.values())
-"""Of the files that an exhibit can be written to; the first two are pictures."""
+ENDINGS = (".png", ".svg", ".pdf", *FORMS.values())
+"""Of the files that an exhibit can be written to; the first three are pictures."""
 
 
 class Exhibit(ABC):
@@ -45,7 +46,7 @@ class Exhibit(ABC):
 
         Args:
             path: file to write.
-            form: "png" or "pdf".
+            form: "png", "svg" or "pdf".
 
         Raises:
             MissingDependencyError: matplotlib is not installed.
@@ -59,7 +60,7 @@ class Exhibit(ABC):
         """Write it in the form that the file's ending asks for, whole or not at all.
 
         Args:
-            path: .png or .pdf (needs matplotlib), .txt, .csv or .tex.
+            path: .png, .svg or .pdf (needs matplotlib), .txt, .csv or .tex.
 
         Raises:
             ConfigError: another ending, or a file that cannot be written.
@@ -124,6 +125,9 @@ class PaperExhibit(Exhibit):
         """For a terminal."""
         table = aligned([*self.heads(), *self.body()])
         return "\n".join([self.caption, "", *table, "", *self.notes]).rstrip() + "\n"
+
+    def _repr_html_(self) -> str:
+        return html_table(self.heads(), self.body(), caption=self.caption, notes=self.notes)
 
     def latex(self) -> str:
         """A table environment for a document with the packages booktabs and, if wide, graphicx."""

@@ -93,7 +93,7 @@ def draw_forest(
 
     Args:
         path: file to write.
-        form: "png" or "pdf".
+        form: "png", "svg" or "pdf".
         lines: from the name of a line, top to bottom, to its kind: kinds are told apart by colour
             and shape, and explained by a legend where there are several; at most three.
         panels: from left to right.

@@ -125,7 +125,7 @@ def figure1(
         >>> figure1(NASDIPBench("data/"), k=3).frame.attrs["k"]
         3
     """
-    frame = overlap(bench, task, k, target=target, fidelity=fidelity, seed=seed)
+    frame = overlap(bench, task, k=k, target=target, fidelity=fidelity, seed=seed)
     facts = frame.attrs
     diverged = facts["diverged"]
     ranked_last = "1 diverged run ranks" if diverged == 1 else f"{diverged} diverged runs rank"

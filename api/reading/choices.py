@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.errors import MissingRunError, check_whole
 from nasdip_bench.seeding import as_generator
 from nasdip_bench.space import Architecture
+
+from .names import unknown_image
 
 if TYPE_CHECKING:
     from .architectures import ArchitectureLike
@@ -23,7 +25,8 @@ __all__ = ["evaluated", "neighbours", "random"]
 
 def evaluated(
     bench: ReleaseReader,
-    task: str,
+    task: str | None = None,
+    *,
     image: str | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
@@ -33,48 +36,62 @@ def evaluated(
     What a simulator or the names of NAS-Bench-201 search in is the same.
 
     Args:
-        task: name.
+        task: name; None for every task that has runs at the fidelity.
         image: name; None for every image that has a run of the task at the fidelity.
         fidelity: None for the release's default for the task.
         seed: None for every default seed.
 
     Returns:
-        (n,), ascending.
+        (n,), ascending: ``bench[rows]`` are the architectures.
 
     Raises:
         UnknownNameError: an image, task, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> rows = bench.evaluated("denoise")
+        >>> bench[rows][0] == bench[int(rows[0])]
+        True
     """
-    block = bench.runs.block(task, fidelity)
     if image is not None and (not isinstance(image, str) or image not in bench.images):
-        raise unknown_name("image", image, bench.images)
+        raise unknown_image(image, bench.images, bench.tasks)
     place = None if image is None else bench.images.index(image)
-    return np.flatnonzero(block.evaluated(block.choose_seeds(seed), place))
+    there = np.ones(len(bench), np.bool_)
+    for one in _tasks_with_runs(bench, fidelity) if task is None else (task,):
+        block = bench.runs.block(one, fidelity)
+        there &= block.evaluated(block.choose_seeds(seed), place)
+    return np.flatnonzero(there)
 
 
 def random(
     bench: ReleaseReader,
     rng: int | np.random.Generator | None = None,
+    *,
     task: str | None = None,
     image: str | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> Architecture:
-    """An architecture of the release, each as likely as another.
+    """An architecture of the release that has runs, each as likely as another.
 
     Args:
         rng: a seed, a generator to draw from, or None for one that the system seeds.
-        task: None for any, whether it has runs or not; else one that is `evaluated`, to which
-            the arguments after this one belong.
+        task: it is `evaluated` for this task, None for every task; the arguments after this one
+            as there.
         image: name.
         fidelity: name.
         seed: of the runs.
 
     Raises:
-        ConfigError: an image, a fidelity or a seed without a task, or rng is no seed and no
-            generator.
+        ConfigError: rng is no seed and no generator.
         UnknownNameError: a name or seed that there is not.
         MissingRunError: none is evaluated.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> bench.query(bench.random(1), "lena", "denoise").status
+        'ok'
     """
     rows = _rows_to_choose_from(bench, task, image, fidelity, seed)
     return bench[int(as_generator(rng).choice(rows))]
@@ -83,13 +100,14 @@ def random(
 def neighbours(
     bench: ReleaseReader,
     arch: ArchitectureLike,
+    *,
     k: int = 10,
     task: str | None = None,
     image: str | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> list[tuple[Architecture, int]]:
-    """The architectures of the release nearest to one, which need not be in it.
+    """The architectures with runs that are nearest to one, which need not be in the release.
 
     A release is a sample of 10^10 architectures: those that differ in a single choice
     (`Architecture.neighbours`) are hardly ever in it.
@@ -97,8 +115,8 @@ def neighbours(
     Args:
         arch: an architecture.
         k: how many, 1..the number of others.
-        task: None for any, whether they have runs or not; else those that are `evaluated`, to
-            which the arguments after this one belong.
+        task: they are `evaluated` for this task, None for every task; the arguments after this one
+            as there.
         image: name.
         fidelity: name.
         seed: of the runs.
@@ -109,7 +127,7 @@ def neighbours(
         activation, order, dilation).
 
     Raises:
-        ConfigError: k is outside the range, or an image, a fidelity or a seed without a task.
+        ConfigError: k is outside the range.
         UnknownNameError: a row, a name or a seed that there is not.
         ArchitectureError: no architecture at all.
         MissingRunError: none is evaluated.
@@ -119,9 +137,16 @@ def neighbours(
     distances = bench.architecture_rows.distances(origin)
     nearest = rows[np.argsort(distances[rows], kind="stable")]
     others = [row for row in nearest.tolist() if distances[row]]
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= len(others):
-        raise ConfigError(f"k {k!r} must be a whole number from 1 to {len(others)}")
-    return [(bench[row], int(distances[row])) for row in others[:k]]
+    return [
+        (bench[row], int(distances[row])) for row in others[: check_whole("k", k, 1, len(others))]
+    ]
+
+
+def _tasks_with_runs(bench: ReleaseReader, fidelity: str | None) -> tuple[str, ...]:
+    """Those at a fidelity; of one without runs the first task, which says what is wrong."""
+    runs = bench.runs
+    names = {task: fidelity or runs.fidelity_of(task, None) for task in bench.tasks}
+    return tuple(t for t, name in names.items() if runs.has_runs(t, name)) or bench.tasks[:1]
 
 
 def _rows_to_choose_from(
@@ -131,18 +156,16 @@ def _rows_to_choose_from(
     fidelity: str | None,
     seed: int | None,
 ) -> NDArray[np.intp]:
-    """(n,) ascending: the evaluated rows, or all where no task is given."""
-    if task is not None:
-        rows = evaluated(bench, task, image, fidelity, seed)
-        if not len(rows):
-            raise MissingRunError(
-                f"no architecture has runs of {task!r} at "
-                f"{bench.runs.fidelity_of(task, fidelity)!r} on {image or 'all images'} with "
-                f"{'all default seeds' if seed is None else f'seed {seed}'}: bench.coverage() "
-                f"says what there is"
-            )
-        return rows
-    for name, value in (("image", image), ("fidelity", fidelity), ("seed", seed)):
-        if value is not None:
-            raise ConfigError(f"{name} {value!r} means nothing without a task: give task= too")
-    return np.arange(len(bench))
+    """(n,) ascending, at least one: the evaluated rows."""
+    rows = evaluated(bench, task, image=image, fidelity=fidelity, seed=seed)
+    if not len(rows):
+        runs, what = bench.runs, "every task" if task is None else repr(task)
+        tasks = _tasks_with_runs(bench, fidelity) if task is None else (task,)
+        names = {runs.fidelity_of(one, fidelity) for one in tasks}
+        raise MissingRunError(
+            f"no architecture has runs of {what} at {' and '.join(map(repr, sorted(names)))} on "
+            f"{image or 'all images'} with "
+            f"{'all default seeds' if seed is None else f'seed {seed}'}: bench.coverage() says "
+            f"what there is"
+        )
+    return rows

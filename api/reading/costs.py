@@ -6,25 +6,26 @@ Must not import torch or pandas.
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import unknown_name
-from nasdip_bench.space import Architecture
-from nasdip_bench.space.cost import architecture_cost
+from .names import unknown_image
+from .network_costs import network_costs
+from .showing import record_html, record_repr
 
 if TYPE_CHECKING:
     from .architectures import ArchitectureLike
     from .reader import ReleaseReader
     from .runs import Block
 
-__all__ = ["FLOPS_OF_TRAINING", "CostRecord", "Costs", "architecture_cost_of", "costs"]
-
-FLOPS_OF_TRAINING = 3
-"""Forward and backward together, in forward passes."""
+__all__ = [
+    "CostRecord",
+    "Costs",
+    "architecture_cost_of",
+    "costs",
+]
 
 
 class CostRecord(NamedTuple):
@@ -64,6 +65,12 @@ class CostRecord(NamedTuple):
     processor_seconds: float
     devices: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return record_repr(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
+
 
 class Costs(NamedTuple):
     """The costs of all architectures of a release.
@@ -96,25 +103,20 @@ def costs(
     """
     facts = bench.manifest.fidelities[block.fidelity]
     channels = max(_image_channels(bench)[image] for image in images)
-    counted = [_counted(code, channels, facts["channels"]) for code in bench.codes]
-    per_pixel = np.array([flops for _, flops in counted], np.float64)
     rows = block.rows[:, :, [block.position(one) for one in seeds]][:, list(images)]
     recorded = np.stack([block.columns[name][rows] for name in ("seconds", "processor_seconds")])
     recorded = np.where(rows >= 0, recorded, np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an architecture without a run: NaN
         seconds = np.nanmean(recorded.reshape(2, len(bench), -1), axis=2)
-    return Costs(
-        np.array([parameters for parameters, _ in counted], np.int64),
-        FLOPS_OF_TRAINING * per_pixel * facts["resolution"] ** 2,
-        *seconds,
-    )
+    return Costs(*network_costs(bench.codes, channels, facts), *seconds)
 
 
 def architecture_cost_of(
     bench: ReleaseReader,
     arch: ArchitectureLike,
     task: str,
+    *,
     image: str | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
@@ -136,8 +138,8 @@ def architecture_cost_of(
     arch_id = bench.arch_id(arch)
     block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)
-    if image is not None and image not in bench.images:
-        raise unknown_name("image", image, bench.images)
+    if image is not None and (not isinstance(image, str) or image not in bench.images):
+        raise unknown_image(image, bench.images, bench.tasks)
     images = tuple(range(len(bench.images))) if image is None else (bench.images.index(image),)
     all_costs = costs(bench, block, images, seeds)
     flops, seconds, processor = (float(values[arch_id]) for values in all_costs[1:])
@@ -158,13 +160,6 @@ def architecture_cost_of(
         processor,
         tuple(bench.manifest.devices),
     )
-
-
-@lru_cache(maxsize=16384)
-def _counted(code: str, image_channels: int, channels: int) -> tuple[int, float]:
-    """Parameters, and FLOP of a forward pass for a pixel."""
-    cost = architecture_cost(Architecture.parse(code), image_channels, image_channels, channels)
-    return cost.parameters, cost.flops_per_pixel
 
 
 def _image_channels(bench: ReleaseReader) -> list[int]:

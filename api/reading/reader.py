@@ -12,10 +12,11 @@ import numpy as np
 
 from nasdip_bench.dataset.curve_parts import KINDS
 from nasdip_bench.dataset.schema import STATUSES
-from nasdip_bench.errors import MissingRunError, unknown_name
+from nasdip_bench.errors import MissingRunError
 
 from .architectures import ArchitectureLike
 from .missing import kept_place, missing_run
+from .names import unknown_image
 from .records import Curve, Observables, Replicates, RunRecord
 from .release import Release
 from .runs import RECORD_VALUES, Block
@@ -50,6 +51,7 @@ class ReleaseReader(Release):
         arch: ArchitectureLike,
         image: str,
         task: str,
+        *,
         fidelity: str | None = None,
         seed: int | None = None,
         iteration: int | None = None,
@@ -88,6 +90,7 @@ class ReleaseReader(Release):
         arch: ArchitectureLike,
         image: str,
         task: str,
+        *,
         fidelity: str | None = None,
         seed: int | None = None,
     ) -> Curve:
@@ -104,6 +107,7 @@ class ReleaseReader(Release):
         arch: ArchitectureLike,
         image: str,
         task: str,
+        *,
         fidelity: str | None = None,
         seed: int | None = None,
     ) -> Observables:
@@ -139,7 +143,7 @@ class ReleaseReader(Release):
         return Observables(iterations, values, *record[:5], one, record.status)
 
     def replicates(
-        self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None = None
+        self, arch: ArchitectureLike, image: str, task: str, *, fidelity: str | None = None
     ) -> Replicates:
         """The runs of an architecture that differ in the seed alone, with mean and spread.
 
@@ -162,7 +166,7 @@ class ReleaseReader(Release):
         found = {}
         for fidelity in self.fidelities:
             try:
-                found[fidelity] = self.replicates(arch, image, task, fidelity)
+                found[fidelity] = self.replicates(arch, image, task, fidelity=fidelity)
             except MissingRunError as error:
                 absent = error
         if not found:
@@ -174,6 +178,7 @@ class ReleaseReader(Release):
         arch: ArchitectureLike,
         image: str,
         task: str,
+        *,
         fidelity: str | None = None,
         seed: int | None = None,
     ) -> dict[str, float]:
@@ -198,7 +203,7 @@ class ReleaseReader(Release):
         """
         arch_id = self.architecture_rows.row(arch)
         if not isinstance(image, str) or image not in self._image_rows:
-            raise unknown_name("image", image, self.images)
+            raise unknown_image(image, self.images, self.tasks)
         name, scores = self._index.scores(task, fidelity, seed)
         values = scores.values[arch_id, self._image_rows[image]].tolist()
         present = scores.present[arch_id, self._image_rows[image]].tolist()
@@ -220,7 +225,7 @@ class ReleaseReader(Release):
         arch_id = rows.row(arch)
         image_row = self._image_rows.get(image) if type(image) is str else None
         if image_row is None:
-            raise unknown_name("image", image, self.images)
+            raise unknown_image(image, self.images, self.tasks)
         return arch_id, image_row, self._index.block(task, fidelity)
 
     def _record(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> RunRecord:

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from html import escape
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nasdip_bench.errors import MissingDependencyError
+
+from .showing import fields, html_table, record_html, record_repr, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["Curve", "CurveArrays", "Observables", "Replicates", "RunRecord", "as_json"]
 
@@ -88,6 +97,12 @@ class RunRecord(NamedTuple):
     psnr_db: float | None = None
     psnr_smooth_db: float | None = None
 
+    def __repr__(self) -> str:
+        return record_repr(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
+
 
 class Curve(NamedTuple):
     """The kept points of a learning curve, or of the mean over seeds.
@@ -133,6 +148,58 @@ class Curve(NamedTuple):
         )
         return best
 
+    def to_frame(self) -> pd.DataFrame:
+        """The kept points as a frame: a row a point, indexed by iteration; the rest in ``attrs``.
+
+        Example:
+            >>> NASDIPBench("data/").curve(0, "lena", "denoise").to_frame().columns.to_list()
+            ['psnr_db', 'psnr_smooth_db', 'ssim_smooth']
+        """
+        import pandas as pd
+
+        columns = {name: getattr(self, name) for name in self._fields[1:_CURVES]}
+        frame = pd.DataFrame(columns, index=pd.Index(self.iterations, name="iteration"))
+        frame.attrs = dict(zip(self._fields[_CURVES:], self[_CURVES:], strict=True))
+        return frame
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw PSNR of the outputs and of the smoothed outputs.
+
+        Args:
+            axes: of matplotlib, to draw into; None for those of a new figure of pyplot.
+
+        Returns:
+            the axes.
+
+        Raises:
+            MissingDependencyError: matplotlib is not installed.
+        """
+        if axes is None:
+            try:
+                from matplotlib import pyplot
+            except ImportError as error:
+                raise MissingDependencyError(
+                    "drawing needs matplotlib, which is not installed: "
+                    "pip install 'nasdip-bench[figures]'"
+                ) from error
+            axes = pyplot.subplots()[1]
+        (line,) = axes.plot(self.iterations, self.psnr_db, alpha=0.4, label="output")
+        axes.plot(self.iterations, self.psnr_smooth_db, color=line.get_color(), label="smoothed")
+        axes.set(
+            xlabel="iteration",
+            ylabel="PSNR, dB",
+            title=f"{self.task}, {self.image}, {self.fidelity}\n{self.architecture}",
+        )
+        axes.legend()
+        return axes
+
+    def __repr__(self) -> str:
+        return record_repr(self)
+
+    def _repr_html_(self) -> str:
+        about = "".join(f"<br>{name}: {escape(shown(value))}" for name, value in fields(self)[4:])
+        return f"<p>Curve{about}</p>{self.to_frame()._repr_html_()}"
+
 
 class Observables(NamedTuple):
     """What a run recorded without the ground truth: all that a stopping rule may see.
@@ -160,6 +227,12 @@ class Observables(NamedTuple):
     seed: int
     status: str
 
+    def __repr__(self) -> str:
+        return record_repr(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
+
 
 class CurveArrays(NamedTuple):
     """The kept points of all learning curves of a task at a fidelity.
@@ -183,6 +256,12 @@ class CurveArrays(NamedTuple):
     fidelity: str
     images: tuple[str, ...]
     seeds: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        return record_repr(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
 
 
 class Replicates(NamedTuple):
@@ -219,7 +298,27 @@ class Replicates(NamedTuple):
             dict(zip(names, spread.tolist(), strict=True)),
         )
 
+    def __repr__(self) -> str:
+        return record_repr(self)
 
+    def _repr_html_(self) -> str:
+        first = self.runs[0]
+        rows = [
+            [
+                name,
+                *(shown(x) for x in (self.mean[name], self.std[name])),
+                *(shown(getattr(run, name)) for run in self.runs),
+            ]
+            for name in self.mean
+        ]
+        return html_table(
+            [["", "mean", "std", *(f"seed {seed}" for seed in self.seeds)]],
+            rows,
+            caption=f"{first.architecture}, {first.image}, {first.task}, {first.fidelity}",
+        )
+
+
+_CURVES = Curve._fields.index("arch_id")
 _FIRST_NUMBER = RunRecord._fields.index("final_psnr_db")
 _AFTER_NUMBERS = RunRecord._fields.index("processor_seconds") + 1
 

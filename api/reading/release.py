@@ -18,13 +18,21 @@ from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.dataset.curve_parts import KINDS
 from nasdip_bench.dataset.curves import CODES, decode, decode_float32
 from nasdip_bench.dataset.distances import Distances
-from nasdip_bench.errors import ArchitectureError, DatasetError, MissingRunError, UnknownNameError
+from nasdip_bench.errors import (
+    ArchitectureError,
+    ConfigError,
+    DatasetError,
+    MissingRunError,
+    UnknownNameError,
+    unknown_name,
+)
 from nasdip_bench.observables import SSIM
 from nasdip_bench.space import Architecture
 from nasdip_bench.storage.locks import ForkSafeLock
 
 from .architectures import ArchitectureLike, ArchitectureRows
 from .columns import strings
+from .network_costs import architectures_at
 from .parts import PartReader
 from .records import CurveArrays
 from .runs import RunIndex
@@ -105,17 +113,39 @@ class Release:
         """Names of the fidelities, highest first."""
         return self._index.fidelities
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the runs there are of any task at any fidelity, ascending."""
+        records = (self._manifest.task(f, t) for f in self.fidelities for t in self.tasks)
+        return tuple(sorted({int(seed) for record in records if record for seed in record.seeds}))
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """The scores there are of any task at any fidelity, as "proxy/reference"."""
+        return self._index.proxies
+
+    @property
+    def default_fidelity(self) -> dict[str, str]:
+        """By task, the fidelity of results where none is asked for."""
+        return {task: self._index.fidelity_of(task, None) for task in self.tasks}
+
     def __len__(self) -> int:
         return self._manifest.architectures
 
     @overload
     def __getitem__(self, row: int) -> Architecture: ...
     @overload
-    def __getitem__(self, row: slice) -> list[Architecture]: ...
-    def __getitem__(self, row: int | slice) -> Architecture | list[Architecture]:
+    def __getitem__(
+        self, row: slice | Sequence[int] | NDArray[np.integer]
+    ) -> list[Architecture]: ...
+    def __getitem__(
+        self, row: int | slice | Sequence[int] | NDArray[np.integer]
+    ) -> Architecture | list[Architecture]:
         if isinstance(row, slice):
-            return [self.architecture_rows.architecture(i) for i in range(*row.indices(len(self)))]
-        return self.architecture_rows.architecture(self.architecture_rows.row(row))
+            row = range(*row.indices(len(self)))
+        if isinstance(row, range | list | tuple | np.ndarray):
+            return [self[one] for one in row]
+        return self.architecture_rows.architecture(self.arch_id(row))  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Architecture]:
         return (self.architecture_rows.architecture(row) for row in range(len(self)))
@@ -161,7 +191,9 @@ class Release:
 
     # Tables and arrays
 
-    def to_frame(self, name: TableName, categories: bool = False) -> pd.DataFrame:
+    def to_frame(
+        self, name: TableName, *, categories: bool = False, fidelity: str | None = None
+    ) -> pd.DataFrame:
         """A whole table, with the columns that `docs/data.md` explains.
 
         Args:
@@ -169,15 +201,38 @@ class Release:
                 "images".
             categories: columns of strings as unordered categoricals, faster to group by. With
                 pandas 2, say ``observed=True`` to ``groupby``.
+            fidelity: of "architectures" alone: ``parameters`` and ``flops_per_iteration`` (forward
+                and backward) are those of the networks of this fidelity, and ``fidelity`` is a
+                column, so that frames of runs are merged on ``["arch_id", "fidelity"]``. None for
+                the table as it is on disk, of networks with 128 channels whatever the runs have.
 
         Raises:
-            UnknownNameError: no such table.
+            UnknownNameError: no such table or fidelity.
+            ConfigError: a fidelity for another table.
+
+        Example:
+            >>> bench = NASDIPBench("data/")
+            >>> architectures = bench.to_frame("architectures", fidelity="r64c16")
+            >>> bench.to_frame("runs").merge(architectures, on=["arch_id", "fidelity"]).shape[0] > 0
+            True
         """
         # pandas keeps strings with 64-bit offsets: of others it would make a copy.
         table = self._folder.table(name, "dictionary" if categories else "large_string")
-        return table.to_pandas(use_threads=False)  # see `nasdip_bench.storage.files.read_parquet`
+        frame = table.to_pandas(use_threads=False)  # see `nasdip_bench.storage.files.read_parquet`
+        if fidelity is None:
+            return frame
+        if name != "architectures":
+            raise ConfigError(
+                f"fidelity {fidelity!r} means nothing for {name!r}, whose rows name theirs: "
+                f"frame[frame['fidelity'] == {fidelity!r}]"
+            )
+        if not isinstance(fidelity, str) or fidelity not in self.fidelities:
+            raise unknown_name("fidelity", fidelity, self.fidelities)
+        image_channels = max(self._folder.table("images", "string")["channels"].to_pylist())
+        facts = self._manifest.fidelities[fidelity]
+        return architectures_at(frame, fidelity, image_channels, facts)
 
-    def to_arrow(self, name: TableName, categories: bool = False) -> pa.Table:
+    def to_arrow(self, name: TableName, *, categories: bool = False) -> pa.Table:
         """The same as an Arrow table, which needs no pandas and carries units and meanings.
 
         Args:
@@ -207,7 +262,7 @@ class Release:
         return self._index
 
     def curves(
-        self, task: str, fidelity: str | None = None, seed: int | None = None
+        self, task: str, *, fidelity: str | None = None, seed: int | None = None
     ) -> CurveArrays:
         """All learning curves of a task at a fidelity, as arrays.
 
@@ -247,6 +302,7 @@ class Release:
     def observable_arrays(
         self,
         task: str,
+        *,
         fidelity: str,
         seed: int,
         arch_ids: NDArray[np.integer],
@@ -271,7 +327,7 @@ class Release:
         codes = self._observables.codes(block.fidelity, task, seed, arch_ids, places)
         return {name: decode(codes[name], CODES[name]) for name in names}
 
-    def stops(self, task: str, fidelity: str | None = None) -> RecordedStops:
+    def stops(self, task: str, *, fidelity: str | None = None) -> RecordedStops:
         """Where the recorded stopping rules stop the runs of a task, as arrays.
 
         Args:
@@ -289,7 +345,7 @@ class Release:
                 self._stops[block.fidelity, task] = read_recorded_stops(self._folder, block)
             return self._stops[block.fidelity, task]
 
-    def distances(self, task: str, fidelity: str | None = None) -> Distances:
+    def distances(self, task: str, *, fidelity: str | None = None) -> Distances:
         """How far the restorations of a task are from each other, at the fidelity's stop.
 
         Args:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 
+from .names import unknown_image
 from .runs import TARGET, TARGETS, Block
 from .scores import Scores
 
@@ -133,7 +134,7 @@ def chosen_images(bench: ReleaseReader, images: str | Sequence[str] | None) -> l
     names = dict.fromkeys(images if several else [images])
     for name in names:
         if name not in bench.images:
-            raise unknown_name("image", name, bench.images)
+            raise unknown_image(name, bench.images, bench.tasks)
     if not names:
         raise ConfigError(f"no images are named; there is: {', '.join(bench.images)}")
     return [bench.images.index(name) for name in names]

@@ -17,6 +17,7 @@ from nasdip_bench.dataset.schema import RELEASE_TABLES, STATUSES
 from nasdip_bench.errors import DatasetError, MissingRunError, UnknownNameError, unknown_name
 
 from .columns import codes, numbers, strings
+from .names import unknown_task
 from .scores import Scores, ScoresBySeed
 
 __all__ = [
@@ -271,7 +272,7 @@ class RunIndex:
             MissingRunError: the task is not there at this fidelity.
         """
         if not isinstance(task, str) or task not in self.tasks:
-            raise unknown_name("task", task, self.tasks)
+            raise unknown_task(task, self.tasks, self._manifest.images)
         if fidelity is None:
             having = [f for f in self.fidelities if self._manifest.task(f, task)]
             default = self._manifest.default_fidelity.get(task, having[0])
@@ -289,6 +290,12 @@ class RunIndex:
                 f"{self._having(task)}"
             )
         return fidelity
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """All scores, as "proxy/reference", in the order of scores.parquet."""
+        there = dict.fromkeys(self._table("scores")["pair"].tolist())
+        return tuple("/".join(self._pairs[pair]) for pair in there)
 
     def has_runs(self, task: str, fidelity: str) -> bool:
         """Whether the release has any run of a task at a fidelity."""

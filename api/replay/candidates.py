@@ -99,7 +99,7 @@ class Pool:
 
     def between(self, image: int, arch_ids: NDArray[np.intp]) -> NDArray[np.float64]:
         """(N, N) mean squared differences of the restorations of some architectures on an image."""
-        distances = self.bench.distances(self.block.task, self.block.fidelity)
+        distances = self.bench.distances(self.block.task, fidelity=self.block.fidelity)
         return distances.between(image, self.seed)[np.ix_(arch_ids, arch_ids)]
 
     def _unusable(self) -> NDArray[np.bool_]:
@@ -133,7 +133,7 @@ def open_pool(bench: ReleaseReader, block: Block, seeds: tuple[int, ...], needed
 def _restored(bench: ReleaseReader, block: Block, seed: int) -> NDArray[np.bool_]:
     """(architecture, image) bool: where the release has distances to a restoration."""
     try:
-        found = bench.distances(block.task, block.fidelity)
+        found = bench.distances(block.task, fidelity=block.fidelity)
     except MissingRunError as error:
         raise MissingRunError(f"{error}. {_WITHOUT}") from None
     of_seed: NDArray[np.bool_] = (found.truth != MISSING)[:, found.seeds == seed].any(axis=1)

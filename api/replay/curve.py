@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset.distances import to_average
-from nasdip_bench.errors import ConfigError, check_whole, unknown_name
+from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.ranks.chance import expected_best
 
+from ..reading.names import unknown_image
 from ..statistics.choosing_cohorts import ScoredRuns
 from ..statistics.tau_frame import MEAN
 from .candidates import (
@@ -58,10 +59,10 @@ COLUMNS = (
 def isnas_curve(
     bench: ReleaseReader,
     task: str,
+    *,
     scores: str | Sequence[str] | None = None,
     images: str | Sequence[str] | None = None,
     n: int | None = None,
-    *,
     reference: str = "corrupted",
     weighting: str = "paper",
     selector: str | Selector = "closest",
@@ -115,7 +116,7 @@ def isnas_curve(
     named = [*dict.fromkeys(bench.images if images is None else _listed(images))]
     for image in named:
         if image not in bench.images:
-            raise unknown_name("image", image, bench.images)
+            raise unknown_image(image, bench.images, bench.tasks)
     if not keys or not named:
         raise ConfigError(
             f"no {'images' if keys else 'scores'} to replay {task} at {block.fidelity} with; there "

@@ -184,10 +184,10 @@ def _cell(curve: pd.DataFrame, n: int) -> str:
 def replay_figure(
     bench: ReleaseReader,
     task: str = "denoise",
-    scores: str | Sequence[str] | None = None,
-    image: str | None = None,
-    n: int | None = None,
     *,
+    scores: str | Sequence[str] | None = None,
+    images: str | Sequence[str] | None = None,
+    n: int | None = None,
     reference: str = "corrupted",
     weighting: str = "paper",
     selector: str | Selector = "closest",
@@ -200,8 +200,8 @@ def replay_figure(
     Args:
         bench: the release.
         task: name.
-        scores: as in `nasdip_bench.api.replay.curve.isnas_curve`, as all that follow but ``image``.
-        image: name; None for all, of which the picture shows the mean.
+        scores: as in `nasdip_bench.api.replay.curve.isnas_curve`, as all that follow.
+        images: one or several names, None for all; of several the picture shows the mean.
         n: the largest cohort; None for `nasdip_bench.api.replay.curve.MOST`, or all there are.
         reference: of the scores.
         weighting: of the average.
@@ -216,9 +216,9 @@ def replay_figure(
     frame = isnas_curve(
         bench,
         task,
-        scores,
-        image,
-        n,
+        scores=scores,
+        images=images,
+        n=n,
         reference=reference,
         weighting=weighting,
         selector=selector,
@@ -230,7 +230,7 @@ def replay_figure(
     counts = [count for by_image in f["candidates"].values() for count in by_image.values()]
     statuses = image_statuses(bench)
     averaged = [i for i in f["images"] if any(counts[i] for counts in f["candidates"].values())]
-    several = image is None and len(f["images"]) > 1
+    several = len(f["images"]) > 1
     where = f"mean over {len(averaged)} images" if several else f["images"][0]
     kept = with_output or needs_distances(selector)
     average = f", average weighted as {weighting!r}" if f["selector"] == "closest" else ""
@@ -263,10 +263,10 @@ def replay_figure(
         notes=tuple(notes),
         marks=dict.fromkeys(bench.images, ""),
         call=(
-            f"bench.isnas_curve({task!r}, {f['scores']}, {f['images']}, {n}, selector="
-            f"{f['selector']!r}, weighting={weighting!r}, with_output={with_output}, "
+            f"bench.isnas_curve({task!r}, scores={f['scores']}, images={f['images']}, n={n}, "
+            f"selector={f['selector']!r}, weighting={weighting!r}, with_output={with_output}, "
             f"fidelity={f['fidelity']!r}, seed={seed!r})"
         ),
         frame=frame,
-        shown=MEAN if image is None else image,
+        shown=MEAN if several else f["images"][0],
     )

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import check_whole, unknown_name
+from nasdip_bench.errors import check_whole
 
+from ..reading.names import unknown_image
+from ..reading.showing import html_table, record_html, record_repr, shown
 from ..statistics.choosing_cohorts import ScoredRuns
 from .candidates import Absent, Pool, needs_distances, open_pool, score_key, selector_name
 
@@ -44,6 +46,12 @@ class Member(NamedTuple):
     final_psnr_smooth_db: float
     weight: float
     distance: float
+
+    def __repr__(self) -> str:
+        return record_repr(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
 
 
 class IsnasRecord(NamedTuple):
@@ -99,14 +107,21 @@ class IsnasRecord(NamedTuple):
     candidates: int
     absent: Absent
 
+    def __repr__(self) -> str:
+        return record_repr(self)
+
+    def _repr_html_(self) -> str:
+        rows = [[shown(value) for value in member] for member in self.cohort]
+        return record_html(self) + html_table([Member._fields], rows, caption="cohort")
+
 
 def isnas(
     bench: ReleaseReader,
     image: str,
     task: str,
     score: str,
-    n: int = 15,
     *,
+    n: int = 15,
     reference: str = "corrupted",
     weighting: str = "paper",
     selector: str | Selector = "closest",
@@ -147,7 +162,7 @@ def isnas(
     """
     name = selector_name(selector, weighting)
     if image not in bench.images:
-        raise unknown_name("image", image, bench.images)
+        raise unknown_image(image, bench.images, bench.tasks)
     block = bench.runs.block(task, fidelity)
     key = score_key(bench, block, score, reference)
     pool = open_pool(

@@ -171,7 +171,7 @@ def thinned(iterations: NDArray[np.int32], stop: int, most: int = CURVE_POINTS) 
 
 def _curves(bench: ReleaseReader, block: Block) -> tuple[list[int], list[Any]]:
     """Iterations, and by architecture and image the smoothed curve or None."""
-    arrays = bench.curves(block.task, block.fidelity)
+    arrays = bench.curves(block.task, fidelity=block.fidelity)
     kept = thinned(arrays.iterations, block.record.stop)
     places = [arrays.seeds.index(seed) for seed in block.default_seeds]
     smooth = arrays.psnr_smooth_db[:, :, places][..., kept].astype(np.float64).mean(axis=2)
@@ -201,7 +201,7 @@ def _tau(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
 
 def _overlap(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
     try:
-        frame = overlap(bench, block.task, K, target=target, fidelity=block.fidelity)
+        frame = overlap(bench, block.task, k=K, target=target, fidelity=block.fidelity)
     except ConfigError as error:
         return {"reason": str(error)}
     facts = frame.attrs

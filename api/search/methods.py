@@ -96,7 +96,7 @@ def without_distances(
         DatasetError: the file of distances is damaged.
     """
     try:
-        bench.distances(task, fidelity)
+        bench.distances(task, fidelity=fidelity)
     except MissingRunError:
         return tuple(name for name, method in methods.items() if method.by_distances)
     return ()

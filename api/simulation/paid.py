@@ -119,11 +119,11 @@ class Paid(Clock):
         runs, place = self.runs, self.runs.place_of(arch)
         found = runs.bench.observable_arrays(
             runs.task,
-            runs.fidelity,
-            runs.seed,
-            runs.space[[place]],
-            np.array([runs.bench.images.index(runs.image)]),
-            [*OBSERVABLES],
+            fidelity=runs.fidelity,
+            seed=runs.seed,
+            arch_ids=runs.space[[place]],
+            images=np.array([runs.bench.images.index(runs.image)]),
+            names=[*OBSERVABLES],
         )
         return {name: values[0, : self._trained[place] + 1] for name, values in found.items()}
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, unknown_name
 
-from ..reading.costs import FLOPS_OF_TRAINING, costs
+from ..reading.costs import costs
+from ..reading.network_costs import FLOPS_OF_TRAINING
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader

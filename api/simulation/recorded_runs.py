@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.space import Neighbourhood
 
 from ..reading.architectures import ArchitectureLike
 from ..reading.missing import kept_place, missing_run
+from ..reading.names import unknown_image
 from ..reading.runs import TARGET, Block
 from .prices import CostModel, Prices
 from .recorded_scores import RecordedScores, read_scores
@@ -148,7 +149,7 @@ class RecordedRuns:
 
     @cached_property
     def _distances(self) -> NDArray[np.float64]:
-        found = self.bench.distances(self.task, self.fidelity)
+        found = self.bench.distances(self.task, fidelity=self.fidelity)
         if self.seed not in found.seeds:
             return np.full((len(self.space), len(self.space)), np.nan)
         between = found.between(self.bench.images.index(self.image), self.seed)
@@ -268,10 +269,10 @@ def read_runs(
         raise ConfigError(f"no image: give at least one of {', '.join(bench.images)}")
     for image in names:
         if not isinstance(image, str) or image not in bench.images:
-            raise unknown_name("image", image, bench.images)
+            raise unknown_image(image, bench.images, bench.tasks)
         if names.count(image) > 1:
             raise ConfigError(f"image {image!r} is there twice: give each once")
-    curves = bench.curves(task, block.fidelity, one)
+    curves = bench.curves(task, fidelity=block.fidelity, seed=one)
     values = block.matrix(target, one)
     found = {}
     for image in names:

@@ -16,14 +16,28 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.ranks.correlation import top_k as best_positions
 
+from ..exhibits.forms import aligned
 from ..reading.costs import Costs, costs
 from ..reading.run_set import RunSet, images_with_runs
+from ..reading.showing import html_table, record_html, record_repr, shown
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..reading.architectures import ArchitectureLike
     from ..reading.reader import ReleaseReader
 
-__all__ = ["Limits", "Ranked", "Statistics", "find_best", "regret", "statistics", "top_k"]
+__all__ = [
+    "SHOWN",
+    "Limits",
+    "Ranked",
+    "Ranking",
+    "Statistics",
+    "find_best",
+    "regret",
+    "statistics",
+    "top_k",
+]
 
 
 class Limits(NamedTuple):
@@ -74,6 +88,46 @@ class Ranked(NamedTuple):
     flops_per_iteration: float
     seconds: float
 
+    def __repr__(self) -> str:
+        return record_repr(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
+
+
+class Ranking(tuple[Ranked, ...]):
+    """The best architectures, best first: a tuple that shows itself as a table."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row an architecture, indexed by rank."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self), columns=Ranked._fields).set_index("rank")
+
+    def _cells(self) -> list[list[str]]:
+        names = ["rank", *SHOWN]
+        return [names, *([shown(getattr(one, name)) for name in names] for one in self)]
+
+    def _caption(self) -> str:
+        first = self[0]
+        image = "the mean over all images" if first.image is None else shown(first.image)
+        return (
+            f"{first.target}, {first.task} on {image}, fidelity {first.fidelity}, "
+            f"{'seed' if len(first.seeds) == 1 else 'seeds'} {shown(first.seeds)}, "
+            f"the best of {first.candidates}"
+        )
+
+    def __repr__(self) -> str:
+        return "\n".join([self._caption(), *aligned(self._cells())])
+
+    def _repr_html_(self) -> str:
+        head, *rows = self._cells()
+        return html_table([head], rows, caption=self._caption())
+
+
+SHOWN = ("arch_id", "architecture", "value", "parameters", "flops_per_iteration", "seconds")
+"""The fields of `Ranked` that differ from row to row."""
+
 
 class Statistics(NamedTuple):
     """How a target is distributed over the architectures.
@@ -110,12 +164,18 @@ class Statistics(NamedTuple):
     quartiles: tuple[float, float, float]
     maximum: float
 
+    def __repr__(self) -> str:
+        return record_repr(self)
+
+    def _repr_html_(self) -> str:
+        return record_html(self)
+
 
 def top_k(
     bench: ReleaseReader,
     task: str,
-    k: int = 10,
     *,
+    k: int = 10,
     target: str | None = None,
     image: str | Sequence[str] | None = None,
     fidelity: str | None = None,
@@ -123,7 +183,7 @@ def top_k(
     max_parameters: float | None = None,
     max_flops: float | None = None,
     max_seconds: float | None = None,
-) -> tuple[Ranked, ...]:
+) -> Ranking:
     """The k best architectures, best first; ties break by arch_id.
 
     Args:
@@ -165,7 +225,7 @@ def top_k(
         )
     signed = block.direction(runs.target) * values
     best = best_positions(np.where(allowed, signed, np.nan), int(k))
-    return tuple(
+    return Ranking(
         Ranked(
             rank,
             arch_id,
@@ -187,7 +247,7 @@ def top_k(
 
 def find_best(bench: ReleaseReader, task: str, **how: Any) -> Ranked:
     """The best architecture; other arguments and exceptions as of `top_k`."""
-    (best,) = top_k(bench, task, 1, **how)
+    (best,) = top_k(bench, task, k=1, **how)
     return best
 
 
@@ -215,7 +275,7 @@ def regret(
     for one in runs.image_names:
         for of_seed in runs.seeds:
             # Says which run is missing, and what there is instead.
-            bench.query(arch_id, one, task, runs.fidelity, of_seed)
+            bench.query(arch_id, one, task, fidelity=runs.fidelity, seed=of_seed)
     values = _values(runs)
     if math.isnan(values[arch_id]):
         return math.nan

@@ -65,8 +65,8 @@ class Candidate(NamedTuple):
 def proxy_table(
     bench: ReleaseReader,
     task: str,
-    k: int = 10,
     *,
+    k: int = 10,
     target: str | None = None,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
@@ -176,8 +176,8 @@ def proxy_table(
 def selection_curve(
     bench: ReleaseReader,
     task: str,
-    proxy: str | None = None,
     *,
+    proxy: str | None = None,
     target: str | None = None,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,

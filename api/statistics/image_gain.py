@@ -31,8 +31,8 @@ __all__ = ["image_gain"]
 def image_gain(
     bench: ReleaseReader,
     task: str,
-    targets: Sequence[str] = VERDICT_TARGETS,
     *,
+    targets: Sequence[str] = VERDICT_TARGETS,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     level: float = 0.95,
@@ -66,7 +66,7 @@ def image_gain(
         MissingRunError: fewer than two seeds or images, or too few architectures with all runs.
 
     Example:
-        >>> found = NASDIPBench("data/").image_gain("denoise", ["best_psnr_smooth_db"])
+        >>> found = NASDIPBench("data/").image_gain("denoise", targets=["best_psnr_smooth_db"])
         >>> row = found.loc["best_psnr_smooth_db", "(mean)"]
         >>> bool(row["gain_db"] == row["own_db"] - row["others_db"])
         True

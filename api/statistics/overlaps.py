@@ -29,8 +29,8 @@ __all__ = ["AcrossSeeds", "across_seeds", "overlap", "overlap_table"]
 def overlap(
     bench: ReleaseReader,
     task: str,
-    k: int = 10,
     *,
+    k: int = 10,
     target: str | None = None,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
@@ -93,8 +93,8 @@ def overlap(
 def overlap_table(
     bench: ReleaseReader,
     task: str,
-    k: int = 10,
     *,
+    k: int = 10,
     target: str | None = None,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
@@ -141,7 +141,7 @@ def overlap_table(
         bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
     )
     names, same = runs.image_names, {"target": runs.target, "fidelity": runs.fidelity}
-    by_seed = [overlap(bench, task, k, images=names, seed=one, **same) for one in runs.seeds]
+    by_seed = [overlap(bench, task, k=k, images=names, seed=one, **same) for one in runs.seeds]
     across = across_seeds(runs, k)
     rows = {}
     for a, b in itertools.combinations(range(len(names)), 2):

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError
+
+from ..reading.names import unknown_image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +66,7 @@ def _own_matrix(
         rows = _rows(bench, values.index)
         for name in values.columns:
             if name not in bench.images:
-                raise unknown_name("image", name, bench.images)
+                raise unknown_image(name, bench.images, bench.tasks)
             matrix[rows, bench.images.index(name)] = _floats(values[name])
         return matrix
     if isinstance(values, Mapping | pd.Series):

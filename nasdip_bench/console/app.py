@@ -20,7 +20,7 @@ EXIT_BAD_INPUT = 2
 
 # What a mistake in the arguments raises: click's ClickException, or the same class of the copy of
 # click that newer Typer carries. Typer exports its subclass BadParameter alone.
-_UsageError: Any = typer.BadParameter.__mro__[2]
+UsageError: Any = typer.BadParameter.__mro__[2]
 
 
 def new_app(help_text: str | None = None) -> typer.Typer:
@@ -69,7 +69,7 @@ def _run(name: str, app: typer.Typer, arguments: Sequence[str] | None) -> int:
         status = app(args=arguments, standalone_mode=False, prog_name=name)
     except NasdipError as error:
         return _refused(name, str(error))
-    except _UsageError as error:
+    except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
             print(error.format_message())
             return 0

@@ -303,7 +303,7 @@ def test_a_benchmark_is_a_function_of_parameters(bench):
     assert list(table.directions) == table.metric_names == every
     own = parameters_of(bench[4])
     assert table.stand_in(own) == bench.codes[4]
-    known = bench.query(4, "lena", "denoise", LOW, 1, LAST)
+    known = bench.query(4, "lena", "denoise", fidelity=LOW, seed=1, iteration=LAST)
     assert table(own) == {
         "psnr_smooth_db": known.psnr_smooth_db,
         "train_seconds": pytest.approx(14),
@@ -371,7 +371,9 @@ def test_trials_are_simulated_trainings(optuna, bench):
     study.optimize(objective(bench, "lena", "denoise", seed=0), n_trials=30)
     assert len(study.trials) == 30
     for trial in study.trials:
-        seen = bench.query(trial.user_attrs["arch_id"], "lena", "denoise", LOW, 0, LAST)
+        seen = bench.query(
+            trial.user_attrs["arch_id"], "lena", "denoise", fidelity=LOW, seed=0, iteration=LAST
+        )
         assert trial.value == seen.psnr_smooth_db
         assert trial.user_attrs["architecture"] == seen.architecture
         assert 0 <= trial.user_attrs["distance"] <= 31
@@ -396,7 +398,10 @@ def test_suggestions_are_architectures_and_the_nearest_stands_in(optuna, bench):
     assert suggest(trial) == own
     value = objective(bench, "lena", "denoise", seed=0)(trial)
     assert (trial.user_attrs["arch_id"], trial.user_attrs["distance"]) == (4, 0)
-    assert value == bench.query(4, "lena", "denoise", LOW, 0, LAST).psnr_smooth_db
+    assert (
+        value
+        == bench.query(4, "lena", "denoise", fidelity=LOW, seed=0, iteration=LAST).psnr_smooth_db
+    )
 
 
 @pytest.mark.adapters
@@ -454,7 +459,9 @@ def test_a_pruner_ends_trials_early(optuna, bench):
         assert max(trial.intermediate_values) < LAST
         arch = trial.user_attrs["arch_id"]
         step = max(trial.intermediate_values)
-        known = bench.query(arch, "lena", "denoise", LOW, 0, step).psnr_smooth_db
+        known = bench.query(
+            arch, "lena", "denoise", fidelity=LOW, seed=0, iteration=step
+        ).psnr_smooth_db
         assert trial.intermediate_values[step] == known
     with pytest.raises(UnknownNameError, match="iteration 41 is not"):
         objective(bench, "lena", "denoise", steps=[41])
@@ -531,7 +538,7 @@ def test_syne_tune_reads_what_the_release_has(bench, tmp_path, encoding):
         box = boxes[image]
         configuration = box.all_configurations()[exported.arch_ids.index(arch)]
         found = box.objective_function(configuration, {"iterations": step}, seed=seed)
-        known = bench.query(arch, image, "denoise", LOW, seed, step)
+        known = bench.query(arch, image, "denoise", fidelity=LOW, seed=seed, iteration=step)
         assert found["metric_psnr_smooth_db"] == pytest.approx(known.psnr_smooth_db, abs=1e-5)
         assert found["metric_psnr_db"] == pytest.approx(known.psnr_db, abs=1e-5)
         assert found["metric_elapsed_time"] == pytest.approx((10 + arch) * step / LAST, rel=1e-5)
@@ -589,7 +596,9 @@ def test_a_scheduler_of_syne_tune_runs_on_the_export(bench, tmp_path):
     iterations = {}
     for row in rows:
         arch = bench.arch_id(row["config_architecture"])
-        known = bench.query(arch, "lena", "denoise", LOW, 1, row["iterations"])
+        known = bench.query(
+            arch, "lena", "denoise", fidelity=LOW, seed=1, iteration=row["iterations"]
+        )
         assert row["metric_psnr_smooth_db"] == pytest.approx(known.psnr_smooth_db, abs=1e-5)
         iterations[arch] = max(row["iterations"], iterations.get(arch, 0))
     assert len(iterations) > 5

@@ -168,18 +168,18 @@ def test_overlap_ranks_the_diverged_last_and_leaves_out_what_has_no_result(flawe
 @pytest.mark.parametrize("k", [0, 13, -1, 2.5, True])
 def test_k_outside_the_release_is_refused(bench, k):
     with pytest.raises(ConfigError, match=r"whole number from 1 to n = 12, the number of arch"):
-        bench.overlap("denoise", k)
+        bench.overlap("denoise", k=k)
 
 
 def test_k_of_an_incomplete_release_counts_the_common_architectures(flawed):
     with pytest.raises(ConfigError, match=r"k 11 must .* n = 10, .*with seed 0 on all 3 images"):
-        flawed.overlap("denoise", 11)
+        flawed.overlap("denoise", k=11)
 
 
 @pytest.mark.parametrize("target", ["seconds", "psnr"])
 def test_a_ranking_needs_a_target_with_a_direction(bench, target):
     with pytest.raises(UnknownNameError, match="unknown target of a ranking.*best_psnr_db"):
-        bench.overlap("denoise", 3, target=target)
+        bench.overlap("denoise", k=3, target=target)
 
 
 @pytest.mark.parametrize("method", ["kendall", "overlap"])

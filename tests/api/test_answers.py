@@ -49,7 +49,7 @@ def values(task: str, image: str, seeds: tuple[int, ...]) -> np.ndarray:
 
 
 def test_the_best_are_those_of_the_formula_without_the_runs_that_are_not_ok(bench):
-    found = bench.top_k("denoise", 3, image="lena", target=BEST, fidelity=HIGH)
+    found = bench.top_k("denoise", k=3, image="lena", target=BEST, fidelity=HIGH)
     assert [r.arch_id for r in found] == [9, 8, 7]  # 10 and 11 diverged at one seed each
     expected = values("denoise", "lena", (0, 1))
     for rank, one in enumerate(found, start=1):
@@ -68,14 +68,14 @@ def test_the_best_are_those_of_the_formula_without_the_runs_that_are_not_ok(benc
 
 
 def test_ties_break_by_row_and_lower_is_better_where_the_schema_says_so(bench):
-    tied = bench.top_k("denoise", 4, image="boat", fidelity=LOW)
+    tied = bench.top_k("denoise", k=4, image="boat", fidelity=LOW)
     assert [r.arch_id for r in tied] == [10, 11, 8, 9]
-    cheapest = bench.top_k("denoise", 2, image="boat", target="best_psnr_db", fidelity=LOW)
+    cheapest = bench.top_k("denoise", k=2, image="boat", target="best_psnr_db", fidelity=LOW)
     assert [r.arch_id for r in cheapest] == [10, 11]
 
 
 def test_without_an_image_the_mean_over_all_images_is_ranked(bench):
-    found = bench.top_k("denoise", COUNT - 1, target=BEST, fidelity=LOW)
+    found = bench.top_k("denoise", k=COUNT - 1, target=BEST, fidelity=LOW)
     mean = np.mean([values("denoise", image, (0,)) for image in IMAGES], axis=0)
     mean[2] = -np.inf  # a run is missing
     expected = np.argsort(-mean.round(9), kind="stable")[: COUNT - 1]
@@ -85,11 +85,11 @@ def test_without_an_image_the_mean_over_all_images_is_ranked(bench):
     with pytest.raises(
         ConfigError, match=f"k {COUNT} must be a whole number from 1 to {COUNT - 1}"
     ):
-        bench.top_k("denoise", COUNT, fidelity=LOW)
+        bench.top_k("denoise", k=COUNT, fidelity=LOW)
 
 
 def test_limits_hold(bench):
-    everything = bench.top_k("denoise", COUNT, image="chest", fidelity=HIGH)
+    everything = bench.top_k("denoise", k=COUNT, image="chest", fidelity=HIGH)
     for name, field in (
         ("max_parameters", "parameters"),
         ("max_flops", "flops_per_iteration"),
@@ -98,7 +98,7 @@ def test_limits_hold(bench):
         limit = float(np.median([getattr(one, field) for one in everything]))
         expected = [one.arch_id for one in everything if getattr(one, field) <= limit]
         k = len(expected)
-        found = bench.top_k("denoise", k, image="chest", fidelity=HIGH, **{name: limit})
+        found = bench.top_k("denoise", k=k, image="chest", fidelity=HIGH, **{name: limit})
         assert [one.arch_id for one in found] == expected
         assert {one.candidates for one in found} == {k}
     with pytest.raises(MissingRunError, match="12 have ok runs .* none of them .* seconds <= 1"):
@@ -113,7 +113,7 @@ def test_limits_hold(bench):
 @pytest.mark.parametrize("k", [0, -1, 1.0, True, "3", COUNT + 1])
 def test_k_is_checked(bench, k):
     with pytest.raises(ConfigError, match=r"k .* must be a whole number from 1 to 12"):
-        bench.top_k("denoise", k, image="chest", fidelity=HIGH)
+        bench.top_k("denoise", k=k, image="chest", fidelity=HIGH)
 
 
 @pytest.mark.parametrize("method", ["top_k", "find_best", "statistics"])
@@ -191,28 +191,28 @@ def test_costs_are_counted_at_the_width_of_the_fidelity(bench):
         assert found.seconds == 13.0
         assert found.seconds_per_iteration == pytest.approx(13 / found.iterations)
         assert (found.image_channels, found.devices) == (1, ("formula",))
-    absent = bench.cost(2, "denoise", "lena", LOW)
+    absent = bench.cost(2, "denoise", image="lena", fidelity=LOW)
     assert math.isnan(absent.seconds)
     with pytest.raises(UnknownNameError, match="unknown image 'x'"):
-        bench.cost(2, "denoise", "x")
+        bench.cost(2, "denoise", image="x")
 
 
 # Replicates and curves
 
 
 def test_replicates_have_mean_and_spread(bench):
-    found = bench.replicates(4, "chest", "denoise", HIGH)
+    found = bench.replicates(4, "chest", "denoise", fidelity=HIGH)
     assert found.seeds == (0, 1)
     assert [run.seeds for run in found.runs] == [(0,), (1,)]
-    assert found.runs[1] == bench.query(4, "chest", "denoise", HIGH, seed=1)
+    assert found.runs[1] == bench.query(4, "chest", "denoise", fidelity=HIGH, seed=1)
     best = [run.best_psnr_smooth_db for run in found.runs]
     assert found.mean["best_psnr_smooth_db"] == pytest.approx(np.mean(best))
     assert found.std["best_psnr_smooth_db"] == pytest.approx(np.std(best, ddof=1))
     assert "status" not in found.mean
-    single = bench.replicates(4, "chest", "denoise", LOW)
+    single = bench.replicates(4, "chest", "denoise", fidelity=LOW)
     assert math.isnan(single.std["loss"])
     with pytest.raises(MissingRunError, match="no run of architecture"):
-        bench.replicates(2, "lena", "denoise", LOW)
+        bench.replicates(2, "lena", "denoise", fidelity=LOW)
 
 
 def test_fidelities_side_by_side(bench):
@@ -225,7 +225,7 @@ def test_fidelities_side_by_side(bench):
 def test_curves_in_bulk_are_the_curves(bench):
     for fidelity in (HIGH, LOW):
         for task in bench.tasks:
-            bulk = bench.curves(task, fidelity)
+            bulk = bench.curves(task, fidelity=fidelity)
             assert bulk.psnr_db.dtype == np.float32
             assert bulk.psnr_db.shape[:3] == (COUNT, len(IMAGES), len(bulk.seeds))
             for arch in range(COUNT):
@@ -233,7 +233,7 @@ def test_curves_in_bulk_are_the_curves(bench):
                     for place, seed in enumerate(bulk.seeds):
                         mine = bulk.psnr_smooth_db[arch, at, place]
                         try:
-                            curve = bench.curve(arch, image, task, fidelity, seed)
+                            curve = bench.curve(arch, image, task, fidelity=fidelity, seed=seed)
                         except MissingRunError:
                             assert np.isnan(mine).all()
                             continue
@@ -243,18 +243,18 @@ def test_curves_in_bulk_are_the_curves(bench):
                             one = one.astype(np.float32)
                             np.testing.assert_array_equal(many[arch, at, place], one)
                         np.testing.assert_array_equal(bulk.iterations, curve.iterations)
-    assert bench.curves("denoise", HIGH, seed=1).seeds == (1,)
+    assert bench.curves("denoise", fidelity=HIGH, seed=1).seeds == (1,)
     with pytest.raises(UnknownNameError, match="unknown seed 5"):
-        bench.curves("denoise", HIGH, seed=5)
+        bench.curves("denoise", fidelity=HIGH, seed=5)
 
 
 def test_best_so_far_never_falls_and_ends_at_the_best(bench):
-    curve = bench.curve(4, "chest", "denoise", LOW)
+    curve = bench.curve(4, "chest", "denoise", fidelity=LOW)
     best = curve.best_so_far()
     assert (np.diff(best) >= 0).all()
     assert best[-1] == np.max(curve.psnr_smooth_db)
     assert curve.best_so_far(smooth=False)[-1] == np.max(curve.psnr_db)
-    diverged = bench.curve(11, "lena", "denoise", HIGH, seed=1)
+    diverged = bench.curve(11, "lena", "denoise", fidelity=HIGH, seed=1)
     assert diverged.best_so_far()[-1] == np.nanmax(diverged.psnr_smooth_db)
 
 
@@ -284,35 +284,52 @@ def test_neighbours_are_the_nearest_by_choices_that_differ(bench):
             + (origin.dilation != other.dilation)
         )
 
-    found = bench.neighbours(0, COUNT - 1)
+    found = bench.neighbours(0, k=COUNT - 1)
     assert [d for _, d in found] == [distance(a) for a, _ in found]
     assert [d for _, d in found] == sorted(distance(a) for a in bench if a != origin)
     outside = next(a for a in origin.neighbours() if a not in bench)
-    assert bench.neighbours(outside, 1) == [(origin, 1)]
+    assert bench.neighbours(outside, k=1) == [(origin, 1)]
     for k in (0, COUNT, True, 1.5):
         with pytest.raises(ConfigError, match=f"from 1 to {COUNT - 1}"):
-            bench.neighbours(0, k)
+            bench.neighbours(0, k=k)
     with pytest.raises(ArchitectureError, match="is no architecture"):
-        bench.neighbours("x", 1)
+        bench.neighbours("x", k=1)
 
 
 def test_evaluated_are_those_that_queries_answer_for(bench):
     assert bench.evaluated("denoise").tolist() == list(range(COUNT))  # at r64, divergence included
-    assert bench.evaluated("denoise", "lena", LOW).tolist() == [0, 1, *range(3, COUNT)]
-    assert bench.evaluated("denoise", "chest", LOW).tolist() == list(range(COUNT))
+    assert bench.evaluated("denoise", image="lena", fidelity=LOW).tolist() == [
+        0,
+        1,
+        *range(3, COUNT),
+    ]
+    assert bench.evaluated("denoise", image="chest", fidelity=LOW).tolist() == list(range(COUNT))
     assert bench.evaluated("denoise", fidelity=LOW).tolist() == [0, 1, *range(3, COUNT)]
     assert bench.evaluated("inpaint", fidelity=LOW, seed=0).tolist() == [0, 1, 2, *range(4, COUNT)]
     sim = bench.simulator("lena", "denoise", fidelity=LOW)
-    assert sim.space.tolist() == bench.evaluated("denoise", "lena", LOW).tolist()
+    assert sim.space.tolist() == bench.evaluated("denoise", image="lena", fidelity=LOW).tolist()
     for arguments, error in (
-        (("deblur",), "unknown task"),
-        (("denoise", "lenna"), "unknown image"),
-        (("denoise", ["lena"]), "unknown image"),
-        (("denoise", None, "r9"), "unknown fidelity"),
-        (("denoise", None, LOW, 1), "unknown seed 1"),
+        ({"task": "deblur"}, "unknown task"),
+        ({"task": "lena"}, "'lena' is an image, where a task belongs"),
+        ({"image": "lenna"}, "unknown image"),
+        ({"image": "inpaint"}, "'inpaint' is a task, where an image belongs"),
+        ({"image": ["lena"]}, "unknown image"),
+        ({"fidelity": "r9"}, "unknown fidelity"),
+        ({"fidelity": LOW, "seed": 1}, "unknown seed 1"),
     ):
-        with pytest.raises(UnknownNameError, match=error):
-            bench.evaluated(*arguments)
+        for more in ({"task": "denoise"}, {}):
+            with pytest.raises(UnknownNameError, match=error):
+                bench.evaluated(**{**more, **arguments})
+
+
+def test_evaluated_for_every_task_are_those_of_each(bench):
+    for fidelity, seed in ((None, None), (LOW, 0)):
+        each = [{*bench.evaluated(t, fidelity=fidelity, seed=seed)} for t in bench.tasks]
+        expected = sorted(set.intersection(*each))
+        rows = bench.evaluated(fidelity=fidelity, seed=seed)
+        assert rows.tolist() == expected
+        assert bench[rows] == [bench[row] for row in expected]
+    assert len(bench.evaluated(fidelity=LOW, seed=0)) < COUNT
 
 
 def test_evaluated_by_all_images_are_those_on_every_image_that_has_runs(tmp_path):
@@ -325,31 +342,38 @@ def test_evaluated_by_all_images_are_those_on_every_image_that_has_runs(tmp_path
         )
     )
     assert bench.evaluated("denoise", seed=0).tolist() == [0]
-    assert bench.evaluated("denoise", "boat", seed=0).tolist() == []
-    assert bench.random(0, "denoise", seed=0) == bench[0]
-    assert bench.neighbours(1, 1, "denoise", seed=0)[0][0] == bench[0]
+    assert bench.evaluated("denoise", image="boat", seed=0).tolist() == []
+    assert bench.random(0, task="denoise", seed=0) == bench[0]
+    assert bench.neighbours(1, k=1, task="denoise", seed=0)[0][0] == bench[0]
     match = f"no architecture has runs of 'denoise' at '{LOW}' on boat with seed 0: bench.coverage"
     with pytest.raises(MissingRunError, match=match):
-        bench.random(0, "denoise", "boat", seed=0)
+        bench.random(0, task="denoise", image="boat", seed=0)
 
 
-def test_random_and_neighbours_can_be_of_those_evaluated(bench):
+def test_random_and_neighbours_are_of_those_evaluated(bench):
     rng = np.random.default_rng(0)
-    drawn = {bench.random(rng, "denoise", "lena", LOW) for _ in range(200)}
-    assert drawn == {bench[row] for row in bench.evaluated("denoise", "lena", LOW)}
-    near = bench.neighbours(0, COUNT - 2, "denoise", fidelity=LOW)
-    everywhere = [one for one in bench.neighbours(0, COUNT - 1) if one[0] != bench[2]]
-    assert near == everywhere
+    here = {"task": "denoise", "image": "lena", "fidelity": LOW}
+    drawn = {bench.random(rng, **here) for _ in range(200)}
+    assert drawn == {*bench[bench.evaluated(**here)]}
+    everywhere = {bench.random(rng, fidelity=LOW) for _ in range(200)}
+    assert everywhere == {*bench[bench.evaluated(fidelity=LOW)]} < {*bench}
+    near = bench.neighbours(0, k=COUNT - 2, task="denoise", fidelity=LOW)
+    assert near == [one for one in bench.neighbours(0, k=COUNT - 1) if one[0] != bench[2]]
     with pytest.raises(ConfigError, match=f"from 1 to {COUNT - 2}"):
-        bench.neighbours(0, COUNT - 1, "denoise", fidelity=LOW)
-    for name, value in (("image", "lena"), ("fidelity", LOW), ("seed", 0)):
-        with pytest.raises(ConfigError, match=f"{name} '?{value}'? means nothing without a task"):
-            bench.random(0, **{name: value})
+        bench.neighbours(0, k=COUNT - 1, task="denoise", fidelity=LOW)
+
+
+def test_what_random_draws_has_every_run_of_the_defaults(bench):
+    for seed in range(50):
+        arch = bench.random(seed)
+        for image in bench.images:
+            for task in bench.tasks:
+                assert bench.query(arch, image, task).architecture == str(arch)
 
 
 def test_build_gives_the_network_that_a_run_starts_from(bench):
     before = torch.random.get_rng_state()
-    network = bench.build(4, "lena", "denoise", LOW, seed=3)
+    network = bench.build(4, "lena", "denoise", fidelity=LOW, seed=3)
     assert torch.equal(torch.random.get_rng_state(), before)
     expected = build_network(bench[4], 1, 1, 16)
     # r64c16i40 is r64c16 cut short: it starts from the same weights.

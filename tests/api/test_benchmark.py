@@ -124,7 +124,7 @@ def test_all_names_of_an_architecture_mean_the_same(bench):
 @pytest.mark.parametrize("image", ["lena", "chest", "boat"])
 def test_a_run_is_what_the_formula_gives(bench, image, task, fidelity):
     for a in (0, 5, 11):
-        r = bench.query(a, image, task, fidelity, 0)
+        r = bench.query(a, image, task, fidelity=fidelity, seed=0)
         (raw, smooth, ssim), stop = curves_of(a, image, task, 0, fidelity)
         assert (r.arch_id, r.architecture, r.image, r.task) == (a, str(ARCHS[a]), image, task)
         assert (r.fidelity, r.seeds, r.status) == (fidelity, (0,), "ok")
@@ -149,18 +149,20 @@ def test_a_run_is_what_the_formula_gives(bench, image, task, fidelity):
 
 def test_without_fidelity_and_seed_it_is_the_mean_at_the_default_and_says_so(bench):
     mean = bench.query(2, "chest", "denoise")
-    one, two = (bench.query(2, "chest", "denoise", HIGH, seed) for seed in (0, 1))
+    one, two = (bench.query(2, "chest", "denoise", fidelity=HIGH, seed=seed) for seed in (0, 1))
     assert (mean.fidelity, mean.seeds) == (HIGH, (0, 1))
     assert one.best_psnr_smooth_db != two.best_psnr_smooth_db
     for field in ("best_psnr_smooth_db", "final_psnr_db", "best_iteration", "seconds"):
         expected = (getattr(one, field) + getattr(two, field)) / 2
         assert getattr(mean, field) == pytest.approx(expected)
-    assert bench.query(2, "chest", "denoise", LOW).seeds == (0,)
+    assert bench.query(2, "chest", "denoise", fidelity=LOW).seeds == (0,)
 
 
 def test_a_query_repeated_gives_the_same(bench):
     assert bench.query(2, "boat", "denoise") is bench.query(str(ARCHS[2]), "boat", "denoise")
-    assert bench.query(2, "boat", "denoise", seed=1) == bench.query(2, "boat", "denoise", HIGH, 1)
+    assert bench.query(2, "boat", "denoise", seed=1) == bench.query(
+        2, "boat", "denoise", fidelity=HIGH, seed=1
+    )
 
 
 def test_runs_that_diverged_or_failed_have_nan_and_their_status(bench):
@@ -170,7 +172,7 @@ def test_runs_that_diverged_or_failed_have_nan_and_their_status(bench):
         (HIGH, 3, 1, "diverged"),
         (HIGH, 3, None, "diverged"),  # seed 1 did, seed 0 did not
     ):
-        r = bench.query(arch, "lena", "denoise", fidelity, seed)
+        r = bench.query(arch, "lena", "denoise", fidelity=fidelity, seed=seed)
         assert r.status == status
         for field in ("final_psnr_db", "best_psnr_smooth_db", "best_iteration", "loss"):
             assert math.isnan(getattr(r, field)), field
@@ -231,7 +233,7 @@ def test_a_curve_of_several_seeds_is_the_mean_and_nan_where_one_is(bench):
     curves = [bench.curve(9, "chest", "inpaint", seed=seed) for seed in (0, 1)]
     assert mean.seeds == (0, 1)
     np.testing.assert_allclose(mean.psnr_db, (curves[0].psnr_db + curves[1].psnr_db) / 2)
-    diverged = bench.curve(3, "lena", "denoise", HIGH, 1)
+    diverged = bench.curve(3, "lena", "denoise", fidelity=HIGH, seed=1)
     assert np.isfinite(diverged.psnr_db[:5]).all()
     assert np.isnan(diverged.psnr_db[5:]).all()
     assert np.isnan(bench.curve(3, "lena", "denoise").psnr_db[5:]).all()  # seed 1 diverged
@@ -329,9 +331,9 @@ def test_observables_are_what_the_formula_gives(bench):
 
 def test_observables_are_of_one_seed_which_they_name(bench, partial):
     assert bench.observables(9, "chest", "inpaint").seed == 0
-    assert bench.observables(9, "chest", "inpaint", LOW, 0).fidelity == LOW
+    assert bench.observables(9, "chest", "inpaint", fidelity=LOW, seed=0).fidelity == LOW
     assert partial.observables(8, "lena", "denoise").seed == 1
-    diverged = bench.observables(3, "lena", "denoise", HIGH, 1)
+    diverged = bench.observables(3, "lena", "denoise", fidelity=HIGH, seed=1)
     assert diverged.status == "diverged"
     assert np.isfinite(diverged.values_db["loss"][:5]).all()
     assert np.isnan(diverged.values_db["loss"][5:]).all()
@@ -372,7 +374,7 @@ def test_scores_are_by_proxy_and_reference(bench):
     assert list(scores) == ["/".join(key) for key in synthetic.SCORES]
     assert scores["psd_db_mse/corrupted"] == 4
     assert scores["psd_99_bandwidth/none"] == 0.5
-    assert math.isnan(bench.scores(0, "boat", "inpaint", LOW)["parameters/none"])
+    assert math.isnan(bench.scores(0, "boat", "inpaint", fidelity=LOW)["parameters/none"])
     scores.clear()  # a copy
     assert bench.scores(4, "boat", "inpaint")
 
@@ -464,6 +466,8 @@ MISTAKES = [
     ((0, "lena", "denoize"), r"unknown task 'denoize'\. Did you mean 'denoise'\?"),
     ((0, "lena", "super_resolve_x2"), "unknown task 'super_resolve_x2'"),
     ((0, "lena", ["denoise"]), "unknown task"),
+    ((0, "denoise", "lena"), "'denoise' is a task, where an image belongs: the order is .*lena, c"),
+    ((0, "lena", "chest"), "'chest' is an image, where a task belongs: the order is arch.*denoise"),
     ((0, "lena", "denoise", "r640"), r"unknown fidelity 'r640'\. Did you mean 'r64'"),
     ((0, "lena", "denoise", ["r64"]), "unknown fidelity"),
     ((0, "lena", "denoise", HIGH, 2), r"unknown seed 2 for.*There is: 0, 1\. Leave it out"),
@@ -481,8 +485,10 @@ MISTAKES = [
     ],
 )
 def test_unknown_names_say_what_there_is(bench, method, arguments, text):
+    arch, image, task, *more = arguments
+    named = dict(zip(("fidelity", "seed"), more, strict=False))
     with pytest.raises(UnknownNameError, match=text):
-        getattr(bench, method)(*arguments)
+        getattr(bench, method)(arch, image, task, **named)
 
 
 def test_seeds_that_equal_true_are_still_refused_when_seed_1_was_asked_before(bench):
@@ -608,7 +614,7 @@ def test_a_task_absent_at_a_fidelity_says_where_it_is(tmp_path):
     (path / "manifest.json").write_text(json.dumps(data))
     bench = NASDIPBench(path)
     with pytest.raises(MissingRunError, match=f"no task 'denoise' at fidelity 'r64'.*at {LOW}"):
-        bench.query(0, "lena", "denoise", "r64")
+        bench.query(0, "lena", "denoise", fidelity="r64")
     with pytest.raises(MissingRunError, match="no runs of task 'super_resolve_x2'.*only scores"):
         bench.query(0, "lena", "super_resolve_x2")
 

@@ -74,28 +74,31 @@ def test_info(call):
 def test_query_as_text_and_json(call, data):
     bench = NASDIPBench(data)
     record = bench.query(2, "boat", "inpaint")
+    where = ("--image", "boat", "--task", "inpaint")
     for name in (2, bench[2]):
-        status, out, _ = call("query", name, "boat", "inpaint", "--json")
+        status, out, _ = call("query", name, *where, "--json")
         assert status == 0
         assert json.loads(out) == json.loads(json.dumps(record._asdict()))
-    status, out, _ = call("query", 2, "boat", "inpaint", "--seed", 1, "--iteration", 3)
+    status, out, _ = call("query", 2, *where, "--seed", 1, "--iteration", 3)
     fields = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert fields["seeds"] == "1"
     assert fields["iteration"] == "3"
     assert float(fields["psnr_db"]) == pytest.approx(
         bench.query(2, "boat", "inpaint", seed=1, iteration=3).psnr_db, abs=1e-3
     )
-    out = call("query", 3, "lena", "denoise", "--fidelity", LOW, "--json")[1]
+    out = call("query", 3, "--image", "lena", "--fidelity", LOW, "--json")[1]
     assert json.loads(out)["status"] == "diverged"
     assert json.loads(out)["best_psnr_db"] is None
 
 
 def test_tables(call, tmp_path):
-    status, out, _ = call("table", 1)
+    text = ("--format", "text")
+    status, out, _ = call("table", 1, *text)
     assert status == 0
     assert out.startswith("Table 1 (denoise)")
     assert "fidelity r64c16i40" in out
-    out = call("table", 1, "--task", "inpaint", "--target", "seconds", "--seed", 1, "--all")[1]
+    other = ("--task", "inpaint", "--target", "seconds", "--seed", 1, "--all")
+    out = call("table", 1, *other, *text)[1]
     assert "Table 1 (inpaint)" in out
     assert "Target seconds; fidelity r64 " in out
     assert "seed 1;" in out
@@ -110,10 +113,11 @@ def test_tables(call, tmp_path):
 
 def test_figures(call, tmp_path):
     pytest.importorskip("matplotlib")
-    status, out, _ = call("figure", 1, "--k", 3)
+    status, out, _ = call("figure", 1, "--k", 3, "--format", "text")
     assert status == 0
     assert out.startswith("Figure 1 (denoise)")
-    for suffix, start in ((".png", b"\x89PNG"), (".pdf", b"%PDF"), (".csv", b"image,lena")):
+    starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml", ".csv": b"image,lena"}
+    for suffix, start in starts.items():
         path = tmp_path / f"f{suffix}"
         assert call("figure", 1, "--k", 3, "--out", path)[:2] == (0, f"written: {path}\n")
         assert path.read_bytes().startswith(start)
@@ -121,11 +125,13 @@ def test_figures(call, tmp_path):
 
 def test_statistics_as_csv(call, data, tmp_path):
     bench = NASDIPBench(data)
-    rows = list(csv.DictReader(io.StringIO(call("kendall", "denoise")[1])))
-    assert [row["image"] for row in rows] == list(bench.images)
+    rows = list(csv.DictReader(io.StringIO(call("kendall", "--task", "denoise")[1])))
+    assert [row["image"] for row in rows] == [*bench.images, "(mean)"]
     assert float(rows[1]["psd_db_mse/corrupted"]) == pytest.approx(-1)
-    assert call("kendall")[1] == call("kendall", "denoise")[1]
-    rows = list(csv.reader(io.StringIO(call("overlap", "denoise", "-k", 3)[1])))
+    taus = [float(row["psd_db_mse/corrupted"]) for row in rows]
+    assert taus[-1] == pytest.approx(sum(taus[:-1]) / 3)
+    assert call("kendall")[1] == call("kendall", "--task", "denoise")[1]
+    rows = list(csv.reader(io.StringIO(call("overlap", "-k", 3)[1])))
     assert rows == [
         ["image", "lena", "chest", "boat"],
         ["lena", "3", "0", "2"],
@@ -177,13 +183,27 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
         (("report", "--out", "r.pdf"), "it can be written as .html, .htm"),
         (("table", "1", "--out", "no/t.csv"), "cannot write 'no/t.csv': No such file"),
         (("figure", "1", "-k", "99"), "k 99 must be a whole number from 1 to n = 12"),
-        (("query", "0", "lenna", "denoise"), "unknown image 'lenna'. Did you mean 'lena'?"),
-        (("query", "99", "lena", "denoise"), "no architecture in row 99"),
-        (("query", "x", "lena", "denoise"), "'x' is no architecture"),
-        (("query", "5", "lena", "denoise", "--fidelity", "r64"), "no run of architecture"),
-        (("query", "0", "lena", "denoise", "--seed", "x"), "Invalid value for '--seed'"),
-        (("query", "0", "lena"), "Missing argument"),
-        (("kendall", "denoise", "--target", "psnr"), "unknown target 'psnr'"),
+        (("query", "0", "--image", "lenna"), "unknown image 'lenna'. Did you mean 'lena'?"),
+        (("query", "99", "--image", "lena"), "no architecture in row 99"),
+        (("query", "x", "--image", "lena"), "'x' is no architecture"),
+        (("query", "5", "--image", "lena", "--fidelity", "r64"), "no run of architecture"),
+        (("query", "0", "--image", "lena", "--seed", "x"), "Invalid value for '--seed'"),
+        (("query",), "Missing argument"),
+        (
+            ("query", "0", "lena"),
+            "'--image': image and task are options, --image lena --task",
+        ),
+        (("query", "0", "--image", "denoise"), "'denoise' is a task, where an image belongs"),
+        (("kendall", "denoise"), "(denoise): image and task are options, --image lena --task den"),
+        (("kendall", "--task", "lena"), "'lena' is an image, where a task belongs"),
+        (("kendall", "--image", "inpaint"), "'inpaint' is a task, where an image belongs"),
+        (("kendall", "--target", "psnr"), "unknown target 'psnr'"),
+        (
+            ("kendall", "--format", "latex"),
+            "unknown format 'latex'. Did you mean 'text'? There is: text, csv.",
+        ),
+        (("kendall", "--format", "csv", "--out", "t.txt"), "--format csv does not go with --out"),
+        (("verify", "x"), "Got unexpected extra argument"),
         (("bogus",), "No such command 'bogus'"),
         (("info", "--bogus"), "No such option"),
     ],

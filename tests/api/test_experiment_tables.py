@@ -270,7 +270,7 @@ def test_from_the_command_to_the_table(built: Path, user_images: Path, tmp_path:
     assert "train cohorts (at most: they overlap)" in out
     assert "time: about" in out
 
-    status, out, _ = bench(capsys, "table", "2", "--experiments", built)
+    status, out, _ = bench(capsys, "table", "2", "--experiments", built, "--format", "text")
     assert status == 0
     assert re.search(r"SR x2 user +1/1", out)
     data = tmp_path / "data"

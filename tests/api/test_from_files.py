@@ -130,7 +130,7 @@ def test_stopping_table(files, bench, task):
 
 def test_score_leaderboard(files, bench, task):
     k, mine = 10, files[task]
-    table = bench.score_leaderboard(task, k, resamples=0)
+    table = bench.score_leaderboard(task, k=k, resamples=0)
     target = table.attrs["target"]
     wanted = [*mine.of, ("proxy", "=", PROXY), ("reference", "=", REFERENCE)]
     rows = pq.read_table(DATA / "scores.parquet", filters=wanted).to_pylist()

@@ -54,7 +54,7 @@ def test_the_interval_is_about_that_of_the_bootstrap(shipped, runs):
     """Of one image, seed and target, where both can be had."""
     found = early_ranking(shipped, "denoise", images="lena", iterations=[300], fidelity=FIDELITY)
     row = found.loc[("raw", "own", "last_psnr_smooth_db", 300)]
-    curves = shipped.curves("denoise", FIDELITY)
+    curves = shipped.curves("denoise", fidelity=FIDELITY)
     point = curves.iterations.tolist().index(300)
     ends = complete(runs[runs.image == "lena"], "denoise", "last_psnr_smooth_db")
     rng, drawn = np.random.default_rng(0), []
@@ -85,14 +85,14 @@ def test_what_is_missing_is_said(tmp_path, shipped):
         early_ranking(shipped, "denoise", iterations=[599])
     for call in (image_gain, early_ranking):
         with pytest.raises(UnknownNameError, match="unknown target"):
-            call(shipped, "denoise", ["psnr"])
+            call(shipped, "denoise", targets=["psnr"])
 
 
 def test_of_the_formula_the_gain_is_known(tmp_path):
     """Two images rank the twelve in opposite orders: the best of one is the worst of the other."""
     bench = NASDIPBench(synthetic.write_release(tmp_path / "data", fidelities=("r64",)))
     target = "best_psnr_smooth_db"
-    found = image_gain(bench, "denoise", [target], images=["lena", "chest"], resamples=0)
+    found = image_gain(bench, "denoise", targets=[target], images=["lena", "chest"], resamples=0)
     assert found["gain_db"].tolist() == pytest.approx([1.1, 1.1, 1.1])
     assert np.isnan(found["low"]).all()
 
@@ -144,9 +144,9 @@ def test_the_commands(bench, tmp_path, monkeypatch, capsys):
             cli.main()
         return ended.value.code, *capsys.readouterr()
 
-    status, out, _ = called("gain", "denoise", "--targets=last_psnr_smooth_db", "--resamples=20")
+    status, out, _ = called("gain", "--targets=last_psnr_smooth_db", "--resamples=20")
     found = pd.read_csv(io.StringIO(out), index_col=["target", "image"])
-    expected = bench.image_gain("denoise", ["last_psnr_smooth_db"], resamples=20)
+    expected = bench.image_gain("denoise", targets=["last_psnr_smooth_db"], resamples=20)
     assert status == 0
     np.testing.assert_allclose(found["gain_db"], expected["gain_db"], atol=1e-5)
     assert [*found.index] == [("last_psnr_smooth_db", image) for image in (*bench.images, MEAN)]

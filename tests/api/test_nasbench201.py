@@ -63,7 +63,9 @@ def flawed(tmp_path_factory):
 
 
 def smooth(bench, arch, image, task, seed=0, iteration=LAST):
-    return bench.query(arch, image, task, LOW, seed, iteration).psnr_smooth_db
+    return bench.query(
+        arch, image, task, fidelity=LOW, seed=seed, iteration=iteration
+    ).psnr_smooth_db
 
 
 def test_it_is_a_sequence_of_strings(api, bench, path):
@@ -105,7 +107,7 @@ def test_indices_of_architectures(api, bench):
 @pytest.mark.parametrize("hp", [None, 40, "40"])
 def test_more_info_is_what_the_release_has(api, bench, hp):
     info = api.get_more_info(7, "lena-denoise", hp=hp, is_random=1)
-    known = bench.query(7, "lena", "denoise", LOW, 1, LAST)
+    known = bench.query(7, "lena", "denoise", fidelity=LOW, seed=1, iteration=LAST)
     assert info["train-accuracy"] == known.psnr_db
     assert info["valid-accuracy"] == info["test-accuracy"] == known.psnr_smooth_db
     assert info["valid-loss"] == pytest.approx(10 ** (-known.psnr_smooth_db / 10))
@@ -352,7 +354,7 @@ def test_moves_among_what_is_evaluated_never_stay(bench):
     assert len(api.neighbours(3, 99)) == COUNT - 1
     assert {api.random_arch() for _ in range(300)} == set(bench.codes)
     mutant = bench[3].mutate(BitStream("test", 1))
-    assert api.nearest(mutant) == str(bench.neighbours(mutant, 1)[0][0])
+    assert api.nearest(mutant) == str(bench.neighbours(mutant, k=1)[0][0])
 
 
 def test_seeds_of_trials_are_those_asked_for(tmp_path):
@@ -502,13 +504,16 @@ def test_results_have_the_methods_of_the_original(api, bench):
     one = trials[1]
     assert isinstance(one, ResultsCount)
     assert (one.seed, one.name, one.get_total_epoch()) == (1, "lena-denoise", 30)
-    assert one.get_train()["accuracy"] == bench.query(2, "lena", "denoise", LOW, 1, 30).psnr_db
+    assert (
+        one.get_train()["accuracy"]
+        == bench.query(2, "lena", "denoise", fidelity=LOW, seed=1, iteration=30).psnr_db
+    )
     assert one.get_eval("ori-test")["accuracy"] == smooth(bench, 2, "lena", "denoise", 1, 30)
     assert one.get_times()["T-train@total"] == pytest.approx(12 * 30 / LAST)
     assert "train" not in one.get_eval_set()
     assert one.arch_config["arch_str"] == api[2]
     assert one.arch_config["fidelity"] == LOW
-    curve = bench.curve(2, "lena", "denoise", LOW, 1).psnr_db
+    curve = bench.curve(2, "lena", "denoise", fidelity=LOW, seed=1).psnr_db
     assert list(one.train_acc1es.values()) == pytest.approx(curve[:30].tolist())
     assert api.query_by_index(2).arch_index == 2
     again = pickle.loads(pickle.dumps(copy.deepcopy(results)))  # noqa: S301

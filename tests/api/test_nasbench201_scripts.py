@@ -37,7 +37,9 @@ def _as_scripts_do():
 
 def smooth(api, arch, iteration=LAST, seed=None):
     """Of lena, the mean over the seeds where none is named."""
-    return api.bench.query(arch, "lena", "denoise", LOW, seed, iteration).psnr_smooth_db
+    return api.bench.query(
+        arch, "lena", "denoise", fidelity=LOW, seed=seed, iteration=iteration
+    ).psnr_smooth_db
 
 
 def of_either_seed(api, arch, iteration):
@@ -145,7 +147,9 @@ def test_notebooks_over_all_architectures(api):
         for epoch in (0, 19, 40):
             info = api.get_more_info(i, "cifar100", iepoch=epoch, hp="200", is_random=False)
             iteration = max(1, (epoch + 1) * LAST // 200)
-            known = api.bench.query(arch, "chest", "inpaint", LOW, None, iteration)
+            known = api.bench.query(
+                arch, "chest", "inpaint", fidelity=LOW, seed=None, iteration=iteration
+            )
             assert info["valtest-accuracy"] == pytest.approx(known.psnr_smooth_db)
 
 

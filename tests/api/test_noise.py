@@ -70,7 +70,7 @@ def test_seeds_are_those_of_their_own_table(bench):
         )
         assert row["difference_db"] == pytest.approx(0, abs=1e-9)  # the same for all: a hundredth
         assert (row["repeats"], row["reason"]) == (2, "")
-    turned = bench.noise("inpaint", [BEST], images="lena").loc["seeds", BEST]
+    turned = bench.noise("inpaint", targets=[BEST], images="lena").loc["seeds", BEST]
     ranks = np.arange(COUNT) / 10
     assert turned["tau"] == pytest.approx(-1)
     rms = np.sqrt(np.mean((ranks - ranks[::-1]) ** 2))
@@ -88,7 +88,9 @@ def test_reruns_are_compared_with_what_they_repeat(bench, path, tmp_path):
     none = bench.noise("inpaint").loc["reruns", BEST]
     assert none["n"] == 0
     assert none["reason"].startswith("no whole run of inpaint at r64 was trained again")
-    final = bench.noise("denoise", ["final_psnr_smooth_db"]).loc["reruns", "final_psnr_smooth_db"]
+    final = bench.noise("denoise", targets=["final_psnr_smooth_db"]).loc[
+        "reruns", "final_psnr_smooth_db"
+    ]
     assert final["reason"] == "reruns.parquet says nothing of final_psnr_smooth_db"
     # Differences that turn the order of the centred values over.
     copy = synthetic.write_release(tmp_path / "data", fidelities=("r64",), reruns=COUNT)
@@ -116,13 +118,13 @@ def test_of_one_seed_the_reason_is_said(tmp_path):
 
 def test_what_cannot_be_asked_says_so(bench):
     with pytest.raises(UnknownNameError, match="unknown target of a ranking 'psnr'"):
-        bench.noise("denoise", ["psnr"])
+        bench.noise("denoise", targets=["psnr"])
     with pytest.raises(UnknownNameError, match="unknown image 'lenna'"):
         bench.noise("denoise", images="lenna")
 
 
 def test_scores_of_the_shipped_data_gain_by_averaging(monkeypatch, capsys):
-    given = ["nasdip-bench", "noise", "denoise", "--resamples=0", f"--data={DATA}"]
+    given = ["nasdip-bench", "noise", "--resamples=0", f"--data={DATA}"]
     monkeypatch.setattr("sys.argv", given)
     with pytest.raises(SystemExit) as ended:
         cli.main()

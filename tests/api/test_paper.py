@@ -385,12 +385,13 @@ def call(data, monkeypatch, capsys):
 
 def test_the_commands(call, bench, tmp_path):
     assert call("figure", 4, "--format", "csv")[1] == figure4(bench).csv()
-    assert call("figure", 3, "--task", "inpaint")[1] == figure3(bench, "inpaint").text()
-    assert call("table", "best-iteration")[1] == best_iteration_table(bench).text()
+    text = ("--format", "text")
+    assert call("figure", 3, "--task", "inpaint", *text)[1] == figure3(bench, "inpaint").text()
+    assert call("table", "best-iteration", *text)[1] == best_iteration_table(bench).text()
     status, out, err = call("figure", 2)
     assert (status, out) == (2, "")
     assert "needs the images themselves" in err
-    status, out, _ = call("figure", 2, "--image-set", "skimage", "--inits", 1)
+    status, out, _ = call("figure", 2, "--image-set", "skimage", "--inits", 1, *text)
     assert status == 0
     assert "stand-ins and not those of the release" in out
 

@@ -75,7 +75,7 @@ def fitted(built) -> dict[tuple[str, str], np.ndarray]:
 def test_a_replay_is_the_search_on_recorded_runs(built, fitted, score, weighting, n):
     bench = NASDIPBench(built)
     for image in bench.images:
-        found = bench.isnas(image, "inpaint", score, n, weighting=weighting)
+        found = bench.isnas(image, "inpaint", score, n=n, weighting=weighting)
         values = {a: bench.scores(a, image, "inpaint")[found.score] for a in range(len(bench))}
         ranking = sorted(values, key=values.get)[:n]
         assert [member.arch_id for member in found.cohort] == ranking
@@ -98,14 +98,14 @@ def test_a_replay_is_the_search_on_recorded_runs(built, fitted, score, weighting
         if not others or others[0] - first > 10 * ROUNDED * others[0]:
             assert found.selected.arch_id == ranking[ClosestToAverage()(cohort)]
         for name in ("best-score", "oracle"):
-            chosen = bench.isnas(image, "inpaint", score, n, selector=name).selected
+            chosen = bench.isnas(image, "inpaint", score, n=n, selector=name).selected
             assert chosen.arch_id == ranking[get_selector(name)(cohort)]
 
 
 def test_some_selection_of_the_real_build_is_not_the_first(built):
     """Else the comparison above would say nothing of the selector."""
     bench = NASDIPBench(built)
-    places = {bench.isnas(i, "inpaint", "psd_db_mse", 5).selected.place for i in bench.images}
+    places = {bench.isnas(i, "inpaint", "psd_db_mse", n=5).selected.place for i in bench.images}
     assert places != {1}
 
 
@@ -175,12 +175,12 @@ def by_hand(path: Path, image: str, n: int, seed: int, weighting: str) -> dict:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_cohort_is_what_the_files_give(flawed, seed, weighting):
     bench = NASDIPBench(flawed)
-    curve = bench.isnas_curve("denoise", [SCORE], weighting=weighting, seed=seed)
+    curve = bench.isnas_curve("denoise", scores=[SCORE], weighting=weighting, seed=seed)
     for image in bench.images:
         mine = curve.loc[f"{SCORE}/corrupted", image]
         for n in mine.index:
             hand = by_hand(flawed, image, n, seed, weighting)
-            found = bench.isnas(image, "denoise", SCORE, n, weighting=weighting, seed=seed)
+            found = bench.isnas(image, "denoise", SCORE, n=n, weighting=weighting, seed=seed)
             assert found.candidates == hand["candidates"]
             row = mine.loc[n]
             if "selected" not in hand:
@@ -208,7 +208,7 @@ def test_every_cohort_is_what_the_files_give(flawed, seed, weighting):
 
 def test_who_is_absent_is_counted(flawed):
     bench = NASDIPBench(flawed)
-    found = bench.isnas("lena", "denoise", SCORE, 3, seed=0)
+    found = bench.isnas("lena", "denoise", SCORE, n=3, seed=0)
     assert found.absent._asdict() == {
         "missing": 1, "failed": 1, "unscored": 1, "without_restoration": 1
     }  # fmt: skip
@@ -216,7 +216,7 @@ def test_who_is_absent_is_counted(flawed):
     assert [(m.arch_id, m.diverged) for m in found.cohort] == [(0, True), (1, False), (4, False)]
     assert math.isnan(found.cohort[0].weight)
     # Without a look at distances, those without them can be chosen too.
-    oracle = bench.isnas("lena", "denoise", SCORE, 4, seed=0, selector="oracle")
+    oracle = bench.isnas("lena", "denoise", SCORE, n=4, seed=0, selector="oracle")
     assert [m.arch_id for m in oracle.cohort] == [0, 1, 4, 5]
     assert oracle.absent.without_restoration == 0
     best = bench.query(11, "lena", "denoise", seed=0).final_psnr_smooth_db
@@ -226,10 +226,10 @@ def test_who_is_absent_is_counted(flawed):
 
 def test_one_seed_is_replayed_and_named(flawed):
     bench = NASDIPBench(flawed)
-    found = bench.isnas("boat", "denoise", SCORE, 2)
-    default = bench.isnas_curve("denoise", [SCORE])
+    found = bench.isnas("boat", "denoise", SCORE, n=2)
+    default = bench.isnas_curve("denoise", scores=[SCORE])
     assert (found.seed, found.other_seeds) == (default.attrs["seeds"][0], ())
-    assert bench.isnas("boat", "denoise", SCORE, 2, seed=1).seed == 1
+    assert bench.isnas("boat", "denoise", SCORE, n=2, seed=1).seed == 1
     assert default.attrs["fidelity"] == found.fidelity == LOW
     assert (found.stop, default.attrs["stop"]) == (40, 40)
 
@@ -237,21 +237,23 @@ def test_one_seed_is_replayed_and_named(flawed):
 def test_the_mean_over_seeds_is_of_searches_with_one_seed(tmp_path):
     path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)})
     bench = NASDIPBench(synthetic.add_distances(path, LOW, "denoise"))
-    both = bench.isnas_curve("denoise", [SCORE])
+    both = bench.isnas_curve("denoise", scores=[SCORE])
     assert both.attrs["seeds"] == [0, 1]
-    alone = [bench.isnas_curve("denoise", [SCORE], seed=seed) for seed in (0, 1)]
+    alone = [bench.isnas_curve("denoise", scores=[SCORE], seed=seed) for seed in (0, 1)]
     pd.testing.assert_frame_equal(both, (alone[0] + alone[1]) / 2, check_dtype=False)
-    found = bench.isnas("boat", "denoise", SCORE, 2)
+    found = bench.isnas("boat", "denoise", SCORE, n=2)
     assert (found.seed, found.other_seeds) == (0, (1,))
 
 
 def test_the_random_selector_is_an_expectation(flawed):
     bench = NASDIPBench(flawed)
-    found = bench.isnas("lena", "denoise", SCORE, 4, selector="random", seed=0)
+    found = bench.isnas("lena", "denoise", SCORE, n=4, selector="random", seed=0)
     ok = [member.final_psnr_smooth_db for member in found.cohort if not member.diverged]
     assert found.selected is None
     assert found.final_psnr_smooth_db == pytest.approx(np.mean(ok))
-    curve = bench.isnas_curve("denoise", [SCORE], ["lena"], 4, selector="random", seed=0)
+    curve = bench.isnas_curve(
+        "denoise", scores=[SCORE], images=["lena"], n=4, selector="random", seed=0
+    )
     row = curve.loc[f"{SCORE}/corrupted", "lena", 4]
     assert row["regret"] == pytest.approx(found.regret) == pytest.approx(row["regret_member"])
     assert row["rank"] == pytest.approx(found.rank)
@@ -261,9 +263,9 @@ def test_the_random_selector_is_an_expectation(flawed):
 def test_curves_and_single_replays_agree(flawed, selector):
     bench = NASDIPBench(flawed)
     rule = (lambda cohort: len(cohort.scores) // 2) if selector == "mine" else selector
-    curve = bench.isnas_curve("denoise", [SCORE, "psd_db_strip_mse"], selector=rule, seed=1)
+    curve = bench.isnas_curve("denoise", scores=[SCORE, "psd_db_strip_mse"], selector=rule, seed=1)
     for (score, image, n), row in curve.drop(MEAN, level="image").iterrows():
-        found = bench.isnas(image, "denoise", score, n, selector=rule, seed=1)
+        found = bench.isnas(image, "denoise", score, n=n, selector=rule, seed=1)
         same = [found.final_psnr_smooth_db, found.rank, found.regret, found.best_regret]
         names = ["final_psnr_smooth_db", "rank", "regret", "regret_best"]
         np.testing.assert_allclose(row[names].to_numpy(), same)
@@ -341,7 +343,7 @@ def test_ties_in_the_score_break_by_row(tmp_path, monkeypatch):
     monkeypatch.setitem(synthetic.SCORES, ("psd_db_mse", "corrupted"), lambda a: 1.0 + a // 3)
     path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), tasks=("denoise",))
     bench = NASDIPBench(synthetic.add_distances(path, LOW, "denoise"))
-    found = bench.isnas("boat", "denoise", SCORE, 5)
+    found = bench.isnas("boat", "denoise", SCORE, n=5)
     assert [member.arch_id for member in found.cohort] == [0, 1, 2, 3, 4]
 
 
@@ -367,30 +369,30 @@ def test_without_distances_it_is_said_what_can_be_answered(without):
     with pytest.raises(MissingRunError, match=r"of the build folder writes them$"):
         bench.distances("denoise")
     for selector in ("best-score", "oracle", "random"):
-        found = bench.isnas("lena", "denoise", SCORE, 3, selector=selector)
+        found = bench.isnas("lena", "denoise", SCORE, n=3, selector=selector)
         assert found.candidates == 12
         assert all(math.isnan(member.distance) for member in found.cohort)
-        assert len(bench.isnas_curve("denoise", [SCORE], selector=selector)) == 4 * 12
+        assert len(bench.isnas_curve("denoise", scores=[SCORE], selector=selector)) == 4 * 12
 
     def oracle(cohort):
         """Whatever it is called, one's own rule sees distances."""
         return 0
 
     with pytest.raises(MissingRunError, match="no distances"):
-        bench.isnas("lena", "denoise", SCORE, 3, selector=oracle)
+        bench.isnas("lena", "denoise", SCORE, n=3, selector=oracle)
     with pytest.raises(MissingRunError, match="no distances"):
-        bench.isnas_curve("denoise", SCORE, selector=oracle)
+        bench.isnas_curve("denoise", scores=SCORE, selector=oracle)
 
 
 def test_distances_of_another_seed_are_not_taken(tmp_path):
     path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)})
     without = {(a, image, 1) for a in range(12) for image in synthetic.IMAGES}
     bench = NASDIPBench(synthetic.add_distances(path, LOW, "denoise", without=without))
-    assert bench.isnas("lena", "denoise", SCORE, 3).seed == 0
+    assert bench.isnas("lena", "denoise", SCORE, n=3).seed == 0
     with pytest.raises(
         MissingRunError, match=r"of denoise at r64c16i40 with seed 1: it has those of seed 0\. Sel"
     ):
-        bench.isnas("lena", "denoise", SCORE, 3, seed=1)
+        bench.isnas("lena", "denoise", SCORE, n=3, seed=1)
 
 
 def test_defaults_work_on_every_image_and_task(tmp_path):
@@ -413,7 +415,7 @@ def test_a_selector_of_one_s_own_sees_the_distances(flawed):
         seen.append(cohort)
         return int(np.argmin(cohort.between.sum(axis=1)))
 
-    found = bench.isnas("boat", "denoise", SCORE, 5, selector=central, seed=1)
+    found = bench.isnas("boat", "denoise", SCORE, n=5, selector=central, seed=1)
     assert found.selector == "central"
     rows = {row["arch_id"]: row for row in runs_of(flawed, "boat", 1)}
     outputs = [synthetic.restoration(rows[member.arch_id]) for member in found.cohort]
@@ -434,7 +436,7 @@ def runs_of(path: Path, image: str, seed: int) -> list[dict]:
 def test_the_distances_of_a_release_are_those_of_its_restorations(flawed):
     bench = NASDIPBench(flawed)
     found = bench.distances("denoise")
-    assert bench.distances("denoise", LOW) is found  # read once
+    assert bench.distances("denoise", fidelity=LOW) is found  # read once
     assert found.seeds.tolist() == [0, 1]
     between = found.between(bench.images.index("lena"), 0)
     there = {row["arch_id"]: row for row in runs_of(flawed, "lena", 0) if row["status"] == "ok"}
@@ -506,7 +508,7 @@ def test_selectors_can_be_given_the_same_candidates(flawed):
 
     def curve(selector: str, with_output: bool) -> pd.DataFrame:
         found = bench.isnas_curve(
-            "denoise", [SCORE], selector=selector, with_output=with_output, seed=0
+            "denoise", scores=[SCORE], selector=selector, with_output=with_output, seed=0
         )
         return found.loc[f"{SCORE}/corrupted"]
 
@@ -518,7 +520,7 @@ def test_selectors_can_be_given_the_same_candidates(flawed):
     assert every["candidates"]["lena", 1] == 9  # one has no distances
     whatever_is_chosen = ["regret_best", "regret_member", "regret_first", "candidates", "members"]
     pd.testing.assert_frame_equal(same[whatever_is_chosen], theirs[whatever_is_chosen])
-    record = bench.isnas("lena", "denoise", SCORE, 2, selector="oracle", with_output=True, seed=0)
+    record = bench.isnas("lena", "denoise", SCORE, n=2, selector="oracle", with_output=True, seed=0)
     assert (record.candidates, record.absent.without_restoration) == (8, 1)
 
 
@@ -529,7 +531,7 @@ def test_scores_by_which_a_search_can_rank_are_taken(flawed):
     ]  # fmt: skip
     truth = bench.isnas_curve("denoise", reference="ground_truth")
     assert truth.attrs["scores"] == ["psd_db_mse/ground_truth", "psd_99_bandwidth/none"]
-    assert bench.isnas("boat", "denoise", "psd_db_mse/ground_truth", 1).cohort[0].arch_id == 11
+    assert bench.isnas("boat", "denoise", "psd_db_mse/ground_truth", n=1).cohort[0].arch_id == 11
 
 
 def test_a_damaged_file_is_found_at_first_touch(flawed, tmp_path):
@@ -540,9 +542,9 @@ def test_a_damaged_file_is_found_at_first_touch(flawed, tmp_path):
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
     bench = NASDIPBench(path)
-    assert bench.isnas("lena", "denoise", SCORE, 2, selector="oracle").n == 2
+    assert bench.isnas("lena", "denoise", SCORE, n=2, selector="oracle").n == 2
     with pytest.raises(DatasetError, match=r"distances/.* is damaged"):
-        bench.isnas("lena", "denoise", SCORE, 2)
+        bench.isnas("lena", "denoise", SCORE, n=2)
 
 
 # The figure
@@ -573,7 +575,7 @@ def test_the_figure_says_what_it_shows(flawed, tmp_path):
 
 def test_one_image_is_shown_alone(flawed):
     bench = NASDIPBench(flawed)
-    figure = replay_figure(bench, image="boat", scores=[SCORE], seed=0)
+    figure = replay_figure(bench, images="boat", scores=[SCORE], seed=0)
     assert "(denoise, boat)" in figure.caption
     assert "A cohort of all 11 candidates holds the best of all" in " ".join(figure.notes)
     assert figure.heads() == [["score", "candidates", "N = 1", "N = 5", "N = 11"]]  # the longest

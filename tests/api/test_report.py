@@ -89,7 +89,7 @@ def test_tau_and_overlap_are_those_of_the_api(bench, payload):
         tau = bench.kendall("denoise", target=target)
         found = denoise["tau"][target]["psd_db_strip_mse/corrupted"]
         assert found["tau"] == pytest.approx(tau["psd_db_strip_mse", "corrupted"], abs=5.1e-4)
-        shared = bench.overlap("denoise", 10, target=target).to_numpy()
+        shared = bench.overlap("denoise", k=10, target=target).to_numpy()
         assert denoise["overlap"][target]["counts"] == shared.tolist()
     assert found["n"] == [COUNT - 2, COUNT - 1, COUNT]
     constant = denoise["tau"]["best_psnr_smooth_db"]["psd_99_bandwidth/none"]
@@ -133,7 +133,7 @@ def test_a_small_release_says_why_there_is_no_overlap(tmp_path):
         in only["overlap"]["stopped_psnr_smooth_db"]["reason"]
     )
     assert only["seeds"] == [0, 1]
-    mean = bench.query(1, "lena", "denoise", "r64").best_psnr_smooth_db
+    mean = bench.query(1, "lena", "denoise", fidelity="r64").best_psnr_smooth_db
     assert only["targets"]["best_psnr_smooth_db"][1][0] / 1000 == pytest.approx(mean, abs=1e-3)
     assert any(f"also has denoise at {LOW}" in line for line in payload["missing"])
     with pytest.raises(UnknownNameError, match="unknown fidelity 'r9'"):

@@ -143,6 +143,6 @@ def test_values_of_ones_own_enter_with_one_call(shipped):
     assert found.index[0] == ("oracle", "own")
     assert found.iloc[0]["p_within"] < 0.01
     with pytest.raises(ConfigError, match="k 0"):
-        score_leaderboard(shipped, "denoise", 0)
+        score_leaderboard(shipped, "denoise", k=0)
     with pytest.raises(UnknownNameError, match="unknown target of a ranking 'seconds'"):
         score_leaderboard(shipped, "denoise", target="seconds")

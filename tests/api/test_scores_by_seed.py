@@ -181,11 +181,11 @@ def test_tau_is_of_runs_and_scores_of_one_seed(bench):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_cohorts_are_ranked_by_the_scores_of_their_seed(bench, seed):
     wanted = sorted(range(COUNT), key=lambda a: of_seed(a, seed))
-    found = bench.isnas("lena", "denoise", "psd_db_mse", 5, selector="best-score", seed=seed)
+    found = bench.isnas("lena", "denoise", "psd_db_mse", n=5, selector="best-score", seed=seed)
     assert [member.arch_id for member in found.cohort] == wanted[:5]
     assert [member.score for member in found.cohort] == [of_seed(a, seed) for a in wanted[:5]]
     psnr = [bench.query(a, "lena", "denoise", seed=seed).stopped_psnr_smooth_db for a in wanted]
-    curve = bench.selection_curve("denoise", "psd_db_mse/corrupted", seed=seed)
+    curve = bench.selection_curve("denoise", proxy="psd_db_mse/corrupted", seed=seed)
     best = [max(psnr[:k]) for k in range(1, COUNT + 1)]
     np.testing.assert_allclose(curve.loc["lena", "value"], best)
     simulated = read_runs(bench, "denoise", ["lena"], seed=seed)["lena"]
@@ -199,8 +199,8 @@ def test_cohorts_are_ranked_by_the_scores_of_their_seed(bench, seed):
 def test_a_cohort_of_a_seed_without_scores_says_so(tmp_path):
     bench = NASDIPBench(scored(tmp_path / "data", lambda row: row["seed"] != 1))
     with pytest.raises(ConfigError, match=r"n 5 must .* from 1 to 0, .* with seed 1 \(12 unscored"):
-        bench.isnas("lena", "denoise", "psd_db_mse", 5, selector="best-score", seed=1)
-    found = bench.isnas("lena", "denoise", "psd_db_mse", 5, selector="best-score")
+        bench.isnas("lena", "denoise", "psd_db_mse", n=5, selector="best-score", seed=1)
+    found = bench.isnas("lena", "denoise", "psd_db_mse", n=5, selector="best-score")
     assert found.seed == 0
 
 

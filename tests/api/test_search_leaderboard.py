@@ -50,7 +50,10 @@ def board(bench, task="denoise", **options):
 
 def values(bench, task, image, seed, target=BEST):
     return np.array(
-        [getattr(bench.query(a, image, task, FIDELITY, seed), target) for a in range(COUNT)]
+        [
+            getattr(bench.query(a, image, task, fidelity=FIDELITY, seed=seed), target)
+            for a in range(COUNT)
+        ]
     )
 
 
@@ -309,7 +312,8 @@ def test_it_can_be_saved(figure, tmp_path, suffix):
 
 def test_the_command(bench, capsys, tmp_path):
     few = ["--repeats", "2", "--resamples", "0", "--data", str(bench.path)]
-    assert run("nasdip-bench", app, ["leaderboard", "search", *few, "--targets", BEST]) == 0
+    text = ["--targets", BEST, "--format", "text"]
+    assert run("nasdip-bench", app, ["leaderboard", "search", *few, *text]) == 0
     assert "over transfer" in capsys.readouterr().out
     for wrong, message in (
         (["--repeats", "0"], "repeats 0 must be"),

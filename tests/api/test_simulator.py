@@ -55,7 +55,7 @@ def low(bench, budget=None, **options) -> Simulator:
 @pytest.mark.parametrize(("arch", "iterations"), [(0, 1), (5, 17), (11, 40), (11, None)])
 def test_what_is_seen_is_the_recorded_curve(bench, arch, iterations):
     seen = low(bench).train(arch, iterations)
-    known = bench.query(arch, "lena", "denoise", LOW, 0, iteration=iterations or LAST)
+    known = bench.query(arch, "lena", "denoise", fidelity=LOW, seed=0, iteration=iterations or LAST)
     assert seen.psnr_db == known.psnr_db
     assert (seen.arch_id, seen.architecture, seen.status) == (arch, known.architecture, "ok")
     assert seen.iterations == (iterations or LAST)
@@ -108,7 +108,7 @@ def test_waits_of_the_builder_are_not_charged(tmp_path):
     synthetic.rehash(path)
     busy = NASDIPBench(path)
     assert [low(busy, cost=cost).seconds(4) for cost in ("recorded", "flops")] == prices
-    cost = busy.cost(4, "denoise", "lena")
+    cost = busy.cost(4, "denoise", image="lena")
     assert (cost.seconds, cost.processor_seconds) == (7 * 14.0, 14.0)
     assert cost.seconds_per_iteration == 7 * 14.0 / LAST
     assert busy.find_best("denoise", image="lena", max_seconds=14.0).arch_id == 4
@@ -144,7 +144,10 @@ def test_asking_again_is_free_and_fewer_iterations_are_looked_up(bench):
     assert again.psnr_db == once.psnr_db
     earlier = sim.train(3, 5)
     assert earlier.seconds == 0
-    assert earlier.psnr_db == bench.query(3, "lena", "denoise", LOW, 0, 5).psnr_db
+    assert (
+        earlier.psnr_db
+        == bench.query(3, "lena", "denoise", fidelity=LOW, seed=0, iteration=5).psnr_db
+    )
     assert sim.trained_to(3) == 20
     assert sim.trained_to(4) == 0
     assert len(sim.history()) == 1
@@ -165,7 +168,7 @@ def test_reading_what_has_been_paid_for_is_no_repetition(bench):
         sim.train(arch, 600)
     curves = [[sim.train(arch, i).psnr_db for i in sim.iterations.tolist()] for arch in (0, 1)]
     assert len(curves[0]) + len(curves[1]) > 20 * COUNT
-    assert curves[1] == bench.curve(1, "lena", "denoise", HIGH, 0).psnr_db.tolist()
+    assert curves[1] == bench.curve(1, "lena", "denoise", fidelity=HIGH, seed=0).psnr_db.tolist()
 
 
 def test_what_does_not_fit_is_not_run_and_ends_the_search(bench):
@@ -266,7 +269,7 @@ def test_regret_is_the_distance_to_the_best_of_the_space(bench):
     sim = low(bench)
     assert sim.incumbent is None
     assert math.isnan(sim.regret)
-    found = [bench.query(a, "lena", "denoise", LOW) for a in range(COUNT)]
+    found = [bench.query(a, "lena", "denoise", fidelity=LOW) for a in range(COUNT)]
     value = [one.best_psnr_smooth_db for one in found]
     for arch in (2, 7, 4, 11):
         sim.train(arch)
@@ -279,7 +282,7 @@ def test_regret_is_the_distance_to_the_best_of_the_space(bench):
 def test_the_target_of_regret_can_be_another(bench):
     sim = low(bench, target="best_psnr_db")
     sim.train(0)
-    best = [bench.query(a, "lena", "denoise", LOW).best_psnr_db for a in (0, 11)]
+    best = [bench.query(a, "lena", "denoise", fidelity=LOW).best_psnr_db for a in (0, 11)]
     assert sim.regret == pytest.approx(best[1] - best[0])
     with pytest.raises(UnknownNameError, match="unknown target of a ranking 'seconds'"):
         low(bench, target="seconds")
@@ -353,7 +356,7 @@ def test_scores_are_named_alone_or_with_a_reference(bench):
 def test_nearest_agrees_with_the_neighbours_of_the_release(bench):
     sim = low(bench)
     for arch in range(COUNT):
-        near = bench.neighbours(arch, COUNT - 1)
+        near = bench.neighbours(arch, k=COUNT - 1)
         distance = {bench.arch_id(one): far for one, far in near} | {arch: 0}
         found = sim.nearest(arch, COUNT)
         assert found[0] == arch
@@ -361,7 +364,7 @@ def test_nearest_agrees_with_the_neighbours_of_the_release(bench):
         assert found == sorted(range(COUNT), key=lambda one: (distance[one], one))
     outside = sample_architectures(COUNT + 1)[-1]
     (stand_in,) = sim.nearest(outside)
-    assert bench[stand_in] == bench.neighbours(outside, 1)[0][0]
+    assert bench[stand_in] == bench.neighbours(outside, k=1)[0][0]
 
 
 def test_seeds_are_those_of_the_runs(bench):
@@ -483,9 +486,9 @@ def test_what_has_been_paid_for_can_be_looked_at(bench):
     assert len(sim.psnr_db(3)) == 0
     sim.train(3, 10)
     paid = sim.iterations <= 10
-    known = bench.curve(3, "lena", "denoise", LOW, 0)
+    known = bench.curve(3, "lena", "denoise", fidelity=LOW, seed=0)
     assert sim.psnr_db(3).tolist() == known.psnr_db[paid].tolist()
-    observed = bench.observables(3, "lena", "denoise", LOW, 0)
+    observed = bench.observables(3, "lena", "denoise", fidelity=LOW, seed=0)
     for name, values in sim.observables(3).items():
         np.testing.assert_array_equal(values, observed.values_db[name][paid])
     clock = sim.clock
@@ -493,7 +496,7 @@ def test_what_has_been_paid_for_can_be_looked_at(bench):
         sim.distances([3])
     sim.train(3)
     sim.train(7)
-    between = bench.distances("denoise", LOW).between(0, 0)
+    between = bench.distances("denoise", fidelity=LOW).between(0, 0)
     np.testing.assert_array_equal(sim.distances([7, 3]), between[np.ix_([7, 3], [7, 3])])
     assert sim.clock > clock
     assert low(bench, track="deployable").observables(3)["loss"].size == 0
@@ -521,12 +524,12 @@ def test_the_test_is_on_the_other_seed(bench):
         found = sim.test()
         assert found.arch_id == (COUNT - 1, 0)[searched]
         assert (found.searched, found.seeds) == (searched, (other,))
-        run = bench.query(found.arch_id, "lena", "inpaint", HIGH, other)
+        run = bench.query(found.arch_id, "lena", "inpaint", fidelity=HIGH, seed=other)
         for name in ("best", "stopped", "final", "last"):
             name = f"{name}_psnr_smooth_db"
             assert getattr(found, name) == pytest.approx(getattr(run, name))
         on_other = [
-            bench.query(arch, "lena", "inpaint", HIGH, other).best_psnr_smooth_db
+            bench.query(arch, "lena", "inpaint", fidelity=HIGH, seed=other).best_psnr_smooth_db
             for arch in range(COUNT)
         ]
         assert on_other[found.arch_id] == min(on_other)
@@ -535,7 +538,9 @@ def test_the_test_is_on_the_other_seed(bench):
         elsewhere = [
             np.mean(
                 [
-                    bench.query(arch, image, "inpaint", HIGH, searched).best_psnr_smooth_db
+                    bench.query(
+                        arch, image, "inpaint", fidelity=HIGH, seed=searched
+                    ).best_psnr_smooth_db
                     for image in ("chest", "boat")
                 ]
             )

@@ -89,7 +89,7 @@ def test_rules_of_ones_own_see_the_kept_points(bench):
             return look
 
     rules = {"mine": [Least(1), Least(100)], "another": ["fixed(iteration=20)"]}
-    table = bench.stopping_table(TASK, rules, images="lena")
+    table = bench.stopping_table(TASK, rules=rules, images="lena")
     found = table.loc["mine", "lena"]
     peaks = np.array([BUDGET // 4 + a % 5 for a in range(COUNT)])
     kept = bench.curves(TASK).iterations
@@ -98,7 +98,7 @@ def test_rules_of_ones_own_see_the_kept_points(bench):
     assert found["never"] == 0
     assert table.loc[("another", "lena"), "iteration"] == 20
     assert [*table.loc["mine"].index] == ["lena", MEAN]
-    one = bench.stopping_table(TASK, [Fixed(20)], images="lena")
+    one = bench.stopping_table(TASK, rules=[Fixed(20)], images="lena")
     assert (
         one.loc[("fixed(iteration=20)", "lena"), "lost_db"]
         == (table.loc[("another", "lena"), "lost_db"])
@@ -112,17 +112,17 @@ def test_what_cannot_be_asked_says_so(bench):
         ({"none": []}, ConfigError, "rule 'none' has no candidates"),
     ):
         with pytest.raises(error, match=message):
-            bench.stopping_table(TASK, rules)
+            bench.stopping_table(TASK, rules=rules)
     with pytest.raises(ConfigError, match="there is no noise to compare with"):
-        bench.stopping_table("inpaint", "discrepancy")
+        bench.stopping_table("inpaint", rules="discrepancy")
     with pytest.raises(ConfigError, match="rules 3 must be a stopping rule or several"):
-        bench.stopping_table(TASK, 3)
+        bench.stopping_table(TASK, rules=3)
     with pytest.raises(UnknownNameError, match="unknown image 'lenna'"):
         bench.stopping_table(TASK, images="lenna")
 
 
 def test_how_parameters_were_chosen_is_said(bench):
-    table = bench.stopping_table(TASK, {"one": [Fixed(9)], "two": [Fixed(9), Fixed(10)]})
+    table = bench.stopping_table(TASK, rules={"one": [Fixed(9)], "two": [Fixed(9), Fixed(10)]})
     choice = table.xs(MEAN, level="image")["choice"].to_dict()
     assert {name for name, how in choice.items() if how == "published"} == {
         "es-wmv(window=100,patience=1000)",
@@ -133,7 +133,7 @@ def test_how_parameters_were_chosen_is_said(bench):
     assert {choice[name] for name in ("fixed", "neighbour", "es-wmv", "two")} == {"cross-fitted"}
     assert choice[ORACLE] == "oracle"
     with pytest.raises(ConfigError, match="rule 'last' is in the table already"):
-        bench.stopping_table(TASK, "last")
+        bench.stopping_table(TASK, rules="last")
 
 
 # The figure
@@ -183,7 +183,9 @@ def test_the_command_prints_and_draws(bench, tmp_path, monkeypatch, capsys):
             cli.main()
         return ended.value.code, *capsys.readouterr()
 
-    status, out, _ = called("--task=inpaint", "--rule=fixed(iteration=20)", "--resamples=20")
+    status, out, _ = called(
+        "--task=inpaint", "--rule=fixed(iteration=20)", "--resamples=20", "--format=text"
+    )
     assert status == 0
     assert out.startswith("What stopping rules lose (inpaint)")
     assert "fixed(iteration=20)" in out

@@ -143,7 +143,7 @@ def test_share_of_the_variance():
 
 def test_the_beginning_is_compared_with_the_best_of_another_seed(bench: NASDIPBench):
     for task in TASKS:
-        curves, block = bench.curves(task, "r64c16"), bench.runs.block(task, "r64c16")
+        curves, block = bench.curves(task, fidelity="r64c16"), bench.runs.block(task, "r64c16")
         best = np.stack([block.matrix(findings.TARGET, seed) for seed in (0, 1)], axis=-1)
         there = np.isfinite(best).all(axis=(1, 2))
         early = np.searchsorted(curves.iterations, block.record.stop // 3, side="right") - 1

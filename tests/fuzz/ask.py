@@ -84,10 +84,10 @@ def questions(path: Path) -> dict[str, Callable[[], Any]]:
         "table of scores": lambda: table("scores"),
         "table of stops": lambda: table("stops"),
         "table of reruns": lambda: table("reruns"),
-        "best": lambda: bench().top_k("denoise", 2),
+        "best": lambda: bench().top_k("denoise", k=2),
         "coverage": lambda: bench().coverage().to_csv(),
         "kendall": lambda: bench().kendall("denoise").to_csv(),
-        "isnas": lambda: bench().isnas("lena", "denoise", "psd_db_mse", 2),
+        "isnas": lambda: bench().isnas("lena", "denoise", "psd_db_mse", n=2),
         "isnas curve": lambda: bench().isnas_curve("denoise", n=2).to_csv(),
         "overlap": lambda: bench().overlap("inpaint", k=2).to_csv(),
     }

@@ -82,4 +82,4 @@ def test_a_dataset_of_ones_own_images(folder, tmp_path):
     assert bench.manifest.image_set == "user"
     assert bench.to_frame("images")["channels"].tolist() == [3, 1]
     assert bench.cost(0, "denoise").image_channels == 3
-    assert bench.cost(0, "denoise", "wall").image_channels == 1
+    assert bench.cost(0, "denoise", image="wall").image_channels == 1

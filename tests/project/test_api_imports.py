@@ -49,7 +49,7 @@ def imported_by(code: str) -> set[str]:
         ("bench.query(0, 'lena', 'denoise', iteration=5)", {"pyarrow", "h5py"}),
         ("bench.to_frame('runs')", FRAMES),
         ("bench.coverage()", FRAMES),
-        ("bench.overlap('denoise', 2)", FRAMES),
+        ("bench.overlap('denoise', k=2)", FRAMES),
         ("bench.kendall('denoise')", FRAMES | {"scipy"}),
         (
             "from nasdip_bench.api import table1; table1(bench).text()",

@@ -84,7 +84,9 @@ def overlap(bench: NASDIPBench, block: Block) -> Rows:
 def gain(bench: NASDIPBench, block: Block) -> Rows:
     """What an image's own best architecture gains over the best of the other images."""
     if len(block.seeds) > 1:
-        row = image_gain(bench, block.task, [TARGET], fidelity=block.fidelity).loc[TARGET, MEAN]
+        row = image_gain(bench, block.task, targets=[TARGET], fidelity=block.fidelity).loc[
+            TARGET, MEAN
+        ]
         yield [_interval(row["gain_db"], row["low"], row["high"], "+"), f"{row['n']:.0f}"]
 
 
@@ -120,10 +122,10 @@ def fidelities(bench: NASDIPBench, block: Block) -> Rows:
 def beginnings(bench: NASDIPBench, block: Block) -> Rows:
     """Tau between PSNR early in the runs of a seed and the best of the runs of another."""
     if len(block.seeds) > 1:
-        kept = bench.curves(block.task, block.fidelity).iterations
+        kept = bench.curves(block.task, fidelity=block.fidelity).iterations
         at = [int(kept[kept <= block.record.stop // part][-1]) for part in PARTS]
         how = {"fidelity": block.fidelity, "iterations": at}
-        found = early_ranking(bench, block.task, [TARGET], **how).xs("other", level="seed")
+        found = early_ranking(bench, block.task, targets=[TARGET], **how).xs("other", level="seed")
         for (curve, *_, iteration), row in found.iterrows():
             yield [str(iteration), curve, _tau(row), f"{row['n']:.0f}"]
 
@@ -201,7 +203,7 @@ def stops(bench: NASDIPBench, block: Block) -> Rows:
 
 def initialisations(bench: NASDIPBench, block: Block) -> Rows:
     """How far the initialisations of a score agree."""
-    found = bench.noise(block.task, [TARGET], fidelity=block.fidelity, resamples=0)
+    found = bench.noise(block.task, targets=[TARGET], fidelity=block.fidelity, resamples=0)
     if "initialisations" in found.index.get_level_values("between"):
         for name, row in found.loc["initialisations"].dropna(subset=["tau"]).iterrows():
             mean = _interval(row["tau_mean"], row["low_mean"], row["high_mean"])

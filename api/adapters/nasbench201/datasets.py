@@ -12,7 +12,8 @@ import numpy as np
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 from nasdip_bench.space import LEVELS
 
-from ...reading.costs import FLOPS_OF_TRAINING, Costs, costs
+from ...reading.costs import Costs, costs
+from ...reading.network_costs import FLOPS_OF_TRAINING
 from ...reading.reader import ReleaseReader
 from ...reading.runs import Block
 from ...simulation.prices import CostModel

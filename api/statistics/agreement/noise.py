@@ -40,8 +40,8 @@ _NOTHING = TauEstimate(math.nan, math.nan, math.nan)
 def noise(
     bench: ReleaseReader,
     task: str,
-    targets: Sequence[str] = VERDICT_TARGETS,
     *,
+    targets: Sequence[str] = VERDICT_TARGETS,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     level: float = 0.95,

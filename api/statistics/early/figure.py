@@ -136,7 +136,9 @@ def early_figure(
         >>> early_figure(NASDIPBench("data/"), "denoise").heads()[0][:4]
         ['target', 'curve', 'seed', 'after 43']
     """
-    frame = early_ranking(bench, task, targets, images=images, fidelity=fidelity, level=level)
+    frame = early_ranking(
+        bench, task, targets=targets, images=images, fidelity=fidelity, level=level
+    )
     facts = frame.attrs
     record = bench.runs.block(task, facts["fidelity"]).record
     several = len(facts["seeds"]) > 1

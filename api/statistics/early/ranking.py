@@ -37,8 +37,8 @@ _AT_ONCE = 16  # points: their signs are 17 MB of 522 architectures
 def early_ranking(
     bench: ReleaseReader,
     task: str,
-    targets: Sequence[str] = VERDICT_TARGETS,
     *,
+    targets: Sequence[str] = VERDICT_TARGETS,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     iterations: Sequence[int] | None = None,
@@ -82,7 +82,7 @@ def early_ranking(
     runs = runs._replace(seeds=runs.block.seeds)
     for target in targets:
         runs.block.direction(target)  # or an error
-    curves = bench.curves(task, runs.fidelity)
+    curves = bench.curves(task, fidelity=runs.fidelity)
     points = _points(curves.iterations, iterations)
     ends = np.stack([runs.values(target) for target in targets])
     raw, smooth = (

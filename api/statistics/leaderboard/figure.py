@@ -65,8 +65,8 @@ class ScoreLeaderboardFigure(Forest):
                 _p(row["p"]),
                 _tau(row, "_within"),
                 _p(row["p_within"]),
-                f"{row['precision']:.2f} ({row['precision_chance']:.2f})",
-                f"{row['regret']:.2f} ({row['regret_random']:.2f})",
+                _beside(row["precision"], row["precision_chance"]),
+                _beside(row["regret"], row["regret_random"]),
                 "--" if math.isnan(row["seconds"]) else f"{row['seconds']:.2g}",
                 f"{row['n']:.0f}",
             ]
@@ -84,6 +84,10 @@ def _tau(row: pd.Series, of: str) -> str:
     if math.isnan(tau):
         return "--"
     return f"{tau:+.2f}" + ("" if math.isnan(low) else f" ({low:+.2f}..{high:+.2f})")
+
+
+def _beside(value: float, chance: float) -> str:
+    return "--" if math.isnan(value) else f"{value:.2f} ({chance:.2f})"
 
 
 def _p(value: float) -> str:
@@ -111,7 +115,7 @@ def score_leaderboard_figure(
         >>> board.heads()[0][:2]
         ['score', 'tau']
     """
-    frame = score_leaderboard(bench, task, k, **how)
+    frame = score_leaderboard(bench, task, k=k, **how)
     facts = frame.attrs
     interval = f", with its {100 * facts['level']:g} % interval" if facts["resamples"] else ""
     reasons = {_name(key): row["reason"] for key, row in frame.iterrows() if row["reason"]}
@@ -131,5 +135,5 @@ def score_leaderboard_figure(
             *(f"-- : {name}: {reason}." for name, reason in reasons.items()),
         ),
         marks=dict.fromkeys(bench.images, ""),
-        call=call_text("bench.score_leaderboard", facts, str(k)),
+        call=call_text("bench.score_leaderboard", facts, f"k={k}"),
     )

@@ -38,8 +38,8 @@ _ROUNDING = 1e-6
 def score_leaderboard(
     bench: ReleaseReader,
     task: str,
-    k: int = 10,
     *,
+    k: int = 10,
     target: str | None = None,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,

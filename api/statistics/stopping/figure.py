@@ -181,7 +181,7 @@ def stopping_figure(
         'discrepancy(sigma=known)'
     """
     frame = stopping_table(
-        bench, task, rules, images=images, fidelity=fidelity, seed=seed, level=level,
+        bench, task, rules=rules, images=images, fidelity=fidelity, seed=seed, level=level,
         resamples=resamples, rng=rng,
     )  # fmt: skip
     facts = frame.attrs

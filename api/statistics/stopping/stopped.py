@@ -88,7 +88,7 @@ def how_chosen(name: str, candidates: Sequence[Stopped]) -> str:
 
 
 def _shipped_rules(runs: RunSet) -> dict[str, list[Stopped]]:
-    recorded = runs.bench.stops(runs.task, runs.fidelity)
+    recorded = runs.bench.stops(runs.task, fidelity=runs.fidelity)
     families: dict[str, list[Stopped]] = {ORACLE: [_oracle(runs)]}
     families["fixed"] = _fixed(runs)
     stop = runs.block.record.stop
@@ -145,7 +145,7 @@ def _oracle(runs: RunSet) -> Stopped:
 
 def _fixed(runs: RunSet) -> list[Stopped]:
     """The fixed stop at every kept iteration."""
-    curves = runs.bench.curves(runs.task, runs.fidelity)
+    curves = runs.bench.curves(runs.task, fidelity=runs.fidelity)
     places = [curves.seeds.index(one) for one in runs.seeds]
     psnr, ssim = (
         np.where(np.isfinite(array[..., -1:]), array, np.nan)[:, :, places].astype(np.float64)
@@ -169,13 +169,20 @@ def followed(runs: RunSet, rule: StoppingRule) -> Stopped:
     shape = (len(bench), len(bench.images), len(runs.seeds))
     iteration, psnr, ssim = (np.full(shape, np.nan) for _ in range(3))
     stopped = np.zeros(shape, bool)
-    curves = bench.curves(runs.task, runs.fidelity)
+    curves = bench.curves(runs.task, fidelity=runs.fidelity)
     for place, one in enumerate(runs.seeds):
         ok = np.isfinite(block.matrix("best_psnr_smooth_db", one))
         arch_ids, images = np.nonzero(ok)
         if not len(arch_ids):
             continue
-        seen = bench.observable_arrays(runs.task, runs.fidelity, one, arch_ids, images, rule.needs)
+        seen = bench.observable_arrays(
+            runs.task,
+            fidelity=runs.fidelity,
+            seed=one,
+            arch_ids=arch_ids,
+            images=images,
+            names=rule.needs,
+        )
         found = follow(rule, _fits(runs, images, one), curves.iterations, seen)
         point = np.searchsorted(curves.iterations, found.delivered)
         at, of = (arch_ids, images, place), curves.seeds.index(one)
@@ -210,7 +217,7 @@ def _fits(runs: RunSet, images: NDArray[np.integer], seed: int) -> Fits:
 
 def _at_iteration(runs: RunSet, iteration: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     """A curve at the kept point nearest to an iteration of each run."""
-    curves = runs.bench.curves(runs.task, runs.fidelity)
+    curves = runs.bench.curves(runs.task, fidelity=runs.fidelity)
     places = [curves.seeds.index(one) for one in runs.seeds]
     array = np.asarray(getattr(curves, name))[:, :, places].astype(np.float64)
     middle = (curves.iterations[1:] + curves.iterations[:-1]) / 2

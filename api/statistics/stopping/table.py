@@ -32,8 +32,8 @@ __all__ = ["kept_point_agreement", "stopping_table"]
 def stopping_table(
     bench: ReleaseReader,
     task: str,
-    rules: Rules | None = None,
     *,
+    rules: Rules | None = None,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
@@ -129,8 +129,8 @@ def kept_point_agreement(
     import pandas as pd
 
     runs = RunSet.of(bench, task, fidelity=fidelity, seed=seed)
-    recorded = bench.stops(task, runs.fidelity)
-    iterations = bench.curves(task, runs.fidelity, runs.seeds[0]).iterations
+    recorded = bench.stops(task, fidelity=runs.fidelity)
+    iterations = bench.curves(task, fidelity=runs.fidelity, seed=runs.seeds[0]).iterations
     gap = np.diff(iterations, prepend=0, append=iterations[-1])  # before and after each point
     places = [runs.block.position(one) for one in runs.seeds]
     rows = {}

@@ -1,0 +1,41 @@
+"""Errors for names that a release does not have; a name that is of another kind is told so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nasdip_bench.errors import UnknownNameError, unknown_name
+
+__all__ = ["unknown_image", "unknown_task"]
+
+
+def unknown_image(image: object, images: Sequence[str], tasks: Sequence[str]) -> UnknownNameError:
+    """The error for an image that there is not, or for a task where an image belongs.
+
+    Args:
+        image: as given.
+        images: all there are.
+        tasks: all there are.
+    """
+    if isinstance(image, str) and image in tasks:
+        return _out_of_order(f"{image!r} is a task, where an image belongs", "image", images)
+    return unknown_name("image", image, images)
+
+
+def unknown_task(task: object, tasks: Sequence[str], images: Sequence[str]) -> UnknownNameError:
+    """The error for a task that there is not, or for an image where a task belongs.
+
+    Args:
+        task: as given.
+        tasks: all there are.
+        images: all there are.
+    """
+    if isinstance(task, str) and task in images:
+        return _out_of_order(f"{task!r} is an image, where a task belongs", "task", tasks)
+    return unknown_name("task", task, tasks)
+
+
+def _out_of_order(what: str, kind: str, there: Sequence[str]) -> UnknownNameError:
+    return UnknownNameError(
+        f"{what}: the order is architecture, image, task. There is, as {kind}: {', '.join(there)}."
+    )

@@ -1,0 +1,109 @@
+"""How results look: on one line, and as a table in a notebook. Numbers get six digits.
+
+Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+__all__ = ["fields", "html_table", "record_html", "record_repr", "shown"]
+
+
+_MOST_NAMES = 4
+
+
+def shown(value: Any) -> str:
+    """A value for a reader: floats with six digits, arrays and records inside in short.
+
+    Example:
+        >>> shown(22.94503021240234), shown((0, 1)), shown(None)
+        ('22.945', '0, 1', '')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, float | np.floating):
+        return f"{value:.6g}"
+    if isinstance(value, np.ndarray):
+        return f"{' x '.join(map(str, value.shape))} {value.dtype}"
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return record_repr(value)
+    if _of_records(value):
+        return f"{len(value)} of {type(value[0]).__name__}"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(shown, value))
+    if isinstance(value, dict):
+        if len(value) > _MOST_NAMES:
+            return f"{len(value)} names"
+        return "; ".join(f"{name} {shown(one)}" for name, one in value.items())
+    return str(value)
+
+
+def _of_records(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and hasattr(value[0], "_fields")
+
+
+def fields(record: Any) -> list[tuple[str, Any]]:
+    """Name and value of a named tuple's fields, without the last ones that are None."""
+    found = list(record._asdict().items())
+    while found and found[-1][1] is None:
+        found.pop()
+    return found
+
+
+def record_repr(record: Any) -> str:
+    """A named tuple on one line: arrays in short, without the last fields that are None."""
+    parts = [f"{name}={_repr(value)}" for name, value in fields(record)]
+    return f"{type(record).__name__}({', '.join(parts)})"
+
+
+def _repr(value: Any) -> str:
+    if isinstance(value, np.ndarray | dict) or _of_records(value):
+        return f"<{shown(value)}>"
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return f"({', '.join(map(_repr, value))}{',' * (len(value) == 1)})"
+    return repr(value) if value is None or isinstance(value, str) else shown(value)
+
+
+def record_html(record: Any) -> str:
+    """A named tuple as a table for a notebook, a row a field."""
+    rows = [(name, shown(value)) for name, value in fields(record)]
+    return html_table([[type(record).__name__, ""]], rows)
+
+
+def html_table(
+    heads: Iterable[Sequence[str]],
+    rows: Iterable[Sequence[str]],
+    *,
+    caption: str = "",
+    notes: Iterable[str] = (),
+) -> str:
+    """A table for a notebook: the first column to the left, the others to the right.
+
+    Args:
+        heads: lines of plain text.
+        rows: cells of plain text.
+        caption: above it.
+        notes: below it.
+
+    Example:
+        >>> html_table([["image", "n"]], [["a<b", "12"]])[-57:]
+        '<td style="text-align: right">12</td></tr></tbody></table>'
+    """
+    above = f'<caption style="text-align: left">{escape(caption)}</caption>' if caption else ""
+    head = "".join(f"<tr>{_cells('th', line)}</tr>" for line in heads)
+    body = "".join(f"<tr>{_cells('td', line)}</tr>" for line in rows)
+    below = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    return f"<table>{above}<thead>{head}</thead><tbody>{body}</tbody></table>{below}"
+
+
+def _cells(tag: str, cells: Sequence[str]) -> str:
+    sides = ["left", *["right"] * (len(cells) - 1)]
+    return "".join(
+        f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>'
+        for side, cell in zip(sides, cells, strict=True)
+    )
