@@ -153,9 +153,11 @@ class ReplayFigure(PaperExhibit):
             linewidth=0,
             label="cohort: its best to a random member",
         )
+        first = self.facts["selector"] == "best-score"  # the two would be one line
+        selected = f"selected ({self.facts['selector']}{', ranked first' if first else ''})"
         for column, label, colour, dashes, thickness in (
-            ("regret", f"selected ({self.facts['selector']})", "#d55e00", "-", 1.3),
-            ("regret_first", "ranked first by the score", "#009e73", "--", 1.0),
+            ("regret", selected, "#d55e00", "-", 1.3),
+            *([] if first else [("regret_first", "ranked first by the score", "#009e73", "--", 1)]),
             ("regret_any", "any candidate at random", "#4d4d4d", ":", 1.0),
             ("regret_best_random", "best of N at random", "#4d4d4d", "-.", 0.8),
         ):
@@ -243,8 +245,8 @@ def replay_figure(
     ]
     notes = [
         "Regret: dB below the best candidate, so that only figures with the same candidates "
-        "compare. In parentheses and as a band: from the best of the "
-        "cohort, which no selector can better, to the expectation of a random member"
+        "compare. A table has in parentheses, a picture as a band: the best of the cohort, "
+        "which no selector can better, and the expectation of a random member"
         + (", which is what selector 'random' stands for." if f["selector"] == "random" else "."),
         "Ties in a score break by arch_id.",
     ]
