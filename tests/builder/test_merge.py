@@ -30,7 +30,6 @@ from nasdip_bench.builder.release.sources.contents import Contents, TaskContents
 from nasdip_bench.builder.release.sources.from_build import read_build
 from nasdip_bench.builder.release.sources.from_dataset import read_dataset
 from nasdip_bench.builder.release.sources.merge import merged
-from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import DatasetFolder, Manifest
 from nasdip_bench.dataset.croissant import CROISSANT
 from nasdip_bench.dataset.curves import CODES, MISSING, encode, kept_points
@@ -47,17 +46,16 @@ R64, LOW = "r64", "r64c16i40"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Path:
-    """A build whose shards are single runs, and the scores of one architecture each."""
-    folder = tmp_path_factory.mktemp("merge") / "build"
-    build(small_config(), folder, workers=1, stack=1)
-    return folder
+def built(small_build: Path) -> Path:
+    """Shards that are single runs, and the scores of one architecture each."""
+    return small_build
 
 
 @pytest.fixture(scope="module")
-def released(built: Path) -> Path:
-    release(built, built.parent / "data")
-    return built.parent / "data"
+def released(built: Path, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("merge") / "data"
+    release(built, folder)
+    return folder
 
 
 def part_of(built: Path, path: Path, shards: set[str], **changes) -> Path:
