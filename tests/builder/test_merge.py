@@ -128,7 +128,7 @@ def test_the_order_of_sources_is_that_of_architectures_and_nothing_else(built, t
 
 
 @settings(
-    max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(data=st.data())
 def test_however_shards_are_dealt_out_the_release_is_the_same(built, released, data):
@@ -281,7 +281,7 @@ def test_a_list_that_grows_leaves_complete_parts_as_they_are(tmp_path):
 
 
 @settings(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(where=st.lists(st.sets(st.integers(0, 1), min_size=1), min_size=18, max_size=18))
 def test_however_runs_are_dealt_out_the_merged_release_is_the_same(where):
