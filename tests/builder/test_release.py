@@ -37,10 +37,9 @@ from tests.builds import FIDELITY, ITERATIONS, nasdip_build, score_rows, small_c
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Path:
+def built(small_build: Path, tmp_path_factory) -> Path:
     """A build with a second, longer fidelity for one task, and a third architecture not built."""
-    folder = tmp_path_factory.mktemp("release") / "build"
-    build(small_config(), folder, workers=1, stack=1)
+    folder = shutil.copytree(small_build, tmp_path_factory.mktemp("release") / "build")
     longer = small_config(
         images=small_config().images[:1],
         fidelity=get_fidelity("r64c16i260"),
@@ -186,15 +185,13 @@ def test_rows_are_in_the_order_that_the_documentation_says(released: Path):
     assert tables["corruptions"] == sorted(tables["corruptions"], key=corruption)
 
 
-def test_a_version_is_neither_lost_nor_given_to_other_files(built: Path, released: Path, tmp_path):
-    """`released` without a fidelity's runs, and the whole, in the place of each other."""
-    out, build_folder = tmp_path / "data", tmp_path / "build"
-    build(small_config(), build_folder, workers=1, stack=1)
-    unnumbered = tmp_path / "unnumbered"
-    first = release(build_folder, unnumbered)
+def test_a_version_is_neither_lost_nor_given_to_other_files(small_build, built, tmp_path):
+    """A release without a fidelity's runs, and the whole, in the place of each other."""
+    out, unnumbered = tmp_path / "data", tmp_path / "unnumbered"
+    first = release(small_build, unnumbered)
     assert (first.name, first.version) == ("nasdip-bench", "0")
     assert release([unnumbered, built], unnumbered).version == "0"
-    release(build_folder, out, name="mine", version="1.2")
+    release(small_build, out, name="mine", version="1.2")
     before = (out / "runs.parquet").read_bytes()
     by_another = release(out, out, creator="me")
     assert (by_another.name, by_another.version) == ("mine", "1.2")

@@ -15,9 +15,12 @@ import pytest
 from PIL import Image as PillowImage
 
 from nasdip_bench.console.app import run
+from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.images import load_images
 from nasdip_bench.isnas import cli
 from nasdip_bench.isnas.folder import SearchFolder
+from nasdip_bench.isnas.training import Trained
+from nasdip_bench.space import Architecture
 
 RESTORE = [sys.executable, "-c", "from nasdip_bench.isnas.cli import main; main()"]
 SHORT = [
@@ -292,28 +295,48 @@ def test_a_full_disk_and_a_full_memory_are_one_line(
     assert "Traceback" not in err
 
 
-def test_the_time_limit_and_a_kill_cost_what_is_in_hand(photos, tmp_path):
-    options = [f"{photos / 'wall.png'}", "--task=denoise", *SHORT, "--iterations=100000"]
+def test_a_kill_the_time_limit_and_a_signal_cost_what_is_in_hand(
+    photos, tmp_path, capsys, monkeypatch
+):
     out = tmp_path / "o"
-    limited = subprocess.run(
-        [*RESTORE, *options, f"--out={out}", "--time-limit=15s"], capture_output=True, text=True
-    )
-    assert limited.returncode == 75, limited.stderr
-    assert "the same command goes on from here" in limited.stderr
+    options = [photos / "wall.png", "--task=denoise", *SHORT, "--iterations=100000"]
+    options.append(f"--out={out}")
 
-    process = subprocess.Popen([*RESTORE, *options, f"--out={out}"], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while len([*out.glob("trained/cohort-*")]) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    kept = {path.name: path.stat().st_mtime_ns for path in out.glob("trained/*")}
-    assert len(kept) == 2
+    def kept() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in out.glob("trained/cohort-*.npz")}
 
-    process = subprocess.Popen([*RESTORE, *options, f"--out={out}"], stderr=subprocess.PIPE)
-    time.sleep(6)
-    os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert b"Traceback" not in err
-    assert {path.name: path.stat().st_mtime_ns for path in out.glob("trained/*")} == kept
+    process = subprocess.Popen([*RESTORE, *map(str, options)], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 120
+        while not kept():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+    first, *more = kept().items()
+    for path, _ in more:
+        path.unlink()
+
+    # The time is over when the cohort is trained: in the middle of the restoration.
+    with monkeypatch.context() as patch:
+        patch.setattr(Interruption, "remaining", property(lambda self: 2 - len(kept())))
+        status, _, err = restore(capsys, monkeypatch, *options, "--time-limit=9h")
+    assert (status, "Traceback" in err) == (75, False)
+    assert "the same command goes on from here" in err
+    assert first in (both := kept()).items()
+    assert len(both) == 2
+
+    trained = SearchFolder.trained
+
+    def then_a_signal(self: SearchFolder, purpose: str, arch: Architecture) -> Trained | None:
+        if purpose == "restore":
+            os.kill(os.getpid(), signal.SIGINT)
+        return trained(self, purpose, arch)
+
+    monkeypatch.setattr(SearchFolder, "trained", then_a_signal)
+    status, _, err = restore(capsys, monkeypatch, *options)
+    assert (status, "Traceback" in err) == (130, False)
+    assert kept() == both
+    assert len([*out.glob("trained/*")]) == 2

@@ -79,7 +79,7 @@ def test_every_cell(block: int):
         assert_equal_pass(Architecture(cell, SKIP))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     cell=st.sampled_from(VALID_CELLS),
     skip=st.text("01", min_size=25, max_size=25),
