@@ -89,6 +89,11 @@ def score_leaderboard(
         UnknownNameError: unknown task, target, image, fidelity, seed or name of values.
         ConfigError: a setting out of range, or values of another shape.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> found = NASDIPBench("data/").score_leaderboard("denoise", resamples=0)
+        >>> ("sampling mean", "trivial") in found.index
+        True
     """
     import pandas as pd
 
