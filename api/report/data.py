@@ -18,6 +18,7 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.proxies import NO_REFERENCE
 
+from ..reading.costs import costs
 from ..reading.runs import VERDICT_TARGETS
 from ..statistics.kendall import coverage, kendall
 from ..statistics.overlaps import overlap
@@ -32,7 +33,6 @@ __all__ = ["CURVE_POINTS", "report_payload", "thinned"]
 CURVE_POINTS = 32
 K = 10
 _ATTRIBUTES = ("sampling", "transform", "kernel", "activation", "transform_first")
-_COSTS = ("parameters", "flops_512")
 _LETTERS = ".odf"  # missing, then `STATUSES`
 
 
@@ -60,7 +60,7 @@ def report_payload(
     manifest = bench.manifest
     images = bench.to_arrow("images")
     table = bench.to_arrow("architectures")
-    columns = {name: table[name].to_pylist() for name in (*_ATTRIBUTES, *_COSTS)}
+    columns = {name: table[name].to_pylist() for name in _ATTRIBUTES}
     return {
         "release": {
             "name": manifest.name,
@@ -118,6 +118,7 @@ def _set(bench: ReleaseReader, block: Block) -> dict[str, Any]:
         "fidelity": block.fidelity,
         "resolution": at["resolution"],
         "channels": at["channels"],
+        **_costs(bench, block),
         "iterations": block.record.iterations,
         "stop": block.record.stop,
         "seeds": list(seeds),
@@ -140,6 +141,13 @@ def _set(bench: ReleaseReader, block: Block) -> dict[str, Any]:
         common = pair[1] == NO_REFERENCE and _rows_are_constant(values)
         found["scores"][key] = _significant(values[:, 0] if common else values)
     return found
+
+
+def _costs(bench: ReleaseReader, block: Block) -> dict[str, list[Any]]:
+    """By architecture: parameters, and FLOP of a run, at the fidelity."""
+    found = costs(bench, block, tuple(range(len(bench.images))), block.default_seeds)
+    flops = found.flops_per_iteration * block.record.iterations
+    return {"parameters": found.parameters.tolist(), "flops": _significant(flops)}
 
 
 def _rows_are_constant(values: NDArray[np.float64]) -> bool:
@@ -228,10 +236,12 @@ def _missing(bench: ReleaseReader, blocks: list[Block]) -> list[str]:
             sentences.append(
                 f"{block.task} at {block.fidelity}: of {statuses.size} runs {', '.join(parts)}."
             )
+        others = [str(seed) for seed in block.seeds if seed not in seeds]
         if len(seeds) == 1:
             sentences.append(
-                f"{block.task} at {block.fidelity}: one seed ({seeds[0]}), so nothing is known of "
-                f"the spread over seeds."
+                f"{block.task} at {block.fidelity}: the page shows seed {seeds[0]} alone, so "
+                f"nothing of the spread over seeds"
+                + (f"; there are runs of seed {', '.join(others)}, too." if others else ".")
             )
     shown = {(block.task, block.fidelity) for block in blocks}
     others = [

@@ -1,6 +1,6 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const PAGE = 50;
+  const PAGE = 15;
   const MOST_SHOWN = 8;
   const archs = data.architectures;
   const count = archs.code.length;
@@ -22,7 +22,7 @@
   function value(row, key) {
     if (key === "code") return row;
     if (key.startsWith("image:")) return current().targets[state.target][row][+key.slice(6)];
-    return archs[key][row];
+    return (current()[key] ?? archs[key])[row];
   }
 
   // The image that is looked at comes first: on a phone it is beside the architecture's name.
@@ -33,8 +33,8 @@
     { key: "transform", name: "Transform", text: true },
     { key: "kernel", name: "Kernel" },
     { key: "activation", name: "Activation", text: true },
-    { key: "parameters", name: "Parameters, M", show: (v) => (v / 1e6).toFixed(2) },
-    { key: "flops_512", name: "GFLOP", show: (v) => (v / 1e9).toFixed(0) },
+    { key: "parameters", name: "Parameters", show: (v) => v.toLocaleString("en") },
+    { key: "flops", name: "GFLOP of a run", show: (v) => (v / 1e9).toFixed(0) },
     ...data.images.map((_, i) => imageColumn(i, false)).filter((_, i) => i !== state.image),
   ];
 
