@@ -26,7 +26,7 @@ NOTHING = frozenset()
 
 @pytest.fixture(scope="module")
 def config() -> BuildConfig:
-    return small_config()
+    return small_config(scores=("parameters", "snip"))  # one of each: it sees the corruption or not
 
 
 @pytest.fixture(scope="module")

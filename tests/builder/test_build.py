@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -246,10 +248,11 @@ def test_scores_that_see_no_corruption_alone_are_finished_once(tmp_path: Path):
 
 
 def test_a_build_is_extended_and_nothing_is_built_twice(tmp_path: Path):
-    small = small_config(tasks=("denoise",), architectures=tuple(paper_architectures(1)))
+    whole = small_config(scores=("parameters", "snip"))
+    small = replace(whole, tasks=("denoise",), architectures=whole.architectures[:1])
     assert build(small, tmp_path, workers=1, stack=1).finished == 1 + 2
     assert build(small, tmp_path, workers=1, stack=2).finished == 0
-    assert build(small_config(), tmp_path, workers=1, stack=2).finished == 2 + 3
+    assert build(whole, tmp_path, workers=1, stack=2).finished == 2 + 3
     assert len(run_rows(tmp_path)) == 8
     assert len({key[:3] for key in score_rows(tmp_path)}) == 8
     assert BuildFolder(tmp_path).architectures() == paper_architectures(2)
@@ -438,14 +441,27 @@ def test_an_interruption_is_noticed():
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def start(folder: Path, *options: str, own_group: bool = False) -> subprocess.Popen:
-    return subprocess.Popen(
-        [*BUILD, *COMMAND, f"--out={folder}", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=own_group,
-    )
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen]]:
+    """Begins the command with two workers, in a group of its own; it ends with the test."""
+    begun = []
+
+    def call(folder: Path, *options: str) -> subprocess.Popen:
+        begun.append(
+            subprocess.Popen(
+                [*BUILD, *COMMAND, f"--out={folder}", "--workers=2", *options],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        )
+        return begun[-1]
+
+    yield call
+    for process in begun:
+        process.kill()  # the workers end when the builder does
+        process.communicate()
 
 
 def wait_for_shards(folder: Path, count: int, process: subprocess.Popen) -> None:
@@ -483,9 +499,9 @@ def test_a_signal_stops_cleanly_and_the_same_command_resumes(
     assert len(run_rows(tmp_path)) == 8  # asserts that no run is there twice
 
 
-def test_a_signal_to_the_whole_group_stops_as_cleanly(tmp_path: Path):
+def test_a_signal_to_the_whole_group_stops_as_cleanly(start, tmp_path: Path):
     """What a batch scheduler sends: the workers get it too."""
-    process = start(tmp_path, "--workers=2", "--iterations=2000", own_group=True)
+    process = start(tmp_path, "--iterations=2000")
     wait_for_shards(tmp_path, 1, process)
     os.killpg(process.pid, signal.SIGTERM)
     _, err = process.communicate(timeout=60)
@@ -493,9 +509,9 @@ def test_a_signal_to_the_whole_group_stops_as_cleanly(tmp_path: Path):
     assert "the same command goes on from here" in err
 
 
-def test_a_killed_build_is_finished_by_others(small_build: Path, tmp_path: Path):
+def test_a_killed_build_is_finished_by_others(start, small_build: Path, tmp_path: Path):
     """Kill -9, on which the workers end too; two more processes make of it what one builds."""
-    process = start(tmp_path, "--workers=2", "--scoring-inits=0", "--seeds=0-99")
+    process = start(tmp_path, "--scoring-inits=0", "--seeds=0-99")
     wait_for_shards(tmp_path, 2, process)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert len(children) >= 2

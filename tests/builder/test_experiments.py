@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -430,13 +428,15 @@ def test_a_killed_experiment_goes_on(built: Path, tmp_path: Path):
         cwd=Path(__file__).resolve().parents[2],
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 120
-    while kept() < 4:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        deadline = time.monotonic() + 120
+        while kept() < 4:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
     assert not (tmp_path / "results" / "manifest.json").exists()
     trained = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
     outcome = run_experiments(part_config(), tmp_path, workers=1)

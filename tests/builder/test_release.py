@@ -42,7 +42,7 @@ def built(small_build: Path, tmp_path_factory) -> Path:
     folder = shutil.copytree(small_build, tmp_path_factory.mktemp("release") / "build")
     longer = small_config(
         images=small_config().images[:1],
-        fidelity=get_fidelity("r64c16i150"),
+        fidelity=get_fidelity("r64c16i135"),
         tasks=("denoise",),
         architectures=tuple(paper_architectures(1)),
         seeds=(0, 1),
@@ -111,7 +111,7 @@ def test_the_release_verifies_and_holds_what_was_built(built: Path, released: Pa
 
 
 def test_stops_are_those_of_every_iteration(built: Path, released: Path):
-    """Longer than a release's curves: 150 iterations, of which 128 are kept."""
+    """Longer than a release's curves: 135 iterations, of which 128 are kept."""
     names = pq.read_table(released / "architectures.parquet")["architecture"].to_pylist()
     stops = pq.read_table(released / "stops").to_pylist()
     runs = pq.read_table(released / "runs.parquet").to_pylist()
@@ -212,13 +212,13 @@ def test_the_manifest_says_what_is_there(released: Path):
     manifest = DatasetFolder(released).manifest
     assert (manifest.name, manifest.version, manifest.image_set) == ("test", "1.2", "skimage")
     assert (manifest.architectures, manifest.images) == (3, ["camera", "coins"])
-    assert list(manifest.fidelities) == ["r64c16i150", FIDELITY]
+    assert list(manifest.fidelities) == ["r64c16i135", FIDELITY]
     record = manifest.task(FIDELITY, "inpaint")
     assert (record.iterations, record.stop, record.runs) == (ITERATIONS, ITERATIONS, 4)
     assert (record.seeds, record.complete_seeds, record.default_seeds) == ({"0": 4}, [], [0])
     assert record.scored == 2
-    assert manifest.task("r64c16i150", "denoise").seeds == {"0": 1, "1": 1}
-    assert manifest.task("r64c16i150", "inpaint") is None
+    assert manifest.task("r64c16i135", "denoise").seeds == {"0": 1, "1": 1}
+    assert manifest.task("r64c16i135", "inpaint") is None
     # Neither is complete, since the third architecture is missing: the one with the most runs.
     assert manifest.default_fidelity == {"denoise": FIDELITY, "inpaint": FIDELITY}
     for path, file in manifest.files.items():
@@ -384,7 +384,8 @@ def test_runs_of_an_architecture_that_is_not_listed_stop_a_release(built: Path, 
 def test_a_builder_that_adds_to_the_folder_meanwhile_does_no_harm(built, tmp_path, monkeypatch):
     """A release that read the list of architectures before the shards met unknown ones."""
     folder, whole = tmp_path / "b", sources_module._finished_runs
-    build(small_config(architectures=tuple(paper_architectures(1))), folder, workers=1, stack=1)
+    first = small_config(architectures=tuple(paper_architectures(1)), scoring_inits=0)
+    build(first, folder, workers=1, stack=1)
 
     def slow(here):
         build(small_config(scoring_inits=0), folder, workers=1, stack=1)
