@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
+_NEAR = 0.06
+"""Bins that lie nearer than this share of the axis have triangles that would overlap."""
+
 __all__ = ["HistogramFigure", "figure4"]
 
 BINS = 100
@@ -151,11 +154,12 @@ class HistogramFigure(CohortFigure):
         for bin_, colour in zip(self.marked_bins(image), COLOURS, strict=False):
             if bin_ < 0:
                 continue
-            # A triangle above the frame finds a bin that is one pixel wide. Cohorts with the same
-            # best share its bar, and their triangles stand above each other.
+            # A triangle above the frame finds a bin that is one pixel wide; those of near bins
+            # stand above each other. Cohorts with the same best share its bar.
             middle = (edges[bin_] + edges[bin_ + 1]) / 2
-            shift = shift + 0.075 if middle == before else 0.0
-            height = counts[bin_] * (0.5 if shift else 1)
+            near = abs(middle - before) < _NEAR * (edges[-1] - edges[0])
+            shift = shift + 0.075 if near else 0.0
+            height = counts[bin_] * (0.5 if middle == before else 1)
             axes.bar(edges[bin_], height, widths[bin_], align="edge", color=colour)
             before = middle
             axes.plot(
