@@ -16,7 +16,7 @@ from nasdip_bench import NASDIPBench
 from nasdip_bench.api.exhibits.captions import SUBSTITUTE, image_statuses
 from nasdip_bench.api.paper.printed import paper_values
 from nasdip_bench.api.reading.runs import PAPER_TARGET as TARGET
-from nasdip_bench.api.reading.runs import Block
+from nasdip_bench.api.reading.runs import VERDICT_TARGETS, Block
 from nasdip_bench.api.statistics.early.ranking import early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
 from nasdip_bench.api.statistics.strata import KINDS
@@ -81,13 +81,37 @@ def overlap(bench: NASDIPBench, block: Block) -> Rows:
     yield [f"{mean[name]:.{0 if name.startswith('n') else 1}f}" for name in names]
 
 
+def targets(bench: NASDIPBench, block: Block) -> Rows:
+    """Tau between each score and the PSNR at the best, at a stop and at the end."""
+    found = [
+        bench.kendall_intervals(block.task, target=target, fidelity=block.fidelity)
+        for target in VERDICT_TARGETS
+    ]
+    means = [frame.xs(MEAN, level="image").dropna(subset=["tau"]) for frame in found]
+    for key in means[0].index:
+        yield [_score(key), *(_tau(of_target.loc[key]) for of_target in means)]
+
+
 def gain(bench: NASDIPBench, block: Block) -> Rows:
     """What an image's own best architecture gains over the best of the other images."""
     if len(block.seeds) > 1:
-        row = image_gain(bench, block.task, targets=[TARGET], fidelity=block.fidelity).loc[
-            TARGET, MEAN
-        ]
-        yield [_interval(row["gain_db"], row["low"], row["high"], "+"), f"{row['n']:.0f}"]
+        found = image_gain(bench, block.task, fidelity=block.fidelity)
+        for target in VERDICT_TARGETS:
+            row = found.loc[target, MEAN]
+            interval = _interval(row["gain_db"], row["low"], row["high"], "+")
+            yield [f"`{target}`", interval, f"{row['n']:.0f}"]
+
+
+def searches(bench: NASDIPBench, block: Block) -> Rows:
+    """What searches gain over transfer on the seed that they did not see."""
+    if len(block.seeds) > 1:
+        found = bench.search_leaderboard(block.task, fidelity=block.fidelity)
+        means = found.xs(MEAN, level="image")
+        for method in means.loc[TARGET].index:
+            rows = [means.loc[target, method] for target in VERDICT_TARGETS]
+            ends = ("over_transfer_db", "over_transfer_low", "over_transfer_high")
+            gains = [_interval(*(row[end] for end in ends), "+") for row in rows]
+            yield [method, rows[0]["track"], f"{rows[0]['trained']:.0f}", *gains]
 
 
 def seeds(bench: NASDIPBench, block: Block) -> Rows:
@@ -217,7 +241,8 @@ TABLES: dict[Callable[[NASDIPBench, Block], Rows], str] = {
     paper: "score | tau here | in the paper | n | images",
     overlap: "two images share | by chance | n | one image, two seeds | two images, two seeds | "
     "by chance | n",
-    gain: "gain, dB | n",
+    targets: "score | best | stopped | last",
+    gain: "target | gain, dB | n",
     seeds: "seeds | tau | attainable | tau, within | n",
     fidelities: "fidelities | tau | n | images",
     beginnings: "iteration | curve | tau | n",
@@ -225,6 +250,7 @@ TABLES: dict[Callable[[NASDIPBench, Block], Rows], str] = {
     f"at random | share of {TOP} best | at random | n",
     search: "score | selected, dB | one at random | the score's first | best of the cohort | "
     "cohort | n",
+    searches: "method | track | trained | best | stopped | last",
     attributes: "attribute | share | n | mean of each value, dB (n)",
     stops: "rule | parameters | lost, dB | iterations | stopped | runs | n",
     initialisations: "score | tau between two initialisations | between two means of K | K | n",
@@ -258,8 +284,11 @@ def _score(key: Collection[str]) -> str:
 
 
 def _interval(value: float, low: float, high: float, sign: str = "") -> str:
-    missing = math.isnan(value)
-    return "–" if missing else f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
+    if math.isnan(value):
+        return "–"
+    return f"{value:{sign}.2f}" + (
+        "" if math.isnan(low) else f" [{low:{sign}.2f}, {high:{sign}.2f}]"
+    )
 
 
 def _tau(row: pd.Series) -> str:
