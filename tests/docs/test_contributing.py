@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-GENERATED = {"builds/"}
+GENERATED = {"builds/", "builds/dataset/"}
 
 
 @pytest.mark.parametrize("folder", ["nasdip_bench", "builder", "api"])
@@ -31,5 +31,5 @@ def test_every_path_leads_somewhere():
 
 
 def test_it_can_be_read_in_ten_minutes():
-    assert len(PAGE.split()) <= 1800
+    assert len(PAGE.split()) <= 1900
     assert len(PAGE[PAGE.index("## Reliability") :].split()) <= 600
