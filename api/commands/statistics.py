@@ -71,6 +71,8 @@ def agreement_command(
     if between == "images":
         if within is not None:
             raise ConfigError(f"--within {within} does not go with --between images: it is of tau")
+        if chosen is not None and len({*chosen}) < 2:
+            raise ConfigError(f"--between images compares images: --image {images} names fewer")
         frame = bench.overlap_table(
             task, k=k, target=target, fidelity=fidelity, seed=seed, images=chosen
         )

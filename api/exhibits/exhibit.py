@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import ClassVar
 
@@ -51,6 +52,9 @@ class Exhibit(ABC):
         Raises:
             MissingDependencyError: matplotlib is not installed.
         """
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text())}</pre>"
 
     def written(self, form: str) -> str:
         """Its content in one of `FORMS`."""
