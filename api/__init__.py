@@ -83,7 +83,7 @@ from .adapters.nasbench201 import NASBench201API as NASBench201API
 from .benchmark import NASDIPBench as NASDIPBench
 from .diff.compare import Difference as Difference
 from .diff.compare import compare_datasets as compare_datasets
-from .paper.everything import write_paper as write_paper
+from .gallery.folder import write_paper as write_paper
 from .paper.figure1 import OverlapFigure as OverlapFigure
 from .paper.figure1 import figure1 as figure1
 from .paper.figure2 import figure2 as figure2
@@ -102,10 +102,16 @@ from .reading.records import RunRecord as RunRecord
 from .replay import IsnasRecord as IsnasRecord
 from .replay.figure import replay_figure as replay_figure
 from .search.comparison import compare as compare
+from .search.leaderboard_figure import search_leaderboard_figure as search_leaderboard_figure
 from .search.methods import run_search as run_search
 from .simulation.clock import BudgetExhaustedError as BudgetExhaustedError
 from .simulation.prices import CostModel as CostModel
+from .statistics.agreement.noise_figure import noise_figure as noise_figure
 from .statistics.best import Ranked as Ranked
 from .statistics.best import Statistics as Statistics
 from .statistics.early.figure import early_figure as early_figure
+from .statistics.gain_figure import gain_figure as gain_figure
+from .statistics.leaderboard.figure import (
+    score_leaderboard_figure as score_leaderboard_figure,
+)
 from .statistics.stopping.figure import stopping_figure as stopping_figure

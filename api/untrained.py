@@ -49,6 +49,11 @@ def build(
         UnknownNameError: an image, task, fidelity or row that there is not.
         ConfigError: an image without a task, a task without an image, an imported run, or a
             seed that is no whole number of at least 0.
+
+    Example:
+        >>> network = NASDIPBench("data/").build(0, "lena", "denoise")
+        >>> network.training
+        True
     """
     from nasdip_bench.fidelity import FOREIGN_PROTOCOL
     from nasdip_bench.network.weights import draw_run_weights, draw_weights

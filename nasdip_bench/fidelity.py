@@ -98,49 +98,28 @@ class Fidelity:
         )
 
 
+def _fidelity(
+    name: str, resolution: int, channels: int, iterations: dict[str, int], **stop: int
+) -> Fidelity:
+    """A set-up whose tasks are stopped at the end, but for those of ``stop``."""
+    return Fidelity(
+        name=name,
+        base=name,
+        resolution=resolution,
+        channels=channels,
+        iterations=iterations,
+        stop=iterations | stop,
+    )
+
+
 FIDELITIES: dict[str, Fidelity] = {
     f.name: f
     for f in (
-        Fidelity(
-            name="r512",
-            base="r512",
-            resolution=512,
-            channels=128,
-            iterations={"denoise": 1200, "inpaint": 9500, "super_resolve": 4500},
-            stop={"denoise": 1200, "inpaint": 9500, "super_resolve": 4500},
-        ),
-        Fidelity(
-            name="r256",
-            base="r256",
-            resolution=256,
-            channels=128,
-            iterations={"denoise": 1200, "inpaint": 6000},
-            stop={"denoise": 1200, "inpaint": 6000},
-        ),
-        Fidelity(
-            name="r128",
-            base="r128",
-            resolution=128,
-            channels=128,
-            iterations={"denoise": 900, "inpaint": 4000},
-            stop={"denoise": 600, "inpaint": 4000},
-        ),
-        Fidelity(
-            name="r64",
-            base="r64",
-            resolution=64,
-            channels=128,
-            iterations={"denoise": 600, "inpaint": 2000},
-            stop={"denoise": 350, "inpaint": 2000},
-        ),
-        Fidelity(
-            name="r64c16",
-            base="r64c16",
-            resolution=64,
-            channels=16,
-            iterations={"denoise": 600, "inpaint": 1000},
-            stop={"denoise": 350, "inpaint": 1000},
-        ),
+        _fidelity("r512", 512, 128, {"denoise": 1200, "inpaint": 9500, "super_resolve": 4500}),
+        _fidelity("r256", 256, 128, {"denoise": 1200, "inpaint": 6000}),
+        _fidelity("r128", 128, 128, {"denoise": 900, "inpaint": 4000}, denoise=600),
+        _fidelity("r64", 64, 128, {"denoise": 600, "inpaint": 2000}, denoise=350),
+        _fidelity("r64c16", 64, 16, {"denoise": 600, "inpaint": 1000}, denoise=350),
     )
 }
 """The fidelities of the benchmark, the paper's first."""

@@ -66,3 +66,15 @@ def reference_dir() -> Path:
 @pytest.fixture(scope="session")
 def images_dir() -> Path:
     return IMAGES_DIR
+
+
+@pytest.fixture(scope="session")
+def small_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The build of `tests.builds.small_config`, a shard a run, by one process; to be read only."""
+    from nasdip_bench.builder.work.build import build
+    from tests.builds import small_config
+
+    folder = tmp_path_factory.mktemp("small") / "build"
+    outcome = build(small_config(), folder, workers=1, stack=1)
+    assert (outcome.finished, outcome.left, outcome.failed) == (2 + 8, 0, 0)
+    return folder

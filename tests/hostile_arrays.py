@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,13 @@ def changed(content: bytes, change: Change) -> bytes:
     with h5py.File(file_like, "r+") as file:
         change(file)
     return file_like.getvalue()
+
+
+def await_next_second() -> None:
+    """HDF5 would note seconds."""
+    before = int(time.time())
+    while int(time.time()) == before:
+        time.sleep(0.02)
 
 
 def replaced(name: str, data: Any = None, **options: Any) -> Change:

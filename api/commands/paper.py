@@ -12,9 +12,9 @@ from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
 from ..reading.release import default_dataset
+from ..reading.runs import PAPER_TARGET
 from .options import (
     DATA,
-    TARGET,
     Data,
     FidelityName,
     Form,
@@ -102,7 +102,7 @@ def table_command(
         return
     from ..paper.table1 import BEST_ITERATION, table1
 
-    chosen = target or (TARGET if number == "1" else BEST_ITERATION)
+    chosen = target or (PAPER_TARGET if number == "1" else BEST_ITERATION)
     bench = NASDIPBench(data)
     show(table1(bench, task, chosen, fidelity, seed, all_scores=all_scores), form, out)
 
@@ -112,7 +112,7 @@ def figure_command(
     number: Annotated[str, typer.Argument(help=f"Number; there is: {', '.join(FIGURES)}.")],
     task: Task = "denoise",
     k: TopK = 10,
-    target: Target = TARGET,
+    target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
     proxy: Proxy = _PROXY,
@@ -175,7 +175,7 @@ def paper_command(
     out: Annotated[Path, typer.Option(help="Folder to write; files of other names are left.")],
     tasks: Annotated[str, typer.Option(help="Names, comma-separated, or 'all'.")] = "all",
     k: TopK = 10,
-    target: Target = TARGET,
+    target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
     proxy: Proxy = _PROXY,
@@ -185,8 +185,9 @@ def paper_command(
     device: Device = "cpu",
     data: Data = DATA,
 ) -> None:
-    """Write all tables and figures of the paper, and a page that sets them beside the print."""
-    from ..paper.everything import PAGE, PaperOptions, write_paper
+    """Write all tables and figures, of the paper and beyond, and a page that shows them."""
+    from ..gallery.catalogue import PaperOptions
+    from ..gallery.folder import PAGE, write_paper
 
     named = None if tasks == "all" else [name.strip() for name in tasks.split(",") if name.strip()]
     options = PaperOptions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,10 +24,13 @@ def report_command(
     fidelity: FidelityName = None,
     data: Data = DATA,
 ) -> None:
-    """Write a self-contained page: architectures, curves, scores, overlap, coverage."""
+    """Write a self-contained page: architectures, curves, scores, overlap, verdicts, coverage."""
     from ..report.page import write_report
 
-    size = write_report(NASDIPBench(data), out, fidelity)
+    def progress(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    size = write_report(NASDIPBench(data), out, fidelity, progress)
     print(f"written: {out}, {size / 2**20:.1f} MiB")
 
 

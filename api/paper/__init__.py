@@ -10,5 +10,5 @@ Each is an `nasdip_bench.api.exhibits.exhibit.PaperExhibit` that draws itself:
     tables23  Tables 2 and 3: PSNR by method, from the results of experiments
     figure5   restored images side by side, from a build of experiments
 
-`captions` has their words and the printed values; `everything` writes all into a folder.
+`printed` has the printed values; `nasdip_bench.api.gallery` writes all into a folder.
 """

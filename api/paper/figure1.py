@@ -13,6 +13,7 @@ from nasdip_bench.errors import MissingRunError
 from ..exhibits import captions
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 from ..exhibits.exhibit import PaperExhibit
+from ..reading.runs import PAPER_TARGET
 from ..statistics.image_gain import image_gain
 from ..statistics.overlaps import overlap
 from ..statistics.tau_frame import MEAN
@@ -99,7 +100,7 @@ def figure1(
     bench: ReleaseReader,
     task: str = "denoise",
     k: int = 10,
-    target: str = "best_psnr_smooth_db",
+    target: str = PAPER_TARGET,
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> OverlapFigure:

@@ -21,6 +21,7 @@ from nasdip_bench.errors import check_whole
 from ..exhibits import captions
 from ..exhibits.drawing import TEXT, Grid
 from ..exhibits.forms import csv_text
+from ..reading.runs import PAPER_TARGET
 from ..statistics.choosing_cohorts import COHORTS, PROXY, scored_runs
 from .figure3 import BARS, COLOURS, SETUP, CohortFigure, cohort_call
 from .printed import paper_values
@@ -150,11 +151,12 @@ class HistogramFigure(CohortFigure):
         for bin_, colour in zip(self.marked_bins(image), COLOURS, strict=False):
             if bin_ < 0:
                 continue
-            axes.bar(edges[bin_], counts[bin_], widths[bin_], align="edge", color=colour)
-            # A triangle above the frame finds a bin that is one pixel wide, and tells two cohorts
-            # with the same best apart.
+            # A triangle above the frame finds a bin that is one pixel wide. Cohorts with the same
+            # best share its bar, and their triangles stand above each other.
             middle = (edges[bin_] + edges[bin_ + 1]) / 2
             shift = shift + 0.075 if middle == before else 0.0
+            height = counts[bin_] * (0.5 if shift else 1)
+            axes.bar(edges[bin_], height, widths[bin_], align="edge", color=colour)
             before = middle
             axes.plot(
                 [middle],
@@ -171,7 +173,7 @@ class HistogramFigure(CohortFigure):
 def figure4(
     bench: ReleaseReader,
     task: str = "denoise",
-    target: str = "best_psnr_smooth_db",
+    target: str = PAPER_TARGET,
     fidelity: str | None = None,
     seed: int | None = None,
     *,

@@ -8,6 +8,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from nasdip_bench.space import paper_architectures
+
 from ..exhibits.captions import SUBSTITUTE, image_statuses, of_the_paper
 
 if TYPE_CHECKING:
@@ -68,10 +70,10 @@ def reasons_to_differ(
         "**Initialisations.** The released scores come from one initialisation, ours are the mean "
         "over the number in `scores.parquet` (`inits`; 8 in our releases): two single ones agree "
         "only in part, some scores' hardly (data/FINDINGS.md measures it).",
-        "**Sample.** The paper's 522 architectures are a list of its own; this release's are "
-        "another sample of the same space, unless it was built from that list.",
         "**Figure 1's target** is not stated in the print.",
     ]
+    if not {*bench.codes} <= {*map(str, paper_architectures())}:
+        reasons.append("**Sample.** Not all architectures are among the 522 of the paper.")
     reasons.append(_about_images(bench))
     return reasons
 

@@ -27,6 +27,7 @@ from ..exhibits.drawing import (
 )
 from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import aligned, csv_text
+from ..reading.runs import PAPER_TARGET
 from ..statistics.kendall import kendall
 from .printed import paper_values
 
@@ -193,7 +194,7 @@ class Table1(PaperExhibit):
 def table1(
     bench: ReleaseReader,
     task: str = "denoise",
-    target: str = "best_psnr_smooth_db",
+    target: str = PAPER_TARGET,
     fidelity: str | None = None,
     seed: int | None = None,
     *,

@@ -265,6 +265,12 @@ def _notes(rows: Sequence[RowOfSet]) -> Iterator[str]:
             f"{name}: standard deviation of a row's mean over the seeds "
             f"{', '.join(map(str, seeds))}: {low if low == high else f'{low} to {high}'} dB."
         )
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for row in rows:
+        alike.setdefault((row.task, tuple(sorted(row.images))), []).append(row.label)
+    for (_, images), labels in alike.items():
+        if images and len(labels) > 1:
+            yield f"{' and '.join(labels)}: means over the same images, {', '.join(images)}."
     empty = [row.label for row in rows if not _most(row)]
     if empty:
         yield f"No results: {', '.join(empty)}."

@@ -131,6 +131,12 @@ def neighbours(
         UnknownNameError: a row, a name or a seed that there is not.
         ArchitectureError: no architecture at all.
         MissingRunError: none is evaluated.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> near = bench.neighbours(0, k=3, task="denoise")
+        >>> len(near), near[0][1] > 0  # architecture and how many choices differ
+        (3, True)
     """
     rows = _rows_to_choose_from(bench, task, image, fidelity, seed)
     origin = bench[arch] if isinstance(arch, int | np.integer) else Architecture.parse(arch)

@@ -134,6 +134,10 @@ def architecture_cost_of(
     Raises:
         UnknownNameError: an architecture, image, task, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> NASDIPBench("data/").cost(0, "denoise").fidelity
+        'r64c16'
     """
     arch_id = bench.arch_id(arch)
     block = bench.runs.block(task, fidelity)

@@ -73,6 +73,11 @@ class ReleaseReader(Release):
                 in the release.
             MissingRunError: a run that the release could hold and does not.
             ArchitectureError: no architecture at all.
+
+        Example:
+            >>> run = NASDIPBench("data/").query(0, "lena", "denoise")
+            >>> run.fidelity, run.best_psnr_smooth_db >= run.stopped_psnr_smooth_db
+            ('r64c16', True)
         """
         arch_id, image_row, block = self._find(arch, image, task, fidelity)
         if iteration is None:
@@ -98,6 +103,11 @@ class ReleaseReader(Release):
 
         Arguments and exceptions as in `query`. A point of a mean is NaN where one of its runs has
         no value there.
+
+        Example:
+            >>> curve = NASDIPBench("data/").curve(0, "lena", "denoise")
+            >>> curve.psnr_db.shape == curve.iterations.shape
+            True
         """
         arch_id, image_row, block = self._find(arch, image, task, fidelity)
         return self._curve(block, arch_id, image_row, seed)
@@ -125,6 +135,11 @@ class ReleaseReader(Release):
                 release.
             MissingRunError: the release has no such run, or no observables of it.
             ArchitectureError: no architecture at all.
+
+        Example:
+            >>> found = NASDIPBench("data/").observables(0, "lena", "denoise")
+            >>> len(found.values_db)
+            8
         """
         arch_id, image_row, block = self._find(arch, image, task, fidelity)
         one = block.choose_seeds(seed)[0]
@@ -148,6 +163,11 @@ class ReleaseReader(Release):
         """The runs of an architecture that differ in the seed alone, with mean and spread.
 
         Arguments and exceptions as in `query`.
+
+        Example:
+            >>> found = NASDIPBench("data/").replicates(0, "lena", "denoise")
+            >>> len(found.runs) == len(found.seeds)
+            True
         """
         arch_id, image_row, block = self._find(arch, image, task, fidelity)
         there = block.rows[arch_id, image_row] >= 0
@@ -162,6 +182,10 @@ class ReleaseReader(Release):
         """What there is of an architecture at each fidelity, highest first.
 
         Fidelities that have no run of it are left out; arguments and exceptions as in `query`.
+
+        Example:
+            >>> "r64c16" in NASDIPBench("data/").across_fidelities(0, "lena", "denoise")
+            True
         """
         found = {}
         for fidelity in self.fidelities:
@@ -200,6 +224,11 @@ class ReleaseReader(Release):
         Raises:
             UnknownNameError: an architecture, image, task, fidelity or seed not in the release.
             MissingRunError: the architecture was not scored on this image.
+
+        Example:
+            >>> found = NASDIPBench("data/").scores(0, "lena", "denoise")
+            >>> found["psd_db_strip_mse/corrupted"] > 0
+            True
         """
         arch_id = self.architecture_rows.row(arch)
         if not isinstance(image, str) or image not in self._image_rows:

@@ -168,6 +168,11 @@ class Release:
         Raises:
             UnknownNameError: the release does not have it.
             ArchitectureError: it is no architecture at all.
+
+        Example:
+            >>> bench = NASDIPBench("data/")
+            >>> bench.arch_id(str(bench[7]))
+            7
         """
         return self.architecture_rows.row(arch)
 
@@ -241,6 +246,10 @@ class Release:
 
         Raises:
             UnknownNameError: no such table.
+
+        Example:
+            >>> NASDIPBench("data/").to_arrow("architectures").num_rows
+            522
         """
         return self._folder.table(name, "dictionary" if categories else "string")
 
@@ -253,6 +262,10 @@ class Release:
 
         Raises:
             DatasetError: the file is absent or damaged.
+
+        Example:
+            >>> NASDIPBench("data/").score_values().ndim
+            2
         """
         return self._folder.score_values()
 
@@ -274,6 +287,11 @@ class Release:
         Raises:
             UnknownNameError: a task, fidelity or seed that there is not.
             MissingRunError: the release has no run of the task at the fidelity.
+
+        Example:
+            >>> curves = NASDIPBench("data/").curves("denoise", seed=0)
+            >>> curves.psnr_db.shape[:3]
+            (522, 10, 1)
         """
         block = self._index.block(task, fidelity)
         seeds = block.seeds if seed is None else block.choose_seeds(seed)
@@ -318,6 +336,13 @@ class Release:
             arch_ids: (run,) rows of their architectures.
             images: (run,) positions of their images.
             names: of `nasdip_bench.observables.OBSERVABLES`.
+
+        Example:
+            >>> bench = NASDIPBench("data/")
+            >>> rows = np.array([0])
+            >>> how = {"fidelity": "r64c16", "seed": 0, "arch_ids": rows, "images": rows}
+            >>> bench.observable_arrays("denoise", **how, names=["loss"])["loss"].shape[0]
+            1
         """
         if not names:
             return {}
@@ -338,6 +363,11 @@ class Release:
             UnknownNameError: no such task or fidelity in the release.
             MissingRunError: the release has no run of the task at the fidelity.
             DatasetError: a file is damaged.
+
+        Example:
+            >>> found = NASDIPBench("data/").stops("denoise")
+            >>> found.paid.shape == (len(found.rules), 522, 10, 2)  # two seeds
+            True
         """
         block = self._index.block(task, fidelity)
         with self._lock:
@@ -356,6 +386,11 @@ class Release:
             UnknownNameError: no such task or fidelity in the release.
             MissingRunError: the release has no distances of the task at the fidelity.
             DatasetError: the file is damaged.
+
+        Example:
+            >>> found = NASDIPBench("data/").distances("denoise")
+            >>> found.between(0, 0).shape  # of the first image
+            (522, 522)
         """
         name = self._index.fidelity_of(task, fidelity)
         if not self._folder.has_distances(name, task):

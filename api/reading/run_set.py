@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 
 from .names import unknown_image
 from .runs import TARGET, TARGETS, Block
@@ -66,7 +66,8 @@ class RunSet(NamedTuple):
         Raises:
             UnknownNameError: unknown task, target, image, fidelity or seed.
             ConfigError: no image is named.
-            MissingRunError: the release has no run of the task at the fidelity.
+            MissingRunError: the release has no run of the task at the fidelity, or none with the
+                target.
         """
         target = TARGET if target is None else target
         if not ranked and target not in TARGETS:
@@ -74,6 +75,11 @@ class RunSet(NamedTuple):
         block = bench.runs.block(task, fidelity)
         if ranked:
             block.direction(target)  # or an error
+        elif np.isnan(block.columns[target]).all():
+            raise MissingRunError(
+                f"no run of {task!r} at fidelity {block.fidelity!r} has {target}: name another "
+                f"target, such as best_psnr_smooth_db"
+            )
         positions = tuple(chosen_images(bench, images))
         return cls(bench, block, target, positions, block.choose_seeds(seed))
 

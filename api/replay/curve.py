@@ -105,6 +105,11 @@ def isnas_curve(
         UnknownNameError: a name or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity, or no distances between
             restorations and they are needed.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> bench.isnas_curve("denoise", images="lena", n=3).index.names
+        FrozenList(['score', 'image', 'n'])
     """
     name = selector_name(selector, weighting)
     longest = MOST if n is None else check_whole("n", n, 1)

@@ -159,6 +159,11 @@ def isnas(
             not.
         MissingRunError: the release has no run of the task at the fidelity, or no distances between
             restorations and they are needed.
+
+    Example:
+        >>> found = NASDIPBench("data/").isnas("lena", "denoise", "psd_db_strip_mse")
+        >>> len(found.cohort)
+        15
     """
     name = selector_name(selector, weighting)
     if image not in bench.images:

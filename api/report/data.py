@@ -8,6 +8,7 @@ architecture, image, point. Must not import torch.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,30 +18,35 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.proxies import NO_REFERENCE
 
+from ..reading.costs import costs
+from ..reading.runs import VERDICT_TARGETS
 from ..statistics.kendall import coverage, kendall
 from ..statistics.overlaps import overlap
+from .verdicts import verdicts
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
     from ..reading.runs import Block
 
-__all__ = ["CURVE_POINTS", "TARGETS", "report_payload", "thinned"]
+__all__ = ["CURVE_POINTS", "report_payload", "thinned"]
 
 CURVE_POINTS = 32
-TARGETS = ("best_psnr_smooth_db", "final_psnr_smooth_db")
-"""What tables and scatter plots show: the best (an oracle) and the value at the stop."""
 K = 10
 _ATTRIBUTES = ("sampling", "transform", "kernel", "activation", "transform_first")
-_COSTS = ("parameters", "flops_512")
 _LETTERS = ".odf"  # missing, then `STATUSES`
 
 
-def report_payload(bench: ReleaseReader, fidelity: str | None = None) -> dict[str, Any]:
+def report_payload(
+    bench: ReleaseReader,
+    fidelity: str | None = None,
+    progress: Callable[[str], None] = lambda message: None,
+) -> dict[str, Any]:
     """Everything that the page shows.
 
     Args:
         bench: the release.
         fidelity: for all tasks; None for the release's default for each.
+        progress: called with a line for each table that takes its time.
 
     Returns:
         ``release``, ``images``, ``architectures`` (columns), ``sets`` (one a task), ``coverage``,
@@ -54,7 +60,7 @@ def report_payload(bench: ReleaseReader, fidelity: str | None = None) -> dict[st
     manifest = bench.manifest
     images = bench.to_arrow("images")
     table = bench.to_arrow("architectures")
-    columns = {name: table[name].to_pylist() for name in (*_ATTRIBUTES, *_COSTS)}
+    columns = {name: table[name].to_pylist() for name in _ATTRIBUTES}
     return {
         "release": {
             "name": manifest.name,
@@ -71,7 +77,10 @@ def report_payload(bench: ReleaseReader, fidelity: str | None = None) -> dict[st
             )
         ],
         "architectures": {"code": list(bench.codes), **columns},
-        "sets": [_set(bench, block) for block in blocks],
+        "sets": [
+            _set(bench, block) | {"verdicts": verdicts(bench, block.task, block.fidelity, progress)}
+            for block in blocks
+        ],
         "coverage": coverage(bench).to_dict("split")["data"],
         "missing": _missing(bench, blocks),
     }
@@ -109,19 +118,20 @@ def _set(bench: ReleaseReader, block: Block) -> dict[str, Any]:
         "fidelity": block.fidelity,
         "resolution": at["resolution"],
         "channels": at["channels"],
+        **_costs(bench, block),
         "iterations": block.record.iterations,
         "stop": block.record.stop,
         "seeds": list(seeds),
         "status": ["".join(_LETTERS[code + 1] for code in row) for row in status.tolist()],
         "targets": {
             target: _thousandths(np.mean([block.matrix(target, s) for s in seeds], axis=0))
-            for target in TARGETS
+            for target in VERDICT_TARGETS
         },
         "corrupted": _thousandths(np.where(counts, sums / np.maximum(counts, 1), np.nan)),
         "points": points,
         "curves": curves,
-        "tau": {target: _tau(bench, block, target) for target in TARGETS},
-        "overlap": _overlap(bench, block),
+        "tau": {target: _tau(bench, block, target) for target in VERDICT_TARGETS},
+        "overlap": {target: _overlap(bench, block, target) for target in VERDICT_TARGETS},
     }
     _, scores = bench.runs.scores(block.task, block.fidelity)
     found["scores"] = {}
@@ -131,6 +141,13 @@ def _set(bench: ReleaseReader, block: Block) -> dict[str, Any]:
         common = pair[1] == NO_REFERENCE and _rows_are_constant(values)
         found["scores"][key] = _significant(values[:, 0] if common else values)
     return found
+
+
+def _costs(bench: ReleaseReader, block: Block) -> dict[str, list[Any]]:
+    """By architecture: parameters, and FLOP of a run, at the fidelity."""
+    found = costs(bench, block, tuple(range(len(bench.images))), block.default_seeds)
+    flops = found.flops_per_iteration * block.record.iterations
+    return {"parameters": found.parameters.tolist(), "flops": _significant(flops)}
 
 
 def _rows_are_constant(values: NDArray[np.float64]) -> bool:
@@ -190,9 +207,9 @@ def _tau(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
     return found
 
 
-def _overlap(bench: ReleaseReader, block: Block) -> dict[str, Any]:
+def _overlap(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
     try:
-        frame = overlap(bench, block.task, k=K, fidelity=block.fidelity)
+        frame = overlap(bench, block.task, k=K, target=target, fidelity=block.fidelity)
     except ConfigError as error:
         return {"reason": str(error)}
     facts = frame.attrs
@@ -219,10 +236,12 @@ def _missing(bench: ReleaseReader, blocks: list[Block]) -> list[str]:
             sentences.append(
                 f"{block.task} at {block.fidelity}: of {statuses.size} runs {', '.join(parts)}."
             )
+        others = [str(seed) for seed in block.seeds if seed not in seeds]
         if len(seeds) == 1:
             sentences.append(
-                f"{block.task} at {block.fidelity}: one seed ({seeds[0]}), so nothing is known of "
-                f"the spread over seeds."
+                f"{block.task} at {block.fidelity}: the page shows seed {seeds[0]} alone, so "
+                f"nothing of the spread over seeds"
+                + (f"; there are runs of seed {', '.join(others)}, too." if others else ".")
             )
     shown = {(block.task, block.fidelity) for block in blocks}
     others = [

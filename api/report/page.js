@@ -1,8 +1,6 @@
-"use strict";
-// Text goes into the page as text (textContent), never as HTML: names in a dataset are data.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const PAGE = 50;
+  const PAGE = 15;
   const MOST_SHOWN = 8;
   const archs = data.architectures;
   const count = archs.code.length;
@@ -14,16 +12,6 @@
   const imageLabel = (i) =>
     data.images[i].name + (data.images[i].status === "substitute" ? "*" : "");
 
-  function make(name, attributes = {}, ...children) {
-    const svg = ["svg", "g", "path", "line", "circle", "text", "title"].includes(name);
-    const element = svg
-      ? document.createElementNS("http://www.w3.org/2000/svg", name)
-      : document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.append(...children.map((child) => (child instanceof Node ? child : String(child))));
-    return element;
-  }
-
   function fill(select, values, all) {
     select.append(make("option", { value: "" }, all));
     for (const value of values) select.append(make("option", { value }, value));
@@ -34,7 +22,7 @@
   function value(row, key) {
     if (key === "code") return row;
     if (key.startsWith("image:")) return current().targets[state.target][row][+key.slice(6)];
-    return archs[key][row];
+    return (current()[key] ?? archs[key])[row];
   }
 
   // The image that is looked at comes first: on a phone it is beside the architecture's name.
@@ -45,8 +33,8 @@
     { key: "transform", name: "Transform", text: true },
     { key: "kernel", name: "Kernel" },
     { key: "activation", name: "Activation", text: true },
-    { key: "parameters", name: "Parameters, M", show: (v) => (v / 1e6).toFixed(2) },
-    { key: "flops_512", name: "GFLOP", show: (v) => (v / 1e9).toFixed(0) },
+    { key: "parameters", name: "Parameters", show: (v) => v.toLocaleString("en") },
+    { key: "flops", name: "GFLOP of a run", show: (v) => (v / 1e9).toFixed(0) },
     ...data.images.map((_, i) => imageColumn(i, false)).filter((_, i) => i !== state.image),
   ];
 
@@ -132,70 +120,6 @@
     byId("range").textContent = found.length
       ? `${first + 1}–${first + shown.length} of ${found.length}`
       : "No architecture fits the filters.";
-  }
-
-  // Charts: drawn for the width there is, so that their text is as large as the page's.
-
-  function ticks(low, high, most) {
-    const rough = (high - low || 1) / most;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
-    const found = [];
-    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i += 1) {
-      found.push(i * step);
-    }
-    return found;
-  }
-
-  function logTicks(low, high, many) {
-    const decades = (high - low) / Math.LN10;
-    const found = [];
-    for (let power = Math.floor(low / Math.LN10); power <= high / Math.LN10; power += 1) {
-      for (const digit of many && decades < 5 ? [1, 2, 5] : [1]) found.push(digit * 10 ** power);
-    }
-    return found;
-  }
-
-  const short = (x) => String(+x.toPrecision(6));
-
-  function chart(holder, xs, ys, names, log) {
-    const width = Math.max(holder.clientWidth, 240), height = holder.clientHeight;
-    const left = 56, right = 14, top = 14, below = 42;
-    const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": names.label });
-    const place = log ? Math.log : (x) => x;
-    const pad = (low, high, share) => {
-      const room = (high - low || Math.abs(high) || 1) * share;
-      return [low - room, high + room];
-    };
-    const [xLow, xHigh] = pad(place(Math.min(...xs)), place(Math.max(...xs)), log ? 0.01 : 0.04);
-    const [yLow, yHigh] = pad(Math.min(...ys), Math.max(...ys), 0.05);
-    const x = (v) => left + ((place(v) - xLow) / (xHigh - xLow)) * (width - left - right);
-    const y = (v) => height - below - ((v - yLow) / (yHigh - yLow)) * (height - top - below);
-    for (const tick of ticks(yLow, yHigh, 6)) {
-      svg.append(
-        make("line", { class: "axis", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
-        make("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, short(tick)),
-      );
-    }
-    const marks = log
-      ? logTicks(xLow, xHigh, width > 480).filter((v) => place(v) >= xLow && place(v) <= xHigh)
-      : ticks(xLow, xHigh, width > 480 ? 8 : 4);
-    for (const tick of marks) {
-      svg.append(
-        make("line", { class: "axis", x1: x(tick), x2: x(tick), y1: top, y2: height - below }),
-        make("text", { x: x(tick), y: height - below + 16, "text-anchor": "middle" }, short(tick)),
-      );
-    }
-    svg.append(
-      make("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, names.x),
-      make("text", { transform: `translate(12 ${(top + height - below) / 2}) rotate(-90)`, "text-anchor": "middle" }, names.y),
-    );
-    holder.replaceChildren(svg);
-    return { svg, x, y, top, bottom: height - below };
-  }
-
-  function nothing(holder, text) {
-    holder.replaceChildren(make("p", { class: "small" }, text));
   }
 
   function drawCurves() {
@@ -305,7 +229,7 @@
   }
 
   function drawOverlap() {
-    const set = current(), found = set.overlap, table = byId("overlap-table");
+    const set = current(), found = set.overlap[state.target], table = byId("overlap-table");
     if (found.reason) {
       byId("overlap-text").textContent = `${set.task} at ${set.fidelity}: cannot be made: ${found.reason}.`;
       table.tHead.replaceChildren();
@@ -314,7 +238,7 @@
     }
     byId("overlap-text").textContent =
       `${set.task} at ${set.fidelity}: architectures that two images share among their ${found.k} ` +
-      `best (best smoothed PSNR), of the ${found.n} with a run on all images; ${found.expected} ` +
+      `best, of the ${found.n} with a run on all images; ${found.expected} ` +
       `expected by chance (k²/n).`;
     const names = data.images.map((_, i) => imageLabel(i));
     table.tHead.replaceChildren(
@@ -377,6 +301,12 @@
     drawScatter();
     drawTau();
     drawOverlap();
+    drawVerdict(current());
+  }
+
+  function listLists() {
+    listScores();
+    listVerdicts(current());
   }
 
   function listScores() {
@@ -395,10 +325,11 @@
   byId("filter-runs").addEventListener("change", () => { state.page = 0; drawTable(); });
   byId("previous").addEventListener("click", () => { state.page -= 1; drawTable(); });
   byId("next").addEventListener("click", () => { state.page += 1; drawTable(); });
-  byId("set").addEventListener("change", (event) => { state.set = +event.target.value; listScores(); chooseBest(); drawAll(); });
+  byId("set").addEventListener("change", (event) => { state.set = +event.target.value; listLists(); chooseBest(); drawAll(); });
   byId("image").addEventListener("change", (event) => { state.image = +event.target.value; chooseBest(); drawAll(); });
   byId("target").addEventListener("change", (event) => { state.target = event.target.value; drawAll(); });
   byId("score").addEventListener("change", drawScatter);
+  byId("verdict").addEventListener("change", () => drawVerdict(current()));
   byId("choose-best").addEventListener("click", () => { chooseBest(); drawAll(); });
   byId("choose-none").addEventListener("click", () => { state.chosen = []; drawAll(); });
   let width = window.innerWidth;
@@ -407,13 +338,14 @@
     width = window.innerWidth;
     drawCurves();
     drawScatter();
+    drawVerdict(current());
   });
 
   // A browser may keep the choices of the last visit in the controls: they are what counts.
   state.set = +byId("set").value;
   state.image = +byId("image").value;
   state.target = byId("target").value;
-  listScores();
+  listLists();
   chooseBest();
   drawAll();
   drawCoverage();

@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -27,13 +28,19 @@ _IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"} | {
 }
 
 
-def write_report(bench: ReleaseReader, path: Path | str, fidelity: str | None = None) -> int:
+def write_report(
+    bench: ReleaseReader,
+    path: Path | str,
+    fidelity: str | None = None,
+    progress: Callable[[str], None] = lambda message: None,
+) -> int:
     """Write the page, whole or not at all.
 
     Args:
         bench: the release.
         path: file to write.
         fidelity: for all tasks; None for the release's default for each.
+        progress: called with a line for each table that takes its time.
 
     Returns:
         its size in bytes.
@@ -43,14 +50,15 @@ def write_report(bench: ReleaseReader, path: Path | str, fidelity: str | None = 
         UnknownNameError: there is no such fidelity.
         MissingRunError: the release has no runs to show.
     """
-    content = report_html(report_payload(bench, fidelity))
+    content = report_html(report_payload(bench, fidelity, progress))
     write_text(Path(path), content)
     return len(content.encode())
 
 
 def report_html(payload: dict[str, Any]) -> str:
     """The page of a payload of `nasdip_bench.api.report.data.report_payload`."""
-    style, script, template = (_part(f"page.{kind}") for kind in ("css", "js", "html"))
+    style, template = _part("page.css"), _part("page.html")
+    script = "".join(map(_part, ("charts.js", "verdicts.js", "page.js")))
     data = embedded_json(payload)
     release = payload["release"]
     sets = payload["sets"]

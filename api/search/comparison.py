@@ -232,8 +232,13 @@ def _frame(
 def _band(
     values: NDArray[np.float64], resamples: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Percentile bootstrap of the mean over the first axis: (point,) lower and upper ends."""
+    """Percentile bootstrap of the mean over the first axis: (point,) lower and upper ends.
+
+    NaN where there is one repeat, which says nothing of others.
+    """
     repeats = len(values)
+    if repeats == 1:
+        return np.full_like(values[0], np.nan), np.full_like(values[0], np.nan)
     weights = rng.multinomial(repeats, np.full(repeats, 1 / repeats), size=resamples) / repeats
     low, high = np.quantile(weights @ values, _QUANTILES, axis=0)
     return low, high

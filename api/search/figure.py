@@ -70,10 +70,16 @@ class SearchFigure(Exhibit):
         return (
             f"Regret of searches for {f['task']} at fidelity {f['fidelity']}, seed"
             f"{'' if len(f['seeds']) == 1 else 's'} {seeds} of the runs, after "
-            f"{in_words(f['budget_seconds'])} of simulated time; mean of {f['repeats']} searches "
-            f"and 95 % bootstrap interval (search seed {f['seed']}). Regret: {f['target']} of the "
-            f"best architecture less that of the incumbent, dB."
+            f"{in_words(f['budget_seconds'])} of simulated time; {self._of_searches()} (search "
+            f"seed {f['seed']}). Regret: {f['target']} of the best architecture less that of the "
+            f"incumbent, dB."
         )
+
+    def _of_searches(self) -> str:
+        repeats = self.facts["repeats"]
+        if repeats == 1:
+            return "one search, which has no interval"
+        return f"mean of {repeats} searches and 95 % bootstrap interval"
 
     @property
     def notes(self) -> list[str]:
@@ -203,7 +209,7 @@ class SearchFigure(Exhibit):
         title = f"mean over {several} images" if image == ALL_IMAGES else image
         axes.set_title(title, fontsize=_TEXT)
         axes.set_xlim(0, self.facts["budget_seconds"] / size)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * self.frame[["regret", "regret_high"]].max(axis=None))
         axes.tick_params(labelsize=_SMALL)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -238,4 +244,6 @@ def in_words(seconds: float) -> str:
 
 
 def _cell(regret: float, low: float, high: float) -> str:
-    return "--" if math.isnan(regret) else f"{regret:.3f} ({low:.3f}..{high:.3f})"
+    if math.isnan(regret):
+        return "--"
+    return f"{regret:.3f}" + ("" if math.isnan(low) else f" ({low:.3f}..{high:.3f})")

@@ -143,5 +143,6 @@ def search_leaderboard_figure(
         ),
         notes=tuple(notes),
         marks=dict.fromkeys(bench.images, ""),
-        call=f"bench.search_leaderboard({task!r}, fidelity={facts['fidelity']!r})",
+        call=f"bench.search_leaderboard({task!r}, repeats={facts['repeats']}, "
+        f"fidelity={facts['fidelity']!r})",
     )

@@ -202,6 +202,10 @@ def top_k(
         ConfigError: k is outside 1..candidates, or a limit is no number above 0.
         UnknownNameError: an image, task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity, or no candidate.
+
+    Example:
+        >>> [one.rank for one in NASDIPBench("data/").top_k("denoise", k=3, image="lena")]
+        [1, 2, 3]
     """
     runs = _meant(bench, task, image, target, fidelity, seed)
     block, images, seeds = runs.block, runs.images, runs.seeds
@@ -246,7 +250,13 @@ def top_k(
 
 
 def find_best(bench: ReleaseReader, task: str, **how: Any) -> Ranked:
-    """The best architecture; other arguments and exceptions as of `top_k`."""
+    """The best architecture; other arguments and exceptions as of `top_k`.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> bench.find_best("denoise", image="lena").rank
+        1
+    """
     (best,) = top_k(bench, task, k=1, **how)
     return best
 
@@ -269,6 +279,11 @@ def regret(
         UnknownNameError: an architecture, image, task, target, fidelity or seed that there is not.
         ArchitectureError: no architecture at all.
         MissingRunError: one of its runs is missing.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> bench.regret(bench.find_best("denoise").arch_id, "denoise")
+        0.0
     """
     arch_id = bench.arch_id(arch)
     runs = _meant(bench, task, image, target, fidelity, seed)
@@ -297,6 +312,11 @@ def statistics(
     Raises:
         UnknownNameError: an image, task, target, fidelity or seed that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> found = NASDIPBench("data/").statistics("denoise", image="lena")
+        >>> found.minimum <= found.mean <= found.maximum
+        True
     """
     runs = _meant(bench, task, image, target, fidelity, seed)
     block, images, seeds = runs.block, runs.images, runs.seeds

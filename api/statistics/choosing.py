@@ -121,6 +121,13 @@ def proxy_table(
             1, own values of another shape or with the name of a score, or a setting out of range.
         UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> found = bench.proxy_table("denoise", k=5, cohorts=(3,), resamples=0)
+        >>> row = found.loc["psd_db_strip_mse", "corrupted", "(mean)"]
+        >>> bool(row["regret_3"] >= 0)
+        True
     """
     import pandas as pd
 
@@ -213,6 +220,12 @@ def selection_curve(
             a score of the release.
         UnknownNameError: a score, task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> found = bench.selection_curve("denoise", proxy="psd_db_strip_mse").loc["lena", "regret"]
+        >>> bool(found.is_monotonic_decreasing)
+        True
     """
     import pandas as pd
 

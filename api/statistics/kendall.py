@@ -62,6 +62,11 @@ def kendall(
         UnknownNameError: a task, target, fidelity, seed or image that there is not.
         ConfigError: no image is named.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> tau = NASDIPBench("data/").kendall("denoise")
+        >>> bool(tau.loc["lena", ("psd_db_strip_mse", "corrupted")] < 0)  # a distance: low is good
+        True
     """
     import pandas as pd
 
@@ -118,6 +123,10 @@ def coverage(bench: ReleaseReader) -> pd.DataFrame:
     Returns:
         a row for each fidelity, task, image and seed: ``expected`` (architectures of the release),
         ``ok``, ``diverged``, ``failed``, ``missing``, int64; these four sum to ``expected``.
+
+    Example:
+        >>> [*NASDIPBench("data/").coverage().columns[:4]]
+        ['fidelity', 'task', 'image', 'seed']
     """
     import pandas as pd
 

@@ -62,6 +62,10 @@ def overlap(
         ConfigError: k is out of range, or no architecture has a run on all the images.
         UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> NASDIPBench("data/").overlap("denoise", k=10).shape
+        (10, 10)
     """
     import pandas as pd
 
@@ -134,6 +138,10 @@ def overlap_table(
         ConfigError: k is out of range, or no architecture has a run on all the images.
         UnknownNameError: a task, target, fidelity, seed or image that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> len(NASDIPBench("data/").overlap_table("denoise", k=10))  # pairs of images
+        45
     """
     import pandas as pd
 

@@ -34,8 +34,7 @@ def recompute_command(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
     alone: Annotated[
-        bool,
-        typer.Option("--alone", help="Train each run alone, whatever it was stacked with."),
+        bool, typer.Option("--alone", help="Train each run alone, whatever it was stacked with.")
     ] = False,
     save: Annotated[
         Path | None,

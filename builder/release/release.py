@@ -96,9 +96,7 @@ def release(
         listed = dict.fromkeys([*architectures, *contents.architectures])
         added = [] if reruns is None else [read_reruns(reruns)]
         return dataclasses.replace(
-            contents,
-            architectures=tuple(listed),
-            reruns=merged_reruns([contents.reruns, *added]),
+            contents, architectures=tuple(listed), reruns=merged_reruns([contents.reruns, *added])
         )
 
     said = {"licence": licence, "creator": creator, "url": url}

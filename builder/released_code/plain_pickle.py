@@ -24,7 +24,7 @@ __all__ = ["MAX_BYTES", "read_plain_pickle"]
 MAX_BYTES = 512 * 2**20
 _MAX_AXES = 8
 _FORMAT = re.compile(r"[<>=|]?(?:[?bBhHiIlLqQefd]|b1|[iu][1248]|f[248])")
-_PLAIN = (bool, int, float, str, bytes, bytearray, type(None), np.ndarray)
+_PLAIN = (bool, int, float, str, bytes, type(None), np.ndarray)
 
 
 class _Refused(Exception):  # noqa: N818 - becomes a DatasetError with the file's name
@@ -40,7 +40,7 @@ def read_plain_pickle(content: bytes, where: str) -> Any:
 
     Returns:
         None, booleans, numbers, strings, bytes, lists and dicts of these and of NumPy arrays of
-        booleans, integers and floats. A tuple is returned as a list.
+        booleans, integers and floats. A tuple is returned as a list, a bytearray as bytes.
 
     Raises:
         DatasetError: it is no pickle, damaged, too large, or contains anything else.
@@ -73,11 +73,13 @@ def _list_of_last(count: int) -> Callable[[Any], None]:
 class _Unpickler(pickle._Unpickler):
     """Python's own; the one in C reserves as much memory as a damaged number says.
 
-    Tuples become lists, which cannot be keys: the hash of one deep in others would crash.
+    So does its bytearray, which bytes take the place of. Tuples become lists, which cannot be keys:
+    the hash of one deep in others would crash.
     """
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         **_STEPS,
+        pickle.BYTEARRAY8[0]: _STEPS[pickle.BINBYTES8[0]],
         pickle.EMPTY_TUPLE[0]: _STEPS[pickle.EMPTY_LIST[0]],
         pickle.TUPLE[0]: _STEPS[pickle.LIST[0]],
         pickle.TUPLE1[0]: _list_of_last(1),
@@ -123,7 +125,7 @@ def _array(data: Any, kind: Any, shape: Any, order: str = "C") -> np.ndarray:
     """An array of bytes that stand in the file, as many as its shape needs."""
     if isinstance(data, str):  # of Python 2
         data = data.encode("latin-1")
-    if not (isinstance(kind, _Type) and isinstance(data, bytes | bytearray)):
+    if not (isinstance(kind, _Type) and isinstance(data, bytes)):
         raise _Refused("an array of anything but numbers")
     if len(shape) > _MAX_AXES or min(shape, default=0) < 0 or order not in ("C", "F"):
         raise ValueError(f"an array of shape {shape!r:.60}")

@@ -35,10 +35,7 @@ PAPER_BIBTEX = (
 """The paper whose search space, protocol and scores a dataset holds."""
 
 _LONGEST = 1000
-_FORMATS = {
-    ".parquet": "application/x-parquet",
-    ".h5": "application/x-hdf5",
-}
+_FORMATS = {".parquet": "application/x-parquet", ".h5": "application/x-hdf5"}
 _TYPES = {
     "string": "sc:Text",
     "bool": "sc:Boolean",
@@ -248,10 +245,7 @@ def _field(table: str, column: Column) -> dict[str, Any]:
         "name": column.name,
         "description": _meaning(column),
         "dataType": _TYPES[column.type],
-        "source": {
-            "fileObject": {"@id": table_path(table)},
-            "extract": {"column": column.name},
-        },
+        "source": {"fileObject": {"@id": table_path(table)}, "extract": {"column": column.name}},
     }
     if column.name in REFERENCES and REFERENCES[column.name][0] != table:
         field["references"] = {"field": {"@id": "/".join(REFERENCES[column.name])}}

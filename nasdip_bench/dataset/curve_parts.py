@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import DatasetError, not_parsed
+from nasdip_bench.errors import DatasetError
 from nasdip_bench.observables import OBSERVABLES, SSIM
 from nasdip_bench.storage.files import Content
-from nasdip_bench.storage.hdf5 import plain_array, write_packed
+from nasdip_bench.storage.hdf5 import opened, plain_array, write_packed
 
 from .curves import CODES, MAX_POINTS, MISSING
 from .stop_parts import CROSSING_LEVELS_DB
@@ -105,30 +105,25 @@ def read_part(content: Content, path: str, names: Iterable[str], record: TaskRec
     Raises:
         DatasetError: it is no such file.
     """
-    import h5py
-
-    try:
-        with h5py.File(io.BytesIO(content), "r") as file:
-            points = plain_array(file, "iteration", np.int32, 1)
-            if points.shape[0] > MAX_POINTS:
-                raise ValueError(f"it has curves of more than {MAX_POINTS} points")
-            iterations = points[:]
-            codes, most = {}, min(record.runs, _MOST_ROWS)
-            for name in names:
-                if name not in file:
-                    continue
-                array = plain_array(file, name, np.uint16, 2)
-                if array.shape[1] != len(iterations) or array.shape[0] > most:
-                    raise ValueError(f"{name} has the shape {array.shape}")
-                codes[name] = array[:]
-            crossings = _read_crossings(file, most) if _CROSSING in file else None
-            lengths = {len(rows) for rows in codes.values()}
-            if crossings is not None:
-                lengths.add(len(crossings))
-            if len(lengths) > 1:
-                raise ValueError("its arrays are of different lengths")
-    except Exception as error:  # h5py raises many kinds on hostile content
-        raise not_parsed(path, error) from error
+    with opened(content, path) as file:
+        points = plain_array(file, "iteration", np.int32, 1)
+        if points.shape[0] > MAX_POINTS:
+            raise ValueError(f"it has curves of more than {MAX_POINTS} points")
+        iterations = points[:]
+        codes, most = {}, min(record.runs, _MOST_ROWS)
+        for name in names:
+            if name not in file:
+                continue
+            array = plain_array(file, name, np.uint16, 2)
+            if array.shape[1] != len(iterations) or array.shape[0] > most:
+                raise ValueError(f"{name} has the shape {array.shape}")
+            codes[name] = array[:]
+        crossings = _read_crossings(file, most) if _CROSSING in file else None
+        lengths = {len(rows) for rows in codes.values()}
+        if crossings is not None:
+            lengths.add(len(crossings))
+        if len(lengths) > 1:
+            raise ValueError("its arrays are of different lengths")
     ends = (iterations[:1].tolist(), iterations[-1:].tolist())
     if ends != ([1], [record.iterations]) or (np.diff(iterations) <= 0).any():
         raise DatasetError(

@@ -23,9 +23,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import not_parsed
 from nasdip_bench.storage.files import Content
-from nasdip_bench.storage.hdf5 import plain_array, write_packed
+from nasdip_bench.storage.hdf5 import opened, plain_array, write_packed
 
 from .curves import MISSING, decode, encode
 
@@ -122,25 +121,20 @@ def read_distances(content: Content, path: str, images: int, architectures: int)
     Raises:
         DatasetError: it is no such file.
     """
-    import h5py
-
-    try:
-        with h5py.File(io.BytesIO(content), "r") as file:
-            numbers = plain_array(file, "seed", np.int32, 1)
-            if numbers.shape[0] > _MOST_SEEDS:
-                raise ValueError(f"it has more than {_MOST_SEEDS} seeds")
-            seeds = numbers[:]
-            if (np.diff(seeds) <= 0).any():
-                raise ValueError("its seeds do not ascend")
-            pairs = architectures * (architectures - 1) // 2
-            found = []
-            for name, last in zip(_ARRAYS, (pairs, architectures, architectures), strict=True):
-                array = plain_array(file, name, np.uint16, 3)
-                if array.shape != (images, len(seeds), last) or array.size > _MOST_VALUES:
-                    raise ValueError(f"{name} has the shape {array.shape}")
-                found.append(array[:])
-    except Exception as error:  # h5py raises many kinds on hostile content
-        raise not_parsed(path, error) from error
+    with opened(content, path) as file:
+        numbers = plain_array(file, "seed", np.int32, 1)
+        if numbers.shape[0] > _MOST_SEEDS:
+            raise ValueError(f"it has more than {_MOST_SEEDS} seeds")
+        seeds = numbers[:]
+        if (np.diff(seeds) <= 0).any():
+            raise ValueError("its seeds do not ascend")
+        pairs = architectures * (architectures - 1) // 2
+        found = []
+        for name, last in zip(_ARRAYS, (pairs, architectures, architectures), strict=True):
+            array = plain_array(file, name, np.uint16, 3)
+            if array.shape != (images, len(seeds), last) or array.size > _MOST_VALUES:
+                raise ValueError(f"{name} has the shape {array.shape}")
+            found.append(array[:])
     for array in (seeds, *found):
         array.setflags(write=False)
     return Distances(seeds, *found)

@@ -226,7 +226,7 @@ PART_TABLES: dict[str, tuple[Column, ...]] = {
         Column("stopped", "bool", "the rule stopped the run; else the budget ended first"),
         Column("psnr_smooth_db", "float32", "PSNR of what is delivered", "dB", "higher"),
         Column("ssim_smooth", "float32", "SSIM of what is delivered", "1", "higher"),
-    ),
+    )
 }
 """By folder, the tables that are kept in parts, as curves are: of runs that are ok alone."""
 

@@ -11,9 +11,8 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import not_parsed
 from nasdip_bench.storage.files import Content
-from nasdip_bench.storage.hdf5 import plain_array, write_packed
+from nasdip_bench.storage.hdf5 import opened, plain_array, write_packed
 
 from .manifest import SCORE_VALUES
 
@@ -42,15 +41,10 @@ def read_score_values(content: Content, rows: int) -> NDArray[np.float32]:
     Raises:
         DatasetError: it is no such file.
     """
-    import h5py
-
-    try:
-        with h5py.File(io.BytesIO(content), "r") as file:
-            array = plain_array(file, "values", np.float32, 2)
-            if array.shape[0] != rows or array.size > _MOST_VALUES:
-                raise ValueError(f"values have the shape {array.shape}, there are {rows} scores")
-            values: NDArray[np.float32] = array[:]
-            values.setflags(write=False)
-    except Exception as error:  # h5py raises many kinds on hostile content
-        raise not_parsed(SCORE_VALUES, error) from error
+    with opened(content, SCORE_VALUES) as file:
+        array = plain_array(file, "values", np.float32, 2)
+        if array.shape[0] != rows or array.size > _MOST_VALUES:
+            raise ValueError(f"values have the shape {array.shape}, there are {rows} scores")
+        values: NDArray[np.float32] = array[:]
+        values.setflags(write=False)
     return values

@@ -74,8 +74,7 @@ def restore_command(
         int, typer.Option(help="Initialisations a score is averaged over (0: preset's).")
     ] = 0,
     selection: Annotated[
-        str,
-        typer.Option(help="full, resized, or released (which leaks the truth) (preset's)."),
+        str, typer.Option(help="full, resized, or released (which leaks the truth) (preset's).")
     ] = "",
     weighting: Annotated[
         str, typer.Option(help="Of the cohort's average: paper, released or equal.")
@@ -164,11 +163,7 @@ def _task(name: str, sigma: float, missing: float, factor: int) -> Task:
 
 
 def _refuse_unused(
-    context: typer.Context,
-    task: Task,
-    corrupt: bool,
-    mask: Path | None,
-    selection: str,
+    context: typer.Context, task: Task, corrupt: bool, mask: Path | None, selection: str
 ) -> None:
     """Options that would change nothing here are no options."""
     drawn = corrupt or selection == "released"  # which corrupts the ground truth once more

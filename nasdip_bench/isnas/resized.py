@@ -49,11 +49,7 @@ def resized(problem: Degraded) -> Degraded:
     else:
         observation = Observation(corrupted=np.clip(seen, 0, 1))
     return Degraded(
-        name=problem.name,
-        task=problem.task,
-        observation=observation,
-        truth=None,
-        size=size,
+        name=problem.name, task=problem.task, observation=observation, truth=None, size=size
     )
 
 

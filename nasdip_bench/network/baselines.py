@@ -35,11 +35,7 @@ NAS_DIP = {
 }
 """NAS-DIP's published networks by kind of task, each with 32 input channels."""
 
-_DIP = {
-    "denoise": ("bilinear", 4),
-    "inpaint": ("nearest", 128),
-    "super_resolve": ("bilinear", 4),
-}
+_DIP = {"denoise": ("bilinear", 4), "inpaint": ("nearest", 128), "super_resolve": ("bilinear", 4)}
 
 BASELINES = ("dip", "nas_dip")
 

@@ -88,9 +88,7 @@ def info(name: str) -> ScoreInfo:
 
 
 def score(
-    name: str,
-    output: ArrayLike | Spectrum,
-    reference: ArrayLike | Spectrum | None = None,
+    name: str, output: ArrayLike | Spectrum, reference: ArrayLike | Spectrum | None = None
 ) -> float:
     """One image score of an untrained network's output.
 

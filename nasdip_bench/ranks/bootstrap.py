@@ -13,73 +13,18 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, check_whole
 
-from .correlation import Correlation, kendall_tau_b
+from .correlation import Correlation
 
 _EXACT_IN_FLOAT32 = 4096
 """Samples so small that n², the largest sum of signs, is below 2^24."""
 _COLUMNS = 128
 """Of a matrix of signs that are multiplied at once."""
-
-
-class TauInterval(NamedTuple):
-    """Kendall's tau-b with what it rests on.
-
-    Attributes:
-        tau: -1..1, NaN where it is not defined.
-        low: lower end of the interval, NaN where tau is.
-        high: upper end.
-        n: observations, those that are finite in both samples.
-        pairs: n (n - 1) / 2.
-        tied_x: pairs that are tied in the first sample.
-        tied_y: pairs that are tied in the second.
-        reason: why tau is NaN, else "".
-    """
-
-    tau: float
-    low: float
-    high: float
-    n: int
-    pairs: int
-    tied_x: int
-    tied_y: int
-    reason: str
-
-
-def tau_interval(
-    x: ArrayLike, y: ArrayLike, *, level: float = 0.95, resamples: int = 1000, rng: int = 0
-) -> TauInterval:
-    """Kendall's tau-b of two samples with its percentile bootstrap interval.
-
-    Observations in which a value is not finite are left out. Between samples that agree perfectly
-    the interval is the point: a bootstrap cannot see beyond its sample.
-
-    Args:
-        x: (n,) numbers.
-        y: (n,) numbers.
-        level: of confidence, between 0 and 1.
-        resamples: how many.
-        rng: seed of the resamples; the same gives the same interval.
-
-    Raises:
-        ConfigError: the samples are not two vectors of one length, or a setting is out of range.
-    """
-    point = kendall_tau_b(x, y)
-    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    both = np.isfinite(a) & np.isfinite(b)
-    a, b = a[both], b[both]
-    draws = draw_resamples(len(a), resamples, rng)
-    low, high = percentile_interval(bootstrap_tau(a, b, draws), level)
-    return TauInterval(
-        point.value, low, high, point.n, math.comb(point.n, 2), tied_pairs(a), tied_pairs(b),
-        point.reason,
-    )  # fmt: skip
 
 
 def draw_resamples(n: int, resamples: int, rng: int = 0) -> NDArray[np.float32]:

@@ -1,12 +1,11 @@
 """What the N first of a ranking hold of the best, and what N at random would. Plain arrays.
 
-Exact expectations over all subsets of a size, without sampling; p-values by relabelling.
+Exact expectations over all subsets of a size, without sampling.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,68 +25,6 @@ def best_of_first(ranking: NDArray[np.float64], values: NDArray[np.float64]) -> 
     """
     order = np.argsort(ranking, kind="stable")
     return np.asarray(np.fmax.accumulate(values[order]))
-
-
-class ChoicePValues(NamedTuple):
-    """How often architectures at random would be chosen as well, one-sided.
-
-    Attributes:
-        precision: of the share of the first that are among the best.
-        regret: of the distance of the best of the first from the best of all.
-    """
-
-    precision: float
-    regret: float
-
-
-def by_relabelling(
-    ranking: NDArray[np.float64],
-    values: NDArray[np.float64],
-    best: int,
-    size: int,
-    *,
-    relabellings: int = 2000,
-    rng: int = 0,
-) -> ChoicePValues:
-    """Whether a ranking chooses better than chance, on several images at once.
-
-    Images share their architectures, so that what a ranking gains on one it mostly gains on all. A
-    relabelling exchanges architectures on all images at once, and so keeps that; a ranking without
-    worth is one of them. The p-value is (1 + those that are as good) / (1 + relabellings).
-
-    Source: Phipson and Smyth, "Permutation p-values should never be zero", SAGMB 9 (2010).
-
-    Args:
-        ranking: (n, images); the lowest is the first, ties by position.
-        values: (n, images) higher is better; NaN (a run that diverged) is never among the best.
-            On each image ``best`` at least are numbers.
-        best: how many first, and how many best, the precision is of.
-        size: how many first the best is kept of.
-        relabellings: at random.
-        rng: seed of them.
-
-    Returns:
-        p-values of the means over images; NaN of an empty ranking.
-    """
-    n, images = values.shape
-    if not n or not images:
-        return ChoicePValues(math.nan, math.nan)
-    lowest_first = np.argsort(ranking, axis=0, kind="stable")
-    worth = np.where(np.isfinite(values), values, -np.inf)
-    among_best = np.zeros((n, images), np.bool_)
-    np.put_along_axis(among_best, np.argsort(-worth, axis=0, kind="stable")[:best], True, axis=0)
-    draw = np.random.default_rng(rng)
-    orders = draw.permuted(np.tile(np.arange(n), (relabellings, 1)), axis=1)
-    orders = np.concatenate([np.arange(n)[None], orders])  # first as it is
-    hits, kept = np.zeros(len(orders)), np.zeros(len(orders))
-    for image in range(images):
-        first = lowest_first[:, image]
-        hits += among_best[orders[:, first[:best]], image].sum(axis=1)
-        kept += worth[orders[:, first[:size]], image].max(axis=1)
-    # Sums of the same numbers in another order are the same but for rounding.
-    tolerance = 1e-9 * max(1.0, float(np.abs(kept[np.isfinite(kept)]).max(initial=0.0)))
-    as_good = (np.count_nonzero(measure >= measure[0] - tolerance) for measure in (hits, kept))
-    return ChoicePValues(*(count / len(orders) for count in as_good))
 
 
 def expected_best(values: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:

@@ -180,10 +180,7 @@ class Neighbourhood:
         return differ
 
     def nearest(
-        self,
-        choices: NDArray[np.int8],
-        allowed: NDArray[np.bool_],
-        rng: np.random.Generator,
+        self, choices: NDArray[np.int8], allowed: NDArray[np.bool_], rng: np.random.Generator
     ) -> int:
         """The place of the nearest one that is allowed; ties are broken at random.
 

@@ -7,13 +7,40 @@ dataset hold plain arrays, and what is anything else is refused. h5py is importe
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasdip_bench.errors import not_parsed
+
+from .files import Content
+
 if TYPE_CHECKING:
     import h5py
+
+
+@contextmanager
+def opened(content: Content, path: str) -> Iterator[h5py.File]:
+    """The content of a file, to be read in the block.
+
+    Args:
+        content: of the file.
+        path: how to call it.
+
+    Raises:
+        DatasetError: it is no such file, or the block has raised, whatever it was.
+    """
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            yield file
+    except Exception as error:  # h5py raises many kinds on hostile content
+        raise not_parsed(path, error) from error
 
 
 def write_packed(

@@ -59,7 +59,7 @@ def test_tau_is_what_the_formula_gives(bench):
 def test_a_tau_says_what_it_was_computed_from(bench):
     facts = bench.kendall("denoise", fidelity=LOW).attrs
     assert (facts["task"], facts["fidelity"], facts["seeds"]) == ("denoise", LOW, [0])
-    assert facts["target"] == "best_psnr_smooth_db"
+    assert facts["target"] == "stopped_psnr_smooth_db"
     n = pd.DataFrame(facts["n"])
     assert n.loc["lena", "psd_db_mse/corrupted"] == 12
     assert n.loc["lena", "parameters/none"] == 11  # one is null

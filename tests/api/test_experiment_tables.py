@@ -127,6 +127,13 @@ def test_the_text_says_what_it_is():
     assert of_seed.rows[0].cells["nas-dip"].ours_db is None
 
 
+def test_rows_of_the_same_images_are_said_to_be():
+    both = [row(HOUSE, "dip", 27.0), row(HOUSE, "dip", 27.0, set="set12")]
+    notes = comparison(results(*both), "2").notes
+    assert f"denoise BM3D and denoise Set12: means over the same images, {HOUSE}." in notes
+    assert not [note for note in comparison(results(*ROWS), "2").notes if "the same images" in note]
+
+
 def test_table_3_and_sets_of_ones_own():
     mine = (
         row("camera", "random/resized", 20.0, set="skimage"),

@@ -1,4 +1,4 @@
-"""Figures 2 to 4, tau with the best iteration, and the folder that `nasdip-bench paper` writes."""
+"""Figures 2 to 4, and tau with the best iteration."""
 
 from __future__ import annotations
 
@@ -22,12 +22,9 @@ from nasdip_bench.api import (
     figure2_images,
     figure3,
     figure4,
-    write_paper,
 )
 from nasdip_bench.api.commands.paper import FIGURES, TABLES
 from nasdip_bench.api.exhibits.forms import aligned, csv_text, latex_float
-from nasdip_bench.api.paper import everything
-from nasdip_bench.api.paper.everything import ENDINGS, PaperOptions, markdown_page
 from nasdip_bench.api.paper.spectra import image_spectra, radial_profile
 from nasdip_bench.api.statistics.choosing_cohorts import scored_runs
 from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
@@ -356,140 +353,6 @@ def test_stand_ins_are_named_as_such(bench):
     assert figure.body()[0][0] == "camera"
 
 
-# The folder
-
-
-@pytest.fixture(scope="module")
-def folder(bench, tmp_path_factory):
-    pytest.importorskip("matplotlib")
-    path = tmp_path_factory.mktemp("made") / "paper"
-    lines = []
-    result = write_paper(bench, path, PaperOptions(k=3), lines.append)
-    return path, result, lines
-
-
-def test_everything_that_can_be_made_is_written(bench, folder):
-    path, result, lines = folder
-    names = {file.name for file in path.iterdir()}
-    stems = ("table1", "figure1", "figure3", "figure4", "best_iteration")
-    expected = {f"{s}-{t}{ending}" for s in stems for t in bench.tasks for ending in ENDINGS}
-    assert names == expected | {"index.md"}
-    assert all((path / name).stat().st_size for name in names)
-    assert (path / "figure4-denoise.csv").read_text() == figure4(bench).csv()
-    assert lines[0] == "table1-denoise ..."
-    assert len(lines) == 12
-    assert [p.split(":")[0] for p in result.problems] == ["figure2-denoise", "figure2-inpaint"]
-
-
-def test_the_page_sets_ours_beside_the_print(folder):
-    page = (folder[0] / "index.md").read_text()
-    for part in (
-        "## Why ours differs from the print",
-        "| denoise | r64c16i40 | 40 | 40 | 0 | 33 of 36 | 1 | 1 | 1 |",
-        "r64c16i40 is 64x64 with 16 channels",
-        "meaningful for lena, boat; the others are substitutes",
-        "(-0.37)",
-        "![Table 1: tau between PSNR and scores, denoise](table1-denoise.png)",
-        "`bench.kendall('denoise', target='best_psnr_smooth_db', fidelity='r64c16i40', seed=0)`",
-        "`bench.overlap('inpaint', k=3, ",
-        "target='best_iteration'",
-        "[figure4-inpaint.pdf](figure4-inpaint.pdf)",
-        "figure2-denoise: not made: Figure 2 needs the images themselves",
-        "Tables 2 and 3 of the paper",
-        "released notebooks use the best smoothed PSNR",
-        "one initialisation",
-    ):
-        assert part in page, part
-    for target in re.findall(r"\]\(([^)]+)\)", page):
-        assert (folder[0] / target).exists()
-
-
-def test_the_page_names_a_release_below_the_working_folder_as_seen_from_there(
-    bench, folder, monkeypatch
-):
-    assert f"NASDIPBench({str(bench.path)!r})" in (folder[0] / "index.md").read_text()
-    monkeypatch.chdir(bench.path.parent)
-    page = markdown_page(bench, folder[1], PaperOptions(k=3))
-    assert f"NASDIPBench({bench.path.name!r})" in page
-
-
-def test_the_calls_on_the_page_give_its_numbers(bench, folder):
-    """Each call runs as it stands, and its numbers are those of the table above it."""
-    page = (folder[0] / "index.md").read_text()
-    calls = re.findall(r"Numbers: `([^`]+)`", page)
-    assert len(calls) == 10
-    names = {"bench": bench, "figure3": figure3, "figure4": figure4}
-    for call in calls:
-        found = eval(call, names)
-        assert found is not None
-    tau = eval(next(c for c in calls if c.startswith("bench.kendall")), names)
-    row = next(line for line in page.splitlines() if line.startswith("| lena | "))
-    assert f"{tau.loc['lena', ('psd_db_mse', 'corrupted')]:+.2f}" in row
-
-
-def test_a_rerun_replaces_its_own_files_alone(bench, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(everything, "ENDINGS", (".png", ".csv"))
-    path = tmp_path / "paper"
-    path.mkdir()
-    (path / "mine.txt").write_text("kept")
-    (path / "table1-denoise.csv").write_text("old")
-    for _ in range(2):
-        write_paper(bench, path, PaperOptions(tasks=["denoise"], k=3))
-    assert (path / "mine.txt").read_text() == "kept"
-    made = [file for file in folder[0].glob("*-denoise.*") if file.suffix in (".png", ".csv")]
-    assert len(made) == 10
-    for file in made:
-        assert (path / file.name).read_bytes() == file.read_bytes()
-    assert not [file for file in path.iterdir() if file.name.startswith(".")]
-
-
-def test_without_matplotlib_the_rest_is_written(bench, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    result = write_paper(bench, tmp_path / "p", PaperOptions(tasks=["denoise"], k=3))
-    endings = {file.suffix for file in (tmp_path / "p").iterdir()}
-    assert endings == {".csv", ".tex", ".md"}
-    assert "table1-denoise: no .png: drawing needs matplotlib" in "\n".join(result.problems)
-    assert "![" not in (tmp_path / "p" / "index.md").read_text()
-
-
-def test_one_that_cannot_be_made_does_not_stop_the_rest(bench, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # sooner done
-    result = write_paper(bench, tmp_path / "p", PaperOptions(tasks=["denoise"], k=99))
-    assert "figure1-denoise: not made: k 99 must be a whole number" in result.problems[2]
-    assert (tmp_path / "p" / "best_iteration-denoise.csv").exists()
-
-
-def test_mistakes_in_what_is_asked_for(bench, tmp_path):
-    with pytest.raises(UnknownNameError, match="unknown task 'x'"):
-        write_paper(bench, tmp_path, PaperOptions(tasks=["x"]))
-    with pytest.raises(ConfigError, match="no runs of any task"):
-        write_paper(bench, tmp_path, PaperOptions(tasks=[]))
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="cannot make the folder"):
-        write_paper(bench, tmp_path / "file" / "p")
-    with pytest.raises(UnknownNameError, match="unknown fidelity"):
-        write_paper(bench, tmp_path, PaperOptions(fidelity="r9"))
-
-
-def test_hostile_names_stay_text_on_the_page(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    name = "<script>alert(1)</script>|*x*"
-    bench = NASDIPBench(
-        synthetic.write_release(
-            tmp_path / "data",
-            count=4,
-            images={name: "user", "b_c": "user"},
-            image_set="user",
-            fidelities=(LOW,),
-            tasks=("denoise",),
-        )
-    )
-    write_paper(bench, tmp_path / "p", PaperOptions(k=2))
-    page = (tmp_path / "p" / "index.md").read_text()
-    assert not re.search(r"(?<!\\)<script", page)
-    assert "&lt;script" in page
-
-
 @pytest.mark.parametrize("suffix", [".png", ".pdf"])
 def test_pictures_are_drawn_the_same_each_time(bench, tmp_path, suffix):
     pytest.importorskip("matplotlib")
@@ -531,29 +394,6 @@ def test_the_commands(call, bench, tmp_path):
     status, out, _ = call("figure", 2, "--image-set", "skimage", "--inits", 1, *text)
     assert status == 0
     assert "stand-ins and not those of the release" in out
-
-
-def test_the_paper_command(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(everything, "ENDINGS", (".csv", ".tex"))
-    out = tmp_path / "paper"
-    status, printed, err = call("paper", "--out", out, "--tasks", "denoise", "-k", 3)
-    assert status == 0
-    assert printed == f"written: {out / 'index.md'} and 10 files beside it\n"
-    assert "figure4-denoise ..." in err
-    assert "figure2-denoise: not made" in err
-    assert call("paper")[0] == 2
-
-
-def test_making_what_needs_no_images_imports_no_torch(data, tmp_path):
-    code = (
-        "import sys\n"
-        "sys.modules['matplotlib.figure'] = None\n"
-        "from nasdip_bench.api import NASDIPBench, write_paper\n"
-        "from nasdip_bench.api.paper.everything import PaperOptions\n"
-        f"write_paper(NASDIPBench({str(data)!r}), {str(tmp_path)!r}, PaperOptions(k=3))\n"
-        "assert 'torch' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_the_examples_of_the_docs_run(data, tmp_path):

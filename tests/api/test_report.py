@@ -12,7 +12,9 @@ import pytest
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api import cli
-from nasdip_bench.api.report.data import CURVE_POINTS, TARGETS, report_payload, thinned
+from nasdip_bench.api.gallery.catalogue import BEYOND, PaperOptions, catalogue
+from nasdip_bench.api.reading.runs import VERDICT_TARGETS
+from nasdip_bench.api.report.data import CURVE_POINTS, report_payload, thinned
 from nasdip_bench.api.report.page import embedded_json, report_html, write_report
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
@@ -55,7 +57,7 @@ def test_the_numbers_are_those_of_the_api(bench, payload):
     for arch in (0, 7, COUNT - 1):
         for place, image in enumerate(bench.images):
             record = bench.query(arch, image, "denoise")
-            for target in TARGETS:
+            for target in VERDICT_TARGETS:
                 value = denoise["targets"][target][arch][place]
                 assert value / 1000 == pytest.approx(getattr(record, target), abs=5.1e-4)
             curve = bench.curve(arch, image, "denoise")
@@ -68,6 +70,13 @@ def test_the_numbers_are_those_of_the_api(bench, payload):
                 assert found is None if np.isnan(score) else found == pytest.approx(score, rel=1e-3)
 
 
+def test_costs_are_those_of_the_fidelity(bench, payload):
+    denoise = payload["sets"][0]
+    cost = bench.cost(7, "denoise")
+    assert denoise["parameters"][7] == cost.parameters
+    assert denoise["flops"][7] == pytest.approx(cost.flops, rel=1e-3)
+
+
 def test_what_is_missing_is_null_and_said(payload):
     denoise = payload["sets"][0]
     assert [denoise["status"][a] for a in (0, 2, 3, 5)] == ["ooo", ".oo", "doo", "ofo"]
@@ -77,19 +86,48 @@ def test_what_is_missing_is_null_and_said(payload):
     assert denoise["curves"][3][0] is not None  # it diverged on the way
     assert denoise["curves"][3][0][-1] is None
     assert f"denoise at {LOW}: of 180 runs 1 missing, 1 diverged, 1 failed." in payload["missing"]
-    assert any("one seed (0)" in line for line in payload["missing"])
+    assert any("shows seed 0 alone" in line for line in payload["missing"])
     assert denoise["corrupted"] == [18000, 18000, 18000]
 
 
 def test_tau_and_overlap_are_those_of_the_api(bench, payload):
     denoise = payload["sets"][0]
-    tau = bench.kendall("denoise")
-    found = denoise["tau"]["best_psnr_smooth_db"]["psd_db_strip_mse/corrupted"]
-    assert found["tau"] == pytest.approx(tau["psd_db_strip_mse", "corrupted"], abs=5.1e-4)
+    for target in VERDICT_TARGETS:
+        tau = bench.kendall("denoise", target=target)
+        found = denoise["tau"][target]["psd_db_strip_mse/corrupted"]
+        assert found["tau"] == pytest.approx(tau["psd_db_strip_mse", "corrupted"], abs=5.1e-4)
+        shared = bench.overlap("denoise", k=10, target=target).to_numpy()
+        assert denoise["overlap"][target]["counts"] == shared.tolist()
     assert found["n"] == [COUNT - 2, COUNT - 1, COUNT]
     constant = denoise["tau"]["best_psnr_smooth_db"]["psd_99_bandwidth/none"]
     assert constant["tau"] == [None, None, None]
-    assert denoise["overlap"]["counts"] == bench.overlap("denoise", k=10).to_numpy().tolist()
+
+
+def test_the_verdicts_are_the_tables_beyond_the_paper(tmp_path):
+    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)})
+    bench, lines = NASDIPBench(path), []
+    [denoise, inpaint] = (
+        one["verdicts"] for one in report_payload(bench, None, lines.append)["sets"]
+    )
+    entries = [one for one in catalogue(bench, "denoise", PaperOptions()) if one.part == BEYOND]
+    assert [one["title"] for one in denoise] == [one.title for one in entries]
+    assert lines[: len(entries)] == [f"{one.name}-denoise ..." for one in entries]
+    assert not [one for one in denoise + inpaint if "reason" in one]
+    by_title = {one["title"]: one for one in denoise}
+    gain = by_title["Does the best network depend on the image?"]
+    frame = bench.image_gain("denoise")
+    for panel in gain["forest"]["panels"]:
+        means = frame.loc[panel["title"]]
+        assert [line for line, _ in gain["forest"]["lines"]][-1] == means.index[-1]
+        found = np.array(panel["estimates"], float)
+        assert found == pytest.approx(means[["gain_db", "low", "high"]].to_numpy(), abs=5.1e-5)
+    assert len({len(row) for row in (gain["head"], *gain["body"])}) == 1
+
+
+def test_a_verdict_that_cannot_be_made_says_why(payload):
+    by_title = {one["title"]: one for one in payload["sets"][0]["verdicts"]}
+    assert "seed" in by_title["Leaderboard of searches"]["reason"]
+    assert "body" in by_title["When to stop"]
 
 
 def test_a_small_release_says_why_there_is_no_overlap(tmp_path):
@@ -97,7 +135,10 @@ def test_a_small_release_says_why_there_is_no_overlap(tmp_path):
     bench = NASDIPBench(path)
     payload = report_payload(bench, "r64")
     (only,) = payload["sets"]
-    assert "k 10 must be a whole number from 1 to n = 3" in only["overlap"]["reason"]
+    assert (
+        "k 10 must be a whole number from 1 to n = 3"
+        in only["overlap"]["stopped_psnr_smooth_db"]["reason"]
+    )
     assert only["seeds"] == [0, 1]
     mean = bench.query(1, "lena", "denoise", fidelity="r64").best_psnr_smooth_db
     assert only["targets"]["best_psnr_smooth_db"][1][0] / 1000 == pytest.approx(mean, abs=1e-3)
@@ -140,7 +181,7 @@ def test_at_the_full_size_the_page_stays_small(payload):
     }
     table = [[25123] * 10 for _ in range(522)]
     one = payload["sets"][0] | {"curves": curves, "scores": scores}
-    one["targets"] = dict.fromkeys(TARGETS, table)
+    one["targets"] = dict.fromkeys(VERDICT_TARGETS, table)
     large["sets"] = [one, one]
     assert len(report_html(large).encode()) < 10e6
 
@@ -262,10 +303,10 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(browser, bench, tmp_path):
-    def open_page(width=1200, height=900, of=bench, **options):
+def opened(browser, payload, tmp_path):
+    def open_page(width=1200, height=900, of=None, **options):
         path = tmp_path / "page.html"
-        write_report(of, path)
+        path.write_text(report_html(payload if of is None else report_payload(of)))
         browser.problems.clear()
         browser.requests.clear()
         browser.open(path.as_uri(), width, height, **options)
@@ -282,21 +323,22 @@ def test_the_page_loads_without_errors_and_requests(opened):
     browser, url = opened()
     assert browser.problems == []
     assert browser.requests == [url]
-    assert browser.evaluate(f"{BODY}.length") == 50
+    assert browser.evaluate(f"{BODY}.length") == 15
     assert browser.evaluate("document.querySelectorAll('.curve').length") == 5
     assert browser.evaluate("document.querySelectorAll('.dot').length") == COUNT - 2
     assert (
-        browser.evaluate("document.getElementById('range').textContent") == f"1–50 of {COUNT - 1}"
+        browser.evaluate("document.getElementById('range').textContent") == f"1–15 of {COUNT - 1}"
     )
 
 
 def test_the_best_come_first(opened, bench):
     browser, _ = opened()
     codes = browser.evaluate(CODES)
-    assert codes == [str(bench[a]) for a in range(COUNT - 1, COUNT - 51, -1)]  # lena: by row
-    browser.evaluate("document.getElementById('next').click()")
+    assert codes == [str(bench[a]) for a in range(COUNT - 1, COUNT - 16, -1)]  # lena: by row
+    for _ in range(3):
+        browser.evaluate("document.getElementById('next').click()")
     rest = browser.evaluate(CODES)
-    assert len(rest) == 9
+    assert len(rest) == COUNT - 1 - 45
     assert rest[-1] == str(bench[3])  # it diverged: no value, so last
     assert not browser.evaluate("document.getElementById('previous').disabled")
 
@@ -349,6 +391,29 @@ def test_filters_choices_and_selection(opened, bench):
     assert f"n = {COUNT} of {COUNT}" in browser.evaluate(
         "document.getElementById('scatter-text').textContent"
     )
+    assert browser.problems == []
+
+
+def choose(browser, name, place):
+    browser.evaluate(
+        f"(() => {{ const s = document.getElementById('{name}'); s.selectedIndex = {place}; "
+        "s.dispatchEvent(new Event('change')); })()"
+    )
+
+
+def test_a_verdict_is_chosen_by_its_question(opened, payload):
+    browser, _ = opened()
+    text = "document.getElementById('verdict-text').textContent"
+    shown = "document.querySelectorAll('#verdict-table tbody tr').length"
+    drawn = "document.querySelectorAll('#verdict-chart .interval').length"
+    for place, one in enumerate(payload["sets"][1]["verdicts"]):
+        choose(browser, "set", 1)
+        choose(browser, "verdict", place)
+        assert browser.evaluate(text) == one.get("caption", f"Cannot be made: {one.get('reason')}.")
+        assert browser.evaluate(shown) == len(one.get("body", []))
+        panels = one.get("forest", {"panels": []})["panels"]
+        expected = sum(low is not None for p in panels for _, low, _ in p["estimates"])
+        assert browser.evaluate(drawn) == expected
     assert browser.problems == []
 
 

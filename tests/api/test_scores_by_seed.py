@@ -184,7 +184,7 @@ def test_cohorts_are_ranked_by_the_scores_of_their_seed(bench, seed):
     found = bench.isnas("lena", "denoise", "psd_db_mse", n=5, selector="best-score", seed=seed)
     assert [member.arch_id for member in found.cohort] == wanted[:5]
     assert [member.score for member in found.cohort] == [of_seed(a, seed) for a in wanted[:5]]
-    psnr = [bench.query(a, "lena", "denoise", seed=seed).best_psnr_smooth_db for a in wanted]
+    psnr = [bench.query(a, "lena", "denoise", seed=seed).stopped_psnr_smooth_db for a in wanted]
     curve = bench.selection_curve("denoise", proxy="psd_db_mse/corrupted", seed=seed)
     best = [max(psnr[:k]) for k in range(1, COUNT + 1)]
     np.testing.assert_allclose(curve.loc["lena", "value"], best)

@@ -18,6 +18,7 @@ from nasdip_bench.api.commands.search import add_commands
 from nasdip_bench.api.search import (
     METHODS,
     compare,
+    figure,
     hyperband,
     isnas,
     regularized_evolution,
@@ -414,6 +415,25 @@ def test_the_default_budget_is_half_of_a_small_space(bench):
     mean = np.mean([simulator(bench).seconds(arch) for arch in range(COUNT)])
     assert found.attrs["budget_seconds"] == pytest.approx(mean * COUNT / 2)
     assert 0 < found.attrs["spent"]["random"] <= found.attrs["budget_seconds"]
+
+
+def test_one_search_has_no_interval(bench):
+    found = compare(bench, "denoise", ["lena"], ["random"], budget_seconds=50, repeats=1)
+    assert found["regret"].notna().all()
+    assert found[["regret_low", "regret_high"]].isna().all(axis=None)
+    text = search_figure(found).text()
+    assert "one search, which has no interval" in text
+    assert "(nan" not in text
+
+
+def test_panels_share_their_axis_of_regret(bench, monkeypatch):
+    pytest.importorskip("matplotlib")
+    shown = []
+    monkeypatch.setattr(figure, "save", lambda drawing, *_: shown.append(drawing))
+    search_figure(compare(bench, "denoise", ["lena", "boat"], ["random"], repeats=2)).draw(
+        "", "png"
+    )
+    assert len({axes.get_ylim() for axes in shown[0].axes}) == 1
 
 
 def test_a_partial_release_says_so(partial):

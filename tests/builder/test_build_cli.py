@@ -121,14 +121,15 @@ def test_failures_exit_with_1(tmp_path: Path, capsys, monkeypatch):
         raise RuntimeError("no kernel")
 
     monkeypatch.setattr("nasdip_bench.builder.engines.worker.fit_stack", failing)
-    status, out, err = nasdip_build(capsys, *COMMAND, "--workers=1", f"--out={tmp_path}")
+    options = ("--workers=1", "--scoring-inits=0", f"--out={tmp_path}")
+    status, out, err = nasdip_build(capsys, *COMMAND, *options)
     assert status == build_command.EXIT_FAILURES == 1
     assert "8 failed" in out
     assert "the same command tries them again" in err
 
 
 def test_scores_alone(tmp_path: Path, capsys):
-    options = ("--scores-only", "--workers=1", f"--out={tmp_path}")
+    options = ("--scores-only", "--scores=snip", "--workers=1", f"--out={tmp_path}")
     status, text, _ = nasdip_build(capsys, *COMMAND, *options)
     assert status == 0
     assert text.startswith("2 units finished")

@@ -30,7 +30,6 @@ from nasdip_bench.builder.release.sources.contents import Contents, TaskContents
 from nasdip_bench.builder.release.sources.from_build import read_build
 from nasdip_bench.builder.release.sources.from_dataset import read_dataset
 from nasdip_bench.builder.release.sources.merge import merged
-from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import DatasetFolder, Manifest
 from nasdip_bench.dataset.croissant import CROISSANT
 from nasdip_bench.dataset.curves import CODES, MISSING, encode, kept_points
@@ -47,17 +46,16 @@ R64, LOW = "r64", "r64c16i40"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Path:
-    """A build whose shards are single runs, and the scores of one architecture each."""
-    folder = tmp_path_factory.mktemp("merge") / "build"
-    build(small_config(), folder, workers=1, stack=1)
-    return folder
+def built(small_build: Path) -> Path:
+    """Shards that are single runs, and the scores of one architecture each."""
+    return small_build
 
 
 @pytest.fixture(scope="module")
-def released(built: Path) -> Path:
-    release(built, built.parent / "data")
-    return built.parent / "data"
+def released(built: Path, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("merge") / "data"
+    release(built, folder)
+    return folder
 
 
 def part_of(built: Path, path: Path, shards: set[str], **changes) -> Path:
@@ -130,7 +128,7 @@ def test_the_order_of_sources_is_that_of_architectures_and_nothing_else(built, t
 
 
 @settings(
-    max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(data=st.data())
 def test_however_shards_are_dealt_out_the_release_is_the_same(built, released, data):
@@ -283,7 +281,7 @@ def test_a_list_that_grows_leaves_complete_parts_as_they_are(tmp_path):
 
 
 @settings(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(where=st.lists(st.sets(st.integers(0, 1), min_size=1), min_size=18, max_size=18))
 def test_however_runs_are_dealt_out_the_merged_release_is_the_same(where):

@@ -37,13 +37,12 @@ from tests.builds import FIDELITY, ITERATIONS, nasdip_build, score_rows, small_c
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Path:
+def built(small_build: Path, tmp_path_factory) -> Path:
     """A build with a second, longer fidelity for one task, and a third architecture not built."""
-    folder = tmp_path_factory.mktemp("release") / "build"
-    build(small_config(), folder, workers=1, stack=1)
+    folder = shutil.copytree(small_build, tmp_path_factory.mktemp("release") / "build")
     longer = small_config(
         images=small_config().images[:1],
-        fidelity=get_fidelity("r64c16i260"),
+        fidelity=get_fidelity("r64c16i150"),
         tasks=("denoise",),
         architectures=tuple(paper_architectures(1)),
         seeds=(0, 1),
@@ -112,7 +111,7 @@ def test_the_release_verifies_and_holds_what_was_built(built: Path, released: Pa
 
 
 def test_stops_are_those_of_every_iteration(built: Path, released: Path):
-    """Longer than a release's curves: 260 iterations, of which 128 are kept."""
+    """Longer than a release's curves: 150 iterations, of which 128 are kept."""
     names = pq.read_table(released / "architectures.parquet")["architecture"].to_pylist()
     stops = pq.read_table(released / "stops").to_pylist()
     runs = pq.read_table(released / "runs.parquet").to_pylist()
@@ -186,15 +185,13 @@ def test_rows_are_in_the_order_that_the_documentation_says(released: Path):
     assert tables["corruptions"] == sorted(tables["corruptions"], key=corruption)
 
 
-def test_a_version_is_neither_lost_nor_given_to_other_files(built: Path, released: Path, tmp_path):
-    """`released` without a fidelity's runs, and the whole, in the place of each other."""
-    out, build_folder = tmp_path / "data", tmp_path / "build"
-    build(small_config(), build_folder, workers=1, stack=1)
-    unnumbered = tmp_path / "unnumbered"
-    first = release(build_folder, unnumbered)
+def test_a_version_is_neither_lost_nor_given_to_other_files(small_build, built, tmp_path):
+    """A release without a fidelity's runs, and the whole, in the place of each other."""
+    out, unnumbered = tmp_path / "data", tmp_path / "unnumbered"
+    first = release(small_build, unnumbered)
     assert (first.name, first.version) == ("nasdip-bench", "0")
     assert release([unnumbered, built], unnumbered).version == "0"
-    release(build_folder, out, name="mine", version="1.2")
+    release(small_build, out, name="mine", version="1.2")
     before = (out / "runs.parquet").read_bytes()
     by_another = release(out, out, creator="me")
     assert (by_another.name, by_another.version) == ("mine", "1.2")
@@ -215,13 +212,13 @@ def test_the_manifest_says_what_is_there(released: Path):
     manifest = DatasetFolder(released).manifest
     assert (manifest.name, manifest.version, manifest.image_set) == ("test", "1.2", "skimage")
     assert (manifest.architectures, manifest.images) == (3, ["camera", "coins"])
-    assert list(manifest.fidelities) == ["r64c16i260", FIDELITY]
+    assert list(manifest.fidelities) == ["r64c16i150", FIDELITY]
     record = manifest.task(FIDELITY, "inpaint")
     assert (record.iterations, record.stop, record.runs) == (ITERATIONS, ITERATIONS, 4)
     assert (record.seeds, record.complete_seeds, record.default_seeds) == ({"0": 4}, [], [0])
     assert record.scored == 2
-    assert manifest.task("r64c16i260", "denoise").seeds == {"0": 1, "1": 1}
-    assert manifest.task("r64c16i260", "inpaint") is None
+    assert manifest.task("r64c16i150", "denoise").seeds == {"0": 1, "1": 1}
+    assert manifest.task("r64c16i150", "inpaint") is None
     # Neither is complete, since the third architecture is missing: the one with the most runs.
     assert manifest.default_fidelity == {"denoise": FIDELITY, "inpaint": FIDELITY}
     for path, file in manifest.files.items():

@@ -26,26 +26,19 @@ from nasdip_bench.storage.sealed_json import sealed
 from tests.builds import run_rows, score_rows, small_config
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("shards") / "whole"
-    build(small_config(), folder, workers=1, stack=1)
-    return folder
-
-
 @pytest.fixture
-def folder(whole: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(whole, tmp_path / "build")
+def folder(small_build: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(small_build, tmp_path / "build")
 
 
-def test_every_shard_is_described_by_its_schema(whole: Path):
+def test_every_shard_is_described_by_its_schema(small_build: Path):
     for kind, columns in SHARD_TABLES.items():
-        for table in BuildFolder(whole).read(kind):
+        for table in BuildFolder(small_build).read(kind):
             assert table.schema.equals(arrow_schema(columns))
             assert table.schema.field("fidelity").metadata[b"meaning"]
 
 
-def test_damaged_shards_are_found_set_aside_and_rebuilt(folder: Path, whole: Path, caplog):
+def test_damaged_shards_are_found_set_aside_and_rebuilt(folder: Path, small_build: Path, caplog):
     shards = sorted(folder.glob("shards/runs-*.parquet"))
     content = [bytearray(shard.read_bytes()) for shard in shards]
     flipped = content[0].copy()
@@ -59,8 +52,8 @@ def test_damaged_shards_are_found_set_aside_and_rebuilt(folder: Path, whole: Pat
     assert outcome.damaged == tuple(shard.name for shard in shards[:4])
     assert build(small_config(), folder, workers=1, stack=1).damaged == ()
     assert f"shard {shards[0].name} is damaged" in caplog.text
-    assert run_rows(folder).keys() == run_rows(whole).keys()
-    for key, row in run_rows(whole).items():
+    assert run_rows(folder).keys() == run_rows(small_build).keys()
+    for key, row in run_rows(small_build).items():
         assert run_rows(folder)[key]["psnr_curve"] == pytest.approx(row["psnr_curve"], abs=1e-2)
 
 
@@ -218,11 +211,11 @@ def test_the_list_of_architectures_only_grows(folder: Path):
     assert BuildFolder(folder).architectures() == three
 
 
-def test_finished_keys_are_those_of_whole_shards(whole: Path):
-    finished = BuildFolder(whole).finished()
+def test_finished_keys_are_those_of_whole_shards(small_build: Path):
+    finished = BuildFolder(small_build).finished()
     assert (len(finished.runs), len(finished.scores)) == (8, 16)
     assert finished.damaged == ()
     assert {RunKey(a, i, t, f, s)[1:3] for a, i, t, f, s in finished.runs} == {
         (image, task) for image in ("camera", "coins") for task in ("denoise", "inpaint")
     }
-    assert score_rows(whole)
+    assert score_rows(small_build)

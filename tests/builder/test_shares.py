@@ -103,19 +103,17 @@ def test_a_small_build_is_divided_by_image():
     assert planned(config, Share(5, 5)).total() == 0
 
 
-def test_shares_built_into_one_folder_are_the_build(tmp_path):
+def test_shares_built_into_one_folder_are_the_build(small_build, tmp_path):
     config = small_config()
     outcomes = [
-        build(config, tmp_path / "shares", workers=1, stack=1, share=Share(index, 3))
-        for index in (3, 1, 2)
+        build(config, tmp_path, workers=1, stack=1, share=Share(index, 3)) for index in (3, 1, 2)
     ]
     assert sum(outcome.finished for outcome in outcomes) == 10
     assert all(outcome.finished and not outcome.left for outcome in outcomes)
-    whole = build(config, tmp_path / "shares", workers=1, stack=1)
+    whole = build(config, tmp_path, workers=1, stack=1)
     assert (whole.finished, whole.left) == (0, 0)
-    build(config, tmp_path / "whole", workers=1, stack=1)
-    assert run_rows(tmp_path / "shares") == run_rows(tmp_path / "whole")
-    assert score_rows(tmp_path / "shares") == score_rows(tmp_path / "whole")
+    assert run_rows(tmp_path) == run_rows(small_build)
+    assert score_rows(tmp_path) == score_rows(small_build)
 
 
 def test_the_preview_is_of_the_share(tmp_path):

@@ -6,7 +6,6 @@ import io
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import h5py
@@ -27,7 +26,7 @@ from nasdip_bench.dataset.curves import CODES, MISSING, decode, encode, kept_poi
 from nasdip_bench.dataset.manifest import TaskRecord
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.observables import CURVES
-from tests.hostile_arrays import changed, changes, of_values, replaced
+from tests.hostile_arrays import await_next_second, changed, changes, of_values, replaced
 
 LENGTH, STOP, RUNS = 700, 300, 5
 POINTS = len(kept_points(LENGTH, STOP))
@@ -132,7 +131,7 @@ def test_the_file_can_be_read_with_h5py_alone(kind):
 @each_kind
 def test_the_same_content_gives_the_same_bytes(kind):
     content = part_bytes(part(kind))
-    time.sleep(1.1)  # HDF5 would note seconds
+    await_next_second()
     assert part_bytes(part(kind)) == content
     script = (
         "import sys; from tests.dataset.test_curve_parts import part, part_bytes\n"

@@ -14,6 +14,7 @@ from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.errors import ImageError, UnknownNameError
 from nasdip_bench.images import load_images
+from nasdip_bench.space import paper_architectures
 from nasdip_bench.verify import verify
 from tests.builds import small_config
 
@@ -72,7 +73,8 @@ def test_gray_and_colour_are_stacks_of_their_own(folder):
 
 
 def test_a_dataset_of_ones_own_images(folder, tmp_path):
-    config = small_config(images=tuple(load_images("user", folder=folder)))
+    images, one = tuple(load_images("user", folder=folder)), tuple(paper_architectures(1))
+    config = small_config(images=images, architectures=one, scoring_inits=1)
     build(config, tmp_path / "build", workers=1)
     release(tmp_path / "build", tmp_path / "data", name="mine", version="1")
     assert verify(tmp_path / "data") == []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,9 +39,11 @@ from nasdip_bench.isnas import (
     weighted_average,
     weights,
 )
-from nasdip_bench.isnas.config import SELECTIONS
+from nasdip_bench.isnas.config import SELECTIONS, SearchConfig
 from nasdip_bench.isnas.estimate import estimate
+from nasdip_bench.isnas.image import Degraded
 from nasdip_bench.isnas.ranking import Ranked, check_score
+from nasdip_bench.isnas.search import SearchResult
 from nasdip_bench.isnas.selection import WEIGHTINGS, closest
 from nasdip_bench.isnas.training import held_bytes, known
 from nasdip_bench.network.fast import FastNetwork
@@ -405,44 +410,59 @@ def test_classical_methods_are_better_than_what_they_get():
 # -- whole searches --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_a_search_keeps_the_one_closest_to_the_average(photo, task, tmp_path):
-    problem = corrupt(photo, task, "camera")
-    config = quick_config(task, **SMALL)
-    result = Search(problem, config, folder=tmp_path / "search").run()
+@pytest.fixture(scope="module")
+def whole_search(photo, tmp_path_factory) -> tuple[Degraded, SearchConfig, Path, SearchResult]:
+    """A problem, a configuration, and the folder and result of the search."""
+    problem, folder = corrupt(photo, Denoise(), "camera"), tmp_path_factory.mktemp("search")
+    config = quick_config(problem.task, **SMALL)
+    return problem, config, folder, Search(problem, config, folder=folder).run()
+
+
+def assert_closest_to_the_average(result: SearchResult, shape: tuple[int, ...]) -> None:
     assert len(result.ranking) == 5
     assert [one.architecture for one in result.ranking[:3]] == result.members
     directly = [((fit.output - result.average) ** 2).mean() for fit in result.fits]
     assert result.selected == np.argmin(directly)
     np.testing.assert_allclose(result.cohort.to_average, directly, rtol=1e-6)
-    assert result.restored.shape == photo.shape
+    assert result.restored.shape == shape
+
+
+def test_a_search_keeps_the_one_closest_to_the_average(photo, whole_search):
+    problem, config, _, result = whole_search
+    assert_closest_to_the_average(result, photo.shape)
     again = Search(problem, config).run()  # without a folder
     np.testing.assert_array_equal(result.restored, again.restored)
+    for task in TASKS[1:]:
+        other = Search(corrupt(photo, task, "camera"), quick_config(task, **SMALL)).run()
+        assert_closest_to_the_average(other, photo.shape)
 
 
-@pytest.mark.parametrize("stop_at", [1, 4, 7, 9, 13, 20, 26])
-def test_a_search_that_is_stopped_goes_on(photo, tmp_path, stop_at):
-    problem = corrupt(photo, Denoise(), "camera")
-    config = quick_config(problem.task, **SMALL)
-    calls = 0
+def test_a_search_that_is_stopped_again_and_again_goes_on(whole_search, tmp_path):
+    """Before its first step, while it ranks, in the middle of fits: each ends once."""
+    problem, config, _, whole = whole_search
+    stopped, done, result = 0, [], None
+    for steps in (0, 3, *[8] * 10):
+        left, done = iter(range(steps)), []
 
-    def check() -> None:
-        nonlocal calls
-        calls += 1
-        if calls == stop_at:
-            raise Interrupted
+        def check(left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise Interrupted
 
-    with pytest.raises(Interrupted):
-        Search(problem, config, folder=tmp_path, check=check).run()
-    done = []
-    result = Search(
-        problem, config, folder=tmp_path, progress=lambda stage, count: done.append((stage, count))
-    ).run()
-    whole = Search(problem, config).run()
+        try:
+            result = Search(
+                problem,
+                config,
+                folder=tmp_path,
+                check=check,
+                progress=lambda stage, count, done=done: done.append((stage, count)),
+            ).run()
+            break
+        except Interrupted:
+            stopped += 1
+    assert result is not None
+    assert stopped > 3
     np.testing.assert_array_equal(result.restored, whole.restored)
-    assert sum(count for stage, count in done if stage == "cohort") == 3 * 4
-    if stop_at > 20:  # a whole fit was there already
-        assert ("cohort", 4) in done
+    assert [count for stage, count in done if stage == "cohort"] == [4] * 3  # were there already
 
 
 def test_another_search_does_not_mix_with_the_one_in_a_folder(photo, tmp_path):
@@ -455,10 +475,9 @@ def test_another_search_does_not_mix_with_the_one_in_a_folder(photo, tmp_path):
         Search(other, quick_config(problem.task, **SMALL), folder=tmp_path)
 
 
-def test_damaged_files_of_a_search_are_made_again(photo, tmp_path):
-    problem = corrupt(photo, Denoise(), "camera")
-    config = quick_config(problem.task, **SMALL)
-    whole = Search(problem, config, folder=tmp_path).run()
+def test_damaged_files_of_a_search_are_made_again(whole_search, tmp_path):
+    problem, config, folder, whole = whole_search
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     for path in (tmp_path / "trained").iterdir():
         path.write_bytes(path.read_bytes()[:-200])
     scores = tmp_path / "scores.csv"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,12 @@ import pytest
 from PIL import Image as PillowImage
 
 from nasdip_bench.console.app import run
+from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.images import load_images
 from nasdip_bench.isnas import cli
 from nasdip_bench.isnas.folder import SearchFolder
+from nasdip_bench.isnas.training import Trained
+from nasdip_bench.space import Architecture
 
 RESTORE = [sys.executable, "-c", "from nasdip_bench.isnas.cli import main; main()"]
 SHORT = [
@@ -51,21 +55,25 @@ def photos(tmp_path_factory) -> Path:
     return folder
 
 
-def restore(capsys, monkeypatch, *arguments: str | Path) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["nasdip-restore", *map(str, arguments)])
-    status = run("nasdip-restore", cli.app)
-    return status, *capsys.readouterr()
+@pytest.fixture
+def restore(capsys, monkeypatch) -> Callable[..., tuple[int, str, str]]:
+    """Status, stdout and stderr of the command, run in this process."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nasdip-restore", *map(str, arguments)])
+        status = run("nasdip-restore", cli.app)
+        return status, *capsys.readouterr()
+
+    return call
 
 
 def read_record(folder: Path) -> dict:
     return json.loads((folder / "record.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["wall.png", "wall.jpg", "deep.tif", "alpha.png"])
-def test_a_noisy_photograph(photos, tmp_path, capsys, monkeypatch, name):
-    status, out, err = restore(
-        capsys, monkeypatch, photos / name, "--task=denoise", f"--out={tmp_path / 'o'}", *SHORT
-    )
+@pytest.mark.parametrize("name", ["deep.tif", "alpha.png"])
+def test_a_noisy_photograph(restore, photos, tmp_path, name):
+    status, out, err = restore(photos / name, "--task=denoise", f"--out={tmp_path / 'o'}", *SHORT)
     assert status == 0, err
     assert "about" in err  # the time, before it begins
     assert "restored with" in out
@@ -73,16 +81,16 @@ def test_a_noisy_photograph(photos, tmp_path, capsys, monkeypatch, name):
     assert {path.name for path in (tmp_path / "o").iterdir()} >= RESULTS
     with PillowImage.open(tmp_path / "o" / "restored.png") as restored:
         assert restored.size == (103, 86)
-        assert restored.mode == ("L" if name in ("wall.png", "deep.tif") else "RGB")
+        assert restored.mode == ("L" if name == "deep.tif" else "RGB")
     facts = read_record(tmp_path / "o")
     assert set(facts["psnr_db"].values()) == {None}
     assert facts["architecture"] in [member["architecture"] for member in facts["cohort"]]
     assert (tmp_path / "o" / "curves.csv").read_text().count("\n") == 1
 
 
-def test_psnr_is_measured_where_there_is_a_truth(photos, tmp_path, capsys, monkeypatch):
+def test_psnr_is_measured_where_there_is_a_truth(restore, photos, tmp_path):
     arguments = [photos / "wall.png", "--task=denoise", "--corrupt", *SHORT]
-    status, out, err = restore(capsys, monkeypatch, *arguments, f"--out={tmp_path / 'o'}")
+    status, out, err = restore(*arguments, f"--out={tmp_path / 'o'}")
     assert status == 0, err
     facts = read_record(tmp_path / "o")
     assert facts["psnr_db"]["corrupted"] == pytest.approx(20.4, abs=0.5)
@@ -93,15 +101,13 @@ def test_psnr_is_measured_where_there_is_a_truth(photos, tmp_path, capsys, monke
     # The record's command gives the same picture.
     assert facts["command"][1:] == [*map(str, arguments), f"--out={tmp_path / 'o'}"]
     again = [*facts["command"][1:-1], f"--out={tmp_path / 'again'}"]
-    assert restore(capsys, monkeypatch, *again)[0] == 0
+    assert restore(*again)[0] == 0
     first, second = ((tmp_path / n / "restored.png").read_bytes() for n in ("o", "again"))
     assert first == second
 
 
-def test_a_truth_of_ones_own(photos, tmp_path, capsys, monkeypatch):
+def test_a_truth_of_ones_own(restore, photos, tmp_path):
     status, _, err = restore(
-        capsys,
-        monkeypatch,
         photos / "wall.png",
         "--task=inpaint",
         f"--mask={photos / 'mask.png'}",
@@ -114,41 +120,29 @@ def test_a_truth_of_ones_own(photos, tmp_path, capsys, monkeypatch):
     assert facts["biharmonic inpainting"] > facts["corrupted"]
 
 
-def test_a_small_photograph(photos, tmp_path, capsys, monkeypatch):
+def test_a_small_photograph(restore, photos, tmp_path):
     status, _, err = restore(
-        capsys,
-        monkeypatch,
-        photos / "wall.png",
-        "--task=super-resolve",
-        "--factor=2",
-        f"--out={tmp_path / 'o'}",
-        *SHORT,
+        photos / "wall.png", "--task=super-resolve", "--factor=2", f"--out={tmp_path / 'o'}", *SHORT
     )
     assert status == 0, err
     with PillowImage.open(tmp_path / "o" / "restored.png") as restored:
         assert restored.size == (206, 172)
 
 
-def test_a_dry_run_writes_nothing(photos, tmp_path, capsys, monkeypatch):
+def test_a_dry_run_writes_nothing(restore, photos, tmp_path):
     status, _, err = restore(
-        capsys,
-        monkeypatch,
-        photos / "wall.png",
-        "--task=denoise",
-        "--dry-run",
-        f"--out={tmp_path / 'o'}",
-        *SHORT,
+        photos / "wall.png", "--task=denoise", "--dry-run", f"--out={tmp_path / 'o'}", *SHORT
     )
     assert status == 0
     assert "rank 4 untrained networks" in err
     assert not (tmp_path / "o").exists()
 
 
-def test_a_dry_run_says_that_the_folder_holds_another_search(photos, tmp_path, capsys, monkeypatch):
+def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tmp_path):
     SearchFolder(tmp_path / "o", {"candidates": 5})
     options = [photos / "wall.png", "--task=denoise", f"--out={tmp_path / 'o'}", *SHORT]
     for more in (["--dry-run"], []):
-        status, out, err = restore(capsys, monkeypatch, *options, *more)
+        status, out, err = restore(*options, *more)
         assert (status, out, err.count("\n")) == (2, "", 1)  # no plan either: nothing was timed
         assert "holds a search with candidates 5, now 4 is asked for" in err
 
@@ -216,24 +210,23 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(photos, tmp_path, c
         ),
     ],
 )
-def test_mistakes_are_one_line(photos, tmp_path, capsys, monkeypatch, arguments, message):
+def test_mistakes_are_one_line(restore, photos, tmp_path, arguments, message):
     filled = [argument.replace("{}", str(photos)) for argument in arguments]
     out_folder = [] if "--out=" in " ".join(filled) else [f"--out={tmp_path / 'o'}"]
-    status, out, err = restore(capsys, monkeypatch, *filled, *out_folder, "--dry-run")
+    status, out, err = restore(*filled, *out_folder, "--dry-run")
     assert status == 2
     assert not (tmp_path / "o").exists()
     assert (out, err.count("\n")) == ("", 1)
     assert message in err
 
 
-def test_a_score_is_named_alone_or_with_its_reference(photos, tmp_path, capsys, monkeypatch):
+def test_a_score_is_named_alone_or_with_its_reference(restore, photos, tmp_path):
     for score, status in (
         ("psd_db_mse/corrupted", 0),
         ("psd_99_bandwidth/none", 0),
         ("psd_db_mse/ground_truth", 2),
     ):
-        found, _, err = restore(
-            capsys, monkeypatch, photos / "wall.png", "--task=denoise", "--dry-run", *SHORT,
+        found, _, err = restore(photos / "wall.png", "--task=denoise", "--dry-run", *SHORT,
             f"--score={score}",
         )  # fmt: skip
         assert found == status, err
@@ -241,11 +234,9 @@ def test_a_score_is_named_alone_or_with_its_reference(photos, tmp_path, capsys, 
         assert named in err
 
 
-def test_options_that_the_released_selection_uses_are_no_mistakes(photos, capsys, monkeypatch):
+def test_options_that_the_released_selection_uses_are_no_mistakes(restore, photos):
     """It makes the clean image small and corrupts that, whatever the image."""
     status, _, err = restore(
-        capsys,
-        monkeypatch,
         photos / "wall.png",
         "--task=denoise",
         "--sigma=10",
@@ -259,11 +250,9 @@ def test_options_that_the_released_selection_uses_are_no_mistakes(photos, capsys
     assert "at most; stopped by es-wmv(window=25,patience=4), which holds 1." in err
 
 
-def test_a_time_limit_in_which_nothing_ends_is_not_to_be_given_again(
-    photos, tmp_path, capsys, monkeypatch
-):
+def test_a_time_limit_in_which_nothing_ends_is_not_to_be_given_again(restore, photos, tmp_path):
     options = [f"{photos / 'wall.png'}", "--task=denoise", *SHORT, f"--out={tmp_path / 'o'}"]
-    status, _, err = restore(capsys, monkeypatch, *options, "--time-limit=0.001s")
+    status, _, err = restore(*options, "--time-limit=0.001s")
     assert status == 2
     assert "nothing could be finished within the time limit" in err
 
@@ -279,41 +268,61 @@ def test_a_time_limit_in_which_nothing_ends_is_not_to_be_given_again(
     ],
 )
 def test_a_full_disk_and_a_full_memory_are_one_line(
-    photos, tmp_path, capsys, monkeypatch, error, message
+    restore, photos, tmp_path, monkeypatch, error, message
 ):
     def full(*arguments: object) -> None:
         raise error
 
     monkeypatch.setattr("nasdip_bench.isnas.folder.SearchFolder.keep_trained", full)
     options = [f"{photos / 'wall.png'}", "--task=denoise", *SHORT, f"--out={tmp_path / 'o'}"]
-    status, _, err = restore(capsys, monkeypatch, *options)
+    status, _, err = restore(*options)
     assert status == 2
     assert message in err.splitlines()[-1]
     assert "Traceback" not in err
 
 
-def test_the_time_limit_and_a_kill_cost_what_is_in_hand(photos, tmp_path):
-    options = [f"{photos / 'wall.png'}", "--task=denoise", *SHORT, "--iterations=100000"]
+def test_a_kill_the_time_limit_and_a_signal_cost_what_is_in_hand(
+    restore, photos, tmp_path, monkeypatch
+):
     out = tmp_path / "o"
-    limited = subprocess.run(
-        [*RESTORE, *options, f"--out={out}", "--time-limit=15s"], capture_output=True, text=True
-    )
-    assert limited.returncode == 75, limited.stderr
-    assert "the same command goes on from here" in limited.stderr
+    options = [photos / "wall.png", "--task=denoise", *SHORT, "--iterations=100000"]
+    options.append(f"--out={out}")
 
-    process = subprocess.Popen([*RESTORE, *options, f"--out={out}"], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while len([*out.glob("trained/cohort-*")]) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    kept = {path.name: path.stat().st_mtime_ns for path in out.glob("trained/*")}
-    assert len(kept) == 2
+    def kept() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in out.glob("trained/cohort-*.npz")}
 
-    process = subprocess.Popen([*RESTORE, *options, f"--out={out}"], stderr=subprocess.PIPE)
-    time.sleep(6)
-    os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert b"Traceback" not in err
-    assert {path.name: path.stat().st_mtime_ns for path in out.glob("trained/*")} == kept
+    process = subprocess.Popen([*RESTORE, *map(str, options)], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 120
+        while not kept():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+    first, *more = kept().items()
+    for path, _ in more:
+        path.unlink()
+
+    # The time is over when the cohort is trained: in the middle of the restoration.
+    with monkeypatch.context() as patch:
+        patch.setattr(Interruption, "remaining", property(lambda self: 2 - len(kept())))
+        status, _, err = restore(*options, "--time-limit=9h")
+    assert (status, "Traceback" in err) == (75, False)
+    assert "the same command goes on from here" in err
+    assert first in (both := kept()).items()
+    assert len(both) == 2
+
+    trained = SearchFolder.trained
+
+    def then_a_signal(self: SearchFolder, purpose: str, arch: Architecture) -> Trained | None:
+        if purpose == "restore":
+            os.kill(os.getpid(), signal.SIGINT)
+        return trained(self, purpose, arch)
+
+    monkeypatch.setattr(SearchFolder, "trained", then_a_signal)
+    status, _, err = restore(*options)
+    assert (status, "Traceback" in err) == (130, False)
+    assert kept() == both
+    assert len([*out.glob("trained/*")]) == 2

@@ -42,13 +42,21 @@ def formula_input(channels: int = 1) -> torch.Tensor:
 
 
 @pytest.mark.reference
-def test_all_golden_networks(reference_dir: Path):
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_golden_networks(reference_dir: Path, whole: bool):
+    """One of each sampling and of each transform; slowly, all sixty."""
     golden = np.load(reference_dir / "network_golden.npz")
-    z = torch.from_numpy(golden["z"])
+    z, seen = torch.from_numpy(golden["z"]), set()
     for cell, skip, expected in zip(golden["cell"], golden["skip"], golden["outputs"], strict=True):
+        arch = Architecture(int(cell), str(skip))
+        facts = {arch.attributes.sampling, arch.attributes.transform}
+        if not whole and facts <= seen:
+            continue
+        seen |= facts
         with torch.no_grad():
-            output = fill(build_network(Architecture(int(cell), str(skip))))(z)
+            output = fill(build_network(arch))(z)
         np.testing.assert_allclose(output[0, 0].numpy(), expected, atol=1e-6, rtol=0)
+    assert len(seen) >= 5 + 6 - 1  # transposed_conv is a name of both
 
 
 @pytest.mark.reference
@@ -111,9 +119,11 @@ def counted_flops(network: nn.Module, z: torch.Tensor) -> int:
     return counter.get_total_flops()
 
 
-def test_every_valid_cell_builds_and_costs_what_is_counted():
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.slow)])
+def test_every_valid_cell_builds_and_costs_what_is_counted(step: int):
+    """One of every three, which differ in the activation; slowly, all."""
     one_skip_up = "01" + "0" * 23
-    for cell in VALID_CELLS:
+    for cell in VALID_CELLS[::step]:
         arch = Architecture(cell, one_skip_up)
         network = build_network(arch, 2, 3, 16)
         cost = architecture_cost(arch, 2, 3, 16)

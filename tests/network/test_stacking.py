@@ -136,10 +136,9 @@ def test_what_does_not_stack_is_refused():
         Problem.stack([])
 
 
-def test_a_stacked_build_is_the_plain_one_but_for_rounding(tmp_path):
-    build(small_config(scoring_inits=0), tmp_path / "plain", workers=1, stack=1)
-    build(small_config(scoring_inits=0), tmp_path / "stacked", workers=1, stack=10)
-    plain, stacked = run_rows(tmp_path / "plain"), run_rows(tmp_path / "stacked")
+def test_a_stacked_build_is_the_plain_one_but_for_rounding(small_build, tmp_path):
+    build(small_config(scoring_inits=0), tmp_path, workers=1, stack=10)
+    plain, stacked = run_rows(small_build), run_rows(tmp_path)
     assert plain.keys() == stacked.keys()
     for key, row in plain.items():
         # Rounding flips the sign of gradients near zero, and Adam's first steps go by the sign.

@@ -13,7 +13,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from nasdip_bench.builder.folder.build_folder import BuildFolder
-from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset.curves import kept_points
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.network import build_network
@@ -240,11 +239,10 @@ def test_what_is_lost_of_curves():
     assert raw["stop_max"] <= 0.0005 + 1e-9
 
 
-def test_the_curves_of_a_build_are_measured(tmp_path):
+def test_the_curves_of_a_build_are_measured(small_build, tmp_path):
     from curves import measure
 
-    build(small_config(), tmp_path / "b", workers=1, stack=1)
-    rows = measure([tmp_path / "b"])
+    rows = measure([small_build])
     assert [(row["fidelity"], row["task"]) for row in rows] == [
         (FIDELITY, "denoise"), (FIDELITY, "inpaint"),
     ]  # fmt: skip

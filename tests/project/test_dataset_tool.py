@@ -122,20 +122,12 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def history(tmp_path_factory) -> tuple[Path, str]:
     """A git directory with one commit, and the commit."""
     folder = tmp_path_factory.mktemp("history")
-    git = [
-        "git",
-        "-C",
-        str(folder),
-        "-c",
-        "user.name=a",
-        "-c",
-        "user.email=a@b",
-        "-c",
-        "commit.gpgsign=false",
-    ]
+    git = ["git", "-C", str(folder)]
+    for setting in ("user.name=a", "user.email=a@b", "commit.gpgsign=false"):
+        git += ["-c", setting]
     subprocess.run([*git, "init", "--quiet"], check=True)
     subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "frozen"], check=True)
     head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
@@ -191,7 +183,7 @@ def _seconds_left(call: list[str]) -> int:
 # What is asked of nasdip-build
 
 
-def test_the_stages_follow_each_other_with_all_options(site: Site) -> None:
+def test_the_stages_follow_each_other_with_all_options(site: Site):
     site.ends(*ALL_DONE)
     assert site.drive() == 0
     common = [f"--images-dir={site.images}", f"--out={site.shop.build}", "--device=cpu"]
@@ -202,25 +194,17 @@ def test_the_stages_follow_each_other_with_all_options(site: Site) -> None:
     ]
 
 
-@pytest.mark.parametrize("protocol", [1, 3, None, [], "two"])
-def test_data_of_another_protocol_are_not_skipped(site: Site, protocol: Any) -> None:
-    site.data(protocol)
-    assert not _option(site.shop.command(STAGES[0], site.images, None), "skip")
+def test_only_data_of_this_protocol_are_skipped(site: Site):
+    for protocol in (1, 3, None, [], "two", dataset.PROTOCOL):
+        site.data(protocol)
+        skipped = _option(site.shop.command(STAGES[0], site.images, None), "skip")
+        assert skipped == [str(site.shop.root / "data")] * (protocol == dataset.PROTOCOL)
+    for text in ("", "[]", "{}"):
+        (site.shop.root / "data" / "manifest.json").write_text(text)
+        assert site.shop.data_protocol() is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}"])
-def test_a_manifest_that_says_nothing_is_no_data(site: Site, text: str) -> None:
-    (site.shop.root / "data" / "manifest.json").write_text(text)
-    assert site.shop.data_protocol() is None
-
-
-def test_data_of_this_protocol_are_skipped(site: Site) -> None:
-    site.data(dataset.PROTOCOL)
-    skipped = _option(site.shop.command(STAGES[0], site.images, None), "skip")
-    assert skipped == [str(site.shop.root / "data")]
-
-
-def _tick(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+def _tick(monkeypatch, step: float) -> None:
     """Let a step pass whenever the tool looks at the clock."""
     now = iter(range(0, 10**6, int(step)))
     clock = SimpleNamespace(
@@ -229,16 +213,14 @@ def _tick(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
     monkeypatch.setattr(dataset, "time", clock)
 
 
-def test_each_stage_has_the_time_that_is_left(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_stage_has_the_time_that_is_left(site: Site, monkeypatch):
     _tick(monkeypatch, 1000)
     site.ends(*ALL_DONE)
     assert site.drive(9000) == 0
     assert [_seconds_left(call) for call in site.calls()] == [8000, 7000, 6000, 5000, 4000]
 
 
-def test_no_stage_begins_with_a_second_left(
-    site: Site, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_no_stage_begins_with_a_second_left(site: Site, monkeypatch, capfd):
     _tick(monkeypatch, 1000)
     site.ends(*ALL_DONE)
     assert site.drive(2001) == dataset.EXIT_MORE_TO_DO
@@ -249,39 +231,39 @@ def test_no_stage_begins_with_a_second_left(
 # How it ends
 
 
-def test_all_is_built(site: Site) -> None:
+def test_all_is_built(site: Site):
     site.ends(*ALL_DONE)
     assert site.run(site.starting).endswith("all is built\n")
     assert site.shop.group is None
 
 
-def test_the_time_limit_ends_it_quietly(site: Site) -> None:
+def test_the_time_limit_ends_it_quietly(site: Site):
     site.ends(0, 75)
     site.run([*site.starting, "--for=150m"])
     assert len(site.calls()) == 2
     assert all(8900 < _seconds_left(call) <= 9000 for call in site.calls())
 
 
-def test_a_stage_with_failures_does_not_hold_up_the_others(site: Site) -> None:
+def test_a_stage_with_failures_does_not_hold_up_the_others(site: Site):
     site.ends(0, 1, 0, 0, 0)
     assert "some failed, see above" in site.run(site.starting, 2)
     assert len(site.calls()) == len(STAGES)
     assert "all 522, seed 0: some failed" in site.shop.progress.read_text()
 
 
-def test_failures_and_then_the_time_limit(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+def test_failures_and_then_the_time_limit(site: Site, capfd):
     site.ends(1, 75)
     assert site.drive(3600) == dataset.EXIT_MORE_TO_DO
     assert "both seeds: some failed" in capfd.readouterr().out
 
 
-def test_the_build_is_killed(site: Site) -> None:
+def test_the_build_is_killed(site: Site):
     site.ends(-signal.SIGKILL)
     assert "the first 40, both seeds: ended by SIGKILL" in site.run(site.starting, 2)
     assert len(site.calls()) == 1
 
 
-def test_the_last_line_is_read_after_the_end(site: Site) -> None:
+def test_the_last_line_is_read_after_the_end(site: Site):
     error = "nasdip-build: cannot write: No space left on device"
 
     class Ending:
@@ -299,7 +281,7 @@ def test_the_last_line_is_read_after_the_end(site: Site) -> None:
 # One build at a time
 
 
-def test_a_second_start_is_refused(site: Site) -> None:
+def test_a_second_start_is_refused(site: Site):
     site.ends("wait")
     group = _started(site)
     assert os.getpriority(os.PRIO_PGRP, group) == 19
@@ -308,7 +290,7 @@ def test_a_second_start_is_refused(site: Site) -> None:
     assert len(site.calls()) == 1
 
 
-def test_of_starts_in_one_instant_one_builds(site: Site) -> None:
+def test_of_starts_in_one_instant_one_builds(site: Site):
     site.ends(*["wait"] * 4)
     starts = [
         subprocess.Popen(
@@ -322,7 +304,7 @@ def test_of_starts_in_one_instant_one_builds(site: Site) -> None:
     assert len(site.calls()) == 1
 
 
-def test_who_asks_does_not_hold_up_a_start(site: Site) -> None:
+def test_who_asks_does_not_hold_up_a_start(site: Site):
     site.shop.lock.touch()
     with site.shop.lock.open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
@@ -331,9 +313,7 @@ def test_who_asks_does_not_hold_up_a_start(site: Site) -> None:
     os.close(site.shop.claim())
 
 
-def test_a_build_in_preparation_has_no_group_yet(
-    site: Site, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_build_in_preparation_has_no_group_yet(site: Site, capsys):
     site.shop.lock.write_text("1")  # left by one that was killed
     lock = site.shop.claim()
     try:
@@ -347,7 +327,7 @@ def test_a_build_in_preparation_has_no_group_yet(
     assert site.shop.group is None
 
 
-def test_the_build_holds_the_lock_when_its_driver_is_killed(site: Site) -> None:
+def test_the_build_holds_the_lock_when_its_driver_is_killed(site: Site):
     site.ends("wait")
     group = _started(site)
     os.kill(group, signal.SIGKILL)
@@ -369,7 +349,7 @@ def _started(site: Site) -> int:
     return group
 
 
-def test_pause_and_resume(site: Site) -> None:
+def test_pause_and_resume(site: Site):
     site.ends("wait", 0, 0, 0, 0)
     group = _started(site)
     site.run(site.line("pause"))
@@ -385,7 +365,7 @@ def test_pause_and_resume(site: Site) -> None:
 
 
 @pytest.mark.parametrize("paused", [False, True])
-def test_stop(site: Site, paused: bool) -> None:
+def test_stop(site: Site, paused: bool):
     site.ends("wait", 75)
     group = _started(site)
     if paused:
@@ -399,9 +379,7 @@ def test_stop(site: Site, paused: bool) -> None:
     assert len(site.calls()) == 2
 
 
-def test_a_build_that_does_not_listen_is_killed(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_build_that_does_not_listen_is_killed(site: Site, monkeypatch):
     script = FAKE.replace("import json", "import signal, json", 1)
     site.install(script.replace("here =", "signal.signal(15, signal.SIG_IGN)\nhere =", 1))
     site.ends("wait")
@@ -411,15 +389,15 @@ def test_a_build_that_does_not_listen_is_killed(
     _until(lambda: not _states(group))
 
 
-@pytest.mark.parametrize("command", ["pause", "resume", "stop"])
-def test_nothing_runs(site: Site, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert dataset.main([command, f"--root={site.shop.root}"]) == 2
-    assert capsys.readouterr().err == (
-        "dataset: the dataset is not being built: start it with 'make dataset'\n"
-    )
+def test_nothing_runs(site: Site, capsys):
+    for command in ("pause", "resume", "stop"):
+        assert dataset.main([command, f"--root={site.shop.root}"]) == 2
+        assert capsys.readouterr().err == (
+            "dataset: the dataset is not being built: start it with 'make dataset'\n"
+        )
 
 
-def test_the_status_of_a_fresh_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_status_of_a_fresh_checkout(tmp_path: Path, capsys):
     assert dataset.main(["status", f"--root={tmp_path}"]) == 0
     assert capsys.readouterr().out == "not running\n"
     assert not list(tmp_path.iterdir())
@@ -428,7 +406,7 @@ def test_the_status_of_a_fresh_checkout(tmp_path: Path, capsys: pytest.CaptureFi
 # Bad input
 
 
-def _refused(site: Site, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+def _refused(site: Site, capsys, *options: str) -> str:
     """The one line of a start that is refused; nothing is built."""
     words = ["start", f"--root={site.shop.root}", f"--commit={site.commit}"]
     assert dataset.main([*words, f"--images={site.images}", *options]) == 2
@@ -438,40 +416,34 @@ def _refused(site: Site, capsys: pytest.CaptureFixture[str], *options: str) -> s
     return line
 
 
-def test_without_images(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there is no folder 'none' with the ten images" in _refused(
-        site, capsys, "--images=none"
-    )
+def test_options_that_cannot_be(site: Site, capsys):
+    for option, said in (
+        ("--images=none", "there is no folder 'none' with the ten images"),
+        (
+            "--commit=abc1234",
+            "the commit 'abc1234' that froze the protocol is not in this checkout",
+        ),
+        *(
+            (f"--for={text}", f"FOR='{text}' must be a dur")
+            for text in ("0m", "150", "soon", "-3h")
+        ),
+    ):
+        assert said in _refused(site, capsys, option)
 
 
-@pytest.mark.parametrize("text", ["0m", "150", "soon", "-3h"])
-def test_a_time_limit_that_is_none(
-    site: Site, text: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert f"FOR='{text}' must be a duration" in _refused(site, capsys, f"--for={text}")
-
-
-def test_a_full_disk(
-    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_full_disk(site: Site, monkeypatch, capsys):
     monkeypatch.setattr(dataset.shutil, "disk_usage", lambda _: SimpleNamespace(free=3 << 20))
     assert "is full, 3 MiB are free: make room" in _refused(site, capsys)
 
 
-def test_a_commit_that_is_not_there(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "the commit 'abc1234' that froze the protocol is not in this checkout" in _refused(
-        site, capsys, "--commit=abc1234"
-    )
-
-
-def test_an_environment_without_the_builder(site: Site) -> None:
+def test_an_environment_without_the_builder(site: Site):
     (site.shop.env / "bin" / "nasdip-build").unlink()
     line = site.run(site.starting, 2)
     assert line.startswith("dataset: [Errno 2]")
     assert "nasdip-build" in line
 
 
-def test_the_error_of_the_build_is_passed_on(site: Site) -> None:
+def test_the_error_of_the_build_is_passed_on(site: Site):
     error = "nasdip-build: cannot write to the build folder 'build': No space left on device; ..."
     site.ends(error)
     assert site.run(site.starting, 2) == f"dataset: {error}\n"
@@ -481,7 +453,7 @@ def test_the_error_of_the_build_is_passed_on(site: Site) -> None:
 
 @pytest.mark.images
 @pytest.mark.parametrize("bad", ["protocol", "picture"])
-def test_the_real_builder_refuses(site: Site, bad: str, images_dir: Path) -> None:
+def test_the_real_builder_refuses(site: Site, bad: str, images_dir: Path):
     site.install(REAL)
     shutil.copytree(images_dir, site.images, dirs_exist_ok=True)
     if bad == "protocol":
@@ -512,7 +484,7 @@ def _python(site: Site, failing: str) -> str:
     return str(path)
 
 
-def test_the_environment_is_made_anew_for_another_commit(site: Site) -> None:
+def test_the_environment_is_made_anew_for_another_commit(site: Site):
     (site.shop.env / "commit").write_text("another")
     dataset.prepare(site.shop, site.commit[:9], _python(site, failing="nothing"))
     assert (site.shop.env / "commit").read_text() == site.commit
@@ -524,9 +496,7 @@ def test_the_environment_is_made_anew_for_another_commit(site: Site) -> None:
     ]  # fmt: skip
 
 
-def test_an_environment_that_is_not_whole_is_not_used(
-    site: Site, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_environment_that_is_not_whole_is_not_used(site: Site, capsys):
     (site.shop.env / "commit").write_text("another")
     python = _python(site, failing="torch")
     assert _refused(site, capsys, f"--python={python}").endswith("failed: no network\n")
@@ -540,13 +510,7 @@ def test_an_environment_that_is_not_whole_is_not_used(
     ("protocol", "sources", "replaced"),
     [(1, [], True), (2, ["data"], False), (3, [], False), (None, [], False)],
 )
-def test_release(
-    site: Site,
-    protocol: int | None,
-    sources: list[str],
-    replaced: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_release(site: Site, protocol: int | None, sources: list[str], replaced: bool, monkeypatch):
     site.data(protocol)
     steps: list[list[str]] = []
 
@@ -564,9 +528,9 @@ def test_release(
     assert docs == ["make", "docs"]
 
 
-def test_a_release_without_a_version(site: Site) -> None:
+def test_a_release_without_a_version(site: Site):
     assert "say which version it becomes" in site.run(site.line("release"), 2)
 
 
-def test_a_release_of_nothing(site: Site) -> None:
+def test_a_release_of_nothing(site: Site):
     assert site.run(site.line("release", "--version=0.11.0"), 2).startswith("nasdip-build: ")

@@ -23,8 +23,10 @@ from nasdip_bench.verify.tables import find_problems
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 COMMON = ["--device=cpu", "--image-set=skimage", "--images=camera,coins", "--stack=1"]
-FIRST = "--fidelity r64c16 --iterations 3 --architectures 1 --tasks denoise --scoring-inits 2"
-SECOND = "--fidelity r64c16 --iterations 3 --architectures 2 --tasks denoise --scoring-inits 2"
+COMMON += ["--workers=1"]
+SLICE = "--fidelity r64c16 --iterations 3 --tasks denoise --scores psd_db_mse,snip"
+FIRST = f"{SLICE} --scoring-inits 2 --architectures 1"
+SECOND = f"{SLICE} --scoring-inits 2 --architectures 2"
 
 
 @pytest.fixture(autouse=True)

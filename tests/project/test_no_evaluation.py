@@ -6,8 +6,6 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = [
     path
@@ -56,24 +54,23 @@ def offences(tree: ast.AST) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(ROOT)) for path in MODULES])
-def test_nothing_is_unpickled_or_evaluated(path: Path):
-    found = offences(ast.parse(path.read_text(encoding="utf-8")))
-    if path == RESTRICTED_UNPICKLER:
-        found = [offence for offence in found if offence != "imports pickle"]
-    assert found == []
+def test_nothing_is_unpickled_or_evaluated():
+    assert len(MODULES) > 150
+    found = {
+        (path, offence)
+        for path in MODULES
+        for offence in offences(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert found == {(RESTRICTED_UNPICKLER, "imports pickle")}
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
+def test_the_check_sees_what_it_is_for():
+    for code in (
         "import pickle", "from pickle import loads", "eval('1')", "exec(text)", "np.load(path)",
         "np.load(path, allow_pickle=True)", "torch.load(path)", "pd.read_pickle(path)",
         "subprocess.run(text, shell=True)", "os.system(text)", "import yaml",
-    ],
-)  # fmt: skip
-def test_the_check_sees_what_it_is_for(code: str):
-    assert offences(ast.parse(code))
+    ):  # fmt: skip
+        assert offences(ast.parse(code)), code
 
 
 def test_pyarrow_is_one_that_does_not_unpickle_on_reading():

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.ranks.chance import (
     best_of_first,
-    by_relabelling,
     chance_of_hit,
     chance_overlap,
     expected_best,
@@ -78,41 +77,3 @@ def test_sizes_out_of_range_are_refused():
     for call in (lambda: chance_of_hit(2, 3, 1), lambda: chance_overlap(2, 3)):
         with pytest.raises(ConfigError, match="must be a whole number from 1 to 2"):
             call()
-
-
-def test_p_values_of_one_image_are_those_of_drawing_without_replacement():
-    """Against SciPy's hypergeometric distribution, and the share of subsets by enumeration."""
-    rng = np.random.default_rng(3)
-    values, ranking = rng.normal(size=(2, 12, 1))
-    found = by_relabelling(ranking, values, 4, 3, relabellings=20_000)
-    first, best = (np.argsort(key[:, 0])[:4] for key in (ranking, -values))
-    hits = len(set(first.tolist()) & set(best.tolist()))
-    assert found.precision == pytest.approx(scipy.stats.hypergeom(12, 4, 4).sf(hits - 1), abs=0.02)
-    kept = values[np.argsort(ranking[:, 0])[:3], 0].max()
-    subsets = [max(values[list(chosen), 0]) >= kept for chosen in combinations(range(12), 3)]
-    assert found.regret == pytest.approx(np.mean(subsets), abs=0.02)
-    # An image that repeats another one says nothing new; one seed is one answer.
-    twice = [np.repeat(one, 2, axis=1) for one in (ranking, values)]
-    assert by_relabelling(*twice, 4, 3, relabellings=20_000) == found
-
-
-def test_p_values_of_the_best_the_worst_and_what_diverged():
-    values = np.arange(40.0)[:, None] + np.zeros(3)
-    assert by_relabelling(-values, values, 5, 5, relabellings=99).precision == 0.01
-    assert by_relabelling(values, values, 5, 5, relabellings=99) == (1, 1)
-    values[::2] = math.nan
-    perfect = by_relabelling(-np.nan_to_num(values, nan=-1), values, 5, 5, relabellings=99)
-    assert perfect.precision == 0.01
-    assert perfect.regret <= 0.3  # of 5 at random one in eight or so holds the best
-    nothing = by_relabelling(np.zeros((0, 2)), np.zeros((0, 2)), 1, 1)
-    assert np.isnan(nothing).all()
-
-
-def test_noise_is_better_than_chance_as_often_as_it_should():
-    rng = np.random.default_rng(4)
-    p = [
-        by_relabelling(*rng.normal(size=(2, 30, 3)), 5, 5, relabellings=99, rng=i)
-        for i in range(200)
-    ]
-    assert 2 <= np.sum([one.regret <= 0.05 for one in p]) <= 20
-    assert np.sum([one.precision <= 0.05 for one in p]) <= 20

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.exhibits.captions import SUBSTITUTE, image_statuses
 from nasdip_bench.api.paper.printed import paper_values
+from nasdip_bench.api.reading.runs import PAPER_TARGET as TARGET
 from nasdip_bench.api.reading.runs import Block
 from nasdip_bench.api.statistics.early.ranking import early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
@@ -24,8 +25,6 @@ from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval
 from tests.tools.pages import table, with_block
 
-TARGET = "best_psnr_smooth_db"
-"""The default of the API, too."""
 TOP, FIRST, COHORT = 10, (1, 5), 15
 PARTS = (9, 3)
 """Of the iterations to the stop, where the beginning of a run is looked at."""
@@ -49,7 +48,7 @@ def basis(bench: NASDIPBench, block: Block) -> Rows:
 def taus(bench: NASDIPBench, block: Block) -> Rows:
     """Table 1: tau between PSNR and scores, over all pairs and within one kind of sampling."""
     whole, within = (
-        bench.kendall_intervals(block.task, fidelity=block.fidelity, within=kind)
+        bench.kendall_intervals(block.task, target=TARGET, fidelity=block.fidelity, within=kind)
         for kind in (None, "sampling")
     )
     for key, row in whole.xs(MEAN, level="image").dropna(subset=["tau"]).iterrows():
@@ -62,7 +61,9 @@ def paper(bench: NASDIPBench, block: Block) -> Rows:
     images = [one for one in printed["rows"] if statuses.get(one, SUBSTITUTE) != SUBSTITUTE]
     if block.task != printed["task"] or not images:
         return
-    found = bench.kendall_intervals(block.task, fidelity=block.fidelity, images=images)
+    found = bench.kendall_intervals(
+        block.task, target=TARGET, fidelity=block.fidelity, images=images
+    )
     for key, row in found.xs(MEAN, level="image").iterrows():
         if "/".join(key) in printed["columns"]:
             position = printed["columns"].index("/".join(key))
@@ -74,7 +75,9 @@ def overlap(bench: NASDIPBench, block: Block) -> Rows:
     """Figure 1 in one line."""
     names = ["shared", "expected", "n", "same_image_across_seeds", "shared_across_seeds"]
     names += ["expected_across_seeds", "n_across_seeds"]
-    mean = bench.overlap_table(block.task, k=TOP, fidelity=block.fidelity)[names].mean()
+    mean = bench.overlap_table(block.task, k=TOP, target=TARGET, fidelity=block.fidelity)[
+        names
+    ].mean()
     yield [f"{mean[name]:.{0 if name.startswith('n') else 1}f}" for name in names]
 
 
@@ -91,7 +94,9 @@ def seeds(bench: NASDIPBench, block: Block) -> Rows:
     """Agreement of seeds: the ceiling of any tau."""
     if len(block.seeds) > 1:
         whole, within = (
-            bench.seed_agreement(block.task, fidelity=block.fidelity, within=kind).loc[MEAN]
+            bench.seed_agreement(
+                block.task, target=TARGET, fidelity=block.fidelity, within=kind
+            ).loc[MEAN]
             for kind in (None, "sampling")
         )
         cells = [_tau(whole), f"{whole['attainable']:+.2f}", _tau(within), f"{whole['n']}"]
@@ -101,13 +106,15 @@ def seeds(bench: NASDIPBench, block: Block) -> Rows:
 def fidelities(bench: NASDIPBench, block: Block) -> Rows:
     """Agreement of fidelities, over the images that have runs at both."""
     try:
-        found = bench.fidelity_agreement(block.task)
+        found = bench.fidelity_agreement(block.task, target=TARGET)
     except MissingRunError:  # of one fidelity only
         return
     for pair, of_pair in found.groupby(level=[0, 1], sort=False):
         images = [image for *_, image in of_pair.index[of_pair["n"] > 0] if image != MEAN]
         if images:
-            both = bench.fidelity_agreement(block.task, fidelities=pair, images=images)
+            both = bench.fidelity_agreement(
+                block.task, target=TARGET, fidelities=pair, images=images
+            )
             row = both.loc[(*pair, MEAN)]
             yield [" and ".join(pair), _tau(row), f"{row['n']}", ", ".join(images)]
 
@@ -130,7 +137,7 @@ def choosing(bench: NASDIPBench, block: Block) -> Rows:
         for name in (*(f"regret_{size}" for size in FIRST), "precision")
         for of in ("", "_chance")
     ]
-    how = {"k": TOP, "cohorts": FIRST, "fidelity": block.fidelity, "resamples": 0}
+    how = {"k": TOP, "cohorts": FIRST, "target": TARGET, "fidelity": block.fidelity, "resamples": 0}
     found = bench.proxy_table(block.task, **how).xs(MEAN, level="image").dropna(subset=names)
     for key, row in found.drop("ground_truth", level="reference").iterrows():
         numbers = [f"{row[name]:.2f}" for name in names]

@@ -65,6 +65,11 @@ def seed_agreement(
         ConfigError: a setting of the resampling that is out of range.
         UnknownNameError: a task, target, fidelity, image or attribute that there is not.
         MissingRunError: the release has runs of fewer than two seeds.
+
+    Example:
+        >>> row = NASDIPBench("data/").seed_agreement("denoise", resamples=0).loc["(mean)"]
+        >>> bool(0 < row["tau"] < 1)
+        True
     """
     runs = RunSet.of(bench, task, target=target, images=images, fidelity=fidelity)
     block, chosen, kinds = runs.block, runs.images, strata_within(bench, within)
@@ -131,6 +136,11 @@ def fidelity_agreement(
         ConfigError: a setting of the resampling that is out of range.
         UnknownNameError: a task, target, fidelity, image or attribute that there is not.
         MissingRunError: the release has runs of the task at fewer than two fidelities.
+
+    Example:
+        >>> found = NASDIPBench("data/").fidelity_agreement("denoise", resamples=0)
+        >>> found.index.names
+        FrozenList(['fidelity_a', 'fidelity_b', 'image'])
     """
     if fidelities is not None:
         names = [bench.runs.block(task, name).fidelity for name in fidelities]

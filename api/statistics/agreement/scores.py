@@ -73,6 +73,12 @@ def kendall_intervals(
         ConfigError: a setting of the resampling that is out of range.
         UnknownNameError: a task, target, fidelity, seed, image or attribute that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> row = bench.kendall_intervals("denoise").loc["psd_db_strip_mse", "corrupted", "(mean)"]
+        >>> bool(row["low"] < row["tau"] < row["high"])
+        True
     """
     runs = RunSet.of(bench, task, target=target, images=images, fidelity=fidelity, seed=seed)
     targets = [runs.matrix(one) for one in runs.seeds]
@@ -142,6 +148,13 @@ def correlate(
         UnknownNameError: an architecture, task, target, fidelity, seed, image, method or attribute
             that there is not.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> sizes = [bench.cost(arch, "denoise").parameters for arch in range(len(bench))]
+        >>> found = bench.correlate(sizes, "denoise", resamples=0)
+        >>> found.index[-1], bool(abs(found["tau"].iloc[-1]) <= 1)
+        ('(mean)', True)
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)

@@ -31,6 +31,9 @@ __all__ = ["NULL", "score_leaderboard"]
 NULL = "trivial"
 """Stands for the reference of predictors that look at no image and no network."""
 
+_ROUNDING = 1e-6
+"""Of a variance in float32; that of tau among 10,000 architectures is 4e-5."""
+
 
 def score_leaderboard(
     bench: ReleaseReader,
@@ -86,6 +89,11 @@ def score_leaderboard(
         UnknownNameError: unknown task, target, image, fidelity, seed or name of values.
         ConfigError: a setting out of range, or values of another shape.
         MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> found = NASDIPBench("data/").score_leaderboard("denoise", resamples=0)
+        >>> ("sampling mean", "trivial") in found.index
+        True
     """
     import pandas as pd
 
@@ -223,8 +231,9 @@ def _p_value(
         whole = len(rows) == len(kinds)
         of_kind = (x, y) if whole else (of[:, rows][:, :, rows] for of in (x, y))
         variance += _permutation_variance(*of_kind)
-    deviation = np.sqrt(variance) / len(x)
-    return float(2 * norm.sf(abs(float(taus.mean())) / deviation)) if deviation else float("nan")
+    if variance < _ROUNDING:  # whatever the order, the taus of images cancel
+        return float("nan")
+    return float(2 * norm.sf(abs(float(taus.sum())) / np.sqrt(variance)))
 
 
 def _permutation_variance(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:

@@ -1,0 +1,82 @@
+"""All tables and figures of a release, written into a folder with a page beside.
+
+Each file is whole or absent (`nasdip_bench.storage.files`), the page last. Files of other names in
+the folder are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+
+from ..exhibits.exhibit import write_text
+from .catalogue import PaperOptions, catalogue
+from .made import PaperResult, write_files
+from .page import markdown_page
+
+if TYPE_CHECKING:
+    from ..reading.reader import ReleaseReader
+
+__all__ = ["PAGE", "write_paper"]
+
+PAGE = "index.md"
+
+
+def write_paper(
+    bench: ReleaseReader,
+    folder: Path | str,
+    options: PaperOptions | None = None,
+    progress: Callable[[str], None] = lambda message: None,
+) -> PaperResult:
+    """Write every table and figure, and the page beside them.
+
+    What cannot be made (no images, no matplotlib, too few runs) is named on the page and in the
+    result, and does not stop the rest.
+
+    Args:
+        bench: the release.
+        folder: made if absent. Files of the same names are replaced, others left alone.
+        options: what to make.
+        progress: called with a line for each exhibit.
+
+    Raises:
+        UnknownNameError: a task that the release does not have.
+        ConfigError: the folder or a file cannot be written, or there is nothing to make.
+    """
+    options = options or PaperOptions()
+    tasks, target = _tasks(bench, options), Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot make the folder {str(folder)!r}: {error.strerror}; name another"
+        ) from error
+    made = []
+    for task in tasks:
+        for entry in catalogue(bench, task, options):
+            progress(f"{entry.name}-{task} ...")
+            made.append(write_files(entry, task, target))
+    result = PaperResult(folder=target, made=tuple(made))
+    write_text(target / PAGE, markdown_page(bench, result, options))
+    return result
+
+
+def _tasks(bench: ReleaseReader, options: PaperOptions) -> list[str]:
+    wanted = bench.tasks if options.tasks is None else options.tasks
+    having = []
+    for task in wanted:
+        if task not in bench.tasks:
+            raise unknown_name("task", task, bench.tasks)
+        try:
+            bench.runs.block(task, options.fidelity)
+        except MissingRunError:
+            continue
+        having.append(task)
+    if not having:
+        raise ConfigError(
+            f"no runs of {', '.join(wanted) or 'any task'} in {str(bench.path)!r}: nothing to make"
+        )
+    return having

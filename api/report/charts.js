@@ -1,0 +1,131 @@
+"use strict";
+// Elements, and charts drawn for the width there is, so that their text is as large as the page's.
+// Text goes into the page as text (textContent), never as HTML: names in a dataset are data.
+
+function make(name, attributes = {}, ...children) {
+  const svg = ["svg", "g", "path", "line", "circle", "text", "title"].includes(name);
+  const element = svg
+    ? document.createElementNS("http://www.w3.org/2000/svg", name)
+    : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children.map((child) => (child instanceof Node ? child : String(child))));
+  return element;
+}
+
+function ticks(low, high, most) {
+  const rough = (high - low || 1) / most;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
+  const found = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i += 1) {
+    found.push(i * step);
+  }
+  return found;
+}
+
+function logTicks(low, high, many) {
+  const decades = (high - low) / Math.LN10;
+  const found = [];
+  for (let power = Math.floor(low / Math.LN10); power <= high / Math.LN10; power += 1) {
+    for (const digit of many && decades < 5 ? [1, 2, 5] : [1]) found.push(digit * 10 ** power);
+  }
+  return found;
+}
+
+const short = (x) => String(+x.toPrecision(6));
+
+function chart(holder, xs, ys, names, log) {
+  const width = Math.max(holder.clientWidth, 240), height = holder.clientHeight;
+  const left = 56, right = 14, top = 14, below = 42;
+  const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": names.label });
+  const place = log ? Math.log : (x) => x;
+  const pad = (low, high, share) => {
+    const room = (high - low || Math.abs(high) || 1) * share;
+    return [low - room, high + room];
+  };
+  const [xLow, xHigh] = pad(place(Math.min(...xs)), place(Math.max(...xs)), log ? 0.01 : 0.04);
+  const [yLow, yHigh] = pad(Math.min(...ys), Math.max(...ys), 0.05);
+  const x = (v) => left + ((place(v) - xLow) / (xHigh - xLow)) * (width - left - right);
+  const y = (v) => height - below - ((v - yLow) / (yHigh - yLow)) * (height - top - below);
+  for (const tick of ticks(yLow, yHigh, 6)) {
+    svg.append(
+      make("line", { class: "axis", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
+      make("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, short(tick)),
+    );
+  }
+  const marks = log
+    ? logTicks(xLow, xHigh, width > 480).filter((v) => place(v) >= xLow && place(v) <= xHigh)
+    : ticks(xLow, xHigh, width > 480 ? 8 : 4);
+  for (const tick of marks) {
+    svg.append(
+      make("line", { class: "axis", x1: x(tick), x2: x(tick), y1: top, y2: height - below }),
+      make("text", { x: x(tick), y: height - below + 16, "text-anchor": "middle" }, short(tick)),
+    );
+  }
+  svg.append(
+    make("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, names.x),
+    make("text", { transform: `translate(12 ${(top + height - below) / 2}) rotate(-90)`, "text-anchor": "middle" }, names.y),
+  );
+  holder.replaceChildren(svg);
+  return { svg, x, y, top, bottom: height - below };
+}
+
+function nothing(holder, text) {
+  holder.replaceChildren(make("p", { class: "small" }, text));
+}
+
+// Estimates with intervals, a line each: panels side by side, or one below the other where the names
+// leave no room.
+function forest(holder, { across, lines, panels }, label) {
+  const width = Math.max(holder.clientWidth, 240);
+  const kinds = [...new Set(lines.map(([, kind]) => kind))];
+  const names = 12 + 6.6 * Math.max(...lines.map(([name]) => name.length));
+  const beside = names + 180 * panels.length <= width;
+  const row = beside ? 20 : 34, head = 26, foot = 40, gap = 16;
+  const wide = beside ? (width - names) / panels.length - gap : width - 2 * gap;
+  const tall = head + row * lines.length + foot;
+  const top = 24 * kinds.length * (kinds.length > 1);
+  const height = top + (beside ? tall : tall * panels.length);
+  const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": label });
+  const mark = (kind, x, y) => {
+    const n = kinds.indexOf(kind), colour = `var(--c${n})`;
+    const shape = n === 0
+      ? make("circle", { cx: x, cy: y, r: 4 })
+      : make("path", { d: n === 1 ? `M${x} ${y - 5}l5 5l-5 5l-5 -5z` : `M${x - 4} ${y - 4}h8v8h-8z` });
+    shape.style.fill = colour;
+    return shape;
+  };
+  if (kinds.length > 1) {
+    kinds.forEach((kind, n) => svg.append(mark(kind, 8, 12 + 24 * n), make("text", { x: 20, y: 16 + 24 * n }, kind)));
+  }
+  panels.forEach(({ title, estimates }, n) => {
+    const left = beside ? names + n * (wide + gap) : gap;
+    const start = top + head + (beside ? 0 : n * tall), end = start + row * lines.length;
+    const all = [0, ...estimates.flat().filter((v) => v != null)];
+    const low = Math.min(...all), room = (Math.max(...all) - low || 1) * 0.04;
+    const scale = wide / (Math.max(...all) - low + 2 * room);
+    const x = (v) => left + (v - low + room) * scale;
+    svg.append(make("text", { x: left + wide / 2, y: start - 10, "text-anchor": "middle" }, title));
+    for (const tick of ticks(low, Math.max(...all), 4)) {
+      svg.append(
+        make("line", { class: tick ? "axis" : "zero", x1: x(tick), x2: x(tick), y1: start, y2: end }),
+        make("text", { x: x(tick), y: end + 15, "text-anchor": "middle" }, short(tick)),
+      );
+    }
+    svg.append(make("text", { x: left + wide / 2, y: end + 32, "text-anchor": "middle" }, across));
+    estimates.forEach(([value, from, to], i) => {
+      const [name, kind] = lines[i];
+      const y = start + row * (i + (beside ? 0.5 : 0.75));
+      if (!beside) svg.append(make("text", { x: left, y: y - 9 }, name));
+      else if (n === 0) svg.append(make("text", { x: names - 8, y: y + 4, "text-anchor": "end" }, name));
+      if (value == null) return;
+      if (from != null) {
+        const bar = make("line", { class: "interval", x1: x(from), x2: x(to), y1: y, y2: y });
+        bar.style.stroke = `var(--c${kinds.indexOf(kind)})`;
+        svg.append(bar);
+      }
+      svg.append(mark(kind, x(value), y));
+    });
+  });
+  holder.replaceChildren(svg);
+}

@@ -1,0 +1,26 @@
+// The section of verdicts: the tables that a release decides, one at a time.
+
+function listVerdicts(set) {
+  const select = document.getElementById("verdict"), before = select.value;
+  const titles = set.verdicts.map(({ title }) => title);
+  select.replaceChildren(...titles.map((title) => make("option", { value: title }, title)));
+  if (titles.includes(before)) select.value = before;
+}
+
+function drawVerdict(set) {
+  const [text, holder, table, notes] = ["text", "chart", "table", "notes"].map((name) =>
+    document.getElementById(`verdict-${name}`));
+  const found = set.verdicts.find(({ title }) => title === document.getElementById("verdict").value);
+  text.textContent = found.caption ?? `Cannot be made: ${found.reason}.`;
+  holder.replaceChildren();
+  if (found.forest) forest(holder, found.forest, `${found.title}; its numbers are in the table below`);
+  const row = (cells, cell) => make("tr", {}, ...cells.map(cell));
+  table.tHead.replaceChildren(
+    row(found.head ?? [], (text, i) => make("th", { scope: "col", class: i ? "" : "text" }, text)));
+  table.tBodies[0].replaceChildren(
+    ...(found.body ?? []).map((cells) =>
+      row(cells, (text, i) => (i ? make("td", {}, text) : make("th", { scope: "row", class: "row" }, text)))));
+  notes.replaceChildren(
+    ...(found.notes ?? []).map((note) => make("li", {}, note)),
+    ...(found.call ? [make("li", {}, make("code", {}, found.call))] : []));
+}
