@@ -94,11 +94,11 @@ from .paper.table1 import Table1 as Table1
 from .paper.table1 import best_iteration_table as best_iteration_table
 from .paper.table1 import table1 as table1
 from .reading.costs import CostRecord as CostRecord
-from .reading.records import Curve as Curve
-from .reading.records import CurveArrays as CurveArrays
-from .reading.records import Observables as Observables
-from .reading.records import Replicates as Replicates
-from .reading.records import RunRecord as RunRecord
+from .reading.records.curves import Curve as Curve
+from .reading.records.curves import CurveArrays as CurveArrays
+from .reading.records.curves import Observables as Observables
+from .reading.records.run import Replicates as Replicates
+from .reading.records.run import RunRecord as RunRecord
 from .replay import IsnasRecord as IsnasRecord
 from .replay.figure import replay_figure as replay_figure
 from .search.comparison import compare as compare

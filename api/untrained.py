@@ -9,7 +9,7 @@ import numpy as np
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.space import Architecture
 
-from .reading.names import unknown_image
+from .reading.arrays.names import unknown_image
 
 if TYPE_CHECKING:
     from nasdip_bench.network import Network

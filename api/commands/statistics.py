@@ -10,7 +10,7 @@ from nasdip_bench.console.app import new_app
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
-from ..reading.runs import VERDICT_TARGETS
+from ..reading.arrays.targets import VERDICT_TARGETS
 from .options import (
     DATA,
     TARGET,

@@ -15,7 +15,7 @@ from typing import ClassVar
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.storage.files import atomic_path, write_atomic
 
-from ..reading.showing import html_table
+from ..reading.records.showing import html_table
 from .forms import aligned, latex_escape, latex_float, markdown_cell, markdown_table
 
 __all__ = ["ENDINGS", "FORMS", "Exhibit", "PaperExhibit", "check_ending", "write_text"]

@@ -14,7 +14,7 @@ from nasdip_bench.errors import MissingRunError, check_whole
 from nasdip_bench.seeding import as_generator
 from nasdip_bench.space import Architecture
 
-from .names import unknown_image
+from .arrays.names import unknown_image
 
 if TYPE_CHECKING:
     from .architectures import ArchitectureLike

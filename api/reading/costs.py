@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import unknown_image
+from .arrays.names import unknown_image
 from .network_costs import network_costs
-from .showing import record_html, record_repr
+from .records.showing import displayed
 
 if TYPE_CHECKING:
     from .architectures import ArchitectureLike
+    from .arrays.block import Block
     from .reader import ReleaseReader
-    from .runs import Block
 
 __all__ = [
     "CostRecord",
@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 
+@displayed
 class CostRecord(NamedTuple):
     """What a run of an architecture costs.
 
@@ -64,12 +65,6 @@ class CostRecord(NamedTuple):
     seconds: float
     processor_seconds: float
     devices: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        return record_repr(self)
-
-    def _repr_html_(self) -> str:
-        return record_html(self)
 
 
 class Costs(NamedTuple):

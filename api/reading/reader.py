@@ -15,32 +15,22 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import MissingRunError
 
 from .architectures import ArchitectureLike
-from .missing import kept_place, missing_run
-from .names import unknown_image
-from .records import Curve, Observables, Replicates, RunRecord
-from .release import Release
-from .runs import RECORD_VALUES, Block
+from .arrays.block import Block
+from .arrays.missing import kept_place, missing_run
+from .arrays.names import unknown_image
+from .records.curves import Curve, Observables
+from .records.run import NUMBERS, Replicates, RunRecord
+from .tables import ReleaseTables
 
 __all__ = ["ReleaseReader"]
 
-_WHOLE = tuple(place for place, name in enumerate(RECORD_VALUES) if name.endswith("_iteration"))
-_AT_END = RECORD_VALUES.index("best_at_end")
+_WHOLE = tuple(place for place, name in enumerate(NUMBERS) if name.endswith("_iteration"))
+_AT_END = NUMBERS.index("best_at_end")
 _KEPT_CURVES = 1024  # of at most 128 points: 3 MB
 
 
-class ReleaseReader(Release):
-    """Read access to a release; `nasdip_bench.api.benchmark` adds what is computed from it.
-
-    An architecture may be given as its row in the release, its canonical string, the name of a
-    released model, or an `Architecture`.
-
-    Args:
-        path: the dataset folder; None for ``./data`` where it is a dataset, else the one that came
-            with the package.
-
-    Raises:
-        DatasetError: there is no dataset, or one that this version cannot read.
-    """
+class ReleaseReader(ReleaseTables):
+    """Queries of a release; `nasdip_bench.api.benchmark` says more, and adds what is computed."""
 
     def __init__(self, path: Path | str | None = None) -> None:
         super().__init__(path)
@@ -123,18 +113,8 @@ class ReleaseReader(Release):
     ) -> Observables:
         """What a run recorded without the ground truth, at the kept points of its curve.
 
-        Args:
-            arch: an architecture.
-            image: name.
-            task: name.
-            fidelity: None for the release's default for the task; the result names it.
-            seed: None for the first of the default seeds; the result names it.
-
-        Raises:
-            UnknownNameError: an architecture, image, task, fidelity or seed that is not in the
-                release.
-            MissingRunError: the release has no such run, or no observables of it.
-            ArchitectureError: no architecture at all.
+        Arguments and exceptions as in `query`, but for one seed: None for the first of the default
+        ones. MissingRunError also where the release has no observables of the run.
 
         Example:
             >>> found = NASDIPBench("data/").observables(0, "lena", "denoise")
@@ -214,8 +194,8 @@ class ReleaseReader(Release):
             task: name.
             fidelity: None for the release's default for the task.
             seed: of the corruption that a score sees; None for the mean over the default seeds
-                (`nasdip_bench.api.reading.runs.RunIndex.scores`). Scores that see none are the same
-                for every seed; those of a seed that was not scored are left out.
+                (`nasdip_bench.api.reading.arrays.index.RunIndex.scores`). Scores that see none are
+                the same for every seed; those of a seed that was not scored are left out.
 
         Returns:
             "proxy/reference", such as "psd_db_strip_mse/corrupted" or "psd_99_bandwidth/none", to

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 
-from .names import unknown_image
-from .runs import TARGET, TARGETS, Block
-from .scores import Scores
+from .arrays.block import Block
+from .arrays.names import unknown_image
+from .arrays.scores import Scores
+from .arrays.targets import TARGET, TARGETS
 
 if TYPE_CHECKING:
     from .reader import ReleaseReader

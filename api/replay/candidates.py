@@ -20,8 +20,8 @@ from ..statistics.choosing_cohorts import ScoredRuns, ranked_runs
 if TYPE_CHECKING:
     from nasdip_bench.isnas.selection import Selector
 
+    from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
-    from ..reading.runs import Block
 
 __all__ = [
     "REFERENCES",

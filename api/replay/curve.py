@@ -18,7 +18,7 @@ from nasdip_bench.dataset.distances import to_average
 from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.ranks.chance import expected_best
 
-from ..reading.names import unknown_image
+from ..reading.arrays.names import unknown_image
 from ..statistics.choosing_cohorts import ScoredRuns
 from ..statistics.tau_frame import MEAN
 from .candidates import (

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import check_whole
 
-from ..reading.names import unknown_image
-from ..reading.showing import html_table, record_html, record_repr, shown
+from ..reading.arrays.names import unknown_image
+from ..reading.records.showing import html_table, record_html, record_repr, shown
 from ..statistics.choosing_cohorts import ScoredRuns
 from .candidates import Absent, Pool, needs_distances, open_pool, score_key, selector_name
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from nasdip_bench.errors import MissingRunError, check_whole
 
-from ..reading.runs import VERDICT_TARGETS
+from ..reading.arrays.targets import VERDICT_TARGETS
 from ..simulation.prices import CostModel
 from ..simulation.recorded_runs import RecordedRuns, read_runs
 from ..simulation.simulator import Simulator

@@ -40,7 +40,7 @@ def open_simulator(
         budget_seconds: simulated seconds; None for no limit.
         cost: "flops" (the default), "recorded" or a `CostModel`, which says what they mean.
         target: a column of runs.parquet with a direction, by which regret and the gaps of `test`
-            are measured; None for `nasdip_bench.api.reading.runs.TARGET`.
+            are measured; None for `nasdip_bench.api.reading.arrays.targets.TARGET`.
         held_out: search only architectures that have runs of every seed, so that `test` can judge
             whatever is chosen.
 

@@ -25,8 +25,8 @@ from ..reading.costs import costs
 from ..reading.network_costs import FLOPS_OF_TRAINING
 
 if TYPE_CHECKING:
+    from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
-    from ..reading.runs import Block
 
 __all__ = ["COST_MODELS", "CostModel", "Prices"]
 

@@ -18,9 +18,10 @@ from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.space import Neighbourhood
 
 from ..reading.architectures import ArchitectureLike
-from ..reading.missing import kept_place, missing_run
-from ..reading.names import unknown_image
-from ..reading.runs import TARGET, Block
+from ..reading.arrays.block import Block
+from ..reading.arrays.missing import kept_place, missing_run
+from ..reading.arrays.names import unknown_image
+from ..reading.arrays.targets import TARGET
 from .prices import CostModel, Prices
 from .recorded_scores import RecordedScores, read_scores
 
@@ -243,7 +244,7 @@ def read_runs(
         seed: None for the first of the default seeds: a run is of one seed.
         cost: "flops", "recorded" or a `CostModel`.
         target: a column of runs.parquet with a direction, by which regret is measured; None for
-            `nasdip_bench.api.reading.runs.TARGET`.
+            `nasdip_bench.api.reading.arrays.targets.TARGET`.
         held_out: only architectures that have an ended run of every other seed, too, so that
             whatever is chosen can be judged on these.
 

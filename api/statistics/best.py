@@ -18,8 +18,8 @@ from nasdip_bench.ranks.correlation import top_k as best_positions
 
 from ..exhibits.forms import aligned
 from ..reading.costs import Costs, costs
+from ..reading.records.showing import displayed, html_table, shown
 from ..reading.run_set import RunSet, images_with_runs
-from ..reading.showing import html_table, record_html, record_repr, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +54,7 @@ class Limits(NamedTuple):
     seconds: float | None = None
 
 
+@displayed
 class Ranked(NamedTuple):
     """An architecture among the best.
 
@@ -87,12 +88,6 @@ class Ranked(NamedTuple):
     parameters: int
     flops_per_iteration: float
     seconds: float
-
-    def __repr__(self) -> str:
-        return record_repr(self)
-
-    def _repr_html_(self) -> str:
-        return record_html(self)
 
 
 class Ranking(tuple[Ranked, ...]):
@@ -129,6 +124,7 @@ SHOWN = ("arch_id", "architecture", "value", "parameters", "flops_per_iteration"
 """The fields of `Ranked` that differ from row to row."""
 
 
+@displayed
 class Statistics(NamedTuple):
     """How a target is distributed over the architectures.
 
@@ -163,12 +159,6 @@ class Statistics(NamedTuple):
     minimum: float
     quartiles: tuple[float, float, float]
     maximum: float
-
-    def __repr__(self) -> str:
-        return record_repr(self)
-
-    def _repr_html_(self) -> str:
-        return record_html(self)
 
 
 def top_k(

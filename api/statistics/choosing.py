@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..reading.architectures import ArchitectureLike
+    from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
-    from ..reading.runs import Block
 
 __all__ = [
     "Candidate",

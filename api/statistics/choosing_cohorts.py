@@ -19,7 +19,7 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.proxies import named_score
 
-from ..reading.runs import Block
+from ..reading.arrays.block import Block
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ConfigError
 
-from ..reading.names import unknown_image
+from ..reading.arrays.names import unknown_image
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -123,9 +123,9 @@ def test_a_cohort_whose_runs_all_diverged_has_no_best(tmp_path):
 
 
 def test_where_less_is_better_the_best_is_the_lowest(bench, monkeypatch):
-    from nasdip_bench.api.reading import runs as index
+    from nasdip_bench.api.reading.arrays import targets
 
-    monkeypatch.setitem(index.RANKED_TARGETS, "seconds", "lower")
+    monkeypatch.setitem(targets.RANKED_TARGETS, "seconds", "lower")
     runs = scored_runs(bench, "denoise", "seconds", None, None, PROXY, (3,))
     cohort = runs.cohort(bench.images.index("boat"), 3)  # seconds = 10 + row
     assert (cohort.best, cohort.value, cohort.rank, cohort.regret) == (0, 10.0, 1, 0.0)

@@ -11,7 +11,7 @@ import pytest
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api import compare, figure1, table1
-from nasdip_bench.api.reading.records import RunRecord
+from nasdip_bench.api.reading.records.run import RunRecord
 from nasdip_bench.api.search import search_figure
 from nasdip_bench.errors import ConfigError, MissingDependencyError, UnknownNameError
 from nasdip_bench.network import build_network

@@ -14,7 +14,7 @@ from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.dataset.curve_parts import part_of
 from nasdip_bench.dataset.manifest import part_path
 
-from .runs import Block
+from .block import Block
 
 __all__ = ["RecordedStops", "read_recorded_stops"]
 
