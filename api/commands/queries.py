@@ -11,7 +11,7 @@ import typer
 from ..benchmark import NASDIPBench
 from ..reading.records.run import as_json
 from ..reading.records.showing import fields, shown
-from ..statistics.best import SHOWN
+from ..statistics.ranking import SHOWN
 from ..statistics.tau_frame import MEAN
 from .options import (
     DATA,

@@ -17,7 +17,7 @@ from ..paper.table1 import best_iteration_table, table1
 from ..reading.arrays.targets import PAPER_TARGET, VERDICT_TARGETS
 from ..search.leaderboard_figure import search_leaderboard_figure
 from ..statistics.agreement.noise_figure import noise_figure
-from ..statistics.choosing_cohorts import PROXY
+from ..statistics.choosing.cohorts import PROXY
 from ..statistics.early.figure import early_figure
 from ..statistics.gain_figure import gain_figure
 from ..statistics.leaderboard.figure import score_leaderboard_figure

@@ -21,7 +21,7 @@ from ..exhibits.drawing import TEXT, Grid
 from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
-from ..statistics.choosing_cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
+from ..statistics.choosing.cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader

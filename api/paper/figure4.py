@@ -22,7 +22,7 @@ from ..exhibits import captions
 from ..exhibits.drawing import TEXT, Grid
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
-from ..statistics.choosing_cohorts import COHORTS, PROXY, scored_runs
+from ..statistics.choosing.cohorts import COHORTS, PROXY, scored_runs
 from .figure3 import BARS, COLOURS, SETUP, CohortFigure, cohort_call
 from .printed import paper_values
 

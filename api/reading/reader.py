@@ -1,7 +1,4 @@
-"""Reading the runs of a release one by one: results, curves, observables, scores.
-
-Must not import torch or pandas.
-"""
+"""Reading the runs of a release one by one: results, curves, observables, scores."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from nasdip_bench.errors import MissingRunError
 from .architectures import ArchitectureLike
 from .arrays.block import Block
 from .arrays.missing import kept_place, missing_run
-from .arrays.names import unknown_image
+from .arrays.names import image_position, unknown_image
 from .records.curves import Curve, Observables
 from .records.run import NUMBERS, Replicates, RunRecord
 from .tables import ReleaseTables
@@ -211,14 +208,13 @@ class ReleaseReader(ReleaseTables):
             True
         """
         arch_id = self.architecture_rows.row(arch)
-        if not isinstance(image, str) or image not in self._image_rows:
-            raise unknown_image(image, self.images, self.tasks)
+        image_row = image_position(image, self.images, self.tasks)
         name, scores = self._index.scores(task, fidelity, seed)
-        values = scores.values[arch_id, self._image_rows[image]].tolist()
-        present = scores.present[arch_id, self._image_rows[image]].tolist()
+        values = scores.values[arch_id, image_row].tolist()
+        present = scores.present[arch_id, image_row].tolist()
         found = {k: v for k, v, p in zip(scores.keys, values, present, strict=True) if p}
         if not found:
-            scored = int(scores.present[:, self._image_rows[image]].any(axis=1).sum())
+            scored = int(scores.present[:, image_row].any(axis=1).sum())
             of_seed = "" if seed is None else f" with seed {seed}"
             raise MissingRunError(
                 f"no scores of architecture {self.codes[arch_id]} on {image!r} for "

@@ -1,7 +1,6 @@
 """A release: what there is.
 
-Opening reads the manifest alone; what is read later is compared with its SHA-256 first. Must not
-import torch or pandas.
+Opening reads the manifest alone; what is read later is compared with its SHA-256 first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The tables and arrays of a release as a whole, each read on use.
-
-pandas is imported by the methods that need it, torch by none.
-"""
+"""The tables and arrays of a release as a whole, each read on use."""
 
 from __future__ import annotations
 

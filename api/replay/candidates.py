@@ -15,7 +15,7 @@ from nasdip_bench.dataset.curves import MISSING
 from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import MissingRunError, unknown_name
 
-from ..statistics.choosing_cohorts import ScoredRuns, ranked_runs
+from ..statistics.choosing.cohorts import ScoredRuns, ranked_runs
 
 if TYPE_CHECKING:
     from nasdip_bench.isnas.selection import Selector

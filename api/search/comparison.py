@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import check_whole
 
 from ..reading.arrays.targets import TARGET
+from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
-from ..simulation.recorded_runs import RecordedRuns, read_runs
+from ..simulation.recorded_runs import RecordedRuns
 from ..simulation.simulator import Simulator
 from .methods import Method, Methods, named_methods, run_search, without_distances
 

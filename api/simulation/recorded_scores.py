@@ -1,7 +1,4 @@
-"""The training-free scores that a simulated search draws on, with what computing them costs.
-
-Must not import torch or pandas.
-"""
+"""The training-free scores that a simulated search draws on, with what computing them costs."""
 
 from __future__ import annotations
 

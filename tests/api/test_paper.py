@@ -26,7 +26,7 @@ from nasdip_bench.api import (
 from nasdip_bench.api.commands.paper import FIGURES, TABLES
 from nasdip_bench.api.exhibits.forms import aligned, csv_text, latex_float
 from nasdip_bench.api.paper.spectra import image_spectra, radial_profile
-from nasdip_bench.api.statistics.choosing_cohorts import scored_runs
+from nasdip_bench.api.statistics.choosing.cohorts import scored_runs
 from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
 from nasdip_bench.images import Image
 from nasdip_bench.proxies.density import power_spectral_density

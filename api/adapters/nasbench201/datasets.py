@@ -16,8 +16,9 @@ from ...reading.arrays.block import Block
 from ...reading.costs import Costs, costs
 from ...reading.network_costs import FLOPS_OF_TRAINING
 from ...reading.reader import ReleaseReader
+from ...simulation.opening import read_runs
 from ...simulation.prices import CostModel
-from ...simulation.recorded_runs import RecordedRuns, read_runs
+from ...simulation.recorded_runs import RecordedRuns
 from .budgets import Budget
 from .trial import ResultsCount
 

@@ -1,7 +1,4 @@
-"""All blocks and scores of a release by task and fidelity, each read when first asked for.
-
-Must not import torch or pandas.
-"""
+"""All blocks and scores of a release by task and fidelity, each read when first asked for."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Where recorded stopping rules stop the runs of a task, as dense arrays.
-
-Must not import torch or pandas.
-"""
+"""Where recorded stopping rules stop the runs of a task, as dense arrays."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How results look: on one line, and as a table in a notebook. Numbers get six digits.
-
-Must not import torch or pandas.
-"""
+"""How results look: on one line, and as a table in a notebook. Numbers get six digits."""
 
 from __future__ import annotations
 
