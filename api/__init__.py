@@ -94,11 +94,11 @@ from .paper.table1 import Table1 as Table1
 from .paper.table1 import best_iteration_table as best_iteration_table
 from .paper.table1 import table1 as table1
 from .reading.costs import CostRecord as CostRecord
-from .reading.records import Curve as Curve
-from .reading.records import CurveArrays as CurveArrays
-from .reading.records import Observables as Observables
-from .reading.records import Replicates as Replicates
-from .reading.records import RunRecord as RunRecord
+from .reading.records.curves import Curve as Curve
+from .reading.records.curves import CurveArrays as CurveArrays
+from .reading.records.curves import Observables as Observables
+from .reading.records.run import Replicates as Replicates
+from .reading.records.run import RunRecord as RunRecord
 from .replay import IsnasRecord as IsnasRecord
 from .replay.figure import replay_figure as replay_figure
 from .search.comparison import compare as compare
@@ -107,11 +107,11 @@ from .search.methods import run_search as run_search
 from .simulation.clock import BudgetExhaustedError as BudgetExhaustedError
 from .simulation.prices import CostModel as CostModel
 from .statistics.agreement.noise_figure import noise_figure as noise_figure
-from .statistics.best import Ranked as Ranked
 from .statistics.best import Statistics as Statistics
 from .statistics.early.figure import early_figure as early_figure
 from .statistics.gain_figure import gain_figure as gain_figure
 from .statistics.leaderboard.figure import (
     score_leaderboard_figure as score_leaderboard_figure,
 )
+from .statistics.ranking import Ranked as Ranked
 from .statistics.stopping.figure import stopping_figure as stopping_figure

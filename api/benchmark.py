@@ -18,7 +18,8 @@ from .statistics.agreement.noise import noise
 from .statistics.agreement.replicates import fidelity_agreement, seed_agreement
 from .statistics.agreement.scores import correlate, kendall_intervals
 from .statistics.best import find_best, regret, statistics, top_k
-from .statistics.choosing import proxy_table, selection_curve
+from .statistics.choosing.curve import selection_curve
+from .statistics.choosing.table import proxy_table
 from .statistics.early.ranking import early_ranking
 from .statistics.image_gain import image_gain
 from .statistics.kendall import coverage, kendall

@@ -9,7 +9,7 @@ import numpy as np
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.space import Architecture
 
-from .reading.names import unknown_image
+from .reading.arrays.names import image_position
 
 if TYPE_CHECKING:
     from nasdip_bench.network import Network
@@ -74,9 +74,8 @@ def build(
     chosen = bench[arch] if isinstance(arch, int | np.integer) else Architecture.parse(arch)
     image_channels = 1
     if image is not None:
-        if image not in bench.images:
-            raise unknown_image(image, bench.images, bench.tasks)
-        image_channels = bench.to_arrow("images")["channels"][bench.images.index(image)].as_py()
+        position = image_position(image, bench.images, bench.tasks)
+        image_channels = bench.to_arrow("images")["channels"][position].as_py()
     channels = bench.manifest.fidelities[name]["channels"]
     network = blank_network(chosen, image_channels, channels, "cpu")
     network.output.logits = logits

@@ -22,8 +22,8 @@ from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 from nasdip_bench.space import Architecture
 from nasdip_bench.storage.files import atomic_path, write_atomic
 
+from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
-from ..simulation.recorded_runs import read_runs
 from .parameters import ACTIVATIONS, KERNELS, SAMPLINGS, SKIPS, TRANSFORMS, parameters_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..diff.compare import ADDED, CHANGED, MOVED, REMOVED, Difference, compare_datasets
-from ..reading.showing import shown
+from ..reading.records.showing import shown
 
 if TYPE_CHECKING:
     import pandas as pd

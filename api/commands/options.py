@@ -17,8 +17,8 @@ from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, write_text
 from ..exhibits.frame_text import frame_text
-from ..reading.runs import TARGET
-from ..reading.showing import shown
+from ..reading.arrays.targets import TARGET
+from ..reading.records.showing import shown
 
 if TYPE_CHECKING:
     import pandas as pd

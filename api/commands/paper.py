@@ -11,8 +11,8 @@ import typer
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
+from ..reading.arrays.targets import PAPER_TARGET
 from ..reading.release import default_dataset
-from ..reading.runs import PAPER_TARGET
 from .options import (
     DATA,
     Data,

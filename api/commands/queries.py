@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ..benchmark import NASDIPBench
-from ..reading.records import as_json
-from ..reading.showing import fields, shown
-from ..statistics.best import SHOWN
+from ..reading.records.run import as_json
+from ..reading.records.showing import fields, shown
+from ..statistics.ranking import SHOWN
 from ..statistics.tau_frame import MEAN
 from .options import (
     DATA,

@@ -9,7 +9,7 @@ import typer
 from nasdip_bench.console.progress import parse_duration
 
 from ..benchmark import NASDIPBench
-from ..reading.runs import VERDICT_TARGETS
+from ..reading.arrays.targets import VERDICT_TARGETS
 from .options import (
     DATA,
     TARGET,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +12,8 @@ from nasdip_bench.console.app import new_app
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
-from ..reading.runs import VERDICT_TARGETS
+from ..exhibits.exhibit import Exhibit
+from ..reading.arrays.targets import VERDICT_TARGETS
 from .options import (
     DATA,
     TARGET,
@@ -71,16 +74,13 @@ def agreement_command(
     if between == "images":
         if within is not None:
             raise ConfigError(f"--within {within} does not go with --between images: it is of tau")
+        if chosen is not None and len({*chosen}) < 2:
+            raise ConfigError(f"--between images compares images: --image {images} names fewer")
         frame = bench.overlap_table(
             task, k=k, target=target, fidelity=fidelity, seed=seed, images=chosen
         )
     else:
-        how: dict[str, Any] = {
-            "images": chosen,
-            "within": within,
-            "level": level,
-            "resamples": resamples,
-        }
+        how = dict[str, Any](images=chosen, within=within, level=level, resamples=resamples)
         if between == "scores":
             frame = bench.kendall_intervals(
                 task, target=target, fidelity=fidelity, seed=seed, **how
@@ -167,20 +167,10 @@ def stopping_command(
     data: Data = DATA,
 ) -> None:
     """Print or draw how much PSNR each stopping rule gives away against the best of each run."""
-    check_form(form, out)
     from ..statistics.stopping.figure import stopping_figure
 
-    figure = stopping_figure(
-        NASDIPBench(data),
-        task,
-        rule,
-        images=image_names(images),
-        fidelity=fidelity,
-        seed=seed,
-        level=level,
-        resamples=resamples,
-    )
-    show(figure, form, out)
+    how = {"rules": rule, "seed": seed, "level": level, "resamples": resamples}
+    _show(stopping_figure, data, task, images, fidelity, form, out, **how)
 
 
 def early_command(
@@ -194,18 +184,10 @@ def early_command(
     data: Data = DATA,
 ) -> None:
     """Print or draw how PSNR early in a fit ranks its end, raw and smoothed, own and other seed."""
-    check_form(form, out)
     from ..statistics.early.figure import early_figure
 
-    figure = early_figure(
-        NASDIPBench(data),
-        task,
-        image_names(targets) or VERDICT_TARGETS,
-        images=image_names(images),
-        fidelity=fidelity,
-        level=level,
-    )
-    show(figure, form, out)
+    how = {"targets": _measured(targets), "level": level}
+    _show(early_figure, data, task, images, fidelity, form, out, **how)
 
 
 def gain_command(
@@ -220,19 +202,10 @@ def gain_command(
     data: Data = DATA,
 ) -> None:
     """Print or draw what choosing by the image itself gains, judged on another seed."""
-    check_form(form, out)
     from ..statistics.gain_figure import gain_figure
 
-    figure = gain_figure(
-        NASDIPBench(data),
-        task,
-        targets=image_names(targets) or VERDICT_TARGETS,
-        images=image_names(images),
-        fidelity=fidelity,
-        level=level,
-        resamples=resamples,
-    )
-    show(figure, form, out)
+    how = {"targets": _measured(targets), "level": level, "resamples": resamples}
+    _show(gain_figure, data, task, images, fidelity, form, out, **how)
 
 
 def noise_command(
@@ -247,19 +220,10 @@ def noise_command(
     data: Data = DATA,
 ) -> None:
     """Print or draw how far rankings agree when measured again: scores, seeds, reruns."""
-    check_form(form, out)
     from ..statistics.agreement.noise_figure import noise_figure
 
-    figure = noise_figure(
-        NASDIPBench(data),
-        task,
-        targets=image_names(targets) or VERDICT_TARGETS,
-        images=image_names(images),
-        fidelity=fidelity,
-        level=level,
-        resamples=resamples,
-    )
-    show(figure, form, out)
+    how = {"targets": _measured(targets), "level": level, "resamples": resamples}
+    _show(noise_figure, data, task, images, fidelity, form, out, **how)
 
 
 def score_leaderboard_command(
@@ -276,21 +240,30 @@ def score_leaderboard_command(
     data: Data = DATA,
 ) -> None:
     """Print or draw all scores beside trivial predictors, best tau first."""
-    check_form(form, out)
     from ..statistics.leaderboard.figure import score_leaderboard_figure
 
-    figure = score_leaderboard_figure(
-        NASDIPBench(data),
-        task,
-        k=k,
-        target=target,
-        seed=seed,
-        images=image_names(images),
-        fidelity=fidelity,
-        level=level,
-        resamples=resamples,
-    )
-    show(figure, form, out)
+    how = {"k": k, "target": target, "seed": seed, "level": level, "resamples": resamples}
+    _show(score_leaderboard_figure, data, task, images, fidelity, form, out, **how)
+
+
+def _measured(targets: str) -> Sequence[str]:
+    return image_names(targets) or VERDICT_TARGETS
+
+
+def _show(
+    figure: Callable[..., Exhibit],
+    data: Path | None,
+    task: str,
+    images: str,
+    fidelity: str | None,
+    form: str,
+    out: Path | None,
+    **how: Any,
+) -> None:
+    """Show a figure of a statistic; ``how`` are arguments that only some of them have."""
+    check_form(form, out)
+    made = figure(NASDIPBench(data), task, images=image_names(images), fidelity=fidelity, **how)
+    show(made, form, out)
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.dataset.curves import MISSING, decode
 
-from ..reading.parts import PartReader
+from ..reading.arrays.parts import PartReader
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,13 +8,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import ClassVar
 
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.storage.files import atomic_path, write_atomic
 
-from ..reading.showing import html_table
+from ..reading.records.showing import html_table
 from .forms import aligned, latex_escape, latex_float, markdown_cell, markdown_table
 
 __all__ = ["ENDINGS", "FORMS", "Exhibit", "PaperExhibit", "check_ending", "write_text"]
@@ -51,6 +52,9 @@ class Exhibit(ABC):
         Raises:
             MissingDependencyError: matplotlib is not installed.
         """
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text())}</pre>"
 
     def written(self, form: str) -> str:
         """Its content in one of `FORMS`."""

@@ -14,10 +14,10 @@ from ..paper.figure2 import INITS, figure2, figure2_images
 from ..paper.figure3 import figure3
 from ..paper.figure4 import figure4
 from ..paper.table1 import best_iteration_table, table1
-from ..reading.runs import PAPER_TARGET, VERDICT_TARGETS
+from ..reading.arrays.targets import PAPER_TARGET, VERDICT_TARGETS
 from ..search.leaderboard_figure import search_leaderboard_figure
 from ..statistics.agreement.noise_figure import noise_figure
-from ..statistics.choosing_cohorts import PROXY
+from ..statistics.choosing.cohorts import PROXY
 from ..statistics.early.figure import early_figure
 from ..statistics.gain_figure import gain_figure
 from ..statistics.leaderboard.figure import score_leaderboard_figure
@@ -39,7 +39,7 @@ class PaperOptions:
     Attributes:
         tasks: names; None for every task of the release with runs.
         target: column of runs.parquet with a direction, of the paper's exhibits. The others are
-            made for each of `nasdip_bench.api.reading.runs.VERDICT_TARGETS`.
+            made for each of `nasdip_bench.api.reading.arrays.targets.VERDICT_TARGETS`.
         fidelity: None for the release's default for each task.
         seed: of the paper's exhibits; None for the default seeds.
         k: how many are the best, in Figure 1 and the leaderboard of scores.

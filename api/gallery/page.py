@@ -13,8 +13,8 @@ from .catalogue import BEYOND, PAPER, PaperOptions
 from .made import Made, PaperResult
 
 if TYPE_CHECKING:
+    from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
-    from ..reading.runs import Block
 
 __all__ = ["markdown_page"]
 

@@ -13,7 +13,7 @@ from nasdip_bench.errors import MissingRunError
 from ..exhibits import captions
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 from ..exhibits.exhibit import PaperExhibit
-from ..reading.runs import PAPER_TARGET
+from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.image_gain import image_gain
 from ..statistics.overlaps import overlap
 from ..statistics.tau_frame import MEAN

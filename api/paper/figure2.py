@@ -25,7 +25,7 @@ from ..exhibits.captions import image_marks
 from ..exhibits.drawing import LEGEND, SMALL, TEXT, Grid
 from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import csv_text
-from ..statistics.choosing_cohorts import PROXY
+from ..statistics.choosing.cohorts import PROXY
 from .spectra import ImageSpectra, image_spectra
 
 if TYPE_CHECKING:

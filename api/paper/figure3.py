@@ -20,8 +20,8 @@ from ..exhibits.captions import image_marks, sentences, setting_and_n, shortfall
 from ..exhibits.drawing import TEXT, Grid
 from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import csv_text
-from ..reading.runs import PAPER_TARGET
-from ..statistics.choosing_cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
+from ..reading.arrays.targets import PAPER_TARGET
+from ..statistics.choosing.cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader

@@ -21,8 +21,8 @@ from nasdip_bench.errors import check_whole
 from ..exhibits import captions
 from ..exhibits.drawing import TEXT, Grid
 from ..exhibits.forms import csv_text
-from ..reading.runs import PAPER_TARGET
-from ..statistics.choosing_cohorts import COHORTS, PROXY, scored_runs
+from ..reading.arrays.targets import PAPER_TARGET
+from ..statistics.choosing.cohorts import COHORTS, PROXY, scored_runs
 from .figure3 import BARS, COLOURS, SETUP, CohortFigure, cohort_call
 from .printed import paper_values
 

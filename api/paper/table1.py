@@ -27,7 +27,7 @@ from ..exhibits.drawing import (
 )
 from ..exhibits.exhibit import PaperExhibit
 from ..exhibits.forms import aligned, csv_text
-from ..reading.runs import PAPER_TARGET
+from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.kendall import kendall
 from .printed import paper_values
 

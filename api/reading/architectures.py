@@ -1,7 +1,4 @@
-"""From what users call an architecture to its row in a release, and what to say where it has none.
-
-Must not import torch or pandas.
-"""
+"""From what users call an architecture to its row in a release; what to say where it has none."""
 
 from __future__ import annotations
 

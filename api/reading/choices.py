@@ -1,7 +1,4 @@
-"""Architectures of a release to choose from: evaluated ones, random ones, the nearest to one.
-
-Must not import torch or pandas.
-"""
+"""Architectures of a release to choose from: evaluated ones, random ones, the nearest to one."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from nasdip_bench.errors import MissingRunError, check_whole
 from nasdip_bench.seeding import as_generator
 from nasdip_bench.space import Architecture
 
-from .names import unknown_image
+from .arrays.names import image_position
 
 if TYPE_CHECKING:
     from .architectures import ArchitectureLike
@@ -54,9 +51,7 @@ def evaluated(
         >>> bench[rows][0] == bench[int(rows[0])]
         True
     """
-    if image is not None and (not isinstance(image, str) or image not in bench.images):
-        raise unknown_image(image, bench.images, bench.tasks)
-    place = None if image is None else bench.images.index(image)
+    place = None if image is None else image_position(image, bench.images, bench.tasks)
     there = np.ones(len(bench), np.bool_)
     for one in _tasks_with_runs(bench, fidelity) if task is None else (task,):
         block = bench.runs.block(one, fidelity)

@@ -1,7 +1,4 @@
-"""What architectures cost at a fidelity: parameters, operations, recorded seconds.
-
-Must not import torch or pandas.
-"""
+"""What architectures cost at a fidelity: parameters, operations, recorded seconds."""
 
 from __future__ import annotations
 
@@ -11,23 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import unknown_image
+from nasdip_bench.errors import ConfigError
+
+from .arrays.names import image_position
 from .network_costs import network_costs
-from .showing import record_html, record_repr
+from .records.showing import displayed
 
 if TYPE_CHECKING:
     from .architectures import ArchitectureLike
+    from .arrays.block import Block
     from .reader import ReleaseReader
-    from .runs import Block
 
-__all__ = [
-    "CostRecord",
-    "Costs",
-    "architecture_cost_of",
-    "costs",
-]
+__all__ = ["CostRecord", "Costs", "Limits", "architecture_cost_of", "costs"]
 
 
+@displayed
 class CostRecord(NamedTuple):
     """What a run of an architecture costs.
 
@@ -65,12 +60,6 @@ class CostRecord(NamedTuple):
     processor_seconds: float
     devices: tuple[str, ...]
 
-    def __repr__(self) -> str:
-        return record_repr(self)
-
-    def _repr_html_(self) -> str:
-        return record_html(self)
-
 
 class Costs(NamedTuple):
     """The costs of all architectures of a release.
@@ -87,6 +76,44 @@ class Costs(NamedTuple):
     flops_per_iteration: NDArray[np.float64]
     seconds: NDArray[np.float64]
     processor_seconds: NDArray[np.float64]
+
+
+class Limits(NamedTuple):
+    """What a chosen architecture may cost at most; None is no limit.
+
+    Attributes:
+        parameters: trainable numbers at the fidelity's width.
+        flops: FLOP of an iteration, forward and backward.
+        seconds: recorded processor time of a run.
+    """
+
+    parameters: float | None = None
+    flops: float | None = None
+    seconds: float | None = None
+
+    def allow(self, prices: Costs) -> NDArray[np.bool_]:
+        """(architecture,) bool: within all of them.
+
+        Raises:
+            ConfigError: a limit is no number above 0.
+        """
+        allowed = np.ones(len(prices.parameters), np.bool_)
+        spent = (prices.parameters, prices.flops_per_iteration, prices.processor_seconds)
+        for name, limit, values in zip(self._fields, self, spent, strict=True):
+            if limit is None:
+                continue
+            number = isinstance(limit, int | float | np.number) and not isinstance(limit, bool)
+            if not number or not limit > 0:
+                raise ConfigError(f"the limit of {name}, {limit!r}, must be a number above 0")
+            allowed &= values <= limit  # NaN seconds are no proof of staying below
+        return allowed
+
+    @property
+    def described(self) -> str:
+        """In words, for messages."""
+        named = self._asdict().items()
+        given = [f"{name} <= {limit:g}" for name, limit in named if limit is not None]
+        return ", ".join(given) or "(none given)"
 
 
 def costs(
@@ -142,9 +169,9 @@ def architecture_cost_of(
     arch_id = bench.arch_id(arch)
     block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)
-    if image is not None and (not isinstance(image, str) or image not in bench.images):
-        raise unknown_image(image, bench.images, bench.tasks)
-    images = tuple(range(len(bench.images))) if image is None else (bench.images.index(image),)
+    images = tuple(range(len(bench.images)))
+    if image is not None:
+        images = (image_position(image, bench.images, bench.tasks),)
     all_costs = costs(bench, block, images, seeds)
     flops, seconds, processor = (float(values[arch_id]) for values in all_costs[1:])
     iterations = block.record.iterations

@@ -1,7 +1,4 @@
-"""Parameters and operations of networks at the width and resolution of a fidelity.
-
-Must not import torch or pandas.
-"""
+"""Parameters and operations of networks at the width and resolution of a fidelity."""
 
 from __future__ import annotations
 

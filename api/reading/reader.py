@@ -1,7 +1,4 @@
-"""Reading the runs of a release one by one: results, curves, observables, scores.
-
-Must not import torch or pandas.
-"""
+"""Reading the runs of a release one by one: results, curves, observables, scores."""
 
 from __future__ import annotations
 
@@ -15,32 +12,22 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import MissingRunError
 
 from .architectures import ArchitectureLike
-from .missing import kept_place, missing_run
-from .names import unknown_image
-from .records import Curve, Observables, Replicates, RunRecord
-from .release import Release
-from .runs import RECORD_VALUES, Block
+from .arrays.block import Block
+from .arrays.missing import kept_place, missing_run
+from .arrays.names import image_position, unknown_image
+from .records.curves import Curve, Observables
+from .records.run import NUMBERS, Replicates, RunRecord
+from .tables import ReleaseTables
 
 __all__ = ["ReleaseReader"]
 
-_WHOLE = tuple(place for place, name in enumerate(RECORD_VALUES) if name.endswith("_iteration"))
-_AT_END = RECORD_VALUES.index("best_at_end")
+_WHOLE = tuple(place for place, name in enumerate(NUMBERS) if name.endswith("_iteration"))
+_AT_END = NUMBERS.index("best_at_end")
 _KEPT_CURVES = 1024  # of at most 128 points: 3 MB
 
 
-class ReleaseReader(Release):
-    """Read access to a release; `nasdip_bench.api.benchmark` adds what is computed from it.
-
-    An architecture may be given as its row in the release, its canonical string, the name of a
-    released model, or an `Architecture`.
-
-    Args:
-        path: the dataset folder; None for ``./data`` where it is a dataset, else the one that came
-            with the package.
-
-    Raises:
-        DatasetError: there is no dataset, or one that this version cannot read.
-    """
+class ReleaseReader(ReleaseTables):
+    """Queries of a release; `nasdip_bench.api.benchmark` says more, and adds what is computed."""
 
     def __init__(self, path: Path | str | None = None) -> None:
         super().__init__(path)
@@ -123,18 +110,8 @@ class ReleaseReader(Release):
     ) -> Observables:
         """What a run recorded without the ground truth, at the kept points of its curve.
 
-        Args:
-            arch: an architecture.
-            image: name.
-            task: name.
-            fidelity: None for the release's default for the task; the result names it.
-            seed: None for the first of the default seeds; the result names it.
-
-        Raises:
-            UnknownNameError: an architecture, image, task, fidelity or seed that is not in the
-                release.
-            MissingRunError: the release has no such run, or no observables of it.
-            ArchitectureError: no architecture at all.
+        Arguments and exceptions as in `query`, but for one seed: None for the first of the default
+        ones. MissingRunError also where the release has no observables of the run.
 
         Example:
             >>> found = NASDIPBench("data/").observables(0, "lena", "denoise")
@@ -214,8 +191,8 @@ class ReleaseReader(Release):
             task: name.
             fidelity: None for the release's default for the task.
             seed: of the corruption that a score sees; None for the mean over the default seeds
-                (`nasdip_bench.api.reading.runs.RunIndex.scores`). Scores that see none are the same
-                for every seed; those of a seed that was not scored are left out.
+                (`nasdip_bench.api.reading.arrays.index.RunIndex.scores`). Scores that see none are
+                the same for every seed; those of a seed that was not scored are left out.
 
         Returns:
             "proxy/reference", such as "psd_db_strip_mse/corrupted" or "psd_99_bandwidth/none", to
@@ -231,14 +208,13 @@ class ReleaseReader(Release):
             True
         """
         arch_id = self.architecture_rows.row(arch)
-        if not isinstance(image, str) or image not in self._image_rows:
-            raise unknown_image(image, self.images, self.tasks)
+        image_row = image_position(image, self.images, self.tasks)
         name, scores = self._index.scores(task, fidelity, seed)
-        values = scores.values[arch_id, self._image_rows[image]].tolist()
-        present = scores.present[arch_id, self._image_rows[image]].tolist()
+        values = scores.values[arch_id, image_row].tolist()
+        present = scores.present[arch_id, image_row].tolist()
         found = {k: v for k, v, p in zip(scores.keys, values, present, strict=True) if p}
         if not found:
-            scored = int(scores.present[:, self._image_rows[image]].any(axis=1).sum())
+            scored = int(scores.present[:, image_row].any(axis=1).sum())
             of_seed = "" if seed is None else f" with seed {seed}"
             raise MissingRunError(
                 f"no scores of architecture {self.codes[arch_id]} on {image!r} for "

@@ -1,7 +1,4 @@
-"""The runs that a statistic is of: a task at a fidelity, and which images and seeds of it.
-
-Must not import torch or pandas.
-"""
+"""The runs that a statistic is of: a task at a fidelity, and which images and seeds of it."""
 
 from __future__ import annotations
 
@@ -13,9 +10,10 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 
-from .names import unknown_image
-from .runs import TARGET, TARGETS, Block
-from .scores import Scores
+from .arrays.block import Block
+from .arrays.names import image_position
+from .arrays.scores import Scores
+from .arrays.targets import TARGET, TARGETS
 
 if TYPE_CHECKING:
     from .reader import ReleaseReader
@@ -132,12 +130,10 @@ def chosen_images(bench: ReleaseReader, images: str | Sequence[str] | None) -> l
         return list(range(len(bench.images)))
     several = isinstance(images, Iterable) and not isinstance(images, str)
     names = dict.fromkeys(images if several else [images])
-    for name in names:
-        if name not in bench.images:
-            raise unknown_image(name, bench.images, bench.tasks)
+    positions = [image_position(name, bench.images, bench.tasks) for name in names]
     if not names:
         raise ConfigError(f"no images are named; there is: {', '.join(bench.images)}")
-    return [bench.images.index(name) for name in names]
+    return positions
 
 
 def images_with_runs(bench: ReleaseReader, block: Block, seeds: Sequence[int]) -> str:

@@ -15,13 +15,13 @@ from nasdip_bench.dataset.curves import MISSING
 from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import MissingRunError, unknown_name
 
-from ..statistics.choosing_cohorts import ScoredRuns, ranked_runs
+from ..statistics.choosing.cohorts import ScoredRuns, ranked_runs
 
 if TYPE_CHECKING:
     from nasdip_bench.isnas.selection import Selector
 
+    from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
-    from ..reading.runs import Block
 
 __all__ = [
     "REFERENCES",

@@ -1,59 +1,38 @@
-"""Searches with cohorts of every size, replayed in one pass: for each score and image.
-
-The averages of all cohorts are shares of the same outputs, so that the distances to all of them are
-one product of matrices (`nasdip_bench.dataset.distances.to_average`). Must not import torch.
-"""
+"""Searches with cohorts of every size, replayed: means over seeds, for each score and image."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.dataset.distances import to_average
 from nasdip_bench.errors import ConfigError, check_whole
-from nasdip_bench.ranks.chance import expected_best
 
-from ..reading.names import unknown_image
-from ..statistics.choosing_cohorts import ScoredRuns
+from ..reading.arrays.names import image_position
 from ..statistics.tau_frame import MEAN
 from .candidates import (
     TARGET,
-    Pool,
     needs_distances,
     open_pool,
     rankable_scores,
     score_key,
     selector_name,
 )
+from .one_seed import COLUMNS, Curves, curves_of_seed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nasdip_bench.isnas.selection import Cohort, Selector
+    from nasdip_bench.isnas.selection import Selector
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["COLUMNS", "MEAN", "MOST", "closest_of_prefixes", "isnas_curve"]
+__all__ = ["MOST", "isnas_curve"]
 
 MOST = 50
 """The largest cohort where none is asked for and there are as many candidates."""
-
-COLUMNS = (
-    "final_psnr_smooth_db",
-    "rank",
-    "regret",
-    "regret_best",
-    "regret_member",
-    "regret_first",
-    "regret_any",
-    "regret_best_random",
-    "members",
-)
 
 
 def isnas_curve(
@@ -119,9 +98,7 @@ def isnas_curve(
     else:
         keys = [*dict.fromkeys(score_key(bench, block, s, reference) for s in _listed(scores))]
     named = [*dict.fromkeys(bench.images if images is None else _listed(images))]
-    for image in named:
-        if image not in bench.images:
-            raise unknown_image(image, bench.images, bench.tasks)
+    positions = {image: image_position(image, bench.images, bench.tasks) for image in named}
     if not keys or not named:
         raise ConfigError(
             f"no {'images' if keys else 'scores'} to replay {task} at {block.fidelity} with; there "
@@ -130,7 +107,6 @@ def isnas_curve(
     seeds = block.choose_seeds(seed)
     needed = with_output or needs_distances(selector)
     pools = [open_pool(bench, block, (one,), needed) for one in seeds]
-    positions = {image: bench.images.index(image) for image in named}
     candidates = {
         key: {i: min(pool.ranked(key).count(at) for pool in pools) for i, at in positions.items()}
         for key in keys
@@ -143,7 +119,7 @@ def isnas_curve(
             f"image of {task} at {block.fidelity} (with a run, the score{kept}); leave it out for "
             f"all there are"
         )
-    of_seeds = [_of_seed(pool, keys, named, longest, weighting, selector) for pool in pools]
+    of_seeds = [curves_of_seed(pool, keys, named, longest, weighting, selector) for pool in pools]
     frame = _frame(of_seeds, keys, named)
     frame["candidates"] = _counts(frame, candidates)
     frame.attrs = block.facts(TARGET, seeds) | {
@@ -162,11 +138,7 @@ def _listed(names: str | Sequence[str]) -> Sequence[str]:
     return [names] if isinstance(names, str) else names
 
 
-_Curves = dict[tuple[str, str], NDArray[np.float64]]
-"""By (score, image): (`COLUMNS`, N)."""
-
-
-def _frame(of_seeds: Sequence[_Curves], keys: Sequence[str], images: Sequence[str]) -> pd.DataFrame:
+def _frame(of_seeds: Sequence[Curves], keys: Sequence[str], images: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     values, codes = [np.empty((len(COLUMNS), 0))], [np.empty((3, 0), np.intp)]
@@ -201,123 +173,3 @@ def _mean(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Means of curves, to the length of the shortest."""
     length = min(curve.shape[1] for curve in curves)
     return np.asarray(np.mean([curve[:, :length] for curve in curves], axis=0), np.float64)
-
-
-def _of_seed(
-    pool: Pool,
-    keys: Sequence[str],
-    images: Sequence[str],
-    n: int,
-    weighting: str,
-    selector: str | Selector,
-) -> _Curves:
-    from nasdip_bench.isnas.selection import Cohort
-
-    ranked = {key: pool.ranked(key) for key in keys}
-    found = {}
-    for image in images:
-        at = pool.bench.images.index(image)
-        members = {key: runs.cohort(at, n).members for key, runs in ranked.items()}
-        ok = {key: ids[np.isfinite(ranked[key].values[ids, at])] for key, ids in members.items()}
-        everyone = np.unique(np.concatenate([*ok.values()]))
-        squares = np.full((len(everyone), len(everyone)), math.nan)
-        if len(everyone) and needs_distances(selector):
-            squares = pool.between(at, everyone)
-        for key, runs in ranked.items():
-            ids, chosen = ok[key], None
-            if selector != "random" and len(ids):
-                places = np.searchsorted(everyone, ids)
-                of_all = Cohort(
-                    scores=runs.scores[ids, at],
-                    between=squares[np.ix_(places, places)],
-                    psnr_db=runs.values[ids, at],
-                    weighting=weighting,
-                    seed=pool.seed,
-                )
-                chosen = _chosen(of_all, selector)
-            found[key, image] = _curve(runs, at, members[key], chosen)
-    return found
-
-
-def _chosen(of_all: Cohort, selector: str | Selector) -> NDArray[np.intp]:
-    """(N,) positions that a selector keeps of the k first of a ranking, at k - 1."""
-    sizes = range(1, len(of_all.scores) + 1)
-    if selector == "best-score":
-        return np.zeros(len(sizes), np.intp)
-    if selector == "oracle":
-        return np.array([np.argmax(of_all.psnr_db[:k]) for k in sizes], np.intp)
-    if isinstance(selector, str):  # the paper's, which is the only other name
-        return closest_of_prefixes(of_all.between, of_all.scores, of_all.weighting)
-    cohorts = (
-        replace(
-            of_all,
-            scores=of_all.scores[:k],
-            between=of_all.between[:k, :k],
-            psnr_db=of_all.psnr_db[:k],
-        )
-        for k in sizes
-    )
-    return np.array([selector(cohort) for cohort in cohorts], np.intp)
-
-
-def closest_of_prefixes(
-    between: NDArray[np.float64], scores: NDArray[np.float64], weighting: str
-) -> NDArray[np.intp]:
-    """Which of the first k outputs is closest to their average, for every k.
-
-    Args:
-        between: (N, N) mean squared differences of the outputs.
-        scores: (N,) their scores.
-        weighting: of the average.
-
-    Returns:
-        (N,) positions, at k - 1; of those equally close the first.
-    """
-    from nasdip_bench.isnas.selection import closest, weights
-
-    count = len(scores)
-    shares = np.zeros((count, count))
-    for k in range(1, count + 1):
-        shares[k - 1, :k] = weights(scores[:k], weighting)
-    squares = to_average(between, shares)
-    squares[np.triu_indices(count, 1)] = np.inf
-    return closest(squares)
-
-
-def _curve(
-    runs: ScoredRuns, image: int, members: NDArray[np.intp], chosen: NDArray[np.intp] | None
-) -> NDArray[np.float64]:
-    """(`COLUMNS`, N) of one score, image and seed."""
-    curve = np.full((len(COLUMNS), len(members)), math.nan)
-    of_candidates = runs.values[np.isfinite(runs.scores[:, image]), image]
-    ordered = np.sort(of_candidates[np.isfinite(of_candidates)])
-    values = runs.values[members, image]
-    there = np.isfinite(values)
-    counts = np.cumsum(there)
-    curve[-1] = counts
-    if not there.any():
-        return curve
-    psnr = values[there]
-    ranks = 1.0 + len(ordered) - np.searchsorted(ordered, psnr, side="right")
-    up_to = np.arange(1, len(psnr) + 1)
-    expected = np.cumsum(psnr) / up_to
-    if chosen is None:
-        selected, rank = expected, np.cumsum(ranks) / up_to
-    else:
-        selected, rank = psnr[chosen], ranks[chosen]
-    some = counts > 0
-    at = counts[some] - 1  # of those that did not diverge, the last of each cohort
-    best_of_all = ordered[-1]
-    curve[:-1, some] = np.stack(
-        [
-            selected[at],
-            rank[at],
-            best_of_all - selected[at],
-            best_of_all - np.maximum.accumulate(psnr)[at],
-            best_of_all - expected[at],
-            np.full(len(at), best_of_all - psnr[0]),
-            np.full(len(at), best_of_all - ordered.mean()),
-            best_of_all - expected_best(of_candidates, np.flatnonzero(some) + 1),
-        ]
-    )
-    return curve

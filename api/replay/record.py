@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import check_whole
 
-from ..reading.names import unknown_image
-from ..reading.showing import html_table, record_html, record_repr, shown
-from ..statistics.choosing_cohorts import ScoredRuns
+from ..reading.arrays.names import unknown_image
+from ..reading.records.showing import displayed, html_table, record_html, record_repr, shown
+from ..statistics.choosing.cohorts import ScoredRuns
 from .candidates import Absent, Pool, needs_distances, open_pool, score_key, selector_name
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["IsnasRecord", "Member", "isnas"]
 
 
+@displayed
 class Member(NamedTuple):
     """An architecture of a cohort.
 
@@ -46,12 +47,6 @@ class Member(NamedTuple):
     final_psnr_smooth_db: float
     weight: float
     distance: float
-
-    def __repr__(self) -> str:
-        return record_repr(self)
-
-    def _repr_html_(self) -> str:
-        return record_html(self)
 
 
 class IsnasRecord(NamedTuple):

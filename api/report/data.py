@@ -18,15 +18,15 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.proxies import NO_REFERENCE
 
+from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.costs import costs
-from ..reading.runs import VERDICT_TARGETS
 from ..statistics.kendall import coverage, kendall
 from ..statistics.overlaps import overlap
 from .verdicts import verdicts
 
 if TYPE_CHECKING:
+    from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
-    from ..reading.runs import Block
 
 __all__ = ["CURVE_POINTS", "report_payload", "thinned"]
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import check_whole
 
-from ..reading.runs import TARGET
+from ..reading.arrays.targets import TARGET
+from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
-from ..simulation.recorded_runs import RecordedRuns, read_runs
+from ..simulation.recorded_runs import RecordedRuns
 from ..simulation.simulator import Simulator
 from .methods import Method, Methods, named_methods, run_search, without_distances
 
@@ -84,7 +85,7 @@ def compare(
         fidelity: None for the release's default for the task; the result names it.
         run_seed: the seed of the runs; None for the default seeds in turn.
         target: a column of runs.parquet with a direction, by which regret is measured; None for
-            `nasdip_bench.api.reading.runs.TARGET`.
+            `nasdip_bench.api.reading.arrays.targets.TARGET`.
         cost: "flops", "recorded" or a `CostModel`.
         points: steps of the common grid of times, from 0 to the budget; at least 1.
         resamples: of the bootstrap, at least 1.

@@ -13,9 +13,10 @@ import numpy as np
 
 from nasdip_bench.errors import MissingRunError, check_whole
 
-from ..reading.runs import VERDICT_TARGETS
+from ..reading.arrays.targets import VERDICT_TARGETS
+from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
-from ..simulation.recorded_runs import RecordedRuns, read_runs
+from ..simulation.recorded_runs import RecordedRuns
 from ..simulation.simulator import Simulator
 from ..statistics.tau_frame import Resampling, index_of
 from .comparison import default_budget, keyed_generator

@@ -2,7 +2,6 @@
 
 A seed is everything random, the corruption of the image too, so that another seed is a new
 photograph of the same scene: what a search gains only by looking long at one draw is gone there.
-Must not import torch or pandas.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a simulated search sees. Must not import torch or pandas."""
+"""What a simulated search sees."""
 
 from __future__ import annotations
 

@@ -1,17 +1,25 @@
-"""`NASDIPBench.simulator`: a simulated search on one image. Must not import torch or pandas."""
+"""Opens recorded runs, and a simulated search on them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError, MissingRunError
+
+from ..reading.arrays.names import image_position
+from ..reading.arrays.targets import TARGET
 from .prices import CostModel
-from .recorded_runs import read_runs
+from .recorded_runs import RecordedRuns
 from .simulator import Simulator
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["open_simulator"]
+__all__ = ["open_simulator", "read_runs"]
 
 
 def open_simulator(
@@ -40,7 +48,7 @@ def open_simulator(
         budget_seconds: simulated seconds; None for no limit.
         cost: "flops" (the default), "recorded" or a `CostModel`, which says what they mean.
         target: a column of runs.parquet with a direction, by which regret and the gaps of `test`
-            are measured; None for `nasdip_bench.api.reading.runs.TARGET`.
+            are measured; None for `nasdip_bench.api.reading.arrays.targets.TARGET`.
         held_out: search only architectures that have runs of every seed, so that `test` can judge
             whatever is chosen.
 
@@ -60,3 +68,96 @@ def open_simulator(
         bench, task, [image], fidelity, seed, cost=cost, target=target, held_out=held_out
     )
     return Simulator(runs[image], budget_seconds, track)
+
+
+def read_runs(
+    bench: ReleaseReader,
+    task: str,
+    images: Sequence[str] | None = None,
+    fidelity: str | None = None,
+    seed: int | None = None,
+    *,
+    cost: str | CostModel = "flops",
+    target: str | None = None,
+    held_out: bool = False,
+) -> dict[str, RecordedRuns]:
+    """The runs of a task on some images.
+
+    Args:
+        bench: the release.
+        task: name.
+        images: names; None for all.
+        fidelity: None for the release's default for the task; the result names it.
+        seed: None for the first of the default seeds: a run is of one seed.
+        cost: "flops", "recorded" or a `CostModel`.
+        target: a column of runs.parquet with a direction, by which regret is measured; None for
+            `nasdip_bench.api.reading.arrays.targets.TARGET`.
+        held_out: only architectures that have an ended run of every other seed, too, so that
+            whatever is chosen can be judged on these.
+
+    Returns:
+        by image, in the order asked for.
+
+    Raises:
+        UnknownNameError: an image, task, fidelity, seed, target or cost model that there is not.
+        MissingRunError: there is no run of the task at the fidelity, or none of the seed on an
+            image.
+        ConfigError: no image, or one twice; or recorded seconds are to be charged that the release
+            does not have.
+    """
+    if isinstance(images, str):
+        raise ConfigError(f"images {images!r} must be a list of names: [{images!r}]")
+    model = CostModel.of(cost)
+    block = bench.runs.block(task, fidelity)
+    target = TARGET if target is None else target
+    block.direction(target)  # or an error
+    one = block.choose_seeds(seed)[0]
+    names = bench.images if images is None else tuple(images)
+    if not names:
+        raise ConfigError(f"no image: give at least one of {', '.join(bench.images)}")
+    for image in names:
+        image_position(image, bench.images, bench.tasks)  # or an error
+        if names.count(image) > 1:
+            raise ConfigError(f"image {image!r} is there twice: give each once")
+    curves = bench.curves(task, fidelity=block.fidelity, seed=one)
+    values = block.matrix(target, one)
+    found = {}
+    for image in names:
+        at = bench.images.index(image)
+        needed = block.seeds if held_out else (one,)
+        space = np.flatnonzero(block.evaluated(needed, at))
+        if not len(space):
+            raise MissingRunError(
+                f"no run of {task!r} on {image!r} at {block.fidelity!r} with seed "
+                f"{' and '.join(map(str, needed))} to simulate from: bench.coverage() and "
+                f"'nasdip-bench coverage' count what there is"
+            )
+        prices = model.prices(bench, block, at, one)
+        if not np.isfinite(prices.per_iteration[space]).all():
+            raise ConfigError(
+                f"some runs of {task} on {image} at {block.fidelity} have no recorded seconds to "
+                f"charge: CostModel(flops_per_second=1e13) charges their operations"
+            )
+        found[image] = RecordedRuns(
+            bench=bench,
+            block=block,
+            image=image,
+            seed=one,
+            target=target,
+            space=space,
+            codes=tuple(bench.codes[arch_id] for arch_id in space.tolist()),
+            iterations=curves.iterations,
+            stop=block.record.stop,
+            psnr_db=_thousandths(curves.psnr_db[space, at, 0]),
+            psnr_smooth_db=_thousandths(curves.psnr_smooth_db[space, at, 0]),
+            values=values[space, at],
+            prices=prices._replace(
+                per_iteration=prices.per_iteration[space], forward=prices.forward[space]
+            ),
+        )
+    return found
+
+
+def _thousandths(psnr_db: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What the file holds: whole thousandths of a dB, which float32 rounds."""
+    return np.asarray(np.round(psnr_db.astype(np.float64), 3), np.float64)

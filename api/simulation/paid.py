@@ -1,7 +1,4 @@
-"""What a simulated search has paid for, and what that shows it for nothing.
-
-Must not import torch or pandas.
-"""
+"""What a simulated search has paid for, and what that shows it for nothing."""
 
 from __future__ import annotations
 

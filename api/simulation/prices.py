@@ -6,8 +6,6 @@ several times over. The default therefore counts operations and turns them into 
 for all architectures: deterministic, the same for everyone who has the release, and fair between
 architectures. It knows nothing of memory traffic or of how well an operation uses a processor;
 ``recorded`` does, with the noise.
-
-Must not import torch or pandas.
 """
 
 from __future__ import annotations
@@ -25,8 +23,8 @@ from ..reading.costs import costs
 from ..reading.network_costs import FLOPS_OF_TRAINING
 
 if TYPE_CHECKING:
+    from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
-    from ..reading.runs import Block
 
 __all__ = ["COST_MODELS", "CostModel", "Prices"]
 

@@ -1,7 +1,4 @@
-"""The record of a simulated search: its queries, and the incumbent after each.
-
-pandas on use; never torch.
-"""
+"""The record of a simulated search: its queries, and the incumbent after each."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The runs that a simulated search draws on: one image, task, fidelity and seed, as arrays.
 
-Read once and shared by every `nasdip_bench.api.simulation.simulator.Simulator` on them. Must not
-import torch or pandas.
+Read once and shared by every `nasdip_bench.api.simulation.simulator.Simulator` on them.
 """
 
 from __future__ import annotations
@@ -18,16 +17,15 @@ from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.space import Neighbourhood
 
 from ..reading.architectures import ArchitectureLike
-from ..reading.missing import kept_place, missing_run
-from ..reading.names import unknown_image
-from ..reading.runs import TARGET, Block
-from .prices import CostModel, Prices
+from ..reading.arrays.block import Block
+from ..reading.arrays.missing import kept_place, missing_run
+from .prices import Prices
 from .recorded_scores import RecordedScores, read_scores
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["RecordedRuns", "read_runs"]
+__all__ = ["RecordedRuns"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -220,97 +218,3 @@ class RecordedRuns:
     @cached_property
     def _scores(self) -> dict[tuple[str, str], RecordedScores]:
         return read_scores(self.bench, self.block, self.image, self.seed, self.space)
-
-
-def read_runs(
-    bench: ReleaseReader,
-    task: str,
-    images: Sequence[str] | None = None,
-    fidelity: str | None = None,
-    seed: int | None = None,
-    *,
-    cost: str | CostModel = "flops",
-    target: str | None = None,
-    held_out: bool = False,
-) -> dict[str, RecordedRuns]:
-    """The runs of a task on some images.
-
-    Args:
-        bench: the release.
-        task: name.
-        images: names; None for all.
-        fidelity: None for the release's default for the task; the result names it.
-        seed: None for the first of the default seeds: a run is of one seed.
-        cost: "flops", "recorded" or a `CostModel`.
-        target: a column of runs.parquet with a direction, by which regret is measured; None for
-            `nasdip_bench.api.reading.runs.TARGET`.
-        held_out: only architectures that have an ended run of every other seed, too, so that
-            whatever is chosen can be judged on these.
-
-    Returns:
-        by image, in the order asked for.
-
-    Raises:
-        UnknownNameError: an image, task, fidelity, seed, target or cost model that there is not.
-        MissingRunError: there is no run of the task at the fidelity, or none of the seed on an
-            image.
-        ConfigError: no image, or one twice; or recorded seconds are to be charged that the release
-            does not have.
-    """
-    if isinstance(images, str):
-        raise ConfigError(f"images {images!r} must be a list of names: [{images!r}]")
-    model = CostModel.of(cost)
-    block = bench.runs.block(task, fidelity)
-    target = TARGET if target is None else target
-    block.direction(target)  # or an error
-    one = block.choose_seeds(seed)[0]
-    names = bench.images if images is None else tuple(images)
-    if not names:
-        raise ConfigError(f"no image: give at least one of {', '.join(bench.images)}")
-    for image in names:
-        if not isinstance(image, str) or image not in bench.images:
-            raise unknown_image(image, bench.images, bench.tasks)
-        if names.count(image) > 1:
-            raise ConfigError(f"image {image!r} is there twice: give each once")
-    curves = bench.curves(task, fidelity=block.fidelity, seed=one)
-    values = block.matrix(target, one)
-    found = {}
-    for image in names:
-        at = bench.images.index(image)
-        needed = block.seeds if held_out else (one,)
-        space = np.flatnonzero(block.evaluated(needed, at))
-        if not len(space):
-            raise MissingRunError(
-                f"no run of {task!r} on {image!r} at {block.fidelity!r} with seed "
-                f"{' and '.join(map(str, needed))} to simulate from: bench.coverage() and "
-                f"'nasdip-bench coverage' count what there is"
-            )
-        prices = model.prices(bench, block, at, one)
-        if not np.isfinite(prices.per_iteration[space]).all():
-            raise ConfigError(
-                f"some runs of {task} on {image} at {block.fidelity} have no recorded seconds to "
-                f"charge: CostModel(flops_per_second=1e13) charges their operations"
-            )
-        found[image] = RecordedRuns(
-            bench=bench,
-            block=block,
-            image=image,
-            seed=one,
-            target=target,
-            space=space,
-            codes=tuple(bench.codes[arch_id] for arch_id in space.tolist()),
-            iterations=curves.iterations,
-            stop=block.record.stop,
-            psnr_db=_thousandths(curves.psnr_db[space, at, 0]),
-            psnr_smooth_db=_thousandths(curves.psnr_smooth_db[space, at, 0]),
-            values=values[space, at],
-            prices=prices._replace(
-                per_iteration=prices.per_iteration[space], forward=prices.forward[space]
-            ),
-        )
-    return found
-
-
-def _thousandths(psnr_db: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What the file holds: whole thousandths of a dB, which float32 rounds."""
-    return np.asarray(np.round(psnr_db.astype(np.float64), 3), np.float64)

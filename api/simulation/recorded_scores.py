@@ -1,7 +1,4 @@
-"""The training-free scores that a simulated search draws on, with what computing them costs.
-
-Must not import torch or pandas.
-"""
+"""The training-free scores that a simulated search draws on, with what computing them costs."""
 
 from __future__ import annotations
 
@@ -10,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..reading.columns import numbers, strings
+from ..reading.arrays.columns import numbers, strings
 
 if TYPE_CHECKING:
+    from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
-    from ..reading.runs import Block
 
 __all__ = ["RecordedScores", "read_scores"]
 

@@ -57,7 +57,7 @@ class Simulator(Paid):
         budget_seconds, clock, stopped, remaining: see `nasdip_bench.api.simulation.clock.Clock`.
 
     Args:
-        runs: from `nasdip_bench.api.simulation.recorded_runs.read_runs`.
+        runs: from `nasdip_bench.api.simulation.opening.read_runs`.
         budget_seconds: simulated seconds, above 0; None for no limit.
         track: "oracle" or "deployable".
 

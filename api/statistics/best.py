@@ -16,119 +16,19 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.ranks.correlation import top_k as best_positions
 
-from ..exhibits.forms import aligned
-from ..reading.costs import Costs, costs
+from ..reading.costs import Limits, costs
+from ..reading.records.showing import displayed
 from ..reading.run_set import RunSet, images_with_runs
-from ..reading.showing import html_table, record_html, record_repr, shown
+from .ranking import Ranked, Ranking
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..reading.architectures import ArchitectureLike
     from ..reading.reader import ReleaseReader
 
-__all__ = [
-    "SHOWN",
-    "Limits",
-    "Ranked",
-    "Ranking",
-    "Statistics",
-    "find_best",
-    "regret",
-    "statistics",
-    "top_k",
-]
+__all__ = ["Statistics", "find_best", "regret", "statistics", "top_k"]
 
 
-class Limits(NamedTuple):
-    """What a chosen architecture may cost at most; None is no limit.
-
-    Attributes:
-        parameters: trainable numbers at the fidelity's width.
-        flops: FLOP of an iteration, forward and backward.
-        seconds: recorded processor time of a run (`nasdip_bench.api.reading.costs`).
-    """
-
-    parameters: float | None = None
-    flops: float | None = None
-    seconds: float | None = None
-
-
-class Ranked(NamedTuple):
-    """An architecture among the best.
-
-    Attributes:
-        rank: 1 is the best.
-        arch_id: row of the architecture in this release.
-        architecture: its canonical string.
-        value: of the target; the mean over seeds, and over images where none was asked for.
-        target: column of runs.parquet.
-        task: name.
-        image: name, several for the mean over them, or None for the mean over all of the release.
-        fidelity: the training set-up.
-        seeds: the seeds it is the mean of.
-        candidates: number of architectures chosen from: those that have an ok run of every seed on
-            every image meant, within the limits.
-        parameters: trainable numbers at the fidelity's width.
-        flops_per_iteration: FLOP of an iteration, forward and backward.
-        seconds: recorded processor time of a run, the mean.
-    """
-
-    rank: int
-    arch_id: int
-    architecture: str
-    value: float
-    target: str
-    task: str
-    image: str | tuple[str, ...] | None
-    fidelity: str
-    seeds: tuple[int, ...]
-    candidates: int
-    parameters: int
-    flops_per_iteration: float
-    seconds: float
-
-    def __repr__(self) -> str:
-        return record_repr(self)
-
-    def _repr_html_(self) -> str:
-        return record_html(self)
-
-
-class Ranking(tuple[Ranked, ...]):
-    """The best architectures, best first: a tuple that shows itself as a table."""
-
-    def to_frame(self) -> pd.DataFrame:
-        """A row an architecture, indexed by rank."""
-        import pandas as pd
-
-        return pd.DataFrame(list(self), columns=Ranked._fields).set_index("rank")
-
-    def _cells(self) -> list[list[str]]:
-        names = ["rank", *SHOWN]
-        return [names, *([shown(getattr(one, name)) for name in names] for one in self)]
-
-    def _caption(self) -> str:
-        first = self[0]
-        image = "the mean over all images" if first.image is None else shown(first.image)
-        return (
-            f"{first.target}, {first.task} on {image}, fidelity {first.fidelity}, "
-            f"{'seed' if len(first.seeds) == 1 else 'seeds'} {shown(first.seeds)}, "
-            f"the best of {first.candidates}"
-        )
-
-    def __repr__(self) -> str:
-        return "\n".join([self._caption(), *aligned(self._cells())])
-
-    def _repr_html_(self) -> str:
-        head, *rows = self._cells()
-        return html_table([head], rows, caption=self._caption())
-
-
-SHOWN = ("arch_id", "architecture", "value", "parameters", "flops_per_iteration", "seconds")
-"""The fields of `Ranked` that differ from row to row."""
-
-
+@displayed
 class Statistics(NamedTuple):
     """How a target is distributed over the architectures.
 
@@ -163,12 +63,6 @@ class Statistics(NamedTuple):
     minimum: float
     quartiles: tuple[float, float, float]
     maximum: float
-
-    def __repr__(self) -> str:
-        return record_repr(self)
-
-    def _repr_html_(self) -> str:
-        return record_html(self)
 
 
 def top_k(
@@ -207,25 +101,27 @@ def top_k(
         >>> [one.rank for one in NASDIPBench("data/").top_k("denoise", k=3, image="lena")]
         [1, 2, 3]
     """
-    runs = _meant(bench, task, image, target, fidelity, seed)
+    runs = RunSet.of(
+        bench, task, target=target, images=image, fidelity=fidelity, seed=seed, ranked=True
+    )
     block, images, seeds = runs.block, runs.images, runs.seeds
     values = _values(runs)
     limits = Limits(max_parameters, max_flops, max_seconds)
     prices = costs(bench, block, images, seeds)
-    allowed = np.isfinite(values) & _within(limits, prices)
+    allowed = np.isfinite(values) & limits.allow(prices)
     candidates = int(allowed.sum())
     if not candidates:
         raise MissingRunError(
             f"no architecture to choose from: of {len(values)} in this release "
             f"{int(np.isfinite(values).sum())} have ok runs of {task} at {block.fidelity} on "
-            f"{_on(bench, images)}, none of them within the limits {_described(limits)}; "
+            f"{_on(bench, images)}, none of them within the limits {limits.described}; "
             f"{images_with_runs(bench, block, seeds)}"
         )
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= candidates:
         raise ConfigError(
             f"k {k!r} must be a whole number from 1 to {candidates}, the architectures that have "
             f"ok runs of {task} at {block.fidelity} on {_on(bench, images)} within the limits "
-            f"{_described(limits)}"
+            f"{limits.described}"
         )
     signed = block.direction(runs.target) * values
     best = best_positions(np.where(allowed, signed, np.nan), int(k))
@@ -286,7 +182,9 @@ def regret(
         0.0
     """
     arch_id = bench.arch_id(arch)
-    runs = _meant(bench, task, image, target, fidelity, seed)
+    runs = RunSet.of(
+        bench, task, target=target, images=image, fidelity=fidelity, seed=seed, ranked=True
+    )
     for one in runs.image_names:
         for of_seed in runs.seeds:
             # Says which run is missing, and what there is instead.
@@ -318,7 +216,9 @@ def statistics(
         >>> found.minimum <= found.mean <= found.maximum
         True
     """
-    runs = _meant(bench, task, image, target, fidelity, seed)
+    runs = RunSet.of(
+        bench, task, target=target, images=image, fidelity=fidelity, seed=seed, ranked=True
+    )
     block, images, seeds = runs.block, runs.images, runs.seeds
     values = _values(runs)
     having = np.isfinite(values)
@@ -346,19 +246,6 @@ def statistics(
     )
 
 
-def _meant(
-    bench: ReleaseReader,
-    task: str,
-    image: str | Sequence[str] | None,
-    target: str | None,
-    fidelity: str | None,
-    seed: int | None,
-) -> RunSet:
-    return RunSet.of(
-        bench, task, target=target, images=image, fidelity=fidelity, seed=seed, ranked=True
-    )
-
-
 def _named(image: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
     return image if image is None or isinstance(image, str) else tuple(dict.fromkeys(image))
 
@@ -372,22 +259,3 @@ def _on(bench: ReleaseReader, images: Sequence[int]) -> str:
 def _values(runs: RunSet) -> NDArray[np.float64]:
     """(architecture,) means over images and seeds, NaN where one of the runs is not ok."""
     return np.asarray(runs.values().mean(axis=(1, 2)))
-
-
-def _within(limits: Limits, prices: Costs) -> NDArray[np.bool_]:
-    allowed = np.ones(len(prices.parameters), np.bool_)
-    spent = (prices.parameters, prices.flops_per_iteration, prices.processor_seconds)
-    for name, limit, values in zip(limits._fields, limits, spent, strict=True):
-        if limit is None:
-            continue
-        number = isinstance(limit, int | float | np.number) and not isinstance(limit, bool)
-        if not number or not limit > 0:
-            raise ConfigError(f"the limit of {name}, {limit!r}, must be a number above 0")
-        allowed &= values <= limit  # NaN seconds are no proof of staying below
-    return allowed
-
-
-def _described(limits: Limits) -> str:
-    named = limits._asdict().items()
-    given = [f"{name} <= {limit:g}" for name, limit in named if limit is not None]
-    return ", ".join(given) or "(none given)"

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.bootstrap import percentile_interval
 
+from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.run_set import RunSet
-from ..reading.runs import VERDICT_TARGETS
 from .tau_frame import FEWEST, MEAN, Resampling, index_of
 
 if TYPE_CHECKING:

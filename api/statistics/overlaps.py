@@ -15,8 +15,8 @@ from nasdip_bench.errors import ConfigError
 from nasdip_bench.ranks.chance import chance_overlap, overlap_p_value
 from nasdip_bench.ranks.correlation import overlap_matrix
 
+from ..reading.arrays.block import Block
 from ..reading.run_set import RunSet, images_with_runs
-from ..reading.runs import Block
 
 if TYPE_CHECKING:
     import pandas as pd

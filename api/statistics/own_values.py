@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasdip_bench.errors import ConfigError
 
-from ..reading.names import unknown_image
+from ..reading.arrays.names import image_position
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,9 +65,7 @@ def _own_matrix(
         _check_index(bench, values.index)
         rows = _rows(bench, values.index)
         for name in values.columns:
-            if name not in bench.images:
-                raise unknown_image(name, bench.images, bench.tasks)
-            matrix[rows, bench.images.index(name)] = _floats(values[name])
+            matrix[rows, image_position(name, bench.images, bench.tasks)] = _floats(values[name])
         return matrix
     if isinstance(values, Mapping | pd.Series):
         column = np.full(shape[0], np.nan)

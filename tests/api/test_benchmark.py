@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.reading.columns import codes, numbers, strings
-from nasdip_bench.api.reading.records import as_json
+from nasdip_bench.api.reading.arrays.columns import codes, numbers, strings
+from nasdip_bench.api.reading.records.run import as_json
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.dataset import folder as dataset
 from nasdip_bench.errors import (

@@ -203,6 +203,10 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
             "unknown format 'latex'. Did you mean 'text'? There is: text, csv.",
         ),
         (("kendall", "--format", "csv", "--out", "t.txt"), "--format csv does not go with --out"),
+        (
+            ("agreement", "--between", "images", "--image", "lena"),
+            "--between images compares images: --image lena names fewer",
+        ),
         (("verify", "x"), "Got unexpected extra argument"),
         (("bogus",), "No such command 'bogus'"),
         (("info", "--bogus"), "No such option"),

@@ -14,7 +14,7 @@ from nasdip_bench.api.gallery import made
 from nasdip_bench.api.gallery.catalogue import BEYOND, PaperOptions, catalogue
 from nasdip_bench.api.gallery.page import markdown_page
 from nasdip_bench.api.paper.printed import reasons_to_differ
-from nasdip_bench.api.reading.runs import VERDICT_TARGETS
+from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from tests import synthetic
 from tests.conftest import ROOT

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from nasdip_bench.api import NASDIPBench, cli, early_figure
-from nasdip_bench.api.reading.runs import VERDICT_TARGETS
+from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.statistics.early.ranking import SEEDS, early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
 from nasdip_bench.api.statistics.tau_frame import MEAN

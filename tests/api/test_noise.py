@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from nasdip_bench.api import NASDIPBench, cli
-from nasdip_bench.api.reading.runs import VERDICT_TARGETS
+from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.statistics.agreement.noise import BETWEEN, _shares
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import UnknownNameError

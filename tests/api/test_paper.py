@@ -26,7 +26,7 @@ from nasdip_bench.api import (
 from nasdip_bench.api.commands.paper import FIGURES, TABLES
 from nasdip_bench.api.exhibits.forms import aligned, csv_text, latex_float
 from nasdip_bench.api.paper.spectra import image_spectra, radial_profile
-from nasdip_bench.api.statistics.choosing_cohorts import scored_runs
+from nasdip_bench.api.statistics.choosing.cohorts import scored_runs
 from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
 from nasdip_bench.images import Image
 from nasdip_bench.proxies.density import power_spectral_density
@@ -123,9 +123,9 @@ def test_a_cohort_whose_runs_all_diverged_has_no_best(tmp_path):
 
 
 def test_where_less_is_better_the_best_is_the_lowest(bench, monkeypatch):
-    from nasdip_bench.api.reading import runs as index
+    from nasdip_bench.api.reading.arrays import targets
 
-    monkeypatch.setitem(index.RANKED_TARGETS, "seconds", "lower")
+    monkeypatch.setitem(targets.RANKED_TARGETS, "seconds", "lower")
     runs = scored_runs(bench, "denoise", "seconds", None, None, PROXY, (3,))
     cohort = runs.cohort(bench.images.index("boat"), 3)  # seconds = 10 + row
     assert (cohort.best, cohort.value, cohort.rank, cohort.regret) == (0, 10.0, 1, 0.0)

@@ -15,8 +15,8 @@ import pytest
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api import cli
-from nasdip_bench.api.replay.curve import closest_of_prefixes
 from nasdip_bench.api.replay.figure import replay_figure
+from nasdip_bench.api.replay.one_seed import closest_of_prefixes
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.builder.engines import worker as worker_module
 from nasdip_bench.builder.plan.units import RunKey

@@ -13,7 +13,7 @@ import pytest
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api import cli
 from nasdip_bench.api.gallery.catalogue import BEYOND, PaperOptions, catalogue
-from nasdip_bench.api.reading.runs import VERDICT_TARGETS
+from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.report.data import CURVE_POINTS, report_payload, thinned
 from nasdip_bench.api.report.page import embedded_json, report_html, write_report
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError

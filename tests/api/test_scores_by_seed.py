@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.simulation.recorded_runs import read_runs
+from nasdip_bench.api.simulation.opening import read_runs
 from nasdip_bench.dataset.schema import RELEASE_TABLES
 from nasdip_bench.dataset.score_values import score_values_bytes
 from nasdip_bench.errors import ConfigError, DatasetError, UnknownNameError

@@ -31,9 +31,8 @@ from nasdip_bench.api.search.comparison import COMPARED, _band
 from nasdip_bench.api.search.figure import in_words
 from nasdip_bench.api.search.halving import rungs
 from nasdip_bench.api.simulation.clock import BudgetExhaustedError
-from nasdip_bench.api.simulation.opening import open_simulator
+from nasdip_bench.api.simulation.opening import open_simulator, read_runs
 from nasdip_bench.api.simulation.prices import CostModel
-from nasdip_bench.api.simulation.recorded_runs import read_runs
 from nasdip_bench.api.simulation.simulator import Simulator
 from nasdip_bench.console.app import new_app, run
 from nasdip_bench.errors import ConfigError, UnknownNameError

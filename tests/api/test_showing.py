@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import figure1, table1
-from nasdip_bench.api.reading.records import RunRecord
+from nasdip_bench.api import compare, figure1, table1
+from nasdip_bench.api.reading.records.run import RunRecord
+from nasdip_bench.api.search import search_figure
 from nasdip_bench.errors import ConfigError, MissingDependencyError, UnknownNameError
 from nasdip_bench.network import build_network
 from tests import synthetic
@@ -126,6 +127,11 @@ def test_tables_and_figures_of_the_paper_show_themselves(bench):
         html = exhibit._repr_html_()
         assert cells(html) == [*map(list, exhibit.heads()), *map(list, exhibit.body())]
         assert exhibit.caption.split(":")[0] in html
+
+
+def test_a_figure_of_searches_shows_its_text(bench):
+    frame = compare(bench, "denoise", ["lena"], ["random"], repeats=2)
+    assert "Regret of searches for denoise" in search_figure(frame)._repr_html_()
 
 
 def test_architectures_at_a_fidelity_have_its_parameters_and_operations(bench):

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.simulation.clock import BudgetExhaustedError
-from nasdip_bench.api.simulation.opening import open_simulator
+from nasdip_bench.api.simulation.opening import open_simulator, read_runs
 from nasdip_bench.api.simulation.prices import CostModel
-from nasdip_bench.api.simulation.recorded_runs import read_runs
 from nasdip_bench.api.simulation.simulator import Simulator
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from nasdip_bench.space import sample_architectures

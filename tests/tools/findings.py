@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.exhibits.captions import SUBSTITUTE, image_statuses
 from nasdip_bench.api.paper.printed import paper_values
-from nasdip_bench.api.reading.runs import PAPER_TARGET as TARGET
-from nasdip_bench.api.reading.runs import VERDICT_TARGETS, Block
+from nasdip_bench.api.reading.arrays.block import Block
+from nasdip_bench.api.reading.arrays.targets import PAPER_TARGET as TARGET
+from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.statistics.early.ranking import early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
 from nasdip_bench.api.statistics.strata import KINDS

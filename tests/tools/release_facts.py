@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.reading.runs import Block
+from nasdip_bench.api.reading.arrays.block import Block
 from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.space import PAPER_ARCHITECTURES, paper_architectures
 from tests.tools.pages import table

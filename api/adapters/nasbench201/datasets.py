@@ -12,12 +12,13 @@ import numpy as np
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 from nasdip_bench.space import LEVELS
 
+from ...reading.arrays.block import Block
 from ...reading.costs import Costs, costs
 from ...reading.network_costs import FLOPS_OF_TRAINING
 from ...reading.reader import ReleaseReader
-from ...reading.runs import Block
+from ...simulation.opening import read_runs
 from ...simulation.prices import CostModel
-from ...simulation.recorded_runs import RecordedRuns, read_runs
+from ...simulation.recorded_runs import RecordedRuns
 from .budgets import Budget
 from .trial import ResultsCount
 

@@ -13,8 +13,8 @@ from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.jackknife import TauEstimate, jackknife_interval, unit_signs
 from nasdip_bench.ranks.noise import tau_of_mean
 
+from ...reading.arrays.targets import VERDICT_TARGETS
 from ...reading.run_set import RunSet
-from ...reading.runs import VERDICT_TARGETS
 from ..tau_frame import FEWEST, MEAN, Resampling, index_of
 from .replicates import seed_agreement
 

@@ -126,7 +126,7 @@ def correlate(
 
     Args:
         bench: the release.
-        values: see `api.own_values`.
+        values: see `nasdip_bench.api.statistics.own_values`.
         task: name.
         target: a column of runs.parquet that is a measurement.
         fidelity: None for the release's default for the task.

@@ -13,7 +13,7 @@ from ...exhibits.captions import call_text, sentences, setup, shortfall
 from ...exhibits.drawing import TEXT, Grid
 from ...exhibits.exhibit import PaperExhibit
 from ...exhibits.forms import csv_with_setup
-from ...reading.runs import VERDICT_TARGETS
+from ...reading.arrays.targets import VERDICT_TARGETS
 from .ranking import CURVES, early_ranking
 
 if TYPE_CHECKING:

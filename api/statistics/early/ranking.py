@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import MissingRunError, unknown_name
 from nasdip_bench.ranks.jackknife import jackknife_interval, shares_of_tau, unit_signs
 
+from ...reading.arrays.targets import VERDICT_TARGETS
 from ...reading.run_set import RunSet
-from ...reading.runs import VERDICT_TARGETS
 from ..tau_frame import FEWEST, index_of
 
 if TYPE_CHECKING:

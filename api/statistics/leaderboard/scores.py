@@ -17,7 +17,8 @@ from nasdip_bench.errors import check_whole
 from nasdip_bench.ranks.jackknife import unit_signs
 
 from ...reading.run_set import RunSet
-from ..choosing import Candidate, Values, merit, own_candidates, ranked, scores_of_release
+from ..choosing.candidates import Candidate, Values, own_candidates, ranked, scores_of_release
+from ..choosing.table import merit
 from ..strata import sampling_strata
 from ..tau_frame import MEAN, Resampling, index_of, tau_frame
 

@@ -15,7 +15,7 @@ from nasdip_bench.tasks import Denoise, get_task
 from ...reading.run_set import RunSet
 
 if TYPE_CHECKING:
-    from ...reading.stops import RecordedStops
+    from ...reading.arrays.stops import RecordedStops
 
 __all__ = [
     "CROSS_FITTED",

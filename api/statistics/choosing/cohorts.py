@@ -19,10 +19,10 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.proxies import named_score
 
-from ..reading.runs import Block
+from ...reading.arrays.block import Block
 
 if TYPE_CHECKING:
-    from ..reading.reader import ReleaseReader
+    from ...reading.reader import ReleaseReader
 
 __all__ = ["COHORTS", "PROXY", "Cohort", "ScoredRuns", "ranked_runs", "scored_runs"]
 
@@ -106,6 +106,11 @@ class ScoredRuns:
     def count(self, image: int) -> int:
         """How many architectures can be chosen from on an image, by its position."""
         return int(np.isfinite(self.scores[:, image]).sum())
+
+    def to_choose(self, image: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Scores and values, higher is better, of those that can be chosen on an image."""
+        having = np.isfinite(self.scores[:, image])
+        return self.scores[having, image], self.sign * self.values[having, image]
 
     def cohort(self, image: int, size: int) -> Cohort:
         """The cohort of an image, by its position."""

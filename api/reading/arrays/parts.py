@@ -1,4 +1,4 @@
-"""Reads learning curves and observables by the parts of their files. Must not import torch."""
+"""Reads learning curves and observables by the parts of their files."""
 
 from __future__ import annotations
 

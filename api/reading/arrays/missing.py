@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import UnknownNameError
 
-from .runs import Block, RunIndex
+from .block import Block
+from .index import RunIndex
 
 __all__ = ["kept_place", "missing_run"]
 

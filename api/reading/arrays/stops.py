@@ -1,7 +1,4 @@
-"""Where recorded stopping rules stop the runs of a task, as dense arrays.
-
-Must not import torch or pandas.
-"""
+"""Where recorded stopping rules stop the runs of a task, as dense arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.dataset.curve_parts import part_of
 from nasdip_bench.dataset.manifest import part_path
 
-from .runs import Block
+from .block import Block
 
 __all__ = ["RecordedStops", "read_recorded_stops"]
 

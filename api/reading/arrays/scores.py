@@ -1,7 +1,4 @@
-"""The scores of a release as dense arrays, for the corruption of each seed.
-
-Must not import torch or pandas.
-"""
+"""The scores of a release as dense arrays, for the corruption of each seed."""
 
 from __future__ import annotations
 

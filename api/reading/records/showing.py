@@ -1,19 +1,16 @@
-"""How results look: on one line, and as a table in a notebook. Numbers get six digits.
-
-Must not import torch or pandas.
-"""
+"""How results look: on one line, and as a table in a notebook. Numbers get six digits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["fields", "html_table", "record_html", "record_repr", "shown"]
+__all__ = ["displayed", "fields", "html_table", "record_html", "record_repr", "shown"]
 
-
+_Record = TypeVar("_Record")
 _MOST_NAMES = 4
 
 
@@ -73,6 +70,13 @@ def record_html(record: Any) -> str:
     """A named tuple as a table for a notebook, a row a field."""
     rows = [(name, shown(value)) for name, value in fields(record)]
     return html_table([[type(record).__name__, ""]], rows)
+
+
+def displayed(kind: type[_Record]) -> type[_Record]:
+    """A class of named tuples that show themselves by `record_repr` and `record_html`."""
+    kind.__repr__ = record_repr  # type: ignore[method-assign]
+    kind._repr_html_ = record_html  # type: ignore[attr-defined]
+    return kind
 
 
 def html_table(

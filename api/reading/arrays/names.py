@@ -1,4 +1,4 @@
-"""Errors for names that a release does not have; a name that is of another kind is told so."""
+"""Images and tasks by name; a name that is of another kind is told so."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from nasdip_bench.errors import UnknownNameError, unknown_name
 
-__all__ = ["unknown_image", "unknown_task"]
+__all__ = ["image_position", "unknown_image", "unknown_task"]
+
+
+def image_position(image: object, images: Sequence[str], tasks: Sequence[str]) -> int:
+    """Where an image stands among all there are; arguments and error as of `unknown_image`."""
+    if not isinstance(image, str) or image not in images:
+        raise unknown_image(image, images, tasks)
+    return images.index(image)
 
 
 def unknown_image(image: object, images: Sequence[str], tasks: Sequence[str]) -> UnknownNameError:

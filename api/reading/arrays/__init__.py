@@ -1,0 +1,1 @@
+"""Runs, scores, curves and stops of a release as dense arrays."""

@@ -1,0 +1,179 @@
+"""All blocks and scores of a release by task and fidelity, each read when first asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.dataset.schema import STATUSES
+from nasdip_bench.errors import DatasetError, MissingRunError, unknown_name
+
+from ..records.run import NUMBERS
+from .block import Block
+from .columns import codes, numbers, strings
+from .names import unknown_task
+from .scores import Scores, ScoresBySeed
+from .targets import TARGETS
+
+__all__ = ["RunIndex"]
+
+
+class RunIndex:
+    """All blocks of a release; runs and scores are read when first asked for.
+
+    Args:
+        folder: the dataset.
+    """
+
+    def __init__(self, folder: DatasetFolder) -> None:
+        self._folder = folder
+        self._manifest = folder.manifest
+        self.fidelities = tuple(self._manifest.fidelities)
+        tasks: dict[str, None] = {}
+        for facts in self._manifest.fidelities.values():
+            tasks.update(dict.fromkeys(facts.get("tasks", {})))
+        self.tasks = tuple(tasks)
+        self._shape = (self._manifest.architectures, len(self._manifest.images))
+        self._blocks: dict[tuple[str | None, str], Block] = {}
+        self._scores: dict[tuple[str, str], ScoresBySeed] = {}
+        self._columns: dict[str, dict[str, NDArray[Any]]] = {}
+        self._pairs: dict[int, tuple[str, str]] = {}
+
+    def fidelity_of(self, task: str, fidelity: str | None) -> str:
+        """The fidelity asked for, or the default one of the task.
+
+        Raises:
+            UnknownNameError: no such task or fidelity in the release.
+            MissingRunError: the task is not there at this fidelity.
+        """
+        if not isinstance(task, str) or task not in self.tasks:
+            raise unknown_task(task, self.tasks, self._manifest.images)
+        if fidelity is None:
+            having = [f for f in self.fidelities if self._manifest.task(f, task)]
+            default = self._manifest.default_fidelity.get(task, having[0])
+            if default not in having:
+                raise DatasetError(
+                    f"the manifest names {default!r} as the default of {task!r}, which is at "
+                    f"{self._having(task)}; run 'nasdip-bench verify'"
+                )
+            return default
+        if not isinstance(fidelity, str) or fidelity not in self.fidelities:
+            raise unknown_name("fidelity", fidelity, self.fidelities)
+        if self._manifest.task(fidelity, task) is None:
+            raise MissingRunError(
+                f"this release has no task {task!r} at fidelity {fidelity!r}; it has {task} at "
+                f"{self._having(task)}"
+            )
+        return fidelity
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """All scores, as "proxy/reference", in the order of scores.parquet."""
+        there = dict.fromkeys(self._table("scores")["pair"].tolist())
+        return tuple("/".join(self._pairs[pair]) for pair in there)
+
+    def has_runs(self, task: str, fidelity: str) -> bool:
+        """Whether the release has any run of a task at a fidelity."""
+        record = self._manifest.task(fidelity, task)
+        return record is not None and record.runs > 0
+
+    def _having(self, task: str) -> str:
+        return ", ".join(f for f in self.fidelities if self._manifest.task(f, task)) or "none"
+
+    def block(self, task: str, fidelity: str | None = None) -> Block:
+        """The runs of a task.
+
+        Raises:
+            UnknownNameError: no such task or fidelity in the release.
+            MissingRunError: no run of the task at this fidelity.
+        """
+        try:
+            return self._blocks[fidelity, task]
+        except (KeyError, TypeError):  # not read yet, or no name at all
+            return self._load(task, fidelity)
+
+    def _load(self, task: str, fidelity: str | None) -> Block:
+        name = self.fidelity_of(task, fidelity)
+        record = self._manifest.task(name, task)
+        if record is None or not record.runs:
+            raise MissingRunError(
+                f"this release has no runs of task {task!r} at fidelity {name!r}, only scores"
+            )
+        if (name, task) not in self._blocks:
+            columns = self._table("runs")
+            mine = self._rows_of(columns, name, task)
+            chosen = {column: values[mine] for column, values in columns.items()}
+            self._blocks[name, task] = Block(name, task, record, self._shape, chosen)
+        self._blocks[fidelity, task] = self._blocks[name, task]
+        return self._blocks[name, task]
+
+    def scores(
+        self, task: str, fidelity: str | None = None, seed: int | None = None
+    ) -> tuple[str, Scores]:
+        """The fidelity, and the scores of a task at it; they may be none.
+
+        Scores that see no corruption are the same for every seed. The others are those of the seed,
+        and absent where the release has none of it.
+
+        Args:
+            task: name.
+            fidelity: None for the release's default for the task.
+            seed: of the corruption; None for the mean over the default seeds of the runs (without
+                runs over all that are scored), for each score over those with the most rows of it.
+
+        Raises:
+            UnknownNameError: no such task or fidelity in the release, or no run and no score has
+                the seed.
+            MissingRunError: the task is not there at this fidelity.
+        """
+        name = self.fidelity_of(task, fidelity)
+        if (name, task) not in self._scores:
+            columns = self._table("scores")
+            mine = self._rows_of(columns, name, task)
+            self._scores[name, task] = ScoresBySeed(
+                self._shape,
+                {column: values[mine] for column, values in columns.items()},
+                self._pairs,
+                f"task {task!r} at fidelity {name!r}",
+                self._manifest.task(name, task),  # type: ignore[arg-type]  # else no fidelity
+            )
+        return name, self._scores[name, task].of(seed)
+
+    def _rows_of(self, columns: dict[str, NDArray[Any]], fidelity: str, task: str) -> Any:
+        at = (self.fidelities.index(fidelity), self.tasks.index(task))
+        return np.flatnonzero((columns["fidelity"] == at[0]) & (columns["task"] == at[1]))
+
+    def _table(self, name: str) -> dict[str, NDArray[Any]]:
+        if name not in self._columns:
+            table = self._folder.table(name, "dictionary")
+            wanted: tuple[str, ...] = ("arch_id", "seed", "value")
+            if name == "runs":
+                wanted = ("arch_id", "seed", "curve_row", *{*TARGETS, *NUMBERS})
+            columns = {column: numbers(table[column]) for column in wanted}
+            ids = columns["arch_id"]
+            if len(ids) and not (ids.min() >= 0 and ids.max() < self._shape[0]):
+                raise DatasetError(
+                    f"{name}.parquet has an arch_id outside 0..{self._shape[0] - 1}; run "
+                    f"'nasdip-bench verify'"
+                )
+            for column, names in (
+                ("image", self._manifest.images),
+                ("task", self.tasks),
+                ("fidelity", self.fidelities),
+            ):
+                columns[column] = codes(table[column], names, f"{name}.parquet, {column},")
+            if name == "runs":
+                status = codes(table["status"], STATUSES, "runs.parquet, status,")
+                columns["status"] = status.astype(np.int8)
+            else:
+                proxies, proxy_names = strings(table["proxy"])
+                references, reference_names = strings(table["reference"])
+                columns["pair"] = proxies.astype(np.int64) * len(reference_names) + references
+                self._pairs = dict(
+                    enumerate((str(p), str(r)) for p in proxy_names for r in reference_names)
+                )
+            self._columns[name] = columns
+        return self._columns[name]

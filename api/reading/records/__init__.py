@@ -1,0 +1,1 @@
+"""What queries return, and how it looks."""

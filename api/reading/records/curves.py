@@ -1,0 +1,173 @@
+"""What is along a run: its learning curve, what it recorded without the ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import MissingDependencyError
+
+from .showing import displayed, fields, record_repr, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["Curve", "CurveArrays", "Observables"]
+
+
+class Curve(NamedTuple):
+    """The kept points of a learning curve, or of the mean over seeds.
+
+    Attributes:
+        iterations: (P,) int32, ascending; iterations trained, the first point is 1.
+        psnr_db: (P,) float64 dB, NaN where a run has no value; read-only.
+        psnr_smooth_db: the same of the smoothed outputs.
+        ssim_smooth: (P,) float64, SSIM of the smoothed outputs, an oracle as PSNR is; NaN where
+            the release has none.
+        arch_id: row of the architecture in this release.
+        architecture: its canonical string.
+        image: name.
+        task: name.
+        fidelity: the training set-up.
+        seeds: the seeds it is the mean of.
+        status: as in `RunRecord`.
+    """
+
+    iterations: NDArray[np.int32]
+    psnr_db: NDArray[np.float64]
+    psnr_smooth_db: NDArray[np.float64]
+    ssim_smooth: NDArray[np.float64]
+    arch_id: int
+    architecture: str
+    image: str
+    task: str
+    fidelity: str
+    seeds: tuple[int, ...]
+    status: str
+
+    def best_so_far(self, *, smooth: bool = True) -> NDArray[np.float64]:
+        """(P,) float64 dB: the highest PSNR at the kept points up to each of them.
+
+        An oracle: it needs the ground truth. Points that were not kept are not in it, so that it
+        can end below ``best_*_db`` of the run, which is taken from the full curve.
+
+        Args:
+            smooth: of the smoothed outputs, else of the outputs.
+        """
+        best: NDArray[np.float64] = np.fmax.accumulate(
+            self.psnr_smooth_db if smooth else self.psnr_db
+        )
+        return best
+
+    def to_frame(self) -> pd.DataFrame:
+        """The kept points as a frame: a row a point, indexed by iteration; the rest in ``attrs``.
+
+        Example:
+            >>> NASDIPBench("data/").curve(0, "lena", "denoise").to_frame().columns.to_list()
+            ['psnr_db', 'psnr_smooth_db', 'ssim_smooth']
+        """
+        import pandas as pd
+
+        columns = {name: getattr(self, name) for name in self._fields[1:_CURVES]}
+        frame = pd.DataFrame(columns, index=pd.Index(self.iterations, name="iteration"))
+        frame.attrs = dict(zip(self._fields[_CURVES:], self[_CURVES:], strict=True))
+        return frame
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw PSNR of the outputs and of the smoothed outputs.
+
+        Args:
+            axes: of matplotlib, to draw into; None for those of a new figure of pyplot.
+
+        Returns:
+            the axes.
+
+        Raises:
+            MissingDependencyError: matplotlib is not installed.
+        """
+        if axes is None:
+            try:
+                from matplotlib import pyplot
+            except ImportError as error:
+                raise MissingDependencyError(
+                    "drawing needs matplotlib, which is not installed: "
+                    "pip install 'nasdip-bench[figures]'"
+                ) from error
+            axes = pyplot.subplots()[1]
+        (line,) = axes.plot(self.iterations, self.psnr_db, alpha=0.4, label="output")
+        axes.plot(self.iterations, self.psnr_smooth_db, color=line.get_color(), label="smoothed")
+        axes.set(
+            xlabel="iteration",
+            ylabel="PSNR, dB",
+            title=f"{self.task}, {self.image}, {self.fidelity}\n{self.architecture}",
+        )
+        axes.legend()
+        return axes
+
+    def __repr__(self) -> str:
+        return record_repr(self)
+
+    def _repr_html_(self) -> str:
+        about = "".join(f"<br>{name}: {escape(shown(value))}" for name, value in fields(self)[4:])
+        return f"<p>Curve{about}</p>{self.to_frame()._repr_html_()}"
+
+
+_CURVES = Curve._fields.index("arch_id")
+
+
+@displayed
+class Observables(NamedTuple):
+    """What a run recorded without the ground truth: all that a stopping rule may see.
+
+    Attributes:
+        iterations: (P,) int32, ascending; iterations trained, the first point is 1.
+        values_db: by name of `nasdip_bench.observables.OBSERVABLES`, which says what each is the
+            -10·log10 of, (P,) float64; NaN where it is not defined or not recorded; read-only.
+        arch_id: row of the architecture in this release.
+        architecture: its canonical string.
+        image: name.
+        task: name.
+        fidelity: the training set-up.
+        seed: of the run; also when none was asked for.
+        status: as in `RunRecord`.
+    """
+
+    iterations: NDArray[np.int32]
+    values_db: Mapping[str, NDArray[np.float64]]
+    arch_id: int
+    architecture: str
+    image: str
+    task: str
+    fidelity: str
+    seed: int
+    status: str
+
+
+@displayed
+class CurveArrays(NamedTuple):
+    """The kept points of all learning curves of a task at a fidelity.
+
+    Attributes:
+        iterations: (P,) int32, ascending; iterations trained, the first point is 1.
+        psnr_db: (architecture, image, seed, P) float32 dB, NaN where there is no run or no value.
+        psnr_smooth_db: the same of the smoothed outputs.
+        ssim_smooth: SSIM of the smoothed outputs; NaN where the release has none.
+        task: name.
+        fidelity: the training set-up.
+        images: names along the second axis.
+        seeds: along the third axis.
+    """
+
+    iterations: NDArray[np.int32]
+    psnr_db: NDArray[np.float32]
+    psnr_smooth_db: NDArray[np.float32]
+    ssim_smooth: NDArray[np.float32]
+    task: str
+    fidelity: str
+    images: tuple[str, ...]
+    seeds: tuple[int, ...]

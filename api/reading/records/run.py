@@ -1,0 +1,158 @@
+"""Results of runs: one, or several that differ in the seed alone.
+
+Named tuples are cheap to make, immutable, and convert to dicts. Floats are NaN where there is no
+value (a run that diverged or failed); nothing is dropped and no number stands for "missing".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .showing import displayed, html_table, record_repr, shown
+
+__all__ = ["NUMBERS", "Replicates", "RunRecord", "as_json"]
+
+
+@displayed
+class RunRecord(NamedTuple):
+    """One run, or the mean over runs that differ in the seed alone.
+
+    Attributes:
+        arch_id: row of the architecture in this release.
+        architecture: its canonical string.
+        image: name.
+        task: name.
+        fidelity: the training set-up; also when none was asked for.
+        seeds: the seeds it is the mean of; also when none was asked for.
+        status: "ok" if all runs are; else the worst of theirs, "failed" before "diverged".
+        iterations: length of the runs.
+        stop: the iteration of ``final_*``.
+        final_psnr_db: dB, higher is better; PSNR of the output at the stop.
+        final_psnr_smooth_db: the same of the smoothed output.
+        last_psnr_db: dB; PSNR of the last output.
+        last_psnr_smooth_db: the same of the smoothed output.
+        best_psnr_db: dB; highest PSNR of an output. An oracle: it needs the ground truth.
+        best_raw_iteration: iterations to it; a whole number of one run, a float as a mean.
+        best_psnr_smooth_db: dB; highest PSNR of a smoothed output, an oracle too.
+        best_iteration: iterations to it.
+        stopped_psnr_smooth_db: dB; PSNR of the smoothed output where somebody without the ground
+            truth stops: denoising, where the discrepancy with the estimated noise says
+            (`nasdip_bench.stopping.Discrepancy`); of the other tasks at the stop.
+        stopped_iteration: iterations to it.
+        final_ssim_smooth: SSIM of the smoothed output at the stop, higher is better; NaN where it
+            was not recorded, as of imported runs.
+        last_ssim_smooth: the same of the last smoothed output.
+        best_ssim_smooth: highest SSIM of a smoothed output, an oracle.
+        stopped_ssim_smooth: SSIM of the smoothed output at stopped_iteration.
+        best_at_end: in one of the runs at least, best_iteration is in the last 2 % of the budget.
+        psnr_corrupted_db: dB; PSNR of the corrupted image.
+        loss: training loss before the last update.
+        seconds: wall time of a fit.
+        processor_seconds: the same in time of the processor, which neither waits nor rests.
+        iteration: the one asked for, or None.
+        psnr_db: dB at that iteration; None where none was asked for.
+        psnr_smooth_db: the same of the smoothed output.
+    """
+
+    arch_id: int
+    architecture: str
+    image: str
+    task: str
+    fidelity: str
+    seeds: tuple[int, ...]
+    status: str
+    iterations: int
+    stop: int
+    final_psnr_db: float
+    final_psnr_smooth_db: float
+    last_psnr_db: float
+    last_psnr_smooth_db: float
+    best_psnr_db: float
+    best_raw_iteration: float
+    best_psnr_smooth_db: float
+    best_iteration: float
+    stopped_psnr_smooth_db: float
+    stopped_iteration: float
+    final_ssim_smooth: float
+    last_ssim_smooth: float
+    best_ssim_smooth: float
+    stopped_ssim_smooth: float
+    best_at_end: bool
+    psnr_corrupted_db: float
+    loss: float
+    seconds: float
+    processor_seconds: float
+    iteration: int | None = None
+    psnr_db: float | None = None
+    psnr_smooth_db: float | None = None
+
+
+_FIRST_NUMBER = RunRecord._fields.index("final_psnr_db")
+_AFTER_NUMBERS = RunRecord._fields.index("processor_seconds") + 1
+NUMBERS = RunRecord._fields[_FIRST_NUMBER:_AFTER_NUMBERS]
+"""The fields that are numbers of a run, each a column of runs.parquet."""
+
+
+class Replicates(NamedTuple):
+    """Runs that differ in the seed alone.
+
+    Attributes:
+        runs: one record a seed, by seed.
+        mean: of each numeric field of `RunRecord`, NaN where one of the runs has no value.
+        std: their standard deviation (n - 1), NaN where there is one run.
+    """
+
+    runs: tuple[RunRecord, ...]
+    mean: dict[str, float]
+    std: dict[str, float]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the runs."""
+        return tuple(seed for run in self.runs for seed in run.seeds)
+
+    @classmethod
+    def of(cls, runs: Sequence[RunRecord]) -> Replicates:
+        """Mean and spread of some runs.
+
+        Args:
+            runs: of one architecture, image, task and fidelity, at least one.
+        """
+        values = np.array([run[_FIRST_NUMBER:_AFTER_NUMBERS] for run in runs], np.float64)
+        spread = values.std(axis=0, ddof=1) if len(runs) > 1 else np.full(len(NUMBERS), math.nan)
+        return cls(
+            tuple(runs),
+            dict(zip(NUMBERS, values.mean(axis=0).tolist(), strict=True)),
+            dict(zip(NUMBERS, spread.tolist(), strict=True)),
+        )
+
+    def __repr__(self) -> str:
+        return record_repr(self)
+
+    def _repr_html_(self) -> str:
+        first = self.runs[0]
+        rows = [
+            [
+                name,
+                *(shown(x) for x in (self.mean[name], self.std[name])),
+                *(shown(getattr(run, name)) for run in self.runs),
+            ]
+            for name in self.mean
+        ]
+        return html_table(
+            [["", "mean", "std", *(f"seed {seed}" for seed in self.seeds)]],
+            rows,
+            caption=f"{first.architecture}, {first.image}, {first.task}, {first.fidelity}",
+        )
+
+
+def as_json(record: RunRecord) -> dict[str, Any]:
+    """A record's fields as JSON has them: NaN, which JSON lacks, becomes None."""
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in record._asdict().items()
+    }

@@ -1,0 +1,245 @@
+"""The tables and arrays of a release as a whole, each read on use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset.curve_parts import KINDS
+from nasdip_bench.dataset.curves import CODES, decode, decode_float32
+from nasdip_bench.dataset.distances import Distances
+from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.observables import SSIM
+from nasdip_bench.storage.locks import ForkSafeLock
+
+from .arrays.parts import PartReader
+from .arrays.stops import RecordedStops, read_recorded_stops
+from .network_costs import architectures_at
+from .records.curves import CurveArrays
+from .release import Release
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["ReleaseTables", "TableName"]
+
+TableName = Literal["architectures", "images", "runs", "scores", "corruptions", "stops", "reruns"]
+
+
+class ReleaseTables(Release):
+    """What a release holds, whole; arguments and errors as of `Release`."""
+
+    def __init__(self, path: Path | str | None = None) -> None:
+        super().__init__(path)
+        self._reader = PartReader(self._folder, "curves")
+        self._observables = PartReader(self._folder, "observables")
+        self._distances: dict[tuple[str, str], Distances] = {}
+        self._stops: dict[tuple[str, str], RecordedStops] = {}
+        self._lock = ForkSafeLock()
+
+    def to_frame(
+        self, name: TableName, *, categories: bool = False, fidelity: str | None = None
+    ) -> pd.DataFrame:
+        """A whole table, with the columns that `docs/data.md` explains.
+
+        Args:
+            name: "runs", "scores", "corruptions", "stops", "reruns", "architectures" or
+                "images".
+            categories: columns of strings as unordered categoricals, faster to group by. With
+                pandas 2, say ``observed=True`` to ``groupby``.
+            fidelity: of "architectures" alone: ``parameters`` and ``flops_per_iteration`` (forward
+                and backward) are those of the networks of this fidelity, and ``fidelity`` is a
+                column, so that frames of runs are merged on ``["arch_id", "fidelity"]``. None for
+                the table as it is on disk, of networks with 128 channels whatever the runs have.
+
+        Raises:
+            UnknownNameError: no such table or fidelity.
+            ConfigError: a fidelity for another table.
+
+        Example:
+            >>> bench = NASDIPBench("data/")
+            >>> architectures = bench.to_frame("architectures", fidelity="r64c16")
+            >>> bench.to_frame("runs").merge(architectures, on=["arch_id", "fidelity"]).shape[0] > 0
+            True
+        """
+        # pandas keeps strings with 64-bit offsets: of others it would make a copy.
+        table = self._folder.table(name, "dictionary" if categories else "large_string")
+        frame = table.to_pandas(use_threads=False)  # see `nasdip_bench.storage.files.read_parquet`
+        if fidelity is None:
+            return frame
+        if name != "architectures":
+            raise ConfigError(
+                f"fidelity {fidelity!r} means nothing for {name!r}, whose rows name theirs: "
+                f"frame[frame['fidelity'] == {fidelity!r}]"
+            )
+        if not isinstance(fidelity, str) or fidelity not in self.fidelities:
+            raise unknown_name("fidelity", fidelity, self.fidelities)
+        image_channels = max(self._folder.table("images", "string")["channels"].to_pylist())
+        facts = self._manifest.fidelities[fidelity]
+        return architectures_at(frame, fidelity, image_channels, facts)
+
+    def to_arrow(self, name: TableName, *, categories: bool = False) -> pa.Table:
+        """The same as an Arrow table, which needs no pandas and carries units and meanings.
+
+        Args:
+            name: as in `to_frame`.
+            categories: columns of strings as dictionaries.
+
+        Raises:
+            UnknownNameError: no such table.
+
+        Example:
+            >>> NASDIPBench("data/").to_arrow("architectures").num_rows
+            522
+        """
+        return self._folder.table(name, "dictionary" if categories else "string")
+
+    def score_values(self) -> NDArray[np.float32]:
+        """The single values of the scores, of which ``value`` is the mean.
+
+        Returns:
+            (row, initialisation) float32, rows as of ``to_frame("scores")``; NaN behind the last of
+            a row.
+
+        Raises:
+            DatasetError: the file is absent or damaged.
+
+        Example:
+            >>> NASDIPBench("data/").score_values().ndim
+            2
+        """
+        return self._folder.score_values()
+
+    def curves(
+        self, task: str, *, fidelity: str | None = None, seed: int | None = None
+    ) -> CurveArrays:
+        """All learning curves of a task at a fidelity, as arrays.
+
+        Args:
+            task: name.
+            fidelity: None for the release's default for the task; the result names it.
+            seed: None for every seed there is.
+
+        Raises:
+            UnknownNameError: a task, fidelity or seed that there is not.
+            MissingRunError: the release has no run of the task at the fidelity.
+
+        Example:
+            >>> curves = NASDIPBench("data/").curves("denoise", seed=0)
+            >>> curves.psnr_db.shape[:3]
+            (522, 10, 1)
+        """
+        block = self._index.block(task, fidelity)
+        seeds = block.seeds if seed is None else block.choose_seeds(seed)
+        iterations = self._reader.iterations(block.fidelity, task)
+        shape = len(self), len(self.images), len(seeds), len(iterations)
+        arrays = {name: np.full(shape, np.nan, np.float32) for name in KINDS["curves"]}
+        for place, one in enumerate(seeds):
+            rows = block.rows[:, :, block.position(one)]
+            arch_ids, images = np.nonzero(rows >= 0)
+            places = block.columns["curve_row"][rows[arch_ids, images]]
+            for name, codes in self._reader.codes(
+                block.fidelity, task, one, arch_ids, places
+            ).items():
+                arrays[name][arch_ids, images, place] = decode_float32(codes, CODES[name])
+        return CurveArrays(
+            iterations,
+            arrays["psnr"],
+            arrays["psnr_smooth"],
+            arrays[SSIM],
+            task,
+            block.fidelity,
+            self.images,
+            seeds,
+        )
+
+    def observable_arrays(
+        self,
+        task: str,
+        *,
+        fidelity: str,
+        seed: int,
+        arch_ids: NDArray[np.integer],
+        images: NDArray[np.integer],
+        names: Sequence[str],
+    ) -> dict[str, NDArray[np.float64]]:
+        """By name, (run, P) dB of some runs of a seed, NaN where a value is not defined.
+
+        Args:
+            task: name.
+            fidelity: name.
+            seed: of the runs.
+            arch_ids: (run,) rows of their architectures.
+            images: (run,) positions of their images.
+            names: of `nasdip_bench.observables.OBSERVABLES`.
+
+        Example:
+            >>> bench = NASDIPBench("data/")
+            >>> rows = np.array([0])
+            >>> how = {"fidelity": "r64c16", "seed": 0, "arch_ids": rows, "images": rows}
+            >>> bench.observable_arrays("denoise", **how, names=["loss"])["loss"].shape[0]
+            1
+        """
+        if not names:
+            return {}
+        block = self._index.block(task, fidelity)
+        rows = block.rows[arch_ids, images, block.position(seed)]
+        places = block.columns["curve_row"][rows]
+        codes = self._observables.codes(block.fidelity, task, seed, arch_ids, places)
+        return {name: decode(codes[name], CODES[name]) for name in names}
+
+    def stops(self, task: str, *, fidelity: str | None = None) -> RecordedStops:
+        """Where the recorded stopping rules stop the runs of a task, as arrays.
+
+        Args:
+            task: name.
+            fidelity: None for the release's default for the task.
+
+        Raises:
+            UnknownNameError: no such task or fidelity in the release.
+            MissingRunError: the release has no run of the task at the fidelity.
+            DatasetError: a file is damaged.
+
+        Example:
+            >>> found = NASDIPBench("data/").stops("denoise")
+            >>> found.paid.shape == (len(found.rules), 522, 10, 2)  # two seeds
+            True
+        """
+        block = self._index.block(task, fidelity)
+        with self._lock:
+            if (block.fidelity, task) not in self._stops:
+                self._stops[block.fidelity, task] = read_recorded_stops(self._folder, block)
+            return self._stops[block.fidelity, task]
+
+    def distances(self, task: str, *, fidelity: str | None = None) -> Distances:
+        """How far the restorations of a task are from each other, at the fidelity's stop.
+
+        Args:
+            task: name.
+            fidelity: None for the release's default for the task.
+
+        Raises:
+            UnknownNameError: no such task or fidelity in the release.
+            MissingRunError: the release has no distances of the task at the fidelity.
+            DatasetError: the file is damaged.
+
+        Example:
+            >>> found = NASDIPBench("data/").distances("denoise")
+            >>> found.between(0, 0).shape  # of the first image
+            (522, 522)
+        """
+        name = self._index.fidelity_of(task, fidelity)
+        if not self._folder.has_distances(name, task):
+            raise MissingRunError(
+                f"this release has no distances between the restorations of {task} at {name}: "
+                f"'nasdip-build release' of the build folder writes them"
+            )
+        with self._lock:
+            if (name, task) not in self._distances:
+                self._distances[name, task] = self._folder.distances(name, task)
+            return self._distances[name, task]

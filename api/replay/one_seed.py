@@ -1,0 +1,161 @@
+"""Searches of one seed with cohorts of every size, replayed in one pass.
+
+The averages of all cohorts are shares of the same outputs, so that the distances to all of them are
+one product of matrices (`nasdip_bench.dataset.distances.to_average`). Must not import torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.dataset.distances import to_average
+from nasdip_bench.ranks.chance import expected_best
+
+from ..statistics.choosing.cohorts import ScoredRuns
+from .candidates import Pool, needs_distances
+
+if TYPE_CHECKING:
+    from nasdip_bench.isnas.selection import Cohort, Selector
+
+__all__ = ["COLUMNS", "Curves", "closest_of_prefixes", "curves_of_seed"]
+
+COLUMNS = (
+    "final_psnr_smooth_db",
+    "rank",
+    "regret",
+    "regret_best",
+    "regret_member",
+    "regret_first",
+    "regret_any",
+    "regret_best_random",
+    "members",
+)
+
+Curves = dict[tuple[str, str], NDArray[np.float64]]
+"""By (score, image): (`COLUMNS`, N)."""
+
+
+def curves_of_seed(
+    pool: Pool,
+    keys: Sequence[str],
+    images: Sequence[str],
+    n: int,
+    weighting: str,
+    selector: str | Selector,
+) -> Curves:
+    from nasdip_bench.isnas.selection import Cohort
+
+    ranked = {key: pool.ranked(key) for key in keys}
+    found = {}
+    for image in images:
+        at = pool.bench.images.index(image)
+        members = {key: runs.cohort(at, n).members for key, runs in ranked.items()}
+        ok = {key: ids[np.isfinite(ranked[key].values[ids, at])] for key, ids in members.items()}
+        everyone = np.unique(np.concatenate([*ok.values()]))
+        squares = np.full((len(everyone), len(everyone)), math.nan)
+        if len(everyone) and needs_distances(selector):
+            squares = pool.between(at, everyone)
+        for key, runs in ranked.items():
+            ids, chosen = ok[key], None
+            if selector != "random" and len(ids):
+                places = np.searchsorted(everyone, ids)
+                of_all = Cohort(
+                    scores=runs.scores[ids, at],
+                    between=squares[np.ix_(places, places)],
+                    psnr_db=runs.values[ids, at],
+                    weighting=weighting,
+                    seed=pool.seed,
+                )
+                chosen = _chosen(of_all, selector)
+            found[key, image] = _curve(runs, at, members[key], chosen)
+    return found
+
+
+def _chosen(of_all: Cohort, selector: str | Selector) -> NDArray[np.intp]:
+    """(N,) positions that a selector keeps of the k first of a ranking, at k - 1."""
+    sizes = range(1, len(of_all.scores) + 1)
+    if selector == "best-score":
+        return np.zeros(len(sizes), np.intp)
+    if selector == "oracle":
+        return np.array([np.argmax(of_all.psnr_db[:k]) for k in sizes], np.intp)
+    if isinstance(selector, str):  # the paper's, which is the only other name
+        return closest_of_prefixes(of_all.between, of_all.scores, of_all.weighting)
+    cohorts = (
+        replace(
+            of_all,
+            scores=of_all.scores[:k],
+            between=of_all.between[:k, :k],
+            psnr_db=of_all.psnr_db[:k],
+        )
+        for k in sizes
+    )
+    return np.array([selector(cohort) for cohort in cohorts], np.intp)
+
+
+def closest_of_prefixes(
+    between: NDArray[np.float64], scores: NDArray[np.float64], weighting: str
+) -> NDArray[np.intp]:
+    """Which of the first k outputs is closest to their average, for every k.
+
+    Args:
+        between: (N, N) mean squared differences of the outputs.
+        scores: (N,) their scores.
+        weighting: of the average.
+
+    Returns:
+        (N,) positions, at k - 1; of those equally close the first.
+    """
+    from nasdip_bench.isnas.selection import closest, weights
+
+    count = len(scores)
+    shares = np.zeros((count, count))
+    for k in range(1, count + 1):
+        shares[k - 1, :k] = weights(scores[:k], weighting)
+    squares = to_average(between, shares)
+    squares[np.triu_indices(count, 1)] = np.inf
+    return closest(squares)
+
+
+def _curve(
+    runs: ScoredRuns, image: int, members: NDArray[np.intp], chosen: NDArray[np.intp] | None
+) -> NDArray[np.float64]:
+    """(`COLUMNS`, N) of one score, image and seed."""
+    curve = np.full((len(COLUMNS), len(members)), math.nan)
+    of_candidates = runs.values[np.isfinite(runs.scores[:, image]), image]
+    ordered = np.sort(of_candidates[np.isfinite(of_candidates)])
+    values = runs.values[members, image]
+    there = np.isfinite(values)
+    counts = np.cumsum(there)
+    curve[-1] = counts
+    if not there.any():
+        return curve
+    psnr = values[there]
+    ranks = 1.0 + len(ordered) - np.searchsorted(ordered, psnr, side="right")
+    up_to = np.arange(1, len(psnr) + 1)
+    expected = np.cumsum(psnr) / up_to
+    if chosen is None:
+        selected, rank = expected, np.cumsum(ranks) / up_to
+    else:
+        selected, rank = psnr[chosen], ranks[chosen]
+    some = counts > 0
+    at = counts[some] - 1  # of those that did not diverge, the last of each cohort
+    best_of_all = ordered[-1]
+    curve[:-1, some] = np.stack(
+        [
+            selected[at],
+            rank[at],
+            best_of_all - selected[at],
+            best_of_all - np.maximum.accumulate(psnr)[at],
+            best_of_all - expected[at],
+            np.full(len(at), best_of_all - psnr[0]),
+            np.full(len(at), best_of_all - ordered.mean()),
+            best_of_all - expected_best(of_candidates, np.flatnonzero(some) + 1),
+        ]
+    )
+    return curve

@@ -1,0 +1,1 @@
+"""What choosing architectures by a score is worth."""

@@ -1,0 +1,96 @@
+"""What architectures can be chosen by: the scores of a release, and one's own values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.proxies import image_scores, info, network_scores
+
+from ...reading.run_set import RunSet
+from ..own_values import OWN, own_values
+from .cohorts import ScoredRuns, ranked_runs
+
+if TYPE_CHECKING:
+    from ...reading.architectures import ArchitectureLike
+
+__all__ = ["Candidate", "Values", "own_candidates", "ranked", "scores_of_release"]
+
+Values = ArrayLike | Mapping["ArchitectureLike", float]
+
+
+class Candidate(NamedTuple):
+    """Numbers to rank architectures by, (architecture, image) by seed, as recorded.
+
+    ``sign`` is 1 where a lower number ranks first, else -1.
+    """
+
+    proxy: str
+    reference: str
+    direction: str
+    sign: int
+    raw: Mapping[int, NDArray[np.float64]]
+    seconds: float
+
+
+def scores_of_release(runs: RunSet) -> Iterator[Candidate]:
+    """The scores of the release, in its order."""
+    of_seeds = {one: runs.scores(one) for one in runs.seeds}
+    columns = of_seeds[runs.seeds[0]].columns
+    seconds = _seconds(runs)
+    registered = (*image_scores(), *network_scores())
+    for column, (proxy, reference) in enumerate(columns):
+        raw = {one: scores.values[:, :, column] for one, scores in of_seeds.items()}
+        lower = info(proxy).lower_is_better if proxy in registered else None
+        direction = "higher" if lower is False else "lower" if lower else "lower?"
+        sign = -1 if lower is False else 1
+        yield Candidate(
+            proxy, reference, direction, sign, raw, seconds.get((proxy, reference), math.nan)
+        )
+
+
+def own_candidates(
+    runs: RunSet,
+    values: Mapping[str, Values],
+    lower_is_better: Collection[str],
+) -> Iterator[Candidate]:
+    """One's own values, the same for every seed."""
+    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+        raise ConfigError(
+            "own values are given by name, as values={'mine': numbers}, where numbers are a "
+            "mapping from architectures, or an array"
+        )
+    odd = [name for name in lower_is_better if name not in values]
+    if odd:
+        raise unknown_name("name of own values in lower_is_better", odd[0], values)
+    _, scores = runs.bench.runs.scores(runs.task, runs.fidelity)
+    taken = {*image_scores(), *network_scores(), *(proxy for proxy, _ in scores.columns)}
+    for name, given in values.items():
+        if name.partition("/")[0] in taken:
+            raise ConfigError(
+                f"values of one's own cannot be called {name!r}, the name of a score, which has a "
+                f"direction of its own: give another name, and lower_is_better where it is so"
+            )
+        raw, lower = (
+            dict.fromkeys(runs.seeds, own_values(runs.bench, given)),
+            name in lower_is_better,
+        )
+        direction, sign = ("lower", 1) if lower else ("higher", -1)
+        yield Candidate(name, OWN, direction, sign, raw, math.nan)
+
+
+def _seconds(runs: RunSet) -> dict[tuple[str, str], float]:
+    scores = runs.bench.to_frame("scores")
+    mine = scores[(scores["task"] == runs.task) & (scores["fidelity"] == runs.fidelity)]
+    means = mine.groupby(["proxy", "reference"], observed=True)["seconds"].mean()
+    return {(str(p), str(r)): float(value) for (p, r), value in means.items()}
+
+
+def ranked(runs: RunSet, seed: int, candidate: Candidate) -> ScoredRuns:
+    ranking = candidate.sign * candidate.raw[seed]
+    return ranked_runs(runs.bench, runs.block, seed, runs.target, ranking, candidate.proxy)

@@ -1,0 +1,134 @@
+"""The best of the N first by a score, for every N, beside the best of N at random."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.proxies import named_score
+from nasdip_bench.ranks.chance import best_of_first, expected_best
+
+from ...reading.run_set import RunSet
+from ..own_values import OWN
+from ..tau_frame import MEAN
+from .candidates import Values, own_candidates, ranked, scores_of_release
+from .cohorts import PROXY, ScoredRuns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...reading.reader import ReleaseReader
+
+__all__ = ["selection_curve"]
+
+UNNAMED = "values"
+"""What a user's values are called that were given no name."""
+
+
+def selection_curve(
+    bench: ReleaseReader,
+    task: str,
+    *,
+    proxy: str | None = None,
+    target: str | None = None,
+    images: str | Sequence[str] | None = None,
+    fidelity: str | None = None,
+    seed: int | None = None,
+    values: Values | None = None,
+    lower_is_better: bool | None = None,
+) -> pd.DataFrame:
+    """The best of the N first by a score, for every N, beside the best of N at random.
+
+    Candidates and directions as in `proxy_table`; means over seeds.
+
+    Args:
+        bench: the release.
+        task: name.
+        proxy: name of a score of the release (`nasdip_bench.proxies.named_score`), None for
+            `cohorts.PROXY`; or what one's own values are called, not the name of a score.
+        target: one of the columns of runs.parquet with a direction.
+        fidelity: None for the release's default for the task.
+        seed: None for each of the default seeds.
+        values: one's own, as in `nasdip_bench.api.statistics.own_values`.
+        lower_is_better: of one's own values; None for higher. That of a score is known.
+        images: one or several names; None for all.
+
+    Returns:
+        indexed by (image, cohort), N from 1 to the number to choose from (the fewest over seeds),
+        and `tau_frame.MEAN` (to the fewest over images that have any): ``value`` of the target,
+        ``regret``, ``value_random`` and ``regret_random``, their expectations for N at random. In
+        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``; ``proxy``, "proxy/reference", the
+        reference of own values being "own"; ``direction`` as in `proxy_table`.
+
+    Raises:
+        ConfigError: own values of another shape or with the name of a score, or the direction of
+            a score of the release.
+        UnknownNameError: a score, task, target, fidelity, seed or image that there is not.
+        MissingRunError: the release has no run of the task at the fidelity.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> found = bench.selection_curve("denoise", proxy="psd_db_strip_mse").loc["lena", "regret"]
+        >>> bool(found.is_monotonic_decreasing)
+        True
+    """
+    import pandas as pd
+
+    runs = RunSet.of(
+        bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
+    )
+    if values is None:
+        if lower_is_better is not None:
+            raise ConfigError(
+                f"lower_is_better={lower_is_better!r} is of values of one's own, and none are "
+                f"given: the direction of a score of the release is known"
+            )
+        of_release = {(c.proxy, c.reference): c for c in scores_of_release(runs)}
+        wanted = named_score(PROXY if proxy is None else proxy, of_release)
+        key, candidate = "/".join(wanted), of_release[wanted]
+    else:
+        name = UNNAMED if proxy is None else proxy
+        lower = [name] if lower_is_better else []
+        (candidate,) = own_candidates(runs, {name: values}, lower)
+        key = f"{name}/{OWN}"
+    by_seed = [ranked(runs, one, candidate) for one in runs.seeds]
+    curves = {}
+    for position in runs.images:
+        of_seeds = [_curve(one, position) for one in by_seed]
+        length = min(curve.shape[1] for curve in of_seeds)
+        if length:
+            curves[bench.images[position]] = np.mean(
+                [curve[:, :length] for curve in of_seeds], axis=0
+            )
+    if curves:
+        shortest = min(curve.shape[1] for curve in curves.values())
+        curves[MEAN] = np.mean([curve[:, :shortest] for curve in curves.values()], axis=0)
+    index = [(image, n + 1) for image, curve in curves.items() for n in range(curve.shape[1])]
+    frame = pd.DataFrame(
+        np.concatenate([*curves.values(), np.zeros((4, 0))], axis=1).T,
+        columns=["value", "regret", "value_random", "regret_random"],
+        index=pd.MultiIndex.from_tuples(index, names=["image", "cohort"])
+        if index
+        else pd.MultiIndex.from_arrays([[], []], names=["image", "cohort"]),
+    )
+    frame.attrs = runs.facts() | {
+        "proxy": key,
+        "direction": candidate.direction,
+    }
+    return frame
+
+
+def _curve(runs: ScoredRuns, image: int) -> NDArray[np.float64]:
+    """(value, regret, value_random, regret_random) × N of one seed and image."""
+    ranking, values = runs.to_choose(image)
+    if not np.isfinite(values).any():
+        return np.full((4, len(values)), math.nan)
+    highest = np.nanmax(values)
+    chosen = best_of_first(ranking, values)
+    random = expected_best(values, np.arange(1, len(values) + 1))
+    return np.stack([runs.sign * chosen, highest - chosen, runs.sign * random, highest - random])

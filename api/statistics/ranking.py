@@ -1,0 +1,83 @@
+"""The best architectures in order, and how they look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..exhibits.forms import aligned
+from ..reading.records.showing import displayed, html_table, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SHOWN", "Ranked", "Ranking"]
+
+
+@displayed
+class Ranked(NamedTuple):
+    """An architecture among the best.
+
+    Attributes:
+        rank: 1 is the best.
+        arch_id: row of the architecture in this release.
+        architecture: its canonical string.
+        value: of the target; the mean over seeds, and over images where none was asked for.
+        target: column of runs.parquet.
+        task: name.
+        image: name, several for the mean over them, or None for the mean over all of the release.
+        fidelity: the training set-up.
+        seeds: the seeds it is the mean of.
+        candidates: number of architectures chosen from: those that have an ok run of every seed on
+            every image meant, within the limits.
+        parameters: trainable numbers at the fidelity's width.
+        flops_per_iteration: FLOP of an iteration, forward and backward.
+        seconds: recorded processor time of a run, the mean.
+    """
+
+    rank: int
+    arch_id: int
+    architecture: str
+    value: float
+    target: str
+    task: str
+    image: str | tuple[str, ...] | None
+    fidelity: str
+    seeds: tuple[int, ...]
+    candidates: int
+    parameters: int
+    flops_per_iteration: float
+    seconds: float
+
+
+class Ranking(tuple[Ranked, ...]):
+    """The best architectures, best first: a tuple that shows itself as a table."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row an architecture, indexed by rank."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self), columns=Ranked._fields).set_index("rank")
+
+    def _cells(self) -> list[list[str]]:
+        names = ["rank", *SHOWN]
+        return [names, *([shown(getattr(one, name)) for name in names] for one in self)]
+
+    def _caption(self) -> str:
+        first = self[0]
+        image = "the mean over all images" if first.image is None else shown(first.image)
+        return (
+            f"{first.target}, {first.task} on {image}, fidelity {first.fidelity}, "
+            f"{'seed' if len(first.seeds) == 1 else 'seeds'} {shown(first.seeds)}, "
+            f"the best of {first.candidates}"
+        )
+
+    def __repr__(self) -> str:
+        return "\n".join([self._caption(), *aligned(self._cells())])
+
+    def _repr_html_(self) -> str:
+        head, *rows = self._cells()
+        return html_table([head], rows, caption=self._caption())
+
+
+SHOWN = ("arch_id", "architecture", "value", "parameters", "flops_per_iteration", "seconds")
+"""The fields of `Ranked` that differ from row to row."""
