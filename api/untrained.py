@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, MissingDependencyError
 from nasdip_bench.space import Architecture
 
 from .reading.arrays.names import image_position
@@ -47,6 +48,7 @@ def build(
 
     Raises:
         UnknownNameError: an image, task, fidelity or row that there is not.
+        MissingDependencyError: torch is not installed.
         ConfigError: an image without a task, a task without an image, an imported run, or a
             seed that is no whole number of at least 0.
 
@@ -56,6 +58,11 @@ def build(
         True
     """
     from nasdip_bench.fidelity import FOREIGN_PROTOCOL
+
+    if find_spec("torch") is None:
+        raise MissingDependencyError(
+            "building a network needs torch, which is not installed: pip install 'torch>=2.6'"
+        )
     from nasdip_bench.network.weights import draw_run_weights, draw_weights
     from nasdip_bench.proxies.scoring import blank_network
 

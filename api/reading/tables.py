@@ -13,7 +13,7 @@ from nasdip_bench.dataset.curve_parts import KINDS
 from nasdip_bench.dataset.curves import CODES, decode, decode_float32
 from nasdip_bench.dataset.distances import Distances
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
-from nasdip_bench.observables import SSIM
+from nasdip_bench.observables import OBSERVABLES, SSIM
 from nasdip_bench.storage.locks import ForkSafeLock
 
 from .arrays.parts import PartReader
@@ -185,6 +185,8 @@ class ReleaseTables(Release):
             >>> bench.observable_arrays("denoise", **how, names=["loss"])["loss"].shape[0]
             1
         """
+        if unknown := [name for name in names if name not in OBSERVABLES]:
+            raise unknown_name("observable", unknown[0], OBSERVABLES)
         if not names:
             return {}
         block = self._index.block(task, fidelity)

@@ -13,6 +13,7 @@ import numpy as np
 
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
 from nasdip_bench.seeding import as_generator
+from nasdip_bench.space import Architecture
 
 from ..replay.candidates import rankable_scores
 from ..simulation.clock import BudgetExhaustedError
@@ -114,15 +115,21 @@ def run_search(
 
     Raises:
         UnknownNameError: no such name.
-        ConfigError: no method, rng is no seed and no generator, or the simulator's track does not
-            show what the method looks at.
+        ConfigError: no method, rng is no seed and no generator, the simulator's track does not show
+            what the method looks at, or the method returns an architecture and does not choose it.
     """
     algorithm, generator = _method(method).algorithm, as_generator(rng)
     try:
-        algorithm(sim, generator)
+        returned = algorithm(sim, generator)
     except BudgetExhaustedError:
         if not sim.stopped:  # that of another simulator
             raise
+        return sim
+    if isinstance(returned, int | np.integer | str | Architecture):
+        raise ConfigError(
+            f"the search returned {returned!r}, which nothing reads: choose an architecture with "
+            f"sim.choose(arch), and return nothing"
+        )
     return sim
 
 

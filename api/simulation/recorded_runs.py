@@ -181,9 +181,9 @@ class RecordedRuns:
         code, image = self.bench.codes[arch_id], self.bench.images.index(self.image)
         if self.block.rows[arch_id, image, self.block.position(self.seed)] >= 0:
             raise MissingRunError(
-                f"the run of architecture {code} on {self.image!r} for "
-                f"{self.task!r} at {self.fidelity!r} with seed {self.seed} failed: there is no "
-                f"curve to simulate from; search in the {len(self.space)} architectures of 'space'"
+                f"architecture {code} cannot be searched on {self.image!r} for {self.task!r} at "
+                f"{self.fidelity!r}: its run of seed {self.seed} failed, or a seed that the search "
+                f"is tested on has none; take one of the {len(self.space)} in 'sim.space'"
             )
         where = (arch_id, code), (image, self.image)
         raise MissingRunError(missing_run(self.bench.runs, self.block, *where, self.seed))

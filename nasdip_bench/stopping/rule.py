@@ -134,7 +134,7 @@ class Watch:
                 raise unknown_name("observable", name, OBSERVABLES)
         if reason := rule.no_meaning(fits.kind):
             raise ConfigError(f"stopping rule {rule}: {reason}")
-        self._look = rule.begin(fits)
+        self._rule, self._look = rule, rule.begin(fits)
         self.running = np.ones(len(fits), bool)
         self.paid = np.zeros(len(fits), np.int64)
         self.delivered = np.zeros(len(fits), np.int64)
@@ -149,8 +149,17 @@ class Watch:
 
         Returns:
             (R,) whether the rule keeps the output of this iteration.
+
+        Raises:
+            ConfigError: the rule does not answer as it must.
         """
-        keep, stop = self._look(iteration, seen)
+        answer = self._look(iteration, seen)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise ConfigError(
+                f"stopping rule {self._rule} answered {answer!r}: answer two arrays, which fits "
+                f"keep this output and which of them stop"
+            )
+        keep, stop = answer
         self.paid[self.running] = iteration
         keep = self.running & keep
         self._kept |= keep

@@ -416,6 +416,11 @@ def test_the_default_budget_is_half_of_a_small_space(bench):
     assert 0 < found.attrs["spent"]["random"] <= found.attrs["budget_seconds"]
 
 
+def test_a_search_that_returns_its_choice_is_told_to_choose_it(bench):
+    with pytest.raises(ConfigError, match=r"returned 7, which nothing reads: .*sim.choose\(arch\)"):
+        run_search(simulator(bench), lambda sim, rng: 7)
+
+
 def test_one_search_has_no_interval(bench):
     found = compare(bench, "denoise", ["lena"], ["random"], budget_seconds=50, repeats=1)
     assert found["regret"].notna().all()

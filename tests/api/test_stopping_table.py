@@ -15,7 +15,7 @@ from nasdip_bench.api import NASDIPBench, cli, stopping_figure
 from nasdip_bench.api.statistics.stopping.stopped import ORACLE
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import ConfigError, UnknownNameError
-from nasdip_bench.stopping import Fixed, StoppingRule
+from nasdip_bench.stopping import Fixed, Last, StoppingRule
 from tests import synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,6 +105,17 @@ def test_rules_of_ones_own_see_the_kept_points(bench):
     )
 
 
+@dataclass(frozen=True)
+class Misspelt(Last):
+    needs = ("loss_smoth",)
+
+
+@dataclass(frozen=True)
+class Silent(Last):
+    def begin(self, fits):
+        return lambda iteration, seen: None
+
+
 def test_what_cannot_be_asked_says_so(bench):
     for rules, error, message in (
         (["discrepancy(tau=0)"], ConfigError, "tau 0"),
@@ -117,6 +128,12 @@ def test_what_cannot_be_asked_says_so(bench):
         bench.stopping_table("inpaint", rules="discrepancy")
     with pytest.raises(ConfigError, match="rules 3 must be a stopping rule or several"):
         bench.stopping_table(TASK, rules=3)
+    with pytest.raises(ConfigError, match="'own': .*Last.* is no stopping rule"):
+        bench.stopping_table(TASK, rules={"own": [Last]})
+    with pytest.raises(UnknownNameError, match="unknown observable 'loss_smoth'"):
+        bench.stopping_table(TASK, rules=Misspelt())
+    with pytest.raises(ConfigError, match="answered None: answer two arrays"):
+        bench.stopping_table(TASK, rules={"silent": Silent()})
     with pytest.raises(UnknownNameError, match="unknown image 'lenna'"):
         bench.stopping_table(TASK, images="lenna")
 

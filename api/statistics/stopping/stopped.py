@@ -117,9 +117,14 @@ def _own_rules(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
     given = rules if isinstance(rules, Mapping) else {str(rule): [rule] for rule in rules or ()}
     families = {}
     for name, candidates in given.items():
-        if not candidates:
-            raise ConfigError(f"rule {name!r} has no candidates: give at least one")
+        if isinstance(candidates, str | StoppingRule):
+            candidates = [candidates]
+        if not isinstance(candidates, Sequence) or not candidates:
+            raise ConfigError(f"rule {name!r} has no candidates: give a list of at least one")
         objects = [parse_rule(one) if isinstance(one, str) else one for one in candidates]
+        for one in objects:
+            if not isinstance(one, StoppingRule):
+                raise ConfigError(f"rule {name!r}: {one!r} is no stopping rule, but may make one")
         families[name] = [followed(runs, rule) for rule in objects]
     return families
 
