@@ -122,7 +122,7 @@ def test_kendall_shows_all_scores_and_their_mean(call, bench):
 
 def test_text_says_what_its_numbers_are_of(call):
     first = call("best", "-k", 2, terminal=True).splitlines()[0]
-    assert first == "task denoise, target best_psnr_smooth_db, fidelity r64, seeds 0, 1"
+    assert first == "task denoise, target stopped_psnr_smooth_db, fidelity r64, seeds 0, 1"
 
 
 def test_best_and_statistics_of_some_images(call, bench):
