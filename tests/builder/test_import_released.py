@@ -35,6 +35,8 @@ from tests.released_layout import (
 )
 from tests.synthetic import write_release
 
+BEST = "best_psnr_smooth_db"
+
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -179,7 +181,11 @@ def test_scores_are_in_our_units(imported: Path):
 
 def test_what_ranks_by_values_that_are_not_there_is_an_error(imported: Path):
     bench = NASDIPBench(imported)
-    assert bench.find_best("denoise", image="lena").arch_id == 3
+    assert bench.find_best("denoise", image="lena", target=BEST).arch_id == 3
+    with pytest.raises(MissingRunError, match="no stopped_psnr_smooth_db, .*: take best_psnr_smo"):
+        bench.find_best("denoise", image="lena")
+    with pytest.raises(MissingRunError, match="has stopped_psnr_smooth_db: name another target"):
+        bench.kendall("denoise")
     for call in (
         lambda: bench.find_best("denoise", image="lena", target="final_psnr_smooth_db"),
         lambda: bench.regret(0, "denoise", image="lena", target="final_psnr_db"),
@@ -201,11 +207,11 @@ def test_what_needs_our_protocol_says_so(imported: Path):
         bench.build(0, "lena", "denoise")
     assert math.isnan(bench.cost(0, "denoise").seconds)
     with pytest.raises(ConfigError, match="no recorded seconds"):
-        bench.simulator("lena", "denoise")
+        bench.simulator("lena", "denoise", target=BEST)
     sim = bench.simulator(
         "lena",
         "denoise",
-        target="best_psnr_smooth_db",
+        target=BEST,
         cost=CostModel(flops_per_second=1e12),
     )
     assert len(sim.space) == 4
