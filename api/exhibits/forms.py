@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ __all__ = [
     "aligned",
     "csv_text",
     "csv_with_setup",
+    "estimate",
     "latex_escape",
     "latex_float",
     "markdown_cell",
@@ -48,6 +50,18 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def estimate(value: float, low: float, high: float, form: str = "+.2f") -> str:
+    """A number with its interval, as text.
+
+    Example:
+        >>> estimate(0.5, 0.4, 0.61), estimate(0.5, math.nan, math.nan), estimate(math.nan, 0, 0)
+        ('+0.50 (+0.40..+0.61)', '+0.50', '--')
+    """
+    if math.isnan(value):
+        return "--"
+    return f"{value:{form}}" + ("" if math.isnan(low) else f" ({low:{form}}..{high:{form}})")
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

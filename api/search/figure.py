@@ -14,7 +14,7 @@ from nasdip_bench.errors import ConfigError
 from ..exhibits.captions import span
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 from ..exhibits.exhibit import Exhibit
-from ..exhibits.forms import aligned, latex_escape, latex_float
+from ..exhibits.forms import aligned, estimate, latex_escape, latex_float
 from .comparison import ALL_IMAGES
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ class SearchFigure(Exhibit):
 
     def _rows(self) -> list[list[str]]:
         names = self.facts["algorithms"]
-        body = [[i, *(_cell(*self._last(i, name)) for name in names)] for i in self.images]
+        body = [
+            [i, *(estimate(*self._last(i, name), ".3f") for name in names)] for i in self.images
+        ]
         trained = (f"{self.facts['trained'][name]:.1f}" for name in names)
         return [["image", *names], *body, ["trained", *trained]]
 
@@ -241,9 +243,3 @@ def in_words(seconds: float) -> str:
     """A time for readers."""
     unit, size = time_unit(seconds)
     return f"{seconds / size:.3g} {unit}"
-
-
-def _cell(regret: float, low: float, high: float) -> str:
-    if math.isnan(regret):
-        return "--"
-    return f"{regret:.3f}" + ("" if math.isnan(low) else f" ({low:.3f}..{high:.3f})")

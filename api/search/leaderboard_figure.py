@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..exhibits.captions import sentences, setup, span
 from ..exhibits.forest import Forest, Panel
+from ..exhibits.forms import estimate
 from ..statistics.tau_frame import MEAN
 from .figure import in_words
 from .leaderboard import search_leaderboard
 from .verdicts import RANDOM
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..reading.reader import ReleaseReader
 
 __all__ = ["SearchLeaderboardFigure", "search_leaderboard_figure"]
 
+_GAIN = ["over_transfer_db", "over_transfer_low", "over_transfer_high"]
 _SEES = {
     "deployable": "sees what everybody has",
     "oracle": "sees PSNR against the ground truth",
@@ -62,7 +61,7 @@ class SearchLeaderboardFigure(Forest):
             of = [self.frame.loc[target, MEAN, method] for target in self.targets]
             row = [method, of[0]["track"], f"{of[0]['trained']:.1f}"]
             for one in of:
-                row += [f"{one['psnr_db']:.2f}", _gap(one)]
+                row += [f"{one['psnr_db']:.2f}", estimate(*one[_GAIN])]
             rows.append(row)
         return rows
 
@@ -73,18 +72,11 @@ class SearchLeaderboardFigure(Forest):
 
     def panels(self) -> list[Panel]:
         """A panel a target: dB over transfer."""
-        names = [f"over_transfer_{end}" for end in ("db", "low", "high")]
         found = []
         for target in self.targets:
             means = self.frame.loc[target, MEAN].loc[self.methods()]
-            found.append(Panel(target, *(means[name].to_numpy() for name in names)))
+            found.append(Panel(target, *(means[name].to_numpy() for name in _GAIN)))
         return found
-
-
-def _gap(row: pd.Series) -> str:
-    low, high = row["over_transfer_low"], row["over_transfer_high"]
-    interval = "" if math.isnan(low) else f" ({low:+.2f}..{high:+.2f})"
-    return f"{row['over_transfer_db']:+.2f}{interval}"
 
 
 def search_leaderboard_figure(

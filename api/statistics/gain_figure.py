@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..exhibits.captions import image_marks, sentences, setup, shortfall
 from ..exhibits.forest import Forest, Panel
+from ..exhibits.forms import estimate
 from .image_gain import image_gain
 from .tau_frame import MEAN
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..reading.reader import ReleaseReader
 
 __all__ = ["GainFigure", "gain_figure"]
@@ -53,17 +51,18 @@ class GainFigure(Forest):
     def body(self) -> list[list[str]]:
         """A row an image, then their mean."""
         return [
-            [self._label(image), *(_gain(self.frame.loc[target, image]) for target in self.targets)]
+            [
+                self._label(image),
+                *(
+                    estimate(*self.frame.loc[(target, image), ["gain_db", "low", "high"]])
+                    for target in self.targets
+                ),
+            ]
             for image in self.frame.loc[self.targets[0]].index
         ]
 
     def _label(self, image: str) -> str:
         return image if image == MEAN else self.label(image)
-
-
-def _gain(row: pd.Series) -> str:
-    interval = "" if math.isnan(row["low"]) else f" ({row['low']:+.2f}..{row['high']:+.2f})"
-    return f"{row['gain_db']:+.2f}{interval}"
 
 
 def gain_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> GainFigure:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...exhibits.captions import sentences, setup, shortfall
 from ...exhibits.forest import Forest, Panel
+from ...exhibits.forms import estimate
 from .noise import noise
 
 if TYPE_CHECKING:
@@ -53,20 +54,14 @@ class NoiseFigure(Forest):
             [
                 measured,
                 between,
-                _tau(*(row[name] for name in ("tau", "low", "high"))),
-                _tau(*(row[f"{name}_mean"] for name in ("tau", "low", "high"))),
+                estimate(*row[["tau", "low", "high"]]),
+                estimate(*row[["tau_mean", "low_mean", "high_mean"]]),
                 str(row["repeats"]),
                 "--" if math.isnan(row["difference_db"]) else f"{row['difference_db']:.2f}",
                 str(row["n"]),
             ]
             for (between, measured), row in self.frame.iterrows()
         ]
-
-
-def _tau(tau: float, low: float, high: float) -> str:
-    if math.isnan(tau):
-        return "--"
-    return f"{tau:+.2f}" + ("" if math.isnan(low) else f" ({low:+.2f}..{high:+.2f})")
 
 
 def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> NoiseFigure:

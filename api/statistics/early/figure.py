@@ -12,7 +12,7 @@ import numpy as np
 from ...exhibits.captions import call_text, sentences, setup, shortfall
 from ...exhibits.drawing import TEXT, Grid
 from ...exhibits.exhibit import PaperExhibit
-from ...exhibits.forms import csv_with_setup
+from ...exhibits.forms import csv_with_setup, estimate
 from ...reading.arrays.targets import VERDICT_TARGETS
 from .ranking import CURVES, early_ranking
 
@@ -63,7 +63,12 @@ class EarlyFigure(PaperExhibit):
     def body(self) -> list[list[str]]:
         """A row a target, curve and seed."""
         return [
-            [target, curve, seed, *(_tau(of_curve.loc[at]) for at in self._iterations())]
+            [
+                target,
+                curve,
+                seed,
+                *(estimate(*of_curve.loc[at, ["tau", "low", "high"]]) for at in self._iterations()),
+            ]
             for target in self.frame.attrs["targets"]
             for curve in CURVES
             for seed, of_curve in self._curves(curve, target).items()
@@ -104,10 +109,6 @@ class EarlyFigure(PaperExhibit):
         axes.axvline(self.stop, color="0.6", linewidth=0.8, linestyle=":", label="the stop")
         axes.set_xlim(0, None)
         axes.set_title(f"{curve} PSNR against {target}", fontsize=TEXT)
-
-
-def _tau(row: pd.Series) -> str:
-    return f"{row['tau']:+.2f} ({row['low']:+.2f}..{row['high']:+.2f})"
 
 
 def early_figure(

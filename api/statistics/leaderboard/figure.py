@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...exhibits.captions import call_text, sentences, setting_and_n, shortfall
 from ...exhibits.forest import Forest, Panel
+from ...exhibits.forms import estimate
 from ..own_values import OWN
 from .scores import NULL, score_leaderboard
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ...reading.reader import ReleaseReader
 
 __all__ = ["ScoreLeaderboardFigure", "score_leaderboard_figure"]
@@ -61,9 +60,9 @@ class ScoreLeaderboardFigure(Forest):
         return [
             [
                 f"{_name(key)} ({row['direction']})" if row["direction"] else _name(key),
-                _tau(row, ""),
+                estimate(*row[["tau_signed", "low", "high"]]),
                 _p(row["p"]),
-                _tau(row, "_within"),
+                estimate(*row[["tau_signed_within", "low_within", "high_within"]]),
                 _p(row["p_within"]),
                 _beside(row["precision"], row["precision_chance"]),
                 _beside(row["regret"], row["regret_random"]),
@@ -77,13 +76,6 @@ class ScoreLeaderboardFigure(Forest):
 def _name(key: Any) -> str:
     proxy, reference = key
     return proxy if reference in _KINDS else f"{proxy}/{reference}"
-
-
-def _tau(row: pd.Series, of: str) -> str:
-    tau, low, high = (row[f"{name}{of}"] for name in ("tau_signed", "low", "high"))
-    if math.isnan(tau):
-        return "--"
-    return f"{tau:+.2f}" + ("" if math.isnan(low) else f" ({low:+.2f}..{high:+.2f})")
 
 
 def _beside(value: float, chance: float) -> str:

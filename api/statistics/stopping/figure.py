@@ -14,7 +14,7 @@ from nasdip_bench.tasks import get_task
 from ...exhibits.captions import call_text, sentences, setup, shortfall
 from ...exhibits.drawing import SMALL, TEXT, caption_lines, new_figure, save, write_caption
 from ...exhibits.exhibit import PaperExhibit
-from ...exhibits.forms import csv_with_setup
+from ...exhibits.forms import csv_with_setup, estimate
 from ..tau_frame import MEAN
 from .stopped import CROSS_FITTED, GIVEN, ORACLE, PUBLISHED, Rules
 from .table import stopping_table
@@ -68,7 +68,7 @@ class StoppingFigure(PaperExhibit):
                 f"{row['parameters'] or '--'} ({row['choice']})",
                 f"{row['iteration']:.0f}",
                 f"{row['psnr_smooth_db']:.2f}",
-                _lost(row),
+                estimate(*row[["lost_db", "low", "high"]], ".2f"),
                 f"{row['lost_p95_db']:.2f}",
                 f"{row['never']:.0%}",
                 f"{row['n']}",
@@ -120,7 +120,8 @@ class StoppingFigure(PaperExhibit):
             axes.hlines(place - 0.1, row["low"], row["high"], color=colour, linewidth=1.4)
         axes.plot(row["lost_db"], place - 0.1, shape, color=colour, markersize=4, clip_on=False)
         axes.annotate(
-            _lost(row), (1, place), (8, 0), xycoords=("axes fraction", "data"),
+            estimate(*row[["lost_db", "low", "high"]], ".2f"), (1, place), (8, 0),
+            xycoords=("axes fraction", "data"),
             textcoords="offset points", va="center", fontsize=SMALL,
         )  # fmt: skip
 
@@ -139,12 +140,6 @@ class StoppingFigure(PaperExhibit):
             handles=handles, loc="upper center", ncols=len(handles), fontsize=SMALL,
             frameon=False, borderaxespad=0.3, handletextpad=0.5, columnspacing=1.2,
         )  # fmt: skip
-
-
-def _lost(row: pd.Series) -> str:
-    missing = math.isnan(row["low"])
-    interval = "" if missing else f" ({row['low']:.2f}..{row['high']:.2f})"
-    return f"{row['lost_db']:.2f}{interval}"
 
 
 def stopping_figure(
