@@ -68,7 +68,7 @@ class StoppingFigure(PaperExhibit):
                 f"{row['parameters'] or '--'} ({row['choice']})",
                 f"{row['iteration']:.0f}",
                 f"{row['psnr_smooth_db']:.2f}",
-                estimate(*row[["lost_db", "low", "high"]], ".2f"),
+                estimate(*row[["lost_db", "low", "high"]], form=".2f"),
                 f"{row['lost_p95_db']:.2f}",
                 f"{row['never']:.0%}",
                 f"{row['n']}",
@@ -120,7 +120,7 @@ class StoppingFigure(PaperExhibit):
             axes.hlines(place - 0.1, row["low"], row["high"], color=colour, linewidth=1.4)
         axes.plot(row["lost_db"], place - 0.1, shape, color=colour, markersize=4, clip_on=False)
         axes.annotate(
-            estimate(*row[["lost_db", "low", "high"]], ".2f"), (1, place), (8, 0),
+            estimate(*row[["lost_db", "low", "high"]], form=".2f"), (1, place), (8, 0),
             xycoords=("axes fraction", "data"),
             textcoords="offset points", va="center", fontsize=SMALL,
         )  # fmt: skip
