@@ -68,7 +68,7 @@ class StoppingFigure(PaperExhibit):
                 f"{row['parameters'] or '--'} ({row['choice']})",
                 f"{row['iteration']:.0f}",
                 f"{row['psnr_smooth_db']:.2f}",
-                estimate(*row[["lost_db", "low", "high"]], form=".2f"),
+                _lost(row),
                 f"{row['lost_p95_db']:.2f}",
                 f"{row['never']:.0%}",
                 f"{row['n']}",
@@ -120,7 +120,7 @@ class StoppingFigure(PaperExhibit):
             axes.hlines(place - 0.1, row["low"], row["high"], color=colour, linewidth=1.4)
         axes.plot(row["lost_db"], place - 0.1, shape, color=colour, markersize=4, clip_on=False)
         axes.annotate(
-            estimate(*row[["lost_db", "low", "high"]], form=".2f"), (1, place), (8, 0),
+            _lost(row), (1, place), (8, 0),
             xycoords=("axes fraction", "data"),
             textcoords="offset points", va="center", fontsize=SMALL,
         )  # fmt: skip
@@ -140,6 +140,11 @@ class StoppingFigure(PaperExhibit):
             handles=handles, loc="upper center", ncols=len(handles), fontsize=SMALL,
             frameon=False, borderaxespad=0.3, handletextpad=0.5, columnspacing=1.2,
         )  # fmt: skip
+
+
+def _lost(row: pd.Series) -> str:
+    lost, low, high = row[["lost_db", "low", "high"]]
+    return estimate(lost, low, high, ".2f")
 
 
 def stopping_figure(
