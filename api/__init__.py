@@ -19,7 +19,7 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     curve(...)       Curve        # architecture, image, task, fidelity, seed -> iteration -> dB
     curves(...)      CurveArrays  # task, fidelity -> (architecture, image, seed, point) dB
     observables(...) Observables  # architecture, image, task, fidelity, seed -> name -> dB
-    scores(...)      dict         # architecture, image, task, seed -> "proxy/reference" -> x
+    scores(...)      ScoreValues  # architecture, image, task, seed -> "proxy/reference" -> x
     cost(...)        CostRecord   # architecture, task, fidelity -> parameters, FLOP, seconds
     isnas(...)       IsnasRecord  # image, task, score, N -> what the paper's search would select
     isnas_curve(...) DataFrame    # (score, image, n) -> its regret, beside the cohort and chance
@@ -49,7 +49,7 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     manifest, path, images, tasks, fidelities, seeds, proxies, default_fidelity, codes,
     arch_id(...), runs, architecture_rows
     simulator(...)   Simulator    # image, task, track -> a clock to search on, a choice to test;
-                                  # run_search, compare: algorithms on it
+                                  # run_search, compare, search_figure: algorithms on it
     search_leaderboard(...)       # (target, image, method) -> dB on the seed that was not searched
     compare_datasets(a, b)        # what b has other than a -> Difference, a frame for each table
     evaluated(...)   rows         # task or all, image or all -> architectures that have runs
@@ -102,6 +102,7 @@ from .reading.records.run import RunRecord as RunRecord
 from .replay import IsnasRecord as IsnasRecord
 from .replay.figure import replay_figure as replay_figure
 from .search.comparison import compare as compare
+from .search.figure import search_figure as search_figure
 from .search.leaderboard_figure import search_leaderboard_figure as search_leaderboard_figure
 from .search.methods import run_search as run_search
 from .simulation.clock import BudgetExhaustedError as BudgetExhaustedError

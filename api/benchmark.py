@@ -7,6 +7,7 @@ by those that return a frame, torch by `build` alone.
 
 from __future__ import annotations
 
+from .calls import explain_calls
 from .reading.choices import evaluated, neighbours, random
 from .reading.costs import architecture_cost_of
 from .reading.reader import ReleaseReader
@@ -31,6 +32,7 @@ from .untrained import build
 __all__ = ["NASDIPBench"]
 
 
+@explain_calls
 class NASDIPBench(ReleaseReader):
     """A release of the benchmark: queries, curves, scores, tables, statistics.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, MissingDependencyError
+from nasdip_bench.errors import ConfigError, not_installed
 from nasdip_bench.space import Architecture
 
 from .reading.arrays.names import image_position
@@ -60,9 +60,7 @@ def build(
     from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 
     if find_spec("torch") is None:
-        raise MissingDependencyError(
-            "building a network needs torch, which is not installed: pip install 'torch>=2.6'"
-        )
+        raise not_installed("building a network", "torch", "build")
     from nasdip_bench.network.weights import draw_run_weights, draw_weights
     from nasdip_bench.proxies.scoring import blank_network
 

@@ -24,6 +24,10 @@ class ConfigError(NasdipError, ValueError):
     """A setting outside what is allowed."""
 
 
+class CallError(NasdipError, TypeError):
+    """A call with arguments that the method does not have, or without some that it needs."""
+
+
 class IndexOutsideError(ConfigError, IndexError):
     """The row of an architecture that the dataset does not have."""
 
@@ -104,14 +108,27 @@ def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> Unknown
         value: the name as given.
         allowed: all the names there are.
     """
-    names = [str(name) for name in allowed]
-    near = difflib.get_close_matches(
-        str(value).lower(), [n.lower() for n in names], n=3, cutoff=0.65
-    )
+    names, asked = [str(name) for name in allowed], str(value).lower()
+    near = difflib.get_close_matches(asked, [n.lower() for n in names], n=3, cutoff=0.58)
     close = [name for name in names if name.lower() in near]
+    close = close or [name for name in names if asked and name.lower().startswith(asked)][:3]
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
     return UnknownNameError(f"unknown {kind} {str(value)!r}.{hint} There is: {shown or 'none'}.")
+
+
+def not_installed(what: str, library: str, extra: str) -> MissingDependencyError:
+    """The error for an optional library.
+
+    Args:
+        what: needs it, such as ``"drawing"``.
+        library: its name.
+        extra: of this package, that installs it.
+    """
+    return MissingDependencyError(
+        f"{what} needs {library}, which is not installed: pip install '.[{extra}]' in a copy of "
+        f"the repository"
+    )
 
 
 def not_parsed(path: str, error: Exception) -> DatasetError:

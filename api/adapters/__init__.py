@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from nasdip_bench.errors import MissingDependencyError
+from nasdip_bench.errors import not_installed
 
 __all__ = ["require"]
 
@@ -28,7 +28,4 @@ def require(module: str, extra: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise MissingDependencyError(
-            f"{module} is not installed, which this adapter needs: "
-            f"pip install 'nasdip-bench[{extra}]'"
-        ) from error
+        raise not_installed("this adapter", module, extra) from error

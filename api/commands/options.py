@@ -196,22 +196,24 @@ def _facts(facts: Mapping[str, Any]) -> str:
 
 
 class _Command(TyperCommand):
-    """A command that says how an image and a task are given to whoever gives them by place."""
+    """A command that says which options there are, and which of them take what came by place."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, args)
         except UsageError as error:
             message = error.format_message()
-            names = {option for parameter in self.params for option in parameter.opts}
-            told = " ".join(f"{name} {value}" for name, value in _EXAMPLES.items() if name in names)
-            if not told or not message.startswith(("Got unexpected extra", "Missing option")):
-                raise
-            text = f"{message.rstrip('.')}: image and task are options, {told}"
-            raise ConfigError(text) from error
+            names = [option for parameter in self.params for option in parameter.opts]
+            if message.startswith(("Got unexpected extra", "Missing option")):
+                told = " ".join(f"{name} {_EXAMPLES[name]}" for name in _EXAMPLES if name in names)
+                raise ConfigError(f"{message.rstrip('.')}: options are {told} ...") from error
+            if message.startswith("No such option"):
+                there = ", ".join(name for name in names if name.startswith("--"))
+                raise ConfigError(f"{message.partition(' (')[0]}. There is: {there}.") from error
+            raise
 
 
-_EXAMPLES = {"--image": "lena", "--task": "denoise"}
+_EXAMPLES = {"--image": "lena", "--task": "denoise", "--data": "FOLDER"}
 
 
 def finish(app: typer.Typer) -> None:

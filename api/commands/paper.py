@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,9 +44,9 @@ FIGURES = {
 }
 _OF_EXPERIMENTS = {"table": ("2", "3"), "figure": ("5",)}
 """Made from the results of experiments, and not from a release."""
-_PROXY = "psd_db_strip_mse/corrupted"
+_SCORE = "psd_db_strip_mse/corrupted"
 
-Proxy = Annotated[
+ScoreName = Annotated[
     str, typer.Option(help="Name of the score, or name/reference: its lowest values make a cohort.")
 ]
 ImagesDir = Annotated[
@@ -104,7 +104,8 @@ def table_command(
 
     chosen = target or (PAPER_TARGET if number == "1" else BEST_ITERATION)
     bench = NASDIPBench(data)
-    show(table1(bench, task, chosen, fidelity, seed, all_scores=all_scores), form, out)
+    made = table1(bench, task, target=chosen, fidelity=fidelity, seed=seed, all_scores=all_scores)
+    show(made, form, out)
 
 
 def figure_command(
@@ -115,7 +116,7 @@ def figure_command(
     target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    proxy: Proxy = _PROXY,
+    score: ScoreName = _SCORE,
     images_dir: ImagesDir = None,
     image_set: ImageSet = None,
     images: Annotated[
@@ -148,24 +149,25 @@ def figure_command(
     from ..exhibits.exhibit import PaperExhibit
 
     bench = NASDIPBench(data)
+    of: dict[str, Any] = {"target": target, "fidelity": fidelity, "seed": seed}
     figure: PaperExhibit
     if number == "1":
         from ..paper.figure1 import figure1
 
-        figure = figure1(bench, task, k, target, fidelity, seed)
+        figure = figure1(bench, task, k=k, **of)
     elif number == "2":
         from ..paper.figure2 import figure2, figure2_images
 
         pictures = figure2_images(bench, images_dir, image_set)
-        figure = figure2(bench, pictures, task, fidelity, proxy=proxy, inits=inits, device=device)
+        figure = figure2(bench, pictures, task, fidelity, score=score, inits=inits, device=device)
     elif number == "3":
         from ..paper.figure3 import figure3
 
-        figure = figure3(bench, task, target, fidelity, seed, proxy=proxy)
+        figure = figure3(bench, task, score=score, **of)
     elif number == "4":
         from ..paper.figure4 import figure4
 
-        figure = figure4(bench, task, target, fidelity, seed, proxy=proxy)
+        figure = figure4(bench, task, score=score, **of)
     else:
         raise AssertionError(f"Figure {number} is listed in FIGURES and not drawn here")
     show(figure, form, out)
@@ -178,7 +180,7 @@ def paper_command(
     target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    proxy: Proxy = _PROXY,
+    score: ScoreName = _SCORE,
     images_dir: ImagesDir = None,
     image_set: ImageSet = None,
     inits: Inits = 8,
@@ -196,7 +198,7 @@ def paper_command(
         fidelity=fidelity,
         seed=seed,
         k=k,
-        proxy=proxy,
+        score=score,
         images_dir=images_dir,
         image_set=image_set,
         inits=inits,

@@ -146,7 +146,7 @@ def selection_command(
 ) -> None:
     """Print the best of the N first by a score, for every N, beside the best of N at random."""
     frame = NASDIPBench(data).selection_curve(
-        task, proxy=score, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
+        task, score=score, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
     )
     show_frame(frame, form, out)
 

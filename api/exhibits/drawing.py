@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasdip_bench.errors import MissingDependencyError
+from nasdip_bench.errors import not_installed
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -49,10 +49,7 @@ def new_figure(width: float, height: float) -> Figure:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingDependencyError(
-            "drawing needs matplotlib, which is not installed: pip install 'nasdip-bench[figures]' "
-            "or write .txt, .csv or .tex instead"
-        ) from error
+        raise not_installed("drawing", "matplotlib", "figures") from error
     drawing = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH)
     FigureCanvasAgg(drawing)
     return drawing

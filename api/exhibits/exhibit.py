@@ -6,10 +6,13 @@ Pictures need matplotlib (`nasdip_bench.api.exhibits.drawing`); text, CSV and La
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 from nasdip_bench.errors import ConfigError
@@ -28,6 +31,9 @@ ENDINGS = (".png", ".svg", ".pdf", *FORMS.values())
 
 class Exhibit(ABC):
     """A table or a figure made from a release."""
+
+    is_figure: ClassVar[bool] = True
+    """Whether a notebook shows the picture; else, and without matplotlib, the table."""
 
     @abstractmethod
     def text(self) -> str:
@@ -53,8 +59,18 @@ class Exhibit(ABC):
             MissingDependencyError: matplotlib is not installed.
         """
 
-    def _repr_html_(self) -> str:
+    def html_table(self) -> str:
+        """The table for a notebook."""
         return f"<pre>{escape(self.text())}</pre>"
+
+    def _repr_html_(self) -> str:
+        if not self.is_figure or find_spec("matplotlib") is None:
+            return self.html_table()
+        with TemporaryDirectory() as folder:
+            picture = Path(folder) / "picture.png"
+            self.draw(picture, "png")
+            content = b64encode(picture.read_bytes()).decode()
+        return f'<img src="data:image/png;base64,{content}" style="max-width: 100%">'
 
     def written(self, form: str) -> str:
         """Its content in one of `FORMS`."""
@@ -130,7 +146,8 @@ class PaperExhibit(Exhibit):
         table = aligned([*self.heads(), *self.body()])
         return "\n".join([self.caption, "", *table, "", *self.notes]).rstrip() + "\n"
 
-    def _repr_html_(self) -> str:
+    def html_table(self) -> str:
+        """The table for a notebook."""
         return html_table(self.heads(), self.body(), caption=self.caption, notes=self.notes)
 
     def latex(self) -> str:

@@ -13,7 +13,7 @@ from ..paper.figure1 import figure1
 from ..paper.figure2 import INITS, figure2, figure2_images
 from ..paper.figure3 import figure3
 from ..paper.figure4 import figure4
-from ..paper.table1 import best_iteration_table, table1
+from ..paper.table1 import BEST_ITERATION, best_iteration_table, table1
 from ..reading.arrays.targets import PAPER_TARGET, VERDICT_TARGETS
 from ..search.leaderboard_figure import search_leaderboard_figure
 from ..statistics.agreement.noise_figure import noise_figure
@@ -43,7 +43,7 @@ class PaperOptions:
         fidelity: None for the release's default for each task.
         seed: of the paper's exhibits; None for the default seeds.
         k: how many are the best, in Figure 1 and the leaderboard of scores.
-        proxy: of the cohorts in Figures 3 and 4, and of the architectures in Figure 2.
+        score: of the cohorts in Figures 3 and 4, and of the architectures in Figure 2.
         images_dir: folder of the release's images, for Figure 2.
         image_set: of Figure 2, see `nasdip_bench.api.paper.figure2.figure2_images`.
         inits: initialisations in Figure 2.
@@ -56,7 +56,7 @@ class PaperOptions:
     fidelity: str | None = None
     seed: int | None = None
     k: int = 10
-    proxy: str = PROXY
+    score: str = PROXY
     images_dir: Path | None = None
     image_set: str | None = None
     inits: int = INITS
@@ -98,29 +98,30 @@ _Entries = list[tuple[str, str, Callable[[], PaperExhibit]]]
 
 
 def _of_the_paper(bench: ReleaseReader, task: str, options: PaperOptions) -> _Entries:
-    at = (bench, task, options.target, options.fidelity, options.seed)
-    proxy = options.proxy
+    score = options.score
 
-    def overlap() -> PaperExhibit:
-        return figure1(bench, task, options.k, *at[2:])
+    def of(figure: Callable[..., PaperExhibit], **how: Any) -> Callable[[], PaperExhibit]:
+        about = {"fidelity": options.fidelity, "seed": options.seed, "target": options.target}
+        return partial(figure, bench, task, **about | how)
 
     def spectra() -> PaperExhibit:
         images = figure2_images(bench, options.images_dir, options.image_set)
         inits, device = options.inits, options.device
         return figure2(
-            bench, images, task, options.fidelity, proxy=proxy, inits=inits, device=device
+            bench, images, task, options.fidelity, score=score, inits=inits, device=device
         )
 
-    def best_iteration() -> PaperExhibit:
-        return best_iteration_table(bench, task, fidelity=options.fidelity, seed=options.seed)
-
     return [
-        ("Table 1: tau between PSNR and scores", "table1", lambda: table1(*at)),
-        ("Figure 1: overlap of the best architectures", "figure1", overlap),
+        ("Table 1: tau between PSNR and scores", "table1", of(table1)),
+        ("Figure 1: overlap of the best architectures", "figure1", of(figure1, k=options.k)),
         ("Figure 2: power spectra", "figure2", spectra),
-        ("Figure 3: PSNR against a score", "figure3", lambda: figure3(*at, proxy=proxy)),
-        ("Figure 4: histograms of PSNR", "figure4", lambda: figure4(*at, proxy=proxy)),
-        ("Section 5: tau with the best iteration", "best_iteration", best_iteration),
+        ("Figure 3: PSNR against a score", "figure3", of(figure3, score=score)),
+        ("Figure 4: histograms of PSNR", "figure4", of(figure4, score=score)),
+        (
+            "Section 5: tau with the best iteration",
+            "best_iteration",
+            of(best_iteration_table, target=BEST_ITERATION),
+        ),
     ]
 
 

@@ -99,6 +99,7 @@ class OverlapFigure(PaperExhibit):
 def figure1(
     bench: ReleaseReader,
     task: str = "denoise",
+    *,
     k: int = 10,
     target: str = PAPER_TARGET,
     fidelity: str | None = None,

@@ -215,7 +215,7 @@ def figure2(
     fidelity: str | None = None,
     *,
     architectures: tuple[ArchitectureLike, ArchitectureLike] | None = None,
-    proxy: str = PROXY,
+    score: str = PROXY,
     inits: int = INITS,
     device: str = "cpu",
 ) -> SpectraFigure:
@@ -228,7 +228,7 @@ def figure2(
         fidelity: whose resolution and width are used; None for the release's default.
         architectures: two; None for those of lowest and highest mean score over the release's
             images.
-        proxy: name of that score (`nasdip_bench.proxies.named_score`).
+        score: name of that score (`nasdip_bench.proxies.named_score`).
         inits: scoring initialisations whose densities are averaged; 8 in releases.
         device: where the networks run.
 
@@ -244,7 +244,7 @@ def figure2(
         raise ConfigError(f"{len(images)} images and {inits!r} initialisations: give at least one")
     name = bench.runs.fidelity_of(task, fidelity)
     at = bench.manifest.fidelities[name]
-    low, high = architectures or _extremes(bench, task, name, proxy)
+    low, high = architectures or _extremes(bench, task, name, score)
     chosen = {
         "lowest score": bench[bench.arch_id(low)],
         "highest score": bench[bench.arch_id(high)],
@@ -258,7 +258,7 @@ def figure2(
         marks = {image.name: "" for image in images}
         notes = ["The images are stand-ins and not those of the release."]
     codes = {role: str(arch) for role, arch in chosen.items()}
-    which = "given" if architectures else f"of lowest and highest mean {proxy} in the release"
+    which = "given" if architectures else f"of lowest and highest mean {score} in the release"
     caption = (
         f"Figure 2 ({task}): power spectral densities that the scores compare, as radial means in "
         f"dB against the frequency in relative coordinates (1/2 is the Nyquist frequency), at "
@@ -282,14 +282,14 @@ def figure2(
     )
 
 
-def _extremes(bench: ReleaseReader, task: str, fidelity: str, proxy: str) -> tuple[int, int]:
+def _extremes(bench: ReleaseReader, task: str, fidelity: str, score: str) -> tuple[int, int]:
     """Rows of the architectures of lowest and highest mean score over images and default seeds."""
     _, scores = bench.runs.scores(task, fidelity)
-    column = scores.columns.index(named_score(proxy, scores.columns))
+    column = scores.columns.index(named_score(score, scores.columns))
     means = scores.values[:, :, column].mean(axis=1)
     if not np.isfinite(means).any():
         raise MissingRunError(
-            f"no architecture has the score {proxy} on all images of {task} at {fidelity}; name "
+            f"no architecture has the score {score} on all images of {task} at {fidelity}; name "
             f"two architectures"
         )
     return int(np.nanargmin(means)), int(np.nanargmax(means))

@@ -67,7 +67,7 @@ def cohort_call(function: str, runs: ScoredRuns, sizes: tuple[int, ...]) -> str:
     """The Python call that gives a figure's numbers."""
     return (
         f"{function}(bench, {runs.task!r}, target={runs.target!r}, fidelity={runs.fidelity!r}, "
-        f"seed={runs.seed}, proxy={runs.proxy!r}, cohorts={sizes})"
+        f"seed={runs.seed}, score={runs.proxy!r}, cohorts={sizes})"
     )
 
 
@@ -150,11 +150,11 @@ class ScatterFigure(CohortFigure):
 def figure3(
     bench: ReleaseReader,
     task: str = "denoise",
+    *,
     target: str = PAPER_TARGET,
     fidelity: str | None = None,
     seed: int | None = None,
-    *,
-    proxy: str = PROXY,
+    score: str = PROXY,
     cohorts: Sequence[int] = COHORTS,
 ) -> ScatterFigure:
     """Our Figure 3 from a release.
@@ -165,7 +165,7 @@ def figure3(
         target: column of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: None for the first of the default seeds: a cohort is of one seed.
-        proxy: name of the score (`nasdip_bench.proxies.named_score`).
+        score: name of the score (`nasdip_bench.proxies.named_score`).
         cohorts: sizes N.
 
     Raises:
@@ -177,7 +177,7 @@ def figure3(
         >>> figure3(NASDIPBench("data/"), cohorts=[15, 5]).sizes
         (5, 15)
     """
-    runs = scored_runs(bench, task, target, fidelity, seed, proxy, cohorts)
+    runs = scored_runs(bench, task, target, fidelity, seed, score, cohorts)
     sizes = tuple(sorted({int(size) for size in cohorts}))
     counts = [runs.count(position) for position in range(len(runs.images))]
     marks, notes = image_marks(bench)

@@ -177,11 +177,11 @@ class HistogramFigure(CohortFigure):
 def figure4(
     bench: ReleaseReader,
     task: str = "denoise",
+    *,
     target: str = PAPER_TARGET,
     fidelity: str | None = None,
     seed: int | None = None,
-    *,
-    proxy: str = PROXY,
+    score: str = PROXY,
     cohorts: Sequence[int] = COHORTS,
     bins: int = BINS,
 ) -> HistogramFigure:
@@ -193,7 +193,7 @@ def figure4(
         target: column of runs.parquet with a direction; the default is the released notebook's.
         fidelity: None for the release's default for the task.
         seed: None for the first of the default seeds: a cohort is of one seed.
-        proxy: name of the score (`nasdip_bench.proxies.named_score`) whose lowest values make a
+        score: name of the score (`nasdip_bench.proxies.named_score`) whose lowest values make a
             cohort.
         cohorts: sizes N.
         bins: number of bins, over the range of each image.
@@ -208,7 +208,7 @@ def figure4(
         'best of 5 (rank)'
     """
     bins = check_whole("bins", bins, 1)
-    runs = scored_runs(bench, task, target, fidelity, seed, proxy, cohorts)
+    runs = scored_runs(bench, task, target, fidelity, seed, score, cohorts)
     sizes = tuple(sorted({int(size) for size in cohorts}))
     counts = [runs.count(position) for position in range(len(runs.images))]
     marks, notes = captions.image_marks(bench)

@@ -57,6 +57,8 @@ class Table1(PaperExhibit):
         shown: (proxy, reference) of the columns of the text, LaTeX and picture; CSV has all.
     """
 
+    is_figure = False
+
     wide = True  # names of scores are long
     frame: pd.DataFrame
     statuses: dict[str, str]
@@ -194,10 +196,10 @@ class Table1(PaperExhibit):
 def table1(
     bench: ReleaseReader,
     task: str = "denoise",
+    *,
     target: str = PAPER_TARGET,
     fidelity: str | None = None,
     seed: int | None = None,
-    *,
     all_scores: bool = False,
 ) -> Table1:
     """Table 1 from a release.
@@ -255,14 +257,14 @@ def table1(
 def best_iteration_table(
     bench: ReleaseReader,
     task: str = "denoise",
+    *,
     target: str = BEST_ITERATION,
     fidelity: str | None = None,
     seed: int | None = None,
-    *,
     all_scores: bool = False,
 ) -> Table1:
     """Table 1 with ``best_iteration`` (smoothed output) or ``best_raw_iteration`` as target."""
-    return table1(bench, task, target, fidelity, seed, all_scores=all_scores)
+    return table1(bench, task, target=target, fidelity=fidelity, seed=seed, all_scores=all_scores)
 
 
 def _caption(bench: ReleaseReader, facts: Mapping[str, Any], shown: list[str], beside: bool) -> str:

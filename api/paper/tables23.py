@@ -59,6 +59,8 @@ class ComparisonTable(PaperExhibit):
         oracle_rows: tasks whose printed values of DIP are an oracle's.
     """
 
+    is_figure = False
+
     wide = True  # names of scores are long
     number: str
     setting: str

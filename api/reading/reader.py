@@ -17,6 +17,7 @@ from .arrays.missing import kept_place, missing_run
 from .arrays.names import image_position, unknown_image
 from .records.curves import Curve, Observables
 from .records.run import NUMBERS, Replicates, RunRecord
+from .records.score_values import ScoreValues
 from .tables import ReleaseTables
 
 __all__ = ["ReleaseReader"]
@@ -182,7 +183,7 @@ class ReleaseReader(ReleaseTables):
         *,
         fidelity: str | None = None,
         seed: int | None = None,
-    ) -> dict[str, float]:
+    ) -> ScoreValues:
         """The training-free scores of an architecture.
 
         Args:
@@ -195,8 +196,9 @@ class ReleaseReader(ReleaseTables):
                 the same for every seed; those of a seed that was not scored are left out.
 
         Returns:
-            "proxy/reference", such as "psd_db_strip_mse/corrupted" or "psd_99_bandwidth/none", to
-            the mean over the scoring initialisations; NaN where the release has a null.
+            a dictionary: "proxy/reference", such as "psd_db_strip_mse/corrupted", to the mean over
+            the scoring initialisations, NaN where the release has a null; a name alone is found
+            too, "psd_db_strip_mse".
 
         Raises:
             UnknownNameError: an architecture, image, task, fidelity or seed not in the release.
@@ -212,7 +214,8 @@ class ReleaseReader(ReleaseTables):
         name, scores = self._index.scores(task, fidelity, seed)
         values = scores.values[arch_id, image_row].tolist()
         present = scores.present[arch_id, image_row].tolist()
-        found = {k: v for k, v, p in zip(scores.keys, values, present, strict=True) if p}
+        all_of_it = zip(scores.keys, values, present, strict=True)
+        found = ScoreValues({key: value for key, value, there in all_of_it if there})
         if not found:
             scored = int(scores.present[:, image_row].any(axis=1).sum())
             of_seed = "" if seed is None else f" with seed {seed}"

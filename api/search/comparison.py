@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import check_whole
+from nasdip_bench.errors import ConfigError, check_whole
 
 from ..reading.arrays.targets import TARGET
+from ..simulation.clock import Clock
 from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
 from ..simulation.recorded_runs import RecordedRuns
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["ALL_IMAGES", "COMPARED", "compare", "default_budget", "keyed_generator"]
+__all__ = ["ALL_IMAGES", "COMPARED", "compare", "keyed_generator", "search_budget"]
 
 ALL_IMAGES = "all"
 """What stands for an image's name in the rows of the mean over all of them."""
@@ -51,12 +52,12 @@ class _Curves(NamedTuple):
 def compare(
     bench: ReleaseReader,
     task: str = "denoise",
+    *,
     images: Sequence[str] | None = None,
     algorithms: Methods | None = None,
     budget_seconds: float | None = None,
     repeats: int = 50,
     seed: int = 0,
-    *,
     fidelity: str | None = None,
     run_seed: int | None = None,
     target: str | None = None,
@@ -78,8 +79,8 @@ def compare(
         algorithms: names of `nasdip_bench.api.search.METHODS`, functions of (simulator, generator),
             or a mapping from names to these; None for `COMPARED`, without isnas where the release
             has no distances between restorations.
-        budget_seconds: simulated seconds of one search, above 0; None for what 50 architectures of
-            mean cost take to the stop, or half of the space where that is less.
+        budget_seconds: simulated seconds of one search, enough to train an architecture to the
+            stop; None for what 50 of mean cost take, or half of the space where that is less.
         repeats: searches of each algorithm on each image, at least 1.
         seed: of the searches, at least 0.
         fidelity: None for the release's default for the task; the result names it.
@@ -102,7 +103,8 @@ def compare(
         searches) and ``spent`` (seconds).
 
     Raises:
-        ConfigError: a number outside its range, no algorithm or image, or one twice.
+        ConfigError: a number outside its range, too short a budget, no algorithm or
+            image, or one twice.
         UnknownNameError: a name that there is not.
         MissingRunError: the release has no run to simulate from.
     """
@@ -120,8 +122,7 @@ def compare(
         read_runs(bench, task, images, fidelity, one, cost=cost, target=target) for one in seeds
     ]
     first = by_seed[0]
-    budget = default_budget([*first.values()]) if budget_seconds is None else budget_seconds
-    Simulator(next(iter(first.values())), budget)  # refuses a bad one before any search
+    budget = search_budget([*first.values()], budget_seconds)
     grid = np.linspace(0, budget, points + 1)
     rows: list[pd.DataFrame] = []
     trained, spent = {}, {}
@@ -164,11 +165,29 @@ def compare(
     return frame
 
 
-def default_budget(runs: Sequence[RecordedRuns]) -> float:
-    """Simulated seconds of 50 trainings of mean cost, or of half of the space if that is less."""
-    means = [float(r.prices.per_iteration.mean()) * r.stop + r.prices.overhead for r in runs]
-    fewest = min(len(r.space) for r in runs)
-    return float(np.mean(means)) * min(_DEFAULT_TRAININGS, max(1, fewest // 2))
+def search_budget(runs: Sequence[RecordedRuns], budget_seconds: float | None) -> float:
+    """Simulated seconds of one search.
+
+    Args:
+        runs: of the images to search on.
+        budget_seconds: as asked for; None for 50 trainings of mean cost to the stop, or half of the
+            space where that is less.
+
+    Raises:
+        ConfigError: no number above 0, or less than any training to the stop takes.
+    """
+    if budget_seconds is None:
+        means = [float(r.prices.per_iteration.mean()) * r.stop + r.prices.overhead for r in runs]
+        fewest = min(len(r.space) for r in runs)
+        return float(np.mean(means)) * min(_DEFAULT_TRAININGS, max(1, fewest // 2))
+    budget = Clock(budget_seconds, 0).budget_seconds
+    least = min(float(r.prices.per_iteration.min()) * r.stop + r.prices.overhead for r in runs)
+    if budget < least:
+        raise ConfigError(
+            f"budget_seconds {budget_seconds:g} is too short to train any architecture to the "
+            f"stop, which takes {least:.3g} s at least"
+        )
+    return budget
 
 
 def keyed_generator(seed: int, *key: str | int) -> np.random.Generator:

@@ -17,7 +17,7 @@ def isnas(
     sim: Simulator,
     rng: np.random.Generator,
     *,
-    proxy: str = "psd_db_strip_mse",
+    score: str = "psd_db_strip_mse",
     cohort: int = 15,
     weighting: str = "paper",
 ) -> None:
@@ -34,7 +34,7 @@ def isnas(
     Args:
         sim: the simulator.
         rng: unused: the search is deterministic.
-        proxy: a score of which lower is better, alone (against the corrupted image, where it
+        score: a score of which lower is better, alone (against the corrupted image, where it
             compares with one) or as "name/reference".
         cohort: N.
         weighting: of the average, one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
@@ -48,14 +48,14 @@ def isnas(
     from nasdip_bench.isnas.selection import Cohort, get_selector
 
     check_whole("cohort", cohort, 1)
-    check_score(proxy.partition("/")[0])
+    check_score(score.partition("/")[0])
     candidates = sim.space[sim.runs.comparable].tolist()
     if not candidates:
         raise MissingRunError(
             f"the release has no distances between restorations of {sim.task} of {sim.image!r} at "
             f"{sim.fidelity} with seed {sim.seed}, by which this search chooses"
         )
-    ranked = [(sim.score(arch, proxy).value, arch) for arch in candidates]
+    ranked = [(sim.score(arch, score).value, arch) for arch in candidates]
     ranked = sorted(one for one in ranked if not math.isnan(one[0]))[:cohort]
     kept: list[tuple[float, int]] = []
     for value, arch in ranked:

@@ -19,7 +19,7 @@ from ..simulation.prices import CostModel
 from ..simulation.recorded_runs import RecordedRuns
 from ..simulation.simulator import Simulator
 from ..statistics.tau_frame import Resampling, index_of
-from .comparison import default_budget, keyed_generator
+from .comparison import keyed_generator, search_budget
 from .methods import (
     METHODS,
     Method,
@@ -107,7 +107,7 @@ def search_leaderboard(
     resampling = Resampling(level, resamples, rng)
     images = [images] if isinstance(images, str) else images
     runs = _runs_by_seed(bench, task, images, fidelity, cost, targets[0])
-    budget = default_budget([*runs[0].values()]) if budget_seconds is None else budget_seconds
+    budget = search_budget([*runs[0].values()], budget_seconds)
     block = runs[0][next(iter(runs[0]))].block
     entries = {name: method for name, method in METHODS.items() if name != "isnas"}
     entries |= isnas_by_score(bench, task, fidelity)

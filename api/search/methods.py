@@ -83,7 +83,7 @@ def isnas_by_score(
     """ISNAS by each score of a release that a user can compute and lower of which is better."""
     scores = rankable_scores(bench, bench.runs.block(task, fidelity), "corrupted")
     return {
-        f"isnas {score}": METHODS["isnas"]._replace(algorithm=partial(isnas, proxy=score))
+        f"isnas {score}": METHODS["isnas"]._replace(algorithm=partial(isnas, score=score))
         for score in scores
     }
 

@@ -6,9 +6,12 @@ from typing import NamedTuple
 
 from nasdip_bench.errors import ConfigError
 
+from ..reading.records.showing import displayed
+
 __all__ = ["Choice", "Observation", "Query", "ScoreObservation"]
 
 
+@displayed
 class Observation(NamedTuple):
     """What a search sees of a training.
 
@@ -50,6 +53,7 @@ class Observation(NamedTuple):
         return self.oracle_db
 
 
+@displayed
 class ScoreObservation(NamedTuple):
     """What a search sees of a training-free score.
 

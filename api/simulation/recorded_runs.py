@@ -186,7 +186,8 @@ class RecordedRuns:
                 f"is tested on has none; take one of the {len(self.space)} in 'sim.space'"
             )
         where = (arch_id, code), (image, self.image)
-        raise MissingRunError(missing_run(self.bench.runs, self.block, *where, self.seed))
+        told = missing_run(self.bench.runs, self.block, *where, self.seed)
+        raise MissingRunError(f"{told} A search takes those in 'sim.space'.")
 
     def point_of(self, iterations: int) -> int:
         """The place of a number of iterations among the kept ones.

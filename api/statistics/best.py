@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,15 +145,37 @@ def top_k(
     )
 
 
-def find_best(bench: ReleaseReader, task: str, **how: Any) -> Ranked:
-    """The best architecture; other arguments and exceptions as of `top_k`.
+def find_best(
+    bench: ReleaseReader,
+    task: str,
+    *,
+    target: str | None = None,
+    image: str | Sequence[str] | None = None,
+    fidelity: str | None = None,
+    seed: int | None = None,
+    max_parameters: float | None = None,
+    max_flops: float | None = None,
+    max_seconds: float | None = None,
+) -> Ranked:
+    """The best architecture; arguments and exceptions as of `top_k`.
 
     Example:
         >>> bench = NASDIPBench("data/")
         >>> bench.find_best("denoise", image="lena").rank
         1
     """
-    (best,) = top_k(bench, task, k=1, **how)
+    (best,) = top_k(
+        bench,
+        task,
+        k=1,
+        target=target,
+        image=image,
+        fidelity=fidelity,
+        seed=seed,
+        max_parameters=max_parameters,
+        max_flops=max_flops,
+        max_seconds=max_seconds,
+    )
     return best
 
 

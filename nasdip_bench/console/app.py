@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from nasdip_bench.errors import NasdipError
+from nasdip_bench.errors import NasdipError, not_installed
 
 EXIT_BAD_INPUT = 2
 
@@ -77,10 +77,7 @@ def _run(name: str, app: typer.Typer, arguments: Sequence[str] | None) -> int:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        return _refused(
-            name,
-            "this trains networks and needs torch, which is not installed: pip install '.[build]'",
-        )
+        return _refused(name, str(not_installed("training networks", "torch", "build")))
     except typer.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, typer.Abort):

@@ -230,8 +230,9 @@ def read_manifest(folder: Path) -> tuple[str, str]:
         return read_regular(path, _MOST_BYTES).decode("utf-8"), repr(str(path))
     except FileNotFoundError:
         raise DatasetError(
-            f"no dataset in {str(folder)!r}: there is no {MANIFEST}; name the folder of a release "
-            f"(--data DIR), or make one with 'nasdip-build release BUILD --out DIR'"
+            f"no dataset in {str(folder)!r}: there is no {MANIFEST}; name the folder of a release, "
+            f"as NASDIPBench('DIR') or --data DIR, or make one with 'nasdip-build release BUILD "
+            f"--out DIR'"
         ) from None
     except NotADirectoryError:
         raise DatasetError(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nasdip_bench.errors import DownloadError, MissingDependencyError
+from nasdip_bench.errors import DownloadError, not_installed
 from nasdip_bench.storage.files import sha256_bytes
 
 TIMEOUT_SECONDS = 30.0
@@ -43,10 +43,7 @@ def fetch(url: str, sha256: str, *, cache_dir: Path | None, file_name: str) -> P
     try:
         import pooch
     except ImportError as error:
-        raise MissingDependencyError(
-            f"downloading {file_name!r} needs pooch, which is not installed: "
-            f'pip install "nasdip-bench[download]"'
-        ) from error
+        raise not_installed(f"downloading {file_name!r}", "pooch", "download") from error
 
     get = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS)
 

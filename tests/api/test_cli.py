@@ -191,10 +191,10 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
         (("query",), "Missing argument"),
         (
             ("query", "0", "lena"),
-            "'--image': image and task are options, --image lena --task",
+            "'--image': options are --image lena --task denoise --data FOLDER ...",
         ),
         (("query", "0", "--image", "denoise"), "'denoise' is a task, where an image belongs"),
-        (("kendall", "denoise"), "(denoise): image and task are options, --image lena --task den"),
+        (("kendall", "denoise"), "(denoise): options are --image lena --task denoise"),
         (("kendall", "--task", "lena"), "'lena' is an image, where a task belongs"),
         (("kendall", "--image", "inpaint"), "'inpaint' is a task, where an image belongs"),
         (("kendall", "--target", "psnr"), "unknown target 'psnr'"),
@@ -207,9 +207,9 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
             ("agreement", "--between", "images", "--image", "lena"),
             "--between images compares images: --image lena names fewer",
         ),
-        (("verify", "x"), "Got unexpected extra argument"),
+        (("verify", "x"), "(x): options are --data FOLDER ..."),
         (("bogus",), "No such command 'bogus'"),
-        (("info", "--bogus"), "No such option"),
+        (("info", "--bogus"), "No such option: --bogus. There is: --data."),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(call, arguments, text):

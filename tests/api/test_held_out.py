@@ -105,7 +105,7 @@ def bench(tmp_path_factory) -> NASDIPBench:
 
 def test_the_figure_of_early_ranking_says_what_it_shows(bench, tmp_path):
     """By the formula the order is there from the start; odd seeds of inpaint reverse it."""
-    figure = early_figure(bench, "inpaint", [VERDICT_TARGETS[0]])
+    figure = early_figure(bench, "inpaint", targets=[VERDICT_TARGETS[0]])
     text = figure.text()
     assert "fidelity r64 (64x64, 128 channels, 2000 iterations); seeds 0, 1" in text
     assert "lags some 99 iterations behind" in text

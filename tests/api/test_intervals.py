@@ -431,9 +431,9 @@ def test_own_values_stand_beside_those_of_the_release(bench):
         table.loc["mine", "own"][columns], table.loc[CORRUPTED][columns], check_names=False
     )
     assert table.loc[("mine", "own", "chest"), "tau"] == pytest.approx(1)
-    curve = bench.selection_curve("denoise", proxy="mine", values=own["mine"], fidelity=LOW)
+    curve = bench.selection_curve("denoise", score="mine", values=own["mine"], fidelity=LOW)
     pd.testing.assert_frame_equal(
-        curve, bench.selection_curve("denoise", proxy="/".join(CORRUPTED), fidelity=LOW)
+        curve, bench.selection_curve("denoise", score="/".join(CORRUPTED), fidelity=LOW)
     )
     assert (curve.attrs["proxy"], curve.attrs["direction"]) == ("mine/own", "higher")
 
@@ -441,7 +441,7 @@ def test_own_values_stand_beside_those_of_the_release(bench):
 def test_values_of_which_lower_is_better(bench):
     """The numbers of a score that is lower-is-better give what the score gives."""
     own = {a: float(a) for a in range(COUNT)}
-    score = bench.selection_curve("denoise", proxy="/".join(CORRUPTED), fidelity=LOW)
+    score = bench.selection_curve("denoise", score="/".join(CORRUPTED), fidelity=LOW)
     assert (score.attrs["proxy"], score.attrs["direction"]) == ("/".join(CORRUPTED), "lower")
     mine = bench.selection_curve("denoise", values=own, lower_is_better=True, fidelity=LOW)
     pd.testing.assert_frame_equal(mine, score)
@@ -463,7 +463,7 @@ def test_values_of_ones_own_are_no_score(bench):
     own = np.arange(float(COUNT))
     for name in ("/".join(CORRUPTED), "psd_db_mse", "snip"):  # snip: registered, not in the release
         for call in (
-            lambda name=name: bench.selection_curve("denoise", proxy=name, values=own),
+            lambda name=name: bench.selection_curve("denoise", score=name, values=own),
             lambda name=name: bench.proxy_table("denoise", k=3, values={name: own}),
         ):
             with pytest.raises(
@@ -514,7 +514,7 @@ def test_diverged_runs_can_be_chosen_and_failed_ones_not(flawed):
 
 
 def test_the_curve_runs_from_the_first_to_all(bench):
-    curve = bench.selection_curve("denoise", proxy="/".join(CORRUPTED), target=BEST, fidelity=HIGH)
+    curve = bench.selection_curve("denoise", score="/".join(CORRUPTED), target=BEST, fidelity=HIGH)
     lena = curve.loc["lena"]
     assert list(lena.index) == list(range(1, COUNT + 1))
     assert lena["value"].tolist() == pytest.approx([20.005 + n / 10 for n in range(COUNT)])
@@ -526,8 +526,8 @@ def test_the_curve_runs_from_the_first_to_all(bench):
     with pytest.raises(UnknownNameError, match="target of a ranking 'loss'"):
         bench.selection_curve("denoise", target="loss")
     with pytest.raises(UnknownNameError, match="unknown score 'psd'"):
-        bench.selection_curve("denoise", proxy="psd")
-    alone = bench.selection_curve("denoise", proxy=CORRUPTED[0], target=BEST, fidelity=HIGH)
+        bench.selection_curve("denoise", score="psd")
+    alone = bench.selection_curve("denoise", score=CORRUPTED[0], target=BEST, fidelity=HIGH)
     pd.testing.assert_frame_equal(alone, curve)
     assert alone.attrs["proxy"] == "/".join(CORRUPTED)
 

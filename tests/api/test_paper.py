@@ -134,7 +134,7 @@ def test_where_less_is_better_the_best_is_the_lowest(bench, monkeypatch):
 @pytest.mark.parametrize("make", [figure3, figure4])
 def test_mistakes_are_named(bench, make):
     with pytest.raises(UnknownNameError, match="unknown score 'psnr'.*psd_db_mse/corrupted"):
-        make(bench, proxy="psnr")
+        make(bench, score="psnr")
     with pytest.raises(UnknownNameError, match="unknown target of a ranking 'seconds'"):
         make(bench, target="seconds")
     for sizes in ((0,), (True,), (2.5,)):
@@ -321,7 +321,7 @@ def test_figure_2_says_what_it_needs(bench, data):
     with pytest.raises(ConfigError, match="0 images and 8 initialisations"):
         figure2(bench, [])
     with pytest.raises(UnknownNameError, match="unknown score 'x'"):
-        figure2(bench, images_named("lena"), proxy="x")
+        figure2(bench, images_named("lena"), score="x")
 
 
 def test_images_that_are_not_the_release_s_are_refused(bench, tmp_path, monkeypatch):

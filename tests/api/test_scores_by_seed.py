@@ -185,7 +185,7 @@ def test_cohorts_are_ranked_by_the_scores_of_their_seed(bench, seed):
     assert [member.arch_id for member in found.cohort] == wanted[:5]
     assert [member.score for member in found.cohort] == [of_seed(a, seed) for a in wanted[:5]]
     psnr = [bench.query(a, "lena", "denoise", seed=seed).stopped_psnr_smooth_db for a in wanted]
-    curve = bench.selection_curve("denoise", proxy="psd_db_mse/corrupted", seed=seed)
+    curve = bench.selection_curve("denoise", score="psd_db_mse/corrupted", seed=seed)
     best = [max(psnr[:k]) for k in range(1, COUNT + 1)]
     np.testing.assert_allclose(curve.loc["lena", "value"], best)
     simulated = read_runs(bench, "denoise", ["lena"], seed=seed)["lena"]

@@ -149,7 +149,14 @@ def test_regret_of_random_search_is_the_expected_one(bench):
     odds = [math.comb(COUNT - 1 - i, k - 1) / math.comb(COUNT, k) for i in range(COUNT)]
     expected = float(np.dot(odds, regrets))
     frame = compare(
-        bench, "denoise", ["lena"], ["random"], k + 0.5, repeats, cost=A_SECOND_EACH, run_seed=0
+        bench,
+        "denoise",
+        images=["lena"],
+        algorithms=["random"],
+        budget_seconds=k + 0.5,
+        repeats=repeats,
+        cost=A_SECOND_EACH,
+        run_seed=0,
     )
     last = frame.iloc[-1]
     spread = math.sqrt(np.dot(odds, regrets**2) - expected**2) / math.sqrt(repeats)
@@ -318,7 +325,7 @@ def test_isnas_chooses_what_the_replay_chooses(bench, track):
 
 def test_isnas_takes_other_scores_and_leaves_out_what_diverged(partial, bench):
     sim = simulator(bench)
-    isnas(sim, None, proxy="psd_db_mse/ground_truth", cohort=3)
+    isnas(sim, None, score="psd_db_mse/ground_truth", cohort=3)
     assert order(sim) == [39, 38, 37]  # the score is -a
     sim = simulator(partial)
     isnas(sim, None)
@@ -328,9 +335,9 @@ def test_isnas_takes_other_scores_and_leaves_out_what_diverged(partial, bench):
         with pytest.raises(ConfigError, match="cohort .* must be a whole number"):
             isnas(simulator(bench), None, cohort=cohort)
     with pytest.raises(UnknownNameError, match="unknown score 'tau'"):
-        run_search(simulator(bench), lambda s, r: isnas(s, r, proxy="tau"))
+        run_search(simulator(bench), lambda s, r: isnas(s, r, score="tau"))
     with pytest.raises(ConfigError, match="psd_db_mse/ground_truth needs the ground truth"):
-        isnas(simulator(bench, track="deployable"), None, proxy="psd_db_mse/ground_truth")
+        isnas(simulator(bench, track="deployable"), None, score="psd_db_mse/ground_truth")
 
 
 # Comparison
@@ -338,7 +345,7 @@ def test_isnas_takes_other_scores_and_leaves_out_what_diverged(partial, bench):
 
 @pytest.fixture(scope="module")
 def frame(bench):
-    return compare(bench, "denoise", ["lena", "boat"], budget_seconds=150, repeats=6)
+    return compare(bench, "denoise", images=["lena", "boat"], budget_seconds=150, repeats=6)
 
 
 def test_a_comparison_is_tidy(frame):
@@ -376,7 +383,15 @@ def test_the_mean_over_images_is_their_mean(frame):
 
 def test_a_comparison_is_that_of_single_searches(bench):
     """The last point of the curve is the regret at the end of a search by hand."""
-    found = compare(bench, "denoise", ["lena"], {"mine": random_search}, 60, 1, seed=9)
+    found = compare(
+        bench,
+        "denoise",
+        images=["lena"],
+        algorithms={"mine": random_search},
+        budget_seconds=60,
+        repeats=1,
+        seed=9,
+    )
     last = found[found["image"] == "lena"].iloc[-1]
     by_hand = []
     for seed in range(2000):  # the key of the generator is the library's own affair
@@ -386,14 +401,29 @@ def test_a_comparison_is_that_of_single_searches(bench):
 
 
 def test_a_comparison_depends_on_the_seed_and_on_nothing_beside_it(bench, frame):
-    fewer = compare(bench, "denoise", ["boat"], ["evolution", "random"], 150, 6)
+    fewer = compare(
+        bench,
+        "denoise",
+        images=["boat"],
+        algorithms=["evolution", "random"],
+        budget_seconds=150,
+        repeats=6,
+    )
     for name in ("random", "evolution"):
         mine, whole = (
             f[(f["image"] == "boat") & (f["algorithm"] == name)].reset_index(drop=True)
             for f in (fewer, frame)
         )
         pd.testing.assert_frame_equal(mine, whole, check_like=True)
-    other = compare(bench, "denoise", ["boat"], ["random"], 150, 6, seed=1)
+    other = compare(
+        bench,
+        "denoise",
+        images=["boat"],
+        algorithms=["random"],
+        budget_seconds=150,
+        repeats=6,
+        seed=1,
+    )
     assert not np.allclose(other["regret"], fewer[fewer["algorithm"] == "random"]["regret"])
 
 
@@ -410,7 +440,7 @@ def test_the_band_is_scipys_bootstrap(frame):
 
 
 def test_the_default_budget_is_half_of_a_small_space(bench):
-    found = compare(bench, "denoise", ["lena"], ["random"], repeats=4, run_seed=0)
+    found = compare(bench, "denoise", images=["lena"], algorithms=["random"], repeats=4, run_seed=0)
     mean = np.mean([simulator(bench).seconds(arch) for arch in range(COUNT)])
     assert found.attrs["budget_seconds"] == pytest.approx(mean * COUNT / 2)
     assert 0 < found.attrs["spent"]["random"] <= found.attrs["budget_seconds"]
@@ -422,7 +452,9 @@ def test_a_search_that_returns_its_choice_is_told_to_choose_it(bench):
 
 
 def test_one_search_has_no_interval(bench):
-    found = compare(bench, "denoise", ["lena"], ["random"], budget_seconds=50, repeats=1)
+    found = compare(
+        bench, "denoise", images=["lena"], algorithms=["random"], budget_seconds=50, repeats=1
+    )
     assert found["regret"].notna().all()
     assert found[["regret_low", "regret_high"]].isna().all(axis=None)
     text = search_figure(found).text()
@@ -434,9 +466,9 @@ def test_panels_share_their_axis_of_regret(bench, monkeypatch):
     pytest.importorskip("matplotlib")
     shown = []
     monkeypatch.setattr(figure, "save", lambda drawing, *_: shown.append(drawing))
-    search_figure(compare(bench, "denoise", ["lena", "boat"], ["random"], repeats=2)).draw(
-        "", "png"
-    )
+    search_figure(
+        compare(bench, "denoise", images=["lena", "boat"], algorithms=["random"], repeats=2)
+    ).draw("", "png")
     assert len({axes.get_ylim() for axes in shown[0].axes}) == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api import compare, figure1, table1
+from nasdip_bench.api.exhibits import exhibit
 from nasdip_bench.api.reading.records.run import RunRecord
 from nasdip_bench.api.search import search_figure
 from nasdip_bench.errors import ConfigError, MissingDependencyError, UnknownNameError
@@ -118,20 +120,30 @@ def test_a_curve_draws_itself_a_figure(bench, monkeypatch):
     assert pyplot.fignum_exists(axes.figure.number)
     pyplot.close(axes.figure)
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'nasdip-bench\[figures\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install '\.\[figures\]'"):
         bench.curve(0, "lena", "denoise").plot()
 
 
 def test_tables_and_figures_of_the_paper_show_themselves(bench):
-    for exhibit in (table1(bench), figure1(bench, k=3)):
-        html = exhibit._repr_html_()
-        assert cells(html) == [*map(list, exhibit.heads()), *map(list, exhibit.body())]
-        assert exhibit.caption.split(":")[0] in html
+    table, figure = table1(bench), figure1(bench, k=3)
+    for one, html in ((table, table._repr_html_()), (figure, figure.html_table())):
+        assert cells(html) == [*map(list, one.heads()), *map(list, one.body())]
+        assert one.caption.split(":")[0] in html
+
+
+def test_a_figure_shows_its_picture_and_without_matplotlib_its_table(bench, monkeypatch):
+    figure = figure1(bench, k=3)
+    monkeypatch.setattr(exhibit, "find_spec", lambda name: None)
+    assert figure._repr_html_() == figure.html_table()
+    monkeypatch.undo()
+    pytest.importorskip("matplotlib")
+    source = re.fullmatch(r'<img src="data:image/png;base64,(.*)" style=.*>', figure._repr_html_())
+    assert base64.b64decode(source[1])[:4] == b"\x89PNG"
 
 
 def test_a_figure_of_searches_shows_its_text(bench):
-    frame = compare(bench, "denoise", ["lena"], ["random"], repeats=2)
-    assert "Regret of searches for denoise" in search_figure(frame)._repr_html_()
+    frame = compare(bench, "denoise", images=["lena"], algorithms=["random"], repeats=2)
+    assert "Regret of searches for denoise" in search_figure(frame).html_table()
 
 
 def test_architectures_at_a_fidelity_have_its_parameters_and_operations(bench):

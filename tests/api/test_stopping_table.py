@@ -157,7 +157,7 @@ def test_how_parameters_were_chosen_is_said(bench):
 
 
 def test_the_figure_says_what_it_shows(bench, tmp_path):
-    figure = stopping_figure(bench, TASK, {"mine": [Fixed(20)]}, resamples=30)
+    figure = stopping_figure(bench, TASK, rules={"mine": [Fixed(20)]}, resamples=30)
     text = figure.text()
     assert "fidelity r64 (64x64, 128 channels, 600 iterations); seeds 0, 1" in text
     assert "The mean over 3 images with its 95 % interval" in text

@@ -245,7 +245,7 @@ def test_nothing_global_changes_by_drawing(bench, tmp_path):
 def test_drawing_without_matplotlib_says_what_to_install(bench, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     for exhibit in exhibits(bench):
-        with pytest.raises(MissingDependencyError, match=r"pip install 'nasdip-bench\[figures\]'"):
+        with pytest.raises(MissingDependencyError, match=r"pip install '\.\[figures\]'"):
             exhibit.save(tmp_path / "f.png")
     assert not list(tmp_path.iterdir())
 

@@ -156,7 +156,7 @@ def test_engines_are_chosen_by_name():
 
 def test_without_ray_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'nasdip-bench\[ray\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install '\.\[ray\]'"):
         connect(RayOptions()).__enter__()
 
 

@@ -145,7 +145,7 @@ def test_cache_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> Non
 
 def test_without_pooch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(MissingDependencyError, match=r'pip install "nasdip-bench\[download\]"'):
+    with pytest.raises(MissingDependencyError, match=r"pip install '\.\[download\]'"):
         fetch("http://127.0.0.1/a", sha256(CONTENT), cache_dir=tmp_path, file_name="a")
     with pytest.raises(MissingDependencyError, match=r"download\].*--image-set skimage"):
         images.load_images("nasdip", ["lena"], cache_dir=tmp_path)

@@ -124,8 +124,8 @@ def test_scores_are_read_where_they_are(folders):
         != (more.scores(0, "camera", "denoise")["grad_norm/none"])
     )
     with pytest.raises(UnknownNameError, match="unknown score 'synflow/none'"):
-        old.selection_curve("denoise", proxy="synflow/none")
-    assert len(more.selection_curve("denoise", proxy="synflow/none").loc["camera"]) == FEW
+        old.selection_curve("denoise", score="synflow/none")
+    assert len(more.selection_curve("denoise", score="synflow/none").loc["camera"]) == FEW
 
 
 def test_correlations_and_table_1(folders):

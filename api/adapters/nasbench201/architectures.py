@@ -152,8 +152,9 @@ class Architectures:
         whole = isinstance(index, int | np.integer) and not isinstance(index, bool)
         if not whole or not 0 <= index < len(self):
             raise IndexOutsideError(
-                f"architecture index {index!r} is no whole number in 0..{len(self) - 1}; -1 is an "
-                f"architecture that is not evaluated"
+                f"architecture index {index!r} is not in 0..{len(self) - 1}: indices count the "
+                f"architectures that are evaluated on the datasets opened, and -1 is one that is "
+                f"not"
             )
         return int(index)
 

@@ -100,7 +100,8 @@ class Block:
             raise UnknownNameError(
                 f"unknown seed {seed!r} for task {self.task!r} at fidelity {self.fidelity!r}. "
                 f"There is: {', '.join(map(str, self.seeds)) or 'none'}. Leave it out for the "
-                f"default: {', '.join(map(str, self.default_seeds)) or 'none'}."
+                f"default: {', '.join(map(str, self.default_seeds)) or 'none'}; "
+                f"bench.replicates(...) has the runs of each."
             )
         return (int(seed),)
 

@@ -74,5 +74,5 @@ def missing_run(
         f"{block.fidelity!r} with seed {seed}. For this architecture, image and task there is: "
         f"{'; '.join(having) or 'none'}. The release holds {held} of the {most} runs of {task} at "
         f"{block.fidelity} with seed {seed}: bench.coverage() and "
-        f"'nasdip-bench coverage' count them."
+        f"'nasdip-bench coverage' count them, bench.evaluated({task!r}) lists architectures."
     )

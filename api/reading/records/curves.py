@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import MissingDependencyError
+from nasdip_bench.errors import not_installed
 
 from .showing import displayed, fields, record_repr, shown
 
@@ -94,10 +94,7 @@ class Curve(NamedTuple):
             try:
                 from matplotlib import pyplot
             except ImportError as error:
-                raise MissingDependencyError(
-                    "drawing needs matplotlib, which is not installed: "
-                    "pip install 'nasdip-bench[figures]'"
-                ) from error
+                raise not_installed("drawing", "matplotlib", "figures") from error
             axes = pyplot.subplots()[1]
         (line,) = axes.plot(self.iterations, self.psnr_db, alpha=0.4, label="output")
         axes.plot(self.iterations, self.psnr_smooth_db, color=line.get_color(), label="smoothed")

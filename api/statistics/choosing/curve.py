@@ -34,7 +34,7 @@ def selection_curve(
     bench: ReleaseReader,
     task: str,
     *,
-    proxy: str | None = None,
+    score: str | None = None,
     target: str | None = None,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
@@ -49,7 +49,7 @@ def selection_curve(
     Args:
         bench: the release.
         task: name.
-        proxy: name of a score of the release (`nasdip_bench.proxies.named_score`), None for
+        score: name of a score of the release (`nasdip_bench.proxies.named_score`), None for
             `cohorts.PROXY`; or what one's own values are called, not the name of a score.
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
@@ -73,7 +73,7 @@ def selection_curve(
 
     Example:
         >>> bench = NASDIPBench("data/")
-        >>> found = bench.selection_curve("denoise", proxy="psd_db_strip_mse").loc["lena", "regret"]
+        >>> found = bench.selection_curve("denoise", score="psd_db_strip_mse").loc["lena", "regret"]
         >>> bool(found.is_monotonic_decreasing)
         True
     """
@@ -89,10 +89,10 @@ def selection_curve(
                 f"given: the direction of a score of the release is known"
             )
         of_release = {(c.proxy, c.reference): c for c in scores_of_release(runs)}
-        wanted = named_score(PROXY if proxy is None else proxy, of_release)
+        wanted = named_score(PROXY if score is None else score, of_release)
         key, candidate = "/".join(wanted), of_release[wanted]
     else:
-        name = UNNAMED if proxy is None else proxy
+        name = UNNAMED if score is None else score
         lower = [name] if lower_is_better else []
         (candidate,) = own_candidates(runs, {name: values}, lower)
         key = f"{name}/{OWN}"

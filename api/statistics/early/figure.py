@@ -114,8 +114,8 @@ class EarlyFigure(PaperExhibit):
 def early_figure(
     bench: ReleaseReader,
     task: str = "denoise",
-    targets: Sequence[str] = VERDICT_TARGETS,
     *,
+    targets: Sequence[str] = VERDICT_TARGETS,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     level: float = 0.95,

@@ -89,7 +89,7 @@ def _p(value: float) -> str:
 
 
 def score_leaderboard_figure(
-    bench: ReleaseReader, task: str = "denoise", k: int = 10, **how: Any
+    bench: ReleaseReader, task: str = "denoise", *, k: int = 10, **how: Any
 ) -> ScoreLeaderboardFigure:
     """The leaderboard of scores, to print, save or draw.
 

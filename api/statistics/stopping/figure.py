@@ -150,8 +150,8 @@ def _lost(row: pd.Series) -> str:
 def stopping_figure(
     bench: ReleaseReader,
     task: str = "denoise",
-    rules: Rules | None = None,
     *,
+    rules: Rules | None = None,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nasdip_bench.errors import ConfigError, MissingDependencyError, NasdipError
+from nasdip_bench.errors import ConfigError, NasdipError, not_installed
 
 from ...plan.cost import available_cores
 
@@ -183,9 +183,7 @@ def _import_ray(*, alone: bool) -> Any:
     try:
         return importlib.import_module("ray")
     except ImportError as error:
-        raise MissingDependencyError(
-            "--engine ray needs Ray, which is not installed: pip install 'nasdip-bench[ray]'"
-        ) from error
+        raise not_installed("--engine ray", "Ray", "ray") from error
 
 
 def _temporary_folder() -> str:
