@@ -9,42 +9,67 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from nasdip_bench.errors import CallError
 
-__all__ = ["explain_calls"]
+__all__ = ["explain_call", "explain_calls"]
 
 _Class = TypeVar("_Class", bound=type)
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 def explain_calls(kind: _Class) -> _Class:
-    """A class whose public methods, inherited ones too, raise `CallError` for wrong arguments."""
+    """A class that raises `CallError` where wrong arguments make it, or are those of a method.
+
+    Of its public methods, inherited ones too.
+    """
     for name, method in inspect.getmembers(kind, inspect.isfunction):
-        if not name.startswith("_"):
-            setattr(kind, name, _explained(name, method))
+        own = not isinstance(inspect.getattr_static(kind, name), staticmethod)
+        if own and (name == "__init__" or not name.startswith("_")):
+            called = kind.__name__ if name == "__init__" else name
+            setattr(kind, name, explain_call(method, called, bound=True))
     return kind
 
 
-def _explained(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+def explain_call(
+    function: Callable[_P, _R], name: str | None = None, *, bound: bool = False
+) -> Callable[_P, _R]:
+    """A function that raises `CallError` for wrong arguments.
+
+    Args:
+        function: the function.
+        name: what it is called; None for its own.
+        bound: it is a method, whose first argument nobody writes.
+    """
+
+    @functools.wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            return method(self, *args, **kwargs)
-        except TypeError as error:
-            inside = error.__traceback__ is not None and error.__traceback__.tb_next is not None
-            if inside:
+            return function(*args, **kwargs)
+        except TypeError:
+            signature = inspect.signature(function)
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError:
+                pass
+            else:
                 raise
-        raise CallError(_told(name, method, args, kwargs))
+        raise CallError(_told(name or function.__name__, signature, args[bound:], kwargs, bound))
 
     return call
 
 
 def _told(
-    name: str, method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    name: str,
+    signature: inspect.Signature,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    bound: bool,
 ) -> str:
-    parameters = list(inspect.signature(method).parameters.values())[1:]
-    given = [*map(repr, args), *(f"{key}={value!r}" for key, value in kwargs.items())]
+    parameters = list(signature.parameters.values())[bound:]
+    given = [*map(_short, args), *(f"{key}={_short(value)}" for key, value in kwargs.items())]
     bare = [one.replace(annotation=inspect.Parameter.empty) for one in parameters]
     near = [
         match
@@ -59,3 +84,8 @@ def _told(
         f"{name}({', '.join(given)}) cannot be called.{meant} It is "
         f"{name}{inspect.Signature(bare)}{rest}"
     )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else f"<{type(value).__name__}>"

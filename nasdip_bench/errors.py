@@ -8,6 +8,7 @@ was allowed and what to do. This module imports nothing of the package.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from numbers import Integral
 
@@ -109,12 +110,20 @@ def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> Unknown
         allowed: all the names there are.
     """
     names, asked = [str(name) for name in allowed], str(value).lower()
-    near = difflib.get_close_matches(asked, [n.lower() for n in names], n=3, cutoff=0.58)
-    close = [name for name in names if name.lower() in near]
-    close = close or [name for name in names if asked and name.lower().startswith(asked)][:3]
+    near = difflib.get_close_matches(asked, [n.lower() for n in names], n=3, cutoff=0.65)
+    close = (
+        [name for name in names if _words(name) == _words(asked)]
+        or [name for name in names if name.lower() in near]
+        or [name for name in names if asked and name.lower().startswith(asked)][:3]
+    )
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
-    return UnknownNameError(f"unknown {kind} {str(value)!r}.{hint} There is: {shown or 'none'}.")
+    return UnknownNameError(f"unknown {kind} {value!r}.{hint} There is: {shown or 'none'}.")
+
+
+def _words(name: str) -> list[str]:
+    """Its words in the order of the alphabet, for names that only turn them round."""
+    return sorted(re.split(r"[^a-z0-9]+", name.lower()))
 
 
 def not_installed(what: str, library: str, extra: str) -> MissingDependencyError:

@@ -152,11 +152,13 @@ def check_form(form: str, out: Path | None, forms: Collection[str] = FORMS) -> N
 
 def show(exhibit: Exhibit, form: str, out: Path | None) -> None:
     """Print it in the form asked for, or write it in that of the file's ending."""
-    if out is None:
-        emit(exhibit.written(form or _form_of_stdout()), None)
-    else:
+    if out is not None:
         exhibit.save(out)
         print(f"written: {out}")
+    elif form in ("", "text") and sys.stdout.isatty():
+        emit(exhibit.text(shutil.get_terminal_size().columns), None)
+    else:
+        emit(exhibit.written(form or "csv"), None)
 
 
 def show_frame(
@@ -185,7 +187,8 @@ def show_frame(
     here = text
     if here is None:
         here = frame if index else frame.set_index(frame.columns[0])
-    width = None if out is not None or form else shutil.get_terminal_size().columns
+    screen = out is None and sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if screen else None
     emit(_facts(frame.attrs) + frame_text(here, width), out)
 
 
@@ -207,6 +210,8 @@ class _Command(TyperCommand):
             if message.startswith(("Got unexpected extra", "Missing option")):
                 told = " ".join(f"{name} {_EXAMPLES[name]}" for name in _EXAMPLES if name in names)
                 raise ConfigError(f"{message.rstrip('.')}: options are {told} ...") from error
+            if message.startswith("Missing argument"):
+                raise ConfigError(f"{message} {ctx.command_path} --help shows how.") from error
             if message.startswith("No such option"):
                 there = ", ".join(name for name in names if name.startswith("--"))
                 raise ConfigError(f"{message.partition(' (')[0]}. There is: {there}.") from error

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from functools import partial
+from json import dumps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from ..benchmark import NASDIPBench
+from ..exhibits.drawing import new_figure, save
+from ..exhibits.exhibit import PICTURES, write_picture
 from ..reading.records.run import as_json
 from ..reading.records.showing import fields, shown
 from ..statistics.ranking import SHOWN
@@ -27,7 +31,9 @@ from .options import (
     Task,
     TextForm,
     TopK,
+    check_form,
     emit,
+    ends_in,
     image_names,
     parsed_architecture,
     show_frame,
@@ -37,6 +43,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["add_commands"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _SAID = ["task", "target", "fidelity", "seeds"]
 """Said once above a table of text."""
@@ -49,14 +57,14 @@ def query_command(
     fidelity: FidelityName = None,
     seed: Seed = None,
     iteration: Annotated[int | None, typer.Option(help="Also the PSNR at this budget.")] = None,
-    as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
     data: Data = DATA,
 ) -> None:
     """Print the result of a run, or the mean over the default seeds."""
     record = NASDIPBench(data).query(
         parsed_architecture(arch), image, task, fidelity=fidelity, seed=seed, iteration=iteration
     )
-    emit(f"{json.dumps(as_json(record))}\n" if as_json_ else _lines(record), None)
+    _show_record(record, json)
 
 
 def best_command(
@@ -124,14 +132,27 @@ def curve_command(
     fidelity: FidelityName = None,
     seed: Seed = None,
     form: TextForm = "",
-    out: Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write instead of printing, .csv, .txt, .png, .svg or .pdf.",
+            callback=ends_in(".csv", ".txt", *PICTURES),
+        ),
+    ] = None,
     data: Data = DATA,
 ) -> None:
-    """Print a learning curve, or the mean over the default seeds."""
+    """Print or draw a learning curve, or the mean over the default seeds."""
     curve = NASDIPBench(data).curve(
         parsed_architecture(arch), image, task, fidelity=fidelity, seed=seed
     )
-    show_frame(curve.to_frame(), form, out)
+    if out is not None and out.suffix.lower() in PICTURES:
+        check_form(form, out)
+        drawing = new_figure(6, 4)
+        curve.plot(drawing.subplots())
+        write_picture(out, partial(save, drawing))
+        print(f"written: {out}")
+    else:
+        show_frame(curve.to_frame(), form, out)
 
 
 def cost_command(
@@ -142,18 +163,22 @@ def cost_command(
     task: Task = "denoise",
     fidelity: FidelityName = None,
     seed: Seed = None,
+    json: Json = False,
     data: Data = DATA,
 ) -> None:
     """Print parameters, operations and recorded seconds of a run."""
     cost = NASDIPBench(data).cost(
         parsed_architecture(arch), task, image=image, fidelity=fidelity, seed=seed
     )
-    emit(_lines(cost), None)
+    _show_record(cost, json)
 
 
-def _lines(record: NamedTuple) -> str:
-    """A line a field."""
-    return "".join(f"{name:24} {shown(value)}\n" for name, value in fields(record))
+def _show_record(record: NamedTuple, json: bool) -> None:
+    """Print a line a field, or JSON."""
+    if json:
+        emit(f"{dumps(as_json(record))}\n", None)
+    else:
+        emit("".join(f"{name:24} {shown(value)}\n" for name, value in fields(record)), None)
 
 
 def _frame(rows: Sequence[NamedTuple]) -> pd.DataFrame:
@@ -165,6 +190,7 @@ def _frame(rows: Sequence[NamedTuple]) -> pd.DataFrame:
         for row in rows
     ]
     frame = pd.DataFrame(cells, columns=rows[0]._fields)
+    frame["image"] = frame["image"].where(frame["image"].notna(), MEAN)
     frame.attrs = {name: getattr(rows[0], name) for name in _SAID if name in rows[0]._fields}
     return frame
 

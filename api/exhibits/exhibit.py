@@ -5,9 +5,10 @@ Pictures need matplotlib (`nasdip_bench.api.exhibits.drawing`); text, CSV and La
 
 from __future__ import annotations
 
+import textwrap
 from abc import ABC, abstractmethod
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.util import find_spec
@@ -19,14 +20,27 @@ from nasdip_bench.errors import ConfigError
 from nasdip_bench.storage.files import atomic_path, write_atomic
 
 from ..reading.records.showing import html_table
-from .forms import aligned, latex_escape, latex_float, markdown_cell, markdown_table
+from .forms import folded, latex_escape, latex_float, markdown_cell, markdown_table
 
-__all__ = ["ENDINGS", "FORMS", "Exhibit", "PaperExhibit", "check_ending", "write_text"]
+__all__ = [
+    "ENDINGS",
+    "FORMS",
+    "PICTURES",
+    "Exhibit",
+    "PaperExhibit",
+    "check_ending",
+    "write_picture",
+    "write_text",
+]
 
 FORMS = {"text": ".txt", "csv": ".csv", "latex": ".tex"}
 """Forms that are text, with the ending of their files."""
-ENDINGS = (".png", ".svg", ".pdf", *FORMS.values())
-"""Of the files that an exhibit can be written to; the first three are pictures."""
+PICTURES = (".png", ".svg", ".pdf")
+ENDINGS = (*PICTURES, *FORMS.values())
+"""Of the files that an exhibit can be written to."""
+
+
+_WIDTH = 150  # of a table in a file, in characters
 
 
 class Exhibit(ABC):
@@ -36,8 +50,24 @@ class Exhibit(ABC):
     """Whether a notebook shows the picture; else, and without matplotlib, the table."""
 
     @abstractmethod
-    def text(self) -> str:
-        """For a terminal."""
+    def table(self) -> list[list[str]]:
+        """The lines of the table, heads first, plain text."""
+
+    @abstractmethod
+    def prose(self) -> tuple[str, Sequence[str]]:
+        """The caption, and the notes below the table."""
+
+    def text(self, width: int | None = None) -> str:
+        """For a terminal or a file.
+
+        Args:
+            width: of the lines in characters: longer ones are broken, and columns that do not fit
+                follow below; None for that of a file, in which only columns are moved.
+        """
+        caption, notes = self.prose()
+        table = folded(self.table(), width or _WIDTH)
+        below = [line for note in notes for line in _wrapped(note, width)]
+        return "\n".join([*_wrapped(caption, width), "", *table, "", *below]).rstrip() + "\n"
 
     @abstractmethod
     def csv(self) -> str:
@@ -93,11 +123,7 @@ class Exhibit(ABC):
             if suffix == ending:
                 write_text(target, self.written(form))
                 return
-        try:
-            with atomic_path(target) as aside:
-                self.draw(aside, suffix[1:])
-        except OSError as error:
-            raise _unwritable(target, error) from error
+        write_picture(target, self.draw)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,10 +167,13 @@ class PaperExhibit(Exhibit):
         """The rows of the table in LaTeX."""
         return [[latex_escape(cell).replace("*", "$^*$") for cell in row] for row in self.body()]
 
-    def text(self) -> str:
-        """For a terminal."""
-        table = aligned([*self.heads(), *self.body()])
-        return "\n".join([self.caption, "", *table, "", *self.notes]).rstrip() + "\n"
+    def table(self) -> list[list[str]]:
+        """The lines of the table, heads first, plain text."""
+        return [*self.heads(), *self.body()]
+
+    def prose(self) -> tuple[str, Sequence[str]]:
+        """The caption, and the notes below the table."""
+        return self.caption, self.notes
 
     def html_table(self) -> str:
         """The table for a notebook."""
@@ -161,6 +190,10 @@ class PaperExhibit(Exhibit):
         heads = [" ".join(filter(None, column)) for column in zip(*self.heads(), strict=True)]
         cells = [[*map(markdown_cell, row)] for row in (heads, *self.body())]
         return markdown_table(cells[0], cells[1:], right=range(1, len(heads))) + "\n"
+
+
+def _wrapped(line: str, width: int | None) -> list[str]:
+    return [line] if width is None or not line else textwrap.wrap(line, width)
 
 
 def check_ending(path: Path, endings: Sequence[str]) -> None:
@@ -184,6 +217,23 @@ def write_text(path: Path, content: str) -> None:
     """
     try:
         write_atomic(path, content.encode())
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def write_picture(path: Path, draw: Callable[[Path, str], None]) -> None:
+    """Write a picture, whole or not at all.
+
+    Args:
+        path: its ending says the form.
+        draw: writes a file in a form, "png", "svg" or "pdf".
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        with atomic_path(path) as aside:
+            draw(aside, path.suffix.lower()[1:])
     except OSError as error:
         raise _unwritable(path, error) from error
 

@@ -17,6 +17,7 @@ __all__ = [
     "csv_text",
     "csv_with_setup",
     "estimate",
+    "folded",
     "latex_escape",
     "latex_float",
     "markdown_cell",
@@ -50,6 +51,32 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def folded(rows: Sequence[Sequence[str]], width: int, left: int = 1) -> list[str]:
+    """Rows as `aligned`; columns that do not fit follow below, again with the first ones.
+
+    Args:
+        rows: of cells.
+        width: of the lines in characters.
+        left: how many columns are set to the left, and stand in every block.
+
+    Example:
+        >>> folded([["image", "tau", "n"], ["lena", "0.5", "12"]], 10)
+        ['image  tau', 'lena   0.5', '', 'image   n', 'lena   12']
+    """
+    blocks: list[list[tuple[str, ...]]] = [[]]
+    columns = [*zip(*rows, strict=True)]
+    wide = [2 + max(map(len, column)) for column in columns]
+    taken = room = width + 2 - sum(wide[:left])
+    for column, one in zip(columns[left:], wide[left:], strict=True):
+        if blocks[-1] and one > taken:
+            blocks.append([])
+            taken = room
+        blocks[-1].append(column)
+        taken -= one
+    lines = [["", *aligned([*zip(*columns[:left], *one, strict=True)], left)] for one in blocks]
+    return [line for block in lines for line in block][1:]
 
 
 def estimate(value: float, low: float, high: float, form: str = "+.2f") -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .forms import aligned
+from .forms import folded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,28 +36,13 @@ def frame_text(frame: pd.DataFrame, width: int | None = None) -> str:
     numbers = frame.drop(columns="reason", errors="ignore")
     kept = [name for name in numbers if not numbers[name].isin([None, "", float("nan")]).all()]
     columns = [[str(name), *_cells(numbers[name])] for name in kept]
-    blocks = _blocks(columns, (width or 10**9) - sum(map(_wide, first)))
-    tables = [aligned([*zip(*first, *block, strict=True)], len(first)) for block in blocks]
+    table = folded([*zip(*first, *columns, strict=True)], width or 10**9, len(first))
     notes = [] if "reason" not in frame else _notes(frame["reason"])
-    return "\n\n".join("\n".join(lines) for lines in (*tables, *notes)) + "\n"
+    return "\n".join([*table, *notes]) + "\n"
 
 
-def _blocks(columns: Sequence[list[str]], room: int) -> list[list[list[str]]]:
-    """Columns that fit beside each other."""
-    blocks: list[list[list[str]]] = [[]]
-    for column in columns:
-        if blocks[-1] and sum(map(_wide, [*blocks[-1], column])) > room:
-            blocks.append([])
-        blocks[-1].append(column)
-    return blocks
-
-
-def _wide(column: Sequence[str]) -> int:
-    return 2 + max(map(len, column))
-
-
-def _notes(reasons: pd.Series) -> list[list[str]]:
-    """Lines that say of which rows a reason is."""
+def _notes(reasons: pd.Series) -> list[str]:
+    """Lines that say of which rows a reason is, after an empty one."""
     rows: dict[str, list[str]] = {}
     for key, reason in reasons.items():
         if reason:
@@ -66,7 +50,7 @@ def _notes(reasons: pd.Series) -> list[list[str]]:
                 "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
             )
     lines = [f"-- : {reason}: {', '.join(keys)}" for reason, keys in rows.items()]
-    return [lines] if lines else []
+    return ["", *lines] if lines else []
 
 
 def _cells(column: pd.Series) -> list[str]:

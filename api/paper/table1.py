@@ -26,7 +26,7 @@ from ..exhibits.drawing import (
     write_head,
 )
 from ..exhibits.exhibit import PaperExhibit
-from ..exhibits.forms import aligned, csv_text
+from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.kendall import kendall
 from .printed import paper_values
@@ -40,7 +40,6 @@ __all__ = ["BEST_ITERATION", "Table1", "best_iteration_table", "table1"]
 
 BEST_ITERATION = "best_iteration"
 _ITERATIONS = (BEST_ITERATION, "best_raw_iteration")
-_COLUMNS_A_BLOCK = 7  # of the text form, so that a line fits a wide terminal
 _SHORT = {"ground_truth": "truth", "none": ""}
 _ROW_INCHES = 0.3
 
@@ -121,15 +120,6 @@ class Table1(PaperExhibit):
             ]
             for image in self.frame.index
         ]
-
-    def text(self) -> str:
-        """For a terminal, a block of columns below another."""
-        rows = [*self.heads(), *self.body()]
-        blocks = [self.caption, ""]
-        for start in range(1, len(rows[0]), _COLUMNS_A_BLOCK):
-            part = slice(start, start + _COLUMNS_A_BLOCK)
-            blocks += [*aligned([[row[0], *row[part]] for row in rows]), ""]
-        return "\n".join([*blocks, *self.notes]).rstrip() + "\n"
 
     def csv(self) -> str:
         """All scores, one line an image and score, with n and the set-up; floats in full."""

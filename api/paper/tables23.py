@@ -26,7 +26,7 @@ from ..exhibits.drawing import (
     write_head,
 )
 from ..exhibits.exhibit import PaperExhibit
-from ..exhibits.forms import aligned, csv_text
+from ..exhibits.forms import csv_text
 from .printed import paper_values
 from .tables23_rows import (
     STOPPED,
@@ -103,15 +103,6 @@ class ComparisonTable(PaperExhibit):
     def latex_body(self) -> list[list[str]]:
         """The same in LaTeX."""
         return [[cell.replace("†", "$^\\dagger$") for cell in row] for row in super().latex_body()]
-
-    def text(self) -> str:
-        """For a terminal: the printed columns, and below them the others."""
-        rows = [*self.heads(), *self.body()]
-        cut = 2 + len(self.columns)
-        blocks = [self.caption, "", *aligned([row[:cut] for row in rows])]
-        if self.further:
-            blocks += ["", *aligned([[*row[:2], *row[cut:]] for row in rows])]
-        return "\n".join([*blocks, "", *self.notes]).rstrip() + "\n"
 
     def csv(self) -> str:
         """A line a row and column; floats in full."""

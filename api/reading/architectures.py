@@ -67,7 +67,11 @@ class ArchitectureRows:
             raise ArchitectureError(
                 f"{arch!r} is no architecture; a row is a whole number: {int(arch)}"
             )
-        parsed = Architecture.parse(arch)  # type: ignore[arg-type]
+        if not isinstance(arch, str | Architecture):
+            raise ArchitectureError(
+                f"{arch!r:.60} is no architecture; give its row, a whole number, or its code"
+            )
+        parsed = Architecture.parse(arch)
         found = self._rows.get(str(parsed))
         if found is None:
             raise UnknownNameError(self._absent(parsed))

@@ -61,25 +61,25 @@ def evaluated(
 
 def random(
     bench: ReleaseReader,
-    rng: int | np.random.Generator | None = None,
+    seed: int | np.random.Generator | None = None,
     *,
     task: str | None = None,
     image: str | None = None,
     fidelity: str | None = None,
-    seed: int | None = None,
+    run_seed: int | None = None,
 ) -> Architecture:
     """An architecture of the release that has runs, each as likely as another.
 
     Args:
-        rng: a seed, a generator to draw from, or None for one that the system seeds.
+        seed: of the draw, a generator to draw from, or None for one that the system seeds.
         task: it is `evaluated` for this task, None for every task; the arguments after this one
             as there.
         image: name.
         fidelity: name.
-        seed: of the runs.
+        run_seed: of the runs.
 
     Raises:
-        ConfigError: rng is no seed and no generator.
+        ConfigError: seed is no seed and no generator.
         UnknownNameError: a name or seed that there is not.
         MissingRunError: none is evaluated.
 
@@ -88,8 +88,8 @@ def random(
         >>> bench.query(bench.random(1), "lena", "denoise").status
         'ok'
     """
-    rows = _rows_to_choose_from(bench, task, image, fidelity, seed)
-    return bench[int(as_generator(rng).choice(rows))]
+    rows = _rows_to_choose_from(bench, task, image, fidelity, run_seed)
+    return bench[int(as_generator(seed).choice(rows))]
 
 
 def neighbours(

@@ -110,10 +110,10 @@ class Limits(NamedTuple):
 
     @property
     def described(self) -> str:
-        """In words, for messages."""
+        """In words, to follow what is limited; empty without a limit."""
         named = self._asdict().items()
         given = [f"{name} <= {limit:g}" for name, limit in named if limit is not None]
-        return ", ".join(given) or "(none given)"
+        return f" within the limits {', '.join(given)}" if given else ""
 
 
 def costs(

@@ -14,7 +14,7 @@ from nasdip_bench.errors import ConfigError
 from ..exhibits.captions import span
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
 from ..exhibits.exhibit import Exhibit
-from ..exhibits.forms import aligned, estimate, latex_escape, latex_float
+from ..exhibits.forms import estimate, latex_escape, latex_float
 from .comparison import ALL_IMAGES
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ class SearchFigure(Exhibit):
             seen += ", but for isnas, which chooses by distances between restorations"
         notes = [
             f"Simulated seconds: {f['cost']}.",
-            f"{seen}. Before it can return anything a search counts as the mean over all "
-            f"architectures.",
+            f"{seen}. They may choose by it what the target ranks lower, so that regret can rise. "
+            f"Before it can return anything a search counts as the mean over all architectures.",
         ]
         if min(there) < f["release"]:
             notes.append(
@@ -106,7 +106,8 @@ class SearchFigure(Exhibit):
         mine = f[(f["image"] == image) & (f["algorithm"] == algorithm)].iloc[-1]
         return tuple(float(mine[name]) for name in ("regret", "regret_low", "regret_high"))  # type: ignore[return-value]
 
-    def _rows(self) -> list[list[str]]:
+    def table(self) -> list[list[str]]:
+        """The lines of the table: regret at the end by image, and how many were trained."""
         names = self.facts["algorithms"]
         body = [
             [i, *(estimate(*self._last(i, name), ".3f") for name in names)] for i in self.images
@@ -114,10 +115,9 @@ class SearchFigure(Exhibit):
         trained = (f"{self.facts['trained'][name]:.1f}" for name in names)
         return [["image", *names], *body, ["trained", *trained]]
 
-    def text(self) -> str:
-        """For a terminal."""
-        parts = [self.caption, "", *aligned(self._rows()), "", *self.notes]
-        return "\n".join(parts) + "\n"
+    def prose(self) -> tuple[str, list[str]]:
+        """The caption, and the notes below the table."""
+        return self.caption, self.notes
 
     def csv(self) -> str:
         """The whole frame, with the set-up in columns; floats in full."""
@@ -135,7 +135,7 @@ class SearchFigure(Exhibit):
 
     def latex(self) -> str:
         """A table environment for a document with the packages booktabs and graphicx."""
-        head, *body = self._rows()
+        head, *body = self.table()
         rows = [[latex_escape(cell) for cell in row] for row in body]
         caption = " ".join([self.caption, *self.notes])
         return latex_float(caption, [head], rows, wide=len(head) > 4)

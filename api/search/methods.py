@@ -115,9 +115,14 @@ def run_search(
 
     Raises:
         UnknownNameError: no such name.
-        ConfigError: no method, rng is no seed and no generator, the simulator's track does not show
-            what the method looks at, or the method returns an architecture and does not choose it.
+        ConfigError: no simulator or method, rng is no seed and no generator, the simulator's track
+            does not show what the method looks at, or the method returns an architecture and does
+            not choose it.
     """
+    if not isinstance(sim, Simulator):
+        raise ConfigError(
+            f"sim {sim!r:.80} is no simulator: bench.simulator(image, task) makes one"
+        )
     algorithm, generator = _method(method).algorithm, as_generator(rng)
     try:
         returned = algorithm(sim, generator)

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import MissingRunError
 
+from ..reading.records.showing import displayed
+
 if TYPE_CHECKING:
     from .recorded_runs import RecordedRuns
 
 __all__ = ["HeldOut", "Judge"]
 
 
+@displayed
 class HeldOut(NamedTuple):
     """A choice, judged on other seeds.
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_whole, unknown_name
 from nasdip_bench.observables import OBSERVABLES
 from nasdip_bench.space import Architecture, encode_choices
 
@@ -74,9 +74,11 @@ class Paid(Clock):
             as in `NASDIPBench.neighbours`.
 
         Raises:
+            ConfigError: k is below 1.
             UnknownNameError: a row that the release does not have.
             ArchitectureError: no architecture at all.
         """
+        check_whole("k", k, 1)
         row = isinstance(arch, int | np.integer)
         meant = self.runs.bench[arch] if row else Architecture.parse(arch)  # type: ignore[index, arg-type]
         distances = self.runs.neighbourhood.distances(encode_choices(meant))
@@ -133,9 +135,11 @@ class Paid(Clock):
             archs: N architectures trained to the stop, none of which diverged.
 
         Raises:
-            ConfigError: one that was not, or that diverged.
+            ConfigError: no list, or one of it that was not, or that diverged.
             MissingRunError: the release has no distances of one, or no run.
         """
+        if not isinstance(archs, Sequence | np.ndarray) or isinstance(archs, str):
+            raise ConfigError(f"archs {archs!r} must be a list of architectures: [{archs!r}]")
         runs, places = self.runs, [self.runs.place_of(arch) for arch in archs]
         stop = runs.point_of(self.stop)
         for place in places:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from nasdip_bench.errors import ConfigError
 
+from ..calls import explain_calls
 from ..reading.architectures import ArchitectureLike
 from .held_out import HeldOut, Judge
 from .observations import Choice, Observation, ScoreObservation
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Simulator"]
 
 
+@explain_calls
 class Simulator(Paid):
     """A clock over recorded runs.
 

@@ -112,16 +112,15 @@ def top_k(
     candidates = int(allowed.sum())
     if not candidates:
         raise MissingRunError(
-            f"no architecture to choose from: of {len(values)} in this release "
+            f"no architecture to choose from{limits.described}: of {len(values)} in this release "
             f"{int(np.isfinite(values).sum())} have ok runs of {task} at {block.fidelity} on "
-            f"{_on(bench, images)}, none of them within the limits {limits.described}; "
+            f"{_on(bench, images)}; "
             f"{images_with_runs(bench, block, seeds)}"
         )
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= candidates:
         raise ConfigError(
             f"k {k!r} must be a whole number from 1 to {candidates}, the architectures that have "
-            f"ok runs of {task} at {block.fidelity} on {_on(bench, images)} within the limits "
-            f"{limits.described}"
+            f"ok runs of {task} at {block.fidelity} on {_on(bench, images)}{limits.described}"
         )
     signed = block.direction(runs.target) * values
     best = best_positions(np.where(allowed, signed, np.nan), int(k))

@@ -31,7 +31,7 @@ class Ranked(NamedTuple):
             every image meant, within the limits.
         parameters: trainable numbers at the fidelity's width.
         flops_per_iteration: FLOP of an iteration, forward and backward.
-        seconds: recorded processor time of a run, the mean.
+        processor_seconds: recorded of a run, the mean.
     """
 
     rank: int
@@ -46,7 +46,7 @@ class Ranked(NamedTuple):
     candidates: int
     parameters: int
     flops_per_iteration: float
-    seconds: float
+    processor_seconds: float
 
 
 class Ranking(tuple[Ranked, ...]):
@@ -79,5 +79,12 @@ class Ranking(tuple[Ranked, ...]):
         return html_table([head], rows, caption=self._caption())
 
 
-SHOWN = ("arch_id", "architecture", "value", "parameters", "flops_per_iteration", "seconds")
+SHOWN = (
+    "arch_id",
+    "architecture",
+    "value",
+    "parameters",
+    "flops_per_iteration",
+    "processor_seconds",
+)
 """The fields of `Ranked` that differ from row to row."""

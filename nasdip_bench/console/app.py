@@ -5,6 +5,7 @@ Must not import torch.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -13,8 +14,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from nasdip_bench.errors import NasdipError, not_installed
+from nasdip_bench.errors import ConfigError, NasdipError, not_installed
 
 EXIT_BAD_INPUT = 2
 
@@ -23,9 +25,24 @@ EXIT_BAD_INPUT = 2
 UsageError: Any = typer.BadParameter.__mro__[2]
 
 
+class _Commands(TyperGroup):
+    """A group that says which commands there are where it is asked for another."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except UsageError as error:
+            message = error.format_message()
+            if "Did you mean" in message:
+                raise
+            names = ", ".join(self.list_commands(ctx))
+            raise ConfigError(f"{message} There is: {names}.") from error
+
+
 def new_app(help_text: str | None = None) -> typer.Typer:
     """A Typer application that prints plain text and lets exceptions through."""
     return typer.Typer(
+        cls=_Commands,
         help=help_text,
         add_completion=False,
         rich_markup_mode=None,
@@ -54,13 +71,18 @@ def run(name: str, app: typer.Typer, arguments: Sequence[str] | None = None) -> 
         130 after Ctrl-C.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where there is no "²"
     try:
         status = _run(name, app, arguments)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`); Python would complain at its exit too.
+    except OSError as error:
+        # Nobody takes our output (`| head`), or nothing more goes in; Python would complain at its
+        # exit too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(error, BrokenPipeError):
+            return 0
+        return _refused(name, f"{error.filename or 'cannot write the output'}: {error.strerror}")
     return status
 
 

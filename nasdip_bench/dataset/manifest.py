@@ -231,8 +231,8 @@ def read_manifest(folder: Path) -> tuple[str, str]:
     except FileNotFoundError:
         raise DatasetError(
             f"no dataset in {str(folder)!r}: there is no {MANIFEST}; name the folder of a release, "
-            f"as NASDIPBench('DIR') or --data DIR, or make one with 'nasdip-build release BUILD "
-            f"--out DIR'"
+            f"as NASDIPBench('DIR') or --data DIR, or none for the one that is installed; "
+            f"'nasdip-build release BUILD --out DIR' makes one"
         ) from None
     except NotADirectoryError:
         raise DatasetError(

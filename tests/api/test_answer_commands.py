@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sys
 
 import pytest
@@ -53,7 +54,7 @@ def test_best(call, data, tmp_path):
     assert found[0]["seeds"] == "0"
     limited = rows(call("best", "--max-seconds", 12, "-k", 1)[1])
     assert limited[0]["candidates"] == "3"
-    assert limited[0]["image"] == ""
+    assert limited[0]["image"] == "(mean)"
     assert call("best", "--out", tmp_path / "best.csv")[1] == f"written: {tmp_path / 'best.csv'}\n"
 
 
@@ -68,7 +69,7 @@ def test_best_says_what_is_wrong(call):
 
 def test_statistics_are_by_image_and_over_all(call, data):
     found = rows(call("statistics")[1])
-    assert [row["image"] for row in found] == [*synthetic.IMAGES, ""]
+    assert [row["image"] for row in found] == [*synthetic.IMAGES, "(mean)"]
     assert [row["diverged"] for row in found] == ["1", "0", "0", "1"]
     mean = NASDIPBench(data).statistics("denoise", image="chest").mean
     assert float(found[1]["mean"]) == mean
@@ -83,10 +84,21 @@ def test_curve(call, data):
     assert diverged[-1]["psnr_db"] == ""
 
 
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_a_curve_is_drawn_into_a_file(call, tmp_path, ending):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / f"curve.{ending}"
+    assert call("curve", 4, "--image", "chest", "--out", path) == (0, f"written: {path}\n", "")
+    assert path.read_bytes()[:4] in (b"\x89PNG", b"<?xm")
+    wrong = call("curve", 4, "--image", "chest", "--out", path, "--format", "csv")
+    assert (wrong[0], "--format csv does not go with" in wrong[2]) == (2, True)
+
+
 def test_cost(call, data):
     status, out, _ = call("cost", 4)
     cost = NASDIPBench(data).cost(4, "denoise")
     assert status == 0
     assert f"parameters               {cost.parameters}\n" in out
     assert "seconds                  14\n" in out
+    assert json.loads(call("cost", 4, "--json")[1])["parameters"] == cost.parameters
     assert call("cost", 99)[0] == 2

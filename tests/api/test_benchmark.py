@@ -466,8 +466,11 @@ MISTAKES = [
     ((0, "lena", "denoize"), r"unknown task 'denoize'\. Did you mean 'denoise'\?"),
     ((0, "lena", "super_resolve_x2"), "unknown task 'super_resolve_x2'"),
     ((0, "lena", ["denoise"]), "unknown task"),
-    ((0, "denoise", "lena"), "'denoise' is a task, where an image belongs: the order is .*lena, c"),
-    ((0, "lena", "chest"), "'chest' is an image, where a task belongs: the order is arch.*denoise"),
+    (
+        (0, "denoise", "lena"),
+        "'denoise' is a task, where an image belongs: .*before an image.*lena, c",
+    ),
+    ((0, "lena", "chest"), "'chest' is an image, where a task belongs: .*before a task.*denoise"),
     ((0, "lena", "denoise", "r640"), r"unknown fidelity 'r640'\. Did you mean 'r64'"),
     ((0, "lena", "denoise", ["r64"]), "unknown fidelity"),
     ((0, "lena", "denoise", HIGH, 2), r"unknown seed 2 for.*There is: 0, 1\. Leave it out"),

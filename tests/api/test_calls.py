@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
+import pickle
 
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import compare, search_figure
+from nasdip_bench.api import compare, run_search, search_figure
+from nasdip_bench.api.adapters.nasbench201 import create
 from nasdip_bench.api.calls import explain_calls
 from nasdip_bench.errors import CallError, ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
@@ -97,3 +99,33 @@ def test_a_budget_that_trains_nothing_is_refused(bench):
 def test_a_caption_speaks_of_the_searches_that_are_drawn(bench, names, said):
     frame = compare(bench, "denoise", images=["lena"], algorithms=names, repeats=1)
     assert ("isnas, which" in search_figure(frame).text()) is said
+
+
+def test_constructors_and_functions_are_told_too(bench):
+    with pytest.raises(CallError, match=r"NASDIPBench\('data', verbose=True\) .*NASDIPBench\(path"):
+        NASDIPBench("data", verbose=True)
+    with pytest.raises(CallError, match=r"compare\(<NASDIPBench>, 'denoise', image='lena'\).*s="):
+        compare(bench, "denoise", image="lena")
+    with pytest.raises(CallError, match=r"train\(0, epochs=4\) cannot .* train\(arch, iterations="):
+        bench.simulator("lena", "denoise").train(0, epochs=4)
+    with pytest.raises(CallError, match="NASBench201API.*Did you mean verbose="):
+        create(bench, verbos=True)
+    with pytest.raises(ConfigError, match="is no simulator: bench.simulator"):
+        run_search(bench, "random")
+
+
+def test_the_names_of_old_versions_are_no_wrong_call(bench):
+    api = create(bench, dataset="lena-denoise", hps={"12": 10})
+    old, new = {"use_12epochs_result": True}, {"hp": "12"}
+    assert api.get_more_info(0, "lena-denoise", **old) == api.get_more_info(
+        0, "lena-denoise", **new
+    )
+    assert api.str2lists(api[0]) == type(api).str2lists(api[0])
+
+
+def test_the_api_of_nasbench201_can_be_pickled(bench):
+    api = create(bench, dataset="lena-denoise", hps={"12": 10})
+    again = pickle.loads(pickle.dumps(api))  # noqa: S301 - our own
+    assert again.get_more_info(1, "lena-denoise", hp="12") == api.get_more_info(
+        1, "lena-denoise", hp="12"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -188,7 +189,7 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
         (("query", "x", "--image", "lena"), "'x' is no architecture"),
         (("query", "5", "--image", "lena", "--fidelity", "r64"), "no run of architecture"),
         (("query", "0", "--image", "lena", "--seed", "x"), "Invalid value for '--seed'"),
-        (("query",), "Missing argument"),
+        (("query",), "Missing argument 'arch'. nasdip-bench query --help shows how."),
         (
             ("query", "0", "lena"),
             "'--image': options are --image lena --task denoise --data FOLDER ...",
@@ -208,7 +209,7 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
             "--between images compares images: --image lena names fewer",
         ),
         (("verify", "x"), "(x): options are --data FOLDER ..."),
-        (("bogus",), "No such command 'bogus'"),
+        (("bogus",), "No such command 'bogus'. There is: info, kendall,"),
         (("info", "--bogus"), "No such option: --bogus. There is: --data."),
     ],
 )
@@ -252,6 +253,28 @@ def test_a_reader_that_goes_away_is_no_error(data):
     _, err = command.communicate(timeout=60)
     assert err == b""
     assert command.returncode in (0, 1)  # 1 is what click makes of it
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_does_not_fit_is_one_line_and_status_2(data):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [COMMAND, "kendall", "--data", data], stdout=full, stderr=subprocess.PIPE, timeout=60
+        )
+    told = b"nasdip-bench: cannot write the output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+def test_a_terminal_without_a_character_gets_another(data):
+    ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [COMMAND, "figure", "1", "-k", "3", "--format", "text", "--data", data],
+        env=os.environ | ascii_only,
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"by chance (k?/n)" in done.stdout
 
 
 def test_the_installed_command_runs(data):

@@ -170,7 +170,7 @@ def test_settings_and_seeds_never_mix():
         comparison(results(*ROWS, row(HOUSE, "dip", 1.0, setting="quick-1")), "2")
     with pytest.raises(UnknownNameError, match="unknown setting 'fast'. There is: quick"):
         comparison(results(*ROWS), "2", "fast")
-    with pytest.raises(UnknownNameError, match="unknown seed '7'. There is: 0, 1, 2"):
+    with pytest.raises(UnknownNameError, match="unknown seed 7. There is: 0, 1, 2"):
         comparison(results(*ROWS), "2", seed=7)
     with pytest.raises(MissingRunError, match="there are no results"):
         comparison(results(), "2")

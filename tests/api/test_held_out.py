@@ -81,7 +81,7 @@ def test_what_is_missing_is_said(tmp_path, shipped):
     for call in (image_gain, early_ranking):
         with pytest.raises(MissingRunError, match="4 architectures have ok runs of denoise at r64"):
             call(few, "denoise")
-    with pytest.raises(UnknownNameError, match="unknown iteration '599'"):
+    with pytest.raises(UnknownNameError, match="unknown iteration 599"):
         early_ranking(shipped, "denoise", iterations=[599])
     for call in (image_gain, early_ranking):
         with pytest.raises(UnknownNameError, match="unknown target"):

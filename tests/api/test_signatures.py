@@ -9,7 +9,7 @@ import pytest
 from nasdip_bench import NASDIPBench
 
 # What a call is of comes first; values by architecture, or what draws one, in its place.
-ORDER = ("name", "values", "rng", "arch", "image", "task", "score")
+ORDER = ("name", "values", "seed", "arch", "image", "task", "score")
 METHODS = {
     name: list(inspect.signature(member).parameters.values())[1:]
     for name, member in inspect.getmembers(NASDIPBench, inspect.isfunction)

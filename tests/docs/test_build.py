@@ -129,12 +129,12 @@ def test_the_spread_of_shares_is_as_stated():
         "architectures": tuple(paper_architectures()),
         "scoring_inits": 8,
     }
-    rows = re.findall(
-        r"^\| (\d+) \| ([\d.]+) % \| ([\d.]+) % \| ([\d.]+) % \|$", PAGE, re.MULTILINE
-    )
-    assert len(rows) == 4
-    columns = [("r512", "cuda"), ("r64", "cuda"), ("r64c16", "cpu")]
-    for count, *stated in rows[::3]:
-        for text, (fidelity, device) in zip(stated, columns, strict=True):
-            config = small_config(fidelity=get_fidelity(fidelity), device=device, **settings)
-            assert f"{Shares(config, int(count)).spread:.2%}" == f"{text}%"
+    configs = [
+        small_config(fidelity=get_fidelity(fidelity), device=device, **settings)
+        for fidelity, device in (("r512", "cuda"), ("r64", "cuda"), ("r64c16", "cpu"))
+    ]
+    stated = re.findall(r"([\d.]+) % at N = (\d+)", PAGE)
+    assert len(stated) == 2
+    for text, count in stated:
+        most = max(Shares(config, int(count)).spread for config in configs)
+        assert f"{most:.2%}" == f"{text}%"

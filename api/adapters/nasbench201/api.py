@@ -11,6 +11,7 @@ from typing import Any
 from nasdip_bench.errors import unknown_name
 
 from ...benchmark import NASDIPBench
+from ...calls import explain_calls
 from .budgets import HP, takes_old_names
 from .opened import OpenDatasets
 from .results import ArchResults, mean
@@ -24,6 +25,7 @@ _MORE_INFO = {"train": "train", "valid": "x-valid", "test": "x-test", "valtest":
 """From a name in `NASBench201API.get_more_info` to its set."""
 
 
+@explain_calls
 class NASBench201API(OpenDatasets):
     """Queries as of NAS-Bench-201's API; architectures as of `Architectures`.
 
@@ -208,9 +210,10 @@ class NASBench201API(OpenDatasets):
         """From a number of trials on a dataset to the number of architectures that have as many."""
         return {len(self._trials(0, dataset, hp)): len(self)}
 
-    def show(self, index: int = -1) -> None:
-        """Print what there is of an index, or of all where it is below 0."""
-        for one in range(len(self)) if index < 0 else [index]:
+    def show(self, index: Any = -1) -> None:
+        """Print what there is of an architecture, or of all where the index is below 0."""
+        every = isinstance(index, int) and index < 0
+        for one in range(len(self)) if every else [index]:
             results = self.query_meta_info_by_index(one)
             sys.stdout.write("\n".join([results.arch_idx_str(), *results.lines(), ""]))
 

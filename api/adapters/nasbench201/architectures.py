@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nasdip_bench.errors import ArchitectureError, ConfigError, IndexOutsideError
+from nasdip_bench.errors import ArchitectureError, ConfigError, IndexOutsideError, check_whole
 from nasdip_bench.space import Architecture, Neighbourhood, encode_adjacency, encode_choices
 
 from .datasets import NotEvaluatedError
@@ -91,7 +91,9 @@ class Architectures:
 
         Raises:
             ArchitectureError: no architecture at all.
+            ConfigError: k is below 1.
         """
+        check_whole("k", k, 1)
         own = self.query_index_by_arch(arch)
         return [self[index] for index in self._by_distance(arch) if index != own][:k]
 
@@ -102,7 +104,7 @@ class Architectures:
 
         Raises:
             ArchitectureError: no architecture at all.
-            ConfigError: there is no other.
+            ConfigError: there is no other, or k is below 1.
         """
         near = self.neighbours(arch, k)
         if not near:

@@ -17,7 +17,7 @@ import numpy as np
 
 from nasdip_bench.errors import ConfigError
 
-__all__ = ["Budget", "HP", "checked", "read_hp", "takes_old_names"]
+__all__ = ["Budget", "HP", "check_lengths", "checked", "read_hp", "takes_old_names"]
 
 HP = str | int | None
 
@@ -94,6 +94,20 @@ def checked(hps: Any) -> dict[str, int | None]:
                 f"iterations of at least 1, or None for the stop"
             )
     return {name: None if meant is None else int(meant) for name, meant in hps.items()}
+
+
+def check_lengths(hps: Mapping[str, int | None], dataset: str, iterations: int) -> None:
+    """Refuse a budget that is longer than the runs of a dataset.
+
+    Raises:
+        ConfigError: it is.
+    """
+    for name, meant in hps.items():
+        if meant is not None and meant > iterations:
+            raise ConfigError(
+                f"hps gives {name!r} the meaning {meant} iterations; runs of {dataset!r} have "
+                f"{iterations}"
+            )
 
 
 def takes_old_names(query: Callable[_P, _R]) -> Callable[_P, _R]:

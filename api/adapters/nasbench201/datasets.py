@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -25,6 +25,23 @@ from .trial import ResultsCount
 __all__ = ["Dataset", "NotEvaluatedError", "common_rows", "extent", "open_datasets"]
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class _ReadOnce:
+    """From a seed to the runs of a task by image, which are in one file."""
+
+    bench: ReleaseReader
+    block: Block
+    images: tuple[str, ...]
+    cost: CostModel
+    found: dict[int, dict[str, RecordedRuns]] = field(default_factory=dict)
+
+    def __call__(self, seed: int) -> dict[str, RecordedRuns]:
+        if seed not in self.found:
+            at = (self.block.task, self.images, self.block.fidelity, seed)
+            self.found[seed] = read_runs(self.bench, *at, cost=self.cost)
+        return self.found[seed]
 
 
 class NotEvaluatedError(MissingRunError, ValueError):
@@ -49,7 +66,7 @@ class Dataset:
     block: Block
     seeds: tuple[int, ...]
     evaluated: frozenset[int]
-    read: Callable[[int], dict[str, RecordedRuns]]
+    read: _ReadOnce
 
     @property
     def name(self) -> str:
@@ -152,8 +169,7 @@ def open_datasets(
             for at, image in enumerate(bench.images)
         }
         images = [image for image in bench.images if evaluated[image]]
-        # All images of a task are in one file, which is read once.
-        read = cache(partial(read_runs, bench, block.task, images, block.fidelity, cost=cost))
+        read = _ReadOnce(bench, block, tuple(images), cost)
         for image in images:
             one = Dataset(bench, image, block, seeds, evaluated[image], read)
             found[one.name] = one

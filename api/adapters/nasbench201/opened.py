@@ -12,7 +12,7 @@ from nasdip_bench.errors import ConfigError, check_whole, unknown_name
 from ...benchmark import NASDIPBench
 from ...simulation.prices import CostModel
 from .architectures import Architectures
-from .budgets import HP, checked, read_hp
+from .budgets import HP, check_lengths, checked, read_hp
 from .datasets import common_rows, extent, open_datasets
 from .results import ArchResults, choose_seeds
 from .trial import ResultsCount
@@ -48,6 +48,8 @@ class OpenDatasets(Architectures):
     def _open(self, data: str | Path | NASDIPBench | None) -> None:
         self.bench = data if isinstance(data, NASDIPBench) else NASDIPBench(data)
         self._datasets = open_datasets(self.bench, *self._opened)
+        for one in self._datasets.values():
+            check_lengths(self.hps, one.name, one.block.record.iterations)
         self._rows = common_rows(self._datasets, warn=self._opened[0] is None)
         self._infos: dict[int, dict[str, ArchResults]] = {}
         super().__init__([self.bench.codes[row] for row in self._rows], self._rng)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, UnknownNameError, unknown_name
+from nasdip_bench.errors import UnknownNameError, check_whole, unknown_name
 
 __all__ = ["SETS", "ResultsCount"]
 
@@ -90,14 +90,13 @@ class ResultsCount:
         """
         if name not in SETS:
             raise unknown_name("set", name, SETS)
-        epoch = self.epochs - 1 if iepoch is None else iepoch
-        if not isinstance(epoch, int | np.integer) or not 0 <= epoch < self.epochs:
-            raise ConfigError(f"iepoch {iepoch!r} is outside 0..{self.epochs - 1}")
-        done, point = self._end_of(int(epoch))
+        last = self.epochs - 1
+        epoch = last if iepoch is None else check_whole("iepoch", iepoch, 0, last)
+        done, point = self._end_of(epoch)
         train = name == "train"
         psnr_db = float((self.psnr_db if train else self.psnr_smooth_db)[point])
         return {
-            "iepoch": int(epoch),
+            "iepoch": epoch,
             "loss": 10 ** (-psnr_db / 10),
             "accuracy": psnr_db,
             "cur_time": self.seconds * self.iterations / self.epochs if train else 0.0,

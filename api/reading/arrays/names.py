@@ -44,5 +44,6 @@ def unknown_task(task: object, tasks: Sequence[str], images: Sequence[str]) -> U
 
 def _out_of_order(what: str, kind: str, there: Sequence[str]) -> UnknownNameError:
     return UnknownNameError(
-        f"{what}: the order is architecture, image, task. There is, as {kind}: {', '.join(there)}."
+        f"{what}: an architecture comes before an image, an image before a task. There is, as "
+        f"{kind}: {', '.join(there)}."
     )

@@ -150,8 +150,8 @@ class Replicates(NamedTuple):
         )
 
 
-def as_json(record: RunRecord) -> dict[str, Any]:
-    """A record's fields as JSON has them: NaN, which JSON lacks, becomes None."""
+def as_json(record: Any) -> dict[str, Any]:
+    """A named tuple's fields as JSON has them: NaN, which JSON lacks, becomes None."""
     return {
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in record._asdict().items()
