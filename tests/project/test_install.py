@@ -69,6 +69,6 @@ def test_a_bare_environment_answers_and_says_what_building_needs(wheel, tmp_path
     refused = call("nasdip-build", "--images", "all", "--image-set", "skimage", "--dry-run")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == (
-        "nasdip-build: this trains networks and needs torch, which is not installed: "
-        "pip install '.[build]'\n"
+        "nasdip-build: training networks needs torch, which is not installed: "
+        "pip install '.[build]' in a copy of the repository\n"
     )
