@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := build/bench
 
-.PHONY: bench test test-slow test-faults test-ray check lint types docs clean
+.PHONY: bench test test-slow test-faults test-ray check lint types docs notebook clean
 .PHONY: test-adapters test-smac test-dehb test-hpbandster
 .PHONY: dataset dataset-pause dataset-resume dataset-stop dataset-status dataset-release
 
@@ -39,6 +39,11 @@ test-slow: $(READY)
 test-faults: $(READY)
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.fuzz
+
+# The tour as a notebook with its outputs; the page docs/tour.md is the source.
+notebook: $(READY)
+	$(BIN)/python -m pip install --quiet nbclient ipykernel
+	$(BIN)/python -m tests.tools.tour
 
 # The adapters and croissant.json against the real libraries, in an environment of their own (half
 # a gigabyte), and each optimiser of ConfigSpace's in another: they pin what others need newer.

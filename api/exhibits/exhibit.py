@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import textwrap
 from abc import ABC, abstractmethod
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -89,18 +88,27 @@ class Exhibit(ABC):
             MissingDependencyError: matplotlib is not installed.
         """
 
+    def __repr__(self) -> str:
+        return self.text().rstrip()
+
     def html_table(self) -> str:
         """The table for a notebook."""
         return f"<pre>{escape(self.text())}</pre>"
 
-    def _repr_html_(self) -> str:
-        if not self.is_figure or find_spec("matplotlib") is None:
-            return self.html_table()
+    def _repr_html_(self) -> str | None:
+        return None if self._is_drawn else self.html_table()
+
+    def _repr_png_(self) -> bytes | None:
+        if not self._is_drawn:
+            return None
         with TemporaryDirectory() as folder:
             picture = Path(folder) / "picture.png"
             self.draw(picture, "png")
-            content = b64encode(picture.read_bytes()).decode()
-        return f'<img src="data:image/png;base64,{content}" style="max-width: 100%">'
+            return picture.read_bytes()
+
+    @property
+    def _is_drawn(self) -> bool:
+        return self.is_figure and find_spec("matplotlib") is not None
 
     def written(self, form: str) -> str:
         """Its content in one of `FORMS`."""
@@ -126,7 +134,7 @@ class Exhibit(ABC):
         write_picture(target, self.draw)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PaperExhibit(Exhibit):
     """A table or figure with a caption, notes, and a table of numbers.
 

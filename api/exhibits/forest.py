@@ -43,7 +43,7 @@ class Panel(NamedTuple):
     high: NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Forest(PaperExhibit):
     """A table of estimates with intervals, and its picture.
 

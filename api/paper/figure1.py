@@ -29,7 +29,7 @@ __all__ = ["OverlapFigure", "figure1"]
 _CELL_INCHES = 0.55
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class OverlapFigure(PaperExhibit):
     """Top-k overlap of all pairs of images.
 

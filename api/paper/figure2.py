@@ -50,7 +50,7 @@ _LINES = {
 """Of a spectrum: its name in the picture, colour and dashes."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SpectraFigure(PaperExhibit):
     """Power spectra by image.
 

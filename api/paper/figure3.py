@@ -35,7 +35,7 @@ SETUP = ("task", "target", "fidelity", "seed", "proxy")
 _DECADES = 100  # ratio of scores from which their axis is logarithmic
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CohortFigure(PaperExhibit):
     """A target of architectures by image, and the cohorts of lowest score.
 
@@ -71,7 +71,7 @@ def cohort_call(function: str, runs: ScoredRuns, sizes: tuple[int, ...]) -> str:
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ScatterFigure(CohortFigure):
     """A target against a score, a point an architecture.
 

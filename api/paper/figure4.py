@@ -39,7 +39,7 @@ __all__ = ["HistogramFigure", "figure4"]
 BINS = 100
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class HistogramFigure(CohortFigure):
     """Distribution of a target over architectures, by image, and where the cohorts' best lie.
 

@@ -80,7 +80,7 @@ class Restorations:
         return f"{self.task.replace('super_resolve_', 'SR ')} {self.image}"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RestorationsFigure(PaperExhibit):
     """Rows of restored images: one a task, or more where images were named."""
 

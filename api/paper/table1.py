@@ -44,7 +44,7 @@ _SHORT = {"ground_truth": "truth", "none": ""}
 _ROW_INCHES = 0.3
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Table1(PaperExhibit):
     """Kendall's tau-b between a target and training-free scores.
 

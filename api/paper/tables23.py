@@ -45,7 +45,7 @@ _ROW_INCHES = 0.27
 _HEAD_INCHES = 0.6
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ComparisonTable(PaperExhibit):
     """Table 2 or 3.
 

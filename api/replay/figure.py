@@ -35,7 +35,7 @@ _LEGEND = 0.55
 _TEXT, _SMALL = 8, 7
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ReplayFigure(PaperExhibit):
     """Regret of the selected architecture, beside the best of the cohort and chance.
 

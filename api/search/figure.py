@@ -41,7 +41,7 @@ _LINES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SearchFigure(Exhibit):
     """Regret against simulated time; the table has what is left at the end of the budget.
 

@@ -25,7 +25,7 @@ _SEES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SearchLeaderboardFigure(Forest):
     """What searches gain over transfer, on the seed that they did not see.
 

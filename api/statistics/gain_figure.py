@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["GainFigure", "gain_figure"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GainFigure(Forest):
     """dB that the best of the image itself gains over the best of the others, on another seed.
 

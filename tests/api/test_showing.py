@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import Path
 
@@ -134,11 +133,12 @@ def test_tables_and_figures_of_the_paper_show_themselves(bench):
 def test_a_figure_shows_its_picture_and_without_matplotlib_its_table(bench, monkeypatch):
     figure = figure1(bench, k=3)
     monkeypatch.setattr(exhibit, "find_spec", lambda name: None)
-    assert figure._repr_html_() == figure.html_table()
+    assert (figure._repr_html_(), figure._repr_png_()) == (figure.html_table(), None)
     monkeypatch.undo()
     pytest.importorskip("matplotlib")
-    source = re.fullmatch(r'<img src="data:image/png;base64,(.*)" style=.*>', figure._repr_html_())
-    assert base64.b64decode(source[1])[:4] == b"\x89PNG"
+    assert figure._repr_html_() is None
+    assert figure._repr_png_()[:4] == b"\x89PNG"
+    assert table1(bench)._repr_png_() is None
 
 
 def test_a_figure_of_searches_shows_its_text(bench):

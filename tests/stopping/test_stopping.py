@@ -190,7 +190,7 @@ def test_what_is_no_rule_is_refused():
         ("discrepancy(tau=0)", ConfigError, "tau 0 of a stopping rule must be a positive number"),
         ("discrepancy(tau=x)", ConfigError, "tau 'x' of a stopping rule must be a positive"),
         ("discrepancy(tau=nan)", ConfigError, "must be a positive number"),
-        ("discrepancy(sigma=25)", UnknownNameError, "unknown sigma .25."),
+        ("discrepancy(sigma=25)", UnknownNameError, "unknown sigma 25"),
         ("es-wmv(window=50)", ConfigError, "window 50 of es-wmv must be 25 or 100"),
         ("es-wmv(patience=1.5)", ConfigError, "patience 1.5 of a stopping rule must be"),
         ("neighbour(patience=0)", ConfigError, "patience 0 of a stopping rule"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["NoiseFigure", "noise_figure"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class NoiseFigure(Forest):
     """Tau between repeated measurements.
 

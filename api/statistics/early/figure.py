@@ -37,7 +37,7 @@ _AT_END = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EarlyFigure(PaperExhibit):
     """Tau between PSNR at an iteration and where fits end.
 

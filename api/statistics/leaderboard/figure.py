@@ -20,7 +20,7 @@ __all__ = ["ScoreLeaderboardFigure", "score_leaderboard_figure"]
 _KINDS = {NULL: "looks at no network and no image", OWN: "your own"}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ScoreLeaderboardFigure(Forest):
     """Tau of scores and of trivial predictors, signed so that positive is good.
 

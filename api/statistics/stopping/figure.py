@@ -37,7 +37,7 @@ _ROW = 0.3  # inches
 _AXES, _NUMBERS, _ABOVE, _BELOW = 3.6, 1.35, 0.3, 0.45
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class StoppingFigure(PaperExhibit):
     """dB lost by each rule, with its interval, and on each image.
 
