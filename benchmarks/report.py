@@ -36,6 +36,7 @@ def with_tables(page: str) -> str:
                 "comparison": _comparison,
                 "curves": _curves,
                 "recording": _recording,
+                "surrogate": _surrogate,
             }
             kind = next((kinds[key] for key in kinds if key in results), tables)
             content = kind(results)
@@ -298,6 +299,24 @@ def _recording(results: dict[str, Any]) -> str:
     head = ["cell", "task", "step, ms", "recording, ms", "share"]
     said = f"Median {results['share']:.1%}, at most {results['worst']:.1%} of a step."
     return f"{said}\n\n{table(head, body)}"
+
+
+def _surrogate(results: dict[str, Any]) -> str:
+    more = ("rms_true_db", "r2", "covered", "attainable_within")
+    body = [
+        [
+            row["task"],
+            row["target"].partition("_")[0],
+            row["by"],
+            str(row["n"]),
+            *(f"{row[name]:.2f}" for name in ("tau", "within", "rms_db")),
+            *(f"{row[name]:.2f}" if name in row else "" for name in more),
+        ]
+        for row in results["surrogate"]
+    ]
+    head = ["task", "target", "by", "n", "tau", "within one sampling", "error, dB", "without noise"]
+    head += ["R²", f"in the {results['level']:.0%} interval", "within, attainable"]
+    return f"Release {results['release']}.\n\n{table(head, body)}"
 
 
 def _quantity(value: float | None, unit: str) -> str:

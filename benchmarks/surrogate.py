@@ -1,0 +1,256 @@
+"""Whether a surrogate predicts runs of architectures that were not trained.
+
+    pip install lightgbm
+    python benchmarks/surrogate.py data --out benchmarks/results/surrogate.json
+
+Gradient-boosted trees on an architecture's attributes, its sizes and its training-free scores that
+need no ground truth. They predict a target of all images at once, each in units of its own spread.
+What is reported is always of architectures that were not fitted: random tenths, tenths by cell, and
+one sampling at a time. A surrogate may stand in for runs where tau within one sampling is 0.6 or
+more and its error, without the noise of the runs that it is compared with, below a single seed's.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from lightgbm import LGBMRegressor
+from machine import describe
+from numpy.typing import NDArray
+from results import Results
+
+from nasdip_bench import NASDIPBench
+from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
+from nasdip_bench.api.statistics.strata import sampling_strata
+from nasdip_bench.ranks.bootstrap import stratified_tau
+from nasdip_bench.ranks.correlation import kendall_tau_b
+from nasdip_bench.ranks.noise import attainable_tau
+from nasdip_bench.space import encode_one_hot
+
+FOLDS = 10
+LEVEL = 0.9
+TREES = {
+    "n_estimators": 300,
+    "learning_rate": 0.03,
+    "num_leaves": 7,
+    "min_child_samples": 5,
+    "subsample": 0.7,
+    "subsample_freq": 1,
+    "colsample_bytree": 0.5,
+    "reg_lambda": 1.0,
+    "random_state": 0,
+    "n_jobs": 1,
+    "verbose": -1,
+}
+
+
+class Sample(NamedTuple):
+    """What a task's runs say of n architectures on M images.
+
+    Attributes:
+        features: (n, M, F): what the trees see.
+        values: (n, M) the target, the mean over seeds.
+        strata: (n,) the kind of sampling.
+        cells: (n,) the cell.
+    """
+
+    features: NDArray[np.float64]
+    values: NDArray[np.float64]
+    strata: NDArray[np.intp]
+    cells: NDArray[np.intp]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    bench = NASDIPBench(options.data)
+    results = Results(options.out) if options.out else None
+    if results is not None:
+        results.set(machine=describe("cpu", 1), release=bench.manifest.version, level=LEVEL)
+    for task in bench.tasks:
+        for target in different_targets(bench, task):
+            about = {"task": task, "target": target}
+            for row in rows(bench, task, target):
+                row = about | row
+                print(*(f"{k}={v:.3f}" if isinstance(v, float) else v for k, v in row.items()))
+                if results is not None:
+                    results.add("surrogate", row)
+
+
+def different_targets(bench: NASDIPBench, task: str) -> list[str]:
+    """Where the stop is the end of the budget, two targets are one."""
+    block, found = bench.runs.block(task), {}
+    for target in VERDICT_TARGETS:
+        found.setdefault(block.matrix(target, block.default_seeds[0]).tobytes(), target)
+    return [*found.values()]
+
+
+def rows(bench: NASDIPBench, task: str, target: str) -> Iterator[dict[str, Any]]:
+    """What a seed, a table of means and trees say of a target."""
+    sample, seed = read(bench, task, target), noise(bench, task, target)
+    yield {"by": "another seed"} | seed
+
+    def judged(by: str, found: NDArray[np.float64], folds: Any = None) -> dict[str, Any]:
+        said = judge(sample, found, folds)
+        of_noise = seed["rms_db"] ** 2 / len(bench.runs.block(task).default_seeds)
+        true = np.sqrt(max(0.0, said["rms_db"] ** 2 - of_noise))
+        return {"by": by} | said | {"rms_true_db": float(true)}
+
+    yield judged("mean of the cell, else of the sampling", cell_means(sample))
+    divisions = held_out(sample)
+    for name, folds in divisions.items():
+        yield judged(f"trees, {name} held out", predict(sample, folds), folds)
+    for count in (60, 120, 240, 480):
+        if count < 0.9 * len(sample.values):
+            found = predict(sample, divisions["architectures"], count)
+            yield judged(f"trees, fitted to {count}", found)
+
+
+def read(bench: NASDIPBench, task: str, target: str) -> Sample:
+    """The architectures that have all runs, ok, and all scores."""
+    block = bench.runs.block(task)
+    seed = None if len(block.default_seeds) > 1 else block.default_seeds[0]
+    values = block.matrix(target, seed)
+    _, scores = bench.runs.scores(task, None, seed)
+    blind = [i for i, key in enumerate(scores.keys) if not key.endswith("/ground_truth")]
+    seen = scores.values[:, :, blind]
+    seen = np.sign(seen) * np.log10(np.abs(seen) + 1e-12)
+    scored = np.isfinite(seen).any(axis=(1, 2))  # where a single score is NaN, trees go on
+    there = np.flatnonzero(np.isfinite(values).all(axis=1) & scored)
+    images = values.shape[1]
+    encoded = encode_one_hot(bench.codes[row] for row in there.tolist()).astype(np.float64)
+    sums = encoded[:, -25:].reshape(-1, 5, 5)
+    own = np.concatenate([encoded, sums.sum(axis=1), sums.sum(axis=2)], axis=1)
+    which = np.broadcast_to(np.arange(images)[None, :, None], (len(there), images, 1))
+    wide = np.broadcast_to(own[:, None], (len(there), images, own.shape[1]))
+    cells = np.array([bench[row].cell for row in there.tolist()])
+    return Sample(
+        np.concatenate([wide, seen[there], which], axis=2),
+        values[there],
+        sampling_strata(bench)[there],
+        cells,
+    )
+
+
+def held_out(sample: Sample) -> dict[str, NDArray[np.intp]]:
+    """(n,) the fold of each architecture, by the name of a division."""
+    rng = np.random.default_rng(0)
+    _, cell = np.unique(sample.cells, return_inverse=True)
+    return {
+        "architectures": rng.permutation(len(cell)) % FOLDS,
+        "cells": (rng.permutation(cell.max() + 1) % FOLDS)[cell],
+        "samplings": sample.strata,
+    }
+
+
+def predict(
+    sample: Sample, folds: NDArray[np.intp], most: int | None = None
+) -> NDArray[np.float64]:
+    """(n, M): each architecture predicted by trees that were fitted without its fold.
+
+    Args:
+        sample: of n architectures on M images.
+        folds: (n,).
+        most: fit no more architectures than these, drawn at random.
+    """
+    found = np.full_like(sample.values, np.nan)
+    for fold in np.unique(folds):
+        test, train = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        if most is not None:
+            train = np.random.default_rng(int(fold)).permutation(train)[:most]
+        centre, spread = sample.values[train].mean(axis=0), sample.values[train].std(axis=0)
+        known = (sample.values[train] - centre) / spread
+        width = sample.features.shape[2]
+        trees = LGBMRegressor(**TREES).fit(
+            sample.features[train].reshape(-1, width),
+            known.ravel(),
+            categorical_feature=[width - 1],
+        )
+        told = trees.predict(sample.features[test].reshape(-1, width))
+        found[test] = told.reshape(len(test), -1) * spread + centre
+    return found
+
+
+def cell_means(sample: Sample) -> NDArray[np.float64]:
+    """(n, M): the mean over the other architectures of the cell, else of the sampling."""
+    found = np.empty_like(sample.values)
+    for place in range(len(found)):
+        others = np.arange(len(found)) != place
+        alike = others & (sample.cells == sample.cells[place])
+        if not alike.any():
+            alike = others & (sample.strata == sample.strata[place])
+        found[place] = sample.values[alike].mean(axis=0)
+    return found
+
+
+def judge(
+    sample: Sample, found: NDArray[np.float64], folds: NDArray[np.intp] | None = None
+) -> dict[str, Any]:
+    """How near predictions are, the mean over images.
+
+    ``covered``: the share of values within the interval of `LEVEL` around their predictions, whose
+    width is the quantile of the residuals of the other folds (cross-conformal).
+    """
+    values, error = sample.values, found - sample.values
+    of_image = [
+        (
+            kendall_tau_b(mine, known).value,
+            within(mine, known, sample.strata),
+            1 - float(np.mean((mine - known) ** 2) / known.var()),
+        )
+        for mine, known in zip(found.T, values.T, strict=True)
+    ]
+    tau, inside, r2 = np.mean(of_image, axis=0).tolist()
+    said = {
+        "n": len(values),
+        "tau": tau,
+        "within": inside,
+        "r2": r2,
+        "rms_db": float(np.sqrt(np.mean(error**2))),
+    }
+    if folds is not None:
+        widths = {
+            fold: np.quantile(np.abs(error[folds != fold]), LEVEL) for fold in np.unique(folds)
+        }
+        width = np.array([widths[fold] for fold in folds])[:, None]
+        said |= {"covered": float(np.mean(np.abs(error) <= width))}
+    return said
+
+
+def within(
+    found: NDArray[np.float64], known: NDArray[np.float64], strata: NDArray[np.intp]
+) -> float:
+    """Tau-b over the pairs of architectures of one sampling."""
+    return stratified_tau(found, known, strata).value
+
+
+def noise(bench: NASDIPBench, task: str, target: str) -> dict[str, Any]:
+    """What a single seed says of another, over the architectures that have both.
+
+    ``rms_db`` is its own noise: the root mean square of the difference over the root of 2.
+    """
+    block = bench.runs.block(task)
+    first, second = (block.matrix(target, seed) for seed in block.seeds[:2])
+    there = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    one, other, strata = first[there], second[there], sampling_strata(bench)[there]
+    pairs = [*zip(one.T, other.T, strict=True)]
+    tau = float(np.mean([kendall_tau_b(a, b).value for a, b in pairs]))
+    inside = float(np.mean([within(a, b, strata) for a, b in pairs]))
+    return {
+        "n": int(there.sum()),
+        "tau": tau,
+        "within": inside,
+        "attainable": attainable_tau(tau),
+        "attainable_within": attainable_tau(inside),
+        "rms_db": float(np.sqrt(np.mean((one - other) ** 2) / 2)),
+    }
+
+
+if __name__ == "__main__":
+    main()
