@@ -47,7 +47,7 @@ def build(
             1). Scores such as SynFlow, which sum over outputs, vanish where the sigmoid saturates.
 
     Raises:
-        UnknownNameError: an image, task, fidelity or row that there is not.
+        UnknownNameError: an unknown image, task, fidelity or row.
         MissingDependencyError: torch is not installed.
         ConfigError: an image without a task, a task without an image, an imported run, or a
             seed that is no whole number of at least 0.

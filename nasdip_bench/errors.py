@@ -118,7 +118,7 @@ def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> Unknown
     )
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
-    return UnknownNameError(f"unknown {kind} {value!r}.{hint} There is: {shown or 'none'}.")
+    return UnknownNameError(f"unknown {kind} {value!r}.{hint} Available: {shown or 'none'}.")
 
 
 def _words(name: str) -> list[str]:

@@ -31,7 +31,7 @@ the output layer, loss, moving average and optimiser in float32."""
 
 
 def check_precision(precision: str, device: str) -> None:
-    """Refuse a precision that there is not, or that a device, "cpu", "cuda" or "cuda:N", lacks.
+    """Reject an unknown precision, or one that a device ("cpu", "cuda", "cuda:N") lacks.
 
     Raises:
         UnknownNameError: there is no such precision.

@@ -137,7 +137,7 @@ def objective(
         steps: as of `Objective`.
 
     Raises:
-        UnknownNameError: a name that there is not, or a step that was not kept.
+        UnknownNameError: an unknown name, or a step that was not kept.
         MissingRunError: the release has no run to simulate from.
     """
     sim = open_simulator(

@@ -39,7 +39,7 @@ class TabularBenchmark:
             (simulated, of all iterations and of a forward pass).
 
     Raises:
-        UnknownNameError: a name that there is not.
+        UnknownNameError: an unknown name.
         ConfigError: no metric.
         MissingRunError: the release has no run to simulate from.
 

@@ -99,7 +99,7 @@ def export_blackbox(
         cost: "flops", "recorded" or a `CostModel`.
 
     Raises:
-        UnknownNameError: a name or an encoding that there is not.
+        UnknownNameError: an unknown name or encoding.
         MissingRunError: no architecture is complete.
         ConfigError: the folder cannot be written.
     """

@@ -214,7 +214,7 @@ class _Command(TyperCommand):
                 raise ConfigError(f"{message} {ctx.command_path} --help shows how.") from error
             if message.startswith("No such option"):
                 there = ", ".join(name for name in names if name.startswith("--"))
-                raise ConfigError(f"{message.partition(' (')[0]}. There is: {there}.") from error
+                raise ConfigError(f"{message.partition(' (')[0]}. Available: {there}.") from error
             raise
 
 

@@ -72,7 +72,7 @@ Device = Annotated[str, typer.Option(help="Where Figure 2 runs its networks: cpu
 
 def table_command(
     context: typer.Context,
-    number: Annotated[str, typer.Argument(help=f"There is: {', '.join(TABLES)}.")],
+    number: Annotated[str, typer.Argument(help=f"Available: {', '.join(TABLES)}.")],
     task: Task = "denoise",
     target: Annotated[
         str, typer.Option(help="Column of runs.parquet; default: what the paper's notebooks use.")
@@ -110,7 +110,7 @@ def table_command(
 
 def figure_command(
     context: typer.Context,
-    number: Annotated[str, typer.Argument(help=f"Number; there is: {', '.join(FIGURES)}.")],
+    number: Annotated[str, typer.Argument(help=f"Number; available: {', '.join(FIGURES)}.")],
     task: Task = "denoise",
     k: TopK = 10,
     target: Target = PAPER_TARGET,

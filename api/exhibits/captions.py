@@ -30,6 +30,12 @@ __all__ = [
 ORACLE_PREFIX = "best_"
 SUBSTITUTE = "substitute"
 
+_SHORT = {
+    -1: ("is missing", "are missing"),
+    1: ("diverged", "diverged"),
+    2: ("failed", "failed"),
+}  # from the code of a status
+
 
 def of_the_paper(bench: ReleaseReader) -> bool:
     """Whether the images are the paper's, so that printed values stand beside those of a release.
@@ -50,7 +56,7 @@ def image_marks(bench: ReleaseReader) -> tuple[dict[str, str], list[str]]:
     statuses = image_statuses(bench)
     if not of_the_paper(bench):
         return dict.fromkeys(statuses, ""), [
-            f"The images are of the set {bench.manifest.image_set!r} and not the paper's: printed "
+            f"The images are of the set {bench.manifest.image_set!r}, not the paper's: its printed "
             f"values do not apply."
         ]
     marks = {name: "*" if status == SUBSTITUTE else "" for name, status in statuses.items()}
@@ -59,7 +65,7 @@ def image_marks(bench: ReleaseReader) -> tuple[dict[str, str], list[str]]:
         return marks, []
     return marks, [
         f"* a substitute, since the paper's own image was not identified or not found: its values "
-        f"need not agree with the print ({', '.join(marked)})."
+        f"may differ from the paper's ({', '.join(marked)})."
     ]
 
 
@@ -105,16 +111,17 @@ def setting_and_n(bench: ReleaseReader, facts: Mapping[str, Any], counts: Sequen
 
 
 def shortfall(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
-    """What of the release's runs is missing or without result, in words; "" where nothing is."""
+    """How many of the release's runs are missing or have no result, in words; "" if none."""
     block = bench.runs.block(facts["task"], facts["fidelity"])
     expected = len(bench) * len(bench.images) * len(facts["seeds"])
     statuses = [block.statuses(seed) for seed in facts["seeds"]]
-    parts = []
-    for name, code in {"missing": -1, "diverged": 1, "failed": 2}.items():
+    parts: list[str] = []
+    for code, (one, several) in _SHORT.items():
         count = sum(int((of_seed == code).sum()) for of_seed in statuses)
         if count:
-            parts.append(f"{count} {name}")
-    return f"Of {expected} runs {', '.join(parts)}." if parts else ""
+            of_all = "" if parts else f" of {expected:,} runs"
+            parts.append(f"{count:,}{of_all} {one if count == 1 else several}")
+    return f"{', '.join(parts)}." if parts else ""
 
 
 def cut_before_peak(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:

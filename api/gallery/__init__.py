@@ -2,5 +2,5 @@
 
 catalogue  which there are: the paper's, and the benchmark's own
 folder     writes them
-page       the page that sets them side by side, and the paper's beside the print
+page       the page of all of them, with the paper's printed values beside ours
 """

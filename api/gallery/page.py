@@ -1,4 +1,4 @@
-"""The Markdown page that sets tables and figures side by side, and the paper's beside the print."""
+"""The Markdown page of all tables and figures, with the paper's printed values beside ours."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def markdown_page(bench: ReleaseReader, result: PaperResult, options: PaperOptio
         "## What was measured",
         _coverage(bench, list(blocks.values()), options.seed),
         "Counts: `bench.coverage()`.",
-        "## Why ours differs from the print",
+        "## Why ours differs from the paper",
         _list(reasons_to_differ(bench, at, options.target)),
     ]
     if result.problems:

@@ -119,7 +119,7 @@ def figure1(
 
     Raises:
         ConfigError: k is outside 1..n.
-        UnknownNameError: a task, target, fidelity or seed that there is not.
+        UnknownNameError: an unknown task, target, fidelity or seed.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:

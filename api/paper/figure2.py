@@ -235,7 +235,7 @@ def figure2(
     Raises:
         ConfigError: no images, or no initialisation.
         ImageError: an image that cannot be brought to the resolution.
-        UnknownNameError: a task, fidelity, score or architecture that there is not.
+        UnknownNameError: an unknown task, fidelity, score or architecture.
         MissingRunError: no architecture is scored on all images.
     """
     from nasdip_bench.tasks import get_task

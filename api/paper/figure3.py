@@ -170,7 +170,7 @@ def figure3(
 
     Raises:
         ConfigError: a cohort below 1.
-        UnknownNameError: a task, target, fidelity, seed or score that there is not.
+        UnknownNameError: an unknown task, target, fidelity, seed or score.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:
@@ -185,8 +185,8 @@ def figure3(
         caption=sentences(
             f"Figure 3 ({task}): PSNR against {runs.proxy} of the untrained network, a point an "
             f"architecture, with the N architectures of lowest score, N = "
-            f"{' and '.join(map(str, sizes))}. What the print's Figure 3 shows was not "
-            f"established: this is not claimed to be the same.",
+            f"{' and '.join(map(str, sizes))}. We could not tell what the paper's Figure "
+            f"3 shows; ours may differ.",
             setting_and_n(bench, runs.facts, counts),
             "Tau is tau-b, its sign raw: negative is good for a distance.",
             runs.one_seed,

@@ -45,7 +45,7 @@ class HistogramFigure(CohortFigure):
 
     Attributes:
         bins: number of bins, over the range of each image.
-        printed: by image, the lowest and highest value of the print; {} where it does not apply.
+        printed: by image, the lowest and highest value in the paper; {} where it does not apply.
     """
 
     bins: int
@@ -189,7 +189,7 @@ def figure4(
 
     Args:
         bench: the release.
-        task: name; the print has denoise and inpaint.
+        task: name; the paper has denoise and inpaint.
         target: column of runs.parquet with a direction; the default is the released notebook's.
         fidelity: None for the release's default for the task.
         seed: None for the first of the default seeds: a cohort is of one seed.
@@ -200,7 +200,7 @@ def figure4(
 
     Raises:
         ConfigError: a cohort or number of bins below 1.
-        UnknownNameError: a task, target, fidelity, seed or score that there is not.
+        UnknownNameError: an unknown task, target, fidelity, seed or score.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:

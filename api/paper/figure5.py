@@ -181,7 +181,7 @@ def figure5(
     Raises:
         DatasetError: no results, or no restored images, or damaged ones.
         MissingRunError: no image that all three methods have restored.
-        UnknownNameError: a setting, seed or image that there is not.
+        UnknownNameError: an unknown setting, seed or image.
         ConfigError, ImageError: the images are not named, absent, or others than the results'.
     """
     results = read_results(folder)
@@ -201,7 +201,7 @@ def figure5(
             f"{describe_fields(fields)}; seed {seed}. Framed and below each picture: the part of "
             "the ground truth that varies most."
         ),
-        notes=("Which images the print's Figure 5 shows was not established.",),
+        notes=("We could not tell which images the paper's Figure 5 shows.",),
         marks={},
         call=f"figure5(folder, images_dir, {setting!r}, seed={seed})",
         rows=made,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["paper_values", "reasons_to_differ"]
 
 _PAPERS = (512, 128)
-"""Resolution and channels of the print."""
+"""Resolution and channels of the paper."""
 
 
 @cache
@@ -70,7 +70,7 @@ def reasons_to_differ(
         "**Initialisations.** The released scores come from one initialisation, ours are the mean "
         "over the number in `scores.parquet` (`inits`; 8 in our releases): two single ones agree "
         "only in part, some scores' hardly (data/FINDINGS.md measures it).",
-        "**Figure 1's target** is not stated in the print.",
+        "**Figure 1's target** is not stated in the paper.",
     ]
     if not {*bench.codes} <= {*map(str, paper_architectures())}:
         reasons.append("**Sample.** Not all architectures are among the 522 of the paper.")
@@ -84,6 +84,6 @@ def _about_images(bench: ReleaseReader) -> str:
         return "**Images.** They are not the paper's: no printed value applies."
     same = [name for name, status in statuses.items() if status != SUBSTITUTE]
     return (
-        f"**Images.** The comparison with the print is meaningful for {', '.join(same)}; the "
+        f"**Images.** The comparison with the paper is meaningful for {', '.join(same)}; the "
         f"others are substitutes for images that were not identified or not found, marked \\*."
     )

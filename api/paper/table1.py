@@ -3,7 +3,7 @@
 The target is a PSNR, or the best iteration (section 5 of the paper): a network whose untrained
 output already resembles the image may reach its peak sooner, and then the score would also tell
 when to stop. The paper's printed values stand beside ours where the images are the paper's, the
-task is the one of the print, and the target is a PSNR.
+task is the paper's, and the target is a PSNR.
 """
 
 from __future__ import annotations
@@ -196,14 +196,14 @@ def table1(
 
     Args:
         bench: the release.
-        task: name; the print is of denoising.
+        task: name; the paper's is denoising.
         target: column of runs.parquet; the default is what the paper's notebooks use.
         fidelity: None for the release's default for the task.
         seed: None for the mean of tau over the default seeds.
         all_scores: show also the scores that the paper's table does not have.
 
     Raises:
-        UnknownNameError: a task, target, fidelity or seed that there is not.
+        UnknownNameError: an unknown task, target, fidelity or seed.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:

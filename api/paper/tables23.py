@@ -175,7 +175,7 @@ def comparison(
         seed: None: the lowest of the searches.
 
     Raises:
-        UnknownNameError: a table, setting or seed that there is not.
+        UnknownNameError: an unknown table, setting or seed.
         ConfigError: several settings, none of them the paper's, and none asked for.
         MissingRunError: no results at all.
     """
@@ -234,7 +234,7 @@ def _notes(rows: Sequence[RowOfSet]) -> Iterator[str]:
     columns = tuple(dict.fromkeys(column for row in rows for column in row.cells))
     if STOPPED in columns:
         yield (
-            "† the print's values of DIP for super-resolution are oracle-stopped values taken from "
+            "† the paper's values of DIP for super-resolution are oracle-stopped values taken from "
             "the NAS-DIP paper; ours beside them are final values, and the oracle-stopped ones "
             "(highest smoothed PSNR along the same fit) have a column of their own."
         )
@@ -243,7 +243,8 @@ def _notes(rows: Sequence[RowOfSet]) -> Iterator[str]:
     if any(column.startswith("random/") for column in columns):
         yield (
             "random: as many candidates as a cohort has, drawn without a look at any score, their "
-            "average with equal weights; what the print's random is in detail we do not know."
+            "average with equal weights; how exactly the paper drew its random cohort, we do not "
+            "know."
         )
     spreads: dict[tuple[str, tuple[int, ...]], list[float]] = {}
     for row in rows:

@@ -42,7 +42,7 @@ def evaluated(
         (n,), ascending: ``bench[rows]`` are the architectures.
 
     Raises:
-        UnknownNameError: an image, task, fidelity or seed that there is not.
+        UnknownNameError: an unknown image, task, fidelity or seed.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:
@@ -80,7 +80,7 @@ def random(
 
     Raises:
         ConfigError: seed is no seed and no generator.
-        UnknownNameError: a name or seed that there is not.
+        UnknownNameError: an unknown name or seed.
         MissingRunError: none is evaluated.
 
     Example:
@@ -123,7 +123,7 @@ def neighbours(
 
     Raises:
         ConfigError: k is outside the range.
-        UnknownNameError: a row, a name or a seed that there is not.
+        UnknownNameError: an unknown row, name or seed.
         ArchitectureError: no architecture at all.
         MissingRunError: none is evaluated.
 

@@ -159,7 +159,7 @@ def architecture_cost_of(
         seed: None for the mean over the default seeds.
 
     Raises:
-        UnknownNameError: an architecture, image, task, fidelity or seed that there is not.
+        UnknownNameError: an unknown architecture, image, task, fidelity or seed.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:

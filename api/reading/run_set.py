@@ -123,7 +123,7 @@ def chosen_images(bench: ReleaseReader, images: str | Sequence[str] | None) -> l
     """Positions of the images that a call names, in its order, each once; None for all.
 
     Raises:
-        UnknownNameError: an image that there is not.
+        UnknownNameError: an unknown image.
         ConfigError: none is named.
     """
     if images is None:
@@ -132,7 +132,7 @@ def chosen_images(bench: ReleaseReader, images: str | Sequence[str] | None) -> l
     names = dict.fromkeys(images if several else [images])
     positions = [image_position(name, bench.images, bench.tasks) for name in names]
     if not names:
-        raise ConfigError(f"no images are named; there is: {', '.join(bench.images)}")
+        raise ConfigError(f"no images are named; available: {', '.join(bench.images)}")
     return positions
 
 

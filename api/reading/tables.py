@@ -126,7 +126,7 @@ class ReleaseTables(Release):
             seed: None for every seed there is.
 
         Raises:
-            UnknownNameError: a task, fidelity or seed that there is not.
+            UnknownNameError: an unknown task, fidelity or seed.
             MissingRunError: the release has no run of the task at the fidelity.
 
         Example:

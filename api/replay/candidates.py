@@ -158,7 +158,7 @@ def selector_name(selector: str | Selector, weighting: str) -> str:
     """What a selector is called in records.
 
     Raises:
-        UnknownNameError: a name of a selector or of a weighting that there is not.
+        UnknownNameError: an unknown selector or weighting.
     """
     from nasdip_bench.isnas.selection import SELECTORS, WEIGHTINGS
 
@@ -202,7 +202,7 @@ def score_key(bench: ReleaseReader, block: Block, score: str, reference: str) ->
 
     Raises:
         ConfigError: a score by which a search cannot rank, since less of it is not better.
-        UnknownNameError: a score or reference that there is not.
+        UnknownNameError: an unknown score or reference.
     """
     from nasdip_bench.isnas.ranking import check_score
     from nasdip_bench.proxies import info, named_score

@@ -81,7 +81,7 @@ def isnas_curve(
     Raises:
         ConfigError: n below 1 or above the candidates, no images or scores, or a score by which a
             search cannot rank.
-        UnknownNameError: a name or seed that there is not.
+        UnknownNameError: an unknown name or seed.
         MissingRunError: the release has no run of the task at the fidelity, or no distances between
             restorations and they are needed.
 
@@ -101,8 +101,8 @@ def isnas_curve(
     positions = {image: image_position(image, bench.images, bench.tasks) for image in named}
     if not keys or not named:
         raise ConfigError(
-            f"no {'images' if keys else 'scores'} to replay {task} at {block.fidelity} with; there "
-            f"is: {', '.join(bench.images if keys else rankable_scores(bench, block, reference))}"
+            f"no {'images' if keys else 'scores'} to replay {task} at {block.fidelity}; available: "
+            f"{', '.join(bench.images if keys else rankable_scores(bench, block, reference))}"
         )
     seeds = block.choose_seeds(seed)
     needed = with_output or needs_distances(selector)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.proxies import NO_REFERENCE
 
+from ..exhibits.captions import shortfall
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.costs import costs
 from ..statistics.kendall import coverage, kendall
@@ -222,26 +222,19 @@ def _overlap(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
 
 
 def _missing(bench: ReleaseReader, blocks: list[Block]) -> list[str]:
-    """What readers must know is not there."""
+    """What the page does not show, in sentences."""
     sentences = []
     for block in blocks:
         seeds = block.default_seeds
-        statuses = np.stack([block.statuses(seed) for seed in seeds])
-        parts = [
-            f"{count} {name}"
-            for name, code in (("missing", -1), *((s, STATUSES.index(s)) for s in STATUSES[1:]))
-            if (count := int((statuses == code).sum()))
-        ]
-        if parts:
-            sentences.append(
-                f"{block.task} at {block.fidelity}: of {statuses.size} runs {', '.join(parts)}."
-            )
+        facts = {"task": block.task, "fidelity": block.fidelity, "seeds": seeds}
+        if short := shortfall(bench, facts):
+            sentences.append(f"{block.task} at {block.fidelity}: {short}")
         others = [str(seed) for seed in block.seeds if seed not in seeds]
         if len(seeds) == 1:
             sentences.append(
-                f"{block.task} at {block.fidelity}: the page shows seed {seeds[0]} alone, so "
-                f"nothing of the spread over seeds"
-                + (f"; there are runs of seed {', '.join(others)}, too." if others else ".")
+                f"{block.task} at {block.fidelity}: the page shows seed {seeds[0]} alone and no "
+                f"spread over seeds"
+                + (f"; the release also has runs of seed {', '.join(others)}." if others else ".")
             )
     shown = {(block.task, block.fidelity) for block in blocks}
     others = [

@@ -107,7 +107,7 @@ def compare(
     Raises:
         ConfigError: a number outside its range, too short a budget, no algorithm or
             image, or one twice.
-        UnknownNameError: a name that there is not.
+        UnknownNameError: an unknown name.
         MissingRunError: the release has no run to simulate from.
     """
     for name, value in (("repeats", repeats), ("points", points), ("resamples", resamples)):

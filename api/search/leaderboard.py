@@ -91,7 +91,7 @@ def search_leaderboard(
 
     Raises:
         ConfigError: a setting out of range.
-        UnknownNameError: a name that there is not.
+        UnknownNameError: an unknown name.
         MissingRunError: fewer than two seeds, or no architecture with runs of all of them.
 
     Example:

@@ -99,7 +99,7 @@ def read_runs(
         by image, in the order asked for.
 
     Raises:
-        UnknownNameError: an image, task, fidelity, seed, target or cost model that there is not.
+        UnknownNameError: an unknown image, task, fidelity, seed, target or cost model.
         MissingRunError: there is no run of the task at the fidelity, or none of the seed on an
             image.
         ConfigError: no image, or one twice; or recorded seconds are to be charged that the release

@@ -94,7 +94,7 @@ def top_k(
 
     Raises:
         ConfigError: k is outside 1..candidates, or a limit is no number above 0.
-        UnknownNameError: an image, task, target, fidelity or seed that there is not.
+        UnknownNameError: an unknown image, task, target, fidelity or seed.
         MissingRunError: the release has no run of the task at the fidelity, or no candidate.
 
     Example:
@@ -193,7 +193,7 @@ def regret(
     Other arguments as in `top_k`. NaN where one of its runs diverged or failed.
 
     Raises:
-        UnknownNameError: an architecture, image, task, target, fidelity or seed that there is not.
+        UnknownNameError: an unknown architecture, image, task, target, fidelity or seed.
         ArchitectureError: no architecture at all.
         MissingRunError: one of its runs is missing.
 
@@ -229,7 +229,7 @@ def statistics(
     """How a target is distributed over the architectures; arguments as in `top_k`.
 
     Raises:
-        UnknownNameError: an image, task, target, fidelity or seed that there is not.
+        UnknownNameError: an unknown image, task, target, fidelity or seed.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:

@@ -59,7 +59,7 @@ def kendall(
         `NASDIPBench.kendall_intervals` does not.
 
     Raises:
-        UnknownNameError: a task, target, fidelity, seed or image that there is not.
+        UnknownNameError: an unknown task, target, fidelity, seed or image.
         ConfigError: no image is named.
         MissingRunError: the release has no run of the task at the fidelity.
 

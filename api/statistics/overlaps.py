@@ -60,7 +60,7 @@ def overlap(
 
     Raises:
         ConfigError: k is out of range, or no architecture has a run on all the images.
-        UnknownNameError: a task, target, fidelity, seed or image that there is not.
+        UnknownNameError: an unknown task, target, fidelity, seed or image.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:
@@ -136,7 +136,7 @@ def overlap_table(
 
     Raises:
         ConfigError: k is out of range, or no architecture has a run on all the images.
-        UnknownNameError: a task, target, fidelity, seed or image that there is not.
+        UnknownNameError: an unknown task, target, fidelity, seed or image.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:

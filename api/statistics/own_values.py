@@ -41,7 +41,7 @@ def own_values(
     Raises:
         ConfigError: what is no number, or infinite; an array of another shape, an architecture
             given twice, or an index that only counts and is not as long as the release.
-        UnknownNameError: an architecture or image that there is not.
+        UnknownNameError: an unknown architecture or image.
     """
     matrix = _own_matrix(bench, values)
     infinite = np.isinf(matrix)

@@ -36,7 +36,7 @@ class _Commands(TyperGroup):
             if "Did you mean" in message:
                 raise
             names = ", ".join(self.list_commands(ctx))
-            raise ConfigError(f"{message} There is: {names}.") from error
+            raise ConfigError(f"{message} Available: {names}.") from error
 
 
 def new_app(help_text: str | None = None) -> typer.Typer:

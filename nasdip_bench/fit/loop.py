@@ -107,7 +107,7 @@ def fit_stack(
 
     Raises:
         ConfigError: iterations below 1, or a precision that the device does not have.
-        UnknownNameError: a name in ``record`` that there is not.
+        UnknownNameError: an unknown name in ``record``.
     """
     check_whole("iterations", iterations, 1)
     device = z.device

@@ -473,7 +473,7 @@ MISTAKES = [
     ((0, "lena", "chest"), "'chest' is an image, where a task belongs: .*before a task.*denoise"),
     ((0, "lena", "denoise", "r640"), r"unknown fidelity 'r640'\. Did you mean 'r64'"),
     ((0, "lena", "denoise", ["r64"]), "unknown fidelity"),
-    ((0, "lena", "denoise", HIGH, 2), r"unknown seed 2 for.*There is: 0, 1\. Leave it out"),
+    ((0, "lena", "denoise", HIGH, 2), r"unknown seed 2 for.*Available: 0, 1\. Leave it out"),
     ((0, "lena", "denoise", HIGH, "0"), "unknown seed '0'"),
     ((0, "lena", "denoise", HIGH, True), "unknown seed True"),
 ]
@@ -599,9 +599,9 @@ def test_a_missing_run_says_what_there_is(partial):
     message = str(caught.value)
     assert f"no run of architecture {ARCHS[0]} on 'lena' for 'denoise'" in message
     assert f"at fidelity '{LOW}' with seed 0" in message
-    assert f"there is: {LOW} with seed 1; r64 with seed 0." in message
+    assert f"task: {LOW} with seed 1; r64 with seed 0." in message
     assert "holds 30 of the 36 runs" in message
-    with pytest.raises(MissingRunError, match=f"there is: {LOW} with seed 0. The release holds 35"):
+    with pytest.raises(MissingRunError, match=f": {LOW} with seed 0. The release holds 35"):
         partial.query(7, "lena", "denoise")
     with pytest.raises(KeyError):
         partial.curve(7, "lena", "denoise")

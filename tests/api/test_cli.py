@@ -170,9 +170,9 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("table", "7"), "unknown table '7'. There is: 1 (Kendall's tau between PSNR and"),
-        (("figure", "7"), "unknown figure '7'. There is: 1 (how many of their best"),
-        (("table", "1", "--format", "html"), "unknown format 'html'. There is: text, csv, latex"),
+        (("table", "7"), "unknown table '7'. Available: 1 (Kendall's tau between PSNR and"),
+        (("figure", "7"), "unknown figure '7'. Available: 1 (how many of their best"),
+        (("table", "1", "--format", "html"), "unknown format 'html'. Available: text, csv, latex"),
         (("table", "1", "--out", "t.html"), "cannot tell the form of 't.html' from its ending"),
         (
             ("table", "1", "--format", "csv", "--out", "t.tex"),
@@ -201,7 +201,7 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
         (("kendall", "--target", "psnr"), "unknown target 'psnr'"),
         (
             ("kendall", "--format", "latex"),
-            "unknown format 'latex'. Did you mean 'text'? There is: text, csv.",
+            "unknown format 'latex'. Did you mean 'text'? Available: text, csv.",
         ),
         (("kendall", "--format", "csv", "--out", "t.txt"), "--format csv does not go with --out"),
         (
@@ -209,8 +209,8 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
             "--between images compares images: --image lena names fewer",
         ),
         (("verify", "x"), "(x): options are --data FOLDER ..."),
-        (("bogus",), "No such command 'bogus'. There is: info, kendall,"),
-        (("info", "--bogus"), "No such option: --bogus. There is: --data."),
+        (("bogus",), "No such command 'bogus'. Available: info, kendall,"),
+        (("info", "--bogus"), "No such option: --bogus. Available: --data."),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(call, arguments, text):

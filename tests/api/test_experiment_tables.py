@@ -116,7 +116,7 @@ def test_the_text_says_what_it_is():
     assert re.search(first, text)
     assert re.search(r"SR x2 Set5 +1/5 +31.00 \(33.19†\) +-- \(36.16\)", text)
     assert "Setting quick: the centre 96 x 96 of each image, not the whole, 16 channels" in text
-    assert "† the print's values of DIP for super-resolution are oracle-stopped values" in text
+    assert "† the paper's values of DIP for super-resolution are oracle-stopped values" in text
     assert "DIP: standard deviation of a row's mean over the seeds 0, 1: 0.35 dB." in text
     assert f"denoise BM3D: diverged: {MAN}: {STRIP}." in text
     assert "for so many of 11 images: DIP 3, NAS-DIP 2, psd_db_mse full 0" in text
@@ -143,7 +143,7 @@ def test_table_3_and_sets_of_ones_own():
     assert [r.label for r in table.rows][-1] == "denoise skimage"
     assert table.body()[-1][1:4] == ["1/1", "20.00", "--"]
     assert table.body()[0][2] == "-- (23.20)"
-    assert "what the print's random is in detail we do not know" in table.text()
+    assert "how exactly the paper drew its random cohort, we do not know" in table.text()
 
 
 def test_every_form_has_the_numbers(tmp_path: Path):
@@ -168,9 +168,9 @@ def test_settings_and_seeds_never_mix():
     assert comparison(two, "2", "quick").rows[0].cells["dip"].ours_db == 27.5
     with pytest.raises(ConfigError, match="of several settings, which do not mix: choose one of"):
         comparison(results(*ROWS, row(HOUSE, "dip", 1.0, setting="quick-1")), "2")
-    with pytest.raises(UnknownNameError, match="unknown setting 'fast'. There is: quick"):
+    with pytest.raises(UnknownNameError, match="unknown setting 'fast'. Available: quick"):
         comparison(results(*ROWS), "2", "fast")
-    with pytest.raises(UnknownNameError, match="unknown seed 7. There is: 0, 1, 2"):
+    with pytest.raises(UnknownNameError, match="unknown seed 7. Available: 0, 1, 2"):
         comparison(results(*ROWS), "2", seed=7)
     with pytest.raises(MissingRunError, match="there are no results"):
         comparison(results(), "2")
@@ -358,12 +358,12 @@ def test_figure_5_without_what_it_needs(built: Path, user_images: Path, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--table=4"], "unknown table '4'. There is: 2, 3"),
+        (["--table=4"], "unknown table '4'. Available: 2, 3"),
         (["--sets=set21"], "unknown image set 'set21'. Did you mean 'set12'"),
         (["--sets=set5"], "image set set5: say where the images are, with --images-dir DIR"),
         (["--sets=set5", "--images-dir=/no/such"], "there is no images folder '/no/such'"),
         (["--sets=skimage", "--images=camra"], "unknown image 'camra'. Did you mean 'camera'"),
-        (["--sets=skimage", "--setting=fast"], "unknown setting 'fast'. There is: paper, quick"),
+        (["--sets=skimage", "--setting=fast"], "unknown setting 'fast'. Available: paper, quick"),
         (["--sets=skimage", "--methods=isnas"], "method 'isnas' must be written isnas/SCORE/"),
         (["--sets=skimage", "--tasks=denose"], "unknown task 'denose'. Did you mean 'denoise'"),
         (["--sets=skimage", "--seeds=one"], "--seeds 'one' is no list of numbers"),

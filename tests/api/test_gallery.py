@@ -76,7 +76,7 @@ def test_every_verdict_is_given_for_each_target(bench):
 def test_the_page_sets_ours_beside_the_print(folder):
     page = (folder[0] / "index.md").read_text()
     for part in (
-        "## Why ours differs from the print",
+        "## Why ours differs from the paper",
         "| denoise | r64c16i40 | 40 | 40 | 0 | 33 of 36 | 1 | 1 | 1 |",
         "r64c16i40 is 64x64 with 16 channels",
         "meaningful for lena, boat; the others are substitutes",

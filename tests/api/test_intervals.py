@@ -126,7 +126,7 @@ def test_spearmans_rho_is_scipys(bench):
         assert found.loc[image, "low"] < expected < found.loc[image, "high"]
     constant = bench.correlate(np.zeros(COUNT), "denoise", fidelity=LOW, method="spearman")
     assert constant.loc["(mean)", "reason"] == "rho is not defined for 3 of 3 images"
-    with pytest.raises(UnknownNameError, match="unknown method 'pearson'.*There is: kendall, spe"):
+    with pytest.raises(UnknownNameError, match="unknown method 'pearson'.*Available: kendall, spe"):
         bench.correlate(own, "denoise", method="pearson")
 
 
@@ -380,7 +380,7 @@ def test_images_that_are_none(bench):
     for call in (bench.kendall, bench.overlap, bench.proxy_table, bench.selection_curve):
         with pytest.raises(UnknownNameError, match="unknown image 'lenna'. Did you mean 'lena'"):
             call("denoise", images=["lenna"])
-        with pytest.raises(ConfigError, match="no images are named; there is: lena, chest, boat"):
+        with pytest.raises(ConfigError, match="no images are named; available: lena, chest, boat"):
             call("denoise", images=[])
 
 
@@ -470,7 +470,7 @@ def test_values_of_ones_own_are_no_score(bench):
                 call()
     with pytest.raises(ConfigError, match="lower_is_better=False is of values of one's own, and n"):
         bench.selection_curve("denoise", lower_is_better=False)
-    with pytest.raises(UnknownNameError, match="in lower_is_better 'mine'. There is: yours"):
+    with pytest.raises(UnknownNameError, match="in lower_is_better 'mine'. Available: yours"):
         bench.proxy_table("denoise", k=3, values={"yours": own}, lower_is_better=["mine"])
 
 

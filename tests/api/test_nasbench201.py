@@ -395,7 +395,7 @@ def test_seeds_of_trials_are_a_list_of_numbers(bench, seeds):
 
 
 def test_a_seed_without_runs_is_refused(bench):
-    with pytest.raises(UnknownNameError, match="unknown seed 7. There is: 0, 1"):
+    with pytest.raises(UnknownNameError, match="unknown seed 7. Available: 0, 1"):
         NASBench201API(bench, run_seeds=[0, 7])
 
 

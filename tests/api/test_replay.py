@@ -467,7 +467,7 @@ def test_the_distances_of_a_release_are_those_of_its_restorations(flawed):
         ({"score": "psd_mse"}, UnknownNameError, "unknown score 'psd_mse'"),
         ({"score": "parameters"}, ConfigError, "is not one of which lower is better"),
         ({"score": "psd_strip_hist_emd"}, UnknownNameError, "'psd_strip_hist_emd/corrupted'"),
-        ({"reference": "truth"}, UnknownNameError, "unknown reference 'truth'. There is: corr"),
+        ({"reference": "truth"}, UnknownNameError, "unknown reference 'truth'. Available: corr"),
         ({"weighting": "even"}, UnknownNameError, "unknown weighting 'even'"),
         ({"selector": "nearest"}, UnknownNameError, "unknown selector 'nearest'"),
         ({"fidelity": "r64"}, UnknownNameError, "unknown fidelity 'r64'"),
@@ -491,8 +491,8 @@ def test_mistakes_are_named(flawed, given, error, text):
         ),
         ({"n": 13, "selector": "oracle"}, ConfigError, r"most 11, .* \(with a run, the score\);"),
         ({"images": ["lenna"]}, UnknownNameError, "unknown image 'lenna'"),
-        ({"images": []}, ConfigError, "no images to replay .* there is: lena, chest, boat"),
-        ({"scores": []}, ConfigError, "no scores to replay .* there is: psd_db_mse/corrupted"),
+        ({"images": []}, ConfigError, "no images to replay .*available: lena, chest, boat"),
+        ({"scores": []}, ConfigError, "no scores to replay .*available: psd_db_mse/corrupted"),
         ({"scores": ["flops"]}, ConfigError, "is not one of which lower is better"),
         ({"weighting": "even"}, UnknownNameError, "unknown weighting"),
         ({"reference": "none"}, UnknownNameError, "unknown reference"),
@@ -557,7 +557,7 @@ def test_the_figure_says_what_it_shows(flawed, tmp_path):
     assert "(denoise, mean over 3 images)" in text
     assert f"fidelity {LOW} (64x64, 16 channels, 40 iterations); seed 0, stop at 40" in text
     assert "candidates: 8..11 of 12 architectures, those with distances between outputs." in text
-    assert "Of 36 runs 1 missing, 1 diverged, 1 failed." in text
+    assert "1 of 36 runs is missing, 1 diverged, 1 failed." in text
     assert "Substitutes for the paper's images: chest." in text
     assert "A cohort of all" not in text
     frame = figure.frame

@@ -85,7 +85,9 @@ def test_what_is_missing_is_null_and_said(payload):
     assert denoise["curves"][2][0] is None
     assert denoise["curves"][3][0] is not None  # it diverged on the way
     assert denoise["curves"][3][0][-1] is None
-    assert f"denoise at {LOW}: of 180 runs 1 missing, 1 diverged, 1 failed." in payload["missing"]
+    assert (
+        f"denoise at {LOW}: 1 of 180 runs is missing, 1 diverged, 1 failed." in payload["missing"]
+    )
     assert any("shows seed 0 alone" in line for line in payload["missing"])
     assert denoise["corrupted"] == [18000, 18000, 18000]
 
@@ -272,7 +274,7 @@ def test_the_page_states_its_size_and_what_it_leaves_out(payload):
     assert f"at most {CURVE_POINTS} points" in text
     stated = float(re.search(r"This page is ([\d.]+) MiB", text)[1])
     assert stated == pytest.approx(len(text.encode()) / 2**20, abs=0.06)
-    assert "of 180 runs 1 missing, 1 diverged, 1 failed." in text
+    assert "1 of 180 runs is missing, 1 diverged, 1 failed." in text
 
 
 def test_the_command_writes_it(data, tmp_path, monkeypatch, capsys):

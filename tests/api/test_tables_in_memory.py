@@ -86,7 +86,7 @@ def test_the_text_states_set_up_coverage_and_what_is_missing(bench):
         "Target best_psnr_smooth_db (an oracle",
         "fidelity r64c16i40 (64x64, 16 channels, 40 iterations); seed 0;",
         "n = 10..12 of 12 architectures",
-        "Of 36 runs 1 missing, 1 diverged.",
+        "1 of 36 runs is missing, 1 diverged.",
         "the paper's printed values (512x512, 522 architectures, 1200 iterations)",
         "+1.00 (+0.15)",
         "-- (-0.30)",
@@ -152,7 +152,7 @@ def test_other_tasks_have_no_printed_values(bench):
 def test_other_images_have_no_printed_values_even_of_the_same_name(stand_ins):
     table = table1(stand_ins)
     assert not table.has_paper
-    assert "of the set 'skimage' and not the paper's" in table.text()
+    assert "of the set 'skimage', not the paper's" in table.text()
     assert "*" not in table.text()
     assert "seeds 0, 1 (mean over seeds, one at a time)" in table.caption
     assert "paper's text" not in figure1(stand_ins, k=10).caption
@@ -172,7 +172,7 @@ def test_the_figure_states_set_up_and_chance(bench):
         "n = 11 of 12 architectures, those with a run on all 3 images",
         "9.1 expected by chance (k²/n)",
         "1 diverged run ranks last.",
-        "Of 36 runs 1 missing, 1 diverged.",
+        "1 of 36 runs is missing, 1 diverged.",
         "The paper's text gives 2 for chest and lena.",
     ):
         assert part in figure.caption

@@ -18,7 +18,7 @@ from nasdip_bench.errors import ConfigError
 from tests.builds import COMMAND, FIDELITY, nasdip_build, run_rows
 
 MISTAKES = (
-    (["--fidelity", "r65"], r"unknown fidelity 'r65'. Did you mean 'r64'\? There is: r512"),
+    (["--fidelity", "r65"], r"unknown fidelity 'r65'. Did you mean 'r64'\? Available: r512"),
     (["--bogus"], r"No such option:? ['\"]?--bogus"),
     (["relase", "x"], "No such command ['\"]?relase"),
     (["--seeds", "one"], "--seeds 'one' is no list of numbers such as 0,1,2 or 0-2"),
@@ -38,7 +38,7 @@ MISTAKES = (
     (["--out", "x", "release", "y"], "--out stands before the command 'release'"),
     (["--time-limit", "soon"], "time limit 'soon' is no duration such as 90s"),
     (["--device", "tpu"], "device 'tpu' must be cpu, cuda or cuda:N"),
-    (["--image-set", "kodak"], "unknown image set 'kodak'. There is: nasdip, skimage, user."),
+    (["--image-set", "kodak"], "unknown image set 'kodak'. Available: nasdip, skimage, user."),
     (["--image-set", "skimage", "--images", "lena"], "unknown image 'lena'"),
     (["--images-dir", "/no/such/folder"], "there is no images folder '/no/such/folder'"),
     (["--precision", "tf23", "--image-set", "skimage"], "unknown precision 'tf23'"),

@@ -676,5 +676,5 @@ def test_a_score_is_named_alone_or_with_its_reference(text, meant):
 )
 def test_names_of_no_score_are_refused(text):
     """The ground truth is never meant where it is not named."""
-    with pytest.raises(UnknownNameError, match=f"unknown score '{text}'.*There is: mse/corrupted"):
+    with pytest.raises(UnknownNameError, match=f"unknown score '{text}'.*Available: mse/corrupted"):
         named_score(text, THERE)

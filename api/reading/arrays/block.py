@@ -99,7 +99,7 @@ class Block:
         if not whole or seed not in self._positions:
             raise UnknownNameError(
                 f"unknown seed {seed!r} for task {self.task!r} at fidelity {self.fidelity!r}. "
-                f"There is: {', '.join(map(str, self.seeds)) or 'none'}. Leave it out for the "
+                f"Available: {', '.join(map(str, self.seeds)) or 'none'}. Leave it out for the "
                 f"default: {', '.join(map(str, self.default_seeds)) or 'none'}; "
                 f"bench.replicates(...) has the runs of each."
             )

@@ -71,7 +71,7 @@ def missing_run(
     held, most = block.record.seeds.get(str(seed), 0), block.rows.shape[0] * block.rows.shape[1]
     return (
         f"no run of architecture {code} on {name!r} for {task!r} at fidelity "
-        f"{block.fidelity!r} with seed {seed}. For this architecture, image and task there is: "
+        f"{block.fidelity!r} with seed {seed}. Available for this architecture, image and task: "
         f"{'; '.join(having) or 'none'}. The release holds {held} of the {most} runs of {task} at "
         f"{block.fidelity} with seed {seed}: bench.coverage() and "
         f"'nasdip-bench coverage' count them, bench.evaluated({task!r}) lists architectures."

@@ -17,7 +17,7 @@ def image_position(image: object, images: Sequence[str], tasks: Sequence[str]) -
 
 
 def unknown_image(image: object, images: Sequence[str], tasks: Sequence[str]) -> UnknownNameError:
-    """The error for an image that there is not, or for a task where an image belongs.
+    """The error for an unknown image, or for a task where an image belongs.
 
     Args:
         image: as given.
@@ -30,7 +30,7 @@ def unknown_image(image: object, images: Sequence[str], tasks: Sequence[str]) ->
 
 
 def unknown_task(task: object, tasks: Sequence[str], images: Sequence[str]) -> UnknownNameError:
-    """The error for a task that there is not, or for an image where a task belongs.
+    """The error for an unknown task, or for an image where a task belongs.
 
     Args:
         task: as given.
@@ -44,6 +44,6 @@ def unknown_task(task: object, tasks: Sequence[str], images: Sequence[str]) -> U
 
 def _out_of_order(what: str, kind: str, there: Sequence[str]) -> UnknownNameError:
     return UnknownNameError(
-        f"{what}: an architecture comes before an image, an image before a task. There is, as "
+        f"{what}: an architecture comes before an image, an image before a task. Available as "
         f"{kind}: {', '.join(there)}."
     )

@@ -94,7 +94,7 @@ class ScoresBySeed:
         whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
         if not whole or str(seed) not in self._there:
             raise UnknownNameError(
-                f"unknown seed {seed!r} for {self._where}. There is: "
+                f"unknown seed {seed!r} for {self._where}. Available: "
                 f"{', '.join(sorted(self._there)) or 'none'}. Leave it out for the default."
             )
         return int(seed)

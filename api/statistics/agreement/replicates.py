@@ -63,7 +63,7 @@ def seed_agreement(
 
     Raises:
         ConfigError: a setting of the resampling that is out of range.
-        UnknownNameError: a task, target, fidelity, image or attribute that there is not.
+        UnknownNameError: an unknown task, target, fidelity, image or attribute.
         MissingRunError: the release has runs of fewer than two seeds.
 
     Example:
@@ -134,7 +134,7 @@ def fidelity_agreement(
 
     Raises:
         ConfigError: a setting of the resampling that is out of range.
-        UnknownNameError: a task, target, fidelity, image or attribute that there is not.
+        UnknownNameError: an unknown task, target, fidelity, image or attribute.
         MissingRunError: the release has runs of the task at fewer than two fidelities.
 
     Example:

@@ -71,7 +71,7 @@ def kendall_intervals(
 
     Raises:
         ConfigError: a setting of the resampling that is out of range.
-        UnknownNameError: a task, target, fidelity, seed, image or attribute that there is not.
+        UnknownNameError: an unknown task, target, fidelity, seed, image or attribute.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:
@@ -145,8 +145,8 @@ def correlate(
 
     Raises:
         ConfigError: an array of another shape, or a setting out of range.
-        UnknownNameError: an architecture, task, target, fidelity, seed, image, method or attribute
-            that there is not.
+        UnknownNameError: an unknown architecture, task, target, fidelity, seed, image, method or
+            attribute.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:

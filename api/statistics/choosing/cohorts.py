@@ -154,7 +154,7 @@ def scored_runs(
 
     Raises:
         ConfigError: a size below 1, or none.
-        UnknownNameError: a task, target, fidelity, seed or score that there is not.
+        UnknownNameError: an unknown task, target, fidelity, seed or score.
         MissingRunError: the release has no run of the task at the fidelity.
     """
     for size in sizes:

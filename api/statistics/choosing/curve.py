@@ -68,7 +68,7 @@ def selection_curve(
     Raises:
         ConfigError: own values of another shape or with the name of a score, or the direction of
             a score of the release.
-        UnknownNameError: a score, task, target, fidelity, seed or image that there is not.
+        UnknownNameError: an unknown score, task, target, fidelity, seed or image.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:

@@ -90,7 +90,7 @@ def proxy_table(
     Raises:
         ConfigError: k is above the number to choose from on an image by any score, a cohort below
             1, own values of another shape or with the name of a score, or a setting out of range.
-        UnknownNameError: a task, target, fidelity, seed or image that there is not.
+        UnknownNameError: an unknown task, target, fidelity, seed or image.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:
