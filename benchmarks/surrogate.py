@@ -25,7 +25,6 @@ from results import Results
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
-from nasdip_bench.api.statistics.strata import sampling_strata
 from nasdip_bench.ranks.bootstrap import stratified_tau
 from nasdip_bench.ranks.correlation import kendall_tau_b
 from nasdip_bench.ranks.noise import attainable_tau
@@ -133,7 +132,7 @@ def read(bench: NASDIPBench, task: str, target: str) -> Sample:
     return Sample(
         np.concatenate([wide, seen[there], which], axis=2),
         values[there],
-        sampling_strata(bench)[there],
+        bench.architecture_rows.samplings[there],
         cells,
     )
 
@@ -238,7 +237,7 @@ def noise(bench: NASDIPBench, task: str, target: str) -> dict[str, Any]:
     block = bench.runs.block(task)
     first, second = (block.matrix(target, seed) for seed in block.seeds[:2])
     there = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
-    one, other, strata = first[there], second[there], sampling_strata(bench)[there]
+    one, other, strata = first[there], second[there], bench.architecture_rows.samplings[there]
     pairs = [*zip(one.T, other.T, strict=True)]
     tau = float(np.mean([kendall_tau_b(a, b).value for a, b in pairs]))
     inside = float(np.mean([within(a, b, strata) for a, b in pairs]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +87,13 @@ class ArchitectureRows:
         if self._near is None:
             self._near = Neighbourhood(self.codes)
         return self._near.distances(encode_choices(arch))
+
+    @cached_property
+    def samplings(self) -> NDArray[np.intp]:
+        """(n,) the sampling of the cell and its order with the transform, as a number."""
+        kinds = [self.architecture(row).attributes for row in range(len(self))]
+        names = [f"{kind.sampling} {kind.transform_first}" for kind in kinds]
+        return np.unique(names, return_inverse=True)[1]
 
     def __contains__(self, arch: Architecture) -> bool:
         return str(arch) in self._rows

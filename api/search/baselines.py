@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ..simulation.observations import Observation
 from ..simulation.simulator import Simulator
-from ..statistics.strata import sampling_strata
 
 __all__ = [
     "any_architecture",
@@ -40,7 +39,7 @@ def one_sampling(sim: Simulator, rng: np.random.Generator) -> None:
     Which of the samplings, and whether it comes before or after the transform, decides most of an
     architecture's PSNR, and anybody can read the best of them off a table of other images.
     """
-    kinds = sampling_strata(sim.runs.bench)[sim.space]
+    kinds = sim.runs.bench.architecture_rows.samplings[sim.space]
     best = _best(_group_means(_elsewhere(sim), kinds), rng)
     for arch_id in rng.permutation(sim.space[kinds == kinds[best]]).tolist():
         sim.train(arch_id)
@@ -66,7 +65,7 @@ def cell_table(sim: Simulator, rng: np.random.Generator) -> None:
     The value of an architecture is the mean over the *other* architectures of its cell, where there
     is one, else over those of its sampling. Of equal ones one at random.
     """
-    elsewhere, kinds = _elsewhere(sim), sampling_strata(sim.runs.bench)[sim.space]
+    elsewhere, kinds = _elsewhere(sim), sim.runs.bench.architecture_rows.samplings[sim.space]
     cells = np.array([arch.cell for arch in sim.runs.neighbourhood.architectures])
     by_cell = _group_means(elsewhere, cells, without_own=True)
     values = np.where(np.isnan(by_cell), _group_means(elsewhere, kinds), by_cell)

@@ -12,7 +12,7 @@ from nasdip_bench.errors import unknown_name
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["KINDS", "sampling_strata", "strata_within"]
+__all__ = ["KINDS", "strata_within"]
 
 KINDS = ("sampling", "transform", "kernel", "activation")
 """Attributes of the upsampling cell to compare architectures within."""
@@ -28,13 +28,5 @@ def strata_within(bench: ReleaseReader, within: str | None) -> NDArray[np.intp] 
         return None
     if within not in KINDS:
         raise unknown_name("attribute to compare within", within, KINDS)
-    return _codes([str(getattr(arch.attributes, within)) for arch in bench])
-
-
-def sampling_strata(bench: ReleaseReader) -> NDArray[np.intp]:
-    """(architecture,) sampling of the cell and its order with the transform, as a number."""
-    return _codes([f"{a.attributes.sampling} {a.attributes.transform_first}" for a in bench])
-
-
-def _codes(values: list[str]) -> NDArray[np.intp]:
+    values = [str(getattr(arch.attributes, within)) for arch in bench]
     return np.unique(values, return_inverse=True)[1]

@@ -19,7 +19,6 @@ from nasdip_bench.ranks.jackknife import unit_signs
 from ...reading.run_set import RunSet
 from ..choosing.candidates import Candidate, Values, own_candidates, ranked, scores_of_release
 from ..choosing.table import merit
-from ..strata import sampling_strata
 from ..tau_frame import MEAN, Resampling, index_of, tau_frame
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def score_leaderboard(
     runs = RunSet.of(
         bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
     )
-    resampling, strata = Resampling(level, resamples, rng), sampling_strata(bench)
+    resampling, strata = Resampling(level, resamples, rng), bench.architecture_rows.samplings
     entries = [
         *scores_of_release(runs),
         *own_candidates(runs, values or {}, lower_is_better),
