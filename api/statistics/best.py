@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset.schema import STATUSES
-from nasdip_bench.errors import ConfigError, MissingRunError
+from nasdip_bench.errors import MissingRunError, check_whole
 from nasdip_bench.ranks.correlation import top_k as best_positions
 
 from ..reading.costs import Limits, costs
@@ -114,16 +114,12 @@ def top_k(
         raise MissingRunError(
             f"no architecture to choose from{limits.described}: of {len(values)} in this release "
             f"{int(np.isfinite(values).sum())} have ok runs of {task} at {block.fidelity} on "
-            f"{_on(bench, images)}; "
-            f"{images_with_runs(bench, block, seeds)}"
+            f"{_on(bench, images)}; {images_with_runs(bench, block, seeds)}"
         )
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= candidates:
-        raise ConfigError(
-            f"k {k!r} must be a whole number from 1 to {candidates}, the architectures that have "
-            f"ok runs of {task} at {block.fidelity} on {_on(bench, images)}{limits.described}"
-        )
+    who = f"ok runs of {task} at {block.fidelity} on {_on(bench, images)}{limits.described}"
+    k = check_whole("k", k, 1, candidates, note=f", the architectures that have {who}")
     signed = block.direction(runs.target) * values
-    best = best_positions(np.where(allowed, signed, np.nan), int(k))
+    best = best_positions(np.where(allowed, signed, np.nan), k)
     return Ranking(
         Ranked(
             rank,
