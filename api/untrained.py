@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, not_installed
+from nasdip_bench.errors import ConfigError, check_whole, not_installed
 from nasdip_bench.space import Architecture
 
 from .reading.arrays.names import image_position
@@ -64,8 +64,7 @@ def build(
     from nasdip_bench.network.weights import draw_run_weights, draw_weights
     from nasdip_bench.proxies.scoring import blank_network
 
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ConfigError(f"seed {seed!r} must be a whole number of at least 0")
+    seed = check_whole("seed", seed, 0)
     if (image is None) != (task is None):
         raise ConfigError(
             f"image {image!r} and task {task!r}: give both for the weights of a run, or neither"

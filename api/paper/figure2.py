@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, ImageError, MissingRunError
+from nasdip_bench.errors import ConfigError, ImageError, MissingRunError, check_whole
 from nasdip_bench.proxies import named_score
 from nasdip_bench.proxies.density import STRIP_DIAMETERS
 
@@ -240,8 +240,9 @@ def figure2(
     """
     from nasdip_bench.tasks import get_task
 
-    if not images or isinstance(inits, bool) or not isinstance(inits, int) or inits < 1:
-        raise ConfigError(f"{len(images)} images and {inits!r} initialisations: give at least one")
+    check_whole("inits", inits, 1)
+    if not images:
+        raise ConfigError("no images: give at least one")
     name = bench.runs.fidelity_of(task, fidelity)
     at = bench.manifest.fidelities[name]
     low, high = architectures or _extremes(bench, task, name, score)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset.schema import STATUSES
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.ranks.chance import chance_overlap, overlap_p_value
 from nasdip_bench.ranks.correlation import overlap_matrix
 
@@ -240,12 +240,8 @@ def _check(
             f"no architecture has a {what} on all {len(images)} images; "
             f"{images_with_runs(bench, block, [seed])}"
         )
-    whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
-    if not whole or not 1 <= k <= n:
-        raise ConfigError(
-            f"k {k!r} must be a whole number from 1 to n = {n}, the number of architectures "
-            f"with a {what} on all {len(images)} images"
-        )
+    whose = f", the number of architectures with a {what} on all {len(images)} images"
+    k = check_whole("k", k, 1, n, note=whose)
     there = np.isfinite(numbers).sum(axis=0)
     fewest = int(there.argmin())
     if there[fewest] < k:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import check_whole
 from nasdip_bench.ranks.bootstrap import (
     bootstrap_rho,
     bootstrap_tau,
@@ -117,14 +117,9 @@ def tau_frame(
     strata = [] if kinds is None else [kinds[having]]
     point = method.point if kinds is None else stratified_tau
     draws = None
-    resamples = resampling.resamples
-    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 0:
-        raise ConfigError(
-            f"resamples {resamples!r} must be a whole number of at least 0, which makes no "
-            f"intervals"
-        )
+    resamples = check_whole("resamples", resampling.resamples, 0, note=", which makes no intervals")
     if resamples:
-        draws = draw_resamples(int(having.sum()), resampling.resamples, resampling.rng)
+        draws = draw_resamples(int(having.sum()), resamples, resampling.rng)
         percentile_interval(np.zeros(1), resampling.level)  # checks the level
     rows, samples, by_pair = {}, [], []
     for position, image in enumerate(bench.images[one] for one in shown):

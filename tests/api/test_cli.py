@@ -183,7 +183,7 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
         (("coverage", "--out", "c"), "cannot tell the form of 'c' from its ending"),
         (("report", "--out", "r.pdf"), "it can be written as .html, .htm"),
         (("table", "1", "--out", "no/t.csv"), "cannot write 'no/t.csv': No such file"),
-        (("figure", "1", "-k", "99"), "k 99 must be a whole number from 1 to n = 12"),
+        (("figure", "1", "-k", "99"), "k 99 must be a whole number from 1 to 12"),
         (("query", "0", "--image", "lenna"), "unknown image 'lenna'. Did you mean 'lena'?"),
         (("query", "99", "--image", "lena"), "no architecture in row 99"),
         (("query", "x", "--image", "lena"), "'x' is no architecture"),

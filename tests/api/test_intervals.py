@@ -299,7 +299,7 @@ def test_overlap_without_a_second_seed(flawed):
     row = flawed.overlap_table("denoise", k=3).loc["lena", "chest"]
     assert (row["n"], row["n_across_seeds"]) == (10, 0)
     assert math.isnan(row["same_image_across_seeds"])
-    with pytest.raises(ConfigError, match="k 11 must be a whole number from 1 to n = 10"):
+    with pytest.raises(ConfigError, match="k 11 must be a whole number from 1 to 10"):
         flawed.overlap_table("denoise", k=11)
 
 

@@ -138,7 +138,7 @@ def test_a_small_release_says_why_there_is_no_overlap(tmp_path):
     payload = report_payload(bench, "r64")
     (only,) = payload["sets"]
     assert (
-        "k 10 must be a whole number from 1 to n = 3"
+        "k 10 must be a whole number from 1 to 3"
         in only["overlap"]["stopped_psnr_smooth_db"]["reason"]
     )
     assert only["seeds"] == [0, 1]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset.schema import STATUSES
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.proxies import named_score
 
 from ...reading.arrays.block import Block
@@ -158,8 +158,7 @@ def scored_runs(
         MissingRunError: the release has no run of the task at the fidelity.
     """
     for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-            raise ConfigError(f"cohort size {size!r} must be a whole number of at least 1")
+        check_whole("cohort size", size, 1)
     if not sizes:
         raise ConfigError("no cohort sizes: give at least one, such as 15")
     block = bench.runs.block(task, fidelity)

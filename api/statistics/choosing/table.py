@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.ranks.chance import best_of_first, chance_of_hit, expected_best
 from nasdip_bench.ranks.correlation import top_k
 
@@ -208,5 +208,4 @@ def _check_sizes(what: str, sizes: Sequence[int]) -> None:
     if not isinstance(sizes, Iterable):
         raise ConfigError(f"{what}s {sizes!r} must be several whole numbers, such as (5, 15)")
     for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-            raise ConfigError(f"{what} {size!r} must be a whole number of at least 1")
+        check_whole(what, size, 1)
