@@ -13,7 +13,8 @@ from scipy.stats import f_oneway, kendalltau
 from nasdip_bench import NASDIPBench
 from tests import synthetic
 from tests.tools import findings
-from tests.tools.write_docs import FINDINGS
+from tests.tools.pages import with_block
+from tests.tools.write_docs import DATA, FINDINGS
 
 PAGE = FINDINGS.read_text(encoding="utf-8")
 PROSE = re.search(r"^## What they say so far\n(.*?)^## ", PAGE, re.DOTALL | re.MULTILINE)[1]
@@ -85,6 +86,20 @@ def claims() -> dict[str, list[str]]:
         r"end, which loses (\S+) dB": [cell(3, "stops", "inpaint", "fixed")],
         r"random search gains (\S+) dB": [cell(5, "searches", "inpaint", "random")],
     }
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        # Searches are repeated a hundred times.
+        pytest.param(one, marks=[pytest.mark.slow] if one is findings.searches else [])
+        for one in findings.TABLES
+    ],
+    ids=lambda one: one.__name__,
+)
+def test_tables_are_of_the_data(make):
+    found = findings.table_of(make, NASDIPBench(DATA))
+    assert with_block(PAGE, make.__name__, found) == PAGE, "run `make docs`"
 
 
 def test_the_prose_says_what_the_tables_say():
