@@ -308,9 +308,9 @@ def test_parts_that_keep_other_iterations_are_refused(tmp_path):
     synthetic.rehash(path)
     bench = NASDIPBench(path)
     assert bench.curve(0, "lena", "denoise", seed=0).iterations[-1] == 40
-    with pytest.raises(DatasetError, match=r"s1-0\.h5 keeps other iterations than another part"):
+    with pytest.raises(DatasetError, match=r"s1-0\.h5 keeps different iterations than another"):
         bench.curve(0, "lena", "denoise", seed=1)
-    with pytest.raises(DatasetError, match="keeps other iterations"):
+    with pytest.raises(DatasetError, match="keeps different iterations"):
         bench.curves("denoise")
 
 
@@ -352,7 +352,7 @@ def test_absent_observables_are_named(bench, partial, tmp_path):
     with pytest.raises(
         MissingRunError,
         match=rf"no observables of architecture {none.codes[0]} on 'lena' for 'denoise' at "
-        rf"fidelity '{LOW}' with seed 0: this release has none of the run",
+        rf"fidelity '{LOW}' with seed 0: this release has none for the run",
     ):
         none.observables(0, "lena", "denoise")
 

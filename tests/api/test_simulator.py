@@ -554,7 +554,7 @@ def test_the_test_is_on_the_other_seed(bench):
 
 
 def test_a_test_needs_a_choice_and_another_seed(bench, tmp_path):
-    with pytest.raises(ConfigError, match="nothing has been chosen to be tested"):
+    with pytest.raises(ConfigError, match="there is no choice to test"):
         open_simulator(bench, "lena", "denoise", fidelity=HIGH).test()
     alone = low(bench)
     alone.train(0)

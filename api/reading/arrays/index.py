@@ -122,7 +122,7 @@ class RunIndex:
             task: name.
             fidelity: None for the release's default for the task.
             seed: seed of the corruption; None for the mean over the default seeds of the runs, or
-                all scored seeds if there are no runs. Each score uses the seeds with most rows.
+                all scored seeds if there are no runs. Each score uses the seeds with the most rows.
 
         Raises:
             UnknownNameError: no such task or fidelity in the release, or no run and no score has
