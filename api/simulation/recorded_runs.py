@@ -182,8 +182,8 @@ class RecordedRuns:
         if self.block.rows[arch_id, image, self.block.position(self.seed)] >= 0:
             raise MissingRunError(
                 f"architecture {code} cannot be searched on {self.image!r} for {self.task!r} at "
-                f"{self.fidelity!r}: its run of seed {self.seed} failed, or it lacks a seed that the "
-                f"search is tested on; take one of the {len(self.space)} in 'sim.space'"
+                f"{self.fidelity!r}: its run of seed {self.seed} failed, or it lacks a seed that "
+                f"the search is tested on; take one of the {len(self.space)} in 'sim.space'"
             )
         where = (arch_id, code), (image, self.image)
         told = missing_run(self.bench.runs, self.block, *where, self.seed)

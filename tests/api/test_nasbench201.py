@@ -337,7 +337,7 @@ def test_datasets_have_the_names_of_a_script(bench):
         api.get_more_info(2, "lena-denoise")
     with pytest.raises(UnknownNameError, match="unknown dataset 'cifar10'"):
         create(bench, dataset="cifar10")
-    with pytest.raises(ConfigError, match="datasets .* must be a mapping from names in a script"):
+    with pytest.raises(ConfigError, match="datasets .* must be a mapping from a script"):
         create(bench, datasets=["lena-denoise"])
 
 
