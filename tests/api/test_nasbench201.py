@@ -249,7 +249,7 @@ def test_names_of_budgets_are_not_taken_for_numbers(api, name):
 @pytest.mark.parametrize("hp", ["abc", "", "-3", "1.5", 0, -3, 1.5, float("nan"), np.inf, []])
 def test_what_is_no_budget_is_refused(bench, hp):
     api = NASBench201API(bench, hps={"short": 4})
-    match = f"hp {re.escape(repr(hp))} must be a number of iterations, .* in hps: short"
+    match = f"hp {re.escape(repr(hp))} must be a whole number of iterations .* in hps: short"
     with pytest.raises(ConfigError, match=match):
         api.get_more_info(1, "lena-denoise", hp=hp)
 

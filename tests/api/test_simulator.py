@@ -256,7 +256,7 @@ def test_the_space_is_what_has_a_run(flawed):
     assert "10 of 12 architectures have a run" in repr(sim)
     with pytest.raises(MissingRunError, match="no run of architecture .* on 'lena'"):
         sim.train(9)
-    with pytest.raises(MissingRunError, match="its run of seed 0 failed, or a seed that"):
+    with pytest.raises(MissingRunError, match="its run of seed 0 failed, or it lacks a seed"):
         sim.train(10)
     with pytest.raises(UnknownNameError, match="no architecture in row 12"):
         sim.train(12)
