@@ -100,7 +100,7 @@ def architecture_of(parameters: Mapping[str, Any]) -> Architecture:
     """
     missing = [name for name in ("sampling", "activation", *SKIPS) if name not in parameters]
     if missing:
-        raise ArchitectureError(f"no architecture: {', '.join(missing)} missing in the parameters")
+        raise ArchitectureError(f"no architecture: the parameters lack {', '.join(missing)}")
     sampling = parameters["sampling"]
     transposed = sampling == "transposed_conv"
     shuffled = sampling == "pixel_shuffle" and "shuffled_transform" in parameters

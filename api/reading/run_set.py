@@ -142,5 +142,5 @@ def images_with_runs(bench: ReleaseReader, block: Block, seeds: Sequence[int]) -
     names = [name for name, has in zip(bench.images, there, strict=True) if has]
     return (
         f"{len(names)} of {len(bench.images)} images have runs of {block.task} at "
-        f"{block.fidelity}: {', '.join(names) or 'none'}; name images to be asked for those alone"
+        f"{block.fidelity}: {', '.join(names) or 'none'}; name images to use only those"
     )

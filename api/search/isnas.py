@@ -53,7 +53,7 @@ def isnas(
     if not candidates:
         raise MissingRunError(
             f"the release has no distances between restorations of {sim.task} of {sim.image!r} at "
-            f"{sim.fidelity} with seed {sim.seed}, by which this search chooses"
+            f"{sim.fidelity} with seed {sim.seed}, which this search needs"
         )
     ranked = [(sim.score(arch, score).value, arch) for arch in candidates]
     ranked = sorted(one for one in ranked if not math.isnan(one[0]))[:cohort]

@@ -157,7 +157,7 @@ def _runs_by_seed(
     if len(block.seeds) < 2:
         raise MissingRunError(
             f"a search is judged on a seed that it did not see, but {task} at {block.fidelity} has "
-            f"runs of seed {block.seeds[0]} alone"
+            f"only runs of seed {block.seeds[0]}"
         )
     return [
         read_runs(

@@ -120,7 +120,7 @@ def run_search(
     """
     if not isinstance(sim, Simulator):
         raise ConfigError(
-            f"sim {sim!r:.80} is no simulator: bench.simulator(image, task) makes one"
+            f"sim {sim!r:.80} is not a simulator: bench.simulator(image, task) makes one"
         )
     algorithm, generator = _method(method).algorithm, as_generator(rng)
     try:

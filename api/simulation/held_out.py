@@ -76,7 +76,7 @@ class Judge:
         if not self.seeds:
             raise MissingRunError(
                 f"a choice is judged on a seed that was not searched, but {runs.task} at "
-                f"{runs.fidelity} has runs of seed {runs.seed} alone"
+                f"{runs.fidelity} has only runs of seed {runs.seed}"
             )
         self.transfer = runs.recommended
 

@@ -669,7 +669,7 @@ def rewrite(path, name, change):
 @pytest.mark.parametrize(
     ("table", "change", "text"),
     [
-        ("runs", {"image": "lenna"}, "runs.parquet, image, holds 'lenna', which is none of lena"),
+        ("runs", {"image": "lenna"}, "runs.parquet, image, holds 'lenna', which is not one of"),
         ("runs", {"status": "fine"}, "runs.parquet, status, holds 'fine'"),
         ("runs", {"arch_id": 7}, r"runs.parquet has an arch_id outside 0\.\.2"),
         ("runs", {"arch_id": -1}, r"runs.parquet has an arch_id outside"),

@@ -139,7 +139,7 @@ def test_trials_are_seeds(api, bench):
     )
     assert set(drawn) == set(both)
     assert min(drawn.values()) > 10
-    with pytest.raises(UnknownNameError, match="no trial with seed 9; there is 0, 1"):
+    with pytest.raises(UnknownNameError, match="no trial with seed 9; available: 0, 1"):
         api.get_more_info(2, "lena-denoise", is_random=9)
 
 
@@ -380,7 +380,7 @@ def test_seeds_of_trials_are_those_asked_for(tmp_path):
     assert mean == pytest.approx(np.mean(by_seed))
     assert both.find_best("lena-denoise", "test") == (2, mean)
     assert first.find_best("lena-denoise", "test")[0] == COUNT - 1
-    with pytest.raises(UnknownNameError, match=r"with seed 1; there is 0; .*run_seeds=\.\.\."):
+    with pytest.raises(UnknownNameError, match=r"with seed 1; available: 0; .*run_seeds=\.\.\."):
         first.get_more_info(2, "lena-denoise", is_random=1)
     with pytest.raises(MissingRunError, match=f"architecture {bench[5]} is not evaluated on"):
         both.get_more_info(bench[5], "lena-denoise")

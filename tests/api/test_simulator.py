@@ -558,7 +558,7 @@ def test_a_test_needs_a_choice_and_another_seed(bench, tmp_path):
         open_simulator(bench, "lena", "denoise", fidelity=HIGH).test()
     alone = low(bench)
     alone.train(0)
-    with pytest.raises(MissingRunError, match="has runs of seed 0 alone"):
+    with pytest.raises(MissingRunError, match="has only runs of seed 0"):
         alone.test()
     path = synthetic.write_release(
         tmp_path / "data",

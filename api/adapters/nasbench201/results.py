@@ -131,7 +131,7 @@ def choose_seeds(
         return list(seeds)
     if is_random not in seeds:
         raise UnknownNameError(
-            f"no trial with seed {is_random!r}; there is {', '.join(map(str, seeds))}; "
+            f"no trial with seed {is_random!r}; available: {', '.join(map(str, seeds))}; "
             f"NASBench201API(..., run_seeds=...) opens others"
         )
     return [is_random]

@@ -88,7 +88,7 @@ class Block:
         self._summaries: dict[int | None, Summary] = {}
 
     def choose_seeds(self, seed: int | None) -> tuple[int, ...]:
-        """The seeds of a query: the one asked for, or the default ones.
+        """The seeds of a query: the requested one, or the default ones.
 
         Raises:
             UnknownNameError: no run of the block has the seed.

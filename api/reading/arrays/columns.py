@@ -90,8 +90,8 @@ def codes(column: pa.ChunkedArray, names: Sequence[str], what: str) -> NDArray[n
     unknown = [name for name in found if name not in positions]
     if unknown:
         raise DatasetError(
-            f"{what} holds {unknown[0]!r}, which is none of {', '.join(names)}; run 'nasdip-bench "
-            f"verify'"
+            f"{what} holds {unknown[0]!r}, which is not one of {', '.join(names)}; run "
+            f"'nasdip-bench verify'"
         )
     places = np.array([positions[str(name)] for name in found], np.intp)
     chosen: NDArray[np.intp] = places[indices]

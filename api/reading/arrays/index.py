@@ -1,4 +1,4 @@
-"""All blocks and scores of a release by task and fidelity, each read when first asked for."""
+"""All blocks and scores of a release by task and fidelity, each read when first requested."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["RunIndex"]
 
 
 class RunIndex:
-    """All blocks of a release; runs and scores are read when first asked for.
+    """All blocks of a release; runs and scores are read when first requested.
 
     Args:
         folder: the dataset.
@@ -43,7 +43,7 @@ class RunIndex:
         self._pairs: dict[int, tuple[str, str]] = {}
 
     def fidelity_of(self, task: str, fidelity: str | None) -> str:
-        """The fidelity asked for, or the default one of the task.
+        """The requested fidelity, or the default one of the task.
 
         Raises:
             UnknownNameError: no such task or fidelity in the release.
