@@ -54,7 +54,7 @@ class ReleaseReader(ReleaseTables):
             seed: None for the mean over the default seeds; the result names them. These are the
                 seeds that are complete for the task and fidelity; if none is, the one with the
                 most runs.
-            iteration: also return the PSNR at this iteration, one of the kept ones.
+            iteration: also return the PSNR at this iteration, 1..iterations; it must be a kept one.
 
         Raises:
             UnknownNameError: an architecture, image, task, fidelity, seed or iteration that is not
