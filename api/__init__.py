@@ -9,9 +9,9 @@
     bench.kendall("denoise"), bench.overlap("denoise", k=10)          # pandas frames
     bench.to_frame("runs")
 
-Arguments: architecture, image, task, in this order, as far as a call has them; the rest by keyword.
+Positional arguments are architecture, image, task, in this order; pass the rest by keyword.
 
-Data dictionary. One axis order everywhere; # says what indexes what:
+Data dictionary. The axis order is the same everywhere; the comments give the axes:
 
     query(...)       RunRecord    # architecture, image, task, fidelity, seed -> metric -> number
     replicates(...)  Replicates   # architecture, image, task, fidelity -> runs, mean, std
@@ -22,7 +22,7 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     scores(...)      ScoreValues  # architecture, image, task, seed -> "proxy/reference" -> x
     cost(...)        CostRecord   # architecture, task, fidelity -> parameters, FLOP, seconds
     isnas(...)       IsnasRecord  # image, task, score, N -> what the paper's search would select
-    isnas_curve(...) DataFrame    # (score, image, n) -> its regret, beside the cohort and chance
+    isnas_curve(...) DataFrame    # (score, image, n) -> its regret, against cohort and chance
     distances(...)   Distances    # task, fidelity -> how far restorations are from each other
     top_k(...)       Ranked, ...  # task, image or all -> the best within limits; find_best: one
     regret(...)      float        # architecture, task, image or all -> distance to the best
@@ -31,48 +31,49 @@ Data dictionary. One axis order everywhere; # says what indexes what:
     kendall_intervals(...)        # the same with pairs, ties and bootstrap intervals
     correlate(...)   DataFrame    # your values -> image -> tau-b or rho, interval, n
     seed_agreement, fidelity_agreement   # tau-b between seeds (the noise ceiling), fidelities
-    noise(...)       DataFrame    # (between, measured) -> tau-b of what was measured again
+    noise(...)       DataFrame    # (between, measured) -> tau-b between repeated measurements
     overlap(...)     DataFrame    # image -> image -> number of shared architectures, 0..k
-    overlap_table(...)            # the same beside chance and seed noise
-    proxy_table, selection_curve  # what choosing by a score is worth, beside chance
+    overlap_table(...)            # the same, against chance and seed noise
+    proxy_table, selection_curve  # what choosing by a score is worth, against chance
     coverage()       DataFrame    # fidelity, task, image, seed -> expected, ok, diverged, ...
     to_frame(name)   DataFrame    # a table as on disk: runs, scores, corruptions, architectures,
                                   # images, stops, reruns; to_arrow: without pandas
     score_values()   array        # row of scores, initialisation -> x
     stops(...)       RecordedStops  # rule, architecture, image, seed -> iteration, dB
     observable_arrays(...)        # task, fidelity, seed, runs -> name -> (run, point) dB
-    stopping_table(...)           # (rule, image) -> what it gives away, beside the oracle
-    kept_point_agreement(...)     # (rule, parameters) -> what seeing kept points alone changes
-    score_leaderboard(...)        # (proxy, reference) -> tau, p, regret, beside trivial predictors
-    image_gain(...)  DataFrame    # (target, image) -> what choosing by the image gains, held out
-    early_ranking(...)            # (curve, seed, target, iteration) -> tau with where fits end
+    stopping_table(...)           # (rule, image) -> dB it gives away, against the oracle
+    kept_point_agreement(...)     # (rule, parameters) -> effect of seeing only the kept points
+    score_leaderboard(...)        # (proxy, reference) -> tau, p, regret, next to trivial predictors
+    image_gain(...)  DataFrame    # (target, image) -> held-out gain of choosing by the image
+    early_ranking(...)            # (curve, seed, target, iteration) -> tau with the final result
     manifest, path, images, tasks, fidelities, seeds, proxies, default_fidelity, codes,
     arch_id(...), runs, architecture_rows
     simulator(...)   Simulator    # image, task, track -> a clock to search on, a choice to test;
                                   # run_search, compare, search_figure: algorithms on it
-    search_leaderboard(...)       # (target, image, method) -> dB on the seed that was not searched
-    compare_datasets(a, b)        # what b has other than a -> Difference, a frame for each table
+    search_leaderboard(...)       # (target, image, method) -> dB on the seeds it did not search
+    compare_datasets(a, b)        # what differs in b -> Difference, a frame for each table
     evaluated(...)   rows         # task or all, image or all -> architectures that have runs
-    random, neighbours, build     # of those that have runs; the torch network of any
+    random, neighbours            # one architecture, or the nearest ones, among those with runs
+    build(...)       Network      # any architecture -> its torch network
 
-Metrics, in dB and higher is better where the name ends in ``_db``: ``final_*`` is the PSNR at the
-stopping iteration of the fidelity, ``last_*`` at the end of the budget, ``best_*`` the highest of
-the whole run, which needs the ground truth and is an oracle. ``*_smooth_*`` is of the exponential
-moving average of the outputs (weight 0.99). ``best_iteration`` and ``best_raw_iteration`` count
-from 1. A run is ``ok``, ``diverged`` (its loss was not finite: its numbers are NaN) or ``failed``.
+Metrics that end in ``_db`` are in dB, higher is better. ``final_*`` is the PSNR at the fidelity's
+stopping iteration, ``last_*`` at the end of the budget. ``best_*`` is the highest of the whole run:
+it needs the ground truth and is an oracle. ``*_smooth_*`` uses the exponential moving average of
+the outputs (weight 0.99). ``best_iteration`` and ``best_raw_iteration`` count from 1. A run is
+``ok``, ``diverged`` (its loss was not finite: its numbers are NaN) or ``failed``.
 
-SSIM, higher is better: ``*_ssim_smooth`` of the smoothed output, NaN where it was not recorded.
+``*_ssim_smooth`` is the SSIM of the smoothed output, higher is better; NaN where not recorded.
 Observables are what a run records without the ground truth (`nasdip_bench.observables`).
 
-Scores: "proxy/reference", where the reference is ``corrupted`` (what a user has), ``ground_truth``
-(what only a benchmark has) or ``none``; a name alone has the only one there is, else the corrupted
-image. Of the paper's scores lower is claimed to be better. Whatever sees the corrupted image is
-recorded for the corruption of each seed, and compared with runs of the same seed.
+Scores are named "proxy/reference". The reference is ``corrupted`` (what a user has),
+``ground_truth`` (what only a benchmark has) or ``none``. A name alone means the score's only
+reference, else the corrupted image. The paper claims lower is better for its scores. Scores that
+see the corrupted image are recorded for each seed and compared with runs of the same seed.
 
 Defaults: ``fidelity=None`` is the release's default for the task, ``seed=None`` the mean over the
-default seeds; every result names both. `nasdip_bench.dataset.schema` has each column with unit,
-direction and meaning. Importing this package imports neither pandas nor SciPy, h5py or matplotlib,
-and never torch.
+default seeds; every result names both. `nasdip_bench.dataset.schema` gives each column's unit,
+direction and meaning. Importing this package does not import pandas, SciPy, h5py, matplotlib or
+torch.
 """
 
 from __future__ import annotations

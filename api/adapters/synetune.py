@@ -1,10 +1,10 @@
 """Export to the format of Syne Tune's blackbox repository.
 
-The folder is what ``syne_tune.blackbox_repository.blackbox_tabular.deserialize`` reads; it is
-written with this package's own means, and a test reads it with Syne Tune. Must not import torch.
+``syne_tune.blackbox_repository.blackbox_tabular.deserialize`` reads the folder. Writing it does not
+need Syne Tune; a test reads it back with Syne Tune. Must not import torch.
 
-One folder holds one task at one fidelity. Its tasks, in Syne Tune's sense, are the images; its
-fidelity is ``iterations``, the kept points; its objectives, at each of them, are
+One folder holds one task at one fidelity. In Syne Tune's terms, its tasks are the images and its
+fidelity is ``iterations``, the kept points. Its objectives at each point are
 ``metric_psnr_smooth_db`` and ``metric_psnr_db`` (dB, to be maximised, against the ground truth: an
 oracle) and ``metric_elapsed_time`` (simulated seconds since the training began).
 """
@@ -53,9 +53,9 @@ class Exported(NamedTuple):
         path: the folder.
         task: name.
         fidelity: the training set-up.
-        images: Syne Tune's tasks.
-        seeds: of the runs, in the order of Syne Tune's seeds 0, 1, ...
-        arch_ids: of the configurations, in their order: the architectures that have a run, ok or
+        images: names, which are Syne Tune's tasks.
+        seeds: seeds of the runs, in the order of Syne Tune's seeds 0, 1, ...
+        arch_ids: rows of the configurations, in order: the architectures that have a run, ok or
             diverged, of every seed on every image.
         cost: the cost model, in words.
     """
@@ -81,8 +81,8 @@ def export_blackbox(
 ) -> Exported:
     """Write a blackbox folder.
 
-    A table has no gaps, so that only architectures complete over the images and the default seeds
-    are in it. PSNR after a divergence is NaN.
+    A table has no gaps, so it contains only architectures that have runs for all images and default
+    seeds. PSNR after a divergence is NaN.
 
     Args:
         bench: the release.
@@ -90,12 +90,12 @@ def export_blackbox(
         task: name.
         images: names; None for all.
         fidelity: None for the release's default for the task.
-        encoding: what a configuration is. "architecture": one choice among the canonical strings
-            (and a constant, the task), so that whatever a scheduler suggests is in the table.
-            "parameters": those of `nasdip_bench.api.adapters.parameters`, all of them (a kernel
-            that is absent is 0, ``transform`` identity and ``transform_first`` 0 where they mean
-            nothing), for model-based searches; nearly all suggestions are then not in the table,
-            and need Syne Tune's ``add_surrogate``.
+        encoding: form of a configuration. "architecture": one choice among the canonical strings
+            (and a constant, the task), so that every suggestion of a scheduler is in the table.
+            "parameters": all those of `nasdip_bench.api.adapters.parameters`, for model-based
+            searches. Where they do not apply, kernel is 0, ``transform`` identity and
+            ``transform_first`` 0. Nearly all suggestions are then missing from the table and need
+            Syne Tune's ``add_surrogate``.
         cost: "flops", "recorded" or a `CostModel`.
 
     Raises:
@@ -116,11 +116,11 @@ def export_blackbox(
     if not arch_ids:
         raise MissingRunError(
             f"no architecture has a run of {task} with seeds {', '.join(map(str, seeds))} on all "
-            f"of {', '.join(names)}; export fewer images, bench.coverage() says what there is"
+            f"of {', '.join(names)}; export fewer images, bench.coverage() shows which runs exist"
         )
     some = by_seed[0][names[0]]
     steps = some.iterations
-    # (task, configuration, seed, fidelity, objective), as Syne Tune has them
+    # (task, configuration, seed, fidelity, objective), as in Syne Tune
     values = np.empty(
         (len(names), len(arch_ids), len(seeds), len(steps), len(OBJECTIVES)), np.float32
     )
@@ -195,10 +195,10 @@ def _write(
 def _configurations(
     architectures: Sequence[Architecture], encoding: str, task: str
 ) -> tuple[dict[str, tuple[Any, ...]], list[dict[str, Any]]]:
-    """The choices of a configuration by name, and the configurations of some architectures."""
+    """The choices of each parameter, and the configurations of some architectures."""
     if encoding == "architecture":
         codes = tuple(map(str, architectures))
-        # Syne Tune's table looks configurations up by two columns or more.
+        # Syne Tune's table needs at least two columns to look up configurations.
         constant = {"nasdip_task": task}
         choices = {"architecture": codes, "nasdip_task": (task,)}
         return choices, [{"architecture": code} | constant for code in codes]

@@ -1,4 +1,4 @@
-"""A release in memory: runs, scores, curves, records. All else in api/ stands on it.
+"""A release in memory: runs, scores, curves, records. The rest of api/ builds on it.
 
-Nothing here imports torch, and pandas only what makes a frame.
+Nothing here imports torch; only what returns a frame imports pandas.
 """

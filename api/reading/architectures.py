@@ -1,4 +1,4 @@
-"""From what users call an architecture to its row in a release; what to say where it has none."""
+"""Find the row of an architecture in a release, or explain why it has none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ArchitectureRows:
         codes: canonical strings, by row.
 
     Raises:
-        DatasetError: a code that is not a canonical string, or one that is there twice.
+        DatasetError: a code is not a canonical string, or occurs twice.
     """
 
     def __init__(self, codes: Sequence[str]) -> None:
@@ -34,7 +34,7 @@ class ArchitectureRows:
         self._rows = {code: row for row, code in enumerate(self.codes)}
         if len(self._rows) != len(self.codes):
             raise DatasetError("architectures.parquet holds an architecture twice; release again")
-        # Parsing all of them costs more than opening the dataset, so it waits until it is asked.
+        # Parsing all of them costs more than opening the dataset, so it is done on demand.
         self._parsed: dict[int, Architecture] = {}
         self._near: Neighbourhood | None = None
 
@@ -52,7 +52,7 @@ class ArchitectureRows:
 
         Raises:
             UnknownNameError: the release does not have it.
-            ArchitectureError: it is no architecture at all.
+            ArchitectureError: it is not an architecture.
         """
         if isinstance(arch, str):
             found = self._rows.get(arch)
@@ -79,10 +79,10 @@ class ArchitectureRows:
         return found
 
     def distances(self, arch: Architecture) -> NDArray[np.intp]:
-        """(n,): in how many of its choices each architecture differs from one.
+        """(n,): in how many choices, 0..31, each architecture differs from the given one.
 
-        The 25 skip bits, and of the cell: sampling, transform, kernel, activation, the order of
-        sampling and transform, dilation; 0..31.
+        The choices are the 25 skip bits and six of the cell: sampling, transform, kernel,
+        activation, the order of sampling and transform, and dilation.
         """
         if self._near is None:
             self._near = Neighbourhood(self.codes)

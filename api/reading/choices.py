@@ -1,4 +1,4 @@
-"""Architectures of a release to choose from: evaluated ones, random ones, the nearest to one."""
+"""Pick architectures of a release: all evaluated ones, a random one, or the nearest to one."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def evaluated(
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> NDArray[np.intp]:
-    """Rows of the architectures that have runs, ok or diverged: `query` answers for these.
+    """Rows of the architectures that have runs, ok or diverged: those that `query` can answer for.
 
-    What a simulator or the names of NAS-Bench-201 search in is the same.
+    The simulator and the NAS-Bench-201 interface search the same architectures.
 
     Args:
         task: name; None for every task that has runs at the fidelity.
@@ -39,7 +39,7 @@ def evaluated(
         seed: None for every default seed.
 
     Returns:
-        (n,), ascending: ``bench[rows]`` are the architectures.
+        (n,), ascending; ``bench[rows]`` gives the architectures.
 
     Raises:
         UnknownNameError: an unknown image, task, fidelity or seed.
@@ -68,20 +68,20 @@ def random(
     fidelity: str | None = None,
     run_seed: int | None = None,
 ) -> Architecture:
-    """An architecture of the release that has runs, each as likely as another.
+    """Draw an architecture that has runs, all with equal probability.
 
     Args:
-        seed: of the draw, a generator to draw from, or None for one that the system seeds.
-        task: it is `evaluated` for this task, None for every task; the arguments after this one
-            as there.
+        seed: seed of the draw, or a generator; None for a random seed.
+        task: draw among those `evaluated` for this task; None for every task. The arguments below
+            are also those of `evaluated`.
         image: name.
         fidelity: name.
-        run_seed: of the runs.
+        run_seed: seed of the runs.
 
     Raises:
-        ConfigError: seed is no seed and no generator.
+        ConfigError: seed is neither a seed nor a generator.
         UnknownNameError: an unknown name or seed.
-        MissingRunError: none is evaluated.
+        MissingRunError: no architecture is evaluated.
 
     Example:
         >>> bench = NASDIPBench("data/")
@@ -102,30 +102,30 @@ def neighbours(
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> list[tuple[Architecture, int]]:
-    """The architectures with runs that are nearest to one, which need not be in the release.
+    """The architectures with runs that are nearest to the given one.
 
-    A release is a sample of 10^10 architectures: those that differ in a single choice
+    A release is a small sample of 10^10 architectures: those that differ in a single choice
     (`Architecture.neighbours`) are hardly ever in it.
 
     Args:
-        arch: an architecture.
-        k: how many, 1..the number of others.
-        task: they are `evaluated` for this task, None for every task; the arguments after this one
-            as there.
+        arch: an architecture, in the release or not.
+        k: how many, from 1 to the number of others.
+        task: choose among those `evaluated` for this task; None for every task. The arguments
+            below are also those of `evaluated`.
         image: name.
         fidelity: name.
-        seed: of the runs.
+        seed: seed of the runs.
 
     Returns:
-        (architecture, distance), nearest first, ties by row; distance: the number of choices
-        that differ, of the 25 skip bits and the six of the cell (sampling, transform, kernel,
+        (architecture, distance), nearest first, ties by row. The distance is the number of choices
+        that differ, of the 25 skip bits and six of the cell (sampling, transform, kernel,
         activation, order, dilation).
 
     Raises:
         ConfigError: k is outside the range.
         UnknownNameError: an unknown row, name or seed.
-        ArchitectureError: no architecture at all.
-        MissingRunError: none is evaluated.
+        ArchitectureError: not an architecture.
+        MissingRunError: no architecture is evaluated.
 
     Example:
         >>> bench = NASDIPBench("data/")
@@ -144,7 +144,7 @@ def neighbours(
 
 
 def _tasks_with_runs(bench: ReleaseReader, fidelity: str | None) -> tuple[str, ...]:
-    """Those at a fidelity; of one without runs the first task, which says what is wrong."""
+    """Tasks with runs at a fidelity; if none, the first task, so that its error explains why."""
     runs = bench.runs
     names = {task: fidelity or runs.fidelity_of(task, None) for task in bench.tasks}
     return tuple(t for t, name in names.items() if runs.has_runs(t, name)) or bench.tasks[:1]
@@ -166,7 +166,7 @@ def _rows_to_choose_from(
         raise MissingRunError(
             f"no architecture has runs of {what} at {' and '.join(map(repr, sorted(names)))} on "
             f"{image or 'all images'} with "
-            f"{'all default seeds' if seed is None else f'seed {seed}'}: bench.coverage() says "
-            f"what there is"
+            f"{'all default seeds' if seed is None else f'seed {seed}'}: bench.coverage() shows "
+            f"which runs exist"
         )
     return rows

@@ -32,16 +32,15 @@ class CostRecord(NamedTuple):
         task: name.
         fidelity: the training set-up.
         seeds: the seeds whose seconds are averaged.
-        image_channels: 1 gray, 3 colour; of the network's input and output.
-        parameters: trainable numbers at the fidelity's width.
+        image_channels: channels of the network's input and output, 1 for gray or 3 for colour.
+        parameters: number of trainable parameters at the fidelity's width.
         flops_per_iteration: FLOP of an iteration, forward and backward (three forward passes).
         iterations: length of the runs.
         flops: FLOP of a run.
-        seconds_per_iteration: mean over the images and seeds; NaN where there is no such run.
-        seconds: wall time of a run as it was recorded, the mean. Runs that were trained as a stack
-            record their share of it, and a loaded machine records more: compare FLOP where the
-            exact cost matters.
-        processor_seconds: the same in time of the processor, which neither waits nor rests.
+        seconds_per_iteration: mean over the images and seeds; NaN if there is no such run.
+        seconds: mean recorded wall time of a run. Runs trained as a stack record an equal share of
+            it, and a busy machine records more: where the exact cost matters, compare FLOP.
+        processor_seconds: the same in processor time, which excludes waiting.
         devices: the processors that the seconds were recorded on.
     """
 
@@ -67,9 +66,9 @@ class Costs(NamedTuple):
     Attributes:
         parameters: (architecture,) int64, at the fidelity's width.
         flops_per_iteration: (architecture,) float64 FLOP, forward and backward.
-        seconds: (architecture,) float64, recorded wall time of a run, the mean over its images and
-            seeds; NaN where there is no run.
-        processor_seconds: the same in time of the processor.
+        seconds: (architecture,) float64, recorded wall time of a run, mean over images and seeds;
+            NaN where there is no run.
+        processor_seconds: the same in processor time.
     """
 
     parameters: NDArray[np.int64]
@@ -79,10 +78,10 @@ class Costs(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What a chosen architecture may cost at most; None is no limit.
+    """Upper limits on the cost of a chosen architecture; None is no limit.
 
     Attributes:
-        parameters: trainable numbers at the fidelity's width.
+        parameters: number of trainable parameters at the fidelity's width.
         flops: FLOP of an iteration, forward and backward.
         seconds: recorded processor time of a run.
     """
@@ -92,10 +91,10 @@ class Limits(NamedTuple):
     seconds: float | None = None
 
     def allow(self, prices: Costs) -> NDArray[np.bool_]:
-        """(architecture,) bool: within all of them.
+        """(architecture,) bool: whether it is within all limits.
 
         Raises:
-            ConfigError: a limit is no number above 0.
+            ConfigError: a limit is not a number above 0.
         """
         allowed = np.ones(len(prices.parameters), np.bool_)
         spent = (prices.parameters, prices.flops_per_iteration, prices.processor_seconds)
@@ -105,12 +104,12 @@ class Limits(NamedTuple):
             number = isinstance(limit, int | float | np.number) and not isinstance(limit, bool)
             if not number or not limit > 0:
                 raise ConfigError(f"the limit of {name}, {limit!r}, must be a number above 0")
-            allowed &= values <= limit  # NaN seconds are no proof of staying below
+            allowed &= values <= limit  # NaN seconds count as above it
         return allowed
 
     @property
     def described(self) -> str:
-        """In words, to follow what is limited; empty without a limit."""
+        """The limits in words, to append to a sentence; empty without a limit."""
         named = self._asdict().items()
         given = [f"{name} <= {limit:g}" for name, limit in named if limit is not None]
         return f" within the limits {', '.join(given)}" if given else ""
@@ -124,9 +123,9 @@ def costs(
     Args:
         bench: the release.
         block: the task and fidelity.
-        images: positions of the images that seconds are averaged over. Where gray and colour meet,
-            parameters and operations are those of colour.
-        seeds: that seconds are averaged over.
+        images: positions of the images that seconds are averaged over. If they mix gray and
+            colour, parameters and operations are those for colour.
+        seeds: seeds that seconds are averaged over.
     """
     facts = bench.manifest.fidelities[block.fidelity]
     channels = max(_image_channels(bench)[image] for image in images)
@@ -154,7 +153,7 @@ def architecture_cost_of(
         bench: the release.
         arch: an architecture.
         task: name.
-        image: whose channels count and whose seconds are taken; None for all images.
+        image: the image whose channels and seconds are used; None for all images.
         fidelity: None for the release's default for the task; the result names it.
         seed: None for the mean over the default seeds.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FLOPS_OF_TRAINING", "architectures_at", "network_costs"]
 
 FLOPS_OF_TRAINING = 3
-"""Forward and backward together, in forward passes."""
+"""Cost of forward and backward together, in forward passes."""
 
 
 def network_costs(
@@ -28,8 +28,8 @@ def network_costs(
 
     Args:
         codes: canonical strings.
-        image_channels: of the network's input and output.
-        facts: of the fidelity: its channels and resolution.
+        image_channels: channels of the network's input and output.
+        facts: channels and resolution of the fidelity.
 
     Example:
         >>> code = "172-0000011001001001100111101"
@@ -47,13 +47,13 @@ def network_costs(
 def architectures_at(
     frame: pd.DataFrame, fidelity: str, image_channels: int, facts: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """The table of architectures with the costs of a fidelity in place of those on disk.
+    """The table of architectures, with the costs at a fidelity instead of those on disk.
 
     Args:
         frame: architectures.parquet.
         fidelity: name.
-        image_channels: of the network's input and output.
-        facts: of the fidelity: its channels and resolution.
+        image_channels: channels of the network's input and output.
+        facts: channels and resolution of the fidelity.
     """
     parameters, flops = network_costs(frame["architecture"].tolist(), image_channels, facts)
     here = frame.drop(columns=["parameters_released", "flops_512"])
@@ -63,6 +63,6 @@ def architectures_at(
 
 @lru_cache(maxsize=16384)
 def _counted(code: str, image_channels: int, channels: int) -> tuple[int, float]:
-    """Parameters, and FLOP of a forward pass for a pixel."""
+    """Parameters, and FLOP of a forward pass per pixel."""
     cost = architecture_cost(Architecture.parse(code), image_channels, image_channels, channels)
     return cost.parameters, cost.flops_per_pixel

@@ -1,4 +1,4 @@
-"""Reading the runs of a release one by one: results, curves, observables, scores."""
+"""Read single runs of a release: results, curves, observables, scores."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = ["ReleaseReader"]
 
 _WHOLE = tuple(place for place, name in enumerate(NUMBERS) if name.endswith("_iteration"))
 _AT_END = NUMBERS.index("best_at_end")
-_KEPT_CURVES = 1024  # of at most 128 points: 3 MB
+_KEPT_CURVES = 1024  # at most 128 points each: 3 MB
 
 
 class ReleaseReader(ReleaseTables):
-    """Queries of a release; `nasdip_bench.api.benchmark` says more, and adds what is computed."""
+    """Queries of a release; `nasdip_bench.api.benchmark` adds statistics and documents both."""
 
     def __init__(self, path: Path | str | None = None) -> None:
         super().__init__(path)
@@ -51,16 +51,16 @@ class ReleaseReader(ReleaseTables):
             image: name.
             task: name.
             fidelity: None for the release's default for the task; the result names it.
-            seed: None for the mean over the default seeds, which are those that are complete for
-                the task and fidelity (where none is, the one with the most runs); the result names
-                them.
-            iteration: also the PSNR at this budget, 1..iterations; it must be one that was kept.
+            seed: None for the mean over the default seeds; the result names them. These are the
+                seeds that are complete for the task and fidelity; if none is, the one with the
+                most runs.
+            iteration: also return the PSNR at this iteration, 1..iterations; it must be a kept one.
 
         Raises:
             UnknownNameError: an architecture, image, task, fidelity, seed or iteration that is not
                 in the release.
-            MissingRunError: a run that the release could hold and does not.
-            ArchitectureError: no architecture at all.
+            MissingRunError: a run that the release could hold but does not.
+            ArchitectureError: not an architecture.
 
         Example:
             >>> run = NASDIPBench("data/").query(0, "lena", "denoise")
@@ -89,7 +89,7 @@ class ReleaseReader(ReleaseTables):
     ) -> Curve:
         """The kept points of a learning curve, or of the mean over the default seeds.
 
-        Arguments and exceptions as in `query`. A point of a mean is NaN where one of its runs has
+        See `query` for arguments and exceptions. A point of a mean is NaN if one of its runs has
         no value there.
 
         Example:
@@ -111,8 +111,8 @@ class ReleaseReader(ReleaseTables):
     ) -> Observables:
         """What a run recorded without the ground truth, at the kept points of its curve.
 
-        Arguments and exceptions as in `query`, but for one seed: None for the first of the default
-        ones. MissingRunError also where the release has no observables of the run.
+        See `query` for arguments and exceptions, except that ``seed=None`` means the first default
+        seed. MissingRunError also if the release has no observables for the run.
 
         Example:
             >>> found = NASDIPBench("data/").observables(0, "lena", "denoise")
@@ -125,8 +125,8 @@ class ReleaseReader(ReleaseTables):
         if not self._observables.has(block.fidelity, task, one, arch_id):
             raise MissingRunError(
                 f"no observables of architecture {record.architecture} on {image!r} for {task!r} "
-                f"at fidelity {block.fidelity!r} with seed {one}: this release has none of the "
-                f"run, as of all runs that were imported; releases of 'nasdip-build' have them"
+                f"at fidelity {block.fidelity!r} with seed {one}: this release has none for the "
+                f"run, as for all imported runs; releases of 'nasdip-build' have them"
             )
         row = int(block.columns["curve_row"][block.rows[arch_id, image_row, block.position(one)]])
         values = self._observables.values(block.fidelity, task, one, arch_id, row)
@@ -138,9 +138,9 @@ class ReleaseReader(ReleaseTables):
     def replicates(
         self, arch: ArchitectureLike, image: str, task: str, *, fidelity: str | None = None
     ) -> Replicates:
-        """The runs of an architecture that differ in the seed alone, with mean and spread.
+        """The runs of an architecture that differ only in the seed, with mean and spread.
 
-        Arguments and exceptions as in `query`.
+        See `query` for arguments and exceptions.
 
         Example:
             >>> found = NASDIPBench("data/").replicates(0, "lena", "denoise")
@@ -157,9 +157,9 @@ class ReleaseReader(ReleaseTables):
     def across_fidelities(
         self, arch: ArchitectureLike, image: str, task: str
     ) -> dict[str, Replicates]:
-        """What there is of an architecture at each fidelity, highest first.
+        """The runs of an architecture at each fidelity, highest first.
 
-        Fidelities that have no run of it are left out; arguments and exceptions as in `query`.
+        Fidelities without a run of it are left out. See `query` for arguments and exceptions.
 
         Example:
             >>> "r64c16" in NASDIPBench("data/").across_fidelities(0, "lena", "denoise")
@@ -191,14 +191,14 @@ class ReleaseReader(ReleaseTables):
             image: name.
             task: name.
             fidelity: None for the release's default for the task.
-            seed: of the corruption that a score sees; None for the mean over the default seeds
+            seed: seed of the corruption that a score sees; None for the mean over the default seeds
                 (`nasdip_bench.api.reading.arrays.index.RunIndex.scores`). Scores that see none are
-                the same for every seed; those of a seed that was not scored are left out.
+                the same for every seed; scores missing for the seed are left out.
 
         Returns:
-            a dictionary: "proxy/reference", such as "psd_db_strip_mse/corrupted", to the mean over
-            the scoring initialisations, NaN where the release has a null; a name alone is found
-            too, "psd_db_strip_mse".
+            a dictionary from "proxy/reference", such as "psd_db_strip_mse/corrupted", to the mean
+            over the scoring initialisations, NaN where the release has a null. A name alone works
+            too: "psd_db_strip_mse".
 
         Raises:
             UnknownNameError: an architecture, image, task, fidelity or seed not in the release.
@@ -237,8 +237,8 @@ class ReleaseReader(ReleaseTables):
         return arch_id, image_row, self._index.block(task, fidelity)
 
     def _record(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> RunRecord:
-        # Records are immutable, so that one can be handed out again and again. Not for a seed that
-        # only equals a number, such as True, which is refused.
+        # Records are immutable, so one can be handed out repeatedly. Not for a seed that only
+        # equals a number, such as True, which is rejected.
         kept = seed is None or type(seed) is int
         if kept:
             found = block.cache.get((arch_id, image_row, seed))

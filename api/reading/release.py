@@ -1,6 +1,6 @@
-"""A release: what there is.
+"""What a release holds.
 
-Opening reads the manifest alone; what is read later is compared with its SHA-256 first.
+Opening it reads only the manifest; each file is checked against its SHA-256 when it is first read.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ __all__ = ["Release", "default_dataset"]
 
 
 def default_dataset() -> Path:
-    """``./data`` where it is a dataset; else the one that came with the package.
+    """``./data`` if it is a dataset, else the one shipped with the package.
 
-    In a checkout that is installed as editable, the one of the checkout.
+    In an editable install, that is the dataset of the checkout.
     """
     here, installed = Path("data"), Path(str(resources.files("nasdip_bench")))
     shipped = next(
@@ -48,7 +48,7 @@ class Release:
         path: the dataset folder; None for `default_dataset`.
 
     Raises:
-        DatasetError: there is no dataset, or one that this version cannot read.
+        DatasetError: there is no dataset, or this version cannot read it.
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
@@ -65,7 +65,7 @@ class Release:
 
     @property
     def manifest(self) -> Manifest:
-        """What the release says of itself."""
+        """What the release states about itself."""
         return self._manifest
 
     @property
@@ -75,7 +75,7 @@ class Release:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Names of the tasks there are at any fidelity."""
+        """Names of the tasks at any fidelity."""
         return self._index.tasks
 
     @property
@@ -85,18 +85,18 @@ class Release:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds of the runs there are of any task at any fidelity, ascending."""
+        """Seeds of the runs of any task at any fidelity, ascending."""
         records = (self._manifest.task(f, t) for f in self.fidelities for t in self.tasks)
         return tuple(sorted({int(seed) for record in records if record for seed in record.seeds}))
 
     @property
     def proxies(self) -> tuple[str, ...]:
-        """The scores there are of any task at any fidelity, as "proxy/reference"."""
+        """The scores of any task at any fidelity, as "proxy/reference"."""
         return self._index.proxies
 
     @property
     def default_fidelity(self) -> dict[str, str]:
-        """By task, the fidelity of results where none is asked for."""
+        """By task, the fidelity used if none is requested."""
         return {task: self._index.fidelity_of(task, None) for task in self.tasks}
 
     def __len__(self) -> int:
@@ -137,7 +137,7 @@ class Release:
 
         Raises:
             UnknownNameError: the release does not have it.
-            ArchitectureError: it is no architecture at all.
+            ArchitectureError: it is not an architecture.
 
         Example:
             >>> bench = NASDIPBench("data/")
@@ -161,7 +161,7 @@ class Release:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A copy in another process opens the folder itself: locks and files cannot travel.
+        # A copy in another process opens the folder itself: locks and files cannot be pickled.
         return type(self), (str(self.path),)
 
     @property
@@ -172,8 +172,8 @@ class Release:
     @property
     def architecture_rows(self) -> ArchitectureRows:
         if self._rows is None:
-            # Encoded, as it was read: writing strings out would import pyarrow.compute, which takes
-            # a quarter of the time to the first query.
+            # Dictionary-encoded, as read: decoding would import pyarrow.compute, which takes a
+            # quarter of the time to the first query.
             places, names = strings(
                 self._folder.table("architectures", "dictionary")["architecture"]
             )

@@ -1,4 +1,4 @@
-"""The runs that a statistic is of: a task at a fidelity, and which images and seeds of it."""
+"""The runs behind a statistic: some images and seeds of a task at a fidelity."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["RunSet", "chosen_images", "images_with_runs"]
 
 
 class RunSet(NamedTuple):
-    """Runs of one task at one fidelity. Axes of its arrays: architecture, image, seed.
+    """Runs of one task at one fidelity. The axes of its arrays are architecture, image, seed.
 
     Attributes:
         bench: the release.
         block: all runs of the task at the fidelity.
-        target: column of runs.parquet that is measured.
-        images: positions among the release's, in the order asked for.
-        seeds: the seeds that a statistic is of, or is the mean over.
+        target: the column of runs.parquet to analyse.
+        images: positions among the release's images, in the requested order.
+        seeds: the seeds that a statistic uses or averages over.
     """
 
     bench: ReleaseReader
@@ -50,7 +50,7 @@ class RunSet(NamedTuple):
         seed: int | None = None,
         ranked: bool = False,
     ) -> RunSet:
-        """The runs that a call means.
+        """Select the runs for a call.
 
         Args:
             bench: the release.
@@ -59,7 +59,7 @@ class RunSet(NamedTuple):
             images: one or several names; None for all.
             fidelity: None for the release's default for the task.
             seed: None for the default seeds.
-            ranked: the target must say which of its ends is better.
+            ranked: whether the target must have a direction.
 
         Raises:
             UnknownNameError: unknown task, target, image, fidelity or seed.
@@ -100,31 +100,31 @@ class RunSet(NamedTuple):
         """(architecture, image, seed) of a column of runs.parquet; NaN where no run is ok.
 
         Args:
-            target: another column than the set's own.
+            target: the column; None for the set's own target.
         """
         name = self.target if target is None else target
         columns = [self.block.matrix(name, seed)[:, list(self.images)] for seed in self.seeds]
         return np.stack(columns, axis=2)
 
     def matrix(self, seed: int) -> NDArray[np.float64]:
-        """(architecture, image) of the target at a seed, of all images of the release."""
+        """(architecture, image) of the target at a seed, for all images of the release."""
         return self.block.matrix(self.target, seed)
 
     def scores(self, seed: int) -> Scores:
-        """The training-free scores of a seed's corruption, of all images of the release."""
+        """The training-free scores for a seed's corruption, for all images of the release."""
         return self.bench.runs.scores(self.task, self.fidelity, seed)[1]
 
     def facts(self) -> dict[str, Any]:
-        """What a statistic was computed from, in plain values, for the ``attrs`` of its frame."""
+        """What a statistic was computed from, as plain values for the ``attrs`` of its frame."""
         return self.block.facts(self.target, self.seeds)
 
 
 def chosen_images(bench: ReleaseReader, images: str | Sequence[str] | None) -> list[int]:
-    """Positions of the images that a call names, in its order, each once; None for all.
+    """Positions of the named images, in the given order, each once; None for all.
 
     Raises:
         UnknownNameError: an unknown image.
-        ConfigError: none is named.
+        ConfigError: no image is named.
     """
     if images is None:
         return list(range(len(bench.images)))
@@ -137,10 +137,10 @@ def chosen_images(bench: ReleaseReader, images: str | Sequence[str] | None) -> l
 
 
 def images_with_runs(bench: ReleaseReader, block: Block, seeds: Sequence[int]) -> str:
-    """A sentence part on the images that have any run of the seeds."""
+    """Part of a sentence: which images have any run of the seeds."""
     there = np.any([block.statuses(seed) >= 0 for seed in seeds], axis=(0, 1))
     names = [name for name, has in zip(bench.images, there, strict=True) if has]
     return (
         f"{len(names)} of {len(bench.images)} images have runs of {block.task} at "
-        f"{block.fidelity}: {', '.join(names) or 'none'}; name images to be asked for those alone"
+        f"{block.fidelity}: {', '.join(names) or 'none'}; name images to use only those"
     )

@@ -1,4 +1,4 @@
-"""The tables and arrays of a release as a whole, each read on use."""
+"""Whole tables and arrays of a release, each read on use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TableName = Literal["architectures", "images", "runs", "scores", "corruptions", 
 
 
 class ReleaseTables(Release):
-    """What a release holds, whole; arguments and errors as of `Release`."""
+    """Whole tables and arrays of a release; see `Release` for arguments and errors."""
 
     def __init__(self, path: Path | str | None = None) -> None:
         super().__init__(path)
@@ -45,17 +45,17 @@ class ReleaseTables(Release):
     def to_frame(
         self, name: TableName, *, categories: bool = False, fidelity: str | None = None
     ) -> pd.DataFrame:
-        """A whole table, with the columns that `docs/data.md` explains.
+        """A whole table as a frame; `docs/data.md` explains the columns.
 
         Args:
             name: "runs", "scores", "corruptions", "stops", "reruns", "architectures" or
                 "images".
-            categories: columns of strings as unordered categoricals, faster to group by. With
-                pandas 2, say ``observed=True`` to ``groupby``.
-            fidelity: of "architectures" alone: ``parameters`` and ``flops_per_iteration`` (forward
-                and backward) are those of the networks of this fidelity, and ``fidelity`` is a
-                column, so that frames of runs are merged on ``["arch_id", "fidelity"]``. None for
-                the table as it is on disk, of networks with 128 channels whatever the runs have.
+            categories: whether to return strings as unordered categoricals, which are faster to
+                group by. With pandas 2, pass ``observed=True`` to ``groupby``.
+            fidelity: only for "architectures": ``parameters`` and ``flops_per_iteration`` (forward
+                and backward) are then those at this fidelity, and a column ``fidelity`` lets you
+                merge runs on ``["arch_id", "fidelity"]``. None for the table as on disk, whose
+                costs are always those of networks with 128 channels.
 
         Raises:
             UnknownNameError: no such table or fidelity.
@@ -67,7 +67,7 @@ class ReleaseTables(Release):
             >>> bench.to_frame("runs").merge(architectures, on=["arch_id", "fidelity"]).shape[0] > 0
             True
         """
-        # pandas keeps strings with 64-bit offsets: of others it would make a copy.
+        # pandas keeps strings with 64-bit offsets; it would copy others.
         table = self._folder.table(name, "dictionary" if categories else "large_string")
         frame = table.to_pandas(use_threads=False)  # see `nasdip_bench.storage.files.read_parquet`
         if fidelity is None:
@@ -84,11 +84,11 @@ class ReleaseTables(Release):
         return architectures_at(frame, fidelity, image_channels, facts)
 
     def to_arrow(self, name: TableName, *, categories: bool = False) -> pa.Table:
-        """The same as an Arrow table, which needs no pandas and carries units and meanings.
+        """A whole table as an Arrow table, with units and meanings; needs no pandas.
 
         Args:
-            name: as in `to_frame`.
-            categories: columns of strings as dictionaries.
+            name: see `to_frame`.
+            categories: whether to return strings as dictionaries.
 
         Raises:
             UnknownNameError: no such table.
@@ -100,14 +100,14 @@ class ReleaseTables(Release):
         return self._folder.table(name, "dictionary" if categories else "string")
 
     def score_values(self) -> NDArray[np.float32]:
-        """The single values of the scores, of which ``value`` is the mean.
+        """The scores of each initialisation, whose mean is ``value`` in the table of scores.
 
         Returns:
-            (row, initialisation) float32, rows as of ``to_frame("scores")``; NaN behind the last of
-            a row.
+            (row, initialisation) float32, same rows as ``to_frame("scores")``; NaN after a row's
+            last value.
 
         Raises:
-            DatasetError: the file is absent or damaged.
+            DatasetError: the file is missing or damaged.
 
         Example:
             >>> NASDIPBench("data/").score_values().ndim
@@ -123,7 +123,7 @@ class ReleaseTables(Release):
         Args:
             task: name.
             fidelity: None for the release's default for the task; the result names it.
-            seed: None for every seed there is.
+            seed: None for all seeds.
 
         Raises:
             UnknownNameError: an unknown task, fidelity or seed.
@@ -173,10 +173,10 @@ class ReleaseTables(Release):
         Args:
             task: name.
             fidelity: name.
-            seed: of the runs.
+            seed: seed of the runs.
             arch_ids: (run,) rows of their architectures.
             images: (run,) positions of their images.
-            names: of `nasdip_bench.observables.OBSERVABLES`.
+            names: names in `nasdip_bench.observables.OBSERVABLES`.
 
         Example:
             >>> bench = NASDIPBench("data/")
@@ -219,7 +219,7 @@ class ReleaseTables(Release):
             return self._stops[block.fidelity, task]
 
     def distances(self, task: str, *, fidelity: str | None = None) -> Distances:
-        """How far the restorations of a task are from each other, at the fidelity's stop.
+        """Distances between the restorations of a task, at the fidelity's stop.
 
         Args:
             task: name.

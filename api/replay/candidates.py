@@ -1,4 +1,4 @@
-"""Who can be ranked in a replay, who cannot and why, and how far their restorations are apart.
+"""The candidates of a replay, why others are not, and the distances between their restorations.
 
 `nasdip_bench.isnas` and `.proxies`, which import PIL, are imported on use.
 """
@@ -36,23 +36,23 @@ __all__ = [
 ]
 
 TARGET = "final_psnr_smooth_db"
-"""The PSNR of what a search keeps: of the smoothed output at the stop."""
+"""The PSNR of the selected architecture: that of its smoothed output at the stop."""
 
 REFERENCES = ("corrupted", "ground_truth")
-"""What an untrained output is compared with; scores without a reference need neither."""
+"""What untrained outputs can be compared with; scores without a reference need neither."""
 
 WITHOUT_DISTANCES = ("best-score", "oracle", "random")
 """Selectors that do not look at the restorations of a cohort."""
 
 
 class Absent(NamedTuple):
-    """Architectures that cannot be ranked on an image, each counted once, at its first reason.
+    """Architectures that cannot be ranked on an image, each counted once, under its first reason.
 
     Attributes:
         missing: no run of the seed.
         failed: its run failed.
         unscored: no finite value of the score.
-        without_restoration: an ok run whose distances the release lacks, where they are needed.
+        without_restoration: its run is ok, but the release lacks distances that are needed.
     """
 
     missing: int
@@ -68,10 +68,10 @@ class Pool:
     Attributes:
         bench: the release.
         block: the runs.
-        seed: of the runs, and of the corruption that scores see.
-        others: the other seeds that could have been meant where none was named.
-        restored: (architecture, image) bool, where the release has distances to a restoration; None
-            where they are not needed.
+        seed: seed of the runs, and of the corruption that scores see.
+        others: the other default seeds, if no seed was named.
+        restored: (architecture, image) bool, whether the release has distances to a restoration;
+            None if they are not needed.
     """
 
     bench: ReleaseReader
@@ -81,14 +81,14 @@ class Pool:
     restored: NDArray[np.bool_] | None
 
     def ranked(self, key: str) -> ScoredRuns:
-        """Those that can be chosen from by a score, "proxy/reference", with their PSNR."""
+        """The candidates for a score, "proxy/reference", with their PSNR."""
         column = np.where(self._unusable(), np.nan, self._scores(key))
         return ranked_runs(
             self.bench, self.block, self.seed, TARGET, column, key, others=self.others
         )
 
     def absent(self, key: str, image: int) -> Absent:
-        """Why others cannot be chosen from on an image, by its position."""
+        """Why other architectures are not candidates on an image, given by position."""
         status = self.block.statuses(self.seed)[:, image]
         missing, failed = status == -1, status == STATUSES.index("failed")
         tried = ~missing & ~failed
@@ -98,12 +98,12 @@ class Pool:
         return Absent(*(int(np.count_nonzero(part)) for part in parts))
 
     def between(self, image: int, arch_ids: NDArray[np.intp]) -> NDArray[np.float64]:
-        """(N, N) mean squared differences of the restorations of some architectures on an image."""
+        """(N, N) mean squared differences between restorations of architectures on an image."""
         distances = self.bench.distances(self.block.task, fidelity=self.block.fidelity)
         return distances.between(image, self.seed)[np.ix_(arch_ids, arch_ids)]
 
     def _unusable(self) -> NDArray[np.bool_]:
-        """(architecture, image) bool: an ok run that lacks the distances that are needed."""
+        """(architecture, image) bool: whether an ok run lacks distances that are needed."""
         ok = self.block.statuses(self.seed) == STATUSES.index("ok")
         return np.zeros_like(ok) if self.restored is None else ok & ~self.restored
 
@@ -113,16 +113,16 @@ class Pool:
 
 
 def open_pool(bench: ReleaseReader, block: Block, seeds: tuple[int, ...], needed: bool) -> Pool:
-    """The runs of the first of some seeds, with what is known of their restorations.
+    """The runs of the first of some seeds, and which restorations have distances.
 
     Args:
         bench: the release.
         block: the runs of a task at a fidelity.
-        seeds: of the block, one at least.
+        seeds: at least one seed of the block.
         needed: whether distances between restorations are needed.
 
     Raises:
-        MissingRunError: they are, and the release has none.
+        MissingRunError: they are needed, but the release has none.
         DatasetError: the file of distances is damaged.
     """
     seed, *others = seeds
@@ -131,7 +131,7 @@ def open_pool(bench: ReleaseReader, block: Block, seeds: tuple[int, ...], needed
 
 
 def _restored(bench: ReleaseReader, block: Block, seed: int) -> NDArray[np.bool_]:
-    """(architecture, image) bool: where the release has distances to a restoration."""
+    """(architecture, image) bool: whether the release has distances to a restoration."""
     try:
         found = bench.distances(block.task, fidelity=block.fidelity)
     except MissingRunError as error:
@@ -150,12 +150,12 @@ _WITHOUT = f"Selectors that need none: {', '.join(WITHOUT_DISTANCES)}"
 
 
 def needs_distances(selector: str | Selector) -> bool:
-    """Whether a selector looks at the restorations of a cohort; one's own may."""
+    """Whether a selector may look at the restorations of a cohort; custom ones always may."""
     return not (isinstance(selector, str) and selector in WITHOUT_DISTANCES)
 
 
 def selector_name(selector: str | Selector, weighting: str) -> str:
-    """What a selector is called in records.
+    """The name of a selector in records.
 
     Raises:
         UnknownNameError: an unknown selector or weighting.
@@ -175,7 +175,7 @@ def rankable_scores(bench: ReleaseReader, block: Block, reference: str) -> list[
     """The scores of a release that architectures can be ranked by, as "proxy/reference".
 
     Raises:
-        UnknownNameError: a reference that is none of `REFERENCES`.
+        UnknownNameError: the reference is not one of `REFERENCES`.
     """
     from nasdip_bench.proxies import NO_REFERENCE, image_scores, info, network_scores
 
@@ -192,16 +192,16 @@ def rankable_scores(bench: ReleaseReader, block: Block, reference: str) -> list[
 
 
 def score_key(bench: ReleaseReader, block: Block, score: str, reference: str) -> str:
-    """The score of a release that is meant, as "proxy/reference".
+    """The full name of a score of the release, as "proxy/reference".
 
     Args:
         bench: the release.
         block: the runs.
         score: its name, or name and reference joined by a slash.
-        reference: of a score that has one and is named alone.
+        reference: reference to use if the score needs one and is given by name alone.
 
     Raises:
-        ConfigError: a score by which a search cannot rank, since less of it is not better.
+        ConfigError: a search cannot rank by the score, since lower is not better.
         UnknownNameError: an unknown score or reference.
     """
     from nasdip_bench.isnas.ranking import check_score

@@ -1,4 +1,4 @@
-"""Searches with cohorts of every size, replayed: means over seeds, for each score and image."""
+"""Replay searches with cohorts of every size: means over seeds, for each score and image."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST", "isnas_curve"]
 
 MOST = 50
-"""The largest cohort where none is asked for and there are as many candidates."""
+"""The largest cohort by default, if there are enough candidates."""
 
 
 def isnas_curve(
@@ -49,41 +49,41 @@ def isnas_curve(
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> pd.DataFrame:
-    """What ISNAS would have selected, for cohorts of 1 to n, scores and images.
+    """What ISNAS would have selected with cohorts of 1 to n, for each score and image.
 
     Each row is a `nasdip_bench.api.replay.isnas`, one seed at a time; values are means over seeds.
 
     Args:
         bench: the release.
         task: name.
-        scores: one or several, as in `isnas`; None for all by which a search can rank.
+        scores: one or several, see `isnas`; None for all that a search can rank by.
         images: one or several names; None for all.
-        n: the largest cohort, at most the candidates of one score and image; those of others, of
-            which there may be fewer, end sooner. None for `MOST`, or all there are.
-        reference, weighting, selector, with_output: as in `isnas`.
+        n: the largest cohort, at most the largest number of candidates of any score and image;
+            curves with fewer end sooner. None for `MOST`, or all candidates if fewer.
+        reference, weighting, selector, with_output: see `isnas`.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
 
     Returns:
-        indexed by (score, image, n), n from 1 (to the fewest candidates over seeds), and for each
-        score by `MEAN` for the mean over images (to the fewest over images that have any).
+        indexed by (score, image, n), n from 1 (to the fewest candidates of any seed). For each
+        score, image `MEAN` is the mean over images (to the fewest of any image that has some).
         ``final_psnr_smooth_db``, ``rank`` and ``regret`` (dB) of the selected, NaN while all
-        members diverged; regrets of others: ``regret_best`` of the best member (what a selector
-        could reach), ``regret_member`` expected of a random member, ``regret_first`` of the member
-        that the score ranks first, ``regret_any`` expected of any candidate, and
-        ``regret_best_random`` of the best of n at random; ``members`` that did not diverge;
-        ``candidates`` that were ranked, the fewest over seeds (and images). All regrets are from
-        the best candidate: those of selectors that rank different candidates do not compare. In
-        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``stop``, ``selector``,
-        ``weighting``, ``with_output``, ``scores``, ``images``, and by score, and image of it, the
-        fewest ``candidates`` over seeds.
+        members diverged; other regrets: ``regret_best`` of the best member (the limit for a
+        selector), ``regret_member`` expected for a random member, ``regret_first`` of the member
+        that the score ranks first, ``regret_any`` expected for a random candidate, and
+        ``regret_best_random`` for the best of n random ones; ``members`` that did not diverge;
+        ranked ``candidates``, the fewest of any seed (and image). All regrets are relative to the
+        best candidate: those of selectors that rank different candidates do not compare. ``attrs``
+        holds ``task``, ``target``, ``fidelity``, ``seeds``, ``stop``, ``selector``, ``weighting``,
+        ``with_output``, ``scores``, ``images``, and ``candidates``: by score and image, the fewest
+        of any seed.
 
     Raises:
-        ConfigError: n below 1 or above the candidates, no images or scores, or a score by which a
-            search cannot rank.
+        ConfigError: n below 1 or above the candidates, no images or scores, or a score that a
+            search cannot rank by.
         UnknownNameError: an unknown name or seed.
-        MissingRunError: the release has no run of the task at the fidelity, or no distances between
-            restorations and they are needed.
+        MissingRunError: the release has no run of the task at the fidelity, or lacks distances
+            between restorations that are needed.
 
     Example:
         >>> bench = NASDIPBench("data/")
@@ -117,7 +117,7 @@ def isnas_curve(
         raise ConfigError(
             f"n {n} must be at most {most}, the most architectures that a score can rank on an "
             f"image of {task} at {block.fidelity} (with a run, the score{kept}); leave it out for "
-            f"all there are"
+            f"the default"
         )
     of_seeds = [curves_of_seed(pool, keys, named, longest, weighting, selector) for pool in pools]
     frame = _frame(of_seeds, keys, named)
@@ -151,7 +151,7 @@ def _frame(of_seeds: Sequence[Curves], keys: Sequence[str], images: Sequence[str
             codes.append(np.stack([np.full(length, place), np.full(length, at), np.arange(length)]))
     numbers = np.concatenate(codes, axis=1)
     longest = int(numbers[2].max(initial=-1)) + 1
-    # By levels in their own order: an index that pandas takes for sorted, and searches fast.
+    # Built from levels in their own order, so that pandas treats it as sorted and searches fast.
     index = pd.MultiIndex(
         levels=[list(keys), [*images, MEAN], range(1, longest + 1)],
         codes=list(numbers),
@@ -161,7 +161,7 @@ def _frame(of_seeds: Sequence[Curves], keys: Sequence[str], images: Sequence[str
 
 
 def _counts(frame: pd.DataFrame, candidates: dict[str, dict[str, int]]) -> NDArray[np.int64]:
-    """The candidates of each row; of a mean the fewest on an image that has any."""
+    """The candidates of each row; for a mean, the fewest of any image that has some."""
     fewest = {
         key: by_image | {MEAN: min((n for n in by_image.values() if n), default=0)}
         for key, by_image in candidates.items()
@@ -170,6 +170,6 @@ def _counts(frame: pd.DataFrame, candidates: dict[str, dict[str, int]]) -> NDArr
 
 
 def _mean(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Means of curves, to the length of the shortest."""
+    """The mean of curves, cut to the shortest."""
     length = min(curve.shape[1] for curve in curves)
     return np.asarray(np.mean([curve[:, :length] for curve in curves], axis=0), np.float64)

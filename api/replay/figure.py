@@ -1,5 +1,5 @@
-"""Replayed searches as a table and a picture: regret of the selected against the cohort's size, a
-panel a score.
+"""Replayed searches as a table and a picture: regret of the selected architecture against the size
+of the cohort, with a panel per score.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TEXT, _SMALL = 8, 7
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ReplayFigure(PaperExhibit):
-    """Regret of the selected architecture, beside the best of the cohort and chance.
+    """Regret of the selected architecture, compared with the best of the cohort and chance.
 
     Attributes:
         frame: from `nasdip_bench.api.replay.curve.isnas_curve`, with its ``attrs``.
@@ -54,12 +54,12 @@ class ReplayFigure(PaperExhibit):
 
     @property
     def scores(self) -> list[str]:
-        """The scores that architectures could be ranked by, "proxy/reference"."""
+        """The scores that can rank architectures, as "proxy/reference"."""
         there = self.frame.index.get_level_values("score")
         return [score for score in self.facts["scores"] if score in there]
 
     def curve(self, score: str) -> pd.DataFrame:
-        """What is shown of a score, by n."""
+        """The curve shown for a score, by n."""
         return self.frame.loc[score, self.shown]
 
     def heads(self) -> list[list[str]]:
@@ -67,12 +67,12 @@ class ReplayFigure(PaperExhibit):
         return [["score", "candidates", *(f"N = {n}" for n in self._sizes())]]
 
     def _sizes(self) -> list[int]:
-        """Those that are shown: the longest curve's end among them."""
+        """The sizes shown, including the end of the longest curve."""
         longest = max((len(self.curve(score)) for score in self.scores), default=0)
         return sorted({*(n for n in _SHOWN if n <= longest), longest} - {0})
 
     def body(self) -> list[list[str]]:
-        """A row a score."""
+        """One row per score."""
         sizes = self._sizes()
         rows = []
         for score in self.scores:
@@ -99,7 +99,7 @@ class ReplayFigure(PaperExhibit):
         return text
 
     def draw(self, path: Path, form: str) -> None:
-        """A panel a score; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        """Draw a panel per score; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
         scores = self.scores
         columns = max(1, min(_COLUMNS, len(scores)))
         rows = max(1, math.ceil(len(scores) / columns))
@@ -153,7 +153,7 @@ class ReplayFigure(PaperExhibit):
             linewidth=0,
             label="cohort: its best to a random member",
         )
-        first = self.facts["selector"] == "best-score"  # the two would be one line
+        first = self.facts["selector"] == "best-score"  # then the two lines coincide
         selected = f"selected ({self.facts['selector']}{', ranked first' if first else ''})"
         for column, label, colour, dashes, thickness in (
             ("regret", selected, "#d55e00", "-", 1.3),
@@ -197,23 +197,23 @@ def replay_figure(
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> ReplayFigure:
-    """Regret of what ISNAS selects against N, from a release.
+    """Regret of the architecture that ISNAS selects against N, from a release.
 
     Args:
         bench: the release.
         task: name.
-        scores: as in `nasdip_bench.api.replay.curve.isnas_curve`, as all that follow.
-        images: one or several names, None for all; of several the picture shows the mean.
-        n: the largest cohort; None for `nasdip_bench.api.replay.curve.MOST`, or all there are.
-        reference: of the scores.
-        weighting: of the average.
-        selector: a name or a rule.
-        with_output: rank only architectures of whose output the release has distances.
+        scores: see `nasdip_bench.api.replay.curve.isnas_curve`, also for the arguments below.
+        images: one or several names, None for all; for several, the picture shows the mean.
+        n: the largest cohort; None for `nasdip_bench.api.replay.curve.MOST`, or all if fewer.
+        reference: reference of the scores.
+        weighting: weighting of the average.
+        selector: a name or a function.
+        with_output: whether to rank only architectures whose output has distances in the release.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
 
     Raises:
-        NasdipError: as in `isnas_curve`.
+        NasdipError: see `isnas_curve`.
     """
     frame = isnas_curve(
         bench,
@@ -244,10 +244,10 @@ def replay_figure(
         shortfall(bench, f),
     ]
     notes = [
-        "Regret: dB below the best candidate, so that only figures with the same candidates "
-        "compare. A table has in parentheses, a picture as a band: the best of the cohort, "
-        "which no selector can better, and the expectation of a random member"
-        + (", which is what selector 'random' stands for." if f["selector"] == "random" else "."),
+        "Regret is in dB below the best candidate, so only figures with the same candidates "
+        "compare. Parentheses in the table and the band in the picture show the best of the "
+        "cohort, which no selector can beat, and the expectation for a random member"
+        + (", which is selector 'random'." if f["selector"] == "random" else "."),
         "Ties in a score break by arch_id.",
     ]
     substitutes = [image for image in f["images"] if statuses[image] == SUBSTITUTE]
@@ -257,8 +257,8 @@ def replay_figure(
         notes.append(f"Substitutes for the paper's images: {', '.join(substitutes)}.")
     if 0 < min(counts) <= (n or MOST):
         notes.append(
-            f"A cohort of all {min(counts)} candidates holds the best of all: large N say nothing "
-            f"of the score here."
+            f"A cohort of all {min(counts)} candidates holds the best of all, so large N say "
+            f"nothing about the score here."
         )
     return ReplayFigure(
         caption=" ".join(part for part in parts if part),

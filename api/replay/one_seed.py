@@ -1,7 +1,7 @@
-"""Searches of one seed with cohorts of every size, replayed in one pass.
+"""Replay searches with one seed and cohorts of every size, in one pass.
 
-The averages of all cohorts are shares of the same outputs, so that the distances to all of them are
-one product of matrices (`nasdip_bench.dataset.distances.to_average`). Must not import torch.
+The averages of all cohorts are weighted sums of the same outputs, so the distances to all of them
+are one matrix product (`nasdip_bench.dataset.distances.to_average`). Must not import torch.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ def curves_of_seed(
 
 
 def _chosen(of_all: Cohort, selector: str | Selector) -> NDArray[np.intp]:
-    """(N,) positions that a selector keeps of the k first of a ranking, at k - 1."""
+    """(N,) positions that a selector keeps among the first k of a ranking, at k - 1."""
     sizes = range(1, len(of_all.scores) + 1)
     if selector == "best-score":
         return np.zeros(len(sizes), np.intp)
     if selector == "oracle":
         return np.array([np.argmax(of_all.psnr_db[:k]) for k in sizes], np.intp)
-    if isinstance(selector, str):  # the paper's, which is the only other name
+    if isinstance(selector, str):  # the paper's, the only other name
         return closest_of_prefixes(of_all.between, of_all.scores, of_all.weighting)
     cohorts = (
         replace(
@@ -101,15 +101,15 @@ def _chosen(of_all: Cohort, selector: str | Selector) -> NDArray[np.intp]:
 def closest_of_prefixes(
     between: NDArray[np.float64], scores: NDArray[np.float64], weighting: str
 ) -> NDArray[np.intp]:
-    """Which of the first k outputs is closest to their average, for every k.
+    """Find which of the first k outputs is closest to their average, for every k.
 
     Args:
         between: (N, N) mean squared differences of the outputs.
         scores: (N,) their scores.
-        weighting: of the average.
+        weighting: weighting of the average.
 
     Returns:
-        (N,) positions, at k - 1; of those equally close the first.
+        (N,) positions, at k - 1; the first of ties.
     """
     from nasdip_bench.isnas.selection import closest, weights
 
@@ -125,7 +125,7 @@ def closest_of_prefixes(
 def _curve(
     runs: ScoredRuns, image: int, members: NDArray[np.intp], chosen: NDArray[np.intp] | None
 ) -> NDArray[np.float64]:
-    """(`COLUMNS`, N) of one score, image and seed."""
+    """(`COLUMNS`, N) for one score, image and seed."""
     curve = np.full((len(COLUMNS), len(members)), math.nan)
     of_candidates = runs.values[np.isfinite(runs.scores[:, image]), image]
     ordered = np.sort(of_candidates[np.isfinite(of_candidates)])
@@ -144,7 +144,7 @@ def _curve(
     else:
         selected, rank = psnr[chosen], ranks[chosen]
     some = counts > 0
-    at = counts[some] - 1  # of those that did not diverge, the last of each cohort
+    at = counts[some] - 1  # the last member of each cohort that did not diverge
     best_of_all = ordered[-1]
     curve[:-1, some] = np.stack(
         [

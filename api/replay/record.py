@@ -1,4 +1,4 @@
-"""One search, replayed: its cohort, what it selects, and how good that is."""
+"""Replay one search: its cohort, what it selects, and how good that is."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Member(NamedTuple):
     """An architecture of a cohort.
 
     Attributes:
-        place: in the ranking by the score, 1 the best.
+        place: place in the ranking by the score; 1 is best.
         arch_id: row of the architecture in this release.
         architecture: its canonical string.
         score: the mean over the scoring initialisations; lower is better.
-        diverged: its run diverged; it has no PSNR and no part in the average.
-        final_psnr_smooth_db: of its output; NaN where it diverged.
-        weight: in the average; NaN where it diverged, or the selector needs no average.
+        diverged: whether its run diverged; then it has no PSNR and is not in the average.
+        final_psnr_smooth_db: dB of its output; NaN if it diverged.
+        weight: its weight in the average; NaN if it diverged, or the selector needs no average.
         distance: mean squared difference of its output to the average, values in [0, 1]; NaN
             likewise.
     """
@@ -55,28 +55,28 @@ class IsnasRecord(NamedTuple):
     Attributes:
         image: name.
         task: name.
-        score: that ranks, "proxy/reference".
+        score: the score that ranks, "proxy/reference".
         n: size of the cohort.
-        selector: name of the rule.
-        weighting: of the cohort's average.
+        selector: name of the selector.
+        weighting: weighting of the cohort's average.
         fidelity: the training set-up.
-        stop: the iteration that the outputs are of.
-        seed: of the runs; a cohort is of one seed.
-        other_seeds: the other default seeds of the release, where no seed was named.
-        cohort: best-ranked first; ties in the score by arch_id.
-        selected: None where all of the cohort diverged, and for the selector "random", whose
-            numbers are expectations over the members that did not diverge.
-        final_psnr_smooth_db: of the selected.
-        rank: of the selected among the candidates by PSNR, 1 the best.
-        regret: how far the selected is from the best of all candidates, in dB.
-        best: the best of the cohort; None where all diverged.
+        stop: the iteration of the outputs.
+        seed: seed of the runs; a cohort has one seed.
+        other_seeds: the other default seeds of the release, if no seed was named.
+        cohort: members, best-ranked first; ties in the score by arch_id.
+        selected: the selected member. None if all of the cohort diverged, and for the selector
+            "random", whose numbers are expectations over the members that did not diverge.
+        final_psnr_smooth_db: dB of the selected.
+        rank: rank of the selected among the candidates by PSNR; 1 is best.
+        regret: distance in dB of the selected from the best of all candidates.
+        best: the best of the cohort; None if all diverged.
         best_rank: its rank.
-        best_regret: its regret: what a selector could reach at best.
-        best_of_all: arch_id of the best candidate; -1 where all diverged.
+        best_regret: its regret, the limit for a selector.
+        best_of_all: arch_id of the best candidate; -1 if all diverged.
         best_of_all_db: its PSNR.
-        candidates: architectures that were ranked: a run, ok or diverged, with its score and, where
-            the selector needs them, the distances of its output.
-        absent: why others were not.
+        candidates: number of ranked architectures: those with a run, ok or diverged, the score and,
+            if needed, the distances of the output.
+        absent: why others were not ranked.
     """
 
     image: str
@@ -124,36 +124,35 @@ def isnas(
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> IsnasRecord:
-    """Replay a search on an image: rank, look the cohort up, average, select.
+    """Replay a search on an image: rank, look up the cohort, average, select.
 
-    As in `nasdip_bench.isnas.Search` with full selection, but that distances between outputs are
-    rounded to thousandths of a dB, candidates are the architectures of the release, and nothing is
-    restored anew. A cohort keeps the place of a member that diverged; it is then smaller.
+    It does the same as `nasdip_bench.isnas.Search` with full selection, except that distances
+    between outputs are rounded to thousandths of a dB, candidates come from the release, and
+    nothing is restored anew. Diverged members are not replaced, so the cohort gets smaller.
 
     Args:
         bench: the release.
         image: name.
         task: name.
-        score: a score of which lower is better.
+        score: a score where lower is better.
         n: size of the cohort, from 1 to the number of candidates.
-        reference: what outputs of untrained networks were compared with: "corrupted", which a user
-            has, or "ground_truth", which a user has not. Scores without a reference ignore it.
-        weighting: of the average, one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
+        reference: what outputs of untrained networks are compared with: "corrupted", which a user
+            has, or "ground_truth", which a user does not have. Ignored by scores without one.
+        weighting: weighting of the average, one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
         selector: one of `nasdip_bench.isnas.selection.SELECTORS`, or a function from a
             `nasdip_bench.isnas.Cohort` to a position. "best-score", "random" and "oracle" need no
             distances.
-        with_output: rank only architectures of whose output the release has distances, also where
-            the selector needs none: then all selectors choose from the same candidates.
+        with_output: whether to rank only architectures whose output has distances in the release,
+            even if the selector needs none. Then all selectors choose from the same candidates.
         fidelity: None for the release's default for the task.
-        seed: of the runs, and of the corruption that scores see; None for the first of the default
-            seeds.
+        seed: seed of the runs, and of the corruption that scores see; None for the first default
+            seed.
 
     Raises:
-        ConfigError: n is out of range, or a score by which a search cannot rank.
-        UnknownNameError: an image, task, score, weighting, selector, fidelity or seed that there is
-            not.
-        MissingRunError: the release has no run of the task at the fidelity, or no distances between
-            restorations and they are needed.
+        ConfigError: n is out of range, or a search cannot rank by the score.
+        UnknownNameError: an unknown image, task, score, weighting, selector, fidelity or seed.
+        MissingRunError: the release has no run of the task at the fidelity, or lacks distances
+            between restorations that are needed.
 
     Example:
         >>> found = NASDIPBench("data/").isnas("lena", "denoise", "psd_db_strip_mse")
@@ -221,7 +220,7 @@ def _members(
     weighting: str,
     selector: str | Selector,
 ) -> tuple[tuple[Member, ...], Member | None]:
-    """The members of a cohort, and the one that is selected."""
+    """The members of a cohort, and the selected one."""
     from nasdip_bench.isnas.selection import Cohort, get_selector
 
     scores, psnr_db = runs.scores[arch_ids, image], runs.values[arch_ids, image]

@@ -1,9 +1,8 @@
 """Searches on recorded runs: algorithms, their comparison over time, and the leaderboard.
 
 An algorithm is a function of a `nasdip_bench.api.simulation.simulator.Simulator` and a NumPy
-generator, the only source of its randomness. It trains and scores through the simulator until it
-returns or the budget ends it, and tells nobody its result: the simulator knows the incumbent at any
-time.
+generator, its only source of randomness. It trains and scores through the simulator until it
+returns or the budget is exhausted. It returns nothing: the simulator tracks the incumbent.
 
     def mine(sim, rng):
         for arch_id in rng.permutation(sim.space):
@@ -11,8 +10,8 @@ time.
 
     compare(bench, "denoise", algorithms={"mine": mine, "random": "random"}, budget_seconds=3600)
 
-`METHODS` are those that come with the package. Importing this imports neither pandas nor
-matplotlib, and never torch.
+`METHODS` are those that come with the package. Importing this does not import pandas, matplotlib or
+torch.
 """
 
 from __future__ import annotations

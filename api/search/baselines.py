@@ -1,4 +1,4 @@
-"""What a search must beat: random search, and what the other images of a release tell for nothing.
+"""What a search must beat: random search, and what the other images of a release reveal for free.
 
 Must not import torch or pandas.
 """
@@ -34,10 +34,10 @@ def random_search(sim: Simulator, rng: np.random.Generator) -> None:
 
 
 def one_sampling(sim: Simulator, rng: np.random.Generator) -> None:
-    """Random search among the architectures of one sampling: the best on the other images.
+    """Random search among the architectures whose sampling is best on the other images.
 
-    Which of the samplings, and whether it comes before or after the transform, decides most of an
-    architecture's PSNR, and anybody can read the best of them off a table of other images.
+    The sampling, and whether it comes before or after the transform, decides most of an
+    architecture's PSNR. The best one can be read off a table of other images.
     """
     kinds = sim.runs.bench.architecture_rows.samplings[sim.space]
     best = _best(_group_means(_elsewhere(sim), kinds), rng)
@@ -46,24 +46,24 @@ def one_sampling(sim: Simulator, rng: np.random.Generator) -> None:
 
 
 def any_architecture(sim: Simulator, rng: np.random.Generator) -> None:
-    """Choose an architecture at random, without a look at anything."""
+    """Choose an architecture at random, without looking at anything."""
     sim.choose(int(rng.choice(sim.space)))
 
 
 def transfer(sim: Simulator, rng: np.random.Generator) -> None:
-    """Choose the architecture that is best on the other images, without a look at this one.
+    """Choose the architecture that is best on the other images, without looking at this one.
 
-    Of equal ones the first of the release; any where the release has no other image.
+    Ties go to the first in the release. If the release has no other image, choose at random.
     """
     place = sim.runs.recommended
     sim.choose(int(sim.space[place if place >= 0 else rng.integers(len(sim))]))
 
 
 def cell_table(sim: Simulator, rng: np.random.Generator) -> None:
-    """Choose by the table of cells on the other images, without a look at this one.
+    """Choose by the mean of each cell on the other images, without looking at this one.
 
-    The value of an architecture is the mean over the *other* architectures of its cell, where there
-    is one, else over those of its sampling. Of equal ones one at random.
+    The value of an architecture is the mean over the *other* architectures with its cell; if there
+    are none, over those with its sampling. Ties are broken at random.
     """
     elsewhere, kinds = _elsewhere(sim), sim.runs.bench.architecture_rows.samplings[sim.space]
     cells = np.array([arch.cell for arch in sim.runs.neighbourhood.architectures])
@@ -73,19 +73,19 @@ def cell_table(sim: Simulator, rng: np.random.Generator) -> None:
 
 
 def rank_value(seen: Observation) -> float:
-    """A PSNR to rank by: that of a diverged run is the lowest."""
+    """A PSNR to rank by; diverged runs rank lowest."""
     return -math.inf if seen.status == "diverged" else seen.psnr_db
 
 
 def _elsewhere(sim: Simulator) -> NDArray[np.float64]:
-    """(n,) the target on the other images, higher is better; NaN where it is not known."""
+    """(n,) the target on the other images, higher is better; NaN where unknown."""
     return sim.runs.block.direction(sim.target) * sim.runs.elsewhere
 
 
 def _group_means(
     values: NDArray[np.float64], groups: NDArray[np.integer], *, without_own: bool = False
 ) -> NDArray[np.float64]:
-    """(n,) the mean over the group of each, or over its other members; NaN where there are none."""
+    """(n,) the mean over each one's group, or over its other members; NaN where there are none."""
     there = np.isfinite(values)
     _, group = np.unique(groups, return_inverse=True)
     sums, counts = (
@@ -98,6 +98,6 @@ def _group_means(
 
 
 def _best(values: NDArray[np.float64], rng: np.random.Generator) -> int:
-    """The place of the highest; of equal ones, and where nothing is known, one at random."""
+    """The place of the highest value; at random among ties, or if nothing is known."""
     known = np.where(np.isnan(values), -np.inf, values)
     return int(rng.choice(np.flatnonzero(known == known.max())))

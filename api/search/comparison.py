@@ -1,8 +1,8 @@
-"""Search algorithms compared over time: regret against simulated time, over images and repeats.
+"""Compare search algorithms by regret over simulated time, across images and repeats.
 
-Deterministic by seed: every search draws from a generator of its own, keyed by the seed, the name
-of the algorithm, the task, the image and the repeat, so that adding an algorithm or an image
-changes none of the others.
+Results are deterministic: every search has its own generator, keyed by the seed, the name of the
+algorithm, the task, the image and the repeat. Adding an algorithm or an image changes none of the
+others.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["ALL_IMAGES", "COMPARED", "compare", "keyed_generator", "search_budget"]
 
 ALL_IMAGES = "all"
-"""What stands for an image's name in the rows of the mean over all of them."""
+"""The image name in rows that are means over all images."""
 
 COMPARED = ("random", "evolution", "halving", "hyperband", "isnas")
-"""What is compared where no algorithm is named."""
+"""The algorithms compared by default."""
 
 _DEFAULT_TRAININGS = 50
 _QUANTILES = (0.025, 0.975)
@@ -70,43 +70,43 @@ def compare(
     """Regret of search algorithms against simulated time.
 
     Each algorithm searches each image ``repeats`` times within the budget. Regret is the distance
-    of the incumbent from the best of the architectures that can be searched, on the same seed of
-    the runs: how well a search optimises what it sees. `search_leaderboard` judges its choice on
-    another seed. Repeats take the default seeds in turn, so that the bands hold seed noise too.
+    of the incumbent from the best architecture that can be searched, on the same seed of the runs.
+    It measures how well a search optimises what it sees; `search_leaderboard` judges its choice on
+    another seed. Repeats cycle through the default seeds, so the bands include seed noise.
 
     Args:
         bench: the release.
         task: name.
         images: names; None for all.
         algorithms: names of `nasdip_bench.api.search.METHODS`, functions of (simulator, generator),
-            or a mapping from names to these; None for `COMPARED`, without isnas where the release
-            has no distances between restorations.
+            or a mapping from names to these. None for `COMPARED`, without isnas if the release has
+            no distances between restorations.
         budget_seconds: simulated seconds of one search, enough to train an architecture to the
-            stop; None for what 50 of mean cost take, or half of the space where that is less.
+            stop. None for 50 trainings of mean cost, or half of the space if that is less.
         repeats: searches of each algorithm on each image, at least 1.
-        seed: of the searches, at least 0.
+        seed: seed of the searches, at least 0.
         fidelity: None for the release's default for the task; the result names it.
         run_seed: the seed of the runs; None for the default seeds in turn.
-        target: a column of runs.parquet with a direction, by which regret is measured; None for
+        target: a column of runs.parquet with a direction, used to measure regret; None for
             `nasdip_bench.api.reading.arrays.targets.TARGET`.
         cost: "flops", "recorded" or a `CostModel`.
         points: steps of the common grid of times, from 0 to the budget; at least 1.
-        resamples: of the bootstrap, at least 1.
+        resamples: bootstrap resamples, at least 1.
 
     Returns:
-        a row for each image, algorithm and point of time: ``task``, ``image`` ("all" for the mean
+        a row for each image, algorithm and point in time: ``task``, ``image`` ("all" for the mean
         over images), ``algorithm``, ``seconds``, ``incumbent`` (mean of the target over repeats),
         ``regret`` (mean), ``regret_low``, ``regret_high`` (95 %, percentile bootstrap of the mean
-        over repeats; images are not resampled). Before its first training a search would return
-        any architecture: until then it counts as the mean over all that it can. In ``attrs``:
-        ``task``, ``target``, ``fidelity``, ``seeds``, ``images``, ``algorithms``,
-        ``budget_seconds``, ``repeats``, ``seed``, ``cost``, ``architectures`` (by image, of the
-        space), ``release`` (of the release), and by algorithm ``trained`` (architectures, mean over
-        searches) and ``spent`` (seconds).
+        over repeats; images are not resampled). Before its first training a search might return any
+        architecture, so it counts as the mean over the space. ``attrs`` holds ``task``, ``target``,
+        ``fidelity``, ``seeds``, ``images``, ``algorithms``, ``budget_seconds``, ``repeats``,
+        ``seed``, ``cost``, ``architectures`` (in the space, by image), ``release`` (architectures
+        in the release), and by algorithm ``trained`` (architectures, mean over searches) and
+        ``spent`` (seconds).
 
     Raises:
-        ConfigError: a number outside its range, too short a budget, no algorithm or
-            image, or one twice.
+        ConfigError: a number outside its range, too short a budget, no algorithm or image, or a
+            duplicate.
         UnknownNameError: an unknown name.
         MissingRunError: the release has no run to simulate from.
     """
@@ -171,12 +171,12 @@ def search_budget(runs: Sequence[RecordedRuns], budget_seconds: float | None) ->
     """Simulated seconds of one search.
 
     Args:
-        runs: of the images to search on.
-        budget_seconds: as asked for; None for 50 trainings of mean cost to the stop, or half of the
-            space where that is less.
+        runs: runs of the images to search on.
+        budget_seconds: as requested; None for 50 trainings of mean cost to the stop, or half of the
+            space if that is less.
 
     Raises:
-        ConfigError: no number above 0, or less than any training to the stop takes.
+        ConfigError: not a number above 0, or too short for any training to the stop.
     """
     if budget_seconds is None:
         means = [float(r.prices.per_iteration.mean()) * r.stop + r.prices.overhead for r in runs]
@@ -193,7 +193,7 @@ def search_budget(runs: Sequence[RecordedRuns], budget_seconds: float | None) ->
 
 
 def keyed_generator(seed: int, *key: str | int) -> np.random.Generator:
-    """A stream of its own for every seed and key."""
+    """An independent random stream for every seed and key."""
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in key]
     return np.random.default_rng([seed, *words])
 
@@ -217,7 +217,7 @@ def _repeat(
             sim, method, keyed_generator(seed, "search", name, runs.task, runs.image, repeat)
         )
         trace = sim.trace()
-        # What is known at a time; before anything is, any architecture would be returned.
+        # The incumbent at each time; before the first, any architecture might be returned.
         regrets = np.r_[np.nan, trace.regret][np.searchsorted(trace.clock, grid, side="right")]
         curves.regret[repeat] = np.where(np.isnan(regrets), runs.regrets.mean(), regrets)
         sign = runs.block.direction(runs.target)
@@ -256,7 +256,7 @@ def _band(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Percentile bootstrap of the mean over the first axis: (point,) lower and upper ends.
 
-    NaN where there is one repeat, which says nothing of others.
+    NaN for a single repeat, which says nothing about others.
     """
     repeats = len(values)
     if repeats == 1:

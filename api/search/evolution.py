@@ -20,12 +20,12 @@ def regularized_evolution(
     """Train a random population, then children of tournament winners; the oldest die.
 
     Source: Real, Aggarwal, Huang, Le, "Regularized Evolution for Image Classifier Architecture
-    Search", AAAI 2019, algorithm 1. The default sizes are those that NAS-Bench-201 ran, with
-    budgets of this size.
+    Search", AAAI 2019, algorithm 1. The default sizes are those of NAS-Bench-201, which used
+    similar budgets.
 
-    Deviation: a mutated architecture is hardly ever in a release. The child is the untrained
-    architecture of the release nearest to it (`nasdip_bench.space.Neighbourhood`); training one
-    twice would tell nothing new.
+    Deviation: a mutated architecture is hardly ever in a release. The child is the nearest
+    untrained architecture of the release (`nasdip_bench.space.Neighbourhood`); training one twice
+    would reveal nothing new.
 
     Args:
         sim: the simulator.

@@ -1,5 +1,5 @@
-"""A comparison of search algorithms as a table, and as a picture: a panel an image, a line and a
-band an algorithm.
+"""A comparison of search algorithms as a table and as a picture, with a panel per image and a line
+and band per algorithm.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PANEL = (1.9, 1.5)  # inches
 _LEFT, _ABOVE, _BELOW = 0.5, 0.3, 0.45
 _LEGEND = 0.35
 _TEXT, _SMALL = 8, 7
-# Told apart by people who see colours differently, and by dashes in print.
+# Distinguishable by people with colour blindness, and by dashes in print.
 _LINES = (
     ("#4d4d4d", "-"),
     ("#0072b2", "-"),
@@ -43,7 +43,7 @@ _LINES = (
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SearchFigure(Exhibit):
-    """Regret against simulated time; the table has what is left at the end of the budget.
+    """Regret against simulated time; the table shows it at the end of the budget.
 
     Attributes:
         frame: from `nasdip_bench.api.search.compare`, with its ``attrs``.
@@ -64,40 +64,40 @@ class SearchFigure(Exhibit):
 
     @property
     def caption(self) -> str:
-        """One paragraph: what was searched, by what clock, what regret means."""
+        """One paragraph: what was searched, the simulated time, what regret means."""
         f = self.facts
         seeds = ", ".join(map(str, f["seeds"]))
         return (
             f"Regret of searches for {f['task']} at fidelity {f['fidelity']}, seed"
             f"{'' if len(f['seeds']) == 1 else 's'} {seeds} of the runs, after "
             f"{in_words(f['budget_seconds'])} of simulated time; {self._of_searches()} (search "
-            f"seed {f['seed']}). Regret: {f['target']} of the best architecture less that of the "
-            f"incumbent, dB."
+            f"seed {f['seed']}). Regret is the {f['target']} of the best architecture minus that "
+            f"of the incumbent, in dB."
         )
 
     def _of_searches(self) -> str:
         repeats = self.facts["repeats"]
         if repeats == 1:
-            return "one search, which has no interval"
+            return "one search, without interval"
         return f"mean of {repeats} searches and 95 % bootstrap interval"
 
     @property
     def notes(self) -> list[str]:
-        """What readers must know of the numbers."""
+        """What readers must know about the numbers."""
         f = self.facts
         there = [*f["architectures"].values()]
         seen = "Searches see the PSNR against the ground truth (an oracle)"
         if "isnas" in f["algorithms"]:
-            seen += ", but for isnas, which chooses by distances between restorations"
+            seen += ", except isnas, which chooses by distances between restorations"
         notes = [
             f"Simulated seconds: {f['cost']}.",
-            f"{seen}. They may choose by it what the target ranks lower, so that regret can rise. "
-            f"Before it can return anything a search counts as the mean over all architectures.",
+            f"{seen}. They may choose by it what the target ranks lower, so regret can rise. "
+            f"Until a search can return something, it counts as the mean over all architectures.",
         ]
         if min(there) < f["release"]:
             notes.append(
                 f"The release is partial: {span(there)} of its {f['release']} architectures have a "
-                f"run and can be searched; the best is the best of these."
+                f"run and can be searched; regret is relative to the best of these."
             )
         return notes
 
@@ -107,7 +107,7 @@ class SearchFigure(Exhibit):
         return tuple(float(mine[name]) for name in ("regret", "regret_low", "regret_high"))  # type: ignore[return-value]
 
     def table(self) -> list[list[str]]:
-        """The lines of the table: regret at the end by image, and how many were trained."""
+        """The rows of the table: final regret by image, and how many were trained."""
         names = self.facts["algorithms"]
         body = [
             [i, *(estimate(*self._last(i, name), ".3f") for name in names)] for i in self.images
@@ -141,8 +141,8 @@ class SearchFigure(Exhibit):
         return latex_float(caption, [head], rows, wide=len(head) > 4)
 
     def draw(self, path: Path, form: str) -> None:
-        """A panel an image; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        # The mean over images is what one looks at first.
+        """Draw a panel per image; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        # The mean over images comes first.
         images = sorted(self.images, key=lambda name: name != ALL_IMAGES)
         columns = min(_COLUMNS, len(images))
         rows = math.ceil(len(images) / columns)
@@ -189,7 +189,7 @@ class SearchFigure(Exhibit):
         for place, algorithm in enumerate(self.facts["algorithms"]):
             mine = frame[frame["algorithm"] == algorithm]
             colour, dashes = _LINES[place % len(_LINES)]
-            # Incumbents change at once: what is known at a time holds until the next.
+            # Incumbents change in steps: each value holds until the next.
             seconds = mine["seconds"] / size
             axes.step(
                 seconds,
@@ -226,7 +226,7 @@ def search_figure(frame: pd.DataFrame) -> SearchFigure:
         frame: from `nasdip_bench.api.search.compare`.
 
     Raises:
-        ConfigError: a frame that has lost what it was computed from.
+        ConfigError: the frame has lost its ``attrs``.
     """
     if "algorithms" not in frame.attrs:
         raise ConfigError(
@@ -237,11 +237,11 @@ def search_figure(frame: pd.DataFrame) -> SearchFigure:
 
 
 def time_unit(seconds: float) -> tuple[str, float]:
-    """The unit to show times up to some seconds in, and its seconds."""
+    """The unit for showing times up to some seconds, and its length in seconds."""
     return next((unit for unit in _UNITS if seconds >= 2 * unit[1]), _UNITS[-1])
 
 
 def in_words(seconds: float) -> str:
-    """A time for readers."""
+    """A time as text."""
     unit, size = time_unit(seconds)
     return f"{seconds / size:.3g} {unit}"

@@ -1,7 +1,7 @@
-"""Searches that compare runs before they end: successive halving and Hyperband.
+"""Searches that compare unfinished runs: successive halving and Hyperband.
 
-A learning curve of a release is one fit: an architecture that goes on continues from where it
-stopped, and only the rest is paid. Must not import torch or pandas.
+A learning curve of a release is one fit, so an architecture that is promoted continues where it
+stopped and pays only for the rest. Must not import torch or pandas.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["hyperband", "rungs", "successive_halving"]
 
 
 def rungs(sim: Simulator, eta: int = 3, levels: int = 4) -> list[int]:
-    """Iterations of the rungs, ascending: the stop / eta^(levels - 1), ..., the stop.
+    """Iterations of the rungs, ascending: stop / eta^(levels - 1), ..., stop / eta, stop.
 
     Each is rounded down to an iteration that the release keeps.
 
     Args:
         sim: the simulator.
         eta: the ratio of neighbouring rungs, a whole number of at least 2.
-        levels: how many at most, at least 1; rungs that fall together are one.
+        levels: the largest number of rungs, at least 1; rungs that coincide are merged.
 
     Raises:
         ConfigError: eta or levels outside its range.
@@ -40,11 +40,11 @@ def rungs(sim: Simulator, eta: int = 3, levels: int = 4) -> list[int]:
 def successive_halving(
     sim: Simulator, rng: np.random.Generator, *, eta: int = 3, levels: int = 4
 ) -> None:
-    """Brackets of eta^(levels - 1) architectures, of which the best 1/eta go on at every rung.
+    """Run brackets of eta^(levels - 1) architectures; the best 1/eta advance at every rung.
 
-    One bracket ends with a single architecture trained to the stop; further ones begin, each with
-    architectures that had not been drawn. When all have been, those that have not reached the stop
-    are drawn again, which pays only for what they go on; the search returns when all have.
+    A bracket ends with a single architecture trained to the stop. The next one starts with
+    architectures not drawn before. Once all have been drawn, those that have not reached the stop
+    are drawn again and pay only for further iterations. The search returns when all have.
 
     Source: Jamieson, Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter
     Optimization", AISTATS 2016.
@@ -52,8 +52,8 @@ def successive_halving(
     Args:
         sim: the simulator.
         rng: the only source of randomness.
-        eta: of how many one goes on.
-        levels: of rungs.
+        eta: one in eta architectures advances.
+        levels: the largest number of rungs.
 
     Raises:
         ConfigError: eta below 2 or levels below 1.
@@ -65,11 +65,11 @@ def successive_halving(
 
 
 def hyperband(sim: Simulator, rng: np.random.Generator, *, eta: int = 3, levels: int = 4) -> None:
-    """Brackets of successive halving that start at each of the rungs in turn, the lowest first.
+    """Run brackets of successive halving that start at each rung in turn, the lowest first.
 
     Source: Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar, "Hyperband: A Novel Bandit-Based
-    Approach to Hyperparameter Optimization", JMLR 2018, algorithm 1. Arguments and exceptions as in
-    `successive_halving`.
+    Approach to Hyperparameter Optimization", JMLR 2018, algorithm 1. See `successive_halving` for
+    arguments and exceptions.
     """
     steps = rungs(sim, eta, levels)
     queue: list[int] = []
@@ -88,9 +88,9 @@ def _bracket(
     steps: list[int],
     eta: int,
 ) -> bool:
-    """One bracket of at most ``count`` architectures of a queue; whether there were any.
+    """Run one bracket of at most ``count`` architectures of a queue; return whether there were any.
 
-    An empty queue is filled with those that have not reached the stop, in random order.
+    An empty queue is refilled with those that have not reached the stop, in random order.
     """
     if not queue:
         unfinished = [a for a in sim.space.tolist() if sim.trained_to(a) < sim.stop]
@@ -99,7 +99,7 @@ def _bracket(
     del queue[:count]
     for step in steps if members else ():
         seen = [(rank_value(sim.train(arch_id, step)), arch_id) for arch_id in members]
-        # The best goes on first, since the first of a rung is the incumbent for a while.
+        # The best advances first, since the first of a rung is the incumbent for a while.
         seen.sort(key=lambda one: one[0], reverse=True)
         members = [arch_id for _, arch_id in seen[: max(1, len(seen) // eta)]]
     return bool(members)

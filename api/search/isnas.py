@@ -1,4 +1,4 @@
-"""The paper's search on the simulator. `nasdip_bench.isnas` is imported on use; never torch."""
+"""The paper's search on the simulator. Imports `nasdip_bench.isnas` on use, and never torch."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ def isnas(
     cohort: int = 15,
     weighting: str = "paper",
 ) -> None:
-    """Pay for the score of every architecture, train the N best by it, keep the most average one.
+    """Score every architecture, train the N best, and choose the most average one.
 
     The choice is the member whose restoration is closest to the weighted average of those trained
-    so far, so that there is one at any time. It needs no ground truth: both tracks give the same.
+    so far, so there is a choice at any time. It needs no ground truth: both tracks give the same.
     `NASDIPBench.isnas` replays one such search without a clock, member by member.
 
-    Ties break by arch_id. Architectures without the score, or of whose restoration the release has
-    no distances, are no candidates. Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR
+    Ties break by arch_id. Architectures without the score, or without distances of their
+    restoration, are not candidates. Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR
     2022, section 4.
 
     Args:
         sim: the simulator.
-        rng: unused: the search is deterministic.
-        score: a score of which lower is better, alone (against the corrupted image, where it
-            compares with one) or as "name/reference".
+        rng: unused, since the search is deterministic.
+        score: a score where lower is better, as "name/reference" or by name alone, which means the
+            corrupted image if the score needs a reference.
         cohort: N.
-        weighting: of the average, one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
+        weighting: weighting of the average, one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
 
     Raises:
-        ConfigError: a cohort below 1, or a score of which lower is not better.
-        UnknownNameError: the release has no such score or there is no such weighting.
+        ConfigError: a cohort below 1, or a score where lower is not better.
+        UnknownNameError: no such score in the release, or no such weighting.
         MissingRunError: the release has no distances between restorations.
     """
     from nasdip_bench.isnas.ranking import check_score
@@ -53,7 +53,7 @@ def isnas(
     if not candidates:
         raise MissingRunError(
             f"the release has no distances between restorations of {sim.task} of {sim.image!r} at "
-            f"{sim.fidelity} with seed {sim.seed}, by which this search chooses"
+            f"{sim.fidelity} with seed {sim.seed}, which this search needs"
         )
     ranked = [(sim.score(arch, score).value, arch) for arch in candidates]
     ranked = sorted(one for one in ranked if not math.isnan(one[0]))[:cohort]

@@ -1,6 +1,6 @@
-"""A leaderboard of searches that cannot flatter: each is judged on a seed that it did not see.
+"""A fair leaderboard of searches: each is judged on seeds that it did not see.
 
-Beside what a search reaches stands what it gains over random search of the same budget, and over
+Next to the result of a search it shows the gain over random search with the same budget, and over
 the architecture that the other images recommend without any search.
 """
 
@@ -54,40 +54,40 @@ def search_leaderboard(
     resamples: int = 1000,
     rng: int = 0,
 ) -> pd.DataFrame:
-    """What searches choose, judged on the seeds that they did not see; best first.
+    """Rank searches by what they choose, judged on seeds that they did not see; best first.
 
-    Each seed is searched in turn and its choices are judged on the others, whose corruption of the
-    image is another. Only architectures with runs of every seed are searched. Baselines: random
-    search of the same budget on the track "oracle", and ``transfer``, the architecture that is best
-    by the target on the other images, which costs nothing.
+    Each seed is searched in turn, and the choices are judged on the other seeds, which corrupt the
+    image differently. Only architectures with runs of every seed are searched. The baselines are
+    random search with the same budget on the track "oracle", and ``transfer``: the architecture
+    that is best by the target on the other images, which costs nothing.
 
     Args:
         bench: the release.
         task: name.
         images: one or several names; None for all.
-        methods: of yours, by name, beside the shipped ones: functions of (simulator, generator), or
-            `nasdip_bench.api.search.Method`.
+        methods: your own methods by name, in addition to the shipped ones: functions of
+            (simulator, generator), or `nasdip_bench.api.search.Method`.
         targets: columns of runs.parquet with a direction.
-        budget_seconds: simulated seconds of one search; None for what 50 architectures of mean cost
-            take to the stop, or half of the space where that is less.
-        repeats: searches on each image and seed; methods without chance are run once.
+        budget_seconds: simulated seconds of one search; None for 50 trainings of mean cost to the
+            stop, or half of the space if that is less.
+        repeats: searches on each image and seed; deterministic methods run once.
         cost: "flops", "recorded" or a `CostModel`.
         fidelity: None for the release's default for the task.
-        level: of confidence of the intervals, which resample images, and searches on each. Of a
-            single image they resample its searches; methods without chance have none there.
-        resamples: of the bootstrap; 0 makes no intervals.
+        level: confidence level of the intervals, which resample images and the searches on each.
+            For a single image they resample only its searches; deterministic methods have none.
+        resamples: bootstrap resamples; 0 for no intervals.
         rng: seed of searches and resamples.
 
     Returns:
-        indexed by (target, image, method), image "(mean)" for all of them. ``track``;
-        ``psnr_db``, ``low``, ``high``: of the target, the mean over searches and seeds;
-        ``over_random_db`` and ``over_transfer_db``, each with its ``_low`` and ``_high``: how much
-        better than the baselines; ``trained``: architectures; ``seconds``: simulated; ``searches``;
-        ``diverged``: how many chose what diverged on another seed, and count as the worst there;
-        ``nothing``: how many chose nothing, and count as the mean of the space; ``n``:
-        architectures searched, the fewest of an image. In ``attrs``: task, fidelity, seeds, images,
-        budget_seconds, repeats, cost, ``left_out`` (methods that choose by distances between
-        restorations, where the release has none), and the resampling.
+        indexed by (target, image, method), with image "(mean)" for all of them. ``track``;
+        ``psnr_db``, ``low``, ``high``: the target, mean over searches and seeds;
+        ``over_random_db`` and ``over_transfer_db``, each with its ``_low`` and ``_high``: the gain
+        over the baselines; ``trained``: architectures; ``seconds``: simulated; ``searches``;
+        ``diverged``: searches whose choice diverged on another seed, which counts as the worst
+        there; ``nothing``: searches without a choice, which count as the mean of the space; ``n``:
+        architectures searched, the fewest of any image. ``attrs`` holds task, fidelity, seeds,
+        images, budget_seconds, repeats, cost, ``left_out`` (methods that need distances between
+        restorations, if the release has none), and the resampling.
 
     Raises:
         ConfigError: a setting out of range.
@@ -152,12 +152,12 @@ def _runs_by_seed(
     cost: str | CostModel,
     target: str,
 ) -> list[dict[str, RecordedRuns]]:
-    """For each seed in turn, by image: what can be searched on it and judged on the others."""
+    """For each seed, by image: the runs that can be searched on it and judged on the others."""
     block = bench.runs.block(task, fidelity)
     if len(block.seeds) < 2:
         raise MissingRunError(
-            f"a search is judged on another seed than it saw: {task} at {block.fidelity} has runs "
-            f"of seed {block.seeds[0]} alone"
+            f"a search is judged on a seed that it did not see, but {task} at {block.fidelity} has "
+            f"only runs of seed {block.seeds[0]}"
         )
     return [
         read_runs(

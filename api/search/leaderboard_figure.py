@@ -1,4 +1,4 @@
-"""The leaderboard of searches as a table and a picture: a panel a target, a line a method."""
+"""The leaderboard of searches as a table and a picture: one panel per target."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SEES = {
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SearchLeaderboardFigure(Forest):
-    """What searches gain over transfer, on the seed that they did not see.
+    """What searches gain over transfer, on seeds that they did not see.
 
     Attributes:
         frame: from `search_leaderboard`, with its ``attrs``.
@@ -37,17 +37,17 @@ class SearchLeaderboardFigure(Forest):
 
     @property
     def targets(self) -> list[str]:
-        """Columns of runs.parquet, in the order asked for."""
+        """Columns of runs.parquet, in the requested order."""
         return [*self.frame.index.get_level_values("target").unique()]
 
     def methods(self) -> list[str]:
-        """Best first, by the mean over targets of what is gained over transfer."""
+        """Best first, by the gain over transfer averaged over targets."""
         gaps = self.frame.xs(MEAN, level="image")["over_transfer_db"]
         means = gaps.groupby(level="method").mean()
         return [*means.sort_values(ascending=False, kind="stable").index]
 
     def heads(self) -> list[list[str]]:
-        """For each target its PSNR and what is gained over transfer."""
+        """For each target, its PSNR and the gain over transfer."""
         first, second = ["method", "track", "trained"], ["", "", ""]
         for target in self.targets:
             first += [target.removesuffix("_psnr_smooth_db"), ""]
@@ -55,7 +55,7 @@ class SearchLeaderboardFigure(Forest):
         return [first, second]
 
     def body(self) -> list[list[str]]:
-        """A row a method, means over images."""
+        """One row per method, means over images."""
         rows = []
         for method in self.methods():
             of = [self.frame.loc[target, MEAN, method] for target in self.targets]
@@ -66,12 +66,12 @@ class SearchLeaderboardFigure(Forest):
         return rows
 
     def lines(self) -> dict[str, str]:
-        """From a method to what it sees."""
+        """From each method to what it sees."""
         tracks = self.frame.loc[self.targets[0], MEAN]["track"].loc[self.methods()]
         return {method: _SEES[track] for method, track in tracks.items()}
 
     def panels(self) -> list[Panel]:
-        """A panel a target: dB over transfer."""
+        """One panel per target: dB over transfer."""
         found = []
         for target in self.targets:
             means = self.frame.loc[target, MEAN].loc[self.methods()]
@@ -87,10 +87,10 @@ def search_leaderboard_figure(
     Args:
         bench: the release.
         task: name.
-        **how: as in `search_leaderboard`.
+        **how: see `search_leaderboard`.
 
     Raises:
-        NasdipError: as in `search_leaderboard`.
+        NasdipError: see `search_leaderboard`.
 
     Example:
         >>> bench = NASDIPBench("data/")
@@ -109,10 +109,10 @@ def search_leaderboard_figure(
     random = means.xs(RANDOM, level="method").iloc[0]
     notes = [
         "transfer: the architecture that is best by the target on the other images; no search. "
-        "any: one at random, untrained. isnas <score>: the paper's search.",
+        "any: a random one, untrained. isnas <score>: the paper's search.",
         f"Simulated seconds: {facts['cost']}.",
     ]
-    told = {"diverged": "chose what diverged there", "nothing": "chose nothing"}
+    told = {"diverged": "chose what diverged on another seed", "nothing": "chose nothing"}
     notes += [
         f"{int(means[name].sum())} searches {what}."
         for name, what in told.items()
@@ -120,13 +120,13 @@ def search_leaderboard_figure(
     ]
     if facts["left_out"]:
         notes.append(
-            f"Left out, since the release has no distances between restorations: "
+            f"Left out because the release has no distances between restorations: "
             f"{', '.join(facts['left_out'])}."
         )
     return SearchLeaderboardFigure(
         frame=frame,
         caption=sentences(
-            f"What searches choose ({task}), judged on a seed that they did not see: each seed is "
+            f"What searches choose ({task}), judged on a seed that they did not see. Each seed is "
             f"searched in turn, {facts['repeats']} times on each of {len(facts['images'])} images, "
             f"with a budget of {in_words(facts['budget_seconds'])} (random search trains "
             f"{random['trained']:.0f}); means{interval}.",

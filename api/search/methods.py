@@ -1,4 +1,4 @@
-"""The search methods that come with the package, by name, and how one is run.
+"""The search methods that come with the package, by name, and how to run one.
 
 Must not import torch or pandas.
 """
@@ -38,19 +38,18 @@ __all__ = [
 ]
 
 Algorithm = Callable[[Simulator, np.random.Generator], object]
-"""Searches on a simulator; what it returns is not looked at."""
+"""A function that searches on a simulator; it must not return an architecture."""
 
 
 class Method(NamedTuple):
-    """An algorithm, and the track that it is run on.
+    """An algorithm, and the track that it runs on.
 
     Attributes:
         algorithm: the function.
         track: what it needs to see, one of `nasdip_bench.api.simulation.paid.TRACKS`.
-        deterministic: it does not look at its generator: once on a seed of the runs is enough.
-        by_target: it looks at the target on other images, so that another target may be another
-            choice.
-        by_distances: it needs the distances between restorations, which a release may lack.
+        deterministic: whether it ignores its generator; one search per seed of the runs is enough.
+        by_target: whether it looks at the target on other images, so its choice depends on it.
+        by_distances: whether it needs distances between restorations, which a release may lack.
     """
 
     algorithm: Algorithm
@@ -61,7 +60,7 @@ class Method(NamedTuple):
 
 
 Methods = Sequence[str | Algorithm | Method] | Mapping[str, str | Algorithm | Method]
-"""Several of them: names and functions, or by name."""
+"""Several methods: a sequence, or a mapping from names."""
 
 METHODS: dict[str, Method] = {
     "random": Method(random_search),
@@ -74,13 +73,13 @@ METHODS: dict[str, Method] = {
     "cell table": Method(cell_table, "deployable", by_target=True),
     "transfer": Method(transfer, "deployable", by_target=True),
 }
-"""By the name that tables and pictures show."""
+"""The shipped methods, by the name that tables and pictures show."""
 
 
 def isnas_by_score(
     bench: ReleaseReader, task: str, fidelity: str | None = None
 ) -> dict[str, Method]:
-    """ISNAS by each score of a release that a user can compute and lower of which is better."""
+    """ISNAS with each score of a release that a user can compute and where lower is better."""
     scores = rankable_scores(bench, bench.runs.block(task, fidelity), "corrupted")
     return {
         f"isnas {score}": METHODS["isnas"]._replace(algorithm=partial(isnas, score=score))
@@ -91,7 +90,7 @@ def isnas_by_score(
 def without_distances(
     bench: ReleaseReader, task: str, fidelity: str, methods: Mapping[str, Method]
 ) -> tuple[str, ...]:
-    """Names of the methods that cannot be run, since the release has no distances.
+    """Names of the methods that cannot run because the release has no distances.
 
     Raises:
         DatasetError: the file of distances is damaged.
@@ -106,33 +105,33 @@ def without_distances(
 def run_search(
     sim: Simulator, method: str | Algorithm | Method, rng: int | np.random.Generator = 0
 ) -> Simulator:
-    """Run a search until it returns or its budget ends it.
+    """Run a search until it returns or exhausts its budget; return the simulator.
 
     Args:
-        sim: a simulator, used or not, which is returned.
-        method: a name of `METHODS`, a function of a simulator and a generator, or a `Method`.
+        sim: a simulator, fresh or used.
+        method: a name in `METHODS`, a function of a simulator and a generator, or a `Method`.
         rng: a seed or a generator.
 
     Raises:
         UnknownNameError: no such name.
-        ConfigError: no simulator or method, rng is no seed and no generator, the simulator's track
-            does not show what the method looks at, or the method returns an architecture and does
-            not choose it.
+        ConfigError: not a simulator, a method, or a seed or generator; the simulator's track does
+            not show what the method needs; or the method returns an architecture instead of
+            choosing it.
     """
     if not isinstance(sim, Simulator):
         raise ConfigError(
-            f"sim {sim!r:.80} is no simulator: bench.simulator(image, task) makes one"
+            f"sim {sim!r:.80} is not a simulator: bench.simulator(image, task) makes one"
         )
     algorithm, generator = _method(method).algorithm, as_generator(rng)
     try:
         returned = algorithm(sim, generator)
     except BudgetExhaustedError:
-        if not sim.stopped:  # that of another simulator
+        if not sim.stopped:  # raised by another simulator
             raise
         return sim
     if isinstance(returned, int | np.integer | str | Architecture):
         raise ConfigError(
-            f"the search returned {returned!r}, which nothing reads: choose an architecture with "
+            f"the search returned {returned!r}, which is ignored: choose an architecture with "
             f"sim.choose(arch), and return nothing"
         )
     return sim
@@ -142,12 +141,12 @@ def named_methods(methods: Methods) -> dict[str, Method]:
     """Methods by the name to show.
 
     Args:
-        methods: names of `METHODS` or functions, which go by their own names, or a mapping from
-            names to these or to a `Method`. A function is run on the track "oracle".
+        methods: names in `METHODS` or functions, shown by their own names, or a mapping from names
+            to these or to a `Method`. Functions run on the track "oracle".
 
     Raises:
         UnknownNameError: no such name.
-        ConfigError: none, a name twice, or what is no method.
+        ConfigError: no method, a duplicate name, or something that is not a method.
     """
     if isinstance(methods, str):
         methods = [methods]

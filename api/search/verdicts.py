@@ -1,4 +1,4 @@
-"""Searches judged on the seeds that they did not see, with intervals. Must not import torch."""
+"""Judge searches on seeds that they did not see, with intervals. Must not import torch."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 __all__ = ["RANDOM", "Searches", "verdicts"]
 
 RANDOM = "random"
-"""The method that all are compared with."""
+"""The method that all others are compared with."""
 
-_ROUNDING = 1e-9  # dB, by which equal means differ
+_ROUNDING = 1e-9  # dB; equal means differ by less
 
 
 class Searches(NamedTuple):
-    """All searches of one method; axes image, seed that was searched, repeat.
+    """All searches of one method. The axes are image, searched seed, repeat.
 
     Attributes:
-        track: of the simulators.
-        places: of the chosen in the space of their image; -1 where nothing was chosen.
-        trained: architectures.
-        seconds: of simulated time.
+        track: track of the simulators.
+        places: places of the choices in the space of their image; -1 where nothing was chosen.
+        trained: architectures trained.
+        seconds: simulated seconds.
     """
 
     track: str
@@ -41,12 +41,12 @@ class Searches(NamedTuple):
 
 
 class _Judged(NamedTuple):
-    """What was chosen, on the other seeds.
+    """How the choices do on the other seeds.
 
     Attributes:
         values: (image, seed, repeat) the target.
         diverged: (image, seed, repeat) bool.
-        resampled: (draw, image) the mean over seeds and resampled repeats.
+        resampled: (draw, image) mean over seeds and resampled repeats.
     """
 
     values: NDArray[np.float64]
@@ -59,12 +59,12 @@ def verdicts(
     searches: Mapping[str, Searches],
     resampling: Resampling,
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """By image (their mean first) and method, a row of `search_leaderboard`; best first.
+    """Rows of `search_leaderboard` by image (the mean first) and method, best first.
 
     Args:
-        runs: for each seed that was searched, by image.
-        searches: by method, `RANDOM` among them.
-        resampling: of the intervals.
+        runs: for each searched seed, the runs by image.
+        searches: by method, including `RANDOM`.
+        resampling: resampling of the intervals.
     """
     names, some = [*runs[0]], next(iter(runs[0].values()))
     better = some.block.direction(some.target)
@@ -111,9 +111,9 @@ class _Judges:
     """The other seeds of all images, and one set of resamples for all methods.
 
     Args:
-        judges: for each seed that was searched, one an image.
-        better: 1 where the higher end of the target is better, else -1.
-        resampling: of the intervals.
+        judges: for each searched seed, one per image.
+        better: 1 if higher values of the target are better, else -1.
+        resampling: resampling of the intervals.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class _Judges:
         return np.array(by_seed).T[:, :, None]
 
     def __call__(self, places: NDArray[np.intp]) -> _Judged:
-        """What was chosen: a run that diverged is the worst, no choice any of the space."""
+        """Judge choices: a diverged run counts as the worst, no choice as the mean of the space."""
         values, diverged = np.empty(places.shape), np.zeros(places.shape, np.bool_)
         for (i, s), of in np.ndenumerate(np.array(self._judges, object).T):
             on = of.values()
@@ -148,7 +148,7 @@ class _Judges:
         return _Judged(values, diverged, resampled)
 
     def interval(self, resampled: NDArray[np.float64], places: list[int]) -> tuple[float, float]:
-        """Of one image, or of the mean over all, resampled; NaN where nothing varies."""
+        """Interval for one image, or for the mean over resampled images; NaN if nothing varies."""
         if len(places) == 1:
             draws = resampled[:, places[0]]
         else:

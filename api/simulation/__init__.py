@@ -1,4 +1,4 @@
 """A simulated search: recorded runs behind a clock.
 
-Nothing here imports torch, and pandas only what makes a frame.
+Nothing here imports torch; only what returns a frame imports pandas.
 """

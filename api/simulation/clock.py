@@ -1,4 +1,4 @@
-"""The simulated clock: seconds within a budget, and when a search is over."""
+"""The simulated clock, which charges seconds to a budget and decides when a search is over."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ __all__ = ["BudgetExhaustedError", "Clock"]
 
 
 class BudgetExhaustedError(NasdipError, RuntimeError):
-    """A query of a simulated search that its budget does not allow, and that was not run."""
+    """A query that the budget of a simulated search does not allow; it was not run."""
 
 
 class Clock:
     """Simulated seconds within a budget.
 
-    What does not fit the rest of the budget is not charged and ends the search, and so do too many
-    repeated queries in a row, which are free.
+    A query that does not fit the remaining budget is not charged and ends the search. Repeated
+    queries are free, but too many in a row also end it.
 
     Attributes:
-        budget_seconds: simulated seconds that may be used; infinite without a budget.
-        clock: those that have been.
+        budget_seconds: simulated seconds available; infinite without a budget.
+        clock: simulated seconds used.
         stopped: whether the search is over.
 
     Args:
         budget_seconds: simulated seconds, above 0; None for no limit.
-        patience: how many queries in a row may ask for what has been answered.
+        patience: how many repeated queries in a row are allowed.
 
     Raises:
-        ConfigError: a budget that is not above 0.
+        ConfigError: the budget is not above 0.
 
     Example:
         >>> clock = Clock(10, patience=5)
@@ -63,12 +63,12 @@ class Clock:
         """Charge a query, or end the search.
 
         Args:
-            seconds: what it costs.
-            new: whether it had not been answered before.
+            seconds: its cost.
+            new: whether it has not been answered before.
 
         Raises:
-            BudgetExhaustedError: it does not fit the rest of the budget, repeats what has been
-                answered once too often, or the search has ended.
+            BudgetExhaustedError: it does not fit the remaining budget, is one repeated query too
+                many, or the search has ended.
         """
         if self.stopped:
             raise BudgetExhaustedError(
@@ -79,8 +79,8 @@ class Clock:
         if self._repeated > self._patience:
             self.stopped = True
             raise BudgetExhaustedError(
-                f"{self._repeated} queries in a row asked for what had been answered: the search "
-                f"has nothing left to train"
+                f"{self._repeated} queries in a row repeated earlier ones: the search has nothing "
+                f"left to train"
             )
         if self.clock + seconds > self.budget_seconds:
             self.stopped = True

@@ -1,7 +1,7 @@
-"""What a search is judged by: its choice on other seeds than the one that it saw.
+"""Judge the choice of a search on seeds that it did not see.
 
-A seed is everything random, the corruption of the image too, so that another seed is a new
-photograph of the same scene: what a search gains only by looking long at one draw is gone there.
+A seed fixes everything random, including the corruption of the image, so another seed is like a new
+photograph of the same scene. There, gains from overfitting to one draw vanish.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class HeldOut(NamedTuple):
         arch_id: row of the chosen architecture in the release.
         architecture: its canonical string.
         searched: the seed that the search saw.
-        seeds: those it is judged on; numbers are means over them.
-        best_psnr_smooth_db: dB of the smoothed output at the best iteration, an oracle; NaN where
-            one of the runs diverged, like the following.
-        stopped_psnr_smooth_db: where the discrepancy stop delivers, without the ground truth.
-        final_psnr_smooth_db: at the fixed stop of the fidelity.
-        last_psnr_smooth_db: at the end of the budget.
-        target: the column that the gaps are of.
-        transfer: arch_id of what one would take without a search: the best by the target's mean
-            over the other images, on the seed that was searched.
-        over_transfer_db: the choice above that one; what the search gained. NaN with one image.
-        over_random_db: the choice above the mean of the space: above an architecture at random.
+        seeds: the seeds it is judged on; numbers are means over them.
+        best_psnr_smooth_db: dB of the smoothed output at the best iteration, an oracle. NaN if one
+            of the runs diverged, as in the fields below.
+        stopped_psnr_smooth_db: the same at the discrepancy stop, without the ground truth.
+        final_psnr_smooth_db: the same at the fixed stop of the fidelity.
+        last_psnr_smooth_db: the same at the end of the budget.
+        target: the column used for the gaps.
+        transfer: arch_id of the choice without a search: the best by the target's mean over the
+            other images, on the searched seed.
+        over_transfer_db: gain of the choice over that one. NaN with one image.
+        over_random_db: gain of the choice over the mean of the space, that is, a random choice.
     """
 
     arch_id: int
@@ -57,13 +57,13 @@ class HeldOut(NamedTuple):
 
 
 class Judge:
-    """The other seeds of the runs that a search drew on.
+    """Judges choices on the other seeds of the runs that were searched.
 
     Args:
-        runs: what was searched.
+        runs: the runs that were searched.
 
     Attributes:
-        seeds: those of the release but the one that was searched.
+        seeds: all seeds of the release except the searched one.
         transfer: the place of the architecture that is best on the other images; -1 with one image.
 
     Raises:
@@ -75,13 +75,13 @@ class Judge:
         self.seeds = tuple(seed for seed in runs.block.seeds if seed != runs.seed)
         if not self.seeds:
             raise MissingRunError(
-                f"a choice is judged on another seed than the one searched: {runs.task} at "
-                f"{runs.fidelity} has runs of seed {runs.seed} alone"
+                f"a choice is judged on a seed that was not searched, but {runs.task} at "
+                f"{runs.fidelity} has only runs of seed {runs.seed}"
             )
         self.transfer = runs.recommended
 
     def values(self, target: str | None = None) -> NDArray[np.float64]:
-        """(n,) the target or another column, the mean over the other seeds; NaN where not ok."""
+        """(n,) mean of the target or another column over the other seeds; NaN where not ok."""
         runs = self._runs
         target = runs.target if target is None else target
         image = runs.bench.images.index(runs.image)
@@ -89,10 +89,10 @@ class Judge:
         return np.asarray(np.mean(by_seed, axis=0))
 
     def verdict(self, place: int) -> HeldOut:
-        """How the architecture at a place of the space does.
+        """Judge the architecture at a place of the space.
 
         Raises:
-            MissingRunError: it has no ended run of one of the other seeds.
+            MissingRunError: it lacks a finished run of one of the other seeds.
         """
         runs = self._runs
         image = runs.bench.images.index(runs.image)
@@ -100,7 +100,7 @@ class Judge:
             raise MissingRunError(
                 f"{runs.codes[place]} was chosen for {runs.task} of {runs.image!r}, but has no run "
                 f"of seed {' and '.join(map(str, self.seeds))} to be judged by; open the simulator "
-                f"with held_out=True, and only architectures that have one can be searched"
+                f"with held_out=True to search only architectures that have one"
             )
         judged = self.values()
         sign = runs.block.direction(runs.target)

@@ -18,11 +18,11 @@ class Observation(NamedTuple):
     Attributes:
         arch_id: row of the architecture in the release.
         architecture: its canonical string.
-        iterations: trained so far.
-        oracle_db: `psnr_db` as it is kept; None on the track "deployable".
-        seconds: charged for this query.
-        clock: simulated seconds since the search began, this query included.
-        continued: whether an earlier training went on.
+        iterations: iterations trained so far.
+        oracle_db: the stored `psnr_db`; None on the track "deployable".
+        seconds: seconds charged for this query.
+        clock: simulated seconds since the search began, including this query.
+        continued: whether it continued an earlier training.
         status: "ok", or "diverged" before this iteration.
     """
 
@@ -39,8 +39,8 @@ class Observation(NamedTuple):
     def psnr_db(self) -> float:
         """PSNR of the output against the ground truth, dB; NaN if the run diverged.
 
-        Of the output itself, not of the smoothed one: that lags some 99 iterations behind, so that
-        it says little of a run that has only begun.
+        It measures the raw output: the smoothed one lags some 99 iterations behind and says little
+        about a run that has just begun.
 
         Raises:
             ConfigError: on the track "deployable", where nobody has the ground truth.
@@ -63,8 +63,8 @@ class ScoreObservation(NamedTuple):
         proxy: name of the score.
         reference: what it compares with: corrupted, ground_truth (an oracle) or none.
         value: the mean over the scoring initialisations; NaN where the release has none.
-        seconds: charged for this query.
-        clock: simulated seconds since the search began, this query included.
+        seconds: seconds charged for this query.
+        clock: simulated seconds since the search began, including this query.
     """
 
     arch_id: int
@@ -77,7 +77,7 @@ class ScoreObservation(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What a search says that it would return from now on.
+    """What a search would return from now on.
 
     Attributes:
         arch_id: row of the architecture in the release.

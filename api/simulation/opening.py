@@ -1,4 +1,4 @@
-"""Opens recorded runs, and a simulated search on them."""
+"""Open recorded runs, and a simulated search on them."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ def open_simulator(
     target: str | None = None,
     held_out: bool = False,
 ) -> Simulator:
-    """A simulated search on one image.
+    """Open a simulated search on one image.
 
     Args:
         bench: the release.
         image: name.
         task: name.
-        track: "oracle": also PSNR against the ground truth is seen; "deployable": only what
+        track: "oracle" also shows PSNR against the ground truth; "deployable" shows only what
             someone with a photograph has.
         fidelity: None for the release's default for the task; the repr names it.
-        seed: of the runs; None for the first of the default seeds.
+        seed: seed of the runs; None for the first default seed.
         budget_seconds: simulated seconds; None for no limit.
-        cost: "flops" (the default), "recorded" or a `CostModel`, which says what they mean.
-        target: a column of runs.parquet with a direction, by which regret and the gaps of `test`
-            are measured; None for `nasdip_bench.api.reading.arrays.targets.TARGET`.
-        held_out: search only architectures that have runs of every seed, so that `test` can judge
-            whatever is chosen.
+        cost: "flops" (the default), "recorded" or a `CostModel`, which explains both.
+        target: a column of runs.parquet with a direction, used to measure regret and the gaps of
+            `test`; None for `nasdip_bench.api.reading.arrays.targets.TARGET`.
+        held_out: whether to search only architectures that have runs of every seed, so that `test`
+            can judge any choice.
 
     Raises:
-        NasdipError: as `read_runs` and `Simulator`.
+        NasdipError: see `read_runs` and `Simulator`.
 
     Example:
         >>> bench = NASDIPBench("data/")
@@ -81,28 +81,27 @@ def read_runs(
     target: str | None = None,
     held_out: bool = False,
 ) -> dict[str, RecordedRuns]:
-    """The runs of a task on some images.
+    """Read the runs of a task on some images.
 
     Args:
         bench: the release.
         task: name.
         images: names; None for all.
         fidelity: None for the release's default for the task; the result names it.
-        seed: None for the first of the default seeds: a run is of one seed.
+        seed: None for the first default seed.
         cost: "flops", "recorded" or a `CostModel`.
-        target: a column of runs.parquet with a direction, by which regret is measured; None for
+        target: a column of runs.parquet with a direction, used to measure regret; None for
             `nasdip_bench.api.reading.arrays.targets.TARGET`.
-        held_out: only architectures that have an ended run of every other seed, too, so that
-            whatever is chosen can be judged on these.
+        held_out: whether to keep only architectures that also have a finished run of every other
+            seed, so that any choice can be judged there.
 
     Returns:
-        by image, in the order asked for.
+        the runs by image, in the requested order.
 
     Raises:
         UnknownNameError: an unknown image, task, fidelity, seed, target or cost model.
-        MissingRunError: there is no run of the task at the fidelity, or none of the seed on an
-            image.
-        ConfigError: no image, or one twice; or recorded seconds are to be charged that the release
+        MissingRunError: no run of the task at the fidelity, or none of the seed on an image.
+        ConfigError: no image, or a duplicate; or ``cost`` needs recorded seconds that the release
             does not have.
     """
     if isinstance(images, str):
@@ -130,13 +129,13 @@ def read_runs(
             raise MissingRunError(
                 f"no run of {task!r} on {image!r} at {block.fidelity!r} with seed "
                 f"{' and '.join(map(str, needed))} to simulate from: bench.coverage() and "
-                f"'nasdip-bench coverage' count what there is"
+                f"'nasdip-bench coverage' count the runs"
             )
         prices = model.prices(bench, block, at, one)
         if not np.isfinite(prices.per_iteration[space]).all():
             raise ConfigError(
                 f"some runs of {task} on {image} at {block.fidelity} have no recorded seconds to "
-                f"charge: CostModel(flops_per_second=1e13) charges their operations"
+                f"charge: CostModel(flops_per_second=1e13) charges by operations instead"
             )
         found[image] = RecordedRuns(
             bench=bench,
@@ -159,5 +158,5 @@ def read_runs(
 
 
 def _thousandths(psnr_db: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What the file holds: whole thousandths of a dB, which float32 rounds."""
+    """Undo float32 rounding: files hold whole thousandths of a dB."""
     return np.asarray(np.round(psnr_db.astype(np.float64), 3), np.float64)

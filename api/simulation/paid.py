@@ -1,4 +1,4 @@
-"""What a simulated search has paid for, and what that shows it for nothing."""
+"""What a simulated search has paid for, and what it can see for free as a result."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .recorded_runs import RecordedRuns
 __all__ = ["TRACKS", "Paid"]
 
 TRACKS = ("oracle", "deployable")
-"""What a search sees: also PSNR against the ground truth, or only what everybody has."""
+"""What a search sees: PSNR against the ground truth as well, or only what everybody has."""
 
-_REPEATS = 20  # times the size of the space, in a row: then nothing new is being asked
+_REPEATS = 20  # times the size of the space: a search with more repeats in a row is stuck
 
 
 class Paid(Clock):
@@ -40,7 +40,7 @@ class Paid(Clock):
         self.space: NDArray[np.intp] = runs.space
         self.iterations: NDArray[np.int32] = runs.iterations
         self.stop = runs.stop
-        self._trained = [-1] * len(runs.space)  # the last point of each that was paid for
+        self._trained = [-1] * len(runs.space)  # the last paid point of each
 
     def __len__(self) -> int:
         return len(self.runs.space)
@@ -51,32 +51,32 @@ class Paid(Clock):
         return sum(point >= 0 for point in self._trained)
 
     def trained_to(self, arch: ArchitectureLike) -> int:
-        """How many iterations of an architecture have been paid for; 0 of one not trained yet."""
+        """How many iterations of an architecture have been paid for; 0 if not trained yet."""
         point = self._trained[self.runs.place_of(arch)]
         return int(self.iterations[point]) if point >= 0 else 0
 
     def kept(self, iterations: float) -> int:
-        """The most iterations that can be trained to within a number of them, at least 1."""
+        """The largest number of iterations, up to the given one, that can be trained to."""
         return self.runs.kept(iterations)
 
     def nearest(self, arch: ArchitectureLike, k: int = 1) -> list[int]:
-        """The k architectures of the space nearest to one, itself included where it is there.
+        """The k architectures of the space nearest to one, including itself if it is there.
 
-        Proposals of an optimiser that moves in the whole space of 10^10 architectures are hardly
-        ever in a release: this is what stands in for them.
+        Use it to replace proposals of an optimiser that searches all 10^10 architectures, which
+        are hardly ever in a release.
 
         Args:
             arch: an architecture, in the release or not.
-            k: how many; no more come than there are.
+            k: how many, at most; the space may have fewer.
 
         Returns:
-            arch_ids, nearest first, ties by arch_id. Distance is the number of choices that differ,
-            as in `NASDIPBench.neighbours`.
+            arch_ids, nearest first, ties by arch_id. The distance is the number of choices that
+            differ, as in `NASDIPBench.neighbours`.
 
         Raises:
             ConfigError: k is below 1.
             UnknownNameError: a row that the release does not have.
-            ArchitectureError: no architecture at all.
+            ArchitectureError: not an architecture.
         """
         check_whole("k", k, 1)
         row = isinstance(arch, int | np.integer)
@@ -86,20 +86,20 @@ class Paid(Clock):
         return found
 
     def seconds(self, arch: ArchitectureLike, iterations: int | None = None) -> float:
-        """What `train` with these arguments would charge now. Exceptions as there, but no budget's.
+        """What `train` with these arguments would charge now; free and unlimited.
 
-        Asking for it is free and not limited.
+        Raises the exceptions of `train`, except BudgetExhaustedError.
         """
         return self._charge(*self._meant(arch, iterations))
 
     def psnr_db(self, arch: ArchitectureLike) -> NDArray[np.float64]:
-        """(p,) float64 dB: the curve of an architecture at those of ``iterations`` paid for.
+        """(p,) float64 dB: the curve of an architecture at the ``iterations`` paid for.
 
         Free. NaN from where it diverged.
 
         Raises:
-            ConfigError: the track "deployable".
-            MissingRunError, UnknownNameError: as `train`.
+            ConfigError: on the track "deployable".
+            MissingRunError, UnknownNameError: see `train`.
         """
         if self.track != "oracle":
             raise ConfigError(f"the track {self.track!r} shows no PSNR; sim.observables has more")
@@ -107,13 +107,13 @@ class Paid(Clock):
         return self.runs.psnr_db[place, : self._trained[place] + 1].copy()
 
     def observables(self, arch: ArchitectureLike) -> dict[str, NDArray[np.float64]]:
-        """By name, (p,) float64 dB: what was observed at those of ``iterations`` paid for.
+        """By name, (p,) float64 dB: the observables at the ``iterations`` paid for.
 
-        Free, on either track: none of them needs the ground truth. See
+        Free on either track, since none needs the ground truth. See
         `nasdip_bench.observables.OBSERVABLES`.
 
         Raises:
-            MissingRunError, UnknownNameError: as `train`.
+            MissingRunError, UnknownNameError: see `train`.
         """
         runs, place = self.runs, self.runs.place_of(arch)
         found = runs.bench.observable_arrays(
@@ -129,14 +129,14 @@ class Paid(Clock):
     def distances(self, archs: Sequence[ArchitectureLike]) -> NDArray[np.float64]:
         """(N, N) float64: mean squared differences between restorations, at the stop.
 
-        Free, on either track. Images are in [0, 1].
+        Free on either track. Images are in [0, 1].
 
         Args:
             archs: N architectures trained to the stop, none of which diverged.
 
         Raises:
-            ConfigError: no list, or one of it that was not, or that diverged.
-            MissingRunError: the release has no distances of one, or no run.
+            ConfigError: not a list, or one of them was not trained to the stop or diverged.
+            MissingRunError: the release has no distances for one of them, or no run.
         """
         if not isinstance(archs, Sequence | np.ndarray) or isinstance(archs, str):
             raise ConfigError(f"archs {archs!r} must be a list of architectures: [{archs!r}]")

@@ -1,11 +1,10 @@
-"""What a simulated training is charged: two cost models, stated in words with every result.
+"""What a simulated training costs: two cost models, stated in words with every result.
 
-Recorded seconds are the processor time that the builder's machine took; runs that were trained as a
-stack record an equal share of it. Two architectures of equal size can so differ
-several times over. The default therefore counts operations and turns them into seconds at one rate
-for all architectures: deterministic, the same for everyone who has the release, and fair between
-architectures. It knows nothing of memory traffic or of how well an operation uses a processor;
-``recorded`` does, with the noise.
+Recorded seconds are the processor time on the builder's machine; runs trained as a stack record an
+equal share of it. Two architectures of equal size can therefore differ several times over. So the
+default counts operations and converts them to seconds at one rate for all architectures. This is
+deterministic, the same for everyone who has the release, and fair between architectures. It ignores
+memory traffic and how well an operation uses the processor; ``recorded`` includes both, with noise.
 """
 
 from __future__ import annotations
@@ -35,10 +34,9 @@ class Prices(NamedTuple):
     """What the architectures of a release cost on one image.
 
     Attributes:
-        per_iteration: (architecture,) float64 seconds of a training iteration; NaN where the model
-            knows none.
-        forward: (architecture,) float64 seconds of a forward pass, a third of an iteration.
-        overhead: seconds of starting or continuing a training.
+        per_iteration: (architecture,) float64 seconds per training iteration; NaN where unknown.
+        forward: (architecture,) float64 seconds per forward pass, a third of an iteration.
+        overhead: seconds for starting or continuing a training.
         text: the model in words.
     """
 
@@ -48,7 +46,7 @@ class Prices(NamedTuple):
     text: str
 
     def training(self, place: int, iterations: int) -> float:
-        """Seconds of so many iterations of an architecture, the start included."""
+        """Seconds for some iterations of an architecture, including the start."""
         return iterations * float(self.per_iteration[place]) + self.overhead
 
 
@@ -57,13 +55,12 @@ class CostModel:
     """How iterations become simulated seconds.
 
     Attributes:
-        kind: "flops", seconds = iterations x 3 forward passes' FLOP / rate + overhead; or
-            "recorded", the processor time that the run's row has, the same for each of its
-            iterations.
-        flops_per_second: the rate of "flops"; None for that of the release: all FLOP of the task's
-            recorded runs at the fidelity over all their seconds, so that simulated seconds are on
-            the whole those of the machine that built it. The text of `Prices` states it.
-        overhead_seconds: of starting or continuing a training, at least 0.
+        kind: "flops", seconds = iterations x FLOP of 3 forward passes / rate + overhead; or
+            "recorded", the run's recorded processor time, spread evenly over its iterations.
+        flops_per_second: the rate of "flops". None for that of the release: the total FLOP of the
+            task's recorded runs at the fidelity over their total seconds, so that simulated seconds
+            match the machine that built it on average. The text of `Prices` states the rate.
+        overhead_seconds: seconds for starting or continuing a training, at least 0.
 
     Raises:
         UnknownNameError: no such kind.
@@ -90,7 +87,7 @@ class CostModel:
 
     @classmethod
     def of(cls, cost: str | CostModel) -> CostModel:
-        """A model, or the one of a name.
+        """The model itself, or the one with the given name.
 
         Raises:
             UnknownNameError: no such name.
@@ -104,7 +101,7 @@ class CostModel:
             bench: the release.
             block: the task and fidelity.
             image: position of the image.
-            seed: of the runs.
+            seed: seed of the runs.
 
         Raises:
             ConfigError: the release has no recorded seconds to take the rate from.
@@ -125,7 +122,7 @@ class CostModel:
 
 
 def _recorded_rate(bench: ReleaseReader, block: Block) -> float:
-    """FLOP a second over all runs of a block that ended."""
+    """FLOP per second over all runs of a block that ended."""
     everything = tuple(range(len(bench.images)))
     flops = costs(bench, block, everything, block.seeds).flops_per_iteration
     arch_ids = np.nonzero(block.rows >= 0)[0]
@@ -141,7 +138,7 @@ def _recorded_rate(bench: ReleaseReader, block: Block) -> float:
 
 
 def _shown(rate: float) -> str:
-    """A rate in the unit that keeps it short."""
+    """A rate as text, in a unit that keeps it short."""
     unit, size = next((u for u in (("T", 1e12), ("G", 1e9)) if rate >= u[1]), ("", 1.0))
     return f"{rate / size:.4g} {unit}FLOP/s"
 

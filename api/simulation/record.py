@@ -22,7 +22,7 @@ class Trace(NamedTuple):
     """The incumbent after every paid query and every choice.
 
     Attributes:
-        clock: (m,) float64 simulated seconds, not descending.
+        clock: (m,) float64 simulated seconds, never decreasing.
         incumbent: (m,) arch_ids, -1 before there is one.
         value: (m,) float64, the target of the incumbent; NaN before there is one.
         regret: (m,) float64, its distance from the best of the space; NaN before there is one.
@@ -35,10 +35,10 @@ class Trace(NamedTuple):
 
 
 class Record:
-    """What was asked, in order, with the place of the incumbent after it, -1 before there is one.
+    """The queries in order, each with the place of the incumbent after it (-1 if none).
 
     Args:
-        runs: what the search draws on.
+        runs: the runs of the search.
     """
 
     def __init__(self, runs: RecordedRuns) -> None:
@@ -47,7 +47,7 @@ class Record:
         self._incumbents: list[int] = []
 
     def add(self, query: Query, incumbent: int) -> None:
-        """Note a query."""
+        """Record a query."""
         self._queries.append(query)
         self._incumbents.append(incumbent)
 
@@ -63,7 +63,7 @@ class Record:
         return Trace(clock, np.where(known, runs.space[places], -1), values, regrets)
 
     def frame(self) -> pd.DataFrame:
-        """A row for every query; see `nasdip_bench.api.simulation.simulator.Simulator.history`."""
+        """One row per query; see `nasdip_bench.api.simulation.simulator.Simulator.history`."""
         import pandas as pd
 
         rows = []

@@ -1,6 +1,6 @@
-"""The runs that a simulated search draws on: one image, task, fidelity and seed, as arrays.
+"""The runs behind a simulated search: one image, task, fidelity and seed, as arrays.
 
-Read once and shared by every `nasdip_bench.api.simulation.simulator.Simulator` on them.
+They are read once and shared by every `nasdip_bench.api.simulation.simulator.Simulator` on them.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ __all__ = ["RecordedRuns"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RecordedRuns:
-    """Recorded learning curves that stand in for training.
+    """Recorded learning curves that replace training.
 
-    The space is the architectures that have a run, ok or diverged; n of them. Missing and failed
-    runs say nothing of an architecture and are not in it.
+    The space is the n architectures that have a run, ok or diverged. Missing and failed runs say
+    nothing about an architecture, so it excludes them.
 
     Attributes:
         bench: the release.
         block: its runs of the task at the fidelity.
         image: name.
-        seed: of the runs, and of the corruption that scores see.
-        target: column of runs.parquet that regret is measured by.
+        seed: seed of the runs, and of the corruption that scores see.
+        target: column of runs.parquet used to measure regret.
         space: (n,) arch_ids, ascending.
         codes: (n,) canonical strings.
-        iterations: (P,) int32, ascending: the kept points, to which training can go.
-        stop: the stopping iteration of the fidelity, one of them.
+        iterations: (P,) int32, ascending: the kept points, which training can stop at.
+        stop: the stopping iteration of the fidelity, one of ``iterations``.
         psnr_db: (n, P) float64 dB of the outputs, NaN after a divergence.
-        psnr_smooth_db: the same of the smoothed outputs.
-        values: (n,) float64, the target; NaN of runs that diverged.
-        prices: of the space, in the order of ``space``.
+        psnr_smooth_db: the same for the smoothed outputs.
+        values: (n,) float64, the target; NaN for runs that diverged.
+        prices: prices of the space, in the order of ``space``.
     """
 
     bench: ReleaseReader
@@ -76,10 +76,10 @@ class RecordedRuns:
         return self.block.fidelity
 
     def kept(self, iterations: float) -> int:
-        """The most iterations that can be trained to within a number of them, at least 1.
+        """The largest kept number of iterations up to the given one; the first if there is none.
 
         Raises:
-            ConfigError: no number above 0.
+            ConfigError: not a number above 0.
         """
         number = isinstance(iterations, int | float | np.number) and type(iterations) is not bool
         if not number or not iterations > 0:
@@ -89,7 +89,7 @@ class RecordedRuns:
 
     @cached_property
     def best(self) -> float:
-        """The best value of the target in the space; NaN where all diverged."""
+        """The best value of the target in the space; NaN if all diverged."""
         if not np.isfinite(self.values).any():
             return float("nan")
         sign = self.block.direction(self.target)
@@ -97,9 +97,9 @@ class RecordedRuns:
 
     @cached_property
     def regrets(self) -> NDArray[np.float64]:
-        """(n,) float64, at least 0: how far each is from the best, in the target's unit.
+        """(n,) float64, at least 0: distance of each from the best, in the target's unit.
 
-        A run that diverged ranks last: it has the regret of the worst that did not.
+        A run that diverged ranks last: it gets the regret of the worst that did not.
         """
         distances = np.abs(self.best - self.values)
         if np.isnan(self.best):
@@ -110,8 +110,8 @@ class RecordedRuns:
     def elsewhere(self) -> NDArray[np.float64]:
         """(n,) float64: the mean of the target over the other images of the release, same seed.
 
-        What a release tells of an image that is not in it. NaN where one of the runs is not ok, and
-        for all in a release of one image.
+        This is what a release reveals about an image that is not in it. NaN where one of the runs
+        is not ok, and everywhere in a release with one image.
         """
         others = [name != self.image for name in self.bench.images]
         if not any(others):
@@ -121,7 +121,7 @@ class RecordedRuns:
 
     @cached_property
     def recommended(self) -> int:
-        """The place of the best by ``elsewhere``, the first of equal ones; -1 with one image."""
+        """The place of the best by ``elsewhere``, the first of ties; -1 with one image."""
         signed = self.block.direction(self.target) * self.elsewhere
         return int(np.nanargmax(signed)) if np.isfinite(signed).any() else -1
 
@@ -129,7 +129,7 @@ class RecordedRuns:
         """(N, N) mean squared differences between the restorations of some places, at the stop.
 
         Raises:
-            MissingRunError: the release has none of one of them.
+            MissingRunError: the release has no distances for one of them.
         """
         chosen = self._distances[np.ix_(places, places)]
         if np.isnan(chosen).any():
@@ -141,7 +141,7 @@ class RecordedRuns:
 
     @cached_property
     def comparable(self) -> NDArray[np.bool_]:
-        """(n,) bool: the release has distances of the restoration, or the run has left none."""
+        """(n,) bool: the restoration has distances in the release, or the run diverged."""
         diverged = np.isnan(self.psnr_db[:, self.point_of(self.stop)])
         return np.asarray(np.isfinite(np.diag(self._distances)) | diverged)
 
@@ -168,7 +168,7 @@ class RecordedRuns:
 
         Raises:
             UnknownNameError: it is not in the release.
-            ArchitectureError: no architecture at all.
+            ArchitectureError: not an architecture.
             MissingRunError: the release has no run of it here, or one that failed.
         """
         place = self.position.get(arch) if type(arch) is int else None
@@ -182,8 +182,8 @@ class RecordedRuns:
         if self.block.rows[arch_id, image, self.block.position(self.seed)] >= 0:
             raise MissingRunError(
                 f"architecture {code} cannot be searched on {self.image!r} for {self.task!r} at "
-                f"{self.fidelity!r}: its run of seed {self.seed} failed, or a seed that the search "
-                f"is tested on has none; take one of the {len(self.space)} in 'sim.space'"
+                f"{self.fidelity!r}: its run of seed {self.seed} failed, or it lacks a seed that "
+                f"the search is tested on; take one of the {len(self.space)} in 'sim.space'"
             )
         where = (arch_id, code), (image, self.image)
         told = missing_run(self.bench.runs, self.block, *where, self.seed)
@@ -203,7 +203,7 @@ class RecordedRuns:
         return {iteration: point for point, iteration in enumerate(self.iterations.tolist())}
 
     def named_score(self, proxy: str, reference: str | None) -> tuple[str, str]:
-        """The name and reference of the score that is meant.
+        """The full name and reference of a score.
 
         Raises:
             UnknownNameError: the release has no such score.
@@ -213,7 +213,7 @@ class RecordedRuns:
         return named_score(proxy if reference is None else f"{proxy}/{reference}", self._scores)
 
     def scores(self, proxy: str, reference: str) -> RecordedScores:
-        """One score of the space at the seed, with its cost; KeyError where there is none."""
+        """One score of the space at the seed, with its cost; KeyError if there is none."""
         return self._scores[proxy, reference]
 
     @cached_property

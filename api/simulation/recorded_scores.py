@@ -1,4 +1,4 @@
-"""The training-free scores that a simulated search draws on, with what computing them costs."""
+"""The training-free scores behind a simulated search, with the cost of computing them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class RecordedScores(NamedTuple):
 
     Attributes:
         values: (n,) as a list; NaN where the release has none.
-        seconds: (n,) seconds of computing the score in all initialisations, without the passes.
-        inits: (n,) forward passes that it takes; 0 for scores of the network itself, whose passes
-            are in their seconds.
+        seconds: (n,) seconds to compute the score in all initialisations, without forward passes.
+        inits: (n,) forward passes that it takes; 0 for scores of the network itself, whose seconds
+            include their passes.
     """
 
     values: list[float]
@@ -40,11 +40,11 @@ def read_scores(
         bench: the release.
         block: the task and fidelity.
         image: name.
-        seed: of the corruption that scores see; those that see none are the same for every seed.
+        seed: seed of the corruption that scores see; others are the same for every seed.
         space: (n,) arch_ids.
 
     Returns:
-        by (proxy, reference).
+        the scores by (proxy, reference).
     """
     from nasdip_bench.proxies import network_scores  # which imports PIL
 

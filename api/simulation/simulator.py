@@ -3,11 +3,11 @@
     sim = bench.simulator("lena", "denoise", budget_seconds=3600)
     seen = sim.train(arch, iterations=100)  # then sim.train(arch) pays only for the rest
 
-On the track "oracle" a search sees PSNR against the **ground truth**; someone who restores a
-photograph has none, so that its results bound what can be reached. On the track "deployable" it
-sees what everybody has: scores against the corrupted image, observables of the fit, distances
-between restorations. Either is judged by `Simulator.test`, on another seed. Must not import torch;
-pandas on use.
+On the track "oracle" a search sees PSNR against the **ground truth**. Nobody who restores a
+photograph has one, so its results are an upper bound. On the track "deployable" it sees what
+everybody has: scores against the corrupted image, observables of the fit, distances between
+restorations. `Simulator.test` judges either on other seeds. Must not import torch; imports pandas
+on use.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ __all__ = ["Simulator"]
 
 @explain_calls
 class Simulator(Paid):
-    """A clock over recorded runs.
+    """A search on recorded runs, behind a simulated clock.
 
-    The space is the architectures that have a run; the repr says how many of the release's they
+    The space is the architectures that have a run; the repr states how many of the release they
     are.
 
-    A query that does not fit the rest of the budget is not run and not charged. It raises
+    A query that does not fit the remaining budget is not run and not charged. It raises
     `nasdip_bench.api.simulation.clock.BudgetExhaustedError`, and so does every query after it: the
-    search is over. What has been paid for is free, but a search that only repeats itself is stopped
-    too, after twenty times as many repeated queries in a row as there are architectures.
+    search is over. Repeating a paid query is free, but a search also ends after too many repeats in
+    a row: twenty times the number of architectures.
 
-    The incumbent is what a search would return now: what it chose last (`choose`). On the track
-    "oracle" a search that chooses nothing has the architecture of highest PSNR among those trained
-    for the most iterations so far. Regret is its distance from the best of the space by the target,
-    on the seed that is searched, in dB: how well the search optimises what it sees. What its choice
-    is worth, `test` says.
+    The incumbent is what the search would return now: its last choice (`choose`). On the track
+    "oracle", a search without a choice has the architecture with the highest PSNR among those
+    trained for the most iterations so far. Regret is the incumbent's distance in dB from the best
+    of the space, by the target and on the searched seed. It measures how well the search optimises
+    what it sees; `test` measures what its choice is worth.
 
     Attributes:
-        runs: what it draws on; ``task``, ``image``, ``fidelity``, ``seed`` and ``target`` (the
-            column of runs.parquet that regret is measured by) are theirs.
+        runs: the recorded runs; ``task``, ``image``, ``fidelity``, ``seed`` and ``target`` (the
+            column of runs.parquet used to measure regret) are theirs.
         space: (n,) arch_ids of the architectures that can be trained, ascending.
         iterations: (P,) int32, ascending: the iterations that can be trained to.
         track: "oracle" or "deployable".
-        stop: what `train` trains to by default: the stopping iteration of the fidelity.
+        stop: the default of `train`, the stopping iteration of the fidelity.
         budget_seconds, clock, stopped, remaining: see `nasdip_bench.api.simulation.clock.Clock`.
 
     Args:
@@ -64,7 +64,7 @@ class Simulator(Paid):
         track: "oracle" or "deployable".
 
     Raises:
-        ConfigError: a budget that is not above 0.
+        ConfigError: the budget is not above 0.
         UnknownNameError: no such track.
     """
 
@@ -76,7 +76,7 @@ class Simulator(Paid):
         self._passed: dict[int, int] = {}  # by place, initialisations whose output is known
         self._answered: set[tuple[int, int]] = set()  # place, point
         self._best = (-1, -math.inf)  # the point and PSNR of the oracle's incumbent
-        self._incumbent = -1  # its place, or that of what was chosen
+        self._incumbent = -1  # its place, chosen or not
         self._chose = False
         self._record = Record(runs)
 
@@ -99,17 +99,17 @@ class Simulator(Paid):
         )
 
     def train(self, arch: ArchitectureLike, iterations: int | None = None) -> Observation:
-        """Train an architecture to an iteration, or on to it.
+        """Train an architecture to an iteration, continuing where it stopped.
 
         A run that diverges is charged like any other (the fit finds out at its end) and is NaN.
 
         Args:
             arch: an architecture of the space.
-            iterations: in all, one of ``iterations``; None for ``stop``. Those already trained are
-                not paid again; fewer than those are looked up for nothing.
+            iterations: total iterations, one of ``iterations``; None for ``stop``. Those already
+                trained are not charged again; looking up an earlier iteration is free.
 
         Raises:
-            BudgetExhaustedError: it does not fit the rest of the budget, or the search has ended.
+            BudgetExhaustedError: it does not fit the remaining budget, or the search has ended.
             MissingRunError: the release has no run of the architecture here.
             UnknownNameError: no such architecture, or an iteration that was not kept.
         """
@@ -142,20 +142,20 @@ class Simulator(Paid):
     ) -> ScoreObservation:
         """Compute a training-free score of an architecture.
 
-        Charged are the recorded seconds of the score and a forward pass for each of its scoring
-        initialisations, by the cost model, since the recorded seconds leave the passes out. Further
+        The charge is the recorded seconds of the score, plus a forward pass for each scoring
+        initialisation by the cost model, since the recorded seconds exclude the passes. Further
         scores of the same architecture reuse the passes. Scores of the network itself (parameters,
-        operations ...) have no passes beyond those in their seconds. Seconds that were not
-        recorded, as in an imported release, cost nothing.
+        operations ...) include their passes in their seconds. Unrecorded seconds, as in an imported
+        release, cost nothing.
 
         Args:
             arch: an architecture of the space.
             proxy: name of the score, alone or as "name/reference".
-            reference: corrupted (what a user has), ground_truth (an oracle) or none; None for that
-                of the name (`nasdip_bench.proxies.named_score`).
+            reference: corrupted (what a user has), ground_truth (an oracle) or none; None for the
+                one implied by the name (`nasdip_bench.proxies.named_score`).
 
         Raises:
-            BudgetExhaustedError: it does not fit the rest of the budget, or the search has ended.
+            BudgetExhaustedError: it does not fit the remaining budget, or the search has ended.
             MissingRunError: the release has no run of the architecture here.
             UnknownNameError: no such architecture or score.
             ConfigError: a score against the ground truth on the track "deployable".
@@ -185,10 +185,10 @@ class Simulator(Paid):
         return seen
 
     def choose(self, arch: ArchitectureLike) -> None:
-        """Say what the search would return from now on; free, trained or not.
+        """Set what the search would return from now on; free, and it need not be trained.
 
         Raises:
-            MissingRunError, UnknownNameError: as `train`.
+            MissingRunError, UnknownNameError: see `train`.
         """
         self._incumbent, self._chose = self.runs.place_of(arch), True
         who = int(self.space[self._incumbent]), self.runs.codes[self._incumbent]
@@ -199,12 +199,12 @@ class Simulator(Paid):
 
         Raises:
             ConfigError: there is no incumbent.
-            MissingRunError: the release has no other seed, or none of the incumbent: open the
-                simulator with ``held_out=True``.
+            MissingRunError: the release has no other seed, or the incumbent has no run of one: open
+                the simulator with ``held_out=True``.
         """
         if self._incumbent < 0:
             raise ConfigError(
-                "nothing has been chosen to be tested: name an architecture with sim.choose(...)"
+                "there is no choice to test: name an architecture with sim.choose(...)"
                 + (", or train one" if self.track == "oracle" else "")
             )
         found = Judge(self.runs).verdict(self._incumbent)
@@ -216,15 +216,15 @@ class Simulator(Paid):
         return self._record.trace()
 
     def history(self) -> pd.DataFrame:
-        """A row for every paid query and every choice, in order.
+        """One row per paid query and choice, in order.
 
         Returns:
             ``clock``, ``seconds`` (charged); ``query``: "train", a score's "proxy/reference" or
             "choose"; ``arch_id``, ``architecture``; ``iterations``, ``psnr_db`` (NaN on the track
             "deployable"), ``continued``, ``status`` of a training; ``score``: its value;
-            ``incumbent`` (arch_id) and ``regret`` after the query, missing before the first. In
-            ``attrs``: ``task``, ``image``, ``fidelity``, ``seed``, ``track``, ``target``, ``cost``,
-            ``budget_seconds``, ``architectures`` (of the space).
+            ``incumbent`` (arch_id) and ``regret`` after the query, missing before the first.
+            ``attrs`` holds ``task``, ``image``, ``fidelity``, ``seed``, ``track``, ``target``,
+            ``cost``, ``budget_seconds``, ``architectures`` (number in the space).
         """
         frame = self._record.frame()
         own = ("task", "image", "fidelity", "seed", "track", "target", "budget_seconds")

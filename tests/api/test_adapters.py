@@ -108,7 +108,7 @@ def test_parameters_that_are_no_architecture_are_refused():
         with pytest.raises(ArchitectureError, match="no cell can be built from .*pixel_shuffle"):
             architecture_of(good | change)
     del good["skip_2_3"]
-    with pytest.raises(ArchitectureError, match="skip_2_3 missing"):
+    with pytest.raises(ArchitectureError, match="the parameters lack skip_2_3"):
         architecture_of(good)
     with pytest.raises(ArchitectureError, match="has dilation 2"):
         parameters_of(Architecture(3, BITS, 2))

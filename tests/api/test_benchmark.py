@@ -308,9 +308,9 @@ def test_parts_that_keep_other_iterations_are_refused(tmp_path):
     synthetic.rehash(path)
     bench = NASDIPBench(path)
     assert bench.curve(0, "lena", "denoise", seed=0).iterations[-1] == 40
-    with pytest.raises(DatasetError, match=r"s1-0\.h5 keeps other iterations than another part"):
+    with pytest.raises(DatasetError, match=r"s1-0\.h5 keeps different iterations than another"):
         bench.curve(0, "lena", "denoise", seed=1)
-    with pytest.raises(DatasetError, match="keeps other iterations"):
+    with pytest.raises(DatasetError, match="keeps different iterations"):
         bench.curves("denoise")
 
 
@@ -352,7 +352,7 @@ def test_absent_observables_are_named(bench, partial, tmp_path):
     with pytest.raises(
         MissingRunError,
         match=rf"no observables of architecture {none.codes[0]} on 'lena' for 'denoise' at "
-        rf"fidelity '{LOW}' with seed 0: this release has none of the run",
+        rf"fidelity '{LOW}' with seed 0: this release has none for the run",
     ):
         none.observables(0, "lena", "denoise")
 
@@ -669,7 +669,7 @@ def rewrite(path, name, change):
 @pytest.mark.parametrize(
     ("table", "change", "text"),
     [
-        ("runs", {"image": "lenna"}, "runs.parquet, image, holds 'lenna', which is none of lena"),
+        ("runs", {"image": "lenna"}, "runs.parquet, image, holds 'lenna', which is not one of"),
         ("runs", {"status": "fine"}, "runs.parquet, status, holds 'fine'"),
         ("runs", {"arch_id": 7}, r"runs.parquet has an arch_id outside 0\.\.2"),
         ("runs", {"arch_id": -1}, r"runs.parquet has an arch_id outside"),

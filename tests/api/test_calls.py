@@ -110,7 +110,7 @@ def test_constructors_and_functions_are_told_too(bench):
         bench.simulator("lena", "denoise").train(0, epochs=4)
     with pytest.raises(CallError, match="NASBench201API.*Did you mean verbose="):
         create(bench, verbos=True)
-    with pytest.raises(ConfigError, match="is no simulator: bench.simulator"):
+    with pytest.raises(ConfigError, match="is not a simulator: bench.simulator"):
         run_search(bench, "random")
 
 

@@ -447,7 +447,7 @@ def test_the_default_budget_is_half_of_a_small_space(bench):
 
 
 def test_a_search_that_returns_its_choice_is_told_to_choose_it(bench):
-    with pytest.raises(ConfigError, match=r"returned 7, which nothing reads: .*sim.choose\(arch\)"):
+    with pytest.raises(ConfigError, match=r"returned 7, which is ignored: .*sim.choose\(arch\)"):
         run_search(simulator(bench), lambda sim, rng: 7)
 
 
@@ -458,7 +458,7 @@ def test_one_search_has_no_interval(bench):
     assert found["regret"].notna().all()
     assert found[["regret_low", "regret_high"]].isna().all(axis=None)
     text = search_figure(found).text()
-    assert "one search, which has no interval" in text
+    assert "one search, without interval" in text
     assert "(nan" not in text
 
 

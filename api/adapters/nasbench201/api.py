@@ -1,4 +1,4 @@
-"""`NASBench201API`: the queries."""
+"""The queries of `NASBench201API`."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ _MORE_INFO = {"train": "train", "valid": "x-valid", "test": "x-test", "valtest":
 
 @explain_calls
 class NASBench201API(OpenDatasets):
-    """Queries as of NAS-Bench-201's API; architectures as of `Architectures`.
+    """The queries of NAS-Bench-201's API; see `Architectures` for how to give an architecture.
 
     Args:
-        file_path_or_dict: the dataset folder, or an open release; None as for `NASDIPBench`.
-        verbose: log every query of results at INFO.
-        dataset: the one to open, "image-task". Indices then are of all architectures evaluated on
-            it. With neither this nor ``datasets`` all that have a run are opened.
-        datasets: names in a script to names of datasets, which are opened.
+        file_path_or_dict: the dataset folder, or an open release; for None see `NASDIPBench`.
+        verbose: whether to log every query of results at INFO.
+        dataset: the one to open, "image-task". Indices then cover all architectures evaluated on
+            it. With neither this nor ``datasets``, all datasets with a run are opened.
+        datasets: mapping from a script's names to the datasets to open.
         fidelity: None for the release's default for each task.
-        hps: names of budgets to iterations, for code that has names built in: the number is rounded
-            down to one that the release keeps for the dataset, None is the stop. Of a name that is
-            a number, "12", ``iepoch`` counts so many epochs, equal shares of the iterations, each
-            rounded down to what is kept; "12" and 12 are the same.
-        cost: "flops", "recorded" or a `CostModel`: what simulated training is charged.
-        seed: of all draws, with a generator of its own; None to draw from Python's ``random``.
+        hps: mapping from names of budgets to iterations, for code with built-in names. The number
+            is rounded down to one that the release keeps for the dataset; None is the stop. For a
+            name that is a number, such as "12", ``iepoch`` counts that many epochs: equal shares of
+            the iterations, each rounded down to a kept one. "12" and 12 are the same.
+        cost: cost model of simulated training: "flops", "recorded" or a `CostModel`.
+        seed: seed of a separate generator for all draws; None to use Python's ``random``.
         run_seeds: the seeds of the runs that are trials; None for the release's default seeds of
-            each task. A task takes those that it has. Architectures without a run of each of them
-            are not evaluated, so that no mean is over other seeds than another.
+            each task. A task uses those that it has. Architectures that lack one of them are not
+            evaluated, so that all means are over the same seeds.
 
     Raises:
         DatasetError: there is no dataset folder there.
-        NotEvaluatedError: no runs at the fidelity, or no architecture is evaluated on all datasets;
-            of a query, the architecture is not evaluated.
-        UnknownNameError: no such dataset, fidelity, cost model or seed of runs; of a query, no such
+        NotEvaluatedError: no runs at the fidelity, or no architecture evaluated on all datasets;
+            in a query, the architecture is not evaluated.
+        UnknownNameError: no such dataset, fidelity, cost model or seed of runs; in a query, no such
             dataset, set or seed, or an iteration that was not kept.
-        IndexOutsideError: of a query, an index outside the API's.
-        ConfigError: seeds, ``datasets`` or ``hps`` of another form; of a query, a budget that means
-            no number of iterations, or an epoch outside it.
+        IndexOutsideError: in a query, an index outside the API's.
+        ConfigError: seeds, ``datasets`` or ``hps`` have the wrong form; in a query, a budget that
+            is not a number of iterations, or an epoch outside it.
 
     Example:
         >>> api = NASBench201API("data/", dataset="lena-denoise", hps={"12": 109, "200": None})
@@ -80,15 +80,15 @@ class NASBench201API(OpenDatasets):
         Args:
             index: an index, or an architecture.
             dataset: one of ``dataset_names``.
-            iepoch: from 0: the value at the end of this epoch; None for the last of ``hp``.
+            iepoch: epoch, from 0, at whose end the value is taken; None for the last of ``hp``.
             hp: a name in ``hps``, a number of iterations, or None for the stop.
-            is_random: True for a random one of the seeds opened, False for their mean, or a seed.
+            is_random: True for a random one of the opened seeds, False for their mean, or a seed.
 
         Returns:
-            for "train" (of the output), "valid", "test" and "valtest" (all of the smoothed
-            output): ``*-loss`` (mean squared error), ``*-accuracy`` (PSNR, dB), ``*-per-time`` and
-            ``*-all-time`` (simulated seconds of an epoch and of all; 0 but for train, since
-            evaluating is part of it).
+            for "train" (the output), "valid", "test" and "valtest" (the smoothed output):
+            ``*-loss`` (mean squared error), ``*-accuracy`` (PSNR, dB), ``*-per-time`` and
+            ``*-all-time`` (simulated seconds per epoch and in total; 0 except for train, since
+            evaluation is part of it).
         """
         self._say("get_more_info", index=index, dataset=dataset, iepoch=iepoch, hp=hp)
         values = []
@@ -111,13 +111,13 @@ class NASBench201API(OpenDatasets):
         hp: HP = None,
         account_time: bool = True,
     ) -> tuple[float, float, float, float]:
-        """Train an architecture on the simulated clock; arguments as of `get_more_info`.
+        """Train an architecture on the simulated clock; see `get_more_info` for the arguments.
 
-        As in the original, every call pays for a whole training of a random seed, and there is no
-        budget; `nasdip_bench.api.simulation.simulator` has one, and continues trainings.
+        As in the original, every call pays for a whole training with a random seed, and there is no
+        budget. `nasdip_bench.api.simulation.simulator` has one, and continues trainings.
 
         Returns:
-            PSNR (dB, smoothed), seconds of a forward pass, seconds charged, seconds used in all.
+            PSNR (dB, smoothed), seconds of a forward pass, seconds charged, total seconds used.
         """
         info = self.get_more_info(arch, dataset, iepoch, hp, is_random=True)
         seconds = info["train-all-time"]
@@ -146,7 +146,7 @@ class NASBench201API(OpenDatasets):
 
     @takes_old_names
     def query_by_arch(self, arch: Any, hp: HP = None) -> str:
-        """What there is of an architecture, in words."""
+        """All results of an architecture, in words."""
         return "\n".join(self.query_meta_info_by_index(arch, hp).lines())
 
     query_info_str_by_arch = query_by_arch
@@ -154,7 +154,7 @@ class NASBench201API(OpenDatasets):
     @takes_old_names
     def get_cost_info(self, index: Any, dataset: str, hp: HP = None) -> dict[str, float]:
         """``flops`` of a forward pass and ``params``, both in millions; ``latency`` in seconds;
-        ``T-train@epoch`` and ``T-train@total``, simulated seconds of an epoch and of all."""
+        ``T-train@epoch`` and ``T-train@total``, simulated seconds per epoch and in total."""
         return self._results(index, [dataset], hp).get_compute_costs(dataset)
 
     @takes_old_names
@@ -170,7 +170,7 @@ class NASBench201API(OpenDatasets):
     def get_net_param(
         self, index: Any, dataset: str, seed: int | None = None, hp: HP = None
     ) -> dict[int, None] | None:
-        """None, or None by seed, as where the original's weights were cleared: none were kept."""
+        """None, or None by seed, since no weights are kept; the original does so after clearing."""
         return self._results(index, [dataset], hp).get_net_param(dataset, seed)
 
     @takes_old_names
@@ -189,10 +189,10 @@ class NASBench201API(OpenDatasets):
 
         Args:
             dataset: one of ``dataset_names``.
-            metric_on_set: "train" (of the output), or "valid", "test" ... (smoothed).
-            flop_max, param_max: FLOP of a forward pass and parameters, both in millions.
+            metric_on_set: "train" (output), or "valid", "test" ... (smoothed output).
+            flop_max, param_max: limits on FLOP of a forward pass and parameters, in millions.
             hp: the budget.
-            enforce_all: of no effect: all architectures are looked at.
+            enforce_all: no effect; all architectures are considered.
         """
         most = [math.inf if limit is None else limit for limit in (flop_max, param_max)]
         best: tuple[int, float | None] = (-1, None)
@@ -207,11 +207,11 @@ class NASBench201API(OpenDatasets):
 
     @takes_old_names
     def statistics(self, dataset: str, hp: HP = None) -> dict[int, int]:
-        """From a number of trials on a dataset to the number of architectures that have as many."""
+        """From a number of trials on a dataset to the number of architectures with that number."""
         return {len(self._trials(0, dataset, hp)): len(self)}
 
     def show(self, index: Any = -1) -> None:
-        """Print what there is of an architecture, or of all where the index is below 0."""
+        """Print the results of an architecture, or of all if the index is below 0."""
         every = isinstance(index, int) and index < 0
         for one in range(len(self)) if every else [index]:
             results = self.query_meta_info_by_index(one)
@@ -229,13 +229,13 @@ def create(
     verbose: bool = False,
     **options: Any,
 ) -> NASBench201API:
-    """As NATS-Bench's ``create``: a `NASBench201API`.
+    """Create a `NASBench201API`, like NATS-Bench's ``create``.
 
     Args:
-        file_path_or_dict: the dataset folder, or an open release; None as for `NASDIPBench`.
-        search_space: "tss" or "topology", which is the kind of space that there is.
-        fast_mode: of no effect: results are always read on use.
-        verbose: log every query of results at INFO.
+        file_path_or_dict: the dataset folder, or an open release; for None see `NASDIPBench`.
+        search_space: "tss" or "topology", the only kind of space here.
+        fast_mode: no effect; results are always read on use.
+        verbose: whether to log every query of results at INFO.
         **options: further arguments of `NASBench201API`.
 
     Raises:

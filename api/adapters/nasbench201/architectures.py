@@ -1,4 +1,4 @@
-"""The architectures that the API knows, by index, and moving among them."""
+"""The architectures that the API knows, by index, and moves among them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .datasets import NotEvaluatedError
 __all__ = ["Architectures"]
 
 NEIGHBOURS = 10
-"""So many count as near: a search that moves among fewer stays where it began."""
+"""Default number of neighbours; a search that moves among fewer gets stuck where it began."""
 
 
 class Architectures:
-    """A sequence of canonical strings: the architectures that are evaluated on all datasets opened.
+    """A sequence of canonical strings: the architectures evaluated on all opened datasets.
 
     An architecture may be given as an index, a canonical string, the name of a released model, an
-    `Architecture`, or an object whose ``tostr()`` gives one of these strings.
+    `Architecture`, or an object whose ``tostr()`` returns one of these strings.
 
     Args:
         codes: canonical strings.
-        rng: draws; None for Python's ``random``, which published code seeds.
+        rng: generator for draws; None for Python's ``random``, which published code seeds.
     """
 
     is_topology = True
@@ -43,7 +43,7 @@ class Architectures:
 
     @property
     def evaluated_indexes(self) -> list[int]:
-        """All indices: what is not evaluated is not here."""
+        """All indices, since only evaluated architectures have one."""
         return list(range(len(self)))
 
     def __len__(self) -> int:
@@ -60,7 +60,7 @@ class Architectures:
         return self[index]
 
     def query_index_by_arch(self, arch: Any) -> int:
-        """The index of an architecture; -1 for one that is not evaluated."""
+        """The index of an architecture; -1 if it is not evaluated."""
         if isinstance(arch, int | np.integer):
             return self._index(arch)
         try:
@@ -77,20 +77,20 @@ class Architectures:
         return self[self.random()]
 
     def nearest(self, arch: Any) -> str:
-        """The architecture that stands in for another: itself, if evaluated.
+        """The nearest evaluated architecture: itself, if evaluated.
 
         Distance is the number of choices that differ; ties by index.
 
         Raises:
-            ArchitectureError: no architecture at all.
+            ArchitectureError: not an architecture.
         """
         return self[self._by_distance(arch)[0]]
 
     def neighbours(self, arch: Any, k: int = NEIGHBOURS) -> list[str]:
-        """The k nearest architectures other than itself, nearest first; fewer if there are fewer.
+        """The k nearest other architectures, nearest first; fewer if there are fewer.
 
         Raises:
-            ArchitectureError: no architecture at all.
+            ArchitectureError: not an architecture.
             ConfigError: k is below 1.
         """
         check_whole("k", k, 1)
@@ -98,13 +98,13 @@ class Architectures:
         return [self[index] for index in self._by_distance(arch) if index != own][:k]
 
     def mutate(self, arch: Any, k: int = NEIGHBOURS) -> str:
-        """One of its k neighbours at random, never itself.
+        """A random one of its k neighbours, never itself.
 
-        The architectures with one choice changed are hardly ever evaluated.
+        Architectures with one choice changed are hardly ever evaluated.
 
         Raises:
-            ArchitectureError: no architecture at all.
-            ConfigError: there is no other, or k is below 1.
+            ArchitectureError: not an architecture.
+            ConfigError: it has no neighbour, or k is below 1.
         """
         near = self.neighbours(arch, k)
         if not near:
@@ -112,18 +112,18 @@ class Architectures:
         return (self._rng or random).choice(near)
 
     def get_unique_str(self, arch: Any) -> str:
-        """The canonical string: no two of them are the same network."""
+        """The canonical string; no two of them describe the same network."""
         return self[self._row(arch)]
 
     @staticmethod
     def str2lists(arch_str: str) -> list[tuple[tuple[str, int], ...]]:
-        """The graph of a network: of each node but the input, (operation, source) of what it sums.
+        """The graph of a network: for each node except the input, (operation, source) of its terms.
 
-        Nodes as of `nasdip_bench.space.encode_adjacency`. Operations are "encoder", "cell" and the
-        number of the upsampling cell, and "skip".
+        Nodes are those of `nasdip_bench.space.encode_adjacency`. Operations are "encoder", "skip",
+        and "cell" followed by the number of the upsampling cell.
 
         Raises:
-            ArchitectureError: no architecture.
+            ArchitectureError: not an architecture.
 
         Example:
             >>> lists = Architectures.str2lists("172-0000000000000000000000100")
@@ -155,8 +155,7 @@ class Architectures:
         if not whole or not 0 <= index < len(self):
             raise IndexOutsideError(
                 f"architecture index {index!r} is not in 0..{len(self) - 1}: indices count the "
-                f"architectures that are evaluated on the datasets opened, and -1 is one that is "
-                f"not"
+                f"architectures evaluated on the opened datasets; -1 means not evaluated"
             )
         return int(index)
 
@@ -165,8 +164,8 @@ class Architectures:
         index = self.query_index_by_arch(arch)
         if index < 0:
             raise NotEvaluatedError(
-                f"architecture {_parse(arch)} is not evaluated on all of the datasets opened: "
-                f"api.nearest({str(_parse(arch))!r}) stands in for it"
+                f"architecture {_parse(arch)} is not evaluated on all of the opened datasets: "
+                f"use api.nearest({str(_parse(arch))!r}) instead"
             )
         return index
 

@@ -1,8 +1,8 @@
-"""What ``hp`` and ``iepoch`` mean: numbers of iterations.
+"""Convert ``hp`` and ``iepoch`` to numbers of iterations.
 
-Recipes of published code, "12" or "200", are so many epochs. With a meaning in ``hps`` an epoch is
-an equal share of the iterations, so that the last epoch ends where the training does. An ``hp``
-that is a number is the same as its string.
+Recipes of published code, "12" or "200", are numbers of epochs. If ``hps`` maps one to iterations,
+an epoch is an equal share of them, so the last epoch ends where the training does. An ``hp`` that
+is a number is the same as its string.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Budget:
     """How long a trial is trained.
 
     Attributes:
-        epochs: how many there are; as many as iterations where ``hp`` is a number of these.
-        iterations: trained when the last epoch has ended; None for the stop.
-        named: has a meaning in ``hps``, and is rounded down to what is kept.
+        epochs: number of epochs; equal to ``iterations`` if ``hp`` is a number of iterations.
+        iterations: iterations trained after the last epoch; None for the stop.
+        named: whether it is a name in ``hps``; then it is rounded down to a kept iteration.
     """
 
     epochs: int | None
@@ -51,7 +51,7 @@ def read_hp(hp: Any, hps: Mapping[str, int | None]) -> Budget:
     True and False are "12" and "200", the ``use_12epochs_result`` of older code.
 
     Raises:
-        ConfigError: it is none of these, or the name of a recipe without a meaning.
+        ConfigError: it is something else, or the name of a recipe that ``hps`` lacks.
     """
     if hp is None:
         return Budget(None, None)
@@ -62,23 +62,23 @@ def read_hp(hp: Any, hps: Mapping[str, int | None]) -> Budget:
         return Budget(int(name) if name.isdecimal() else None, hps[name], named=True)
     if isinstance(name, str) and name in _EPOCHS:
         raise ConfigError(
-            f"hp {hp!r} is {int(name)} epochs in scripts for NAS-Bench-201, which is no number of "
-            f"iterations here: give it a meaning, hps={{{name!r}: None}} for the stop or a number "
-            f"in place of None"
+            f"hp {hp!r} is {int(name)} epochs in scripts for NAS-Bench-201, which is not a number "
+            f"of iterations here: give it a meaning, hps={{{name!r}: None}} for the stop or a "
+            f"number instead of None"
         )
     if isinstance(name, str) and name.isdecimal() and int(name) > 0:
         return Budget(int(name), int(name))
     raise ConfigError(
-        f"hp {hp!r} must be a number of iterations, a whole one of at least 1, None for the stop, "
-        f"or a name that has a meaning in hps: {', '.join(hps) or 'none has'}"
+        f"hp {hp!r} must be a whole number of iterations of at least 1, None for the stop, or a "
+        f"name in hps: {', '.join(hps) or 'there are none'}"
     )
 
 
 def checked(hps: Any) -> dict[str, int | None]:
-    """Names of budgets with what they mean.
+    """Validate a mapping from names of budgets to iterations.
 
     Raises:
-        ConfigError: no mapping from strings to whole numbers of at least 1 or None.
+        ConfigError: not a mapping from strings to whole numbers of at least 1 or None.
     """
     if hps is None:
         return {}
@@ -97,10 +97,10 @@ def checked(hps: Any) -> dict[str, int | None]:
 
 
 def check_lengths(hps: Mapping[str, int | None], dataset: str, iterations: int) -> None:
-    """Refuse a budget that is longer than the runs of a dataset.
+    """Reject budgets that are longer than the runs of a dataset.
 
     Raises:
-        ConfigError: it is.
+        ConfigError: a budget is longer.
     """
     for name, meant in hps.items():
         if meant is not None and meant > iterations:
@@ -111,7 +111,7 @@ def check_lengths(hps: Mapping[str, int | None], dataset: str, iterations: int) 
 
 
 def takes_old_names(query: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Let a query take the keywords of NAS-Bench-201's first versions."""
+    """Let a query accept the keywords of early NAS-Bench-201 versions."""
 
     @wraps(query)
     def taking(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -123,7 +123,7 @@ def takes_old_names(query: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def _is_number(number: Any) -> bool:
-    """Whether it is a whole number of at least 1, if only a float."""
+    """Whether it is a whole number of at least 1, even if its type is float."""
     if isinstance(number, bool) or not isinstance(number, int | float | np.number):
         return False
     return bool(1 <= number < math.inf and number == int(number))

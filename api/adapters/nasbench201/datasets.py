@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class _ReadOnce:
-    """From a seed to the runs of a task by image, which are in one file."""
+    """From a seed to the runs of a task by image; one file holds all of them."""
 
     bench: ReleaseReader
     block: Block
@@ -45,7 +45,7 @@ class _ReadOnce:
 
 
 class NotEvaluatedError(MissingRunError, ValueError):
-    """An architecture that has no run on a dataset, or a release that has none at all."""
+    """An architecture has no run on a dataset, or a release has no runs at all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Dataset:
         bench: the release.
         image: name.
         block: the runs of the task.
-        seeds: that trials have.
+        seeds: the seeds of the trials.
         evaluated: rows of the architectures that have a run of each seed, ok or diverged.
         read: from a seed to the runs of the task by image.
     """
@@ -90,16 +90,16 @@ class Dataset:
 
     @cached_property
     def _channels(self) -> tuple[int, int]:
-        """Of the network, and of the image."""
+        """Channels of the network, and of the image."""
         of_image = self.bench.to_arrow("images")["channels"]
         network = self.bench.manifest.fidelities[self.block.fidelity]["channels"]
         return network, of_image[self.bench.images.index(self.image)].as_py()
 
     def trial(self, row: int, seed: int, budget: Budget, name: str) -> ResultsCount:
-        """What an architecture has with a seed, for a budget.
+        """The trial of an architecture with a seed, for a budget.
 
         Raises:
-            UnknownNameError: a number of iterations that was not kept.
+            UnknownNameError: the number of iterations was not kept.
         """
         runs = self.read(seed)[self.image]
         iterations = self.stop if budget.iterations is None else budget.iterations
@@ -141,17 +141,17 @@ def open_datasets(
     cost: CostModel,
     run_seeds: Sequence[int] | None,
 ) -> dict[str, Dataset]:
-    """The datasets of a release that have a run, by the names that they are asked for with.
+    """The datasets of a release that have a run, by the requested names.
 
     Args:
         bench: the release.
-        names: to names of datasets, "image-task"; None for all, each by its own.
-        fidelity, cost, run_seeds: as of `NASBench201API`.
+        names: mapping to names of datasets, "image-task"; None for all, under their own names.
+        fidelity, cost, run_seeds: see `NASBench201API`.
 
     Raises:
         UnknownNameError: no such dataset or fidelity, or a seed that no task has.
-        NotEvaluatedError: no runs at it.
-        ConfigError: seeds that are no list of different whole numbers, names that are no mapping.
+        NotEvaluatedError: no runs at the fidelity.
+        ConfigError: seeds are not a list of distinct whole numbers, or names are not a mapping.
     """
     if fidelity is not None and fidelity not in bench.fidelities:
         raise unknown_name("fidelity", fidelity, bench.fidelities)
@@ -176,14 +176,14 @@ def open_datasets(
     if not found:
         raise NotEvaluatedError(
             f"this release has no runs{f' at fidelity {fidelity!r}' if fidelity else ''}; "
-            f"bench.coverage() says what there is"
+            f"bench.coverage() shows which exist"
         )
     if names is None:
         return found
     if not isinstance(names, Mapping):
         raise ConfigError(
-            f"datasets {names!r} must be a mapping from names in a script to names of ours, such "
-            f"as {{'cifar10-valid': 'lena-denoise'}}"
+            f"datasets {names!r} must be a mapping from a script's names to dataset names, such as "
+            f"{{'cifar10-valid': 'lena-denoise'}}"
         )
     for name in names.values():
         if name not in found:
@@ -196,10 +196,10 @@ def common_rows(datasets: Mapping[str, Dataset], *, warn: bool) -> list[int]:
 
     Args:
         datasets: by name.
-        warn: say that one of them alone has more.
+        warn: whether to log a warning if one of them alone has more.
 
     Raises:
-        NotEvaluatedError: there is none.
+        NotEvaluatedError: there are none.
     """
     rows = sorted(frozenset.intersection(*(one.evaluated for one in datasets.values())))
     most = max(datasets.values(), key=lambda one: len(one.evaluated))
@@ -216,7 +216,7 @@ def common_rows(datasets: Mapping[str, Dataset], *, warn: bool) -> list[int]:
 
 
 def extent(datasets: Iterable[Dataset]) -> str:
-    """In words: the datasets of each task, and the seeds of their trials."""
+    """The datasets of each task and the seeds of their trials, in words."""
     by_task: dict[str, dict[str, Dataset]] = {}
     for one in datasets:
         by_task.setdefault(one.block.task, {})[one.image] = one

@@ -1,4 +1,4 @@
-"""What is open: datasets of a release under the names of a script, and the trials in them."""
+"""The opened datasets of a release, under a script's names, and their trials."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["OpenDatasets"]
 
 
 class OpenDatasets(Architectures):
-    """Some datasets of a release; arguments as of `NASBench201API`."""
+    """Opened datasets of a release; see `NASBench201API` for the arguments."""
 
     def __init__(
         self,
@@ -62,17 +62,17 @@ class OpenDatasets(Architectures):
 
     @property
     def dataset_names(self) -> tuple[str, ...]:
-        """The names that datasets are opened with."""
+        """The names of the opened datasets."""
         return tuple(self._datasets)
 
     @property
     def avaliable_hps(self) -> list[str]:
-        """Names of budgets that have a meaning; spelt as in NATS-Bench."""
+        """Names of the available budgets; misspelt as in NATS-Bench."""
         return list(self.hps) or [str(self.full_train_epochs)]
 
     @property
     def full_train_epochs(self) -> int:
-        """As ``hp``: the longest of the recipes in ``hps``, or the stop of the fidelity.
+        """The ``hp`` of the longest recipe in ``hps``, or the stop of the fidelity.
 
         Raises:
             ConfigError: there are no recipes, and the datasets stop at different iterations.
@@ -98,15 +98,15 @@ class OpenDatasets(Architectures):
         return self._infos
 
     def reload(self, archive_root: str | Path | None = None, index: int | None = None) -> None:
-        """Open the release anew, or one in another folder: all of it, whatever the index."""
+        """Reopen the release, or open another folder; always all of it, whatever the index."""
         self._open(archive_root or self.bench.path)
 
     def _prepare_info(self, index: int) -> None:
-        """Refuse an index outside the API's; results are read on use."""
+        """Reject an index outside the API's; results are read on use."""
         self._index(index)
 
     def clear_params(self, index: int, hp: HP = None) -> None:
-        """Refuse an index outside the API's; no weights are held."""
+        """Reject an index outside the API's; there are no weights to clear."""
         self._index(index)
 
     def _results(self, arch: Any, datasets: Iterable[str], hp: HP) -> ArchResults:

@@ -22,7 +22,7 @@ class ArchResults:
     Attributes:
         arch_index, arch_str: its index in the API, and its canonical string.
         all_results: from (dataset, seed) to the trial.
-        rng: chooses a trial where a random one is asked for; None for Python's ``random``.
+        rng: generator for random trials; None for Python's ``random``.
     """
 
     arch_index: int
@@ -39,7 +39,7 @@ class ArchResults:
         return found
 
     def get_dataset_names(self) -> list[str]:
-        """The datasets opened."""
+        """The opened datasets."""
         return list(self.dataset_seed)
 
     def get_dataset_seeds(self, dataset: str) -> list[int]:
@@ -59,20 +59,20 @@ class ArchResults:
         """One trial, or all by seed.
 
         Raises:
-            UnknownNameError: no such dataset, or none of the seed.
+            UnknownNameError: no such dataset, or no trial with the seed.
         """
         trials = self.trials(dataset, False if seed is None else seed)
         return {one.seed: one for one in trials} if seed is None else trials[0]
 
     def trials(self, dataset: str, is_random: bool | int = False) -> list[ResultsCount]:
-        """The trials meant: one at random (True), all (False), or that of a seed (a number)."""
+        """Select trials: a random one (True), all (False), or that of a seed (a number)."""
         seeds = choose_seeds(self.get_dataset_seeds(dataset), is_random, self.rng)
         return [self.all_results[dataset, seed] for seed in seeds]
 
     def get_metrics(
         self, dataset: str, setname: str, iepoch: int | None = None, is_random: bool | int = False
     ) -> dict[str, float]:
-        """As `ResultsCount.get_eval`, of the trials meant; the mean where there are several."""
+        """Mean of `ResultsCount.get_eval` over the selected trials; see `trials`."""
         return mean([one.get_eval(setname, iepoch) for one in self.trials(dataset, is_random)])
 
     def get_compute_costs(self, dataset: str) -> dict[str, float]:
@@ -82,27 +82,27 @@ class ArchResults:
         return {"flops": trials[0].flop, "params": trials[0].params} | seconds
 
     def get_latency(self, dataset: str) -> float:
-        """Seconds of a forward pass by the cost model, the mean over trials."""
+        """Seconds of a forward pass by the cost model, mean over trials."""
         return self.get_compute_costs(dataset)["latency"]
 
     def get_total_epoch(self, dataset: str | None = None) -> int:
-        """Epochs of a trial on a dataset, or on the first."""
+        """Epochs of a trial on a dataset, by default the first."""
         return self.trials(dataset or self.get_dataset_names()[0])[0].epochs
 
     def get_net_param(self, dataset: str, seed: int | None = None) -> dict[int, None] | None:
-        """None, or None by seed: no weights were kept."""
+        """None, or None by seed, since no weights are kept."""
         trials = self.trials(dataset, False if seed is None else seed)
         return {one.seed: None for one in trials} if seed is None else None
 
     def clear_params(self) -> None:
-        """Nothing to do: no weights are held."""
+        """Do nothing, since no weights are kept."""
 
     def arch_idx_str(self) -> str:
         """The index with six digits."""
         return f"{self.arch_index:06d}"
 
     def lines(self) -> list[str]:
-        """What it says of itself: the architecture, and two lines a dataset."""
+        """A description: the architecture, and two lines per dataset."""
         lines = [self.arch_str, f"datasets : {self.get_dataset_names()}"]
         for name, seeds in self.dataset_seed.items():
             one, cost = self.all_results[name, seeds[0]], self.get_compute_costs(name)
@@ -120,10 +120,10 @@ class ArchResults:
 def choose_seeds(
     seeds: Sequence[int], is_random: bool | int, rng: random.Random | None
 ) -> list[int]:
-    """The seeds meant: one at random (True), all (False), or one (a number).
+    """Select seeds: a random one (True), all (False), or a given one (a number).
 
     Raises:
-        UnknownNameError: no trial has it.
+        UnknownNameError: no trial has the given seed.
     """
     if is_random is True:
         return [(rng or random).choice(seeds)]
@@ -131,7 +131,7 @@ def choose_seeds(
         return list(seeds)
     if is_random not in seeds:
         raise UnknownNameError(
-            f"no trial with seed {is_random!r}; there is {', '.join(map(str, seeds))}; "
+            f"no trial with seed {is_random!r}; available: {', '.join(map(str, seeds))}; "
             f"NASBench201API(..., run_seeds=...) opens others"
         )
     return [is_random]

@@ -20,22 +20,22 @@ SETS = ("train", "valid", "x-valid", "test", "x-test", "ori-test")
 class ResultsCount:
     """An architecture on a dataset with one seed, trained for a number of epochs.
 
-    It holds its own curve and nothing of the release, so that it can be copied and pickled.
+    It holds its own curve and no reference to the release, so it can be copied and pickled.
 
     Attributes:
-        name: of the dataset, as it was asked for.
-        seed: of the run.
+        name: the requested name of the dataset.
+        seed: seed of the run.
         arch_config: what identifies the network: ``arch_str``, ``channel``, ``num_cells``,
             ``class_num`` (channels of the image), ``image``, ``task``, ``fidelity``.
-        params, flop: trainable numbers and FLOP of a forward pass, in millions.
-        epochs: how many there are.
-        iterations: trained in all of them.
-        rounded: an epoch's end is rounded down to a kept iteration; else it must be kept.
-        kept: (P,) int, ascending: the iterations that were kept.
+        params, flop: number of trainable parameters and FLOP of a forward pass, in millions.
+        epochs: number of epochs.
+        iterations: total iterations.
+        rounded: whether an epoch's end is rounded down to a kept iteration; else it must be one.
+        kept: (P,) int, ascending: the kept iterations.
         psnr_db, psnr_smooth_db: (P,) float64 dB of the output and of the smoothed output there.
-        seconds: simulated, of an iteration.
-        forward_seconds: of a forward pass.
-        overhead_seconds: of the start.
+        seconds: simulated seconds per iteration.
+        forward_seconds: simulated seconds of a forward pass.
+        overhead_seconds: simulated seconds to start.
     """
 
     name: str
@@ -54,7 +54,7 @@ class ResultsCount:
     overhead_seconds: float
 
     def get_total_epoch(self) -> int:
-        """How many epochs there are."""
+        """The number of epochs."""
         return self.epochs
 
     def get_latency(self) -> float:
@@ -62,14 +62,14 @@ class ResultsCount:
         return self.forward_seconds
 
     def get_times(self) -> dict[str, float]:
-        """Simulated seconds of an epoch and of all; evaluating is part of training."""
+        """Simulated seconds per epoch and in total; training includes evaluation."""
         total = self._seconds_of(self.iterations)
         return {"T-train@epoch": total / self.epochs, "T-train@total": total} | {
             f"T-{name}@{of}": 0.0 for name in SETS[1:] for of in ("epoch", "total")
         }
 
     def get_train(self, iepoch: int | None = None) -> dict[str, float]:
-        """Of the output; see `get_eval`."""
+        """The metrics of the output; see `get_eval`."""
         return self.get_eval("train", iepoch)
 
     def get_eval(self, name: str, iepoch: int | None = None) -> dict[str, float]:
@@ -77,16 +77,16 @@ class ResultsCount:
 
         Args:
             name: one of `SETS`.
-            iepoch: from 0: the value at the end of this epoch; None for the last.
+            iepoch: epoch, from 0, at whose end the value is taken; None for the last.
 
         Returns:
             ``iepoch``, ``loss``, ``accuracy`` (dB), ``cur_time`` (simulated seconds of the epoch)
-            and ``all_time`` (up to its end), both 0 of all sets but "train", since evaluating is
-            part of training.
+            and ``all_time`` (up to its end). Both times are 0 for all sets except "train", since
+            training includes evaluation.
 
         Raises:
             UnknownNameError: no such set, or an iteration that was not kept.
-            ConfigError: iepoch is no whole number within the training.
+            ConfigError: iepoch is not a whole number within the training.
         """
         if name not in SETS:
             raise unknown_name("set", name, SETS)
@@ -109,7 +109,7 @@ class ResultsCount:
 
     @property
     def train_acc1es(self) -> dict[int, float]:
-        """From an epoch, counted from 0, to the PSNR of the output in dB; those that were kept."""
+        """From each kept epoch, counted from 0, to the PSNR of the output in dB."""
         epochs = range(self.epochs) if self.rounded else (self.kept[self.kept <= self.epochs] - 1)
         return {int(epoch): self.get_train(int(epoch))["accuracy"] for epoch in epochs}
 
@@ -118,14 +118,14 @@ class ResultsCount:
 
         Returns:
             ``name``, ``C`` (channels), ``N`` (levels), ``num_classes`` (channels of the image) and
-            ``arch_str``, which `NASDIPBench.build` takes.
+            ``arch_str``, which `NASDIPBench.build` accepts.
         """
         of = self.arch_config
         sizes = {"C": of["channel"], "N": of["num_cells"], "num_classes": of["class_num"]}
         return {"name": "nasdip", "arch_str": of["arch_str"]} | sizes
 
     def get_net_param(self, clone: bool = False) -> None:
-        """None, which is what the original has where weights were not kept."""
+        """None, like the original without kept weights."""
 
     def _seconds_of(self, iterations: int) -> float:
         return self.seconds * iterations + self.overhead_seconds
@@ -136,7 +136,7 @@ class ResultsCount:
         place = max(0, int(np.searchsorted(self.kept, done, side="right")) - 1)
         if not self.rounded and self.kept[place] != done:
             raise UnknownNameError(
-                f"iepoch {epoch} ends at iteration {done}, which was not kept; the nearest that "
-                f"were are {self.kept[place]} and {self.kept[place + 1]}"
+                f"iepoch {epoch} ends at iteration {done}, which was not kept; the nearest kept "
+                f"are {self.kept[place]} and {self.kept[place + 1]}"
             )
         return int(self.kept[place]), place

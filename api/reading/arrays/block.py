@@ -1,7 +1,7 @@
 """The runs of a task at a fidelity as dense arrays.
 
-Axes in the one order of the package: architecture, image, seed. A scalar query is two dictionary
-look-ups and one row of a matrix, so pandas has no place here. Must not import torch.
+The axis order is that of the package: architecture, image, seed. A scalar query is two dictionary
+look-ups and one matrix row, so pandas is not needed. Must not import torch.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Summary(NamedTuple):
 
     Attributes:
         seeds: the seeds.
-        present: (architecture, image) bool: all of the runs are there.
-        values: (architecture, image, `NUMBERS`) float64 means, NaN where one is.
+        present: (architecture, image) bool: whether all of the runs exist.
+        values: (architecture, image, `NUMBERS`) float64 means, NaN if any run's value is.
         status: (architecture, image) int8, the worst position in `STATUSES`.
-        rows: (architecture, image, seed) int32, as in `Block`.
+        rows: (architecture, image, seed) int32, see `Block`.
     """
 
     seeds: tuple[int, ...]
@@ -49,7 +49,7 @@ class Block:
         fidelity: name.
         task: name.
         record: the manifest's facts.
-        seeds: all seeds there are, ascending.
+        seeds: all seeds, ascending.
         rows: (architecture, image, seed) int32: the row in ``columns``, -1 where there is no run.
         columns: by name, (run,) values of runs.parquet; int8 positions in `STATUSES` for status.
         values: (run, `NUMBERS`) float64, NaN where null.
@@ -88,7 +88,7 @@ class Block:
         self._summaries: dict[int | None, Summary] = {}
 
     def choose_seeds(self, seed: int | None) -> tuple[int, ...]:
-        """The seeds of a query: the one asked for, or the default ones.
+        """The seeds of a query: the requested one, or the default ones.
 
         Raises:
             UnknownNameError: no run of the block has the seed.
@@ -111,12 +111,12 @@ class Block:
         Raises:
             UnknownNameError: no run of the block has the seed.
         """
-        plain = seed is None or type(seed) is int  # True is no seed, though it equals 1
+        plain = seed is None or type(seed) is int  # True is not a seed, though it equals 1
         found = self._summaries.get(seed) if plain else None
         if found is None:
             seeds = self.choose_seeds(seed)
             rows = self.rows[:, :, [self.position(one) for one in seeds]]
-            # Where a run is absent, the last row stands in; present says so.
+            # A missing run gets the values of the last row; present marks it.
             found = Summary(
                 seeds,
                 np.asarray((rows >= 0).all(axis=2)),
@@ -128,12 +128,12 @@ class Block:
         return found
 
     def direction(self, target: str) -> int:
-        """1 where the higher end of a target is better, -1 where the lower is.
+        """1 if higher values of a target are better, -1 if lower ones are.
 
         Raises:
-            UnknownNameError: the column has no better end, or there is no such column.
-            MissingRunError: ok runs are without it: those that were imported with curves that end
-                before the stop, or with none.
+            UnknownNameError: no such column, or it has no direction.
+            MissingRunError: some ok runs lack it: imported runs whose curves end before the stop,
+                or that have none.
         """
         if target not in tuple(RANKED_TARGETS):
             raise unknown_name("target of a ranking", target, RANKED_TARGETS)
@@ -142,12 +142,12 @@ class Block:
         if absent:
             raise MissingRunError(
                 f"{absent} of {int(ok.sum())} runs of {self.task!r} at fidelity {self.fidelity!r} "
-                f"have no {target}, so that it cannot rank them: take best_psnr_smooth_db"
+                f"have no {target}, so it cannot rank them: take best_psnr_smooth_db"
             )
         return -1 if RANKED_TARGETS[target] == "lower" else 1
 
     def facts(self, target: str, seeds: Sequence[int]) -> dict[str, Any]:
-        """What a statistic was computed from, in plain values, for the ``attrs`` of its frame."""
+        """What a statistic was computed from, as plain values for the ``attrs`` of its frame."""
         return {
             "task": self.task,
             "target": target,
@@ -156,12 +156,12 @@ class Block:
         }
 
     def evaluated(self, seeds: Sequence[int], image: int | None = None) -> NDArray[np.bool_]:
-        """(architecture,) bool: there is a run of each of the seeds that ended, ok or diverged.
+        """(architecture,) bool: whether its runs of all the seeds ended, ok or diverged.
 
-        Missing and failed runs say nothing of an architecture; that it diverges says something.
+        Missing and failed runs say nothing about an architecture; diverged ones do.
 
         Args:
-            seeds: of the block.
+            seeds: seeds of the block.
             image: position of the image; None for every image that has a run of each of the seeds.
         """
         ended = np.all([np.isin(self.statuses(one), _ENDED) for one in seeds], axis=0)
@@ -171,7 +171,7 @@ class Block:
         return np.asarray(ended[:, images].all(axis=1) & images.any())
 
     def position(self, seed: int) -> int:
-        """Where a seed of the block stands on the seed axis."""
+        """Position of a seed of the block on the seed axis."""
         return self._positions[seed]
 
     def matrix(self, target: str, seed: int) -> NDArray[np.float64]:

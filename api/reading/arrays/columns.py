@@ -1,6 +1,6 @@
 """Columns of Arrow tables as NumPy arrays, read from their buffers.
 
-Arrow's own ``to_numpy`` imports pandas, which takes longer than opening a dataset and asking it.
+Arrow's own ``to_numpy`` imports pandas, which takes longer than opening and querying a dataset.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TYPES = {"int32": np.int32, "int64": np.int64, "float": np.float32, "double": n
 def numbers(column: pa.ChunkedArray) -> NDArray[Any]:
     """(rows,) int32, int64, float64 or bool of a column; float64 with NaN where it has nulls.
 
-    32-bit floats are widened, so that sums of them are exact enough.
+    32-bit floats are widened so that their sums are exact enough.
     """
     array = column.combine_chunks()
     validity, data = array.buffers()
@@ -50,10 +50,10 @@ def _bits(buffer: Any, offset: int, count: int) -> NDArray[np.bool_]:
 
 
 def strings(column: pa.ChunkedArray) -> tuple[NDArray[Any], list[str]]:
-    """(rows,) positions of a column's strings, and the strings, each once.
+    """(rows,) positions of a column's strings, and the distinct strings.
 
     Args:
-        column: of strings, as they are or as a dictionary.
+        column: column of strings, plain or dictionary-encoded.
 
     Raises:
         DatasetError: a value is missing.
@@ -78,8 +78,8 @@ def codes(column: pa.ChunkedArray, names: Sequence[str], what: str) -> NDArray[n
     """(rows,) the position in ``names`` of each value of a column of strings.
 
     Args:
-        column: of strings.
-        names: all that may occur.
+        column: column of strings.
+        names: all allowed values.
         what: the column, for the message.
 
     Raises:
@@ -90,8 +90,8 @@ def codes(column: pa.ChunkedArray, names: Sequence[str], what: str) -> NDArray[n
     unknown = [name for name in found if name not in positions]
     if unknown:
         raise DatasetError(
-            f"{what} holds {unknown[0]!r}, which is none of {', '.join(names)}; run 'nasdip-bench "
-            f"verify'"
+            f"{what} holds {unknown[0]!r}, which is not one of {', '.join(names)}; run "
+            f"'nasdip-bench verify'"
         )
     places = np.array([positions[str(name)] for name in found], np.intp)
     chosen: NDArray[np.intp] = places[indices]

@@ -1,4 +1,4 @@
-"""All blocks and scores of a release by task and fidelity, each read when first asked for."""
+"""All blocks and scores of a release by task and fidelity, each read when first requested."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["RunIndex"]
 
 
 class RunIndex:
-    """All blocks of a release; runs and scores are read when first asked for.
+    """All blocks of a release; runs and scores are read when first requested.
 
     Args:
         folder: the dataset.
@@ -43,11 +43,11 @@ class RunIndex:
         self._pairs: dict[int, tuple[str, str]] = {}
 
     def fidelity_of(self, task: str, fidelity: str | None) -> str:
-        """The fidelity asked for, or the default one of the task.
+        """The requested fidelity, or the default one of the task.
 
         Raises:
             UnknownNameError: no such task or fidelity in the release.
-            MissingRunError: the task is not there at this fidelity.
+            MissingRunError: the release does not have the task at this fidelity.
         """
         if not isinstance(task, str) or task not in self.tasks:
             raise unknown_task(task, self.tasks, self._manifest.images)
@@ -92,7 +92,7 @@ class RunIndex:
         """
         try:
             return self._blocks[fidelity, task]
-        except (KeyError, TypeError):  # not read yet, or no name at all
+        except (KeyError, TypeError):  # not read yet, or not a name
             return self._load(task, fidelity)
 
     def _load(self, task: str, fidelity: str | None) -> Block:
@@ -113,21 +113,21 @@ class RunIndex:
     def scores(
         self, task: str, fidelity: str | None = None, seed: int | None = None
     ) -> tuple[str, Scores]:
-        """The fidelity, and the scores of a task at it; they may be none.
+        """The fidelity, and the scores of a task at it; there may be none.
 
         Scores that see no corruption are the same for every seed. The others are those of the seed,
-        and absent where the release has none of it.
+        and missing if the release has none for it.
 
         Args:
             task: name.
             fidelity: None for the release's default for the task.
-            seed: of the corruption; None for the mean over the default seeds of the runs (without
-                runs over all that are scored), for each score over those with the most rows of it.
+            seed: seed of the corruption; None for the mean over the default seeds of the runs, or
+                all scored seeds if there are no runs. Each score uses the seeds with the most rows.
 
         Raises:
             UnknownNameError: no such task or fidelity in the release, or no run and no score has
                 the seed.
-            MissingRunError: the task is not there at this fidelity.
+            MissingRunError: the release does not have the task at this fidelity.
         """
         name = self.fidelity_of(task, fidelity)
         if (name, task) not in self._scores:

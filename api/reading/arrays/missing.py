@@ -1,4 +1,4 @@
-"""What to say where a run or a point of a curve is not in a release, and what is there instead."""
+"""Messages for a missing run or curve point, with what the release has instead."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def kept_place(block: Block, kept: NDArray[np.int32], iteration: int) -> int:
     """The place of an iteration among the kept ones.
 
     Args:
-        block: whose curves they are.
+        block: the runs that the curves belong to.
         kept: (P,) int32, ascending.
-        iteration: the one asked for.
+        iteration: the requested one.
 
     Raises:
         UnknownNameError: it is outside the budget or was not kept.
@@ -49,14 +49,14 @@ def missing_run(
     image: tuple[int, str],
     seed: int,
 ) -> str:
-    """The message for a run that the release could hold and does not.
+    """The message for a run that the release could hold but does not.
 
     Args:
-        runs: all of the release.
+        runs: all runs of the release.
         block: where the run should be.
         architecture: its row and canonical string.
         image: its position and name.
-        seed: of the run.
+        seed: seed of the run.
     """
     (arch_id, code), (image_row, name), task = architecture, image, block.task
     having = []

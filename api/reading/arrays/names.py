@@ -1,4 +1,4 @@
-"""Images and tasks by name; a name that is of another kind is told so."""
+"""Look up images and tasks by name; the error says when one is given for the other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["image_position", "unknown_image", "unknown_task"]
 
 
 def image_position(image: object, images: Sequence[str], tasks: Sequence[str]) -> int:
-    """Where an image stands among all there are; arguments and error as of `unknown_image`."""
+    """The position of an image; see `unknown_image` for the arguments and the error."""
     if not isinstance(image, str) or image not in images:
         raise unknown_image(image, images, tasks)
     return images.index(image)
@@ -21,8 +21,8 @@ def unknown_image(image: object, images: Sequence[str], tasks: Sequence[str]) ->
 
     Args:
         image: as given.
-        images: all there are.
-        tasks: all there are.
+        images: all known images.
+        tasks: all known tasks.
     """
     if isinstance(image, str) and image in tasks:
         return _out_of_order(f"{image!r} is a task, where an image belongs", "image", images)
@@ -34,8 +34,8 @@ def unknown_task(task: object, tasks: Sequence[str], images: Sequence[str]) -> U
 
     Args:
         task: as given.
-        tasks: all there are.
-        images: all there are.
+        tasks: all known tasks.
+        images: all known images.
     """
     if isinstance(task, str) and task in images:
         return _out_of_order(f"{task!r} is an image, where a task belongs", "task", tasks)

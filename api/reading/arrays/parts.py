@@ -1,4 +1,4 @@
-"""Reads learning curves and observables by the parts of their files."""
+"""Read learning curves and observables part by part."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["PartReader"]
 
 
 class PartReader:
-    """The curves or the observables of runs. Safe to share between threads, and after a fork.
+    """The curves or observables of runs. Safe to share between threads and after a fork.
 
-    A part is read when one of its runs is first asked for, and kept.
+    A part is read when one of its runs is first requested, and then kept.
 
     Args:
         folder: the dataset.
@@ -39,10 +39,10 @@ class PartReader:
         return path in self._folder.manifest.files
 
     def iterations(self, fidelity: str, task: str) -> NDArray[np.int32]:
-        """(P,) int32, ascending: the iterations that were kept, the same in all parts; read-only.
+        """(P,) int32, ascending, read-only: the kept iterations, the same in all parts.
 
         Raises:
-            DatasetError: the release has no part, or the first is absent or damaged.
+            DatasetError: the release has no part, or the first is missing or damaged.
         """
         if (fidelity, task) not in self._iterations:
             beginning = f"{self._kind}/{fidelity}-{task}-s"
@@ -69,12 +69,12 @@ class PartReader:
         Args:
             fidelity: name.
             task: name.
-            seed: of the runs.
-            arch_ids: (run,) of their architectures.
-            rows: (run,) of their part: the ``curve_row`` of runs.parquet.
+            seed: seed of the runs.
+            arch_ids: (run,) rows of their architectures.
+            rows: (run,) rows in their part: the ``curve_row`` of runs.parquet.
 
         Raises:
-            DatasetError: a file is absent or damaged, or lacks a row.
+            DatasetError: a file is missing or damaged, or lacks a row.
         """
         parts, places = part_of(np.asarray(arch_ids, np.int32)), np.asarray(rows, np.int64)
         shape = len(parts), len(self.iterations(fidelity, task))
@@ -90,7 +90,7 @@ class PartReader:
     def values(
         self, fidelity: str, task: str, seed: int, arch_id: int, row: int
     ) -> dict[str, NDArray[np.float64]]:
-        """By name, (P,) float64 of a run, NaN where missing; arguments and errors as of `codes`."""
+        """By name, (P,) float64 of a run, NaN where missing; see `codes` for the arguments."""
         part = self._part(fidelity, task, seed, part_of(arch_id), row, row)
         nothing = np.full(len(part.iterations), np.nan)
         return {
@@ -101,7 +101,7 @@ class PartReader:
     def _part(
         self, fidelity: str, task: str, seed: int, number: int, lowest: int = 0, highest: int = 0
     ) -> CurvePart:
-        """A part that has the rows asked for."""
+        """A part that has the requested rows."""
         key = (fidelity, task, seed, number)
         found = self._parts.get(key)
         if found is None:
@@ -122,7 +122,7 @@ class PartReader:
         kept = self._iterations.setdefault((fidelity, task), part.iterations)
         if not np.array_equal(kept, part.iterations):
             raise DatasetError(
-                f"{part_path(self._kind, fidelity, task, seed, number)} keeps other iterations "
+                f"{part_path(self._kind, fidelity, task, seed, number)} keeps different iterations "
                 f"than another part; run 'nasdip-bench verify'"
             )
         return part

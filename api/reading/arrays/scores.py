@@ -20,8 +20,8 @@ class Scores(NamedTuple):
     Attributes:
         columns: (proxy, reference), in the order of scores.parquet.
         keys: the same as "proxy/reference".
-        values: (architecture, image, column) float64, NaN where there is none.
-        present: the same shape, bool: there is a row, if only a null.
+        values: (architecture, image, column) float64, NaN where missing.
+        present: same shape, bool: whether there is a row, even if its value is null.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -31,7 +31,7 @@ class Scores(NamedTuple):
 
     @property
     def extent(self) -> str:
-        """In words, how many architectures have scores, and on which share of the images."""
+        """In words, how many architectures have scores, and on how many of the images."""
         there: NDArray[np.bool_] = np.any(self.present, axis=2)
         anywhere, everywhere = np.any(there, axis=1).sum(), np.all(there, axis=1).sum()
         by_score = np.any(self.present, axis=1).sum(axis=0)
@@ -49,7 +49,7 @@ class ScoresBySeed:
     """The scores of one task at one fidelity.
 
     Args:
-        shape: architectures and images.
+        shape: numbers of architectures and images.
         rows: by name, columns of scores.parquet; ``seed`` is NaN where a score sees no corruption.
         pairs: (proxy, reference) by the code in ``pair``.
         where: the task and fidelity, for messages.
@@ -65,7 +65,7 @@ class ScoresBySeed:
         record: TaskRecord,
     ) -> None:
         found, first, inverse = np.unique(rows["pair"], return_index=True, return_inverse=True)
-        order = np.argsort(first)  # of first appearance, which is that of the registry
+        order = np.argsort(first)  # order of first appearance, that of the registry
         self._columns = tuple(pairs[code] for code in found[order].tolist())
         self._keys = tuple(map("/".join, self._columns))
         self._at = (rows["arch_id"], rows["image"], np.argsort(order)[inverse])
@@ -79,7 +79,7 @@ class ScoresBySeed:
         self._found: dict[int | None, Scores] = {}
 
     def of(self, seed: int | None) -> Scores:
-        """Those of a seed, or the mean over the default seeds; see `RunIndex.scores`.
+        """The scores of a seed, or the mean over the default seeds; see `RunIndex.scores`.
 
         Raises:
             UnknownNameError: no run and no score has the seed.
@@ -116,7 +116,7 @@ class ScoresBySeed:
         values = np.stack([scores.values for scores in by_seed])
         there = np.stack([scores.present for scores in by_seed])
         rows = there.sum(axis=(1, 2), keepdims=True)
-        # Where a seed was scored in part, its few rows are no reason to have no others.
+        # A partly scored seed must not mask the rows of fully scored ones.
         counts = rows == rows.max(axis=0)
         mean = np.where(counts, values, 0).sum(axis=0) / counts.sum(axis=0)
         present = (there | ~counts).all(axis=0)

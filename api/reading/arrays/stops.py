@@ -21,12 +21,12 @@ class RecordedStops(NamedTuple):
 
     Attributes:
         rules: name and parameters of each rule.
-        delivered: (rule, architecture, image, seed) int32, the iteration that is delivered; 0 where
-            there is no run that ended well, or none that was recorded.
-        paid: likewise, iterations trained.
-        stopped: likewise, bool; False where the budget ended first.
-        psnr_smooth_db: likewise, float32, of what is delivered; NaN where there is none.
-        ssim_smooth: likewise.
+        delivered: (rule, architecture, image, seed) int32, the delivered iteration; 0 where no run
+            ended ok or none was recorded.
+        paid: same shape, iterations trained.
+        stopped: same shape, bool; False where the budget ended first.
+        psnr_smooth_db: same shape, float32, at the delivered iteration; NaN where there is none.
+        ssim_smooth: same shape, likewise.
     """
 
     rules: tuple[tuple[str, str], ...]
@@ -41,7 +41,7 @@ _COLUMNS = ("iteration", "paid", "stopped", "psnr_smooth_db", "ssim_smooth")
 
 
 def read_recorded_stops(folder: DatasetFolder, block: Block) -> RecordedStops:
-    """All of a block, read part by part.
+    """Read all stops of a block, part by part.
 
     Raises:
         DatasetError: a file is damaged.

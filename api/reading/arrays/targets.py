@@ -1,4 +1,4 @@
-"""What of a run can be measured and ranked, and what is where nothing is named."""
+"""The columns of a run that can be analysed and ranked, and the default targets."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ _NOT_MEASURED = (
 )  # fmt: skip
 
 TARGET = "stopped_psnr_smooth_db"
-"""What statistics are of, and searches are judged by, where no target is named: what somebody gets
-who has no ground truth and must stop."""
+"""Default target of statistics and searches: the PSNR at a stop chosen without the ground truth."""
 
 PAPER_TARGET = "best_psnr_smooth_db"
-"""What the paper's tables and figures are of, as in its notebooks: an oracle over iterations."""
+"""Target of the paper's tables and figures, as in its notebooks: an oracle over iterations."""
 
 VERDICT_TARGETS = (PAPER_TARGET, TARGET, "last_psnr_smooth_db")
-"""What verdicts on scores and searches are given for: an oracle over iterations, a stop without the
-ground truth, and none."""
+"""Targets that scores and searches are judged by: an oracle over iterations, a stop without the
+ground truth, and no stop."""
 
 TARGETS = tuple(
     column.name
     for column in RELEASE_TABLES["runs"]
     if column.type in ("int32", "int64", "float64") and column.name not in _NOT_MEASURED
 )
-"""The columns of runs.parquet that are measurements, and can be correlated with scores."""
+"""The columns of runs.parquet that are measurements and can be correlated with scores."""
 
 RANKED_TARGETS = {
     column.name: column.direction for column in RELEASE_TABLES["runs"] if column.direction
 }
-"""Those of them that say which end is better, "higher" or "lower"; a top-k needs that."""
+"""The targets with a direction, "higher" or "lower" is better; a top-k needs one."""

@@ -1,4 +1,4 @@
-"""What is along a run: its learning curve, what it recorded without the ground truth."""
+"""Learning curves of runs, and what they recorded without the ground truth."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Curve(NamedTuple):
     Attributes:
         iterations: (P,) int32, ascending; iterations trained, the first point is 1.
         psnr_db: (P,) float64 dB, NaN where a run has no value; read-only.
-        psnr_smooth_db: the same of the smoothed outputs.
-        ssim_smooth: (P,) float64, SSIM of the smoothed outputs, an oracle as PSNR is; NaN where
+        psnr_smooth_db: the same for the smoothed outputs.
+        ssim_smooth: (P,) float64, SSIM of the smoothed outputs, like PSNR an oracle; NaN where
             the release has none.
         arch_id: row of the architecture in this release.
         architecture: its canonical string.
@@ -35,7 +35,7 @@ class Curve(NamedTuple):
         task: name.
         fidelity: the training set-up.
         seeds: the seeds it is the mean of.
-        status: as in `RunRecord`.
+        status: see `RunRecord`.
     """
 
     iterations: NDArray[np.int32]
@@ -51,13 +51,13 @@ class Curve(NamedTuple):
     status: str
 
     def best_so_far(self, *, smooth: bool = True) -> NDArray[np.float64]:
-        """(P,) float64 dB: the highest PSNR at the kept points up to each of them.
+        """(P,) float64 dB: the highest PSNR at the kept points so far.
 
-        An oracle: it needs the ground truth. Points that were not kept are not in it, so that it
-        can end below ``best_*_db`` of the run, which is taken from the full curve.
+        An oracle: it needs the ground truth. It sees only the kept points, so it can end below the
+        run's ``best_*_db``, which is taken from the full curve.
 
         Args:
-            smooth: of the smoothed outputs, else of the outputs.
+            smooth: whether to use the smoothed outputs.
         """
         best: NDArray[np.float64] = np.fmax.accumulate(
             self.psnr_smooth_db if smooth else self.psnr_db
@@ -65,7 +65,7 @@ class Curve(NamedTuple):
         return best
 
     def to_frame(self) -> pd.DataFrame:
-        """The kept points as a frame: a row a point, indexed by iteration; the rest in ``attrs``.
+        """The kept points as a frame, indexed by iteration; the other fields are in ``attrs``.
 
         Example:
             >>> NASDIPBench("data/").curve(0, "lena", "denoise").to_frame().columns.to_list()
@@ -79,10 +79,10 @@ class Curve(NamedTuple):
         return frame
 
     def plot(self, axes: Axes | None = None) -> Axes:
-        """Draw PSNR of the outputs and of the smoothed outputs.
+        """Plot the PSNR of the outputs and of the smoothed outputs.
 
         Args:
-            axes: of matplotlib, to draw into; None for those of a new figure of pyplot.
+            axes: matplotlib axes to draw into; None for a new pyplot figure.
 
         Returns:
             the axes.
@@ -123,15 +123,15 @@ class Observables(NamedTuple):
 
     Attributes:
         iterations: (P,) int32, ascending; iterations trained, the first point is 1.
-        values_db: by name of `nasdip_bench.observables.OBSERVABLES`, which says what each is the
-            -10·log10 of, (P,) float64; NaN where it is not defined or not recorded; read-only.
+        values_db: (P,) float64 by name, -10·log10 of what `nasdip_bench.observables.OBSERVABLES`
+            states for each; NaN where not defined or not recorded; read-only.
         arch_id: row of the architecture in this release.
         architecture: its canonical string.
         image: name.
         task: name.
         fidelity: the training set-up.
-        seed: of the run; also when none was asked for.
-        status: as in `RunRecord`.
+        seed: seed of the run; also set when none was requested.
+        status: see `RunRecord`.
     """
 
     iterations: NDArray[np.int32]
@@ -152,12 +152,12 @@ class CurveArrays(NamedTuple):
     Attributes:
         iterations: (P,) int32, ascending; iterations trained, the first point is 1.
         psnr_db: (architecture, image, seed, P) float32 dB, NaN where there is no run or no value.
-        psnr_smooth_db: the same of the smoothed outputs.
+        psnr_smooth_db: the same for the smoothed outputs.
         ssim_smooth: SSIM of the smoothed outputs; NaN where the release has none.
         task: name.
         fidelity: the training set-up.
         images: names along the second axis.
-        seeds: along the third axis.
+        seeds: seeds along the third axis.
     """
 
     iterations: NDArray[np.int32]

@@ -1,7 +1,7 @@
-"""Results of runs: one, or several that differ in the seed alone.
+"""Results of runs: one, or several that differ only in the seed.
 
 Named tuples are cheap to make, immutable, and convert to dicts. Floats are NaN where there is no
-value (a run that diverged or failed); nothing is dropped and no number stands for "missing".
+value (a run that diverged or failed); nothing is dropped and no number means "missing".
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ __all__ = ["NUMBERS", "Replicates", "RunRecord", "as_json"]
 
 @displayed
 class RunRecord(NamedTuple):
-    """One run, or the mean over runs that differ in the seed alone.
+    """One run, or the mean over runs that differ only in the seed.
 
     Attributes:
         arch_id: row of the architecture in this release.
         architecture: its canonical string.
         image: name.
         task: name.
-        fidelity: the training set-up; also when none was asked for.
-        seeds: the seeds it is the mean of; also when none was asked for.
-        status: "ok" if all runs are; else the worst of theirs, "failed" before "diverged".
+        fidelity: the training set-up; also set when none was requested.
+        seeds: the seeds it is the mean of; also set when none was requested.
+        status: "ok" if all runs are, else the worst: "failed", then "diverged".
         iterations: length of the runs.
         stop: the iteration of ``final_*``.
         final_psnr_db: dB, higher is better; PSNR of the output at the stop.
-        final_psnr_smooth_db: the same of the smoothed output.
+        final_psnr_smooth_db: the same for the smoothed output.
         last_psnr_db: dB; PSNR of the last output.
-        last_psnr_smooth_db: the same of the smoothed output.
+        last_psnr_smooth_db: the same for the smoothed output.
         best_psnr_db: dB; highest PSNR of an output. An oracle: it needs the ground truth.
-        best_raw_iteration: iterations to it; a whole number of one run, a float as a mean.
-        best_psnr_smooth_db: dB; highest PSNR of a smoothed output, an oracle too.
+        best_raw_iteration: iterations to it; a whole number for one run, a float for a mean.
+        best_psnr_smooth_db: dB; highest PSNR of a smoothed output, also an oracle.
         best_iteration: iterations to it.
-        stopped_psnr_smooth_db: dB; PSNR of the smoothed output where somebody without the ground
-            truth stops: denoising, where the discrepancy with the estimated noise says
-            (`nasdip_bench.stopping.Discrepancy`); of the other tasks at the stop.
+        stopped_psnr_smooth_db: dB; PSNR of the smoothed output at a stop chosen without the ground
+            truth. In denoising the discrepancy with the estimated noise chooses it
+            (`nasdip_bench.stopping.Discrepancy`); in other tasks it is the fidelity's stop.
         stopped_iteration: iterations to it.
-        final_ssim_smooth: SSIM of the smoothed output at the stop, higher is better; NaN where it
-            was not recorded, as of imported runs.
-        last_ssim_smooth: the same of the last smoothed output.
+        final_ssim_smooth: SSIM of the smoothed output at the stop, higher is better; NaN where not
+            recorded, as in imported runs.
+        last_ssim_smooth: the same for the last smoothed output.
         best_ssim_smooth: highest SSIM of a smoothed output, an oracle.
         stopped_ssim_smooth: SSIM of the smoothed output at stopped_iteration.
-        best_at_end: in one of the runs at least, best_iteration is in the last 2 % of the budget.
+        best_at_end: whether best_iteration of any run is in the last 2 % of the budget.
         psnr_corrupted_db: dB; PSNR of the corrupted image.
         loss: training loss before the last update.
         seconds: wall time of a fit.
-        processor_seconds: the same in time of the processor, which neither waits nor rests.
-        iteration: the one asked for, or None.
-        psnr_db: dB at that iteration; None where none was asked for.
-        psnr_smooth_db: the same of the smoothed output.
+        processor_seconds: the same in processor time, which excludes waiting.
+        iteration: the requested one, or None.
+        psnr_db: dB at that iteration; None if none was requested.
+        psnr_smooth_db: the same for the smoothed output.
     """
 
     arch_id: int
@@ -94,16 +94,16 @@ class RunRecord(NamedTuple):
 _FIRST_NUMBER = RunRecord._fields.index("final_psnr_db")
 _AFTER_NUMBERS = RunRecord._fields.index("processor_seconds") + 1
 NUMBERS = RunRecord._fields[_FIRST_NUMBER:_AFTER_NUMBERS]
-"""The fields that are numbers of a run, each a column of runs.parquet."""
+"""The numeric fields of a run, each a column of runs.parquet."""
 
 
 class Replicates(NamedTuple):
-    """Runs that differ in the seed alone.
+    """Runs that differ only in the seed.
 
     Attributes:
-        runs: one record a seed, by seed.
-        mean: of each numeric field of `RunRecord`, NaN where one of the runs has no value.
-        std: their standard deviation (n - 1), NaN where there is one run.
+        runs: one record per seed, by seed.
+        mean: mean of each numeric field of `RunRecord`, NaN if one of the runs has no value.
+        std: standard deviation of each (n - 1), NaN for a single run.
     """
 
     runs: tuple[RunRecord, ...]
@@ -120,7 +120,7 @@ class Replicates(NamedTuple):
         """Mean and spread of some runs.
 
         Args:
-            runs: of one architecture, image, task and fidelity, at least one.
+            runs: at least one, all of the same architecture, image, task and fidelity.
         """
         values = np.array([run[_FIRST_NUMBER:_AFTER_NUMBERS] for run in runs], np.float64)
         spread = values.std(axis=0, ddof=1) if len(runs) > 1 else np.full(len(NUMBERS), math.nan)
@@ -151,7 +151,7 @@ class Replicates(NamedTuple):
 
 
 def as_json(record: Any) -> dict[str, Any]:
-    """A named tuple's fields as JSON has them: NaN, which JSON lacks, becomes None."""
+    """The fields of a named tuple for JSON; NaN, which JSON lacks, becomes None."""
     return {
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in record._asdict().items()

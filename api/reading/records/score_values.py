@@ -8,13 +8,13 @@ __all__ = ["ScoreValues"]
 
 
 class ScoreValues(dict[str, float]):
-    """From "proxy/reference" to a value; a name alone is found too.
+    """From "proxy/reference" to a value; a name alone works too.
 
-    A name alone has the only reference there is, else the corrupted image
+    A name alone means the score's only reference, else the corrupted image
     (`nasdip_bench.proxies.named_score`).
 
     Raises:
-        UnknownNameError: of a lookup, there is no such score.
+        UnknownNameError: on lookup, no such score.
 
     Example:
         >>> found = ScoreValues({"synflow/none": 2.0, "snip/none": 1.0})

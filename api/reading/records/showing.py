@@ -1,4 +1,4 @@
-"""How results look: on one line, and as a table in a notebook. Numbers get six digits."""
+"""Show results on one line, or as a table in a notebook. Numbers get six digits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_NAMES = 4
 
 
 def shown(value: Any) -> str:
-    """A value for a reader: floats with six digits, arrays and records inside in short.
+    """A value as text: floats with six digits, arrays and nested records abbreviated.
 
     Example:
         >>> shown(22.94503021240234), shown((0, 1)), shown(None)
@@ -45,7 +45,7 @@ def _of_records(value: Any) -> bool:
 
 
 def fields(record: Any) -> list[tuple[str, Any]]:
-    """Name and value of a named tuple's fields, without the last ones that are None."""
+    """Names and values of a named tuple's fields, without trailing ones that are None."""
     found = list(record._asdict().items())
     while found and found[-1][1] is None:
         found.pop()
@@ -53,7 +53,7 @@ def fields(record: Any) -> list[tuple[str, Any]]:
 
 
 def record_repr(record: Any) -> str:
-    """A named tuple on one line: arrays in short, without the last fields that are None."""
+    """A named tuple on one line: arrays abbreviated, without trailing fields that are None."""
     parts = [f"{name}={_repr(value)}" for name, value in fields(record)]
     return f"{type(record).__name__}({', '.join(parts)})"
 
@@ -67,13 +67,13 @@ def _repr(value: Any) -> str:
 
 
 def record_html(record: Any) -> str:
-    """A named tuple as a table for a notebook, a row a field."""
+    """A named tuple as a table for a notebook, one row per field."""
     rows = [(name, shown(value)) for name, value in fields(record)]
     return html_table([[type(record).__name__, ""]], rows)
 
 
 def displayed(kind: type[_Record]) -> type[_Record]:
-    """A class of named tuples that show themselves by `record_repr` and `record_html`."""
+    """Make a class of named tuples show itself with `record_repr` and `record_html`."""
     kind.__repr__ = record_repr  # type: ignore[method-assign]
     kind._repr_html_ = record_html  # type: ignore[attr-defined]
     return kind
@@ -86,7 +86,7 @@ def html_table(
     caption: str = "",
     notes: Iterable[str] = (),
 ) -> str:
-    """A table for a notebook: the first column to the left, the others to the right.
+    """A table for a notebook: the first column aligned left, the others right.
 
     Args:
         heads: lines of plain text.
