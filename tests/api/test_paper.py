@@ -243,7 +243,7 @@ def test_tau_with_the_best_iteration_is_that_of_kendall(bench):
     assert "Best iteration (denoise)" in table.text()
     assert "parameters" not in table.text()
     assert "parameters" in best_iteration_table(bench, all_scores=True).text()
-    assert "runs are best in the last 2 %" not in table.caption
+    assert "runs peak in the last 2 %" not in table.caption
 
 
 def test_runs_that_were_cut_before_their_peak_are_counted(tmp_path):
@@ -255,7 +255,7 @@ def test_runs_that_were_cut_before_their_peak_are_counted(tmp_path):
     block.columns["best_iteration"] = np.where(
         block.columns["arch_id"] == 0, 40, block.columns["best_iteration"]
     )
-    assert "3 of 9 runs are best in the last 2 % of their 40" in best_iteration_table(bench).caption
+    assert "3 of 9 runs peak in the last 2 % of their 40" in best_iteration_table(bench).caption
 
 
 # Figure 2

@@ -152,9 +152,9 @@ def test_other_tasks_have_no_printed_values(bench):
 def test_other_images_have_no_printed_values_even_of_the_same_name(stand_ins):
     table = table1(stand_ins)
     assert not table.has_paper
-    assert "of the set 'skimage', not the paper's" in table.text()
+    assert "from the set 'skimage', not the paper's" in table.text()
     assert "*" not in table.text()
-    assert "seeds 0, 1 (mean over seeds, one at a time)" in table.caption
+    assert "seeds 0, 1 (computed per seed, then averaged)" in table.caption
     assert "paper's text" not in figure1(stand_ins, k=10).caption
 
 
