@@ -162,7 +162,7 @@ def test_within_one_design_choice(bench):
     np.testing.assert_allclose(own["tau"], frame.loc[scores.columns[0]]["tau"])
     with pytest.raises(UnknownNameError, match="attribute to compare within 'cell'"):
         bench.kendall_intervals("denoise", within="cell")
-    with pytest.raises(ConfigError, match="within='kernel' is of tau, not of method 'spearman'"):
+    with pytest.raises(ConfigError, match="within='kernel' is for tau, not for method 'spearman'"):
         bench.correlate(np.arange(len(bench)), "denoise", within="kernel", method="spearman")
 
 
@@ -468,7 +468,7 @@ def test_values_of_ones_own_are_no_score(bench):
                 ConfigError, match=f"own cannot be called '{name}', the name of a s"
             ):
                 call()
-    with pytest.raises(ConfigError, match="lower_is_better=False is of values of one's own, and n"):
+    with pytest.raises(ConfigError, match="lower_is_better=False is for your own values, and n"):
         bench.selection_curve("denoise", lower_is_better=False)
     with pytest.raises(UnknownNameError, match="in lower_is_better 'mine'. Available: yours"):
         bench.proxy_table("denoise", k=3, values={"yours": own}, lower_is_better=["mine"])

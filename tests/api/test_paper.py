@@ -178,11 +178,11 @@ def test_figure_4_states_its_set_up_and_the_printed_ranges(bench):
     figure = figure4(bench)
     text = figure.text()
     for part in (
-        "Figure 4 (denoise): distribution of PSNR over architectures by image, 100 bins",
+        "Figure 4 (denoise): distribution of PSNR over architectures by image, in 100 bins",
         "lowest psd_db_strip_mse/corrupted, N = 5 and 15.",
         "fidelity r64c16i40 (64x64, 16 channels, 40 iterations); seed 0",
         "n = 10..11 of 12 architectures",
-        "Where a cohort holds all architectures that can be chosen from (N ≥ n)",
+        "Where N ≥ n, the cohort has every candidate and its best is the best of all",
         "N = 15 says nothing",
     ):
         assert part in text
@@ -204,8 +204,8 @@ def test_a_cohort_is_of_one_seed_and_the_caption_says_which(tmp_path):
     )
     bench = NASDIPBench(path)
     for make in (figure3, figure4):
-        assert "A cohort is of one seed: here 0; there is also 1." in make(bench).caption
-        assert "A cohort is of one seed" not in make(bench, seed=1).caption
+        assert "A cohort has one seed, here 0; also available: 1." in make(bench).caption
+        assert "A cohort has one seed" not in make(bench, seed=1).caption
         assert "seed=1" in make(bench, seed=1).call
 
 
