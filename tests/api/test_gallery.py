@@ -79,7 +79,7 @@ def test_the_page_sets_ours_beside_the_print(folder):
         "## Why ours differs from the paper",
         "| denoise | r64c16i40 | 40 | 40 | 0 | 33 of 36 | 1 | 1 | 1 |",
         "r64c16i40 is 64x64 with 16 channels",
-        "meaningful for lena, boat; the others are substitutes",
+        "meaningful for lena, boat. The others, marked \\*, are substitutes",
         "(-0.37)",
         "## The paper's: denoise",
         "![Table 1: tau between PSNR and scores (denoise)](table1-denoise.png)",

@@ -465,7 +465,7 @@ def test_values_of_ones_own_are_no_score(bench):
             lambda name=name: bench.proxy_table("denoise", k=3, values={name: own}),
         ):
             with pytest.raises(
-                ConfigError, match=f"own cannot be called '{name}', the name of a s"
+                ConfigError, match=f"your own values cannot be called '{name}', the name of a s"
             ):
                 call()
     with pytest.raises(ConfigError, match="lower_is_better=False is for your own values, and n"):
@@ -608,7 +608,7 @@ def test_agreement_within_one_choice_and_of_some_images(call, between, heading):
 def test_overlap_has_no_within(call):
     status, _, error = call("agreement", "--between", "images", "--within", "sampling")
     assert (status, error.count("\n")) == (2, 1)
-    assert "--within sampling does not go with --between images: it is of tau" in error
+    assert "--within sampling does not go with --between images: it is for tau" in error
 
 
 def test_proxies_and_selection_commands(call):

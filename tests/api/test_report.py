@@ -382,7 +382,7 @@ def test_filters_choices_and_selection(opened, bench):
     assert browser.evaluate(CODES) == [str(bench[2])]  # no run on this image
     browser.evaluate(f"{BODY}[0].querySelector('input').click()")
     assert browser.evaluate("document.querySelectorAll('#curves-legend li').length") == 6
-    assert "1 chosen without a run" in browser.evaluate(
+    assert "1 of the chosen have no run" in browser.evaluate(
         "document.getElementById('curves-text').textContent"
     )
     browser.evaluate(

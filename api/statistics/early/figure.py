@@ -158,7 +158,7 @@ def early_figure(
             "lags about 99 iterations behind. To stop fits early, look at the raw PSNR.",
             "Targets best_* are oracles. Other seeds have another corruption and other weights."
             if several
-            else "Targets best_* are oracles. There is only one seed to compare with.",
+            else "Targets best_* are oracles. There is only one seed, so no other to compare with.",
             *([_AT_END] if record.stop == record.iterations else []),
         ),
         marks=dict.fromkeys(bench.images, ""),
