@@ -208,7 +208,7 @@ def paper_command(
     for problem in result.problems:
         print(problem, file=sys.stderr)
     files = sum(len(one.files) for one in result.made)
-    print(f"written: {out / PAGE} and {files} files beside it")
+    print(f"written: {out / PAGE} and {files} other files")
 
 
 def _refuse_options(context: typer.Context, kind: str, number: str) -> None:

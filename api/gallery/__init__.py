@@ -1,4 +1,4 @@
-"""Every table and figure of a release, written into a folder with a page beside.
+"""Every table and figure of a release, written to a folder with a page that shows them.
 
 catalogue  lists them: the paper's, and the benchmark's own
 folder     writes them

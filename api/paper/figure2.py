@@ -202,8 +202,8 @@ def figure2_images(
     for image in images:
         if image.sha256 != hashes[image.name]:
             raise ImageError(
-                f"image {image.name!r} has pixels of SHA-256 {image.sha256}, the release was made "
-                f"with {hashes[image.name]}: name the folder with the release's images"
+                f"image {image.name!r} has pixels of SHA-256 {image.sha256}, but the release used "
+                f"{hashes[image.name]}: name the folder with the release's images"
             )
     return images
 

@@ -252,7 +252,7 @@ def _restorations(
     for row in found.values():
         if row["image_sha256"] != image.sha256:
             raise ImageError(
-                f"image {name!r} has pixels of SHA-256 {image.sha256}, the results are of one with "
+                f"image {name!r} has pixels of SHA-256 {image.sha256}, but the results used "
                 f"{row['image_sha256']}: name the folder with the images of the experiment"
             )
     truth = ground_truth(image, fields["crop"])

@@ -130,7 +130,7 @@ def choose_setting(results: Results, setting: str | None) -> str:
     if "paper" in there:
         return "paper"
     raise ConfigError(
-        f"the results are of several settings, which do not mix: choose one of {', '.join(there)} "
+        f"the results have several settings, which do not mix: choose one of {', '.join(there)} "
         f"with --setting"
     )
 

@@ -166,7 +166,7 @@ def test_settings_and_seeds_never_mix():
     two = results(*ROWS, row(HOUSE, "dip", 30.0, setting="paper"))
     assert comparison(two, "2").setting == "paper"
     assert comparison(two, "2", "quick").rows[0].cells["dip"].ours_db == 27.5
-    with pytest.raises(ConfigError, match="of several settings, which do not mix: choose one of"):
+    with pytest.raises(ConfigError, match="have several settings, which do not mix: choose one of"):
         comparison(results(*ROWS, row(HOUSE, "dip", 1.0, setting="quick-1")), "2")
     with pytest.raises(UnknownNameError, match="unknown setting 'fast'. Available: quick"):
         comparison(results(*ROWS), "2", "fast")
@@ -338,7 +338,7 @@ def test_figure_5_without_what_it_needs(built: Path, user_images: Path, tmp_path
     other = tmp_path / "other"
     other.mkdir()
     PillowImage.fromarray(np.zeros((70, 100, 3), np.uint8)).save(other / "wall.png")
-    with pytest.raises(ImageError, match="has pixels of SHA-256 .*, the results are of one with"):
+    with pytest.raises(ImageError, match="has pixels of SHA-256 .*, but the results used"):
         figure5(built, other, images=["wall"])
     copy = shutil.copytree(built, tmp_path / "copy")
     pictures = sorted((copy / "results" / "outputs").iterdir())

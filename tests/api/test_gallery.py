@@ -201,7 +201,7 @@ def test_the_paper_command(data, tmp_path, monkeypatch, capsys):
         cli.main()
     printed = capsys.readouterr()
     assert ended.value.code == 0
-    assert printed.out == f"written: {out / 'index.md'} and 26 files beside it\n"
+    assert printed.out == f"written: {out / 'index.md'} and 26 other files\n"
     assert "searches-denoise ..." in printed.err
     assert "figure2-denoise: not made" in printed.err
 

@@ -326,7 +326,7 @@ def test_figure_2_says_what_it_needs(bench, data):
 
 def test_images_that_are_not_the_release_s_are_refused(bench, tmp_path, monkeypatch):
     monkeypatch.setattr("nasdip_bench.images.load_images", lambda *a, **k: images_named("lena"))
-    with pytest.raises(ImageError, match="the release was made with 0000"):
+    with pytest.raises(ImageError, match="the release used 0000"):
         figure2_images(bench, tmp_path)
 
 

@@ -176,15 +176,12 @@ def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:
 def _means_elsewhere(
     target: NDArray[np.float64], groups: NDArray[np.integer], *, own: bool
 ) -> NDArray[np.float64]:
-    """(architecture, image) the mean of a target over a group on the other images.
+    """(architecture, image) mean target of a group on the other images; NaN if none is left.
 
     Args:
-        target: (architecture, image), NaN where there is no value.
-        groups: (architecture,) which group each is in.
-        own: an architecture's own values elsewhere count, too: then all of a group have one value.
-
-    Returns:
-        NaN where nothing is left to take the mean of.
+        target: (architecture, image), NaN if missing.
+        groups: (architecture,) group of each.
+        own: also count an architecture's own values; then all of a group have the same mean.
     """
     there = np.isfinite(target)
     values = np.where(there, target, 0.0)
@@ -204,15 +201,15 @@ def _means_elsewhere(
 def _p_value(
     pairs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], strata: NDArray[np.intp]
 ) -> float:
-    """Two-sided, of the mean tau-b over images and seeds among pairs of one stratum.
+    """Two-sided p-value of the mean tau-b over images and seeds, for pairs within strata.
 
-    Against architectures exchanged at random inside the strata: the mean of tau is 0, its variance
-    is known (Daniels, Biometrika 33, 1944, for one pair of samples; here also between pairs), and
-    its distribution is taken as normal.
+    The null hypothesis exchanges architectures at random inside the strata. Then tau has mean 0 and
+    a known variance (Daniels, Biometrika 33, 1944, for one pair of samples; here also between
+    pairs); its distribution is taken as normal.
 
     Args:
-        pairs: (architecture, image) target and score, by seed; infinite values are no values.
-        strata: (architecture,) which one each is in.
+        pairs: (architecture, image) target and score, by seed; infinite values count as missing.
+        strata: (architecture,) stratum of each.
     """
     from scipy.stats import norm
 
@@ -231,7 +228,7 @@ def _p_value(
         whole = len(rows) == len(kinds)
         of_kind = (x, y) if whole else (of[:, rows][:, :, rows] for of in (x, y))
         variance += _permutation_variance(*of_kind)
-    if variance < _ROUNDING:  # whatever the order, the taus of images cancel
+    if variance < _ROUNDING:  # the taus of images cancel in every order
         return float("nan")
     return float(2 * norm.sf(abs(float(taus.sum())) / np.sqrt(variance)))
 
@@ -257,7 +254,7 @@ def _permutation_variance(x: NDArray[np.float32], y: NDArray[np.float32]) -> flo
 
 
 def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Holm's correction; NaN stays, and does not count as a test."""
+    """Holm's correction; NaN stays NaN and does not count as a test."""
     corrected = np.full(len(p_values), np.nan)
     there = np.flatnonzero(np.isfinite(p_values))
     order = there[np.argsort(p_values[there], kind="stable")]
