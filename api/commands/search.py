@@ -57,7 +57,7 @@ def search_command(
     target: Target = TARGET,
     cost: Annotated[
         str,
-        typer.Option(help="What training costs: flops (operations) or recorded (seconds)."),
+        typer.Option(help="Price of training: flops (operations) or recorded (seconds)."),
     ] = "flops",
     flops_per_second: Annotated[
         float | None, typer.Option(help="Rate for 'flops'. Default: that of the recorded runs.")

@@ -63,7 +63,7 @@ def agreement_command(
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print how far rankings agree: tau with pairs, ties and interval; overlap and chance."""
+    """Print how far rankings agree: tau with pairs, ties and interval; overlap against chance."""
     if between not in BETWEEN:
         raise unknown_name("kind of agreement", between, BETWEEN)
     bench, chosen = NASDIPBench(data), image_names(images)
@@ -97,7 +97,7 @@ def proxies_command(
     images: Images = "all",
     k: TopK = 10,
     cohorts: Annotated[
-        str, typer.Option(help="Numbers of architectures to choose by the score, comma-separated.")
+        str, typer.Option(help="Cohort sizes: how many to choose by the score, comma-separated.")
     ] = "5,15",
     by_image: Annotated[bool, typer.Option("--by-image", help="Also list each image.")] = False,
     target: Target = TARGET,
@@ -109,7 +109,7 @@ def proxies_command(
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print the value of choosing by each score: tau, precision, hits and regret, and chance."""
+    """Print how well each score chooses: tau, precision, hits and regret, against chance."""
     from ..statistics.tau_frame import MEAN
 
     if not all(size.strip().isdecimal() for size in cohorts.split(",")):
@@ -144,7 +144,7 @@ def selection_command(
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print the best of the first N by a score, for every N, and the best of N at random."""
+    """Print the best of the first N by a score, for every N, against the best of N at random."""
     frame = NASDIPBench(data).selection_curve(
         task, score=score, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
     )
@@ -239,7 +239,7 @@ def score_leaderboard_command(
     out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print or draw all scores with trivial predictors, best tau first."""
+    """Print or draw all scores against trivial predictors, best tau first."""
     from ..statistics.leaderboard.figure import score_leaderboard_figure
 
     how = {"k": k, "target": target, "seed": seed, "level": level, "resamples": resamples}

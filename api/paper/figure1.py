@@ -161,7 +161,7 @@ def _gain(bench: ReleaseReader, task: str, fidelity: str) -> list[str]:
     except MissingRunError:
         return []
     gains = [
-        f"{row['gain_db']:+.2f} dB ({row['low']:+.2f}..{row['high']:+.2f}) of {target}"
+        f"{row['gain_db']:+.2f} dB ({row['low']:+.2f}..{row['high']:+.2f}) in {target}"
         for target, row in found.iterrows()
     ]
     return [

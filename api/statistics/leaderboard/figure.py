@@ -121,8 +121,8 @@ def score_leaderboard_figure(
             shortfall(bench, facts),
         ),
         notes=(
-            "sampling mean, cell table: mean target on the other images, of the architectures with "
-            "the same sampling, or of the other architectures with the same cell.",
+            "sampling mean: mean target of the architectures with the same sampling, on the other "
+            "images; cell table: that of the other architectures with the same cell.",
             "p: two-sided, with Holm's correction over both columns.",
             *(f"-- : {name}: {reason}." for name, reason in reasons.items()),
         ),
