@@ -183,7 +183,7 @@ def _table(folder: DatasetFolder, name: str) -> pd.DataFrame:
         names = folder.table("architectures")["architecture"].to_pandas().to_numpy()
         ids = table["arch_id"].to_numpy()
         if len(ids) and not 0 <= ids.min() <= ids.max() < len(names):
-            problem = f"a arch_id outside 0..{len(names) - 1}"
+            problem = f"an arch_id outside 0..{len(names) - 1}"
         else:
             table["architecture"] = names[ids]
     if not problem and table.duplicated([*_KEYS[name]]).any():

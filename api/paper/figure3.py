@@ -37,7 +37,7 @@ _DECADES = 100  # the score axis is logarithmic from this ratio on
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CohortFigure(PaperExhibit):
-    """A target by image and architecture, with the cohorts of lowest score.
+    """A target by image and architecture, with the cohorts of lowest scores.
 
     Attributes:
         runs: scores and values.
@@ -139,7 +139,7 @@ class ScatterFigure(CohortFigure):
             else:
                 axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.yaxis.set_major_locator(MaxNLocator(4))
-        labels = [f"the {size} of lowest score" for size in self.sizes[: len(COLOURS)]]
+        labels = [f"the {size} with the lowest score" for size in self.sizes[: len(COLOURS)]]
         handles = [
             Line2D([], [], marker="o", linestyle="none", color=colour, markersize=4)
             for colour in (*COLOURS[: len(labels)], BARS)

@@ -120,8 +120,7 @@ def tau_frame(
     resamples = resampling.resamples
     if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 0:
         raise ConfigError(
-            f"resamples {resamples!r} must be a whole number of at least 0, which makes no "
-            f"intervals"
+            f"resamples {resamples!r} must be a whole number of at least 0; give 0 for no intervals"
         )
     if resamples:
         draws = draw_resamples(int(having.sum()), resampling.resamples, resampling.rng)

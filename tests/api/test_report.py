@@ -88,7 +88,7 @@ def test_what_is_missing_is_null_and_said(payload):
     assert (
         f"denoise at {LOW}: 1 of 180 runs is missing, 1 diverged, 1 failed." in payload["missing"]
     )
-    assert any("shows seed 0 alone" in line for line in payload["missing"])
+    assert any("shows only seed 0" in line for line in payload["missing"])
     assert denoise["corrupted"] == [18000, 18000, 18000]
 
 
@@ -411,7 +411,7 @@ def test_a_verdict_is_chosen_by_its_question(opened, payload):
     for place, one in enumerate(payload["sets"][1]["verdicts"]):
         choose(browser, "set", 1)
         choose(browser, "verdict", place)
-        assert browser.evaluate(text) == one.get("caption", f"Cannot be made: {one.get('reason')}.")
+        assert browser.evaluate(text) == one.get("caption", f"Not available: {one.get('reason')}.")
         assert browser.evaluate(shown) == len(one.get("body", []))
         panels = one.get("forest", {"panels": []})["panels"]
         expected = sum(low is not None for p in panels for _, low, _ in p["estimates"])

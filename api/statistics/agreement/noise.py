@@ -94,7 +94,7 @@ def noise(
     resampling = Resampling(level, resamples, rng)
     rows = {("initialisations", name): row for name, row in _initialisations(runs, level)}
     for target in targets:
-        runs.block.direction(target)  # or an error
+        runs.block.direction(target)  # raises if unknown
         rows["seeds", target] = _seeds(runs, target, resampling)
     rows |= {("reruns", target): _reruns(runs, target, level) for target in targets}
     order = sorted(rows, key=lambda key: BETWEEN.index(key[0]))
@@ -214,7 +214,7 @@ def _seeds(runs: RunSet, target: str, resampling: Resampling) -> dict[str, Any]:
 
 def _reruns(runs: RunSet, target: str, level: float) -> dict[str, Any]:
     if target not in _RERUN_COLUMNS:
-        return _row(repeats=2, n=0, reason=f"reruns.parquet says nothing of {target}")
+        return _row(repeats=2, n=0, reason=f"reruns.parquet has no {target}")
     block = runs.block
     again = [
         row

@@ -1,4 +1,4 @@
-"""The cohorts of ISNAS on recorded runs: the N architectures of lowest score, and their best.
+"""ISNAS cohorts on recorded runs: the N architectures with the lowest score, and their best.
 
 Source: ISNAS-DIP (CVPR 2022), section 4, and its released notebooks: for one image, sort by one
 score, ascending, take the N lowest (N = 15), and look up the best of them. Nothing is trained
@@ -32,7 +32,7 @@ COHORTS = (5, 15)
 
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
-    """The architectures of lowest score on an image.
+    """The architectures with the lowest score on an image.
 
     Attributes:
         size: the requested N; the cohort is smaller if there are fewer candidates.

@@ -81,7 +81,7 @@ def early_ranking(
     runs = RunSet.of(bench, task, images=images, fidelity=fidelity)
     runs = runs._replace(seeds=runs.block.seeds)
     for target in targets:
-        runs.block.direction(target)  # or an error
+        runs.block.direction(target)  # raises if unknown
     curves = bench.curves(task, fidelity=runs.fidelity)
     points = _points(curves.iterations, iterations)
     ends = np.stack([runs.values(target) for target in targets])
