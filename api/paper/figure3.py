@@ -139,7 +139,7 @@ class ScatterFigure(CohortFigure):
             else:
                 axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.yaxis.set_major_locator(MaxNLocator(4))
-        labels = [f"the {size} with the lowest score" for size in self.sizes[: len(COLOURS)]]
+        labels = [f"the {size} lowest-scoring" for size in self.sizes[: len(COLOURS)]]
         handles = [
             Line2D([], [], marker="o", linestyle="none", color=colour, markersize=4)
             for colour in (*COLOURS[: len(labels)], BARS)

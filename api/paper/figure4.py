@@ -127,9 +127,7 @@ class HistogramFigure(CohortFigure):
             # Padding leaves room for two triangles.
             axes.set_title(self.title(self.runs.images[place]), fontsize=TEXT, pad=17)
             self._draw_bars(axes, place)
-        labels = [
-            f"best of the {size} with the lowest score" for size in self.sizes[: len(COLOURS)]
-        ]
+        labels = [f"best of the {size} lowest-scoring" for size in self.sizes[: len(COLOURS)]]
         handles = [
             Line2D([], [], marker="v", linestyle="none", color=colour, markersize=5)
             for colour in COLOURS[: len(labels)]
