@@ -1,4 +1,4 @@
-"""``nasdip-bench``: parses, calls, prints. Errors are one line and exit status 2."""
+"""``nasdip-bench``: parses, calls, prints. An error is one line and exit status 2."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from .reading.release import default_dataset
 from .statistics.tau_frame import MEAN
 
 EXIT_PROBLEMS = 1
-"""``verify`` found something wrong."""
+"""Exit status if ``verify`` finds a problem."""
 
 app = new_app()
 
@@ -57,12 +57,12 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Query a dataset of NASDIP-Bench and regenerate the paper's tables and figures from it."""
+    """Query a NASDIP-Bench dataset and regenerate the paper's tables and figures."""
 
 
 @app.command("info")
 def info_command(data: Data = DATA) -> None:
-    """Say what a dataset holds."""
+    """Summarise a dataset."""
     bench = NASDIPBench(data)
     manifest = bench.manifest
     size = sum(record.size for record in manifest.files.values()) / 2**20
@@ -103,7 +103,7 @@ def kendall_command(
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print Kendall's tau-b between a target and all scores, by image and their mean."""
+    """Print Kendall's tau-b between a target and all scores, by image and averaged."""
     frame = NASDIPBench(data).kendall(
         task, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
     )
@@ -124,7 +124,7 @@ def overlap_command(
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print how many of their k best architectures pairs of images share."""
+    """Print how many of their k best architectures each pair of images shares."""
     frame = NASDIPBench(data).overlap(
         task, k=k, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
     )
@@ -133,16 +133,16 @@ def overlap_command(
 
 @app.command("coverage")
 def coverage_command(form: TextForm = "", out: Out = None, data: Data = DATA) -> None:
-    """Print what runs there are, diverged, failed or are missing."""
+    """Print how many runs are ok, diverged, failed or missing."""
     show_frame(NASDIPBench(data).coverage(), form, out, index=False)
 
 
 @app.command("verify")
 def verify_command(data: Data = DATA) -> None:
-    """Check all files, tables and curves of a dataset; exit status 1 if something is wrong."""
+    """Check all files, tables and curves of a dataset; exit status 1 if there is a problem."""
     path = default_dataset() if data is None else data
     if not (path / MANIFEST).exists():
-        read_manifest(path)  # says what to do
+        read_manifest(path)  # raises, with the remedy
     problems = verify(path)
     for problem in problems:
         print(problem)

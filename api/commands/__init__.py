@@ -1,1 +1,1 @@
-"""One module a group of subcommands."""
+"""Subcommands, one module per group."""

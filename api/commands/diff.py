@@ -1,4 +1,4 @@
-"""The command that says what two datasets do not have in common."""
+"""The command that shows how two datasets differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["EXIT_DIFFERENT", "add_commands"]
 
 EXIT_DIFFERENT = 1
-"""``diff`` found other numbers."""
+"""Exit status if ``diff`` finds different numbers."""
 
 _SHOWN = 10
 _RUN = ["architecture", "image", "task", "fidelity", "seed"]
@@ -25,15 +25,15 @@ _RUN = ["architecture", "image", "task", "fidelity", "seed"]
 
 def diff_command(
     first: Annotated[Path, typer.Argument(help="Folder of a dataset.")],
-    second: Annotated[Path, typer.Argument(help="Folder of another.")],
+    second: Annotated[Path, typer.Argument(help="Folder of another dataset.")],
     as_json_: Annotated[
         bool, typer.Option("--json", help="Print JSON, with every row that differs.")
     ] = False,
 ) -> None:
-    """Say what changed between two datasets; exit status 1 if they hold other numbers.
+    """Show what changed between two datasets; exit status 1 if their numbers differ.
 
-    Runs and scores count as changed where their numbers differ; who computed them, when and how
-    fast is counted as provenance and does not make two datasets different.
+    Runs and scores count as changed if their numbers differ. Who computed them, when and how fast
+    counts as provenance and does not make two datasets different.
     """
     found = compare_datasets(first, second)
     print(json.dumps(_as_json(found)) if as_json_ else _as_text(found))
@@ -97,7 +97,7 @@ def _as_json(found: Difference) -> dict[str, Any]:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON has them: what is missing, which JSON lacks, becomes None."""
+    """Rows for JSON: missing values become None."""
     return frame.astype(object).where(frame.notna(), None).to_dict("records")  # type: ignore
 
 

@@ -1,4 +1,4 @@
-"""Options that the commands of ``nasdip-bench`` share, and how they give out what they made."""
+"""Options and output shared by the commands of ``nasdip-bench``."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ __all__ = [
 
 
 def ends_in(*endings: str) -> Callable[[Path | None], Path | None]:
-    """A check of an option: a file that there is has one of these endings."""
+    """A callback that checks an option: if a file is given, its extension is one of these."""
 
     def checked(value: Path | None) -> Path | None:
         if value is not None:
@@ -66,14 +66,12 @@ def ends_in(*endings: str) -> Callable[[Path | None], Path | None]:
 
 Data = Annotated[
     Path | None,
-    typer.Option(
-        "--data", help="Folder of the dataset. Default: ./data, else the one that is installed."
-    ),
+    typer.Option("--data", help="Folder of the dataset. Default: ./data, else the installed one."),
 ]
 Task = Annotated[str, typer.Option("--task", help="denoise, inpaint ...")]
 Target = Annotated[str, typer.Option(help="Column of runs.parquet.")]
 FidelityName = Annotated[
-    str | None, typer.Option("--fidelity", help="Default: what the release declares.")
+    str | None, typer.Option("--fidelity", help="Default: the release's default for the task.")
 ]
 Seed = Annotated[int | None, typer.Option(help="Default: the release's default seeds.")]
 Images = Annotated[
@@ -81,41 +79,41 @@ Images = Annotated[
     typer.Option(
         "--image",
         "--images",
-        help="Name, or several comma-separated; 'all' for all. Means are over these.",
+        help="Names, comma-separated, or 'all'. Means are over these images.",
     ),
 ]
 ImageName = Annotated[str, typer.Option("--image", help="Name of an image.")]
 Form = Annotated[
     str,
-    typer.Option("--format", help="text, csv or latex. Default: text to a terminal, else csv."),
+    typer.Option("--format", help="text, csv or latex. Default: text on a terminal, else csv."),
 ]
 TextForm = Annotated[
-    str, typer.Option("--format", help="text or csv. Default: text to a terminal, else csv.")
+    str, typer.Option("--format", help="text or csv. Default: text on a terminal, else csv.")
 ]
 Picture = Annotated[
     Path | None,
     typer.Option(
         "--out",
-        help=".png, .svg, .pdf, .txt, .csv or .tex, replaced if it is there; default: print.",
+        help="File (.png, .svg, .pdf, .txt, .csv, .tex) to write or replace. Default: print.",
         callback=ends_in(*ENDINGS),
     ),
 ]
 Out = Annotated[
     Path | None,
     typer.Option(
-        help="File to write instead of printing, .csv or .txt, replaced if it is there.",
+        help="File (.csv, .txt) to write or replace. Default: print.",
         callback=ends_in(".csv", ".txt"),
     ),
 ]
 Architecture = Annotated[
     str, typer.Argument(help="Row number, '172-0000011001001001100111101', or a model's name.")
 ]
-Level = Annotated[float, typer.Option(help="Confidence of the intervals.")]
-Resamples = Annotated[int, typer.Option(help="Of the bootstrap; 0 makes no intervals.")]
+Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
+Resamples = Annotated[int, typer.Option(help="Bootstrap resamples; 0 for no intervals.")]
 Targets = Annotated[
     str, typer.Option(help="Columns of runs.parquet, comma-separated; 'all': best, stopped, last.")
 ]
-TopK = Annotated[int, typer.Option("--k", "-k", help="How many are the best.")]
+TopK = Annotated[int, typer.Option("--k", "-k", help="How many architectures count as best.")]
 
 DATA = None
 
@@ -125,21 +123,21 @@ _FACTS = (
 
 
 def parsed_architecture(text: str) -> int | str:
-    """What a user typed for an architecture: a row number, or a code."""
+    """Read an architecture: a row number, or a code."""
     return int(text) if text.strip().isascii() and text.strip().isdigit() else text
 
 
 def image_names(text: str) -> list[str] | None:
-    """The images, or whatever has names, that an option lists; None for all."""
+    """The names that an option lists, of images or others; None for all."""
     return None if text == "all" else split(text)
 
 
 def check_form(form: str, out: Path | None, forms: Collection[str] = FORMS) -> None:
-    """Refuse a form that is not there, or that a file's ending contradicts.
+    """Reject an unknown format, or one that contradicts the file's extension.
 
     Raises:
-        UnknownNameError: it is none of the forms.
-        ConfigError: the file has the ending of another.
+        UnknownNameError: it is not one of the formats.
+        ConfigError: the file's extension belongs to another format.
     """
     if form and form not in forms:
         raise unknown_name("format", form, forms)
@@ -151,7 +149,7 @@ def check_form(form: str, out: Path | None, forms: Collection[str] = FORMS) -> N
 
 
 def show(exhibit: Exhibit, form: str, out: Path | None) -> None:
-    """Print it in the form asked for, or write it in that of the file's ending."""
+    """Print an exhibit in a format, or write it in the format of the file's extension."""
     if out is not None:
         exhibit.save(out)
         print(f"written: {out}")
@@ -169,14 +167,14 @@ def show_frame(
     index: bool = True,
     text: pd.DataFrame | None = None,
 ) -> None:
-    """Print a frame in the form asked for, or write it in that of the file's ending.
+    """Print a frame in a format, or write it in the format of the file's extension.
 
     Args:
-        frame: its columns have names of one level; ``attrs`` say what its numbers are of.
-        form: "text", "csv", or "" for text to a terminal and csv elsewhere.
+        frame: its columns have one level; ``attrs`` holds the set-up of its numbers.
+        form: "text", "csv", or "" for text on a terminal and csv elsewhere.
         out: file to write, .csv or .txt.
-        index: the index says something.
-        text: what stands for it as text, if it looks better otherwise.
+        index: whether to show the index.
+        text: another frame to show as text.
     """
     check_form(form, out, ("text", "csv"))
     if out is not None:
@@ -193,13 +191,13 @@ def show_frame(
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
-    """A line that says what numbers are of, as far as it is known."""
+    """A line with the known facts of the set-up."""
     told = [f"{name} {shown(facts[name])}" for name in _FACTS if facts.get(name)]
     return f"{', '.join(told)}\n\n" if told else ""
 
 
 class _Command(TyperCommand):
-    """A command that says which options there are, and which of them take what came by place."""
+    """A command whose errors list its options, and those that replace positional arguments."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
@@ -222,7 +220,7 @@ _EXAMPLES = {"--image": "lena", "--task": "denoise", "--data": "FOLDER"}
 
 
 def finish(app: typer.Typer) -> None:
-    """Give the commands their whole first sentence in the list, and mistakes their remedy."""
+    """Show whole first sentences in the list of commands, and a remedy with each error."""
     for command in app.registered_commands:
         command.short_help = (command.callback.__doc__ or "").partition("\n\n")[0]
         command.cls = _Command

@@ -32,29 +32,27 @@ __all__ = ["FIGURES", "TABLES", "add_commands"]
 TABLES = {
     "1": "Kendall's tau between PSNR and training-free scores",
     "2": "PSNR of ISNAS, DIP and NAS-DIP on test sets",
-    "3": "PSNR of selecting on the small and on the whole image",
-    "best-iteration": "the same with the best iteration, section 5",
+    "3": "PSNR by selection on the resized and on the full image",
+    "best-iteration": "Table 1 with the best iteration, section 5",
 }
 FIGURES = {
     "1": "how many of their best architectures images share",
-    "2": "power spectra of images and of untrained networks",
+    "2": "power spectra of images and untrained networks",
     "3": "PSNR against a score",
-    "4": "histograms of PSNR with the best of cohorts",
+    "4": "histograms of PSNR with the best of each cohort",
     "5": "restored images side by side",
 }
 _OF_EXPERIMENTS = {"table": ("2", "3"), "figure": ("5",)}
-"""Made from the results of experiments, and not from a release."""
+"""Exhibits made from results of experiments, not from a release."""
 _SCORE = "psd_db_strip_mse/corrupted"
 
 ScoreName = Annotated[
-    str, typer.Option(help="Name of the score, or name/reference: its lowest values make a cohort.")
+    str, typer.Option(help="Score (name or name/reference) whose lowest values make a cohort.")
 ]
-ImagesDir = Annotated[
-    Path | None, typer.Option(help="Folder with the images, for Figures 2 and 5.")
-]
+ImagesDir = Annotated[Path | None, typer.Option(help="Folder of the images, for Figures 2 and 5.")]
 ImageSet = Annotated[
     str | None,
-    typer.Option(help="For Figure 2: skimage (stand-ins), or nasdip to download the images."),
+    typer.Option(help="For Figure 2: skimage (stand-ins), or nasdip (downloads the images)."),
 ]
 Experiments = Annotated[
     Path | None,
@@ -64,9 +62,9 @@ Experiments = Annotated[
     ),
 ]
 SettingName = Annotated[
-    str | None, typer.Option("--setting", help="Of experiments: paper, quick ...")
+    str | None, typer.Option("--setting", help="Setting of the experiments: paper, quick ...")
 ]
-Inits = Annotated[int, typer.Option(help="Initialisations averaged in Figure 2.")]
+Inits = Annotated[int, typer.Option(help="Number of initialisations averaged in Figure 2.")]
 Device = Annotated[str, typer.Option(help="Where Figure 2 runs its networks: cpu, cuda ...")]
 
 
@@ -75,14 +73,14 @@ def table_command(
     number: Annotated[str, typer.Argument(help=f"Available: {', '.join(TABLES)}.")],
     task: Task = "denoise",
     target: Annotated[
-        str, typer.Option(help="Column of runs.parquet; default: what the paper's notebooks use.")
+        str, typer.Option(help="Column of runs.parquet. Default: that of the paper's notebooks.")
     ] = "",
     fidelity: FidelityName = None,
     seed: Seed = None,
     form: Form = "",
     out: Picture = None,
     all_scores: Annotated[
-        bool, typer.Option("--all", help="Also the scores that the paper's table does not have.")
+        bool, typer.Option("--all", help="Also show the scores that the paper's table lacks.")
     ] = False,
     experiments: Experiments = None,
     setting: SettingName = None,
@@ -124,7 +122,7 @@ def figure_command(
         typer.Option(
             "--image",
             "--images",
-            help="Names for Figure 5, comma-separated; default: the first of a task.",
+            help="Names for Figure 5, comma-separated. Default: the first of each task.",
         ),
     ] = "",
     inits: Inits = 8,
@@ -174,7 +172,7 @@ def figure_command(
 
 
 def paper_command(
-    out: Annotated[Path, typer.Option(help="Folder to write; files of other names are left.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to; other files in it are kept.")],
     tasks: Annotated[str, typer.Option(help="Names, comma-separated, or 'all'.")] = "all",
     k: TopK = 10,
     target: Target = PAPER_TARGET,
@@ -187,7 +185,7 @@ def paper_command(
     device: Device = "cpu",
     data: Data = DATA,
 ) -> None:
-    """Write all tables and figures, of the paper and beyond, and a page that shows them."""
+    """Write all tables and figures, the paper's and more, and a page that shows them."""
     from ..gallery.catalogue import PaperOptions
     from ..gallery.folder import PAGE, write_paper
 
@@ -210,14 +208,14 @@ def paper_command(
     for problem in result.problems:
         print(problem, file=sys.stderr)
     files = sum(len(one.files) for one in result.made)
-    print(f"written: {out / PAGE} and {files} files beside it")
+    print(f"written: {out / PAGE} and {files} other files")
 
 
 def _refuse_options(context: typer.Context, kind: str, number: str) -> None:
-    """Options of what is made from a release, for what is made from experiments, or the reverse.
+    """Reject options for releases on exhibits of experiments, and the reverse.
 
     Raises:
-        ConfigError: one was given, which would have no effect.
+        ConfigError: an option was given that would have no effect.
     """
     both = {"number", "form", "out", "seed", "data"}
     of_experiments = both | {"experiments", "setting"} | {"images", "images_dir"}

@@ -1,4 +1,4 @@
-"""Commands that print answers: the best architectures, a curve, what an architecture costs."""
+"""Commands that print answers: a run, the best architectures, a curve, an architecture's cost."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ __all__ = ["add_commands"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _SAID = ["task", "target", "fidelity", "seeds"]
-"""Said once above a table of text."""
+"""Stated once above a text table."""
 
 
 def query_command(
@@ -56,7 +56,7 @@ def query_command(
     task: Task = "denoise",
     fidelity: FidelityName = None,
     seed: Seed = None,
-    iteration: Annotated[int | None, typer.Option(help="Also the PSNR at this budget.")] = None,
+    iteration: Annotated[int | None, typer.Option(help="Also print PSNR at this budget.")] = None,
     json: Json = False,
     data: Data = DATA,
 ) -> None:
@@ -74,12 +74,12 @@ def best_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    max_parameters: Annotated[float | None, typer.Option(help="Trainable numbers.")] = None,
+    max_parameters: Annotated[float | None, typer.Option(help="Limit on parameters.")] = None,
     max_flops: Annotated[
-        float | None, typer.Option(help="FLOP of an iteration, forward and backward.")
+        float | None, typer.Option(help="Limit on FLOP of an iteration, forward and backward.")
     ] = None,
     max_seconds: Annotated[
-        float | None, typer.Option(help="Recorded processor seconds of a run.")
+        float | None, typer.Option(help="Limit on the recorded processor seconds of a run.")
     ] = None,
     form: TextForm = "",
     out: Out = None,
@@ -111,7 +111,7 @@ def statistics_command(
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print how a target is distributed over architectures, by image and over the images."""
+    """Print the distribution of a target over architectures, by image and over all images."""
     bench, chosen = NASDIPBench(data), image_names(images)
     each: list[str | list[str] | None] = [*(chosen or bench.images)]
     rows = [
@@ -135,7 +135,7 @@ def curve_command(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write instead of printing, .csv, .txt, .png, .svg or .pdf.",
+            help="File (.csv, .txt, .png, .svg, .pdf) to write or replace. Default: print.",
             callback=ends_in(".csv", ".txt", *PICTURES),
         ),
     ] = None,
@@ -158,7 +158,7 @@ def curve_command(
 def cost_command(
     arch: Architecture,
     image: Annotated[
-        str | None, typer.Option("--image", help="Name of an image. Default: the mean over all.")
+        str | None, typer.Option("--image", help="Name of an image. Default: mean over all.")
     ] = None,
     task: Task = "denoise",
     fidelity: FidelityName = None,
@@ -174,7 +174,7 @@ def cost_command(
 
 
 def _show_record(record: NamedTuple, json: bool) -> None:
-    """Print a line a field, or JSON."""
+    """Print one line per field, or JSON."""
     if json:
         emit(f"{dumps(as_json(record))}\n", None)
     else:
@@ -182,7 +182,7 @@ def _show_record(record: NamedTuple, json: bool) -> None:
 
 
 def _frame(rows: Sequence[NamedTuple]) -> pd.DataFrame:
-    """Named tuples of one kind, a row each; of tuples inside the items with blanks between."""
+    """One row per named tuple; the items of inner tuples are joined by spaces."""
     import pandas as pd
 
     cells = [

@@ -28,10 +28,10 @@ def replay_command(
     task: Task = "denoise",
     images: Images = "all",
     score: Annotated[
-        str, typer.Option(help="Names of scores, comma-separated, or 'all' that can rank.")
+        str, typer.Option(help="Names of scores, comma-separated, or 'all' that rank.")
     ] = "all",
     cohort: Annotated[
-        int | None, typer.Option(help="The largest cohort. Default: 50, or all there are.")
+        int | None, typer.Option(help="The largest cohort. Default: 50, or all if there are fewer.")
     ] = None,
     selector: Annotated[
         str,
@@ -43,15 +43,15 @@ def replay_command(
         bool,
         typer.Option(
             "--with-output",
-            help="Rank only architectures with distances between outputs, as closest does: then "
-            "selectors compare.",
+            help="Rank only architectures with distances between outputs, as closest does, to "
+            "make selectors comparable.",
         ),
     ] = False,
     weighting: Annotated[
-        str, typer.Option(help="Of the cohort's average: paper, released or equal.")
+        str, typer.Option(help="Weights of the cohort's average: paper, released or equal.")
     ] = "paper",
     reference: Annotated[
-        str, typer.Option(help="Of the scores: corrupted, or ground_truth (which no user has).")
+        str, typer.Option(help="Reference of the scores: corrupted, or ground_truth (an oracle).")
     ] = "corrupted",
     fidelity: FidelityName = None,
     seed: Seed = None,
@@ -59,7 +59,7 @@ def replay_command(
     out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Replay the paper's search from recorded runs: regret of what it selects, for every N."""
+    """Replay the paper's search on recorded runs: regret of what it selects, for every N."""
     check_form(form, out)
     from ..replay.figure import replay_figure
 

@@ -1,4 +1,4 @@
-"""The command that writes a release as one page to look at."""
+"""The command that writes a release as an offline page."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ __all__ = ["add_commands"]
 def report_command(
     out: Annotated[
         Path,
-        typer.Option(
-            help="File to write, .html, replaced if it is there.", callback=ends_in(".html", ".htm")
-        ),
+        typer.Option(help="File (.html) to write or replace.", callback=ends_in(".html", ".htm")),
     ] = Path("report.html"),
     fidelity: FidelityName = None,
     data: Data = DATA,
 ) -> None:
-    """Write a self-contained page: architectures, curves, scores, overlap, verdicts, coverage."""
+    """Write an offline page: architectures, curves, scores, overlap, verdicts, coverage."""
     from ..report.page import write_report
 
     def progress(line: str) -> None:

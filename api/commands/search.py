@@ -34,7 +34,7 @@ __all__ = ["add_commands", "search_leaderboard_command"]
 Budget = Annotated[
     str | None,
     typer.Option(
-        help="Simulated time of a search: 90s, 30m, 2h ... Default: that of 50 trainings."
+        help="Simulated time of a search: 90s, 30m, 2h ... Default: the time of 50 trainings."
     ),
 ]
 
@@ -45,29 +45,29 @@ def search_command(
     algorithms: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: random, evolution, halving, hyperband, isnas; or 'all' of these."
+            help="Comma-separated: random, evolution, halving, hyperband, isnas; or 'all'."
         ),
     ] = "all",
     budget: Budget = None,
     repeats: Annotated[int, typer.Option(help="Searches of each algorithm on each image.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of the searches.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the searches.")] = 0,
     run_seed: Annotated[
-        int | None, typer.Option(help="Of the recorded runs. Default: the default seeds in turn.")
+        int | None, typer.Option(help="Seed of the runs. Default: the default seeds in turn.")
     ] = None,
     target: Target = TARGET,
     cost: Annotated[
         str,
-        typer.Option(help="What training is charged: flops (operations) or recorded (seconds)."),
+        typer.Option(help="Price of training: flops (operations) or recorded (seconds)."),
     ] = "flops",
     flops_per_second: Annotated[
-        float | None, typer.Option(help="Rate of 'flops'. Default: that of the recorded runs.")
+        float | None, typer.Option(help="Rate for 'flops'. Default: that of the recorded runs.")
     ] = None,
     fidelity: FidelityName = None,
     form: Form = "",
     out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Compare search algorithms: regret against simulated time, from recorded runs."""
+    """Compare search algorithms on recorded runs: regret against simulated time."""
     check_form(form, out)
     seconds = None if budget is None else parse_duration(budget, "budget")
     from ..search import compare, search_figure
@@ -102,7 +102,7 @@ def search_leaderboard_command(
     out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Show what searches choose, judged on the seed that they did not see; csv has each image."""
+    """Show what searches choose, judged on a seed that they did not see; csv has each image."""
     check_form(form, out)
     from ..search.leaderboard_figure import search_leaderboard_figure
 
@@ -121,5 +121,5 @@ def search_leaderboard_command(
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Register the command over time; the leaderboards are added together."""
+    """Register the command over time; the leaderboards are registered together."""
     app.command("search")(search_command)

@@ -1,4 +1,4 @@
-"""Commands of statistics: CSV, or a figure with its table where there is one."""
+"""Commands of statistics: CSV, or a figure with its table if there is one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def agreement_command(
     task: Task = "denoise",
     images: Images = "all",
     between: Annotated[
-        str, typer.Option(help="PSNR and scores, seeds, fidelities, or images (top-k overlap).")
+        str, typer.Option(help="scores (with PSNR), seeds, fidelities, or images (top-k overlap).")
     ] = "scores",
     k: TopK = 10,
     target: Target = TARGET,
@@ -55,7 +55,7 @@ def agreement_command(
     seed: Seed = None,
     within: Annotated[
         str | None,
-        typer.Option(help="Compare architectures of one sampling, transform, ... alone."),
+        typer.Option(help="Compare only architectures with the same sampling, transform, ..."),
     ] = None,
     level: Level = 0.95,
     resamples: Resamples = 1000,
@@ -63,7 +63,7 @@ def agreement_command(
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print how far rankings agree: tau with pairs, ties and interval; overlap beside chance."""
+    """Print how far rankings agree: tau with pairs, ties and interval; overlap against chance."""
     if between not in BETWEEN:
         raise unknown_name("kind of agreement", between, BETWEEN)
     bench, chosen = NASDIPBench(data), image_names(images)
@@ -73,7 +73,7 @@ def agreement_command(
         raise ConfigError(f"--fidelity {fidelity} does not go with --between fidelities")
     if between == "images":
         if within is not None:
-            raise ConfigError(f"--within {within} does not go with --between images: it is of tau")
+            raise ConfigError(f"--within {within} does not go with --between images: it is for tau")
         if chosen is not None and len({*chosen}) < 2:
             raise ConfigError(f"--between images compares images: --image {images} names fewer")
         frame = bench.overlap_table(
@@ -97,9 +97,9 @@ def proxies_command(
     images: Images = "all",
     k: TopK = 10,
     cohorts: Annotated[
-        str, typer.Option(help="How many to choose by the score, comma-separated.")
+        str, typer.Option(help="Cohort sizes: how many to choose by the score, comma-separated.")
     ] = "5,15",
-    by_image: Annotated[bool, typer.Option("--by-image", help="Also each image alone.")] = False,
+    by_image: Annotated[bool, typer.Option("--by-image", help="Also list each image.")] = False,
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
@@ -109,7 +109,7 @@ def proxies_command(
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print what choosing by each score is worth: tau, precision, hits and regret beside chance."""
+    """Print how well each score chooses: tau, precision, hits and regret, against chance."""
     from ..statistics.tau_frame import MEAN
 
     if not all(size.strip().isdecimal() for size in cohorts.split(",")):
@@ -144,7 +144,7 @@ def selection_command(
     out: Out = None,
     data: Data = DATA,
 ) -> None:
-    """Print the best of the N first by a score, for every N, beside the best of N at random."""
+    """Print the best of the first N by a score, for every N, against the best of N at random."""
     frame = NASDIPBench(data).selection_curve(
         task, score=score, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
     )
@@ -156,7 +156,7 @@ def stopping_command(
     images: Images = "all",
     rule: Annotated[
         list[str] | None,
-        typer.Option(help="One more, such as 'es-wmv(window=25,patience=0.3)'; may be repeated."),
+        typer.Option(help="Another rule, such as 'es-wmv(window=25,patience=0.3)'; repeatable."),
     ] = None,
     fidelity: FidelityName = None,
     seed: Seed = None,
@@ -166,7 +166,7 @@ def stopping_command(
     out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print or draw how much PSNR each stopping rule gives away against the best of each run."""
+    """Print or draw how much PSNR each stopping rule loses against the best of each run."""
     from ..statistics.stopping.figure import stopping_figure
 
     how = {"rules": rule, "seed": seed, "level": level, "resamples": resamples}
@@ -183,7 +183,7 @@ def early_command(
     out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print or draw how PSNR early in a fit ranks its end, raw and smoothed, own and other seed."""
+    """Print or draw how early PSNR ranks the end of fits, raw and smoothed, own and other seed."""
     from ..statistics.early.figure import early_figure
 
     how = {"targets": _measured(targets), "level": level}
@@ -201,7 +201,7 @@ def gain_command(
     out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print or draw what choosing by the image itself gains, judged on another seed."""
+    """Print or draw the gain of choosing by the image itself, judged on another seed."""
     from ..statistics.gain_figure import gain_figure
 
     how = {"targets": _measured(targets), "level": level, "resamples": resamples}
@@ -219,7 +219,7 @@ def noise_command(
     out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print or draw how far rankings agree when measured again: scores, seeds, reruns."""
+    """Print or draw how far repeated rankings agree: scores, seeds, reruns."""
     from ..statistics.agreement.noise_figure import noise_figure
 
     how = {"targets": _measured(targets), "level": level, "resamples": resamples}
@@ -239,7 +239,7 @@ def score_leaderboard_command(
     out: Picture = None,
     data: Data = DATA,
 ) -> None:
-    """Print or draw all scores beside trivial predictors, best tau first."""
+    """Print or draw all scores against trivial predictors, best tau first."""
     from ..statistics.leaderboard.figure import score_leaderboard_figure
 
     how = {"k": k, "target": target, "seed": seed, "level": level, "resamples": resamples}
@@ -260,7 +260,7 @@ def _show(
     out: Path | None,
     **how: Any,
 ) -> None:
-    """Show a figure of a statistic; ``how`` are arguments that only some of them have."""
+    """Show a figure of a statistic; ``how`` holds arguments that only some of them have."""
     check_form(form, out)
     made = figure(NASDIPBench(data), task, images=image_names(images), fidelity=fidelity, **how)
     show(made, form, out)
@@ -268,7 +268,7 @@ def _show(
 
 def add_commands(app: typer.Typer) -> None:
     """Register the commands of this module."""
-    leaderboard = new_app("Leaderboards, with trivial entries in them.")
+    leaderboard = new_app("Leaderboards that include trivial entries.")
     leaderboard.command("scores")(score_leaderboard_command)
     leaderboard.command("search")(search_leaderboard_command)
     app.add_typer(leaderboard, name="leaderboard")

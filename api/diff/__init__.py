@@ -1,1 +1,1 @@
-"""What one dataset has other than another."""
+"""Differences between two datasets."""

@@ -1,4 +1,4 @@
-"""Where the arrays of two datasets differ: curves, observables, distances, single values of scores.
+"""Differences in the arrays of two datasets: curves, observables, distances, scores' values.
 
 Must not import torch.
 """
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 __all__ = ["Folders", "curves_differ", "distances_differ", "values_differ"]
 
 Folders = tuple[DatasetFolder, DatasetFolder]
-"""The two datasets. Rows below are those of a table that both have; "_first" or "_second" stands
-behind the name of a column that is no key."""
+"""The two datasets. Rows below are rows of a table that both have; column names other than keys end
+in "_first" or "_second"."""
 
 
 def curves_differ(
     folders: Folders, kind: str, runs: pd.DataFrame
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Whether kept points of runs differ, and by how many dB a PSNR does at most.
+    """Whether kept points of runs differ, and the largest PSNR difference in dB.
 
-    Where other points are kept, since the length or the stop is another, nothing is compared.
+    Nothing is compared if the kept points differ because of another length or stop.
 
     Args:
         folders: the two datasets.
         kind: one of `nasdip_bench.dataset.curve_parts.KINDS`.
-        runs: task, fidelity and seed, with arch_id and curve_row in either.
+        runs: task, fidelity and seed, with arch_id and curve_row in each.
 
     Returns:
-        (run,) bool, and (run,) float64, NaN where no PSNR differs.
+        (run,) bool, and (run,) float64, NaN if no PSNR differs.
 
     Raises:
         DatasetError: a file is absent or damaged, or lacks a row.
@@ -75,14 +75,14 @@ def curves_differ(
 
 
 def distances_differ(folders: Folders, runs: pd.DataFrame) -> NDArray[np.bool_]:
-    """(run,) bool: whether the restorations of runs lie elsewhere.
+    """(run,) bool: whether the distances of runs' restorations differ.
 
-    Of two restorations that are another distance apart, though neither is from the ground truth and
-    the corrupted image, both count.
+    If only the distance between two restorations differs, and not those to the ground truth and the
+    corrupted image, both runs count.
 
     Args:
         folders: the two datasets.
-        runs: image, task, fidelity and seed, with arch_id in either.
+        runs: image, task, fidelity and seed, with arch_id in each.
 
     Raises:
         DatasetError: a file is damaged.
@@ -114,7 +114,7 @@ def values_differ(folders: Folders, scores: pd.DataFrame) -> NDArray[np.bool_]:
 
     Args:
         folders: the two datasets.
-        scores: with row in either.
+        scores: with row in each.
 
     Raises:
         DatasetError: a file is absent or damaged.
@@ -132,19 +132,19 @@ def values_differ(folders: Folders, scores: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def _both(rows: pd.DataFrame, column: str) -> list[NDArray[np.int64]]:
-    """A column of whole numbers in either dataset."""
+    """A column of whole numbers in each dataset."""
     return [rows[f"{column}_{side}"].to_numpy(np.int64) for side in ("first", "second")]
 
 
 def _groups(runs: pd.DataFrame, by: list[str]) -> Any:
-    """Values of some columns, and the positions of the rows that have them."""
+    """Values of some columns, and the positions of their rows."""
     return runs.groupby(by).indices.items()
 
 
 def _codes(
     distances: Distances | None, image: int | None, seed: int, arch_ids: NDArray[Any]
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    """(2, run) to the ground truth and the corrupted image, and (run, run) to each other."""
+    """Distances: (2, run) to ground truth and corrupted image, and (run, run) to each other."""
     count = len(arch_ids)
     own, square = np.full((2, count), MISSING), np.full((count, count), MISSING)
     if distances is None or image is None or seed not in distances.seeds:

@@ -1,8 +1,9 @@
-"""What two datasets do not have in common: facts of the manifest, and rows of the tables.
+"""Differences between two datasets: facts of the manifest, and rows of the tables.
 
-Two datasets are equal where they hold the same numbers under the same keys. Who computed a row and
-in how many seconds (`nasdip_bench.dataset.schema.PROVENANCE_COLUMNS`), and when and from what a
-release was made, is shown and does not make them different. Must not import torch.
+Two datasets are equal if they hold the same numbers under the same keys. Provenance is shown but
+does not make them different: who computed a row and in how many seconds
+(`nasdip_bench.dataset.schema.PROVENANCE_COLUMNS`), when and from what a release was made. Must not
+import torch.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ __all__ = ["ADDED", "CHANGED", "MOVED", "PROVENANCE", "REMOVED", "Difference", "
 
 ADDED, REMOVED, CHANGED, MOVED = "added", "removed", "changed", "moved"
 PROVENANCE = "provenance"
-"""The change of a row that holds the same numbers, computed elsewhere or at another time."""
+"""Change of a row with the same numbers, computed elsewhere or at another time."""
 
 _RUN_KEY = ("architecture", *KEYS["runs"][1:])
 _KEYS = {
@@ -40,7 +41,7 @@ _KEYS = {
     "reruns": ("architecture", *KEYS["reruns"][1:]),
 }
 _ROWS = ("arch_id", "curve_row")
-"""Numbers of rows, which say where something stands and not what it is."""
+"""Row numbers: positions, not content."""
 _SIDES = ("_first", "_second")
 
 _ABOUT_THE_RELEASE = (
@@ -48,19 +49,19 @@ _ABOUT_THE_RELEASE = (
     "schema_version",
 )  # fmt: skip
 _ELSEWHERE = ("files", "images", "architectures", "runs", "seeds", "scored")
-"""Of the manifest, what is compared by content or follows from the tables."""
+"""Facts of the manifest that are compared by content or follow from the tables."""
 
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """What the second of two datasets has other than the first, as frames of the rows that differ.
+    """How the second dataset differs from the first, as frames of the rows that differ.
 
-    In all of them ``change`` is "added", "removed" or "changed"; of architectures and images also
-    "moved" (they stand in another order), of runs and scores also "provenance" (the same numbers,
-    computed elsewhere or at another time, which does not count as a difference). ``columns`` names
-    those that differ, joined by blanks; beside those of the tables "curve" and "observables" of a
+    In all of them ``change`` is "added", "removed" or "changed". For architectures and images it
+    can also be "moved" (in another order), for runs and scores "provenance" (the same numbers,
+    computed elsewhere or at another time, which is not a difference). ``columns`` lists the columns
+    that differ, joined by spaces; in addition to the tables' columns "curve" and "observables" of a
     run, "distances" of its restoration (to the ground truth, to the corrupted image or to others),
-    and "values", the single ones of a score. What one of the two datasets lacks differs.
+    and "values", the single ones of a score. What one of the datasets lacks differs.
 
     Attributes:
         manifest: fact, first, second, provenance (bool: of the release, and not of its numbers).
@@ -69,7 +70,7 @@ class Difference:
         corruptions: image, task, fidelity, seed, change, columns.
         runs: architecture, image, task, fidelity, seed, change, columns, status_first,
             status_second, largest_db (the largest change of a PSNR, points of curves included).
-        scores: architecture, image, task, fidelity, seed (NA where a score sees no corruption),
+        scores: architecture, image, task, fidelity, seed (NA if a score sees no corruption),
             proxy, reference, change, columns, value_first, value_second.
         stops: architecture, image, task, fidelity, seed, rule, parameters, change, columns.
         reruns: architecture, image, task, fidelity, seed, iterations, stack, precision, device,
@@ -93,11 +94,11 @@ class Difference:
         return same and bool(self.manifest["provenance"].all())
 
     def summary(self) -> pd.DataFrame:
-        """Counts of changes by table, fidelity, task and seed (NA of scores that see none).
+        """Counts of changes by table, fidelity, task and seed (NA for scores that see none).
 
         Returns:
-            added, removed, changed, provenance, and largest_change: of a PSNR in dB, of a score in
-            its own unit.
+            added, removed, changed, provenance, and largest_change, in dB for a PSNR and in its own
+            unit for a score.
         """
         import pandas as pd
 
@@ -122,7 +123,7 @@ def compare_datasets(first: Path | str, second: Path | str) -> Difference:
 
     Args:
         first: a dataset folder.
-        second: another.
+        second: another one.
 
     Raises:
         DatasetError: one of them is absent or damaged, or has a row twice.
@@ -157,7 +158,7 @@ def _facts(first: Manifest, second: Manifest) -> pd.DataFrame:
 
 
 def _flat(facts: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Facts inside facts under joined names, such as ``fidelities.r64.tasks.denoise.stop``."""
+    """Flatten nested facts to joined names, such as ``fidelities.r64.tasks.denoise.stop``."""
     for name, value in facts.items():
         if name in _ELSEWHERE:
             continue
@@ -171,18 +172,18 @@ def _flat(facts: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
 
 
 def _table(folder: DatasetFolder, name: str) -> pd.DataFrame:
-    """A table with architectures by their string, and the place of each row in ``row``."""
+    """A table with architectures as strings, and each row's position in ``row``."""
     table = folder.table(name).to_pandas()
-    # Not as pandas' strings, which of an empty table cannot be merged (pandas 3.0).
+    # Not pandas' strings: pandas 3.0 cannot merge those of an empty table.
     table = table.astype({c.name: object for c in table_columns(name) if c.type == "string"})
     if "seed" in table:
-        table["seed"] = table["seed"].astype("Int64")  # NA where there is none
+        table["seed"] = table["seed"].astype("Int64")  # NA if missing
     problem = ""
     if "arch_id" in table and "architecture" not in table:
         names = folder.table("architectures")["architecture"].to_pandas().to_numpy()
         ids = table["arch_id"].to_numpy()
         if len(ids) and not 0 <= ids.min() <= ids.max() < len(names):
-            problem = f"a arch_id outside 0..{len(names) - 1}"
+            problem = f"an arch_id outside 0..{len(names) - 1}"
         else:
             table["architecture"] = names[ids]
     if not problem and table.duplicated([*_KEYS[name]]).any():
@@ -195,11 +196,10 @@ def _table(folder: DatasetFolder, name: str) -> pd.DataFrame:
 
 
 def _pair(folders: Folders, name: str) -> pd.DataFrame:
-    """The rows of a table in either dataset, by key; ``there`` says in which.
+    """The rows of a table in either dataset, by key; ``there`` tells in which.
 
-    Columns that are no key have "_first" or "_second" behind their names, and are NaN where that
-    dataset does not have the row. ``change`` and ``columns`` say what differs; "" where nothing
-    does.
+    Names of columns other than keys end in "_first" or "_second"; values are NaN if that dataset
+    lacks the row. ``change`` and ``columns`` tell what differs; "" if nothing does.
     """
     one, other = (_table(folder, name) for folder in folders)
     rows = one.merge(
@@ -217,7 +217,7 @@ def _pair(folders: Folders, name: str) -> pd.DataFrame:
 
 
 def _mark(rows: pd.DataFrame, column: str, bad: pd.Index[int]) -> None:
-    """Say that some rows differ in a column."""
+    """Mark some rows as different in a column."""
     rows.loc[bad, "columns"] = (rows.loc[bad, "columns"] + f" {column}").str.lstrip()
     if column in PROVENANCE_COLUMNS:
         rows.loc[bad, "change"] = rows.loc[bad, "change"].replace("", PROVENANCE)
@@ -226,7 +226,7 @@ def _mark(rows: pd.DataFrame, column: str, bad: pd.Index[int]) -> None:
 
 
 def _frame(rows: pd.DataFrame, name: str, *further: str) -> pd.DataFrame:
-    """The rows that changed, with some columns beside their keys."""
+    """The rows that changed, with their keys and some further columns."""
     columns = [*_KEYS[name], "change", "columns", *further]
     return rows.loc[rows["change"] != "", columns].reset_index(drop=True)
 
@@ -236,7 +236,7 @@ def _plain(folders: Folders, name: str) -> pd.DataFrame:
 
 
 def _listed(folders: Folders, name: str, *further: str) -> pd.DataFrame:
-    """A table that is a list in an order."""
+    """The changes of a table whose rows are ordered."""
     rows = _pair(folders, name)
     ranks = rows.loc[rows["there"] == "both", ["row_first", "row_second"]].rank()
     moved = ranks.index[ranks["row_first"] != ranks["row_second"]]

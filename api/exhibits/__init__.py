@@ -1,1 +1,1 @@
-"""What a table or figure is, and the forms it is written in."""
+"""Tables and figures, and the formats they are written in."""

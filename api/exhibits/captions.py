@@ -1,4 +1,4 @@
-"""What tables and figures say of themselves: set-up, coverage, images. Must not import pandas."""
+"""Text that captions share: set-up, coverage, images. Must not import pandas."""
 
 from __future__ import annotations
 
@@ -34,43 +34,43 @@ _SHORT = {
     -1: ("is missing", "are missing"),
     1: ("diverged", "diverged"),
     2: ("failed", "failed"),
-}  # from the code of a status
+}  # by status code
 
 
 def of_the_paper(bench: ReleaseReader) -> bool:
-    """Whether the images are the paper's, so that printed values stand beside those of a release.
+    """Whether the images are the paper's, so that its values can be shown next to the release's.
 
-    They are those of the benchmark and those of imported results; substitutes are marked.
+    True for the benchmark's images and for imported results; substitutes are marked.
     """
     return bench.manifest.image_set in ("nasdip", "released")
 
 
 def image_statuses(bench: ReleaseReader) -> dict[str, str]:
-    """Name to "original", "substitute" ..., as images.parquet has it."""
+    """The status of each image in images.parquet, by name: "original", "substitute" ..."""
     table = bench.to_arrow("images")
     return dict(zip(table["name"].to_pylist(), table["status"].to_pylist(), strict=True))
 
 
 def image_marks(bench: ReleaseReader) -> tuple[dict[str, str], list[str]]:
-    """How each image is marked beside its name, and the notes that explain it."""
+    """The mark of each image, and the notes that explain the marks."""
     statuses = image_statuses(bench)
     if not of_the_paper(bench):
         return dict.fromkeys(statuses, ""), [
-            f"The images are of the set {bench.manifest.image_set!r}, not the paper's: its printed "
-            f"values do not apply."
+            f"The images are from the set {bench.manifest.image_set!r}, not the paper's; the "
+            f"paper's values do not apply."
         ]
     marks = {name: "*" if status == SUBSTITUTE else "" for name, status in statuses.items()}
     marked = [name for name, mark in marks.items() if mark]
     if not marked:
         return marks, []
     return marks, [
-        f"* a substitute, since the paper's own image was not identified or not found: its values "
-        f"may differ from the paper's ({', '.join(marked)})."
+        f"* substitute image: the paper's own was not identified or not found, so its values may "
+        f"differ from the paper's ({', '.join(marked)})."
     ]
 
 
 def sentences(*parts: str) -> str:
-    """A paragraph of those that say something.
+    """Join the non-empty parts into a paragraph.
 
     Example:
         >>> sentences("Figure 1.", "", "Seed 0.")
@@ -80,7 +80,7 @@ def sentences(*parts: str) -> str:
 
 
 def setting(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
-    """Target, and `setup`.
+    """The target and the `setup`, as text.
 
     Args:
         bench: the release.
@@ -92,7 +92,7 @@ def setting(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
 
 
 def setup(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
-    """Fidelity and seeds in words; arguments as of `setting`."""
+    """Fidelity and seeds, as text; same arguments as `setting`."""
     at = bench.manifest.fidelities[facts["fidelity"]]
     record = bench.manifest.task(facts["fidelity"], facts["task"])
     length = f", {record.iterations} iterations" if record else ""
@@ -101,17 +101,17 @@ def setup(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
     return (
         f"fidelity {facts['fidelity']} ({at['resolution']}x{at['resolution']}, {at['channels']} "
         f"channels{length}); seed{'' if one else 's'} {seeds}"
-        f"{'' if one else ' (mean over seeds, one at a time)'}"
+        f"{'' if one else ' (computed per seed, then averaged)'}"
     )
 
 
 def setting_and_n(bench: ReleaseReader, facts: Mapping[str, Any], counts: Sequence[int]) -> str:
-    """`setting`, and over how many architectures."""
+    """`setting` and the number of architectures, as text."""
     return f"{setting(bench, facts)}; n = {span(counts)} of {len(bench)} architectures."
 
 
 def shortfall(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
-    """How many of the release's runs are missing or have no result, in words; "" if none."""
+    """How many runs of the release are missing or have no result, as text; "" if none."""
     block = bench.runs.block(facts["task"], facts["fidelity"])
     expected = len(bench) * len(bench.images) * len(facts["seeds"])
     statuses = [block.statuses(seed) for seed in facts["seeds"]]
@@ -125,7 +125,7 @@ def shortfall(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
 
 
 def cut_before_peak(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
-    """How many runs were cut before their peak, in words; "" where none is."""
+    """How many runs may have ended before their peak, as text; "" if none."""
     block = bench.runs.block(facts["task"], facts["fidelity"])
     iterations = block.record.iterations
     late = total = 0
@@ -137,13 +137,13 @@ def cut_before_peak(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
     if not late:
         return ""
     return (
-        f"{late} of {total} runs are best in the last 2 % of their {iterations} iterations: "
-        f"more iterations might have raised them, and their best iteration is a lower bound."
+        f"{late} of {total} runs peak in the last 2 % of their {iterations} iterations. Longer "
+        f"runs might peak higher; the best iteration of these is a lower bound."
     )
 
 
 def undefined(facts: Mapping[str, Any], shown: set[str]) -> list[str]:
-    """A note for each reason of a missing tau among the shown scores ("proxy/reference")."""
+    """A note for each reason why a shown score ("proxy/reference") has no tau."""
     absent = sorted(shown - set(facts["n"]))
     notes = [f"-- : the release has no score {', '.join(absent)}."] if absent else []
     by_reason: dict[str, list[str]] = {}
@@ -155,7 +155,7 @@ def undefined(facts: Mapping[str, Any], shown: set[str]) -> list[str]:
 
 
 def span(numbers: Sequence[int]) -> str:
-    """ "12" of equal numbers, "10..12" of others.
+    """ "12" if all numbers are equal, else their range as "10..12".
 
     Example:
         >>> span([12, 10, 11])
@@ -168,10 +168,10 @@ def span(numbers: Sequence[int]) -> str:
 
 
 def call_text(function: str, facts: Mapping[str, Any], *further: str) -> str:
-    """The Python call that gives an exhibit's numbers.
+    """The Python call that returns an exhibit's numbers.
 
     Args:
-        function: such as "bench.kendall".
+        function: its name, such as "bench.kendall".
         facts: ``attrs`` of a frame of `nasdip_bench.api.statistics.kendall`.
         *further: arguments between the task and the target.
     """

@@ -1,6 +1,6 @@
-"""What drawings share: figures in inches, grids of panels, captions below, files without dates.
+"""Drawing helpers: figures in inches, grids of panels, captions below, files without dates.
 
-No global state of matplotlib stays changed, and no display is needed.
+They need no display and leave matplotlib's global state unchanged.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ __all__ = [
 ]
 
 LEGEND = 0.35
-"""Inches of a legend."""
+"""Height of a legend in inches."""
 SMALL, TEXT = 7, 8
-"""Sizes of the fonts of ticks and of titles."""
+"""Font sizes of ticks and titles."""
 
 _DOTS_PER_INCH = 150
 _CAPTION_LINE_INCHES = 0.15
 _CHARACTERS_AN_INCH = 14.5
 _COLUMNS = 5
-_LEFT, _BELOW, _ABOVE = 0.62, 0.42, 0.28  # room of a panel for its labels
+_LEFT, _BELOW, _ABOVE = 0.62, 0.42, 0.28  # room for a panel's labels
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A figure of its own, in inches, that no display and no global state knows of."""
+    """A new figure, sized in inches, independent of any display and of pyplot."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -56,13 +56,13 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def caption_lines(parts: list[str], width: float) -> tuple[list[str], float]:
-    """The lines that fit the width, and the inches that they take below the drawing."""
+    """Wrap a caption to the width; also returns its height in inches."""
     lines = textwrap.wrap(" ".join(parts), int(_CHARACTERS_AN_INCH * (width - 0.3)))
     return lines, _CAPTION_LINE_INCHES * len(lines) + 0.25
 
 
 def write_caption(drawing: Figure, lines: list[str], height: float) -> None:
-    """Write the lines of `caption_lines` at the bottom."""
+    """Write the lines from `caption_lines` at the bottom."""
     width_of_figure, height_of_figure = drawing.get_size_inches()
     drawing.text(
         0.15 / width_of_figure,
@@ -74,17 +74,17 @@ def write_caption(drawing: Figure, lines: list[str], height: float) -> None:
 
 
 def save(drawing: Figure, path: Path, form: str) -> None:
-    """Write a file, "png", "svg" or "pdf"."""
+    """Write a file as "png", "svg" or "pdf"."""
     from matplotlib import rc_context
 
-    # A date in the file, or random names in it, would make two drawings of the same data differ.
+    # Dates and random names would make two drawings of the same data differ.
     dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
     with rc_context({"svg.hashsalt": "nasdip-bench"}):
         drawing.savefig(path, format=form, metadata=dates.get(form))
 
 
 def table_axes(drawing: Figure) -> Axes:
-    """Axes without a frame over the whole figure, in inches from its top left."""
+    """Frameless axes over the whole figure, in inches from its top left."""
     width, height = drawing.get_size_inches()
     axes = drawing.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
@@ -94,7 +94,7 @@ def table_axes(drawing: Figure) -> Axes:
 
 
 def write_head(axes: Axes, centre: float, lines: tuple[str, str]) -> None:
-    """Write the two lines at the head of a column of a table."""
+    """Write the two header lines of a table column."""
     axes.text(centre, 0.2, lines[0], ha="center", va="center", fontsize=TEXT)
     axes.text(centre, 0.4, lines[1], ha="center", va="center", fontsize=TEXT, color="0.35")
 
@@ -105,15 +105,15 @@ class Grid:
     Args:
         caption: its parts.
         count: number of panels.
-        columns: leave room for at least so many beside each other.
-        most: and put no more beside each other.
-        panel: width and height of the axes in inches.
+        columns: minimum number of columns to leave room for.
+        most: maximum number of columns.
+        panel: width and height of a panel's axes in inches.
         head: inches above the panels.
 
     Attributes:
         drawing: the figure.
-        width: of the figure in inches.
-        height: of the figure in inches.
+        width: width of the figure in inches.
+        height: height of the figure in inches.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Grid:
         self.drawing = new_figure(self.width, self.height)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Axes at a place in inches from the top left."""
+        """Axes at a position in inches from the top left."""
         bottom = self.height - top - height
         place = (left / self.width, bottom / self.height, width / self.width, height / self.height)
         axes = self.drawing.add_axes(place)
@@ -144,7 +144,7 @@ class Grid:
         return axes
 
     def panels(self, across: str, up: str) -> Iterator[Axes]:
-        """The panels, row by row; the outer ones name their axes."""
+        """Yield the panels, row by row; only the outer ones have axis labels."""
         for place in range(self._count):
             row, column = divmod(place, self._columns)
             left = column * (_LEFT + self._panel_width) + _LEFT

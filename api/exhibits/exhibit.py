@@ -1,4 +1,4 @@
-"""What tables and figures have in common: the forms they can be written in.
+"""Base classes of tables and figures, and the formats they can be written in.
 
 Pictures need matplotlib (`nasdip_bench.api.exhibits.drawing`); text, CSV and LaTeX do not.
 """
@@ -33,10 +33,10 @@ __all__ = [
 ]
 
 FORMS = {"text": ".txt", "csv": ".csv", "latex": ".tex"}
-"""Forms that are text, with the ending of their files."""
+"""Text formats, with their file extensions."""
 PICTURES = (".png", ".svg", ".pdf")
 ENDINGS = (*PICTURES, *FORMS.values())
-"""Of the files that an exhibit can be written to."""
+"""File extensions that an exhibit can be written to."""
 
 
 _WIDTH = 150  # of a table in a file, in characters
@@ -46,7 +46,7 @@ class Exhibit(ABC):
     """A table or a figure made from a release."""
 
     is_figure: ClassVar[bool] = True
-    """Whether a notebook shows the picture; else, and without matplotlib, the table."""
+    """Whether a notebook shows the picture; without matplotlib it shows the table."""
 
     @abstractmethod
     def table(self) -> list[list[str]]:
@@ -57,11 +57,11 @@ class Exhibit(ABC):
         """The caption, and the notes below the table."""
 
     def text(self, width: int | None = None) -> str:
-        """For a terminal or a file.
+        """The exhibit as text for a terminal or a file.
 
         Args:
-            width: of the lines in characters: longer ones are broken, and columns that do not fit
-                follow below; None for that of a file, in which only columns are moved.
+            width: line width in characters. Longer lines are wrapped; columns that do not fit
+                follow below. None: the width of a file, where only columns are moved.
         """
         caption, notes = self.prose()
         table = folded(self.table(), width or _WIDTH)
@@ -70,7 +70,7 @@ class Exhibit(ABC):
 
     @abstractmethod
     def csv(self) -> str:
-        """For programs: numbers in full."""
+        """The exhibit as CSV, with numbers in full precision."""
 
     @abstractmethod
     def latex(self) -> str:
@@ -111,18 +111,18 @@ class Exhibit(ABC):
         return self.is_figure and find_spec("matplotlib") is not None
 
     def written(self, form: str) -> str:
-        """Its content in one of `FORMS`."""
+        """The exhibit in one of the text formats, `FORMS`."""
         return {"text": self.text, "csv": self.csv, "latex": self.latex}[form]()
 
     def save(self, path: Path | str) -> None:
-        """Write it in the form that the file's ending asks for, whole or not at all.
+        """Write the exhibit atomically, in the format that the file extension names.
 
         Args:
             path: .png, .svg or .pdf (needs matplotlib), .txt, .csv or .tex.
 
         Raises:
-            ConfigError: another ending, or a file that cannot be written.
-            MissingDependencyError: a picture without matplotlib.
+            ConfigError: the extension is unknown, or the file cannot be written.
+            MissingDependencyError: a picture is asked for and matplotlib is not installed.
         """
         target = Path(path)
         check_ending(target, ENDINGS)
@@ -138,17 +138,17 @@ class Exhibit(ABC):
 class PaperExhibit(Exhibit):
     """A table or figure with a caption, notes, and a table of numbers.
 
-    The table of a figure sums up what it shows; its CSV has all of it.
+    The table of a figure is a summary; its CSV has all the numbers.
 
     Attributes:
-        caption: one paragraph: what it is, set-up, coverage.
-        notes: what readers must know of single entries.
+        caption: one paragraph: subject, set-up, coverage.
+        notes: remarks on single entries.
         marks: by image, "*" for a substitute, else "".
-        call: the Python expression of a release ``bench`` that gives its numbers.
+        call: Python expression that returns its numbers, given a release ``bench``.
     """
 
     wide: ClassVar[bool | None] = None
-    """Whether the table needs both columns of a page; None: with more than six columns."""
+    """Whether the table spans both columns of a page; None: if it has more than six columns."""
 
     caption: str
     notes: tuple[str, ...]
@@ -157,7 +157,7 @@ class PaperExhibit(Exhibit):
 
     @abstractmethod
     def heads(self) -> list[list[str]]:
-        """The lines at the head of the table, plain text; the first column names rows."""
+        """The header lines of the table, plain text; the first column names the rows."""
 
     @abstractmethod
     def body(self) -> list[list[str]]:
@@ -168,7 +168,7 @@ class PaperExhibit(Exhibit):
         return f"{image}{self.marks[str(image)]}"
 
     def latex_label(self, image: object) -> str:
-        """The same in LaTeX."""
+        """An image's name with its mark, in LaTeX."""
         return latex_escape(str(image)) + ("$^*$" if self.marks[str(image)] else "")
 
     def latex_body(self) -> list[list[str]]:
@@ -188,13 +188,13 @@ class PaperExhibit(Exhibit):
         return html_table(self.heads(), self.body(), caption=self.caption, notes=self.notes)
 
     def latex(self) -> str:
-        """A table environment for a document with the packages booktabs and, if wide, graphicx."""
+        """A table environment; needs the packages booktabs and, if wide, graphicx."""
         caption = " ".join([self.caption, *self.notes])
         wide = len(self.heads()[0]) > 6 if self.wide is None else self.wide
         return latex_float(caption, self.heads(), self.latex_body(), wide=wide)
 
     def markdown(self) -> str:
-        """The table in Markdown, without caption and notes."""
+        """The table in Markdown, without caption or notes."""
         heads = [" ".join(filter(None, column)) for column in zip(*self.heads(), strict=True)]
         cells = [[*map(markdown_cell, row)] for row in (heads, *self.body())]
         return markdown_table(cells[0], cells[1:], right=range(1, len(heads))) + "\n"
@@ -205,10 +205,10 @@ def _wrapped(line: str, width: int | None) -> list[str]:
 
 
 def check_ending(path: Path, endings: Sequence[str]) -> None:
-    """Refuse a file whose ending says that something else is in it.
+    """Check that a path has one of the file extensions.
 
     Raises:
-        ConfigError: it has none of the endings.
+        ConfigError: it has none of them.
     """
     if path.suffix.lower() not in endings:
         raise ConfigError(
@@ -218,7 +218,7 @@ def check_ending(path: Path, endings: Sequence[str]) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a text file, whole or not at all.
+    """Write a text file atomically.
 
     Raises:
         ConfigError: it cannot be written.
@@ -230,11 +230,11 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_picture(path: Path, draw: Callable[[Path, str], None]) -> None:
-    """Write a picture, whole or not at all.
+    """Write a picture atomically.
 
     Args:
-        path: its ending says the form.
-        draw: writes a file in a form, "png", "svg" or "pdf".
+        path: its extension names the format.
+        draw: writes a file in a format, "png", "svg" or "pdf".
 
     Raises:
         ConfigError: it cannot be written.

@@ -1,4 +1,4 @@
-"""Tables of estimates with intervals, drawn as a line each, in panels side by side."""
+"""Forest plots: estimates with intervals, a line each, in panels side by side."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = ["Forest", "Panel", "draw_forest"]
 
 _ROW, _PANEL, _GAP = 0.2, 2.1, 0.2  # inches
 _ABOVE, _BELOW = 0.55, 0.4
-# Told apart by people who see colours differently, and by shape in print.
+# Safe for colour-blind readers; shapes for black-and-white print.
 _LOOKS = (("#0072b2", "o"), ("#d55e00", "D"), ("#4d4d4d", "s"))
 
 
 class Panel(NamedTuple):
-    """One quantity of all lines.
+    """One quantity, for all lines.
 
     Attributes:
-        title: above it.
-        values: (line,) NaN where there is none.
-        low: (line,) lower ends of the intervals, NaN where there is none.
+        title: title of the panel.
+        values: (line,) NaN where missing.
+        low: (line,) lower ends of the intervals, NaN where missing.
         high: (line,) upper ends.
     """
 
@@ -48,24 +48,24 @@ class Forest(PaperExhibit):
     """A table of estimates with intervals, and its picture.
 
     Attributes:
-        frame: all of it, with ``attrs``: the CSV.
+        frame: all columns, with ``attrs``; the source of the CSV.
     """
 
     across: ClassVar[str]
-    """Name of the axis that panels have in common."""
+    """Label of the axis that the panels share."""
     wide = True
     frame: pd.DataFrame
 
     @abstractmethod
     def lines(self) -> Mapping[str, str]:
-        """From the name of a line, top to bottom, to its kind, as in `draw_forest`."""
+        """The kind of each line by its name, top to bottom; see `draw_forest`."""
 
     @abstractmethod
     def panels(self) -> Sequence[Panel]:
-        """From left to right."""
+        """The panels, left to right."""
 
     def csv(self) -> str:
-        """The whole frame, with the set-up in columns; floats in full."""
+        """The whole frame, with the set-up in columns; floats in full precision."""
         return csv_with_setup(self.frame)
 
     def draw(self, path: Path, form: str) -> None:
@@ -89,15 +89,15 @@ def draw_forest(
     across: str,
     caption: Sequence[str],
 ) -> None:
-    """Write the picture.
+    """Write a forest plot to a file.
 
     Args:
         path: file to write.
         form: "png", "svg" or "pdf".
-        lines: from the name of a line, top to bottom, to its kind: kinds are told apart by colour
-            and shape, and explained by a legend where there are several; at most three.
-        panels: from left to right.
-        across: name of their common axis.
+        lines: the kind of each line by its name, top to bottom. Each kind has its own colour and
+            shape; a legend explains them if there are several. At most three.
+        panels: left to right.
+        across: label of their common axis.
         caption: its parts.
     """
     kinds = list(dict.fromkeys(lines.values()))

@@ -1,4 +1,4 @@
-"""The forms of tables: aligned text, CSV, LaTeX, Markdown. Plain strings in and out."""
+"""Formats of tables: aligned text, CSV, LaTeX, Markdown. Plain strings in and out."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _LATEX = str.maketrans(
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Rows of cells as lines: the first columns to the left, the others to the right.
+    """Align rows of cells: the first columns left, the others right.
 
     Args:
-        rows: of cells.
-        left: how many columns are set to the left.
+        rows: rows of cells.
+        left: number of left-aligned columns.
 
     Example:
         >>> aligned([["image", "n"], ["lena", "12"]])
@@ -54,12 +54,12 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
 
 
 def folded(rows: Sequence[Sequence[str]], width: int, left: int = 1) -> list[str]:
-    """Rows as `aligned`; columns that do not fit follow below, again with the first ones.
+    """Align rows as `aligned` does; columns that do not fit follow below in further blocks.
 
     Args:
-        rows: of cells.
-        width: of the lines in characters.
-        left: how many columns are set to the left, and stand in every block.
+        rows: rows of cells.
+        width: line width in characters.
+        left: number of left-aligned columns; every block repeats them.
 
     Example:
         >>> folded([["image", "tau", "n"], ["lena", "0.5", "12"]], 10)
@@ -92,7 +92,7 @@ def estimate(value: float, low: float, high: float, form: str = "+.2f") -> str:
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """CSV with a line of names.
+    """CSV with a header line.
 
     Example:
         >>> csv_text(["image", "n"], [("lena", 12)])
@@ -106,10 +106,10 @@ def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def csv_with_setup(frame: pd.DataFrame) -> str:
-    """A frame whose ``attrs`` say task, fidelity and seeds, with these in columns; floats in full.
+    """A frame as CSV, with task, fidelity and seeds from its ``attrs`` as columns; full floats.
 
     Args:
-        frame: its index becomes columns, too.
+        frame: its index becomes columns too.
     """
     facts = frame.attrs
     setup = {name: facts[name] for name in ("task", "fidelity")}
@@ -126,13 +126,13 @@ def latex_escape(text: str) -> str:
 def latex_float(
     caption: str, heads: Sequence[Sequence[str]], rows: Sequence[Sequence[str]], *, wide: bool
 ) -> str:
-    """A table environment, for a document with the package booktabs.
+    """A table environment; needs the package booktabs.
 
     Args:
         caption: plain text.
-        heads: lines of plain text at the head.
+        heads: header lines, plain text.
         rows: cells in LaTeX.
-        wide: over both columns of a page and scaled to them, which needs the package graphicx.
+        wide: span both columns of a page and scale to them; needs the package graphicx.
     """
     kind = "table*" if wide else "table"
     lines = [f"\\begin{{{kind}}}", "\\centering", f"\\caption{{{latex_escape(caption)}}}"]
@@ -148,12 +148,12 @@ def latex_float(
 def markdown_table(
     head: Sequence[str], rows: Iterable[Sequence[str]], right: Container[int] = ()
 ) -> str:
-    """A table of cells that are Markdown already.
+    """A Markdown table from cells that are already Markdown.
 
     Args:
         head: names of the columns.
         rows: cells.
-        right: positions of the columns of numbers, set to the right.
+        right: positions of the right-aligned columns.
 
     Example:
         >>> print(markdown_table(["image", "n"], [["lena", "12"]], right={1}))
@@ -166,10 +166,10 @@ def markdown_table(
 
 
 def markdown_cell(text: str) -> str:
-    """Text as a cell of a Markdown table, where underscores within words need no escape."""
+    """Escape text for a cell of a Markdown table; underscores within words need no escape."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")
 
 
 def plain(text: str) -> str:
-    """Text as Markdown that shows it: markup of names in a dataset stays text."""
+    """Escape text for Markdown, so that markup in a dataset's names shows as text."""
     return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)

@@ -1,4 +1,4 @@
-"""Frames as aligned text, all rows and columns of them."""
+"""Frames as aligned text, with all rows and columns."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["frame_text"]
 
 
 def frame_text(frame: pd.DataFrame, width: int | None = None) -> str:
-    """A frame as aligned text: all rows and columns, sensible digits, "--" where nothing is.
+    """A frame as aligned text: all rows and columns, sensible digits, "--" for missing values.
 
-    Columns without a single value are left out; what ``reason`` says stands below the table.
+    Empty columns are left out; the column ``reason`` becomes notes below the table.
 
     Args:
-        frame: its index comes first, its columns have names of one level.
-        width: of the lines in characters; columns that do not fit follow below, again with the
-            index. None for no limit.
+        frame: its index comes first; its columns have one level.
+        width: line width in characters; columns that do not fit follow below, with the index
+            repeated. None for no limit.
 
     Example:
         >>> import pandas as pd
@@ -42,7 +42,7 @@ def frame_text(frame: pd.DataFrame, width: int | None = None) -> str:
 
 
 def _notes(reasons: pd.Series) -> list[str]:
-    """Lines that say of which rows a reason is, after an empty one."""
+    """An empty line, then a line for each reason with the rows it applies to."""
     rows: dict[str, list[str]] = {}
     for key, reason in reasons.items():
         if reason:
@@ -54,7 +54,7 @@ def _notes(reasons: pd.Series) -> list[str]:
 
 
 def _cells(column: pd.Series) -> list[str]:
-    """The cells of a column: of floats as many decimals as the largest of them needs."""
+    """The cells of a column; the largest value sets the number of decimals of floats."""
     if column.dtype.kind != "f":
         return [*map(_cell, column)]
     finite = column[column.abs() < float("inf")]

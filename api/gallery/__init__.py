@@ -1,6 +1,6 @@
-"""Every table and figure of a release, written into a folder with a page beside.
+"""Every table and figure of a release, written to a folder with a page that shows them.
 
-catalogue  which there are: the paper's, and the benchmark's own
+catalogue  lists them: the paper's, and the benchmark's own
 folder     writes them
-page       the page of all of them, with the paper's printed values beside ours
+page       the page that shows them all, with the paper's values next to ours
 """

@@ -1,4 +1,4 @@
-"""Which tables and figures a release has: those of the paper, and those that it has beyond."""
+"""The tables and figures of a release: the paper's, and those beyond it."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class PaperOptions:
 
     Attributes:
         tasks: names; None for every task of the release with runs.
-        target: column of runs.parquet with a direction, of the paper's exhibits. The others are
+        target: column of runs.parquet with a direction, for the paper's exhibits. The others are
             made for each of `nasdip_bench.api.reading.arrays.targets.VERDICT_TARGETS`.
         fidelity: None for the release's default for each task.
-        seed: of the paper's exhibits; None for the default seeds.
-        k: how many are the best, in Figure 1 and the leaderboard of scores.
-        score: of the cohorts in Figures 3 and 4, and of the architectures in Figure 2.
+        seed: seed of the paper's exhibits; None for the default seeds.
+        k: number of best architectures in Figure 1 and the leaderboard of scores.
+        score: score of the cohorts in Figures 3 and 4, and of the architectures in Figure 2.
         images_dir: folder of the release's images, for Figure 2.
-        image_set: of Figure 2, see `nasdip_bench.api.paper.figure2.figure2_images`.
-        inits: initialisations in Figure 2.
+        image_set: for Figure 2, see `nasdip_bench.api.paper.figure2.figure2_images`.
+        inits: number of initialisations in Figure 2.
         device: where Figure 2's networks run.
-        repeats: searches on each image and seed, in the leaderboard of searches.
+        repeats: searches on each image and seed in the leaderboard of searches.
     """
 
     tasks: Sequence[str] | None = None
@@ -70,8 +70,8 @@ class Entry(NamedTuple):
     Attributes:
         part: `PAPER` or `BEYOND`.
         title: what it shows.
-        name: of its files, before the task.
-        make: makes it.
+        name: stem of its files, before the task.
+        make: function that makes it.
     """
 
     part: str

@@ -1,7 +1,7 @@
-"""All tables and figures of a release, written into a folder with a page beside.
+"""All tables and figures of a release, written to a folder with a page that shows them.
 
-Each file is whole or absent (`nasdip_bench.storage.files`), the page last. Files of other names in
-the folder are left alone.
+Files are written atomically (`nasdip_bench.storage.files`), the page last. Other files in the
+folder are left alone.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ def write_paper(
     options: PaperOptions | None = None,
     progress: Callable[[str], None] = lambda message: None,
 ) -> PaperResult:
-    """Write every table and figure, and the page beside them.
+    """Write every table and figure, and the page that shows them.
 
-    What cannot be made (no images, no matplotlib, too few runs) is named on the page and in the
+    What cannot be made (no images, no matplotlib, too few runs) is listed on the page and in the
     result, and does not stop the rest.
 
     Args:
         bench: the release.
-        folder: made if absent. Files of the same names are replaced, others left alone.
+        folder: created if absent. Files of the same names are replaced, others left alone.
         options: what to make.
         progress: called with a line for each exhibit.
 
     Raises:
-        UnknownNameError: a task that the release does not have.
+        UnknownNameError: an unknown task.
         ConfigError: the folder or a file cannot be written, or there is nothing to make.
     """
     options = options or PaperOptions()

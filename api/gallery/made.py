@@ -1,4 +1,4 @@
-"""A table or figure as files in a folder, as far as it can be made."""
+"""A table or figure as files in a folder, and what could not be made of it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .catalogue import Entry
 __all__ = ["ENDINGS", "Made", "PaperResult", "write_files"]
 
 ENDINGS = (".png", ".pdf", ".csv", ".tex")
-"""Of the files of each."""
+"""Extensions of each exhibit's files."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """One exhibit for one task, as far as it could be made.
+    """One exhibit for one task, and what could not be made of it.
 
     Attributes:
-        entry: what was to be made.
+        entry: what to make.
         task: name.
-        exhibit: None where it could not be made at all.
-        files: names of the files written, in the folder.
-        problems: what could not be made and why.
+        exhibit: None if it could not be made at all.
+        files: names of the files written in the folder.
+        problems: what could not be made, and why.
     """
 
     entry: Entry
@@ -36,7 +36,7 @@ class Made:
 
     @property
     def stem(self) -> str:
-        """Its files' names without ending."""
+        """The names of its files without extension."""
         return f"{self.entry.name}-{self.task}"
 
 
@@ -45,8 +45,8 @@ class PaperResult:
     """What was written.
 
     Attributes:
-        folder: where.
-        made: every exhibit asked for, in the order of the page.
+        folder: where it was written.
+        made: every exhibit, in the order of the page.
     """
 
     folder: Path
@@ -54,7 +54,7 @@ class PaperResult:
 
     @property
     def problems(self) -> list[str]:
-        """What could not be made, with reasons."""
+        """What could not be made, and why."""
         return [f"{one.stem}: {problem}" for one in self.made for problem in one.problems]
 
 
@@ -63,8 +63,8 @@ def write_files(entry: Entry, task: str, folder: Path) -> Made:
 
     Args:
         entry: what to make.
-        task: of which it is.
-        folder: is there.
+        task: its task.
+        folder: an existing folder.
 
     Raises:
         ConfigError: a file cannot be written.
@@ -78,7 +78,7 @@ def write_files(entry: Entry, task: str, folder: Path) -> Made:
         name = f"{entry.name}-{task}{ending}"
         try:
             exhibit.save(folder / name)
-        except MissingDependencyError as error:  # matplotlib is not installed: the rest needs none
+        except MissingDependencyError as error:  # no matplotlib, which the rest does not need
             problems.append(f"no {ending}: {error}")
         else:
             files.append(name)

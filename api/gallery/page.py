@@ -1,4 +1,4 @@
-"""The Markdown page of all tables and figures, with the paper's printed values beside ours."""
+"""The Markdown page of all tables and figures, with the paper's values next to ours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nasdip_bench import NASDIPBench
 from nasdip_bench.api import figure2, figure2_images, figure3, figure4
 
 bench = NASDIPBench({path!r})
-images = figure2_images(bench, images_dir="...")  # for Figure 2 alone
+images = figure2_images(bench, images_dir="...")  # for Figure 2 only
 ```"""
 
 
@@ -33,7 +33,7 @@ def markdown_page(bench: ReleaseReader, result: PaperResult, options: PaperOptio
     Args:
         bench: the release.
         result: what was written.
-        options: what was asked for.
+        options: the options it was made with.
     """
     manifest = bench.manifest
     tasks = dict.fromkeys(one.task for one in result.made)
@@ -41,13 +41,13 @@ def markdown_page(bench: ReleaseReader, result: PaperResult, options: PaperOptio
     at = {task: block.fidelity for task, block in blocks.items()}
     path, here = bench.path, Path.cwd()
     if path.is_relative_to(here):
-        path = path.relative_to(here)  # without the part that is of this machine alone
+        path = path.relative_to(here)  # without the part specific to this machine
     parts = [
         f"# The tables and figures of {plain(manifest.name)} {plain(manifest.version)}",
-        f"Made from the release of {plain(manifest.created)}, of {len(bench)} architectures and "
-        f"{len(bench.images)} images (set `{plain(manifest.image_set)}`); which of them have runs "
-        f"is below. Every number can be traced: below each table stands the call that gives it, "
-        f"and the `.csv` beside it has it in full.",
+        f"Made from the release of {plain(manifest.created)}, with {len(bench)} architectures and "
+        f"{len(bench.images)} images (set `{plain(manifest.image_set)}`); the next section lists "
+        f"their runs. Every number can be traced: below each table is the call that returns its "
+        f"numbers, and its `.csv` has them in full precision.",
         _IMPORTS.format(path=str(path)),
         "## What was measured",
         _coverage(bench, list(blocks.values()), options.seed),
@@ -66,9 +66,9 @@ def markdown_page(bench: ReleaseReader, result: PaperResult, options: PaperOptio
     parts += [
         "## Not here",
         "Tables 2 and 3 of the paper compare the restored images of ISNAS with those of DIP, "
-        "NAS-DIP and others: they need the search itself run on each image and are not made from "
-        "a release. `nasdip-bench table 2` and `nasdip-bench table 3` make them from the results "
-        "of `nasdip-build experiments` (docs/paper.md).",
+        "NAS-DIP and others. They need a search on each image, so a release is not enough: "
+        "`nasdip-bench table 2` and `nasdip-bench table 3` make them from the results of "
+        "`nasdip-build experiments` (docs/paper.md).",
     ]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 

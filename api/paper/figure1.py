@@ -1,4 +1,4 @@
-"""Figure 1 of the paper, from the data: how many of the k best architectures images share."""
+"""Figure 1 of the paper, from a release: how many of the k best architectures images share."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OverlapFigure(PaperExhibit):
     """Top-k overlap of all pairs of images.
 
     Attributes:
-        frame: images × images, counts; ``attrs`` as of
+        frame: images × images, counts; ``attrs`` as in
             `nasdip_bench.api.statistics.overlaps.overlap`.
     """
 
@@ -47,7 +47,7 @@ class OverlapFigure(PaperExhibit):
         return [self.label(image) for image in self.frame.index]
 
     def cells(self) -> list[list[str]]:
-        """The counts as text: whole numbers, or means over seeds with one decimal."""
+        """The counts as text: integers, or means over seeds to one decimal."""
         whole = self.frame.dtypes.iloc[0].kind == "i"
         return [[f"{v:.0f}" if whole else f"{v:.1f}" for v in row] for row in self.frame.to_numpy()]
 
@@ -56,7 +56,7 @@ class OverlapFigure(PaperExhibit):
         return [["", *self.labels]]
 
     def body(self) -> list[list[str]]:
-        """A row an image."""
+        """One row per image."""
         return [[name, *row] for name, row in zip(self.labels, self.cells(), strict=True)]
 
     def csv(self) -> str:
@@ -64,7 +64,7 @@ class OverlapFigure(PaperExhibit):
         return str(self.frame.to_csv(lineterminator="\n"))
 
     def draw(self, path: Path, form: str) -> None:
-        """A heat map with its counts."""
+        """A heat map annotated with the counts."""
         values, labels, k = self.frame.to_numpy(float), self.labels, self.frame.attrs["k"]
         side = max(4.5, _CELL_INCHES * len(labels))
         names = 0.085 * max(map(len, labels)) + 0.25  # room for the names on the left and below
@@ -74,7 +74,7 @@ class OverlapFigure(PaperExhibit):
         drawing = new_figure(width, height)
         bottom, tall = (caption + names) / height, side / height
         axes = drawing.add_axes((names / width, bottom, side / width, tall))
-        # The diagonal is k by definition: leaving it out gives the colours to what varies.
+        # The diagonal is always k; without it the colours show what varies.
         off_diagonal = np.where(np.eye(len(labels), dtype=bool), np.nan, values)
         top = k if len(labels) == 1 else max(1.0, float(np.nanmax(off_diagonal)))
         image = axes.imshow(off_diagonal, cmap="viridis", vmin=0, vmax=top)
@@ -107,12 +107,12 @@ def figure1(
 ) -> OverlapFigure:
     """Figure 1 from a release.
 
-    The paper does not say which PSNR it ranks by; ours is in the caption.
+    The paper does not say which PSNR it ranks by; the caption names ours.
 
     Args:
         bench: the release.
         task: name.
-        k: how many are the best.
+        k: number of best architectures per image.
         target: column of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
         seed: None for the mean of the counts over the default seeds.
@@ -136,7 +136,7 @@ def figure1(
     return OverlapFigure(
         frame=frame,
         caption=captions.sentences(
-            f"Figure 1 ({task}): architectures that pairs of images share among their {k} best.",
+            f"Figure 1 ({task}): how many of their {k} best architectures two images share.",
             f"{captions.setting(bench, facts)}; n = {facts['n']} of {len(bench)} architectures, "
             f"those with a run on all {len(bench.images)} images; {facts['expected']:.2g} expected "
             f"by chance (k²/n).",
@@ -155,17 +155,17 @@ def figure1(
 
 
 def _gain(bench: ReleaseReader, task: str, fidelity: str) -> list[str]:
-    """What choosing by the image is worth, as a note; none where one seed or image is all."""
+    """The gain of choosing an architecture per image, as a note; needs two seeds and images."""
     try:
         found = image_gain(bench, task, fidelity=fidelity).xs(MEAN, level="image")
     except MissingRunError:
         return []
     gains = [
-        f"{row['gain_db']:+.2f} dB ({row['low']:+.2f}..{row['high']:+.2f}) of {target}"
+        f"{row['gain_db']:+.2f} dB ({row['low']:+.2f}..{row['high']:+.2f}) in {target}"
         for target, row in found.iterrows()
     ]
     return [
-        f"Held out, on another seed, an image's own best architecture gains over the best of the "
-        f"other images: {', '.join(gains)}; mean over images, 95 % interval, n = "
+        f"Gain of an image's own best architecture over the best of the other images, held out on "
+        f"another seed: {', '.join(gains)}; mean over images, 95 % interval, n = "
         f"{found['n'].max()}."
     ]

@@ -1,10 +1,10 @@
-"""Figure 2 of the paper, from the data: power spectra of images and of untrained networks.
+"""Figure 2 of the paper, from a release: power spectra of images and untrained networks.
 
-The print's Figure 2 is a diagram of the scores: they compare the power spectral density (PSD) of
-an untrained network's output with that of the corrupted image, within the whole spectrum, within a
-strip, by the strip's histogram, or take the bandwidth of the output alone. Ours shows these
-densities as they are: radial means by image, and the whole spectra of one image. It needs images,
-and torch for the networks; both on use.
+The paper's Figure 2 is a diagram of the scores. They compare the power spectral density (PSD) of
+an untrained network's output with that of the corrupted image, over the whole spectrum, over a
+strip, or by the strip's histogram; one takes the bandwidth of the output alone. Ours shows the
+densities themselves: radial means by image, and the whole spectra of one image. It needs the
+images, and torch for the networks (imported on use).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _LINES = {
     "lowest score": ("untrained, lowest score", "#1f77b4", "-"),
     "highest score": ("untrained, highest score", "#e69f00", "--"),
 }
-"""Of a spectrum: its name in the picture, colour and dashes."""
+"""Label, colour and line style of each spectrum."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -55,11 +55,11 @@ class SpectraFigure(PaperExhibit):
     """Power spectra by image.
 
     Attributes:
-        spectra: one an image.
-        architectures: names of the two architectures' roles to their canonical strings.
+        spectra: one per image.
+        architectures: canonical strings of the two architectures, by role.
         whole: position of the image whose whole spectra are drawn.
         task: name.
-        fidelity: the training set-up whose resolution and width is used.
+        fidelity: the fidelity whose resolution and channels are used.
     """
 
     spectra: tuple[ImageSpectra, ...]
@@ -69,7 +69,7 @@ class SpectraFigure(PaperExhibit):
     fidelity: str
 
     def heads(self) -> list[list[str]]:
-        """Bandwidths, and the strip's difference from the corrupted image and the ground truth."""
+        """Bandwidths, and the strip's MSE to the corrupted image and the ground truth."""
         first, second = ["image"], [""]
         for profile in self.spectra[0].profiles:
             first.append(profile.name.replace("_", " "))
@@ -80,7 +80,7 @@ class SpectraFigure(PaperExhibit):
         return [first, second]
 
     def body(self) -> list[list[str]]:
-        """A row an image."""
+        """One row per image."""
         return [
             [
                 self.label(one.image),
@@ -95,7 +95,7 @@ class SpectraFigure(PaperExhibit):
         ]
 
     def csv(self) -> str:
-        """A line an image, spectrum and ring: relative frequency and mean PSD in dB."""
+        """One line per image, spectrum and ring: relative frequency and mean PSD in dB."""
         rows = [
             (
                 *(one.image, profile.name, self.architectures.get(profile.name, "")),
@@ -109,7 +109,7 @@ class SpectraFigure(PaperExhibit):
         return csv_text(head, rows)
 
     def draw(self, path: Path, form: str) -> None:
-        """The whole spectra of one image, and below a panel an image with the radial means."""
+        """The whole spectra of one image; below, a panel per image with the radial means."""
         head = LEGEND + 0.3 + _SIDE + 0.25
         grid = Grid([self.caption, *self.notes], len(self.spectra), columns=3, head=head)
         from matplotlib.lines import Line2D
@@ -179,11 +179,11 @@ def figure2_images(
         bench: the release.
         images_dir: folder with the release's images as ``<name>.png``.
         image_set: "skimage" for the stand-ins that come with scikit-image; "nasdip" without a
-            folder downloads the release's images. None: the release's own, which for stand-ins
-            are at hand and for others need the folder.
+            folder downloads the release's images. None for the release's own; these need the
+            folder unless they are stand-ins.
 
     Raises:
-        ImageError: no images named, or not those of the release.
+        ImageError: no images are named, or they are not those of the release.
         DownloadError, MissingDependencyError: they could not be downloaded.
     """
     from nasdip_bench.images import load_images
@@ -202,8 +202,8 @@ def figure2_images(
     for image in images:
         if image.sha256 != hashes[image.name]:
             raise ImageError(
-                f"image {image.name!r} has pixels of SHA-256 {image.sha256}, the release was made "
-                f"with {hashes[image.name]}: name the folder with the release's images"
+                f"image {image.name!r} has pixels of SHA-256 {image.sha256}, but the release used "
+                f"{hashes[image.name]}: name the folder with the release's images"
             )
     return images
 
@@ -223,13 +223,13 @@ def figure2(
 
     Args:
         bench: the release.
-        images: see `figure2_images`; others than the release's are named stand-ins.
+        images: see `figure2_images`; the caption calls any but the release's stand-ins.
         task: name.
-        fidelity: whose resolution and width are used; None for the release's default.
-        architectures: two; None for those of lowest and highest mean score over the release's
-            images.
+        fidelity: its resolution and channels are used; None for the release's default.
+        architectures: two; None for those with the lowest and highest mean score over the
+            release's images.
         score: name of that score (`nasdip_bench.proxies.named_score`).
-        inits: scoring initialisations whose densities are averaged; 8 in releases.
+        inits: number of scoring initialisations to average over; 8 in releases.
         device: where the networks run.
 
     Raises:
@@ -259,15 +259,15 @@ def figure2(
         marks = {image.name: "" for image in images}
         notes = ["The images are stand-ins and not those of the release."]
     codes = {role: str(arch) for role, arch in chosen.items()}
-    which = "given" if architectures else f"of lowest and highest mean {score} in the release"
+    which = "given" if architectures else f"with the lowest and highest mean {score} in the release"
     caption = (
-        f"Figure 2 ({task}): power spectral densities that the scores compare, as radial means in "
-        f"dB against the frequency in relative coordinates (1/2 is the Nyquist frequency), at "
-        f"{name} ({at['resolution']}x{at['resolution']}, {at['channels']} channels): ground truth, "
-        f"corrupted image, and untrained outputs (mean of {inits} initialisation"
-        f"{'' if inits == 1 else 's'}) of the two architectures {which}. Shaded: the strip of "
-        f"eq. 2. Ticks at the bottom: radius of the disc with 99 % of the energy, where it is "
-        f"below 1/2. The print's Figure 2 is a diagram of the scores, without numbers."
+        f"Figure 2 ({task}): the power spectral densities that the scores compare, of the ground "
+        f"truth, the corrupted image, and the untrained outputs (mean of {inits} initialisation"
+        f"{'' if inits == 1 else 's'}) of the two architectures {which}. Radial means in dB "
+        f"against relative frequency (1/2 is the Nyquist frequency), at {name} "
+        f"({at['resolution']}x{at['resolution']}, {at['channels']} channels). Shaded: the strip of "
+        f"eq. 2. Ticks at the bottom: radius of the disc with 99 % of the energy, if below 1/2. "
+        f"The paper's Figure 2 is a diagram of the scores, without numbers."
     )
     notes.append("; ".join(f"{role}: {code}" for role, code in codes.items()) + ".")
     return SpectraFigure(
@@ -284,7 +284,7 @@ def figure2(
 
 
 def _extremes(bench: ReleaseReader, task: str, fidelity: str, score: str) -> tuple[int, int]:
-    """Rows of the architectures of lowest and highest mean score over images and default seeds."""
+    """Rows of the architectures with the lowest and highest score, mean over images and seeds."""
     _, scores = bench.runs.scores(task, fidelity)
     column = scores.columns.index(named_score(score, scores.columns))
     means = scores.values[:, :, column].mean(axis=1)

@@ -1,7 +1,7 @@
-"""Our Figure 3: PSNR against a training-free score, by image, with the cohorts it finds.
+"""Our Figure 3: PSNR against a training-free score, by image, with the cohorts it selects.
 
-What the paper's Figure 3 shows could not be established from the material at hand: this one shows
-what the cells of Table 1 sum up, and what Figure 4's marks are chosen from.
+We could not tell what the paper's Figure 3 shows. This one shows the points behind each cell of
+Table 1, and those that Figure 4's marks are chosen from.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ __all__ = ["BARS", "COLOURS", "SETUP", "CohortFigure", "ScatterFigure", "cohort_
 
 BARS = "#8fb3d9"
 COLOURS = ("black", "#d62728", "#2ca02c", "#9467bd")
-"""Of the cohorts, smallest first: as in the released notebook, black and red."""
+"""Of the cohorts, smallest first; black and red as in the released notebook."""
 SETUP = ("task", "target", "fidelity", "seed", "proxy")
-_DECADES = 100  # ratio of scores from which their axis is logarithmic
+_DECADES = 100  # the score axis is logarithmic from this ratio on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CohortFigure(PaperExhibit):
-    """A target of architectures by image, and the cohorts of lowest score.
+    """A target by image and architecture, with the cohorts of lowest scores.
 
     Attributes:
         runs: scores and values.
-        sizes: of the cohorts, ascending.
+        sizes: sizes of the cohorts, ascending.
     """
 
     runs: ScoredRuns
     sizes: tuple[int, ...]
 
     def cohorts(self, image: int) -> list[Cohort]:
-        """The cohort of each size, of an image by its position."""
+        """The cohort of each size, for the image at a position."""
         return [self.runs.cohort(image, size) for size in self.sizes]
 
     @property
@@ -58,13 +58,13 @@ class CohortFigure(PaperExhibit):
 
     @property
     def target_label(self) -> str:
-        """The target with its unit, for an axis."""
+        """Axis label of the target, with its unit."""
         name = self.runs.target.removesuffix("_db")
         return name if name == self.runs.target else f"{name}, dB"
 
 
 def cohort_call(function: str, runs: ScoredRuns, sizes: tuple[int, ...]) -> str:
-    """The Python call that gives a figure's numbers."""
+    """The Python call that returns a figure's numbers."""
     return (
         f"{function}(bench, {runs.task!r}, target={runs.target!r}, fidelity={runs.fidelity!r}, "
         f"seed={runs.seed}, score={runs.proxy!r}, cohorts={sizes})"
@@ -73,7 +73,7 @@ def cohort_call(function: str, runs: ScoredRuns, sizes: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ScatterFigure(CohortFigure):
-    """A target against a score, a point an architecture.
+    """A target against a score, one point per architecture.
 
     Attributes:
         codes: canonical strings of the architectures, by row.
@@ -82,16 +82,16 @@ class ScatterFigure(CohortFigure):
     codes: tuple[str, ...]
 
     def correlation(self, image: int) -> Correlation:
-        """Tau-b of an image, by its position, over the points that are shown."""
+        """Tau-b of the image at a position, over the points shown."""
         return kendall_tau_b(self.runs.values[:, image], self.runs.scores[:, image])
 
     def heads(self) -> list[list[str]]:
-        """Set-up of the columns."""
+        """Names of the columns."""
         regrets = [f"regret of best of {size}" for size in self.sizes]
         return [["image", "n", "tau", "lowest score", "highest score", *regrets]]
 
     def body(self) -> list[list[str]]:
-        """A row an image."""
+        """One row per image."""
         rows = []
         for position, name in enumerate(self.runs.images):
             tau = self.correlation(position).value
@@ -104,7 +104,7 @@ class ScatterFigure(CohortFigure):
         return rows
 
     def csv(self) -> str:
-        """A line an image and architecture; the target is empty where the run diverged."""
+        """One line per image and architecture; the target is empty if the run diverged."""
         rows = []
         for position, name in enumerate(self.runs.images):
             cohorts = self.cohorts(position)
@@ -118,7 +118,7 @@ class ScatterFigure(CohortFigure):
         return csv_text(head, rows)
 
     def draw(self, path: Path, form: str) -> None:
-        """A panel an image: all points, and the cohorts' in colour."""
+        """One panel per image: all points, the cohorts' in colour."""
         grid = Grid([self.caption, *self.notes], len(self.runs.images))
         from matplotlib.lines import Line2D
         from matplotlib.ticker import MaxNLocator
@@ -129,7 +129,7 @@ class ScatterFigure(CohortFigure):
             axes.set_title(f"{self.label(self.runs.images[place])}{tau}", fontsize=TEXT)
             scores, values = self.runs.scores[:, place], self.runs.values[:, place]
             axes.scatter(scores, values, s=7, color=BARS, linewidths=0)
-            # The largest first, so that the members of a smaller one lie on top.
+            # The largest first, so that a smaller one lies on top.
             for cohort, colour in reversed([*zip(self.cohorts(place), COLOURS, strict=False)]):
                 members = cohort.members
                 axes.scatter(scores[members], values[members], s=11, color=colour, linewidths=0)
@@ -139,7 +139,7 @@ class ScatterFigure(CohortFigure):
             else:
                 axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.yaxis.set_major_locator(MaxNLocator(4))
-        labels = [f"the {size} of lowest score" for size in self.sizes[: len(COLOURS)]]
+        labels = [f"the {size} lowest-scoring" for size in self.sizes[: len(COLOURS)]]
         handles = [
             Line2D([], [], marker="o", linestyle="none", color=colour, markersize=4)
             for colour in (*COLOURS[: len(labels)], BARS)
@@ -164,7 +164,7 @@ def figure3(
         task: name.
         target: column of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
-        seed: None for the first of the default seeds: a cohort is of one seed.
+        seed: one seed, because a cohort has one; None for the first default seed.
         score: name of the score (`nasdip_bench.proxies.named_score`).
         cohorts: sizes N.
 
@@ -183,12 +183,12 @@ def figure3(
     marks, notes = image_marks(bench)
     return ScatterFigure(
         caption=sentences(
-            f"Figure 3 ({task}): PSNR against {runs.proxy} of the untrained network, a point an "
-            f"architecture, with the N architectures of lowest score, N = "
+            f"Figure 3 ({task}): PSNR against {runs.proxy} of the untrained network, one point per "
+            f"architecture. In colour: the N architectures with the lowest score, N = "
             f"{' and '.join(map(str, sizes))}. We could not tell what the paper's Figure "
             f"3 shows; ours may differ.",
             setting_and_n(bench, runs.facts, counts),
-            "Tau is tau-b, its sign raw: negative is good for a distance.",
+            "Tau is tau-b with its raw sign: negative is good for a distance.",
             runs.one_seed,
             shortfall(bench, runs.facts),
         ),

@@ -1,8 +1,8 @@
-"""Figure 4 of the paper, from the data: histograms of PSNR with the best of the cohorts.
+"""Figure 4 of the paper, from a release: histograms of PSNR with the best of the cohorts.
 
-As the released notebook (notebooks/histograms.ipynb) draws it: 100 bins over each image's own
-range of the best smoothed PSNR of all architectures, the bin of the best of the N lowest-scoring
-ones marked, N = 15 in red and N = 5 in black.
+Drawn as in the released notebook (notebooks/histograms.ipynb): the best smoothed PSNR of all
+architectures in 100 bins over each image's own range. A mark shows the bin of the best of the N
+lowest-scoring architectures: N = 15 in red, N = 5 in black.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
 _NEAR = 0.06
-"""Bins that lie nearer than this share of the axis have triangles that would overlap."""
+"""Triangles of bins closer than this share of the axis would overlap."""
 
 __all__ = ["HistogramFigure", "figure4"]
 
@@ -41,24 +41,24 @@ BINS = 100
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class HistogramFigure(CohortFigure):
-    """Distribution of a target over architectures, by image, and where the cohorts' best lie.
+    """Distribution of a target over architectures, by image, with the cohorts' best marked.
 
     Attributes:
-        bins: number of bins, over the range of each image.
-        printed: by image, the lowest and highest value in the paper; {} where it does not apply.
+        bins: number of bins over each image's range.
+        printed: the paper's lowest and highest value by image; {} where it does not apply.
     """
 
     bins: int
     printed: dict[str, tuple[float, float]]
 
     def values(self, image: int) -> NDArray[np.float64]:
-        """(n,) float64: the finite values of an image, by its position."""
+        """(n,) float64: the finite values of the image at a position."""
         column = self.runs.values[:, image]
         found: NDArray[np.float64] = column[np.isfinite(column)]
         return found
 
     def histogram(self, image: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """(bins,) counts and (bins + 1,) edges; of no values, no bins."""
+        """(bins,) counts and (bins + 1,) edges; no bins if there are no values."""
         values = self.values(image)
         if not len(values):
             return np.zeros(0, np.int64), np.zeros(0)
@@ -66,7 +66,7 @@ class HistogramFigure(CohortFigure):
         return counts.astype(np.int64), edges
 
     def marked_bins(self, image: int) -> list[int]:
-        """For each cohort the bin that its best lies in; -1 where it has none."""
+        """The bin of each cohort's best; -1 if it has none."""
         _, edges = self.histogram(image)
         return [
             -1
@@ -76,13 +76,13 @@ class HistogramFigure(CohortFigure):
         ]
 
     def heads(self) -> list[list[str]]:
-        """Set-up of the columns."""
+        """Names of the columns."""
         best = [f"best of {size} (rank)" for size in self.sizes]
         printed = ["printed range"] if self.printed else []
         return [["image", "n", "lowest", "median", "highest", *best, *printed]]
 
     def body(self) -> list[list[str]]:
-        """A row an image."""
+        """One row per image."""
         return [self._row(position, name) for position, name in enumerate(self.runs.images)]
 
     def _row(self, position: int, name: str) -> list[str]:
@@ -98,7 +98,7 @@ class HistogramFigure(CohortFigure):
         return [self.label(name), str(self.runs.count(position)), *numbers, *best, *printed]
 
     def title(self, name: str) -> str:
-        """Of an image's panel, with the range that is printed for it."""
+        """Title of an image's panel, with the paper's range."""
         printed = self._printed_range(name)
         return f"{self.label(name)} (printed {printed})" if printed else self.label(name)
 
@@ -107,7 +107,7 @@ class HistogramFigure(CohortFigure):
         return f"{pair[0]:.1f}..{pair[1]:.1f}" if pair else ""
 
     def csv(self) -> str:
-        """A line an image and bin: edges, count, and the cohorts whose best lies in it."""
+        """One line per image and bin: edges, count, and the cohorts whose best is in it."""
         rows = []
         for position, name in enumerate(self.runs.images):
             counts, edges = self.histogram(position)
@@ -119,15 +119,15 @@ class HistogramFigure(CohortFigure):
         return csv_text(("image", "bin", "low", "high", "count", "best_of_cohorts", *SETUP), rows)
 
     def draw(self, path: Path, form: str) -> None:
-        """A panel an image: bars, and the bins of the cohorts' best in colour."""
+        """One panel per image: bars, the bins of the cohorts' best in colour."""
         grid = Grid([self.caption, *self.notes], len(self.runs.images))
         from matplotlib.lines import Line2D
 
         for place, axes in enumerate(grid.panels(self.target_label, "architectures")):
-            # Padding: above two triangles.
+            # Padding leaves room for two triangles.
             axes.set_title(self.title(self.runs.images[place]), fontsize=TEXT, pad=17)
             self._draw_bars(axes, place)
-        labels = [f"best of the {size} of lowest score" for size in self.sizes[: len(COLOURS)]]
+        labels = [f"best of the {size} lowest-scoring" for size in self.sizes[: len(COLOURS)]]
         handles = [
             Line2D([], [], marker="v", linestyle="none", color=colour, markersize=5)
             for colour in COLOURS[: len(labels)]
@@ -154,8 +154,8 @@ class HistogramFigure(CohortFigure):
         for bin_, colour in zip(self.marked_bins(image), COLOURS, strict=False):
             if bin_ < 0:
                 continue
-            # A triangle above the frame finds a bin that is one pixel wide; those of near bins
-            # stand above each other. Cohorts with the same best share its bar.
+            # A triangle above the frame points to a bin that may be one pixel wide; triangles of
+            # near bins are stacked. Cohorts with the same best share its bar.
             middle = (edges[bin_] + edges[bin_ + 1]) / 2
             near = abs(middle - before) < _NEAR * (edges[-1] - edges[0])
             shift = shift + 0.075 if near else 0.0
@@ -192,11 +192,11 @@ def figure4(
         task: name; the paper has denoise and inpaint.
         target: column of runs.parquet with a direction; the default is the released notebook's.
         fidelity: None for the release's default for the task.
-        seed: None for the first of the default seeds: a cohort is of one seed.
-        score: name of the score (`nasdip_bench.proxies.named_score`) whose lowest values make a
-            cohort.
+        seed: one seed, because a cohort has one; None for the first default seed.
+        score: name of the score (`nasdip_bench.proxies.named_score`); a cohort has its lowest
+            values.
         cohorts: sizes N.
-        bins: number of bins, over the range of each image.
+        bins: number of bins over each image's range.
 
     Raises:
         ConfigError: a cohort or number of bins below 1.
@@ -216,19 +216,19 @@ def figure4(
     small = [size for size in sizes if size >= min(counts)]
     if small:
         notes.append(
-            f"Where a cohort holds all architectures that can be chosen from (N ≥ n), its best is "
-            f"the best of all: N = {', '.join(map(str, small))} says nothing of the score there."
+            f"Where N ≥ n, the cohort has every candidate and its best is the best of all: N = "
+            f"{', '.join(map(str, small))} says nothing about the score there."
         )
     return HistogramFigure(
         caption=captions.sentences(
-            f"Figure 4 ({task}): distribution of PSNR over architectures by image, {bins} bins "
-            f"over each image's own range, with the best of the N architectures of lowest "
+            f"Figure 4 ({task}): distribution of PSNR over architectures by image, in {bins} bins "
+            f"over each image's own range. Marked: the best of the N architectures with the lowest "
             f"{runs.proxy}, N = {' and '.join(map(str, sizes))}.",
             captions.setting_and_n(bench, runs.facts, counts),
             runs.one_seed,
             captions.shortfall(bench, runs.facts),
-            "The printed ranges are those of the paper's 522 architectures at 512x512, read from "
-            "the axis of the released notebook's figure."
+            "The printed ranges are for the paper's 522 architectures at 512x512, read off the "
+            "axis of the released notebook's figure."
             if printed
             else "",
         ),

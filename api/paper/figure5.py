@@ -1,8 +1,8 @@
-"""Figure 5 of the paper from the results of experiments: restored images side by side.
+"""Figure 5 of the paper, from the results of experiments: restored images side by side.
 
-A row a task: ground truth, corrupted image (for super-resolution its bicubic enlargement), DIP,
-NAS-DIP, ISNAS. It needs the images and the restored ones, which a build of experiments keeps; both
-are compared with their hashes.
+One row per task: ground truth, corrupted image (for super-resolution its bicubic enlargement),
+DIP, NAS-DIP, ISNAS. It needs the images, and the restored ones that a build of experiments keeps;
+both are checked against their hashes.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ METHODS = {
     ("nas-dip", None, None): "NAS-DIP",
     ("isnas", "psd_db_strip_mse", "full"): "ISNAS",
 }
-"""Method, score and selection to panel."""
+"""Panel label by method, score and selection."""
 _ZOOM = 4
-"""The zoomed part has a side of 1/4 of the image's shorter one."""
+"""The side of the zoomed part is 1/4 of the image's shorter side."""
 _SIDE, _GAP = 1.85, 0.08  # inches of a picture and between pictures
 _NAMES, _HEAD, _PSNR = 0.3, 0.25, 0.22  # room for text to the left, above and below
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A picture: (C, H, W) float32 in [0, 1], its PSNR in dB where it has one, what restored it."""
+    """A picture: (C, H, W) float32 in [0, 1], its PSNR in dB if it has one, what restored it."""
 
     label: str
     pixels: NDArray[np.float32]
@@ -54,7 +54,7 @@ class Panel:
     restored_by: str = ""
 
     def part(self, zoom: tuple[int, int, int]) -> NDArray[np.float32]:
-        """A square part of the pixels: (top, left, side)."""
+        """The pixels of a square part (top, left, side)."""
         top, left, side = zoom
         return self.pixels[:, top : top + side, left : left + side]
 
@@ -65,7 +65,7 @@ class Restorations:
 
     Attributes:
         panels: from the ground truth to ISNAS.
-        zoom: (top, left, side) of the part that is shown larger.
+        zoom: (top, left, side) of the part shown enlarged.
     """
 
     task: str
@@ -82,7 +82,7 @@ class Restorations:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RestorationsFigure(PaperExhibit):
-    """Rows of restored images: one a task, or more where images were named."""
+    """Rows of restored images: one per task, or more if images were named."""
 
     rows: tuple[Restorations, ...]
     setting: str
@@ -93,14 +93,14 @@ class RestorationsFigure(PaperExhibit):
         return [["PSNR in dB", *(panel.label for panel in self.rows[0].panels[1:])]]
 
     def body(self) -> list[list[str]]:
-        """A row a row of the figure."""
+        """One row per row of the figure."""
         return [
             [r.label, *("--" if p.psnr_db is None else f"{p.psnr_db:.2f}" for p in r.panels[1:])]
             for r in self.rows
         ]
 
     def csv(self) -> str:
-        """A line a panel with a PSNR."""
+        """One line per panel with a PSNR."""
         setup = (self.setting, self.seed)
         lines = [
             (row.task, row.image_set, row.image, p.label, repr(p.psnr_db), p.restored_by, *setup)
@@ -111,7 +111,7 @@ class RestorationsFigure(PaperExhibit):
         return csv_text(head, lines)
 
     def draw(self, path: Path, form: str) -> None:
-        """The pictures of each row, and below each the part that varies most."""
+        """The pictures of each row; below each, the part that varies most."""
         width = _NAMES + len(self.rows[0].panels) * (_SIDE + _GAP) + _GAP
         lines, caption = caption_lines([self.caption, *self.notes], width)
         shapes = [row.panels[0].pixels.shape for row in self.rows]
@@ -146,7 +146,7 @@ def _picture(
     box: tuple[float, float, float, float],
     frame: tuple[int, int, int] | None,
 ) -> None:
-    """An image in a box (left, bottom, width, height) in inches, with a frame around a part."""
+    """Draw an image in a box (left, bottom, width, height) in inches, a part of it framed."""
     width, height = drawing.get_size_inches()
     left, bottom, wide, high = box
     axes = drawing.add_axes((left / width, bottom / height, wide / width, high / height))
@@ -172,17 +172,17 @@ def figure5(
     """Figure 5 from a build of experiments.
 
     Args:
-        folder: of the build, or its results.
-        images_dir: as of `nasdip_bench.experiments.experiment_images`; not needed for skimage.
-        setting: None: the only one there is, or the paper's.
-        seed: None: the lowest of the searches.
-        images: names; none: for each task the first image that all three methods have restored.
+        folder: folder of the build or of its results.
+        images_dir: see `nasdip_bench.experiments.experiment_images`; not needed for skimage.
+        setting: None for the only one, or the paper's if there are several.
+        seed: None for the lowest that a search has.
+        images: names; empty for the first image per task that all three methods have restored.
 
     Raises:
         DatasetError: no results, or no restored images, or damaged ones.
         MissingRunError: no image that all three methods have restored.
         UnknownNameError: an unknown setting, seed or image.
-        ConfigError, ImageError: the images are not named, absent, or others than the results'.
+        ConfigError, ImageError: the images are not named, are absent, or differ from the results'.
     """
     results = read_results(folder)
     setting = choose_setting(results, setting)
@@ -197,9 +197,9 @@ def figure5(
         caption=(
             "Figure 5: ground truth, corrupted image (for super-resolution its bicubic "
             "enlargement), and restorations by DIP, NAS-DIP and ISNAS (psd_db_strip_mse, selection "
-            f"on the image), with the last smoothed output's PSNR. Setting {setting}: "
-            f"{describe_fields(fields)}; seed {seed}. Framed and below each picture: the part of "
-            "the ground truth that varies most."
+            f"on the image), with the PSNR of the last smoothed output. Setting {setting}: "
+            f"{describe_fields(fields)}; seed {seed}. Framed, and enlarged below each picture: the "
+            "part where the ground truth varies most."
         ),
         notes=("We could not tell which images the paper's Figure 5 shows.",),
         marks={},
@@ -217,7 +217,7 @@ _Found = dict[str, Mapping[str, Any]]
 def _places(
     rows: Sequence[Mapping[str, Any]], seed: int, names: Sequence[str]
 ) -> dict[_Place, _Found]:
-    """(task, set, image) of the rows of the figure, in order of the tasks, with their results."""
+    """The results of each row of the figure by (task, set, image), in order of the tasks."""
     by_place: dict[_Place, _Found] = {}
     for row in rows:
         label = METHODS.get((row["method"], row["score"], row["selection"]))
@@ -237,7 +237,7 @@ def _places(
     chosen: list[_Place] = []
     for task in TASKS:
         mine = [place for place in whole if place[0] == task]
-        # A picture that is in two sets is shown once.
+        # An image in two sets is shown once.
         named = {place[2]: place for place in reversed(mine) if place[2] in names}
         chosen += named.values() if names else mine[:1]
     return {place: whole[place] for place in chosen}
@@ -252,7 +252,7 @@ def _restorations(
     for row in found.values():
         if row["image_sha256"] != image.sha256:
             raise ImageError(
-                f"image {name!r} has pixels of SHA-256 {image.sha256}, the results are of one with "
+                f"image {name!r} has pixels of SHA-256 {image.sha256}, but the results used "
                 f"{row['image_sha256']}: name the folder with the images of the experiment"
             )
     truth = ground_truth(image, fields["crop"])
@@ -274,20 +274,20 @@ def _output(folder: Path, sha256: str, shape: tuple[int, ...]) -> NDArray[np.flo
     if not path.is_file():
         raise DatasetError(
             f"{str(folder)!r} has no restored image {path.name}: Figure 5 takes the folder of a "
-            f"build (--experiments), since published results hold no pictures; the command that "
-            f"built it writes what is missing"
+            f"build (--experiments), since published results hold no pictures; repeat the command "
+            f"that built it to write what is missing"
         )
     image = read_image(path)
     if image.sha256 != sha256 or image.pixels.shape != shape:
         raise DatasetError(
-            f"{str(path)!r} is damaged: its pixels are not those of the results; remove it, and "
-            f"give the command again that built it"
+            f"{str(path)!r} is damaged: its pixels are not those of the results; remove it and "
+            f"repeat the command that built it"
         )
     return image.pixels.astype(np.float32) / np.float32(255)
 
 
 def _most_varied(truth: NDArray[np.float32]) -> tuple[int, int, int]:
-    """(top, left, side) of the part of the ground truth with the highest variance."""
+    """(top, left, side) of the ground truth's part with the highest variance."""
     plane = truth.mean(axis=0)
     side = min(plane.shape) // _ZOOM
     step = max(1, side // 4)

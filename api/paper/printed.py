@@ -1,4 +1,4 @@
-"""The values printed in ISNAS-DIP (CVPR 2022), and why a release's may differ from them."""
+"""The values printed in ISNAS-DIP (CVPR 2022), and why a release's may differ."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PAPERS = (512, 128)
 
 @cache
 def paper_values() -> dict[str, Any]:
-    """The values printed in ISNAS-DIP (CVPR 2022), with which release's task they go."""
+    """The values printed in ISNAS-DIP (CVPR 2022), with the task they belong to."""
     file = resources.files("nasdip_bench.api.paper").joinpath("paper_values.json")
     values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return values
@@ -32,11 +32,11 @@ def paper_values() -> dict[str, Any]:
 def reasons_to_differ(
     bench: ReleaseReader, fidelities: Mapping[str, str], target: str
 ) -> list[str]:
-    """Why a number here need not be the printed one, a sentence each in Markdown.
+    """Reasons why a number may differ from the paper's, in Markdown.
 
     Args:
         bench: the release.
-        fidelities: by task, the one whose numbers are compared.
+        fidelities: the fidelity whose numbers are compared, by task.
         target: column of runs.parquet.
     """
     reasons = []
@@ -45,35 +45,35 @@ def reasons_to_differ(
         if (at["resolution"], at["channels"]) == _PAPERS:
             continue
         reasons.append(
-            f"**Fidelity.** The print is of {paper_values()['setup']}; {name} is "
+            f"**Fidelity.** The paper has {paper_values()['setup']}; {name} is "
             f"{at['resolution']}x{at['resolution']} with {at['channels']} channels. Small images "
-            f"overfit sooner and rank architectures differently: agreement in sign and order is "
-            f"the most that can be asked."
+            f"overfit sooner and rank architectures differently; expect agreement in sign and "
+            f"order at most."
         )
     records = {task: bench.manifest.task(name, task) for task, name in fidelities.items()}
     partial = [task for task, record in records.items() if record and not record.complete_seeds]
     if partial:
         reasons.append(
-            f"**Partial coverage.** No seed is complete for {', '.join(partial)}: every number is "
-            f"over the architectures that are there (n in the captions), and tau over few has a "
-            f"wide error."
+            f"**Partial coverage.** No seed is complete for {', '.join(partial)}. Every number is "
+            f"over the architectures with runs (n in the captions); tau over few of them is "
+            f"imprecise."
         )
     reasons += [
-        f"**Target.** Ours is `{target}`. The paper's text says final PSNR; its released "
-        f"notebooks use the best smoothed PSNR for Table 1 and Figure 4. `--target "
-        f"final_psnr_smooth_db` gives the other.",
-        "**Histogram distance.** `psd_strip_hist_emd` is as in the released code (100 bins over "
-        "each image's own range, distance between the vectors of heights); the paper's text has "
-        "75 bins over 0..1, which is `psd_strip_hist_emd_paper` (`--all`).",
-        "**Decibels.** Ours are 10·log10, the released code's have the natural logarithm: its "
+        f"**Target.** Ours is `{target}`. The paper's text says final PSNR, but its released "
+        f"notebooks use the best smoothed PSNR for Table 1 and Figure 4. For the final one use "
+        f"`--target final_psnr_smooth_db`.",
+        "**Histogram distance.** `psd_strip_hist_emd` follows the released code (100 bins over "
+        "each image's own range, distance between the vectors of heights). The paper's text has "
+        "75 bins over 0..1: `psd_strip_hist_emd_paper` (`--all`).",
+        "**Decibels.** Ours are 10·log10; the released code uses the natural logarithm. Its "
         "squared differences are ours times (ln 10)²; tau is the same.",
-        "**Initialisations.** The released scores come from one initialisation, ours are the mean "
-        "over the number in `scores.parquet` (`inits`; 8 in our releases): two single ones agree "
-        "only in part, some scores' hardly (data/FINDINGS.md measures it).",
+        "**Initialisations.** The released scores come from one initialisation; ours are means "
+        "over several (`inits` in `scores.parquet`, 8 in our releases). Scores from two single "
+        "initialisations agree only in part, some hardly at all (see data/FINDINGS.md).",
         "**Figure 1's target** is not stated in the paper.",
     ]
     if not {*bench.codes} <= {*map(str, paper_architectures())}:
-        reasons.append("**Sample.** Not all architectures are among the 522 of the paper.")
+        reasons.append("**Sample.** Not all architectures are among the paper's 522.")
     reasons.append(_about_images(bench))
     return reasons
 
@@ -81,9 +81,9 @@ def reasons_to_differ(
 def _about_images(bench: ReleaseReader) -> str:
     statuses = image_statuses(bench)
     if not of_the_paper(bench):
-        return "**Images.** They are not the paper's: no printed value applies."
+        return "**Images.** They are not the paper's, so no printed value applies."
     same = [name for name, status in statuses.items() if status != SUBSTITUTE]
     return (
-        f"**Images.** The comparison with the paper is meaningful for {', '.join(same)}; the "
-        f"others are substitutes for images that were not identified or not found, marked \\*."
+        f"**Images.** The comparison with the paper is meaningful for {', '.join(same)}. The "
+        f"others, marked \\*, are substitutes for images that were not identified or not found."
     )

@@ -1,6 +1,6 @@
 """Power spectra of images, corrupted images and untrained outputs, as profiles over frequency.
 
-Torch is imported on use, by the one function that runs networks.
+Only the function that runs networks imports torch.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class SpectrumProfile:
             initialisations) of the density.
         radius: (R,) float64 relative frequency of the rings, below 1/2.
         level_db: (R,) float64 dB of the mean density in each ring.
-        bandwidth: as ``psd_99_bandwidth``; mean over initialisations.
-        strip_mse: by reference, as ``psd_db_strip_mse``, mean over initialisations; of an output.
+        bandwidth: the score ``psd_99_bandwidth``; mean over initialisations.
+        strip_mse: outputs' ``psd_db_strip_mse`` by reference; mean over initialisations.
     """
 
     name: str
@@ -47,13 +47,13 @@ class SpectrumProfile:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSpectra:
-    """The spectra of one image: ground truth, corrupted, and an output of each architecture."""
+    """The spectra of one image: ground truth, corrupted, and each architecture's output."""
 
     image: str
     profiles: tuple[SpectrumProfile, ...]
 
     def profile(self, name: str) -> SpectrumProfile:
-        """One of them by name."""
+        """The profile with a name."""
         return next(profile for profile in self.profiles if profile.name == name)
 
 
@@ -64,8 +64,8 @@ def radial_profile(psd: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
         psd: (H, W) float64, frequency zero at row H // 2, column W // 2.
 
     Returns:
-        (R,) relative radius of the rings' middle and (R,) mean density; R is half of the smaller
-        side, and a ring is as wide as one frequency of it.
+        (R,) relative mid-radius of each ring and (R,) mean density; R is half of the smaller
+        side, and a ring is one of its frequencies wide.
     """
     rings = min(psd.shape) // 2
     radius = relative_radius(*psd.shape)
@@ -107,16 +107,16 @@ def image_spectra(
 ) -> tuple[ImageSpectra, ...]:
     """Spectra of images and of untrained networks' outputs, as the scores see them.
 
-    The outputs do not depend on the image, only on its shape: each is computed once.
+    The outputs depend only on the image's shape, so each is computed once.
 
     Args:
-        images: square ones.
-        task: what corrupts them; for super-resolution all is compared at low resolution.
+        images: square images.
+        task: corrupts the images; for super-resolution, spectra are compared at low resolution.
         architectures: by role.
         resolution: height and width of the ground truth.
         channels: width of the networks.
-        inits: scoring initialisations.
-        device: where networks run.
+        inits: number of scoring initialisations.
+        device: where the networks run.
 
     Raises:
         ImageError: an image that cannot be brought to the resolution.

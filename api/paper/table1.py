@@ -1,9 +1,9 @@
-"""Table 1 of the paper, from the data: tau between a target and training-free scores, by image.
+"""Table 1 of the paper, from a release: tau between a target and training-free scores, by image.
 
-The target is a PSNR, or the best iteration (section 5 of the paper): a network whose untrained
-output already resembles the image may reach its peak sooner, and then the score would also tell
-when to stop. The paper's printed values stand beside ours where the images are the paper's, the
-task is the paper's, and the target is a PSNR.
+The target is a PSNR or the best iteration (section 5 of the paper). A network whose untrained
+output already resembles the image may peak sooner; then the score would also tell when to stop.
+The table shows the paper's values next to ours if images and task are the paper's and the target
+is a PSNR.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Table1(PaperExhibit):
 
     Attributes:
         frame: images × (proxy, reference, source), float64; source is "ours" or "paper". The
-            paper's scores first, in its order, then the others. ``attrs`` as of
+            paper's scores first, in its order, then the others. ``attrs`` as in
             `nasdip_bench.api.statistics.kendall.kendall`.
-        statuses: by image, as in images.parquet.
-        shown: (proxy, reference) of the columns of the text, LaTeX and picture; CSV has all.
+        statuses: status of each image in images.parquet.
+        shown: (proxy, reference) of the columns in text, LaTeX and picture; the CSV has all.
     """
 
     is_figure = False
@@ -65,12 +65,12 @@ class Table1(PaperExhibit):
 
     @property
     def has_paper(self) -> bool:
-        """Whether printed values stand beside ours."""
+        """Whether the table has the paper's values."""
         return "paper" in self.frame.columns.get_level_values("source")
 
     @cached_property
     def _values(self) -> dict[tuple[str, ...], float]:
-        """By (image, proxy, reference, source): looking up cells of a frame is slower by far."""
+        """By (image, proxy, reference, source); cell lookup in a frame is far slower."""
         rows = zip(self.frame.index, self.frame.to_numpy().tolist(), strict=True)
         return {
             (image, *column): value
@@ -82,7 +82,7 @@ class Table1(PaperExhibit):
         return self._values.get((image, *column, source), math.nan)
 
     def cell(self, image: str, column: tuple[str, str]) -> tuple[str, str]:
-        """Ours and the paper's as text; the paper's is "" where there is none."""
+        """Our value and the paper's as text; the paper's is "" if missing."""
         ours, paper = (self._value(image, column, source) for source in ("ours", "paper"))
         return (
             "--" if math.isnan(ours) else f"{ours:+.2f}",
@@ -90,11 +90,11 @@ class Table1(PaperExhibit):
         )
 
     def score_heads(self) -> list[tuple[str, str]]:
-        """The two lines at the head of each shown column: score, what it is compared with."""
+        """The two header lines of each shown column: score and reference."""
         return [(proxy, _SHORT.get(reference, reference)) for proxy, reference in self.shown]
 
     def heads(self) -> list[list[str]]:
-        """Names of the scores, and below what they are compared with."""
+        """Names of the scores and, below, their references."""
         names, others = zip(*self.score_heads(), strict=True)
         return [["", *names], ["image", *others]]
 
@@ -102,14 +102,14 @@ class Table1(PaperExhibit):
         return [self.cell(image, column) for column in self.shown]
 
     def body(self) -> list[list[str]]:
-        """A row an image: "ours (paper)"."""
+        """One row per image: "ours (paper)"."""
         return [
             [self.label(image), *(f"{o} ({p})" if p else o for o, p in self._cells(image))]
             for image in self.frame.index
         ]
 
     def latex_body(self) -> list[list[str]]:
-        """The same with the numbers in math mode, so that minus signs are minus signs."""
+        """The same with numbers in math mode, for true minus signs."""
         return [
             [
                 self.latex_label(image),
@@ -122,7 +122,7 @@ class Table1(PaperExhibit):
         ]
 
     def csv(self) -> str:
-        """All scores, one line an image and score, with n and the set-up; floats in full."""
+        """All scores, one line per image and score, with n and set-up; floats in full."""
         facts: Mapping[str, Any] = self.frame.attrs
         setup = (facts["task"], facts["target"], facts["fidelity"])
         seeds = " ".join(map(str, facts["seeds"]))
@@ -169,7 +169,7 @@ class Table1(PaperExhibit):
             for i, (ours, paper) in enumerate(self._cells(image)):
                 left = names + i * column
                 if ours != "--":
-                    # Half of the scale on either side of white keeps black text readable.
+                    # Half of the colour scale on either side of white keeps black text readable.
                     shade = colours(0.5 + 0.28 * float(ours))
                     corner = (left, middle - _ROW_INCHES / 2)
                     axes.add_patch(Rectangle(corner, column, _ROW_INCHES, color=shade))
@@ -200,7 +200,7 @@ def table1(
         target: column of runs.parquet; the default is what the paper's notebooks use.
         fidelity: None for the release's default for the task.
         seed: None for the mean of tau over the default seeds.
-        all_scores: show also the scores that the paper's table does not have.
+        all_scores: also show the scores that the paper's table lacks.
 
     Raises:
         UnknownNameError: an unknown task, target, fidelity or seed.
@@ -219,7 +219,7 @@ def table1(
     keys = [tuple(key.split("/")) for key in printed["columns"]]
     columns = [key for key in keys if of_psnr or key in tau.columns]
     extra = [key for key in tau.columns if key not in columns]
-    # Taking a column from a frame copies its attrs, which are larger than the column.
+    # Taking a column from a frame copies attrs, which are larger than the column.
     ours = dict(zip(tau.columns, tau.to_numpy().T.tolist(), strict=True))
     absent = [math.nan] * len(tau)
     data: dict[tuple[str, ...], list[float]] = {}
@@ -264,22 +264,21 @@ def _caption(bench: ReleaseReader, facts: Mapping[str, Any], shown: list[str], b
     if facts["target"] in _ITERATIONS:
         return captions.sentences(
             f"Best iteration ({task}): Kendall's tau-b between the iteration of the highest PSNR "
-            f"and training-free scores of the untrained network. The sign is raw: positive is a "
-            f"later peak for a larger distance.",
+            f"and training-free scores of the untrained network. The sign is raw: positive means "
+            f"that a larger distance peaks later.",
             setup,
             captions.cut_before_peak(bench, facts),
             captions.shortfall(bench, facts),
-            "The paper reports these in its section 5; its numbers are not among the printed "
-            "values that this package carries.",
+            "The paper reports these in its section 5; this package does not include its values.",
         )
     about_print = ""
     if beside:
-        about_print = f"In parentheses the paper's printed values ({printed['setup']})."
+        about_print = f"In parentheses: the paper's values ({printed['setup']})."
     elif task != printed["table1"]["task"]:
-        about_print = f"The paper prints this table for {printed['table1']['task']} only."
+        about_print = f"The paper has this table for {printed['table1']['task']} only."
     return captions.sentences(
         f"Table 1 ({task}): Kendall's tau-b between PSNR and training-free scores of the "
-        f"untrained network, compared with the corrupted image or the ground truth; the sign is "
+        f"untrained network, compared with the corrupted image or the ground truth. The sign is "
         f"raw: negative is good for a distance.",
         setup,
         captions.shortfall(bench, facts),

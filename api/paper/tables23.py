@@ -1,8 +1,8 @@
-"""Tables 2 and 3 of the paper from the results of experiments: PSNR of restorations by method.
+"""Tables 2 and 3 of the paper, from the results of experiments: PSNR of restorations by method.
 
-The results are those of ``nasdip-build experiments``; no release of the dataset is needed. One
-setting and one seed at a time. All values of a row are means over the same images: those that every
-method with a result in the row has.
+The results come from ``nasdip-build experiments``; no release of the dataset is needed. A table
+has one setting and one seed. All values of a row are means over the same images: those for which
+every method with a result in the row has one.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class ComparisonTable(PaperExhibit):
 
     Attributes:
         number: "2" or "3".
-        setting: name of the set-up.
-        seed: of the values.
-        rows: as printed, then those of other sets.
-        columns: the printed ones, as methods are written.
-        further: those beside them.
-        oracle_rows: tasks whose printed values of DIP are an oracle's.
+        setting: name of the setting.
+        seed: seed of the values.
+        rows: the paper's, then those of other sets.
+        columns: the paper's methods, by name.
+        further: additional methods.
+        oracle_rows: tasks for which the paper's DIP values are oracle-stopped.
     """
 
     is_figure = False
@@ -72,27 +72,27 @@ class ComparisonTable(PaperExhibit):
 
     @property
     def all_columns(self) -> tuple[str, ...]:
-        """The printed ones, then the others."""
+        """The paper's columns, then the further ones."""
         return (*self.columns, *self.further)
 
     def heads(self) -> list[list[str]]:
-        """Method, and below the selection."""
+        """The methods and, below, their selection."""
         methods, selections = zip(*map(column_head, self.all_columns), strict=True)
         return [["", "", *methods], ["", "n", *selections]]
 
     def cell(self, row: RowOfSet, column: str) -> tuple[str, str]:
-        """Ours and the paper's as text; the paper's is "" where there is none."""
+        """Our value and the paper's as text; the paper's is "" if missing."""
         cell = row.cells[column]
         ours = "--" if cell.ours_db is None else f"{cell.ours_db:.2f}"
         mark = "†" if column == "dip" and row.task in self.oracle_rows else ""
         return ours, "" if cell.paper_db is None else f"{cell.paper_db:.2f}{mark}"
 
     def count(self, row: RowOfSet) -> str:
-        """Images of the means and of the set."""
+        """Number of images in the means, and in the set."""
         return f"{len(row.images)}/{row.size}"
 
     def body(self) -> list[list[str]]:
-        """A row a task and set: "ours (paper)"."""
+        """One row per task and set: "ours (paper)"."""
         rows = []
         for row in self.rows:
             cells = [self.cell(row, column) for column in self.all_columns]
@@ -105,7 +105,7 @@ class ComparisonTable(PaperExhibit):
         return [[cell.replace("†", "$^\\dagger$") for cell in row] for row in super().latex_body()]
 
     def csv(self) -> str:
-        """A line a row and column; floats in full."""
+        """One line per row and column; floats in full."""
         lines = []
         for row in self.rows:
             for column, cell in row.cells.items():
@@ -126,7 +126,7 @@ class ComparisonTable(PaperExhibit):
         return csv_text(head, lines)
 
     def draw(self, path: Path, form: str) -> None:
-        """The table: printed columns, the highest bold, then the further ones behind a line."""
+        """The table: the paper's columns, the highest bold, then a rule and the further ones."""
         heads = [column_head(column) for column in self.all_columns]
         names = 0.085 * max(len(row.label) for row in self.rows) + 0.8
         widths = [max(1.05, *(0.078 * len(part) + 0.25 for part in head)) for head in heads]
@@ -169,14 +169,14 @@ def comparison(
     """Table 2 or 3 from results.
 
     Args:
-        results: of experiments.
+        results: results of experiments.
         number: "2" or "3".
-        setting: None: the only one there is, or the paper's.
-        seed: None: the lowest of the searches.
+        setting: None for the only one, or the paper's if there are several.
+        seed: None for the lowest that a search has.
 
     Raises:
         UnknownNameError: an unknown table, setting or seed.
-        ConfigError: several settings, none of them the paper's, and none asked for.
+        ConfigError: several settings, none of them the paper's, and none chosen.
         MissingRunError: no results at all.
     """
     if number not in TABLES:
@@ -218,14 +218,14 @@ def _caption(
 ) -> str:
     devices = sorted({row["device"] for row in rows})
     compared = {
-        "2": "ISNAS with four scores, selection on the image, beside DIP and NAS-DIP",
-        "3": "selection on the image made small and on the image, and random candidates",
+        "2": "ISNAS with four scores and selection on the image, DIP and NAS-DIP",
+        "3": "selection on the resized image, on the image itself, and random candidates",
     }[number]
     return (
-        f"Table {number}: {compared}. PSNR in dB of the last smoothed output of the restoration, "
-        f"a fit of its own with the selected network; super-resolution of colour on luma. Setting "
+        f"Table {number}: {compared}. PSNR in dB of the last smoothed output of a separate fit "
+        f"with the selected network; on luma for super-resolution of colour images. Setting "
         f"{name}: {describe_fields(fields)}; seed {seed}. Each row: means over the same n images "
-        f"of the set. In parentheses the paper's printed values (whole images, 128 channels, 5000 "
+        f"of the set. In parentheses: the paper's values (whole images, 128 channels, 5000 "
         f"candidates, cohorts of 15, all images of a set). Trained on: {', '.join(devices)}."
     )
 
@@ -234,17 +234,17 @@ def _notes(rows: Sequence[RowOfSet]) -> Iterator[str]:
     columns = tuple(dict.fromkeys(column for row in rows for column in row.cells))
     if STOPPED in columns:
         yield (
-            "† the paper's values of DIP for super-resolution are oracle-stopped values taken from "
-            "the NAS-DIP paper; ours beside them are final values, and the oracle-stopped ones "
-            "(highest smoothed PSNR along the same fit) have a column of their own."
+            "† the paper takes its DIP values for super-resolution from the NAS-DIP paper, where "
+            "they are oracle-stopped. Ours next to them are final values; our oracle-stopped ones "
+            "(highest smoothed PSNR along the same fit) are in a separate column."
         )
     if any(column.startswith("oracle/") for column in columns):
-        yield "oracle: of the same cohort the network of the highest PSNR; it needs the truth."
+        yield "oracle: the cohort's network with the highest PSNR; it needs the ground truth."
     if any(column.startswith("random/") for column in columns):
         yield (
-            "random: as many candidates as a cohort has, drawn without a look at any score, their "
-            "average with equal weights; how exactly the paper drew its random cohort, we do not "
-            "know."
+            "random: as many candidates as in a cohort, drawn without using any score; their "
+            "average has equal weights. We do not know how exactly the paper drew its random "
+            "cohort."
         )
     spreads: dict[tuple[str, tuple[int, ...]], list[float]] = {}
     for row in rows:
@@ -256,8 +256,8 @@ def _notes(rows: Sequence[RowOfSet]) -> Iterator[str]:
     for (name, seeds), found in spreads.items():
         low, high = f"{min(found):.2f}", f"{max(found):.2f}"
         yield (
-            f"{name}: standard deviation of a row's mean over the seeds "
-            f"{', '.join(map(str, seeds))}: {low if low == high else f'{low} to {high}'} dB."
+            f"{name}: standard deviation over seeds {', '.join(map(str, seeds))} of a row's mean: "
+            f"{low if low == high else f'{low} to {high}'} dB."
         )
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for row in rows:
@@ -278,12 +278,12 @@ def _most(row: RowOfSet) -> int:
 
 
 def _missing(row: RowOfSet) -> Iterator[str]:
-    """What a row lacks."""
+    """Notes on what a row lacks."""
     lacking = {c: cell.images for c, cell in row.cells.items() if cell.images < row.size}
     if lacking:
         counts = ", ".join(f"{' '.join(column_head(c)).strip()} {n}" for c, n in lacking.items())
         if len(set(lacking.values())) == 1 and len(lacking) == len(row.cells):
             counts = f"all methods {_most(row)}"
-        yield f"{row.label}: results for so many of {row.size} images: {counts}."
+        yield f"{row.label}: number of images with results, of {row.size}: {counts}."
     for status, what in row.without.items():
         yield f"{row.label}: {status}: {', '.join(what)}."

@@ -1,6 +1,6 @@
-"""The rows and columns of Tables 2 and 3: which results they take, their means, their names.
+"""The rows and columns of Tables 2 and 3: which results they use, their means, their names.
 
-Figure 5 takes the same setting and seed.
+Figure 5 uses the same setting and seed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 STOPPED = "oracle-stopped"
-"""Stands for DIP with the best smoothed PSNR along the fit, which only a ground truth can find."""
+"""DIP stopped at the best smoothed PSNR of the fit; an oracle, as it needs the ground truth."""
 _SHORT = {"dip": "DIP", "nas-dip": "NAS-DIP"}
 
 
@@ -38,12 +38,12 @@ class Cell:
     """A value of the table.
 
     Attributes:
-        ours_db: mean over the row's images; None where there is none.
-        paper_db: the printed value, or None.
-        spread_db: standard deviation over seeds of that mean, where two or more seeds have all of
-            the row's images; else None.
+        ours_db: mean over the row's images, or None.
+        paper_db: the paper's value, or None.
+        spread_db: standard deviation of that mean over the seeds that have all of the row's
+            images; None for fewer than two.
         seeds: those seeds.
-        images: how many images of the set the method has a result for.
+        images: number of the set's images that the method has a result for.
     """
 
     ours_db: float | None
@@ -60,10 +60,10 @@ class RowOfSet:
     Attributes:
         task: name.
         image_set: name.
-        images: names of those that the means are over.
-        size: how many the set has.
+        images: names of the images in the means.
+        size: number of images in the set.
         cells: by column.
-        without: by status the results without a value, as "image: method".
+        without: results without a value, as "image: method", by status.
     """
 
     task: str
@@ -80,7 +80,7 @@ class RowOfSet:
 
 
 def column_head(column: str) -> tuple[str, str]:
-    """The two lines at the head of a column.
+    """The two header lines of a column.
 
     Example:
         >>> column_head("isnas/psd_db_mse/full")
@@ -97,9 +97,9 @@ def column_head(column: str) -> tuple[str, str]:
 
 
 def describe_fields(fields: Mapping[str, Any]) -> str:
-    """The fields of a setting in words."""
+    """The fields of a setting, as text."""
     crop = fields["crop"]
-    part = f"the centre {crop} x {crop} of each image, not the whole" if crop else "whole images"
+    part = f"only the centre {crop} x {crop} of each image" if crop else "whole images"
     wide = dict.fromkeys([fields["search_channels"], fields["channels"]])
     lengths, small = (
         ", ".join(f"{kind} {count}" for kind, count in fields[name].items())
@@ -108,15 +108,15 @@ def describe_fields(fields: Mapping[str, Any]) -> str:
     return (
         f"{part}, {' and '.join(map(str, wide))} channels, {fields['candidates']} candidates "
         f"ranked by {fields['inits']} initialisations, cohorts of {fields['cohort']}, iterations "
-        f"{lengths} (of cohorts on the small image {small}), {fields['precision']}"
+        f"{lengths} (cohorts on the resized image: {small}), {fields['precision']}"
     )
 
 
 def choose_setting(results: Results, setting: str | None) -> str:
-    """The setting asked for, else the only one, else the paper's; settings never mix.
+    """The given setting, else the only one, else the paper's; settings never mix.
 
     Raises:
-        UnknownNameError, ConfigError, MissingRunError: there is no such one.
+        UnknownNameError, ConfigError, MissingRunError: there is no such setting.
     """
     there: list[str] = sorted({row["setting"] for row in results.rows})
     if not there:
@@ -130,13 +130,13 @@ def choose_setting(results: Results, setting: str | None) -> str:
     if "paper" in there:
         return "paper"
     raise ConfigError(
-        f"the results are of several settings, which do not mix: choose one of {', '.join(there)} "
+        f"the results have several settings, which do not mix: choose one of {', '.join(there)} "
         f"with --setting"
     )
 
 
 def choose_seed(rows: Iterable[Mapping[str, Any]], seed: int | None) -> int:
-    """The seed asked for, else the lowest that a search has.
+    """The given seed, else the lowest that a search has.
 
     Raises:
         UnknownNameError: no result has the seed.
@@ -154,7 +154,7 @@ def choose_seed(rows: Iterable[Mapping[str, Any]], seed: int | None) -> int:
 
 
 def other_rows(rows: Sequence[Mapping[str, Any]], tasks: Iterable[str]) -> list[tuple[str, str]]:
-    """(task, set) of results of sets that the paper does not have, for the table's tasks."""
+    """(task, set) of results on sets that the paper lacks, for the table's tasks."""
     found = dict.fromkeys((row["task"], row["set"]) for row in rows if set_size(row["set"]) is None)
     return [place for task in tasks for place in found if place[0] == task]
 
@@ -171,9 +171,9 @@ def row_of_set(
     Args:
         rows: results of one setting.
         place: (task, set).
-        columns: methods as they are written, or `STOPPED`.
-        seed: of the values.
-        printed: the paper's values in dB by column.
+        columns: names of methods, or `STOPPED`.
+        seed: seed of the values.
+        printed: the paper's values in dB, by column.
     """
     task, image_set = place
     mine = [row for row in rows if (row["task"], row["set"]) == place]
@@ -208,7 +208,7 @@ def _cell(
     seed: int,
     printed: float | None,
 ) -> Cell:
-    """The mean over the images at the seed, and its spread over all seeds that have them."""
+    """The mean over the images at the seed, and its spread over the seeds that have them all."""
     means = {
         drawn: float(np.mean([found[image] for image in images]))
         for drawn, found in sorted(of_seed.items())

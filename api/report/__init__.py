@@ -1,5 +1,5 @@
-"""A release as one page to look at: self-contained, offline, made of plain HTML, CSS and script.
+"""An offline page for browsing a release, in plain HTML, CSS and JavaScript.
 
-`data` gathers what the page shows, `page` puts it into the template. Nothing is fetched when the
-page is opened, and it has no script but its own.
+`data` gathers what the page shows, `page` fills the template. The page fetches nothing and has no
+script except its own.
 """

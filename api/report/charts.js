@@ -1,6 +1,6 @@
 "use strict";
-// Elements, and charts drawn for the width there is, so that their text is as large as the page's.
-// Text goes into the page as text (textContent), never as HTML: names in a dataset are data.
+// Elements, and charts drawn to the available width, so that their text is as large as the page's.
+// Text is inserted as textContent, never as HTML, because names in a dataset are data.
 
 function make(name, attributes = {}, ...children) {
   const svg = ["svg", "g", "path", "line", "circle", "text", "title"].includes(name);
@@ -74,8 +74,7 @@ function nothing(holder, text) {
   holder.replaceChildren(make("p", { class: "small" }, text));
 }
 
-// Estimates with intervals, a line each: panels side by side, or one below the other where the names
-// leave no room.
+// Estimates with intervals, a line each. Panels are side by side, or stacked if names leave no room.
 function forest(holder, { across, lines, panels }, label) {
   const width = Math.max(holder.clientWidth, 240);
   const kinds = [...new Set(lines.map(([, kind]) => kind))];

@@ -1,7 +1,7 @@
-"""What the report shows, as plain values for JSON.
+"""The contents of the report, as plain values for JSON.
 
 PSNR is in whole thousandths of a dB, as in the curve files; scores have four significant digits;
-curves are thinned to at most `CURVE_POINTS`. Missing values are None. Axes as everywhere:
+curves are thinned to at most `CURVE_POINTS`. Missing values are None. Axis order as everywhere:
 architecture, image, point. Must not import torch.
 """
 
@@ -46,14 +46,14 @@ def report_payload(
     Args:
         bench: the release.
         fidelity: for all tasks; None for the release's default for each.
-        progress: called with a line for each table that takes its time.
+        progress: called with a line for each slow table.
 
     Returns:
-        ``release``, ``images``, ``architectures`` (columns), ``sets`` (one a task), ``coverage``,
+        ``release``, ``images``, ``architectures`` (columns), ``sets`` (one per task), ``coverage``,
         ``missing`` (sentences).
 
     Raises:
-        UnknownNameError: there is no such fidelity.
+        UnknownNameError: an unknown fidelity.
         MissingRunError: the release has no runs to show.
     """
     blocks = _blocks(bench, fidelity)
@@ -106,7 +106,7 @@ def _set(bench: ReleaseReader, block: Block) -> dict[str, Any]:
     at = bench.manifest.fidelities[block.fidelity]
     seeds = block.default_seeds
     statuses = np.stack([block.statuses(seed) for seed in seeds])
-    # A cell is missing where one of its runs is; else the worst of them counts.
+    # A cell is missing if one of its runs is; otherwise its worst run counts.
     status = np.where((statuses < 0).any(axis=0), -1, statuses.max(axis=0))
     corrupted = np.stack([block.matrix("psnr_corrupted_db", seed) for seed in seeds])
     with_value = np.isfinite(corrupted)
@@ -137,14 +137,14 @@ def _set(bench: ReleaseReader, block: Block) -> dict[str, Any]:
     found["scores"] = {}
     for place, (pair, key) in enumerate(zip(scores.columns, scores.keys, strict=True)):
         values = scores.values[:, :, place]
-        # Scores without a reference are the same for all images, and are kept once.
+        # Scores without a reference are the same for all images, so they are stored once.
         common = pair[1] == NO_REFERENCE and _rows_are_constant(values)
         found["scores"][key] = _significant(values[:, 0] if common else values)
     return found
 
 
 def _costs(bench: ReleaseReader, block: Block) -> dict[str, list[Any]]:
-    """By architecture: parameters, and FLOP of a run, at the fidelity."""
+    """Parameters and FLOP of a run at the fidelity, by architecture."""
     found = costs(bench, block, tuple(range(len(bench.images))), block.default_seeds)
     flops = found.flops_per_iteration * block.record.iterations
     return {"parameters": found.parameters.tolist(), "flops": _significant(flops)}
@@ -155,14 +155,14 @@ def _rows_are_constant(values: NDArray[np.float64]) -> bool:
 
 
 def thinned(iterations: NDArray[np.int32], stop: int, most: int = CURVE_POINTS) -> list[int]:
-    """Positions of some points of a curve, with the first, the stop and the last.
+    """Positions of some points of a curve, including the first, the stop and the last.
 
-    A third of them in geometric steps, for the rise, the others in equal steps, for the peak.
+    A third are in geometric steps, for the rise; the others in equal steps, for the peak.
 
     Args:
         iterations: (P,) ascending, from 1.
         stop: iteration of ``final_*``.
-        most: at most so many points, at least 3.
+        most: maximum number of points, at least 3.
     """
     count = len(iterations)
     if count <= most:
@@ -178,7 +178,7 @@ def thinned(iterations: NDArray[np.int32], stop: int, most: int = CURVE_POINTS) 
 
 
 def _curves(bench: ReleaseReader, block: Block) -> tuple[list[int], list[Any]]:
-    """Iterations, and by architecture and image the smoothed curve or None."""
+    """Iterations, and the smoothed curve or None by architecture and image."""
     arrays = bench.curves(block.task, fidelity=block.fidelity)
     kept = thinned(arrays.iterations, block.record.stop)
     places = [arrays.seeds.index(seed) for seed in block.default_seeds]
@@ -197,7 +197,7 @@ def _curves(bench: ReleaseReader, block: Block) -> tuple[list[int], list[Any]]:
 
 
 def _tau(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
-    """By score: tau and n, an entry an image."""
+    """By score: tau and n, one entry per image."""
     frame = kendall(bench, block.task, target=target, fidelity=block.fidelity)
     found = {}
     for column in frame.columns:
@@ -222,7 +222,7 @@ def _overlap(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
 
 
 def _missing(bench: ReleaseReader, blocks: list[Block]) -> list[str]:
-    """What the page does not show, in sentences."""
+    """Sentences on what the page does not show."""
     sentences = []
     for block in blocks:
         seeds = block.default_seeds
@@ -232,7 +232,7 @@ def _missing(bench: ReleaseReader, blocks: list[Block]) -> list[str]:
         others = [str(seed) for seed in block.seeds if seed not in seeds]
         if len(seeds) == 1:
             sentences.append(
-                f"{block.task} at {block.fidelity}: the page shows seed {seeds[0]} alone and no "
+                f"{block.task} at {block.fidelity}: the page shows only seed {seeds[0]}, so no "
                 f"spread over seeds"
                 + (f"; the release also has runs of seed {', '.join(others)}." if others else ".")
             )

@@ -25,7 +25,7 @@
     return (current()[key] ?? archs[key])[row];
   }
 
-  // The image that is looked at comes first: on a phone it is beside the architecture's name.
+  // The selected image comes first, so on a phone it is next to the architecture's name.
   const columns = () => [
     { key: "code", name: "Architecture", text: true },
     imageColumn(state.image, true),
@@ -34,7 +34,7 @@
     { key: "kernel", name: "Kernel" },
     { key: "activation", name: "Activation", text: true },
     { key: "parameters", name: "Parameters", show: (v) => v.toLocaleString("en") },
-    { key: "flops", name: "GFLOP of a run", show: (v) => (v / 1e9).toFixed(0) },
+    { key: "flops", name: "GFLOP per run", show: (v) => (v / 1e9).toFixed(0) },
     ...data.images.map((_, i) => imageColumn(i, false)).filter((_, i) => i !== state.image),
   ];
 
@@ -58,7 +58,7 @@
     }
     const key = state.sort ?? `image:${state.image}`;
     const sign = state.descending ? -1 : 1;
-    // Missing values are last either way; ties keep the release's order.
+    // Missing values come last in either order; ties keep the release's order.
     return found.sort((a, b) => {
       const x = value(a, key), y = value(b, key);
       if (x == null || y == null) return (x == null) - (y == null) || a - b;
@@ -80,7 +80,7 @@
         state.sort = column.key;
         state.page = 0;
         drawTable();
-        // The head was drawn anew: the focus stays on the column.
+        // The header was redrawn: keep the focus on the column.
         head.querySelector(`button[data-key="${column.key}"]`).focus();
       });
       const kind = (column.text ? "text" : "") + (column.shown ? " shown" : "");
@@ -119,7 +119,7 @@
     byId("next").disabled = state.page >= pages - 1;
     byId("range").textContent = found.length
       ? `${first + 1}–${first + shown.length} of ${found.length}`
-      : "No architecture fits the filters.";
+      : "No architecture matches the filters.";
   }
 
   function drawCurves() {
@@ -130,7 +130,7 @@
       `${shown.length} of at most ${MOST_SHOWN} shown: ${set.task} at ${set.fidelity}, ` +
       `${imageLabel(state.image)}, smoothed PSNR. Corrupted image: ` +
       `${decibel(set.corrupted[state.image])} dB. Stop at iteration ${set.stop}.` +
-      (absent ? ` ${absent} chosen without a run here.` : "");
+      (absent ? ` ${absent} of the chosen have no run here.` : "");
     byId("curves-legend").replaceChildren(
       ...state.chosen.map((row, n) => {
         const swatch = make("i");
@@ -146,13 +146,13 @@
       }),
     );
     if (!shown.length) {
-      nothing(holder, "No curve is shown: choose architectures in the table above, or the five best.");
+      nothing(holder, "No curves to show. Choose architectures in the table above, or the five best.");
       return;
     }
     const all = shown.flatMap((row) => set.curves[row][state.image]).filter((v) => v != null);
     const names = {
       x: "iteration (logarithmic)", y: "PSNR, dB",
-      label: `Learning curves of ${shown.length} architectures; their numbers are in the list below`,
+      label: `Learning curves of ${shown.length} architectures; the list below has their numbers`,
     };
     const plot = chart(holder, set.points, all.map((v) => v / 1000), names, true);
     plot.svg.append(
@@ -179,7 +179,7 @@
     const set = current(), key = byId("score").value, holder = byId("scatter-chart");
     const text = byId("scatter-text");
     if (!key) {
-      text.textContent = "This task has no scores in the release.";
+      text.textContent = "The release has no scores for this task.";
       nothing(holder, "No scores.");
       return;
     }
@@ -231,14 +231,14 @@
   function drawOverlap() {
     const set = current(), found = set.overlap[state.target], table = byId("overlap-table");
     if (found.reason) {
-      byId("overlap-text").textContent = `${set.task} at ${set.fidelity}: cannot be made: ${found.reason}.`;
+      byId("overlap-text").textContent = `${set.task} at ${set.fidelity}: not available: ${found.reason}.`;
       table.tHead.replaceChildren();
       table.tBodies[0].replaceChildren();
       return;
     }
     byId("overlap-text").textContent =
-      `${set.task} at ${set.fidelity}: architectures that two images share among their ${found.k} ` +
-      `best, of the ${found.n} with a run on all images; ${found.expected} ` +
+      `${set.task} at ${set.fidelity}: how many of their ${found.k} best architectures two images ` +
+      `share, of the ${found.n} with a run on all images; ${found.expected} ` +
       `expected by chance (k²/n).`;
     const names = data.images.map((_, i) => imageLabel(i));
     table.tHead.replaceChildren(
@@ -276,7 +276,7 @@
           }))));
   }
 
-  // What changes what
+  // Events
 
   function toggle(row) {
     if (state.chosen.includes(row)) state.chosen = state.chosen.filter((one) => one !== row);
@@ -341,7 +341,7 @@
     drawVerdict(current());
   });
 
-  // A browser may keep the choices of the last visit in the controls: they are what counts.
+  // A browser may restore the last visit's choices in the controls: start from them.
   state.set = +byId("set").value;
   state.image = +byId("image").value;
   state.target = byId("target").value;

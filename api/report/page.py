@@ -1,4 +1,4 @@
-"""The report's page: the payload put into the template, with everything escaped."""
+"""The report's page: fills the template with the payload and escapes everything."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["embedded_json", "report_html", "write_report"]
 
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
-# Inside a script element "<" could end it, and the two line separators are no JSON in old scripts.
+# "<" could end a script element, and old scripts reject the two line separators in JSON.
 _IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"} | {
     character: f"\\u{ord(character):04x}" for character in "\u2028\u2029"
 }
@@ -34,20 +34,20 @@ def write_report(
     fidelity: str | None = None,
     progress: Callable[[str], None] = lambda message: None,
 ) -> int:
-    """Write the page, whole or not at all.
+    """Write the page atomically.
 
     Args:
         bench: the release.
         path: file to write.
         fidelity: for all tasks; None for the release's default for each.
-        progress: called with a line for each table that takes its time.
+        progress: called with a line for each slow table.
 
     Returns:
-        its size in bytes.
+        Its size in bytes.
 
     Raises:
         ConfigError: the file cannot be written.
-        UnknownNameError: there is no such fidelity.
+        UnknownNameError: an unknown fidelity.
         MissingRunError: the release has no runs to show.
     """
     content = report_html(report_payload(bench, fidelity, progress))
@@ -56,7 +56,7 @@ def write_report(
 
 
 def report_html(payload: dict[str, Any]) -> str:
-    """The page of a payload of `nasdip_bench.api.report.data.report_payload`."""
+    """The page for a payload from `nasdip_bench.api.report.data.report_payload`."""
     style, template = _part("page.css"), _part("page.html")
     script = "".join(map(_part, ("charts.js", "verdicts.js", "page.js")))
     data = embedded_json(payload)
@@ -67,7 +67,7 @@ def report_html(payload: dict[str, Any]) -> str:
         "title": _escaped(f"{release['name']} {release['version']}"),
         "facts": _escaped(_facts(payload)),
         "missing": "".join(f"<li>{_escaped(line)}</li>" for line in payload["missing"])
-        or "<li>Nothing: every run that the release could hold is there.</li>",
+        or "<li>The release is complete: no run is missing.</li>",
         "sets": "".join(
             f'<option value="{number}">{_escaped(one["task"])} ({_escaped(one["fidelity"])})'
             f"</option>"
@@ -85,12 +85,12 @@ def report_html(payload: dict[str, Any]) -> str:
         "script_hash": _hash(script),
         "data": data,
     }
-    # In one pass, so that nothing in the values is taken for a placeholder.
+    # In one pass, so that nothing in the values is mistaken for a placeholder.
     return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
 def embedded_json(payload: dict[str, Any]) -> str:
-    """JSON that can stand inside a script element: it holds no "<", ">" or "&"."""
+    """JSON that is safe inside a script element: it has no "<", ">" or "&"."""
     text = json.dumps(payload, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     return re.sub("[<>&\u2028\u2029]", lambda found: _IN_SCRIPT[found[0]], text)
 

@@ -1,4 +1,4 @@
-// The section of verdicts: the tables that a release decides, one at a time.
+// The section of verdicts: one table at a time.
 
 function listVerdicts(set) {
   const select = document.getElementById("verdict"), before = select.value;
@@ -11,9 +11,9 @@ function drawVerdict(set) {
   const [text, holder, table, notes] = ["text", "chart", "table", "notes"].map((name) =>
     document.getElementById(`verdict-${name}`));
   const found = set.verdicts.find(({ title }) => title === document.getElementById("verdict").value);
-  text.textContent = found.caption ?? `Cannot be made: ${found.reason}.`;
+  text.textContent = found.caption ?? `Not available: ${found.reason}.`;
   holder.replaceChildren();
-  if (found.forest) forest(holder, found.forest, `${found.title}; its numbers are in the table below`);
+  if (found.forest) forest(holder, found.forest, `${found.title}; the table below has the numbers`);
   const row = (cells, cell) => make("tr", {}, ...cells.map(cell));
   table.tHead.replaceChildren(
     row(found.head ?? [], (text, i) => make("th", { scope: "col", class: i ? "" : "text" }, text)));

@@ -1,7 +1,7 @@
-"""What a release decides: its tables beyond the paper, as plain values for JSON.
+"""Verdicts of a release: its tables beyond the paper, as plain values for JSON.
 
-They are those of `nasdip_bench.api.gallery.catalogue`, text and all: whoever adds one there adds it
-to the page.
+They come from `nasdip_bench.api.gallery.catalogue`, text included: a table added there also appears
+on the page.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ __all__ = ["verdicts"]
 def verdicts(
     bench: ReleaseReader, task: str, fidelity: str, progress: Callable[[str], None]
 ) -> list[dict[str, Any]]:
-    """The tables of a task, each with a title and its table, or with the reason for none.
+    """The tables of a task, each with a title and its table, or the reason why it has none.
 
     Args:
         bench: the release.
         task: name.
         fidelity: name.
-        progress: called with a line for each.
+        progress: called with a line for each table.
     """
     found = []
     for entry in catalogue(bench, task, PaperOptions(fidelity=fidelity)):

@@ -1,4 +1,4 @@
-"""The best architectures, what falls short of them, and how values are distributed.
+"""The best architectures, regret against them, and the distribution of values.
 
 Must not import torch, pandas or SciPy.
 """
@@ -30,22 +30,22 @@ __all__ = ["Statistics", "find_best", "regret", "statistics", "top_k"]
 
 @displayed
 class Statistics(NamedTuple):
-    """How a target is distributed over the architectures.
+    """Distribution of a target over the architectures.
 
     Attributes:
         target: column of runs.parquet.
         task: name.
         image: name, several for the mean over them, or None for the mean over all of the release.
-        fidelity: the training set-up.
-        seeds: the seeds that each value is the mean of.
-        n: architectures with a value: an ok run of every seed on every image meant.
-        diverged: architectures without, of which a run diverged.
-        failed: architectures without, of which a run failed and none diverged.
+        fidelity: its name.
+        seeds: the seeds that each value is averaged over.
+        n: architectures with a value, that is an ok run of every seed on every chosen image.
+        diverged: architectures without a value and with a diverged run.
+        failed: architectures without a value, with a failed run and no diverged one.
         missing: the other architectures of the release.
-        mean: of the values.
-        std: their standard deviation (n - 1), NaN of fewer than two.
-        minimum: the lowest value; NaN where there is none.
-        quartiles: 25, 50 and 75 %, linear between values.
+        mean: mean of the values.
+        std: their standard deviation (n - 1); NaN for fewer than two.
+        minimum: the lowest value; NaN if there are none.
+        quartiles: 25, 50 and 75 %, linearly interpolated.
         maximum: the highest value.
     """
 
@@ -83,17 +83,17 @@ def top_k(
     Args:
         bench: the release.
         task: name.
-        k: how many, 1 to the number of candidates.
+        k: how many, from 1 to the number of candidates.
         image: name, or several for the mean over them; None for all images of the release.
-        target: a column of runs.parquet that says which end is better.
+        target: a column of runs.parquet with a direction.
         fidelity: None for the release's default for the task; results name it.
         seed: None for the mean over the default seeds; results name them.
-        max_parameters: trainable numbers at the fidelity's width, at most.
-        max_flops: FLOP of an iteration, forward and backward, at most.
-        max_seconds: recorded processor time of a run, at most.
+        max_parameters: limit on trainable numbers at the fidelity's width.
+        max_flops: limit on FLOP of an iteration, forward and backward.
+        max_seconds: limit on the recorded processor time of a run.
 
     Raises:
-        ConfigError: k is outside 1..candidates, or a limit is no number above 0.
+        ConfigError: k is outside 1..candidates, or a limit is not a number above 0.
         UnknownNameError: an unknown image, task, target, fidelity or seed.
         MissingRunError: the release has no run of the task at the fidelity, or no candidate.
 
@@ -152,7 +152,7 @@ def find_best(
     max_flops: float | None = None,
     max_seconds: float | None = None,
 ) -> Ranked:
-    """The best architecture; arguments and exceptions as of `top_k`.
+    """The best architecture; same arguments and exceptions as `top_k`.
 
     Example:
         >>> bench = NASDIPBench("data/")
@@ -184,13 +184,13 @@ def regret(
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> float:
-    """How far an architecture is from the best one of the release, in the target's unit, from 0.
+    """How far an architecture is from the release's best, in the target's unit; at least 0.
 
-    Other arguments as in `top_k`. NaN where one of its runs diverged or failed.
+    Other arguments as in `top_k`. NaN if one of its runs diverged or failed.
 
     Raises:
         UnknownNameError: an unknown architecture, image, task, target, fidelity or seed.
-        ArchitectureError: no architecture at all.
+        ArchitectureError: not an architecture at all.
         MissingRunError: one of its runs is missing.
 
     Example:
@@ -204,7 +204,7 @@ def regret(
     )
     for one in runs.image_names:
         for of_seed in runs.seeds:
-            # Says which run is missing, and what there is instead.
+            # Reports which run is missing, and the available ones.
             bench.query(arch_id, one, task, fidelity=runs.fidelity, seed=of_seed)
     values = _values(runs)
     if math.isnan(values[arch_id]):
@@ -222,7 +222,7 @@ def statistics(
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> Statistics:
-    """How a target is distributed over the architectures; arguments as in `top_k`.
+    """Distribution of a target over the architectures; arguments as in `top_k`.
 
     Raises:
         UnknownNameError: an unknown image, task, target, fidelity or seed.
@@ -274,5 +274,5 @@ def _on(bench: ReleaseReader, images: Sequence[int]) -> str:
 
 
 def _values(runs: RunSet) -> NDArray[np.float64]:
-    """(architecture,) means over images and seeds, NaN where one of the runs is not ok."""
+    """(architecture,) means over images and seeds; NaN if one of the runs is not ok."""
     return np.asarray(runs.values().mean(axis=(1, 2)))

@@ -1,4 +1,4 @@
-"""What choosing by the image gains, as a table and a picture: a line an image, a panel a target."""
+"""The gain of choosing per image, as table and picture: a line per image, a panel per target."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["GainFigure", "gain_figure"]
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GainFigure(Forest):
-    """dB that the best of the image itself gains over the best of the others, on another seed.
+    """Gain in dB of the image's own best over the best of the others, on another seed.
 
     Attributes:
         frame: from `image_gain`, with its ``attrs``.
     """
 
-    across = "dB gained by choosing by the image itself, on another seed"
+    across = "gain from choosing by the image itself, on another seed, dB"
 
     @property
     def targets(self) -> list[str]:
-        """Columns of runs.parquet, in the order asked for."""
+        """Columns of runs.parquet, in the given order."""
         return [*self.frame.index.get_level_values("target").unique()]
 
     def lines(self) -> dict[str, str]:
@@ -38,7 +38,7 @@ class GainFigure(Forest):
         return {self._label(name): "mean" if name == MEAN else "image" for name in images}
 
     def panels(self) -> list[Panel]:
-        """A panel a target."""
+        """One panel per target."""
         return [
             Panel(target, *(of[name].to_numpy() for name in ("gain_db", "low", "high")))
             for target, of in ((target, self.frame.loc[target]) for target in self.targets)
@@ -49,7 +49,7 @@ class GainFigure(Forest):
         return [["image", *self.targets], ["", *["dB (interval)"] * len(self.targets)]]
 
     def body(self) -> list[list[str]]:
-        """A row an image, then their mean."""
+        """One row per image, then their mean."""
         return [
             [
                 self._label(image),
@@ -66,12 +66,12 @@ class GainFigure(Forest):
 
 
 def gain_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> GainFigure:
-    """What choosing by the image itself gains, to print, save or draw.
+    """The gain of choosing by the image itself, to print, save or draw.
 
     Args:
         bench: the release.
         task: name.
-        **how: as in `image_gain`.
+        **how: passed to `image_gain`.
 
     Raises:
         NasdipError: as in `image_gain`.
@@ -87,10 +87,10 @@ def gain_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Gain
     return GainFigure(
         frame=frame,
         caption=sentences(
-            f"Does the best network depend on the image ({task})? The architecture that is best on "
-            f"an image against the one that is best on the mean of the others, both judged on the "
-            f"image on another seed{interval}. Positive: choosing by the image gains.",
-            f"Here {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
+            f"Does the best network depend on the image ({task})? Gain of the architecture that is "
+            f"best on the image over the one with the best mean over the other images, both judged "
+            f"on the image at another seed{interval}. Positive: choosing by the image pays.",
+            f"At {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
             f"those with all runs.",
             shortfall(bench, facts),
         ),

@@ -1,7 +1,7 @@
-"""Does the best network depend on the image? By what an image's own best gains on held-out data.
+"""Does the best network depend on the image? The gain of an image's own best on held-out data.
 
-An image's best by one seed is lucky by its noise. So the choice is judged on another seed, with
-another corruption, beside what somebody does who never looks at the image.
+An image's best at one seed owes part of its lead to noise. So the choice is judged on another
+seed, with another corruption, against a choice made without looking at the image.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ def image_gain(
     resamples: int = 1000,
     rng: int = 0,
 ) -> pd.DataFrame:
-    """What choosing by the image itself gains over choosing by the other images.
+    """The gain of choosing by the image itself over choosing by the other images.
 
     For image i and seeds (a, b): choose the architecture that is best on i at seed a, and the one
-    that is best by the mean over the other images at a. Both are judged on i at seed b. The gain is
-    the difference, averaged over all ordered pairs of seeds. Positive means that the image matters.
+    with the best mean over the other images at a. Both are judged on i at seed b. The gain is their
+    difference, averaged over all ordered pairs of seeds. Positive means that the image matters.
 
     Args:
         bench: the release.
         task: name.
-        targets: columns of runs.parquet to choose and judge by, higher is better.
-        images: the images meant, at least two; None for all. The others are others among these.
+        targets: columns of runs.parquet to choose and judge by, where higher is better.
+        images: at least two names; None for all. The other images are among these.
         fidelity: None for the release's default for the task.
-        level: of confidence of the intervals, between 0 and 1.
-        resamples: of the bootstrap; 0 makes no intervals.
+        level: confidence level of the intervals, between 0 and 1.
+        resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.
 
     Returns:
-        indexed by (target, image), and `MEAN`: ``gain_db``; ``low`` and ``high``, its interval,
-        which resamples architectures and chooses anew each time, for the mean images too;
+        A frame indexed by (target, image), and `MEAN`: ``gain_db``; ``low`` and ``high``, its
+        interval, which resamples architectures (for the mean images too) and repeats the choice;
         ``own_db`` and ``others_db``, what the two choices reach; ``n`` architectures, those with an
         ok run on every image at every seed. In ``attrs``: task, fidelity, seeds, resampling.
 
@@ -78,7 +78,7 @@ def image_gain(
     runs = runs._replace(seeds=runs.block.seeds)
     if len(runs.seeds) < 2 or len(runs.images) < 2:
         raise MissingRunError(
-            f"a choice is judged on another seed, beside other images: two of each are needed; "
+            f"a choice is judged on another seed, against other images: two of each are needed; "
             f"{task} at {runs.fidelity} has seeds {', '.join(map(str, runs.seeds))} on "
             f"{', '.join(runs.image_names)}"
         )
@@ -114,7 +114,7 @@ def image_gain(
 
 
 def _judged(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(image,) what an image's own best and the best by the other images reach, on other seeds.
+    """(image,) what an image's own best and the other images' best reach on other seeds.
 
     Args:
         values: (architecture, image, seed), higher is better.
@@ -131,7 +131,7 @@ def _judged(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _intervals(values: NDArray[np.float64], resampling: Resampling) -> list[tuple[float, float]]:
-    """Of the gain on each image, and of the mean; arguments as of `_judged`."""
+    """Intervals of the gain on each image and of the mean; arguments as in `_judged`."""
     count = values.shape[1]
     if not resampling.resamples:
         return [(float("nan"), float("nan"))] * (count + 1)

@@ -1,7 +1,7 @@
-"""Statistics over a release as pandas frames: rank correlations, coverage.
+"""Statistics of a release as pandas frames: rank correlations, coverage.
 
-Frames carry what they were computed from in ``attrs``, in plain Python values (frames there would
-break `pandas.concat` and saving).
+Each frame's ``attrs`` holds its set-up as plain Python values (frames there would break
+`pandas.concat` and saving).
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ def kendall(
 ) -> pd.DataFrame:
     """Kendall's tau-b between a target and the training-free scores, over architectures.
 
-    Over the architectures whose run on the image is ok and that have the score. The sign is raw:
-    for a distance, negative is good. One seed at a time: with several default seeds the value is
-    the mean of tau over them, not tau of the mean. Scores that see the corruption are those of the
-    same seed.
+    It covers the architectures that have the score and an ok run on the image. The sign is raw:
+    for a distance, negative is good. With several default seeds the value is the mean of their
+    taus, not the tau of the mean. A score that sees the corruption is compared with the runs of
+    the same seed.
 
     Args:
         bench: the release.
         task: name.
         target: a column of runs.parquet that is a measurement; None for the best smoothed PSNR,
-            which the paper's notebooks use, and an oracle.
+            which the paper's notebooks use. It is an oracle.
         fidelity: None for the release's default for the task.
-        seed: None for each of the default seeds.
+        seed: None for each default seed.
         images: one or several names; None for all.
 
     Returns:
         images × (proxy, reference), float64. In ``attrs``: ``task``, ``target``, ``fidelity``,
-        ``seeds``; and by "proxy/reference" and image ``n`` (architectures, the fewest over seeds),
-        ``std`` (of tau over seeds; NaN for one), ``reasons`` (why a value is NaN; only where it
-        is). ``pandas.DataFrame(frame.attrs["n"])`` makes a frame of one of them. A mean over the
-        images that pandas takes leaves out those without a value: that of
-        `NASDIPBench.kendall_intervals` does not.
+        ``seeds``; and by "proxy/reference" and image ``n`` (architectures, the minimum over seeds),
+        ``std`` (of tau over seeds; NaN for one seed), ``reasons`` (why a value is NaN).
+        ``pandas.DataFrame(frame.attrs["n"])`` makes a frame of one of them. A mean over images
+        taken by pandas skips missing values; the one in `NASDIPBench.kendall_intervals` does
+        not.
 
     Raises:
         UnknownNameError: an unknown task, target, fidelity, seed or image.
@@ -103,10 +103,10 @@ def kendall(
 
 
 def _correlations(target: NDArray[np.float64], values: NDArray[np.float64]) -> list[Correlation]:
-    """Tau of a target with every row of values.
+    """Tau of a target with each row of values.
 
-    Architectures without a target or any value are left out of all at once, so that an incomplete
-    release is as fast as a complete one.
+    Architectures without a target or without any value are dropped from all rows at once, so an
+    incomplete release is as fast as a complete one.
     """
     having = np.isfinite(target) & np.isfinite(values).any(axis=0)
     return kendall_tau_b_table(target[None, having], values[:, having])[0]
@@ -118,10 +118,10 @@ def _reason(of_seeds: list[Correlation], target: str, key: str) -> str:
 
 
 def coverage(bench: ReleaseReader) -> pd.DataFrame:
-    """What there is and what is missing.
+    """Count ok, diverged, failed and missing runs.
 
     Returns:
-        a row for each fidelity, task, image and seed: ``expected`` (architectures of the release),
+        One row per fidelity, task, image and seed: ``expected`` (architectures of the release),
         ``ok``, ``diverged``, ``failed``, ``missing``, int64; these four sum to ``expected``.
 
     Example:

@@ -1,4 +1,4 @@
-"""Which architectures are the best on several images at once, against chance and seed noise."""
+"""How many of their best architectures images share, against chance and seed noise."""
 
 from __future__ import annotations
 
@@ -36,27 +36,28 @@ def overlap(
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> pd.DataFrame:
-    """How many architectures pairs of images share among their k best.
+    """How many of their k best architectures each pair of images shares.
 
-    Over the architectures that have a run on all the images, so that an incomplete release compares
-    like with like. Diverged runs rank last and are never among the best, ties
-    break by arch_id; failed runs say nothing of an architecture and count as missing. One seed at a
-    time: with several default seeds the values are means of counts over them.
+    It covers the architectures that have a run on all the images, so an incomplete release compares
+    like with like. Diverged runs rank last and are never among the best; failed runs count as
+    missing; ties break by arch_id. With several default seeds the values are means of the counts of
+    each seed.
 
     Args:
         bench: the release.
         task: name.
-        k: how many are the best, from 1 to n, or to the fewest on an image that did not diverge.
+        k: number of best architectures, from 1 to n, or to the smallest number of runs on an image
+            that did not diverge.
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
-        seed: None for each of the default seeds.
+        seed: None for each default seed.
         images: several names; None for all. Architectures need a run on these only.
 
     Returns:
-        images × images, int64 counts, or float64 means of counts over several seeds; k on the
-        diagonal. In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``n`` (the
-        architectures chosen from, the fewest over seeds), ``expected`` (k²/n, the count by chance,
-        the mean over seeds) and ``diverged`` (runs ranked last).
+        images × images, int64 counts, or float64 means of counts over seeds; k on the diagonal.
+        In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``n`` (architectures
+        chosen from, minimum over seeds), ``expected`` (k²/n, the count by chance, mean over
+        seeds), ``diverged`` (runs ranked last).
 
     Raises:
         ConfigError: k is out of range, or no architecture has a run on all the images.
@@ -104,32 +105,31 @@ def overlap_table(
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> pd.DataFrame:
-    """Is it the image that decides which architectures are best? Overlap, chance and seed noise.
+    """Does the image decide which architectures are best? Overlap, chance and seed noise.
 
     Two images share few of their k best either because the best depends on the image or because
-    one run is a noisy measurement. The table sets three counts side by side: what chance gives,
-    what two images share, and what one image shares with itself between two seeds. The last two
-    compare like with like in the columns that end in ``_across_seeds``: there every count is
-    between runs of different seeds, over the same architectures (those with runs of both seeds on
-    all images). The dependence on the image is ``same_image_across_seeds`` -
-    ``shared_across_seeds``.
+    one run is a noisy measurement. The table compares three counts: by chance, between two images,
+    and of one image with itself between two seeds. Compare the last two in the columns that end in
+    ``_across_seeds``: there each count is between runs of different seeds, over the same
+    architectures (those with runs of both seeds on all images). The dependence on the image is
+    ``same_image_across_seeds`` - ``shared_across_seeds``.
 
     Args:
         bench: the release.
         task: name.
-        k: how many are the best, as in `overlap`.
+        k: number of best architectures, as in `overlap`.
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
-        seed: of the first columns; None for each of the default seeds.
+        seed: seed of the first columns; None for each default seed.
         images: as in `overlap`.
 
     Returns:
-        A row for each pair of images, indexed by (image_a, image_b): ``shared``, as in `overlap`;
-        ``n``, the architectures chosen from, the fewest over seeds; ``expected`` and
-        ``chance_std``, mean and standard deviation of the count of two random choices
-        (hypergeometric), means over seeds; ``p_value``, the probability that these share as many,
-        the largest over seeds; ``n_across_seeds``, ``expected_across_seeds``;
-        ``shared_across_seeds``, mean over the ordered pairs of all seeds there are;
+        One row per pair of images, indexed by (image_a, image_b): ``shared``, as in `overlap`;
+        ``n``, the architectures chosen from, minimum over seeds; ``expected`` and ``chance_std``,
+        mean and standard deviation of the count for two random choices (hypergeometric), averaged
+        over seeds; ``p_value``, the probability that random choices share at least that many,
+        maximum over seeds; ``n_across_seeds``, ``expected_across_seeds``;
+        ``shared_across_seeds``, mean over the ordered pairs of all seeds;
         ``same_image_across_seeds``, mean over both images. Without a second seed, or with fewer
         than k architectures that have both, the last four are NaN (0 for ``n``). In
         ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``all_seeds``.
@@ -184,9 +184,9 @@ class AcrossSeeds(NamedTuple):
 
     Attributes:
         shared: (image, image) symmetric, mean count over the ordered pairs of seeds; an image with
-            itself on the diagonal. NaN where no pair of seeds has enough architectures.
-        n: the architectures that both seeds have on all images, the fewest over pairs; or 0.
-        expected: k²/n, the mean over pairs.
+            itself on the diagonal. NaN if no pair of seeds has enough architectures.
+        n: architectures that both seeds have on all images, minimum over pairs; or 0.
+        expected: k²/n, mean over pairs.
     """
 
     shared: NDArray[np.float64]
@@ -195,11 +195,11 @@ class AcrossSeeds(NamedTuple):
 
 
 def across_seeds(runs: RunSet, k: int) -> AcrossSeeds:
-    """Count what is shared among the k best between all seeds there are.
+    """Count what is shared among the k best between all seeds.
 
     Args:
-        runs: of the target and on the images meant.
-        k: how many are the best.
+        runs: runs with the target and images to use.
+        k: number of best architectures.
     """
     block, chosen = runs.block, list(runs.images)
     sign, count = block.direction(runs.target), len(chosen)
@@ -219,7 +219,7 @@ def across_seeds(runs: RunSet, k: int) -> AcrossSeeds:
 
 
 def _everywhere(block: Block, seed: int, images: Sequence[int]) -> NDArray[np.bool_]:
-    """(architecture,) whether it has a run of the seed, ok or diverged, on every one of images."""
+    """(architecture,) whether it has an ok or diverged run of the seed on each of the images."""
     statuses = block.statuses(seed)[:, list(images)]
     done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
     return np.asarray(done.all(axis=1))

@@ -1,4 +1,4 @@
-"""What a user has instead of a score of the release, in every form that it may be given in."""
+"""Your own values in place of a score of the release, in every accepted form."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ __all__ = ["OWN", "Matrix", "own_values"]
 Matrix = NDArray[np.float64]  # (architecture, image)
 
 OWN = "own"
-"""Stands for the reference of values of the user's, which are no score of a release."""
+"""The reference of your own values, which are not a score of a release."""
 
 
 def own_values(
     bench: ReleaseReader, values: ArrayLike | Mapping[ArchitectureLike, float]
 ) -> Matrix:
-    """(architecture, image) float64 of what a user has.
+    """Your own values as (architecture, image) float64.
 
     Args:
         bench: the release.
-        values: (architecture,) numbers of the whole release in its order, the same for all images;
-            or (architecture, image); or a mapping from architectures to numbers, where those that
-            are left out have none, such as a pandas Series by its index; or a DataFrame of
-            architectures by images. NaN is no value.
+        values: (architecture,) numbers for the whole release in its order, the same for all
+            images; or (architecture, image); or a mapping from some architectures to numbers, such
+            as a pandas Series with its index; or a DataFrame of architectures by images. NaN means
+            no value.
 
     Raises:
-        ConfigError: what is no number, or infinite; an array of another shape, an architecture
-            given twice, or an index that only counts and is not as long as the release.
+        ConfigError: not a number, infinite, an array of another shape, an architecture given
+            twice, or a counting index not as long as the release.
         UnknownNameError: an unknown architecture or image.
     """
     matrix = _own_matrix(bench, values)
@@ -49,7 +49,7 @@ def own_values(
         row = int(np.flatnonzero(infinite.any(axis=1))[0])
         raise ConfigError(
             f"values hold {matrix[row][infinite[row]][0]} for architecture {row} ("
-            f"{infinite.any(axis=1).sum()} in all): they are finite, or NaN where there is none"
+            f"{infinite.any(axis=1).sum()} in all): give finite values, or NaN for no value"
         )
     return matrix
 
@@ -75,8 +75,8 @@ def _own_matrix(
         rows, numbers = _rows(bench, [arch for arch, _ in pairs]), _floats([v for _, v in pairs])
         if numbers.shape != rows.shape:
             raise ConfigError(
-                f"a mapping gives one number an architecture, such as {{0: 1.5, 1: 2.0}}, and the "
-                f"values have shape {numbers.shape}: give a matrix or a DataFrame for one an image"
+                f"a mapping gives one number per architecture, such as {{0: 1.5, 1: 2.0}}, but the "
+                f"values have shape {numbers.shape}: give one per image as a matrix or DataFrame"
             )
         column[rows] = numbers
         return np.broadcast_to(column[:, None], shape)
@@ -85,9 +85,9 @@ def _own_matrix(
         return np.broadcast_to(array[:, None], shape)
     if array.shape != shape:
         raise ConfigError(
-            f"values of shape {array.shape} are neither {shape[:1]}, one an architecture of the "
-            f"release, nor {shape}, one an architecture and image; give a mapping from "
-            f"architectures to numbers for some of them"
+            f"values of shape {array.shape} are neither {shape[:1]}, one per architecture of the "
+            f"release, nor {shape}, one per architecture and image; for only some architectures "
+            f"give a mapping from them to numbers"
         )
     return array
 
@@ -103,18 +103,18 @@ def _floats(values: Any) -> NDArray[np.float64]:
 
 
 def _check_index(bench: ReleaseReader, index: pd.Index) -> None:
-    """Refuse an index that says nothing of architectures: of a part, it would be taken wrongly."""
+    """Reject a counting index that does not cover the release; its rows would be misread."""
     import pandas as pd
 
     if isinstance(index, pd.RangeIndex) and len(index) != len(bench):
         raise ConfigError(
-            f"{len(index)} values are numbered and not named, and the release has {len(bench)} "
+            f"{len(index)} values are numbered and not named, but the release has {len(bench)} "
             f"architectures: index them by architecture, as frame.set_index('arch_id') does"
         )
 
 
 def _rows(bench: ReleaseReader, architectures: Iterable[Any]) -> NDArray[np.intp]:
-    """Rows of different architectures."""
+    """Rows of architectures, which must be distinct."""
     rows = np.array([bench.arch_id(arch) for arch in architectures], np.intp)
     if len(np.unique(rows)) < len(rows):
         twice = bench.codes[int(np.bincount(rows).argmax())]

@@ -1,4 +1,4 @@
-"""The best architectures in order, and how they look."""
+"""The best architectures in order, and how they are displayed."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Ranked(NamedTuple):
         rank: 1 is the best.
         arch_id: row of the architecture in this release.
         architecture: its canonical string.
-        value: of the target; the mean over seeds, and over images where none was asked for.
+        value: value of the target; the mean over seeds, and over images unless one is given.
         target: column of runs.parquet.
         task: name.
         image: name, several for the mean over them, or None for the mean over all of the release.
-        fidelity: the training set-up.
-        seeds: the seeds it is the mean of.
-        candidates: number of architectures chosen from: those that have an ok run of every seed on
-            every image meant, within the limits.
+        fidelity: its name.
+        seeds: the seeds that the value is averaged over.
+        candidates: number of architectures chosen from: those within the limits that have an ok
+            run of every seed on every chosen image.
         parameters: trainable numbers at the fidelity's width.
         flops_per_iteration: FLOP of an iteration, forward and backward.
-        processor_seconds: recorded of a run, the mean.
+        processor_seconds: mean recorded time of a run.
     """
 
     rank: int
@@ -50,10 +50,10 @@ class Ranked(NamedTuple):
 
 
 class Ranking(tuple[Ranked, ...]):
-    """The best architectures, best first: a tuple that shows itself as a table."""
+    """The best architectures, best first: a tuple that displays as a table."""
 
     def to_frame(self) -> pd.DataFrame:
-        """A row an architecture, indexed by rank."""
+        """One row per architecture, indexed by rank."""
         import pandas as pd
 
         return pd.DataFrame(list(self), columns=Ranked._fields).set_index("rank")

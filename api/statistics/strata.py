@@ -1,4 +1,4 @@
-"""Strata of architectures: pairs are compared within one alone."""
+"""Strata of architectures: only pairs within one stratum are compared."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "strata_within"]
 
 KINDS = ("sampling", "transform", "kernel", "activation")
-"""Attributes of the upsampling cell to compare architectures within."""
+"""Attributes of the upsampling cell that can define strata."""
 
 
 def strata_within(bench: ReleaseReader, within: str | None) -> NDArray[np.intp] | None:
-    """(architecture,) the value of an attribute of the cell, as a number; None for None.
+    """(architecture,) the value of a cell attribute, as a number; None for None.
 
     Raises:
-        UnknownNameError: it is none of `KINDS`.
+        UnknownNameError: it is not one of `KINDS`.
     """
     if within is None:
         return None

@@ -1,7 +1,7 @@
 """A rank correlation by image and in the mean, with pairs, ties and a bootstrap interval.
 
-Architectures are resampled once for all images and seeds of a frame, so that the interval of a mean
-over images allows for their being measured on the same architectures.
+Architectures are resampled once for all images and seeds of a frame. So the interval of a mean over
+images accounts for the images sharing architectures.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ __all__ = [
 ]
 
 MEAN = "(mean)"
-"""Stands for the image in rows that are means over images."""
+"""The image of rows that are means over images."""
 
 FEWEST = 5
-"""Architectures that an interval needs: of fewer the resamples are a handful."""
+"""Architectures that an interval needs; fewer give only a handful of resamples."""
 
 
 class _Method(NamedTuple):
-    """A rank correlation: its symbol, of two samples, and of two samples in each resample."""
+    """A rank correlation: its symbol, its value for two samples, and its value per resample."""
 
     symbol: str
     point: Callable[..., Correlation]
@@ -64,12 +64,12 @@ METHODS = {
 
 
 class Resampling(NamedTuple):
-    """How intervals are made.
+    """Settings of the bootstrap intervals.
 
     Attributes:
-        level: of confidence, between 0 and 1.
-        resamples: how many; 0 makes no intervals.
-        rng: seed of the resamples; the same gives the same intervals.
+        level: confidence level, between 0 and 1.
+        resamples: number of resamples; 0 for no intervals.
+        rng: seed of the resamples; the same seed gives the same intervals.
     """
 
     level: float = 0.95
@@ -90,21 +90,21 @@ def tau_frame(
     *,
     kinds: NDArray[np.intp] | None = None,
 ) -> pd.DataFrame:
-    """Rows by image, and their mean, of the mean tau over pairs of matrices.
+    """The mean tau over pairs of matrices, by image and averaged over images.
 
-    There is no interval below `FEWEST` architectures.
+    Below `FEWEST` architectures there is no interval.
 
     Args:
         bench: the release.
-        pairs: (architecture, image) matrices to correlate, in most cases a pair a seed.
-        resampling: of the intervals.
-        names: of the first and the second of a pair, for reasons.
+        pairs: (architecture, image) matrices to correlate, usually one pair per seed.
+        resampling: settings of the intervals.
+        names: names of the first and second matrix of a pair, for reasons.
         images: by position; None for all.
         method: tau or rho.
-        kinds: (architecture,), for tau alone: pairs of one kind are counted and no others.
+        kinds: (architecture,), tau only: count only pairs of architectures of the same kind.
 
     Raises:
-        ConfigError: a setting of the resampling that is out of range.
+        ConfigError: a setting of the resampling is out of range.
     """
     import pandas as pd
 
@@ -117,7 +117,7 @@ def tau_frame(
     strata = [] if kinds is None else [kinds[having]]
     point = method.point if kinds is None else stratified_tau
     draws = None
-    resamples = check_whole("resamples", resampling.resamples, 0, note=", which makes no intervals")
+    resamples = check_whole("resamples", resampling.resamples, 0, note="; 0 makes no intervals")
     if resamples:
         draws = draw_resamples(int(having.sum()), resamples, resampling.rng)
         percentile_interval(np.zeros(1), resampling.level)  # checks the level
@@ -161,10 +161,10 @@ def _basis(
     names: Sequence[str],
     kinds: NDArray[np.intp] | None = None,
 ) -> dict[str, Any]:
-    """What a row's tau rests on."""
+    """The columns of a row other than its tau."""
     n = min((one.n for one in found), default=0)
     both = [np.isfinite(x) & np.isfinite(y) for x, y in columns]
-    # The architectures of each kind with both numbers, by column.
+    # The architectures of each kind that have both numbers, by column.
     compared = [
         [there] if kinds is None else [there & (kinds == kind) for kind in np.unique(kinds)]
         for there in both
@@ -215,7 +215,7 @@ def _basis_of_mean(by_image: Mapping[str, Mapping[str, Any]], symbol: str) -> di
 
 
 def stacked(frames: Mapping[tuple[str, str], pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
-    """Frames below each other, in their order, indexed by key and row; of none, an empty one."""
+    """Concatenate frames in their order, indexed by key and row; without any, an empty frame."""
     import pandas as pd
 
     if not frames:
@@ -226,9 +226,9 @@ def stacked(frames: Mapping[tuple[str, str], pd.DataFrame], names: Sequence[str]
 
 
 def index_of(keys: Iterable[tuple[object, ...]], names: Sequence[str]) -> pd.MultiIndex:
-    """An index with its levels in the order of appearance.
+    """An index whose levels keep the order of appearance.
 
-    So pandas takes it as sorted, and looks up a part of a key without a warning.
+    pandas then takes it as sorted and looks up partial keys without a warning.
     """
     import pandas as pd
 

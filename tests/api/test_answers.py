@@ -517,7 +517,7 @@ def test_values_of_another_shape_are_refused(bench):
     [
         ({0: "a"}, r"values must be numbers, such as \{0: 1.5, 1: 2.0\} .*'a'"),
         ({0: [1.0], 1: [1.0, 2.0]}, "values must be numbers"),
-        ({0: [1.0, 2.0]}, r"one number an architecture, .* the values have shape \(1, 2\)"),
+        ({0: [1.0, 2.0]}, r"one number per architecture, .* the values have shape \(1, 2\)"),
         (["a"] * COUNT, "values must be numbers"),
         (None, r"values of shape \(\) are neither"),
         ({0: 1.0, 3: np.inf, 4: -np.inf}, r"values hold inf for architecture 3 \(2 in all\)"),

@@ -489,8 +489,8 @@ def test_every_run_is_reported_once_and_as_what_it_is(tmp_path_factory, sides):
 @pytest.mark.parametrize(
     ("table", "values", "message"),
     [
-        ("runs", {"arch_id": 4}, r"runs.parquet in '.*' has a arch_id outside 0..3"),
-        ("runs", {"arch_id": -1}, r"runs.parquet in '.*' has a arch_id outside 0..3"),
+        ("runs", {"arch_id": 4}, r"runs.parquet in '.*' has an arch_id outside 0..3"),
+        ("runs", {"arch_id": -1}, r"runs.parquet in '.*' has an arch_id outside 0..3"),
         (
             "runs",
             {"curve_row": 12},

@@ -115,11 +115,11 @@ def test_the_text_says_what_it_is():
     first = r"denoise BM3D +2/11 +27.50 \(27.87\) +26.50 \(27.44\) +-- \(24.31\) +29.50 \(28.39\)"
     assert re.search(first, text)
     assert re.search(r"SR x2 Set5 +1/5 +31.00 \(33.19†\) +-- \(36.16\)", text)
-    assert "Setting quick: the centre 96 x 96 of each image, not the whole, 16 channels" in text
-    assert "† the paper's values of DIP for super-resolution are oracle-stopped values" in text
-    assert "DIP: standard deviation of a row's mean over the seeds 0, 1: 0.35 dB." in text
+    assert "Setting quick: only the centre 96 x 96 of each image, 16 channels" in text
+    assert "† the paper takes its DIP values for super-resolution from the NAS-DIP paper" in text
+    assert "DIP: standard deviation over seeds 0, 1 of a row's mean: 0.35 dB." in text
     assert f"denoise BM3D: diverged: {MAN}: {STRIP}." in text
-    assert "for so many of 11 images: DIP 3, NAS-DIP 2, psd_db_mse full 0" in text
+    assert "images with results, of 11: DIP 3, NAS-DIP 2, psd_db_mse full 0" in text
     assert "No results: denoise Set12, denoise CBM3D, inpaint BM3D, inpaint Set12, SR x2 S" in text
     of_seed = comparison(results(*ROWS), "2", seed=1)
     assert of_seed.rows[0].images == (HOUSE, LENA)
@@ -143,7 +143,7 @@ def test_table_3_and_sets_of_ones_own():
     assert [r.label for r in table.rows][-1] == "denoise skimage"
     assert table.body()[-1][1:4] == ["1/1", "20.00", "--"]
     assert table.body()[0][2] == "-- (23.20)"
-    assert "how exactly the paper drew its random cohort, we do not know" in table.text()
+    assert "We do not know how exactly the paper drew its random cohort" in table.text()
 
 
 def test_every_form_has_the_numbers(tmp_path: Path):
@@ -166,7 +166,7 @@ def test_settings_and_seeds_never_mix():
     two = results(*ROWS, row(HOUSE, "dip", 30.0, setting="paper"))
     assert comparison(two, "2").setting == "paper"
     assert comparison(two, "2", "quick").rows[0].cells["dip"].ours_db == 27.5
-    with pytest.raises(ConfigError, match="of several settings, which do not mix: choose one of"):
+    with pytest.raises(ConfigError, match="have several settings, which do not mix: choose one of"):
         comparison(results(*ROWS, row(HOUSE, "dip", 1.0, setting="quick-1")), "2")
     with pytest.raises(UnknownNameError, match="unknown setting 'fast'. Available: quick"):
         comparison(results(*ROWS), "2", "fast")
@@ -338,7 +338,7 @@ def test_figure_5_without_what_it_needs(built: Path, user_images: Path, tmp_path
     other = tmp_path / "other"
     other.mkdir()
     PillowImage.fromarray(np.zeros((70, 100, 3), np.uint8)).save(other / "wall.png")
-    with pytest.raises(ImageError, match="has pixels of SHA-256 .*, the results are of one with"):
+    with pytest.raises(ImageError, match="has pixels of SHA-256 .*, but the results used"):
         figure5(built, other, images=["wall"])
     copy = shutil.copytree(built, tmp_path / "copy")
     pictures = sorted((copy / "results" / "outputs").iterdir())

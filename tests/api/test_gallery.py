@@ -79,7 +79,7 @@ def test_the_page_sets_ours_beside_the_print(folder):
         "## Why ours differs from the paper",
         "| denoise | r64c16i40 | 40 | 40 | 0 | 33 of 36 | 1 | 1 | 1 |",
         "r64c16i40 is 64x64 with 16 channels",
-        "meaningful for lena, boat; the others are substitutes",
+        "meaningful for lena, boat. The others, marked \\*, are substitutes",
         "(-0.37)",
         "## The paper's: denoise",
         "![Table 1: tau between PSNR and scores (denoise)](table1-denoise.png)",
@@ -201,7 +201,7 @@ def test_the_paper_command(data, tmp_path, monkeypatch, capsys):
         cli.main()
     printed = capsys.readouterr()
     assert ended.value.code == 0
-    assert printed.out == f"written: {out / 'index.md'} and 26 files beside it\n"
+    assert printed.out == f"written: {out / 'index.md'} and 26 other files\n"
     assert "searches-denoise ..." in printed.err
     assert "figure2-denoise: not made" in printed.err
 

@@ -108,9 +108,9 @@ def test_the_figure_of_early_ranking_says_what_it_shows(bench, tmp_path):
     figure = early_figure(bench, "inpaint", targets=[VERDICT_TARGETS[0]])
     text = figure.text()
     assert "fidelity r64 (64x64, 128 channels, 2000 iterations); seeds 0, 1" in text
-    assert "lags some 99 iterations behind" in text
+    assert "lags about 99 iterations behind" in text
     assert "n = 12 of 12 architectures" in text
-    assert "final_* and last_* are one" in text
+    assert "final_* equals last_*" in text
     iterations = [int(name.split()[1]) for name in figure.heads()[0][3:]]
     assert iterations[-1] == 2000
     for target, curve, seed, *cells in figure.body():
@@ -134,7 +134,7 @@ def test_of_one_seed_nothing_is_said_of_another(tmp_path):
     path = synthetic.write_release(tmp_path / "data", fidelities=("r64",), seeds={"r64": (0,)})
     figure = early_figure(NASDIPBench(path), "denoise")
     assert {row[2] for row in figure.body()} == {"own"}
-    assert "There is one seed" in figure.text()
+    assert "There is only one seed" in figure.text()
 
 
 def test_the_commands(bench, tmp_path, monkeypatch, capsys):

@@ -162,7 +162,7 @@ def test_within_one_design_choice(bench):
     np.testing.assert_allclose(own["tau"], frame.loc[scores.columns[0]]["tau"])
     with pytest.raises(UnknownNameError, match="attribute to compare within 'cell'"):
         bench.kendall_intervals("denoise", within="cell")
-    with pytest.raises(ConfigError, match="within='kernel' is of tau, not of method 'spearman'"):
+    with pytest.raises(ConfigError, match="within='kernel' is for tau, not for method 'spearman'"):
         bench.correlate(np.arange(len(bench)), "denoise", within="kernel", method="spearman")
 
 
@@ -465,10 +465,10 @@ def test_values_of_ones_own_are_no_score(bench):
             lambda name=name: bench.proxy_table("denoise", k=3, values={name: own}),
         ):
             with pytest.raises(
-                ConfigError, match=f"own cannot be called '{name}', the name of a s"
+                ConfigError, match=f"your own values cannot be called '{name}', the name of a s"
             ):
                 call()
-    with pytest.raises(ConfigError, match="lower_is_better=False is of values of one's own, and n"):
+    with pytest.raises(ConfigError, match="lower_is_better=False is for your own values, and n"):
         bench.selection_curve("denoise", lower_is_better=False)
     with pytest.raises(UnknownNameError, match="in lower_is_better 'mine'. Available: yours"):
         bench.proxy_table("denoise", k=3, values={"yours": own}, lower_is_better=["mine"])
@@ -608,7 +608,7 @@ def test_agreement_within_one_choice_and_of_some_images(call, between, heading):
 def test_overlap_has_no_within(call):
     status, _, error = call("agreement", "--between", "images", "--within", "sampling")
     assert (status, error.count("\n")) == (2, 1)
-    assert "--within sampling does not go with --between images: it is of tau" in error
+    assert "--within sampling does not go with --between images: it is for tau" in error
 
 
 def test_proxies_and_selection_commands(call):

@@ -91,7 +91,7 @@ def test_reruns_are_compared_with_what_they_repeat(bench, path, tmp_path):
     final = bench.noise("denoise", targets=["final_psnr_smooth_db"]).loc[
         "reruns", "final_psnr_smooth_db"
     ]
-    assert final["reason"] == "reruns.parquet says nothing of final_psnr_smooth_db"
+    assert final["reason"] == "reruns.parquet has no final_psnr_smooth_db"
     # Differences that turn the order of the centred values over.
     copy = synthetic.write_release(tmp_path / "data", fidelities=("r64",), reruns=COUNT)
     rows = pq.read_table(copy / "reruns.parquet").to_pylist()

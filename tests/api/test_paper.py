@@ -178,11 +178,11 @@ def test_figure_4_states_its_set_up_and_the_printed_ranges(bench):
     figure = figure4(bench)
     text = figure.text()
     for part in (
-        "Figure 4 (denoise): distribution of PSNR over architectures by image, 100 bins",
+        "Figure 4 (denoise): distribution of PSNR over architectures by image, in 100 bins",
         "lowest psd_db_strip_mse/corrupted, N = 5 and 15.",
         "fidelity r64c16i40 (64x64, 16 channels, 40 iterations); seed 0",
         "n = 10..11 of 12 architectures",
-        "Where a cohort holds all architectures that can be chosen from (N ≥ n)",
+        "Where N ≥ n, the cohort has every candidate and its best is the best of all",
         "N = 15 says nothing",
     ):
         assert part in text
@@ -204,8 +204,8 @@ def test_a_cohort_is_of_one_seed_and_the_caption_says_which(tmp_path):
     )
     bench = NASDIPBench(path)
     for make in (figure3, figure4):
-        assert "A cohort is of one seed: here 0; there is also 1." in make(bench).caption
-        assert "A cohort is of one seed" not in make(bench, seed=1).caption
+        assert "A cohort has one seed, here 0; also available: 1." in make(bench).caption
+        assert "A cohort has one seed" not in make(bench, seed=1).caption
         assert "seed=1" in make(bench, seed=1).call
 
 
@@ -243,7 +243,7 @@ def test_tau_with_the_best_iteration_is_that_of_kendall(bench):
     assert "Best iteration (denoise)" in table.text()
     assert "parameters" not in table.text()
     assert "parameters" in best_iteration_table(bench, all_scores=True).text()
-    assert "runs are best in the last 2 %" not in table.caption
+    assert "runs peak in the last 2 %" not in table.caption
 
 
 def test_runs_that_were_cut_before_their_peak_are_counted(tmp_path):
@@ -255,7 +255,7 @@ def test_runs_that_were_cut_before_their_peak_are_counted(tmp_path):
     block.columns["best_iteration"] = np.where(
         block.columns["arch_id"] == 0, 40, block.columns["best_iteration"]
     )
-    assert "3 of 9 runs are best in the last 2 % of their 40" in best_iteration_table(bench).caption
+    assert "3 of 9 runs peak in the last 2 % of their 40" in best_iteration_table(bench).caption
 
 
 # Figure 2
@@ -326,7 +326,7 @@ def test_figure_2_says_what_it_needs(bench, data):
 
 def test_images_that_are_not_the_release_s_are_refused(bench, tmp_path, monkeypatch):
     monkeypatch.setattr("nasdip_bench.images.load_images", lambda *a, **k: images_named("lena"))
-    with pytest.raises(ImageError, match="the release was made with 0000"):
+    with pytest.raises(ImageError, match="the release used 0000"):
         figure2_images(bench, tmp_path)
 
 

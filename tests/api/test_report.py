@@ -88,7 +88,7 @@ def test_what_is_missing_is_null_and_said(payload):
     assert (
         f"denoise at {LOW}: 1 of 180 runs is missing, 1 diverged, 1 failed." in payload["missing"]
     )
-    assert any("shows seed 0 alone" in line for line in payload["missing"])
+    assert any("shows only seed 0" in line for line in payload["missing"])
     assert denoise["corrupted"] == [18000, 18000, 18000]
 
 
@@ -382,7 +382,7 @@ def test_filters_choices_and_selection(opened, bench):
     assert browser.evaluate(CODES) == [str(bench[2])]  # no run on this image
     browser.evaluate(f"{BODY}[0].querySelector('input').click()")
     assert browser.evaluate("document.querySelectorAll('#curves-legend li').length") == 6
-    assert "1 chosen without a run" in browser.evaluate(
+    assert "1 of the chosen have no run" in browser.evaluate(
         "document.getElementById('curves-text').textContent"
     )
     browser.evaluate(
@@ -411,7 +411,7 @@ def test_a_verdict_is_chosen_by_its_question(opened, payload):
     for place, one in enumerate(payload["sets"][1]["verdicts"]):
         choose(browser, "set", 1)
         choose(browser, "verdict", place)
-        assert browser.evaluate(text) == one.get("caption", f"Cannot be made: {one.get('reason')}.")
+        assert browser.evaluate(text) == one.get("caption", f"Not available: {one.get('reason')}.")
         assert browser.evaluate(shown) == len(one.get("body", []))
         panels = one.get("forest", {"panels": []})["panels"]
         expected = sum(low is not None for p in panels for _, low, _ in p["estimates"])

@@ -149,7 +149,7 @@ def test_how_parameters_were_chosen_is_said(bench):
     assert {name for name, how in choice.items() if how == "given"} == given
     assert {choice[name] for name in ("fixed", "neighbour", "es-wmv", "two")} == {"cross-fitted"}
     assert choice[ORACLE] == "oracle"
-    with pytest.raises(ConfigError, match="rule 'last' is in the table already"):
+    with pytest.raises(ConfigError, match="rule 'last' is already in the table"):
         bench.stopping_table(TASK, rules="last")
 
 

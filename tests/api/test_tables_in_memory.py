@@ -87,10 +87,10 @@ def test_the_text_states_set_up_coverage_and_what_is_missing(bench):
         "fidelity r64c16i40 (64x64, 16 channels, 40 iterations); seed 0;",
         "n = 10..12 of 12 architectures",
         "1 of 36 runs is missing, 1 diverged.",
-        "the paper's printed values (512x512, 522 architectures, 1200 iterations)",
+        "the paper's values (512x512, 522 architectures, 1200 iterations)",
         "+1.00 (+0.15)",
         "-- (-0.30)",
-        "* a substitute",
+        "* substitute image",
         "(chest)",
         "-- : the release has no score psd_db_strip_mse/ground_truth, psd_strip_hist_emd/corr",
         "-- : psd_99_bandwidth/none: all values of psd_99_bandwidth/none are equal (lena, chest",
@@ -144,7 +144,7 @@ def test_latex_escapes_special_characters():
 def test_other_tasks_have_no_printed_values(bench):
     table = table1(bench, "inpaint")
     assert not table.has_paper
-    assert "The paper prints this table for denoise only." in table.caption
+    assert "The paper has this table for denoise only." in table.caption
     assert "(+" not in table.text()
     assert math.isnan(table._value("lena", ("psd_db_mse", "corrupted"), "paper"))
 
@@ -152,9 +152,9 @@ def test_other_tasks_have_no_printed_values(bench):
 def test_other_images_have_no_printed_values_even_of_the_same_name(stand_ins):
     table = table1(stand_ins)
     assert not table.has_paper
-    assert "of the set 'skimage', not the paper's" in table.text()
+    assert "from the set 'skimage', not the paper's" in table.text()
     assert "*" not in table.text()
-    assert "seeds 0, 1 (mean over seeds, one at a time)" in table.caption
+    assert "seeds 0, 1 (computed per seed, then averaged)" in table.caption
     assert "paper's text" not in figure1(stand_ins, k=10).caption
 
 
@@ -167,7 +167,7 @@ def test_target_fidelity_and_seed_are_passed_on(stand_ins):
 def test_the_figure_states_set_up_and_chance(bench):
     figure = figure1(bench, k=10)
     for part in (
-        "Figure 1 (denoise): architectures that pairs of images share among their 10 best.",
+        "Figure 1 (denoise): how many of their 10 best architectures two images share.",
         "fidelity r64c16i40 (64x64, 16 channels, 40 iterations); seed 0;",
         "n = 11 of 12 architectures, those with a run on all 3 images",
         "9.1 expected by chance (k²/n)",

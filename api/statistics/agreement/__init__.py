@@ -1,1 +1,1 @@
-"""How far rankings agree: scores with PSNR, seeds, fidelities, and repeated measurements."""
+"""Agreement of rankings: scores with PSNR, seeds, fidelities, and repeated measurements."""

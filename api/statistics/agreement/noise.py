@@ -1,4 +1,4 @@
-"""How noisy what is ranked is: scores between initialisations, PSNR between seeds and reruns."""
+"""Noise in rankings: scores between initialisations, PSNR between seeds and reruns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _RERUN_COLUMNS = {
     "stopped_psnr_smooth_db": "stopped_difference_db",
     "last_psnr_smooth_db": "difference_db",
 }
-"""By target, what reruns.parquet says of a whole run that was trained again."""
+"""Columns of reruns.parquet for a whole run that was trained again, by target."""
 
 _NOTHING = TauEstimate(math.nan, math.nan, math.nan)
 
@@ -50,14 +50,13 @@ def noise(
 ) -> pd.DataFrame:
     """Kendall's tau-b between two measurements of the same architectures, by what was repeated.
 
-    - "initialisations": two single values of a score, of which a release has several, the mean over
-      their pairs, over images and over the default seeds; and between two means of all K values, by
-      the split-half method: tau between the means of one half and of the other, over K / 2 splits
-      in which every value has the same part, stepped up to the whole
+    - "initialisations": between two single values of a score, averaged over their pairs, images
+      and default seeds; and between two means of all K values, by the split-half method: tau
+      between the means of two halves, over K / 2 balanced splits, extrapolated to the whole
       (`nasdip_bench.ranks.noise.tau_of_mean`).
-    - "seeds": runs of two seeds, as `seed_agreement` has it.
-    - "reruns": runs and the same runs trained again (``reruns.parquet``), PSNR less the mean of its
-      image and seed, so that runs of all images are ranked as one sample.
+    - "seeds": between runs of two seeds, as in `seed_agreement`.
+    - "reruns": between runs and the same runs trained again (``reruns.parquet``). PSNR is taken
+      relative to the mean of its image and seed, so runs of all images rank as one sample.
 
     Args:
         bench: the release.
@@ -65,23 +64,23 @@ def noise(
         targets: columns of runs.parquet, for seeds and reruns.
         images: one or several names; None for all.
         fidelity: None for the release's default for the task.
-        level: of confidence of the intervals, between 0 and 1.
-        resamples: of the bootstrap of seeds; 0 makes no intervals there.
+        level: confidence level of the intervals, between 0 and 1.
+        resamples: number of bootstrap resamples for seeds; 0 for no intervals there.
         rng: seed of the resamples.
 
     Returns:
-        indexed by (between, measured), of `BETWEEN`, where measured is "proxy/reference" or a
-        target: ``tau``; ``low`` and ``high``, its interval over architectures (of reruns over
-        runs), from the infinitesimal jackknife, of seeds from the bootstrap; ``tau_mean``,
-        ``low_mean``, ``high_mean``, between means of ``repeats``, of initialisations alone;
-        ``difference_db``, the root mean square difference of PSNR between the two, for seeds less
-        the image's mean; ``n`` architectures, or runs; ``reason``, why tau or its interval is NaN,
-        else "". Scores that no initialisation changes are left out. In ``attrs``: task, fidelity,
-        seeds, images, and the resampling.
+        A frame indexed by (between, measured): between is one of `BETWEEN`, measured is
+        "proxy/reference" or a target. ``tau``; ``low`` and ``high``, its interval over
+        architectures (for reruns, over runs), from the bootstrap for seeds, else from the
+        infinitesimal jackknife; ``tau_mean``, ``low_mean``, ``high_mean``, between means of
+        ``repeats`` values, for initialisations only; ``difference_db``, the root mean square
+        difference of PSNR (for seeds, less the image's mean); ``n`` architectures or runs;
+        ``reason``, why tau or its interval is NaN, else "". Scores that no initialisation changes
+        are left out. In ``attrs``: task, fidelity, seeds, images, and the resampling.
 
     Raises:
         UnknownNameError: unknown task, image, fidelity or target.
-        ConfigError: a setting of the resampling that is out of range.
+        ConfigError: a setting of the resampling is out of range.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:
@@ -95,7 +94,7 @@ def noise(
     resampling = Resampling(level, resamples, rng)
     rows = {("initialisations", name): row for name, row in _initialisations(runs, level)}
     for target in targets:
-        runs.block.direction(target)  # or an error
+        runs.block.direction(target)  # raises if unknown
         rows["seeds", target] = _seeds(runs, target, resampling)
     rows |= {("reruns", target): _reruns(runs, target, level) for target in targets}
     order = sorted(rows, key=lambda key: BETWEEN.index(key[0]))
@@ -127,7 +126,7 @@ def _row(
 
 
 def _initialisations(runs: RunSet, level: float) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A row a score that initialisations change."""
+    """One row per score that initialisations change."""
     for name, values in _single_values(runs):
         there = np.isfinite(values).all(axis=(1, 2, 3))
         n, repeats = int(there.sum()), values.shape[-1]
@@ -136,7 +135,7 @@ def _initialisations(runs: RunSet, level: float) -> Iterator[tuple[str, dict[str
             yield name, _row(repeats=repeats, n=n, reason=reason)
             continue
         samples = values[there].reshape(n, -1, repeats).transpose(1, 2, 0)
-        # Of a score that sees no image the values of all images are the same.
+        # A score that sees no image has the same values for all images.
         samples = np.unique(samples, axis=0)
         singles, halves = np.mean([_shares(one) for one in samples], axis=0)
         found, half = (jackknife_interval(shares, level) for shares in (singles, halves))
@@ -146,9 +145,9 @@ def _initialisations(runs: RunSet, level: float) -> Iterator[tuple[str, dict[str
 
 
 def _single_values(runs: RunSet) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """By "proxy/reference": (architecture, image, seed, initialisation), NaN where there is none.
+    """By "proxy/reference": (architecture, image, seed, initialisation), NaN if missing.
 
-    One seed where a score sees no corruption; scores of one initialisation are left out.
+    One seed if a score sees no corruption; scores with one initialisation are left out.
     """
     bench = runs.bench
     table = bench.to_frame("scores")
@@ -176,7 +175,7 @@ def _shares(values: NDArray[np.float64]) -> NDArray[np.float64]:
     repeats = len(values)
     signs = unit_signs(values)
     both = signs.sum(axis=0)
-    # The pairs of different values are all pairs without those of a value with itself.
+    # Pairs of different values: all pairs except those of a value with itself.
     pairs = (both**2).sum(axis=1) - (signs**2).sum(axis=(0, 2))
     singles = pairs / (repeats * (repeats - 1))
     splits, half = range(math.ceil(repeats / 2)), repeats // 2
@@ -215,7 +214,7 @@ def _seeds(runs: RunSet, target: str, resampling: Resampling) -> dict[str, Any]:
 
 def _reruns(runs: RunSet, target: str, level: float) -> dict[str, Any]:
     if target not in _RERUN_COLUMNS:
-        return _row(repeats=2, n=0, reason=f"reruns.parquet says nothing of {target}")
+        return _row(repeats=2, n=0, reason=f"reruns.parquet has no {target}")
     block = runs.block
     again = [
         row

@@ -1,4 +1,4 @@
-"""How noisy rankings are, as a table and a picture: a line a thing that was measured again."""
+"""How noisy rankings are, as table and picture: a line per repeated measurement."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ class NoiseFigure(Forest):
     across = "tau between two measurements"
 
     def lines(self) -> dict[str, str]:
-        """From what was measured to what was repeated."""
+        """What was repeated, by what was measured."""
         return {f"{measured} ({between})": between for between, measured in self.frame.index}
 
     def panels(self) -> list[Panel]:
-        """Between single measurements, and between means of all."""
+        """Tau between single measurements, and between means of all."""
         return [
             Panel(
                 title,
                 *(self.frame[f"{name}{of}"].to_numpy(float) for name in ("tau", "low", "high")),
             )
-            for title, of in (("two single ones", ""), ("two means of all", "_mean"))
+            for title, of in (("two single values", ""), ("two means of all", "_mean"))
         ]
 
     def heads(self) -> list[list[str]]:
-        """What is said of each."""
+        """Names of the columns."""
         return [
             ["measured", "between two", "tau", "tau of means", "repeats", "RMS, dB", "n"],
             ["", "", "(interval)", "(interval)", "", "", ""],
         ]
 
     def body(self) -> list[list[str]]:
-        """A row each."""
+        """One row per measurement."""
         return [
             [
                 measured,
@@ -70,7 +70,7 @@ def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Noi
     Args:
         bench: the release.
         task: name.
-        **how: as in `noise`.
+        **how: passed to `noise`.
 
     Raises:
         NasdipError: as in `noise`.
@@ -90,10 +90,10 @@ def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Noi
         frame=frame,
         caption=sentences(
             f"How noisy are rankings ({task})? Kendall's tau-b over architectures between two "
-            f"measurements of the same, with its {100 * facts['level']:g} % interval: two scoring "
-            f"initialisations of a score (and two means of all), two seeds of a run, a run and the "
-            f"same run trained again.",
-            f"Here {setup(bench, facts)}.",
+            f"measurements of the same quantity, with its {100 * facts['level']:g} % interval: two "
+            f"scoring initialisations of a score (and two means of all), two seeds of a run, or a "
+            f"run and the same run trained again.",
+            f"At {setup(bench, facts)}.",
             shortfall(bench, facts),
         ),
         notes=tuple(reasons),

@@ -1,6 +1,6 @@
-"""How far rankings by PSNR agree between seeds, and between fidelities.
+"""Agreement of rankings by PSNR between seeds, and between fidelities.
 
-Intervals as of `scores`.
+Intervals are made as in `scores`.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ def seed_agreement(
     resamples: int = 1000,
     rng: int = 0,
 ) -> pd.DataFrame:
-    """The noise ceiling: tau-b of a target between runs that differ in the seed alone.
+    """The noise ceiling: tau-b of a target between runs that differ only in the seed.
 
-    Over all seeds there are, also incomplete ones, in pairs; tau is the mean over the pairs that
-    have two architectures in common on every image where any pair has.
+    It takes all pairs of seeds, including incomplete ones. Tau is the mean over the pairs that have
+    two architectures in common on every image where any pair has.
 
     Args:
         bench: the release.
         task: name.
         target: a column of runs.parquet that is a measurement.
         fidelity: None for the release's default for the task.
-        level: of confidence of the intervals, between 0 and 1.
-        resamples: of the bootstrap; 0 makes no intervals.
+        level: confidence level of the intervals, between 0 and 1.
+        resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.
         images: one or several names; None for all. The mean is over these.
-        within: compare architectures of one value of an attribute alone, as in
-            `kendall_intervals`: the ceiling of a tau within it.
+        within: compare only architectures with the same value of an attribute, as in
+            `kendall_intervals`; this is the ceiling of a tau within it.
 
     Returns:
-        indexed by image, and `MEAN`; columns as of `kendall_intervals` (``std`` over pairs of
-        seeds), and ``attainable``: what a score that knew the architectures' expected values would
-        reach against one run, if values and noise are normal (`nasdip_bench.ranks.noise`). In
+        A frame indexed by image, and `MEAN`; columns as in `kendall_intervals` (``std`` over pairs
+        of seeds), and ``attainable``: what a score that knows the architectures' expected values
+        would reach against one run, if values and noise are normal (`nasdip_bench.ranks.noise`).
         ``attrs`` as there, and ``pairs`` of seeds.
 
     Raises:
-        ConfigError: a setting of the resampling that is out of range.
+        ConfigError: a setting of the resampling is out of range.
         UnknownNameError: an unknown task, target, fidelity, image or attribute.
         MissingRunError: the release has runs of fewer than two seeds.
 
@@ -109,31 +109,31 @@ def fidelity_agreement(
     resamples: int = 1000,
     rng: int = 0,
 ) -> pd.DataFrame:
-    """Tau-b of a target between fidelities: does the cheap one rank as the dear one does?
+    """Tau-b of a target between fidelities: does the cheap one rank like the expensive one?
 
-    Each default seed of the one with each of the other, since draws of different fidelities have
-    nothing in common; tau is the mean over them. Between fidelities tau is bounded by the noise of
-    both: compare it with `seed_agreement`.
+    Tau is the mean over all pairs of their default seeds, since fidelities share no random draws.
+    It is bounded by the noise of both fidelities: compare it with `seed_agreement`.
 
     Args:
         bench: the release.
         task: name.
         target: a column of runs.parquet that is a measurement.
         fidelities: two names; None for all pairs that the release has runs of the task at.
-        level: of confidence of the intervals, between 0 and 1.
-        resamples: of the bootstrap; 0 makes no intervals.
+        level: confidence level of the intervals, between 0 and 1.
+        resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.
-        images: one or several names; None for all. The mean is over these, and NaN where one of
-            them has no runs at both.
-        within: compare architectures of one value of an attribute alone, as in
+        images: one or several names; None for all. The mean is over these; NaN if one of them
+            lacks runs at either.
+        within: compare only architectures with the same value of an attribute, as in
             `kendall_intervals`.
 
     Returns:
-        indexed by (fidelity_a, fidelity_b, image), and `MEAN`; columns as of `kendall_intervals`.
-        In ``attrs``: ``task``, ``target``, ``seeds`` by fidelity, the resampling and ``within``.
+        A frame indexed by (fidelity_a, fidelity_b, image), and `MEAN`; columns as in
+        `kendall_intervals`. In ``attrs``: ``task``, ``target``, ``seeds`` by fidelity, the
+        resampling and ``within``.
 
     Raises:
-        ConfigError: a setting of the resampling that is out of range.
+        ConfigError: a setting of the resampling is out of range.
         UnknownNameError: an unknown task, target, fidelity, image or attribute.
         MissingRunError: the release has runs of the task at fewer than two fidelities.
 
@@ -145,12 +145,12 @@ def fidelity_agreement(
     if fidelities is not None:
         names = [bench.runs.block(task, name).fidelity for name in fidelities]
     else:
-        bench.runs.fidelity_of(task, None)  # says which tasks there are
+        bench.runs.fidelity_of(task, None)  # raises with the available tasks
         records = [(name, bench.manifest.task(name, task)) for name in bench.fidelities]
         names = [name for name, record in records if record is not None and record.runs]
     if len(set(names)) < 2:
         raise MissingRunError(
-            f"fidelities are compared two and two; the release has runs of {task} at "
+            f"fidelities are compared in pairs; the release has runs of {task} at "
             f"{', '.join(names) or 'none'} only"
             if fidelities is None
             else f"fidelity {names[0]} is compared with itself; give two different ones"

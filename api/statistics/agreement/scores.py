@@ -1,9 +1,8 @@
-"""How far scores rank architectures as PSNR does: tau with all it rests on.
+"""How well scores rank architectures by PSNR: tau with counts, ties and intervals.
 
 Every tau comes with the number of architectures and pairs, the ties and a bootstrap interval over
 architectures (`nasdip_bench.ranks.bootstrap`). All images and seeds of a row are resampled
-together, so that the interval of a mean over images allows for their being measured on the same
-architectures.
+together, so the interval of a mean over images accounts for the images sharing architectures.
 """
 
 from __future__ import annotations
@@ -42,35 +41,35 @@ def kendall_intervals(
     resamples: int = 1000,
     rng: int = 0,
 ) -> pd.DataFrame:
-    """Kendall's tau-b between a target and the training-free scores, with all it rests on.
+    """Kendall's tau-b between a target and training-free scores, with counts, ties and intervals.
 
-    The tau of `NASDIPBench.kendall`, in long form: each seed's runs with its own scores.
+    The tau of `NASDIPBench.kendall` in long form: each seed's runs with that seed's scores.
 
     Args:
         bench: the release.
         task: name.
         target: a column of runs.parquet that is a measurement.
         fidelity: None for the release's default for the task.
-        seed: None for each of the default seeds; tau is then the mean over them.
-        level: of confidence of the intervals, between 0 and 1.
-        resamples: of the bootstrap; 0 makes no intervals.
+        seed: None for each default seed; tau is then the mean over them.
+        level: confidence level of the intervals, between 0 and 1.
+        resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.
         images: one or several names; None for all. The mean is over these.
-        within: an attribute of the upsampling cell (`strata.KINDS`): only pairs of architectures
-            that have its value in common are counted. A score that tells nothing but the attribute
-            has no tau there. None: all pairs.
+        within: an attribute of the upsampling cell (`strata.KINDS`); count only pairs of
+            architectures with the same value. A score that depends only on the attribute has no
+            tau then. None for all pairs.
 
     Returns:
-        indexed by (proxy, reference, image), and by `MEAN` for the mean of tau over the images:
+        A frame indexed by (proxy, reference, image), and by `MEAN` for the mean over images:
         ``tau``; ``low`` and ``high``, its interval; ``std`` over seeds (NaN for one); ``n``
-        architectures, the fewest over seeds (and images); ``pairs`` of them that are compared, n
-        (n - 1) / 2 or those within; ``tied_x`` and ``tied_y``, the pairs that are tied in the
-        target and in the score, the most over seeds; ``reason``, why tau or its interval is NaN,
-        else "". In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``level``,
-        ``resamples``, ``rng``, ``within``.
+        architectures, minimum over seeds (and images); ``pairs`` of them that are compared, n
+        (n - 1) / 2 or those within; ``tied_x`` and ``tied_y``, pairs tied in the target and in
+        the score, maximum over seeds; ``reason``, why tau or its interval is NaN, else "". In
+        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``level``, ``resamples``, ``rng``,
+        ``within``.
 
     Raises:
-        ConfigError: a setting of the resampling that is out of range.
+        ConfigError: a setting of the resampling is out of range.
         UnknownNameError: an unknown task, target, fidelity, seed, image or attribute.
         MissingRunError: the release has no run of the task at the fidelity.
 
@@ -119,10 +118,10 @@ def correlate(
     resamples: int = 1000,
     rng: int = 0,
 ) -> pd.DataFrame:
-    """Kendall's tau-b, or Spearman's rho, between a target and values of one's own.
+    """Kendall's tau-b, or Spearman's rho, between a target and your own values.
 
-    As in `kendall_intervals`: raw sign, one seed at a time, over the architectures that have an ok
-    run and a finite value.
+    As in `kendall_intervals`: raw sign, one seed at a time, over the architectures with an ok run
+    and a finite value.
 
     Args:
         bench: the release.
@@ -130,18 +129,18 @@ def correlate(
         task: name.
         target: a column of runs.parquet that is a measurement.
         fidelity: None for the release's default for the task.
-        seed: None for each of the default seeds.
-        level: of confidence of the intervals, between 0 and 1.
-        resamples: of the bootstrap; 0 makes no intervals.
+        seed: None for each default seed.
+        level: confidence level of the intervals, between 0 and 1.
+        resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.
         images: one or several names; None for all. The mean is over these.
         method: "kendall" for tau-b, or "spearman" for rho.
-        within: as in `kendall_intervals`; of tau alone.
+        within: as in `kendall_intervals`; for tau only.
 
     Returns:
-        indexed by image, and `MEAN`; columns and ``attrs`` as of `kendall_intervals`, and
-        ``proxy``: `OWN`, ``method``; instead of ``tau`` the column of Spearman's is ``rho``. The
-        sign is raw: nothing is assumed of which end is better.
+        A frame indexed by image, and `MEAN`; columns and ``attrs`` as in `kendall_intervals`, plus
+        the attrs ``proxy``, which is `OWN`, and ``method``. Spearman's column is ``rho`` instead of
+        ``tau``. The sign is raw: no direction is assumed.
 
     Raises:
         ConfigError: an array of another shape, or a setting out of range.
@@ -159,7 +158,7 @@ def correlate(
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     if within is not None and method != "kendall":
-        raise ConfigError(f"within={within!r} is of tau, not of method {method!r}: leave one out")
+        raise ConfigError(f"within={within!r} is for tau, not for method {method!r}: omit one")
     runs = RunSet.of(bench, task, target=target, images=images, fidelity=fidelity, seed=seed)
     matrix, resampling = own_values(bench, values), Resampling(level, resamples, rng)
     pairs = [(runs.matrix(one), matrix) for one in runs.seeds]

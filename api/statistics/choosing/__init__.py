@@ -1,1 +1,1 @@
-"""What choosing architectures by a score is worth."""
+"""The value of choosing architectures by a score."""

@@ -1,4 +1,4 @@
-"""What architectures can be chosen by: the scores of a release, and one's own values."""
+"""What architectures can be chosen by: the scores of a release, and your own values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Values = ArrayLike | Mapping["ArchitectureLike", float]
 class Candidate(NamedTuple):
     """Numbers to rank architectures by, (architecture, image) by seed, as recorded.
 
-    ``sign`` is 1 where a lower number ranks first, else -1.
+    ``sign`` is 1 if lower numbers rank first, else -1.
     """
 
     proxy: str
@@ -59,7 +59,7 @@ def own_candidates(
     values: Mapping[str, Values],
     lower_is_better: Collection[str],
 ) -> Iterator[Candidate]:
-    """One's own values, the same for every seed."""
+    """Your own values, the same for every seed."""
     if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
         raise ConfigError(
             "own values are given by name, as values={'mine': numbers}, where numbers are a "
@@ -73,8 +73,8 @@ def own_candidates(
     for name, given in values.items():
         if name.partition("/")[0] in taken:
             raise ConfigError(
-                f"values of one's own cannot be called {name!r}, the name of a score, which has a "
-                f"direction of its own: give another name, and lower_is_better where it is so"
+                f"your own values cannot be called {name!r}, the name of a score, which has its "
+                f"own direction: give another name, and lower_is_better if lower is better"
             )
         raw, lower = (
             dict.fromkeys(runs.seeds, own_values(runs.bench, given)),

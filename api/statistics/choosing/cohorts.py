@@ -1,8 +1,8 @@
-"""The cohorts of ISNAS on recorded runs: the N architectures of lowest score, and their best.
+"""ISNAS cohorts on recorded runs: the N architectures with the lowest score, and their best.
 
 Source: ISNAS-DIP (CVPR 2022), section 4, and its released notebooks: for one image, sort by one
-score, ascending, take the N lowest (N = 15), of which the best was also looked up. Nothing is
-trained here; the runs are looked up.
+score, ascending, take the N lowest (N = 15), and look up the best of them. Nothing is trained
+here; the runs are looked up.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ COHORTS = (5, 15)
 
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
-    """The architectures of lowest score on an image.
+    """The architectures with the lowest score on an image.
 
     Attributes:
-        size: N asked for; there are fewer members where fewer can be chosen from.
+        size: the requested N; the cohort is smaller if there are fewer candidates.
         members: (≤ N,) rows of architectures, lowest score first, ties by row.
-        best: row of its best architecture; -1 where all diverged.
-        value: the target of the best; NaN where all diverged.
-        rank: of the best among all that can be chosen from, 1 the best; 0 where all diverged.
+        best: row of its best architecture; -1 if all diverged.
+        value: target of the best; NaN if all diverged.
+        rank: rank of the best among all candidates, from 1; 0 if all diverged.
         regret: how far it is from the best of all, at least 0.
     """
 
@@ -53,22 +53,22 @@ class Cohort:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ScoredRuns:
-    """What a score and a target say of the architectures, at one seed.
+    """A score and a target of the architectures, at one seed.
 
-    An architecture can be chosen from on an image where it has a run, ok or diverged, and a finite
-    score. Diverged runs have no value and rank last.
+    An architecture is a candidate on an image if it has an ok or diverged run and a finite score.
+    Diverged runs have no value and rank last.
 
     Attributes:
         task: name.
-        fidelity: the training set-up.
-        seed: of the runs.
+        fidelity: its name.
+        seed: seed of the runs.
         target: column of runs.parquet with a direction.
         proxy: "proxy/reference".
         images: names.
-        scores: (architecture, image) float64, NaN where it cannot be chosen from.
-        values: (architecture, image) float64, NaN where it cannot be chosen from or diverged.
-        sign: 1 where a higher target is better, else -1.
-        others: the other seeds that could have been meant where none was named.
+        scores: (architecture, image) float64, NaN if not a candidate.
+        values: (architecture, image) float64, NaN if not a candidate or diverged.
+        sign: 1 if a higher target is better, else -1.
+        others: the other default seeds, if no seed was given.
     """
 
     task: str
@@ -85,17 +85,17 @@ class ScoredRuns:
 
     @property
     def one_seed(self) -> str:
-        """A sentence where the release has more default seeds, else ""."""
+        """A sentence on the seed if the release has other default seeds, else ""."""
         if not self.others:
             return ""
         return (
-            f"A cohort is of one seed: here {self.seed}; there is also "
+            f"A cohort has one seed, here {self.seed}; also available: "
             f"{', '.join(map(str, self.others))}."
         )
 
     @property
     def facts(self) -> dict[str, object]:
-        """As ``attrs`` of the frames of `nasdip_bench.api.statistics.kendall`."""
+        """The set-up, like ``attrs`` of the frames in `nasdip_bench.api.statistics.kendall`."""
         return {
             "task": self.task,
             "target": self.target,
@@ -104,16 +104,16 @@ class ScoredRuns:
         }
 
     def count(self, image: int) -> int:
-        """How many architectures can be chosen from on an image, by its position."""
+        """Number of candidates on the image at a position."""
         return int(np.isfinite(self.scores[:, image]).sum())
 
     def to_choose(self, image: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Scores and values, higher is better, of those that can be chosen on an image."""
+        """Scores and values (higher is better) of the candidates on an image."""
         having = np.isfinite(self.scores[:, image])
         return self.scores[having, image], self.sign * self.values[having, image]
 
     def cohort(self, image: int, size: int) -> Cohort:
-        """The cohort of an image, by its position."""
+        """The cohort of the image at a position."""
         score, value = self.scores[:, image], self.sign * self.values[:, image]
         order = np.argsort(score, kind="stable")  # NaN is last
         members = order[: min(size, self.count(image))]
@@ -147,10 +147,10 @@ def scored_runs(
         task: name.
         target: column of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
-        seed: of the runs, and of the corruption that the score sees; None for the first of the
-            default seeds: a cohort is of one seed.
+        seed: seed of the runs and of the corruption that the score sees; a cohort has one seed.
+            None for the first default seed.
         proxy: name of a score (`nasdip_bench.proxies.named_score`).
-        sizes: of cohorts that will be asked for; checked.
+        sizes: cohort sizes to check.
 
     Raises:
         ConfigError: a size below 1, or none.
@@ -185,19 +185,19 @@ def ranked_runs(
     proxy: str,
     others: tuple[int, ...] = (),
 ) -> ScoredRuns:
-    """The runs of a seed with the numbers that architectures are ranked by, lowest first.
+    """The runs of a seed, with the numbers to rank architectures by, lowest first.
 
     Args:
         bench: the release.
         block: the runs of a task at a fidelity.
         seed: one of the block's.
         target: column of runs.parquet with a direction.
-        column: (architecture, image) float64; not finite where an architecture cannot be chosen.
-        proxy: what the numbers are called.
-        others: the other seeds that could have been meant.
+        column: (architecture, image) float64; not finite if an architecture is not a candidate.
+        proxy: name of the numbers.
+        others: the other default seeds.
 
     Raises:
-        UnknownNameError: no such target.
+        UnknownNameError: an unknown target.
     """
     sign = block.direction(target)
     statuses = block.statuses(seed)

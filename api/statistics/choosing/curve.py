@@ -1,4 +1,4 @@
-"""The best of the N first by a score, for every N, beside the best of N at random."""
+"""The best of the first N by a score, for every N, compared with the best of N at random."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["selection_curve"]
 
 UNNAMED = "values"
-"""What a user's values are called that were given no name."""
+"""Default name of your own values."""
 
 
 def selection_curve(
@@ -42,7 +42,7 @@ def selection_curve(
     values: Values | None = None,
     lower_is_better: bool | None = None,
 ) -> pd.DataFrame:
-    """The best of the N first by a score, for every N, beside the best of N at random.
+    """The best of the first N by a score, for every N, compared with the best of N at random.
 
     Candidates and directions as in `proxy_table`; means over seeds.
 
@@ -50,24 +50,24 @@ def selection_curve(
         bench: the release.
         task: name.
         score: name of a score of the release (`nasdip_bench.proxies.named_score`), None for
-            `cohorts.PROXY`; or what one's own values are called, not the name of a score.
+            `cohorts.PROXY`; or a name for your own values, not that of a score.
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
-        seed: None for each of the default seeds.
-        values: one's own, as in `nasdip_bench.api.statistics.own_values`.
-        lower_is_better: of one's own values; None for higher. That of a score is known.
+        seed: None for each default seed.
+        values: your own, as in `nasdip_bench.api.statistics.own_values`.
+        lower_is_better: for your own values only; None for higher.
         images: one or several names; None for all.
 
     Returns:
-        indexed by (image, cohort), N from 1 to the number to choose from (the fewest over seeds),
-        and `tau_frame.MEAN` (to the fewest over images that have any): ``value`` of the target,
-        ``regret``, ``value_random`` and ``regret_random``, their expectations for N at random. In
-        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``; ``proxy``, "proxy/reference", the
-        reference of own values being "own"; ``direction`` as in `proxy_table`.
+        A frame indexed by (image, cohort), N from 1 to the number of candidates (minimum over
+        seeds), and `tau_frame.MEAN` (to the minimum over images that have any): ``value`` of the
+        target, ``regret``, ``value_random`` and ``regret_random``, their expectations for N at
+        random. In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``; ``proxy``,
+        "proxy/reference", with reference "own" for your own; ``direction`` as in `proxy_table`.
 
     Raises:
-        ConfigError: own values of another shape or with the name of a score, or the direction of
-            a score of the release.
+        ConfigError: your own values have another shape or the name of a score, or a direction is
+            given for a score of the release.
         UnknownNameError: an unknown score, task, target, fidelity, seed or image.
         MissingRunError: the release has no run of the task at the fidelity.
 
@@ -85,8 +85,8 @@ def selection_curve(
     if values is None:
         if lower_is_better is not None:
             raise ConfigError(
-                f"lower_is_better={lower_is_better!r} is of values of one's own, and none are "
-                f"given: the direction of a score of the release is known"
+                f"lower_is_better={lower_is_better!r} is for your own values, and none are "
+                f"given: leave it out, the direction of a score of the release is known"
             )
         of_release = {(c.proxy, c.reference): c for c in scores_of_release(runs)}
         wanted = named_score(PROXY if score is None else score, of_release)
@@ -124,7 +124,7 @@ def selection_curve(
 
 
 def _curve(runs: ScoredRuns, image: int) -> NDArray[np.float64]:
-    """(value, regret, value_random, regret_random) × N of one seed and image."""
+    """(value, regret, value_random, regret_random) × N for one seed and image."""
     ranking, values = runs.to_choose(image)
     if not np.isfinite(values).any():
         return np.full((4, len(values)), math.nan)

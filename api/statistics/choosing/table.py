@@ -1,9 +1,9 @@
-"""What a training-free score is worth: precision, hits and regret of choosing by it.
+"""The value of a training-free score: precision, hits and regret of choosing by it.
 
-Figure 4 of ISNAS-DIP (CVPR 2022) as numbers: the N architectures that a score puts first are a
-cohort, of which the best is kept. Beside each value stands the one of N architectures at random, as
-its exact expectation over all subsets (`nasdip_bench.ranks.chance`): the best of fifteen at random
-is good, too.
+Figure 4 of ISNAS-DIP (CVPR 2022) as numbers: the N architectures that a score ranks first are a
+cohort, and the best of it is kept. Each value comes with that of N random architectures, as its
+exact expectation over all subsets (`nasdip_bench.ranks.chance`), because the best of fifteen at
+random is good too.
 """
 
 from __future__ import annotations
@@ -49,47 +49,47 @@ def proxy_table(
     resamples: int = 1000,
     rng: int = 0,
 ) -> pd.DataFrame:
-    """Every training-free score of the release, and one's own, judged as a way to choose.
+    """Judge every training-free score of the release, and your own, as a way to choose.
 
-    An architecture can be chosen on an image where it has the score and a run, ok or diverged; a
-    diverged run is worse than any. Scores are ranked in the direction that they claim; those that
-    claim none (sizes) lowest first. One seed at a time, runs and scores; values are means over
-    seeds.
+    An architecture is a candidate on an image if it has the score and an ok or diverged run; a
+    diverged run is worse than any other. Scores rank in the direction that they claim; those that
+    claim none (sizes) rank lowest first. Each seed's runs go with that seed's scores; values are
+    means over seeds.
 
     Args:
         bench: the release.
         task: name.
-        k: how many count as the best.
-        cohorts: sizes N to choose by the score.
+        k: number of architectures that count as the best.
+        cohorts: cohort sizes N.
         target: one of the columns of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
-        seed: None for each of the default seeds.
-        values: one's own by name, each as `nasdip_bench.api.statistics.own_values` takes them. No
-            name may be that of a score, whose direction is another matter.
-        lower_is_better: the names of those values of which lower is better; of the others higher.
-        level: of confidence of the intervals, between 0 and 1.
-        resamples: of the bootstrap; 0 makes no intervals.
+        seed: None for each default seed.
+        values: your own by name, each as in `nasdip_bench.api.statistics.own_values`. No name may
+            be that of a score, which has its own direction.
+        lower_is_better: names of those values where lower is better; for the others higher is.
+        level: confidence level of the intervals, between 0 and 1.
+        resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.
         images: one or several names; None for all. The mean is over these.
 
     Returns:
-        indexed by (proxy, reference, image), and by `tau_frame.MEAN` for the mean over images;
-        the reference of own values is "own". ``direction``: "lower" or "higher" is better, with
-        "?" where none is claimed; ``n`` to choose from; ``tau``, ``low``, ``high`` with raw sign
-        (`NASDIPBench.kendall_intervals`); ``precision``, the share of its k best that are among
-        the k best of the target, and ``precision_chance``, k/n; for each N: ``hit_N``, whether its
-        N best hold one at least of the k best (a share, as a mean), ``hit_N_chance``;
-        ``regret_N``, how far the best of its N best is from the best of all, in the target's unit,
-        ``regret_N_chance``; NaN where fewer than N can be chosen (for precision and hits: fewer
-        than k that did not diverge; some scores may be there for a few architectures only), all of
-        them diverged, or the score is the same for all and thus ranks nothing; then the mean over
-        images is NaN, too; ``reason`` why tau is;
-        ``seconds`` that the score took for one architecture, image and task, the mean (NaN for own
-        values). In ``attrs`` as of `kendall_intervals`, and ``k``, ``cohorts``.
+        A frame indexed by (proxy, reference, image), and by `tau_frame.MEAN` for the mean over
+        images; the reference of your own values is "own". ``direction``: "lower" or "higher" is
+        better, with "?" if none is claimed; ``n`` candidates; ``tau``, ``low``, ``high`` with raw
+        sign (`NASDIPBench.kendall_intervals`); ``precision``, the share of its k best that are
+        among the k best of the target, and ``precision_chance``, k/n; for each N: ``hit_N``,
+        whether its N best include at least one of the k best (in the mean, a share),
+        ``hit_N_chance``; ``regret_N``, how far the best of its N best is from the best of all, in
+        the target's unit, ``regret_N_chance``; ``reason``, why tau is NaN; ``seconds``, mean time
+        of the score for one architecture, image and task (NaN for your own).
+        Values are NaN if there are fewer than N candidates (for precision and hits: fewer than k
+        that did not diverge; some scores cover few architectures), if all of them diverged, or if
+        the score is constant; then the mean over images is NaN too. ``attrs`` as in
+        `kendall_intervals`, and ``k``, ``cohorts``.
 
     Raises:
-        ConfigError: k is above the number to choose from on an image by any score, a cohort below
-            1, own values of another shape or with the name of a score, or a setting out of range.
+        ConfigError: k exceeds every score's number of candidates on an image, a cohort is below 1,
+            your own values have another shape or a score's name, or a setting is out of range.
         UnknownNameError: an unknown task, target, fidelity, seed or image.
         MissingRunError: the release has no run of the task at the fidelity.
 
@@ -138,8 +138,8 @@ def proxy_table(
         frames[candidate.proxy, candidate.reference] = frame
     if not frames:
         raise ConfigError(
-            f"no scores of {task} at {block.fidelity} in this release and no own values: nothing "
-            f"to judge; give values={{name: numbers}}"
+            f"nothing to judge: this release has no scores of {task} at {block.fidelity}, and no "
+            f"values are given; give values={{name: numbers}}"
         )
     _check_k(names, block, k, frames.values())
     whole = stacked(frames, ["proxy", "reference", "image"])
@@ -152,7 +152,7 @@ def proxy_table(
 
 
 def merit(runs: ScoredRuns, image: int, k: int, cohorts: Sequence[int]) -> dict[str, float]:
-    """The numbers of one seed and image."""
+    """The numbers for one seed and image."""
     ranking, values = runs.to_choose(image)
     n = len(values)
     found = {"n": float(n), "precision": math.nan, "precision_chance": math.nan}
@@ -181,14 +181,14 @@ def merit(runs: ScoredRuns, image: int, k: int, cohorts: Sequence[int]) -> dict[
 
 
 def _regrets(ranking: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) regret of the N first, at N - 1; NaN until one of them has a value."""
+    """(n,) regret of the first N, at N - 1; NaN until one of them has a value."""
     if not np.isfinite(values).any():
         return np.full(len(values), math.nan)
     return np.asarray(np.nanmax(values) - best_of_first(ranking, values))
 
 
 def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """Means of numbers by name; of ``n``, which is a count, the fewest."""
+    """Means of numbers by name; the minimum for the count ``n``."""
     means: dict[str, Any] = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
     means["n"] = min(row["n"] for row in rows)
     return means

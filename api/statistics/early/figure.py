@@ -1,4 +1,4 @@
-"""Whether the beginning of fits ranks their end, as a table and a picture: raw beside smoothed."""
+"""Whether the beginning of fits ranks their end, as table and picture: raw and smoothed PSNR."""
 
 from __future__ import annotations
 
@@ -24,26 +24,24 @@ if TYPE_CHECKING:
 
 __all__ = ["EarlyFigure", "early_figure"]
 
-# Told apart by people who see colours differently, and by dashes in print.
+# Safe for colour-blind readers; dashes for black-and-white print.
 _LOOKS = {
     "own": ("#0072b2", "-", "the end of the same run"),
     "other": ("#d55e00", "--", "the end of the other seeds' runs"),
 }
 _SHARES = (8, 4, 2, 1)
-"""Of the iterations to the stop, where the table looks."""
+"""The table shows the iterations at 1/8, 1/4, 1/2 and all of the way to the stop."""
 _PANEL = (2.9, 1.45)
-_AT_END = (
-    "The stop is the end of the budget: final_* and last_* are one; without noise, so is stopped_*."
-)
+_AT_END = "The stop is the end of the budget: final_* equals last_* and, without noise, stopped_*."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EarlyFigure(PaperExhibit):
-    """Tau between PSNR at an iteration and where fits end.
+    """Tau between PSNR at an iteration and the end of fits.
 
     Attributes:
         frame: from `early_ranking`, with its ``attrs``.
-        stop: iteration of the set-up's stop.
+        stop: iteration of the fidelity's stop.
     """
 
     wide = True
@@ -51,17 +49,17 @@ class EarlyFigure(PaperExhibit):
     stop: int
 
     def _iterations(self) -> list[int]:
-        """The kept ones that the table shows: near shares of the stop, and the last."""
+        """The kept iterations in the table: near shares of the stop, and the last."""
         kept = self.frame.index.get_level_values("iteration").unique().to_numpy()
         near = [kept[np.abs(kept - self.stop // share).argmin()] for share in _SHARES]
         return sorted({*map(int, near), int(kept.max())})
 
     def heads(self) -> list[list[str]]:
-        """Iterations."""
+        """Names of the columns, with the iterations."""
         return [["target", "curve", "seed", *(f"after {at}" for at in self._iterations())]]
 
     def body(self) -> list[list[str]]:
-        """A row a target, curve and seed."""
+        """One row per target, curve and seed."""
         return [
             [
                 target,
@@ -75,16 +73,16 @@ class EarlyFigure(PaperExhibit):
         ]
 
     def _curves(self, curve: str, target: str) -> dict[str, pd.DataFrame]:
-        """By seed, what is drawn in a panel: a row an iteration."""
+        """The curves of a panel by seed: one row per iteration."""
         having = self.frame.index.get_level_values("seed").unique()
         return {seed: self.frame.loc[curve, seed, target] for seed in having}
 
     def csv(self) -> str:
-        """The whole frame, with the set-up in columns; floats in full."""
+        """The whole frame, with the set-up in columns; floats in full precision."""
         return csv_with_setup(self.frame)
 
     def draw(self, path: Path, form: str) -> None:
-        """A line of panels a target; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        """One row of panels per target; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
         targets: Sequence[str] = self.frame.attrs["targets"]
         shown = [(target, curve) for target in targets for curve in CURVES]
         grid = Grid([self.caption, *self.notes], len(shown), most=len(CURVES), panel=_PANEL)
@@ -125,10 +123,10 @@ def early_figure(
     Args:
         bench: the release.
         task: name.
-        targets: as in `early_ranking`, as all that follow.
+        targets: as in `early_ranking`, like all below.
         images: one or several names; None for all.
         fidelity: None for the release's default for the task.
-        level: of confidence of the intervals, between 0 and 1.
+        level: confidence level of the intervals, between 0 and 1.
 
     Raises:
         NasdipError: as in `early_ranking`.
@@ -148,19 +146,19 @@ def early_figure(
         stop=record.stop,
         caption=sentences(
             f"Does the beginning of a fit rank its end ({task})? Kendall's tau-b over "
-            f"architectures between PSNR at an iteration and a target, the mean over "
+            f"architectures between PSNR at an iteration and a target; mean over "
             f"{len(facts['images'])} images, with its {100 * level:g} % interval over "
             f"architectures.",
-            f"Here {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
-            f"those with all runs; the stop is at {record.stop}.",
+            f"At {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
+            f"those with all runs; stop at iteration {record.stop}.",
             shortfall(bench, facts),
         ),
         notes=(
-            "The smoothed PSNR is of a moving average of the outputs with weight 0.99: it lags "
-            "some 99 iterations behind. What stops fits early should look at the raw PSNR.",
-            "Targets best_*: an oracle. Other seeds have another corruption and other weights."
+            "The smoothed PSNR belongs to a moving average of the outputs with weight 0.99, which "
+            "lags about 99 iterations behind. To stop fits early, look at the raw PSNR.",
+            "Targets best_* are oracles. Other seeds have another corruption and other weights."
             if several
-            else "Targets best_*: an oracle. There is one seed: nothing is said of another.",
+            else "Targets best_* are oracles. There is only one seed, so no other to compare with.",
             *([_AT_END] if record.stop == record.iterations else []),
         ),
         marks=dict.fromkeys(bench.images, ""),

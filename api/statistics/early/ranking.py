@@ -1,7 +1,7 @@
 """Does the beginning of a fit rank its end? Tau between curves at an iteration and a target.
 
-The smoothed PSNR is a moving average with weight 0.99: it lags some 99 iterations behind. Whatever
-stops fits early should look at the raw PSNR, so both are given side by side.
+The smoothed PSNR belongs to a moving average of the outputs with weight 0.99, which lags about 99
+iterations behind. To stop fits early, look at the raw PSNR; the tables give both.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ __all__ = ["CURVES", "SEEDS", "early_ranking"]
 
 CURVES = ("raw", "smoothed")
 SEEDS = ("own", "other")
-"""Of the end that the beginning is compared with: the same, or the others."""
+"""Seed of the end that a beginning is compared with: its own, or the others."""
 
-_AT_ONCE = 16  # points: their signs are 17 MB of 522 architectures
+_AT_ONCE = 16  # points; the signs of 522 architectures take 17 MB
 
 
 def early_ranking(
@@ -44,11 +44,11 @@ def early_ranking(
     iterations: Sequence[int] | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Kendall's tau-b between PSNR at kept iterations and where fits end.
+    """Kendall's tau-b between PSNR at kept iterations and the end of fits.
 
-    Each seed's curves with the targets of the same seed ("own"), and with those of the other seeds
-    ("other"), which have another corruption: a search that is tested elsewhere has no more than
-    that. Tau is the mean over images and over seeds or pairs of them.
+    Each seed's curves are compared with the targets of the same seed ("own") and of the other seeds
+    ("other"). The latter have another corruption; a search that is tested elsewhere can expect no
+    more. Tau is the mean over images and over seeds or pairs of them.
 
     Args:
         bench: the release.
@@ -56,15 +56,15 @@ def early_ranking(
         targets: columns of runs.parquet with a direction.
         images: one or several names; None for all.
         fidelity: None for the release's default for the task.
-        iterations: kept ones; None for all that were kept.
-        level: of confidence of the intervals, between 0 and 1.
+        iterations: some of the kept iterations; None for all of them.
+        level: confidence level of the intervals, between 0 and 1.
 
     Returns:
-        indexed by (curve, seed, target, iteration), curve one of `CURVES`, seed "own" or "other":
-        ``tau``; ``low`` and ``high``, its interval over architectures from the infinitesimal
-        jackknife (`nasdip_bench.ranks.jackknife`; their influence is summed over images and seeds
-        first, since these share architectures); ``n`` architectures, those with ok runs on all
-        images at all seeds. In ``attrs``: task, targets, fidelity, seeds, images, level.
+        A frame indexed by (curve, seed, target, iteration), curve one of `CURVES`, seed "own" or
+        "other": ``tau``; ``low`` and ``high``, its interval over architectures from the
+        infinitesimal jackknife (`nasdip_bench.ranks.jackknife`; influences are summed over images
+        and seeds first, since these share architectures); ``n`` architectures, those with ok runs
+        on all images at all seeds. In ``attrs``: task, targets, fidelity, seeds, images, level.
 
     Raises:
         UnknownNameError: unknown task, image, fidelity, target or iteration.
@@ -81,7 +81,7 @@ def early_ranking(
     runs = RunSet.of(bench, task, images=images, fidelity=fidelity)
     runs = runs._replace(seeds=runs.block.seeds)
     for target in targets:
-        runs.block.direction(target)  # or an error
+        runs.block.direction(target)  # raises if unknown
     curves = bench.curves(task, fidelity=runs.fidelity)
     points = _points(curves.iterations, iterations)
     ends = np.stack([runs.values(target) for target in targets])
@@ -119,7 +119,7 @@ def early_ranking(
 
 
 def _points(kept: NDArray[np.int32], wanted: Sequence[int] | None) -> NDArray[np.intp]:
-    """Places of iterations among the kept ones."""
+    """Positions of iterations among the kept ones."""
     if wanted is None:
         return np.arange(len(kept))
     for iteration in wanted:
@@ -129,21 +129,21 @@ def _points(kept: NDArray[np.int32], wanted: Sequence[int] | None) -> NDArray[np
 
 
 def _shares(early: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each architecture's share of tau, the mean over images and over seeds or pairs of them.
+    """Each architecture's share of tau, averaged over images and over seeds or pairs of them.
 
     Args:
         early: (architecture, image, seed, point).
         ends: (target, architecture, image, seed).
 
     Returns:
-        (2, point, target, architecture), in the order of `SEEDS`; NaN for "other" of one seed.
+        (2, point, target, architecture), in the order of `SEEDS`; NaN for "other" with one seed.
     """
     n, images, seeds, points = early.shape
     found = np.zeros((2, points, len(ends), n))
     for image, first in itertools.product(range(images), range(0, points, _AT_ONCE)):
         some = slice(first, first + _AT_ONCE)
-        # A sum over all pairs of seeds is a product of sums; the pairs of different seeds are what
-        # is left without those of one seed.
+        # A sum over all pairs of seeds is a product of sums; subtracting the same-seed pairs leaves
+        # those of different seeds.
         x_sum: NDArray[np.float32] | float = 0.0
         y_sum: NDArray[np.float32] | float = 0.0
         for seed in range(seeds):

@@ -1,4 +1,4 @@
-"""The leaderboard of scores as a table and a picture: tau over all, and within one sampling."""
+"""The leaderboard of scores as table and picture: tau over all, and within one sampling."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ScoreLeaderboardFigure", "score_leaderboard_figure"]
 
-_KINDS = {NULL: "looks at no network and no image", OWN: "your own"}
+_KINDS = {NULL: "trivial: sees no network and no image", OWN: "your own"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -31,11 +31,11 @@ class ScoreLeaderboardFigure(Forest):
     across = "tau, positive as claimed"
 
     def lines(self) -> dict[str, str]:
-        """From a score to its kind."""
+        """The kind of each score."""
         return {_name(key): _KINDS.get(key[1], "score") for key in self.frame.index}
 
     def panels(self) -> list[Panel]:
-        """Over all architectures, and among those of one sampling."""
+        """Tau over all architectures, and among those with the same sampling."""
         return [
             Panel(
                 title,
@@ -48,7 +48,7 @@ class ScoreLeaderboardFigure(Forest):
         ]
 
     def heads(self) -> list[list[str]]:
-        """What is said of a score."""
+        """Names of the columns."""
         k = self.frame.attrs["k"]
         return [
             ["score", "tau", "p", "tau within", "p", f"precision at {k}", "regret, dB", "s", "n"],
@@ -56,7 +56,7 @@ class ScoreLeaderboardFigure(Forest):
         ]
 
     def body(self) -> list[list[str]]:
-        """A row a score, best first."""
+        """One row per score, best first."""
         return [
             [
                 f"{_name(key)} ({row['direction']})" if row["direction"] else _name(key),
@@ -96,8 +96,8 @@ def score_leaderboard_figure(
     Args:
         bench: the release.
         task: name.
-        k: how many count as the best.
-        **how: as in `score_leaderboard`.
+        k: number of architectures that count as the best.
+        **how: passed to `score_leaderboard`.
 
     Raises:
         NasdipError: as in `score_leaderboard`.
@@ -114,16 +114,16 @@ def score_leaderboard_figure(
     return ScoreLeaderboardFigure(
         frame=frame,
         caption=sentences(
-            f"Scores of untrained networks beside trivial predictors ({task}). Kendall's tau-b "
-            f"with the target{interval}, the mean over images and seeds, positive where the score "
+            f"Scores of untrained networks compared with trivial predictors ({task}). Kendall's "
+            f"tau-b with the target{interval}; mean over images and seeds; positive if the score "
             f"ranks as it claims.",
             setting_and_n(bench, facts, [*map(int, frame["n"])]),
             shortfall(bench, facts),
         ),
         notes=(
-            "sampling mean, cell table: the mean of the target over the architectures of the same "
-            "sampling, and over the others of the same cell, on the other images.",
-            "p: two-sided, Holm's correction over both columns.",
+            "sampling mean: mean target of the architectures with the same sampling, on the other "
+            "images; cell table: that of the other architectures with the same cell.",
+            "p: two-sided, with Holm's correction over both columns.",
             *(f"-- : {name}: {reason}." for name, reason in reasons.items()),
         ),
         marks=dict.fromkeys(bench.images, ""),

@@ -1,8 +1,8 @@
-"""A leaderboard of training-free scores that cannot flatter: trivial predictors compete in it.
+"""An honest leaderboard of training-free scores: trivial predictors compete in it.
 
-What a score must beat is not chance but what anybody knows without it: which sampling an
-architecture uses decides much of its PSNR. So the table has null entries, an interval and a p-value
-for every tau, all p-values corrected as one family, and tau among architectures of one sampling.
+A score must beat more than chance: the sampling alone decides much of an architecture's PSNR. So
+the table has trivial entries, an interval and a p-value for every tau (all p-values corrected as
+one family), and tau among architectures with the same sampling.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["NULL", "score_leaderboard"]
 
 NULL = "trivial"
-"""Stands for the reference of predictors that look at no image and no network."""
+"""The reference of predictors that see no image and no network."""
 
 _ROUNDING = 1e-6
-"""Of a variance in float32; that of tau among 10,000 architectures is 4e-5."""
+"""Rounding error of a variance in float32; tau's variance for 10,000 architectures is 4e-5."""
 
 
 def score_leaderboard(
@@ -52,38 +52,37 @@ def score_leaderboard(
 ) -> pd.DataFrame:
     """Every score of the release, your own, and trivial predictors, best tau first.
 
-    The null entries: ``sampling mean``, the mean of the target over the architectures of the same
-    sampling (and order of sampling and transform) on the *other* images; ``cell table``, the mean
-    over the *other* architectures of the same cell on the other images, where there is one, else
-    the sampling mean; ``random``. Sizes, another trivial predictor, are scores of a release.
+    The trivial entries: ``sampling mean``, the mean target on the *other* images of the
+    architectures with the same sampling (and order of sampling and transform); ``cell table``, the
+    mean on the other images of the *other* architectures with the same cell, if any, else the
+    sampling mean; ``random``. Sizes, also trivial, are scores of the release.
 
     Args:
         bench: the release.
         task: name.
-        k: how many count as the best, for precision.
+        k: number of architectures that count as the best, for precision.
         target: a column of runs.parquet with a direction; None for the best smoothed PSNR.
         images: one or several names; None for all. Values are means over these.
         fidelity: None for the release's default for the task.
-        seed: None for each of the default seeds; values are means over them.
-        values: your own scores by name, as `NASDIPBench.correlate` takes them.
-        lower_is_better: names of those values of which lower is better.
-        level: of confidence of the intervals.
-        resamples: of the bootstrap; 0 makes no intervals.
+        seed: None for each default seed; values are means over them.
+        values: your own scores by name, as in `NASDIPBench.correlate`.
+        lower_is_better: names of those values where lower is better.
+        level: confidence level of the intervals.
+        resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.
 
     Returns:
-        indexed by (proxy, reference); the reference of trivial predictors is `NULL`, of your own
-        scores "own". ``direction`` that it claims, "lower?" where it claims none. ``tau_signed``,
-        ``low``, ``high``: tau-b with its interval, signed so that positive is good in that
-        direction; a negative value says that the other direction is better (`kendall` and
-        `proxy_table` give the raw sign). ``tau_signed_within``, ``low_within``, ``high_within``:
-        the same among architectures of one sampling and one order of sampling and transform.
-        ``p``, ``p_within``: two-sided, after Holm's correction over all of both columns, against
-        architectures exchanged at random, for *within* inside their strata. ``precision``,
-        ``precision_chance``: the share of its k best among the k best. ``regret`` of its one best,
-        ``regret_random``. ``seconds`` for one architecture, image and task; ``n`` architectures;
-        ``reason``, why tau is NaN, else "". In ``attrs``: task, target, fidelity, seeds, k and the
-        resampling.
+        A frame indexed by (proxy, reference); the reference of trivial predictors is `NULL`, of
+        your own scores "own". ``direction``: the one that the score claims, "lower?" if none.
+        ``tau_signed``, ``low``, ``high``: tau-b with its interval; positive is good in the claimed
+        direction, negative means that the other direction is better (`kendall` and `proxy_table`
+        give the raw sign). ``tau_signed_within``, ``low_within``, ``high_within``: the same among
+        architectures with the same sampling and order of sampling and transform. ``p``,
+        ``p_within``: two-sided, against architectures exchanged at random (*within*: inside their
+        strata), with Holm's correction over both columns. ``precision``, ``precision_chance``: the
+        share of its k best among the k best. ``regret`` of its best, ``regret_random``.
+        ``seconds`` for one architecture, image and task; ``n`` architectures; ``reason``, why tau
+        is NaN, else "". In ``attrs``: task, target, fidelity, seeds, k and the resampling.
 
     Raises:
         UnknownNameError: unknown task, target, image, fidelity, seed or name of values.
@@ -156,7 +155,7 @@ def score_leaderboard(
 
 
 def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:
-    """The predictors that need neither network nor image."""
+    """The trivial predictors, which need neither network nor image."""
     bench = runs.bench
     whole = runs._replace(images=tuple(range(len(bench.images))))
     target = whole.values().mean(axis=2)  # (architecture, image)
@@ -176,15 +175,12 @@ def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:
 def _means_elsewhere(
     target: NDArray[np.float64], groups: NDArray[np.integer], *, own: bool
 ) -> NDArray[np.float64]:
-    """(architecture, image) the mean of a target over a group on the other images.
+    """(architecture, image) mean target of a group on the other images; NaN if none is left.
 
     Args:
-        target: (architecture, image), NaN where there is no value.
-        groups: (architecture,) which group each is in.
-        own: an architecture's own values elsewhere count, too: then all of a group have one value.
-
-    Returns:
-        NaN where nothing is left to take the mean of.
+        target: (architecture, image), NaN if missing.
+        groups: (architecture,) group of each.
+        own: also count an architecture's own values; then all of a group have the same mean.
     """
     there = np.isfinite(target)
     values = np.where(there, target, 0.0)
@@ -204,15 +200,15 @@ def _means_elsewhere(
 def _p_value(
     pairs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], strata: NDArray[np.intp]
 ) -> float:
-    """Two-sided, of the mean tau-b over images and seeds among pairs of one stratum.
+    """Two-sided p-value of the mean tau-b over images and seeds, for pairs within strata.
 
-    Against architectures exchanged at random inside the strata: the mean of tau is 0, its variance
-    is known (Daniels, Biometrika 33, 1944, for one pair of samples; here also between pairs), and
-    its distribution is taken as normal.
+    The null hypothesis exchanges architectures at random inside the strata. Then tau has mean 0 and
+    a known variance (Daniels, Biometrika 33, 1944, for one pair of samples; here also between
+    pairs); its distribution is taken as normal.
 
     Args:
-        pairs: (architecture, image) target and score, by seed; infinite values are no values.
-        strata: (architecture,) which one each is in.
+        pairs: (architecture, image) target and score, by seed; infinite values count as missing.
+        strata: (architecture,) stratum of each.
     """
     from scipy.stats import norm
 
@@ -231,13 +227,13 @@ def _p_value(
         whole = len(rows) == len(kinds)
         of_kind = (x, y) if whole else (of[:, rows][:, :, rows] for of in (x, y))
         variance += _permutation_variance(*of_kind)
-    if variance < _ROUNDING:  # whatever the order, the taus of images cancel
+    if variance < _ROUNDING:  # the taus of images cancel in every order
         return float("nan")
     return float(2 * norm.sf(abs(float(taus.sum())) / np.sqrt(variance)))
 
 
 def _permutation_variance(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
-    """Of the sum over c of Σ x[c, i, j]·y[c, p(i), p(j)] over random permutations p.
+    """Variance of the sum over c of Σ x[c, i, j]·y[c, p(i), p(j)] over random permutations p.
 
     Args:
         x: (c, n, n), antisymmetric in its last axes.
@@ -257,7 +253,7 @@ def _permutation_variance(x: NDArray[np.float32], y: NDArray[np.float32]) -> flo
 
 
 def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Holm's correction; NaN stays, and does not count as a test."""
+    """Holm's correction; NaN stays NaN and does not count as a test."""
     corrected = np.full(len(p_values), np.nan)
     there = np.flatnonzero(np.isfinite(p_values))
     order = there[np.argsort(p_values[there], kind="stable")]

@@ -1,1 +1,1 @@
-"""What stopping rules give away on recorded runs: the table and its figure."""
+"""What stopping rules lose on recorded runs: the table and its figure."""

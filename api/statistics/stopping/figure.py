@@ -1,4 +1,4 @@
-"""What stopping rules lose, as a table and a picture: a line a rule, least lost on top."""
+"""What stopping rules lose, as table and picture: a line per rule, least lost on top."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StoppingFigure", "stopping_figure"]
 
-# Told apart by people who see colours differently, and by shape in print.
+# Safe for colour-blind readers; shapes for black-and-white print.
 _LOOKS = {
     CROSS_FITTED: ("#0072b2", "o", "parameters cross-fitted over images"),
     PUBLISHED: ("#d55e00", "D", "constants as published"),
@@ -49,19 +49,19 @@ class StoppingFigure(PaperExhibit):
     frame: pd.DataFrame
 
     def means(self) -> pd.DataFrame:
-        """A row a rule, the least lost first; the oracle, which loses nothing, is left out."""
+        """One row per rule, least lost first; without the oracle, which loses nothing."""
         means = self.frame.xs(MEAN, level="image").drop(ORACLE)
         return means.sort_values("lost_db", kind="stable")
 
     def heads(self) -> list[list[str]]:
-        """What is said of a rule."""
+        """Names of the columns."""
         return [
             ["rule", "parameters", "iteration", "PSNR, dB", "lost, dB", "95 % below", "never", "n"],
             ["", "(how chosen)", "", "", "(interval)", "dB", "stops", "runs"],
         ]
 
     def body(self) -> list[list[str]]:
-        """A row a rule, means over images."""
+        """One row per rule, means over images."""
         return [
             [
                 str(rule),
@@ -77,11 +77,11 @@ class StoppingFigure(PaperExhibit):
         ]
 
     def csv(self) -> str:
-        """The whole frame, a row a rule and image, with the set-up in columns; floats in full."""
+        """The whole frame, one row per rule and image, with the set-up; floats in full."""
         return csv_with_setup(self.frame)
 
     def draw(self, path: Path, form: str) -> None:
-        """A line a rule; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        """One line per rule; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
         means = self.means()
         names = 0.075 * max(len(str(rule)) for rule in means.index) + 0.15  # room on the left
         width = names + _AXES + _NUMBERS
@@ -164,12 +164,12 @@ def stopping_figure(
     Args:
         bench: the release.
         task: name.
-        rules: your own, as in `stopping_table`, as all that follow.
+        rules: your own, as in `stopping_table`, like all below.
         images: one or several names; None for all.
         fidelity: None for the release's default for the task.
         seed: None for the default seeds.
-        level: of confidence of the intervals, between 0 and 1.
-        resamples: of the bootstrap; 0 makes no intervals.
+        level: confidence level of the intervals, between 0 and 1.
+        resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.
 
     Raises:
@@ -196,14 +196,14 @@ def stopping_figure(
     return StoppingFigure(
         frame=frame,
         caption=sentences(
-            f"What stopping rules lose ({task}): the smoothed PSNR that a rule delivers, in dB "
-            f"below the best of the same run. The mean over {of}{interval}; dots: single images.",
-            f"Here {setup(bench, facts)}; n = {means['n'].max()} runs.",
+            f"What stopping rules lose ({task}): smoothed PSNR where a rule stops, in dB below the "
+            f"best of the same run. The mean over {of}{interval}; dots: single images.",
+            f"At {setup(bench, facts)}; n = {means['n'].max()} runs.",
             shortfall(bench, facts),
         ),
         notes=(
-            "Cross-fitted: on each image the parameters that lose least on the other images.",
-            "Published: the authors' constants, made for budgets of some thousand iterations.",
+            "Cross-fitted: each image uses the parameters that lose least on the other images.",
+            "Published: the authors' constants, meant for budgets of some thousand iterations.",
             *(f"No {name}: {reason}." for name, reason in without.items() if reason),
         ),
         marks=dict.fromkeys(bench.images, ""),

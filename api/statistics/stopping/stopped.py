@@ -1,4 +1,4 @@
-"""Stopping rules on recorded runs: the shipped ones off full curves, others on the kept points."""
+"""Stopping rules on recorded runs: the shipped ones on full curves, others on the kept points."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ ORACLE = "oracle"
 """The best iteration of every run: needs the ground truth."""
 
 CROSS_FITTED, PUBLISHED, GIVEN = "cross-fitted", "published", "given"
-"""How parameters were chosen: on the other images, by their authors, or beforehand by anybody."""
+"""How parameters were chosen: on the other images, by the authors, or by you beforehand."""
 
 _PUBLISHED = ("patience=1000", "window=100,patience=1000")
 
 Rules = (
     StoppingRule | str | Sequence[StoppingRule | str] | Mapping[str, Sequence[StoppingRule | str]]
 )
-"""Rules of a user's own: one or several, each alone; or by name several with other parameters."""
+"""Your own rules: one or several single ones; or, by name, several that differ in parameters."""
 
 
 class Stopped(NamedTuple):
-    """One rule with fixed parameters on the runs of a set, (architecture, image, seed) each."""
+    """One rule with fixed parameters on a set of runs; arrays (architecture, image, seed)."""
 
     parameters: str
     iteration: NDArray[np.float64]
@@ -53,7 +53,7 @@ class Stopped(NamedTuple):
     stopped: NDArray[np.bool_]
 
     def on(self, image: int) -> Stopped:
-        """The same on one image, (architecture, seed)."""
+        """The same on one image; arrays (architecture, seed)."""
         return Stopped(
             self.parameters,
             self.iteration[:, image],
@@ -64,16 +64,16 @@ class Stopped(NamedTuple):
 
 
 def rule_families(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
-    """By row name, what is chosen from: the shipped rules, then a user's own.
+    """The candidates of each row, by its name: the shipped rules, then your own.
 
     Raises:
         UnknownNameError: unknown rule.
-        ConfigError: a rule that has no meaning for the task, or of the name of a shipped one.
+        ConfigError: a rule has no meaning for the task, or the name of a shipped one.
     """
     shipped, own = _shipped_rules(runs), _own_rules(runs, rules)
     if twice := [name for name in own if name in shipped]:
         raise ConfigError(
-            f"rule {twice[0]!r} is in the table already: leave it out, or give yours another name"
+            f"rule {twice[0]!r} is already in the table: leave it out, or give yours another name"
         )
     return shipped | own
 
@@ -169,7 +169,7 @@ def _fixed(runs: RunSet) -> list[Stopped]:
 
 
 def followed(runs: RunSet, rule: StoppingRule) -> Stopped:
-    """A rule on the kept points of the runs."""
+    """Follow a rule on the kept points of the runs."""
     bench, block = runs.bench, runs.block
     shape = (len(bench), len(bench.images), len(runs.seeds))
     iteration, psnr, ssim = (np.full(shape, np.nan) for _ in range(3))
@@ -221,7 +221,7 @@ def _fits(runs: RunSet, images: NDArray[np.integer], seed: int) -> Fits:
 
 
 def _at_iteration(runs: RunSet, iteration: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    """A curve at the kept point nearest to an iteration of each run."""
+    """The value of a curve at the kept point nearest to each run's iteration."""
     curves = runs.bench.curves(runs.task, fidelity=runs.fidelity)
     places = [curves.seeds.index(one) for one in runs.seeds]
     array = np.asarray(getattr(curves, name))[:, :, places].astype(np.float64)

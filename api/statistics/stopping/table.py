@@ -1,8 +1,8 @@
-"""What stopping rules are worth on recorded runs, beside the oracle and the fixed stop.
+"""The value of stopping rules on recorded runs, compared with the oracle and the fixed stop.
 
-A rule with parameters is judged on an image with those that lose least on the other images
-(cross-fitted), the fixed stop's iteration included: nothing is chosen on what it is reported on.
-Parameters as published have rows of their own.
+On each image a rule is judged with the parameters that lose least on the other images
+(cross-fitted), including the fixed stop's iteration. So nothing is chosen on the image that it is
+reported for. Published parameters have separate rows.
 """
 
 from __future__ import annotations
@@ -41,38 +41,38 @@ def stopping_table(
     resamples: int = 1000,
     rng: int = 0,
 ) -> pd.DataFrame:
-    """How much PSNR each stopping rule gives away, by image.
+    """How much PSNR each stopping rule loses, by image.
 
-    The shipped rules are read off full curves (``stops/`` of the release); rules of your own see
-    the kept points alone (`kept_point_agreement` says what that costs).
+    The shipped rules use full curves (``stops/`` of the release); your own see only the kept
+    points (`kept_point_agreement` measures what that costs).
 
     Args:
         bench: the release.
         task: name.
-        rules: your own beside the shipped ones: objects, or texts as `nasdip_bench.stopping` reads
-            them; or by name several with different parameters, which are cross-fitted.
+        rules: your own, besides the shipped ones: objects, or strings that `nasdip_bench.stopping`
+            reads; or, by name, several with different parameters, which are cross-fitted.
         images: one or several names; None for all. Parameters are always chosen on the other
             images of the release.
         fidelity: None for the release's default for the task.
         seed: None for the default seeds.
-        level: of confidence of the intervals, between 0 and 1.
-        resamples: of the bootstrap; 0 makes no intervals.
+        level: confidence level of the intervals, between 0 and 1.
+        resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.
 
     Returns:
-        indexed by (rule, image), and `MEAN`, the mean of the images: ``choice``, how parameters
-        were chosen: "cross-fitted", "published", "given" or, of the best, "oracle";
-        ``parameters``, those chosen for the image, or the rule's own; ``iteration`` delivered,
+        A frame indexed by (rule, image), and `MEAN` over images: ``choice``, how parameters were
+        chosen: "cross-fitted", "published", "given", or "oracle" for the best; ``parameters``,
+        those chosen for the image, or the rule's own; ``iteration`` of the stop,
         ``psnr_smooth_db`` and ``ssim_smooth`` there; ``lost_db`` against the best of the same run,
-        ``lost_p95_db`` of the runs; ``low`` and ``high``, the interval of ``lost_db``, which
-        resamples architectures, in the mean images too; ``never``, the share of runs that the rule
-        did not stop; ``n`` runs.
-        In ``attrs``: task, target, fidelity, seeds, and the resampling.
+        ``lost_p95_db``, its 95th percentile over runs; ``low`` and ``high``, the interval of
+        ``lost_db``, which resamples architectures (for the mean images too); ``never``, the share
+        of runs that the rule did not stop; ``n`` runs. In ``attrs``: task, target, fidelity,
+        seeds, and the resampling.
 
     Raises:
         UnknownNameError: unknown task, image, fidelity, seed or rule.
-        ConfigError: a rule that has no meaning for the task, or of the name of a shipped one.
-        MissingRunError: the release has no ok runs of the task, or stops of none.
+        ConfigError: a rule has no meaning for the task, or the name of a shipped one.
+        MissingRunError: the release has no ok runs of the task, or none with stops.
 
     Example:
         >>> means = NASDIPBench("data/").stopping_table("denoise").xs("(mean)", level="image")
@@ -111,9 +111,9 @@ def stopping_table(
 def kept_point_agreement(
     bench: ReleaseReader, task: str, *, fidelity: str | None = None, seed: int | None = None
 ) -> pd.DataFrame:
-    """What a rule of your own loses by seeing the kept points of a curve and no others.
+    """What your own rule loses by seeing only the kept points of a curve.
 
-    Every recorded rule is followed on the kept points and compared with its stops on full curves.
+    It follows every recorded rule on the kept points and compares with its stops on full curves.
 
     Args:
         bench: the release.
@@ -122,9 +122,9 @@ def kept_point_agreement(
         seed: None for the default seeds.
 
     Returns:
-        indexed by (rule, parameters): ``agree``, the share of runs whose two stops lie within the
-        distance of neighbouring kept points; ``difference_db``, the root mean square difference of
-        the PSNR delivered; ``n`` runs.
+        A frame indexed by (rule, parameters): ``agree``, the share of runs whose two stops lie
+        within the distance of neighbouring kept points; ``difference_db``, the root mean square
+        difference of PSNR at the stops; ``n`` runs.
 
     Example:
         >>> found = NASDIPBench("data/").kept_point_agreement("denoise")
@@ -159,10 +159,10 @@ def kept_point_agreement(
 def _cross_fitted(lost: NDArray[np.float64]) -> NDArray[np.intp]:
     """(image,) the candidate that loses least on the other images, by the mean of their means.
 
-    With one image there are no others: its own decides.
+    If there is only one image, that image decides.
 
     Args:
-        lost: (candidate, architecture, image, seed) in dB, NaN where there is no run.
+        lost: (candidate, architecture, image, seed) in dB, NaN without a run.
     """
     by_image = _means(lost.transpose(0, 2, 1, 3).reshape(len(lost), lost.shape[2], -1), 2)
     count = by_image.shape[1]
@@ -178,7 +178,7 @@ def _cross_fitted(lost: NDArray[np.float64]) -> NDArray[np.intp]:
 def _row(
     one: Stopped, lost: NDArray[np.float64], resampling: Resampling, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """A rule on one image; ``lost`` is (1, architecture, seed) in dB."""
+    """The row of a rule on one image; ``lost`` is (1, architecture, seed) in dB."""
     there = np.isfinite(one.psnr_smooth_db)
     low, high = _interval(lost, resampling, rng)
     return {
@@ -224,13 +224,13 @@ def _mean_row(
 def _interval(
     lost: NDArray[np.float64], resampling: Resampling, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Of the mean over images of the mean over architectures; (image, architecture, seed) in dB."""
+    """Interval of the mean over images and architectures; (image, architecture, seed) in dB."""
     by_architecture = _means(lost, 2)
     having = np.flatnonzero(np.isfinite(by_architecture).any(axis=0))
     if not resampling.resamples or len(having) < FEWEST:
         return np.nan, np.nan
     values, count = by_architecture[:, having], len(having)
-    # How often each resample has an architecture: all their means at once are two products.
+    # Counts of each architecture per resample: two products then give the means of all resamples.
     times = draw_resamples(count, resampling.resamples, resampling.rng)  # the same for every rule
     there = np.isfinite(values)
     weights = times @ there.T
@@ -242,7 +242,7 @@ def _interval(
 
 
 def _mean(values: NDArray[Any]) -> float:
-    """Of what is there; NaN of nothing, without a warning."""
+    """Mean of the finite values; NaN without any, and no warning."""
     return float(_means(values.reshape(1, -1), 1)[0])
 
 
