@@ -130,7 +130,7 @@ def search_leaderboard_figure(
             f"searched in turn, {facts['repeats']} times on each of {len(facts['images'])} images, "
             f"with a budget of {in_words(facts['budget_seconds'])} (random search trains "
             f"{random['trained']:.0f}); means{interval}.",
-            f"Here {setup(bench, facts)}; n = {span([*map(int, means['n'])])} of {len(bench)} "
+            f"At {setup(bench, facts)}; n = {span([*map(int, means['n'])])} of {len(bench)} "
             f"architectures, those with runs of every seed.",
         ),
         notes=tuple(notes),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nasdip_bench import NASDIPBench
+from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.space import sample_architectures
 from tests import synthetic
 from tests.tools import release_facts
@@ -119,7 +120,7 @@ def test_limits_and_training(bench):
         [LOW, "denoise", "0% of 9", "lena 0% to lena 0%"],
     ]
     assert [row[:3] + row[4:] for row in cells(noise)] == [
-        ["denoise at r64", f"`{target}`", "0.01", "0.01", "12"] for target in release_facts.TARGETS
+        ["denoise at r64", f"`{target}`", "0.01", "0.01", "12"] for target in VERDICT_TARGETS
     ]
     first = cells(release_facts.card_training(bench))[0]
     assert first == ["r64", "denoise", "0", "formula", "fp32", "formula", "1", "0", "12", "0.04"]

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.reading.arrays.block import Block
+from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.space import PAPER_ARCHITECTURES, paper_architectures
 from tests.tools.pages import table
-
-TARGETS = ("best_psnr_smooth_db", "final_psnr_smooth_db")
 
 
 def blocks(bench: NASDIPBench) -> Iterator[Block]:
@@ -152,7 +151,7 @@ def card_limits(bench: NASDIPBench) -> str:
         share = f"{ends[ended].mean():.0%} of {ended.sum()}" if ended.any() else "no ok run"
         means = _by_image(bench, [ends[mine, i] for i, mine in enumerate(ended.T)], np.mean)
         cut.append([block.fidelity, block.task, share, _extremes(means, ".0%")])
-        for target in TARGETS:
+        for target in VERDICT_TARGETS:
             differences = np.concatenate(
                 [
                     block.matrix(target, one) - block.matrix(target, other)
