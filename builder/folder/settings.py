@@ -69,9 +69,8 @@ class SettingsFile:
         if not self.path.exists():
             if has_work:
                 raise BuildError(
-                    f"{self._folder} holds finished work and no {self.path.name}, so that nobody "
-                    f"knows what it was built with: restore the file, or name another folder with "
-                    f"--out"
+                    f"{self._folder} holds finished work and no {self.path.name}, so nobody knows "
+                    f"what it was built with: restore the file, or name another folder with --out"
                 )
             return dict(wanted)
         found = self.read()

@@ -61,13 +61,13 @@ def read_shards(
         except OSError as error:
             # Not damage: building it again would discard finished work.
             raise BuildError(
-                f"shard {str(path)!r} cannot be read: {error.strerror or error}; see to it that it "
-                f"can, and give the command again"
+                f"shard {str(path)!r} cannot be read: {error.strerror or error}; make it readable, "
+                f"and run the command again"
             ) from error
         if path.name == _name(kind, content):
             yield _table(path, kind, content, columns)
             continue
-        logger.warning("shard %s is damaged and is to be built again", path.name)
+        logger.warning("shard %s is damaged and will be built again", path.name)
         damaged.append(path.name)
         if set_aside:
             _set_aside(path)
@@ -105,7 +105,7 @@ def _set_aside(path: Path) -> None:
     except OSError as error:
         raise BuildError(
             f"damaged shard {str(path)!r} cannot be moved aside: {error.strerror or error}; remove "
-            f"it, and give the command again"
+            f"it, and run the command again"
         ) from error
 
 

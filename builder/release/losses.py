@@ -92,7 +92,7 @@ def _told_or_refused(path: Path) -> Iterator[None]:
         yield
     except (DatasetError, IndexError) as error:  # tables that name missing rows
         raise BuildError(
-            f"whether the dataset in {str(path)!r} has what the new one lacks cannot be told: "
+            f"cannot tell whether the dataset in {str(path)!r} has what the new one lacks: "
             f"{error}; name another folder with --out, or replace it with --replace"
         ) from error
 

@@ -76,14 +76,14 @@ def release(
     given = [sources] if isinstance(sources, Path) else sources
     paths = list(dict.fromkeys(path.resolve() for path in given))
     if not paths:
-        raise BuildError("nothing to release is named; name a build folder")
+        raise BuildError("no source to release is given; name a build folder")
     target = out.resolve()
     for path in paths:
         in_place = _is_dataset(path) and path == target
         if not in_place and (path == target or path in target.parents or target in path.parents):
             raise BuildError(
-                f"the dataset folder {str(target)!r} and {str(path)!r}, which it is made from, lie "
-                f"in each other; name another with --out"
+                f"the dataset folder {str(target)!r} and its source {str(path)!r} are nested; name "
+                f"another with --out"
             )
 
     def read() -> Contents:
@@ -182,7 +182,7 @@ def _refuse_reused_version(old: Mapping[str, Any], new: Manifest, out: Path) -> 
     if before != after:
         raise BuildError(
             f"the dataset in {str(out)!r} is version {version!r}, and the new one has other files: "
-            f"give it a version of its own with --release-version, such as "
+            f"give it its own version with --release-version, such as "
             f"'{version}{'.2' if '+' in version else '+local'}'"
         )
 
@@ -207,8 +207,8 @@ def _is_dataset(path: Path) -> bool:
         found = [name for name in (MANIFEST, SETTINGS) if (path / name).exists()]
     except OSError as error:
         raise BuildError(
-            f"{str(path)!r} cannot be read: {error.strerror or error}; see to it that it can, and "
-            f"give the command again"
+            f"{str(path)!r} cannot be read: {error.strerror or error}; make it readable, and run "
+            f"the command again"
         ) from error
     if len(found) == 2:
         raise BuildError(

@@ -57,7 +57,7 @@ def _recover(out: Path) -> None:
         if out.exists():
             shutil.rmtree(old)
         else:
-            logger.warning("an interrupted release had set %s aside: it is put back", out)
+            logger.warning("an interrupted release had moved %s aside: it is put back", out)
             old.rename(out)
 
 

@@ -35,7 +35,7 @@ class RayWorker:
         try:
             if version != __version__:
                 raise ConfigError(
-                    f"there is nasdip-bench {__version__}, the builder's is {version}"
+                    f"nasdip-bench {__version__} is installed, but the builder has {version}"
                 )
             check_device(spec.device)
         except ConfigError as error:

@@ -95,7 +95,7 @@ def _check_equal(what: str, values: _Named) -> None:
         if other != value:
             raise BuildError(
                 f"{what} is {value!r} in {first!r} and {other!r} in {name!r}: the two do not go in "
-                f"one dataset; release them apart"
+                f"one dataset; release them separately"
             )
 
 
@@ -167,7 +167,7 @@ def _check_numerics(where: str, runs: Stacked, types: Mapping[str, str]) -> None
     differently. A build folder does not mix them either.
     """
     rows = runs.table.select(["seed", "status", "precision", "device"]).to_pylist()
-    unknown = "{device!r}, of which it is not said whether it is a CPU"
+    unknown = "{device!r} (CPU or GPU unknown)"
     runs.check_alike(
         (f"seed {row['seed']} of {where} was run" for row in rows),
         (
@@ -176,8 +176,8 @@ def _check_numerics(where: str, runs: Stacked, types: Mapping[str, str]) -> None
             else f"in {row['precision']} on {types.get(row['device'], unknown.format(**row))}"
             for row in rows
         ),
-        "runs of one seed are compared with each other, so that the two do not mix; release them "
-        "apart, or build another seed",
+        "runs of one seed are compared with each other, so the two do not mix; release them "
+        "separately, or build another seed",
     )
 
 
@@ -186,5 +186,5 @@ def _check_inits(where: str, scores: Stacked) -> None:
     scores.check_alike(
         (f"scores {row['proxy']}/{row['reference']} of {where} are means" for row in rows),
         (f"over {row['inits']} initialisations" for row in rows),
-        "the two do not go in one dataset; release them apart",
+        "the two do not go in one dataset; release them separately",
     )
