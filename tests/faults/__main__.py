@@ -1,8 +1,8 @@
-"""The whole campaign (``make test-faults``): all trials of all faults, and the table of them.
+"""Runs the whole campaign (``make test-faults``): all trials of all faults, and their table.
 
     python -m tests.faults [--seed N] [--trials N] [--only TEXT] [--no-page]
 
-Ends with status 1 if anything happened that should not.
+Exits with status 1 if any check failed.
 """
 
 from __future__ import annotations
