@@ -77,13 +77,13 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder for all that is to be kept")
-    parser.add_argument("--seconds", type=float, required=True, help="for all of it")
+    parser.add_argument("--out", type=Path, required=True, help="folder for everything to keep")
+    parser.add_argument("--seconds", type=float, required=True, help="for everything")
     parser.add_argument("--stages", default=",".join(STAGES), help=f"of {', '.join(STAGES)}")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--build", type=Path, default=ROOT / "builds" / "gpu", help="build folder")
-    parser.add_argument("--build-options", default="", help="of nasdip-build, in one string")
-    parser.add_argument("--bench-options", default="", help="of benchmarks/run.py, in one string")
+    parser.add_argument("--build-options", default="", help="for nasdip-build, in one string")
+    parser.add_argument("--bench-options", default="", help="for benchmarks/run.py, in one string")
     options = parser.parse_args()
     options.stages = [name for name in options.stages.split(",") if name]
     unknown = [name for name in options.stages if name not in STAGES]

@@ -83,10 +83,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--architectures", type=int, help="1..27; default: 8 (CPU), 27 (CUDA)")
     parser.add_argument("--stacks", type=_integers, default=[10, 20], help="CUDA, up to 128 x 128")
     parser.add_argument("--tasks", help="comma-separated; default: both (CPU), denoise (CUDA)")
-    parser.add_argument("--seconds", type=float, help="of one measurement: 1 (CPU), 0.3 (CUDA)")
+    parser.add_argument("--seconds", type=float, help="per measurement: 1 (CPU), 0.3 (CUDA)")
     parser.add_argument("--rounds", type=int, help="the best counts: of 3 (CPU), of 2 (CUDA)")
-    parser.add_argument("--time-limit", type=float, help="seconds for all of it")
-    parser.add_argument("--commit", default="", help="to note, where there is no git")
+    parser.add_argument("--time-limit", type=float, help="seconds for everything")
+    parser.add_argument("--commit", default="", help="commit to record if there is no git")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results/<device>.json")
     options = parser.parse_args()
     cuda = options.device == "cuda"

@@ -68,7 +68,7 @@ def preview(
         shares = Shares(config, share.count)
         lines.append(
             f"share {share}: {shares.costs[share.index - 1] / sum(shares.costs):.2%} of the cost; "
-            f"the dearest share exceeds the mean by {shares.spread:.2%}"
+            f"the most expensive share exceeds the mean by {shares.spread:.2%}"
         )
     left = Counter(run.task for unit in units for run in unit.runs)
     for task in config.tasks:

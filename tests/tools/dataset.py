@@ -260,7 +260,7 @@ def drive(shop: Workshop, images: Path, seconds: float | None, lock: int) -> int
     for number, stage in enumerate(STAGES):
         left = None if deadline is None else deadline - time.monotonic()
         if number and left is not None and left < _WORTHWHILE_SECONDS:
-            _note(f"the time is over before {stage.name}; 'make dataset' goes on from here")
+            _note(f"time is up before {stage.name}; 'make dataset' continues from here")
             return EXIT_MORE_TO_DO
         _note(stage.name)
         command = shop.command(stage, images, left)
@@ -373,8 +373,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--for", dest="duration", default="")
     parser.add_argument("--python", default="python3")
     parser.add_argument("--version", default="")
-    parser.add_argument("--seconds", type=float, help="of drive, which start begins")
-    parser.add_argument("--lock", type=int, default=-1, help="of drive: a descriptor")
+    parser.add_argument("--seconds", type=float, help="for drive, which start launches")
+    parser.add_argument("--lock", type=int, default=-1, help="for drive: a descriptor")
     return parser
 
 
@@ -388,13 +388,13 @@ def _carry_out(shop: Workshop, given: argparse.Namespace) -> int:
             return drive(shop, given.images, given.seconds, given.lock)
         case "pause":
             signal_group(shop, signal.SIGSTOP)
-            print("paused; go on with 'make dataset-resume'")
+            print("paused; continue with 'make dataset-resume'")
         case "resume":
             signal_group(shop, signal.SIGCONT)
-            print("the build goes on")
+            print("the build continues")
         case "stop":
             stop(shop)
-            print("stopped; 'make dataset' goes on from there")
+            print("stopped; 'make dataset' continues from there")
         case "status":
             status(shop)
         case "release":
