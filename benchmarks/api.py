@@ -1,4 +1,4 @@
-"""Measure the query API on a release of full size, beside plain arrays as the floor.
+"""Measure the query API on a full-size release, compared with plain arrays as the floor.
 
     python benchmarks/api.py            # a minute; writes benchmarks/results/api.json
 
@@ -65,15 +65,15 @@ print(opened - before, queried - before, resident() - before)
 
 @dataclass(frozen=True)
 class Figure:
-    """What is measured.
+    """A quantity to measure.
 
     Attributes:
         name: for the table.
-        best: the best of some rounds, in the unit.
-        target: at most this; None: none is set.
-        floor: the same of a plain array; None: there is nothing to compare with.
+        best: function of a number of rounds; returns the best of them, in the unit.
+        target: upper limit; None if none is set.
+        floor: the same for a plain array; None if there is nothing to compare with.
         unit: "s" or "B".
-        once: one round is enough, or all there can be.
+        once: whether one round is enough, or only one is possible.
     """
 
     name: str
@@ -104,9 +104,9 @@ def main() -> None:
 def measure(data: Path, scratch: Path, rounds: int, bursts: int) -> list[dict[str, Any]]:
     """Rows of name, measured, slowest, floor, target and unit ("s" or "B").
 
-    All figures are measured in turn, a burst of rounds each, again and again: a slow time of the
-    machine then hits one burst of all figures, not all rounds of one. ``measured`` is the best of
-    all rounds, ``slowest`` the best of those of the slowest burst.
+    Figures are measured in turn, one burst of rounds each, again and again, so that a slow phase of
+    the machine affects one burst of all figures, not all rounds of one. ``measured`` is the best of
+    all rounds, ``slowest`` the best round of the slowest burst.
     """
     found: dict[str, list[float]] = {}
     floors: dict[str, list[float]] = {}
@@ -148,7 +148,7 @@ def _figures(data: Path, scratch: Path) -> list[Figure]:
         return float(_output(MEMORY.format(data=str(data))).split()[place])
 
     def next_curves(seed: int | None) -> float:
-        """Seconds a curve, each read for the first time."""
+        """Seconds per curve, each read for the first time."""
 
         def read() -> None:
             arch, at = divmod(next(places), images)
@@ -250,7 +250,7 @@ def _output(code: str) -> str:
 
 
 def _fresh(code: str, rounds: int) -> float:
-    """Seconds that code in an interpreter of its own says it took."""
+    """Seconds that code reports in a fresh interpreter."""
     return min(float(_output(code)) for _ in range(rounds))
 
 
@@ -284,7 +284,7 @@ def _best(work: Callable[[], Any], rounds: int) -> float:
 
 
 def _first_queries(data: Path, rounds: int) -> float:
-    """Seconds a query when none has been asked before, over all architectures and images."""
+    """Seconds per first query, over all architectures and images."""
 
     def once() -> float:
         bench = NASDIPBench(data)

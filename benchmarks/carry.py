@@ -1,9 +1,9 @@
-"""What a build has so far, released, in files of bounded size: what a lent machine gives back.
+"""Release the current state of a build as files of bounded size, to copy from another machine.
 
     python benchmarks/carry.py builds/gpu --out OUT    # there: OUT/release.tar.0, .1, ...
-    cat OUT/release.tar.* | tar -x                     # at home: the folder release/
+    cat OUT/release.tar.* | tar -x                     # here: the folder release/
 
-The parts replace those that an earlier call has left.
+The parts replace those of an earlier call.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PART_BYTES = 15 * 2**20
 
 
 def main() -> int:
-    """Run the command; the exit status is that of the release."""
+    """Run the command; return the exit status of the release."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", type=Path, help="build folder")
     parser.add_argument("--out", type=Path, required=True, help="folder for the files")
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def write_parts(folder: Path, out: Path, most_bytes: int = PART_BYTES) -> list[Path]:
-    """Write a folder as a tar archive in parts, in place of those that are there."""
+    """Write a folder as a tar archive in parts, replacing any existing parts."""
     for old in out.glob("release.tar.*"):
         old.unlink()
     content = io.BytesIO()

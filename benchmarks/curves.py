@@ -1,9 +1,9 @@
-"""What thinning and quantising curves costs: bytes on disk, and the error of what is read back.
+"""Measure what thinning and quantising curves costs: bytes on disk, and error when read back.
 
     nasdip-build --fidelity r64c16 ... --out builds/some
     python benchmarks/curves.py builds/some --out benchmarks/results/curves.json
 
-The build's shards have the full curves in float32; a release keeps at most 128 points of each, as
+A build's shards have the full curves in float32; a release keeps at most 128 points of each, in
 thousandths of a dB. Then ``python benchmarks/report.py`` writes the table of benchmarks/RESULTS.md.
 """
 
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def measure(builds: list[Path]) -> list[dict[str, Any]]:
-    """A row for each fidelity and task, over its ok runs."""
+    """One row per fidelity and task, over its ok runs."""
     curves: dict[tuple[str, str], list[np.ndarray]] = {}
     architectures: dict[tuple[str, str], set[str]] = {}
     for build in builds:
@@ -64,16 +64,16 @@ def measure(builds: list[Path]) -> list[dict[str, Any]]:
 
 
 def losses(full: np.ndarray, stop: int) -> dict[str, Any]:
-    """What is lost of full curves.
+    """Measure what full curves lose.
 
     Args:
         full: (run, kind, iteration) float64 dB.
         stop: the iteration of ``final_*``.
 
     Returns:
-        runs, points (full and kept), bytes on disk; by kind the largest error of a kept point, of
-        values interpolated between kept points (root mean square, 99 %, largest), of the best and
-        of its iteration read off the kept points, and of the value at the stop. All in dB.
+        runs, points (full and kept), bytes on disk; by kind, the error of kept points (largest), of
+        values interpolated between them (root mean square, 99 %, largest), of the best and its
+        iteration as read off the kept points, and of the value at the stop. All in dB.
     """
     runs, _, iterations = full.shape
     points = kept_points(iterations, stop)

@@ -1,7 +1,7 @@
-"""A release as large as the complete dataset, by formula: what size and readers are measured on.
+"""Write a synthetic release as large as the complete dataset, to measure size and readers.
 
 522 architectures x 10 images x 2 tasks x 2 seeds at r64c16, and all scores: the counts, columns and
-files of a real one, with numbers that mean nothing but vary as real ones do. Deterministic.
+files of a real release, with meaningless numbers that vary like real ones. Deterministic.
 
     python benchmarks/full_size.py build/full-size
 """
@@ -49,7 +49,7 @@ def write_full_size(path: Path, count: int = 522) -> Path:
 
     Args:
         path: folder to create.
-        count: of architectures.
+        count: number of architectures.
     """
     rng = np.random.default_rng(0)
     architectures = tuple(paper_architectures(count))
@@ -102,7 +102,7 @@ def _part(task: str, names: list[str], rng: np.random.Generator) -> TaskContents
 def _curves(
     quality: np.ndarray, points: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """By name, (run, point), as they are read back; noise as of real runs at r64c16."""
+    """By name, (run, point), as read back; noise as in real runs at r64c16."""
     runs, along = len(quality), np.log1p(points) / np.log1p(points[-1])
     rise = rng.uniform(3, 9, (runs, 1))
     smooth = (
@@ -156,7 +156,7 @@ def _results(
         found[f"final_{suffix}"] = curve[:, at_stop]
         found[f"last_{suffix}"] = curve[:, -1]
         found[f"best_{suffix}"] = curve.max(axis=1)
-    # Where the target's rule stops: any iteration for denoising, else the stop.
+    # Where the target's rule stops: any iteration for denoising, else the fixed stop.
     for suffix in ("psnr_smooth_db", SSIM):
         found[f"stopped_{suffix}"] = found[f"final_{suffix}"]
     return found | {"stopped_iteration": stop}
@@ -165,7 +165,7 @@ def _results(
 def _stops(
     task: str, curves: dict[str, np.ndarray], points: np.ndarray, iterations: int, stop: int
 ) -> StopPart:
-    """At kept points, so that the values are those of the curves; the target's at the stop."""
+    """Stops at kept points, so that values match the curves; the target's is at the stop."""
     rng, runs = np.random.default_rng(1), np.arange(len(curves["psnr"]))
     kind = get_task(task).kind
     part = StopPart.empty(len(runs), [(r.name, r.parameters) for r in recorded_rules(kind)])
@@ -195,7 +195,7 @@ def _scores(task: str, names: list[str], rng: np.random.Generator) -> tuple[pa.T
         for seed in seeds:
             shape = (len(IMAGES), len(names))
             drawn = np.full((*shape, INITS), np.nan, np.float32)
-            # What does not depend on the image repeats, as in a real release.
+            # Scores that do not depend on the image repeat, as in a real release.
             images = len(IMAGES) if info(proxy).depends_on == "image" else 1
             drawn[..., :inits] = np.exp(rng.normal(0, 2, (images, len(names), inits)))
             image, arch = np.unravel_index(np.arange(len(IMAGES) * len(names)), shape)
@@ -249,7 +249,7 @@ def _distances(
 
 
 def _table(columns: tuple[Column, ...], values: dict[str, Any]) -> pa.Table:
-    """A table of arrays, and of single values that stand in every row."""
+    """A table of arrays, and of single values that are repeated in every row."""
     schema = arrow_schema(columns)
     rows = max(len(value) for value in values.values() if isinstance(value, np.ndarray))
     arrays = [

@@ -1,4 +1,4 @@
-"""All that a GPU machine is wanted for, in one command and within a time limit.
+"""Do everything that needs a GPU, in one command and within a time limit.
 
     python benchmarks/gpu.py --seconds 780 --out OUT --build-options "--images-dir images"
 
@@ -8,11 +8,11 @@ Installs the package from this folder without network, then:
 - ``bench``: the engines against the roofline, to OUT/cuda.json (`benchmarks/run.py`);
 - ``build``: a slice of r512, released to OUT/release.tar.* (`benchmarks/carry.py`).
 
-Each stage has its share of the time that is left, and what it does not use is the later ones'. A
-stage that fails or runs over does not keep the later ones from running. What they print goes to
-OUT/log.txt. Ends with 0 if all went well; 1 if a stage failed; 75 if there is only more to build.
+Each stage gets a share of the remaining time; what it does not use goes to later stages. A stage
+that fails or runs over time does not stop later ones. Their output goes to OUT/log.txt. The exit
+status is 0 if all went well, 1 if a stage failed, and 75 if only part of the build is left.
 
-Imports nothing but the standard library: on a bare machine nothing is installed yet.
+Imports only the standard library, since nothing is installed on a bare machine yet.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ ROOT = Path(__file__).resolve().parents[1]
 MORE_TO_DO = 75
 OVER_TIME = 124
 _GRACE_SECONDS = 8
-"""That a stage has to end after it was asked to; its builds are asked earlier by themselves."""
+"""Grace period after a stage is asked to end; builds have their own, earlier limit."""
 _INSTALL_SECONDS = 90
 _CARRY_SECONDS = 60
 _START_SECONDS = 20
-"""From the start of the harness, or of a build, to its own clock's: torch is imported."""
+"""Seconds before the clock of the harness or a build starts: it imports torch first."""
 _LINES_SHOWN = 25
 _SLICE = "--fidelity r512 --tasks denoise --architectures 64 --images lena,boat,f16,barbara"
-"""What is built: the paper's own set-up, on images that are the paper's."""
+"""What is built: the paper's set-up, on images of the paper."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Stage:
     """A part of the work.
 
     Attributes:
-        name: of it.
-        weight: its share of the time, relative to those of the stages from it on.
-        command: the command, given the seconds it has.
-        seconds: the time it may take, where that is no share.
-        needed: by the stages after it, which are not run if it fails.
+        name: of the stage.
+        weight: its share of the remaining time, relative to the weights of the stages from it on.
+        command: returns the command, given the seconds it has.
+        seconds: a fixed time limit instead of a share.
+        needed: whether later stages need it; they do not run if it fails.
     """
 
     name: str
@@ -77,13 +77,13 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder for all that is to be kept")
-    parser.add_argument("--seconds", type=float, required=True, help="for all of it")
+    parser.add_argument("--out", type=Path, required=True, help="folder for everything to keep")
+    parser.add_argument("--seconds", type=float, required=True, help="for everything")
     parser.add_argument("--stages", default=",".join(STAGES), help=f"of {', '.join(STAGES)}")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--build", type=Path, default=ROOT / "builds" / "gpu", help="build folder")
-    parser.add_argument("--build-options", default="", help="of nasdip-build, in one string")
-    parser.add_argument("--bench-options", default="", help="of benchmarks/run.py, in one string")
+    parser.add_argument("--build-options", default="", help="for nasdip-build, in one string")
+    parser.add_argument("--bench-options", default="", help="for benchmarks/run.py, in one string")
     options = parser.parse_args()
     options.stages = [name for name in options.stages.split(",") if name]
     unknown = [name for name in options.stages if name not in STAGES]
@@ -105,7 +105,7 @@ def _tests(options: argparse.Namespace, out: Path) -> list[Stage]:
         if "pytest.mark.gpu" in path.read_text(encoding="utf-8")
     ]
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider"]
-    command += ["--durations=5", "-W", "default"]  # what libraries there warn of fails nothing
+    command += ["--durations=5", "-W", "default"]  # warnings of libraries there are no errors
     command += marked
     return [Stage("tests", 2, lambda _: command)]
 
@@ -147,13 +147,13 @@ STAGES = {"tests": _tests, "bench": _bench, "build": _build}
 
 
 def run_stages(stages: Sequence[Stage], deadline: float, log: int, path: Path) -> int:
-    """Run stages one after the other, each within its share; the exit status of all.
+    """Run stages one after the other, each within its share; return the overall exit status.
 
     Args:
         stages: in order.
-        deadline: by `time.monotonic`.
-        log: descriptor that their output goes to.
-        path: of that file, whose end is shown after each stage.
+        deadline: in terms of `time.monotonic`.
+        log: descriptor of the log file for their output.
+        path: of the log file, whose end is shown after each stage.
     """
     ended: dict[str, tuple[int, float]] = {}
     for number, stage in enumerate(stages):
@@ -183,13 +183,13 @@ def run_stages(stages: Sequence[Stage], deadline: float, log: int, path: Path) -
 
 
 def _run(command: Sequence[str], seconds: float, log: int) -> int:
-    """The exit status of a command; `OVER_TIME` of one that had to be ended."""
+    """Run a command; return its exit status, or `OVER_TIME` if it had to be stopped."""
     if seconds <= 0:
         os.write(log, b"no time is left for it\n")
         return OVER_TIME
     environment = os.environ | {
         "PYTHONUNBUFFERED": "1",
-        # The plug-ins of whatever else is installed there are no part of the tests.
+        # Pytest plug-ins of other installed packages must not affect the tests.
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
     process = subprocess.Popen(
@@ -202,7 +202,7 @@ def _run(command: Sequence[str], seconds: float, log: int) -> int:
     os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(_GRACE_SECONDS - 1)
-    with suppress(ProcessLookupError):  # and whatever it has started
+    with suppress(ProcessLookupError):  # including all it started
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     return OVER_TIME

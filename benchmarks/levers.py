@@ -1,7 +1,7 @@
-"""The fast engine without one of its levers at a time, and the architectures that have the lever.
+"""The fast engine without one lever at a time, and the architectures that have the lever.
 
-A lever is measured where it does something: an average over architectures without it says little
-of it. The rules are those of `nasdip_bench.network.fast`; a test holds them to counted operations.
+A lever is measured only where it has an effect: an average over architectures without it would say
+little. The rules follow `nasdip_bench.network.fast`; a test checks them by counting operations.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Lever:
     Attributes:
         without: the fast engine without it.
         has: whether an architecture has it.
-        on_cuda: whether there is such a lever on a GPU.
+        on_cuda: whether the lever exists on a GPU.
     """
 
     without: Variant
@@ -39,11 +39,11 @@ class Lever:
 
 
 def having(lever: str, count: int) -> list[Architecture]:
-    """Architectures of the benchmark that have a lever, at spread quantiles of cost.
+    """Architectures of the benchmark that have a lever, at evenly spread quantiles of cost.
 
     Args:
         lever: a key of `LEVERS`.
-        count: how many; fewer where fewer have it.
+        count: how many; fewer if fewer have it.
     """
     members = sorted(filter(LEVERS[lever].has, POPULATION), key=lambda a: (flops(a), str(a)))
     count = min(count, len(members))
@@ -104,7 +104,7 @@ def _patch(where: object, name: str, value: object) -> None:
 
 
 def undo() -> None:
-    """Let the fast engine of this process have all its levers again."""
+    """Restore all levers of this process's fast engine."""
     _patches.close()
     _patched.clear()
 
@@ -139,7 +139,7 @@ def _adds_first(arch: Architecture) -> bool:
 
 
 def _shares(arch: Architecture) -> bool:
-    """Whether a source passes the same block to two rows; up affine cells it passes in a sum."""
+    """Whether a source passes the same block to two rows; going up, affine cells pass a sum."""
     for source in range(LEVELS + 1):
         rows = [i for i, j in arch.connections if j == source]
         down, up = sum(i > source for i in rows), sum(i < source for i in rows)
@@ -161,4 +161,4 @@ LEVERS = {
     "shared blocks computed anew": Lever(_without(_no_sharing), _shares),
     "plain": Lever(VARIANTS["plain"], _always),
 }
-"""By what is done instead; the last is the plain engine."""
+"""By what replaces the lever; the last is the plain engine."""

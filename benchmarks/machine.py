@@ -1,4 +1,4 @@
-"""What the machine is, and what it can do: the ceilings that training steps are held against."""
+"""Describes the machine and measures its ceilings, which training steps are compared with."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = ["ceilings", "describe"]
 
 _ROUNDS = 5
 _SLOW = 1e10
-"""FLOP/s of a small product, below which large ones would take minutes."""
+"""FLOP/s of a small product below which large ones would take minutes."""
 
 
 def describe(device: str, threads: int, commit: str = "") -> dict[str, Any]:
-    """Processor, versions and commit: where it is not given, that of the working tree."""
+    """Processor, versions and commit (by default that of the working tree)."""
     return {
         "device": device_name(torch.device(device)),
         "instructions": torch.backends.cpu.get_cpu_capability() if device == "cpu" else "",
@@ -51,7 +51,7 @@ def _commit() -> str:
         found = subprocess.run(
             command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
         )
-    except OSError:  # no git there
+    except OSError:  # no git
         return "unknown"
     return found.stdout.strip() or "unknown"
 
@@ -60,8 +60,8 @@ def ceilings(device: str) -> dict[str, float]:
     """Best measured rates.
 
     Returns:
-        flops_<precision>: FLOP/s, the best of a square matrix product and of a 3 x 3 convolution of
-        128 channels, forward; bytes: bytes/s read and written by a copy.
+        flops_<precision>: FLOP/s, the better of a square matrix product and a 3 x 3 convolution
+        with 128 channels, forward; bytes: bytes/s read and written by a copy.
     """
     on = torch.device(device)
     found = {}
@@ -69,7 +69,7 @@ def ceilings(device: str) -> dict[str, float]:
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         side, pixels = (2048, 128) if on.type == "cpu" else (8192, 512)
         with numerics(precision, on), torch.no_grad():
-            if _products(256, dtype, on) < _SLOW:  # as bf16 is on processors that do not have it
+            if _products(256, dtype, on) < _SLOW:  # such as bf16 on processors without it
                 side, pixels = 256, 32
             product, convolution = _products(side, dtype, on), _convolutions(pixels, dtype, on)
         found[f"matmul_{precision}"], found[f"convolution_{precision}"] = product, convolution

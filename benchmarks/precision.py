@@ -1,4 +1,4 @@
-"""What a precision changes, against what another seed changes: PSNR and ranking of whole fits.
+"""Compare the effect of a precision with that of another seed: PSNR and ranking of whole fits.
 
     nasdip-build ... --seeds 0 --out builds/fp32 && nasdip-build release builds/fp32 --out fp32
     nasdip-build ... --seeds 1 --out builds/seed1 && nasdip-build release builds/seed1 --out seed1
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def compare(releases: list[NASDIPBench], task: str) -> dict[str, Any]:
-    """Differences to the first release, of the second (a seed) and the third (a precision)."""
+    """Differences of the second release (a seed) and the third (a precision) from the first."""
     blocks = [bench.runs.block(task) for bench in releases]
     if len({bench.images for bench in releases}) > 1:
         raise SystemExit("the releases are of different images")

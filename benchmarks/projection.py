@@ -1,4 +1,4 @@
-"""From measured training steps to the hours of a whole build, with the sample's uncertainty."""
+"""Projects the hours of a whole build from measured training steps, with uncertainty."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def project(
 ) -> dict[str, float]:
     """Hours of one process for 522 architectures x 10 images, both tasks, one seed.
 
-    The seconds of an iteration are fitted as a + b·FLOP over the sample by least squares, and
-    summed over the population; the interval is the 5th to 95th percentile over resamples of the
-    architectures, so that it holds how well a sample stands for 522, not how steady the machine is.
+    Seconds per iteration are fitted as a + b·FLOP over the sample by least squares, then summed
+    over the population. The interval is the 5th to 95th percentile over resamples of the
+    architectures: it shows how well the sample represents all 522, not how steady the machine is.
     """
     at = FIDELITIES[fidelity]
     iterations = sum(at.iterations[task] for task in ("denoise", "inpaint"))

@@ -1,8 +1,8 @@
-"""What recording costs: its calls alone over a training step, in turn, in a stack at r64c16.
+"""Measure the cost of recording: its calls relative to a training step, in a stack at r64c16.
 
     python benchmarks/recording.py            # writes results/recording.json; a minute
 
-On a processor with one thread, as a build's workers have.
+Steps and calls alternate, on a CPU with one thread, as in a build's workers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TARGET = 0.03
 
 
 def measure(arch: Architecture, task_name: str) -> dict[str, float]:
-    """Medians in seconds of `ROUNDS` steps and of the recording calls between them."""
+    """Median seconds of `ROUNDS` steps and of the recording calls between them."""
     task, problems, networks = get_task(task_name), [], []
     for run in range(STACK):
         truth = np.random.default_rng(run).random((1, SIZE, SIZE), dtype=np.float32)

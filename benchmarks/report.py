@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def with_tables(page: str) -> str:
-    """The page with the part between each pair of markers made anew from its results file."""
+    """The page with the part between each pair of markers renewed from its results file."""
 
     def filled(match: re.Match[str]) -> str:
         file = RESULTS / f"{match['name']}.json"
@@ -64,7 +64,7 @@ def _machine(results: dict[str, Any]) -> str:
         for name, rate in rates.items()
         if name.startswith("flops_")
     )
-    # What instructions torch uses decides a CPU's rates more than its name does.
+    # The instructions that torch uses matter more for a CPU's rates than its name.
     used = f" with {machine['instructions']}" if machine.get("instructions") else ""
     return (
         f"{machine['device']}{used}, {machine['cores']} cores, {machine['threads']} threads; "
@@ -119,8 +119,8 @@ def _training(rows: list[dict[str, Any]], rates: dict[str, float] | None) -> str
 
 
 def _roofline(rows: list[dict[str, Any]], name: str, rates: dict[str, float]) -> float:
-    """Floor over measured time: the plain network's products at the measured rate, then Adam's
-    bytes at that of a copy. An engine with fewer operations can exceed one."""
+    """Floor divided by measured time. The floor is the plain network's products at the measured
+    rate, plus Adam's bytes at that of a copy. An engine with fewer operations can exceed one."""
     precision = next((word for word in name.split() if word in ("tf32", "bf16")), "fp32")
     rate = rates[f"flops_{precision}"]
     floors = [r["flop"] / rate + r["adam_bytes"] / rates["bytes"] for r in rows]
@@ -131,7 +131,7 @@ def _levers(results: dict[str, Any]) -> str:
     rows = results["levers"]
     sizes = _unique(r["size"] for r in rows)
     body = []
-    # Of an engine that has changed since, kept results name levers that are gone.
+    # Kept results can name levers that the engine no longer has.
     for name in _unique(name for r in rows for name in r["seconds"] if name in LEVERS):
         mine = [r for r in rows if {name, "fast"} <= r["seconds"].keys()]
         having = _unique(r["having"] for r in mine if "having" in r)
@@ -159,7 +159,7 @@ def _memory(results: dict[str, Any]) -> str:
 
 
 def _peaks(results: dict[str, Any]) -> str:
-    """The highest of each setting and variant."""
+    """The highest peak of each setting and variant."""
     rows = [r for r in results["training"] if r.get("peak_bytes")]
     settings = _unique((r["size"], r["stack"]) for r in rows)
     body = []
@@ -215,7 +215,7 @@ SECTIONS = {
         _projections,
     ),
 }
-"""By section of the results: its heading, and what makes its table."""
+"""By section of the results: its heading, and the function that makes its table."""
 
 
 def _api(results: dict[str, Any]) -> str:

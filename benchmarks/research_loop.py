@@ -1,8 +1,8 @@
-"""The loop that engines are measured against: Deep Image Prior as research code writes it.
+"""The baseline loop for the engines: Deep Image Prior as research code writes it.
 
-Eager, one network at a time, PSNR through NumPy at every step and ``.item()`` for the log. On CUDA
-also in tf32, which is what torch does by default in convolutions.
-It is a stopwatch's baseline, not a way to produce data: draws come from torch's global state.
+Eager, one network at a time, with PSNR through NumPy at every step and ``.item()`` for the log. On
+CUDA also in tf32, torch's default for convolutions.
+Use it only as a timing baseline, not to produce data: its draws come from torch's global state.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["research_loop"]
 def research_loop(
     network: nn.Module, problem: Problem, z: torch.Tensor, iterations: int, precision: str = "fp32"
 ) -> tuple[float, list[tuple[float, float, float]]]:
-    """Seconds of the loop, and (loss, PSNR, smoothed PSNR) by iteration."""
+    """Run the loop; return its seconds, and (loss, PSNR, smoothed PSNR) by iteration."""
     with numerics(precision, z.device):
         return _loop(network, problem, z, iterations)
 

@@ -1,4 +1,4 @@
-"""Results as they come: written after every row, so that what is cut short leaves what it had."""
+"""Writes results after every row, so that a run that is cut short keeps what it measured."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Results:
 
     Args:
         out: the file.
-        seconds: after which no measurement is begun; None for no limit.
+        seconds: after which no measurement is started; None for no limit.
 
     Attributes:
-        content: what is written: a list a section, and facts.
+        content: the content of the file: one list per section, and facts.
     """
 
     def __init__(self, out: Path, seconds: float | None = None) -> None:
@@ -31,21 +31,21 @@ class Results:
         out.parent.mkdir(parents=True, exist_ok=True)
 
     def set(self, **facts: Any) -> None:
-        """Note facts."""
+        """Record facts."""
         self.content |= facts
         self.content["seconds"] = time.monotonic() - self._started
         write_atomic(self._out, (json.dumps(self.content, indent=1) + "\n").encode())
 
     def add(self, section: str, *rows: dict[str, Any]) -> None:
-        """Note rows of a section."""
+        """Record rows of a section."""
         self.set(**{section: [*self.content.get(section, []), *rows]})
 
     def over(self, share: float = 1.0) -> bool:
-        """Whether a share of the time is over."""
+        """Whether a share of the time has passed."""
         if self._seconds is None:
             return False
         return time.monotonic() - self._started > share * self._seconds
 
     def cut(self, section: str) -> None:
-        """Note that a section is not complete, for want of time."""
+        """Record that a section is incomplete for lack of time."""
         self.set(cut=[*self.content.get("cut", []), section])

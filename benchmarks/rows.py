@@ -1,4 +1,4 @@
-"""Rows of results: a setting, and the times of the variants on it, measured in turn."""
+"""Rows of results: a setting, and its times for the variants, measured in turn."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from nasdip_bench.space.cost import architecture_cost
 __all__ = ["Rows", "start", "steps", "timed"]
 
 LARGE_SIZE = 512
-"""On a CPU, where a step takes up to some 20 seconds and 8 GB: one variant after the other instead
-of all in turn."""
+"""From this size on, a CPU runs one variant after the other instead of all in turn: a step takes up
+to some 20 seconds and 8 GB."""
 
 Rows = Iterator[dict[str, Any]]
 
 ADAM_BYTES = 28
-"""A parameter and step: weight, gradient and two moments read; weight and moments written."""
+"""Per parameter and step: weight, gradient and two moments read; weight and moments written."""
 
 
 def start(
@@ -35,7 +35,7 @@ def start(
 
 
 def steps(settings: Sequence[Setting], names: Sequence[str], options: argparse.Namespace) -> Rows:
-    """A row for each setting, all variants in turn; one after the other where they are large."""
+    """One row per setting, all variants in turn; large ones one after the other."""
     with ExitStack() as processes:
         clocks: dict[str, Stopwatch] = {}
         for setting in settings:

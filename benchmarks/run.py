@@ -1,13 +1,13 @@
 """Measure the engines on this machine: one command, one JSON file of results.
 
-    python benchmarks/run.py                        # what suits the machine
+    python benchmarks/run.py                        # defaults for the machine
     python benchmarks/run.py --sizes 64 --architectures 4 --seconds 0.3 --out /tmp/quick.json
     python benchmarks/run.py --device cuda --time-limit 240
 
-The file is written after every row: what is cut short leaves what it had. With ``--time-limit`` a
-section that comes to its share of the time is cut, and the file says so. On a GPU every further
-architecture adds a row at every size, and they come in an order of which every beginning is spread
-over the cost. Then ``python benchmarks/report.py`` writes the tables of benchmarks/RESULTS.md.
+The file is written after every row, so a run that is cut short keeps what it measured. With
+``--time-limit``, a section that uses up its share of the time is cut, and the file says so. On a
+GPU each architecture adds a row at every size, in an order whose first few always span the range of
+costs. Then ``python benchmarks/report.py`` writes the tables of benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> None:
         ceilings=rates,
         settings={k: v for k, v in vars(options).items() if k not in ("out", "commit")},
     )
-    # A processor without bf16 products takes minutes for a step in it.
+    # A processor without bf16 products takes minutes for a bf16 step.
     options.lacking = {p for p in ("bf16",) if rates[f"flops_{p}"] < 0.1 * rates["flops_fp32"]}
     for name, (section, share) in SECTIONS[options.device].items():
         options.over = partial(results.over, share)
@@ -65,7 +65,7 @@ def main() -> None:
             results.add(name, row)
         else:
             results.cut(name)
-        rows.close()  # ends the processes it has started
+        rows.close()  # ends the processes it started
         results.set(projections=_projections(results.content))
     print(f"written: {options.out}" + f"; cut: {results.content.get('cut', 'nothing')}")
 
@@ -83,10 +83,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--architectures", type=int, help="1..27; default: 8 (CPU), 27 (CUDA)")
     parser.add_argument("--stacks", type=_integers, default=[10, 20], help="CUDA, up to 128 x 128")
     parser.add_argument("--tasks", help="comma-separated; default: both (CPU), denoise (CUDA)")
-    parser.add_argument("--seconds", type=float, help="of one measurement: 1 (CPU), 0.3 (CUDA)")
+    parser.add_argument("--seconds", type=float, help="per measurement: 1 (CPU), 0.3 (CUDA)")
     parser.add_argument("--rounds", type=int, help="the best counts: of 3 (CPU), of 2 (CUDA)")
-    parser.add_argument("--time-limit", type=float, help="seconds for all of it")
-    parser.add_argument("--commit", default="", help="to note, where there is no git")
+    parser.add_argument("--time-limit", type=float, help="seconds for everything")
+    parser.add_argument("--commit", default="", help="commit to record if there is no git")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results/<device>.json")
     options = parser.parse_args()
     cuda = options.device == "cuda"
@@ -102,11 +102,11 @@ def _integers(text: str) -> list[int]:
     return [int(part) for part in text.split(",") if part]
 
 
-# Sections: rows as they are measured
+# Sections: rows in the order measured
 
 
 def _training_cpu(options: argparse.Namespace) -> Rows:
-    """Training steps of all variants by size, architecture and task; half as many large ones."""
+    """Training steps of all variants by size, architecture and task; half the number if large."""
     for size in options.sizes:
         count = options.architectures
         if size >= LARGE_SIZE:
@@ -137,13 +137,13 @@ def _training_cuda(options: argparse.Namespace) -> Rows:
             row = timed(setting, clocks, variants_for("cuda", setting.stack), options)
             if setting.stack == 1:
                 alone = {n: s for n, s in row["seconds"].items() if n.startswith("research")}
-            # Of a stack it is what it was of the single run, which has just been measured.
+            # A stack reuses the research loop's times of the single run, just measured.
             row["seconds"] = alone | row["seconds"]
             yield row
 
 
 def _narrow(options: argparse.Namespace) -> Rows:
-    """r64c16: single runs and stacks of ten, one thread, as the builder's processes have."""
+    """r64c16: single runs and stacks of ten, with one thread, as in the builder's processes."""
     one_thread = argparse.Namespace(**vars(options) | {"threads": 1})
     for stack in (1, 10):
         archs = stratified(options.architectures)
@@ -169,7 +169,7 @@ def _levers(options: argparse.Namespace) -> Rows:
 
 
 def _scoring(options: argparse.Namespace) -> Rows:
-    """Untrained networks scored a second, for one image and task."""
+    """Untrained networks scored per second, for one image and task."""
     image = load_images("skimage", ["camera"])[0]
     task = get_task("denoise")
     for size in options.sizes:
@@ -201,9 +201,9 @@ def _scoring(options: argparse.Namespace) -> Rows:
 
 
 def _memory_cpu(options: argparse.Namespace) -> Rows:
-    """Peak memory of the architecture with the most operations, in a process of its own.
+    """Peak memory of the architecture with the most operations, in a separate process.
 
-    On a GPU every row has its peaks.
+    On a GPU, every row records its own peak.
     """
     arch = stratified()[-1]
     for size in options.sizes:
@@ -233,7 +233,7 @@ SECTIONS = {
         "levers": (_levers, 1.0),
     },
 }
-"""By device: functions, and the share of the time limit at which each is cut."""
+"""By device: the functions, and the share of the time limit at which each is cut."""
 
 
 def _projections(content: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The architectures that are measured: a fixed stratified part of the benchmark's 522."""
+"""The architectures to measure: a fixed, stratified subset of the benchmark's 522."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ POPULATION = tuple(paper_architectures())
 
 
 def stratified(count: int = 27) -> list[Architecture]:
-    """One architecture of each cell family (sampling and transform), at spread quantiles of cost.
+    """One architecture per cell family (sampling and transform), at spread quantiles of cost.
 
     Args:
-        count: at most 27, the number of families; fewer take every so many, from cheap to dear.
+        count: at most 27, the number of families; fewer are evenly spaced, cheap to expensive.
     """
     families: dict[tuple[str, str, bool], list[Architecture]] = defaultdict(list)
     for arch in POPULATION:
@@ -25,7 +25,7 @@ def stratified(count: int = 27) -> list[Architecture]:
     chosen = []
     for i, (_, members) in enumerate(sorted(families.items())):
         members.sort(key=lambda arch: (flops(arch), str(arch)))
-        # Multiples of the golden ratio fill (0, 1) evenly, however many there are.
+        # Multiples of the golden ratio fill (0, 1) evenly for any count.
         chosen.append(members[int((0.5 + i * 0.6180339887) % 1 * len(members))])
     chosen.sort(key=flops)
     if not 1 <= count <= len(chosen):
@@ -34,7 +34,7 @@ def stratified(count: int = 27) -> list[Architecture]:
 
 
 def spread(architectures: list[Architecture]) -> list[Architecture]:
-    """The same in an order of which every beginning is spread over the whole."""
+    """The same architectures in an order whose first few always span the whole."""
     golden = 0.6180339887
     order: list[int] = []
     left = list(range(len(architectures)))
@@ -46,5 +46,5 @@ def spread(architectures: list[Architecture]) -> list[Architecture]:
 
 
 def flops(arch: Architecture) -> float:
-    """Operations of a forward pass for a pixel, at 128 channels."""
+    """Operations per pixel of a forward pass, at 128 channels."""
     return architecture_cost(arch).flops_per_pixel

@@ -1,9 +1,9 @@
-"""Whether replays from distances choose as the restorations would: counted over a build's cohorts.
+"""Count how often replays from distances select as the restorations would, over a build's cohorts.
 
     python benchmarks/selections.py builds/dataset/build data
 
-Of every image, task, seed and score, for every size of the cohort: the member closest to the
-average by the restorations in the build's shards, and by the distances in the release.
+For each image, task, seed, score and cohort size, find the member closest to the average, once by
+the restorations in the build's shards and once by the distances in the release.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def compare(
 def restorations(
     build: Path, bench: NASDIPBench
 ) -> dict[tuple[str, str, int], dict[int, np.ndarray]]:
-    """By task, image and seed, the restorations of architectures in the release, as (values,)."""
+    """By task, image and seed: the restorations of the release's architectures, each (values,)."""
     names = ["architecture", "image", "task", "fidelity", "seed", "restoration"]
     held: dict[tuple[str, str, int], dict[int, np.ndarray]] = {}
     for table in BuildFolder(build).read("runs", names, set_aside=False):
@@ -86,7 +86,7 @@ def restorations(
                 key = (row["task"], row["image"], row["seed"])
                 pixels = np.frombuffer(row["restoration"], "<u2") / 65535
                 held.setdefault(key, {})[bench.arch_id(row["architecture"])] = pixels
-    for (task, image, seed), mine in held.items():  # what was finished after the release
+    for (task, image, seed), mine in held.items():  # finished after the release
         there = bench.runs.block(task, FIDELITY).statuses(seed)[:, bench.images.index(image)] == 0
         held[task, image, seed] = {arch: one for arch, one in mine.items() if there[arch]}
     return held

@@ -1,7 +1,7 @@
-"""Training steps timed in processes of their own, asked in turn so that all see the same machine.
+"""Times training steps in separate processes, called in turn so that all see the same machine.
 
-A process a variant: what one does to its C library's memory, or keeps in its caches, is not to be
-felt by another.
+Each variant has its own process, so that its C library's memory and its caches do not affect the
+others.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ __all__ = ["Setting", "Stopwatch"]
 
 _MOST_ITERATIONS = {"cpu": 50, "cuda": 200}
 _START = 5
-"""Iterations of a fit on a GPU that are taken off: its start."""
+"""Iterations at the start of a fit on a GPU that are not counted."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained.
+    """What to train.
 
     Attributes:
         architecture: canonical string.
@@ -62,7 +62,7 @@ class Stopwatch:
     Args:
         name: a key of `VARIANTS` or `LEVERS`.
         device: "cpu" or "cuda".
-        threads: of torch on the CPU.
+        threads: torch's CPU threads.
     """
 
     def __init__(self, name: str, device: str, threads: int) -> None:
@@ -72,7 +72,7 @@ class Stopwatch:
             target=_serve, args=(other, name, device, threads), daemon=True
         )
         self._process.start()
-        other.close()  # the process has it: if it dies, ours ends
+        other.close()  # the child holds it: if the child dies, ours ends
         self._dead = ""
 
     def __enter__(self) -> Self:
@@ -83,12 +83,12 @@ class Stopwatch:
         self._process.join()
 
     def time(self, setting: Setting, seconds: float) -> dict[str, Any]:
-        """Train for about so many seconds.
+        """Train for about ``seconds``.
 
         Returns:
-            seconds_per_iteration: of one run (of a stack, its share); iterations; peak_bytes: of
-            the process since it began (CPU) or of this setting (CUDA); start_seconds: what a fit
-            takes before (CUDA); error: "" or what stopped it, such as a want of memory.
+            seconds_per_iteration: of one run (its share of a stack); iterations; peak_bytes: of the
+            process since its start (CPU) or of this setting (CUDA); start_seconds: start-up time of
+            a fit (CUDA); error: "" or what stopped it, such as a lack of memory.
         """
         try:
             if not self._dead:
@@ -120,7 +120,7 @@ def _serve(pipe: Connection, name: str, device: str, threads: int) -> None:
         except RuntimeError as error:
             held = None
             answer = {"error": str(error).splitlines()[0][:200]}
-        # The other variants' processes need it, whose turn is next.
+        # The other variants' processes need it next.
         free_cached_memory(torch.device(device))
         pipe.send(answer)
 
@@ -137,7 +137,7 @@ class _Trainer:
             problems.append(Problem(task, task.corrupt(truth, str(run)), truth, device))
         network = blank_network(arch, 1, setting.channels, device)
         draw_weights(network, "benchmark")
-        # What the weights are takes no time, and drawing those of twenty networks does.
+        # The values of the weights do not matter, and drawing those of twenty networks takes time.
         networks = [network, *(copy.deepcopy(network) for _ in range(self._runs - 1))]
         self._network = variant.network(stack_networks(networks))
         self._problem = Problem.stack(problems)
@@ -153,7 +153,7 @@ class _Trainer:
             self._estimate = (self._train(_START + 5) - self._start_seconds) / 5
 
     def _train(self, iterations: int) -> float:
-        """Seconds of one run, of so many iterations."""
+        """Seconds of one run with this many iterations."""
         variant = self._variant
         if variant.engine == "research":
             of_loop = (self._network, self._problem, self._z, iterations, variant.precision)
@@ -163,9 +163,9 @@ class _Trainer:
 
     def time(self, seconds: float) -> dict[str, Any]:
         if self._start:
-            self._train(self._start)  # takes the memory again that was given back in between
+            self._train(self._start)  # takes back the memory that was freed in between
         iterations = round(seconds / max(self._estimate * self._runs, 1e-9))
-        least = 1 if self._device == "cpu" else 5  # a difference of two times is taken there
+        least = 1 if self._device == "cpu" else 5  # CUDA takes a difference of two times
         iterations = min(max(iterations, least), _MOST_ITERATIONS[self._device])
         started = time.perf_counter()
         measured = (self._train(self._start + iterations) - self._start_seconds) / iterations

@@ -1,13 +1,13 @@
-"""Whether a surrogate predicts runs of architectures that were not trained.
+"""Test whether a surrogate predicts runs of architectures that were not trained.
 
     pip install lightgbm
     python benchmarks/surrogate.py data --out benchmarks/results/surrogate.json
 
-Gradient-boosted trees on an architecture's attributes, its sizes and its training-free scores that
-need no ground truth. They predict a target of all images at once, each in units of its own spread.
-What is reported is always of architectures that were not fitted: random tenths, tenths by cell, and
-one sampling at a time. A surrogate may stand in for runs where tau within one sampling is 0.6 or
-more and its error, without the noise of the runs that it is compared with, below a single seed's.
+The surrogate is gradient-boosted trees on an architecture's attributes, its sizes and those
+training-free scores that need no ground truth. It predicts a target for all images at once, each in
+units of its own spread. All results are for held-out architectures: random tenths, tenths by cell,
+and one sampling at a time. A surrogate may replace runs if tau within one sampling is at least 0.6
+and its error, without the noise of the runs it is compared with, is below a single seed's.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ TREES = {
 
 
 class Sample(NamedTuple):
-    """What a task's runs say of n architectures on M images.
+    """A task's runs of n architectures on M images.
 
     Attributes:
-        features: (n, M, F): what the trees see.
+        features: (n, M, F) input of the trees.
         values: (n, M) the target, the mean over seeds.
         strata: (n,) the kind of sampling.
         cells: (n,) the cell.
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def different_targets(bench: NASDIPBench, task: str) -> list[str]:
-    """Where the stop is the end of the budget, two targets are one."""
+    """The distinct targets; two coincide if the stop is the end of the budget."""
     block, found = bench.runs.block(task), {}
     for target in VERDICT_TARGETS:
         found.setdefault(block.matrix(target, block.default_seeds[0]).tobytes(), target)
@@ -91,7 +91,7 @@ def different_targets(bench: NASDIPBench, task: str) -> list[str]:
 
 
 def rows(bench: NASDIPBench, task: str, target: str) -> Iterator[dict[str, Any]]:
-    """What a seed, a table of means and trees say of a target."""
+    """How well a seed, a table of means and the trees predict a target."""
     sample, seed = read(bench, task, target), noise(bench, task, target)
     yield {"by": "another seed"} | seed
 
@@ -112,7 +112,7 @@ def rows(bench: NASDIPBench, task: str, target: str) -> Iterator[dict[str, Any]]
 
 
 def read(bench: NASDIPBench, task: str, target: str) -> Sample:
-    """The architectures that have all runs, ok, and all scores."""
+    """Read the architectures that have all scores, and all runs ok."""
     block = bench.runs.block(task)
     seed = None if len(block.default_seeds) > 1 else block.default_seeds[0]
     values = block.matrix(target, seed)
@@ -120,7 +120,7 @@ def read(bench: NASDIPBench, task: str, target: str) -> Sample:
     blind = [i for i, key in enumerate(scores.keys) if not key.endswith("/ground_truth")]
     seen = scores.values[:, :, blind]
     seen = np.sign(seen) * np.log10(np.abs(seen) + 1e-12)
-    scored = np.isfinite(seen).any(axis=(1, 2))  # where a single score is NaN, trees go on
+    scored = np.isfinite(seen).any(axis=(1, 2))  # trees can handle single NaN scores
     there = np.flatnonzero(np.isfinite(values).all(axis=1) & scored)
     images = values.shape[1]
     encoded = encode_one_hot(bench.codes[row] for row in there.tolist()).astype(np.float64)
@@ -138,7 +138,7 @@ def read(bench: NASDIPBench, task: str, target: str) -> Sample:
 
 
 def held_out(sample: Sample) -> dict[str, NDArray[np.intp]]:
-    """(n,) the fold of each architecture, by the name of a division."""
+    """(n,) the fold of each architecture, by name of the split."""
     rng = np.random.default_rng(0)
     _, cell = np.unique(sample.cells, return_inverse=True)
     return {
@@ -151,12 +151,12 @@ def held_out(sample: Sample) -> dict[str, NDArray[np.intp]]:
 def predict(
     sample: Sample, folds: NDArray[np.intp], most: int | None = None
 ) -> NDArray[np.float64]:
-    """(n, M): each architecture predicted by trees that were fitted without its fold.
+    """(n, M): predict each architecture by trees fitted without its fold.
 
     Args:
         sample: of n architectures on M images.
         folds: (n,).
-        most: fit no more architectures than these, drawn at random.
+        most: fit at most this many architectures, drawn at random.
     """
     found = np.full_like(sample.values, np.nan)
     for fold in np.unique(folds):
@@ -191,10 +191,10 @@ def cell_means(sample: Sample) -> NDArray[np.float64]:
 def judge(
     sample: Sample, found: NDArray[np.float64], folds: NDArray[np.intp] | None = None
 ) -> dict[str, Any]:
-    """How near predictions are, the mean over images.
+    """How good predictions are, as means over images.
 
-    ``covered``: the share of values within the interval of `LEVEL` around their predictions, whose
-    width is the quantile of the residuals of the other folds (cross-conformal).
+    ``covered`` is the share of values within the `LEVEL` interval around their predictions, whose
+    width is the quantile of the residuals in the other folds (cross-conformal).
     """
     values, error = sample.values, found - sample.values
     of_image = [
@@ -225,14 +225,14 @@ def judge(
 def within(
     found: NDArray[np.float64], known: NDArray[np.float64], strata: NDArray[np.intp]
 ) -> float:
-    """Tau-b over the pairs of architectures of one sampling."""
+    """Tau-b over the pairs of architectures with the same sampling."""
     return stratified_tau(found, known, strata).value
 
 
 def noise(bench: NASDIPBench, task: str, target: str) -> dict[str, Any]:
-    """What a single seed says of another, over the architectures that have both.
+    """How well one seed predicts another, over the architectures that have both.
 
-    ``rms_db`` is its own noise: the root mean square of the difference over the root of 2.
+    ``rms_db`` is a seed's own noise: the root mean square of the difference, divided by √2.
     """
     block = bench.runs.block(task)
     first, second = (block.matrix(target, seed) for seed in block.seeds[:2])

@@ -1,4 +1,4 @@
-"""What is measured side by side: the research loop and the engines, in the precisions."""
+"""The variants to compare: the research loop and the engines, in several precisions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Variant:
 
     Attributes:
         engine: "research", "plain" or "fast".
-        precision: of the products.
+        precision: of matrix products.
         keep_memory: whether the process keeps freed memory (CPU).
-        prepare: applied to the fast network; what it changes stays changed in its process.
+        prepare: applied to the fast network; its changes persist in its process.
     """
 
     engine: str
@@ -30,7 +30,7 @@ class Variant:
     prepare: Callable[[FastNetwork], nn.Module] = field(default=lambda network: network)
 
     def network(self, plain: Network) -> nn.Module:
-        """The network that the variant trains."""
+        """Make the network that the variant trains."""
         return self.prepare(FastNetwork(plain)) if self.engine == "fast" else plain
 
 
@@ -44,7 +44,7 @@ VARIANTS = {
     "plain tf32": Variant("plain", "tf32"),
     "fast tf32": Variant("fast", "tf32"),
 }
-"""By name; its words say the precision, where it is not fp32."""
+"""By name; the name states the precision unless it is fp32."""
 
 _ON_CPU = ("research", "plain", "fast", "plain bf16", "fast bf16")
 _STACKED_ON_CUDA = ("fast", "fast tf32", "fast bf16")
@@ -52,7 +52,7 @@ _ON_CUDA = ("research", "research tf32", "plain", *_STACKED_ON_CUDA)
 
 
 def variants_for(device: str, stack: int = 1) -> tuple[str, ...]:
-    """The variants worth measuring on a type of device; the research loop has no stacks there."""
+    """The variants worth measuring on a device type; on CUDA, only the fast engine has stacks."""
     if device == "cpu":
         return _ON_CPU
     return _ON_CUDA if stack == 1 else _STACKED_ON_CUDA

@@ -1,1 +1,1 @@
-"""One module a subcommand: parse, call, report."""
+"""Subcommands, one module each: parse, call, report."""

@@ -1,4 +1,4 @@
-"""The architectures of ``--architectures``: a number of the paper's, or a file."""
+"""Reads ``--architectures``: a number of the paper's architectures, or a file."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["read_architectures"]
 
 
 def read_architectures(text: str) -> tuple[Architecture, ...]:
-    """The architectures of ``--architectures``.
+    """Read the architectures given by ``--architectures``.
 
     Args:
         text: a count (the first of the paper's 522), or the path of a CSV file with lines
-            ``cell,skip`` or ``cell,skip,dilation``, with or without a heading, in order.
+            ``cell,skip`` or ``cell,skip,dilation``, with or without a header, in order.
 
     Raises:
-        ConfigError: the count is out of range, the file cannot be read or holds no architectures.
-        ArchitectureError: a line is no valid architecture; the message gives file and line.
+        ConfigError: the count is out of range, or the file is unreadable or has no architectures.
+        ArchitectureError: a line is not a valid architecture; the message gives file and line.
     """
     if text.isdecimal():
         count = int(text)

@@ -1,4 +1,4 @@
-"""``nasdip-build`` without a subcommand: parse, call, say how it went.
+"""``nasdip-build`` without a subcommand: parse, call, report.
 
 Must not import torch at module level.
 """
@@ -54,7 +54,7 @@ def build_command(
     fidelity: Annotated[str, typer.Option(help=f"One of {', '.join(FIDELITIES)}.")] = "r512",
     seeds: Annotated[str, typer.Option(help="Comma-separated, or a range such as 0-2.")] = "0",
     iterations: Annotated[
-        int, typer.Option(help="Train every task this long instead (0: as the fidelity says).")
+        int, typer.Option(help="Train every task this long instead (0: as in the fidelity).")
     ] = 0,
     out: Annotated[Path, typer.Option(help="Build folder: created, or resumed.")] = Path(
         "builds/nasdip"
@@ -81,10 +81,10 @@ def build_command(
         typer.Option(help="With ray: HOST:PORT of a running cluster, or auto; else this machine."),
     ] = "",
     gpus_per_worker: Annotated[
-        float, typer.Option(help="With ray: 1, or 0.25 for four workers a GPU (0: chosen).")
+        float, typer.Option(help="With ray: 1, or 0.25 for four workers per GPU (0: chosen).")
     ] = 0.0,
     cpus_per_worker: Annotated[
-        int, typer.Option(help="With ray: cores of a worker (0: chosen).")
+        int, typer.Option(help="With ray: cores per worker (0: chosen).")
     ] = 0,
     stack: Annotated[
         int, typer.Option(help="Most runs of an architecture trained as one (0: chosen).")
@@ -96,7 +96,7 @@ def build_command(
         str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
     ] = "",
     shard: Annotated[
-        str, typer.Option(help="I/N: do only share I of N of the build, as 1/8 to 8/8 on 8 GPUs.")
+        str, typer.Option(help="I/N: do only share I of N of the build, e.g. 1/8 to 8/8 on 8 GPUs.")
     ] = "",
     scoring_inits: Annotated[
         int, typer.Option(help="Initialisations a score is averaged over (0: no scores).")
@@ -106,7 +106,7 @@ def build_command(
         str, typer.Option(help="Only these, comma-separated, such as snip,synflow.  [default: all]")
     ] = "",
     skip: Annotated[
-        Path | None, typer.Option(help="Dataset folder: leave out what is finished there.")
+        Path | None, typer.Option(help="Dataset folder: skip what is finished there.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be built, and stop.")
@@ -115,7 +115,7 @@ def build_command(
         int, typer.Option(help="With --dry-run: also the time on up to this many such devices.")
     ] = 1,
     price_per_hour: Annotated[
-        float, typer.Option(help="With --dry-run: of one device, to state the cost.")
+        float, typer.Option(help="With --dry-run: price of one device, to state the cost.")
     ] = 0.0,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
@@ -160,8 +160,8 @@ def build_command(
     for name in score_names:
         info(name)
 
-    # Torch takes seconds to import and images may have to be downloaded: not before what is cheap
-    # to check has been checked.
+    # Importing torch takes seconds and images may have to be downloaded, so do the cheap checks
+    # first.
     from ..plan.config import BuildConfig
     from ..plan.shares import parse_share
     from ..work.build import build
@@ -219,7 +219,7 @@ def build_command(
 
 
 def report(outcome: Outcome, where: str, time_limit: str, remedy: str) -> None:
-    """Say how a build ended and where its results are, and exit with the status that says it."""
+    """Report how a build ended and where its results are, and exit with the matching status."""
     for name in outcome.damaged:
         print(f"damaged, and made again: {name}", file=sys.stderr)
     print(
@@ -244,10 +244,10 @@ def report(outcome: Outcome, where: str, time_limit: str, remedy: str) -> None:
 
 
 def _refuse_lost_options(context: typer.Context) -> None:
-    """Options before a command belong to building, and would be dropped in silence."""
+    """Refuse options before a command: they belong to building and would be silently dropped."""
     for name in context.params:
         if given(context, name):
             raise ConfigError(
-                f"--{name.replace('_', '-')} stands before the command "
-                f"{context.invoked_subcommand!r}, where it has no effect; put options behind it"
+                f"--{name.replace('_', '-')} comes before the command "
+                f"{context.invoked_subcommand!r}, where it has no effect; put options after it"
             )

@@ -1,4 +1,4 @@
-"""Which engine a command line asks for, and the device that goes with it.
+"""Chooses the engine that a command line asks for, and its device.
 
 Must not import torch at module level.
 """
@@ -34,8 +34,8 @@ def ray_options(
     """The options of ``--engine ray``, checked against the others; None for ``--engine local``.
 
     Raises:
-        UnknownNameError: an engine that does not exist.
-        ConfigError: options that do not go together.
+        UnknownNameError: the engine is unknown.
+        ConfigError: options do not go together.
     """
     if engine not in ENGINE_NAMES:
         raise unknown_name("engine", engine, ENGINE_NAMES)
@@ -70,10 +70,10 @@ def ray_options(
 
 @contextmanager
 def open_engine(options: RayOptions | None, device: str) -> Iterator[tuple[Engine | None, str]]:
-    """The engine, or None for that of this machine; and the device, for "auto" a GPU if any.
+    """Yield the engine (None for this machine's) and the device ("auto" takes a GPU if any).
 
     Raises:
-        ConfigError: a device that is not there, or no cluster.
+        ConfigError: the device is missing, or there is no cluster.
         MissingDependencyError: Ray is not installed.
     """
     from nasdip_bench.fit.devices import check_device
@@ -83,7 +83,7 @@ def open_engine(options: RayOptions | None, device: str) -> Iterator[tuple[Engin
         check_device(device)
         yield None, device
         return
-    # Ray's, the only other one that there is: `ray_options` gives options for no other.
+    # Ray is the only other engine: `ray_options` returns options for no other.
     from ..engines.ray.driver import on_ray
 
     with connect(options) as cluster:
@@ -94,7 +94,7 @@ def open_engine(options: RayOptions | None, device: str) -> Iterator[tuple[Engin
 
 
 def local_device() -> str:
-    """A GPU where torch has one, else the processor."""
+    """A GPU if torch has one, else the CPU."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,4 +1,4 @@
-"""``nasdip-build experiments`` and ``experiments-release``: parse, call, say how it went.
+"""``nasdip-build experiments`` and ``experiments-release``: parse, call, report.
 
 Must not import torch at module level.
 """
@@ -32,7 +32,7 @@ OUT = Path("builds/experiments")
 
 def experiments_command(
     table: Annotated[
-        str, typer.Option(help=f"Whose methods, tasks and sets: {', '.join(TABLES)}, or both 2,3.")
+        str, typer.Option(help=f"Table to run: {', '.join(TABLES)}, or both as 2,3.")
     ] = "2",
     sets: Annotated[
         str,
@@ -42,39 +42,39 @@ def experiments_command(
         "all"
     ),
     images_dir: Annotated[
-        Path | None, typer.Option(help="Folder with a folder for each set; of user: the images.")
+        Path | None, typer.Option(help="Folder with one folder per set; for user: with the images.")
     ] = None,
     tasks: Annotated[
-        str, typer.Option(help="Comma-separated; default: those the table has for a set.")
+        str, typer.Option(help="Comma-separated; default: the table's for each set.")
     ] = "",
     methods: Annotated[
         str, typer.Option(help="Such as dip,isnas/psd_db_mse/full; default: the table's.")
     ] = "",
     setting: Annotated[str, typer.Option(help=f"One of {', '.join(SETTINGS)}.")] = "paper",
-    seeds: Annotated[str, typer.Option(help="Of searches: 0, or 0,1, or 0-2.")] = "0",
-    baseline_seeds: Annotated[str, typer.Option(help="Of DIP and NAS-DIP.")] = "0-2",
+    seeds: Annotated[str, typer.Option(help="Seeds of searches: 0, or 0,1, or 0-2.")] = "0",
+    baseline_seeds: Annotated[str, typer.Option(help="Seeds of DIP and NAS-DIP.")] = "0-2",
     crop: Annotated[
         int | None, typer.Option(help="Cut images to the centre N x N; 0: whole (setting's).")
     ] = None,
     candidates: Annotated[
         int | None, typer.Option(help="Architectures to rank (setting's).")
     ] = None,
-    cohort: Annotated[int | None, typer.Option(help="Networks to train of them.")] = None,
+    cohort: Annotated[int | None, typer.Option(help="How many of them to train.")] = None,
     scoring_inits: Annotated[
         int | None, typer.Option(help="Initialisations a score is averaged over.")
     ] = None,
     weighting: Annotated[
-        str | None, typer.Option(help="Of a cohort's average: paper, released or equal.")
+        str | None, typer.Option(help="Weights of a cohort's average: paper, released or equal.")
     ] = None,
     search_channels: Annotated[
-        int | None, typer.Option(help="Of ranked and cohort networks.")
+        int | None, typer.Option(help="Channels of ranked and cohort networks.")
     ] = None,
-    channels: Annotated[int | None, typer.Option(help="Of the restoring networks.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Channels of restoring networks.")] = None,
     iterations: Annotated[
-        int | None, typer.Option(help="Of restorations and full cohorts, of every task.")
+        int | None, typer.Option(help="Length of restorations and full cohorts, for all tasks.")
     ] = None,
     resized_iterations: Annotated[
-        int | None, typer.Option(help="Of cohorts on the small image.")
+        int | None, typer.Option(help="Length of cohorts on the small image.")
     ] = None,
     precision: Annotated[str | None, typer.Option(help="fp32, tf32 or bf16.")] = None,
     out: Annotated[Path, typer.Option(help="Build folder: created, or resumed.")] = OUT,
@@ -86,10 +86,10 @@ def experiments_command(
         str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
     ] = "",
     shard: Annotated[
-        str, typer.Option(help="I/N: do only share I of N, as 1/8 to 8/8 on 8 GPUs.")
+        str, typer.Option(help="I/N: do only share I of N, e.g. 1/8 to 8/8 on 8 GPUs.")
     ] = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
+        bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")
     ] = False,
 ) -> None:
     """Restore test sets with ISNAS, DIP, NAS-DIP and others: Tables 2 and 3 of the paper.
@@ -129,7 +129,7 @@ def experiments_command(
     check_folder(out)
     loaded = _images(set_names, None if images == "all" else split(images), images_dir)
 
-    # Torch takes seconds to import: not before what is cheap to check has been checked.
+    # Importing torch takes seconds, so do the cheap checks first.
     from ..experiments.config import ExperimentConfig
     from ..experiments.cost import preview
     from ..experiments.run import run_experiments
@@ -162,7 +162,7 @@ def _methods(text: str, tables: list[str]) -> tuple[Method, ...]:
 
 
 def _tasks(text: str, sets: list[str], tables: list[str]) -> dict[str, tuple[str, ...]]:
-    """By set the tasks: those of the tables, and for sets that they have not all of theirs."""
+    """Tasks by set: those the tables have for it; for other sets, all the tables' tasks."""
     given = split(text)
     for name in given:
         get_task(name)
@@ -190,7 +190,7 @@ def _setting(
 def _images(
     sets: list[str], names: list[str] | None, folder: Path | None
 ) -> dict[str, tuple[Image, ...]]:
-    """By set its images; of names that are given each set takes those it has."""
+    """Images by set; if names are given, each set takes those it has."""
     if names is None:
         return {name: tuple(experiment_images(name, folder)) for name in sets}
     there = {name: _known_names(name) for name in sets}
@@ -222,7 +222,7 @@ def experiments_release_command(
 ) -> None:
     """Put the results of experiments into one folder, with their hash; without pictures.
 
-    Results that are there already stay if the folder is named as a source, too.
+    To keep results that are already there, also name the folder as a source.
     """
     from ..experiments.results import publish_results
 

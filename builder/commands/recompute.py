@@ -1,4 +1,4 @@
-"""``nasdip-build recompute``: a few runs of a dataset trained again and compared."""
+"""``nasdip-build recompute``: trains a few runs of a dataset again and compares them."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
 __all__ = ["EXIT_DIFFERENT", "recompute_command"]
 
 EXIT_DIFFERENT = 1
-"""A run is not what its row says."""
+"""A run differs from its row."""
 
 
 def recompute_command(
     dataset: Annotated[Path, typer.Argument(help="The dataset folder.")] = Path("data"),
     runs: Annotated[int, typer.Option(help="How many to take at random.")] = 5,
     iterations: Annotated[
-        int, typer.Option(help="Train only so many of the first (0: whole runs).")
+        int, typer.Option(help="Train only the first iterations, this many (0: whole runs).")
     ] = 20,
     fidelity: Annotated[
-        str | None, typer.Option(help="Take runs at this one only; else at any.")
+        str | None, typer.Option(help="Take runs at this fidelity only; else at any.")
     ] = None,
     images_dir: Annotated[
         Path | None, typer.Option(help="Folder with the dataset's images, instead of downloading.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
     alone: Annotated[
-        bool, typer.Option("--alone", help="Train each run alone, whatever it was stacked with.")
+        bool, typer.Option("--alone", help="Train each run alone, even if it was stacked.")
     ] = False,
     save: Annotated[
         Path | None,
-        typer.Option(help="Add what is found to this file; 'release --reruns' takes it in."),
+        typer.Option(help="Add the results to this file, for 'release --reruns'."),
     ] = None,
 ) -> None:
-    """Train a few runs of a dataset again, and say how they compare with its numbers.
+    """Train a few runs of a dataset again, and compare them with its numbers.
 
-    The choice is random, and the same for one dataset. Exit status 1 if a run is neither equal nor
-    different by rounding or as another seed is.
+    The choice is random, but always the same for one dataset. Exit status 1 if a run differs by
+    more than rounding or another seed.
     """
     for name, value, least in (("runs", runs, 1), ("iterations", iterations, 0)):
         if value < least:
@@ -70,7 +70,7 @@ def recompute_command(
             add_reruns(save, [run.row()])
 
     if save is not None:
-        add_reruns(save, [])  # or it cannot be written: known before hours are spent
+        add_reruns(save, [])  # fails now, not after hours, if it cannot be written
     found = recompute(
         folder, rows, images, iterations=iterations, device=device, alone=alone, on_run=show
     )

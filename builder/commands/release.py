@@ -1,4 +1,4 @@
-"""The commands that make datasets: of builds and earlier releases, and of others' results."""
+"""Commands that make datasets from builds, earlier releases and others' results."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Out = Annotated[Path, typer.Option(help="The dataset folder to create or replace
 Version = Annotated[
     str | None,
     typer.Option(
-        help="Version of the release, best of the form 1.2.3. Default: that of the dataset in the "
-        "folder if its files stay the same, else it is needed; 0 (unnumbered) in a new folder."
+        help="Version of the release, preferably like 1.2.3. Default: that of the dataset in the "
+        "folder if its files stay the same, else required; 0 (unnumbered) in a new folder."
     ),
 ]
 Replace = Annotated[
@@ -34,7 +34,7 @@ def release_command(
     architectures: Annotated[
         str,
         typer.Option(
-            help="Describe these too, in this order: a number of the paper's 522, or a CSV file."
+            help="List these too, in this order: a number of the paper's 522, or a CSV file."
         ),
     ] = "",
     name: Annotated[
@@ -48,14 +48,14 @@ def release_command(
     licence: Annotated[
         str | None,
         typer.Option(
-            help="Licence of the results, an identifier of the SPDX list. Default: that of the "
+            help="Licence of the results, an SPDX identifier. Default: that of the "
             "dataset in the folder, else MIT."
         ),
     ] = None,
     creator: Annotated[
         str | None,
         typer.Option(
-            help="Who made the dataset. Default: as the dataset in the folder says, else the "
+            help="Who made the dataset. Default: as in the dataset in the folder, else the "
             "NASDIP-Bench authors."
         ),
     ] = None,
@@ -68,14 +68,14 @@ def release_command(
     ] = None,
     reruns: Annotated[
         Path | None,
-        typer.Option(help="File that 'nasdip-build recompute --save' wrote, to be added."),
+        typer.Option(help="File to add, written by 'nasdip-build recompute --save'."),
     ] = None,
     replace: Replace = False,
 ) -> None:
     """Compact builds into a dataset folder, with manifest, hashes, Croissant; verify it.
 
-    Several sources are merged. A run that is in two of them must have the same numbers in both. A
-    dataset in the folder that has what none of the sources has is not replaced, unless told to.
+    Several sources are merged; a run in two of them must have the same numbers in both. A dataset
+    in the folder that has results no source has is replaced only with --replace.
     """
     from ..release.release import release
     from .architectures import read_architectures
@@ -108,9 +108,9 @@ def import_released_command(
     release_version: Version = None,
     replace: Replace = False,
 ) -> None:
-    """Make a dataset of results that the paper's released code has written.
+    """Make a dataset from results that the paper's released code wrote.
 
-    Pickles among them are read without running anything; only lists, numbers and arrays pass.
+    Pickles are read without running any code; only lists, numbers and arrays are accepted.
     """
     from ..released_code.dataset import import_released
 
@@ -123,7 +123,7 @@ def import_released_command(
 
 
 def _show(manifest: Manifest, out: Path) -> None:
-    """Say what a dataset that was written holds."""
+    """Report what the written dataset holds."""
     from nasdip_bench.dataset import DatasetFolder
     from nasdip_bench.dataset.manifest import distance_path
     from nasdip_bench.images import RELEASED_SET
@@ -136,7 +136,7 @@ def _show(manifest: Manifest, out: Path) -> None:
     for fidelity, record in manifest.fidelities.items():
         for task, facts in record["tasks"].items():
             images, scored = len(manifest.images), facts["scored"]
-            if manifest.image_set == RELEASED_SET:  # a task has images of its own
+            if manifest.image_set == RELEASED_SET:  # each task has its own images
                 tables = {n: DatasetFolder(out).table(n).to_pandas() for n in ("runs", "scores")}
                 mine = {n: table[table["task"] == task] for n, table in tables.items()}
                 images = mine["runs"]["image"].nunique()

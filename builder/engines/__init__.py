@@ -1,1 +1,1 @@
-"""How units are carried out: the worker, and local processes."""
+"""Runs work units: the worker, and local processes."""

@@ -1,8 +1,8 @@
-"""Carry out work units: in this process, or in several on this machine.
+"""Run work units: in this process, or in several on this machine.
 
-An engine turns units into pairs of a unit and what it yields as they are finished, in any order.
-When a stop is requested it abandons what is in hand. What a unit is, only its worker knows: runs
-and scores of a dataset, which yield the table of a shard, or the restorations of an experiment.
+An engine yields (unit, result) pairs as units finish, in any order. When a stop is requested, it
+abandons the units in progress. Only the worker knows what a unit is: the runs and scores of a
+dataset, whose result is the table of a shard, or the restorations of an experiment.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Engine = Callable[
 ]
 """(units, spec, interruption, fits) to finished units.
 
-``spec.worker(check)`` gives what carries out units by ``execute(unit)``; ``check`` is called often
-and raises to abandon the unit in hand. ``fits(unit)`` says whether a unit can end within the time
-that is left; the engine stops handing out at the first that does not. The engines of this module
-take units from a deque as it is, so that their caller can add to it what a finished unit has made
-possible."""
+``spec.worker(check)`` returns an object whose ``execute(unit)`` runs a unit; it calls ``check``
+often, which raises to abandon the unit in progress. ``fits(unit)`` says whether a unit can finish
+in the remaining time; at the first that cannot, the engine stops starting units. If ``units`` is a
+deque, the engines of this module consume it in place, so the caller can add units as others
+finish."""
 
 _POLL_SECONDS = 0.2
 
@@ -39,7 +39,7 @@ _POLL_SECONDS = 0.2
 def in_this_process(
     units: Sequence[Any], spec: Any, interruption: Interruption, fits: Callable[[Any], bool]
 ) -> Iterator[tuple[Any, Any]]:
-    """One unit after the other."""
+    """Run units one after the other."""
     worker = spec.worker(interruption.check)
     waiting = units if isinstance(units, deque) else deque(units)
     while waiting:
@@ -54,10 +54,10 @@ def in_this_process(
 
 
 def in_processes(workers: int) -> Engine:
-    """An engine of several worker processes, each with the spec's device and threads.
+    """An engine with several worker processes, each with the spec's device and threads.
 
-    Workers are started afresh (not forked), ignore signals to the group, and end when the builder's
-    process ends, however it does.
+    Workers are spawned (not forked), ignore signals to the group, and end with the builder's
+    process, however that ends.
     """
 
     def engine(
@@ -86,13 +86,13 @@ def in_processes(workers: int) -> Engine:
             if interruption.requested:
                 return
             raise BuildError(
-                "a worker process died, perhaps for want of memory; what is finished is kept: "
+                "a worker process died, perhaps for lack of memory; what is finished is kept: "
                 "build again with fewer --workers"
             ) from error
         finally:
-            # Workers hold nothing that is worth waiting for: the builder writes the shards. They
-            # are killed before the pool is told: of a broken pool, Python 3.13 holds the lock that
-            # `shutdown` needs until the other workers have ended, which its SIGTERM does not do.
+            # Workers hold nothing worth waiting for: the builder writes the shards. Kill them
+            # before `shutdown`: with a broken pool, Python 3.13 holds the lock that `shutdown`
+            # needs until all workers have ended, and they ignore its SIGTERM.
             processes = list((pool._processes or {}).values())
             for process in processes:
                 process.kill()
@@ -107,7 +107,7 @@ _worker: Any = None
 
 
 def _start_worker(spec: Any) -> None:
-    global _worker  # one worker a process, made when the process starts
+    global _worker  # one worker per process, made when the process starts
     # A terminal's Ctrl-C and a scheduler's SIGTERM reach the whole group: the builder decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""What a run comes to in the row of a shard: facts of the corruption, curves, the restoration."""
+"""A run as the row of a shard: facts about the corruption, curves, the restoration."""
 
 from __future__ import annotations
 

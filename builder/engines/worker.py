@@ -1,6 +1,6 @@
-"""Carries out one work unit on one device: trains runs, or scores untrained networks.
+"""Runs one work unit on one device: trains runs, or scores untrained networks.
 
-What a unit yields depends on its keys, the images and the numerics alone, never on what else the
+A unit's result depends only on its keys, the images and the numerics, never on what else the
 worker has done.
 """
 
@@ -58,11 +58,11 @@ class WorkerSpec:
     """What a worker needs to know, sent to it when it starts.
 
     Attributes:
-        engine: one of `ENGINES`: "plain" trains the network as it is written down, "fast" its
-            rewritten form, equal but for rounding.
+        engine: one of `ENGINES`: "plain" trains the network as defined, "fast" an equivalent,
+            rewritten form, equal except for rounding.
         precision: of training; scores are always computed in float32.
-        threads: of torch on the CPU; 0 leaves torch's own choice.
-        scores: names of the scores to compute; none named: all.
+        threads: torch's CPU threads; 0 leaves torch's default.
+        scores: names of the scores to compute; empty: all.
     """
 
     images: tuple[Image, ...]
@@ -73,7 +73,7 @@ class WorkerSpec:
     scores: tuple[str, ...] = ()
 
     def worker(self, check: Callable[[], None] = lambda: None) -> Worker:
-        """A worker of this build."""
+        """A worker for this build."""
         return Worker(self, check)
 
 
@@ -85,7 +85,7 @@ class _Run(NamedTuple):
 
 
 class _Corrupted(NamedTuple):
-    """An image at a resolution and one corruption of it, with what rows say of the two."""
+    """An image at a resolution, one corruption of it, and the columns that describe both."""
 
     truth: np.ndarray
     observation: Observation
@@ -93,11 +93,11 @@ class _Corrupted(NamedTuple):
 
 
 class Worker:
-    """Carries out units.
+    """Runs units.
 
     Args:
         spec: images, device and precision.
-        check: called before each iteration; raises to abandon the unit in hand.
+        check: called before each iteration; raises to abandon the unit in progress.
     """
 
     def __init__(self, spec: WorkerSpec, check: Callable[[], None] = lambda: None) -> None:
@@ -122,7 +122,7 @@ class Worker:
         return self._table(unit, rows)
 
     def give_up(self, unit: Unit, reason: str) -> pa.Table:
-        """The shard table of a unit that is not to be tried again: its runs failed, no scores."""
+        """The shard table of a unit that is given up: its runs marked failed, no scores."""
         rows = [
             self._run_row(key, len(unit.runs), failed(reason, self._budget(key), 0.0))
             for key in unit.runs
@@ -144,14 +144,14 @@ class Worker:
         return self._corrupted[key]
 
     def _train(self, keys: Sequence[RunKey]) -> list[dict[str, Any]]:
-        """Run rows, in order; a stack that fails, for want of memory or else, is halved."""
+        """Run rows, in order; a stack that fails, out of memory or otherwise, is halved."""
         if not keys:
             return []
         started = time.perf_counter()
         done: list[_Run] | None = None
         try:
             done = self._fit(keys)
-        except RuntimeError as error:  # what torch raises, out of memory included
+        except RuntimeError as error:  # torch's errors, out of memory included
             refuse_broken_device(self.device, error)
             what = " ".join(str(error).split())[:300]
             if len(keys) == 1:
@@ -192,7 +192,7 @@ class Worker:
         stop, at_stop = fidelity.stop[task.kind], torch.empty(0)
 
         def look(iteration: int, _: torch.Tensor, smoothed: torch.Tensor) -> bool:
-            # Kept on the device until the fit has ended: the host does not wait for it here.
+            # Stays on the device until the fit ends: the host does not wait for it here.
             nonlocal at_stop
             if iteration + 1 == stop:
                 at_stop = smoothed.clone()
@@ -209,7 +209,7 @@ class Worker:
             record=(SSIM, *OBSERVABLES),
             on_output=look,
         )
-        # A stack that diverges as a whole before the stop has none.
+        # A stack that diverges entirely before the stop has none.
         images = at_stop.float().cpu().numpy() if at_stop.numel() else [at_stop] * len(fits)
         return list(map(_Run, fits, images))
 
@@ -254,7 +254,7 @@ class Worker:
     def _scores(
         self, architecture: str, keys: Sequence[ScoreKey], inits: int, *, again: bool = True
     ) -> list[dict[ScoreName, ScoreSamples]]:
-        """The scores for each key; none where they fail: then the build goes on with the rest."""
+        """The scores for each key; none if they fail: the build continues with the rest."""
         fidelity = get_fidelity(keys[0].fidelity)
         try:
             return score_architecture(
@@ -272,13 +272,13 @@ class Worker:
                 logger.warning("scores of %s failed: %s", architecture, what)
                 return []
         # Other processes that share a full GPU free their part. Outside the handler, whose
-        # traceback keeps ours alive.
+        # traceback keeps this process's memory alive.
         free_cached_memory(self.device)
         return self._scores(architecture, keys, inits, again=False)
 
     def _scored(self, key: ScoreKey, resolution: int) -> Scored:
         task = get_task(key.task)
-        # What sees no corruption is the same for all.
+        # Scores that see no corruption are the same for all.
         seed = 0 if key.seed is None else key.seed
         truth, observation, _ = self._corrupt(key.image, key.task, resolution, seed)
         references = task.scoring_references(truth, observation)

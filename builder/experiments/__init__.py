@@ -1,9 +1,9 @@
-"""Carries out the comparison of Tables 2 and 3.
+"""Runs the comparison of Tables 2 and 3.
 
-config     what is asked for
-folder     the build folder: settings, and what is finished
-restore    one image restored by one method
-run        all of them, resumable
-cost       what they will take: shares, and the dry run
-results    their rows as a table, and several builds as ``data/experiments``
+config     what to run
+folder     the build folder: settings and finished work
+restore    restores one image by one method
+run        runs all restorations, resumable
+cost       predicts their cost, for shares and the dry run
+results    writes their rows as a table, and merges builds into ``data/experiments``
 """

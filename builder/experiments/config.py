@@ -1,4 +1,4 @@
-"""What is asked of an experiment: one validated, frozen object. Must not import torch."""
+"""The configuration of an experiment: one validated, frozen object. Must not import torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BASELINES = ("dip", "nas-dip")
 
 
 class Restoration(NamedTuple):
-    """An image restored by a method; the seed is None where nothing is drawn."""
+    """An image to restore by a method; the seed is None if nothing is drawn."""
 
     image: str
     task: str
@@ -35,7 +35,7 @@ class Restoration(NamedTuple):
 
 
 class ResultKey(NamedTuple):
-    """A result that is asked for: a restoration counts in each set that has the image."""
+    """A requested result; one restoration counts in each set that has the image."""
 
     set: str
     image: str
@@ -45,25 +45,25 @@ class ResultKey(NamedTuple):
 
     @property
     def restoration(self) -> Restoration:
-        """The same without the set."""
+        """The key without the set."""
         return Restoration(*self[1:])
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentConfig:
-    """An experiment.
+    """The configuration of an experiment.
 
     Attributes:
         images: by set, loaded and checked.
-        tasks: by set the names of tasks.
+        tasks: names of tasks, by set.
         methods: distinct.
         setting: the set-up.
         seeds: replicate numbers of searches.
-        baseline_seeds: the same of DIP and NAS-DIP.
+        baseline_seeds: replicate numbers of DIP and NAS-DIP.
         device: "cpu", "cuda" or "cuda:N".
 
     Raises:
-        ConfigError, UnknownNameError, ImageError: a value outside what is allowed.
+        ConfigError, UnknownNameError, ImageError: a value is not allowed.
     """
 
     images: Mapping[str, tuple[Image, ...]]
@@ -84,7 +84,7 @@ class ExperimentConfig:
             if found.setdefault(image.name, image).sha256 != image.sha256:
                 raise ConfigError(
                     f"two different pictures are called {image.name!r}: rename one of them, or run "
-                    f"the sets apart"
+                    f"the sets separately"
                 )
         if not (self.shapes and self.wanted):
             raise ConfigError(
@@ -94,7 +94,7 @@ class ExperimentConfig:
 
     @cached_property
     def wanted(self) -> list[ResultKey]:
-        """The results that are asked for, image by image."""
+        """The requested results, image by image."""
         return [
             ResultKey(name, image.name, task, method, seed)
             for name, images in self.images.items()
@@ -107,7 +107,7 @@ class ExperimentConfig:
 
     @staticmethod
     def restorations(results: Iterable[ResultKey]) -> list[Restoration]:
-        """What has to be done for results; a restoration that counts in two sets once."""
+        """The restorations needed for results; one that counts in two sets appears once."""
         return [*dict.fromkeys(result.restoration for result in results)]
 
     def _seeds(self, method: Method) -> tuple[int | None, ...]:
@@ -117,27 +117,27 @@ class ExperimentConfig:
 
     @cached_property
     def pictures(self) -> dict[str, Image]:
-        """All images by name; one that is in two sets is there once."""
+        """All images by name; one that is in two sets appears once."""
         return {image.name: image for images in self.images.values() for image in images}
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, int, int]]:
-        """(C, H, W) of what is restored, by image."""
+        """(C, H, W) of the restoration, by image."""
         crop = self.setting.crop
         return {name: ground_truth(image, crop).shape for name, image in self.pictures.items()}
 
     @property
     def largest_side(self) -> int:
-        """Of all that is restored, in pixels."""
+        """The largest height or width of all restorations, in pixels."""
         return max(max(height, width) for _, height, width in self.shapes.values())
 
     @cached_property
     def scores(self) -> tuple[str, ...]:
-        """The scores that candidates are ranked by."""
+        """The scores used to rank candidates."""
         return tuple(dict.fromkeys(method.score for method in self.methods if method.ranks))
 
     def check_searches(self) -> None:
-        """Raise if the setting is none for a task or score; torch is imported."""
+        """Raise if the setting does not fit a task or score; imports torch."""
         for task in dict.fromkeys(key.task for key in self.wanted):
             for method in self.methods:
                 if restorable(method, task):

@@ -1,4 +1,4 @@
-"""What restorations will take: to divide an experiment into shares, and to say it beforehand."""
+"""Predicts the cost of restorations, to divide an experiment into shares and to report it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = ["preview", "restoration_costs", "results_of_share"]
 
 _CLASSICAL_ITERATIONS = 20
 _SPECTRUM_FLOPS = 2000.0
-"""A pixel, of the scores of one output against one image."""
+"""Per pixel, for the scores of one output against one image."""
 _DRAWING = 4
-"""Overheads that drawing a network's weights is worth, on a CPU at 16 channels."""
+"""Cost of drawing a network's weights, in overheads, on a CPU at 16 channels."""
 _PROBED = 99
-"""Candidates that stand for all."""
+"""Number of candidates that represent all."""
 _LARGEST_CPU_PROBE = 128
 _PROBE_ITERATIONS, _ROUNDS = 5, 3
 _STEPS = {
@@ -47,9 +47,9 @@ _STEPS = {
 
 
 def restoration_costs(config: ExperimentConfig) -> dict[Restoration, dict[str, float]]:
-    """Predicted cost of each restoration by step, in operations of like duration on the device.
+    """Predicted cost of each restoration by step, in operations that take as long on the device.
 
-    A ranking or cohort that serves several is the first one's.
+    A ranking or cohort that serves several restorations counts for the first one.
     """
     setting = config.setting
     counted: set[tuple[object, ...]] = set()
@@ -59,7 +59,7 @@ def restoration_costs(config: ExperimentConfig) -> dict[Restoration, dict[str, f
         channels, height, width = shape = config.shapes[key.image]
         costs[key] = steps = {}
         if method.name in ("dip", "nas-dip", "classical"):
-            # DIP's hourglass is taken to cost what NAS-DIP's network does.
+            # Assume that DIP's hourglass costs the same as NAS-DIP's network.
             flops = _flops(NAS_DIP[kind], BASELINE_IN_CHANNELS, channels, setting.channels)
             classical = method.name == "classical"
             length = _CLASSICAL_ITERATIONS if classical else setting.iterations[kind]
@@ -98,7 +98,7 @@ def _overhead(device: str) -> float:
 
 @cache
 def _mean_flops(candidates: int, image_channels: int, channels: int) -> float:
-    """Operations of a forward pass of a candidate, a pixel."""
+    """Mean operations per pixel of a candidate's forward pass."""
     some = candidate_architectures(min(candidates, _PROBED))
     return sum(_flops(arch, image_channels, image_channels, channels) for arch in some) / len(some)
 
@@ -108,10 +108,10 @@ def _flops(arch: Architecture, inputs: int, outputs: int, channels: int) -> floa
 
 
 def results_of_share(config: ExperimentConfig, share: Share | None) -> list[ResultKey]:
-    """The results of a share: whole images with their task, the dearest first to the lightest.
+    """The results of a share: whole (image, task) pairs, the most expensive dealt first.
 
-    Every job works its share out from the whole experiment and nothing else, so that together they
-    do all of it, and no fit twice.
+    Each job computes its share from the whole experiment alone, so that together they do all of it
+    and no fit twice.
     """
     if share is None:
         return config.wanted
@@ -126,9 +126,9 @@ def results_of_share(config: ExperimentConfig, share: Share | None) -> list[Resu
 def preview(
     config: ExperimentConfig, out: Path, *, workers: int = 0, share: Share | None = None
 ) -> str:
-    """Describe what is left to do, of a share or of all, without a change to the build folder.
+    """Describe what is left to do, in a share or in total, without changing the build folder.
 
-    A few iterations are timed to estimate the hours."""
+    Times a few iterations to estimate the hours."""
     check_device(config.device)
     config.check_searches()
     folder = ExperimentFolder(out)
@@ -176,9 +176,9 @@ def _described(config: ExperimentConfig) -> str:
 
 
 def _seconds_per_cost(config: ExperimentConfig, threads: int) -> float:
-    """From some iterations of a middling candidate on the smallest image.
+    """Measure some iterations of a candidate of median cost on the smallest image.
 
-    On a CPU on at most 128 x 128 of it, so that a dry run does not take minutes.
+    A CPU gets at most 128 x 128 of the image, so that a dry run does not take minutes.
     """
     setting = config.setting
     name = min(config.shapes, key=lambda image: math.prod(config.shapes[image]))

@@ -1,13 +1,13 @@
-"""The build folder of an experiment: files that exist are finished, and are never made again.
+"""The build folder of an experiment: files that exist are finished and never made again.
 
-    experiments.json            the setting, the images, all results that were asked for
+    experiments.json            the setting, the images, all requested results
     work/TASK/IMAGE/
         scores-FIRST.npz        scores of some candidates
-        PURPOSE-NETWORK-SEED.npz  a fit, which serves every method that needs it
+        PURPOSE-NETWORK-SEED.npz  a fit, shared by every method that needs it
         METHOD-SEED.json        a restoration: its row of the results
     results/                    experiments.parquet, its manifest, the restored images as PNG
 
-JSON files carry the SHA-256 of their content. A damaged file is as none. Must not import torch.
+JSON files hold the SHA-256 of their content. A damaged file counts as missing. Never imports torch.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FACTS = ("sha256", "channels", "height", "width")
 
 
 class ExperimentFolder:
-    """A build folder; ``damaged`` are names of the damaged restorations met so far."""
+    """A build folder; ``damaged`` names the damaged restorations found so far."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -57,10 +57,10 @@ class ExperimentFolder:
     # Settings
 
     def prepare(self, config: ExperimentConfig) -> None:
-        """Create the folder, or check that it fits the experiment and note what that adds.
+        """Create the folder, or check that it fits the experiment and record what that adds.
 
         Raises:
-            BuildError: it was built with settings that do not go with these, or cannot be written.
+            BuildError: its settings do not match the experiment's, or it cannot be written.
         """
         with writing(self.path, "name another with --out"):
             self.check(config)
@@ -77,15 +77,15 @@ class ExperimentFolder:
         return self._settings.read()
 
     def asked(self) -> Iterator[ResultKey]:
-        """All results that were asked for so far, in order."""
+        """All results requested so far, in order."""
         for image_set, image, task, method, seed in self.settings()["asked"]:
             yield ResultKey(image_set, image, task, parse_method(method), seed)
 
     def check(self, config: ExperimentConfig) -> dict[str, Any]:
-        """The settings once the folder holds the experiment, too; changes nothing.
+        """The folder's settings with the experiment's added; changes nothing.
 
         Raises:
-            BuildError: they do not mix.
+            BuildError: the two do not mix.
         """
         if (self.path / DATASET_SETTINGS).exists():
             raise BuildError(
@@ -105,7 +105,7 @@ class ExperimentFolder:
     # Restorations
 
     def row(self, key: Restoration) -> dict[str, Any] | None:
-        """The row of a restoration that has ended, well, diverged or failed."""
+        """The row of a restoration that ended: ok, diverged or failed."""
         path = self._row(key)
         try:
             row = _read_json(path)
@@ -118,12 +118,12 @@ class ExperimentFolder:
         return row if picture is None or self._picture(picture).exists() else None
 
     def done(self, key: Restoration) -> bool:
-        """Whether a restoration is finished, well or diverged; what failed is tried again."""
+        """Whether a restoration is finished, ok or diverged; failed ones are tried again."""
         row = self.row(key)
         return row is not None and row["status"] != "failed"
 
     def keep_row(self, key: Restoration, row: dict[str, Any]) -> None:
-        """Write the row of a restoration; when this returns, it is on disk."""
+        """Write the row of a restoration; it is on disk when this returns."""
         _write_json(self._row(key), row)
 
     def keep_picture(self, sha256: str, content: bytes) -> None:
@@ -153,9 +153,9 @@ class ExperimentFolder:
         needed: Iterable[str],
         make: Callable[[], Mapping[str, Any]],
     ) -> dict[str, NDArray[Any]]:
-        """Arrays that are kept for the image and task of a restoration, or made and kept now.
+        """Load the arrays kept for a restoration's image and task, or make and keep them now.
 
-        A file that lacks one of those needed, or is damaged, is made anew."""
+        A file that is damaged or lacks a needed array is made again."""
         path = self._of(key) / f"{name}.npz"
         with suppress(OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile):
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
@@ -170,7 +170,7 @@ class ExperimentFolder:
         return made
 
     def kept_bytes(self) -> int:
-        """The size of all that is finished, which tells whether anything was added."""
+        """The size of all finished work, which shows whether anything was added."""
         total = 0
         for path in self._work.rglob("*"):
             with suppress(FileNotFoundError):  # another builder's temporary file

@@ -1,7 +1,7 @@
-"""Restores one image by one method, from what is finished of it.
+"""Restores one image by one method, reusing finished fits and scores.
 
-What a restoration yields depends on its key, the image, the setting and the numerics alone. Fits
-and scores are kept in the folder as they are finished: a method finds those that others have made.
+The result depends only on its key, the image, the setting and the numerics. Fits and scores are
+kept in the folder as they finish, so that methods share them.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ __all__ = ["Restorer", "RestorerSpec"]
 logger = logging.getLogger(__name__)
 
 _CHUNK = 25
-"""Candidates whose scores are kept together."""
+"""Candidates whose scores are kept in one file."""
 
 _NOTHING: dict[str, Any] = dict.fromkeys(
     (
@@ -64,7 +64,7 @@ _NOTHING: dict[str, Any] = dict.fromkeys(
 
 
 class _Fit(NamedTuple):
-    """What is kept of a `nasdip_bench.isnas.Trained`, and where it ran."""
+    """The kept part of a `nasdip_bench.isnas.Trained`, and where it ran."""
 
     output: NDArray[np.float32]
     diverged: bool
@@ -76,7 +76,7 @@ class _Fit(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RestorerSpec:
-    """What a worker needs to know; scores are computed together, since they share the outputs."""
+    """What a worker needs to know; scores are computed together, since they share outputs."""
 
     folder: Path
     images: tuple[Image, ...]
@@ -86,12 +86,12 @@ class RestorerSpec:
     threads: int = 0
 
     def worker(self, check: Callable[[], None]) -> Restorer:
-        """A worker of this experiment."""
+        """A worker for this experiment."""
         return Restorer(self, check)
 
 
 class Restorer:
-    """Carries out restorations; ``check`` raises before an iteration to abandon the fit in hand."""
+    """Runs restorations; ``check`` raises before an iteration to abandon the fit in progress."""
 
     def __init__(self, spec: RestorerSpec, check: Callable[[], None]) -> None:
         self._spec, self._setting, self._check = spec, spec.setting, check
@@ -105,7 +105,7 @@ class Restorer:
         self._device_name = device_name(torch.device(spec.device))
 
     def execute(self, key: Restoration) -> dict[str, Any]:
-        """The row of a restoration, written when this returns; errors of torch make it failed."""
+        """Restore and write the row, then return it; torch errors are recorded as failed."""
         problem = self._problem(key)
         about = {
             "iterations": self._setting.iterations[problem.task.kind],
@@ -117,7 +117,7 @@ class Restorer:
         }
         try:
             row = _NOTHING | about | self._restore(key, problem)
-        except RuntimeError as error:  # what torch raises, out of memory included
+        except RuntimeError as error:  # torch's errors, out of memory included
             refuse_broken_device(torch.device(self._spec.device), error)
             logger.warning("%s failed: %s", key, " ".join(str(error).split())[:300])
             reason = f"{type(error).__name__}: {error}".splitlines()[0][:500]
@@ -146,7 +146,7 @@ class Restorer:
             scores = self._scores(key, problem)
             searched["search_seconds"] = float(scores["seconds"].sum())
             values = dict(zip(self._candidates, scores[method.score].tolist(), strict=True))
-            # As `nasdip_bench.isnas.ranked`: ties in the order of the list, no numbers last.
+            # As in `nasdip_bench.isnas.ranked`: ties in the order of the list, NaN last.
             names = sorted(
                 self._candidates, key=lambda arch: (math.isnan(values[arch]), values[arch])
             )
@@ -166,7 +166,7 @@ class Restorer:
         if not members:
             return searched | {"status": "diverged"}
         outputs = np.stack([fits[name].output for name in members])
-        full = method.selection == "full"  # there is no ground truth at another size
+        full = method.selection == "full"  # no ground truth exists at another size
         cohort = Cohort(
             scores=np.array([values[name] for name in members]),
             between=mean_squares(outputs.reshape(len(outputs), -1)),
@@ -185,7 +185,7 @@ class Restorer:
         return tuple(map(str, candidate_architectures(self._setting.candidates)))
 
     def _scores(self, key: Restoration, problem: Degraded) -> dict[str, NDArray[np.float64]]:
-        """(candidate,) of each score, and of the seconds that all of them took."""
+        """By score, (candidate,) values; also the seconds that all scores took."""
         wanted, parts = (*self._spec.scores, "seconds"), []
         for first in range(0, len(self._candidates), _CHUNK):
             names = self._candidates[first : first + _CHUNK]
@@ -212,17 +212,17 @@ class Restorer:
         return found
 
     def _drawn(self, key: Restoration) -> list[str]:
-        """N candidates without a look at any score, drawn for the image, task and seed."""
+        """N candidates drawn for the image, task and seed, without using any score."""
         stream = BitStream("random cohort", key.image, key.task, key.seed or 0)
         left = list(self._candidates)
         return [left.pop(stream.integer(len(left))) for _ in range(self._setting.cohort)]
 
     def _fit(self, key: Restoration, problem: Degraded, purpose: str, network: str) -> _Fit:
-        """A fit from the folder, or trained now."""
+        """Load a fit from the folder, or train it now."""
         make = partial(self._train, key, problem, purpose, network)
         name = f"{purpose}-{network}-{key.seed}"
         found = self._folder.arrays(key, name, _Fit._fields, make)
-        # NumPy keeps a number or text as an array without axes.
+        # NumPy stores a number or text as an array without axes.
         values: list[Any] = [found[n] if found[n].ndim else found[n].item() for n in _Fit._fields]
         return _Fit(*values)
 
@@ -257,7 +257,7 @@ class Restorer:
     def _final(
         self, key: Restoration, problem: Degraded, purpose: str, network: str
     ) -> dict[str, Any]:
-        """The fit that is the result."""
+        """The fit that becomes the result."""
         fit = self._fit(key, problem, purpose, network)
         row = {name: getattr(fit, name) for name in ("seconds", "device", "torch")}
         row |= {"restored_by": network, "status": "diverged"}
@@ -279,7 +279,7 @@ class Restorer:
         }
 
     def _measured(self, problem: Degraded, image: NDArray[np.float32]) -> dict[str, Any]:
-        """The PSNR of a restored image, and the hash by which it is kept."""
+        """The PSNR of a restored image, and the hash that names its file."""
         restored = problem.cropped(image)
         pixels = np.rint(np.clip(restored, 0, 1) * 255).astype(np.uint8)
         sha256 = sha256_bytes(np.moveaxis(pixels, 0, -1).tobytes())

@@ -1,4 +1,4 @@
-"""The results of a build as a table, and those of several as one folder, ``data/experiments``."""
+"""Writes the results of a build as a table, and merges builds into ``data/experiments``."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _PROVENANCE = ("error", "seconds", "search_seconds", "device", "torch")
 
 
 def write_results(folder: ExperimentFolder) -> None:
-    """Write the rows of all that was ever asked for in a folder and has ended.
+    """Write the rows of all requested results in a folder that have ended.
 
     Raises:
-        OSError: they cannot be written.
+        OSError: the rows cannot be written.
     """
     with file_lock(folder.path / ".results.lock"):
         facts = folder.settings()
@@ -56,14 +56,14 @@ def _head(key: ResultKey, setting: str, image: Mapping[str, Any]) -> dict[str, A
 
 
 def publish_results(sources: Sequence[Path], out: Path) -> Results:
-    """Merge the results of builds, and of folders published before, into a folder; returns them.
+    """Merge the results of builds and of published folders into a folder; return them.
 
-    A result that is in two of them must have the same numbers in both; the first's row is kept. A
-    failed one gives way to one that is not. ``out`` may be one of the sources.
+    A result in two sources must have the same numbers in both; the first row is kept. A failed
+    result gives way to one that is not. ``out`` may be one of the sources.
 
     Raises:
-        BuildError: sources that contradict each other, or a folder that cannot be written.
-        DatasetError: a source that cannot be read.
+        BuildError: sources contradict each other, or the folder cannot be written.
+        DatasetError: a source cannot be read.
     """
     settings: dict[str, dict[str, Any]] = {}
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""An experiment from nothing to its results, resumable at any moment."""
+"""Runs an experiment from start to results, resumable at any time."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def run_experiments(
     time_limit: float | None = None,
     share: Share | None = None,
 ) -> Outcome:
-    """Do what is asked for and not yet there, and write the results; a unit is a restoration.
+    """Do the requested work that is not yet done, and write the results; a unit is a restoration.
 
     Args:
-        config: what is asked for.
+        config: what to do.
         out: the build folder; created, or resumed.
-        workers: processes, each with an image of its own; 0 chooses.
-        time_limit: seconds after which to stop; the fit in hand is abandoned.
-        share: do this share only; the others are other processes'.
+        workers: processes, each working on its own image; 0 chooses.
+        time_limit: seconds after which to stop; the fit in progress is abandoned.
+        share: do only this share; other processes do the others.
 
     Raises:
         BuildError: the folder does not fit, or cannot be written.
-        ConfigError: a device that is not there, or a setting that does not fit the tasks.
+        ConfigError: the device is missing, or the setting does not fit the tasks.
     """
     check_device(config.device)
     config.check_searches()
@@ -68,7 +68,7 @@ def run_experiments(
         device=config.device,
         threads=threads_of(workers),
     )
-    # One image is finished after the other, each in one process: its methods share fits.
+    # Finish one image after another, each in one process, since its methods share fits.
     waiting = deque(keys.popleft() for keys in of_image.values())
     progress = Progress(len(left), sum(sum(costs[key].values()) for key in left))
     engine = in_processes(workers) if workers > 1 else in_this_process

@@ -1,11 +1,11 @@
-"""The build folder: what was built with which settings, and the finished pieces.
+"""The build folder: its settings, and the finished shards.
 
     build.json           settings that hold for the whole folder, and the images
-    architectures.csv    cell,skip,dilation: every architecture ever asked for, in order
+    architectures.csv    cell,skip,dilation: every architecture ever requested, in order
     shards/runs-<content hash>.parquet, shards/scores-<content hash>.parquet
 
-The first two carry the SHA-256 of their content inside, a shard's name that of its content: see
-`nasdip_bench.builder.folder.shard_files`. A run exists when its shard is whole.
+The first two files contain the SHA-256 of their content; a shard has it in its name (see
+`nasdip_bench.builder.folder.shard_files`). A run exists once its shard is whole.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SEAL = "# sha256 "
 
 @dataclass(frozen=True)
 class Finished:
-    """Keys of finished runs and scores, and the damaged shards that were found."""
+    """Keys of finished runs and scores, and the damaged shards found."""
 
     runs: frozenset[RunKey] = frozenset()
     scores: frozenset[ScoreKey] = frozenset()
@@ -55,7 +55,7 @@ class Finished:
 
 
 class BuildFolder:
-    """A build folder; ``damaged`` are names of the damaged shards met so far."""
+    """A build folder; ``damaged`` names the damaged shards found so far."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -64,10 +64,10 @@ class BuildFolder:
         self._settings = SettingsFile(path / SETTINGS, "build folder", "nasdip-build")
 
     def prepare(self, config: BuildConfig) -> None:
-        """Create the folder, or check that it fits the build and note what the build adds.
+        """Create the folder, or check that it fits the build and record what the build adds.
 
         Raises:
-            BuildError: it was built with settings that do not go with these, or cannot be written.
+            BuildError: its settings do not match the build's, or it cannot be written.
         """
         with writing(self.path, "name another with --out"):
             if (self.path / MANIFEST).exists():
@@ -75,9 +75,9 @@ class BuildFolder:
                     f"{str(self.path)!r} holds a dataset, whose runs a build does not add to: name "
                     f"another folder with --out, and release both together"
                 )
-            self.check(config)  # before anything is there
+            self.check(config)  # before anything is created
             self.shards.mkdir(parents=True, exist_ok=True)
-            with suppress(PermissionError):  # whose entry the folder is may be closed to us
+            with suppress(PermissionError):  # the parent folder may be closed to us
                 sync_folder(self.path.absolute().parent)
             with file_lock(self.path / ".lock"):
                 merged = self._merged(config)
@@ -109,7 +109,7 @@ class BuildFolder:
         return self._settings.merged(wanted, any(self.shards.glob("*.parquet")))
 
     def architectures(self) -> list[Architecture]:
-        """Every architecture asked for so far, in order; empty in a new folder."""
+        """Every architecture requested so far, in order; empty in a new folder."""
         path = self.path / ARCHITECTURES
         try:
             body, _, found = path.read_text(encoding="utf-8").partition(_SEAL)
@@ -132,13 +132,13 @@ class BuildFolder:
         write_atomic(self.path / ARCHITECTURES, text.encode())
 
     def write(self, kind: str, table: pa.Table) -> None:
-        """Write a finished unit; when this returns, it is on disk."""
+        """Write a finished unit; it is on disk when this returns."""
         write_shard(self.shards, kind, table)
 
     def read(
         self, kind: str, columns: list[str] | None = None, *, set_aside: bool = True
     ) -> Iterator[pa.Table]:
-        """The whole shards of "runs" or "scores", by name; damaged ones are left out and logged.
+        """The whole shards of "runs" or "scores", by name; damaged ones are skipped and logged.
 
         Args:
             kind: of the shards.
@@ -146,16 +146,16 @@ class BuildFolder:
             set_aside: move damaged shards aside; False changes nothing on disk.
 
         Raises:
-            BuildError: a shard that may not be read, or has other columns.
+            BuildError: a shard cannot be read, or has other columns.
         """
         return read_shards(self.shards, kind, columns, self.damaged, set_aside=set_aside)
 
     def finished(self, *, set_aside: bool = True) -> Finished:
-        """The keys of what is finished; damaged shards are moved aside, and so built again."""
+        """The keys of finished work; damaged shards are moved aside and so built again."""
         runs = {
             RunKey(*key)
             for *key, status in self._keys("runs", (*RunKey._fields, "status"), set_aside)
-            if status != "failed"  # what failed is tried again
+            if status != "failed"  # failed runs are tried again
         }
         scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields, set_aside)}
         return Finished(frozenset(runs), frozenset(scores), tuple(dict.fromkeys(self.damaged)))

@@ -1,4 +1,4 @@
-"""The file at the top of a build folder: what all in it was built with, and what does not mix.
+"""The settings file of a build folder: what built its content, and what does not mix.
 
 Must not import torch.
 """
@@ -20,12 +20,12 @@ from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
 __all__ = ["SettingsFile", "common_settings", "writing"]
 
 _LATE = ("scoring_inits", "scores")
-"""Settings that a folder may not have yet: it has no scores so far."""
+"""Settings that a folder without scores does not have yet."""
 
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """A sealed JSON file; ``what`` holds it and which ``command`` writes it, for messages."""
+    """A sealed JSON file; for messages, ``what`` folder holds it and which ``command`` wrote it."""
 
     path: Path
     what: str
@@ -39,7 +39,7 @@ class SettingsFile:
         """The settings in force.
 
         Raises:
-            BuildError: there are none, or they cannot be read.
+            BuildError: the file is missing or cannot be read.
         """
         try:
             found = unsealed(parse_json(self.path.read_text(encoding="utf-8")))
@@ -61,17 +61,16 @@ class SettingsFile:
         write_atomic(self.path, (json.dumps(sealed(fields), indent=1) + "\n").encode())
 
     def merged(self, wanted: Mapping[str, Any], has_work: bool) -> dict[str, Any]:
-        """The settings once the folder holds what is wanted, too; nothing is written.
+        """The folder's settings with the wanted ones added; nothing is written.
 
         Raises:
-            BuildError: the two do not mix, or the file of the work that is there is gone.
+            BuildError: the two do not mix, or the folder holds work but the file is gone.
         """
         if not self.path.exists():
             if has_work:
                 raise BuildError(
-                    f"{self._folder} holds finished work and no {self.path.name}, so that nobody "
-                    f"knows what it was built with: restore the file, or name another folder with "
-                    f"--out"
+                    f"{self._folder} holds finished work and no {self.path.name}, so nobody knows "
+                    f"what it was built with: restore the file, or name another folder with --out"
                 )
             return dict(wanted)
         found = self.read()
@@ -99,23 +98,23 @@ class SettingsFile:
                     f"{there['sha256'][:12]}..., now {facts['sha256'][:12]}...); name another "
                     f"folder with --out"
                 )
-            images[name] = there | facts  # in the order that is there
+            images[name] = there | facts  # in the existing order
         return found | settings | {"images": images}
 
 
 def common_settings(device: str, precision: str) -> dict[str, Any]:
-    """What decides all numbers of a folder."""
+    """The settings that decide every number in a folder."""
     return {
         "protocol_version": PROTOCOL_VERSION,
         "precision": precision,
-        # Perturbations are drawn on the device: those of a CPU and of a GPU differ.
+        # Perturbations are drawn on the device, so CPU and GPU ones differ.
         "device_type": device.split(":")[0],
     }
 
 
 @contextmanager
 def writing(folder: Path, remedy: str) -> Iterator[None]:
-    """One clear error where a build folder cannot be written to."""
+    """Raise one clear error if a build folder cannot be written."""
     try:
         yield
     except OSError as error:

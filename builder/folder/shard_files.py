@@ -1,8 +1,8 @@
-"""Finished pieces of work as files: whole, named by their content, never two things at one path.
+"""Finished work as files (shards): each whole and named after its content.
 
-A shard's name carries the SHA-256 of its content, so that a damaged one is found by its name, two
-builders never write different things to one path, and a file is what it was when it was finished.
-Shards are written aside, flushed and renamed: what a shard holds exists when the shard is whole.
+A shard's name contains the SHA-256 of its content. So a damaged shard is recognised by its name,
+builders never write different content to one path, and a file never changes once finished.
+Shards are written to a temporary file, flushed and renamed, so a shard is either whole or absent.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _STALE_SECONDS = 24 * 3600
 
 
 def write_shard(folder: Path, kind: str, table: pa.Table) -> None:
-    """Write a finished piece; when this returns, it is on disk."""
+    """Write a shard; it is on disk when this returns."""
     content = parquet_bytes(table)
     write_atomic(folder / _name(kind, content), content)
 
@@ -59,22 +59,22 @@ def read_shards(
         except FileNotFoundError:
             continue  # another builder has set it aside
         except OSError as error:
-            # Not damage: to build it again would give up what is finished.
+            # Not damage: building it again would discard finished work.
             raise BuildError(
-                f"shard {str(path)!r} cannot be read: {error.strerror or error}; see to it that it "
-                f"can, and give the command again"
+                f"shard {str(path)!r} cannot be read: {error.strerror or error}; make it readable, "
+                f"and run the command again"
             ) from error
         if path.name == _name(kind, content):
             yield _table(path, kind, content, columns)
             continue
-        logger.warning("shard %s is damaged and is to be built again", path.name)
+        logger.warning("shard %s is damaged and will be built again", path.name)
         damaged.append(path.name)
         if set_aside:
             _set_aside(path)
 
 
 def _content(path: Path) -> bytes:
-    """The bytes of a shard; of one that the disk cannot give back, none, so that it is damaged."""
+    """The bytes of a shard; none after a disk error, so that the shard counts as damaged."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -90,7 +90,7 @@ def _table(path: Path, kind: str, content: bytes, columns: list[str] | None) -> 
         table = read_parquet(content, expected.names)
         if not fits_schema(table.schema, expected):
             raise ValueError("of other types")
-    except (OSError, ValueError, KeyError) as error:  # pyarrow's exceptions are such, too
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's included
         raise BuildError(
             f"shard {str(path)!r} has other columns than this version writes; build into another "
             f"folder"
@@ -105,12 +105,12 @@ def _set_aside(path: Path) -> None:
     except OSError as error:
         raise BuildError(
             f"damaged shard {str(path)!r} cannot be moved aside: {error.strerror or error}; remove "
-            f"it, and give the command again"
+            f"it, and run the command again"
         ) from error
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove temporary files that a killed builder left, once they are surely nobody's."""
+    """Remove temporary files of killed builders, once they are surely abandoned."""
     for path in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
         with suppress(FileNotFoundError):  # another builder was quicker
             if time.time() - path.stat().st_mtime > _STALE_SECONDS:

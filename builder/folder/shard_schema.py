@@ -1,7 +1,7 @@
-"""What a finished piece of a build holds: the columns of its one Parquet file.
+"""The columns of a shard, a finished piece of a build in one Parquet file.
 
-Frozen with protocol 2, whatever becomes of a release's columns: builds that run on while the code
-changes write these, and every later version reads them. Must not import torch.
+Frozen with protocol 2, even if a release's columns change: builds that keep running while the code
+changes write these columns, and every later version reads them. Must not import torch.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ SHARD_VERSION = 4
 """Version of these columns; a setting of a build folder."""
 
 IMAGE_FACTS = ("sha256", "height", "width", "channels", "source", "licence", "status")
-"""What a build folder's settings say of an image."""
+"""What a build folder's settings record about an image."""
 
 
 def curve_column(name: str) -> str:
-    """The column of a curve of `nasdip_bench.observables.CURVES`."""
+    """The column name of a curve in `nasdip_bench.observables.CURVES`."""
     return f"{name}_curve"
 
 
@@ -86,4 +86,4 @@ SHARD_TABLES: dict[str, tuple[Column, ...]] = {
         Column("protocol_version", "int32", "version of all that decides a score"),
     ),
 }
-"""By kind. Curves have a value at every iteration, NaN where it is not defined."""
+"""Columns by kind of shard. Curves have a value at every iteration, NaN where undefined."""

@@ -1,1 +1,1 @@
-"""What is to be built: configuration, units of work, shares, cost. Touches no files."""
+"""Plans a build: configuration, work units, shares, cost. Touches no files."""

@@ -1,4 +1,4 @@
-"""What is asked of a build: one validated, frozen object."""
+"""The configuration of a build: one validated, frozen object."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_SEED = 2**31 - 1
 
 
 def check_once(what: str, values: Sequence[object], *, needed: bool = True) -> None:
-    """Raise `ConfigError` where nothing is asked for, or something twice."""
+    """Raise `ConfigError` if nothing is requested, or something twice."""
     if needed and not values:
         raise ConfigError(f"no {what} is asked for; give at least one")
     repeated = [value for value, count in Counter(values).items() if count > 1]
@@ -29,7 +29,7 @@ def check_once(what: str, values: Sequence[object], *, needed: bool = True) -> N
 
 
 def check_seeds(seeds: Sequence[int]) -> None:
-    """Raise `ConfigError` where there are none, or one twice or out of range."""
+    """Raise `ConfigError` if there are no seeds, or one is repeated or out of range."""
     check_once("seed", seeds)
     for seed in seeds:
         if not 0 <= seed <= MAX_SEED:
@@ -38,7 +38,7 @@ def check_seeds(seeds: Sequence[int]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildConfig:
-    """A build.
+    """The configuration of a build.
 
     Attributes:
         images: the images, loaded and checked.
@@ -49,12 +49,12 @@ class BuildConfig:
         precision: one of `nasdip_bench.fidelity.PRECISIONS`.
         device: "cpu", "cuda" or "cuda:N".
         scoring_inits: initialisations a training-free score is averaged over; 0 leaves scores out.
-        scores: names of the scores to compute; none named: all that are registered.
+        scores: names of the scores to compute; empty: all registered scores.
         train: whether runs are trained (else only scores are computed).
 
     Raises:
-        ConfigError: a value outside what is allowed, or a fidelity without one of the tasks.
-        UnknownNameError: a task, precision or score that does not exist.
+        ConfigError: a value is not allowed, or the fidelity lacks one of the tasks.
+        UnknownNameError: a task, precision or score is unknown.
     """
 
     images: tuple[Image, ...]
@@ -79,7 +79,7 @@ class BuildConfig:
             raise ConfigError(f"images of the sets {' and '.join(sets)} do not go in one build")
         for name in self.tasks:
             self.fidelity.iterations_for(get_task(name).kind)
-        if self.image_set == "user":  # of the other sets the sizes are known
+        if self.image_set == "user":  # the other sets have known sizes
             for image in self.images:
                 image.at_resolution(self.fidelity.resolution)
         check_precision(self.precision, self.device)
@@ -97,5 +97,5 @@ class BuildConfig:
 
     @property
     def image_set(self) -> str:
-        """The set all images are of."""
+        """The set that all images belong to."""
         return self.images[0].image_set

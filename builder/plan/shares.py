@@ -1,9 +1,9 @@
-"""One build as N disjoint shares of like cost, for job arrays and loops over devices.
+"""Divides a build into N disjoint shares of similar cost, for job arrays and loops over devices.
 
-Every job works its own share out, from the whole plan and nothing else: not from what is finished,
-nor from how many runs a device stacks. So jobs that begin at different times, on different devices
-of one type or into different folders never do the same work, and together they do all of it. (What
-a unit costs depends on the type: with CPUs and GPUs in one array, shares overlap and leave gaps.)
+Each job computes its share from the whole plan alone, ignoring what is finished and how many runs a
+device stacks. So jobs that start at different times, on different devices of one type or into
+different folders never repeat work, and together they do all of it. Do not mix CPUs and GPUs in one
+array: costs depend on the device type, so their shares would overlap and leave gaps.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ MAX_SHARES = 1024
 _Part = TypeVar("_Part")
 
 _LARGEST_PART = 1 / 4
-"""Of a share: dearer stacks are divided by image."""
+"""Fraction of a share above which stacks are split by image."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """Which share of a build; the index counts from 1."""
+    """A share of a build; the index counts from 1."""
 
     index: int
     count: int
@@ -42,10 +42,10 @@ class Share:
 
 
 def parse_share(text: str) -> Share:
-    """Read "3/8".
+    """Parse a share such as "3/8".
 
     Raises:
-        ConfigError: it is no share of 1..`MAX_SHARES`.
+        ConfigError: the text is not I/N with 1 <= I <= N <= `MAX_SHARES`.
     """
     match = re.fullmatch(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*", text)
     share = Share(int(match[1]), int(match[2])) if match else Share(0, 0)
@@ -64,7 +64,7 @@ def plan_share(
     finished_scores: Set[ScoreKey],
     stack: int | Callable[[Architecture], int] = 1,
 ) -> list[Unit]:
-    """The units left to do of a share, or where it is None of the whole build: see `make_plan`."""
+    """The units left to do in a share, or in the whole build if None; see `make_plan`."""
     if share is not None:
         other_runs, other_scores = Shares(config, share.count).others(share)
         finished_runs, finished_scores = finished_runs | other_runs, finished_scores | other_scores
@@ -72,9 +72,9 @@ def plan_share(
 
 
 def divided(parts: Iterable[tuple[float, _Part]], count: int) -> list[list[tuple[float, _Part]]]:
-    """Parts, each with its cost, as shares of like cost.
+    """Divide (cost, part) pairs into shares of similar cost.
 
-    The dearest goes first, each to the share that has the least so far (Graham 1969, "Bounds on
+    The most expensive part goes first, each to the cheapest share so far (Graham 1969, "Bounds on
     multiprocessing timing anomalies").
     """
     lightest = [(0.0, index) for index in range(count)]
@@ -87,17 +87,17 @@ def divided(parts: Iterable[tuple[float, _Part]], count: int) -> list[list[tuple
 
 
 class Shares:
-    """A build's whole plan, divided.
+    """The whole plan of a build, divided into shares.
 
     The runs of an architecture, task and seed stay together, so that they can be trained as one
-    stack, unless they exceed a quarter of a share.
+    stack, unless they cost more than a quarter of a share.
 
     Args:
         config: the build.
         count: the number of shares.
 
     Attributes:
-        costs: of each share, in `unit_cost`, in order.
+        costs: of each share in order, in the unit of `unit_cost`.
     """
 
     def __init__(self, config: BuildConfig, count: int) -> None:
@@ -114,11 +114,11 @@ class Shares:
 
     @property
     def spread(self) -> float:
-        """By how much the dearest share exceeds the mean, as a fraction of it."""
+        """How far the most expensive share exceeds the mean, as a fraction of the mean."""
         return max(self.costs) / (sum(self.costs) / len(self.costs)) - 1
 
     def others(self, share: Share) -> tuple[frozenset[RunKey], frozenset[ScoreKey]]:
-        """The keys of the runs and of the scores of all shares but one."""
+        """The keys of the runs and scores of all shares except one."""
         others = (part for n, part in enumerate(self._shares, 1) if n != share.index)
         units = [unit for part in others for _, unit in part]
         return (

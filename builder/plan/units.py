@@ -1,7 +1,7 @@
-"""The plan of a build: what is asked for, less what is finished, as work units in order.
+"""The plan of a build: the requested work minus the finished, as ordered work units.
 
-Order: seed, architecture, then scores, task, image. A build that stops early has thus finished
-whole architectures in the order of the sample, which is a random order.
+Order: seed, architecture, then scores, task, image. A build that stops early has therefore finished
+whole architectures in the order of the sample, which is random.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from .config import BuildConfig
 
 __all__ = ["RunKey", "ScoreKey", "Unit", "forward_passes", "make_plan", "unit_flops"]
 
-# Of an initialisation that is scored, whatever the images: its output; the same with its graph; a
-# backward pass, which costs two forward ones, for each probe and band; synflow in double precision.
+# To score one initialisation, independent of the images: its output; its output with the graph; a
+# backward pass (worth two forward ones) for each probe and band; synflow in double precision.
 _SCORING_PASSES = 1 + 1 + 2 * 2 * PROBES + 2 * 3
 _SCORING_PASSES_OF_IMAGE = 2
 """The gradient of the loss, for each corrupted image."""
 
 
 class RunKey(NamedTuple):
-    """What makes a run the one it is."""
+    """The identity of a run."""
 
     architecture: str
     image: str
@@ -40,10 +40,10 @@ class RunKey(NamedTuple):
 
 
 class ScoreKey(NamedTuple):
-    """What makes the scores of an untrained network the ones they are.
+    """The identity of the scores of an untrained network.
 
-    The seed is of the corruption, None for scores that do not see it. It stands first, so that no
-    such key equals a `RunKey`: both are tuples.
+    The seed is that of the corruption, or None for scores that do not see it. It comes first so
+    that no `ScoreKey` equals a `RunKey`: both are tuples.
     """
 
     seed: int | None
@@ -53,17 +53,17 @@ class ScoreKey(NamedTuple):
     fidelity: str
 
     def wants(self, proxy: str, reference: str) -> bool:
-        """Whether a score is one of these."""
+        """Whether a score belongs to this key."""
         return info(proxy).sees_corruption(reference) == (self.seed is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """A piece of work that is done on one device and finished as one shard, of one architecture.
+    """A piece of work for one architecture, done on one device and written as one shard.
 
     Attributes:
-        runs: to train, of one task, fidelity and seed; several are trained as one stack.
-        scores: to compute; they share the network's outputs.
+        runs: runs to train, with the same task, fidelity and seed; several form one stack.
+        scores: scores to compute; they share the network's outputs.
         scoring_inits: initialisations for the scores.
     """
 
@@ -80,11 +80,11 @@ class Unit:
 
     @property
     def keys(self) -> tuple[RunKey | ScoreKey, ...]:
-        """Of all that is to be done."""
+        """The keys of all its runs and scores."""
         return (*self.runs, *self.scores)
 
     def one_by_one(self) -> list[Unit]:
-        """A unit for each run; scores stay together, sharing the networks' outputs."""
+        """Split into a unit for each run; scores stay together, as they share outputs."""
         if not self.runs:
             return [self]
         return [Unit(architecture=self.architecture, runs=(run,)) for run in self.runs]
@@ -103,7 +103,8 @@ def make_plan(
 ) -> list[Unit]:
     """The units left to do, without what is finished.
 
-    A stack is at most so many runs, of all architectures or by architecture; 1 trains each alone.
+    ``stack`` is the most runs in one stack, for all architectures or by architecture; 1 trains each
+    run alone.
     """
     most = stack if callable(stack) else lambda _: stack
     return list(_units(config, finished_runs, finished_scores, most))
@@ -145,7 +146,7 @@ def _units(
 
 
 def _scored_corruptions(config: BuildConfig) -> list[int | None]:
-    """For which corruptions there is something to score: None, the seeds, or both."""
+    """The corruptions that need scores: None, the seeds, or both."""
     sees = {info(proxy).sees_corruption(ref) for proxy, ref in score_names(config.scores)}
     return [*([None] if False in sees else []), *(config.seeds if True in sees else [])]
 
@@ -153,13 +154,13 @@ def _scored_corruptions(config: BuildConfig) -> list[int | None]:
 def _of_like_channels(
     runs: Sequence[RunKey], channels: Mapping[str, int]
 ) -> Iterator[list[RunKey]]:
-    """Runs that can be one stack: of gray images, then of colour."""
+    """Runs that can form one stack: those of gray images, then those of colour images."""
     for number in sorted(set(channels.values())):
         yield [run for run in runs if channels[run.image] == number]
 
 
 def forward_passes(unit: Unit) -> int:
-    """What a unit takes, in forward passes: an iteration, forward and backward, counts three."""
+    """Cost of a unit in forward passes; an iteration (forward and backward) counts three."""
     passes = sum(
         3 * get_fidelity(run.fidelity).iterations_for(get_task(run.task).kind) for run in unit.runs
     )

@@ -1,1 +1,1 @@
-"""Runs of a dataset trained again, and how far they are from it."""
+"""Trains runs of a dataset again and compares them with it."""

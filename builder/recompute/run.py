@@ -1,11 +1,11 @@
-"""A few runs of a dataset trained again from their keys, and held against what the dataset says.
+"""Trains a few runs of a dataset again from their keys, and compares them with the dataset.
 
-What a run draws follows from its keys, so that anyone can make it again. How well the numbers agree
-depends on who computes. On one machine, with the same torch, engine and stack, every kept point is
-equal, bit for bit. Elsewhere, also on another processor of the same name, float32 rounds otherwise:
-the first outputs still agree, since they come from the same draws, and training then amplifies the
-rounding until two computations of one run are as far apart as two seeds. So what is not equal is
-judged by its first iterations, and then by the differences between seeds in the same dataset
+A run's keys determine its random draws, so anyone can repeat it. How well the numbers agree depends
+on the machine. On one machine, with the same torch, engine and stack, every kept point is equal,
+bit for bit. Elsewhere, even on another processor of the same name, float32 rounds differently. The
+first outputs still agree, since they come from the same draws; training then amplifies the rounding
+until two computations of one run differ as much as two seeds. So unequal runs are judged first by
+their first iterations, then by the differences between seeds in the same dataset
 (`nasdip_bench.builder.recompute.verdict`).
 """
 
@@ -35,14 +35,14 @@ _PROVENANCE = ("engine", "stack", "precision", "device", "torch")
 
 
 def pick(folder: DatasetFolder, count: int, fidelity: str | None = None) -> list[int]:
-    """Rows of runs.parquet to train again, at random but the same for one dataset.
+    """Pick rows of runs.parquet to train again, at random but always the same for one dataset.
 
-    Of the ok runs at fidelities (or at one), engines and of the protocol version that this version
-    can train; fewer than the count where there are fewer.
+    Picks among the ok runs, at all fidelities or one, whose fidelity, engine and protocol version
+    this version can train. Returns fewer than ``count`` if there are fewer.
 
     Raises:
-        UnknownNameError: a fidelity that the dataset does not have.
-        MissingRunError: there is none to choose from.
+        UnknownNameError: the dataset does not have the fidelity.
+        MissingRunError: there is no run to choose from.
     """
     manifest = folder.manifest
     if fidelity is not None and fidelity not in manifest.fidelities:
@@ -87,20 +87,20 @@ def recompute(
 ) -> list[Recomputed]:
     """Train runs of a dataset again.
 
-    Where processor and torch are called as in the row, together with the runs it was stacked with;
-    else alone, since no equality is to be expected.
+    If the names of processor and torch match the row, a run is trained together with the runs it
+    was stacked with; else alone, since it cannot be expected to be equal.
 
     Args:
         folder: the dataset.
-        rows: of runs.parquet.
-        images: those of the dataset, at least of these runs and of those stacked with them.
-        iterations: train only so many of the first; 0 trains whole runs.
+        rows: row numbers in runs.parquet.
+        images: the dataset's images, at least those of these runs and of runs stacked with them.
+        iterations: train only this many of the first iterations; 0 trains whole runs.
         device: "cpu", "cuda" or "cuda:N".
-        alone: train each run alone, whatever it was stacked with: rounding differs then.
-        on_run: called with each as it is done.
+        alone: train each run alone even if it was stacked; rounding then differs.
+        on_run: called with each result as it finishes.
 
     Raises:
-        BuildError: an image that is not the dataset's, or a run that fails here.
+        BuildError: an image is not the dataset's, or a run fails here.
     """
     _check_images(folder, images)
     table = folder.table("runs").to_pylist()
@@ -143,7 +143,7 @@ def _check_images(folder: DatasetFolder, images: Sequence[Image]) -> None:
         if hashes.get(image.name) != image.sha256:
             raise BuildError(
                 f"image {image.name!r} is not that of {str(folder.path)!r}: its pixels have "
-                f"SHA-256 {image.sha256[:12]}..., there it is "
+                f"SHA-256 {image.sha256[:12]}..., the dataset's "
                 f"{hashes.get(image.name, 'absent')[:12]}; give the dataset's images"
             )
 
@@ -177,10 +177,10 @@ def _unlike(row: Mapping[str, Any], device: str, precision: str, alone: bool) ->
 def _stack(
     table: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
 ) -> tuple[list[Mapping[str, Any]], str]:
-    """The runs that were trained as one with a run, in order; or it alone, and why.
+    """The runs that were stacked with a run, in order; or the run alone, and why.
 
-    A dataset does not say which runs were in one stack; a build cuts the images of an architecture,
-    task and seed in order, which the rows of one provenance are.
+    A dataset does not record its stacks. But a build cuts the images of an architecture, task and
+    seed into stacks in order, and rows of one provenance are in that order.
     """
     same = ("arch_id", "task", "fidelity", "seed", *_PROVENANCE)
     mates = [other for other in table if all(other[name] == row[name] for name in same)]

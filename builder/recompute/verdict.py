@@ -1,4 +1,4 @@
-"""A run of a dataset beside the same run computed again: equal, or how far apart."""
+"""Compares a run of a dataset with the same run computed again: equal, or how far apart."""
 
 from __future__ import annotations
 
@@ -32,39 +32,38 @@ __all__ = [
 ]
 
 EQUAL = "equal"
-"""Every kept point, and of a whole run every column that is read off the curves."""
+"""Every kept point is equal and, for a whole run, every column read off the curves."""
 ROUNDING = "equal but for rounding"
-"""The first iterations agree, and the last are no farther apart than seeds."""
+"""The first iterations agree, and the last differ no more than seeds do."""
 WITHIN = "as another seed"
-"""No farther apart than seeds, which is all to be asked where perturbations are drawn otherwise."""
+"""Differs no more than seeds do: the most to expect if perturbations are drawn differently."""
 BEYOND = "different"
 UNJUDGED = "not judged"
-"""Drawn otherwise, and the dataset has too few seeds to say how far apart they are."""
+"""Drawn differently, and the dataset has too few seeds to tell how much they differ."""
 
 EARLY = 2
-"""Iterations over which roundings have not grown yet."""
+"""Iterations before rounding differences grow."""
 
 FAITHFUL_DB = 0.01
-"""How far two computations of one run may be apart in the first iterations.
+"""How much two computations of one run may differ in the first iterations.
 
 Measured on other processors: 0.001 dB. Another seed is 0.6 dB away (median of release 0.2.0)."""
 
 _FEWEST_PAIRS = 30
-"""Pairs of seeds to judge a spread by."""
+"""Fewest pairs of seeds needed to judge a spread."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recomputed:
-    """A run of the dataset beside the same run computed here.
+    """A run of the dataset compared with the same run computed here.
 
     Attributes:
         key: of the run, with the dataset's fidelity.
-        unlike: why not every point can be expected to be equal; "" where nothing is known that
-            speaks against it.
-        spread_db: root mean square of `difference_db` between two seeds of the dataset, NaN where
-            no run has two.
-        pairs: pairs of runs with different seeds that `spread_db` rests on.
-        columns: of a whole run, the columns of its row that are not equal.
+        unlike: why some points may differ; "" if there is no known reason.
+        spread_db: root mean square of `difference_db` between two seeds of the dataset; NaN if no
+            run has two.
+        pairs: number of pairs of runs with different seeds behind `spread_db`.
+        columns: for a whole run, the columns of its row that differ.
 
     The others are columns of reruns.parquet (`nasdip_bench.dataset.schema`).
     """
@@ -89,7 +88,7 @@ class Recomputed:
     verdict: str
 
     def row(self) -> dict[str, Any]:
-        """A row of reruns.parquet, with the architecture's canonical string for its row number."""
+        """A row of reruns.parquet, with the canonical string instead of the row number."""
         key = self.key._asdict()
         names = (column.name for column in RERUN_COLUMNS)
         return {name: key[name] if name in key else getattr(self, name) for name in names}
@@ -104,16 +103,16 @@ def compared(
     unlike: str,
     same_draws: bool,
 ) -> Recomputed:
-    """Compare a run of runs.parquet with the row of a shard that a worker made of it.
+    """Compare a run of runs.parquet with the shard row that a worker computed for it.
 
     Args:
         folder: the dataset.
         row: of runs.parquet.
-        names: of the architectures, by row.
-        made: of the same run, perhaps shortened.
+        names: canonical strings of the architectures, by row.
+        made: shard row of the same run, possibly shortened.
         stack: how many runs were trained as one.
         unlike: see `Recomputed`.
-        same_draws: whether both were drawn on CPUs, so that perturbations are the same.
+        same_draws: whether both used a CPU, so that the perturbations are the same.
     """
     where = (row["fidelity"], row["task"], row["seed"], part_of(row["arch_id"]))
     part = folder.part("curves", *where)
@@ -179,7 +178,7 @@ def _between_seeds(
     folder: DatasetFolder, row: Mapping[str, Any], point: int
 ) -> NDArray[np.float64]:
     """(pair,) differences in dB of the smoothed PSNR at a point, between all runs of the row's task
-    and fidelity that differ in the seed alone."""
+    and fidelity that differ only in the seed."""
     values: dict[tuple[int, str], list[float]] = {}
     part = cache(partial(folder.part, "curves", row["fidelity"], row["task"]))
     for other in folder.table("runs").to_pylist():

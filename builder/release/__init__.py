@@ -1,1 +1,1 @@
-"""From builds and earlier releases to a dataset folder: read, merge, write, swap in."""
+"""Turns builds and earlier releases into a dataset folder: read, merge, write, swap in."""

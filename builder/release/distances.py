@@ -1,4 +1,4 @@
-"""Distances between the restorations of a release: of those at hand, and of earlier releases."""
+"""Distances between the restorations of a release, computed or taken from earlier releases."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["distances_of"]
 def distances_of(
     part: TaskContents, architectures: Sequence[str], images: Sequence[str]
 ) -> Distances | None:
-    """All distances that are known of a part, or None where there are none.
+    """All known distances of a part, or None if there are none.
 
-    A restoration that is not at hand keeps the distances that an earlier release had of it. To the
-    ground truth and to the corrupted image distances are what the curves say at the stop.
+    A restoration that is not available keeps its distances from an earlier release. Distances to
+    the ground truth and to the corrupted image are read off the curves at the stop.
 
     Args:
         part: its restorations, and the distances of earlier releases.
@@ -69,7 +69,7 @@ def _keys(part: TaskContents) -> list[tuple[str, str, int]]:
 def _earlier(
     part: TaskContents, places: dict[str, int], image: str, seed: int
 ) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
-    """What earlier releases say: (n, n) codes, and (n,) which restorations they had."""
+    """From earlier releases: (n, n) codes, and (n,) which restorations they had."""
     square = np.full((len(places), len(places)), MISSING, np.uint16)
     restored = np.zeros(len(places), bool)
     for known in part.known:

@@ -1,4 +1,4 @@
-"""Contents as the files of a dataset folder: tables, curves, distances, Croissant, manifest."""
+"""Writes contents as a dataset folder: tables, curves, distances, Croissant, manifest."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ __all__ = ["write_dataset"]
 def write_dataset(
     contents: Contents, fresh: Path, *, name: str, version: str, publication: Publication
 ) -> Manifest:
-    """Write contents into an empty folder, and verify what was written.
+    """Write contents into an empty folder, and verify the result.
 
     Raises:
-        BuildError: it does not verify.
+        BuildError: the result does not verify.
         OSError: the folder cannot be written.
     """
     images = _image_order(contents)
@@ -113,7 +113,7 @@ def write_dataset(
             if path.is_file()
         },
     )
-    # It describes the files before it and is itself a file of the manifest: in this order.
+    # Order matters: Croissant describes the files before it, and the manifest lists Croissant.
     (fresh / CROISSANT).write_text(croissant_json(manifest, publication), encoding="utf-8")
     described = {CROISSANT: FileRecord.of((fresh / CROISSANT).read_bytes())}
     manifest = replace(manifest, files=manifest.files | described)
@@ -136,7 +136,7 @@ def _image_order(contents: Contents) -> list[str]:
 def _task_record(part: TaskContents, rows: Rows, architectures: int, images: int) -> TaskRecord:
     tried = rows.runs["seed"].to_pylist()
     seeds = dict(sorted(Counter(tried).items()))
-    # A failed run is one that is still to be done.
+    # A failed run is still to be done.
     status = rows.runs["status"].to_pylist()
     done = Counter(s for s, how in zip(tried, status, strict=True) if how != "failed")
     complete = [seed for seed in seeds if done[seed] == architectures * images]
@@ -155,7 +155,7 @@ def _task_record(part: TaskContents, rows: Rows, architectures: int, images: int
 
 
 def _is_trial(fidelity: str) -> bool:
-    """Whether it is a shortened one of the table."""
+    """Whether a fidelity is a shortened one of the table."""
     try:
         return get_fidelity(fidelity).base != fidelity
     except UnknownNameError:
@@ -163,7 +163,7 @@ def _is_trial(fidelity: str) -> bool:
 
 
 def _rank(fidelity: str, resolution: int, channels: int, iterations: int) -> tuple[Any, ...]:
-    """Highest first; of one size those of the table, then others' own, then the shortened."""
+    """Sort key: highest first; within one size, the table's, then others' own, then shortened."""
     shortened = _is_trial(fidelity)
     own = fidelity not in FIDELITIES
     return -resolution, -channels, own, shortened, -iterations if shortened else 0, fidelity
@@ -172,9 +172,9 @@ def _rank(fidelity: str, resolution: int, channels: int, iterations: int) -> tup
 def _default_fidelities(
     records: Mapping[tuple[str, str], TaskRecord], ranks: Mapping[str, tuple[Any, ...]]
 ) -> dict[str, str]:
-    """By task the highest complete fidelity, else the one whose fullest seed has most runs.
+    """By task, the highest complete fidelity, else the one whose fullest seed has most runs.
 
-    Shortened fidelities, which are trials, come last whatever they hold.
+    Shortened fidelities are trials and always come last.
     """
     defaults: dict[str, str] = {}
     for task in TASKS:

@@ -1,4 +1,4 @@
-"""What a dataset would lose if another took its place: what the other does not have."""
+"""Checks what would be lost if one dataset replaced another."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _SCORE = ("image", "task", "fidelity", "seed", "proxy", "reference")
 
 
 def refuse_losses(path: Path, new: Contents) -> None:
-    """Refuse to let contents take the place of a dataset, if there is one, that has what they lack.
+    """Refuse to replace a dataset, if there is one, by contents that lack some of its results.
 
-    Runs and scores are compared by their keys; those of an image that has other pixels are lost,
-    what failed is not.
+    Runs and scores are compared by their keys. Results of an image whose pixels changed count as
+    lost; failed runs do not.
 
     Raises:
-        BuildError: something would be lost, or the dataset cannot be read, so that nobody knows.
+        BuildError: something would be lost, or the dataset cannot be read to find out.
     """
     if not (path / MANIFEST).exists():
         return
@@ -46,13 +46,13 @@ def refuse_losses(path: Path, new: Contents) -> None:
 
 
 def refuse_lost_distances(path: Path, new: Path) -> None:
-    """Refuse to let a dataset take the place of another, if any, that has distances which it lacks.
+    """Refuse to replace a dataset, if there is one, by another that lacks some of its distances.
 
-    Of restorations that were never at hand together a release has none: where an earlier one was
-    made of more build folders at once, it has more.
+    A release has distances only between restorations that were available together. So an earlier
+    release made from more build folders at once has more.
 
     Raises:
-        BuildError: as of `refuse_losses`.
+        BuildError: see `refuse_losses`.
     """
     if not (path / MANIFEST).exists():
         return
@@ -62,7 +62,7 @@ def refuse_lost_distances(path: Path, new: Path) -> None:
         before = DatasetFolder(path)
         images, after_names = after.manifest.images, _names(after)
         unlike = _other_pixels(before, _image_facts(after))
-        # What is not there any more stands behind the last.
+        # Architectures that are gone come after the last.
         rows = {name: row for row, name in enumerate(after_names)}
         places = [rows.get(name, len(rows)) for name in _names(before)]
         for fidelity, task, _ in task_records(before.manifest):
@@ -90,9 +90,9 @@ def _names(folder: DatasetFolder) -> list[str]:
 def _told_or_refused(path: Path) -> Iterator[None]:
     try:
         yield
-    except (DatasetError, IndexError) as error:  # tables that name rows which there are not
+    except (DatasetError, IndexError) as error:  # tables that name missing rows
         raise BuildError(
-            f"whether the dataset in {str(path)!r} has what the new one lacks cannot be told: "
+            f"cannot tell whether the dataset in {str(path)!r} has what the new one lacks: "
             f"{error}; name another folder with --out, or replace it with --replace"
         ) from error
 
@@ -107,7 +107,7 @@ def _refuse(path: Path, lost: list[str]) -> None:
 
 
 class _Held(NamedTuple):
-    """Keys of what there is; runs that failed left out."""
+    """Keys of the results, without failed runs."""
 
     runs: set[tuple[Any, ...]]
     scores: set[tuple[Any, ...]]
@@ -124,7 +124,7 @@ def _of_dataset(folder: DatasetFolder) -> _Held:
 
 
 def _of_contents(contents: Contents, without: set[str]) -> _Held:
-    """Without those of some images."""
+    """The same for contents, without some images."""
     held = _Held(set(), set())
     for part in contents.parts.values():
         for row in part.runs.select(["architecture", "status", *_RUN]).to_pylist():
@@ -141,7 +141,7 @@ def _image_facts(folder: DatasetFolder) -> dict[str, dict[str, Any]]:
 
 
 def _other_pixels(folder: DatasetFolder, new: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Names of the images that are known to have others than in a dataset, of the facts by name."""
+    """Names of the images known to have other pixels than in a dataset; ``new`` has their facts."""
     before = {name: facts["sha256"] for name, facts in _image_facts(folder).items()}
     after = {name: facts["sha256"] for name, facts in new.items()}
     return {name for name, one in after.items() if one and before.get(name, one) not in (one, None)}

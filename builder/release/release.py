@@ -1,6 +1,6 @@
-"""Build folders and earlier releases as one dataset folder: read, merged, written, verified.
+"""Makes one dataset folder from build folders and earlier releases: read, merge, write, verify.
 
-The new dataset is written beside the old one and takes its place at the end
+The new dataset is written next to the old one and replaces it at the end
 (`nasdip_bench.builder.release.swap`), so that an interrupted release leaves the old one whole.
 """
 
@@ -31,7 +31,7 @@ from .swap import replacing
 __all__ = ["UNNUMBERED", "read_source", "release", "write_release"]
 
 UNNUMBERED = "0"
-"""The version of a release that has been given none; any number of them have it."""
+"""The version of releases without a version of their own; any number may have it."""
 
 
 def release(
@@ -54,36 +54,36 @@ def release(
     Args:
         sources: build folders and dataset folders, one or more; ``out`` may be one of them.
         out: the dataset folder to create or replace.
-        architectures: to be described before those of the sources, whether they have runs or not.
-        name: of the release; None for that of the dataset in ``out``, else "nasdip-bench".
-        version: of the release; None for that of the dataset in ``out``, if the files are the same,
-            else "0".
-        licence: of the results; see `nasdip_bench.dataset.croissant.Publication`, as for the next
-            two. None for what the dataset in ``out`` says, else the project's own.
+        architectures: architectures to list before those of the sources, with or without runs.
+        name: of the release; by default that of the dataset in ``out``, else "nasdip-bench".
+        version: of the release; by default that of the dataset in ``out``, if the files are the
+            same, else "0".
+        licence: of the results; see `nasdip_bench.dataset.croissant.Publication`, also for the next
+            two. By default that of the dataset in ``out``, else the project's.
         creator: who made the dataset.
         url: of its page.
-        reruns: a file of `nasdip_bench.builder.release.sources.reruns`, to be added to those of the
-            sources.
-        replace: also where ``out`` is a dataset with results that none of the sources has.
+        reruns: a file of `nasdip_bench.builder.release.sources.reruns`, added to the sources'
+            reruns.
+        replace: replace a dataset in ``out`` even if it has results that no source has.
 
     Raises:
-        ConfigError: no licence, creator or address that could be published.
-        BuildError: a source that is neither, or contradicts another, nothing finished in any,
+        ConfigError: the licence, creator or address cannot be published.
+        BuildError: a source is neither kind of folder or contradicts another, nothing is finished,
             ``out`` would lose results or has the version with other files, or the result does not
             verify.
-        DatasetError: a source that is a dataset which this version cannot read.
+        DatasetError: a source is a dataset that this version cannot read.
     """
     given = [sources] if isinstance(sources, Path) else sources
     paths = list(dict.fromkeys(path.resolve() for path in given))
     if not paths:
-        raise BuildError("nothing to release is named; name a build folder")
+        raise BuildError("no source to release is given; name a build folder")
     target = out.resolve()
     for path in paths:
         in_place = _is_dataset(path) and path == target
         if not in_place and (path == target or path in target.parents or target in path.parents):
             raise BuildError(
-                f"the dataset folder {str(target)!r} and {str(path)!r}, which it is made from, lie "
-                f"in each other; name another with --out"
+                f"the dataset folder {str(target)!r} and its source {str(path)!r} are nested; name "
+                f"another with --out"
             )
 
     def read() -> Contents:
@@ -120,28 +120,28 @@ def write_release(
     publication: Mapping[str, str] = MappingProxyType({}),
     replace_all: bool = False,
 ) -> Manifest:
-    """Write contents as a dataset that takes the place of ``out`` once it verifies.
+    """Write contents as a dataset that replaces ``out`` once it verifies.
 
-    Files in ``out`` that belong to no dataset, such as a README, are kept. A version stands for
-    files: one that the old dataset has is not given to others.
+    Files in ``out`` that belong to no dataset, such as a README, are kept. A version identifies
+    files: that of the old dataset is not reused for different ones.
 
     Args:
-        read: gives the contents; called when no other release can change ``out`` any more, which
-            may thus be one of the things it reads.
+        read: returns the contents; called once no other release can change ``out``, so it may read
+            ``out``.
         out: the dataset folder to create or replace.
-        name: None for that of the dataset in ``out``, else ``new_name``.
-        version: None for that of the dataset in ``out``, else `UNNUMBERED`.
+        name: by default that of the dataset in ``out``, else ``new_name``.
+        version: by default that of the dataset in ``out``, else `UNNUMBERED`.
         new_name: see ``name``.
-        publication: fields of `nasdip_bench.dataset.croissant.Publication`; of the others, those of
-            the dataset in ``out``, else the project's.
-        replace_all: also where ``out`` is a dataset with results that the contents lack.
+        publication: fields of `nasdip_bench.dataset.croissant.Publication`; the others come from
+            the dataset in ``out``, else from the project's defaults.
+        replace_all: replace a dataset in ``out`` even if it has results that the contents lack.
 
     Raises:
-        ConfigError: what cannot be published.
+        ConfigError: a publication field cannot be published.
         BuildError: ``out`` holds something else, would lose results or its version, or cannot be
             written, or the result does not verify.
     """
-    Publication(**publication)  # refuses what it must before any work
+    Publication(**publication)  # checks them before any work
     target = out.resolve()
     try:
         with replacing(target) as fresh:
@@ -171,7 +171,7 @@ def write_release(
 
 
 def _refuse_reused_version(old: Mapping[str, Any], new: Manifest, out: Path) -> None:
-    """Refuse the version of a dataset for files that are not its own; who publishes may differ."""
+    """Refuse to reuse a dataset's version for other files; publication fields may differ."""
     version = new.version
     if version == UNNUMBERED or version != old.get("version"):
         return
@@ -182,7 +182,7 @@ def _refuse_reused_version(old: Mapping[str, Any], new: Manifest, out: Path) -> 
     if before != after:
         raise BuildError(
             f"the dataset in {str(out)!r} is version {version!r}, and the new one has other files: "
-            f"give it a version of its own with --release-version, such as "
+            f"give it its own version with --release-version, such as "
             f"'{version}{'.2' if '+' in version else '+local'}'"
         )
 
@@ -192,23 +192,23 @@ def read_source(path: Path) -> Contents:
 
     Raises:
         BuildError: it is neither, or cannot be released as it is.
-        DatasetError: a dataset that this version cannot read.
+        DatasetError: it is a dataset that this version cannot read.
     """
     return read_dataset(path) if _is_dataset(path) else read_build(path)
 
 
 def _is_dataset(path: Path) -> bool:
-    """Whether a folder holds a dataset, and not a build.
+    """Whether a folder holds a dataset rather than a build.
 
     Raises:
-        BuildError: it holds neither or both, or may not be looked into.
+        BuildError: it holds neither or both, or cannot be read.
     """
     try:
         found = [name for name in (MANIFEST, SETTINGS) if (path / name).exists()]
     except OSError as error:
         raise BuildError(
-            f"{str(path)!r} cannot be read: {error.strerror or error}; see to it that it can, and "
-            f"give the command again"
+            f"{str(path)!r} cannot be read: {error.strerror or error}; make it readable, and run "
+            f"the command again"
         ) from error
     if len(found) == 2:
         raise BuildError(

@@ -1,8 +1,8 @@
-"""A new dataset folder in the place of the old one: at any moment one of the two is there, whole.
+"""Replaces a dataset folder by a new one; at any time one of the two exists, whole.
 
-The new one is written beside the old one, flushed to disk, and swapped with it in one step where
-the system can (Linux, on local file systems). Elsewhere the old one is set aside first, and put
-back by the next release if this one is killed between the two steps.
+The new folder is written next to the old one, flushed to disk, and swapped with it in one step
+where the system allows (Linux, local file systems). Elsewhere the old one is moved aside first; if
+the release is killed between the two steps, the next release puts it back.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def replacing(out: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of ``out`` when the block ends without an exception.
+    """Yield an empty folder that replaces ``out`` if the block ends without an exception.
 
-    Files in ``out`` that belong to no dataset, such as a README, are kept. Of several processes one
-    at a time gets past the beginning.
+    Files in ``out`` that belong to no dataset, such as a README, are kept. Only one process at a
+    time enters the block; others wait.
 
     Raises:
-        BuildError: what is there is no dataset.
-        OSError: it cannot be written.
+        BuildError: ``out`` holds something that is not a dataset.
+        OSError: ``out`` cannot be written.
     """
     fresh = out.parent / f".{out.name}.new"
     out.parent.mkdir(parents=True, exist_ok=True)
     with file_lock(out.parent / f".{out.name}.lock"):
         _recover(out)
         old = _dataset_files(out)
-        if fresh.exists():  # what a killed release left
+        if fresh.exists():  # left by a killed release
             shutil.rmtree(fresh)
         try:
             fresh.mkdir()
@@ -57,7 +57,7 @@ def _recover(out: Path) -> None:
         if out.exists():
             shutil.rmtree(old)
         else:
-            logger.warning("an interrupted release had set %s aside: it is put back", out)
+            logger.warning("an interrupted release had moved %s aside: it is put back", out)
             old.rename(out)
 
 
@@ -66,10 +66,10 @@ def _set_aside_path(out: Path) -> Path:
 
 
 def _dataset_files(out: Path) -> set[str]:
-    """The files of the dataset that is in a folder; none where the folder is absent or empty.
+    """The files of the dataset in a folder; none if the folder is absent or empty.
 
     Raises:
-        BuildError: something else is in it, which a release must not touch.
+        BuildError: the folder holds something else, which a release must not touch.
     """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return set()
@@ -83,7 +83,7 @@ def _dataset_files(out: Path) -> set[str]:
 
 
 def _keep_other_files(out: Path, fresh: Path, old: set[str]) -> None:
-    """Copy what is in the old folder and belongs to no dataset, such as a README."""
+    """Copy the files of the old folder that belong to no dataset, such as a README."""
     for path in sorted(out.rglob("*")) if out.exists() else ():
         relative = path.relative_to(out)
         target = fresh / relative
@@ -99,7 +99,7 @@ def _keep_other_files(out: Path, fresh: Path, old: set[str]) -> None:
 
 
 def _replace(out: Path, fresh: Path) -> None:
-    """Let the new dataset take the place of the old one, or leave the old one where it was."""
+    """Replace the old dataset by the new one, or leave the old one where it was."""
     if not (out.exists() and exchange(fresh, out)):
         aside = _set_aside_path(out)
         if out.exists():

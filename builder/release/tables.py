@@ -1,4 +1,4 @@
-"""The rows of a release in their order, and the files of curves and stops that follow it."""
+"""Orders the rows of a release, and makes the files of curves and stops in the same order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Rows", "architecture_table", "image_table", "rerun_table", "rows_of"
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a part as they stand in the dataset, and where in the part they stood."""
+    """The rows of a part in the order of the dataset, and their positions in the part."""
 
     runs: pa.Table
     run_order: NDArray[np.int64]
@@ -39,13 +39,13 @@ def rows_of(part: TaskContents, contents: Contents, images: Sequence[str]) -> Ro
     seeds = runs["seed"].to_numpy()
     order = _sorted_by(seeds, ids, places)
     runs = runs.take(order)
-    # Rows count anew in each file: of a seed, and of a part of the architectures.
+    # Rows are numbered from 0 in each file; a file has one seed and part of the architectures.
     files = list(zip(seeds[order].tolist(), part_of(ids[order]).tolist(), strict=True))
     first = {file: row for row, file in reversed([*enumerate(files)])}
     within = np.array([row - first[file] for row, file in enumerate(files)], np.int32)
     runs = runs.append_column("curve_row", pa.array(within))
-    # A score's values below each other: the names in the columns before them hardly change from row
-    # to row, which makes the file a tenth smaller, and faster to read.
+    # Keep the values of one score together: then the name columns hardly change from row to row,
+    # which makes the file a tenth smaller and faster to read.
     scores, ids, places = _placed(part.scores, contents, images)
     corruption = scores["seed"].fill_null(-1).to_numpy()
     score_order = _sorted_by(_score_positions(scores), corruption, places, ids)
@@ -87,18 +87,18 @@ def task_files(part: TaskContents, rows: Rows, fidelity: str, task: str) -> dict
 def _placed(
     table: pa.Table, contents: Contents, images: Sequence[str]
 ) -> tuple[pa.Table, NDArray[np.int32], NDArray[np.int32]]:
-    """A table with arch_id; that column; and (row,) where each row's image stands among all."""
+    """A table with arch_id added; that column; and (row,) the index of each row's image."""
     ids = _positions(table["architecture"], [str(arch) for arch in contents.architectures])
     return table.append_column("arch_id", pa.array(ids)), ids, _positions(table["image"], images)
 
 
 def _sorted_by(*keys: NDArray[Any]) -> NDArray[np.int64]:
-    """The order of rows by their keys, the first above all."""
+    """The order of rows by their keys, the first key being the most significant."""
     return np.lexsort(keys[::-1])
 
 
 def _score_positions(scores: pa.Table) -> NDArray[np.int32]:
-    """(row,) where each score stands among all: those of the registry in its order, then others."""
+    """(row,) position of each score: those in the registry in its order, then others."""
     registered = [*image_scores(), *network_scores()]
     proxies = sorted(
         scores["proxy"].unique().to_pylist(),
@@ -127,7 +127,7 @@ def architecture_table(contents: Contents) -> pa.Table:
 def rerun_table(
     contents: Contents, images: Sequence[str], parts: Sequence[tuple[str, str]]
 ) -> pa.Table:
-    """Those of the runs there are, in the order of the runs."""
+    """The reruns of runs in the contents, in the order of the runs."""
     placed, ids, places = _placed(contents.reruns, contents, images)
     known = {key for part in contents.parts.values() for key in _run_keys(part.runs)}
     there = [row for row, key in enumerate(_run_keys(placed)) if key in known]

@@ -1,1 +1,1 @@
-"""Import of results of the paper's released code."""
+"""Imports results of the paper's released code."""

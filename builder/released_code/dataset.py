@@ -1,10 +1,10 @@
-"""Results of the paper's released code as a dataset of their own.
+"""Turns results of the paper's released code into a separate dataset.
 
-They are not of this project's protocol: another sample, other draws, curves that end early. So they
-have a fidelity of their own (``released``), an image set of their own, and protocol version 0, and
-never stand in one dataset with our runs. What they do not have stays missing: a run of which only
-the tables are left has best values and no curve, one that ended before the stop has no ``final_*``,
-and none has seconds. Must not import torch.
+They do not follow this project's protocol: another sample, other draws, curves that end early. So
+they get their own fidelity (``released``), their own image set and protocol version 0, and never
+share a dataset with our runs. Missing values stay missing: a run with only table values has best
+values but no curve, a run that ended before the stop has no ``final_*``, and no run has seconds.
+Must not import torch.
 """
 
 from __future__ import annotations
@@ -48,27 +48,27 @@ def import_released(
     version: str | None = None,
     replace: bool = False,
 ) -> tuple[Manifest, tuple[str, ...]]:
-    """Make a dataset folder of results in the layout of the paper's released code.
+    """Make a dataset folder from results in the layout of the paper's released code.
 
     Returns:
-        its manifest; and what was there and is not in it, a sentence for each reason.
+        its manifest; and what was left out, one sentence per reason.
 
     Args:
         path: the folder that holds ``benchmark``, or that folder.
         out: the dataset folder to create or replace.
-        name: as of `write_release`, else "released-results".
-        version: as of `write_release`.
-        replace: also where ``out`` is a dataset with results that these do not have.
+        name: see `write_release`; the default for a new folder is "released-results".
+        version: see `write_release`.
+        replace: replace a dataset in ``out`` even if it has results that these lack.
 
     Raises:
-        BuildError: there are no such results, a table is damaged or contradicts another file, or as
-            of `write_release`.
+        BuildError: there are no such results, a table is damaged or contradicts another file, or
+            see `write_release`.
     """
     root = results_root(path)
     target, source = out.resolve(), root.resolve()
     if target == source or target in source.parents or source in target.parents:
         raise BuildError(
-            f"the dataset folder {str(out)!r} and the results in {str(root)!r} lie in each other; "
+            f"the dataset folder {str(out)!r} and the results in {str(root)!r} are nested; "
             f"name another with --out"
         )
     left_out = LeftOut()
@@ -90,11 +90,11 @@ def _contents(root: Path, left_out: LeftOut) -> Contents:
         left_out.add("line of models.csv that is no architecture, or cannot be built", line)
     folders, unknown = image_folders(root)
     for name in unknown:
-        left_out.add("folder of a level that is none of the tasks", name)
+        left_out.add("folder of a level that is not one of the tasks", name)
     images, collected = collect(root, folders, left_out)
     if not collected and left_out.kinds:
         raise BuildError(
-            f"nothing in {str(root)!r} can be taken: {'; '.join(left_out.sentences())}; mend that, "
+            f"nothing in {str(root)!r} can be used: {'; '.join(left_out.sentences())}; fix that, "
             f"or name another folder"
         )
     if not collected:
@@ -121,7 +121,7 @@ def _contents(root: Path, left_out: LeftOut) -> Contents:
 def _part(task: str, runs: Sequence[ReleasedRun]) -> TaskContents:
     known = max(run.trained for run in runs)
     named = max(run.named_iterations for run in runs)
-    # Names are believed only where there is no curve.
+    # Trust names only if there is no curve.
     iterations = max(1, known if any(run.history for run in runs) else max(known, named))
     stop = min(iterations, get_fidelity("r512").stop[get_task(task).kind])
     points = kept_points(iterations, stop)
@@ -131,7 +131,7 @@ def _part(task: str, runs: Sequence[ReleasedRun]) -> TaskContents:
         channels=CHANNELS,
         iterations=iterations,
         stop=stop,
-        # Of one that ended early it is not known how long it was to be: as the longest.
+        # The planned length of a run that ended early is unknown: assume the longest.
         runs=[_run_row(run, task, run.asked or iterations, stop) for run in runs],
         codes={
             name: [coded(name, _curves(run)[name], points) for run in runs]
@@ -183,7 +183,7 @@ def _summary(
     run: ReleasedRun, task: str, status: str, iterations: int, stop: int
 ) -> dict[str, Any]:
     if run.history is not None:
-        # Their curves have no observables; where the rule needs none, it is the fixed stop.
+        # Their curves have no observables; the rule that needs none is the fixed stop.
         stopped = None if task == "denoise" else stop
         return summarise(_curves(run), status, stop, iterations, stopped)
     nothing = summarise({}, "failed", stop, iterations, None)

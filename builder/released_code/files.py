@@ -1,14 +1,14 @@
-"""Results in the layout of the paper's released code, read as they lie.
+"""Reads results in the layout of the paper's released code.
 
-    benchmark/models.csv                                    cell,skip a line
+    benchmark/models.csv                                    lines of cell,skip
     benchmark/lowpass_metrics.csv                           model name, psd 99_per_bw, ...
     benchmark/<task>/<level>/<image>/similarity_metrics_noisy_img.csv, .._true_img.csv
     benchmark/<task>/<level>/<image>/data/<model>/htr.pkl   losses, PSNR curves, best values
     benchmark/<task>/<level>/<image>/data/<model>/psnr_noisy.pkl
     images/<task>/true/<image>.png                          the ground truth
 
-Whatever is absent is absent; nothing is filled in. Pickles are read by
-`nasdip_bench.builder.released_code.plain_pickle`, which runs nothing. Must not import torch.
+Missing files stay missing; nothing is filled in. Pickles are read by
+`nasdip_bench.builder.released_code.plain_pickle`, which runs no code. Must not import torch.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ LEVELS: dict[str, dict[str, str]] = {
     "inpainting": {"50": "inpaint"},
     "sr": {"2": "super_resolve_x2", "4": "super_resolve_x4", "8": "super_resolve_x8"},
 }
-"""By the released code's name of a task and its level (sigma, % missing, factor), ours."""
+"""Our name of a task, by the released code's name and level (sigma, % missing, factor)."""
 
 _MOST_BYTES = 512 * 2**20
 _MOST_TABLE_BYTES = 64 * 2**20
@@ -63,11 +63,11 @@ class History:
     """What ``htr.pkl`` records of a run.
 
     Attributes:
-        psnr_db: (T,) dB of the outputs, point i before update i, as long as the loss was finite.
-        psnr_smooth_db: (T,) of the smoothed outputs.
+        psnr_db: (T,) dB of the outputs, point i before update i, while the loss was finite.
+        psnr_smooth_db: (T,) dB of the smoothed outputs.
         loss: (T,).
-        iterations: that it was trained.
-        shape: (C, H, W) of the outputs; None where none was kept.
+        iterations: number of iterations trained.
+        shape: (C, H, W) of the outputs; None if none was kept.
     """
 
     psnr_db: NDArray[np.float64]
@@ -78,17 +78,17 @@ class History:
 
     @property
     def diverged(self) -> bool:
-        """Whether the loss was not finite in the end."""
+        """Whether the loss became non-finite."""
         return len(self.loss) < self.iterations
 
     @property
     def cut(self) -> bool:
-        """Whether it ended as the released loop ends early: 3 dB below its best PSNR."""
+        """Whether the released loop's early stop ended it: 3 dB below its best PSNR."""
         return not self.diverged and bool(self.psnr_db[-1] + _DROP_DB < best_of(self.psnr_db))
 
 
 class ImageFolder(NamedTuple):
-    """The results of one image: our name of its task, theirs, and a stem such as "lena_512"."""
+    """The results of one image: our task name, theirs, and a stem such as "lena_512"."""
 
     task: str
     released_task: str
@@ -101,10 +101,10 @@ class ImageFolder(NamedTuple):
 
 
 def results_root(path: Path) -> Path:
-    """The ``benchmark`` folder that a path is, or holds.
+    """Find the ``benchmark`` folder: the path itself, or in it.
 
     Raises:
-        BuildError: it is not, and holds none.
+        BuildError: neither is such a folder.
     """
     for root in (path / "benchmark", path):
         if (root / "models.csv").is_file() or any((root / task).is_dir() for task in LEVELS):
@@ -117,7 +117,7 @@ def results_root(path: Path) -> Path:
 
 
 def image_folders(root: Path) -> tuple[list[ImageFolder], list[str]]:
-    """The images with results, by task; and the folders of levels that are none of our tasks."""
+    """The images with results, by task; and the folders of levels that we have no task for."""
     found, unknown = [], []
     for released_task, levels in LEVELS.items():
         for level in _folders(root / released_task):
@@ -134,9 +134,9 @@ def _folders(path: Path) -> list[Path]:
 
 
 def models(root: Path) -> tuple[list[Architecture], list[str]]:
-    """The architectures of ``models.csv``, in order, and the lines that are none.
+    """The architectures of ``models.csv``, in order, and the lines that are no architecture.
 
-    A list of the released code can name cells that cannot be built.
+    The released code's lists can name cells that cannot be built.
     """
     listed: dict[Architecture, None] = {}
     refused = []
@@ -151,12 +151,12 @@ def models(root: Path) -> tuple[list[Architecture], list[str]]:
 
 
 def read_metrics(path: Path) -> dict[str, dict[str, float]]:
-    """A table of metrics: by model and column, the finite numbers.
+    """Read a table of metrics: the finite numbers by model and column.
 
-    Several processes append to such a table, so that its header may stand in it again.
+    Several processes append to such a table, so its header may be repeated.
 
     Raises:
-        BuildError: no table of models, a value that is no number, or two rows of a model that
+        BuildError: it is no table of models, a value is no number, or two rows of a model
             contradict each other.
     """
     if not path.is_file():
@@ -186,10 +186,10 @@ def read_metrics(path: Path) -> dict[str, dict[str, float]]:
 
 
 def read_history(folder: Path) -> History:
-    """The history of a run.
+    """Read the history of a run.
 
     Raises:
-        DatasetError: damaged, or anything but plain values and arrays.
+        DatasetError: it is damaged, or holds anything except plain values and arrays.
     """
     path = folder / "htr.pkl"
     value = _plain(path)
@@ -224,10 +224,10 @@ def best_of(curve: NDArray[np.float64]) -> float:
 
 
 def read_psnr(folder: Path) -> float | None:
-    """PSNR of the corrupted image in dB, where it was kept.
+    """Read the PSNR of the corrupted image in dB; None if it was not kept.
 
     Raises:
-        DatasetError: damaged, or no number.
+        DatasetError: it is damaged, or not a number.
     """
     path = folder / "psnr_noisy.pkl"
     if not path.exists():

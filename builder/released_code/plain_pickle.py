@@ -1,9 +1,9 @@
-"""A reader of pickles that lets through plain values and NumPy arrays of numbers, and nothing else.
+"""Reads pickles that hold only plain values and NumPy arrays of numbers.
 
 The paper's released code keeps its results in pickles, and a pickle is a program: Python's reader
-imports and calls what it names. Here no name is looked up: `find_class` knows those by which arrays
-are written, and answers with functions of this module. An array is made only from bytes that stand
-in the file, so that a small file cannot unfold.
+imports and calls what it names. Here no name is looked up: `find_class` knows only the names that
+arrays are written with, and maps them to functions of this module. Arrays are made only from bytes
+in the file, so a small file cannot expand.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _PLAIN = (bool, int, float, str, bytes, type(None), np.ndarray)
 
 
 class _Refused(Exception):  # noqa: N818 - becomes a DatasetError with the file's name
-    """What a file contains and may not."""
+    """Content that a file must not have."""
 
 
 def read_plain_pickle(content: bytes, where: str) -> Any:
-    """The value in a pickle of any protocol.
+    """Read the value in a pickle of any protocol.
 
     Args:
         content: of the file.
-        where: how to call it.
+        where: name of the file in messages.
 
     Returns:
         None, booleans, numbers, strings, bytes, lists and dicts of these and of NumPy arrays of
         booleans, integers and floats. A tuple is returned as a list, a bytearray as bytes.
 
     Raises:
-        DatasetError: it is no pickle, damaged, too large, or contains anything else.
+        DatasetError: it is not a pickle, is damaged or too large, or contains anything else.
     """
     try:
         if len(content) > MAX_BYTES:
@@ -55,7 +55,7 @@ def read_plain_pickle(content: bytes, where: str) -> Any:
             f"{where} is refused: it contains {error}; only plain lists, dicts, numbers and NumPy "
             f"arrays are read"
         ) from None
-    except Exception as error:  # the unpickler raises many kinds on damaged content
+    except Exception as error:  # the unpickler raises many types on damaged content
         raise DatasetError(f"{where} is no whole pickle ({' '.join(str(error).split())})") from None
     return value
 
@@ -71,10 +71,10 @@ def _list_of_last(count: int) -> Callable[[Any], None]:
 
 
 class _Unpickler(pickle._Unpickler):
-    """Python's own; the one in C reserves as much memory as a damaged number says.
+    """Python's own unpickler; the one in C would allocate whatever size a damaged file states.
 
-    So does its bytearray, which bytes take the place of. Tuples become lists, which cannot be keys:
-    the hash of one deep in others would crash.
+    So would its bytearray, which is read as bytes. Tuples become lists, which cannot be keys, since
+    hashing a deeply nested tuple would crash.
     """
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
@@ -88,7 +88,7 @@ class _Unpickler(pickle._Unpickler):
     }
 
     def find_class(self, module: str, name: str, /) -> Any:
-        """What stands for a name that numbers and arrays are written with."""
+        """The replacement for a name that numbers and arrays are written with."""
         known = _KNOWN.get((module.replace("numpy._core", "numpy.core"), name))
         if known is None:
             raise _Refused(ascii(f"{module} {name}")[1:-1][:100])
@@ -96,7 +96,7 @@ class _Unpickler(pickle._Unpickler):
 
 
 class _Array(np.ndarray):
-    """An array whose content comes with a later instruction."""
+    """An array whose content follows in a later instruction."""
 
     def __setstate__(self, state: Any, /) -> None:
         _, shape, kind, by_column, data = state
@@ -122,7 +122,7 @@ class _Type:
 
 
 def _array(data: Any, kind: Any, shape: Any, order: str = "C") -> np.ndarray:
-    """An array of bytes that stand in the file, as many as its shape needs."""
+    """An array made from bytes in the file, which must match its shape."""
     if isinstance(data, str):  # of Python 2
         data = data.encode("latin-1")
     if not (isinstance(kind, _Type) and isinstance(data, bytes)):
@@ -157,7 +157,7 @@ _KNOWN: dict[tuple[str, str], object] = {
     ("__builtin__", "bytes"): lambda: b"",
     ("builtins", "bytes"): lambda: b"",
 }
-"""What stands for the names that numbers and arrays are written with."""
+"""Replacements for the names that numbers and arrays are written with."""
 
 
 def _check_plain(value: Any) -> None:

@@ -1,7 +1,7 @@
-"""The runs that stand in the layout of the paper's released code, each with all there is of it.
+"""Collects the runs in the layout of the paper's released code, each with all its results.
 
-Tables and histories are brought together by architecture and image, scores into our units. Must not
-import torch.
+Tables and histories are joined by architecture and image; scores are converted to our units. Must
+not import torch.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from .files import History, ImageFolder, best_of, read_history, read_metrics, re
 __all__ = ["CHANNELS", "SIZE", "Best", "LeftOut", "ReleasedRun", "collect"]
 
 SIZE, CHANNELS = 512, 128
-"""Of the images and networks of the released benchmark."""
+"""Of the images and networks in the released benchmark."""
 
 _DB_SQUARED = math.log(10) ** 2
-"""The released code's "dB" are 10 ln: its mean squared differences are ours times this."""
+"""The released code's "dB" is 10 ln: its mean squared differences are ours times this."""
 _SCORES: dict[str, tuple[str, float]] = {
     "psd db mse": ("psd_db_mse", 1 / _DB_SQUARED),
     "psd db strip mse": ("psd_db_strip_mse", 1 / _DB_SQUARED),
     "psd strip hist emd": ("psd_strip_hist_emd", 1.0),
 }
-"""By column of the tables of similarity, our score and the factor to its unit."""
+"""Our score and the factor to its unit, by column of the similarity tables."""
 _BANDWIDTH = "psd 99_per_bw"
 _TABLES = {"corrupted": "noisy", "ground_truth": "true"}
 _BEST = ("best psnr", "best iteration", "best psnr smooth", "best iteration smooth")
@@ -44,7 +44,7 @@ _NO_ROW: _Row = ("", {})
 
 
 class Best(NamedTuple):
-    """The best values of a run, as the tables have them; iterations count from 1."""
+    """The best values of a run in the tables; iterations count from 1."""
 
     psnr_db: float
     iteration: int
@@ -53,7 +53,7 @@ class Best(NamedTuple):
 
     @classmethod
     def of_row(cls, row: Mapping[str, float]) -> Best | None:
-        """The values in a row of a table, or None where one is absent."""
+        """The values in a row of a table, or None if one is missing."""
         if not all(column in row for column in _BEST):
             return None
         raw, raw_at, smooth, smooth_at = (row[column] for column in _BEST)
@@ -62,14 +62,14 @@ class Best(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReleasedRun:
-    """What there is of a run.
+    """All results of a run.
 
     Attributes:
         image: our name.
         scores: by (our name, reference), in our units.
-        error: why its history could not be read; "" where it could, or there is none.
-        named_iterations: in the model's name; 0 where there are none. Names say 4000 whatever was
-            trained.
+        error: why its history could not be read; "" if it was read, or there is none.
+        named_iterations: iterations in the model's name, or 0. Names say 4000 regardless of the
+            training.
     """
 
     architecture: Architecture
@@ -83,29 +83,29 @@ class ReleasedRun:
 
     @property
     def trained(self) -> int:
-        """The iterations that it is known to have been trained."""
+        """The number of iterations it was trained, as far as known."""
         if self.history is not None:
             return self.history.iterations
         return 0 if self.best is None else max(self.best.iteration, self.best.iteration_smooth)
 
     @property
     def asked(self) -> int | None:
-        """The iterations that it was asked to train; None where that is not known."""
+        """The number of iterations requested; None if unknown."""
         return None if self.history is None or self.history.cut else self.history.iterations
 
 
 @dataclass
 class LeftOut:
-    """What was there and is not taken, by the reason."""
+    """What was found but left out, by reason."""
 
     kinds: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, reason: str, what: str) -> None:
-        """Note one thing."""
+        """Record one item."""
         self.kinds.setdefault(reason, []).append(what)
 
     def sentences(self) -> tuple[str, ...]:
-        """One for each reason, with the first of the things."""
+        """One sentence per reason, with its first few items."""
         return tuple(
             f"{len(names)} x {reason} ({', '.join(names[:_SHOWN])}"
             f"{', ...' if len(names) > _SHOWN else ''})"
@@ -116,7 +116,7 @@ class LeftOut:
 def collect(
     root: Path, folders: Sequence[ImageFolder], left_out: LeftOut
 ) -> tuple[dict[str, dict[str, Any]], dict[str, list[ReleasedRun]]]:
-    """The columns of images.parquet by image, and the runs by task; ``left_out`` notes the rest.
+    """The columns of images.parquet by image, and the runs by task; ``left_out`` gets the rest.
 
     Raises:
         BuildError: a table is damaged, or contradicts a history or another table.
@@ -153,7 +153,7 @@ def collect(
 def _by_architecture(
     of_models: Mapping[str, _T], where: str, left_out: LeftOut
 ) -> dict[Architecture, tuple[str, _T]]:
-    """By architecture the model's name, which has several forms, and what there is of it."""
+    """By architecture, the model's name (which has several forms) and its value."""
     found: dict[Architecture, tuple[str, _T]] = {}
     for model, value in of_models.items():
         try:
@@ -178,7 +178,7 @@ def _runs(
     left_out: LeftOut,
     progress: Progress,
 ) -> Iterator[ReleasedRun]:
-    """The runs of one image, those of the tables first."""
+    """The runs of one image, those in the tables first."""
     tables: dict[str, Mapping[Architecture, _Row]] = {}
     for reference, kind in _TABLES.items():
         name = f"similarity_metrics_{kind}_img.csv"
@@ -239,13 +239,13 @@ def _check_agreement(history: History, best: Best, what: str) -> None:
         found = best_of(curve)
         if not math.isclose(found, stated, rel_tol=1e-6):
             raise BuildError(
-                f"{what}: the best PSNR is {stated} in the table and {found} in htr.pkl, so that "
-                f"they are of different runs; remove one of the two"
+                f"{what}: the best PSNR is {stated} in the table and {found} in htr.pkl, so they "
+                f"belong to different runs; remove one of the two"
             )
 
 
 def _our_name(stem: str) -> str:
-    """The name of an image here: that of the benchmark's ten, else the released one."""
+    """Our name of an image: that of one of the benchmark's ten, else the released one."""
     ours = {entry["paper_stem"]: name for name, entry in catalogue().items()}
     return ours.get(stem, stem)
 
@@ -253,7 +253,7 @@ def _our_name(stem: str) -> str:
 def _image_facts(
     root: Path, folder: ImageFolder, runs: Sequence[ReleasedRun]
 ) -> dict[str, Any] | str:
-    """The row of images.parquet, by the picture, the outputs or the name; or why there is none."""
+    """The row of images.parquet, from the picture, outputs or name; or why it is missing."""
     picture = root.parent / "images" / folder.released_task / "true" / f"{folder.stem}.png"
     shapes = {run.history.shape for run in runs if run.history is not None and run.history.shape}
     sha256 = None
@@ -267,13 +267,13 @@ def _image_facts(
     elif not shapes:
         named = re.search(r"_(\d{1,5})(_rgb)?$", folder.stem)
         if named is None:
-            return "of unknown size: neither a picture of it, nor a history, nor a size in its name"
+            return "of unknown size: no picture of it, no history, and no size in its name"
         shapes = {(3 if named[2] else 1, int(named[1]), int(named[1]))}
     if len(shapes) > 1:
         return f"with outputs and picture of different shapes, {sorted(shapes)}"
     channels, height, width = next(iter(shapes))
     if (height, width) != (SIZE, SIZE):
-        return f"of {height} x {width}, where the released benchmark is of {SIZE} x {SIZE}"
+        return f"of {height} x {width}; the released benchmark is {SIZE} x {SIZE}"
     return {
         "sha256": sha256,
         "height": height,

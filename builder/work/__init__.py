@@ -1,1 +1,1 @@
-"""A build from plan to shards: build loop, ledger, dry run, what a dataset has already."""
+"""A build from plan to shards: build loop, ledger, dry run, skipping what a dataset has."""

@@ -1,4 +1,4 @@
-"""The build: from a plan to shards, resumable at any moment."""
+"""The build: from a plan to shards, resumable at any time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .skip import finished_in_dataset
 __all__ = ["MAKE_ROOM", "Outcome", "build"]
 
 MAKE_ROOM = "what is finished before is kept: make room and give the same command again"
-"""What to do where the disk is full."""
+"""What to do if the disk is full."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +34,12 @@ class Outcome:
         finished: units finished now.
         left: units still to do.
         diverged: runs recorded as diverged now.
-        failed: runs recorded as failed now, and architectures whose scores failed; another build
+        failed: runs recorded as failed now, and architectures whose scores failed; the next build
             tries them again.
-        progressed: whether anything was recorded now, if only a part of a unit.
+        progressed: whether anything was recorded now, even only part of a unit.
         signal: the signal that stopped it, or None.
         damaged: shards that were found damaged and set aside.
-        coverage: how far all that was asked for is, by task and seed.
+        coverage: how much of the requested work is done, by task and seed.
     """
 
     finished: int
@@ -64,27 +64,26 @@ def build(
     skip: Path | None = None,
     engine: Engine | None = None,
 ) -> Outcome:
-    """Build what is asked for and not yet there.
+    """Build whatever the configuration asks for and the folder lacks.
 
     Args:
-        config: what is asked for.
+        config: what to build.
         out: the build folder; created, or resumed.
         workers: processes; 0 chooses.
         stack: the most runs of an architecture to train as one; 0 chooses.
-        plain: train networks as they are written down, one at a time: slower, equal but for
-            rounding.
-        time_limit: seconds after which to stop; a unit that is predicted not to end in time is not
-            begun, and one that does not end in time is abandoned.
-        share: do this share of the build only; the others are other processes'.
-        skip: a dataset folder; what is finished there is left out.
-        engine: how to carry out units; by default in this process, or in several. Where the
-            device is elsewhere, the engine checks it.
+        plain: train networks as defined, one at a time: slower, equal except for rounding.
+        time_limit: seconds after which to stop; a unit that is not expected to finish in time is
+            not started, and one that does not finish in time is abandoned.
+        share: do only this share of the build; other processes do the others.
+        skip: a dataset folder; work that is finished there is left out.
+        engine: how to run units; by default in this process, or in several. If the device is on
+            another machine, the engine checks it.
 
     Raises:
         BuildError: the folder or ``skip`` does not fit the configuration, or the folder cannot be
             written.
-        ConfigError: a device that is not there.
-        DatasetError: ``skip`` is no dataset that can be read.
+        ConfigError: the device is missing.
+        DatasetError: ``skip`` is not a readable dataset.
     """
     if engine is None:
         check_device(config.device)
@@ -113,14 +112,14 @@ def build(
     trained_seconds = trained_cost = 0.0
 
     def fits(unit: Unit) -> bool:
-        # By the recorded seconds of training: the wall time of a first unit is mostly start-up, and
+        # From recorded training seconds: the wall time of a first unit is mostly start-up, and
         # scores cost little.
         if not unit.runs or not trained_cost:
             return True
         return trained_seconds / trained_cost * cost(unit) <= interruption.remaining
 
     def cost(unit: Unit) -> float:
-        # An engine may divide a unit.
+        # An engine may split a unit.
         return costs[unit] if unit in costs else unit_cost(unit, config.device)
 
     with interruption.handling_signals():

@@ -1,4 +1,4 @@
-"""What ``--dry-run`` says: the plan, its operations, its time on this device."""
+"""The report of ``--dry-run``: the plan, its operations, its time on this device."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .speed import measure_speed
 __all__ = ["preview"]
 
 _BYTES_PER_POINT = 4 * len(CURVES) * 0.9
-"""Curves in float32, which compress little. Measured on r64c16 shards."""
+"""Curves in float32, which hardly compress. Measured on r64c16 shards."""
 _BYTES_PER_SHARD = 20_000
 _BYTES_PER_PIXEL = 2
-"""Of a restoration, in 16 bits."""
+"""Size of a restoration, at 16 bits."""
 
 
 def preview(
@@ -38,11 +38,11 @@ def preview(
     price: float = 0.0,
     skip: Path | None = None,
 ) -> str:
-    """Describe a build without beginning it; a few iterations are timed to estimate the hours.
+    """Describe a build without starting it; time a few iterations to estimate the hours.
 
-    Args as of `build`, and:
-        devices: state the time also on several such devices, up to this many.
-        price: of a device and hour, in any currency; 0 leaves cost out.
+    Args as in `build`, and:
+        devices: also state the time on several such devices, up to this many.
+        price: per device and hour, in any currency; 0 leaves cost out.
     """
     check_device(config.device)
     folder = BuildFolder(out)
@@ -68,7 +68,7 @@ def preview(
         shares = Shares(config, share.count)
         lines.append(
             f"share {share}: {shares.costs[share.index - 1] / sum(shares.costs):.2%} of the cost; "
-            f"the dearest share exceeds the mean by {shares.spread:.2%}"
+            f"the most expensive share exceeds the mean by {shares.spread:.2%}"
         )
     left = Counter(run.task for unit in units for run in unit.runs)
     for task in config.tasks:
@@ -99,7 +99,7 @@ def preview(
         f"(measured: {speed.how})"
     )
     for count in _counts(devices):
-        # A device more is of no use once the longest unit decides.
+        # Another device does not help once the longest unit decides.
         seconds = max(sum(times) / (workers * count), max(times))
         line = f"  {count} {'device' if count == 1 else 'devices'}: about {duration(seconds)}"
         lines.append(line + f", cost {seconds / 3600 * count * price:,.2f}" * (price > 0))
@@ -108,5 +108,5 @@ def preview(
 
 
 def _counts(most: int) -> list[int]:
-    """1, 2, 4 ... and the number itself."""
+    """Powers of two up to a number, and the number itself."""
     return sorted({2**i for i in range(most.bit_length())} | {most})

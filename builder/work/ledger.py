@@ -1,4 +1,4 @@
-"""What a build was asked for and what has become of it: kept up to date, reported at its end."""
+"""Tracks what a build was asked for and what is done, and reports it at the end."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["Coverage", "Ledger"]
 
 
 class Coverage(NamedTuple):
-    """How far a build is for "denoise, seed 0" or "scores".
+    """Progress of a build for "denoise, seed 0" or "scores".
 
-    Runs, or networks with an image and a task, that are asked for; those of them with a result; and
-    those tried now in vain.
+    Counts runs (for scores: networks with an image and a task) that are requested, that have a
+    result, and that failed now.
     """
 
     what: str
@@ -34,12 +34,12 @@ class Coverage(NamedTuple):
 
 
 class Ledger:
-    """Keeps the books of a build: what is asked for, the units left to do, what is done already.
+    """Tracks the requested work, the units left to do and what is done.
 
     Attributes:
         diverged: runs that diverged now.
         failed: runs that failed now, and architectures whose scores did.
-        recorded: runs, and images' scores, of which something came now.
+        recorded: runs, and images' scores, that were recorded now.
     """
 
     def __init__(self, asked: Sequence[Unit], planned: Sequence[Unit], done: Finished) -> None:
@@ -51,10 +51,10 @@ class Ledger:
         self.diverged = self.failed = self.recorded = 0
 
     def record(self, unit: Unit, table: pa.Table) -> bool:
-        """Note what came of a unit, or of a part that an engine has made of one.
+        """Record the result of a unit, or of a part that an engine split off.
 
         Returns:
-            whether a planned unit is now done, whole.
+            whether a planned unit is now completely done.
         """
         failed: set[RunKey | ScoreKey] = set() if len(table) else {*unit.scores}
         self.failed += bool(failed)
@@ -72,16 +72,16 @@ class Ledger:
 
     @property
     def units_finished(self) -> int:
-        """Planned units of which all was tried."""
+        """Planned units that were tried completely."""
         return self._open.count(0)
 
     @property
     def units_left(self) -> int:
-        """Planned units of which something is still to do."""
+        """Planned units with work left."""
         return len(self._open) - self.units_finished
 
     def coverage(self) -> tuple[Coverage, ...]:
-        """How far the build is, by task and seed in the order of the plan, and for the scores."""
+        """Progress by task and seed, in the order of the plan, and for the scores."""
         asked = Counter(map(_group, self._asked))
         finished = Counter(_group(key) for key in self._asked if key in self._finished)
         failed = Counter(_group(key) for key in self._asked if key in self._failed)

@@ -1,6 +1,6 @@
-"""What a dataset holds already, so that a build leaves it out: a partial release carries work on.
+"""Finds what a dataset already holds, so that a build can skip it and extend a partial release.
 
-Only the keys are read, by few columns: a build goes on beside datasets that later versions write.
+Only keys are read, from few columns, so a build can also skip datasets that later versions wrote.
 Must not import torch.
 """
 
@@ -32,13 +32,13 @@ _FINISHED = ("ok", "diverged")
 
 
 def finished_in_dataset(path: Path, config: BuildConfig) -> Finished:
-    """The keys of what a dataset holds of a build.
+    """The keys of a build that a dataset already holds.
 
-    Runs that are ok or diverged; scores where the dataset has all that the build asks for.
+    Runs count if they are ok or diverged, scores if the dataset has all that the build asks for.
 
     Raises:
         DatasetError: there is no dataset, or its tables are damaged.
-        BuildError: protocol, images, precision or type of device are not those of the build.
+        BuildError: its protocol, images, precision or type of device differ from the build's.
     """
     manifest = _manifest(path)
     _check(path, "protocol_version", manifest.get("protocol_version"), PROTOCOL_VERSION)
@@ -74,7 +74,7 @@ def finished_in_dataset(path: Path, config: BuildConfig) -> Finished:
 def _rows(
     path: Path, manifest: Mapping[str, Any], name: str, columns: list[str], config: BuildConfig
 ) -> Iterator[dict[str, Any]]:
-    """Those of a table at the fidelity of the build."""
+    """Rows of a table at the build's fidelity."""
     keys = ["arch_id", "image", "task", "fidelity", "seed"]
     for row in _table(path, manifest, name, [*keys, *columns]).to_pylist():
         if row["fidelity"] == config.fidelity.name:
@@ -103,7 +103,7 @@ def _table(path: Path, manifest: Mapping[str, Any], name: str, columns: list[str
         if sha256_bytes(content) != manifest["files"][file]["sha256"]:
             raise ValueError(f"its SHA-256 is not the one in {MANIFEST}")
         return pq.read_table(io.BytesIO(content), columns=columns).select(columns)
-    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's are such, too
+    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's included
         raise DatasetError(
             f"{file} in {str(path)!r} cannot be read ({error}); restore the dataset, or leave "
             f"--skip out"

@@ -1,4 +1,4 @@
-"""How fast a device trains, from a few iterations."""
+"""Measures how fast a device trains, from a few iterations."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ __all__ = ["Speed", "measure_speed", "threads_set"]
 
 _LARGEST_CPU_PROBE = 64
 _MOST_CPU_PROBE_FLOPS = 1e11
-"""Of an iteration: a second or two. From there on a run more in a stack takes its operations."""
+"""Per iteration: a second or two. From there on, another run in a stack costs its operations."""
 _PROBE_ITERATIONS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """What an iteration of one run of a stack takes on a device, and how that was measured."""
+    """Time per iteration of one run in a stack on a device, and how it was measured."""
 
     device: str
     seconds_per_pass: float
@@ -46,11 +46,11 @@ class Speed:
 
 
 def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> Speed:
-    """Time a few iterations of the plan's cheapest and dearest architecture.
+    """Time a few iterations of the plan's cheapest and most expensive architecture.
 
-    On a GPU at the resolution of the build; on a CPU at 64 x 64 at most and with fewer runs where
-    they are large, so that planning a build at 512 x 512 does not take minutes: there the time is
-    extrapolated by operations. Of torch's threads 0 leaves what is set.
+    A GPU is timed at the resolution of the build. A CPU is timed at 64 x 64 at most, with fewer
+    runs if they are large, so that planning a build at 512 x 512 does not take minutes; the rest is
+    extrapolated by operations. ``threads`` 0 leaves torch's threads unchanged.
     """
     device = torch.device(config.device)
     size = config.fidelity.resolution
@@ -86,7 +86,7 @@ def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> S
 
 @contextmanager
 def threads_set(threads: int) -> Iterator[None]:
-    """Torch's threads for a while; 0 leaves them."""
+    """Set torch's threads for the block; 0 leaves them unchanged."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
@@ -96,7 +96,7 @@ def threads_set(threads: int) -> Iterator[None]:
 
 
 def _time_iterations(config: BuildConfig, arch: Architecture, size: int, stack: int) -> float:
-    """Seconds of an iteration of one run of a stack, after two that warm up."""
+    """Seconds per iteration of one run in a stack, after two warm-up iterations."""
     device, task = torch.device(config.device), Denoise()
     truth = config.images[0].at_resolution(size)
     channels = len(truth)

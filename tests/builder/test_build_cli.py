@@ -35,7 +35,7 @@ MISTAKES = (
     (["--iterations", "2000000000"], "iterations 2000000000 must be a whole number from 1 to"),
     (["--architectures", "99999999"], "99999999 architectures are asked for, the paper has"),
     (["--precision", "tf32", "--device", "cpu", "--image-set", "skimage"], "needs a CUDA dev"),
-    (["--out", "x", "release", "y"], "--out stands before the command 'release'"),
+    (["--out", "x", "release", "y"], "--out comes before the command 'release'"),
     (["--time-limit", "soon"], "time limit 'soon' is no duration such as 90s"),
     (["--device", "tpu"], "device 'tpu' must be cpu, cuda or cuda:N"),
     (["--image-set", "kodak"], "unknown image set 'kodak'. Available: nasdip, skimage, user."),

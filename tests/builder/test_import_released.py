@@ -288,7 +288,7 @@ def test_what_is_not_taken_is_named(results: Path, tmp_path: Path):
     named = left_out(results, tmp_path / "data")
     for sentence in (
         "2 x line of models.csv that is no architecture, or cannot be built (240,0101",
-        "1 x folder of a level that is none of the tasks (denoising/50)",
+        "1 x folder of a level that is not one of the tasks (denoising/50)",
         "1 x image of unknown size: ",
         "(woman_rgb)",
         "1 x model that is no architecture, or cannot be built (notes)",
@@ -311,8 +311,8 @@ def test_where_nothing_is_taken_the_reasons_are_named(results: Path, tmp_path: P
         )
     with pytest.raises(
         BuildError,
-        match="nothing in .* can be taken: 2 x model that is no architecture, or cannot be built "
-        r"\(a model, a model\); 2 x model with neither history nor best values .*; mend that",
+        match="nothing in .* can be used: 2 x model that is no architecture, or cannot be built "
+        r"\(a model, a model\); 2 x model with neither history nor best values .*; fix that",
     ):
         import_released(results, tmp_path / "data")
 
@@ -381,7 +381,7 @@ def test_the_command(results: Path, tmp_path: Path, capsys):
     (benchmark / "inpainting").rename(tmp_path / "inpainting")
     for source, target, message in (
         (tmp_path / "none", out, "has no results in the layout"),
-        (results, benchmark / "data", "lie in each other"),
+        (results, benchmark / "data", "are nested"),
         (results, out, "has no results of any run"),
     ):
         status, _, err = nasdip_build(capsys, "import-released", source, f"--out={target}")

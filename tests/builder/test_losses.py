@@ -115,14 +115,14 @@ def test_a_dataset_that_cannot_be_read_is_not_replaced(whole: Path, tmp_path: Pa
     for name, content in ((f"distances/{LOW}-denoise.h5", b"HDF"), ("scores.parquet", b"PAR1")):
         damaged = shutil.copytree(whole, tmp_path / content.decode())
         (damaged / name).write_bytes(content)
-        with pytest.raises(BuildError, match=rf"cannot be told: {name} .* is damaged"):
+        with pytest.raises(BuildError, match=rf"new one lacks: {name} .* is damaged"):
             release_over(damaged, [more])
         release_over(damaged, [more], replace=True)
     # Where its hashes agree, so that only its content is wrong.
     rows = DatasetFolder(whole).table("runs").to_pylist()
     synthetic.write_table(whole, "runs", [row | {"arch_id": 99} for row in rows])
     synthetic.rehash(whole)
-    with pytest.raises(BuildError, match="cannot be told: list index out of range"):
+    with pytest.raises(BuildError, match="new one lacks: list index out of range"):
         release_over(whole, [more])
 
 

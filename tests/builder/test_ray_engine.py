@@ -363,7 +363,7 @@ def test_nodes_with_another_version_are_refused(tmp_path: Path, monkeypatch):
             process = start(tmp_path / "build", *PLAIN, f"--address={nodes.address}")
             status, _, err = finish(process)
     assert status == 2
-    assert f"there is nasdip-bench 0.0.1, the builder's is {__version__}" in err
+    assert f"nasdip-bench 0.0.1 is installed, but the builder has {__version__}" in err
 
 
 def test_where_no_cluster_answers_it_is_said_soon(monkeypatch):

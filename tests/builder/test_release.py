@@ -276,7 +276,7 @@ def test_a_dataset_of_another_schema_version_is_replaced_if_told_to(built: Path,
     (out / "manifest.json").write_text(json.dumps(older))
     with pytest.raises(DatasetError, match="schema version 0; .* or release it again"):
         DatasetFolder(out)
-    with pytest.raises(BuildError, match=r"cannot be told: .*schema version 0.*--replace"):
+    with pytest.raises(BuildError, match=r"cannot tell .*schema version 0.*--replace"):
         release(built, out, version="2")
     release(built, out, version="2", replace=True)
     assert DatasetFolder(out).manifest.version == "2"
@@ -295,7 +295,7 @@ def test_what_is_no_dataset_is_not_touched(built: Path, tmp_path: Path):
         with pytest.raises(BuildError, match="--out"):
             release(built, out)
     for out in (built, built.parent, built / "data"):
-        with pytest.raises(BuildError, match="lie in each other"):
+        with pytest.raises(BuildError, match="are nested"):
             release(built, out)
     assert BuildFolder(built).settings()
 

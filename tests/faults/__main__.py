@@ -1,8 +1,8 @@
-"""The whole campaign (``make test-faults``): all trials of all faults, and the table of them.
+"""Runs the whole campaign (``make test-faults``): all trials of all faults, and their table.
 
     python -m tests.faults [--seed N] [--trials N] [--only TEXT] [--no-page]
 
-Ends with status 1 if anything happened that should not.
+Exits with status 1 if any check failed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> int:
     """Run the campaign."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
-    parser.add_argument("--trials", type=int, help="the most of each fault")
+    parser.add_argument("--trials", type=int, help="the most trials of each fault")
     parser.add_argument("--only", default="", help="faults whose name contains this")
     parser.add_argument(
         "--no-page", action="store_true", help="leave tests/faults/RESULTS.md alone"

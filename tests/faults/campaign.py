@@ -1,7 +1,7 @@
-"""The faults, each a function that makes a number of trials in a laboratory.
+"""The faults, each a function that runs a number of trials in a laboratory.
 
-Trials at every step take the steps in turn, or a spread choice of them where fewer trials are
-asked for than there are steps.
+Trials "at every step" take the steps in turn, or evenly spaced steps if there are fewer trials than
+steps.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _NOBODY = 65534
 
 
 def _spread(count: int, steps: int) -> list[int]:
-    """That many of 1..steps, evenly; all of them where there are fewer."""
+    """``count`` of 1..steps, evenly spaced; all of them if there are fewer."""
     count = min(count, steps)
     return [1 + (2 * i + 1) * steps // (2 * count) for i in range(count)]
 
 
 def _size(lab: Lab, kind: str) -> int:
-    """Where a file ends: anywhere, or where messages on stderr, a file too, still fit."""
+    """A limit on file size: any, or large enough for the messages on stderr, also a file."""
     return lab.random.randrange(1500 if kind == "short" else 0, 5000)
 
 
@@ -44,7 +44,7 @@ def _size(lab: Lab, kind: str) -> int:
 
 
 def build_step(lab: Lab, trials: int, kind: str) -> Iterator[Tally]:
-    """The build is struck at a step; resumed, it is as if nothing had happened."""
+    """Strike the build at a step; once resumed, it is as if nothing had happened."""
     counted = lab.new_folder()
     steps = lab.build(counted, Fault(root=str(counted))).steps
     for step in _spread(trials, steps):
@@ -62,7 +62,7 @@ def build_step(lab: Lab, trials: int, kind: str) -> Iterator[Tally]:
 
 
 def build_signal(lab: Lab, trials: int, number: int) -> Iterator[Tally]:
-    """A signal at random moments, again and again, until the build is complete."""
+    """Send a signal at random moments, again and again, until the build is complete."""
     done = 0
     while done < trials:
         build, before = lab.new_folder(), set()
@@ -73,7 +73,7 @@ def build_signal(lab: Lab, trials: int, number: int) -> Iterator[Tally]:
             time.sleep(lab.random.uniform(0, lab.seconds * (1 - len(before) / UNITS) + 0.15))
             os.kill(running.pid, number)
             ended = lab.commands.wait(running)
-            # A signal that comes before the build has begun, or after its end, acts by itself.
+            # A signal before the build has begun or after its end has its default effect.
             lab.check_end(tally, ended, where, allowed={0, -number, *_STOPPED})
             tally.struck += ended.status != 0
             before = lab.check_shards(tally, build, before, where)
@@ -90,7 +90,7 @@ def build_signal(lab: Lab, trials: int, number: int) -> Iterator[Tally]:
 
 
 def build_command(lab: Lab, trials: int) -> Iterator[Tally]:
-    """The installed command with two workers, killed alone or with its whole group."""
+    """Kill the installed command with two workers, alone or with its whole group."""
     build, before = lab.new_folder(), set()
     options = [*lab.arguments(build, workers=2), "--iterations=40"]
     done = attempts = 0
@@ -128,7 +128,7 @@ def build_command(lab: Lab, trials: int) -> Iterator[Tally]:
 
 
 def build_twice(lab: Lab, trials: int) -> Iterator[Tally]:
-    """Two builders and releases at once, some of them killed."""
+    """Run two builders and releases at once, and kill some of them."""
     for trial in range(trials):
         tally, build, out = Tally(trials=1), lab.new_folder(), lab.new_folder() / "data"
         where = f"two builders, trial {trial}"
@@ -172,7 +172,7 @@ def build_twice(lab: Lab, trials: int) -> Iterator[Tally]:
 
 
 def damaged_shards(lab: Lab, trials: int) -> Iterator[Tally]:
-    """Some shards are damaged: they are found and built again, the others are kept."""
+    """Damage some shards: they are found and built again, and the others are kept."""
     for trial in range(trials):
         tally, where = Tally(trials=1), f"damage, trial {trial}"
         build = lab.new_folder() / "build"
@@ -199,7 +199,7 @@ def damaged_shards(lab: Lab, trials: int) -> Iterator[Tally]:
 
 
 def _damaged(lab: Lab, content: bytes, other: bytes) -> bytes:
-    """The content with bits turned, cut, zeroed, lengthened, or that of another shard."""
+    """The content with bits flipped, cut, zeroed or lengthened, or that of another shard."""
     at = lab.random.randrange(len(content))
     turned = bytearray(content)
     for _ in range(lab.random.choice([1, 1, 2, 8])):
@@ -209,7 +209,7 @@ def _damaged(lab: Lab, content: bytes, other: bytes) -> bytes:
 
 
 def damaged_settings(lab: Lab, trials: int) -> Iterator[Tally]:
-    """The settings or the list of architectures are damaged: refused, or without effect."""
+    """Damage the settings or the list of architectures: refused, or without effect."""
     for trial in range(trials):
         tally, where = Tally(trials=1), f"damaged settings, trial {trial}"
         build = lab.new_folder() / "build"
@@ -230,7 +230,7 @@ def damaged_settings(lab: Lab, trials: int) -> Iterator[Tally]:
 
 
 def stale_files(lab: Lab, trials: int) -> Iterator[Tally]:
-    """What killed commands leave behind, of any age, changes nothing."""
+    """Leave files of killed commands, of any age: they change nothing."""
     for trial in range(trials):
         tally, where = Tally(trials=1), f"stale files, trial {trial}"
         build, out = lab.new_folder(), lab.new_folder() / "data"
@@ -260,7 +260,7 @@ def stale_files(lab: Lab, trials: int) -> Iterator[Tally]:
 
 
 def release_step(lab: Lab, trials: int, kind: str, swap: bool = True) -> Iterator[Tally]:
-    """A release over an older one is struck at a step: one of the two is there, whole."""
+    """Strike a release over an older one at a step: one of the two remains, whole."""
     counted = lab.new_folder()
     shutil.copytree(lab.released, counted / "data")
     steps = lab.release(lab.whole, counted / "data", Fault(root=str(counted), swap=swap)).steps
@@ -279,7 +279,7 @@ def release_step(lab: Lab, trials: int, kind: str, swap: bool = True) -> Iterato
             lab.check_release(tally, out, where)
             card = (out / "README.md").read_text() if (out / "README.md").exists() else ""
             tally.expect(card == "a card", f"{where}: lost the card")
-        else:  # killed between the two renames of a file system that cannot exchange
+        else:  # killed between the two renames, where folders cannot be exchanged
             lab.check_release(tally, folder / ".data.old", where)
         lab.check_end(tally, lab.release(lab.whole, out), f"{where}, again", allowed={0})
         lab.check_release(tally, out, f"{where}, again")
@@ -291,7 +291,7 @@ def release_step(lab: Lab, trials: int, kind: str, swap: bool = True) -> Iterato
 
 
 def release_twice(lab: Lab, trials: int) -> Iterator[Tally]:
-    """Two releases to one folder at once, one of them killed in half of the trials."""
+    """Run two releases to one folder at once; kill one of them in half of the trials."""
     for trial in range(trials):
         tally, folder = Tally(trials=1), lab.new_folder()
         where, out = f"two releases, trial {trial}", folder / "data"
@@ -314,7 +314,7 @@ def release_twice(lab: Lab, trials: int) -> Iterator[Tally]:
 
 @contextmanager
 def small_disk(lab: Lab, kibibytes: int) -> Iterator[Path]:
-    """A file system of its own.
+    """Mount a separate file system.
 
     Raises:
         OSError: it cannot be mounted here.
@@ -326,7 +326,7 @@ def small_disk(lab: Lab, kibibytes: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # Lazily: a process that was killed may still be on its way out.
+        # Lazily: a killed process may still be exiting.
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
@@ -335,7 +335,7 @@ def _mount(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def full_disk(lab: Lab, trials: int) -> Iterator[Tally]:
-    """A disk that is too small for the build or its release, and later is not."""
+    """Use a disk that is too small for the build or its release, then grow it."""
     pages = (4 * sum(-(-f.stat().st_size // 4096) for f in lab.whole.rglob("*") if f.is_file())) + 8
     for size in (4 * (1 + i * pages * 2 // (4 * trials)) for i in range(trials)):
         tally, where = Tally(trials=1), f"disk of {size} KiB"
@@ -364,7 +364,7 @@ def _release_there(lab: Lab, build: Path):
 
 
 def read_only(lab: Lab, trials: int) -> Iterator[Tally]:
-    """A file system that turns read-only: one line, nothing changed, and a release elsewhere."""
+    """Make a file system read-only: one error line, no change, and a release elsewhere works."""
     for trial in range(trials):
         tally, where = Tally(trials=1), f"read-only, trial {trial}"
         try:
@@ -391,7 +391,7 @@ def read_only(lab: Lab, trials: int) -> Iterator[Tally]:
 
 
 def no_permission(lab: Lab, trials: int) -> Iterator[Tally]:
-    """Folders that may be read and not written, by a user who is not root."""
+    """Use folders that a non-root user may read but not write."""
     for trial in range(trials):
         tally, where = Tally(trials=1), f"no permission, trial {trial}"
         folder = lab.new_folder()
@@ -448,11 +448,11 @@ FAULTS: dict[str, tuple[Callable[[Lab, int], Iterator[Tally]], int]] = {
     "read-only file system": (read_only, 5),
     "folders without permission": (no_permission, 5),
 }
-"""By name: the function, and the number of trials of a whole campaign."""
+"""By name: the function, and its number of trials in a whole campaign."""
 
 
 def run_fault(lab: Lab, name: str, trials: int) -> Tally:
-    """The sum of the trials of a fault."""
+    """Run the trials of a fault and add them up."""
     total = Tally()
     for tally in FAULTS[name][0](lab, trials):
         total.trials += tally.trials

@@ -1,9 +1,9 @@
-"""What a command does to itself at one step of its work.
+"""Faults that a command inflicts on itself at one step of its work.
 
 A step is an operation that changes the disk below a folder: a file opened for writing, a rename,
 a removal, a new folder, a flush. Python announces them to audit hooks before they happen, except
-for flushes, which are wrapped. What the HDF5 library writes by itself is reached by the limit on
-the size of files, which the system enforces in the middle of a write.
+flushes, which are wrapped. A limit on file size, which the system enforces in the middle of a
+write, also covers what the HDF5 library writes itself.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Fault:
 
     Attributes:
         root: the folder below which steps count.
-        step: the one at which it happens, from 1; 0: never, steps are only counted.
+        step: where it happens, from 1; 0 only counts the steps.
         kind: "kill"; "power", a kill that also cuts every file that was not flushed;
             "cut", a kill in the middle of the first write beyond ``size`` bytes of a file;
             "full", no space from this step on; "short", no file beyond ``size`` bytes from this
-            step on; "error", an input/output error of this step alone.
+            step on; "error", an input/output error at this step alone.
         size: bytes.
-        user: drop privileges to this user first; 0: keep them.
+        user: drop privileges to this user first; 0 keeps them.
         swap: whether two folders can be exchanged in one step.
     """
 
@@ -51,7 +51,7 @@ class Fault:
 
 
 class Injector:
-    """Counts the steps of this process and lets the fault happen; cannot be removed again."""
+    """Counts the steps of this process and triggers the fault; cannot be removed again."""
 
     def __init__(self, fault: Fault, finished: Callable[[int], None]) -> None:
         self.fault = fault
@@ -62,7 +62,7 @@ class Injector:
         self._busy = False
 
     def install(self) -> None:
-        """Begin."""
+        """Start counting."""
         real = os.fsync
 
         def fsync(descriptor: int) -> None:
@@ -71,7 +71,7 @@ class Injector:
             about = os.fstat(descriptor)
             self._flushed[about.st_ino] = about.st_mtime_ns
 
-        os.fsync = fsync  # in a process of its own, forked for this
+        os.fsync = fsync  # in a process forked for this
         if not self.fault.swap:
             from nasdip_bench.builder.release import swap as publish
 
@@ -123,7 +123,7 @@ class Injector:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _files(self) -> dict[int, int]:
-        """Regular files below the folder: number and time of the last change."""
+        """Regular files below the folder: inode and time of the last change."""
         found = {}
         for path in Path(self.fault.root).rglob("*"):
             if path.is_file() and not path.is_symlink():
@@ -132,7 +132,7 @@ class Injector:
         return found
 
     def _lose_power(self) -> None:
-        """Cut each file that this process changed and has not flushed since."""
+        """Truncate each file that this process changed and has not flushed since."""
         for path in Path(self.fault.root).rglob("*"):
             if not path.is_file() or path.is_symlink():
                 continue

@@ -1,7 +1,7 @@
-"""Builds to be disturbed, and what must hold afterwards.
+"""Makes builds, disturbs them, and checks what must hold afterwards.
 
-The build is real: two architectures on two of scikit-image's photographs for both tasks, ten units
-of work, by the command line. It takes about a second.
+The build is real, run by the command line: two architectures on two of scikit-image's photographs
+for both tasks, ten work units. It takes about a second.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ BAD_INPUT = 2
 
 @dataclass
 class Tally:
-    """What came of the trials of a fault.
+    """The outcome of the trials of a fault.
 
     Attributes:
         trials: how many.
         struck: commands that the fault ended or made fail.
-        problems: what should not have happened, a sentence each.
-        skipped: why there were none.
+        problems: what should not have happened, one sentence each.
+        skipped: why there were no trials.
     """
 
     trials: int = 0
@@ -55,17 +55,17 @@ class Tally:
     skipped: str = ""
 
     def expect(self, holds: bool, what: str) -> None:
-        """Note a problem unless something holds."""
+        """Record a problem unless a condition holds."""
         if not holds:
             self.problems.append(what)
 
 
 class Lab:
-    """Where builds are made, disturbed and looked at.
+    """Makes, disturbs and inspects builds.
 
     Args:
-        folder: to work in; emptied by `close`.
-        seed: of everything that is drawn.
+        folder: to work in; removed by `close`.
+        seed: of all random draws.
     """
 
     def __init__(self, folder: Path, seed: int = 0) -> None:
@@ -96,11 +96,11 @@ class Lab:
     # Commands
 
     def arguments(self, build: Path, workers: int = 1) -> list[str]:
-        """Those of the command that begins or resumes the build in a folder."""
+        """The arguments of the command that starts or resumes the build in a folder."""
         return build_arguments(build, self.folder / "architectures.csv", workers)
 
     def start_build(self, build: Path, fault: Fault | None = None) -> Running:
-        """Begin or resume the build in a folder."""
+        """Start or resume the build in a folder."""
         return self.commands.start("nasdip-build", *self.arguments(build), fault=fault)
 
     def build(self, build: Path, fault: Fault | None = None) -> Ended:
@@ -108,7 +108,7 @@ class Lab:
         return self.commands.wait(self.start_build(build, fault))
 
     def start_release(self, build: Path, out: Path, fault: Fault | None = None) -> Running:
-        """Begin to release a build."""
+        """Start to release a build."""
         return self.commands.start("nasdip-build", "release", build, "--out", out, fault=fault)
 
     def release(self, build: Path, out: Path, fault: Fault | None = None) -> Ended:
@@ -118,7 +118,7 @@ class Lab:
     # What must hold
 
     def check_end(self, tally: Tally, ended: Ended, where: str, *, allowed: set[int]) -> None:
-        """A command ended in an allowed way: no traceback, no hang; bad input is one line."""
+        """Check that a command ended as allowed: no traceback, no hang, one line for bad input."""
         tally.expect(ended.status is not None, f"{where}: hangs")
         tally.expect(TRACEBACK not in ended.err, f"{where}: {ended.err[-400:]}")
         tally.expect(
@@ -130,7 +130,7 @@ class Lab:
             tally.expect(len(lines) == 1, f"{where}: no single line but {ended.err[-300:]}")
 
     def check_shards(self, tally: Tally, build: Path, before: set[str], where: str) -> set[str]:
-        """Every shard is whole and none of those before is lost; returns the names."""
+        """Check that every shard is whole and no earlier one is lost; return the names."""
         found = shards(build)
         torn = [name for name, whole in found.items() if not whole]
         tally.expect(not torn, f"{where}: torn shards {torn}")
@@ -140,7 +140,7 @@ class Lab:
     def check_resumed(
         self, tally: Tally, build: Path, before: set[str], where: str, *, most: int = UNITS
     ) -> None:
-        """The same command completes the build, and its release equals the undisturbed one."""
+        """Check that the same command completes the build, with an equal release."""
         ended = self.build(build)
         self.check_end(tally, ended, f"{where}, resumed", allowed={0})
         found = self.check_shards(tally, build, before, f"{where}, resumed")
@@ -151,7 +151,7 @@ class Lab:
         shutil.rmtree(out.parent)
 
     def check_release(self, tally: Tally, out: Path, where: str) -> None:
-        """A release is whole and equals the undisturbed one."""
+        """Check that a release is whole and equals the undisturbed one."""
         problems = find_problems(out)
         tally.expect(not problems, f"{where}: {problems[:1]}")
         if not problems:
@@ -173,7 +173,7 @@ def warm_up() -> None:
 
 
 def shards(build: Path) -> dict[str, bool]:
-    """By name of each shard: whether its content is what the name says."""
+    """By shard name, whether the content matches the name."""
     found = {}
     for path in build.glob("shards/*.parquet"):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -182,7 +182,7 @@ def shards(build: Path) -> dict[str, bool]:
 
 
 def tables(out: Path) -> dict[str, Any]:
-    """All that a release holds, less what a clock wrote: equal for equal builds, bit for bit."""
+    """The content of a release without times: equal for equal builds, bit for bit."""
     found: dict[str, Any] = {}
     manifest = vars(DatasetFolder(out).manifest) | {"created": None}
     for name, record in manifest.pop("files").items():
@@ -191,14 +191,14 @@ def tables(out: Path) -> dict[str, Any]:
             columns = pq.read_table(out / name).to_pydict()
             found[name] = {n: v for n, v in columns.items() if not n.endswith("seconds")}
         elif name == CROISSANT:
-            found[name] = "there"  # it has the date, and the hashes of tables with seconds
+            found[name] = "there"  # it holds the date and hashes of tables with seconds
         else:
             found[name] = record.sha256
     return found | manifest
 
 
 def version_of(out: Path) -> str | None:
-    """The version of a whole release; None where there is none, or it is damaged."""
+    """The version of a whole release; None if it is missing or damaged."""
     try:
         return None if find_problems(out) else DatasetFolder(out).manifest.version
     except NasdipError:

@@ -1,4 +1,4 @@
-"""A few trials of every fault; ``make test-faults`` makes them all."""
+"""A few trials of every fault; ``make test-faults`` runs them all."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_nothing_is_lost(lab: Lab, name: str):
 
 
 def test_the_checks_see_what_they_are_for(lab: Lab):
-    """A torn shard, a lost one, one too many, and other numbers are each noticed."""
+    """The checks notice a torn shard, a lost one, an extra one, and other numbers."""
     build = lab.new_folder()
     lab.build(build)
     names = sorted(shards(build))

@@ -1,8 +1,8 @@
-"""The commands, each in a process of its own that is forked from one that has imported everything.
+"""Runs each command in a process forked from one that has imported everything.
 
-Starting Python and importing torch takes seconds, forking a hundredth of one: so thousands of
-trials are affordable. The forked process runs the same application on the same arguments as the
-installed command, with one thread.
+Starting Python and importing torch takes seconds, forking a hundredth of a second, which makes
+thousands of trials affordable. The forked process runs the same application with the same arguments
+as the installed command, with one thread.
 
     python -m tests.faults.warm     # serves requests, one JSON line each
 """
@@ -33,7 +33,7 @@ TRACEBACK = "Traceback (most recent call last)"
 
 
 class Ended(NamedTuple):
-    """How a command ended: status (minus the signal's number), what it wrote, steps it took."""
+    """How a command ended: status (or minus the signal number), its output, its steps."""
 
     status: int | None
     out: str
@@ -42,7 +42,7 @@ class Ended(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A command under way."""
+    """A running command."""
 
     pid: int
     files: Path
@@ -53,7 +53,7 @@ class Warm:
 
     Args:
         folder: for the commands' output.
-        prepare: ``module:function`` to call once in the process that is forked from.
+        prepare: ``module:function`` to call once in the parent of the forked processes.
     """
 
     def __init__(self, folder: Path, prepare: str = "") -> None:
@@ -72,7 +72,7 @@ class Warm:
         self._ask({"do": "ready"})
 
     def close(self) -> None:
-        """End the process that is forked from."""
+        """End the parent of the forked processes."""
         self._process.communicate()
 
     def start(self, program: str, *arguments: Any, fault: Fault | None = None) -> Running:
@@ -81,7 +81,7 @@ class Warm:
         Args:
             program: one of `PROGRAMS`, or ``module:function``, which gets the arguments.
             arguments: of the command.
-            fault: what shall happen to it.
+            fault: the fault to inject.
         """
         files = Path(tempfile.mkdtemp(dir=self._folder))
         for name in ("out", "err"):
@@ -97,7 +97,7 @@ class Warm:
         return Running(self._ask(request)["pid"], files)
 
     def wait(self, running: Running, seconds: float = 120) -> Ended:
-        """Wait for a command; status None: it did not end in time, and was killed."""
+        """Wait for a command; status None if it did not end in time and was killed."""
         status = self._ask({"do": "wait", "pid": running.pid, "seconds": seconds})["status"]
         out, err = ((running.files / name).read_text(errors="replace") for name in ("out", "err"))
         (steps,) = struct.unpack("q", (running.files / "steps").read_bytes())
@@ -153,7 +153,7 @@ def _fork(request: dict[str, Any], channel: Any) -> int:
         for number, name in ((1, "out"), (2, "err")):
             os.dup2(os.open(files / name, os.O_WRONLY | os.O_APPEND), number)
         with (files / "steps").open("r+b") as file:
-            counter = mmap.mmap(file.fileno(), 8)  # kept whatever ends the process
+            counter = mmap.mmap(file.fileno(), 8)  # survives however the process ends
         if request["fault"]:
             Injector(
                 Fault(**request["fault"]), lambda steps: struct.pack_into("q", counter, 0, steps)

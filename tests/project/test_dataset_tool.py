@@ -225,7 +225,7 @@ def test_no_stage_begins_with_a_second_left(site: Site, monkeypatch, capfd):
     site.ends(*ALL_DONE)
     assert site.drive(2001) == dataset.EXIT_MORE_TO_DO
     assert len(site.calls()) == 1
-    assert "the time is over before all 522, seed 0" in capfd.readouterr().out
+    assert "time is up before all 522, seed 0" in capfd.readouterr().out
 
 
 # How it ends

@@ -1,12 +1,12 @@
-"""The build of ``data/``, in the background: what ``make dataset`` and its relatives do.
+"""Builds ``data/`` in the background: the commands behind ``make dataset`` and its relatives.
 
-    builds/dataset/env        an environment of its own, with an installed copy of the code that
-                              froze the protocol, so that the tree can be edited meanwhile
+    builds/dataset/env        a separate environment with an installed copy of the code that froze
+                              the protocol, so that the tree can be edited meanwhile
     builds/dataset/build      the build folder; kept, and never committed
-    builds/dataset/progress   what the build prints
-    builds/dataset/lock       held while it is prepared and while it runs; says its process group
+    builds/dataset/progress   the output of the build
+    builds/dataset/lock       held during preparation and build; contains the process group
 
-Only the standard library is used: the tool makes the environment that it needs.
+Uses only the standard library, since the tool makes the environment it needs.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = 2
 EXIT_FAILURES, EXIT_MISTAKE, EXIT_MORE_TO_DO = 1, 2, 75
 _PATIENCE_SECONDS = 60
-"""How long a start is watched (a build that cannot begin says so sooner), and a stop waited for."""
+"""How long to watch a start (a build that cannot begin says so sooner), and to wait for a stop."""
 _WORTHWHILE_SECONDS = 60
-"""A stage is not begun with less time left, unless it is the first."""
+"""With less time left, no stage except the first is started."""
 _LEAST_BYTES = 64 << 20
-"""With less room on the disk, not even the reason of a failure may get into the progress file."""
+"""With less disk space, the progress file may not even hold the reason for a failure."""
 
 
 class Mistake(Exception):  # noqa: N818 - the user's, not ours
-    """What the user is told in one line."""
+    """An error reported to the user in one line."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ STAGES = (
     Stage("r64: 40 architectures, denoise", (*_BRIDGE, "--tasks=denoise")),
     Stage("r64: 40 architectures, inpaint", (*_BRIDGE, "--tasks=inpaint")),
 )
-"""In order. Everything can be tried on the first; the bridge to full width comes last."""
+"""In order. The first allows trying everything; the bridge to full width comes last."""
 
 
 class Workshop:
@@ -77,7 +77,7 @@ class Workshop:
 
     @property
     def group(self) -> int | None:
-        """The process group of the build that runs; 0 while it is prepared, None without one."""
+        """The process group of the running build; 0 during preparation, None without a build."""
         with suppress(FileNotFoundError), self.lock.open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -86,14 +86,14 @@ class Workshop:
         return None
 
     def claim(self) -> int:
-        """Take the lock; it is held until every process that has the descriptor has closed it.
+        """Take the lock; it is held until every process with the descriptor has closed it.
 
         Raises:
-            Mistake: another build has it.
+            Mistake: another build holds it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o644)
-        for _ in range(10):  # who only asks for `group` has it for a moment
+        for _ in range(10):  # a call of `group` holds it briefly
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -108,7 +108,7 @@ class Workshop:
         )
 
     def data_protocol(self) -> int | None:
-        """The protocol of ``data/``; None where that cannot be read."""
+        """The protocol of ``data/``; None if it cannot be read."""
         manifest = self.root / "data" / "manifest.json"
         try:
             return int(json.loads(manifest.read_text(encoding="utf-8"))["protocol_version"])
@@ -116,7 +116,7 @@ class Workshop:
             return None
 
     def command(self, stage: Stage, images: Path, left: float | None) -> list[str]:
-        """The command line of a stage; what ``data/`` has of this protocol is left out."""
+        """The command line of a stage; it skips what ``data/`` already has of this protocol."""
         return [
             str(self.env / "bin" / "nasdip-build"),
             "--fidelity=r64c16",
@@ -130,10 +130,10 @@ class Workshop:
 
 
 def start(shop: Workshop, commit: str, images: Path, duration: str, python: str) -> None:
-    """Begin the build, or go on with it, in the background.
+    """Start or continue the build in the background.
 
     Raises:
-        Mistake: it cannot begin.
+        Mistake: it cannot start.
     """
     seconds = _seconds(duration) if duration else None
     if not images.is_dir():
@@ -153,18 +153,18 @@ def start(shop: Workshop, commit: str, images: Path, duration: str, python: str)
         seen = shop.progress.stat().st_size if shop.progress.exists() else 0
         process = launch(shop, images, seconds, lock)
     finally:
-        os.close(lock)  # the build has it, too
+        os.close(lock)  # the build holds it too
     print(watch(shop, process, seen))
 
 
 def launch(
     shop: Workshop, images: Path, seconds: float | None, lock: int
 ) -> subprocess.Popen[bytes]:
-    """Begin `drive` in a process group of its own, which inherits the lock."""
+    """Start `drive` in a new process group that inherits the lock."""
     drive = [sys.executable, __file__, "drive", f"--root={shop.root}"]
     drive += [f"--images={images.resolve()}", f"--lock={lock}"]
     drive += [] if seconds is None else [f"--seconds={seconds}"]
-    # The tree must not stand before the installed copy.
+    # The tree must not come before the installed copy.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with shop.progress.open("ab") as log:
         return subprocess.Popen(
@@ -174,15 +174,15 @@ def launch(
 
 
 def watch(shop: Workshop, process: subprocess.Popen[bytes], seen: int) -> str:
-    """Wait until the build has finished a unit, or has ended; returns what to say.
+    """Wait until the build has finished a unit or ended; return the message to print.
 
     Args:
         shop: where it is built.
         process: the build.
-        seen: length of the progress file before it began.
+        seen: length of the progress file before it started.
 
     Raises:
-        Mistake: it has ended, and not because all is done or the time is over.
+        Mistake: it ended although work and time were left.
     """
     deadline, said, running = time.monotonic() + _PATIENCE_SECONDS, "", True
     while running and " units, " not in said and time.monotonic() < deadline:
@@ -202,7 +202,7 @@ def watch(shop: Workshop, process: subprocess.Popen[bytes], seen: int) -> str:
 
 
 def prepare(shop: Workshop, commit: str, python: str) -> None:
-    """Install the frozen code in an environment of its own, unless it is there.
+    """Install the frozen code in a separate environment, unless it is already there.
 
     Raises:
         Mistake: the commit is not in this checkout, or cannot be installed.
@@ -246,21 +246,21 @@ def prepare(shop: Workshop, commit: str, python: str) -> None:
 def _yield_to_other_sessions(pid: int) -> None:
     """Give the session of a process the lowest priority.
 
-    Linux shares the processor between sessions first, and heeds niceness only within each. Not
-    before the build has begun: on a busy machine it would take minutes to say that it cannot.
+    Linux divides the processor among sessions first, and applies niceness only within each. Call it
+    only after the build has begun: a slow start would take minutes to report that it cannot begin.
     """
-    with suppress(OSError):  # another system, or a kernel without such groups
+    with suppress(OSError):  # another system, or a kernel without autogroups
         Path(f"/proc/{pid}/autogroup").write_text("19", encoding="ascii")
 
 
 def drive(shop: Workshop, images: Path, seconds: float | None, lock: int) -> int:
-    """Carry out the stages, in children that hold the lock; returns the exit status."""
+    """Run the stages in child processes that hold the lock; return the exit status."""
     deadline = None if seconds is None else time.monotonic() + seconds
     status = 0
     for number, stage in enumerate(STAGES):
         left = None if deadline is None else deadline - time.monotonic()
         if number and left is not None and left < _WORTHWHILE_SECONDS:
-            _note(f"the time is over before {stage.name}; 'make dataset' goes on from here")
+            _note(f"time is up before {stage.name}; 'make dataset' continues from here")
             return EXIT_MORE_TO_DO
         _note(stage.name)
         command = shop.command(stage, images, left)
@@ -278,10 +278,10 @@ def drive(shop: Workshop, images: Path, seconds: float | None, lock: int) -> int
 
 
 def signal_group(shop: Workshop, which: signal.Signals) -> int:
-    """Send a signal to the whole build; returns its process group.
+    """Send a signal to the whole build; return its process group.
 
     Raises:
-        Mistake: none runs.
+        Mistake: no build is running.
     """
     group = shop.group
     if group == 0:
@@ -294,19 +294,19 @@ def signal_group(shop: Workshop, which: signal.Signals) -> int:
 
 
 def stop(shop: Workshop) -> None:
-    """End the build, paused or not, and wait until it has ended."""
+    """Stop the build, paused or not, and wait until it has ended."""
     group = signal_group(shop, signal.SIGTERM)
     with suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGCONT)  # what is paused would not hear the other
+        os.killpg(group, signal.SIGCONT)  # a paused process would ignore the other
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while shop.group == group and time.monotonic() < deadline:
         time.sleep(0.05)
     with suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)  # workers that are left; what is finished is on disk
+        os.killpg(group, signal.SIGKILL)  # remaining workers; finished work is on disk
 
 
 def status(shop: Workshop) -> None:
-    """Say whether the build runs, and the last that it printed."""
+    """Print whether the build runs, and its last output."""
     group = shop.group
     if group:
         print(f"{'paused' if _paused(group) else 'running'}, process group {group}")
@@ -318,15 +318,15 @@ def status(shop: Workshop) -> None:
 
 
 def release(shop: Workshop, version: str) -> int:
-    """Merge what is finished into ``data/``, verify it, and renew what the docs say of it.
+    """Merge finished work into ``data/``, verify it, and update the docs about it.
 
     Data of an earlier protocol are replaced.
 
     Returns:
-        the exit status; the step that failed has said why.
+        the exit status; a step that fails reports why.
 
     Raises:
-        Mistake: no version.
+        Mistake: no version is given.
     """
     if not version:
         raise Mistake("say which version it becomes: 'make dataset-release VERSION=0.11.0'")
@@ -350,7 +350,7 @@ def _note(text: str) -> None:
 
 
 def _paused(group: int) -> bool:
-    """Whether the leader of a process group is stopped; False where the system does not say."""
+    """Whether the leader of a process group is stopped; False if the system cannot tell."""
     with suppress(OSError):
         return Path(f"/proc/{group}/stat").read_text().rpartition(")")[2].split()[0] == "T"
     return False
@@ -373,8 +373,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--for", dest="duration", default="")
     parser.add_argument("--python", default="python3")
     parser.add_argument("--version", default="")
-    parser.add_argument("--seconds", type=float, help="of drive, which start begins")
-    parser.add_argument("--lock", type=int, default=-1, help="of drive: a descriptor")
+    parser.add_argument("--seconds", type=float, help="for drive, which start launches")
+    parser.add_argument("--lock", type=int, default=-1, help="for drive: a descriptor")
     return parser
 
 
@@ -388,13 +388,13 @@ def _carry_out(shop: Workshop, given: argparse.Namespace) -> int:
             return drive(shop, given.images, given.seconds, given.lock)
         case "pause":
             signal_group(shop, signal.SIGSTOP)
-            print("paused; go on with 'make dataset-resume'")
+            print("paused; continue with 'make dataset-resume'")
         case "resume":
             signal_group(shop, signal.SIGCONT)
-            print("the build goes on")
+            print("the build continues")
         case "stop":
             stop(shop)
-            print("stopped; 'make dataset' goes on from there")
+            print("stopped; 'make dataset' continues from there")
         case "status":
             status(shop)
         case "release":

@@ -1,6 +1,6 @@
-"""The tables of data/FINDINGS.md, computed from a release by the public API.
+"""Computes the tables of data/FINDINGS.md from a release, with the public API.
 
-What they say is written by hand above them; tests/docs/test_findings.py compares the two.
+The text above the tables is written by hand; tests/docs/test_findings.py compares the two.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from tests.tools.pages import table, with_block
 
 TOP, FIRST, COHORT = 10, (1, 5), 15
 PARTS = (9, 3)
-"""Of the iterations to the stop, where the beginning of a run is looked at."""
+"""Early points of a run: the stop divided by these numbers."""
 LEVEL, RESAMPLES = 0.95, 1000
 
-Rows = Iterator[list[str]]  # of one task at the release's default fidelity for it
+Rows = Iterator[list[str]]  # for one task, at the release's default fidelity for it
 
 
 def basis(bench: NASDIPBench, block: Block) -> Rows:
-    """What the tables are over."""
+    """The set-up behind the tables."""
     at, record = bench.manifest.fidelities[block.fidelity], block.record
     size = f"{at['resolution']} x {at['resolution']}, {at['channels']}"
     for seed in block.seeds:
@@ -57,7 +57,7 @@ def taus(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def paper(bench: NASDIPBench, block: Block) -> Rows:
-    """Table 1 beside the printed one, over the images that both have."""
+    """Table 1 next to the paper's, over the images that both have."""
     printed, statuses = paper_values()["table1"], image_statuses(bench)
     images = [one for one in printed["rows"] if statuses.get(one, SUBSTITUTE) != SUBSTITUTE]
     if block.task != printed["task"] or not images:
@@ -94,7 +94,7 @@ def targets(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def gain(bench: NASDIPBench, block: Block) -> Rows:
-    """What an image's own best architecture gains over the best of the other images."""
+    """Gain of an image's own best architecture over the best for the other images."""
     if len(block.seeds) > 1:
         found = image_gain(bench, block.task, fidelity=block.fidelity)
         for target in VERDICT_TARGETS:
@@ -104,7 +104,7 @@ def gain(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def searches(bench: NASDIPBench, block: Block) -> Rows:
-    """What searches gain over transfer on the seed that they did not see."""
+    """Gain of searches over transfer, on the seed that they did not see."""
     if len(block.seeds) > 1:
         found = bench.search_leaderboard(block.task, fidelity=block.fidelity)
         means = found.xs(MEAN, level="image")
@@ -116,7 +116,7 @@ def searches(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def seeds(bench: NASDIPBench, block: Block) -> Rows:
-    """Agreement of seeds: the ceiling of any tau."""
+    """Agreement between seeds: the ceiling of any tau."""
     if len(block.seeds) > 1:
         whole, within = (
             bench.seed_agreement(
@@ -129,10 +129,10 @@ def seeds(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def fidelities(bench: NASDIPBench, block: Block) -> Rows:
-    """Agreement of fidelities, over the images that have runs at both."""
+    """Agreement between fidelities, over the images that have runs at both."""
     try:
         found = bench.fidelity_agreement(block.task, target=TARGET)
-    except MissingRunError:  # of one fidelity only
+    except MissingRunError:  # one fidelity only
         return
     for pair, of_pair in found.groupby(level=[0, 1], sort=False):
         images = [image for *_, image in of_pair.index[of_pair["n"] > 0] if image != MEAN]
@@ -145,7 +145,7 @@ def fidelities(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def beginnings(bench: NASDIPBench, block: Block) -> Rows:
-    """Tau between PSNR early in the runs of a seed and the best of the runs of another."""
+    """Tau between early PSNR in runs of one seed and the best PSNR in runs of another."""
     if len(block.seeds) > 1:
         kept = bench.curves(block.task, fidelity=block.fidelity).iterations
         at = [int(kept[kept <= block.record.stop // part][-1]) for part in PARTS]
@@ -156,7 +156,7 @@ def beginnings(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def choosing(bench: NASDIPBench, block: Block) -> Rows:
-    """What it is worth to train the first architectures of a score and keep the best of them."""
+    """Gain from training a score's first architectures and keeping the best of them."""
     names = [
         f"{name}{of}"
         for name in (*(f"regret_{size}" for size in FIRST), "precision")
@@ -170,7 +170,7 @@ def choosing(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def search(bench: NASDIPBench, block: Block) -> Rows:
-    """The paper's search replayed: regret of what it selects."""
+    """The paper's search replayed: regret of its selections."""
     names = ["regret", "regret_any", "regret_first", "regret_best", "members", "candidates"]
     found = bench.isnas_curve(block.task, n=COHORT, fidelity=block.fidelity)
     found = found.xs(COHORT, level="n").drop(MEAN, level="image", errors="ignore")
@@ -179,7 +179,7 @@ def search(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def attributes(bench: NASDIPBench, block: Block) -> Rows:
-    """How much of PSNR goes with each attribute of the upsampling cell, and with its values."""
+    """How much of the PSNR each attribute of the upsampling cell, and its values, explain."""
     runs = _of(bench.to_frame("runs"), block, block.default_seeds)
     wide = runs.pivot_table(TARGET, "arch_id", ["image", "seed"], observed=True).dropna()
     means = (wide - wide.mean()).mean(axis=1)
@@ -196,7 +196,7 @@ def attributes(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def omega_squared(values: NDArray[np.float64], labels: NDArray[np.generic]) -> float:
-    """Share of the variance that groups account for, at least 0: ω² (Hays 1963)."""
+    """Share of the variance that the groups explain, at least 0: ω² (Hays 1963)."""
     groups = [values[labels == label] for label in np.unique(labels)]
     if len(groups) < 2 or len(values) == len(groups):
         return math.nan
@@ -207,7 +207,7 @@ def omega_squared(values: NDArray[np.float64], labels: NDArray[np.generic]) -> f
 
 
 def stops(bench: NASDIPBench, block: Block) -> Rows:
-    """How far below its best a run is where each rule stops it, and where it is told to."""
+    """How far below its best a run is where each rule stops it, at the stop, and at the end."""
     runs = _of(bench.to_frame("runs"), block, block.seeds)
     key = ["arch_id", "image", "seed"]
     recorded = _of(bench.to_frame("stops"), block, block.seeds).merge(runs[[*key, TARGET]], on=key)
@@ -227,7 +227,7 @@ def stops(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def initialisations(bench: NASDIPBench, block: Block) -> Rows:
-    """How far the initialisations of a score agree."""
+    """How well the initialisations of a score agree."""
     found = bench.noise(block.task, targets=[TARGET], fidelity=block.fidelity, resamples=0)
     if "initialisations" in found.index.get_level_values("between"):
         for name, row in found.loc["initialisations"].dropna(subset=["tau"]).iterrows():
@@ -256,11 +256,11 @@ TABLES: dict[Callable[[NASDIPBench, Block], Rows], str] = {
     stops: "rule | parameters | lost, dB | iterations | stopped | runs | n",
     initialisations: "score | tau between two initialisations | between two means of K | K | n",
 }
-"""What makes the rows of a table, and its head; the marker in the page is the function's name."""
+"""The function that makes the rows of a table (its name marks the block), and the header."""
 
 
 def table_of(make: Callable[[NASDIPBench, Block], Rows], bench: NASDIPBench) -> str:
-    """A table, with the rows of all tasks that have runs."""
+    """A table with rows for all tasks that have runs."""
     having = bench.coverage()["task"].unique()
     blocks = [bench.runs.block(task, None) for task in bench.tasks if task in having]
     body = [[block.task, *row] for block in blocks for row in make(bench, block)]
@@ -275,7 +275,7 @@ def with_tables(page: str, bench: NASDIPBench) -> str:
 
 
 def _of(frame: pd.DataFrame, block: Block, of_seeds: Collection[int | None]) -> pd.DataFrame:
-    """Rows of a task at a fidelity with some seeds; None stands for rows without a seed."""
+    """Rows of a task and fidelity with certain seeds; None selects rows without a seed."""
     of_seed = frame["seed"].isin(list(of_seeds)) | (frame["seed"].isna() & (None in of_seeds))
     return frame[(frame["task"] == block.task) & (frame["fidelity"] == block.fidelity) & of_seed]
 

@@ -1,4 +1,4 @@
-"""Pages of the documentation that hold results: text between two markers, written by a command."""
+"""Writes generated text between two markers of a documentation page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the data card and the README say of the release in ``data/``: written from the data."""
+"""Writes the facts about the release in ``data/`` for the data card and the README."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def readme_rows(bench: NASDIPBench) -> str:
 
 
 def card_release(bench: NASDIPBench) -> str:
-    """What is in the release, and how much of what could be."""
+    """The content of the release, and how complete it is."""
     manifest = bench.manifest
     listed = list(bench) == paper_architectures(min(len(bench), PAPER_ARCHITECTURES))
     body = []
@@ -106,14 +106,14 @@ def card_release(bench: NASDIPBench) -> str:
 
 
 def card_images(bench: NASDIPBench) -> str:
-    """The images, with what their sources state."""
+    """The images, with their licences as stated by the sources."""
     rows = bench.to_arrow("images").to_pylist()
     body = [[r["name"], r["status"], r["licence"], f"`{r['source']}`"] for r in rows]
     return table(["image", "status", "licence as its source states it", "source"], body)
 
 
 def card_training(bench: NASDIPBench) -> str:
-    """With what the runs were trained, and how long that took."""
+    """The hardware and software that trained the runs, and how long it took."""
     runs = bench.to_frame("runs")
     types = bench.manifest.device_types
     groups = runs.groupby(
@@ -143,7 +143,7 @@ def card_training(bench: NASDIPBench) -> str:
 
 
 def card_limits(bench: NASDIPBench) -> str:
-    """Runs that were cut before their peak, and the noise of a run."""
+    """Runs that ended before their peak, and the noise of a run."""
     cut, noise = [], []
     for block in blocks(bench):
         ends = np.concatenate([block.matrix("best_at_end", seed) for seed in block.seeds])
@@ -206,7 +206,7 @@ def _having(block: Block, seed: int) -> NDArray[np.intp]:
 
 
 def _which(having: NDArray[np.intp], listed: bool) -> str:
-    """Whether they are the first ones: then they are a random part."""
+    """Say whether they are the first architectures, and so a random sample."""
     last = int(having.max(initial=-1))
     absent = np.setdiff1d(np.arange(last), having)
     if listed and not len(absent):

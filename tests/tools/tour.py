@@ -1,6 +1,6 @@
-"""Writes ``docs/tour.ipynb``: the page ``docs/tour.md`` as a notebook, run (``make notebook``).
+"""Writes ``docs/tour.ipynb``, the page ``docs/tour.md`` as an executed notebook (make notebook).
 
-The page is the source. Its Python blocks are the code cells, what stands between them is the text.
+The page is the source. Its Python blocks become code cells; the text between them becomes text.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> None:
     notebook = nbformat.v4.new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
         cells=[
-            new[kind](source, id=f"cell-{place}")  # a random id would change with each run
+            new[kind](source, id=f"cell-{place}")  # a random id would change each time
             for place, (kind, source) in enumerate(cells(PAGE.read_text(encoding="utf-8")))
         ],
     )

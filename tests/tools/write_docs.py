@@ -1,9 +1,9 @@
-"""Writes what the documentation says of the schema and of the data in ``data/`` (``make docs``).
+"""Writes the generated documentation of the schema and of ``data/`` (``make docs``).
 
     docs/data.md         the column tables, from `nasdip_bench.dataset.schema`
     data/README.md       the numbers of the data card
-    data/FINDINGS.md     the tables of what the data say
-    README.md            the table of what ``data/`` holds
+    data/FINDINGS.md     the tables of findings
+    README.md            the table of the content of ``data/``
 
 python -m tests.tools.write_docs
 """

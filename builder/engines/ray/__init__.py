@@ -1,1 +1,1 @@
-"""The same on a Ray cluster (optional extra)."""
+"""Runs work units on a Ray cluster (optional extra)."""

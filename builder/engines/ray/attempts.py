@@ -1,8 +1,8 @@
-"""How often each run or score was begun and not finished, since the driver began.
+"""How often each run or score was started and not finished, since the driver started.
 
-A **death** is a worker that ended while it had the unit, its machine being well: most likely the
-unit's doing. A **loss** is a unit of which nothing more was heard: its node or the connection to it
-was lost. Counts live as long as the driver: its next start begins anew. Must not import torch.
+A **death**: the worker ended during the unit while its machine was fine; most likely the unit's
+fault. A **loss**: nothing more was heard of the unit, since its node or the connection to it was
+lost. Counts last as long as the driver; the next one starts from zero. Must not import torch.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ __all__ = ["MAX_DEATHS", "MAX_LOSSES", "Attempts"]
 
 MAX_DEATHS = 3
 MAX_LOSSES = 6
-"""More than deaths: losses strike whatever is in hand, and units are seldom to blame."""
+"""More than deaths: a loss hits whatever is in progress, and units are seldom to blame."""
 
 
 @dataclass
 class Attempts:
-    """Deaths and losses by run and score, so that a part of a stack keeps its count."""
+    """Deaths and losses by run and score, so that part of a stack keeps its count."""
 
     _deaths: Counter[RunKey | ScoreKey] = field(default_factory=Counter)
     _losses: Counter[RunKey | ScoreKey] = field(default_factory=Counter)
@@ -35,7 +35,7 @@ class Attempts:
         self._losses.update(unit.keys)
 
     def of(self, unit: Unit) -> tuple[int, int]:
-        """Deaths and losses of a unit: of those of its runs or scores, the highest."""
+        """Deaths and losses of a unit: the highest counts of its runs or scores."""
         deaths, losses = (max(c[key] for key in unit.keys) for c in (self._deaths, self._losses))
         return deaths, losses
 

@@ -1,9 +1,8 @@
-"""A Ray cluster to build on: this machine alone, or one that runs.
+"""A Ray cluster to build on: this machine alone, or a running cluster.
 
-Of the cluster that is this machine alone nothing listens but on the loopback interface, and to the
-build alone; there is no dashboard, nothing is reported to Ray's makers, and what it writes is
-removed. Needs Ray (extra ``ray``), which is imported when a cluster is asked for. Must not import
-torch.
+A cluster of this machine alone listens only on the loopback interface, and only to the build. It
+has no dashboard, reports nothing to Ray's makers, and its files are removed. Needs Ray (extra
+``ray``), which is imported when a cluster is requested. Must not import torch.
 """
 
 from __future__ import annotations
@@ -34,33 +33,32 @@ _LONGEST_REASON = 300
 _CONNECT_SECONDS = 10.0
 _HEALTH_SECONDS = 30.0
 _OBJECT_STORE_BYTES = 256 * 2**20
-"""Specs and small tables; what exceeds it goes to disk."""
+"""Enough for specs and small tables; the excess goes to disk."""
 _LONGEST_TEMPORARY = 20
-"""Characters of the folder for Ray's sockets, whose whole paths are limited to 107."""
+"""Characters in the path of the folder for Ray's sockets, whose full paths may have 107."""
 _ORDERLY = (1, 3, 4)
-"""Ray's reasons of a node's death (`NodeDeathInfo`): stopped, preempted, idle."""
+"""Ray's reasons for a node's death (`NodeDeathInfo`): stopped, preempted, idle."""
 
-# Read by Ray when it is imported, and passed on to the processes it starts.
+# Ray reads these on import and passes them on to the processes it starts.
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # reports of workers' deaths, which the engine makes itself
     "RAY_SCHEDULER_EVENTS": "0",
 }
-# For this machine alone: Ray's setting for systems where a cluster is one machine, whose addresses
-# are those of the loopback; and a secret that is not left in the user's home, where other clusters
-# would find it.
+# For this machine alone: Ray's setting for one-machine clusters, which use loopback addresses; and
+# a secret that is not left in the user's home, where other clusters would find it.
 _ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 _SECRET = "RAY_AUTH_TOKEN"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RayOptions:
-    """Which cluster, and what a worker takes of it.
+    """Which cluster to use, and the size of a worker.
 
     Attributes:
         address: of a running cluster, HOST:PORT or "auto"; empty for this machine alone.
-        gpus_per_worker: the part of a GPU that a worker gets, up to 1; 0 chooses.
-        cpus_per_worker: cores of a worker; 0 chooses.
+        gpus_per_worker: fraction of a GPU per worker, up to 1; 0 chooses.
+        cpus_per_worker: cores per worker; 0 chooses.
 
     Raises:
         ConfigError: a value outside what is allowed.
@@ -84,7 +82,7 @@ class RayOptions:
             )
 
     def gpus_for(self, device: str) -> float:
-        """The part of a GPU that a worker on a device gets."""
+        """The fraction of a GPU that a worker on a device gets."""
         return (self.gpus_per_worker or 1.0) if device == "cuda" else 0.0
 
 
@@ -102,11 +100,11 @@ class Cluster:
         self._own_node: str = ray.get_runtime_context().get_node_id()
 
     def resources(self) -> list[dict[str, float]]:
-        """What each live node has in all, such as {"CPU": 8.0, "GPU": 1.0}."""
+        """The total resources of each live node, such as {"CPU": 8.0, "GPU": 1.0}."""
         return [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
 
     def room(self, cpus: int, gpus: float) -> int:
-        """How many workers of a size the live nodes hold, if nobody else uses them."""
+        """How many workers of a size fit on the live nodes, if nobody else uses them."""
         return sum(_times(r, "CPU", cpus, _times(r, "GPU", gpus)) for r in self.resources())
 
     @property
@@ -115,7 +113,7 @@ class Cluster:
         return any(resources.get("GPU", 0) > 0 for resources in self.resources())
 
     def fate(self, node: str) -> Literal["alive", "removed", "lost"]:
-        """What became of a node: removed is in an orderly way, lost without a word."""
+        """What became of a node: "removed" is orderly, "lost" is unannounced."""
         for found in self.ray.nodes():
             if found["NodeID"] == node:
                 if found["Alive"]:
@@ -130,7 +128,7 @@ class Cluster:
 
 
 def _times(resources: dict[str, float], name: str, demand: float, most: float = math.inf) -> Any:
-    """How often a demand goes into a node's resource, at most so often; inf for no demand."""
+    """How often a demand fits into a node's resource, at most ``most``; inf for no demand."""
     if not demand:
         return most
     return min(most, math.floor(resources.get(name, 0.0) / demand + 1e-6))
@@ -162,13 +160,13 @@ def connect(options: RayOptions) -> Iterator[Cluster]:
         name = f"the cluster at {options.address!r}" if options.address else "Ray on this machine"
         before = signal.getsignal(signal.SIGTERM)
         try:
-            # A level above all: Ray's messages are not for the user of a build.
+            # Above every level: Ray's messages are not for the user of a build.
             ray.init(**how, log_to_driver=False, logging_level=logging.CRITICAL + 1)
         except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
             what = " ".join(str(error).split())[:300]
             raise ConfigError(f"cannot connect to {name}: {what}") from error
         finally:
-            # Ray ends the process at SIGTERM; a build stops in its own way.
+            # Ray would end the process at SIGTERM; a build handles it itself.
             signal.signal(signal.SIGTERM, before)
         try:
             yield Cluster(ray, name)
@@ -201,7 +199,7 @@ def _host_and_port(address: str) -> tuple[str, int]:
 
 
 def _check_reachable(address: str) -> None:
-    """Raise `ConfigError` unless a cluster answers: Ray itself tries for minutes, loudly."""
+    """Raise `ConfigError` unless a cluster answers; Ray itself would retry for minutes, noisily."""
     try:
         if address != "auto":
             socket.create_connection(_host_and_port(address), timeout=_CONNECT_SECONDS).close()
@@ -228,7 +226,7 @@ def _check_reachable(address: str) -> None:
 
 
 def cause(error: Exception) -> str:
-    """What an exception of Ray comes to, in a line."""
+    """Summarise a Ray exception in one line."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, NasdipError):
         return str(cause)
@@ -236,6 +234,6 @@ def cause(error: Exception) -> str:
         error = cause
         text = f"{type(cause).__name__}: {cause}"
     else:
-        # Ray puts ids and addresses first, a line each, and advice at the end.
+        # Ray puts ids and addresses first, one per line, and advice at the end.
         text = (str(error).strip().splitlines() or [type(error).__name__])[-1]
     return " ".join(text.split(" Some common causes")[0].split())[:_LONGEST_REASON]

@@ -1,10 +1,10 @@
-"""Carry out work units on a Ray cluster: the driver hands out, receives tables and counts attempts.
+"""Run work units on a Ray cluster: the driver hands out units, receives tables, counts attempts.
 
-As many workers as the cluster's resources hold, one unit each, the dearest units first. Workers are
-sent the images once and return small tables, so that no file system is shared. A worker that is
-lost costs the unit it had, which is tried again after all others, run by run if it was a stack: so
-one bad run takes no others with it. A unit that loses its workers again and again is recorded as
-failed (`nasdip_bench.builder.engines.ray.attempts`).
+The cluster gets all the workers its resources allow, one unit each, the most expensive units first.
+Workers are sent the images once and return small tables, so no shared file system is needed. If a
+worker is lost, its unit is tried again after all others, and a stack run by run, so that one bad
+run does not take others with it. A unit that keeps losing its workers is recorded as failed
+(`nasdip_bench.builder.engines.ray.attempts`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def on_ray(cluster: Cluster, options: RayOptions) -> Engine:
 
     Args:
         cluster: connected.
-        options: what a worker takes of it.
+        options: the size of a worker.
     """
 
     def engine(
@@ -72,12 +72,12 @@ def on_ray(cluster: Cluster, options: RayOptions) -> Engine:
 
 
 def _worker_cpus(cluster: Cluster, options: RayOptions, unit: Unit, gpus: float) -> int:
-    """Cores of a worker: one, or where a process can use more than one, all of a node."""
+    """Cores per worker: one, or all of a node where a process can use them."""
     resolution = get_fidelity((unit.runs or unit.scores)[0].fidelity).resolution
     if options.cpus_per_worker or gpus or resolution <= LARGEST_SHARED_CPU_RESOLUTION:
         return options.cpus_per_worker or 1
     nodes = [int(node.get("CPU", 0)) for node in cluster.resources()]
-    return min((cpus for cpus in nodes if cpus), default=1)  # the smallest is to hold one, too
+    return min((cpus for cpus in nodes if cpus), default=1)  # the smallest must hold one, too
 
 
 @dataclass(eq=False)
@@ -90,7 +90,7 @@ class _Hired:
 
 @dataclass(frozen=True)
 class _Call:
-    """What an actor was asked: to start (no unit), to carry a unit out, or to give it up."""
+    """A request to an actor: to start (no unit), to run a unit, or to give it up."""
 
     worker: _Hired
     unit: Unit | None = None
@@ -98,7 +98,7 @@ class _Call:
 
 
 class _Driver:
-    """Hands units to workers until none are left, whatever becomes of the workers."""
+    """Hands units to workers until none are left, whatever happens to the workers."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class _Driver:
         self._patient_until = time.monotonic() + _PATIENCE_SECONDS
 
     def carry_out(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, pa.Table]]:
-        """The tables of units, as they are finished."""
+        """Yield units and their tables as they finish."""
         self._waiting.extend(sorted(units, key=lambda unit: -unit_cost(unit, self._device)))
         while not self._interruption.requested:
             self._hire()
@@ -139,19 +139,19 @@ class _Driver:
                 del self._calls[ref]
 
     def dismiss(self) -> None:
-        """Abandon what is in hand."""
+        """Abandon the units in progress."""
         for worker in list(self._workers):
             self._dismiss(worker)
 
     @property
     def _work(self) -> int:
-        """Units that wait, or are with a worker."""
+        """Number of units that wait or are with a worker."""
         return len(self._waiting) + sum(call.unit is not None for call in self._calls.values())
 
     # -- workers -----------------------------------------------------------------------------------
 
     def _hire(self) -> None:
-        """Start as many workers as there is room and work for: nodes come and go."""
+        """Start the workers that there is room and work for; nodes come and go."""
         now = time.monotonic()
         if now < self._next_look:
             return
@@ -167,7 +167,7 @@ class _Driver:
             self._patient_until = float("inf")
             logger.warning(
                 "no worker has started for %.0f s: nodes are gone, or busy with other work; the "
-                "build goes on when there is room for a worker of %d CPUs and %g GPUs",
+                "build continues when there is room for a worker with %d CPUs and %g GPUs",
                 _PATIENCE_SECONDS,
                 self._cpus,
                 self._gpus,
@@ -175,7 +175,7 @@ class _Driver:
 
     def _dismiss(self, worker: _Hired) -> None:
         self._workers.discard(worker)
-        with suppress(self._ray.exceptions.RayError, RuntimeError):  # it, or the cluster, is gone
+        with suppress(self._ray.exceptions.RayError, RuntimeError):  # already gone
             self._ray.kill(worker.actor)
 
     # -- units -------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class _Driver:
                 worker = self._idle.pop()
                 ref = worker.actor.give_up.remote(unit, self._verdict(unit))
                 self._calls[ref] = _Call(worker, unit, gives_up=True)
-            elif self._fits(unit):  # else it is left to another build; a shorter one may fit
+            elif self._fits(unit):  # else it is left for another build; a shorter one may fit
                 worker = self._idle.pop()
                 self._calls[worker.actor.execute.remote(unit)] = _Call(worker, unit)
 
@@ -215,7 +215,7 @@ class _Driver:
         for message in messages:
             logger.warning("%s", message)
         if not call.gives_up and call.unit.runs and "failed" in table["status"].to_pylist():
-            # An error can leave a GPU's context unusable, and every run after it would fail.
+            # An error can leave a GPU's context unusable, so that every later run would fail.
             self._dismiss(call.worker)
         else:
             self._idle.append(call.worker)
@@ -224,7 +224,7 @@ class _Driver:
     # -- losses ------------------------------------------------------------------------------------
 
     def _lose(self, call: _Call, error: Exception) -> None:
-        """A worker was lost, or raised what a worker does not raise."""
+        """Handle a worker that was lost or raised an unexpected exception."""
         self._dismiss(call.worker)
         if self._interruption.requested:  # a scheduler stops the builder and its workers together
             return
@@ -245,7 +245,7 @@ class _Driver:
         self._waiting.extend(call.unit.one_by_one())
 
     def _blame(self, call: _Call, unit: Unit, error: Exception) -> str:
-        """Note whether a unit killed its worker; returns what happened."""
+        """Record whether a unit killed its worker; return what happened."""
         exceptions = self._ray.exceptions
         if isinstance(error, exceptions.RayTaskError):
             self._attempts.died(unit)

@@ -21,7 +21,7 @@ __all__ = ["RayWorker"]
 
 
 class RayWorker:
-    """A `Worker` in a process of the cluster: what it has to tell comes with its tables."""
+    """A `Worker` in a process of the cluster; it returns its warnings with its tables."""
 
     def __init__(self) -> None:
         self._messages: list[str] = []
@@ -30,12 +30,12 @@ class RayWorker:
         """Get ready; returns the node's id.
 
         Raises:
-            ConfigError: the device is not there, or another version is installed here.
+            ConfigError: the device is missing, or another version is installed here.
         """
         try:
             if version != __version__:
                 raise ConfigError(
-                    f"there is nasdip-bench {__version__}, the builder's is {version}"
+                    f"nasdip-bench {__version__} is installed, but the builder has {version}"
                 )
             check_device(spec.device)
         except ConfigError as error:
@@ -46,12 +46,12 @@ class RayWorker:
         return str(ray.get_runtime_context().get_node_id())
 
     def execute(self, unit: Unit) -> tuple[pa.Table, list[str]]:
-        """The shard table of a unit, and the warnings on the way."""
+        """The shard table of a unit, and the warnings it caused."""
         self._messages.clear()
         return self._worker.execute(unit), list(self._messages)
 
     def give_up(self, unit: Unit, reason: str) -> tuple[pa.Table, list[str]]:
-        """The same of a unit that is recorded as failed."""
+        """The same for a unit that is recorded as failed."""
         return self._worker.give_up(unit, reason), []
 
 

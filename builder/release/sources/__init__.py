@@ -1,1 +1,1 @@
-"""What a dataset is made of, read from builds and earlier releases, and merged."""
+"""Reads the contents of a dataset from builds and earlier releases, and merges them."""

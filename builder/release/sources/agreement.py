@@ -1,8 +1,7 @@
-"""Tables of several sources below each other: which rows are of one thing, and whether they agree.
+"""Stacks tables of several sources: finds rows with equal keys and checks that they agree.
 
-What has to agree are numbers, and all that decides them. Who computed a run, with what and in how
-many seconds (`nasdip_bench.dataset.schema.PROVENANCE_COLUMNS`) may differ: the row that is kept
-says it.
+The numbers, and all that decides them, must agree. Who computed a run, with what and how fast
+(`nasdip_bench.dataset.schema.PROVENANCE_COLUMNS`) may differ; the kept row records its own.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ __all__ = ["Stacked"]
 
 
 class Stacked:
-    """Tables of one kind below each other.
+    """Stacked tables of one kind.
 
     Args:
-        what: a row, for messages: "run", "score" or "corruption".
+        what: name of a row in messages: "run", "score" or "corruption".
         tables: at least one.
-        sources: the name of each, for messages.
-        key: columns that make a row the one it is.
+        sources: name of each table, for messages.
+        key: columns that identify a row.
 
     Attributes:
         table: all rows.
-        kept: the rows to keep in order, one for each key: the first, those that failed coming last.
-        twice: (2, pair) rows that are kept, and those left out which must agree with them. What
-            failed contradicts nobody.
+        kept: the rows to keep, in order: for each key the first that did not fail, else the first.
+        twice: (2, pair) kept rows, and dropped rows that must agree with them. Failed rows
+            contradict nothing.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class Stacked:
         failed = np.zeros(len(self.table), bool)
         if "status" in self.table.column_names:
             failed = self._column("status") == "failed"
-        # Not as arrays, where an absent seed is NaN, which equals nothing.
+        # Not as arrays: there an absent seed is NaN, which equals nothing.
         keys = list(zip(*(self.table[name].to_pylist() for name in key), strict=True))
         kept: dict[tuple[Any, ...], int] = {}
         pairs: list[tuple[int, int]] = []
@@ -58,15 +57,15 @@ class Stacked:
         self.twice: NDArray[np.int64] = np.array(pairs, np.int64).reshape(-1, 2).T
 
     def _column(self, name: str) -> NDArray[Any]:
-        """(row,) values, None or NaN where there is none."""
+        """(row,) values, None or NaN where missing."""
         return self.table[name].to_numpy()  # type: ignore[no-any-return]
 
     def check_columns(self, columns: Iterable[Column], rounding: float = 0) -> None:
-        """Raise `BuildError` where rows of one thing have other numbers.
+        """Raise `BuildError` if rows with equal keys have different numbers.
 
         Args:
-            columns: those of the table; who computed them may differ.
-            rounding: by how much numbers may differ.
+            columns: of the table; provenance columns may differ.
+            rounding: how much numbers may differ.
         """
         for column in columns:
             name = column.name
@@ -84,7 +83,7 @@ class Stacked:
                 )
 
     def check_curves(self, name: str, codes: NDArray[np.uint16]) -> None:
-        """Raise `BuildError` where curves of one run are not equal.
+        """Raise `BuildError` if curves of one run are not equal.
 
         Args:
             name: of the curve.
@@ -108,9 +107,9 @@ class Stacked:
         )
 
     def check_alike(self, groups: Iterable[str], values: Iterable[str | None], why: str) -> None:
-        """Raise `BuildError` where rows of one group have two values, and say ``why`` they may not.
+        """Raise `BuildError` if rows of one group have two values, and say ``why`` they must not.
 
-        Groups are the beginnings of sentences that values end. A value of None goes with all."""
+        In messages, a group starts a sentence and a value ends it. None matches every value."""
         found: dict[str, tuple[str, str]] = {}
         for group, value, source in zip(groups, values, self._sources, strict=True):
             if value is None:

@@ -1,10 +1,10 @@
-"""What a dataset is made of, before it is a folder: the facts, and tables with kept curve points.
+"""The contents of a dataset before it is written: facts, and tables with the kept curve points.
 
-A build folder, an earlier dataset and results of others are read into `Contents`
+Build folders, earlier datasets and results of others are read into `Contents`
 (`nasdip_bench.builder.release.sources`, which also merges them), and
-`nasdip_bench.builder.release.release` writes them. Curves are held as they are on disk, thinned and
-coded: to read and write a dataset changes no number, and a full release at three seeds fits in
-memory many times over.
+`nasdip_bench.builder.release.release` writes them. Curves are held as on disk, thinned and coded.
+So reading and writing a dataset changes no number, and a full release at three seeds fits in memory
+many times over.
 """
 
 from __future__ import annotations
@@ -50,20 +50,20 @@ def _without_rows(table: str) -> tuple[Column, ...]:
 
 
 RUN_COLUMNS = _without_rows("runs")
-"""Those of runs.parquet, with the architecture's canonical string in the place of row numbers."""
+"""Columns of runs.parquet, with the architecture's canonical string instead of row numbers."""
 
 SCORE_COLUMNS = _without_rows("scores")
-"""Those of scores.parquet, likewise."""
+"""The same for scores.parquet."""
 
 RERUN_COLUMNS = _without_rows("reruns")
-"""Those of reruns.parquet, likewise."""
+"""The same for reruns.parquet."""
 
 CORRUPTION_COLUMNS = RELEASE_TABLES["corruptions"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Known:
-    """Distances of an earlier dataset, with canonical strings and names of its axes."""
+    """Distances of an earlier dataset, with the canonical strings and names of its axes."""
 
     architectures: tuple[str, ...]
     images: tuple[str, ...]
@@ -72,21 +72,21 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TaskContents:
-    """All there is of one task at one fidelity.
+    """Everything about one task at one fidelity.
 
     Attributes:
         resolution: of the fidelity, in pixels.
         channels: of the fidelity.
-        iterations: length of the runs; a run may be shorter, with missing points behind its end.
+        iterations: length of the runs; a run may be shorter, with missing points after its end.
         stop: the iteration of ``final_*``, 1..iterations.
-        runs: `RUN_COLUMNS`, a row a run, no run twice, in any order.
+        runs: `RUN_COLUMNS`, one row per run, no run twice, in any order.
         codes: by curve, (run, point) uint16, coded as in `nasdip_bench.dataset.curves`, at
-            `points`; of imported runs the two of PSNR alone.
-        scores: `SCORE_COLUMNS`, a row a score, no score twice, in any order.
-        score_values: (score, initialisation) float32, NaN behind the last.
-        corruptions: `CORRUPTION_COLUMNS`, a row an image and seed.
-        restorations: (run,) uint16 (C, H, W) at the stop, 65535 for 1, of runs whose shards are at
-            hand; None of the others; () where no run has one.
+            `points`; imported runs have only the two PSNR curves.
+        scores: `SCORE_COLUMNS`, one row per score, no score twice, in any order.
+        score_values: (score, initialisation) float32, padded with NaN.
+        corruptions: `CORRUPTION_COLUMNS`, one row per image and seed.
+        restorations: (run,) uint16 (C, H, W) at the stop, 65535 for 1; None for runs whose shards
+            are not available; () if no run has one.
         known: distances of earlier datasets.
         stops: where rules stop the runs.
     """
@@ -125,7 +125,7 @@ class TaskContents:
         restorations: Sequence[NDArray[np.uint16] | None] = (),
         stops: StopPart | None = None,
     ) -> TaskContents:
-        """A part of rows as dictionaries, `coded` curves and single values of scores by row."""
+        """Make a part from rows as dictionaries, `coded` curves and, by row, scores' values."""
         rows = table_of(runs, RUN_COLUMNS)
         nothing = np.empty((0, len(kept_points(iterations, stop))), np.uint16)
         return cls(
@@ -145,17 +145,17 @@ class TaskContents:
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What a dataset is made of.
+    """The contents of a dataset.
 
     Attributes:
-        protocol_version: of all that decides the numbers.
+        protocol_version: version of everything that decides the numbers.
         image_set: "nasdip", "skimage" or "user".
-        images: by name, the other columns of images.parquet but the set; in any order.
-        architectures: distinct, in the order of their rows; all that runs and scores name.
+        images: by name, the other columns of images.parquet except the set; in any order.
+        architectures: distinct, in the order of their rows; includes all that runs and scores name.
         parts: by (fidelity, task), in any order.
-        device_types: by processor, as runs name it, "cpu" or "cuda", where that is known.
-        sources: a line each on the earlier datasets and others' results that this was made from.
-        reruns: `RERUN_COLUMNS`, a row a run that was trained again.
+        device_types: by processor name (as in the runs), "cpu" or "cuda" where known.
+        sources: one line for each earlier dataset or result of others that this was made from.
+        reruns: `RERUN_COLUMNS`, one row per run that was trained again.
     """
 
     protocol_version: int
@@ -169,11 +169,11 @@ class Contents:
 
 
 def coded(name: str, curve: NDArray[Any], points: NDArray[np.int32]) -> NDArray[np.uint16]:
-    """The kept points of a curve as they are stored.
+    """Encode the kept points of a curve for storage.
 
     Args:
         name: of the curve, one of `nasdip_bench.dataset.curves.CODES`.
-        curve: (T,), point i before update i; may end before the last of the points.
+        curve: (T,), point i before update i; may end before the last kept point.
         points: (point,) ascending numbers, from 0.
     """
     codes = np.full(len(points), MISSING, np.uint16)
@@ -183,7 +183,7 @@ def coded(name: str, curve: NDArray[Any], points: NDArray[np.int32]) -> NDArray[
 
 
 def table_of(rows: Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> pa.Table:
-    """Rows as a table of these columns; what else they hold is left out."""
+    """Make a table of these columns from rows; other entries are dropped."""
     import pyarrow as pa
 
     listed = list(rows)
@@ -193,7 +193,7 @@ def table_of(rows: Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> 
 
 
 def stacked_values(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Single values of scores below each other, (score, initialisation), padded with NaN."""
+    """Stack the single values of scores: (score, initialisation), padded with NaN."""
     width = max((one.shape[1] for one in values), default=0)
     values = [np.empty((0, width), np.float32), *values]
     return np.concatenate(

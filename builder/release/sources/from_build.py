@@ -1,4 +1,4 @@
-"""What is finished in a build folder, as contents of a release."""
+"""Reads the finished work of a build folder as contents of a release."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from .summary import find_stops, summarise
 __all__ = ["read_build"]
 
 _AT_ONCE = 500
-"""Runs whose whole curves are held: about 40 MB at a budget of 1000."""
+"""Runs whose whole curves are held at once: about 40 MB at a budget of 1000."""
 
 
 def read_build(path: Path) -> Contents:
-    """What is finished in a build folder.
+    """Read the finished work of a build folder.
 
-    Of a run or score that was finished twice the first whole shard by name counts; a failed run
-    counts only where no other try succeeded. Shards are read one at a time, and of their curves the
-    points that a dataset keeps.
+    If a run or score was finished twice, the first whole shard by name counts; a failed run counts
+    only if no other try succeeded. Shards are read one at a time, keeping only the curve points
+    that a dataset keeps.
 
     Raises:
-        BuildError: no build folder, a damaged shard, or one of an architecture it does not list.
+        BuildError: no build folder, a damaged shard, or a shard of an unlisted architecture.
     """
     folder = BuildFolder(path)
     folder.settings()
     runs, scores = _finished_runs(folder), _finished_scores(folder)
-    # After the shards: what another builder adds meanwhile is noted here before it is built.
+    # Read after the shards: another builder lists its architectures here before it builds them.
     settings, architectures = folder.settings(), tuple(folder.architectures())
     named = {row["architecture"] for rows in runs.values() for row in rows.rows}
     named |= {row["architecture"] for row in scores}
@@ -69,9 +69,9 @@ def read_build(path: Path) -> Contents:
 
 @dataclass
 class _Runs:
-    """The runs of a part in the order they are met, with the kept points of their curves.
+    """The runs of a part in the order read, with the kept points of their curves.
 
-    Where rules stop is looked for in many runs at once: `finish` ends it.
+    Stopping rules are evaluated on many runs at once; `finish` completes the last batch.
     """
 
     task: str
@@ -88,7 +88,7 @@ class _Runs:
     waiting: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, row: dict[str, Any], curves: dict[str, NDArray[np.float32]]) -> None:
-        """Add a run, unless it is there already; in the place of a failed try if it is one."""
+        """Add a run, unless it is already there; it replaces a failed try of the same run."""
         key = RunKey(*(row[name] for name in RunKey._fields))
         place = self.places.setdefault(key, len(self.rows))
         if place == len(self.rows):
@@ -107,7 +107,7 @@ class _Runs:
             self.finish()
 
     def finish(self) -> None:
-        """Read off the whole curves what has not been read off yet, and let go of them."""
+        """Evaluate the whole curves still held, and release them."""
         ok = [place for place, row in self.waiting.items() if row["status"] == "ok"]
         targets: dict[int, int] = {}
         if ok:
@@ -127,14 +127,14 @@ class _Runs:
         return stacked_stops(len(self.rows), self.found)
 
     def corruptions(self) -> list[dict[str, Any]]:
-        """A row an image and seed."""
+        """One row per image and seed."""
         rows = {(row["image"], row["seed"]): row for row in self.rows}
         names = {"psnr_db": "psnr_corrupted_db", "ssim": "ssim_corrupted"}
         return [row | {to: row[of] for to, of in names.items()} for row in rows.values()]
 
 
 def _restoration(row: dict[str, Any], stop: int) -> NDArray[np.uint16] | None:
-    """The restoration of a run, unless it is of another iteration than ``final_*``."""
+    """The restoration of a run, unless its iteration differs from that of ``final_*``."""
     if row["restoration"] is None or row["stop"] != stop:
         return None
     side = get_fidelity(row["fidelity"]).resolution
@@ -164,7 +164,7 @@ def _runs(fidelity: str, task: str) -> _Runs:
 
 
 def _finished_scores(folder: BuildFolder) -> list[dict[str, Any]]:
-    """A row a score, each once, with its single values."""
+    """One row per score, each once, with its single values."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for table in folder.read("scores", set_aside=False):
         for row in table.to_pylist():
@@ -176,7 +176,7 @@ def _finished_scores(folder: BuildFolder) -> list[dict[str, Any]]:
 
 
 def _mean(values: list[float]) -> float | None:
-    """Of a score over the initialisations; none where one of them has no finite value."""
+    """Mean of a score over the initialisations; None if any value is not finite."""
     return float(np.mean(values)) if np.isfinite(values).all() else None
 
 

@@ -1,4 +1,4 @@
-"""What a dataset folder of an earlier release holds, as contents of the next."""
+"""Reads the dataset folder of an earlier release as contents of the next."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ __all__ = ["read_dataset"]
 
 
 def read_dataset(path: Path) -> Contents:
-    """What a dataset holds; its numbers and the codes of its curves as they are.
+    """Read a dataset, with its numbers and curve codes unchanged.
 
     Raises:
-        DatasetError: there is none that this version can read.
+        DatasetError: no dataset, or one that this version cannot read.
         BuildError: it does not verify.
     """
     folder = DatasetFolder(path)
@@ -53,7 +53,7 @@ def read_dataset(path: Path) -> Contents:
     values = folder.score_values()
     parts = {}
     for fidelity, task, record in task_records(manifest):
-        get_task(task)  # or an error that says which tasks there are
+        get_task(task)  # raises an error that lists the known tasks
         chosen = _is_of(tables["scores"], fidelity, task)
         facts = manifest.fidelities[fidelity]
         codes, stops = _dataset_curves(folder, fidelity, task, record)
@@ -131,7 +131,7 @@ def _with_architecture(table: pa.Table, names: pa.ChunkedArray, schema: pa.Schem
 
 
 def _is_of(table: pa.Table, fidelity: str, task: str) -> NDArray[np.bool_]:
-    """(row,) whether it is of a task at a fidelity."""
+    """(row,) whether a row belongs to a task and fidelity."""
     found = pc.and_(pc.equal(table["fidelity"], fidelity), pc.equal(table["task"], task))
     return found.to_numpy()  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""Several contents as one: what is in more than one of them must agree."""
+"""Merges several contents into one; results that several of them share must agree."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ _CORRUPTION_KEY = ("image", "task", "fidelity", "seed")
 _FACTS = ("resolution", "channels", "iterations", "stop")
 
 _Named = Sequence[tuple[str, Any]]
-"""Things, each with the name of the source it is from."""
+"""Values, each with the name of its source."""
 
 
 def merged(sources: Mapping[str, Contents]) -> Contents:
-    """One contents of several.
+    """Merge several contents into one.
 
-    Architectures are those of all, the first source's first. A run that is in several sources must
-    have the same numbers in all, but that a failed one gives way to one that is not; the row of a
-    build is kept before that of an earlier release, then that of the first source. A restoration
-    that the kept row lacks is taken from another source.
+    The result has all architectures, those of the first source first. A run in several sources must
+    have the same numbers in all, except that a failed run gives way to one that is not. Rows of
+    builds are preferred to those of earlier releases, then rows of earlier sources. If the kept row
+    lacks a restoration, another source's is used.
 
     Args:
-        sources: by name, for messages; in order.
+        sources: contents by name (for messages), in order.
 
     Raises:
-        BuildError: two of them contradict each other; it says which and where.
+        BuildError: two sources contradict each other; the message says which and where.
     """
     named = list(sources.items())
     if len(named) == 1:
@@ -67,7 +67,7 @@ def merged(sources: Mapping[str, Contents]) -> Contents:
         for fact in ("resolution", "channels"):
             values = [(name, getattr(part, fact)) for name, (f, _), part in parts if f == fidelity]
             _check_equal(f"{fact} of fidelity {fidelity}", values)
-    # Builds before what is made from earlier releases, which names its sources.
+    # Builds come before contents made from earlier releases, which name their sources.
     preferred = sorted(named, key=lambda source: bool(source[1].sources))
     keys = dict.fromkeys(chain.from_iterable(contents.parts for _, contents in named))
     return Contents(
@@ -95,14 +95,14 @@ def _check_equal(what: str, values: _Named) -> None:
         if other != value:
             raise BuildError(
                 f"{what} is {value!r} in {first!r} and {other!r} in {name!r}: the two do not go in "
-                f"one dataset; release them apart"
+                f"one dataset; release them separately"
             )
 
 
 def _merged_part(
     fidelity: str, task: str, named: Sequence[tuple[str, TaskContents]], types: Mapping[str, str]
 ) -> TaskContents:
-    """The parts of one task at one fidelity as one, the preferred source's first."""
+    """Merge the parts of one task at one fidelity, the preferred source's first."""
     where = f"{task} at {fidelity}"
     for fact in _FACTS:
         _check_equal(f"{fact} of {where}", [(name, getattr(part, fact)) for name, part in named])
@@ -139,7 +139,7 @@ def _merged_part(
 
 
 def _codes(part: TaskContents, name: str) -> NDArray[np.uint16]:
-    """The curves of a name; all missing where a part has none, as those of imported runs."""
+    """The curves of one name; all missing if a part has none, as with imported runs."""
     if name in part.codes:
         return part.codes[name]
     return np.full((len(part.runs), len(part.points)), MISSING, np.uint16)
@@ -148,7 +148,7 @@ def _codes(part: TaskContents, name: str) -> NDArray[np.uint16]:
 def _merged_restorations(
     parts: Sequence[TaskContents], runs: Stacked
 ) -> tuple[NDArray[np.uint16] | None, ...]:
-    """Those of the kept rows; of one without, that of the same run in another source."""
+    """Restorations of the kept rows; if one is missing, that of the same run elsewhere."""
     if not any(part.restorations for part in parts):
         return ()
     stacked: list[NDArray[np.uint16] | None] = []
@@ -161,13 +161,13 @@ def _merged_restorations(
 
 
 def _check_numerics(where: str, runs: Stacked, types: Mapping[str, str]) -> None:
-    """The runs of a seed are of one precision and one type of device.
+    """Check that the runs of a seed share one precision and one type of device.
 
-    They are compared with each other, and share their perturbations, which a CPU and a GPU draw
-    differently; a build folder does not mix them either.
+    They are compared with each other and share their perturbations, which a CPU and a GPU draw
+    differently. A build folder does not mix them either.
     """
     rows = runs.table.select(["seed", "status", "precision", "device"]).to_pylist()
-    unknown = "{device!r}, of which it is not said whether it is a CPU"
+    unknown = "{device!r} (CPU or GPU unknown)"
     runs.check_alike(
         (f"seed {row['seed']} of {where} was run" for row in rows),
         (
@@ -176,8 +176,8 @@ def _check_numerics(where: str, runs: Stacked, types: Mapping[str, str]) -> None
             else f"in {row['precision']} on {types.get(row['device'], unknown.format(**row))}"
             for row in rows
         ),
-        "runs of one seed are compared with each other, so that the two do not mix; release them "
-        "apart, or build another seed",
+        "runs of one seed are compared with each other, so the two do not mix; release them "
+        "separately, or build another seed",
     )
 
 
@@ -186,5 +186,5 @@ def _check_inits(where: str, scores: Stacked) -> None:
     scores.check_alike(
         (f"scores {row['proxy']}/{row['reference']} of {where} are means" for row in rows),
         (f"over {row['inits']} initialisations" for row in rows),
-        "the two do not go in one dataset; release them apart",
+        "the two do not go in one dataset; release them separately",
     )

@@ -1,4 +1,4 @@
-"""What `recompute` found, as rows: kept in a file of one's own until a release takes them in."""
+"""Rows with the results of `recompute`, kept in a separate file until a release includes them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ RERUN_KEY = ("architecture", *KEYS["reruns"][1:])
 
 
 def add_reruns(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Add rows to a file, which is made if it is not there; of equal keys the first stays.
+    """Add rows to a file, creating it if needed; of equal keys the first row stays.
 
     Raises:
-        BuildError: the file is no such file, or cannot be written.
+        BuildError: it is another kind of file, or cannot be written.
     """
     tables = [read_reruns(path)] if path.exists() else []
     whole = merged_reruns([*tables, table_of(rows, RERUN_COLUMNS)])
@@ -41,7 +41,7 @@ def read_reruns(path: Path) -> pa.Table:
     """The rows of a file that `add_reruns` wrote.
 
     Raises:
-        BuildError: there is none, or it is another.
+        BuildError: the file is missing, or is another kind of file.
     """
     import pyarrow as pa
 
@@ -51,7 +51,7 @@ def read_reruns(path: Path) -> pa.Table:
         if not fits_schema(file.schema_arrow, expected):
             raise ValueError("it has other columns")
         return pa.table(file.read(use_threads=False)).cast(expected)
-    except Exception as error:  # pyarrow raises many kinds on other files
+    except Exception as error:  # pyarrow raises many types on other files
         raise BuildError(
             f"{str(path)!r} is no file of reruns ({error}): name one that 'nasdip-build recompute "
             f"--save' wrote"
@@ -59,7 +59,7 @@ def read_reruns(path: Path) -> pa.Table:
 
 
 def merged_reruns(tables: Sequence[pa.Table]) -> pa.Table:
-    """Rows of several tables, of equal keys the first."""
+    """Merge the rows of several tables; of equal keys the first row stays."""
     import pyarrow as pa
 
     whole = pa.concat_tables([arrow_schema(RERUN_COLUMNS).empty_table(), *tables])

@@ -1,4 +1,4 @@
-"""What a run's whole curves come to: where rules stop it, and the columns of runs.parquet."""
+"""Summarises a run's whole curves: where rules stop it, and the columns of runs.parquet."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from ...folder.shard_schema import curve_column
 __all__ = ["FoundStops", "at_end", "find_stops", "summarise"]
 
 _END = 0.98
-"""A best beyond this part of the budget counts as lying at its end."""
+"""A best value after this fraction of the budget counts as being at its end."""
 
 _BEST_ITERATIONS = {"psnr": "best_raw_iteration", "psnr_smooth": "best_iteration"}
 _SUFFIXES = {"psnr": "psnr_db", "psnr_smooth": "psnr_smooth_db", SSIM: SSIM}
-"""By curve, how its columns end."""
+"""Suffix of the columns, by curve."""
 _ENDS = {
     "psnr": ("final", "last", "best"),
     "psnr_smooth": ("final", "last", "best", "stopped"),
     SSIM: ("final", "last", "best", "stopped"),
 }
-"""By curve, how its columns begin."""
+"""Prefixes of the columns, by curve."""
 
 
 def at_end(best_iteration: int, budget: int) -> bool:
-    """Whether a best lies so near the end of the budget that more might have raised it."""
+    """Whether the best is so near the end of the budget that a longer run might beat it."""
     return best_iteration > _END * budget
 
 
@@ -46,16 +46,15 @@ def summarise(
 ) -> dict[str, Any]:
     """Final, last and best values of a run.
 
-    A run that is not "ok" has none of them: the best before a divergence is nothing a user gets.
+    A run that is not "ok" has none of them: nobody can use the best before a divergence.
 
     Args:
-        curves: psnr, psnr_smooth and ssim_smooth, (T,) of each, point i before update i; others'
-            runs may end before the budget, or lack SSIM.
+        curves: psnr, psnr_smooth and ssim_smooth, each (T,), point i before update i; others' runs
+            may end before the budget, or lack SSIM.
         status: of the run.
-        stop: the iteration of ``final_*``, 1..budget; a run that ended before it has none.
-        budget: iterations asked for.
-        stopped: the iteration that `nasdip_bench.stopping.target_rule` delivers; None where it is
-            not known.
+        stop: the iteration of ``final_*``, 1..budget; a run that ended earlier has no ``final_*``.
+        budget: requested iterations.
+        stopped: the iteration that `nasdip_bench.stopping.target_rule` delivers; None if unknown.
     """
     found: dict[str, Any] = {"stop": stop, "best_at_end": False, "stopped_iteration": None}
     for name, suffix in _SUFFIXES.items():
@@ -82,7 +81,7 @@ def summarise(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoundStops:
-    """What whole curves say of R runs that ended well.
+    """Stops found in the whole curves of R runs that are ok.
 
     Attributes:
         part: where the recorded rules stop them.
@@ -94,7 +93,7 @@ class FoundStops:
 
 
 def find_stops(task: str, budget: int, stop: int, rows: Sequence[Mapping[str, Any]]) -> FoundStops:
-    """Follow every recorded rule on R rows of shards that are ok, of one task, budget and stop."""
+    """Follow every recorded rule on R ok rows of shards with one task, budget and stop."""
     kind = get_task(task)
     rules = recorded_rules(kind.kind)
     needed = {name for rule in rules for name in rule.needs} | {"loss_smooth", "psnr_smooth", SSIM}
