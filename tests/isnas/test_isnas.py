@@ -227,7 +227,7 @@ def test_the_best_come_first_and_no_numbers_last():
 
 
 def test_scores_without_a_direction_cannot_rank():
-    with pytest.raises(ConfigError, match="is not one of which lower is better"):
+    with pytest.raises(ConfigError, match="lower is not better for score"):
         check_score("parameters")
     with pytest.raises(UnknownNameError, match="unknown score 'psd'"):
         check_score("psd")
@@ -375,7 +375,7 @@ def test_a_rule_without_meaning_is_refused_before_anything_is_ranked(photo):
         with pytest.raises(ConfigError, match="there is no noise to compare with"):
             call(problem, config)
     noisy = corrupt(photo, Denoise(), "camera")
-    with pytest.raises(ConfigError, match="sigma is not known of this image"):
+    with pytest.raises(ConfigError, match="sigma of this image is not known"):
         Search(noisy, quick_config(noisy.task, stop="discrepancy(sigma=known)"))
 
 
