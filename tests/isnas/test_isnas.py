@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_refused(photo):
         degraded(photo, Inpaint(), "x", mask=np.ones((1, 70, 80), np.float32))
     with pytest.raises(ImageError, match="says that 0% of the pixels are missing"):
         degraded(photo, Inpaint(), "x", mask=np.ones((1, 70, 90), np.float32))
-    with pytest.raises(ImageError, match="ground truth is 1 x 70 x 90, and has to be 1 x 140"):
+    with pytest.raises(ImageError, match="ground truth is 1 x 70 x 90, but must be 1 x 140"):
         degraded(photo, SuperResolve(2), "x", truth=photo)
 
 
@@ -181,7 +181,7 @@ def test_the_released_way_needs_the_truth_and_leaks_it(photo):
     small = resized_as_released(problem)
     assert small.shape == (1, 64, 96)
     assert small.truth is None
-    with pytest.raises(ConfigError, match="resizes the ground truth, and there is none"):
+    with pytest.raises(ConfigError, match="resizes the ground truth, but there is none"):
         resized_as_released(problem.without_truth())
 
 
