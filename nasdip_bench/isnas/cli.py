@@ -87,7 +87,7 @@ def restore_command(
         int, typer.Option(help="For ranked and cohort networks (0: preset's).")
     ] = 0,
     iterations: Annotated[int, typer.Option(help="For the restoration (0: preset's).")] = 0,
-    cohort_iterations: Annotated[int, typer.Option(help="For each cohort network (0: preset's).")] = 0,
+    cohort_iterations: Annotated[int, typer.Option(help="For the cohort (0: preset's).")] = 0,
     stop: Annotated[
         str,
         typer.Option(
