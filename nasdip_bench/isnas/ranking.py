@@ -48,8 +48,8 @@ def check_score(name: str) -> None:
     if info(name).lower_is_better is not True:
         usable = [one for one in names if info(one).lower_is_better]
         raise ConfigError(
-            f"lower is not better for score {name!r}, as the search needs to rank by it: use one "
-            f"of {', '.join(usable)}"
+            f"score {name!r} cannot be used: the search ranks only by scores where lower is "
+            f"better; use one of {', '.join(usable)}"
         )
 
 

@@ -130,7 +130,7 @@ def test_psnr_of_enlarged_colour_is_on_luma():
 
 
 def test_what_does_not_fit_is_refused(photo):
-    with pytest.raises(ConfigError, match="takes a mask that says which pixels"):
+    with pytest.raises(ConfigError, match="needs a mask of the missing pixels"):
         degraded(photo, Inpaint(), "x")
     with pytest.raises(ConfigError, match="a mask is for inpainting, not for denoise"):
         degraded(photo, Denoise(), "x", mask=np.ones((1, 70, 90), np.float32))
@@ -227,7 +227,7 @@ def test_the_best_come_first_and_no_numbers_last():
 
 
 def test_scores_without_a_direction_cannot_rank():
-    with pytest.raises(ConfigError, match="lower is not better for score"):
+    with pytest.raises(ConfigError, match="ranks only by scores where lower is better"):
         check_score("parameters")
     with pytest.raises(UnknownNameError, match="unknown score 'psd'"):
         check_score("psd")

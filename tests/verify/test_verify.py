@@ -426,4 +426,4 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hang(tmp_path, name):
     path = small(tmp_path)
     (path / name).unlink()
     os.mkfifo(path / name)
-    assert any("is no regular file" in problem for problem in find_problems(path))
+    assert any("is not a regular file" in problem for problem in find_problems(path))
