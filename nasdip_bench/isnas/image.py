@@ -17,7 +17,7 @@ from nasdip_bench.space import MIN_SIZE, SIZE_MULTIPLE
 from nasdip_bench.tasks import Inpaint, Observation, SuperResolve, Task, luma, psnr_db
 
 MAX_PIXELS = 16 * 2**20
-"""Largest restored image; a fit at 4096 x 4096 takes some 100 GB."""
+"""Maximum for the restored image; a fit at 4096 x 4096 takes some 100 GB."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -625,7 +625,7 @@ def test_damaged_results_are_refused_before_they_are_parsed(built: Path, tmp_pat
     with pytest.raises(DatasetError, match="its content is not what its sha256 says"):
         read_results(tmp_path)
     facts.write_text(json.dumps({"schema_version": 7}))
-    with pytest.raises(DatasetError, match="is of schema version 7, and 1 is read"):
+    with pytest.raises(DatasetError, match="has schema version 7, but 1 is read"):
         read_results(tmp_path)
     facts.unlink()
     with pytest.raises(DatasetError, match="holds no results of experiments"):
