@@ -123,7 +123,7 @@ def read_part(content: Content, path: str, names: Iterable[str], record: TaskRec
         if crossings is not None:
             lengths.add(len(crossings))
         if len(lengths) > 1:
-            raise ValueError("its arrays are of different lengths")
+            raise ValueError("its arrays differ in length")
     ends = (iterations[:1].tolist(), iterations[-1:].tolist())
     if ends != ([1], [record.iterations]) or (np.diff(iterations) <= 0).any():
         raise DatasetError(
@@ -142,7 +142,7 @@ def _read_crossings(file: h5py.File, most: int) -> NDArray[np.int32]:
     if levels.shape != (expected,) or array.shape[1] != expected or array.shape[0] > most:
         raise ValueError(f"{_CROSSING} has the shape {array.shape}")
     if levels[:].tolist() != [*CROSSING_LEVELS_DB]:
-        raise ValueError(f"{_CROSSING} is of other levels")
+        raise ValueError(f"{_CROSSING} has other levels")
     found: NDArray[np.int32] = array[:]
     found.setflags(write=False)
     return found

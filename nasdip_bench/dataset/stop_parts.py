@@ -142,7 +142,7 @@ def read_stops(content: Content, path: str, runs: int) -> tuple[pa.Table, StopPa
         runs: number of runs in its part.
 
     Raises:
-        DatasetError: it is not such a file, or has a row twice or of no run.
+        DatasetError: it is not such a file, or has a row twice, or one without a run.
     """
     table = read_table(content, "stops", path=path)
     rules, rule = _rules(table)

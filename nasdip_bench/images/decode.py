@@ -73,7 +73,7 @@ def _eight_bit(picture: PillowImage.Image, shown: str) -> PillowImage.Image:
         return PillowImage.fromarray(((values + 128) // 257).astype(np.uint8))
     if picture.mode not in _MODES:
         raise ImageError(
-            f"image {shown} is of Pillow's mode {picture.mode!r}, whose range is not defined here: "
+            f"image {shown} has Pillow's mode {picture.mode!r}, whose range is not defined here: "
             f"convert it to 8- or 16-bit gray or to 8-bit RGB first"
         )
     gray = picture.mode in ("1", "L", "LA")

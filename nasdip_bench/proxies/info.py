@@ -80,8 +80,8 @@ class ScoreInfo:
             )
         if self.kind == "image" and self.depends_on != "image":
             raise ConfigError(
-                f"image score {self.name!r} cannot depend on {self.depends_on!r} alone: outputs "
-                "are reduced as the task has it; set depends_on='image'"
+                f"image score {self.name!r} cannot depend on {self.depends_on!r} alone: the task "
+                "reduces the outputs; set depends_on='image'"
             )
 
 

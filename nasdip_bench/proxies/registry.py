@@ -115,7 +115,7 @@ def score(
     if other.shape != prepared.shape:
         raise ImageError(
             f"the output has shape {prepared.shape} and the reference {other.shape}; scores "
-            "compare images of one shape: reduce the output as the task has it (task.reduce)"
+            "compare images of one shape: reduce the output with task.reduce"
         )
     return float(entry.evaluate(prepared, other))
 
@@ -239,7 +239,7 @@ def _enter(
         if name in _built_in or not same:
             raise ConfigError(
                 f"a score {name!r} is registered already, by another function: choose another "
-                "name, or take out one of your own with unregister first"
+                "name, or remove your own score with unregister first"
             )
         unregister(name)
     _scores[name] = _Entry(described, evaluate, origin)
@@ -248,7 +248,7 @@ def _enter(
 def unregister(name: str) -> None:
     """Remove a score that was added; built-in ones stay, since datasets rely on them."""
     if name in _built_in:
-        raise ConfigError(f"score {name!r} is built in and cannot be taken out; use another name")
+        raise ConfigError(f"score {name!r} is built in and cannot be removed; use another name")
     info(name)
     del _scores[name]
 

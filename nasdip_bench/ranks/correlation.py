@@ -75,7 +75,7 @@ def _finite_pairs(
     a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if a.ndim != 1 or a.shape != b.shape:
         raise ConfigError(
-            f"a rank correlation is between two vectors of one length, not of shapes {a.shape} and "
+            f"a rank correlation needs two vectors of one length, not arrays {a.shape} and "
             f"{b.shape}"
         )
     both = np.isfinite(a) & np.isfinite(b)
@@ -108,7 +108,7 @@ def kendall_tau_b_table(x: ArrayLike, y: ArrayLike) -> list[list[Correlation]]:
     a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ConfigError(
-            f"Kendall's tau is between rows of one length, not of shapes {a.shape} and {b.shape}"
+            f"Kendall's tau needs rows of one length, not matrices {a.shape} and {b.shape}"
         )
     n = a.shape[1]
     if not 2 <= n <= _MOST_AT_ONCE or not (np.isfinite(a).all() and np.isfinite(b).all()):
@@ -165,7 +165,7 @@ def top_k(values: ArrayLike, k: int) -> NDArray[np.intp]:
     """
     numbers = np.asarray(values, np.float64)
     if numbers.ndim != 1:
-        raise ConfigError(f"top-k is of a vector, not of shape {numbers.shape}")
+        raise ConfigError(f"top-k needs a vector, not an array {numbers.shape}")
     check_whole("k", k, 1, len(numbers), note=", the number of values to choose from")
     return np.argsort(-np.where(np.isnan(numbers), -np.inf, numbers), kind="stable")[:k]
 
@@ -185,7 +185,7 @@ def overlap_matrix(values: ArrayLike, k: int) -> NDArray[np.int64]:
     """
     matrix = np.asarray(values, np.float64)
     if matrix.ndim != 2:
-        raise ConfigError(f"the overlap is of the rows of a matrix, not of shape {matrix.shape}")
+        raise ConfigError(f"the overlap needs a matrix, not an array {matrix.shape}")
     chosen = np.zeros(matrix.shape, np.int64)
     for row, numbers in enumerate(matrix):
         chosen[row, top_k(numbers, k)] = 1

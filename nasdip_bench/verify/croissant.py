@@ -85,7 +85,7 @@ def _compare(
     """Compare lists of things by ``@id``: same things, same facts, each with a description."""
     theirs, ours = _by_id(found.get(part)), _by_id(wanted[part])
     if isinstance(found.get(part), list) and len(found[part]) != len(theirs):
-        yield f"{CROISSANT} has things in {part} twice, or without a name of their own"
+        yield f"{CROISSANT} has things in {part} twice, or without an @id"
     for name in sorted(ours.keys() - theirs.keys()):
         yield f"{CROISSANT} does not describe {name}"
     for name in sorted(theirs.keys() - ours.keys()):

@@ -24,7 +24,7 @@ def rerun_problems(manifest: Manifest, table: Table, runs: Table) -> Problems:
     )
     lengths = dict(zip(keys, runs["iterations"].tolist(), strict=True))
     length = np.array([lengths.get(key, 0) for key in mine], np.int64)
-    yield from bad_rows("reruns", length == 0, "are of a run that is not there")
+    yield from bad_rows("reruns", length == 0, "belong to a run that does not exist")
     trained = table["iterations"]
     outside = (trained < 1) | (trained > length) | (table["whole"] != (trained == length))
     yield from bad_rows(

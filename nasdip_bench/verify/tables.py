@@ -155,7 +155,7 @@ def _images(manifest: Manifest, table: Table) -> Problems:
         yield from bad_rows("images", unknown, "have no sha256")
     sets = sorted({str(s) for s in table["image_set"].tolist()} - {manifest.image_set})
     if sets:
-        yield f"images: image_set {', '.join(sets)} beside {manifest.image_set} of {MANIFEST}"
+        yield f"images: image_set {', '.join(sets)}, but {manifest.image_set} in {MANIFEST}"
     yield from bad_rows("images", ~_isin(table["channels"], _IMAGE_CHANNELS), "are not gray or RGB")
 
 
