@@ -209,7 +209,7 @@ def _manifest(path: Path) -> dict[str, Any]:
             "files": {"experiments.parquet": {"sha256": str(), "size": int()}},
         } if all(isinstance(f, dict) and f.keys() >= FIELDS for f in settings.values()):
             return facts
-    raise DatasetError(f"{str(path / MANIFEST)!r} lacks what a manifest of results says")
+    raise DatasetError(f"{str(path / MANIFEST)!r} is not a complete manifest of results")
 
 
 def _table(path: Path, facts: dict[str, Any]) -> pa.Table:

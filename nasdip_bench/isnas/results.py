@@ -30,7 +30,7 @@ RESULTS = {
     "sheet.png": "input, cohort, average and result side by side",
     "record.json": "settings, scores, cohort, PSNR and the command: what reproduces the search",
     "ranking.csv": "all candidates with their scores, best first",
-    "curves.csv": "PSNR by iteration of the cohort and the restoration, where there is a truth",
+    "curves.csv": "PSNR of the cohort and the restoration by iteration, given a ground truth",
 }
 
 _LARGE, _SMALL, _GAP, _LINE = 320, 152, 16, 34

@@ -112,7 +112,7 @@ class Search:
         self._folder = None if folder is None else SearchFolder(folder, decided)
 
     def run(self) -> SearchResult:
-        """Do what is not yet done.
+        """Run the parts of the search that are not done yet.
 
         Raises:
             ConfigError: the whole cohort diverged.

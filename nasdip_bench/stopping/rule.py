@@ -1,8 +1,8 @@
 """Stopping rules, and how they watch fits.
 
-A rule sees the observables of an iteration (`nasdip_bench.observables`), never PSNR or SSIM. It
-answers two questions for each of R fits at once: deliver this output unless a better one comes? And
-stop here? Training therefore holds only one output per fit, the last that the rule kept.
+A rule sees the observables of an iteration (`nasdip_bench.observables`), never PSNR or SSIM. For
+each of R fits at once, it says whether to deliver this output unless a better one comes, and
+whether to stop. Training therefore holds only one output per fit, the last that the rule kept.
 """
 
 from __future__ import annotations

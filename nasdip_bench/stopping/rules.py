@@ -47,7 +47,7 @@ class Last(StoppingRule):
 
 @dataclass(frozen=True)
 class Discrepancy(StoppingRule):
-    """Stop where the restoration is about as far from the corrupted image as the noise is strong.
+    """Stop where the restoration's distance from the corrupted image matches the noise.
 
     The first iteration with ⟨(s - y)²⟩ ≤ tau·sigma². Source: Morozov's discrepancy principle, 1966.
     tau is below 1 because the best restoration has followed some of the noise, and so is closer to

@@ -1,4 +1,4 @@
-"""Stopping rules by name: how to write them, which a dataset records, which is the target."""
+"""Stopping rules by name: parsing them, those that a dataset records, and the target."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ EXPERIMENTS = "experiments"
 
 
 def limit(memory_bytes: int) -> None:
-    """Limit this process's memory, and forbid it files and core dumps, where that works."""
+    """Limit this process's memory and forbid written files and core dumps, if the system can."""
     try:
         import resource
     except ImportError:  # Windows

@@ -62,7 +62,7 @@ def contradictions(text: str, manifest: Manifest) -> Iterator[str]:
     conforms = found.get("conformsTo")
     stated = conforms if isinstance(conforms, list) else [conforms]
     if not all(str(one).startswith(CROISSANT_VERSIONS) for one in stated):
-        yield f"{CROISSANT} says conformsTo {conforms!r:.100}, which is no Croissant"
+        yield f"{CROISSANT} says conformsTo {conforms!r:.100}, which is not Croissant"
     for fact in ("@type", "name", "version", "datePublished"):
         if found.get(fact) != wanted[fact]:
             yield f"{CROISSANT} says {fact} {found.get(fact)!r:.100}, {MANIFEST} {wanted[fact]!r}"

@@ -597,7 +597,7 @@ def test_results_are_published_and_merged(built: Path, tmp_path: Path):
     with pytest.raises(BuildError, match="has other fields than that of the others"):
         publish_results([built, tmp_path / "other"], tmp_path / "out")
     ResultsFolder(tmp_path / "other").write(published.rows, {SETTING.name: {"crop": 96}})
-    with pytest.raises(DatasetError, match="lacks what a manifest of results says"):
+    with pytest.raises(DatasetError, match="is not a complete manifest of results"):
         publish_results([tmp_path / "other"], tmp_path / "out")
     changed[0]["protocol_version"] = 7
     ResultsFolder(tmp_path / "other").write(changed, published.settings)
