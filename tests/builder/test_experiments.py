@@ -640,5 +640,5 @@ def test_verification_finds_what_is_wrong_with_rows(built: Path, tmp_path: Path)
     ResultsFolder(tmp_path).write([*rows, rows[2]], results.settings)
     problems = "\n".join(results_problems(tmp_path))
     assert "is ok with PSNR None" in problems
-    assert "of a setting that manifest.json does not describe" in problems
+    assert "has a setting that manifest.json does not describe" in problems
     assert "is there twice" in problems
