@@ -8,9 +8,9 @@ Deep Image Prior", CVPR 2022.
     bench = NASDIPBench("data/")
     bench.query(0, "lena", "denoise").best_psnr_smooth_db
 
-The sub-packages: the modules here say what an architecture, a network, an image, a task, a fit, a
-score, a run and a dataset file are; `nasdip_bench.builder` produces datasets; `nasdip_bench.api`
-reads them. `NASDIPBench` is loaded on first use.
+The modules here define architectures, networks, images, tasks, fits, scores, runs and dataset
+files; `nasdip_bench.builder` produces datasets; `nasdip_bench.api` reads them. `NASDIPBench` is
+loaded on first use.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The exceptions of the package.
 
 Each has two bases: `NasdipError`, so that one ``except`` catches all of ours, and the built-in
-exception that callers of a library of this kind would expect. Every message names the value, what
-was allowed and what to do. This module imports nothing of the package.
+exception that callers would expect. Every message names the value, what is allowed and what to do.
+This module imports nothing from the package.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ class NasdipError(Exception):
 
 
 class ArchitectureError(NasdipError, ValueError):
-    """A code that is no architecture, or an architecture that cannot be built."""
+    """An invalid architecture code, or an architecture that cannot be built."""
 
 
 class ConfigError(NasdipError, ValueError):
-    """A setting outside what is allowed."""
+    """A setting that is not allowed."""
 
 
 class CallError(NasdipError, TypeError):
-    """A call with arguments that the method does not have, or without some that it needs."""
+    """A call with unknown arguments, or with required ones missing."""
 
 
 class IndexOutsideError(ConfigError, IndexError):
-    """The row of an architecture that the dataset does not have."""
+    """An architecture row that the dataset does not have."""
 
 
 class ImageError(NasdipError, ValueError):
-    """An image that cannot be read, or that does not fit what is asked of it."""
+    """An image that cannot be read, or does not fit its use."""
 
 
 class DownloadError(NasdipError, OSError):
-    """A file that could not be fetched, or that is not the file that was asked for."""
+    """A file that could not be fetched, or is not the requested one."""
 
 
 class BuildError(NasdipError, RuntimeError):
-    """A build folder that cannot be used with what is asked of it."""
+    """A build folder that cannot be used for the requested operation."""
 
 
 class DatasetError(NasdipError, ValueError):
@@ -50,7 +50,7 @@ class DatasetError(NasdipError, ValueError):
 
 
 class MissingDependencyError(NasdipError, ImportError):
-    """An optional library that the call needs and that is not installed."""
+    """An optional library that the call needs but that is not installed."""
 
 
 class _LookupError(NasdipError, KeyError):
@@ -60,11 +60,11 @@ class _LookupError(NasdipError, KeyError):
 
 
 class UnknownNameError(_LookupError):
-    """A name (image, task, fidelity, score, column ...) that does not exist here."""
+    """An unknown name (image, task, fidelity, score, column ...)."""
 
 
 class MissingRunError(_LookupError):
-    """A run, curve, score or output that the dataset could hold and does not."""
+    """A run, curve, score or output that the dataset could hold but does not."""
 
 
 def check_whole(
@@ -76,18 +76,18 @@ def check_whole(
     note: str = "",
     error: type[NasdipError] = ConfigError,
 ) -> int:
-    """The value as an int, if it is a whole number in a range; NumPy's count, booleans do not.
+    """Return the value as an int if it is a whole number in range: NumPy's too, but not booleans.
 
     Args:
         name: what the number is, as the caller of the public function knows it, such as ``"k"``.
         value: the number as given.
         least: the smallest allowed.
         most: the largest allowed; None for no limit.
-        note: follows the message: what the limit is, or what to do.
-        error: what to raise.
+        note: appended to the message: what the limit is, or what to do.
+        error: the exception class to raise.
 
     Raises:
-        ConfigError: no whole number, or outside the range; or ``error``.
+        ConfigError: not a whole number, or out of range; or ``error``.
 
     Example:
         >>> check_whole("k", 3, 1, 10)
@@ -102,12 +102,12 @@ def check_whole(
 
 
 def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> UnknownNameError:
-    """The error for a name that is not among those allowed, with the nearest of them.
+    """The error for an unknown name; it suggests the closest allowed ones.
 
     Args:
-        kind: what the name names, such as ``"image"``.
+        kind: the kind of thing named, such as ``"image"``.
         value: the name as given.
-        allowed: all the names there are.
+        allowed: all allowed names.
     """
     names, asked = [str(name) for name in allowed], str(value).lower()
     near = difflib.get_close_matches(asked, [n.lower() for n in names], n=3, cutoff=0.65)
@@ -122,7 +122,7 @@ def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> Unknown
 
 
 def _words(name: str) -> list[str]:
-    """Its words in the order of the alphabet, for names that only turn them round."""
+    """The sorted words of a name, to match names that differ only in word order."""
     return sorted(re.split(r"[^a-z0-9]+", name.lower()))
 
 
@@ -130,9 +130,9 @@ def not_installed(what: str, library: str, extra: str) -> MissingDependencyError
     """The error for an optional library.
 
     Args:
-        what: needs it, such as ``"drawing"``.
-        library: its name.
-        extra: of this package, that installs it.
+        what: what needs it, such as ``"drawing"``.
+        library: name of the library.
+        extra: the extra of this package that installs it.
     """
     return MissingDependencyError(
         f"{what} needs {library}, which is not installed: pip install '.[{extra}]' in a copy of "
@@ -141,5 +141,5 @@ def not_installed(what: str, library: str, extra: str) -> MissingDependencyError
 
 
 def not_parsed(path: str, error: Exception) -> DatasetError:
-    """What to raise where a parser refused a file of a dataset."""
+    """The error for a dataset file that a parser rejected."""
     return DatasetError(f"{path} cannot be parsed: {error or type(error).__name__}")

@@ -1,8 +1,8 @@
-"""Fidelities: named training set-ups. Every number of the benchmark says its own.
+"""Fidelities: named training set-ups. Every number of the benchmark states its own.
 
 A fidelity fixes resolution, channels, the iterations trained per kind of task, and the iteration at
-which a user would stop. Precision, device and engine are columns of a run and not part of it. This
-is the one table of them; it must not import torch.
+which a user would stop. Precision, device and engine are columns of a run, not part of a fidelity.
+This is the only table of fidelities. It must not import torch.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from nasdip_bench.errors import ConfigError, check_whole, unknown_name
 
 PROTOCOL_VERSION = 2
-"""Version of everything that decides a run's numbers: draws, corruption, network, fit, scores.
+"""Version of everything that determines a run's numbers: draws, corruption, network, fit, scores.
 
-Raised whenever one of these changes; runs of different versions never stand in one dataset.
+Raised whenever one of these changes; a dataset never mixes runs of different versions.
 """
 
 FOREIGN_PROTOCOL = 0
-"""Stands for the version where others computed the results: they are recorded as they came, and
-may lack what the paper's authors did not keep."""
+"""The version of results that others computed: they are recorded as they came, and may lack what
+the paper's authors did not keep."""
 
 MAX_ITERATIONS = 1_000_000
 
@@ -34,8 +34,8 @@ def check_precision(precision: str, device: str) -> None:
     """Reject an unknown precision, or one that a device ("cpu", "cuda", "cuda:N") lacks.
 
     Raises:
-        UnknownNameError: there is no such precision.
-        ConfigError: tf32 away from CUDA.
+        UnknownNameError: no such precision.
+        ConfigError: tf32 on a device other than CUDA.
     """
     if precision not in PRECISIONS:
         raise unknown_name("precision", precision, PRECISIONS)
@@ -49,15 +49,15 @@ class Fidelity:
 
     Attributes:
         name: as in the table; a shortened one ends in ``i<iterations>``.
-        base: the name in the table; keys the random draws, so that a shortened run is the
-            beginning of the whole one.
+        base: the name in the table; keys the random draws, so a shortened run is the beginning of
+            the whole one.
         resolution: height and width in pixels.
         channels: channels at every level of the network.
         iterations: by kind of task, how long runs are trained.
-        stop: by kind of task, the iteration of ``final_*``. At r512 the last, as in the paper.
-            Small images overfit sooner, so elsewhere it is the iteration at which the smoothed
-            PSNR, averaged over the architectures and images of a pilot, is highest, rounded to
-            50: one rule and one number for all architectures (`docs/protocol.md` has the pilots).
+        stop: by kind of task, the iteration of ``final_*``. At r512 it is the last, as in the
+            paper. Small images overfit sooner, so elsewhere it is where a pilot's smoothed PSNR,
+            averaged over architectures and images, is highest, rounded to 50: one rule and one
+            number for all architectures (`docs/protocol.md` has the pilots).
     """
 
     name: str
@@ -68,7 +68,7 @@ class Fidelity:
     stop: Mapping[str, int]
 
     def iterations_for(self, kind: str) -> int:
-        """How long a run of a kind of task is trained.
+        """How long a run is trained, for a kind of task.
 
         Raises:
             ConfigError: the fidelity does not have this kind of task.
@@ -82,7 +82,7 @@ class Fidelity:
         return self.iterations[kind]
 
     def shortened(self, iterations: int) -> Fidelity:
-        """The same set-up with another budget for every task, under a name that says so.
+        """The same set-up with another budget for every task, which its name states.
 
         ``final_*`` is then the value at the end: a short run is stopped by its budget.
         """
@@ -101,7 +101,7 @@ class Fidelity:
 def _fidelity(
     name: str, resolution: int, channels: int, iterations: dict[str, int], **stop: int
 ) -> Fidelity:
-    """A set-up whose tasks are stopped at the end, but for those of ``stop``."""
+    """A set-up whose tasks are stopped at the end, except those in ``stop``."""
     return Fidelity(
         name=name,
         base=name,
@@ -126,7 +126,7 @@ FIDELITIES: dict[str, Fidelity] = {
 
 
 def get_fidelity(name: str) -> Fidelity:
-    """The fidelity of a name of the table, or of a shortened one such as ``r64c16i100``."""
+    """The fidelity with a name of the table, or with a shortened one such as ``r64c16i100``."""
     if name in FIDELITIES:
         return FIDELITIES[name]
     match = re.fullmatch(r"(?P<base>.+)i(?P<iterations>[1-9]\d*)", name)

@@ -1,8 +1,8 @@
-"""What a fit records at every iteration beside PSNR: names and meanings. Must not import torch.
+"""Names and meanings of what a fit records in addition to PSNR. Must not import torch.
 
-x is the output at an iteration, s the moving average of the outputs, y the corrupted image. All but
-SSIM are recorded as -10·log10 of a mean, and none of them looks at the ground truth: they are what
-a stopping rule may see. `nasdip_bench.fit.recording` computes them.
+x is the output of an iteration, s the moving average of the outputs, y the corrupted image. All
+except SSIM are recorded as -10·log10 of a mean and do not use the ground truth, so stopping rules
+may see them. `nasdip_bench.fit.recording` computes them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ OBSERVABLES: dict[str, str] = {
     "step": "mean squared difference of x and the output before it",
     "high_frequency": "share of the power of x, mean excluded, above 0.25 cycles a pixel",
 }
-"""By name, what it is the -10·log10 of. Values that are not defined are missing: neighbour of
-super-resolution, step and emv of the first output, wmv_W of the first W - 1."""
+"""The mean behind each name, recorded as -10·log10. Undefined values are missing: neighbour in
+super-resolution, step and emv at the first output, wmv_W at the first W - 1."""
 
 SSIM = "ssim_smooth"
-"""SSIM of s against the ground truth: an oracle, as PSNR is."""
+"""SSIM of s against the ground truth: an oracle, like PSNR."""
 
 CURVES = ("psnr", "psnr_smooth", SSIM, *OBSERVABLES)
-"""All that is recorded at every iteration."""
+"""Everything recorded at every iteration."""

@@ -1,11 +1,11 @@
-"""Keys of the random draws: what is drawn depends on the key alone, never on what runs beside it.
+"""Keys of the random draws: a draw depends on its key alone, never on what else runs.
 
 Every draw has a key, a tuple of strings and integers. The SHA-256 of the key is the key of a Philox
 counter generator, whose raw 64-bit words NumPy guarantees to be the same on every machine and in
 every version (the distributions of ``numpy.random.Generator`` carry no such guarantee, NEP 19, so
 floats are made from the words here). No global random state is read or written.
 
-The keys of the benchmark (section 5 of the design):
+The keys of the benchmark (`docs/protocol.md`):
 
 ==============  ========================================  ==========================================
 draw            key                                       common to
@@ -45,7 +45,7 @@ def _digest(key: tuple[str | int, ...]) -> bytes:
     for part in key:
         if isinstance(part, bool) or not isinstance(part, str | int | np.integer):
             raise ConfigError(f"part {part!r} of a random key must be a string or an integer")
-    # The lengths keep ("ab", "c") and ("a", "bc") apart, the type 1 and "1".
+    # The lengths distinguish ("ab", "c") from ("a", "bc"), the types 1 from "1".
     parts = [
         f"{'s' if isinstance(part, str) else 'i'}{len(str(part))}:{part}"
         for part in (_NAMESPACE, *key)
@@ -59,15 +59,15 @@ def device_seed(*key: str | int) -> int:
 
 
 def as_generator(rng: int | np.random.Generator | None) -> np.random.Generator:
-    """NumPy's generator of a seed, or the generator that is given.
+    """A NumPy generator from a seed, or the given generator.
 
     For draws that need not be the same in every version of NumPy: those of searches and users.
 
     Args:
-        rng: a seed of at least 0, a generator, or None for one that the system seeds.
+        rng: a seed of at least 0, a generator, or None for one seeded by the system.
 
     Raises:
-        ConfigError: none of these.
+        ConfigError: rng is not one of these.
     """
     if rng is None or isinstance(rng, np.random.Generator):
         return np.random.default_rng(rng)
@@ -94,7 +94,7 @@ class BitStream:
         return self._philox.random_raw(count)
 
     def integer(self, bound: int) -> int:
-        """An integer, uniform in [0, bound), by rejection and therefore without bias."""
+        """An integer, uniform in [0, bound): rejection makes it unbiased."""
         check_whole("bound", bound, 1)
         limit = (1 << 64) // bound * bound
         while True:
@@ -103,7 +103,7 @@ class BitStream:
                 return word % bound
 
     def uniform32(self, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:
-        """float32 array, uniform in [low, high) on a grid of 2^24 values; half a word a number."""
+        """float32 array, uniform in [low, high) on a grid of 2^24 values; half a word each."""
         count = math.prod(shape)
         halves = self.words((count + 1) // 2).astype("<u8", copy=False).view("<u4")[:count]
         unit = (halves >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)

@@ -1,7 +1,7 @@
 """The restoration tasks: how an image is corrupted, and what a restoration is compared with.
 
-Images are arrays (C, H, W) in [0, 1]. The corrupted image depends on image, task, resolution and
-seed alone: it is the same for every architecture. Losses and PSNR on torch tensors are in
+Images are arrays (C, H, W) in [0, 1]. The corrupted image depends only on image, task, resolution
+and seed: it is the same for every architecture. Losses and PSNR on torch tensors are in
 `nasdip_bench.fit.objective`. This module must not import torch.
 
 Sources: ISNAS-DIP (CVPR 2022), section 5; Ulyanov et al., "Deep Image Prior", CVPR 2018, for the
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """What a fit gets to see of an image.
+    """What a fit sees of an image.
 
     Attributes:
         corrupted: (C, h, w) float32 in [0, 1]: y. For inpainting m·x, for super-resolution the
@@ -50,34 +50,34 @@ class Task(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """The kind, with the parameters where they are not the paper's."""
+        """The kind, with its parameters if they are not the paper's."""
 
     @abstractmethod
     def corrupt(self, truth: np.ndarray, image_name: str, seed: int = 0) -> Observation:
-        """Corrupt a ground truth; the same at every call.
+        """Corrupt a ground truth, the same way at every call.
 
         Args:
             truth: (C, H, W) float32 in [0, 1].
             image_name: part of the draw's key.
-            seed: each has noise or a mask of its own.
+            seed: each has its own noise or mask.
         """
 
     def _stream(self, truth: np.ndarray, image_name: str, seed: int) -> BitStream:
-        """The random stream of a corruption; that of seed 0 is the one of protocol 1."""
+        """The random stream of a corruption; seed 0 keeps the stream of protocol 1."""
         key = ("corruption", image_name, self.name, f"{truth.shape[1]}x{truth.shape[2]}")
         return BitStream(*key, seed) if seed else BitStream(*key)
 
     def reduce(self, output: np.ndarray) -> np.ndarray:
-        """Bring a network's output (C, H, W) to where it can be compared with the corrupted one."""
+        """Reduce a network's output (C, H, W) to what is comparable with the corrupted image."""
         return output
 
     def scoring_references(
         self, truth: np.ndarray, observation: Observation
     ) -> dict[str, np.ndarray]:
-        """What a reduced output is compared with by the training-free scores.
+        """The images that training-free scores compare a reduced output with.
 
         Returns:
-            "corrupted" (what a user has) and "ground_truth" (what only a benchmark has), each of
+            "corrupted" (what a user has) and "ground_truth" (what only a benchmark has), each with
             the shape of a reduced output.
         """
         return {"corrupted": observation.corrupted, "ground_truth": truth}
@@ -85,9 +85,9 @@ class Task(ABC):
     def comparable(
         self, truth: np.ndarray, observation: Observation
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The corrupted image and the ground truth in the form in which their quality is measured.
+        """The corrupted image and the ground truth in the form that quality is measured in.
 
-        Super-resolution: the bicubic enlargement; luma where the image has colour.
+        Super-resolution: the bicubic enlargement; luma if the image has colour.
         """
         return observation.corrupted, truth
 
@@ -96,7 +96,7 @@ class Task(ABC):
         return psnr_db(*self.comparable(truth, observation))
 
     def known_share(self, observation: Observation) -> float:
-        """The share of pixels that the corrupted image knows: below 1 for inpainting alone."""
+        """The share of known pixels in the corrupted image: below 1 only for inpainting."""
         if observation.mask is None:
             return 1.0
         # Squared, since a resized mask holds the roots of weights.
@@ -112,7 +112,7 @@ class Denoise(Task):
 
     def __post_init__(self) -> None:
         if not 0 < self.sigma_255 <= 255:
-            raise ConfigError(f"sigma {self.sigma_255} must lie above 0 and at most at 255")
+            raise ConfigError(f"sigma {self.sigma_255} must be above 0 and at most 255")
 
     @property
     def name(self) -> str:
@@ -147,9 +147,9 @@ class Inpaint(Task):
 
 @dataclass(frozen=True)
 class SuperResolve(Task):
-    """Super-resolution: y is stored with 8 bits and reduced by Pillow; the loss reduces by D.
+    """Super-resolution: Pillow reduces the image to y, with 8 bits; the loss reduces by D.
 
-    That y and D f(z) differ a little is the paper's set-up.
+    The two reductions differ a little, as in the paper's set-up.
     """
 
     factor: int = 4
@@ -210,7 +210,7 @@ TASKS: dict[str, Task] = {
 
 
 def get_task(name: str) -> Task:
-    """The task of a name, with the paper's parameters."""
+    """The task with a name, with the paper's parameters."""
     if name not in TASKS:
         raise unknown_name("task", name, TASKS)
     return TASKS[name]
@@ -223,14 +223,14 @@ def psnr_db(image: np.ndarray, truth: np.ndarray) -> float:
 
 
 def noise_estimate(image: np.ndarray) -> float:
-    """The standard deviation of the noise of an image, estimated from the image alone.
+    """Estimate the standard deviation of an image's noise from the image alone.
 
     The median of the absolute diagonal Haar coefficients over 0.6745, their median in white
     Gaussian noise of deviation 1 (Donoho, Johnstone, Biometrika 1994). Texture makes it too high:
-    at 64 x 64 its square is 1.04 to 1.21 times the true one, by image.
+    at 64 x 64 its square is 1.04 to 1.21 times the true one, depending on the image.
 
     Args:
-        image: (C, H, W); of odd sides the last row or column is left out.
+        image: (C, H, W); the last row or column of an odd side is left out.
 
     Returns:
         the estimate, in the image's units.
@@ -263,8 +263,8 @@ def luma(image: np.ndarray) -> np.ndarray:
 def lanczos_matrix(size: int, factor: int) -> np.ndarray:
     """DIP's fixed Lanczos-2 downsampler along one axis, as a matrix.
 
-    Support 2, phase 0.5, replicate padding: 4·factor taps, normalised to sum 1. The kernel is a
-    product of its two axes, so D x = A x Bᵀ with A and B made by this function.
+    Support 2, phase 0.5, replicate padding: 4·factor taps, normalised to sum 1. The kernel is
+    separable, so D x = A x Bᵀ with A and B made by this function.
 
     Returns:
         (size // factor, size) float64, read-only; each row sums to 1.
@@ -284,7 +284,7 @@ def lanczos_matrix(size: int, factor: int) -> np.ndarray:
 
 
 def _resize(image: np.ndarray, size: tuple[int, int], resample: Resampling) -> np.ndarray:
-    """Resize (C, H, W) in [0, 1] to ``size`` = (width, height) through Pillow, with 8 bits."""
+    """Resize (C, H, W) in [0, 1] to ``size`` = (width, height) with Pillow, in 8 bits."""
     from PIL import Image as PillowImage
 
     eight_bit = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)

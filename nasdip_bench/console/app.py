@@ -1,4 +1,4 @@
-"""How our command lines end: errors as one line on stderr and exit status 2, no traceback.
+"""Run our command lines: errors are one line on stderr and exit status 2, no traceback.
 
 Must not import torch.
 """
@@ -20,13 +20,13 @@ from nasdip_bench.errors import ConfigError, NasdipError, not_installed
 
 EXIT_BAD_INPUT = 2
 
-# What a mistake in the arguments raises: click's ClickException, or the same class of the copy of
-# click that newer Typer carries. Typer exports its subclass BadParameter alone.
+# What a mistake in the arguments raises: click's ClickException, or the same class in the copy of
+# click that newer Typer contains. Typer exports only its subclass BadParameter.
 UsageError: Any = typer.BadParameter.__mro__[2]
 
 
 class _Commands(TyperGroup):
-    """A group that says which commands there are where it is asked for another."""
+    """A group that lists its commands when asked for an unknown one."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         try:
@@ -53,7 +53,7 @@ def new_app(help_text: str | None = None) -> typer.Typer:
 
 
 def given(context: typer.Context, parameter: str) -> bool:
-    """Whether an option was given on the command line, and is not its default."""
+    """Whether an option was given on the command line, rather than left at its default."""
     source = context.get_parameter_source(parameter)
     return source is not None and source.name == "COMMANDLINE"
 
@@ -62,23 +62,23 @@ def run(name: str, app: typer.Typer, arguments: Sequence[str] | None = None) -> 
     """Run an application.
 
     Args:
-        name: of the command, for the line that names an error.
+        name: name of the command, for error messages.
         app: made by `new_app`.
-        arguments: for it; None for those of the process.
+        arguments: its arguments; None for those of the process.
 
     Returns:
-        the exit status: 0, also where help is shown; what a `typer.Exit` carries; 2 for bad input;
-        130 after Ctrl-C.
+        the exit status: 0, also after showing help; that of a `typer.Exit`; 2 for bad input; 130
+        after Ctrl-C.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # where there is no "²"
+        sys.stdout.reconfigure(errors="replace")  # for encodings without "²"
     try:
         status = _run(name, app, arguments)
         sys.stdout.flush()
     except OSError as error:
-        # Nobody takes our output (`| head`), or nothing more goes in; Python would complain at its
-        # exit too.
+        # Nobody reads our output (`| head`), or it has no room left; Python would complain again
+        # at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return 0

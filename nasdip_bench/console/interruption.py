@@ -1,4 +1,4 @@
-"""When long work stops before it is done: a signal, or its time limit."""
+"""Stop long work before it is done: after a signal, or at its time limit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Interruption:
 
     @property
     def requested(self) -> bool:
-        """Whether work in hand is to be abandoned now."""
+        """Whether to abandon work in progress now."""
         return self.signal is not None or self.remaining <= 0
 
     def check(self) -> None:
@@ -44,7 +44,7 @@ class Interruption:
     def handling_signals(self) -> Iterator[None]:
         """Take SIGINT and SIGTERM as requests to stop; a second one acts as if unhandled.
 
-        In a thread other than the main one, which cannot handle signals, they are left alone.
+        Does nothing outside the main thread, since other threads cannot handle signals.
         """
         if threading.current_thread() is not threading.main_thread():
             yield

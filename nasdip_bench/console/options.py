@@ -1,4 +1,4 @@
-"""Lists as they are written on a command line. Must not import torch."""
+"""Read lists from a command line. Must not import torch."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def integers(option: str, text: str) -> tuple[int, ...]:
         text: what was given.
 
     Raises:
-        ConfigError: it is no such list.
+        ConfigError: the text is not such a list.
     """
     numbers: list[int] = []
     for part in split(text):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if match is None:
-            raise ConfigError(f"{option} {text!r} is no list of numbers such as 0,1,2 or 0-2")
+            raise ConfigError(f"{option} {text!r} is not a list of numbers such as 0,1,2 or 0-2")
         first, last = int(match[1]), int(match[2] or match[1])
         if not 0 <= last - first < MAX_RANGE:
             raise ConfigError(
-                f"{option} {text!r}: a range goes up, over at most {MAX_RANGE} numbers, as 0-2 does"
+                f"{option} {text!r}: a range must ascend over at most {MAX_RANGE} numbers, like 0-2"
             )
         numbers.extend(range(first, last + 1))
     return tuple(numbers)

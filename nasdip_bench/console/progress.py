@@ -31,10 +31,10 @@ def parse_duration(text: str, what: str = "time limit") -> float:
 
     Args:
         text: as the user gave it.
-        what: it is, for the message.
+        what: what it is, for the message.
 
     Raises:
-        ConfigError: it is none of these, such as "1h30", or not above zero.
+        ConfigError: it has another form, such as "1h30", or is not above zero.
     """
     number = r"(\d+(?:\.\d+)?)"
     plain = re.fullmatch(number, text.strip())
@@ -42,16 +42,16 @@ def parse_duration(text: str, what: str = "time limit") -> float:
     parts = units.groups() if units else (0, 0, plain and plain[1])
     seconds = sum(float(part or 0) * unit for part, unit in zip(parts, (3600, 60, 1), strict=True))
     if not seconds > 0:
-        raise ConfigError(f"{what} {text!r} is no duration such as 90s, 9m or 1h30m")
+        raise ConfigError(f"{what} {text!r} is not a duration such as 90s, 9m or 1h30m")
     return seconds
 
 
 class Progress:
-    """Reports how far work is: one line that is redrawn on a terminal, else a line now and then.
+    """Reports progress: one line that is redrawn on a terminal, else a line now and then.
 
     Args:
-        units: units to do.
-        cost: their predicted cost together, in any unit.
+        units: number of units to do.
+        cost: their total predicted cost, in any unit.
         stream: where to write.
     """
 
@@ -63,7 +63,7 @@ class Progress:
         self._live = self._stream.isatty()
 
     def finished(self, cost: float, what: str, *, whole: bool = True) -> None:
-        """Count a finished unit, or a part of one, of which the last makes it whole."""
+        """Count a finished unit, or a part of one; ``whole`` if that finishes it."""
         self._done += whole
         self._done_cost += cost
         now = time.monotonic()
@@ -73,7 +73,7 @@ class Progress:
             self._show(what)
 
     def expect(self, units: int, cost: float) -> None:
-        """What is left now, of work whose extent becomes known as it is done."""
+        """Set what is left, for work whose extent only becomes known as it is done."""
         self._units, self._cost = self._done + units, self._done_cost + cost
 
     def close(self) -> None:

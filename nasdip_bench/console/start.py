@@ -1,4 +1,4 @@
-"""Where the installed commands start: Ctrl-C while modules load ends them without a traceback.
+"""Entry points of the installed commands; Ctrl-C while modules load ends them without a traceback.
 
 Commands are named as text, since the domain imports neither `api` nor `builder`.
 """
@@ -25,8 +25,8 @@ def restore() -> None:
 
 
 def _start(module: str) -> None:
-    # Loading takes tenths of a second, in which nobody catches what Python makes of the signal. A
-    # shell may have had it ignored: that stays.
+    # Loading takes tenths of a second, in which nothing catches Python's exception for the signal.
+    # If the shell had the signal ignored, it stays ignored.
     python = signal.getsignal(signal.SIGINT)
     if python is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,9 +1,9 @@
-"""What a dataset is in the vocabulary of MLCommons Croissant 1.0: ``croissant.json``.
+"""A dataset described in the vocabulary of MLCommons Croissant 1.0: ``croissant.json``.
 
 Catalogues and loaders of machine-learning datasets read it: who made the dataset and under which
 licence, every file with its size and SHA-256, every column of every table with its type and
-meaning. It is made from the manifest's facts and from `nasdip_bench.dataset.schema`. The manifest
-lists it like any other file, with its hash; so it can name neither the manifest nor itself.
+meaning. It is made from the manifest and from `nasdip_bench.dataset.schema`. The manifest lists it
+with its hash, like any other file, so it can name neither the manifest nor itself.
 
 Source: "Croissant Format Specification", version 1.0 (MLCommons, 2024). Must not import torch.
 """
@@ -75,7 +75,7 @@ _ARRAYS = {
         "The single values of scores, HDF5: values (row of scores.parquet x initialisation)."
     ),
 }
-"""By folder or file."""
+"""Descriptions by folder or file."""
 
 # The terms of the specification, as every Croissant file has them.
 _CROISSANT_TERMS = (
@@ -102,13 +102,13 @@ _CONTEXT: dict[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """What is to be said of a release that its data do not say. The defaults are the project's.
+    """Facts about a release that its data do not state. The defaults are the project's.
 
     Attributes:
-        licence: of the tables and curves, an identifier of the SPDX list such as "CC-BY-4.0"; ""
-            where it is not known.
+        licence: licence of the tables and curves, an identifier of the SPDX list such as
+            "CC-BY-4.0"; "" if unknown.
         creator: who made the dataset.
-        url: of its page; "" where there is none.
+        url: address of its page; "" if there is none.
     """
 
     licence: str = "MIT"
@@ -126,7 +126,7 @@ class Publication:
             raise ConfigError("creator '' must be printable text: say who made the dataset")
         if not re.fullmatch(r"[A-Za-z0-9.+-]*", self.licence):
             raise ConfigError(
-                f"licence {self.licence!r} is no identifier of the SPDX list, such as MIT or "
+                f"licence {self.licence!r} is not an identifier of the SPDX list such as MIT or "
                 f"CC-BY-4.0"
             )
         if self.url and not self.url.startswith(("https://", "http://")):
@@ -137,9 +137,9 @@ _SPDX = "https://spdx.org/licenses/"
 
 
 def published(text: str) -> Publication:
-    """What the ``croissant.json`` of a dataset says of who made it, and under which licence.
+    """What the ``croissant.json`` of a dataset says about who made it, and under which licence.
 
-    What it does not say, or not as `croissant_json` would, is the project's.
+    Facts that are missing, or not written as by `croissant_json`, take the project's defaults.
 
     Args:
         text: content of the file.
@@ -159,8 +159,8 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
     """The content of ``croissant.json``.
 
     Args:
-        manifest: of the dataset; its files are those to describe.
-        publication: what the manifest does not say.
+        manifest: manifest of the dataset, with the files to describe.
+        publication: what the manifest does not state.
     """
     fields: dict[str, Any] = {
         "@context": _CONTEXT,

@@ -1,11 +1,11 @@
-"""The HDF5 files of curves and observables: a part of the runs of a task, fidelity and seed each.
+"""The HDF5 files of curves and observables, each for a part of the runs of a task, fidelity, seed.
 
 A part holds 64 architectures of the list, all images, in this order; a row is the ``curve_row`` of
-runs.parquet. Every curve is a plain array (run x point, uint16, see `nasdip_bench.dataset.curves`);
-beside them ``iteration`` (point, int32), and beside the observables the first crossings of
-loss_smooth, ``crossing`` (run x level, int32, from 1, 0 for never) and ``crossing_level_db``
-(level, float64). A part that is complete is never rewritten. h5py is imported on use. Must not
-import torch.
+runs.parquet. Every curve is a plain array (run x point, uint16, see `nasdip_bench.dataset.curves`).
+Each file also has ``iteration`` (point, int32). Files of observables also have the first crossings
+of loss_smooth, ``crossing`` (run x level, int32, from 1, 0 for never) and ``crossing_level_db``
+(level, float64). A complete part is never rewritten. h5py is imported on use. Must not import
+torch.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from .manifest import TaskRecord
 
 PART_SIZE = 64
-"""Architectures of a part."""
+"""Architectures per part."""
 
 KINDS: dict[str, tuple[str, ...]] = {
     "curves": ("psnr", "psnr_smooth", SSIM),
     "observables": tuple(OBSERVABLES),
 }
-"""By folder, the arrays of its files. SSIM and the observables may be absent from imported data."""
+"""The arrays of the files by folder. SSIM and the observables may be absent from imported data."""
 
 _CROSSING = "crossing"
 _ROWS_PER_CHUNK = 64
@@ -45,13 +45,13 @@ _MOST_ROWS = 2**20
 
 
 class CurvePart(NamedTuple):
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         iterations: (P,) int32, ascending: point i of a full curve is iteration i + 1.
-        codes: by name, (run, P) uint16.
-        crossings: (run, level) int32 of `nasdip_bench.dataset.stop_parts.crossings`, of all
-            iterations; None beside the curves.
+        codes: (run, P) uint16 by name.
+        crossings: (run, level) int32 from `nasdip_bench.dataset.stop_parts.crossings`, over all
+            iterations; None in files of curves.
     """
 
     iterations: NDArray[np.int32]
@@ -63,14 +63,14 @@ _Ids = TypeVar("_Ids", int, NDArray[np.int32])
 
 
 def part_of(arch_id: _Ids) -> _Ids:
-    """The part that an architecture is in, by its row; or those of several."""
+    """The part that holds an architecture, from its row; or the parts of several."""
     return arch_id // PART_SIZE
 
 
 def part_bytes(part: CurvePart) -> bytes:
     """The content of a file; the same for the same numbers.
 
-    It is made in memory, since the HDF5 library crashes where a disk is full.
+    It is made in memory, since the HDF5 library crashes when a disk is full.
     """
     import h5py
 
@@ -94,16 +94,16 @@ def part_bytes(part: CurvePart) -> bytes:
 
 
 def read_part(content: Content, path: str, names: Iterable[str], record: TaskRecord) -> CurvePart:
-    """The arrays of a file; those that are absent are left out.
+    """Read the arrays of a file; missing ones are left out.
 
     Args:
-        content: of the file, compared with its hash before.
-        path: how to call it.
-        names: of the arrays to read, all that such a file may hold.
-        record: what the manifest says of the task.
+        content: content of the file, already compared with its hash.
+        path: name of the file in errors.
+        names: names of the arrays to read, all that such a file may hold.
+        record: what the manifest says about the task.
 
     Raises:
-        DatasetError: it is no such file.
+        DatasetError: it is not such a file.
     """
     with opened(content, path) as file:
         points = plain_array(file, "iteration", np.int32, 1)
@@ -123,7 +123,7 @@ def read_part(content: Content, path: str, names: Iterable[str], record: TaskRec
         if crossings is not None:
             lengths.add(len(crossings))
         if len(lengths) > 1:
-            raise ValueError("its arrays are of different lengths")
+            raise ValueError("its arrays differ in length")
     ends = (iterations[:1].tolist(), iterations[-1:].tolist())
     if ends != ([1], [record.iterations]) or (np.diff(iterations) <= 0).any():
         raise DatasetError(
@@ -142,7 +142,7 @@ def _read_crossings(file: h5py.File, most: int) -> NDArray[np.int32]:
     if levels.shape != (expected,) or array.shape[1] != expected or array.shape[0] > most:
         raise ValueError(f"{_CROSSING} has the shape {array.shape}")
     if levels[:].tolist() != [*CROSSING_LEVELS_DB]:
-        raise ValueError(f"{_CROSSING} is of other levels")
+        raise ValueError(f"{_CROSSING} has other levels")
     found: NDArray[np.int32] = array[:]
     found.setflags(write=False)
     return found

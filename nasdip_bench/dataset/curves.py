@@ -21,12 +21,12 @@ _DENSE_POINTS = 16
 
 
 class Code(NamedTuple):
-    """How the values of a curve are unsigned 16-bit numbers: steps of (value - lowest).
+    """How the values of a curve become unsigned 16-bit numbers: steps of (value - lowest).
 
     Attributes:
         lowest: the value of code 0.
-        steps: codes to a unit.
-        unit: of the values.
+        steps: codes per unit.
+        unit: unit of the values.
     """
 
     lowest: float
@@ -40,8 +40,8 @@ class Code(NamedTuple):
 
 
 DECIBEL = Code(0.0, 1000, "dB")
-"""0 to 65.534 dB. Outputs lie in (0, 1), so that PSNR is never negative; above 65 dB an 8-bit image
-is exact to a seventh of a step."""
+"""0 to 65.534 dB. Outputs lie in (0, 1), so PSNR is never negative; above 65 dB an 8-bit image is
+exact to a seventh of a step."""
 
 CODES: dict[str, Code] = {
     "psnr": DECIBEL,
@@ -49,25 +49,25 @@ CODES: dict[str, Code] = {
     SSIM: Code(-1.0, 32767, "1"),
     **dict.fromkeys(OBSERVABLES, Code(0.0, 100, "dB")),
 }
-"""By curve."""
+"""The code of each curve."""
 
 
 def encode(values: NDArray[np.floating], code: Code = DECIBEL) -> NDArray[np.uint16]:
-    """Values of any shape as codes; NaN becomes `MISSING`, what lies outside the nearest code."""
+    """Encode values of any shape; NaN becomes `MISSING`, a value out of range the nearest code."""
     wide = np.asarray(values, np.float64)
     steps = np.rint((np.clip(wide, code.lowest, code.highest) - code.lowest) * code.steps)
     return np.where(np.isnan(wide), MISSING, np.nan_to_num(steps)).astype(np.uint16)
 
 
 def decode(codes: NDArray[np.uint16], code: Code = DECIBEL) -> NDArray[np.float64]:
-    """Codes as float64, NaN where missing; exact to half a step."""
+    """Decode to float64, NaN where missing; exact to half a step."""
     return np.where(
         codes == MISSING, np.nan, np.asarray(codes, np.float64) / code.steps + code.lowest
     )
 
 
 def decode_float32(codes: NDArray[np.uint16], code: Code = DECIBEL) -> NDArray[np.float32]:
-    """The same, rounded to float32, looked up: for many curves at once, in a fifth of the time."""
+    """Decode to float32 by look-up: for many curves at once, in a fifth of the time."""
     found: NDArray[np.float32] = _all_values(code)[codes]
     return found
 
@@ -79,7 +79,7 @@ def _all_values(code: Code) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=64)
 def kept_points(iterations: int, stop: int) -> NDArray[np.int32]:
-    """The points of a curve that a release keeps: all of a short one, else `MAX_POINTS` of it.
+    """The points of a curve that a release keeps: all of a short one, else `MAX_POINTS`.
 
     The first 16 iterations, the multiples of a round number (50 up to a budget of 1000), the stop,
     the last, and as many others as fit in geometric steps.
@@ -128,7 +128,7 @@ def _geometric(iterations: int, steps: int) -> NDArray[np.int64]:
 def _most_steps(iterations: int, fixed: NDArray[np.int64]) -> int:
     """The most geometric steps that leave no more than `MAX_POINTS`: rounding merges early ones.
 
-    Found by halving; the number of points grows with that of the steps, but for a few.
+    Found by halving; the number of points grows with that of the steps, with few exceptions.
     """
     few, many = 2, 8 * MAX_POINTS
     while many - few > 1:

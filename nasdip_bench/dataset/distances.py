@@ -1,7 +1,7 @@
-"""How far restorations are from each other: what replays of ISNAS need instead of the pictures.
+"""Distances between restorations: what replays of ISNAS need instead of the pictures.
 
 ``distances/<fidelity>-<task>.h5`` holds the mean squared differences of the smoothed outputs at the
-fidelity's stop, -10·log10 in thousandths of a dB, 16 bits (as PSNR in
+fidelity's stop, -10·log10 in thousandths of a dB, 16 bits (like PSNR in
 `nasdip_bench.dataset.curves`):
 
     pairs      (image, seed, pair), pairs of architectures in the order of
@@ -10,8 +10,8 @@ fidelity's stop, -10·log10 in thousandths of a dB, 16 bits (as PSNR in
     corrupted  (image, seed, architecture), to the corrupted image, over its known pixels
     seed       (seed,) int32
 
-All architectures of the release have a place; 65535 where there is no restoration. h5py is imported
-on use. Must not import torch.
+All architectures of the release have a place; 65535 means no restoration. h5py is imported on use.
+Must not import torch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ARRAYS = ("pairs", "truth", "corrupted")
 
 
 class Distances(NamedTuple):
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         seeds: (S,) int32.
@@ -49,10 +49,10 @@ class Distances(NamedTuple):
     corrupted: NDArray[np.uint16]
 
     def between(self, image: int, seed: int) -> NDArray[np.float64]:
-        """(n, n) mean squared differences, NaN where one of the two has no restoration.
+        """(n, n) mean squared differences, NaN where either of the two has no restoration.
 
         Args:
-            image: its position.
+            image: position of the image.
             seed: one of `seeds`.
         """
         (place,) = np.flatnonzero(self.seeds == seed)
@@ -79,11 +79,11 @@ def mean_squares(restorations: NDArray[np.floating]) -> NDArray[np.float64]:
 def to_average(between: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean squared difference of each restoration to a weighted average of them.
 
-    |x_i - Σ p_j x_j|² = Σ_j p_j d_ij - ½ Σ_jk p_j p_k d_jk for shares p of sum 1.
+    |x_i - Σ p_j x_j|² = Σ_j p_j d_ij - ½ Σ_jk p_j p_k d_jk for shares p with sum 1.
 
     Args:
         between: (n, n) mean squared differences.
-        shares: (..., n), weights of sum 1 along the last axis.
+        shares: (..., n), weights with sum 1 along the last axis.
 
     Returns:
         (..., n), not negative.
@@ -110,16 +110,16 @@ def distances_bytes(distances: Distances) -> bytes:
 
 
 def read_distances(content: Content, path: str, images: int, architectures: int) -> Distances:
-    """The arrays of a file.
+    """Read the arrays of a file.
 
     Args:
-        content: of the file, compared with its hash before.
-        path: how to call it.
-        images: of the release.
-        architectures: of the release.
+        content: content of the file, already compared with its hash.
+        path: name of the file in errors.
+        images: number of images of the release.
+        architectures: number of architectures of the release.
 
     Raises:
-        DatasetError: it is no such file.
+        DatasetError: it is not such a file.
     """
     with opened(content, path) as file:
         numbers = plain_array(file, "seed", np.int32, 1)

@@ -1,8 +1,8 @@
-"""A dataset folder: its manifest, and its files, checked on first touch.
+"""A dataset folder: its manifest, and its files, checked on first use.
 
 No parser sees a file before its size and SHA-256 agree with the manifest, and no values are decoded
-before the columns, types and shapes that the file declares are those of the schema.
-`nasdip_bench.verify` looks deeper. Must not import torch; pyarrow and h5py are imported on use.
+before the columns, types and shapes that the file declares agree with the schema.
+`nasdip_bench.verify` checks more. Must not import torch; pyarrow and h5py are imported on use.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
 
 class DatasetFolder:
-    """Read access to a dataset folder; opening it reads the manifest alone.
+    """Read access to a dataset folder; opening it reads only the manifest.
 
     Safe to share between threads and after a fork: a table is read under a lock, once.
 
     Args:
-        path: the folder; "~" is the home folder. A relative one is that of now, wherever the
-            process goes later.
+        path: the folder; "~" is the home folder. A relative path is resolved now, so the process
+            may change its working folder later.
 
     Raises:
         DatasetError: there is no dataset, or one that this version cannot read.
@@ -60,7 +60,7 @@ class DatasetFolder:
             self.path = Path(path).expanduser().absolute()
         except (TypeError, RuntimeError):  # RuntimeError: nobody's home
             raise DatasetError(
-                f"{path!r} is no path of a folder: name the folder of a release, such as 'data/'"
+                f"{path!r} is not a path of a folder: name the folder of a release, such as 'data/'"
             ) from None
         self.manifest = Manifest.from_json(*read_manifest(self.path))
         self._root = os.path.join(self.path, "")  # joined in a tenth of the time that paths take
@@ -68,11 +68,11 @@ class DatasetFolder:
         self._tables: dict[tuple[str, Strings], pa.Table] = {}
 
     def table(self, name: str, strings: Strings = "string") -> pa.Table:
-        """A whole table, that of parts included.
+        """A whole table, including tables in parts.
 
         Args:
-            name: of the table; see `nasdip_bench.dataset.schema.table_columns`.
-            strings: how it is to hold its strings; "dictionary" is how they are read.
+            name: name of the table; see `nasdip_bench.dataset.schema.table_columns`.
+            strings: how it holds its strings; "dictionary" is how they are read.
 
         Raises:
             UnknownNameError: no such table.
@@ -87,7 +87,7 @@ class DatasetFolder:
             return self._tables[name, strings]
 
     def _read_table(self, name: str) -> pa.Table:
-        table_columns(name)  # refuses a name of no table, before its file is looked for
+        table_columns(name)  # rejects an unknown name before its file is looked for
         if name in PART_TABLES:
             return self._read_parts(name)
         path = table_path(name)
@@ -114,7 +114,7 @@ class DatasetFolder:
             kind: one of `nasdip_bench.dataset.curve_parts.KINDS`.
             fidelity: name.
             task: name.
-            seed: of the runs.
+            seed: seed of the runs.
             part: see `nasdip_bench.dataset.curve_parts.part_of`.
 
         Raises:
@@ -131,9 +131,9 @@ class DatasetFolder:
         Args:
             fidelity: name.
             task: name.
-            seed: of the runs.
+            seed: seed of the runs.
             part: see `nasdip_bench.dataset.curve_parts.part_of`.
-            runs: that the part has.
+            runs: number of runs in the part.
 
         Raises:
             DatasetError: the release has none, or the file is absent or damaged.
@@ -151,7 +151,7 @@ class DatasetFolder:
         return read_distances(self.read(path), path, size, self.manifest.architectures)
 
     def has_distances(self, fidelity: str, task: str) -> bool:
-        """Whether the release has distances of a task at a fidelity, of some runs at least."""
+        """Whether the release has distances of a task at a fidelity, for at least some runs."""
         return distance_path(fidelity, task) in self.manifest.files
 
     def score_values(self) -> NDArray[np.float32]:
@@ -169,13 +169,13 @@ class DatasetFolder:
         return record
 
     def read(self, path: str) -> Content:
-        """The content of a file, compared with the manifest.
+        """Read the content of a file, and compare it with the manifest.
 
         Raises:
             DatasetError: it is not listed, absent, or not the file that was released.
         """
         record = self._record(path)
-        # Of the size that the record says, so that no more is allocated than there is to read.
+        # With the size that the record states, so that no more is allocated than there is to read.
         content = bytearray(record.size)
         with self._open(path) as file:
             try:
@@ -210,7 +210,7 @@ class DatasetFolder:
         )
 
     def _open(self, path: str) -> io.BufferedReader:
-        """A file of the size that the manifest says."""
+        """Open a file, and check that it has the size that the manifest states."""
         record = self._record(path)
         try:
             file = open_regular(f"{self._root}{path}")

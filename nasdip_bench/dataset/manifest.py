@@ -1,6 +1,6 @@
-"""The manifest of a dataset: what is in it, in JSON, with the hash of every file and its own.
+"""The manifest of a dataset: its contents as JSON, with the hash of every file and its own.
 
-A manifest is read before anything is known of who wrote it, so that every field is checked: types,
+A manifest is read before anything is known about its author, so every field is checked: types,
 ranges, names that are printed or made into paths. Must not import torch.
 """
 
@@ -19,7 +19,7 @@ from .schema import PART_TABLES, SCHEMA_VERSION
 
 MANIFEST = "manifest.json"
 SCORE_VALUES = "score_values.h5"
-"""The single values of scores, a row a row of scores.parquet."""
+"""The single values of scores, one row per row of scores.parquet."""
 
 _MOST_BYTES = 64 * 2**20
 _MOST_CELLS = 10**7
@@ -39,7 +39,7 @@ def part_path(kind: str, fidelity: str, task: str, seed: int, part: int) -> str:
         kind: "curves", "observables" or "stops".
         fidelity: name.
         task: name.
-        seed: of the runs.
+        seed: seed of the runs.
         part: see `nasdip_bench.dataset.curve_parts.part_of`.
     """
     suffix = "parquet" if kind in PART_TABLES else "h5"
@@ -71,7 +71,7 @@ class FileRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRecord:
-    """What a dataset holds of one task at one fidelity.
+    """What a dataset holds for one task at one fidelity.
 
     Attributes:
         iterations: length of the runs.
@@ -79,8 +79,8 @@ class TaskRecord:
         runs: rows in runs.parquet, whatever their status.
         seeds: runs by seed.
         complete_seeds: the seeds with a run of every architecture on every image.
-        default_seeds: the seeds that are averaged where none is asked for: the complete ones, or
-            where there is none the one with the most runs.
+        default_seeds: the seeds that are averaged by default: the complete ones, or if there are
+            none, the one with the most runs.
         scored: number of architectures with scores on every image.
     """
 
@@ -95,24 +95,24 @@ class TaskRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a dataset is, in JSON.
+    """The contents of a dataset, as JSON.
 
     Attributes:
-        name: of the release.
-        version: of the release.
-        schema_version: of the layout; see `nasdip_bench.dataset.schema`.
-        protocol_version: of all that decides a run's numbers.
+        name: name of the release.
+        version: version of the release.
+        schema_version: version of the layout; see `nasdip_bench.dataset.schema`.
+        protocol_version: version of everything that determines a run's numbers.
         created: UTC, ISO 8601.
         image_set: "nasdip", "skimage" or "user".
         architectures: rows of architectures.parquet.
         images: names, in the order of images.parquet.
         default_fidelity: by task, the highest complete fidelity, else the one with the most runs.
-        fidelities: by fidelity (highest first) the resolution, channels and a `TaskRecord` a task.
+        fidelities: by fidelity (highest first), resolution, channels and a `TaskRecord` per task.
         software: versions of the package, Python and libraries that wrote the release.
         devices: the processors that ran the fits.
         files: by path.
-        device_types: "cpu" or "cuda" of those processors of which it is known.
-        sources: the earlier datasets and others' results that went into it, a line each.
+        device_types: by processor, "cpu" or "cuda", where known.
+        sources: the earlier datasets and others' results that went into it, one line each.
     """
 
     name: str
@@ -140,7 +140,7 @@ class Manifest:
         """Read a manifest.
 
         Raises:
-            DatasetError: it is no manifest, damaged, or one of another schema version.
+            DatasetError: it is not a manifest, is damaged, or has another schema version.
         """
         data = _parse(text, where)
         if data["schema_version"] != SCHEMA_VERSION:
@@ -159,12 +159,12 @@ class Manifest:
         return manifest
 
     def task(self, fidelity: str, task: str) -> TaskRecord | None:
-        """What there is of a task at a fidelity, or None."""
+        """The record of a task at a fidelity, or None."""
         record = self.fidelities.get(fidelity, {}).get("tasks", {}).get(task)
         return None if record is None else TaskRecord(**record)
 
     def _check(self) -> None:
-        """Raise ValueError for what types alone do not tell."""
+        """Raise ValueError for errors that types alone do not show."""
         if len({*self.images}) != len(self.images):
             raise ValueError("it lists an image twice")
         cells = self.architectures * len(self.images)
@@ -189,7 +189,7 @@ class Manifest:
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:
-    """The fields of a manifest of any schema version, which lists files with their hashes."""
+    """The fields of a manifest of any schema version that lists files with their hashes."""
     try:
         data = parse_json(text)
         if not (fits(data.get("schema_version"), int) and isinstance(data.get("files"), dict)):
@@ -205,8 +205,8 @@ def _parse(text: str, where: str) -> dict[str, Any]:
 
 def _no_manifest(where: str, error: Exception) -> DatasetError:
     return DatasetError(
-        f"{where} is no manifest of a dataset ({error}); restore the file or download the dataset "
-        f"again"
+        f"{where} is not the manifest of a dataset ({error}); restore the file or download the "
+        f"dataset again"
     )
 
 
@@ -215,12 +215,12 @@ def _check_inside(path: str, where: str) -> None:
     odd = "\\" in path or ":" in path or not fits(path, str)
     if odd or any(part in ("", ".", "..") for part in parts):
         raise DatasetError(
-            f"{where} lists {path!r:.200}, which is no path inside the dataset folder"
+            f"{where} lists {path!r:.200}, which is not a path inside the dataset folder"
         )
 
 
 def read_manifest(folder: Path) -> tuple[str, str]:
-    """The text of a folder's manifest, and how to call the file.
+    """The text of a folder's manifest, and the file's name for errors.
 
     Raises:
         DatasetError: there is none, or it cannot be read.
@@ -243,7 +243,7 @@ def read_manifest(folder: Path) -> tuple[str, str]:
 
 
 def manifest_fields(folder: Path) -> dict[str, Any]:
-    """The manifest of a folder as JSON has it, of this or another schema version.
+    """The manifest of a folder as plain JSON, with this or another schema version.
 
     Raises:
         DatasetError: there is no dataset.
@@ -252,7 +252,7 @@ def manifest_fields(folder: Path) -> dict[str, Any]:
 
 
 def dataset_files(folder: Path) -> set[str]:
-    """The files of the dataset in a folder, of this or another schema version.
+    """The files of the dataset in a folder, with this or another schema version.
 
     Raises:
         DatasetError: there is no dataset.

@@ -1,4 +1,4 @@
-"""What ``croissant.json`` says of a release's limits, biases, uses and origins.
+"""What ``croissant.json`` says about a release's limits, biases, uses and origins.
 
 ``responsible_ai.json`` has the texts: those of every release, and those that replace them for one
 image set. The NeurIPS track on evaluations and datasets requires these properties.

@@ -1,7 +1,7 @@
 """The tables of a dataset: every column with type, unit, direction and meaning.
 
-One declaration from which the files are written, checked and documented (`docs/data.md` is made
-from it). Must not import torch, nor pyarrow at module level.
+The files are written, checked and documented from this one declaration (`docs/data.md` is made from
+it). Must not import torch, nor pyarrow at module level.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_VERSION = 5
-"""Version of the files' layout; others are refused."""
+"""Version of the files' layout; others are rejected."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Column:
     Attributes:
         name: its name.
         type: "string", "bool", "binary", "int32", "int64", "float32", "float64", or a list of
-            floats a row, "float32[]" or "float64[]".
+            floats per row, "float32[]" or "float64[]".
         meaning: one sentence.
         unit: "dB", "s", "" ...
         direction: "higher", "lower" (is better) or "".
@@ -211,7 +211,7 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         Column("verdict", "string", "equal, equal but for rounding, as another seed, different"),
     ),
 }
-"""What a dataset folder holds beside the curves and the manifest."""
+"""The tables of a dataset folder, each in one file."""
 
 PART_TABLES: dict[str, tuple[Column, ...]] = {
     "stops": (
@@ -228,7 +228,7 @@ PART_TABLES: dict[str, tuple[Column, ...]] = {
         Column("ssim_smooth", "float32", "SSIM of what is delivered", "1", "higher"),
     )
 }
-"""By folder, the tables that are kept in parts, as curves are: of runs that are ok alone."""
+"""By folder, the tables that are kept in parts, like curves; only runs that are ok have rows."""
 
 _RUN_KEY = ("arch_id", "image", "task", "fidelity", "seed")
 
@@ -240,10 +240,10 @@ KEYS: dict[str, tuple[str, ...]] = {
     "scores": (*_RUN_KEY, "proxy", "reference"),
     "reruns": (*_RUN_KEY, "iterations", "stack", "precision", "device", "torch"),
 }
-"""By table of a release, the columns that together name a row."""
+"""By table of a release, the columns that together identify a row."""
 
 REFERENCES = {"arch_id": ("architectures", "arch_id"), "image": ("images", "name")}
-"""Columns of runs and scores that name a row of another table: that table and its column."""
+"""Columns of runs and scores that refer to a row of another table: that table and its column."""
 
 STATUSES = ("ok", "diverged", "failed")
 
@@ -253,7 +253,7 @@ PROVENANCE_COLUMNS = (
 """What may differ between two rows that hold the same numbers: who computed them, and how fast."""
 
 CORRUPTION_ROUNDING = 1e-6
-"""How far two statements on one corrupted image may differ: processors round sums differently."""
+"""How much two values for one corrupted image may differ: processors round sums differently."""
 
 
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
@@ -290,7 +290,7 @@ def table_columns(name: str) -> tuple[Column, ...]:
     """The columns of a table of a release, whole or in parts.
 
     Raises:
-        UnknownNameError: there is no such table.
+        UnknownNameError: no such table.
     """
     tables = RELEASE_TABLES | PART_TABLES
     if name not in tables:

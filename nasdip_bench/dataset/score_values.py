@@ -1,7 +1,7 @@
-"""The single values of scores: one plain array, a row a row of scores.parquet.
+"""The single values of scores: one plain array, one row per row of scores.parquet.
 
-``score_values.h5`` has ``values`` (row, initialisation) float32, NaN behind the last of a row (of
-what depends on the structure alone there is one). h5py is imported on use. Must not import torch.
+``score_values.h5`` has ``values`` (row, initialisation) float32, NaN after the last one of a row
+(scores of the structure alone have one). h5py is imported on use. Must not import torch.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def score_values_bytes(values: NDArray[np.float32]) -> bytes:
 
 
 def read_score_values(content: Content, rows: int) -> NDArray[np.float32]:
-    """(rows, initialisation) float32.
+    """Read the (rows, initialisation) float32 values.
 
     Args:
-        content: of the file, compared with its hash before.
-        rows: of scores.parquet.
+        content: content of the file, already compared with its hash.
+        rows: number of rows of scores.parquet.
 
     Raises:
-        DatasetError: it is no such file.
+        DatasetError: it is not such a file.
     """
     with opened(content, SCORE_VALUES) as file:
         array = plain_array(file, "values", np.float32, 2)

@@ -1,7 +1,7 @@
 """Where rules stop the runs of a part: as arrays, and as the Parquet files of ``stops/``.
 
-Read off whole curves while a release is made, since those keep every iteration and a release keeps
-some. Must not import torch; pyarrow is imported on use.
+They are read off whole curves while a release is made, since whole curves keep every iteration and
+a release keeps only some. Must not import torch; pyarrow is imported on use.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CROSSING_LEVELS_DB = (
     20.5, 20.75, 21.0, 21.25, 21.5, 21.75, 22.0, 22.25, 22.5, 22.75, 23.0, 23.25, 23.5, 23.75,
     24.0, 25.0, 26.0, 27.0, 28.0, 30.0, 32.0, 35.0, 38.0, 42.0, 46.0, 50.0,
 )  # fmt: skip
-"""Of loss_smooth; dense about noise of 25/255, whose variance is 20.17 dB."""
+"""Levels of loss_smooth; dense around noise of 25/255, whose variance is 20.17 dB."""
 
 _VALUES = {
     "iteration": np.int32,
@@ -43,8 +43,8 @@ class StopPart(NamedTuple):
 
     Attributes:
         rules: names and parameters.
-        values: the columns of ``stops/`` behind the rule, by name, (R, rule) each; iteration 0
-            where a run has no stop, not having ended well.
+        values: the columns of ``stops/`` that follow the rule, by name, (R, rule) each; iteration
+            0 where a run has no stop, since it did not end well.
         crossings: (R, level) int32, the first iteration at which loss_smooth is at least each of
             `CROSSING_LEVELS_DB`, from 1; 0 for never.
     """
@@ -55,7 +55,7 @@ class StopPart(NamedTuple):
 
     @classmethod
     def empty(cls, runs: int, rules: Sequence[tuple[str, str]] = ()) -> StopPart:
-        """Of runs without a stop."""
+        """The stops of runs that have none."""
         shape = (runs, len(rules))
         values: dict[str, NDArray[Any]] = {
             name: np.zeros(shape, kind) for name, kind in _VALUES.items()
@@ -68,7 +68,7 @@ class StopPart(NamedTuple):
         return StopPart(self.rules, values, self.crossings[rows])
 
     def put(self, rows: NDArray[np.integer], other: StopPart) -> None:
-        """Write the stops of some of the runs, all of whose rules are among these."""
+        """Write the stops of some of the runs; all their rules must be among these."""
         places = np.array([self.rules.index(rule) for rule in other.rules], np.int64)
         for name, array in self.values.items():
             array[np.ix_(rows, places)] = other.values[name]
@@ -76,7 +76,7 @@ class StopPart(NamedTuple):
 
 
 def stacked_stops(runs: int, parts: Sequence[tuple[NDArray[np.intp], StopPart]]) -> StopPart:
-    """Stops of some of the runs each, as those of all."""
+    """Combine parts, each with the stops of some of the runs, into those of all."""
     rules = dict.fromkeys(rule for _, part in parts for rule in part.rules)
     whole = StopPart.empty(runs, tuple(rules))
     for rows, part in parts:
@@ -101,10 +101,10 @@ def crossings(loss_smooth: NDArray[np.floating]) -> NDArray[np.int32]:
 
 
 def stops_table(stops: StopPart, keys: pa.Table) -> pa.Table:
-    """The rows of a part: those of a run below each other, in the order of the rules.
+    """The rows of a part: those of a run one after another, in the order of the rules.
 
     Args:
-        stops: of R runs.
+        stops: stops of R runs.
         keys: (R,) rows with the columns of `PART_TABLES` before the rule.
     """
     import pyarrow as pa
@@ -123,7 +123,7 @@ def stops_table(stops: StopPart, keys: pa.Table) -> pa.Table:
 def stops_bytes(table: pa.Table) -> bytes:
     """The content of a file; the same for the same rows.
 
-    With Zstandard, unlike the small tables: the numbers of a run resemble each other.
+    Compressed with Zstandard, unlike the small tables: the numbers of a run resemble each other.
     """
     import pyarrow.parquet as pq
 
@@ -134,15 +134,15 @@ def stops_bytes(table: pa.Table) -> bytes:
 
 
 def read_stops(content: Content, path: str, runs: int) -> tuple[pa.Table, StopPart]:
-    """The rows of a file, and the same as arrays by ``curve_row``, without crossings.
+    """Read the rows of a file, and the same as arrays by ``curve_row``, without crossings.
 
     Args:
-        content: of the file, compared with its hash before.
-        path: how to call it.
-        runs: that its part has.
+        content: content of the file, already compared with its hash.
+        path: name of the file in errors.
+        runs: number of runs in its part.
 
     Raises:
-        DatasetError: it is no such file, or has a row twice or of no run.
+        DatasetError: it is not such a file, or has a row twice, or one without a run.
     """
     table = read_table(content, "stops", path=path)
     rules, rule = _rules(table)
@@ -157,7 +157,7 @@ def read_stops(content: Content, path: str, runs: int) -> tuple[pa.Table, StopPa
 
 
 def _rules(table: pa.Table) -> tuple[list[tuple[str, str]], NDArray[np.int64]]:
-    """The rules of a table in the order they are met, and (row,) which of them each row is of."""
+    """The rules of a table in order of appearance, and (row,) the position of each row's rule."""
     codes, texts = [], []
     for name in ("rule", "parameters"):
         column = table[name].unify_dictionaries().combine_chunks()

@@ -1,4 +1,4 @@
-"""The Parquet file of a table: looked at before a value is decoded, then read and checked.
+"""Read the Parquet file of a table, which is inspected before a value is decoded.
 
 Must not import torch; pyarrow is imported on use.
 """
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Strings = Literal["dictionary", "string", "large_string"]
-"""How a table holds its strings: each once, with its position in every row; or in every row, as the
-schema says, or with the 64-bit offsets that pandas would make of it."""
+"""How a table holds its strings: each once, with its position in every row; or in every row, as in
+the schema, or with the 64-bit offsets that pandas would use."""
 
 _MOST_ROWS = 20_000_000
 _MOST_TABLE_BYTES = 4 * 2**30
-"""What a table may declare itself to hold: a full release at three seeds has a thousandth of it."""
+"""The most that a table may declare to hold: a full release at three seeds has a thousandth."""
 _MOST_COLUMN_BYTES = 2**31 - 1
-"""What the strings of a column may take when they are written out."""
+"""The most that the strings of a column may take when they are written out."""
 
 
 def read_table(
     content: Content, name: str, rows: int | None = None, path: str | None = None
 ) -> pa.Table:
-    """The table in the content of its file, checked; its strings as dictionaries.
+    """Read and check a table from the content of its file; its strings are dictionaries.
 
     Args:
-        content: of the file.
-        name: of the table; see `nasdip_bench.dataset.schema.table_columns`.
-        rows: that it must have; None: any number.
-        path: how to call the file; None: as the table of this name is called.
+        content: content of the file.
+        name: name of the table; see `nasdip_bench.dataset.schema.table_columns`.
+        rows: number of rows that it must have; None: any number.
+        path: name of the file in errors; None: the usual one of this table.
 
     Raises:
         UnknownNameError: no such table.
@@ -73,7 +73,7 @@ def read_table(
 
 
 def empty_table(name: str) -> pa.Table:
-    """A table without rows, as `read_table` gives it."""
+    """A table without rows, as `read_table` returns it."""
     return _schema(name, "dictionary").empty_table()
 
 
@@ -81,12 +81,12 @@ def with_strings(encoded: pa.Table, name: str, strings: Strings) -> pa.Table:
     """The same table with its strings held another way.
 
     Args:
-        encoded: with dictionaries, as `read_table` gives it.
-        name: of the table.
-        strings: how they are wanted.
+        encoded: table with dictionaries, as `read_table` returns it.
+        name: name of the table.
+        strings: how to hold them.
 
     Raises:
-        DatasetError: they are too long to be written out.
+        DatasetError: the strings are too long to be written out.
     """
     if strings == "dictionary":
         return encoded
@@ -100,14 +100,14 @@ def with_strings(encoded: pa.Table, name: str, strings: Strings) -> pa.Table:
 
 
 def _bytes_written(chunk: pa.Array) -> int:
-    """At most how long the strings of all rows are; 0 where there are none."""
+    """Upper bound for the length of the strings of all rows; 0 if there are none."""
     if not hasattr(chunk, "dictionary"):
         return 0
     return len(chunk) * max((len(text or "") for text in chunk.dictionary.to_pylist()), default=0)
 
 
 def _check_size(name: str, path: str, declared: Any, expected: int | None) -> None:
-    """Refuse a table that says it has other rows than it must have, or too many to hold."""
+    """Reject a table that declares another number of rows than required, or too many to hold."""
     rows = declared.num_rows
     size = sum(declared.row_group(i).total_byte_size for i in range(declared.num_row_groups))
     if not (0 <= rows <= _MOST_ROWS and 0 <= size <= _MOST_TABLE_BYTES):

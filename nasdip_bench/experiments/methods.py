@@ -1,14 +1,14 @@
-"""What restores an image, and which methods, tasks and sets Tables 2 and 3 of the paper have.
+"""Restoration methods, and the methods, tasks and sets of the paper's Tables 2 and 3.
 
-A method is written as its parts with slashes:
+A method is written as its parts, joined by slashes:
 
     dip, nas-dip               the networks of DIP and NAS-DIP for the kind of task
     isnas/SCORE/full|resized   the search: the N best-ranked are trained on the image, or on the
-                               corrupted image made small; that closest to their average restores
+                               corrupted image made small; the closest to their average restores
     random/full|resized        the same with N candidates drawn at random and equal weights
     best-score/SCORE           the best-ranked candidate restores; no cohort is trained
-    oracle/SCORE               the N best-ranked are trained on the image; that of the highest PSNR
-                               restores: a bound, since it needs the ground truth
+    oracle/SCORE               the N best-ranked are trained on the image; the one with the highest
+                               PSNR restores: a bound, since it needs the ground truth
     classical                  non-local means, biharmonic inpainting, bicubic enlargement
 
 Must not import torch.
@@ -24,7 +24,7 @@ from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.tasks import SuperResolve, get_task
 
 SCORES = ("psd_db_mse", "psd_db_strip_mse", "psd_strip_hist_emd", "psd_99_bandwidth")
-"""The paper's, in the order of Table 2."""
+"""The paper's scores, in the order of Table 2."""
 
 SELECTIONS = ("full", "resized")
 
@@ -36,8 +36,8 @@ class Method(NamedTuple):
 
     Attributes:
         name: one of `METHODS`.
-        score: that candidates are ranked by, else "".
-        selection: one of `SELECTIONS`, of a cohort, else "".
+        score: what candidates are ranked by, else "".
+        selection: one of `SELECTIONS` if there is a cohort, else "".
     """
 
     name: str
@@ -55,15 +55,15 @@ class Method(NamedTuple):
 
     @property
     def is_drawn(self) -> bool:
-        """Whether anything is drawn, so that results have a seed."""
+        """Whether the method draws anything, so that results have a seed."""
         return self.name != "classical"
 
 
 def parse_method(text: str) -> Method:
-    """The method of a text as in the list above.
+    """Parse a method, written as in the list above.
 
     Raises:
-        UnknownNameError, ConfigError: it is none.
+        UnknownNameError, ConfigError: the text is not a method.
     """
     name, *parts = text.strip().split("/")
     if name not in METHODS:
@@ -80,7 +80,7 @@ def parse_method(text: str) -> Method:
 
 
 def restorable(method: Method, task: str) -> bool:
-    """Whether a method is defined for a task: resized selection is not for super-resolution."""
+    """Whether a method is defined for a task; resized selection is not for super-resolution."""
     return not (method.selection == "resized" and isinstance(get_task(task), SuperResolve))
 
 
@@ -89,9 +89,9 @@ class PaperTable:
     """What a table of the paper has.
 
     Attributes:
-        rows: by task the sets, as printed.
-        columns: the methods, as printed.
-        further: methods that stand beside them here.
+        rows: the sets by task, as in the paper.
+        columns: the methods, as in the paper.
+        further: additional methods, only here.
     """
 
     rows: dict[str, tuple[str, ...]]
@@ -99,7 +99,7 @@ class PaperTable:
     further: tuple[Method, ...]
 
     def cells(self) -> Iterator[tuple[str, str]]:
-        """(task, set) of the rows."""
+        """(task, set) of each row."""
         for task, sets in self.rows.items():
             for name in sets:
                 yield task, name
@@ -139,4 +139,4 @@ TABLES = {
         further=(Method("classical"),),
     ),
 }
-"""By number."""
+"""The tables by number."""

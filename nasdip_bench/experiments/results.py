@@ -1,10 +1,10 @@
 """The results of experiments: one table, and the folder that holds it.
 
-    experiments.parquet    one row a restoration
-    manifest.json          settings by name, the hash of the table, and its own
+    experiments.parquet    one row per restoration
+    manifest.json          settings by name, the hash of the table, and its own hash
 
-The folder is that of a build (``BUILD/results``) or the released one (``data/experiments``). The
-table is compared with its hash before it is parsed. Must not import torch.
+The folder belongs to a build (``BUILD/results``) or to a release (``data/experiments``). The table
+is compared with its hash before it is parsed. Must not import torch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_VERSION = 1
-"""Version of the folder's layout; readers refuse the others."""
+"""Version of the folder's layout; readers reject all others."""
 
 TABLE = "experiments.parquet"
 MANIFEST = "manifest.json"
@@ -50,7 +50,7 @@ def _psnr(name: str, meaning: str) -> Column:
 
 
 KEY = ("set", "image", "task", "method", "score", "selection", "setting", "seed")
-"""The columns that make a row the one it is."""
+"""The columns that identify a row."""
 
 RESULT_COLUMNS = (
     Column("set", "string", "image set: bm3d, set12, cbm3d, set5, set14, skimage or user"),
@@ -96,15 +96,15 @@ RESULT_COLUMNS = (
     Column("protocol_version", "int32", "version of all that decides the draws and the fit"),
     Column("output_sha256", "string", "SHA-256 of the restored image's 8-bit pixels", "", "", True),
 )
-"""experiments.parquet."""
+"""The columns of experiments.parquet."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Results:
-    """What a folder holds.
+    """The results in a folder.
 
     Attributes:
-        rows: one a restoration, by the names of `RESULT_COLUMNS`.
+        rows: one per restoration, by the names of `RESULT_COLUMNS`.
         settings: the fields of each setting, by its name.
     """
 
@@ -127,8 +127,8 @@ class ResultsFolder:
     ) -> None:
         """Write rows, sorted by their keys, and the manifest.
 
-        The table goes first: one that was replaced without its manifest is refused and written
-        again, never read as if it were the other.
+        The table goes first: one that was replaced without its manifest is rejected and written
+        again, never mistaken for the other.
 
         Raises:
             OSError: the folder cannot be written.
@@ -161,7 +161,7 @@ def _json(facts: dict[str, Any]) -> str:
 
 
 def output_name(sha256: str) -> str:
-    """The file of a restored image in `OUTPUTS`, by the hash of its pixels."""
+    """The file name of a restored image in `OUTPUTS`, from the hash of its pixels."""
     return f"{sha256[:_HASH_DIGITS]}.png"
 
 
@@ -169,7 +169,7 @@ def read_results(path: Path) -> Results:
     """The results in a folder, or in the folder ``results`` of a build.
 
     Raises:
-        DatasetError: there are none, or they are damaged or of another version.
+        DatasetError: there are none, or they are damaged or have another version.
     """
     path = results_path(path)
     facts = _manifest(path)
@@ -178,7 +178,7 @@ def read_results(path: Path) -> Results:
 
 
 def results_path(path: Path) -> Path:
-    """A folder of results, or that of a build: ``results`` in it."""
+    """The folder of results: the given one, or ``results`` in that of a build."""
     inside = path / "results"
     return inside if not (path / MANIFEST).exists() and (inside / MANIFEST).exists() else path
 
@@ -199,7 +199,7 @@ def _manifest(path: Path) -> dict[str, Any]:
         raise DatasetError(f"{str(path / MANIFEST)!r} cannot be read: {error}") from error
     if facts.get("schema_version") != SCHEMA_VERSION:
         raise DatasetError(
-            f"{str(path / MANIFEST)!r} is of schema version {facts.get('schema_version')!r}, and "
+            f"{str(path / MANIFEST)!r} has schema version {facts.get('schema_version')!r}, but "
             f"{SCHEMA_VERSION} is read: are these results of experiments, of this version?"
         )
     match facts:
@@ -209,7 +209,7 @@ def _manifest(path: Path) -> dict[str, Any]:
             "files": {"experiments.parquet": {"sha256": str(), "size": int()}},
         } if all(isinstance(f, dict) and f.keys() >= FIELDS for f in settings.values()):
             return facts
-    raise DatasetError(f"{str(path / MANIFEST)!r} lacks what a manifest of results says")
+    raise DatasetError(f"{str(path / MANIFEST)!r} is not a complete manifest of results")
 
 
 def _table(path: Path, facts: dict[str, Any]) -> pa.Table:
@@ -221,7 +221,7 @@ def _table(path: Path, facts: dict[str, Any]) -> pa.Table:
     if len(content) != record["size"] or sha256_bytes(content) != record["sha256"]:
         raise DatasetError(
             f"{str(path / TABLE)!r} is damaged: it is not the file that {MANIFEST} names; restore "
-            f"it, or give the command again that wrote it"
+            f"it, or run the command again that wrote it"
         )
     try:
         file = open_parquet(content)
@@ -237,7 +237,7 @@ def _table(path: Path, facts: dict[str, Any]) -> pa.Table:
 
 
 def results_problems(path: Path) -> list[str]:
-    """Everything that is wrong with a folder of results, a sentence each."""
+    """All problems of a folder of results, one sentence each."""
     try:
         results = read_results(path)
     except DatasetError as error:
@@ -254,7 +254,7 @@ def results_problems(path: Path) -> list[str]:
         elif (row["status"] == "ok") != (row["psnr_db"] is not None):
             problems.append(f"{TABLE}: {shown} is {row['status']} with PSNR {row['psnr_db']}")
         if row["setting"] not in results.settings:
-            problems.append(f"{TABLE}: {shown} is of a setting that {MANIFEST} does not describe")
+            problems.append(f"{TABLE}: {shown} has a setting that {MANIFEST} does not describe")
     return problems
 
 

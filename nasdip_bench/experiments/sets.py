@@ -1,14 +1,14 @@
-"""The test sets of the paper's Tables 2 and 3, and how their images are brought to a network.
+"""The test sets of the paper's Tables 2 and 3, and how their images are prepared for a network.
 
-The sets are described in ``sets.json`` (file names, checksums, sources); the pictures are not part
-of the package. They are read from a folder with one folder a set:
+``sets.json`` describes the sets (file names, checksums, sources); the pictures are not part of the
+package. They are read from a folder with one folder per set:
 
     DIR/bm3d/Lena512.png  (or DIR/bm3d_gray/Lena512.png)    DIR/set12/01.png    DIR/cbm3d/...
     DIR/set5/baby.bmp     DIR/set14/baboon.png
 
-A file counts as the right one by its pixels, so that another encoding will do. A picture that is in
-two sets has one name, and is restored once. Beside these, "skimage" are the photographs that come
-with scikit-image, and "user" the images of a folder of one's own. Must not import torch.
+A file is recognised by its pixels, so any encoding will do. A picture that is in two sets has one
+name, and is restored once. In addition, "skimage" is the photographs that come with scikit-image,
+and "user" the images in your own folder. Must not import torch.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ from nasdip_bench.images import Image, centre_crop, load_images, read_image
 from nasdip_bench.space import MIN_SIZE, SIZE_MULTIPLE
 
 EXPERIMENT_SETS = ("bm3d", "set12", "cbm3d", "set5", "set14", "skimage", "user")
-"""The paper's sets, and the two others."""
+"""The paper's sets, and two others."""
 
 
 @cache
 def manifest() -> Mapping[str, Mapping[str, Any]]:
-    """The facts of ``sets.json`` by set."""
+    """The entries of ``sets.json`` by set."""
     text = resources.files("nasdip_bench.experiments").joinpath("sets.json").read_text("utf-8")
     sets: dict[str, Mapping[str, Any]] = json.loads(text)["sets"]
     return sets
 
 
 def title(image_set: str) -> str:
-    """A set's name as printed."""
+    """A set's name in the tables."""
     return str(manifest()[image_set]["title"]) if image_set in manifest() else image_set
 
 
 def set_names(image_set: str) -> tuple[str, ...]:
-    """The names of the images of a set of the paper, in its order."""
+    """The names of the images of a set of the paper, in the set's order."""
     return tuple(entry["name"] for entry in manifest()[image_set]["images"])
 
 
 def set_size(image_set: str) -> int | None:
-    """How many images a set of the paper has; None for the others."""
+    """Number of images of a set of the paper; None for the other sets."""
     return len(set_names(image_set)) if image_set in manifest() else None
 
 
@@ -61,12 +61,12 @@ def experiment_images(
 
     Args:
         image_set: one of `EXPERIMENT_SETS`.
-        images_dir: folder as described above; for "user" the folder of the images.
+        images_dir: folder as described above; for "user", the folder of the images.
         names: which, in the set's order; None: all.
 
     Raises:
         UnknownNameError: no such set, or no such image in it.
-        ConfigError: no folder named.
+        ConfigError: no folder given.
         ImageError: an image is missing, unreadable, or not the set's.
     """
     if image_set not in EXPERIMENT_SETS:
@@ -129,13 +129,13 @@ def _read(image_set: str, entry: Mapping[str, Any], folder: Path) -> Image:
 
 
 def ground_truth(image: Image, crop: int = 0) -> NDArray[np.float32]:
-    """What is corrupted, and restored: the centre part whose sides are multiples of 32.
+    """What is corrupted and restored: the centre part whose sides are multiples of 32.
 
-    As the paper's experiments have it, the image is cropped before it is corrupted.
+    As in the paper's experiments, the image is cropped before it is corrupted.
 
     Args:
         image: the image.
-        crop: the most pixels a side; 0 for no limit but the image.
+        crop: maximum pixels per side; 0 for no limit except the image.
 
     Returns:
         (C, H, W) float32 in [0, 1].

@@ -1,8 +1,8 @@
-"""Settings of experiments: named set-ups, as fidelities are of the dataset; results say theirs.
+"""Settings of experiments: named set-ups, like the dataset's fidelities; results state theirs.
 
-A setting fixes all that decides a result but the image, the task, the method and the seed. A
-changed one carries in its name a hash of what it is, so that two that differ are never taken for
-one. Must not import torch.
+A setting fixes everything that determines a result except the image, the task, the method and the
+seed. A changed one has a hash of its fields in its name, so different settings are never confused.
+Must not import torch.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class Setting:
     """A set-up.
 
     Attributes:
-        name: of the table below, or that with a hash of the changed fields.
-        crop: images are cut to the centre part of at most so many pixels a side; 0: whole.
-        candidates: architectures that are ranked; see
+        name: a name of the table below; with a hash of the fields if they were changed.
+        crop: images are cut to the centre part, of at most this many pixels per side; 0: whole.
+        candidates: number of architectures to rank; see
             `nasdip_bench.space.candidate_architectures`.
         inits: initialisations a score is averaged over.
-        cohort: N, the architectures that are trained to select from.
-        weighting: of the cohort's average; see `nasdip_bench.isnas.selection`.
+        cohort: N, the number of architectures to train and select from.
+        weighting: weights of the cohort's average; see `nasdip_bench.isnas.selection`.
         search_channels: channels at every level of the networks that are ranked and selected from.
-        channels: the same of the networks that restore, the baselines among them.
-        iterations: by kind of task, of restorations.
-        full_iterations: by kind of task, of a cohort trained on the image.
-        resized_iterations: by kind of task, of a cohort trained on the image made small.
+        channels: the same for the networks that restore, including the baselines.
+        iterations: of restorations, by kind of task.
+        full_iterations: of a cohort trained on the image, by kind of task.
+        resized_iterations: of a cohort trained on the image made small, by kind of task.
         precision: one of `nasdip_bench.fidelity.PRECISIONS`.
     """
 
@@ -66,13 +66,13 @@ class Setting:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """All that decides results, in JSON: the attributes without the name."""
+        """Everything that determines results, as JSON: the attributes without the name."""
         found = asdict(self)
         del found["name"]
         return found
 
     def changed(self, **changes: Any) -> Setting:
-        """The same with other fields, under a name that says so; unchanged where none differs."""
+        """A copy with other fields and a name that tells; itself if no field differs."""
         other = replace(self, **changes)
         if other.fields == self.fields:
             return self
@@ -85,7 +85,7 @@ class Setting:
         """The search of `nasdip_bench.isnas` that gives the same restoration.
 
         Raises:
-            ConfigError, UnknownNameError: a field outside what is allowed.
+            ConfigError, UnknownNameError: a field has a value that is not allowed.
         """
         from nasdip_bench.isnas.config import paper_config
 
@@ -108,7 +108,7 @@ class Setting:
 
 
 FIELDS = frozenset(field.name for field in fields(Setting)) - {"name"}
-"""What a manifest says of a setting."""
+"""The fields of a setting in a manifest."""
 
 _PAPER = dict(FIDELITIES["r512"].iterations)
 _QUICK = {"denoise": 500, "inpaint": 800, "super_resolve": 800}
@@ -146,13 +146,13 @@ SETTINGS: dict[str, Setting] = {
         ),
     )
 }
-"""The settings, the paper's first. "quick" is for some cores of a processor: narrow networks on the
-centre part of an image. A cohort on a small image is trained until the stopping iteration of the
-fidelity r64, or r64c16: small images overfit sooner."""
+"""The settings, the paper's first. "quick" is for a few CPU cores: narrow networks on the centre
+part of an image. A cohort on a small image is trained until the stopping iteration of the fidelity
+r64, or r64c16, since small images overfit sooner."""
 
 
 def get_setting(name: str) -> Setting:
-    """The setting of a name of the table."""
+    """The setting with a name of the table."""
     if name not in SETTINGS:
         raise unknown_name("setting", name, SETTINGS)
     return SETTINGS[name]

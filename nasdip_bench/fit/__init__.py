@@ -1,1 +1,1 @@
-"""One Deep Image Prior optimisation: loop, objective, precision, what is recorded of it."""
+"""One Deep Image Prior optimisation: loop, objective, precision, recording."""

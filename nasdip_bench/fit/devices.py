@@ -1,4 +1,4 @@
-"""The processors that networks run on: whether torch has one, and what it calls itself."""
+"""The processors that networks run on: whether torch can use one, and its name."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def check_device(device: str) -> None:
 
 
 def device_name(device: torch.device) -> str:
-    """What the processor calls itself, such as "NVIDIA H200" or "AMD EPYC, AVX512".
+    """The processor's name, such as "NVIDIA H200" or "AMD EPYC, AVX512".
 
-    The name of a CPU includes the instructions that torch uses: processors of one name can differ
+    The name of a CPU includes the instructions that torch uses: processors with one name can differ
     in them, and so in their rounding.
     """
     if device.type == "cuda":
@@ -45,16 +45,16 @@ def device_name(device: torch.device) -> str:
 
 
 def refuse_broken_device(device: torch.device, error: RuntimeError) -> None:
-    """After an error that a GPU does not recover from, every later run would fail as well.
+    """Give up on a GPU after an error it cannot recover from, since every later run would fail.
 
     Raises:
-        BuildError: it is one.
+        BuildError: it is such an error.
     """
     if device.type == "cuda" and not isinstance(error, torch.OutOfMemoryError):
         try:
             torch.cuda.synchronize(device)
         except RuntimeError as broken:
             raise BuildError(
-                f"{device} does not answer any more ({broken}): give the command again, which goes "
-                f"on with what is not finished"
+                f"{device} no longer answers ({broken}): run the command again, which goes on with "
+                f"what is not finished"
             ) from error

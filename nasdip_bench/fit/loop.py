@@ -31,7 +31,7 @@ SMOOTHING = 0.99
 """Weight of the past in the moving average of the outputs, which starts at the first output."""
 
 _DIVERGENCE_CHECK = 100
-"""Iterations between looks at the loss from the host: rare, since each waits for the device."""
+"""Iterations between host checks of the loss: rare, since each waits for the device."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +41,15 @@ class Fit:
     Attributes:
         psnr_db: (T,) float64; point i is the PSNR in dB of the output before update i, against the
             ground truth. NaN from the divergence on, and everywhere without a ground truth.
-        psnr_smooth_db: (T,) float64; the same of the smoothed output.
-        loss: (T,) float64; the loss before update i; NaN after the divergence.
-        recorded: by name of `nasdip_bench.observables`, (T,) float64 of what else was asked for:
-            dB, or SSIM; NaN where it is not defined, and from the divergence on.
+        psnr_smooth_db: (T,) float64; the same for the smoothed output.
+        loss: (T,) float64; the loss before update i; NaN from the divergence on.
+        recorded: other requested curves by name of `nasdip_bench.observables`, (T,) float64: dB, or
+            SSIM; NaN where undefined, and from the divergence on.
         diverged_at: first iteration (0-based) with a non-finite loss, or None.
         smoothed: (C, H, W) float32, the last smoothed output; non-finite after a divergence.
-        seconds: wall time of the loop, with the device drained; of a stack each run's share.
-        processor_seconds: the same in time of the processor, which does not run while the process
-            waits or is stopped; on a GPU the wall time.
+        seconds: wall time of the loop, with the device drained; for a stack, each run's share.
+        processor_seconds: the same in processor time, which stops while the process waits or is
+            stopped; on a GPU the wall time.
     """
 
     psnr_db: np.ndarray
@@ -70,7 +70,7 @@ def fit(
     iterations: int,
     **options: Any,
 ) -> Fit:
-    """Fit a network to one corrupted image: a stack of one; arguments as of `fit_stack`."""
+    """Fit a network to one corrupted image, as a stack of one; for arguments see `fit_stack`."""
     return fit_stack(network, problem, z, perturbation_seed, iterations, **options)[0]
 
 
@@ -90,23 +90,23 @@ def fit_stack(
     """Fit R networks to R corrupted images at once, each as if it were alone.
 
     Args:
-        network: one network, or R of them as one (`nasdip_bench.network.stacking`); on the device
+        network: one network, or R of them as one (`nasdip_bench.network.stacking`), on the device
             of ``z``; changed in place.
-        problem: the losses and the record, of R images of one shape.
+        problem: the losses and the record of R images of one shape.
         z: (1, C, H, W), the input of every network.
         perturbation_seed: seed of the device generator; draw i perturbs iteration i of all.
         iterations: updates of the weights, at least 1.
         precision: one of `nasdip_bench.fidelity.PRECISIONS`.
-        learning_rate: of Adam, otherwise with PyTorch's defaults.
-        record: names of `nasdip_bench.observables.OBSERVABLES`, and ``ssim_smooth`` where there is
-            a ground truth, to record beside loss and PSNR; they change nothing of the fit.
+        learning_rate: learning rate of Adam, otherwise with PyTorch's defaults.
+        record: names of `nasdip_bench.observables.OBSERVABLES`, and ``ssim_smooth`` if there is a
+            ground truth, to record in addition to loss and PSNR; the fit itself does not change.
         on_iteration: called with the iteration before each; may raise to abandon the fit.
         on_output: called with the iteration, its outputs and the smoothed ones, (R, C, H, W) on the
-            device and not to be changed; the smoothed ones are the same tensor at every iteration;
-            the fit ends before the update if it returns True, and the curves with this iteration.
+            device. It must not change them; the smoothed ones are the same tensor every time. If it
+            returns True, the fit ends before the update, and the curves with this iteration.
 
     Raises:
-        ConfigError: iterations below 1, or a precision that the device does not have.
+        ConfigError: iterations below 1, or a precision that the device does not support.
         UnknownNameError: an unknown name in ``record``.
     """
     check_whole("iterations", iterations, 1)
@@ -119,7 +119,7 @@ def fit_stack(
     length = iterations
     network.train()
     if device.type == "cuda":
-        torch.cuda.synchronize(device)  # what was sent there before is not this fit's time
+        torch.cuda.synchronize(device)  # earlier work there is not this fit's time
 
     clock = _Clock(device)
     with numerics(precision, device):
@@ -167,8 +167,8 @@ class _Curves:
 
     Args:
         problem: R problems.
-        iterations: the most points of a curve.
-        record: what is wanted beside losses and errors.
+        iterations: maximum number of points of a curve.
+        record: names to record in addition to losses and errors.
     """
 
     def __init__(self, problem: Problem, iterations: int, record: Collection[str]) -> None:
@@ -183,7 +183,7 @@ class _Curves:
         self._rows = dict(zip(names, self._values, strict=True))
 
     def note(self, iteration: int, losses: Tensor, images: Tensor, smoothed: Tensor) -> None:
-        """Record an iteration; arguments as of `nasdip_bench.fit.recording.Observer.look`."""
+        """Record an iteration; for arguments see `nasdip_bench.fit.recording.Observer.look`."""
         problem = self._problem
         self._rows[_LOSS][iteration] = losses
         if problem.truth is not None:
@@ -195,7 +195,7 @@ class _Curves:
             self._rows[name][iteration] = values
 
     def on_host(self, length: int) -> dict[str, np.ndarray]:
-        """By name, (length, R) float64."""
+        """The curves by name, (length, R) float64."""
         return dict(zip(self._rows, self._values[:, :length].cpu().numpy(), strict=True))
 
 
@@ -203,15 +203,15 @@ _LOSS, _ERROR, _ERROR_SMOOTH = "training loss", "squared error", "squared error 
 
 
 class _Clock:
-    """Wall and processor time since it was made."""
+    """Wall and processor time since the clock was made."""
 
     def __init__(self, device: torch.device) -> None:
         self._on_gpu = device.type == "cuda"
         self._started = time.perf_counter(), time.process_time()
 
     def read(self) -> tuple[float, float]:
-        """Seconds of wall time, and of the processor's: on a GPU, whose work is not the
-        process's own, the wall time."""
+        """Seconds of wall and processor time; on a GPU, whose work the process's clock does not
+        count, both are the wall time."""
         wall, processor = self._started
         seconds = time.perf_counter() - wall
         return seconds, seconds if self._on_gpu else time.process_time() - processor

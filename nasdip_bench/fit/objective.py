@@ -1,4 +1,4 @@
-"""Restoration problems on a device: the losses a fit minimises, and the errors it records."""
+"""Restoration problems on a device: the losses that a fit minimises, the errors it records."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from nasdip_bench.tasks import (
 
 
 class Problem:
-    """One restoration problem, or a stack of R of one task and shape.
+    """One restoration problem, or a stack of R with one task and shape.
 
     Args:
         task: the task.
         observation: what the fit sees.
-        truth: (C, H, W) float32 in [0, 1], read only to record PSNR; None where there is none.
+        truth: (C, H, W) float32 in [0, 1], read only to record PSNR; None if there is none.
         device: where to compute.
-        dtype: of the network's output.
+        dtype: dtype of the network's output.
 
     Attributes:
         corrupted: (R, C, h, w).
         mask: (R, 1, H, W), for inpainting; else None.
-        known_share: (R,) float64, the share of pixels that are known; 1 without a mask.
+        known_share: (R,) float64, the share of known pixels; 1 without a mask.
         truth: (R, C, H, W), or None.
     """
 
@@ -70,10 +70,10 @@ class Problem:
 
     @classmethod
     def stack(cls, problems: Sequence[Self]) -> Self:
-        """Several problems as one, in their order.
+        """Stack several problems into one, in their order.
 
         Raises:
-            ConfigError: no problems, or problems of different tasks, shapes or with and without
+            ConfigError: no problems, or problems that differ in task, shape or whether they have a
                 ground truth.
         """
         kinds = {(p._task, p.corrupted.shape[1:], p.truth is None) for p in problems}
@@ -103,12 +103,12 @@ class Problem:
     def target(self) -> Tensor:
         """(R, C, H, W), the ground truths as errors see them: luma for super-resolution of colour.
 
-        Only where there is a ground truth.
+        It needs a ground truth.
         """
         return self._target
 
     def unstack(self, output: Tensor) -> Tensor:
-        """The output of a stacked network, (1, R·C, H, W), as (R, C, H, W)."""
+        """Reshape the output of a stacked network, (1, R·C, H, W), to (R, C, H, W)."""
         return output.view(self.runs, -1, *output.shape[2:])
 
     def losses(self, output: Tensor) -> Tensor:

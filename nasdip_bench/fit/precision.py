@@ -1,4 +1,4 @@
-"""Torch's switches for the precision of products, set for a block and put back."""
+"""Torch's switches for the precision of products, set for a block and then restored."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nasdip_bench.fidelity import check_precision
 
 @contextmanager
 def numerics(precision: str, device: torch.device) -> Iterator[None]:
-    """Set torch's precision of products for a block, whatever the caller has set, and put it back.
+    """Set torch's precision of products for a block, then restore the caller's settings.
 
     Raises:
-        ConfigError: tf32 away from CUDA.
-        UnknownNameError: a precision that does not exist.
+        ConfigError: tf32 on a device other than CUDA.
+        UnknownNameError: an unknown precision.
     """
     check_precision(precision, str(device))
     switches = _switches(precision == "tf32")
@@ -32,10 +32,10 @@ def numerics(precision: str, device: torch.device) -> Iterator[None]:
 
 
 def _switches(tf32: bool) -> list[tuple[Any, str, Any]]:
-    """What decides the precision of float32 products: owner, attribute, and its value.
+    """The switches for the precision of float32 products: owner, attribute, and its value.
 
-    Newer versions of torch have one for each kind, and refuse to read the older ones where the two
-    were mixed.
+    Newer versions of torch have one for each kind, and refuse to read the older ones if both were
+    used.
     """
     backends = torch.backends
     kinds = [

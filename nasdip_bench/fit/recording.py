@@ -1,6 +1,6 @@
 """Recorders of a fit: curves computed on its device at every iteration, without waiting for it.
 
-A recorder only looks: it changes no draw and no number of the fit. Formulas are in
+A recorder only looks: no draw and no number of the fit changes. Formulas are in
 `nasdip_bench.observables`; sums over many outputs or of nearly equal numbers are in float64.
 """
 
@@ -22,19 +22,19 @@ from .objective import Problem
 _WINDOWS = {"wmv_25": 25, "wmv_100": 100}
 _EMV_WEIGHT = 0.1
 _HIGH = 0.25
-"""Cycles a pixel."""
+"""Cycles per pixel."""
 
 
 def outputs_held(wanted: Collection[str]) -> int:
-    """How many past outputs an `Observer` of these names holds."""
+    """Number of past outputs that an `Observer` of these names holds."""
     past = [_WINDOWS.get(name, 1) for name in wanted if name == "step" or name in _WINDOWS]
     return max(past, default=0)
 
 
 class Observer:
-    """Computes observables of the outputs of a fit, iteration by iteration.
+    """Computes observables of a fit's outputs, iteration by iteration.
 
-    It holds what the wanted ones need: for ``wmv_100`` the last hundred outputs, 4 MB each at
+    It holds only what they need: for ``wmv_100`` the last hundred outputs, 4 MB each at
     1024 x 1024.
 
     Args:
@@ -42,7 +42,7 @@ class Observer:
         wanted: names of `nasdip_bench.observables.OBSERVABLES`.
 
     Raises:
-        UnknownNameError: a name that is none of them.
+        UnknownNameError: an unknown name.
     """
 
     def __init__(self, problem: Problem, wanted: Collection[str]) -> None:
@@ -66,7 +66,7 @@ class Observer:
     def look(
         self, iteration: int, losses: Tensor, images: Tensor, smoothed: Tensor
     ) -> dict[str, Tensor]:
-        """The observables of an iteration; those that are not defined are left out.
+        """The observables of an iteration; undefined ones are left out.
 
         Args:
             iteration: from 0, each once.
@@ -75,7 +75,7 @@ class Observer:
             smoothed: (R, C, H, W), their moving average.
 
         Returns:
-            by name, (R,): means, not yet in dB.
+            (R,) by name: means, not yet in dB.
         """
         seen: dict[str, Tensor] = {}
         wide = images.double()
@@ -142,12 +142,12 @@ def _undefined(smoothed: Tensor) -> Tensor:
 
 
 def _neighbour(problem: Problem) -> Callable[[Tensor], Tensor]:
-    """⟨(s_p - y_q)²⟩ over all p and their known neighbours q of the four, as a square is opened.
+    """⟨(s_p - y_q)²⟩ over all p and their known neighbours q (of four), by expanding the square.
 
     Σ n_p s_p² - 2 Σ s_p b_p + c, where n_p counts the known neighbours of p, b_p is the sum of
     their y, and c the sum of y² over all pairs.
     """
-    if problem.reduces:  # the corrupted image is of another size
+    if problem.reduces:  # the corrupted image has another size
         return _undefined
     corrupted = problem.corrupted.double()
     runs, channels, height, width = corrupted.shape
@@ -167,7 +167,7 @@ def _neighbour(problem: Problem) -> Callable[[Tensor], Tensor]:
 
 
 def _sum_of_neighbours(x: Tensor) -> Tensor:
-    """At each pixel the sum over the neighbours, of the four, that the image has."""
+    """At each pixel, the sum over those of its four neighbours that lie in the image."""
     total = torch.zeros_like(x)
     total[..., 1:, :] += x[..., :-1, :]
     total[..., :-1, :] += x[..., 1:, :]
@@ -177,7 +177,7 @@ def _sum_of_neighbours(x: Tensor) -> Tensor:
 
 
 def _high_share(images: Tensor) -> Tensor:
-    """The share of the power, mean excluded, at frequencies above a quarter of a cycle a pixel."""
+    """The share of power, mean excluded, at frequencies above a quarter of a cycle per pixel."""
     power = torch.view_as_real(torch.fft.rfft2(images)).square().sum((1, -1)).flatten(1)
     high, all_but_mean = (power @ _bands(*images.shape[2:], power.dtype, power.device)).unbind(1)
     return torch.div(high, all_but_mean)
@@ -198,14 +198,14 @@ def _bands(height: int, width: int, dtype: torch.dtype, device: torch.device) ->
 
 
 class Ssim:
-    """Structural similarity with fixed references, as of scikit-image.
+    """Structural similarity to fixed references, same as scikit-image's.
 
     ``structural_similarity(gaussian_weights=True, use_sample_covariance=False, data_range=1)``:
-    Gaussian windows of deviation 1.5, cut at 5 pixels; the border of 5 pixels is left out; the mean
+    Gaussian windows with deviation 1.5, cut at 5 pixels, without the border of 5 pixels; the mean
     over channels. Source: Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 13(4), 2004.
 
     Args:
-        references: (R, C, H, W), sides of at least 11.
+        references: (R, C, H, W), each side at least 11.
     """
 
     def __init__(self, references: Tensor) -> None:
@@ -218,7 +218,7 @@ class Ssim:
         self._variance = square - self._mean.square()
 
     def __call__(self, images: Tensor) -> Tensor:
-        """(R,) the similarity of (R, C, H, W) images with the references."""
+        """(R,) the similarity of (R, C, H, W) images to the references."""
         moments = self._smooth(torch.cat([images, images.square(), images * self._references]))
         mean, square, product = moments.chunk(3)
         variance = square - mean.square()
@@ -236,7 +236,7 @@ class Ssim:
 
 @lru_cache(maxsize=16)
 def _windows(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(size - 10, size): the Gaussian window of an axis at each place that it fits."""
+    """(size - 10, size): the Gaussian window along an axis at each place where it fits."""
     radius, deviation = 5, 1.5
     offsets = np.arange(-radius, radius + 1)
     window = np.exp(-0.5 * (offsets / deviation) ** 2)

@@ -1,4 +1,4 @@
-"""Decoding picture files of any origin: to 8-bit gray or RGB, upright, or one clear error.
+"""Decode picture files of any origin to upright 8-bit gray or RGB, or raise one clear error.
 
 Must not import torch.
 """
@@ -15,7 +15,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from nasdip_bench.errors import ImageError
 
-# What Pillow shall try: the usual formats without a program of their own (EPS runs Ghostscript).
+# Formats that Pillow may try: the usual ones that start no other program (EPS runs Ghostscript).
 _FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "PPM")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # and 16-bit gray, I;16 or I
 # What Pillow's decoders raise on damaged files.
@@ -26,7 +26,7 @@ def open_picture(path: Path) -> PillowImage.Image:
     """Decode an image file to Pillow's mode L or RGB; see `nasdip_bench.images.read_image`.
 
     Raises:
-        ImageError: no such file, or none that can be read as an 8-bit picture.
+        ImageError: no such file, or one that cannot be read as an 8-bit picture.
     """
     shown = repr(str(path))
     if not path.exists():
@@ -35,11 +35,11 @@ def open_picture(path: Path) -> PillowImage.Image:
         raise ImageError(f"{shown} is a folder or a device, not an image file: name a file in it")
     try:
         with warnings.catch_warnings():
-            # Odd metadata, which makes Pillow warn, is no reason to refuse a picture.
+            # Odd metadata makes Pillow warn, but is no reason to reject a picture.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", PillowImage.DecompressionBombWarning)
-            # From a stream, since Pillow (13.0) maps a file that it opens by name, and then takes
-            # the rows of a turned TIFF by the wrong width.
+            # Open a stream: a file opened by name is memory-mapped by Pillow (13.0), which then
+            # reads the rows of a rotated TIFF with the wrong width.
             with path.open("rb") as stream, PillowImage.open(stream, formats=_FORMATS) as picture:
                 return _eight_bit(ImageOps.exif_transpose(picture), shown)
     except ImageError:
@@ -73,7 +73,7 @@ def _eight_bit(picture: PillowImage.Image, shown: str) -> PillowImage.Image:
         return PillowImage.fromarray(((values + 128) // 257).astype(np.uint8))
     if picture.mode not in _MODES:
         raise ImageError(
-            f"image {shown} is of Pillow's mode {picture.mode!r}, whose range is not defined here: "
+            f"image {shown} has Pillow's mode {picture.mode!r}, whose range is not defined here: "
             f"convert it to 8- or 16-bit gray or to 8-bit RGB first"
         )
     gray = picture.mode in ("1", "L", "LA")

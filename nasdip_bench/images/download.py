@@ -1,7 +1,7 @@
-"""Fetching a file once, with its checksum.
+"""Fetch a file once and verify its checksum.
 
-A file that comes back from here has the SHA-256 that was asked for, or there is an error and
-nothing in the cache. Must not import torch; pooch, which an extra brings, is imported on use.
+A returned file has the requested SHA-256; otherwise there is an error and nothing in the cache.
+Must not import torch; pooch, which comes with an extra, is imported on use.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 def fetch(url: str, sha256: str, *, cache_dir: Path | None, file_name: str) -> Path:
     """Download a file, or find it in the cache.
 
-    A cached file with the right checksum is returned without a request; one with another checksum
-    is fetched again and replaced only by a good one.
+    A cached file with the right checksum is returned without a request. One with another checksum
+    is fetched again, and replaced only by a good one.
 
     Args:
         url: where the file is, over http or https.
-        sha256: of the file's bytes, hexadecimal.
-        cache_dir: folder to keep it in, made if absent; None: the user's cache folder for
+        sha256: hash of the file's bytes, hexadecimal.
+        cache_dir: folder to keep it in, created if missing; None: the user's cache folder for
             ``nasdip-bench``.
         file_name: its name in that folder.
 
@@ -38,7 +38,7 @@ def fetch(url: str, sha256: str, *, cache_dir: Path | None, file_name: str) -> P
 
     Raises:
         MissingDependencyError: pooch is not installed.
-        DownloadError: the file cannot be fetched or stored, or is not the one asked for.
+        DownloadError: the file cannot be fetched or stored, or is not the requested one.
     """
     try:
         import pooch
@@ -48,8 +48,8 @@ def fetch(url: str, sha256: str, *, cache_dir: Path | None, file_name: str) -> P
     get = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS)
 
     def get_checked(url: str, output_file: str, pooch: Any) -> None:
-        # Checked here, before pooch does, so that the error can name both checksums; pooch removes
-        # what was downloaded whatever is raised.
+        # Checked before pooch does, so that the error can name both checksums. After any error
+        # pooch removes the download.
         logger.info("downloading %s", url)
         get(url, output_file, pooch)
         found = sha256_bytes(Path(output_file).read_bytes())
@@ -100,7 +100,7 @@ def _request_exception() -> type[Exception]:
 
 
 def _innermost(error: BaseException) -> str:
-    """What the system said, from under the layers that requests and urllib3 put around it."""
+    """The system's own message, without the layers that requests and urllib3 add."""
     seen: BaseException = error
     while (cause := seen.__cause__ or seen.__context__) is not None:
         seen = cause
@@ -110,7 +110,7 @@ def _innermost(error: BaseException) -> str:
 
 @contextmanager
 def _quiet(log: logging.Logger) -> Iterator[None]:
-    """Keep a logger that writes to stderr by itself to warnings."""
+    """Limit a logger that writes to stderr by itself to warnings."""
     level = log.level
     log.setLevel(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""What an image is, and reading one from a file. Must not import torch."""
+"""Images, and reading one from a file. Must not import torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Image:
         image_set: ``"nasdip"``, ``"skimage"`` or ``"user"``.
         pixels: (C, H, W) uint8 in [0, 255], C 1 (gray) or 3 (RGB); a read-only copy.
         source: where it comes from.
-        licence: as stated at the source.
+        licence: as stated by the source.
         status: ``"original"``, ``"same image, other encoding"`` or ``"substitute"`` for the paper's
             set, ``"stand-in"`` for the scikit-image set, ``"user"``.
         sha256: hexadecimal, over the rows of the (H, W) gray or (H, W, 3) RGB pixels.
@@ -40,7 +40,7 @@ class Image:
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
-        # Names are printed, stand in tables, and may become a part of a file's name.
+        # Names are printed, appear in tables, and may become part of a file name.
         name = self.name
         if not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME) or {*name} & {*"/\\"}:
             raise ImageError(
@@ -78,11 +78,11 @@ class Image:
     def at_resolution(self, resolution: int) -> np.ndarray:
         """The square image at a fidelity's size: the ground truth of a run.
 
-        At its own size the pixels; below it, the 8-bit image reduced with Pillow's LANCZOS filter
-        and rounded to 8 bits.
+        At its own size these are the pixels; below it, the 8-bit image reduced with Pillow's
+        LANCZOS filter and rounded to 8 bits.
 
         Args:
-            resolution: height and width asked for, a multiple of 32, at least 64, at most the
+            resolution: requested height and width, a multiple of 32, at least 64, at most the
                 image's own.
 
         Returns:
@@ -116,13 +116,13 @@ class Image:
 
 
 def centre_crop(pixels: np.ndarray, multiple: int = 32) -> np.ndarray:
-    """The largest centred part whose sides are multiples of a number, as in the paper.
+    """Crop the largest centred part whose sides are multiples of a number, as in the paper.
 
-    Where an odd number of rows (or columns) goes, the last loses one more than the first.
+    If an odd number of rows (or columns) goes, one more goes at the end than at the start.
 
     Args:
         pixels: (..., H, W), any type.
-        multiple: what both sides shall be multiples of.
+        multiple: the number that both sides of the result are multiples of.
 
     Returns:
         (..., H', W'), a view.
@@ -144,18 +144,18 @@ def centre_crop(pixels: np.ndarray, multiple: int = 32) -> np.ndarray:
 def read_image(path: Path, *, name: str | None = None) -> Image:
     """Read a user's image file: PNG, JPEG, TIFF, GIF, BMP, PGM or PPM.
 
-    Gray stays gray and colour RGB; a palette of grays is gray. 16-bit gray is scaled to 8 bits,
-    rint(v / 257), so that 65535 becomes 255; of 16-bit colour Pillow keeps the high byte.
+    Gray stays gray, and colour stays RGB; a palette of grays is gray. 16-bit gray is scaled to 8
+    bits, rint(v / 257), so 65535 becomes 255; Pillow keeps the high byte of 16-bit colour.
     Transparent parts are laid over white, as a viewer shows them, and an opaque alpha channel is
-    dropped. The EXIF orientation is applied, colour profiles are not. Of several frames or pages
-    the first is read.
+    dropped. The EXIF orientation is applied; colour profiles are not. Only the first of several
+    frames or pages is read.
 
     Args:
         path: the file.
-        name: what to call the image; None: the file's name without its ending.
+        name: what to call the image; None: the file name without its ending.
 
     Raises:
-        ImageError: no such file, or none that can be read as an 8-bit image.
+        ImageError: no such file, or one that cannot be read as an 8-bit image.
     """
     path = Path(path)
     return Image(
@@ -169,10 +169,10 @@ def read_image(path: Path, *, name: str | None = None) -> Image:
 
 
 def pixels_of(picture: PillowImage.Image) -> np.ndarray:
-    """(C, H, W) uint8 of a picture of mode L or RGB."""
+    """(C, H, W) uint8 pixels of a picture in mode L or RGB."""
     return np.moveaxis(np.atleast_3d(np.asarray(picture)), -1, 0)
 
 
 def _rows(pixels: np.ndarray) -> np.ndarray:
-    """(C, H, W) to the (H, W) or (H, W, 3) that Pillow takes."""
+    """Turn (C, H, W) into the (H, W) or (H, W, 3) that Pillow takes."""
     return np.ascontiguousarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))

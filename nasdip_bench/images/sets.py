@@ -1,9 +1,9 @@
 """The sets of images, and loading them.
 
-The ten images of the paper's set are described in ``catalogue.json`` (source, licence, checksums,
-what is done to the source file); the pictures themselves are not part of the package. This module
-must not import torch; scikit-image, whose wheel holds the stand-ins, and the download module are
-imported on use.
+``catalogue.json`` describes the ten images of the paper's set (source, licence, checksums, how the
+source file is processed); the pictures themselves are not part of the package. This module must not
+import torch. It imports scikit-image, whose wheel holds the stand-ins, and the download module on
+use.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .image import Image, pixels_of, read_image
 
 IMAGE_SETS = ("nasdip", "skimage")
 RELEASED_SET = "released"
-"""The images of results that were imported, under the names of the benchmark's where they agree."""
+"""The images of imported results; those that are also the benchmark's have the same names."""
 
 # In the paper's order.
 NASDIP_IMAGES: tuple[str, ...] = (
@@ -47,8 +47,8 @@ NASDIP_IMAGES: tuple[str, ...] = (
     "boat",
 )
 
-# Photographs that are inside the scikit-image wheel as PNG (the decoded pixels of a JPEG depend on
-# the decoder), with what scikit-image's documentation says of their licence.
+# Photographs inside the scikit-image wheel as PNG (the decoded pixels of a JPEG depend on the
+# decoder), with what scikit-image's documentation says about their licence.
 _SKIMAGE_LICENCES = {
     "camera": "CC0 by the photographer (Lav Varshney)",
     "astronaut": "public domain (NASA)",
@@ -64,14 +64,14 @@ _SKIMAGE_LICENCES = {
 SKIMAGE_IMAGES: tuple[str, ...] = tuple(_SKIMAGE_LICENCES)
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".pgm", ".ppm")
-"""Of the files in a user's folder that are read."""
+"""Endings of the files that are read in a user's folder."""
 
 _SIDE = 512  # of every image of both sets, in pixels
 _OTHER_WAYS = "leave out the folder to download the ten, or use the stand-ins (--image-set skimage)"
 
 
 def image_names(image_set: str) -> tuple[str, ...]:
-    """The names of a set's images, in its order."""
+    """The names of a set's images, in the set's order."""
     if image_set == "nasdip":
         return NASDIP_IMAGES
     if image_set == "skimage":
@@ -81,7 +81,7 @@ def image_names(image_set: str) -> tuple[str, ...]:
 
 @functools.cache
 def catalogue() -> Mapping[str, Mapping[str, Any]]:
-    """The facts of ``catalogue.json`` on the ten images, by name."""
+    """The entries of ``catalogue.json`` on the ten images, by name."""
     text = resources.files("nasdip_bench.images").joinpath("catalogue.json").read_text("utf-8")
     return {entry["name"]: entry for entry in json.loads(text)["images"]}
 
@@ -96,21 +96,21 @@ def load_images(
     """Load images of a set.
 
     Args:
-        image_set: ``"nasdip"``, the paper's ten, from a folder or by download, with the pixels'
-            checksum verified; ``"skimage"``, photographs from the installed scikit-image, cropped
-            to a square and resized, which need no network and are not the paper's: both 512×512,
-            gray. Or ``"user"``, the images of a folder, each called after its file without the
-            ending.
-        names: which, in this order; None: all, those of a user in the order of their names.
-        folder: of the set ``"nasdip"`` with ``<name>.png``, or None to download; of ``"user"`` with
-            files that end in one of `ENDINGS`, others being left alone.
+        image_set: ``"nasdip"``: the paper's ten, from a folder or by download, with verified
+            checksums of the pixels. ``"skimage"``: photographs from the installed scikit-image,
+            cropped to a square and resized; they need no network and are not the paper's. Both are
+            512×512, gray. ``"user"``: the images of a folder, each named after its file without
+            the ending.
+        names: which, in this order; None: all, for a user's folder in the order of their names.
+        folder: for ``"nasdip"``, a folder with ``<name>.png``, or None to download; for ``"user"``,
+            one with files that end in one of `ENDINGS`; other files are ignored.
         cache_dir: folder for downloads; None: the user's cache folder.
 
     Raises:
         UnknownNameError: no such set, or no such image in it.
         ConfigError: the set ``"user"`` without a folder.
         ImageError: an image is missing, unreadable, or not the catalogue's.
-        DownloadError, MissingDependencyError: an image is not there and cannot be fetched.
+        DownloadError, MissingDependencyError: an image is missing and cannot be fetched.
 
     Example:
         >>> load_images("skimage", ["camera"])[0].pixels.shape
@@ -136,7 +136,7 @@ def load_images(
 
 
 def _known(names: Sequence[str] | None, there: Collection[str]) -> tuple[str, ...]:
-    """The names asked for, or all there are."""
+    """The requested names, or all."""
     for name in names or ():
         if name not in there:
             raise unknown_name("image", name, there)
@@ -144,7 +144,7 @@ def _known(names: Sequence[str] | None, there: Collection[str]) -> tuple[str, ..
 
 
 def _user_files(folder: Path) -> dict[str, Path]:
-    """The image files of a folder by the names of the images."""
+    """The image files of a folder, by image name."""
     if not folder.is_dir():
         raise ImageError(f"there is no images folder {str(folder)!r}: name another (--images-dir)")
     files = sorted(
@@ -178,7 +178,7 @@ def _nasdip_folder(folder: Path, names: Sequence[str]) -> list[Image]:
 def _nasdip_image(
     name: str, path: Path, processing: Sequence[Mapping[str, Any]], remedy: str
 ) -> Image:
-    """Read a file, apply the steps, and make sure that the catalogue's picture comes out."""
+    """Read a file, apply the steps, and check that the result is the catalogue's picture."""
     entry = catalogue()[name]
     source = entry["source"]
     image = Image(

@@ -7,8 +7,8 @@
     result = Search(problem, quick_config(problem.task)).run()
     result.architecture, result.restored, problem.psnr_db(result.restoration.output)
 
-The command is ``nasdip-restore``. What trains networks is loaded on first use: `Cohort` and the
-selectors, which `nasdip_bench.api.replay` uses, need no torch.
+The command is ``nasdip-restore``. Modules that train networks are loaded on first use: `Cohort` and
+the selectors, which `nasdip_bench.api.replay` uses, need no torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``nasdip-restore``: parses, calls, says how it went. Errors are one line and exit status 2."""
+"""``nasdip-restore``: parses, calls, reports. Errors are one line and exit status 2."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ def restore_command(
         bool, typer.Option("--corrupt", help="IMAGE is clean: corrupt it first, and measure PSNR.")
     ] = False,
     sigma: Annotated[
-        float, typer.Option(help="With --corrupt, to denoise: noise to add, of 255 grey levels.")
+        float, typer.Option(help="Denoising with --corrupt: noise to add, in grey levels of 255.")
     ] = 25.0,
     missing: Annotated[
-        float, typer.Option(help="With --corrupt, to inpaint: the fraction of pixels to remove.")
+        float, typer.Option(help="Inpainting with --corrupt: fraction of pixels to remove.")
     ] = 0.5,
     mask: Annotated[
-        Path | None, typer.Option(help="To inpaint: white is known, black is missing.")
+        Path | None, typer.Option(help="Inpainting: white is known, black is missing.")
     ] = None,
-    factor: Annotated[int, typer.Option(help="To super-resolve: 2, 4 or 8.")] = 4,
+    factor: Annotated[int, typer.Option(help="Super-resolution: 2, 4 or 8.")] = 4,
     ground_truth: Annotated[
         Path | None, typer.Option(help="The clean image, to measure PSNR.")
     ] = None,
@@ -67,27 +67,27 @@ def restore_command(
     ] = "paper",
     score: Annotated[str, typer.Option(help="Name of the score to rank by.")] = "psd_db_strip_mse",
     candidates: Annotated[
-        int, typer.Option(help="Rank so many of the paper's 4592; of more, a draw (0: preset's).")
+        int, typer.Option(help="Number of the paper's 4592 to rank; above, a draw (0: preset's).")
     ] = 0,
-    cohort: Annotated[int, typer.Option(help="Networks to train of them (0: preset's).")] = 0,
+    cohort: Annotated[int, typer.Option(help="Best-ranked networks to train (0: preset's).")] = 0,
     scoring_inits: Annotated[
-        int, typer.Option(help="Initialisations a score is averaged over (0: preset's).")
+        int, typer.Option(help="Initialisations to average a score over (0: preset's).")
     ] = 0,
     selection: Annotated[
-        str, typer.Option(help="full, resized, or released (which leaks the truth) (preset's).")
+        str, typer.Option(help="full, resized, or released, which leaks the truth [preset's].")
     ] = "",
     weighting: Annotated[
-        str, typer.Option(help="Of the cohort's average: paper, released or equal.")
+        str, typer.Option(help="Weights of the cohort's average: paper, released or equal.")
     ] = "paper",
     selector: Annotated[
         str, typer.Option(help="closest (the paper's), best-score, random or oracle.")
     ] = "closest",
-    channels: Annotated[int, typer.Option(help="Of the restoring network (0: preset's).")] = 0,
+    channels: Annotated[int, typer.Option(help="For the restoring network (0: preset's).")] = 0,
     search_channels: Annotated[
-        int, typer.Option(help="Of ranked and cohort networks (0: preset's).")
+        int, typer.Option(help="For ranked and cohort networks (0: preset's).")
     ] = 0,
-    iterations: Annotated[int, typer.Option(help="Of the restoration (0: preset's).")] = 0,
-    cohort_iterations: Annotated[int, typer.Option(help="Of the cohort (0: preset's).")] = 0,
+    iterations: Annotated[int, typer.Option(help="For the restoration (0: preset's).")] = 0,
+    cohort_iterations: Annotated[int, typer.Option(help="For the cohort (0: preset's).")] = 0,
     stop: Annotated[
         str,
         typer.Option(
@@ -97,15 +97,15 @@ def restore_command(
         ),
     ] = "last",
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16.")] = "fp32",
-    seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights and inputs.")] = 0,
     device: Annotated[
-        str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")
+        str, typer.Option(help="cpu, cuda or cuda:N; auto uses a GPU if there is one.")
     ] = "auto",
     time_limit: Annotated[
         str, typer.Option(help="Stop after this long, such as 2h; exit 75 if work is left.")
     ] = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")
+        bool, typer.Option("--dry-run", help="Show what would be done and how long it takes.")
     ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
@@ -114,7 +114,7 @@ def restore_command(
     """Find a network for one image and restore it: denoise, inpaint or super-resolve.
 
     Ranks untrained networks, trains the best, and restores with the one that comes closest to their
-    average. The same command resumes a search that was stopped.
+    average. The same command resumes a stopped search.
     """
     del version
     chosen = _task(task, sigma, missing, factor)
@@ -129,7 +129,7 @@ def restore_command(
     check_folder(folder)
     problem = read_problem(image, chosen, clean=corrupt, mask=mask, truth=ground_truth)
 
-    # Torch takes seconds to import: not before what is cheap to check has been checked.
+    # Torch takes seconds to import: make the cheap checks first.
     from .config import paper_config, quick_config
     from .ranking import searched_score
 
@@ -165,13 +165,13 @@ def _task(name: str, sigma: float, missing: float, factor: int) -> Task:
 def _refuse_unused(
     context: typer.Context, task: Task, corrupt: bool, mask: Path | None, selection: str
 ) -> None:
-    """Options that would change nothing here are no options."""
+    """Reject options that would have no effect."""
     drawn = corrupt or selection == "released"  # which corrupts the ground truth once more
     drawn_mask = (corrupt and mask is None) or selection == "released"
     for name, used, where in (
-        ("sigma", isinstance(task, Denoise) and drawn, "to denoise with --corrupt"),
-        ("missing", isinstance(task, Inpaint) and drawn_mask, "to inpaint with --corrupt, no mask"),
-        ("factor", isinstance(task, SuperResolve), "to super-resolve"),
+        ("sigma", isinstance(task, Denoise) and drawn, "for denoise with --corrupt"),
+        ("missing", isinstance(task, Inpaint) and drawn_mask, "for inpaint, --corrupt and no mask"),
+        ("factor", isinstance(task, SuperResolve), "for super-resolve"),
     ):
         if given(context, name) and not used:
             raise ConfigError(f"--{name} has an effect only {where}: leave it out")
@@ -245,15 +245,15 @@ def _restore(
 
 @contextmanager
 def _explained(folder: Path, device: str) -> Iterator[None]:
-    """Say what to do where the disk or the device fails."""
+    """Say what to do if the disk or the device fails."""
     try:
         yield
-    except (NasdipError, typer.Exit):  # which are RuntimeErrors, some of them
+    except (NasdipError, typer.Exit):  # some of these are RuntimeErrors
         raise
     except OSError as error:
         raise ConfigError(
             f"cannot write to the folder {str(folder)!r}: {error.strerror or error}; make room "
-            f"there, and give the same command again, which goes on from here"
+            f"there, and run the same command again, which goes on from here"
         ) from error
     except RuntimeError as error:  # what torch raises, out of memory included
         raise ConfigError(

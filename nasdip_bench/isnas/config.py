@@ -1,4 +1,4 @@
-"""What is asked of a search: one validated, frozen object."""
+"""The configuration of a search: one validated, frozen object."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from .ranking import check_score
 from .selection import SELECTORS, WEIGHTINGS
 
 SELECTIONS = ("full", "resized", "released")
-"""On what the cohort is trained: the image, the corrupted image made small, or (the released
-script's leak) the clean image made small and corrupted there."""
+"""What the cohort is trained on: the image, the corrupted image made small, or (the released
+script's leak) the clean image made small and then corrupted."""
 
 _LARGEST = 10**6
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig:
-    """A search for the architecture of one image.
+    """Configuration of a search for one image.
 
     Attributes:
         score: the training-free score to rank by; lower is better.
         candidates: architectures to rank; see `nasdip_bench.space.candidate_architectures`.
         inits: initialisations a score is averaged over.
-        cohort: N, the best-ranked that are trained; at most the candidates.
+        cohort: N, how many of the best-ranked to train; at most the candidates.
         selection: one of `SELECTIONS`.
-        weighting: of the cohort's average; one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
+        weighting: weights of the average; one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
         selector: one of `nasdip_bench.isnas.selection.SELECTORS`.
         search_channels: channels at every level of the networks that are ranked and selected from.
-        channels: the same of the network that restores.
-        cohort_iterations: that each of the cohort is trained for.
-        iterations: that the restoration is trained for, at most.
+        channels: the same for the network that restores.
+        cohort_iterations: training iterations of each cohort network.
+        iterations: maximum training iterations of the restoration.
         stop: the restoration's stopping rule, as `nasdip_bench.stopping.parse_rule` reads it.
-        precision: of training.
-        seed: of weights, inputs and perturbations.
+        precision: precision of training.
+        seed: seed of weights, inputs and perturbations.
 
     Raises:
-        ConfigError, UnknownNameError: a value outside what is allowed.
+        ConfigError, UnknownNameError: a value that is not allowed.
     """
 
     score: str
@@ -98,16 +98,16 @@ class SearchConfig:
 
 
 def paper_config(task: Task, selection: str = "full", **changes: Any) -> SearchConfig:
-    """The setting of the paper: its candidates, a cohort of 15, 128 channels.
+    """The paper's settings: its candidates, a cohort of 15, 128 channels.
 
-    The scores are averaged over 8 initialisations where the paper takes one: tau between the
-    rankings of two is 0.4 to 0.65. A cohort on a small image is trained until the stopping
-    iteration of fidelity r64, since small images overfit sooner.
+    Scores are averaged over 8 initialisations; the paper takes one, but tau between the rankings of
+    two is only 0.4 to 0.65. A cohort on a small image is trained until the stopping iteration of
+    fidelity r64, since small images overfit sooner.
 
     Args:
         task: the task.
         selection: one of `SELECTIONS`.
-        **changes: of single fields of `SearchConfig`.
+        **changes: other values of single fields of `SearchConfig`.
     """
     iterations = changes.get("iterations", FIDELITIES["r512"].iterations[task.kind])
     at_once = FIDELITIES["r64"].stop.get(task.kind, iterations)
@@ -134,11 +134,11 @@ _QUICK_ITERATIONS = {"denoise": 1000, "inpaint": 1500, "super_resolve": 1500}
 
 
 def quick_config(task: Task, **changes: Any) -> SearchConfig:
-    """A smaller setting, for a processor: some minutes for 256 x 256 pixels on two cores.
+    """Smaller settings for a CPU: some minutes for 256 x 256 pixels on two cores.
 
-    200 candidates with two initialisations, a cohort of 8; networks of 16 channels to search with
-    and 32 to restore with; the resized selection. Super-resolution, for which that is not defined,
-    selects at full size after 200 iterations.
+    200 candidates with two initialisations, a cohort of 8; 16 channels to search and 32 to restore;
+    the resized selection. It is not defined for super-resolution, which selects at full size after
+    200 iterations.
     """
     kind = task.kind
     resized = kind != "super_resolve"

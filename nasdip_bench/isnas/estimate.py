@@ -1,4 +1,4 @@
-"""How long a search takes on this machine, from steps timed before it begins; its progress."""
+"""How long a search takes on this machine, from steps timed beforehand; its progress."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """Of all."""
+        """Seconds of all stages."""
         return self.scores + self.cohort + self.restore
 
 
@@ -41,10 +41,10 @@ def estimate(
     device: str = "cpu",
     check: Callable[[], None] = lambda: None,
 ) -> Estimate:
-    """Time one candidate of middling cost: a score, and some iterations at both sizes.
+    """Time one candidate of median cost: a score, and some iterations at both sizes.
 
-    Times are scaled by operations from that candidate to the mean of the candidates. Which of them
-    the search will train is not known before.
+    Times are scaled by operations from that candidate to the mean of the candidates, since it is
+    not known beforehand which of them the search will train.
     """
     small = selection_problem(problem, config)
     check_rule(config.rule, problem)
@@ -77,7 +77,7 @@ def estimate(
 
 
 def _least(work: Callable[[], None]) -> float:
-    """The least time of some rounds, of which a slow machine makes fewer."""
+    """The shortest time of some rounds; a slow machine makes fewer."""
     times: list[float] = []
     while len(times) < _ROUNDS and sum(times) < _ENOUGH_SECONDS:
         started = time.perf_counter()
@@ -94,7 +94,7 @@ def _iteration(
     device: str,
     check: Callable[[], None],
 ) -> float:
-    """Seconds of an iteration."""
+    """Seconds per iteration."""
 
     def fit() -> None:
         train(
@@ -113,7 +113,7 @@ def _iteration(
 
 
 def plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) -> str:
-    """What a search will do, and how long each stage takes, in some lines."""
+    """What a search will do and how long each stage takes, as text."""
     height, width = problem.size
     trained = "the image" if config.selection == "full" else "the image made small"
     return (
@@ -138,7 +138,7 @@ def _stopping(problem: Degraded, config: SearchConfig) -> str:
 
 
 class StageProgress:
-    """Progress of the three stages, by their predicted times; called as `Search` calls it."""
+    """Progress of the three stages by their predicted times; the ``progress`` of a `Search`."""
 
     def __init__(self, config: SearchConfig, times: Estimate) -> None:
         self._length = {"cohort": config.cohort_iterations, "restore": config.iterations}

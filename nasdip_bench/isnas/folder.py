@@ -1,6 +1,6 @@
-"""Where a search keeps what it has finished, so that it can go on after any end.
+"""The folder where a search keeps finished work, so that it can resume after any interruption.
 
-search.json       what was asked for; another search does not mix with it
+search.json       the settings of the search; a different search is rejected
 scores.csv        architecture,score,check of the candidates so far
 trained/<purpose>-<architecture>.npz   a finished fit: output and curves
 """
@@ -36,10 +36,10 @@ class SearchFolder:
 
     Args:
         path: the folder; created, or resumed.
-        asked: what decides every number of the search, in JSON.
+        asked: everything that determines the results of the search, as JSON.
 
     Raises:
-        ConfigError: it holds another search, or cannot be written.
+        ConfigError: the folder holds another search, or cannot be written.
     """
 
     def __init__(self, path: Path, asked: Mapping[str, Any]) -> None:
@@ -60,7 +60,7 @@ class SearchFolder:
     # Scores
 
     def scores(self) -> dict[Architecture, float]:
-        """Those that are known already; lines that are damaged are computed again."""
+        """The known scores; damaged lines are left out, and so computed again."""
         path = self.path / _SCORES
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         for line in text.splitlines()[1:]:
@@ -75,13 +75,13 @@ class SearchFolder:
         return dict(self._scores)
 
     def keep_score(self, one: Ranked) -> None:
-        """Note a score; it is on disk some seconds later, or after `flush`."""
+        """Note a score; it is written some seconds later, or by `flush`."""
         self._scores[one.architecture] = one.score
         if time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
             self.flush()
 
     def flush(self) -> None:
-        """Write the scores that are noted."""
+        """Write the noted scores."""
         known = [f"{arch},{value!r}" for arch, value in self._scores.items()]
         lines = [_HEADING, *(f"{line},{_check(line)}" for line in known)]
         write_atomic(self.path / _SCORES, ("\n".join(lines) + "\n").encode())
@@ -90,7 +90,7 @@ class SearchFolder:
     # Fits
 
     def trained(self, purpose: str, arch: Architecture) -> Trained | None:
-        """A finished fit, or None; a file that is damaged is as none."""
+        """A finished fit, or None if there is no file or it is damaged."""
         try:
             content = self._fit(purpose, arch).read_bytes()
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
@@ -118,15 +118,15 @@ class SearchFolder:
 
 
 def resumes(path: Path, asked: Mapping[str, Any]) -> bool:
-    """Whether a folder holds this search; nothing is written.
+    """Whether a folder holds this search; writes nothing.
 
     Args:
-        path: the folder, which need not be there.
-        asked: what decides every number of the search, in JSON.
+        path: the folder; it need not exist.
+        asked: everything that determines the results of the search, as JSON.
 
     Raises:
-        ConfigError: it holds another search, or one that cannot be read.
-        OSError: it may not be looked into.
+        ConfigError: the folder holds another search, or one that cannot be read.
+        OSError: the folder cannot be read.
     """
     settings = path / _SETTINGS
     if not settings.exists():
@@ -137,7 +137,7 @@ def resumes(path: Path, asked: Mapping[str, Any]) -> bool:
         raise ConfigError(
             f"{str(settings)!r} cannot be read ({error}): name another folder with --out"
         ) from error
-    found.setdefault("protocol_version", 1)  # the only one before it was noted
+    found.setdefault("protocol_version", 1)  # the only version before it was noted
     wanted = json.loads(json.dumps(dict(asked)))
     differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
     if differing:
@@ -150,12 +150,12 @@ def resumes(path: Path, asked: Mapping[str, Any]) -> bool:
 
 
 def kept_in(path: Path) -> tuple[int, int]:
-    """How many fits and scores the folder of a search holds; it need not be there."""
+    """How many fits and score lines a search folder holds; it need not exist."""
     scores = path / _SCORES
     lines = scores.read_bytes().count(b"\n") if scores.exists() else 0
     return len(list(path.glob("trained/*.npz"))), lines
 
 
 def _check(line: str) -> str:
-    """By which a line is known to be whole: eight digits of the SHA-256 of what stands before."""
+    """Check value that ends a line: eight digits of the SHA-256 of the text before it."""
     return sha256_bytes(line.encode())[:8]

@@ -1,4 +1,4 @@
-"""An image to be restored, from arrays or files, brought to a size that the networks accept.
+"""An image to restore, from arrays or files, padded to a size that the networks accept.
 
 Arrays are (C, H, W) float32 in [0, 1]. Must not import torch.
 """
@@ -17,18 +17,18 @@ from nasdip_bench.space import MIN_SIZE, SIZE_MULTIPLE
 from nasdip_bench.tasks import Inpaint, Observation, SuperResolve, Task, luma, psnr_db
 
 MAX_PIXELS = 16 * 2**20
-"""Of the restored image; a fit at 4096 x 4096 holds some 100 GB."""
+"""Maximum for the restored image; a fit at 4096 x 4096 takes some 100 GB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Degraded:
-    """An observation whose sides were padded to what the networks accept, and the way back.
+    """An observation padded to sides that the networks accept, and the way back.
 
     Attributes:
-        name: of the image; part of the keys of random draws.
+        name: name of the image; part of the keys of random draws.
         task: the task.
         observation: padded.
-        truth: (C, H, W), padded; None where there is none.
+        truth: (C, H, W), padded; None if there is none.
         size: (height, width) of the restored image, without the padding.
     """
 
@@ -73,19 +73,19 @@ class Degraded:
 
 
 def corrupt(truth: np.ndarray, task: Task, name: str, mask: np.ndarray | None = None) -> Degraded:
-    """A clean image, corrupted as the task has it.
+    """Corrupt a clean image for a task.
 
-    For super-resolution it is first cropped, at the centre, to multiples of the factor.
+    For super-resolution it is first cropped at the centre to multiples of the factor.
 
     Args:
         truth: (C, H, W).
         task: the task.
-        name: of the image; the corruption is drawn for it.
-        mask: (1, H, W) of 0 and 1, for inpainting with a mask of one's own; None draws one.
+        name: name of the image; it keys the draw of the corruption.
+        mask: (1, H, W) of 0 and 1, for inpainting with your own mask; None draws one.
 
     Raises:
-        ImageError: a mask of another size.
-        ConfigError: a mask for another task than inpainting.
+        ImageError: a mask of the wrong size.
+        ConfigError: a mask for a task other than inpainting.
     """
     if isinstance(task, SuperResolve):
         truth = centre_crop(truth, task.factor)
@@ -104,24 +104,24 @@ def degraded(
     mask: np.ndarray | None = None,
     truth: np.ndarray | None = None,
 ) -> Degraded:
-    """An image that is corrupted already.
+    """Take an image that is already corrupted.
 
     Args:
-        seen: (C, h, w), what there is; for super-resolution the small image.
+        seen: (C, h, w), the corrupted image; for super-resolution the small one.
         task: the task.
-        name: of the image.
+        name: name of the image.
         mask: (1, h, w) of 0 (missing) and 1, for inpainting.
-        truth: (C, H, W), to measure against; H = h, for super-resolution factor times as much.
+        truth: (C, H, W), to measure against; H = h, or factor · h for super-resolution.
 
     Raises:
-        ImageError: a mask or a ground truth of another size.
+        ImageError: a mask or a ground truth of the wrong size.
         ConfigError: inpainting without a mask, or a mask for another task.
     """
     if mask is None:
         if isinstance(task, Inpaint):
             raise ConfigError(
-                "inpainting an image that is corrupted already takes a mask that says which pixels "
-                "are missing: give one (--mask FILE), or let a clean image be corrupted (--corrupt)"
+                "inpainting an image that is already corrupted needs a mask of the missing pixels: "
+                "give one (--mask FILE), or corrupt a clean image (--corrupt)"
             )
     else:
         seen = _masked(seen, task, mask)
@@ -130,7 +130,7 @@ def degraded(
         expected = (seen.shape[0], seen.shape[1] * factor, seen.shape[2] * factor)
         if truth.shape != expected:
             raise ImageError(
-                f"the ground truth is {_text(truth.shape)}, and has to be {_text(expected)} "
+                f"the ground truth is {_text(truth.shape)}, but must be {_text(expected)} "
                 f"(channels x height x width) to fit the image: take the right file"
             )
     return _padded(Observation(corrupted=seen, mask=mask), task, truth, name)
@@ -144,18 +144,18 @@ def read_problem(
     mask: Path | None = None,
     truth: Path | None = None,
 ) -> Degraded:
-    """What is to be restored, from files.
+    """Read an image to restore from files.
 
     Args:
-        path: the image: gray or colour, of 8 or 16 bits (reduced to 8), transparent parts over
-            white; any size.
+        path: the image, of any size: gray or colour, 8 or 16 bits (reduced to 8); transparent parts
+            are laid over white.
         task: the task.
-        clean: the image is clean and is to be corrupted; it is the ground truth, then.
+        clean: the image is clean: corrupt it, and use it as the ground truth.
         mask: for inpainting: white where the image is known, black where not.
         truth: the clean image, to measure against.
 
     Raises:
-        ImageError: a file that cannot be read, or of a size that does not fit.
+        ImageError: a file that cannot be read, or has the wrong size.
         ConfigError: files that do not go together.
     """
     pixels, name = _read_pixels(path), path.stem
@@ -168,7 +168,7 @@ def read_problem(
     if isinstance(task, Inpaint) and known is None and not clean:
         raise ConfigError(
             "inpainting needs to know which pixels are missing: give a mask (--mask FILE, white is "
-            "known, black is missing), or let a clean image be corrupted (--corrupt --missing 0.5)"
+            "known, black is missing), or corrupt a clean image (--corrupt --missing 0.5)"
         )
     if clean:
         problem = corrupt(pixels, task, name, known)
@@ -190,7 +190,7 @@ def _read_pixels(path: Path) -> NDArray[np.float32]:
 
 
 def _read_mask(path: Path) -> NDArray[np.float32]:
-    """(1, H, W) of 0 and 1: at least half-way to white in every channel is 1."""
+    """(1, H, W) of 0 and 1: 1 where every channel is at least half-way to white."""
     darkest = read_image(path).pixels.min(axis=0, keepdims=True)
     return np.asarray(darkest >= 128, np.float32)
 
@@ -201,19 +201,19 @@ def _masked(image: np.ndarray, task: Task, mask: np.ndarray) -> np.ndarray:
     if mask.shape != (1, *image.shape[1:]):
         raise ImageError(
             f"the mask is {_text(mask.shape[1:])}, the image {_text(image.shape[1:])} (height x "
-            f"width): they must be of one size"
+            f"width): they must have the same size"
         )
     missing = float(1 - mask.mean())
     if not 0 < missing < 1:
         raise ImageError(
-            f"the mask says that {missing:.0%} of the pixels are missing: white is what is there, "
-            f"black what is to be filled in"
+            f"the mask says that {missing:.0%} of the pixels are missing: white pixels are known, "
+            f"black ones are filled in"
         )
     return np.asarray(image * mask, np.float32)
 
 
 def _padded(observation: Observation, task: Task, truth: np.ndarray | None, name: str) -> Degraded:
-    """Reflect at the lower and right edge up to multiples of 32, at least 64."""
+    """Pad by reflection at the lower and right edge to multiples of 32, at least 64."""
     factor = _factor(task)
     _, height, width = observation.corrupted.shape
     more = [

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def check_score(name: str) -> None:
-    """Raise `ConfigError` unless candidates can be ranked by a score: where lower is better.
+    """Raise `ConfigError` unless a score can rank candidates, for which lower must be better.
 
     Raises:
         UnknownNameError: no such score.
@@ -48,16 +48,16 @@ def check_score(name: str) -> None:
     if info(name).lower_is_better is not True:
         usable = [one for one in names if info(one).lower_is_better]
         raise ConfigError(
-            f"score {name!r} is not one of which lower is better, by which the search ranks: use "
-            f"one of {', '.join(usable)}"
+            f"score {name!r} cannot be used: the search ranks only by scores where lower is "
+            f"better; use one of {', '.join(usable)}"
         )
 
 
 def searched_score(text: str) -> str:
-    """The name of a score that may be given with its reference, which is all that a search has.
+    """The name of a score, given alone or with a reference that a search has.
 
     Raises:
-        UnknownNameError: no such score, or one of the ground truth.
+        UnknownNameError: no such score, or one against the ground truth.
     """
     names = (*image_scores(), *network_scores())
     there = [(one, CORRUPTED if info(one).needs_reference else NO_REFERENCE) for one in names]
@@ -73,11 +73,11 @@ class Ranked:
 
 
 class Judge:
-    """Scores untrained networks for one image, whose spectrum it holds.
+    """Scores untrained networks for one image, and holds its spectrum.
 
     Args:
-        problem: what is to be restored; a ground truth is not looked at.
-        names: of the scores; see `check_score`.
+        problem: the image to restore; a ground truth is ignored.
+        names: names of the scores; see `check_score`.
 
     Attributes:
         shape: (C, H, W) of the networks' outputs.
@@ -93,7 +93,7 @@ class Judge:
             self._reference = prepare(problem.observation.corrupted, "corrupted image")
 
     def scores(self, one: Initialised, k: int, outputs: Outputs) -> dict[str, float]:
-        """The scores of one initialisation; of those that depend on the structure, of the first.
+        """The scores of one initialisation; those of the structure only for the first.
 
         Args:
             one: the initialised network.
@@ -128,14 +128,14 @@ def mean_scores(
 
     Args:
         arch: the architecture.
-        judges: of the images.
+        judges: one per image.
         channels: channels at every level of the networks.
         inits: initialisations a score is averaged over, at least 1.
         device: where networks run.
         check: called between evaluations; may raise to abandon the work.
 
     Returns:
-        for each judge the means by score.
+        for each judge, the mean by score.
     """
     from nasdip_bench.proxies.scoring import Outputs, initialisations
 
@@ -160,12 +160,12 @@ def score_candidates(
     known: Mapping[Architecture, float] | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Ranked]:
-    """Score candidates in their order, one batch of initialisations held at a time.
+    """Score candidates in order, holding one batch of initialisations at a time.
 
     Args:
-        problem: what is to be restored; a ground truth is not looked at.
+        problem: the image to restore; a ground truth is ignored.
         candidates: the architectures.
-        name: of the score; see `check_score`.
+        name: name of the score; see `check_score`.
         channels: channels at every level of the networks.
         inits: initialisations a score is averaged over, at least 1.
         device: where networks run.
@@ -185,5 +185,5 @@ def score_candidates(
 
 
 def ranked(scored: Sequence[Ranked]) -> list[Ranked]:
-    """Best first; ties in the order they came, and scores that are no numbers last."""
+    """Sort best first; ties keep their order, and NaN scores come last."""
     return sorted(scored, key=lambda one: (math.isnan(one.score), one.score))

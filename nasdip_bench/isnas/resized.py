@@ -1,9 +1,9 @@
-"""The small problem on which a cohort is trained for the resized selection.
+"""The small problem that a cohort is trained on in the resized selection.
 
 Source: ISNAS-DIP (CVPR 2022), section 4.3. The paper selects on the image resized so that its
 shorter side is 64. Its released script resizes the *clean* image and corrupts that, which leaks the
-ground truth into the search; here the **corrupted** image is resized, and the script's way stays
-reproducible as `resized_as_released`.
+ground truth into the search. Here the **corrupted** image is resized; `resized_as_released`
+reproduces the script.
 
 Must not import torch.
 """
@@ -21,14 +21,14 @@ from nasdip_bench.tasks import Denoise, Inpaint, Observation
 from .image import Degraded, corrupt
 
 SHORTER_SIDE = 64
-_FILTER = PillowImage.Resampling.BILINEAR  # a triangle, wider where it shrinks
+_FILTER = PillowImage.Resampling.BILINEAR  # a triangle, wider when shrinking
 
 
 def resized(problem: Degraded) -> Degraded:
     """The corrupted image at a small size, without a ground truth.
 
-    Denoising: y' = R(y). Inpainting: y' = R(m·x) / R(m) where R(m) > 0, and the loss weighs each
-    pixel with R(m): mean R(m)·(f(z) - y')². R is Pillow's antialiased triangle filter, whose
+    Denoising: y' = R(y). Inpainting: y' = R(m·x) / R(m) where R(m) > 0, and the loss weights
+    each pixel with R(m): mean R(m)·(f(z) - y')². R is Pillow's antialiased triangle filter, whose
     weights are not negative. An image whose shorter side is 64 or less keeps its size.
 
     Raises:
@@ -42,8 +42,8 @@ def resized(problem: Degraded) -> Degraded:
         weight = np.clip(resize(problem.cropped(mask), size, _FILTER), 0, None)
         known = weight > 0
         average = np.divide(seen, weight, out=np.zeros_like(seen), where=known)
-        # The fit multiplies its output with the mask: the root of the weight, so that the squares
-        # have the weight.
+        # The fit multiplies its output by the mask: take the root of the weight, so that squares
+        # get the weight itself.
         root = np.sqrt(weight)
         observation = Observation(corrupted=root * np.clip(average, 0, 1), mask=root)
     else:
@@ -62,7 +62,7 @@ def resized_as_released(problem: Degraded) -> Degraded:
     size = _small_size(problem)
     if problem.truth is None:
         raise ConfigError(
-            "the released script's selection resizes the ground truth, and there is none: use "
+            "the released script's selection resizes the ground truth, but there is none: use "
             "--selection resized"
         )
     small = np.clip(resize(problem.cropped(problem.truth), size, _FILTER), 0, 1)
@@ -87,6 +87,6 @@ def _small_size(problem: Degraded) -> tuple[int, int]:
 def resize(
     image: np.ndarray, size: tuple[int, int], resample: PillowImage.Resampling
 ) -> NDArray[np.float32]:
-    """(C, H, W) floats at a size (height, width), by Pillow, antialiased where it shrinks."""
+    """Resize (C, H, W) floats to (height, width) with Pillow, antialiased when shrinking."""
     planes = [PillowImage.fromarray(np.ascontiguousarray(plane, np.float32)) for plane in image]
     return np.stack([np.asarray(plane.resize(size[::-1], resample)) for plane in planes])

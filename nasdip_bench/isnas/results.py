@@ -30,7 +30,7 @@ RESULTS = {
     "sheet.png": "input, cohort, average and result side by side",
     "record.json": "settings, scores, cohort, PSNR and the command: what reproduces the search",
     "ranking.csv": "all candidates with their scores, best first",
-    "curves.csv": "PSNR by iteration of the cohort and the restoration, where there is a truth",
+    "curves.csv": "PSNR of the cohort and the restoration by iteration, given a ground truth",
 }
 
 _LARGE, _SMALL, _GAP, _LINE = 320, 152, 16, 34
@@ -46,7 +46,7 @@ def record(
     classical: tuple[str, NDArray[np.float32]],
     command: list[str],
 ) -> dict[str, Any]:
-    """All that is known of a search, in JSON; numbers that do not exist are null."""
+    """Everything known about a search, as JSON; missing numbers are null."""
     problem, cohort = search.problem, result.cohort
     weights, to_average = cohort.weights, cohort.to_average
     scores = {one.architecture: one.score for one in result.ranking}
@@ -106,7 +106,7 @@ def write_results(
 
 
 def summary(facts: Mapping[str, Any]) -> str:
-    """A record for people: the cohort, what was chosen, and the PSNRs."""
+    """A record as readable text: the cohort, the selected network, and the PSNRs."""
     members = facts["cohort"]
     lines = ["  rank  score      to average  PSNR     architecture"]
     for rank, member in enumerate(members, 1):
@@ -198,13 +198,13 @@ def contact_sheet(
 
 
 def _labelled(label: str, image: NDArray[np.floating], side: int) -> PillowImage.Image:
-    """A picture in a square of a side, its label above, in two lines if need be."""
+    """A picture in a square with its label above, in two lines if needed."""
     pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     rows = np.moveaxis(np.broadcast_to(pixels, (3, *pixels.shape[1:])), 0, -1)
     picture = PillowImage.fromarray(np.ascontiguousarray(rows))
     scale = side / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    # Enlarged as it is, so that pixels are seen; reduced with care.
+    # Enlarge without interpolation, so that pixels show; reduce with a good filter.
     filtered = PillowImage.Resampling.NEAREST if scale >= 1 else PillowImage.Resampling.LANCZOS
     tile = PillowImage.new("RGB", (side, side + _LINE), "white")
     tile.paste(picture.resize(size, filtered), (0, _LINE))
@@ -220,18 +220,18 @@ def _psnr(problem: Degraded, output: NDArray[np.float32]) -> str:
     return f", {value:.2f} dB" if np.isfinite(value) else ""
 
 
-# What a method without a network makes of the same image
+# The same image restored without a network
 
 
 def classical_restoration(problem: Degraded) -> tuple[str, NDArray[np.float32]]:
-    """What a classical method makes of an image, to be reported beside the search.
+    """Restore an image with a classical method, to compare with the search.
 
-    scikit-image's non-local means (Buades, Coll, Morel, CVPR 2005), with the noise as estimated
-    from the image, and biharmonic inpainting (Damelin and Hoang, 2018); Pillow's bicubic
+    scikit-image's non-local means (Buades, Coll, Morel, CVPR 2005), with the noise estimated from
+    the image, and biharmonic inpainting (Damelin and Hoang, 2018); Pillow's bicubic
     enlargement.
 
     Returns:
-        the name of the method, and its (C, height, width) image in [0, 1] without the padding.
+        the name of the method, and its image (C, height, width) in [0, 1] without the padding.
     """
     from skimage.restoration import denoise_nl_means, inpaint_biharmonic
 

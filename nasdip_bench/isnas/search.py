@@ -1,8 +1,8 @@
 """ISNAS: rank, train a cohort, average, select, restore.
 
 Source: ISNAS-DIP (CVPR 2022), section 4: candidates are ranked by a training-free score; the N best
-are trained on the corrupted image; the one closest to the average of their outputs is kept; and
-restores the image, trained anew.
+are trained on the corrupted image; the one whose output is closest to the average of all outputs is
+selected; it is trained anew to restore the image.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class SearchResult:
 
     Attributes:
         ranking: all candidates, best first.
-        members: the architectures of the cohort, best-ranked first, those that diverged left out.
-        diverged: those.
-        fits: of the members.
+        members: the architectures of the cohort that did not diverge, best-ranked first.
+        diverged: the architectures of the cohort that diverged.
+        fits: the members' fits.
         cohort: what the selector saw.
         selected: position among the members.
         restoration: the selected architecture's fresh fit.
@@ -56,7 +56,7 @@ class SearchResult:
 
     @property
     def architecture(self) -> Architecture:
-        """The selected one."""
+        """The selected architecture."""
         return self.members[self.selected]
 
     @property
@@ -67,7 +67,7 @@ class SearchResult:
 
 
 def asked_for(problem: Degraded, config: SearchConfig, device: str) -> dict[str, Any]:
-    """What decides every number of a search, in JSON."""
+    """Everything that determines the results of a search, as JSON."""
     seen = problem.observation
     return config.as_json() | {
         "task": problem.task.name,
@@ -82,16 +82,16 @@ def asked_for(problem: Degraded, config: SearchConfig, device: str) -> dict[str,
 
 
 class Search:
-    """A search that can be stopped and gone on with.
+    """A search that can be stopped and resumed.
 
     Args:
-        problem: what is to be restored.
-        config: how.
-        folder: where to keep what is finished, and to find it; None keeps nothing.
+        problem: the image to restore.
+        config: the configuration.
+        folder: where to keep finished work, and find it again; None keeps nothing.
         device: "cpu", "cuda" or "cuda:N".
         check: called often; raises to stop.
-        progress: called with "scores", "cohort" or "restore" and the part of it that is done since
-            the last call, as a number of candidates or iterations.
+        progress: called with "scores", "cohort" or "restore" and the number of candidates or
+            iterations of it done since the last call.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Search:
         self._folder = None if folder is None else SearchFolder(folder, decided)
 
     def run(self) -> SearchResult:
-        """Carry out what is not yet done.
+        """Run the parts of the search that are not done yet.
 
         Raises:
             ConfigError: the whole cohort diverged.
@@ -209,17 +209,17 @@ class Search:
 
 
 def selection_problem(problem: Degraded, config: SearchConfig) -> Degraded:
-    """What a cohort is trained on.
+    """The problem that a cohort is trained on.
 
     Raises:
-        ConfigError: the selection cannot be made of the problem, or the oracle has no ground truth.
+        ConfigError: the selection does not apply to the problem, or the oracle has no ground truth.
     """
     small = problem
     if config.selection != "full":
         small = (resized if config.selection == "resized" else resized_as_released)(problem)
     if config.selector == "oracle" and small.truth is None:
         raise ConfigError(
-            f"selector 'oracle' chooses by PSNR, and there is no ground truth at the size of "
+            f"selector 'oracle' chooses by PSNR, but there is no ground truth at the size of "
             f"selection {config.selection!r}: give one (--ground-truth, or --corrupt) with "
             f"--selection full, or choose another selector"
         )

@@ -1,6 +1,6 @@
 """The average of a trained cohort, and which of its networks to keep.
 
-New rules need not know of the rest of the package. Must not import torch.
+New rules need no other part of the package. Must not import torch.
 
 Source: ISNAS-DIP (CVPR 2022), section 4.3: the outputs of the N trained networks are averaged "with
 weights inversely proportional" to their scores; the network whose output has the least mean squared
@@ -21,20 +21,20 @@ from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.seeding import BitStream
 
 _TIE = 1e-12
-"""Of the largest: mean squared differences that differ by less are equal but for rounding."""
+"""Mean squared differences this close, relative to the largest, are equal except for rounding."""
 
 
 def _inverse(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / s, as the paper says; a score of zero is perfect, and takes all the weight."""
+    """1 / s, as in the paper; a score of zero is perfect and takes all the weight."""
     perfect: NDArray[np.bool_] = scores == 0
     if perfect.any():
         return perfect.astype(np.float64)
-    inverse: NDArray[np.float64] = scores.min() / scores  # the least, so that none overflows
+    inverse: NDArray[np.float64] = scores.min() / scores  # times the least, so that none overflows
     return inverse
 
 
 def _released(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(max - s) / (max - min), as the released code has it; 0/0 for equal scores: then equal."""
+    """(max - s) / (max - min), as in the released code; equal scores (0/0) get equal weights."""
     spread = scores.max() - scores.min()
     return (scores.max() - scores) / spread if spread > 0 else np.ones_like(scores)
 
@@ -80,10 +80,10 @@ def weighted_average(
 
 
 def closest(mean_squares: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The position of the least along the last axis; of those equally close the first.
+    """Position of the least value along the last axis; the first of equally close ones.
 
     Args:
-        mean_squares: (..., N) to the average; infinite where an output is not to be chosen.
+        mean_squares: (..., N) to the average; infinite for outputs that must not be chosen.
 
     Returns:
         (...,) positions.
@@ -98,15 +98,15 @@ def closest(mean_squares: NDArray[np.float64]) -> NDArray[np.intp]:
 class Cohort:
     """What a selector sees: the trained networks that did not diverge, in the order of the ranking.
 
-    Their smoothed outputs at the end of training are known by their distances alone, so that
-    recorded distances replay a search as well as pictures would.
+    Of their smoothed outputs at the end of training it sees only the distances, so recorded
+    distances replay a search as well as pictures would.
 
     Attributes:
         scores: (N,) of the untrained networks; lower is better.
         between: (N, N) float64, the mean squared difference of every two outputs.
-        psnr_db: (N,) against the ground truth; NaN where there is none.
-        weighting: of the average, one of `WEIGHTINGS`.
-        seed: of the search.
+        psnr_db: (N,) against the ground truth; NaN if there is none.
+        weighting: weights of the average, one of `WEIGHTINGS`.
+        seed: seed of the search.
     """
 
     scores: NDArray[np.float64]
@@ -117,7 +117,7 @@ class Cohort:
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """(N,) of the average, with sum 1."""
+        """(N,) weights of the average, with sum 1."""
         return weights(self.scores, self.weighting)
 
     @property
@@ -127,7 +127,7 @@ class Cohort:
 
 
 class Selector(Protocol):
-    """A rule."""
+    """A selection rule."""
 
     def __call__(self, cohort: Cohort) -> int:
         """The position of the network to keep."""
@@ -141,14 +141,14 @@ class ClosestToAverage:
 
 
 class BestScore:
-    """The best score of the untrained networks: no cohort would have been needed."""
+    """The best score of the untrained networks, which needs no cohort."""
 
     def __call__(self, cohort: Cohort) -> int:
         return int(np.argmin(cohort.scores))
 
 
 class RandomChoice:
-    """Any, by the search's seed."""
+    """A random network, drawn with the search's seed."""
 
     def __call__(self, cohort: Cohort) -> int:
         return BitStream("isnas selection", cohort.seed).integer(len(cohort.scores))
@@ -160,7 +160,7 @@ class Oracle:
     def __call__(self, cohort: Cohort) -> int:
         if not np.isfinite(cohort.psnr_db).any():
             raise ConfigError(
-                "the oracle chooses by PSNR, and there is no ground truth at the size of the "
+                "the oracle chooses by PSNR, but there is no ground truth at the size of the "
                 "selection: give one and select at full size, or choose another selector"
             )
         return int(np.nanargmax(cohort.psnr_db))
@@ -176,7 +176,7 @@ SELECTORS = tuple(_SELECTORS)
 
 
 def get_selector(name: str) -> Selector:
-    """The selector of a name of `SELECTORS`."""
+    """The selector with a name of `SELECTORS`."""
     if name not in _SELECTORS:
         raise unknown_name("selector", name, SELECTORS)
     return _SELECTORS[name]

@@ -29,13 +29,13 @@ from .image import Degraded
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
-    """What a fit left.
+    """The result of a fit.
 
     Attributes:
         output: (C, H, W) float32, what the stopping rule delivers.
-        iteration: the one it is of, from 1.
-        iterations: that were trained.
-        diverged: the loss was not finite; the output is of no use.
+        iteration: the iteration of that output, from 1.
+        iterations: number of trained iterations.
+        diverged: the loss was not finite; the output is useless.
         psnr_db: (iterations,) of the outputs over the padded image; NaN without a ground truth.
         psnr_smooth_db: (iterations,) of the smoothed outputs.
         seconds: wall time.
@@ -67,16 +67,16 @@ def train(
 
     Args:
         architecture: the architecture.
-        problem: what is to be restored.
-        purpose: "cohort" or "restore": weights are drawn for it, so that the restoration begins
-            anew (the released script restores with the last network that was trained).
-        iterations: the most to train.
+        problem: the image to restore.
+        purpose: "cohort" or "restore": each draws its own weights, so the restoration starts afresh
+            (the released script restores with the last network that it trained).
+        iterations: maximum number of iterations.
         channels: channels at every level of the network.
-        seed: of the search.
+        seed: seed of the search.
         device: "cpu", "cuda" or "cuda:N".
         precision: one of `nasdip_bench.fidelity.PRECISIONS`.
         rule: where to stop; None trains all iterations.
-        on_iteration: called before each; may raise to abandon the fit.
+        on_iteration: called before each iteration; may raise to abandon the fit.
     """
     image_channels, height, width = problem.shape
     network = blank_network(architecture, image_channels, channels, device)
@@ -103,10 +103,10 @@ def train_baseline(
 
     Args:
         name: "dip" or "nas_dip"; the network is the one for the kind of task.
-        problem: what is to be restored.
-        iterations: to train.
+        problem: the image to restore.
+        iterations: number of iterations.
         channels: channels at every level of the network.
-        seed: of weights, input and perturbations.
+        seed: seed of weights, input and perturbations.
         device: "cpu", "cuda" or "cuda:N".
         **options: ``precision``, ``rule`` and ``on_iteration`` of `train`.
     """
@@ -156,19 +156,19 @@ def _fit(
 
 
 class Stopper:
-    """Watches one fit with a rule, and holds the output that it would deliver.
+    """Watches one fit with a rule, and holds the output that the rule would deliver.
 
     What the rule needs is computed on the device; the host waits for it at every iteration. A rule
     that needs nothing, such as ``last``, costs nothing.
 
     Args:
         rule: the rule.
-        image: what is restored: rules may know its estimated noise.
+        image: the image to restore; rules may know its estimated noise.
         problem: the same on the device.
-        iterations: at most.
+        iterations: maximum number of iterations.
 
     Raises:
-        ConfigError: the rule has no meaning for the task.
+        ConfigError: the rule does not apply to the task.
     """
 
     def __init__(
@@ -193,16 +193,16 @@ class Stopper:
         return not self._watch.running[0]
 
     def restored(self) -> tuple[int, Tensor]:
-        """The iteration (from 1) that is delivered, and its output."""
+        """The delivered iteration (from 1) and its output."""
         kept = self._latest if self._kept is None else self._kept
         assert kept is not None, "no iteration was looked at"
         return int(self._watch.delivered[0]), kept
 
 
 def known(image: Degraded, iterations: int) -> Fits:
-    """What a rule may know of a restoration before it begins.
+    """What a rule may know about a restoration before it begins.
 
-    Of the noise that is its estimate: an image that comes corrupted does not say its sigma.
+    It knows the noise only as an estimate: an image that comes corrupted does not state its sigma.
     """
     noisy = image.task.kind == "denoise"
     estimate = noise_estimate(image.seen) if noisy else np.nan
@@ -216,16 +216,16 @@ def known(image: Degraded, iterations: int) -> Fits:
 
 
 def check_rule(rule: StoppingRule, image: Degraded) -> None:
-    """Refuse a rule that cannot be asked about an image.
+    """Reject a rule that does not apply to an image.
 
     Raises:
-        ConfigError: it has no meaning for the task, or needs to know what is not known.
+        ConfigError: the rule does not apply to the task, or needs a value that is not known.
     """
     Watch(rule, known(image, iterations=1))
 
 
 def held_bytes(rule: StoppingRule, shape: tuple[int, int, int]) -> int:
-    """Memory of the past outputs that a rule's observables take, of an image (C, H, W)."""
+    """Bytes of past outputs that a rule's observables hold, for an image (C, H, W)."""
     return 4 * outputs_held(rule.needs) * int(np.prod(shape))
 
 

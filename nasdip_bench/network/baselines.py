@@ -1,4 +1,4 @@
-"""The networks the paper compares with: DIP's hourglass and NAS-DIP's three published ones.
+"""The networks that the paper compares with: DIP's hourglass and NAS-DIP's three published ones.
 
 Sources: Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", CVPR 2018 (supplement: the default
 hourglass, and the one for Bernoulli inpainting); Chen, Gao, Robb, Huang, "NAS-DIP: Learning Deep
@@ -41,7 +41,7 @@ BASELINES = ("dip", "nas_dip")
 
 
 class _HourglassLevel(nn.Module):
-    """A level of the hourglass: what lies deeper, upsampled, beside a narrow skip."""
+    """A level of the hourglass: the upsampled deeper levels next to a narrow skip."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Hourglass(nn.Module):
         in_channels: channels of the input z; 32 in the paper.
         out_channels: channels of the image.
         channels: channels at every level; 128 in the paper.
-        skip_channels: channels of each skip; 4, for inpainting 128.
+        skip_channels: channels of each skip; 4, or 128 for inpainting.
         mode: interpolation, "bilinear" or "nearest".
     """
 
@@ -109,11 +109,11 @@ class Hourglass(nn.Module):
 
 
 def build_baseline(name: str, task: str, out_channels: int = 1, channels: int = 128) -> nn.Module:
-    """The network of a baseline for a kind of task, with 32 input channels.
+    """Build a baseline's network for a kind of task, with 32 input channels.
 
     Args:
         name: "dip" or "nas_dip".
-        task: "denoise", "inpaint" or "super_resolve" (a factor behind it is ignored, since both
+        task: "denoise", "inpaint" or "super_resolve" (a factor after it is ignored, since both
             papers use one network for all factors).
         out_channels: channels of the image.
         channels: channels at every level.

@@ -1,4 +1,4 @@
-"""The layers that networks are made of: cells, levels of the encoder and decoder, the output.
+"""The layers of the networks: cells, levels of the encoder and decoder, the output.
 
 Parameter names are part of the benchmark's protocol; see `nasdip_bench.network.plain`.
 """
@@ -17,7 +17,7 @@ LEAKY_SLOPE = 0.2
 
 
 def activation(name: str) -> nn.Module:
-    """The activation layer of a name of `nasdip_bench.space.ACTIVATIONS`."""
+    """The activation layer with a name of `nasdip_bench.space.ACTIVATIONS`."""
     if name == "none":
         return nn.Identity()
     return nn.ReLU() if name == "relu" else nn.LeakyReLU(LEAKY_SLOPE)
@@ -33,7 +33,7 @@ def norm(channels: int) -> nn.BatchNorm2d:
 
 
 def reflect_conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution with bias and reflection padding that keeps the size, divided by the stride."""
+    """A convolution with bias and reflection padding; it divides the size by the stride."""
     return nn.Conv2d(
         in_channels,
         out_channels,
@@ -59,7 +59,7 @@ class SplitStackSum(nn.Module):
     """Split the channels in four, sum the parts, convolve the sum (C/4 to the output channels).
 
     Attributes:
-        runs: networks that share the layer, each with its own block of channels.
+        runs: number of networks that share the layer, each with its own block of channels.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, dilation: int) -> None:
@@ -89,8 +89,8 @@ def transform(
 ) -> nn.Module:
     """The feature transform of a cell; keeps the size.
 
-    Convolutions carry no bias, transposed ones do, as released. Dilated transforms pad so that the
-    size is kept (the released space has dilation 1 only, where this is kernel // 2).
+    As released, convolutions have no bias and transposed ones do. Dilated transforms pad so that
+    the size is kept (the released space has only dilation 1, where the padding is kernel // 2).
     """
     padding = dilation * (kernel // 2)
     if name == "identity":
@@ -126,8 +126,7 @@ def transform(
 def upsampling_cell(arch: Architecture, channels: int) -> nn.Sequential:
     """One upsampling cell: doubles height and width, keeps the channels.
 
-    The activation follows the sampling step and again the transform; an identity transform has no
-    second activation.
+    An activation follows both the sampling and the transform; an identity transform has none.
     """
     cell = arch.attributes
     kernel = cell.kernel or 1
@@ -159,7 +158,7 @@ def upsampling_cell(arch: Architecture, channels: int) -> nn.Sequential:
 
 
 def upsample(mode: str) -> nn.Upsample:
-    """Interpolation by two; ``align_corners=False`` where the mode has corners to align."""
+    """Interpolation by two, with ``align_corners=False`` if the mode takes it."""
     return nn.Upsample(
         scale_factor=2, mode=mode, align_corners=None if mode == "nearest" else False
     )
@@ -201,7 +200,7 @@ class OutputLayer(nn.Module):
     """conv1, sigmoid; never below float32, since an image in bfloat16 cannot exceed some 59 dB.
 
     Attributes:
-        logits: leave out the sigmoid, which hides from training-free scores what comes before it.
+        logits: leave out the sigmoid, which hides what comes before it from training-free scores.
     """
 
     def __init__(self, channels: int, out_channels: int) -> None:

@@ -1,10 +1,10 @@
-"""The torch network of an architecture, of standard torch layers, one readable forward pass.
+"""The torch network of an architecture: standard torch layers and one readable forward pass.
 
-Output-identical to the paper's released code. This is the plain reference: engines that go faster
-are compared with it. Source: ISNAS-DIP (CVPR 2022), section 4.1 and supplement.
+Outputs are identical to those of the paper's released code. This is the plain reference that faster
+networks are compared with. Source: ISNAS-DIP (CVPR 2022), section 4.1 and supplement.
 
-Parameter names are part of the benchmark's protocol, since the random weights are keyed by them
-(`nasdip_bench.network.weights`): renaming a module changes every result.
+Parameter names are part of the benchmark's protocol: they key the random weights
+(`nasdip_bench.network.weights`), so renaming a module changes every result.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nasdip_bench.space import LEVELS, Architecture, check_size
 from .blocks import OutputLayer, conv_norm_act, decoder_level, encoder_level, upsampling_cell
 
 CHANNEL_MULTIPLE = 16
-"""Pixel shuffle quarters the channels, and split_stack_sum quarters what is left."""
+"""Pixel shuffle quarters the channels, and split_stack_sum quarters them again."""
 
 
 class Network(nn.Module):
@@ -60,8 +60,8 @@ class Network(nn.Module):
         same = sorted({j for i, j in self.connections if i == j})
         down = sorted({s for i, j in self.connections for s in range(j, i)})
         up = sorted({s for i, j in self.connections for s in range(i, j)})
-        # Keys are scales, 0 the image's own, s a 2^-s of it: skip_down["s"] leads from scale s to
-        # s + 1, skip_up["s"] from scale s + 1 to s.
+        # Keys are scales: 0 is the image's own, s is 2^-s of it. skip_down["s"] leads from scale s
+        # to s + 1, skip_up["s"] from scale s + 1 to s.
         self.skip_same = nn.ModuleDict({str(s): conv_norm_act(width(s), channels, 1) for s in same})
         self.skip_down = nn.ModuleDict(
             {str(s): conv_norm_act(width(s), channels, 3, stride=2) for s in down}
@@ -74,7 +74,7 @@ class Network(nn.Module):
 
         Args:
             z: (N, in_channels, H, W), H and W multiples of 32 and at least 64. Batch statistics run
-                over N, so one network serves one image: N is 1 in every fit.
+                over N, so a network serves one image: N is 1 in every fit.
 
         Returns:
             (N, out_channels, H, W) in (0, 1).
@@ -93,7 +93,7 @@ class Network(nn.Module):
         return self.output(x)  # type: ignore[no-any-return]
 
     def _skip(self, x: Tensor, source: int, row: int) -> Tensor:
-        """Bring a source from its own scale to that of the row."""
+        """Bring a source from its own scale to the row's."""
         if source == row:
             return self.skip_same[str(row)](x)  # type: ignore[no-any-return]
         for scale in range(source, row):
@@ -115,6 +115,6 @@ def build_network(
         channels: channels at every level (128 in the paper; a multiple of 16).
 
     Raises:
-        ConfigError: a number of channels outside what is allowed.
+        ConfigError: a number of channels that is not allowed.
     """
     return Network(arch, in_channels, out_channels, channels)

@@ -1,9 +1,9 @@
-"""Several networks of one architecture as one network, so that small runs fill a processor.
+"""Stack several networks of one architecture into one, so that small runs fill a processor.
 
 Fits have a batch of one image, so batch normalisation works on each channel alone, and so does
-everything else but the convolutions: R networks are one network of R times the channels whose
-convolutions have R times the groups. Nothing is approximated; tests hold the stack and the single
-networks together.
+everything else except the convolutions. R networks are therefore one network with R times the
+channels, whose convolutions have R times the groups. Nothing is approximated; tests compare the
+stack with the single networks.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from .plain import Network
 
 @torch.no_grad()
 def stack_networks(networks: Sequence[Network]) -> Network:
-    """One network that holds several, with their weights.
+    """Stack networks, with their weights, into one.
 
     Args:
-        networks: R networks of one architecture and size, on one device.
+        networks: R networks with one architecture and size, on one device.
 
     Returns:
         a network from (1, R·in_channels, H, W) to (1, R·out_channels, H, W), run by run. A single
@@ -46,14 +46,14 @@ def stack_networks(networks: Sequence[Network]) -> Network:
                 setattr(module, name, _widened(child, len(networks)))
     stacked.to_empty(device=next(networks[0].parameters()).device)
     for name, parameter in stacked.named_parameters():
-        # Weights of convolutions, plain and transposed, and of batch normalisations all have the
-        # channels that are grouped in their first dimension.
+        # The first dimension of every weight, of plain and transposed convolutions and of batch
+        # normalisations, is that of the grouped channels.
         parameter.data = torch.cat([network.get_parameter(name) for network in networks])
     return stacked
 
 
 def _widened(layer: nn.Module, runs: int) -> nn.Module:
-    """The same layer for R times the channels; layers without channels as they are."""
+    """The same layer for R times the channels; layers without channels stay unchanged."""
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         options: dict[str, Any] = {
             "kernel_size": layer.kernel_size,

@@ -1,7 +1,7 @@
-"""Random weights by key, of PyTorch's default distributions, drawn on the host with NumPy.
+"""Random weights by key from PyTorch's default distributions, drawn on the host with NumPy.
 
-Each parameter has a stream of its own, keyed by the run and the parameter's name, so that what is
-drawn does not depend on the order, the device or the company in which networks are built.
+Each parameter has its own stream, keyed by the run and the parameter's name, so draws do not depend
+on the order, the device or the company in which networks are built.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ Z_HIGH = 0.1
 
 @torch.no_grad()
 def draw_weights(network: nn.Module, *key: str | int) -> None:
-    """Fill all parameters of a network, in place.
+    """Draw all parameters of a network, in place.
 
     Convolutions and transposed convolutions: weight and bias uniform in ±1/sqrt(fan_in), fan_in =
-    weight.shape[1]·kh·kw, which is what ``torch.nn`` draws by default (He et al. with a = sqrt 5).
+    weight.shape[1]·kh·kw, the default of ``torch.nn`` (He et al. with a = sqrt 5).
     Batch normalisation: weight 1, bias 0.
 
     Args:
-        network: made of convolutions and batch normalisations; any floating dtype, any device but
-            "meta".
+        network: made of convolutions and batch normalisations; any floating dtype, any device
+            except "meta".
         *key: the key of the draw (see `nasdip_bench.seeding`).
     """
     for module_name, module in network.named_modules():
@@ -45,15 +45,15 @@ def draw_weights(network: nn.Module, *key: str | int) -> None:
 def draw_run_weights(
     network: nn.Module, architecture: str, image: str, task: str, fidelity: str, seed: int
 ) -> None:
-    """Fill a network with the weights that a run starts from, in place.
+    """Draw the weights that a run starts from, in place.
 
     Args:
-        network: of the architecture, at the fidelity's width.
+        network: network of the architecture, at the fidelity's width.
         architecture: canonical string.
         image: name.
         task: name.
-        fidelity: name; a shortened one starts as the fidelity that it shortens.
-        seed: of the run.
+        fidelity: name; a shortened one starts with the weights of the fidelity that it shortens.
+        seed: seed of the run.
     """
     base = get_fidelity(fidelity).base
     draw_weights(network, "weights", architecture, image, task, base, seed)

@@ -2,22 +2,22 @@
 
 Image scores judge an untrained network's output, mostly against a reference image; network scores
 judge the network itself. Both registries are open: ``@image_score(...)`` and
-``@network_score(...)`` add to them; what is registered before a build begins is built with the
+``@network_score(...)`` add to them. Scores registered before a build begins are built with the
 rest. Importing this module must not import torch or scipy.
 
 Source of the image scores: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3,
-eq. 1 and eq. 2, and its released code; those of the network scores stand in their modules
-(`structural`, `zero_cost`, `tangent`). Deviations, see also `nasdip_bench.proxies.density`:
+eq. 1 and eq. 2, and its released code. The modules of the network scores (`structural`,
+`zero_cost`, `tangent`) name theirs. Deviations, see also `nasdip_bench.proxies.density`:
 
 - dB is 10·log10; the released code's mean squared differences are ours times (ln 10)².
-- The histograms' distance exists as released (``psd_strip_hist_emd``) and as the paper's text has
-  it (``psd_strip_hist_emd_paper``): the two are different quantities.
-- Spectra without energy or spread, where the released code gives NaN or fails, have stated values.
+- The histogram distance exists as released (``psd_strip_hist_emd``) and as in the paper's text
+  (``psd_strip_hist_emd_paper``); the two are different quantities.
+- Spectra without energy or spread have defined values; the released code gives NaN or fails.
 """
 
 from __future__ import annotations
 
-# Their order is that of the rows of scores.parquet.
+# The order of these imports is the order of the rows of scores.parquet.
 from . import spectral as spectral
 from . import structural as structural
 from . import tangent as tangent

@@ -1,4 +1,4 @@
-"""What network scores are computed of: a candidate network, and the parts that scores share.
+"""The input of network scores: a candidate network, and the parts that scores share.
 
 Must not import torch at module level.
 """
@@ -25,7 +25,7 @@ _Value = TypeVar("_Value")
 
 
 class Parts:
-    """Intermediate results of scores, each computed once, with the seconds that each took."""
+    """Intermediate results of scores, each computed and timed once."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[Any, float]] = {}
@@ -33,7 +33,7 @@ class Parts:
         self._saved = 0.0
 
     def get(self, key: Hashable, compute: Callable[[], _Value]) -> _Value:
-        """A part. What computes it takes the parts that it needs itself from outside."""
+        """A part, computed on first use. ``compute`` must not call `get`: get its inputs before."""
         if key not in self._known:
             started = time.perf_counter()
             value = compute()
@@ -45,7 +45,7 @@ class Parts:
         return found
 
     def timed(self, evaluate: Callable[[], float]) -> tuple[float, float]:
-        """A score, and the seconds that it takes alone: those of parts found ready count, too."""
+        """A score, and the seconds it takes alone: the time of reused parts counts, too."""
         self._used.clear()
         self._saved = 0.0
         started = time.perf_counter()
@@ -54,12 +54,12 @@ class Parts:
 
 
 class LossGradient(NamedTuple):
-    """What scores need of the gradient of the loss.
+    """What scores need from the gradient of the loss.
 
     Attributes:
-        energy: |∂L/∂θ|², over all parameters.
+        energy: |∂L/∂θ|² over all parameters.
         saliency: the sum of |θ · ∂L/∂θ| over the weights of convolutions.
-        output_energy: |∂L/∂f|², over the values of the output.
+        output_energy: |∂L/∂f|² over the values of the output.
     """
 
     energy: float
@@ -73,10 +73,10 @@ class Candidate:
     Args:
         network: untrained.
         z: (1, C, H, W), the network's input.
-        corrupted: (C, h, w) float32 in [0, 1], as the task has it.
+        corrupted: (C, h, w) float32 in [0, 1], the corrupted image of the task.
         task: the task.
         mask: (1, H, W) of 0 and 1, for inpainting.
-        parts: shared by the candidates of one network and input.
+        parts: intermediate results, shared by the candidates with one network and input.
     """
 
     def __init__(
@@ -97,17 +97,17 @@ class Candidate:
 
     @property
     def jacobian(self) -> Jacobian:
-        """Products with the Jacobian of the network at z, all on one forward pass."""
+        """Products with the Jacobian of the network at z, all from one forward pass."""
         from .jacobian import Jacobian
 
         return self.parts.get("jacobian", lambda: Jacobian(self.network, self.z))
 
     @property
     def loss_gradient(self) -> LossGradient:
-        """Of the loss that a fit minimises, on the corrupted image.
+        """Gradient of the loss that a fit minimises, on the corrupted image.
 
         Raises:
-            ConfigError: inpainting without the mask.
+            ConfigError: inpainting without a mask.
         """
         jacobian = self.jacobian
         return self.parts.get((self, "loss gradient"), lambda: self._gradient(jacobian))
@@ -119,8 +119,8 @@ class Candidate:
 
         if isinstance(self.task, Inpaint) and self.mask is None:
             raise ConfigError(
-                f"scores on the loss of task {self.task.name!r} need the mask, which the corrupted "
-                "image does not tell from black pixels: pass it as mask="
+                f"scores on the loss of task {self.task.name!r} need the mask, since missing "
+                "pixels look like black ones in the corrupted image: pass it as mask="
             )
         output = jacobian.output.clone().requires_grad_()
         observation = Observation(corrupted=self.corrupted, mask=self.mask)

@@ -1,12 +1,12 @@
 """Power spectral densities: formula, decibels, and the strip, histograms and discs of the scores.
 
-Everything is float64 on numpy arrays. This module knows nothing of scores and networks; it must not
-import torch or scipy.
+Everything is float64 on numpy arrays. This module knows nothing about scores and networks; it must
+not import torch or scipy.
 
 Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP: Image-Specific Neural Architecture Search for
-Deep Image Prior", CVPR 2022, and its released code. Deviations: decibels have the
-decimal logarithm (the released code takes the natural one, so its mean squared differences are
-ours times (ln 10)²), and zeros are floored before the logarithm (there they become infinite).
+Deep Image Prior", CVPR 2022, and its released code. Deviations: decibels use the decimal logarithm
+(the released code uses the natural one, so its mean squared differences are ours times (ln 10)²),
+and zeros are floored before the logarithm (in the released code they become infinite).
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from nasdip_bench.errors import ImageError
 FloatArray = NDArray[np.float64]
 
 PSD_FLOOR = 1e-20
-"""Smallest power spectral density told from zero (-200 dB).
+"""Smallest power spectral density distinguished from zero (-200 dB).
 
 8-bit rounding alone leaves some 1e-10 (64 × 64) to 1e-12 (512 × 512) at each frequency. At
-512 × 512 the floor lies just above what float32 rounding leaves of a perfectly smooth output.
+512 × 512 the floor is just above what float32 rounding leaves in a perfectly smooth output.
 """
 
 STRIP_DIAMETERS = (0.1, 0.2)
 """The strip lies between these diameters, as fractions of the image's size (paper, eq. 2)."""
 
 DISCS = 99
-"""Number of concentric discs of the bandwidth; the largest reaches the corners."""
+"""Number of concentric discs for the bandwidth; the largest reaches the corners."""
 
 RELEASED_BINS, PAPER_BINS = 100, 75
-"""Bins of the strip's histogram: released code (own range) and the paper's text (0 to 1)."""
+"""Bins of the strip's histogram: in the released code (own range), in the paper's text (0 to 1)."""
 
 
 def power_spectral_density(image: FloatArray) -> FloatArray:
-    """The power spectral density |FFT2|² / n² of each channel, n being the number of pixels.
+    """The power spectral density |FFT2|² / n² of each channel, where n is the number of pixels.
 
     With this normalisation the sum over frequencies is the mean square of the image (Parseval),
     and the density at frequency zero is the square of its mean.
@@ -64,16 +64,16 @@ def decibel(psd: FloatArray) -> FloatArray:
 def relative_radius(height: int, width: int) -> FloatArray:
     """Distance of each frequency from the centre, in relative coordinates of the shifted spectrum.
 
-    Row i and column j stand at (j / width - 1/2, i / height - 1/2), as in the released code: 1/2 is
-    the Nyquist frequency of an axis. Frequency zero is the origin where the sides are even; where a
-    side is odd it lies half a step beside it.
+    Row i and column j are at (j / width - 1/2, i / height - 1/2), as in the released code: 1/2 is
+    the Nyquist frequency of an axis. Frequency zero is the origin if both sides are even; along an
+    odd side it is half a step away from it.
 
     Returns:
         (H, W) float64 in [0, sqrt(1/2)].
     """
-    # Kept in this form and in float64: where a side is a multiple of 20, frequencies lie exactly on
-    # the strip's bounds, and the rounding of these very operations decides whether they belong to
-    # it (at 96 × 160, exact arithmetic changes the released code's strip score by 0.2 %).
+    # Keep this form, and float64: if a side is a multiple of 20, some frequencies lie exactly on
+    # the strip's bounds, and the rounding of these operations decides whether they belong to it (at
+    # 96 × 160, exact arithmetic changes the released code's strip score by 0.2 %).
     y = np.arange(height) / height - 0.5
     x = np.arange(width) / width - 0.5
     radius: FloatArray = np.sqrt(np.square(y)[:, None] + np.square(x))
@@ -87,7 +87,7 @@ def disc_mask(height: int, width: int, diameter: float) -> NDArray[np.bool_]:
 
 
 def strip_mask(height: int, width: int) -> NDArray[np.bool_]:
-    """The frequencies of the strip: in the disc of its larger diameter, not in that of its smaller.
+    """The frequencies of the strip: inside its larger disc, outside its smaller one.
 
     Returns:
         (H, W) bool; its area is close to pi / 4 · (0.2² - 0.1²) = 2.36 % of all frequencies.
@@ -109,8 +109,8 @@ def disc_energy(psd: FloatArray) -> FloatArray:
         psd: (H, W) float64, frequency zero at the centre.
 
     Returns:
-        (101,) float64, ascending: the energy within disc i for i from 0 to 99, and then the energy
-        of the whole spectrum, which also has the one frequency at the very corner.
+        (101,) float64, ascending: the energy within disc i for i from 0 to 99, then the energy of
+        the whole spectrum, which adds the one frequency at the very corner.
     """
     index = _disc_index(*psd.shape)
     rings = np.bincount(index, weights=psd.ravel(), minlength=DISCS + 2)
@@ -119,7 +119,7 @@ def disc_energy(psd: FloatArray) -> FloatArray:
 
 
 def energy_bandwidth(psd: FloatArray, share: float = 0.99) -> float:
-    """Size of the smallest centred disc with a share of the energy, linear between the discs.
+    """Size of the smallest centred disc with a share of the energy, interpolated linearly.
 
     Args:
         psd: (H, W) float64, frequency zero at the centre.
@@ -127,8 +127,8 @@ def energy_bandwidth(psd: FloatArray, share: float = 0.99) -> float:
 
     Returns:
         The disc's number i over 99, in [0, 1]: its diameter as a fraction of sqrt(2). A constant
-        image has share / 99, all its energy lying in the first disc; an image without energy has
-        0, and one whose energy not even the largest disc holds (it lacks the corner) has 1.
+        image has share / 99, since all its energy is in the first disc. An image without energy has
+        0. If even the largest disc, which excludes the corner, holds less than the share, it is 1.
     """
     energy = disc_energy(psd)
     target = share * energy[-1]
@@ -144,9 +144,9 @@ def energy_bandwidth(psd: FloatArray, share: float = 0.99) -> float:
 def histogram_heights(values: FloatArray) -> FloatArray:
     """Bin heights of a density histogram of 100 bins over the values' own range, as released.
 
-    Values below `PSD_FLOOR` are raised to it. Where the values differ by no more than the floor, or
-    than 1e-12 of the largest, what differs is rounding: they count as equal, and get the histogram
-    that NumPy gives to equal values (a range of width 1, hence one bin of height 100).
+    Values below `PSD_FLOOR` are raised to it. Differences of at most the floor, or 1e-12 of the
+    largest value, are rounding: such values count as equal and get NumPy's histogram of equal
+    values (a range of width 1, so one bin of height 100).
 
     Args:
         values: float64, at least 0, any shape.
@@ -174,9 +174,9 @@ def cumulative_shares(strip_psd: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=16)
 def _disc_index(height: int, width: int) -> NDArray[np.intp]:
-    """(H·W,) int: the smallest disc that each frequency lies in, 100 for none of them."""
+    """(H·W,) int: the smallest disc that holds each frequency; 100 if none does."""
     radius = relative_radius(height, width).ravel()
-    # side="right" counts the bounds at or below the radius, and a disc lacks its edge.
+    # side="right" counts the bounds at or below the radius, since a disc excludes its edge.
     index = np.searchsorted(disc_diameters() / 2, radius, side="right")
     index.setflags(write=False)
     return index
@@ -189,8 +189,8 @@ def strip_index(height: int, width: int) -> NDArray[np.intp]:
     if index.size == 0:
         raise ImageError(
             f"an image of {height} × {width} has no frequency in the strip between "
-            f"{STRIP_DIAMETERS[0]:.0%} and {STRIP_DIAMETERS[1]:.0%} of its size: the scores of the "
-            "strip are sure of one from 16 × 16 on; use a larger image or another score"
+            f"{STRIP_DIAMETERS[0]:.0%} and {STRIP_DIAMETERS[1]:.0%} of its size: use an image of "
+            "at least 16 × 16, where the strip always has one, or another score"
         )
     index.setflags(write=False)
     return index

@@ -1,6 +1,6 @@
-"""What is said of a training-free score (its name, kind, direction, source, what it depends on).
+"""Description of a training-free score: name, kind, direction, source, what it depends on.
 
-Must not import torch, nor anything of the registries.
+Must not import torch or the registries.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Literal
 from nasdip_bench.errors import ConfigError, unknown_name
 
 NO_REFERENCE = "none"
-"""What stands for the reference's name where a score has none."""
+"""The reference name of a score that has no reference."""
 
 CORRUPTED, GROUND_TRUTH = REFERENCE_NAMES = ("corrupted", "ground_truth")
-"""What scores compare with, if with anything: what a user has, what only a benchmark has."""
+"""What scores compare with, if anything: what a user has, and what only a benchmark has."""
 
 Kind = Literal["image", "network"]
 Dependence = Literal["structure", "initialisation", "image"]
@@ -25,20 +25,20 @@ DEPENDENCES: tuple[Dependence, ...] = ("structure", "initialisation", "image")
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreInfo:
-    """What a score is.
+    """Description of a score.
 
     Attributes:
         name: lower-case letters, digits and underscores; unique over both registries.
         kind: "image" (judges an output) or "network" (judges the network itself).
         needs_reference: whether the output is compared with a reference image.
-        lower_is_better: the direction that is claimed; None if none is.
-        unit: of the value; "1" for a pure number.
-        source: paper and equation, or where else it comes from.
+        lower_is_better: the claimed direction; None if none is claimed.
+        unit: unit of the value; "1" for a pure number.
+        source: paper and equation, or other origin.
         description: one line.
         depends_on: what the value depends on. "structure": the network's structure and the input's
-            size, so that one evaluation serves all images, tasks and initialisations;
-            "initialisation": the weights and z, too, so that one serves all images and tasks;
-            "image": the corrupted image and the task, too, as all image scores.
+            size; one evaluation serves all images, tasks and initialisations. "initialisation":
+            also the weights and z; one evaluation serves all images and tasks. "image": also the
+            corrupted image and the task, as for all image scores.
     """
 
     name: str
@@ -51,7 +51,7 @@ class ScoreInfo:
     depends_on: Dependence = "image"
 
     def sees_corruption(self, reference: str) -> bool:
-        """Whether the value, with a reference, depends on the noise or the mask that was drawn.
+        """Whether the value with this reference depends on the drawn noise or mask.
 
         Args:
             reference: "corrupted", "ground_truth" or "none".
@@ -70,7 +70,7 @@ class ScoreInfo:
             raise ConfigError(f"score kind {self.kind!r} must be 'image' or 'network'")
         if self.kind == "network" and self.needs_reference:
             raise ConfigError(
-                f"network score {self.name!r} cannot need a reference: it is handed the corrupted "
+                f"network score {self.name!r} cannot need a reference: it receives the corrupted "
                 "image; set needs_reference=False"
             )
         if self.depends_on not in DEPENDENCES:
@@ -80,19 +80,19 @@ class ScoreInfo:
             )
         if self.kind == "image" and self.depends_on != "image":
             raise ConfigError(
-                f"image score {self.name!r} cannot depend on {self.depends_on!r} alone: outputs "
-                "are reduced as the task has it; set depends_on='image'"
+                f"image score {self.name!r} cannot depend on {self.depends_on!r} alone: the task "
+                "reduces the outputs; set depends_on='image'"
             )
 
 
 def named_score(text: str, there: Collection[tuple[str, str]]) -> tuple[str, str]:
-    """The (name, reference) that is meant, of those there are.
+    """The (name, reference) pair that a text means, among those available.
 
-    A name alone has the only reference there is, else the corrupted image. The ground truth is an
-    oracle, and has to be named.
+    A name alone means its only reference, or the corrupted image if there are several. The ground
+    truth is an oracle and must always be named.
 
     Raises:
-        UnknownNameError: there is no such score.
+        UnknownNameError: no such score.
     """
     if not isinstance(text, str):
         raise unknown_name("score", text, ["/".join(one) for one in there])

@@ -1,9 +1,9 @@
-"""Products with the Jacobian of a network's output by its parameters, and its tangent kernel.
+"""Products with the Jacobian of a network's output, and its tangent kernel.
 
 Gradient descent on a loss moves the output f by -K ∂L/∂f to first order in the step, where
 K = J Jᵀ is the empirical neural tangent kernel (Jacot, Gabriel, Hongler, NeurIPS 2018) and J the
-Jacobian of the n values of f by all parameters. J is never formed: uᵀ K u = |Jᵀ u|², and Jᵀ u is
-one backward pass.
+Jacobian of the n values of f with respect to all parameters. J is never formed: uᵀ K u = |Jᵀ u|²,
+and Jᵀ u is one backward pass.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from nasdip_bench.seeding import BitStream
 class Jacobian:
     """A network's output at one input, with the graph behind it.
 
-    The network is left as it is: gradients are taken by views of its parameters and none is stored
-    with it, and what a forward pass writes into buffers goes into copies. Networks of the benchmark
-    go through their fast form, which is equal but for rounding.
+    The network does not change: gradients are taken at views of its parameters and not stored in
+    it, and what a forward pass writes into buffers goes into copies. Networks of the benchmark run
+    in their fast form, which is equal except for rounding.
 
     Args:
-        network: any network; its mode is left as it is (those of the benchmark know but one).
+        network: any network; its mode is not changed (the benchmark's networks have only one).
         z: (1, C, H, W), its input.
 
     Attributes:
@@ -45,10 +45,10 @@ class Jacobian:
         self.output: Tensor = self._output.detach()
 
     def pull_back(self, direction: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Jᵀ u: pairs of a parameter and its part; parameters without effect are left out.
+        """Jᵀ u as pairs (parameter, its part); parameters without effect are left out.
 
         Args:
-            direction: u, of the output's shape.
+            direction: u, with the output's shape.
         """
         with numerics("fp32", direction.device):
             parts = torch.autograd.grad(
@@ -64,12 +64,12 @@ class Jacobian:
 
 
 def low_pass(image: np.ndarray, diameter: float) -> np.ndarray:
-    """The part of an image at low frequencies: an orthogonal projection.
+    """The low frequencies of an image: an orthogonal projection.
 
     Args:
         image: (..., H, W) float64.
-        diameter: of the disc of frequencies that pass, as a fraction of the image's size: those
-            whose distance from zero is strictly below diameter / 2 cycles a pixel.
+        diameter: diameter of the disc of frequencies that pass, as a fraction of the image's size:
+            those whose distance from zero is strictly below diameter / 2 cycles per pixel.
     """
     rows, columns = (np.fft.fftfreq(side) for side in image.shape[-2:])
     disc = np.hypot(rows[:, None], columns) < diameter / 2
@@ -80,12 +80,12 @@ def low_pass(image: np.ndarray, diameter: float) -> np.ndarray:
 def kernel_probe(channels: int, height: int, width: int, number: int) -> np.ndarray:
     """A random direction u of the output with E u uᵀ = 1, the same for all networks of a shape.
 
-    Noise whose spectrum has modulus 1 and random phases. uᵀ K u has the mean tr K, as for any white
-    noise (Hutchinson 1989); with this one it is tr K exactly where K is a convolution, which the
-    kernels of convolutional networks come near to, and so scatters less.
+    It is noise whose spectrum has modulus 1 and random phases. As for any white noise, uᵀ K u has
+    the mean tr K (Hutchinson 1989). For this one it is exactly tr K if K is a convolution; kernels
+    of convolutional networks come close to one, so the estimate scatters less.
 
     Returns:
-        (channels, height, width) float64, of mean square 1.
+        (channels, height, width) float64, with mean square 1.
     """
     stream = BitStream("kernel probe", f"{height}x{width}", channels, number)
     spectrum = np.fft.fft2(stream.normal64((channels, height, width)))
@@ -96,13 +96,13 @@ def kernel_probe(channels: int, height: int, width: int, number: int) -> np.ndar
 def kernel_traces(
     jacobian: Jacobian, probes: Iterable[np.ndarray], diameter: float
 ) -> tuple[float, float]:
-    """The trace of K at low frequencies, and at all others, as means over probes.
+    """The trace of K at low frequencies and at all others, as means over probes.
 
     With P the projection on low frequencies, tr K = tr P K P + tr (1 - P) K (1 - P).
 
     Args:
-        jacobian: of a network.
-        probes: directions of the output's shape without the first axis, float64.
+        jacobian: the Jacobian of a network.
+        probes: directions with the output's shape without the first axis, float64.
         diameter: see `low_pass`.
     """
     like = jacobian.output

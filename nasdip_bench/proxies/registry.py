@@ -1,6 +1,6 @@
 """The two registries of training-free scores, and how a score is computed.
 
-Must not import torch or scipy, nor the modules that register scores.
+Must not import torch, scipy or the modules that register scores.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class _Entry:
     """A registered score.
 
     Attributes:
-        info: what is said of it.
-        evaluate: of an image score from (output, reference), each a `Spectrum`; of a network score
-            from a `Candidate`.
-        origin: module and qualified name of the function, which tell it when it is defined anew.
+        info: its description.
+        evaluate: computes an image score from (output, reference), each a `Spectrum`; a network
+            score from a `Candidate`.
+        origin: module and qualified name of the function, to recognise it when it is redefined.
     """
 
     info: ScoreInfo
@@ -66,7 +66,7 @@ def score_names(proxies: Collection[str] = ()) -> tuple[tuple[str, str], ...]:
     """All pairs (score, reference) that a builder computes.
 
     Args:
-        proxies: of these scores; none named: of all.
+        proxies: only these scores; empty: all.
     """
     return tuple(
         (name, reference)
@@ -90,17 +90,17 @@ def info(name: str) -> ScoreInfo:
 def score(
     name: str, output: ArrayLike | Spectrum, reference: ArrayLike | Spectrum | None = None
 ) -> float:
-    """One image score of an untrained network's output.
+    """Compute an image score of an untrained network's output.
 
     Args:
         name: one of `image_scores`.
-        output: (C, H, W) float32 or float64 in [0, 1], C 1 or 3; reduced as the task has it.
-        reference: the corrupted image or the ground truth, of the same shape. Not looked at by
-            scores that need none, so that one loop can serve all scores.
+        output: (C, H, W) float32 or float64 in [0, 1], C 1 or 3; reduced with `task.reduce`.
+        reference: the corrupted image or the ground truth, with the same shape. Scores that need
+            none ignore it, so one loop can serve all scores.
 
     Raises:
         UnknownNameError: no such image score.
-        ImageError: arrays that are no images, of different shapes, or no reference.
+        ImageError: invalid images, different shapes, or a missing reference.
     """
     entry = _entry(name, "image")
     prepared = prepare(output, "output")
@@ -108,14 +108,14 @@ def score(
         return float(entry.evaluate(prepared, None))
     if reference is None:
         raise ImageError(
-            f"score {name!r} compares the output with a reference image and none was given: pass "
+            f"score {name!r} compares the output with a reference image, but none was given: pass "
             "the corrupted image or the ground truth as reference"
         )
     other = prepare(reference, "reference")
     if other.shape != prepared.shape:
         raise ImageError(
             f"the output has shape {prepared.shape} and the reference {other.shape}; scores "
-            "compare images of one shape: reduce the output as the task has it (task.reduce)"
+            "compare images of one shape: reduce the output with task.reduce"
         )
     return float(entry.evaluate(prepared, other))
 
@@ -129,35 +129,35 @@ def score_network(
     *,
     mask: NDArray[np.float32] | None = None,
 ) -> float:
-    """One network score.
+    """Compute a network score.
 
     Args:
         name: one of `network_scores`.
-        network: untrained; a score leaves its parameters and buffers as they are.
+        network: untrained; its parameters and buffers do not change.
         z: (1, C, H, W), the network's input.
-        corrupted: (C, h, w) float32 in [0, 1], as the task has it.
-        task: which says how outputs and the corrupted image compare.
-        mask: (1, H, W) float32 of 0 and 1, for inpainting: scores on the loss need it.
+        corrupted: (C, h, w) float32 in [0, 1], the corrupted image of the task.
+        task: the task; it defines how outputs are compared with the corrupted image.
+        mask: (1, H, W) float32 of 0 and 1, for inpainting; scores on the loss need it.
 
     Raises:
         UnknownNameError: no such network score.
-        ConfigError: a score on the loss of inpainting, and no mask.
+        ConfigError: a score on the inpainting loss without a mask.
     """
     return score_candidate(name, Candidate(network, z, corrupted, task, mask))
 
 
 def score_candidate(name: str, candidate: Candidate) -> float:
-    """One network score, of a candidate that keeps what other scores of it use, too.
+    """Compute a network score of a candidate, which keeps the parts that its other scores share.
 
     Raises:
         UnknownNameError: no such network score.
-        ConfigError: a score on the loss of inpainting, and no mask.
+        ConfigError: a score on the inpainting loss without a mask.
     """
     return float(_entry(name, "network").evaluate(candidate))
 
 
 def _entry(name: str, kind: Kind) -> _Entry:
-    """The score of a name and kind."""
+    """The registered score with this name and kind."""
     if name not in _scores:
         raise unknown_name(f"{kind} score", name, _of_kind(kind))
     entry = _scores[name]
@@ -180,15 +180,15 @@ def image_score(*, spectral: bool = False, **fields: Any) -> Callable[[_Image], 
     """Decorator that adds an image score.
 
     The function is called with (output, reference), both read-only (C, H, W) float64; the reference
-    is None for a score without. The same function defined anew, as by a notebook cell that runs
-    again, takes its own place.
+    is None if the score needs none. Redefining a function, for example by rerunning a notebook
+    cell, replaces its score.
 
     Args:
-        spectral: hand the function `Spectrum` objects instead, which share Fourier transforms.
-        **fields: of `ScoreInfo`, but ``kind``.
+        spectral: pass `Spectrum` objects to the function instead; they share Fourier transforms.
+        **fields: fields of `ScoreInfo`, except ``kind``.
 
     Raises:
-        ConfigError: the name is taken, or a field is not as `ScoreInfo` has it.
+        ConfigError: the name is taken, or `ScoreInfo` rejects a field.
     """
     described = ScoreInfo(kind="image", **fields)
 
@@ -203,17 +203,17 @@ def image_score(*, spectral: bool = False, **fields: Any) -> Callable[[_Image], 
 
 
 def network_score(*, of_candidate: bool = False, **fields: Any) -> Callable[[_Network], _Network]:
-    """Decorator that adds a network score; a function defined anew as in `image_score`.
+    """Decorator that adds a network score; redefinition works as in `image_score`.
 
     The function is called with (network, z, corrupted, task); see `score_network`.
 
     Args:
-        of_candidate: hand the function a `Candidate` alone instead, which has the mask besides, and
+        of_candidate: pass only a `Candidate` to the function instead; it also has the mask, and
             shares passes and gradients between scores.
-        **fields: of `ScoreInfo`, but ``kind``.
+        **fields: fields of `ScoreInfo`, except ``kind``.
 
     Raises:
-        ConfigError: the name is taken, or a field is not as `ScoreInfo` has it.
+        ConfigError: the name is taken, or `ScoreInfo` rejects a field.
     """
     described = ScoreInfo(kind="network", **fields)
 
@@ -230,7 +230,7 @@ def network_score(*, of_candidate: bool = False, **fields: Any) -> Callable[[_Ne
 def _enter(
     described: ScoreInfo, function: Callable[..., float], evaluate: Callable[..., float]
 ) -> None:
-    """Add a score, in the place of an earlier definition of its function."""
+    """Add a score, or replace an earlier definition of its function."""
     named = isinstance(function, FunctionType) and function.__name__ != "<lambda>"
     origin = (function.__module__, function.__qualname__) if named else None
     name = described.name
@@ -239,20 +239,20 @@ def _enter(
         if name in _built_in or not same:
             raise ConfigError(
                 f"a score {name!r} is registered already, by another function: choose another "
-                "name, or take out one of your own with unregister first"
+                "name, or remove your own score with unregister first"
             )
         unregister(name)
     _scores[name] = _Entry(described, evaluate, origin)
 
 
 def unregister(name: str) -> None:
-    """Take out a score that was added; the built-in ones stay, since datasets rely on them."""
+    """Remove a score that was added; built-in ones stay, since datasets rely on them."""
     if name in _built_in:
-        raise ConfigError(f"score {name!r} is built in and cannot be taken out; use another name")
+        raise ConfigError(f"score {name!r} is built in and cannot be removed; use another name")
     info(name)
     del _scores[name]
 
 
 def protect_registered() -> None:
-    """Declare what is registered so far built in."""
+    """Mark the scores registered so far as built in."""
     _built_in.update(_scores)

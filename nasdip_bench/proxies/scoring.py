@@ -1,8 +1,8 @@
-"""Untrained networks and their scores: what is known of an architecture before any training.
+"""Untrained networks and their scores: what is known about an architecture before training.
 
-Scores are averaged over initialisations of their own, keyed by (architecture, resolution, k) and
-shared by all images: one initialisation ranks unreliably. Used by the builder of the dataset, and
-by the ranking of candidates for one image.
+Scores are averaged over their own initialisations, since a single one ranks unreliably. These are
+keyed by (architecture, resolution, k) and shared by all images. Used by the builder of the dataset
+and by the ranking of candidates for one image.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from .spectrum import Spectrum
 
 _BATCH_BYTES = 2 * 2**30
 _LIVE_LAYERS = 16
-"""Layers' outputs of the image's size that a forward pass holds at once, generously."""
+"""Generous estimate of the image-sized layer outputs that a forward pass holds at once."""
 
 
 class ScoreName(NamedTuple):
@@ -49,7 +49,7 @@ class ScoreName(NamedTuple):
 
     @property
     def sees_corruption(self) -> bool:
-        """Whether the value depends on the noise or the mask that was drawn."""
+        """Whether the value depends on the drawn noise or mask."""
         return info(self.proxy).sees_corruption(self.reference)
 
 
@@ -69,9 +69,9 @@ class Scored:
         task: the task.
         corrupted: (C, h, w) float32 in [0, 1].
         mask: (1, H, W) float32 of 0 and 1, for inpainting; else None.
-        references: by name, the spectra that outputs are compared with.
+        references: the spectra that outputs are compared with, by name.
         shape: (C, H, W) of the networks' outputs.
-        wanted: whether a score is to be computed.
+        wanted: whether to compute a score.
     """
 
     task: Task
@@ -85,9 +85,9 @@ class Scored:
 def blank_network(
     arch: Architecture, image_channels: int, channels: int, device: torch.device | str
 ) -> Network:
-    """A network whose parameters hold nothing yet: every one is to be drawn.
+    """A network with uninitialised parameters, all still to be drawn.
 
-    Nothing is taken from torch's global random state, which building it otherwise would.
+    Building it this way takes nothing from torch's global random state.
     """
     with torch.device("meta"):
         network = build_network(arch, image_channels, image_channels, channels)
@@ -127,7 +127,7 @@ def _initialise(
 
 
 class Outputs:
-    """The spectra of a network's output, one for all tasks that leave it as it is.
+    """The spectra of a network's output; tasks that do not reduce it share one.
 
     Args:
         output: (C, H, W) float32.
@@ -140,7 +140,7 @@ class Outputs:
         self._spectra: dict[Task | None, Spectrum] = {}
 
     def spectrum(self, task: Task) -> Spectrum:
-        """Of the output as a task reduces it."""
+        """The spectrum of the output as a task reduces it."""
         reduced = task.reduce(self._output)
         key = None if reduced is self._output else task
         if key not in self._spectra:
@@ -162,23 +162,23 @@ def score_architecture(
     device: torch.device | str = "cpu",
     check: Callable[[], None] = lambda: None,
 ) -> list[dict[ScoreName, ScoreSamples]]:
-    """The registered scores of an architecture for several problems.
+    """Compute the registered scores of an architecture for several problems.
 
     Args:
         arch: the architecture.
-        problems: images and tasks; those of one shape share each initialisation's output.
+        problems: images and tasks; those with one shape share each initialisation's output.
         channels: channels at every level of the network.
         inits: number of initialisations, at least 1.
         device: where networks run; scores are computed on the host.
         check: called between evaluations; may raise to abandon the work.
 
     Returns:
-        for each problem the samples by score, one value an initialisation, or one in all where the
-        score depends on the structure alone.
+        for each problem, the samples by score: one value per initialisation, or a single value if
+        the score depends only on the structure.
     """
     results: list[dict[ScoreName, ScoreSamples]] = [{} for _ in problems]
     for shape in dict.fromkeys(problem.shape for problem in problems):
-        # What has been evaluated and serves further problems, by what it depends on.
+        # Values that also serve further problems, by what they depend on.
         measured: dict[str, dict[ScoreName, tuple[float, float]]] = {"structure": {}}
         for k, initialised in initialisations(arch, shape, channels, inits, device):
             measured["initialisation"] = {}

@@ -1,7 +1,7 @@
 """The paper's image scores, on power spectral densities.
 
 Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3, eq. 1 and eq. 2, and
-its released code. The deviations between the two are named at each score. Must not import torch.
+its released code. Each score names where the two differ. Must not import torch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from .registry import image_score
 from .spectrum import Spectrum
 
-# The paper's scores; of all of them lower is claimed to be better
+# The paper's scores; lower is claimed to be better for all of them
 
 _paper_score = partial(image_score, spectral=True, lower_is_better=True)
 
@@ -49,8 +49,8 @@ def _psd_db_strip_mse(output: Spectrum, reference: Spectrum) -> float:
 )
 def _psd_strip_hist_emd(output: Spectrum, reference: Spectrum) -> float:
     # The released code hands the two vectors of heights to scipy.stats.wasserstein_distance, which
-    # takes them as two samples: the distance of equally large samples pairs them in order. Where a
-    # bin stands on the PSD axis plays no part, only how unevenly the strip's energies are spread.
+    # takes them as two samples; for samples of equal size the distance pairs them in order. A bin's
+    # place on the PSD axis does not matter, only how unevenly the strip's energies are spread.
     return float(np.mean(np.abs(output.strip_heights - reference.strip_heights)))
 
 
@@ -62,8 +62,8 @@ def _psd_strip_hist_emd(output: Spectrum, reference: Spectrum) -> float:
     description="earth mover's distance of the two strip PSD histograms of 75 bins over 0 to 1",
 )
 def _psd_strip_hist_emd_paper(output: Spectrum, reference: Spectrum) -> float:
-    # Mass that is moved by one bin costs 1/75. With a PSD of |FFT2|² / n² all of a natural image's
-    # strip lies in the first bin, so that this is 0 for nearly all pairs.
+    # Moving mass by one bin costs 1/75. With a PSD of |FFT2|² / n² all of a natural image's strip
+    # lies in the first bin, so this is 0 for nearly all pairs.
     difference = output.strip_cumulative - reference.strip_cumulative
     return float(np.sum(np.abs(difference)) / len(difference))
 

@@ -1,4 +1,4 @@
-"""An image with its spectrum, which scores take: checked, each part computed once and kept.
+"""A checked image with its spectrum, the input of image scores; parts are computed once and kept.
 
 Must not import torch or scipy.
 """
@@ -27,18 +27,18 @@ from .density import (
 _Value = TypeVar("_Value")
 
 _LARGEST = 16.0
-"""Magnitude that no image in [0, 1] reaches, however its resampling overshoots."""
+"""Magnitude that no image in [0, 1] reaches, however much resampling overshoots."""
 
 
 class Spectrum:
-    """An image with its spectrum, each part computed when first asked for and kept.
+    """An image with its spectrum, each part computed on first use and kept.
 
-    Made by `prepare`. Comparing one image with many costs one Fourier transform an image this way.
+    Made by `prepare`. Comparing one image with many costs only one Fourier transform per image.
     The arrays are read-only.
 
     Args:
         image: (C, H, W) float64.
-        parts: keeps the parts, and what each took.
+        parts: keeps the parts and their times.
 
     Attributes:
         image: (C, H, W) float64, a copy.
@@ -96,7 +96,7 @@ class Spectrum:
         return self._part("cumulative", lambda: _frozen(cumulative_shares(strip_psd)))
 
     def _part(self, name: str, compute: Callable[[], _Value]) -> _Value:
-        # What a part is made of is asked for outside `compute`, as `Parts` needs it.
+        # Callers get the inputs of a part outside `compute`, as `Parts` needs it.
         return self._parts.get((self, name), compute)
 
     def _strip(self, spectrum: FloatArray) -> FloatArray:
@@ -108,16 +108,16 @@ class Spectrum:
 def prepare(
     image: ArrayLike | Spectrum, role: str = "image", parts: Parts | None = None
 ) -> Spectrum:
-    """Check an image and make it ready for being scored any number of times.
+    """Check an image and prepare it for any number of scores.
 
     Args:
         image: (C, H, W) floats in [0, 1], C 1 or 3. Values somewhat outside are accepted, since
-            resampling overshoots; a prepared image is returned as it is.
+            resampling overshoots; a prepared image is returned unchanged.
         role: what to call the image in errors.
-        parts: where the spectrum keeps its parts, so that scores are told what each took.
+        parts: where the spectrum keeps its parts and their times, for the timing of scores.
 
     Raises:
-        ImageError: no array of floats, another shape, non-finite, or far outside [0, 1].
+        ImageError: not an array of floats, wrong shape, non-finite, or far outside [0, 1].
     """
     if isinstance(image, Spectrum):
         return image

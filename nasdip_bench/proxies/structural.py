@@ -39,9 +39,9 @@ def _parameters(candidate: Candidate) -> float:
     description="floating-point operations, 2 per multiply-add, of the convolutions in one forward",
 )
 def _flops(candidate: Candidate) -> float:
-    """At z's size; biases are not counted.
+    """Counted at z's size, without biases.
 
-    Of a network of the space they are known. Another one is run on meta tensors under torch's own
+    For a network of the space the count is known. Any other runs on meta tensors under torch's own
     counter: nothing is computed, and neither the parameters nor the running statistics change. All
     its tensors must be registered with it.
     """
@@ -60,10 +60,9 @@ def _flops(candidate: Candidate) -> float:
 
 
 def _known_flops(network: nn.Module, z: Tensor) -> float | None:
-    """Those that `nasdip_bench.space.cost` counts; None of a network that is not as an architecture
-    says.
+    """The count of `nasdip_bench.space.cost`; None if the network differs from its architecture.
 
-    Such are stacks, networks that someone has changed, and inputs that they do not take.
+    That is so for stacks, for modified networks, and for inputs that they do not take.
     """
     from nasdip_bench.network import Network
     from nasdip_bench.space import check_size

@@ -1,16 +1,16 @@
 """Scores on the tangent kernel K of an untrained network: what gradient descent would fit first.
 
-To first order gradient descent fits the component of an image along an eigenvector of K at the rate
-of its eigenvalue. Convolutional generators have the large eigenvalues at low frequencies, where
-images have their energy and noise has not, so that stopping early restores (Heckel, Soltanolkotabi,
+To first order, gradient descent fits the component of an image along an eigenvector of K at the
+rate of its eigenvalue. Convolutional generators have their large eigenvalues at low frequencies,
+where images, unlike noise, have their energy, so stopping early restores (Heckel, Soltanolkotabi,
 "Denoising and regularization via exploiting the structural bias of convolutional generators", ICLR
 2020; Chakrabarty, Maji, "The spectral bias of the deep image prior", 2019; Shi et al., "On
 measuring and controlling the spectral bias of the deep image prior", IJCV 2022; Tachella, Tang,
 Davies, "The neural tangent link between CNN denoisers and non-local filters", CVPR 2021). None of
-them has these scores: they measure the bias along whole fits, or prove it; here it is read off the
-kernel before training. They stand in for the Jacobian scores of classification (Mellor et al., ICML
-2021; condition number of the kernel between images: Chen et al., ICLR 2021), which compare the
-inputs of a batch: a Deep Image Prior has one input.
+these papers has these scores: they measure the bias along whole fits, or prove it; here it is read
+off the kernel before training. The scores replace the Jacobian scores of classification (Mellor et
+al., ICML 2021; condition number of the kernel between images: Chen et al., ICLR 2021), which
+compare the inputs of a batch: a Deep Image Prior has only one input.
 
 Must not import torch at module level.
 """
@@ -25,10 +25,10 @@ from .density import STRIP_DIAMETERS
 from .registry import network_score
 
 PROBES = 4
-"""Random directions that the kernel's trace is estimated with; two backward passes each."""
+"""Random directions for estimating the kernel's trace; two backward passes each."""
 
 LOW_PASS_DIAMETER = STRIP_DIAMETERS[1]
-"""Of the disc of low frequencies, which ends where the strip of the paper's scores does."""
+"""Diameter of the disc of low frequencies: the outer one of the strip of the paper's scores."""
 
 _proxy = partial(network_score, of_candidate=True, needs_reference=False, lower_is_better=False)
 
@@ -71,5 +71,5 @@ def _traces(candidate: Candidate) -> tuple[float, float]:
 
 
 def _ratio(part: float, whole: float) -> float:
-    """NaN where nothing has an effect, or where there is nothing left to fit."""
+    """part / whole; NaN if nothing has an effect, or nothing is left to fit."""
     return part / whole if whole else math.nan

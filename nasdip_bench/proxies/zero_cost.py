@@ -1,4 +1,4 @@
-"""The field's zero-cost proxies that rest on gradients by the parameters.
+"""The field's zero-cost proxies based on gradients with respect to the parameters.
 
 Sources: Lee, Ajanthan, Torr, "SNIP", ICLR 2019; Tanaka, Kunin, Yamins, Ganguli, "Pruning neural
 networks without any data by iteratively conserving synaptic flow", NeurIPS 2020; Abdelfattah,
@@ -6,11 +6,10 @@ Mehrotra, Dudziak, Lane, "Zero-cost proxies for lightweight NAS", ICLR 2021, whi
 by sums of them. Deviations:
 
 - The loss is the task's own on the one corrupted image, not a classifier's on a batch.
-- ``grad_norm`` is the Euclidean norm of the whole gradient; there the norms of the convolutions'
-  weights are added up.
-- ``synflow`` removes activations besides batch normalisation, and the sigmoid, which would pass no
-  gradient; it is a logarithm. (There the activations stay: on positive values ReLU and LeakyReLU
-  do nothing.)
+- ``grad_norm`` is the Euclidean norm of the whole gradient; the source adds up the norms of the
+  convolutions' weights.
+- ``synflow`` also removes the activations, and the sigmoid, which would pass no gradient; it is a
+  logarithm. (The source keeps the activations: on positive values ReLU and LeakyReLU do nothing.)
 
 Must not import torch at module level.
 """
@@ -59,9 +58,9 @@ def _snip(candidate: Candidate) -> float:
     depends_on="initialisation",
 )
 def _synflow(candidate: Candidate) -> float:
-    """The synaptic flow through the convolutions of the linear network, its input all ones.
+    """The synaptic flow through the convolutions of the linear network for an input of ones.
 
-    In float64: the flow grows tenfold and more in a wide layer, past what float32 holds.
+    In float64, since a wide layer multiplies the flow by ten or more, beyond float32's range.
     """
     import torch
 
@@ -85,7 +84,7 @@ def _synflow(candidate: Candidate) -> float:
 
 
 def _linear(network: nn.Module) -> Any:
-    """A copy in float64 with absolute values, without batch normalisations and activations."""
+    """A copy in float64 with absolute values and without batch normalisations and activations."""
     import torch
     from torch import nn
 

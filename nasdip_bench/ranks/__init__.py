@@ -1,1 +1,1 @@
-"""Rank statistics of plain arrays: correlation, bootstrap, chance. Knows no dataset."""
+"""Rank statistics of plain arrays: correlation, bootstrap, chance. Needs no dataset."""

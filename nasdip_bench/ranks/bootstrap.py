@@ -1,9 +1,9 @@
-"""How sure a rank correlation is: pairs, ties, and a bootstrap interval. Knows nothing of datasets.
+"""Uncertainty of a rank correlation: pairs, ties, and a bootstrap interval. Needs no dataset.
 
-The architectures of a benchmark are a random sample of a space of 10^10, so another sample would
-give another tau; the bootstrap over architectures estimates how far. A resample is a vector of
-counts, how often each architecture was drawn, and tau-b of all resamples is one matrix product with
-the signs of all pairs.
+The architectures of a benchmark are a random sample from a space of 10^10, so another sample would
+give another tau; the bootstrap over architectures estimates how different. A resample is a vector
+of counts: how often each architecture was drawn. Tau-b of all resamples is then one matrix product
+with the signs of all pairs.
 
 Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13 (percentile
 intervals); tau-b: Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945).
@@ -22,14 +22,13 @@ from nasdip_bench.errors import ConfigError, check_whole
 from .correlation import Correlation
 
 _EXACT_IN_FLOAT32 = 4096
-"""Samples so small that n², the largest sum of signs, is below 2^24."""
+"""Up to this size n², the largest sum of signs, is at most 2^24."""
 _COLUMNS = 128
-"""Of a matrix of signs that are multiplied at once."""
+"""Columns of a matrix of signs that are multiplied at once."""
 
 
 def draw_resamples(n: int, resamples: int, rng: int = 0) -> NDArray[np.float32]:
-    """(resamples, n) read-only: how often each of n observations is drawn, in n draws with
-    replacement.
+    """(resamples, n), read-only: how often each observation is among n draws with replacement.
 
     Raises:
         ConfigError: fewer than one resample.
@@ -40,7 +39,7 @@ def draw_resamples(n: int, resamples: int, rng: int = 0) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=2)
 def _drawn(n: int, resamples: int, rng: int) -> NDArray[np.float32]:
-    """Read-only, since it is kept: the scores of one table are judged on the same resamples."""
+    """Read-only, since cached: all scores of a table are judged on the same resamples."""
     drawn = np.zeros((resamples, n), np.float32)
     if n:
         drawn[:] = np.random.default_rng(rng).multinomial(n, np.full(n, 1 / n), size=resamples)
@@ -56,18 +55,18 @@ def bootstrap_tau(
 ) -> NDArray[np.float64]:
     """Tau-b of two samples in each resample.
 
-    Equal to tau-b of the vectors in which each observation is repeated as often as it was drawn.
+    Equal to tau-b of the vectors that repeat each observation as often as it was drawn.
 
     Args:
         x: (n,) numbers.
         y: (n,) numbers.
-        resamples: (resamples, n) counts. An observation in which x or y is not finite is left out
-            of every resample.
+        resamples: (resamples, n) counts. An observation with a non-finite x or y is left out of
+            every resample.
         strata: (n,) codes; only pairs within a stratum are counted, concordant, discordant or tied.
             None: all pairs.
 
     Returns:
-        (resamples,) float64; NaN where no counted pair has two values of x, or two of y.
+        (resamples,) float64; NaN where all counted pairs are tied in x, or all in y.
     """
     both = np.isfinite(x) & np.isfinite(y)
     strata = np.zeros(len(x), np.intp) if strata is None else strata
@@ -85,7 +84,7 @@ def bootstrap_tau(
 def stratified_tau(
     x: NDArray[np.float64], y: NDArray[np.float64], strata: NDArray[np.intp]
 ) -> Correlation:
-    """Tau-b over the pairs within strata alone; observations without a finite value are left out.
+    """Tau-b over pairs within strata only; observations with a non-finite value are left out.
 
     Args:
         x: (n,) numbers.
@@ -101,12 +100,12 @@ def stratified_tau(
 def _counted(
     x: NDArray[np.float64], y: NDArray[np.float64], drawn: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """(resamples,) ordered pairs of draws: concordant less discordant, untied in x, untied in y."""
+    """(resamples,) ordered pairs of draws: concordant minus discordant, untied in x, in y."""
     if len(x) > _EXACT_IN_FLOAT32:
         drawn = drawn.astype(np.float64)
     products = np.multiply(_signs(x), _signs(y), dtype=np.float32)
-    # Sum of w_i w_j sign_ij over all ordered pairs, a block of columns at a time: what lies below
-    # it is what lies to its right, and counts twice.
+    # Sum of w_i w_j sign_ij over all ordered pairs, a block of columns at a time. The matrix is
+    # symmetric: rows above the block's own count twice, for those to their right.
     balance = np.zeros(len(drawn))
     for first in range(0, len(x), _COLUMNS):
         columns = slice(first, first + _COLUMNS)
@@ -121,9 +120,9 @@ def _counted(
 def bootstrap_rho(
     x: NDArray[np.float64], y: NDArray[np.float64], resamples: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Spearman's rho of two samples in each resample; arguments and NaN as of `bootstrap_tau`.
+    """Spearman's rho of two samples in each resample; arguments and NaN as in `bootstrap_tau`.
 
-    A rank in a resample is the number of draws below, and half of those that are equal.
+    A rank in a resample is the number of draws below plus half the number of equal ones.
     """
     both = np.isfinite(x) & np.isfinite(y)
     drawn = resamples[:, both].astype(np.float64)
@@ -132,7 +131,7 @@ def bootstrap_rho(
     ranks = []
     for values in (x[both], y[both]):
         rank = drawn @ ((1.0 + _signs(values).T) / 2)
-        ranks.append(rank - drawn.sum(axis=1, keepdims=True) / 2)  # of which the mean is 0
+        ranks.append(rank - drawn.sum(axis=1, keepdims=True) / 2)  # with mean 0
     a, b = ranks
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = (drawn * a * a).sum(axis=1) * (drawn * b * b).sum(axis=1)
@@ -147,7 +146,7 @@ def _signs(values: NDArray[np.float64]) -> NDArray[np.int8]:
 
 
 def _tied(values: NDArray[np.float64], drawn: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(resamples,) ordered pairs of draws of two observations whose values are equal."""
+    """(resamples,) ordered pairs of draws of two observations with equal values."""
     pairs = np.zeros(len(drawn))
     _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
     tied = counts[group] > 1

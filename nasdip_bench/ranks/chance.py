@@ -1,6 +1,6 @@
-"""What the N first of a ranking hold of the best, and what N at random would. Plain arrays.
+"""How good the first N of a ranking are, and how good N at random would be. Plain arrays.
 
-Exact expectations over all subsets of a size, without sampling.
+Expectations over all subsets of a size are exact, without sampling.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from nasdip_bench.errors import check_whole
 
 
 def best_of_first(ranking: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The best value among the N first of a ranking, for every N.
+    """The best value among the first N of a ranking, for every N.
 
     Args:
         ranking: (n,) finite numbers; the first is the lowest, ties by position.
-        values: (n,) higher is better; NaN (a run that diverged) is never the best.
+        values: (n,) higher is better; NaN (a diverged run) is never the best.
 
     Returns:
-        (n,) float64, at N - 1; NaN until the first value that is a number.
+        (n,) float64, position N - 1 for N; NaN until the first value that is a number.
     """
     order = np.argsort(ranking, kind="stable")
     return np.asarray(np.fmax.accumulate(values[order]))
@@ -30,16 +30,16 @@ def best_of_first(ranking: NDArray[np.float64], values: NDArray[np.float64]) -> 
 def expected_best(values: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
     """The expected best value of a random subset, over all subsets of a size.
 
-    Where v_1 ≤ ... ≤ v_m are the values that are numbers, d the number of those that are not, and
-    n = m + d, v_j is the best of C(j - 1 + d, N - 1) subsets of size N. Subsets without any number
-    have no best and are left out.
+    Let v_1 ≤ ... ≤ v_m be the values that are numbers, d the number of the others, and n = m + d.
+    Then v_j is the best of C(j - 1 + d, N - 1) subsets of size N. Subsets without any number have
+    no best and are left out.
 
     Args:
-        values: (n,) higher is better; NaN (a run that diverged) is never the best.
+        values: (n,) higher is better; NaN (a diverged run) is never the best.
         sizes: (s,) whole numbers from 1 to n.
 
     Returns:
-        (s,) float64; NaN where no value is a number.
+        (s,) float64; NaN if no value is a number.
 
     Raises:
         ConfigError: a size outside 1..n.
@@ -54,7 +54,7 @@ def expected_best(values: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
     below = np.arange(without, len(numbers))  # positions that are worse than v_j
     expected = np.empty(len(wanted))
     for place, size in enumerate(wanted):
-        # Logarithms up to a constant: the binomials of some hundred overflow float64.
+        # Logarithms up to a constant: binomials of a few hundred overflow float64.
         weights = np.full(len(ordered), -np.inf)
         enough = below >= size - 1
         weights[enough] = log_factorial[below[enough]] - log_factorial[below[enough] - (size - 1)]
@@ -64,13 +64,13 @@ def expected_best(values: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
 
 
 def chance_of_hit(n: int, best: int, sizes: ArrayLike) -> NDArray[np.float64]:
-    """The probability that a random subset of n holds one at least of the ``best`` best.
+    """The probability that a random subset of n holds at least one of the ``best`` best.
 
     1 - C(n - best, N) / C(n, N).
 
     Args:
-        n: to choose from.
-        best: how many are the best, 1..n.
+        n: how many there are to choose from.
+        best: how many count as the best, 1..n.
         sizes: (s,) whole numbers from 1 to n.
 
     Raises:

@@ -1,9 +1,9 @@
-"""Rank correlation and top-k overlap of plain arrays; knows nothing of datasets.
+"""Rank correlation and top-k overlap of plain arrays; needs no dataset.
 
-SciPy is imported on use, since readers of datasets open without it.
+SciPy is imported on use, since datasets can be opened without it.
 
 Source: the statistics of ISNAS-DIP (CVPR 2022), Table 1 and Figure 1. The paper does not say which
-of Kendall's taus it prints; ours is tau-b, which corrects for ties.
+of Kendall's taus it reports; ours is tau-b, which corrects for ties.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Correlation(NamedTuple):
     """A rank correlation.
 
     Attributes:
-        value: tau or rho, -1..1, NaN where it is not defined.
+        value: tau or rho, -1..1; NaN if undefined.
         n: number of pairs it was computed over.
         reason: why it is NaN, else "".
     """
@@ -35,15 +35,15 @@ class Correlation(NamedTuple):
 def kendall_tau_b(x: ArrayLike, y: ArrayLike) -> Correlation:
     """Kendall's tau-b of two samples.
 
-    Pairs in which a value is not finite are left out. The sign is never flipped: between a PSNR
-    (higher is better) and a distance (lower is better) negative is good.
+    Pairs with a non-finite value are left out. The sign is never flipped: between a PSNR (higher is
+    better) and a distance (lower is better) negative is good.
 
     Args:
         x: (n,) numbers.
         y: (n,) numbers.
 
     Raises:
-        ConfigError: the samples are not two vectors of one length.
+        ConfigError: the samples are not two vectors of the same length.
     """
     a, b, reason = _finite_pairs(x, y)
     if reason:
@@ -55,9 +55,9 @@ def kendall_tau_b(x: ArrayLike, y: ArrayLike) -> Correlation:
 
 
 def spearman_rho(x: ArrayLike, y: ArrayLike) -> Correlation:
-    """Spearman's rho of two samples: the correlation of their ranks, tied values at their mean.
+    """Spearman's rho of two samples: the correlation of their ranks, with mean ranks for ties.
 
-    Otherwise as `kendall_tau_b`.
+    Otherwise like `kendall_tau_b`.
     """
     a, b, reason = _finite_pairs(x, y)
     if reason:
@@ -71,11 +71,11 @@ def spearman_rho(x: ArrayLike, y: ArrayLike) -> Correlation:
 def _finite_pairs(
     x: ArrayLike, y: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    """The pairs that are finite, and why no rank correlation of them is defined, else ""."""
+    """The finite pairs, and why their rank correlation is undefined, else ""."""
     a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if a.ndim != 1 or a.shape != b.shape:
         raise ConfigError(
-            f"a rank correlation is between two vectors of one length, not of shapes {a.shape} and "
+            f"a rank correlation needs two vectors of one length, not arrays {a.shape} and "
             f"{b.shape}"
         )
     both = np.isfinite(a) & np.isfinite(b)
@@ -91,9 +91,9 @@ def _finite_pairs(
 def kendall_tau_b_table(x: ArrayLike, y: ArrayLike) -> list[list[Correlation]]:
     """`kendall_tau_b` of every row of one matrix with every row of another.
 
-    Equal to it but for rounding. Where all values are finite, every pair of positions is compared
-    once and the counts are one matrix product, which is several times as fast for the some
-    hundred architectures of a benchmark.
+    Equal to it except for rounding. If all values are finite, every pair of positions is compared
+    once and the counts are one matrix product, which is several times as fast for the few hundred
+    architectures of a benchmark.
 
     Args:
         x: (p, n) numbers.
@@ -103,12 +103,12 @@ def kendall_tau_b_table(x: ArrayLike, y: ArrayLike) -> list[list[Correlation]]:
         p lists of q.
 
     Raises:
-        ConfigError: the matrices do not have rows of one length.
+        ConfigError: the rows of the matrices differ in length.
     """
     a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ConfigError(
-            f"Kendall's tau is between rows of one length, not of shapes {a.shape} and {b.shape}"
+            f"Kendall's tau needs rows of one length, not matrices {a.shape} and {b.shape}"
         )
     n = a.shape[1]
     if not 2 <= n <= _MOST_AT_ONCE or not (np.isfinite(a).all() and np.isfinite(b).all()):
@@ -119,7 +119,7 @@ def kendall_tau_b_table(x: ArrayLike, y: ArrayLike) -> list[list[Correlation]]:
         [
             Correlation(float(balance[i, j] / np.sqrt(of_a) / np.sqrt(of_b)), n, "")
             if of_a and of_b
-            else kendall_tau_b(a[i], b[j])  # which says why there is none
+            else kendall_tau_b(a[i], b[j])  # which says why it is undefined
             for j, of_b in enumerate(untied_b)
         ]
         for i, of_a in enumerate(untied_a)
@@ -127,14 +127,14 @@ def kendall_tau_b_table(x: ArrayLike, y: ArrayLike) -> list[list[Correlation]]:
 
 
 _MOST_AT_ONCE = 2048
-"""Positions: n (n - 1) / 2 signs a row, whose sums float32 holds exactly up to 5793."""
+"""Positions: n (n - 1) / 2 signs per row, whose sums are exact in float32 up to 5793."""
 
 
 def _signs(values: NDArray[np.float64]) -> tuple[NDArray[np.float32], list[int]]:
-    """Signs of the differences of every two positions, each pair once; how many a row are not 0.
+    """Signs of the differences of every two positions, each pair once; how many per row are not 0.
 
     Every position is compared with the n // 2 after it, the first following the last, so that the
-    pairs are a rectangle and not a triangle. Where n is even, those half of it apart would be there
+    pairs form a rectangle, not a triangle. If n is even, pairs that are n // 2 apart would occur
     twice, and are 0 the second time.
     """
     (rows, n), half = values.shape, values.shape[1] // 2
@@ -161,17 +161,17 @@ def top_k(values: ArrayLike, k: int) -> NDArray[np.intp]:
         k: 1..n.
 
     Raises:
-        ConfigError: k is outside 1..n, or values is no vector.
+        ConfigError: k is outside 1..n, or values is not a vector.
     """
     numbers = np.asarray(values, np.float64)
     if numbers.ndim != 1:
-        raise ConfigError(f"top-k is of a vector, not of shape {numbers.shape}")
+        raise ConfigError(f"top-k needs a vector, not an array {numbers.shape}")
     check_whole("k", k, 1, len(numbers), note=", the number of values to choose from")
     return np.argsort(-np.where(np.isnan(numbers), -np.inf, numbers), kind="stable")[:k]
 
 
 def overlap_matrix(values: ArrayLike, k: int) -> NDArray[np.int64]:
-    """How many of the k best positions two rows have in common, for all pairs of rows.
+    """How many of their k best positions two rows share, for all pairs of rows.
 
     Args:
         values: (rows, n) numbers, higher is better, NaN last.
@@ -181,11 +181,11 @@ def overlap_matrix(values: ArrayLike, k: int) -> NDArray[np.int64]:
         (rows, rows) int64, symmetric, k on the diagonal.
 
     Raises:
-        ConfigError: k is outside 1..n, or values is no matrix.
+        ConfigError: k is outside 1..n, or values is not a matrix.
     """
     matrix = np.asarray(values, np.float64)
     if matrix.ndim != 2:
-        raise ConfigError(f"the overlap is of the rows of a matrix, not of shape {matrix.shape}")
+        raise ConfigError(f"the overlap needs a matrix, not an array {matrix.shape}")
     chosen = np.zeros(matrix.shape, np.int64)
     for row, numbers in enumerate(matrix):
         chosen[row, top_k(numbers, k)] = 1

@@ -1,7 +1,7 @@
-"""Kendall's tau-b as a product of signs, and its interval over what was ranked. Knows no dataset.
+"""Kendall's tau-b as a product of signs, and its interval over observations. Needs no dataset.
 
 Tau-b of two samples is the inner product of their matrices of signs, each scaled to length 1. So
-the mean of many taus over the same observations is one product, and each observation's share of it
+the mean of many taus over the same observations is one product, and each observation's share in it
 is known, which gives an interval without resampling.
 """
 
@@ -34,10 +34,10 @@ def unit_signs(
 
     Args:
         values: (..., n) finite numbers, n at most 32767.
-        compared: (n, n) which pairs count, symmetric; None for all.
+        compared: (n, n), symmetric: which pairs count; None for all.
 
     Returns:
-        (..., n, n) antisymmetric; NaN where all values that are compared are equal.
+        (..., n, n) antisymmetric; NaN where all compared values are equal.
 
     Example:
         >>> x, y = unit_signs(np.array([[1.0, 2.0, 3.0], [1.0, 3.0, 2.0]]))
@@ -60,14 +60,14 @@ def unit_signs(
 
 
 def shares_of_tau(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Each observation's share of tau-b, between every one of some samples and of others.
+    """Each observation's share of tau-b, for every pair of a sample of x and one of y.
 
     Args:
-        x: (p, n, n) of `unit_signs`, or sums of such.
+        x: (p, n, n) from `unit_signs`, or sums of such.
         y: (q, n, n).
 
     Returns:
-        (p, q, n), whose sum over n is tau-b; of sums of samples the sum of tau-b over all pairs.
+        (p, q, n), whose sum over n is tau-b; for sums of samples, the sum of tau-b over all pairs.
     """
     shares = np.matmul(x.transpose(1, 0, 2), y.transpose(1, 2, 0))  # (n, p, q)
     return np.asarray(shares.transpose(1, 2, 0), np.float64)
@@ -77,12 +77,12 @@ def jackknife_interval(shares: NDArray[np.float64], level: float = 0.95) -> TauE
     """Tau, or a mean of taus, with its normal interval over observations.
 
     The infinitesimal jackknife (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993,
-    chapter 21): tau is a mean over pairs, so that an observation's influence is twice its own
-    mean's distance from tau. That of the scale, which ties change, is left out.
+    chapter 21): tau is a mean over pairs, so an observation's influence is twice the distance of
+    its own mean from tau. Its influence on the scale, which ties change, is left out.
 
     Args:
         shares: (n,) summing to tau.
-        level: of confidence.
+        level: level of confidence.
 
     Raises:
         ConfigError: the level is not between 0 and 1.

@@ -1,6 +1,6 @@
-"""What noise does to a rank correlation: how far repeated measurements agree, and the ceiling.
+"""What noise does to a rank correlation: agreement of repeated measurements, and the ceiling.
 
-Both rest on normal values and noise. Knows nothing of datasets.
+Both formulas assume normal values and noise. Needs no dataset.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 
 
 def attainable_tau(tau: float) -> float:
-    """The tau with one noisy measurement that the noiseless values themselves would have.
+    """The tau that the noiseless values themselves would have with one noisy measurement.
 
     Tau between two measurements (here: runs of two seeds) understates what a perfect score could
     reach, since both are noisy and a score would not be. If true values and noise are normal, the
@@ -21,7 +21,7 @@ def attainable_tau(tau: float) -> float:
         tau: between two measurements, -1..1.
 
     Returns:
-        0..1; 0 where tau is negative, NaN where it is NaN.
+        0..1; 0 if tau is negative, NaN if it is NaN.
     """
     if math.isnan(tau):
         return math.nan
@@ -34,15 +34,15 @@ def tau_of_mean(tau: float, factor: float) -> float:
 
     The formula of Spearman ("Correlation calculated from faulty data", 1910) and Brown ("Some
     experimental results in the correlation of mental abilities", 1910), both British Journal of
-    Psychology 3: r becomes f r / (1 + (f - 1) r), here between correlations that go with tau as in
-    `attainable_tau`, if all is normal.
+    Psychology 3: r becomes f r / (1 + (f - 1) r), here for correlations that relate to tau as in
+    `attainable_tau`, if everything is normal.
 
     Args:
-        tau: between two measurements, or two means of equally many, -1..1.
+        tau: between two measurements, or two means of equally many measurements, -1..1.
         factor: how many times as many are averaged, positive.
 
     Returns:
-        0..1; 0 where tau is negative, NaN where it is NaN.
+        0..1; 0 if tau is negative, NaN if it is NaN.
 
     Example:
         >>> round(tau_of_mean(0.5, 2), 2)

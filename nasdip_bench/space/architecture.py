@@ -1,4 +1,4 @@
-"""What an architecture is, its code, and how architectures are drawn.
+"""Architectures: definition, code and sampling.
 
 An architecture is a pair (upsampling cell, skip pattern), plus a dilation that is 1 in the released
 space. This module holds no networks and must not import torch.
@@ -28,7 +28,7 @@ DILATIONS = (1, 2, 3)
 
 SIZE_MULTIPLE = 2**LEVELS
 MIN_SIZE = 2 * SIZE_MULTIPLE
-"""At the deepest level two pixels are left, so that one can be reflected."""
+"""Leaves two pixels at the deepest level, so that one can be reflected."""
 
 DEFAULT_SAMPLE_SIZE = 522
 DEFAULT_SAMPLE_SEED = 0
@@ -40,8 +40,8 @@ _RELEASED = re.compile(
     r"(?:\d+_)?(?P<cell>\d{1,3})_(?:iteration_\d+_sigma_[\d.]+_skip_)?(?P<skip>[01]+)"
 )
 _CODE_HELP = (
-    "give '<cell>-<25 bits>' such as '172-0000011001001001100111101', with '-d2' or '-d3' behind "
-    "it for a dilated cell, or a released model name such as "
+    "give '<cell>-<25 bits>' such as '172-0000011001001001100111101', with '-d2' or '-d3' appended "
+    "for a dilated cell, or a released model name such as "
     "'0_172_iteration_4000_sigma_25_skip_0000011001001001100111101'"
 )
 
@@ -55,11 +55,11 @@ class Architecture:
         skip: 25 characters "0" or "1". Bit 5 i + j, row i and column j, says whether source j is
             added to the upsampled input of decoder level i + 1 (row 0 is the finest level). Source
             0 is the network's input, source j the output of encoder level j.
-        dilation: 1 in the released space; 2 or 3 where the cell's transform has a kernel above 1.
+        dilation: 1 in the released space; 2 or 3 if the cell's transform has a kernel above 1.
 
     Raises:
-        ArchitectureError: a cell that does not exist or cannot be built, a skip pattern that is not
-            25 bits, a dilation that the cell does not have.
+        ArchitectureError: an unknown or invalid cell, a skip pattern that is not 25 bits, or a
+            dilation that the cell does not support.
     """
 
     cell: int
@@ -95,7 +95,7 @@ class Architecture:
 
     @classmethod
     def from_code(cls, cell: int, skip: str, dilation: int = 1) -> Architecture:
-        """The architecture of a cell number and a skip string, the pair the released code uses."""
+        """Make an architecture from a cell number and a skip string, as the released code does."""
         return cls(cell, skip, dilation)
 
     @classmethod
@@ -127,21 +127,21 @@ class Architecture:
 
     @property
     def connections(self) -> list[tuple[int, int]]:
-        """Pairs (row, source) of the skip connections, by row and then source."""
+        """(row, source) pairs of the skip connections, sorted by row, then source."""
         return [(int(i), int(j)) for i, j in np.argwhere(self.skip_matrix)]
 
     def mutate(self, rng: int | np.random.Generator | BitStream | None = None) -> Architecture:
-        """A copy with one change drawn uniformly among 26: another cell, or one flipped skip bit.
+        """Return a copy with one of 26 equally likely changes: a new cell, or a flipped skip bit.
 
-        A new cell is uniform over the other valid ones; the dilation is kept where the new cell has
-        it and falls back to 1 otherwise.
+        A new cell is drawn uniformly from the other valid ones. The dilation is kept if the new
+        cell supports it, and is 1 otherwise.
 
         Args:
-            rng: a seed, a generator or stream to draw from (of a stream the draws are the same on
-                every machine), or None for a generator that the system seeds.
+            rng: a seed, or a generator or stream to draw from (draws from a stream are the same on
+                every machine); None: a generator seeded by the system.
 
         Raises:
-            ConfigError: rng is none of these.
+            ConfigError: rng is not one of these.
         """
         draw = rng.integer if isinstance(rng, BitStream) else as_generator(rng).integers
         position = int(draw(SKIP_BITS + 1))
@@ -153,9 +153,9 @@ class Architecture:
     def neighbours(self) -> list[Architecture]:
         """The architectures that differ in one skip bit or in one attribute of the cell.
 
-        Cells are neighbours where they differ in exactly one of sampling, transform, kernel,
-        activation and the order of sampling and transform. A kernel that is absent (identity under
-        an interpolation) counts as equal to any.
+        Cells are neighbours if they differ in exactly one of sampling, transform, kernel,
+        activation and the order of sampling and transform. A missing kernel (interpolation with
+        identity) counts as equal to any.
         """
         flips = [self._flipped(position) for position in range(SKIP_BITS)]
         return flips + [self._with_cell(cell) for cell in _neighbouring_cells(self.cell)]
@@ -193,7 +193,7 @@ def _neighbouring_cells(cell: int) -> tuple[int, ...]:
 
 
 def random_architecture(stream: BitStream) -> Architecture:
-    """Draw an architecture: cell uniform over the 297 valid ones, each skip bit with odds 1/2."""
+    """Draw an architecture: cell uniform over the 297 valid ones, each skip bit at 1/2."""
     cell = VALID_CELLS[stream.integer(len(VALID_CELLS))]
     skip = "".join(str(stream.integer(2)) for _ in range(SKIP_BITS))
     return Architecture(cell, skip)
@@ -202,18 +202,18 @@ def random_architecture(stream: BitStream) -> Architecture:
 def sample_architectures(
     count: int = DEFAULT_SAMPLE_SIZE, seed: int = DEFAULT_SAMPLE_SEED, *, purpose: str = "sample"
 ) -> list[Architecture]:
-    """Draw distinct architectures, the same list on every machine and Python.
+    """Draw distinct architectures, the same list on every machine and Python version.
 
-    A shorter list is the beginning of a longer one of the same seed, so that a part of the
-    benchmark is a random part.
+    A shorter list is a prefix of a longer one with the same seed, so the first part of the
+    benchmark is a random sample.
 
     Args:
         count: how many, at least 1.
         seed: seed of the list; the benchmark's sample is seed 0.
-        purpose: separates independent lists of one seed ("sample", or "candidates" for ISNAS).
+        purpose: separates independent lists with one seed ("sample", or "candidates" for ISNAS).
 
     Raises:
-        ConfigError: the count is no whole number of at least 1.
+        ConfigError: the count is not a whole number of at least 1.
     """
     check_whole("number of architectures", count, 1)
     stream = BitStream("architectures", purpose, seed)

@@ -39,8 +39,8 @@ class Cell:
     Attributes:
         sampling: one of `SAMPLINGS`.
         transform: one of `TRANSFORMS`.
-        kernel: side of the transform's kernel, or of the transposed convolution's where that is the
-            sampling; None where the cell has no kernel (interpolation with identity).
+        kernel: side of the transform's kernel, or of the transposed convolution's if that is the
+            sampling; None if the cell has no kernel (interpolation with identity).
         activation: one of `ACTIVATIONS`; applied after the sampling and after the transform.
         transform_first: the transform precedes the sampling (only with pixel_shuffle).
     """
@@ -53,7 +53,7 @@ class Cell:
 
     @property
     def invalid_because(self) -> str | None:
-        """Why the cell cannot be built with 128 channels, or None where it can."""
+        """Why the cell cannot be built with 128 channels, or None if it can."""
         if self.sampling != "pixel_shuffle":
             return None
         if self.transform == "depthwise_conv":
@@ -71,7 +71,7 @@ def cell_attributes(cell: int) -> Cell:
         cell: 0..323.
 
     Raises:
-        ArchitectureError: no whole number in this range.
+        ArchitectureError: not a whole number in this range.
     """
     check_whole("cell", cell, 0, NUM_CELLS - 1, error=ArchitectureError)
     if cell >= _TRANSPOSED_START:

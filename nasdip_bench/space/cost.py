@@ -1,8 +1,7 @@
-"""What an architecture costs: parameters and floating-point operations, counted without torch.
+"""Parameters and floating-point operations of an architecture, counted without torch.
 
-Counted from the structure that `nasdip_bench.network` builds (tests hold the two together, and
-against torch's own counter). Used to plan builds and to describe architectures; must not import
-torch.
+Counts follow the structure that `nasdip_bench.network` builds; tests compare them with it and with
+torch's own counter. Used to plan builds and to describe architectures. Must not import torch.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ class Cost:
     """The cost of an architecture for one input and output width.
 
     Attributes:
-        parameters: trainable numbers in the modules that the skip pattern uses.
-        parameters_released: the same with the unused skip modules that the released code creates.
-        flops_per_pixel: floating-point operations of one forward pass for a pixel of the image, two
-            a multiply-add; convolutions alone, which is all but some per cent. Forward and backward
-            together cost three times this.
+        parameters: trainable parameters in the modules that the skip pattern uses.
+        parameters_released: the same plus the unused skip modules that the released code creates.
+        flops_per_pixel: floating-point operations of one forward pass per image pixel, two per
+            multiply-add. Only convolutions count, all but a few per cent of the total. Forward and
+            backward together cost three times this.
     """
 
     parameters: int
@@ -31,13 +30,13 @@ class Cost:
     flops_per_pixel: float
 
     def forward_flops(self, height: int, width: int) -> float:
-        """Floating-point operations of one forward pass at a size."""
+        """Floating-point operations of one forward pass at an image size."""
         return self.flops_per_pixel * height * width
 
 
 @dataclass(frozen=True)
 class _Conv:
-    """A convolution: its size, and how many positions it is applied at a pixel of the image."""
+    """A convolution: its size, and the number of positions per image pixel it is applied at."""
 
     inputs: int
     outputs: int
@@ -99,7 +98,7 @@ _FACTS_SIZE = 512
 
 
 def architecture_facts(arch: Architecture) -> dict[str, Any]:
-    """The columns of architectures.parquet but ``arch_id``: codes, attributes, cost."""
+    """The columns of architectures.parquet except ``arch_id``: codes, attributes, cost."""
     cell, cost = arch.attributes, architecture_cost(arch)
     return {
         "architecture": str(arch),
@@ -131,7 +130,7 @@ def _backbone(arch: Architecture, inputs: int, outputs: int, channels: int) -> I
 
 
 def _cell(arch: Architecture, channels: int, positions: float) -> Iterator[_Conv]:
-    """The convolutions of an upsampling cell whose output has ``positions`` a pixel."""
+    """The convolutions of an upsampling cell whose output has ``positions`` per image pixel."""
     cell = arch.attributes
     kernel = cell.kernel or 1
     if cell.sampling == "transposed_conv":

@@ -1,4 +1,4 @@
-"""Architectures as arrays: vectors, graphs, and choices whose differences are distances.
+"""Architectures as arrays: vectors, graphs, and choices to count distances with.
 
 Must not import torch or pandas.
 """
@@ -15,8 +15,8 @@ from .architecture import DILATIONS, LEVELS, SKIP_BITS, Architecture
 from .cells import ACTIVATIONS, KERNELS, SAMPLINGS, TRANSFORMS, cell_attributes
 
 CHOICES = SKIP_BITS + 6
-"""The choices that make an architecture: 25 skip bits; of the cell sampling, transform, kernel,
-activation and the order of sampling and transform; dilation."""
+"""Number of choices that define an architecture: 25 skip bits; the cell's sampling, transform,
+kernel, activation and order of sampling and transform; the dilation."""
 
 ONE_HOT_COLUMNS: tuple[str, ...] = (
     *(f"sampling={s}" for s in SAMPLINGS),
@@ -29,22 +29,22 @@ ONE_HOT_COLUMNS: tuple[str, ...] = (
 )
 
 NODE_COLUMNS: tuple[str, ...] = ("input", "encoder", *ONE_HOT_COLUMNS[:-SKIP_BITS])
-"""What makes a node: the input, an encoder level, or the upsampling cell of a decoder level."""
+"""Attributes of a node: the input, an encoder level, or the upsampling cell of a decoder level."""
 
 
 def encode_one_hot(architectures: Architecture | str | Iterable[Architecture | str]) -> np.ndarray:
     """Attribute vectors for surrogate models.
 
     Args:
-        architectures: one architecture, or several; canonical strings will do.
+        architectures: one architecture or several, as objects or canonical strings.
 
     Returns:
-        (46,) float32 of 0 and 1 of one architecture, (n, 46) of n: sampling (5), transform first
-        (1), transform (6), kernel (4, all zero where absent), dilation 2 or 3 (2), activation (3),
+        (46,) float32 of 0 and 1 for one architecture, (n, 46) for n: sampling (5), transform first
+        (1), transform (6), kernel (4, all zero if absent), dilation 2 or 3 (2), activation (3),
         skip bits (25). `ONE_HOT_COLUMNS` names the columns.
 
     Raises:
-        ArchitectureError: one of them is no architecture.
+        ArchitectureError: one of them is not a valid architecture.
     """
 
     def encoded(arch: Architecture) -> list[bool]:
@@ -68,16 +68,16 @@ def encode_adjacency(
     """The networks' graphs of feature maps, for graph-based methods.
 
     Args:
-        architectures: one architecture, or several; canonical strings will do.
+        architectures: one architecture or several, as objects or canonical strings.
 
     Returns:
-        (11, 11) uint8 of one architecture, (n, 11, 11) of n; [a, b] = 1 where node a feeds node b.
-        Nodes in topological order: 0 the input, 1..5 the outputs of encoder levels 1..5, 6..10
-        those of decoder levels 5..1. The chain of the hourglass is always there; the skip pattern
-        adds the edges from nodes 0..4.
+        (11, 11) uint8 for one architecture, (n, 11, 11) for n; [a, b] = 1 if node a feeds node b.
+        Nodes are in topological order: 0 the input, 1..5 the outputs of encoder levels 1..5, 6..10
+        those of decoder levels 5..1. The hourglass chain is always present; the skip pattern adds
+        the edges from nodes 0..4.
 
     Raises:
-        ArchitectureError: one of them is no architecture.
+        ArchitectureError: one of them is not a valid architecture.
     """
     nodes = 2 * LEVELS + 1
 
@@ -94,14 +94,14 @@ def encode_nodes(architectures: Architecture | str | Iterable[Architecture | str
     """The operations of the nodes of `encode_adjacency`, for graph-based methods.
 
     Args:
-        architectures: one architecture, or several; canonical strings will do.
+        architectures: one architecture or several, as objects or canonical strings.
 
     Returns:
-        (11, 23) float32 of 0 and 1 of one architecture, (n, 11, 23) of n; `NODE_COLUMNS` names the
-        columns. Decoder nodes have the attributes of the upsampling cell, as in `encode_one_hot`.
+        (11, 23) float32 of 0 and 1 for one architecture, (n, 11, 23) for n; `NODE_COLUMNS` names
+        the columns. Decoder nodes have the upsampling cell's attributes, as in `encode_one_hot`.
 
     Raises:
-        ArchitectureError: one of them is no architecture.
+        ArchitectureError: one of them is not a valid architecture.
     """
 
     def encoded(arch: Architecture) -> np.ndarray:
@@ -116,16 +116,16 @@ def encode_nodes(architectures: Architecture | str | Iterable[Architecture | str
 def encode_choices(
     architectures: Architecture | str | Iterable[Architecture | str],
 ) -> NDArray[np.int8]:
-    """The `CHOICES` of architectures as numbers, of which any two are equal or differ.
+    """The `CHOICES` of architectures as category numbers: only equality has a meaning.
 
     Args:
-        architectures: one architecture, or several; canonical strings will do.
+        architectures: one architecture or several, as objects or canonical strings.
 
     Returns:
-        (31,) int8 of one architecture, (n, 31) of n; an absent kernel is 0.
+        (31,) int8 for one architecture, (n, 31) for n; an absent kernel is 0.
 
     Raises:
-        ArchitectureError: one of them is no architecture.
+        ArchitectureError: one of them is not a valid architecture.
     """
 
     def encoded(arch: Architecture) -> list[int]:
@@ -152,7 +152,7 @@ def _encoded(
     shape: tuple[int, ...],
     dtype: DTypeLike,
 ) -> np.ndarray:
-    """(*shape) of one architecture, (n, *shape) of n."""
+    """(*shape) for one architecture, (n, *shape) for n."""
     if isinstance(architectures, str) or not isinstance(architectures, Iterable):
         return np.asarray(encode(Architecture.parse(architectures)), dtype)
     rows = [encode(Architecture.parse(one)) for one in architectures]
@@ -160,11 +160,11 @@ def _encoded(
 
 
 class Neighbourhood:
-    """Moving among some architectures, such as those of a release.
+    """Moves among given architectures, such as those of a release.
 
-    A release is a random sample of some 10^10 architectures: what differs from a member in a single
-    choice is hardly ever another member. A move therefore mutates an architecture as the space
-    defines it (`Architecture.mutate`) and takes what lies nearest to the result.
+    A release is a random sample from some 10^10 architectures, so one that differs from a member
+    in a single choice is hardly ever a member too. A move therefore mutates an architecture with
+    `Architecture.mutate` and takes the member nearest to the result.
 
     Args:
         codes: canonical strings of the architectures, in order.
@@ -175,17 +175,17 @@ class Neighbourhood:
         self.choices = encode_choices(self.architectures)
 
     def distances(self, choices: NDArray[np.int8]) -> NDArray[np.intp]:
-        """(n,): in how many of their `CHOICES` the architectures differ from one, 0..31."""
+        """(n,): in how many `CHOICES` each architecture differs from the given ones, 0..31."""
         differ: NDArray[np.intp] = np.count_nonzero(self.choices != choices, axis=1)
         return differ
 
     def nearest(
         self, choices: NDArray[np.int8], allowed: NDArray[np.bool_], rng: np.random.Generator
     ) -> int:
-        """The place of the nearest one that is allowed; ties are broken at random.
+        """Index of the nearest allowed architecture; ties are broken at random.
 
         Args:
-            choices: (31,) of an architecture, among these or not.
+            choices: (31,) of an architecture, a member or not.
             allowed: (n,), at least one True.
             rng: breaks ties.
         """
@@ -193,5 +193,5 @@ class Neighbourhood:
         return int(rng.choice(np.flatnonzero(distances == distances.min())))
 
     def mutate(self, place: int, rng: np.random.Generator) -> NDArray[np.int8]:
-        """(31,): the choices of one of the architectures after `Architecture.mutate`."""
+        """(31,): the choices of a member after `Architecture.mutate`."""
         return encode_choices(self.architectures[place].mutate(rng))

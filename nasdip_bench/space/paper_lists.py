@@ -1,4 +1,4 @@
-"""The architectures that the paper's authors published: the 522 trained, and the candidates ranked.
+"""Architectures published by the paper's authors: the 522 trained, and the ranked candidates.
 
 Source: ``benchmark/models.csv`` and ``random_search/models_generated.lst`` of the released code of
 ISNAS-DIP (MIT licence, Copyright (c) 2022 Özgür Kara; ``paper_lists.LICENSE``). None of the
@@ -15,17 +15,17 @@ from nasdip_bench.errors import ArchitectureError, check_whole
 from .architecture import Architecture, sample_architectures
 
 PAPER_ARCHITECTURES = 522
-"""How many the authors trained."""
+"""Number of architectures that the authors trained."""
 
 PAPER_CANDIDATES = 4592
-"""How many of the 5,000 that the authors ranked can be built."""
+"""Number of the authors' 5,000 ranked candidates that can be built."""
 
 
 def paper_architectures(count: int = PAPER_ARCHITECTURES) -> list[Architecture]:
     """The first of the 522 architectures that the paper's authors trained.
 
-    The list is in no order, so that its beginning is a random part of it. Row i of a release is
-    line i of the list.
+    The list is unordered, so its beginning is a random sample. Row i of a release is line i of the
+    list.
 
     Args:
         count: how many, 1 to 522.
@@ -45,11 +45,11 @@ def candidate_architectures(count: int = PAPER_CANDIDATES) -> list[Architecture]
     """The architectures that a search ranks.
 
     Args:
-        count: how many, at least 1. Up to 4,592 the first of the paper's candidates, in its order;
-            of more a seeded draw (`nasdip_bench.space.sample_architectures`).
+        count: how many, at least 1. Up to 4,592, the first of the paper's candidates in its order;
+            above that, a seeded draw (`nasdip_bench.space.sample_architectures`).
 
     Raises:
-        ConfigError: a count that is no whole number above 0.
+        ConfigError: the count is not a whole number above 0.
 
     Example:
         >>> str(candidate_architectures(1)[0])
@@ -63,7 +63,7 @@ def candidate_architectures(count: int = PAPER_CANDIDATES) -> list[Architecture]
 
 @cache
 def _read(name: str) -> tuple[Architecture, ...]:
-    """The architectures of a file ``cell,skip``; those that cannot be built are left out."""
+    """The architectures of a ``cell,skip`` file; those that cannot be built are left out."""
     lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
     rows = [line.split(",") for line in lines if not line.startswith("#")][1:]
     found = []

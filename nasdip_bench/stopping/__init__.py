@@ -1,7 +1,7 @@
-"""When to stop a fit without a look at the ground truth: the rules, and where they stop a run.
+"""Rules that stop a fit without the ground truth, and where they stop a recorded run.
 
-The same objects stop a restoration while it is trained (``nasdip-restore --stop RULE``) and are
-tried on recorded runs. Never imports torch.
+The same objects stop a restoration during training (``nasdip-restore --stop RULE``) and are tried
+on recorded runs. Never imports torch.
 """
 
 from .rule import Fits as Fits

@@ -1,9 +1,8 @@
-"""What a stopping rule is, and how fits are watched with one.
+"""Stopping rules, and how they watch fits.
 
-A rule sees the observables of an iteration (`nasdip_bench.observables`), never PSNR or SSIM, and
-answers two questions for each of R fits at once: is this the output to deliver if nothing better
-comes, and is this the end? So whoever trains needs to hold one output a fit, the last that the rule
-wanted to keep.
+A rule sees the observables of an iteration (`nasdip_bench.observables`), never PSNR or SSIM. For
+each of R fits at once, it says whether to deliver this output unless a better one comes, and
+whether to stop. Training therefore holds only one output per fit, the last that the rule kept.
 """
 
 from __future__ import annotations
@@ -21,25 +20,25 @@ from nasdip_bench.errors import ConfigError, unknown_name
 from nasdip_bench.observables import OBSERVABLES
 
 Answer = tuple[NDArray[np.bool_], NDArray[np.bool_]]
-"""(R,) whether this output is the one to deliver if nothing better comes; (R,) whether to stop."""
+"""(R,) whether to deliver this output unless a better one comes; (R,) whether to stop."""
 
 Look = Callable[[int, Mapping[str, NDArray[np.float64]]], Answer]
-"""Called with an iteration, from 1, ascending, and by name the (R,) values there. What it
-answers of a fit that it has stopped is ignored."""
+"""Called with an iteration (from 1, ascending) and its (R,) values by name. Answers for fits that
+are already stopped are ignored."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fits:
-    """What a rule may know of R fits before they begin.
+    """What a rule may know about R fits before they begin.
 
     Attributes:
-        kind: of the task: "denoise", "inpaint" or "super_resolve".
-        budget: iterations at most.
+        kind: kind of task: "denoise", "inpaint" or "super_resolve".
+        budget: maximum number of iterations.
         stop: the iteration at which the set-up stops every fit, 1..budget.
-        sigma: (R,) float64, standard deviation of the noise, images in [0, 1]; NaN where there is
-            none, or none is known.
+        sigma: (R,) float64, standard deviation of the noise, images in [0, 1]; NaN if there is no
+            noise or it is unknown.
         sigma_estimate: (R,) float64, the same estimated from the corrupted image
-            (`nasdip_bench.tasks.noise_estimate`); NaN where there is no noise.
+            (`nasdip_bench.tasks.noise_estimate`); NaN if there is no noise.
     """
 
     kind: str
@@ -53,15 +52,15 @@ class Fits:
 
 
 class StoppingRule(ABC):
-    """A rule; subclasses are frozen dataclasses, whose fields are its parameters.
+    """A stopping rule; subclasses are frozen dataclasses whose fields are the parameters.
 
     Attributes:
-        name: of the rule, in words of letters, digits and hyphens.
+        name: name of the rule: letters, digits and hyphens.
         needs: names of `nasdip_bench.observables.OBSERVABLES` that it looks at.
-        delivers: "smoothed" or "output": of which the kept iteration is delivered.
+        delivers: what is delivered of the kept iteration, "smoothed" or "output".
 
     Example:
-        A rule that stops where the output is sharper than a tenth:
+        A rule that stops once a tenth of the output's power is at high frequencies:
 
         >>> from dataclasses import dataclass
         >>> @dataclass(frozen=True)
@@ -87,15 +86,15 @@ class StoppingRule(ABC):
     def begin(self, fits: Fits) -> Look:
         """Start watching fits.
 
-        Observables are in dB, -10·log10 of a mean: the higher, the smaller the mean. NaN where one
-        is not defined, such as a variance before its window is filled.
+        Observables are in dB, -10·log10 of a mean, so a higher value is a smaller mean. Undefined
+        ones are NaN, such as a variance before its window is full.
 
         Args:
-            fits: what is known of them.
+            fits: what is known about them.
         """
 
     def no_meaning(self, kind: str) -> str | None:
-        """Why the rule cannot be asked about a kind of task, or None."""
+        """Why the rule does not apply to a kind of task, or None if it does."""
         del kind
         return None
 
@@ -111,21 +110,21 @@ class StoppingRule(ABC):
 
 
 class Watch:
-    """R fits under a rule: which go on, what they have paid, and what they deliver.
+    """R fits under a rule: which still run, how long they have run, and what they deliver.
 
     Args:
         rule: the rule.
-        fits: what is known of them.
+        fits: what is known about them.
 
     Attributes:
-        running: (R,) bool, whether each goes on.
-        paid: (R,) int, iterations that each has run, or ran.
-        delivered: (R,) int, the iteration that each delivers as things are; of a fit in which
-            nothing was kept so far, the latest.
+        running: (R,) bool, whether each still runs.
+        paid: (R,) int, iterations that each has run.
+        delivered: (R,) int, the iteration that each would deliver now: the last one kept, or the
+            latest if none was kept.
 
     Raises:
-        ConfigError: the rule has no meaning for the task.
-        UnknownNameError: the rule needs what is no observable.
+        ConfigError: the rule does not apply to the task.
+        UnknownNameError: the rule needs an unknown observable.
     """
 
     def __init__(self, rule: StoppingRule, fits: Fits) -> None:
@@ -141,22 +140,22 @@ class Watch:
         self._kept = np.zeros(len(fits), bool)
 
     def look(self, iteration: int, seen: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
-        """Go on to an iteration.
+        """Show one iteration to the rule.
 
         Args:
             iteration: from 1, ascending.
-            seen: by name, (R,) float64 in dB of what the rule needs.
+            seen: (R,) float64 in dB by name, of the observables that the rule needs.
 
         Returns:
             (R,) whether the rule keeps the output of this iteration.
 
         Raises:
-            ConfigError: the rule does not answer as it must.
+            ConfigError: the rule's answer is not two arrays.
         """
         answer = self._look(iteration, seen)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise ConfigError(
-                f"stopping rule {self._rule} answered {answer!r}: answer two arrays, which fits "
+                f"stopping rule {self._rule} answered {answer!r}: return two arrays, which fits "
                 f"keep this output and which of them stop"
             )
         keep, stop = answer
@@ -189,18 +188,17 @@ def follow(
     iterations: NDArray[np.integer],
     observables: Mapping[str, NDArray[np.floating]],
 ) -> Stops:
-    """Where a rule stops recorded runs.
+    """Find where a rule stops recorded runs.
 
     Args:
         rule: the rule.
-        fits: what it may know of the R runs.
-        iterations: (P,) ascending, from 1: those that were recorded. Of some only, the rule looks
-            at these and at no others.
-        observables: by name, (R, P) in dB, of all that the rule needs.
+        fits: what it may know about the R runs.
+        iterations: (P,) the recorded iterations, ascending, from 1. The rule looks at no others.
+        observables: (R, P) in dB by name, of all observables that the rule needs.
 
     Raises:
-        ConfigError: the rule has no meaning for the task, or needs what was not recorded.
-        UnknownNameError: the rule needs what is no observable.
+        ConfigError: the rule does not apply to the task, or needs what was not recorded.
+        UnknownNameError: the rule needs an unknown observable.
     """
     watch = Watch(rule, fits)
     if absent := [name for name in rule.needs if name not in observables]:

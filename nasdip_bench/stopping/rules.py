@@ -15,10 +15,10 @@ from .rule import Answer, Fits, Look, StoppingRule
 
 @dataclass(frozen=True)
 class Fixed(StoppingRule):
-    """One iteration for all, chosen beforehand: what most of the literature does.
+    """Stop every fit at one iteration chosen beforehand, as most of the literature does.
 
     Args:
-        iteration: from 1; None takes the stopping iteration of the set-up.
+        iteration: from 1; None: the set-up's stopping iteration.
     """
 
     iteration: int | None = None
@@ -36,7 +36,7 @@ class Fixed(StoppingRule):
 
 @dataclass(frozen=True)
 class Last(StoppingRule):
-    """The end of the budget."""
+    """Run to the end of the budget."""
 
     name = "last"
 
@@ -47,11 +47,11 @@ class Last(StoppingRule):
 
 @dataclass(frozen=True)
 class Discrepancy(StoppingRule):
-    """Where the restoration is as far from the corrupted image as the noise says.
+    """Stop where the restoration's distance from the corrupted image matches the noise.
 
     The first iteration with ⟨(s - y)²⟩ ≤ tau·sigma². Source: Morozov's discrepancy principle, 1966.
-    tau is below 1: where the restoration is best it has followed some of the noise, and so is
-    nearer to the corrupted image than the ground truth is.
+    tau is below 1 because the best restoration has followed some of the noise, and so is closer to
+    the corrupted image than the ground truth is.
 
     Args:
         tau: factor of the variance, positive.
@@ -72,11 +72,11 @@ class Discrepancy(StoppingRule):
         """Keep and stop at the first crossing.
 
         Raises:
-            ConfigError: sigma is to be known and is not.
+            ConfigError: sigma is "known", but not known for all fits.
         """
         if self.sigma == "known" and np.isnan(fits.sigma).any():
             raise ConfigError(
-                f"stopping rule {self}: sigma is not known of this image; let it be estimated, "
+                f"stopping rule {self}: the sigma of this image is not known; estimate it, "
                 f"with sigma=estimate"
             )
         sigma = fits.sigma if self.sigma == "known" else fits.sigma_estimate
@@ -84,14 +84,14 @@ class Discrepancy(StoppingRule):
         return lambda _, seen: _both(seen["loss_smooth"] >= level)
 
     def no_meaning(self, kind: str) -> str | None:
-        """Of denoising alone it can be asked."""
+        """The rule applies only to denoising."""
         if kind == "denoise":
             return None
-        return "there is no noise to compare with; of denoising alone it can be asked"
+        return "there is no noise to compare with; the rule applies only to denoising"
 
 
 class _Least(StoppingRule):
-    """The least value of one observable; the end once it has not become less for a while."""
+    """Keep the least value of one observable; stop once it has not fallen for a while."""
 
     patience: int | float
 
@@ -99,7 +99,7 @@ class _Least(StoppingRule):
         _check_patience(self.patience)
 
     def begin(self, fits: Fits) -> Look:
-        """Keep every new least value, and stop `patience` iterations after the last of them."""
+        """Keep every new least value, and stop `patience` iterations after the last one."""
         (observable,) = self.needs
         wait = _iterations(self.patience, fits.budget)
         least_db = np.full(len(fits), -np.inf)
@@ -115,13 +115,13 @@ class _Least(StoppingRule):
 
 @dataclass(frozen=True)
 class NeighbourMinimum(_Least):
-    """The least ⟨(s_p - y_q)²⟩ over neighbouring pixels p, q: a rule that needs no sigma.
+    """Keep the least ⟨(s_p - y_q)²⟩ over neighbouring pixels p, q; needs no sigma.
 
-    The noise of y_q is independent of that of y_p, so that to follow the noise at p does not help
-    at q. In the spirit of Noise2Self (Batson and Royer, ICML 2019).
+    The noise of y_q is independent of that of y_p, so following the noise at p does not help at q.
+    In the spirit of Noise2Self (Batson and Royer, ICML 2019).
 
     Args:
-        patience: iterations, or below 1 a share of the budget.
+        patience: in iterations; below 1, a share of the budget.
     """
 
     patience: int | float = 0.1
@@ -129,7 +129,7 @@ class NeighbourMinimum(_Least):
     needs = ("neighbour",)
 
     def no_meaning(self, kind: str) -> str | None:
-        """The corrupted image of super-resolution has other pixels."""
+        """Super-resolution is excluded: its corrupted image has other pixels."""
         if kind != "super_resolve":
             return None
         return "the corrupted image is smaller than the restoration, so pixels have no neighbours"
@@ -137,16 +137,16 @@ class NeighbourMinimum(_Least):
 
 @dataclass(frozen=True)
 class WindowedVariance(_Least):
-    """ES-WMV: the least variance of the latest outputs.
+    """ES-WMV: keep the least variance of the latest outputs.
 
     Source: Wang, Li, Zhuang, Chen, Liang, Sun, "Early Stopping for Deep Image Prior", TMLR 2023
     (arXiv 2112.06074), algorithm 1; published with a window of 100 and a patience of 1000, for
-    budgets of 5000 and more. It delivers the output there; here the smoothed output of the same
+    budgets of 5000 and more. The paper delivers the output; here the smoothed output of the same
     iteration is delivered, as everywhere in this package.
 
     Args:
         window: 25 or 100 outputs.
-        patience: iterations, or below 1 a share of the budget.
+        patience: in iterations; below 1, a share of the budget.
     """
 
     window: int = 100
@@ -168,13 +168,13 @@ class WindowedVariance(_Least):
 
 @dataclass(frozen=True)
 class ExponentialVariance(_Least):
-    """ES-EMV: the least exponentially weighted variance of the outputs, of weight 0.1.
+    """ES-EMV: keep the least exponentially weighted variance of the outputs, weight 0.1.
 
-    Source: as of `WindowedVariance`, algorithm 2; published with a patience of 1000. The published
+    Source: see `WindowedVariance`, algorithm 2; published with a patience of 1000. The published
     code clips its mean to [0, 1], where the outputs lie anyway.
 
     Args:
-        patience: iterations, or below 1 a share of the budget.
+        patience: in iterations; below 1, a share of the budget.
     """
 
     patience: int | float = 0.1
@@ -184,13 +184,13 @@ class ExponentialVariance(_Least):
 
 @dataclass(frozen=True)
 class Plateau(StoppingRule):
-    """The end of progress: the training loss has not become better by enough for a while.
+    """Stop once the training loss has not improved enough for a while.
 
-    As ``EarlyStopping(min_delta, patience)`` of Keras, with a relative difference.
+    Same as Keras's ``EarlyStopping(min_delta, patience)``, with a relative difference.
 
     Args:
-        patience: iterations, or below 1 a share of the budget.
-        gain_db: what counts as better, in dB of the loss.
+        patience: in iterations; below 1, a share of the budget.
+        gain_db: the improvement that counts, in dB of the loss.
     """
 
     patience: int | float = 0.05
@@ -203,7 +203,7 @@ class Plateau(StoppingRule):
         _check_positive("gain_db", self.gain_db)
 
     def begin(self, fits: Fits) -> Look:
-        """Keep and stop where the patience is at its end."""
+        """Keep and stop when the patience runs out."""
         wait = _iterations(self.patience, fits.budget)
         best_db = np.full(len(fits), -np.inf)
         at = np.zeros(len(fits), np.int64)
@@ -217,7 +217,7 @@ class Plateau(StoppingRule):
 
 
 def _both(answer: NDArray[np.bool_]) -> Answer:
-    """Keep and stop at once."""
+    """Keep and stop at the same iteration."""
     return answer, answer
 
 

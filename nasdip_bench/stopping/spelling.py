@@ -1,4 +1,4 @@
-"""Stopping rules by name: how they are spelled, which a dataset records, which is the target."""
+"""Stopping rules by name: parsing them, those that a dataset records, and the target."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ RULES: dict[str, type[StoppingRule]] = {
         Fixed, Last, Discrepancy, NeighbourMinimum, WindowedVariance, ExponentialVariance, Plateau
     )
 }  # fmt: skip
-"""By name."""
+"""Stopping rules by name."""
 
 
 def parse_rule(text: str) -> StoppingRule:
-    """A rule of `RULES` as it is spelled.
+    """Parse the name and parameters of a rule of `RULES`.
 
     Args:
-        text: a name, such as ``discrepancy``, with parameters where they are not the rule's own
-            choice: ``discrepancy(tau=0.8,sigma=known)``.
+        text: a name, such as ``discrepancy``, with any parameters that differ from the defaults:
+            ``discrepancy(tau=0.8,sigma=known)``.
 
     Raises:
         UnknownNameError: no such rule or parameter.
-        ConfigError: not of this form, or a value that the rule refuses.
+        ConfigError: not of this form, or a value that the rule rejects.
 
     Example:
         >>> parse_rule("es-wmv(patience=1000)")
@@ -65,10 +65,10 @@ def parse_rule(text: str) -> StoppingRule:
 
 
 def recorded_rules(kind: str) -> tuple[StoppingRule, ...]:
-    """The rules whose stops a dataset records, of every run, from its whole curves.
+    """The rules whose stops a dataset records for every run, from its full curves.
 
     Args:
-        kind: of the task.
+        kind: kind of task.
     """
     shares = (0.05, 0.1, 0.2, 0.5)
     grid: list[StoppingRule] = [
@@ -88,11 +88,11 @@ def recorded_rules(kind: str) -> tuple[StoppingRule, ...]:
 
 
 def target_rule(kind: str) -> StoppingRule:
-    """The rule of ``stopped_*`` in the tables: what somebody without the ground truth does.
+    """The rule behind ``stopped_*`` in the tables: what a user without the ground truth can do.
 
     Args:
-        kind: of the task. Of denoising the discrepancy; of the others, which have no noise, the
-            stopping iteration of the set-up.
+        kind: kind of task. Denoising uses the discrepancy; the others have no noise and use the
+            set-up's stopping iteration.
     """
     return Discrepancy() if kind == "denoise" else Fixed()
 

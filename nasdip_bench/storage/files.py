@@ -24,34 +24,34 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 Content: TypeAlias = "bytes | bytearray"
-"""Of a file, in memory."""
+"""Content of a file, in memory."""
 
 TEMPORARY_SUFFIX = ".tmp"
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows
 
 
 def check_folder(path: Path) -> None:
-    """Refuse what can be no folder to write to, before any work; creates nothing.
+    """Reject a path that cannot be a folder to write to, before any work; creates nothing.
 
     Raises:
-        ConfigError: it, or what it would be created in, is a file or may not be written to.
+        ConfigError: the path, or where it would be created, is a file or may not be written to.
     """
-    # Not `exists`, which raises where a folder may not be looked into.
+    # Not `exists`, which raises if a folder may not be read.
     there = next(one for one in (path, *path.absolute().parents) if os.access(one, os.F_OK))
     if not there.is_dir() or not os.access(there, os.W_OK):
         why = "may not be written to" if there.is_dir() else "is a file"
         raise ConfigError(
-            f"{str(path)!r} can be no folder to write to: {str(there)!r} {why}; name another with "
-            f"--out"
+            f"{str(path)!r} cannot be a folder to write to: {str(there)!r} {why}; name another "
+            f"with --out"
         )
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to; renamed to it when the block ends without an exception.
+    """A path next to ``path`` to write to; renamed to it if the block ends without an exception.
 
-    The file is flushed to disk before the rename and the folder after it, so that after a crash
-    either the old file or the new one is there, whole.
+    The file is flushed to disk before the rename and the folder after it, so that a crash leaves
+    either the old file or the new one, whole.
     """
     aside = path.parent / f".{path.name}.{socket.gethostname()}.{os.getpid()}{TEMPORARY_SUFFIX}"
     try:
@@ -90,10 +90,10 @@ def sync_tree(folder: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Let two paths of one file system swap names, in one step that is done or not done.
+    """Swap the names of two paths on one file system, atomically.
 
     Returns:
-        whether it was done; False where the system or the file system cannot.
+        whether it was done; False if the system or the file system cannot.
     """
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
@@ -110,17 +110,17 @@ def exchange(one: Path, other: Path) -> bool:
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold a lock among processes, waiting for it; the file is there only while it is held.
+    """Hold a lock between processes, waiting for it; the file exists only while it is held.
 
-    The system drops the lock when the process ends, however it does; the file that is then left is
-    nobody's, and the next holder takes it over.
+    The system drops the lock when the process ends, however it ends; if the file is left behind,
+    the next holder takes it over.
     """
     import fcntl  # not on Windows, where datasets can be read
 
     while True:
         with path.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            # Who held it before has removed the file that we waited for: wait for the new one.
+            # If the previous holder removed the file that we waited for, wait for the new one.
             if _is_at(path, file.fileno()):
                 try:
                     yield
@@ -153,9 +153,9 @@ def parquet_bytes(table: pa.Table) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Numbers without dictionaries: results hardly repeat, so that dictionaries of them make files a
-    # fifth larger, and counts that do are read ten times as fast. With Zstandard reading takes
-    # three times as long for 7 % of the size.
+    # No dictionaries for numbers: results hardly repeat, so dictionaries would make files a fifth
+    # larger, and counts, which do repeat, are read ten times as fast without. With Zstandard
+    # reading takes three times as long, to save 7 % of the size.
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="lz4", use_dictionary=texts)
@@ -165,12 +165,12 @@ def parquet_bytes(table: pa.Table) -> bytes:
 def open_parquet(
     content: Content, dictionaries: Sequence[str] = (), metadata: pq.FileMetaData | None = None
 ) -> pq.ParquetFile:
-    """The content of a Parquet file, opened: its schema and sizes are known, no values are read.
+    """Open the content of a Parquet file: its schema and sizes are known, no values are read.
 
     Args:
-        content: of the file.
-        dictionaries: columns of strings to read as each string once and positions.
-        metadata: of the same content, where it was parsed before.
+        content: content of the file.
+        dictionaries: columns of strings to read as each string once, plus positions.
+        metadata: metadata of the same content, if it was parsed before.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -183,23 +183,23 @@ def open_parquet(
 def read_parquet(content: Content, columns: list[str] | None = None) -> pa.Table:
     """The table in the content of a Parquet file, or some of its columns.
 
-    Not ``pyarrow.parquet.read_table``, which imports pandas; and with one thread, since Arrow's
-    reading threads were seen to abort a process at its exit (7 of 60 short scripts, pyarrow 26).
+    Not ``pyarrow.parquet.read_table``, which imports pandas. It uses one thread, since Arrow's
+    reading threads aborted processes at exit (7 of 60 short scripts, pyarrow 26).
     """
     return open_parquet(content).read(columns=columns, use_threads=False)
 
 
 def open_regular(path: Path | str) -> io.BufferedReader:
-    """Open a file to read; what is no regular file, such as a pipe that never ends, is refused.
+    """Open a file to read; reject all but regular files, such as a pipe that never ends.
 
     Raises:
-        OSError: it cannot be opened, or is no regular file.
+        OSError: it cannot be opened, or is not a regular file.
     """
-    # Opening a pipe waits for its other end, unless one asks not to wait.
+    # Opening a pipe waits for its other end unless told not to.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -207,10 +207,10 @@ def open_regular(path: Path | str) -> io.BufferedReader:
 
 
 def read_regular(path: Path, most: int) -> bytes:
-    """The content of a regular file of at most so many bytes.
+    """The content of a regular file of at most ``most`` bytes.
 
     Raises:
-        OSError: it cannot be read, is no regular file, or is larger.
+        OSError: it cannot be read, is not a regular file, or is larger.
     """
     with open_regular(path) as file:
         content = file.read(most + 1)

@@ -1,8 +1,8 @@
-"""Arrays in HDF5 files: written packed; of unknown origin, looked at before a value is decoded.
+"""Arrays in HDF5 files: written packed, and checked before a value of unknown origin is decoded.
 
-HDF5 can do more than a dataset of this package may ask of it: take values from other files, through
+HDF5 can do more than a dataset of this package may ask for: take values from other files, through
 links, external storage or virtual data sets; load filters; claim chunks of any size. The files of a
-dataset hold plain arrays, and what is anything else is refused. h5py is imported on use.
+dataset hold plain arrays; anything else is rejected. h5py is imported on use.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(content: Content, path: str) -> Iterator[h5py.File]:
-    """The content of a file, to be read in the block.
+    """Open the content of a file, to be read in the block.
 
     Args:
-        content: of the file.
-        path: how to call it.
+        content: content of the file.
+        path: name of the file in errors.
 
     Raises:
-        DatasetError: it is no such file, or the block has raised, whatever it was.
+        DatasetError: it is not an HDF5 file, or the block raised any exception.
     """
     import h5py
 
@@ -46,7 +46,7 @@ def opened(content: Content, path: str) -> Iterator[h5py.File]:
 def write_packed(
     file: h5py.File, name: str, values: NDArray[Any], chunk: tuple[int, ...]
 ) -> h5py.Dataset:
-    """Write an array in chunks of at most this shape, shuffled and packed, if it has any value."""
+    """Write an array in chunks of at most this shape, shuffled and packed, unless it is empty."""
     if not values.size:
         return file.create_dataset(name, data=values)
     chunk = tuple(map(min, chunk, values.shape))
@@ -56,10 +56,10 @@ def write_packed(
 def plain_array(file: h5py.File, name: str, kind: type[np.generic], axes: int) -> Any:
     """An array that is stored in the file itself, in a known way.
 
-    Its shape is for the caller to check, before values are read.
+    The caller must check its shape before reading values.
 
     Raises:
-        Exception: it is absent, or no such array (h5py raises many kinds on hostile content).
+        Exception: it is missing or not such an array (h5py raises many kinds on hostile content).
     """
     import h5py
 

@@ -1,4 +1,4 @@
-"""A lock that readers of a dataset share between threads and survive a fork with."""
+"""A lock that threads reading a dataset share, and that survives a fork."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import threading
 class ForkSafeLock:
     """A re-entrant lock that is free in a forked child.
 
-    A plain lock that another thread holds at the moment of a fork stays locked in the child for
-    ever, since that thread does not exist there.
+    A plain lock that another thread holds at the moment of a fork stays locked in the child
+    forever, since that thread does not exist there.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""JSON of unknown origin: objects that carry their own SHA-256, and dataclasses made of them."""
+"""JSON of unknown origin: objects that carry their own SHA-256, and dataclasses made from them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _Record = TypeVar("_Record")
 
 
 def parse_json(text: str) -> dict[str, Any]:
-    """The object in a text.
+    """Parse a text as a JSON object.
 
     Raises:
-        ValueError: it is no JSON object, or one with NaN or an infinity, or nested without end.
+        ValueError: it is not a JSON object, has NaN or an infinity, or is nested too deeply.
     """
     try:
         data = json.loads(text, parse_constant=_no_number)
@@ -33,12 +33,12 @@ def parse_json(text: str) -> dict[str, Any]:
 
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """The fields and, last, the hash of them."""
+    """The fields, followed by their hash."""
     return content | {_SEAL: _hash(content)}
 
 
 def unsealed(data: dict[str, Any]) -> dict[str, Any]:
-    """The fields without the hash, which is compared; files of earlier versions have none.
+    """The fields without the hash, which is checked; files of earlier versions have none.
 
     Raises:
         ValueError: the fields are not those that were sealed.
@@ -58,10 +58,10 @@ def _no_number(name: str) -> None:
 
 
 def checked(cls: Callable[..., _Record], data: Any) -> _Record:
-    """A dataclass of the fields in a JSON object.
+    """Make a dataclass from the fields of a JSON object.
 
     Raises:
-        ValueError: a field is missing or unknown, or of another type, see `fits`.
+        ValueError: a field is missing, unknown, or has another type; see `fits`.
     """
     kinds, needed = _kinds(cls)
     if not isinstance(data, dict):
@@ -83,10 +83,10 @@ def _kinds(cls: Any) -> tuple[dict[str, Any], set[str]]:
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Whether a value from JSON is of a type, such as ``dict[str, list[int]]``.
+    """Whether a value from JSON has a type, such as ``dict[str, list[int]]``.
 
-    Texts must be printable and at most a thousand characters long, numbers whole and from 0 to
-    2^53.
+    Texts must be printable and at most a thousand characters long; numbers must be whole, from 0
+    to 2^53.
     """
     if kind is str:
         return isinstance(value, str) and len(value) <= _LONGEST_TEXT and value.isprintable()

@@ -1,4 +1,4 @@
-"""Full check of a dataset folder, in a process of its own."""
+"""Full check of a dataset folder, in its own process."""
 
 from .sandbox import MEMORY_BYTES as MEMORY_BYTES
 from .sandbox import SECONDS as SECONDS

@@ -1,4 +1,4 @@
-"""The curves, observables, stops and distances of a dataset against its tables.
+"""Check the curves, observables, stops and distances of a dataset against its tables.
 
 Must not import torch.
 """
@@ -24,17 +24,17 @@ from nasdip_bench.tasks import get_task
 from .rows import Problems, Table, bad_rows, rows_of, task_records
 
 _ROUNDED_DB = 0.0012
-"""How far a value of ``stops/``, rounded to a thousandth, may be from one that was coded."""
+"""How far a value of ``stops/``, rounded to a thousandth, may be from a coded one."""
 
 _STEPS = 0.6
-"""How far a coded value may be from that of a table: half a step, and room for float32."""
+"""How far a coded value, in steps, may be from a table's: half a step, and room for float32."""
 
 _COLUMNS = {"psnr": "psnr_db", "psnr_smooth": "psnr_smooth_db", SSIM: SSIM}
-"""By curve, how the columns of runs.parquet end that are read off it."""
+"""By curve, the ending of the columns of runs.parquet that are read off it."""
 
 
 def curve_problems(folder: DatasetFolder, runs: Table) -> Problems:
-    """Files that are not those of the schema, and curves that contradict the table."""
+    """Files that do not follow the schema, and curves that contradict the table."""
     whole = folder.manifest.protocol_version != FOREIGN_PROTOCOL
     for fidelity, task, record in task_records(folder.manifest):
         mine = rows_of(runs, fidelity, task)
@@ -55,7 +55,7 @@ def curve_problems(folder: DatasetFolder, runs: Table) -> Problems:
 
 
 def _files(runs: Table, mine: NDArray[np.intp]) -> dict[tuple[int, int], NDArray[np.intp]]:
-    """By seed and part, the rows of runs.parquet whose curves are in a file."""
+    """The rows of runs.parquet whose curves are in a file, by the file's seed and part."""
     seeds, parts = runs["seed"][mine], part_of(runs["arch_id"][mine])
     return {
         (seed, part): mine[(seeds == seed) & (parts == part)]
@@ -104,15 +104,15 @@ def _compare(
     record: TaskRecord,
     whole: bool,
 ) -> Problems:
-    """Curves (run, point) of one kind against the table's rows of these runs.
+    """Compare curves (run, point) of one kind with the table's rows of these runs.
 
-    Curves that are not ``whole`` may end early, or have no point at all.
+    Curves that need not be ``whole`` may end early, or have no point at all.
     """
     column, code = _COLUMNS[name], CODES[name]
     tolerance = _STEPS / code.steps
     bad = np.zeros(len(runs["seed"]), bool)
     absent = np.isnan(curves)
-    # Behind the first point that is missing there may be none.
+    # No point may follow the first missing one.
     bad[rows] = absent.any(axis=1) if whole else (absent[:, :-1] & ~absent[:, 1:]).any(axis=1)
     yield from bad_rows("runs", bad, f"are ok with missing points in {path} ({name})")
     for end, iteration in (("final", record.stop), ("last", record.iterations)):
@@ -131,7 +131,7 @@ def _compare(
 
 
 def stop_problems(folder: DatasetFolder, runs: Table) -> Problems:
-    """Stops that are not those of the schema, or contradict runs and curves."""
+    """Stops that do not follow the schema, or contradict runs and curves."""
     own = folder.manifest.protocol_version != FOREIGN_PROTOCOL
     for fidelity, task, record in task_records(folder.manifest):
         for (seed, part), rows in _files(runs, rows_of(runs, fidelity, task)).items():
@@ -150,7 +150,7 @@ def stop_problems(folder: DatasetFolder, runs: Table) -> Problems:
             places = runs["curve_row"][rows]
             numbered = np.array_equal(np.sort(places), np.arange(len(rows)))
             if not numbered or len(curve.codes["psnr_smooth"]) != len(rows):
-                continue  # is said of the curves
+                continue  # reported for the curves
             run_of = rows[np.argsort(places)][table["curve_row"].to_numpy()]
             unlike = np.zeros(len(run_of), bool)
             for name in KEYS["runs"]:
@@ -169,7 +169,7 @@ def _stop_values(
     runs: Table,
     rows: NDArray[np.intp],
 ) -> Problems:
-    """The stops of some rows of runs.parquet, in their order."""
+    """Check the stops of some rows of runs.parquet, in their order."""
     ok = runs["status"][rows].astype(str) == "ok"
     delivered, paid = stops.values["iteration"], stops.values["paid"]
     there = delivered > 0
@@ -201,7 +201,7 @@ def _stop_values(
 
 
 def distance_problems(folder: DatasetFolder, runs: Table) -> Problems:
-    """Distances that are not those of the schema, or not of the runs."""
+    """Distances that do not follow the schema, or do not belong to the runs."""
     for fidelity, task, _ in task_records(folder.manifest):
         if not folder.has_distances(fidelity, task):
             continue

@@ -1,4 +1,4 @@
-"""The process in which `nasdip_bench.verify` lets a dataset be parsed.
+"""The process in which `nasdip_bench.verify` parses a dataset.
 
 python -m nasdip_bench.verify.child FOLDER BYTES     # writes the problems as JSON
 """
@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 EXPERIMENTS = "experiments"
-"""Folder beside the dataset with the results of experiments, if there are any."""
+"""Folder inside the dataset's with the results of experiments, if there are any."""
 
 
 def limit(memory_bytes: int) -> None:
-    """Let this process have no more memory, write no file and leave no dump, where that works."""
+    """Limit this process's memory and forbid written files and core dumps, if the system can."""
     try:
         import resource
     except ImportError:  # Windows

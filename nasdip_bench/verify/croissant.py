@@ -1,4 +1,4 @@
-"""``croissant.json`` against the manifest of its dataset. Must not import torch."""
+"""Check ``croissant.json`` against the manifest of its dataset. Must not import torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_BYTES = 64 * 2**20
 
 
 def croissant_problems(folder: DatasetFolder) -> Problems:
-    """``croissant.json`` against the manifest; releases of version 0.2.0 and before have none."""
+    """Check ``croissant.json`` against the manifest; releases up to version 0.2.0 have none."""
     path = folder.path / CROISSANT
     if CROISSANT not in folder.manifest.files:
         if path.exists():
@@ -42,16 +42,16 @@ def croissant_problems(folder: DatasetFolder) -> Problems:
 
 
 def contradictions(text: str, manifest: Manifest) -> Iterator[str]:
-    """Where a ``croissant.json`` and the manifest of its dataset do not say the same.
+    """Where a ``croissant.json`` and the manifest of its dataset contradict each other.
 
     Words may differ from those that this version would write; facts may not.
 
     Args:
         text: content of the file.
-        manifest: of the dataset.
+        manifest: manifest of the dataset.
 
     Yields:
-        a sentence each.
+        one sentence per contradiction.
     """
     try:
         found = parse_json(text)
@@ -62,11 +62,11 @@ def contradictions(text: str, manifest: Manifest) -> Iterator[str]:
     conforms = found.get("conformsTo")
     stated = conforms if isinstance(conforms, list) else [conforms]
     if not all(str(one).startswith(CROISSANT_VERSIONS) for one in stated):
-        yield f"{CROISSANT} says conformsTo {conforms!r:.100}, which is no Croissant"
+        yield f"{CROISSANT} says conformsTo {conforms!r:.100}, which is not Croissant"
     for fact in ("@type", "name", "version", "datePublished"):
         if found.get(fact) != wanted[fact]:
             yield f"{CROISSANT} says {fact} {found.get(fact)!r:.100}, {MANIFEST} {wanted[fact]!r}"
-    ours = manifest.protocol_version != FOREIGN_PROTOCOL  # of others' results it may be unknown
+    ours = manifest.protocol_version != FOREIGN_PROTOCOL  # for others' results it may be unknown
     for fact in ("description", "creator", *(["license"] if ours else [])):
         if not found.get(fact):
             yield f"{CROISSANT} has no {fact}"
@@ -82,10 +82,10 @@ def contradictions(text: str, manifest: Manifest) -> Iterator[str]:
 def _compare(
     part: str, facts: tuple[str, ...], found: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Lists of things with an ``@id``: the same things, with the same facts, each described."""
+    """Compare lists of things by ``@id``: same things, same facts, each with a description."""
     theirs, ours = _by_id(found.get(part)), _by_id(wanted[part])
     if isinstance(found.get(part), list) and len(found[part]) != len(theirs):
-        yield f"{CROISSANT} has things in {part} twice, or without a name of their own"
+        yield f"{CROISSANT} has things in {part} twice, or without an @id"
     for name in sorted(ours.keys() - theirs.keys()):
         yield f"{CROISSANT} does not describe {name}"
     for name in sorted(theirs.keys() - ours.keys()):
@@ -102,7 +102,7 @@ def _compare(
 
 
 def _by_id(things: Any) -> dict[str, dict[str, Any]]:
-    """By ``@id``; what is no list of such things counts as none."""
+    """Things by ``@id``; anything but a list of such things counts as empty."""
     if not isinstance(things, list):
         return {}
     return {

@@ -1,4 +1,4 @@
-"""What tables, manifest and the values of scores say of each other. Must not import torch."""
+"""Check tables, manifest and values of scores against each other. Must not import torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .rows import Problems, Table, bad_rows, rows_of, task_records
 
 
 def rerun_problems(manifest: Manifest, table: Table, runs: Table) -> Problems:
-    """Reruns are of runs that are there, and no longer than those."""
+    """Reruns belong to existing runs, and are no longer than those."""
     del manifest
     keys, mine = (
         list(zip(*(rows[name].tolist() for name in KEYS["runs"]), strict=True))
@@ -24,7 +24,7 @@ def rerun_problems(manifest: Manifest, table: Table, runs: Table) -> Problems:
     )
     lengths = dict(zip(keys, runs["iterations"].tolist(), strict=True))
     length = np.array([lengths.get(key, 0) for key in mine], np.int64)
-    yield from bad_rows("reruns", length == 0, "are of a run that is not there")
+    yield from bad_rows("reruns", length == 0, "belong to a run that does not exist")
     trained = table["iterations"]
     outside = (trained < 1) | (trained > length) | (table["whole"] != (trained == length))
     yield from bad_rows(
@@ -35,7 +35,7 @@ def rerun_problems(manifest: Manifest, table: Table, runs: Table) -> Problems:
 
 
 def corruption_problems(manifest: Manifest, runs: Table, corruptions: Table) -> Problems:
-    """What runs say of their corrupted image is what the table of corruptions says."""
+    """Runs and the table of corruptions agree about the corrupted images."""
     known, mine = (
         list(zip(*(table[name].tolist() for name in KEYS["corruptions"]), strict=True))
         for table in (corruptions, runs)
@@ -80,7 +80,7 @@ def count_problems(manifest: Manifest, runs: Table, scores: Table) -> Problems:
             of_runs = runs[name][mine]
             unlike = of_runs != getattr(record, name)
             if name == "iterations" and manifest.protocol_version == FOREIGN_PROTOCOL:
-                unlike = of_runs > getattr(record, name)  # a run has a limit of its own
+                unlike = of_runs > getattr(record, name)  # a run has its own limit
             other = mine[unlike]
             bad = np.isin(np.arange(len(runs["seed"])), other)
             yield from bad_rows("runs", bad, f"have another {name} than {MANIFEST}")

@@ -1,4 +1,4 @@
-"""What the checks of a dataset have in common: tables as arrays, and sentences about rows."""
+"""What the checks of a dataset share: tables as arrays, and sentences about rows."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset.manifest import Manifest, TaskRecord
 
 Table = dict[str, NDArray[Any]]
-"""By name of the column: (rows,) values."""
+"""(rows,) values by name of the column."""
 
 Problems = Iterator[str]
-"""A sentence each."""
+"""One sentence per problem."""
 
 _SHOWN = 3
 
 
 def task_records(manifest: Manifest) -> Iterator[tuple[str, str, TaskRecord]]:
-    """Fidelity, task and record of all that a manifest lists."""
+    """(fidelity, task, record) of all tasks that a manifest lists."""
     for fidelity, facts in manifest.fidelities.items():
         for task in facts.get("tasks", {}):
             record = manifest.task(fidelity, task)
@@ -29,7 +29,7 @@ def task_records(manifest: Manifest) -> Iterator[tuple[str, str, TaskRecord]]:
 
 
 def bad_rows(table: str, bad: NDArray[np.bool_], what: str) -> Problems:
-    """One sentence for all the rows of a table that are bad in one way."""
+    """One sentence for all rows of a table that share one problem."""
     where = np.flatnonzero(bad)
     if len(where):
         shown = ", ".join(map(str, where[:_SHOWN])) + (", ..." if len(where) > _SHOWN else "")
@@ -37,5 +37,5 @@ def bad_rows(table: str, bad: NDArray[np.bool_], what: str) -> Problems:
 
 
 def rows_of(table: Table, fidelity: str, task: str) -> NDArray[np.intp]:
-    """The rows of a table that are of a fidelity and task."""
+    """The rows of a table with a fidelity and task."""
     return np.flatnonzero((table["fidelity"] == fidelity) & (table["task"] == task))

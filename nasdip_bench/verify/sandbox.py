@@ -1,8 +1,8 @@
-"""Checks a dataset of unknown origin in a process of its own, with limits.
+"""Check a dataset of unknown origin in its own process, with limits.
 
-The hashes of a dataset say that it is the one that was released, not that whoever released it meant
-well: a file made to harm can fill the memory of the library that parses it, keep it busy for ever,
-or end its process. Here that process is another one. Must not import torch.
+The hashes of a dataset show that it is the one that was released, not that its author meant well: a
+harmful file can fill the memory of the library that parses it, keep it busy forever, or end its
+process. Here that is a separate process. Must not import torch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 MEMORY_BYTES = 4 * 2**30
-"""Of address space; a full release at three seeds takes a tenth of it."""
+"""Address space; a full release at three seeds takes a tenth of it."""
 
 SECONDS = 300
 
@@ -30,15 +30,15 @@ _ENVIRONMENT = {
 def verify(
     path: Path | str, *, memory_bytes: int = MEMORY_BYTES, seconds: float = SECONDS
 ) -> list[str]:
-    """Everything that is wrong with a dataset folder, a sentence each; empty if nothing is.
+    """All problems of a dataset folder, one sentence each; empty if there are none.
 
-    What is checked says `nasdip_bench.verify.tables`. Whatever the files do to the process that
-    reads them is one of the sentences.
+    `nasdip_bench.verify.tables` describes the checks. Whatever the files do to the process that
+    reads them is reported as a problem.
 
     Args:
         path: the folder.
-        memory_bytes: the most address space to use (not limited on Windows).
-        seconds: the most time to take.
+        memory_bytes: maximum address space (not limited on Windows).
+        seconds: maximum time.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "nasdip_bench.verify.child", str(path), str(memory_bytes)],

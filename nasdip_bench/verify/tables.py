@@ -1,8 +1,8 @@
-"""What a dataset folder must fulfil, checked in full: files, tables, curves, distances.
+"""Check a dataset folder in full: files, tables, curves, distances.
 
-Builders run it on what they release, tests on damaged copies, users through
-`nasdip_bench.verify`, which puts it into a process of its own. It reads everything, so it takes
-seconds where opening a dataset takes milliseconds. Must not import torch.
+Builders run it on their releases, tests on damaged copies, and users through `nasdip_bench.verify`,
+which puts it into its own process. It reads everything, so it takes seconds, while opening a
+dataset takes milliseconds. Must not import torch.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _REFERENCES = ("corrupted", "ground_truth", "none")
 
 
 def find_problems(path: Path | str) -> list[str]:
-    """Everything that is wrong with a dataset folder, a sentence each; empty if nothing is.
+    """All problems of a dataset folder, one sentence each; empty if there are none.
 
     Args:
         path: the folder.
@@ -116,7 +116,7 @@ def _duplicates(table: Table, key: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def _absent_numbers(name: str, table: Table) -> Problems:
-    """NaN where the schema has no missing values; Parquet itself keeps nulls out of there."""
+    """NaN where the schema has no missing values; Parquet itself excludes nulls there."""
     for column in RELEASE_TABLES[name]:
         if column.type == "float64" and not column.nullable:
             yield from bad_rows(name, np.isnan(table[column.name]), f"have no {column.name}")
@@ -155,12 +155,12 @@ def _images(manifest: Manifest, table: Table) -> Problems:
         yield from bad_rows("images", unknown, "have no sha256")
     sets = sorted({str(s) for s in table["image_set"].tolist()} - {manifest.image_set})
     if sets:
-        yield f"images: image_set {', '.join(sets)} beside {manifest.image_set} of {MANIFEST}"
+        yield f"images: image_set {', '.join(sets)}, but {manifest.image_set} in {MANIFEST}"
     yield from bad_rows("images", ~_isin(table["channels"], _IMAGE_CHANNELS), "are not gray or RGB")
 
 
 def _places(name: str, manifest: Manifest, table: Table) -> Problems:
-    """What runs, scores and corruptions have in common."""
+    """The checks that runs, scores, corruptions and reruns share."""
     yield from _absent_numbers(name, table)
     twice = _duplicates(table, KEYS[name])
     yield from bad_rows(name, twice, "have the same key as another")
@@ -175,7 +175,7 @@ def _places(name: str, manifest: Manifest, table: Table) -> Problems:
 
 
 def _keys(name: str, manifest: Manifest, table: Table) -> Problems:
-    """What runs and scores have in common."""
+    """The checks that runs and scores share."""
     yield from _places(name, manifest, table)
     ids = table["arch_id"]
     yield from bad_rows(

@@ -548,7 +548,7 @@ def test_a_tilde_is_the_home_folder(bench, monkeypatch):
 
 @pytest.mark.parametrize("path", [3, b"data", "~nobody-of-this-name/data"])
 def test_what_is_no_path_is_refused(path):
-    match = f"{re.escape(repr(path))} is no path of a folder: name the folder of a release"
+    match = f"{re.escape(repr(path))} is not a path of a folder: name the folder of a release"
     with pytest.raises(DatasetError, match=match):
         NASDIPBench(path)
 

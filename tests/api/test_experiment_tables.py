@@ -366,7 +366,7 @@ def test_figure_5_without_what_it_needs(built: Path, user_images: Path, tmp_path
         (["--sets=skimage", "--setting=fast"], "unknown setting 'fast'. Available: paper, quick"),
         (["--sets=skimage", "--methods=isnas"], "method 'isnas' must be written isnas/SCORE/"),
         (["--sets=skimage", "--tasks=denose"], "unknown task 'denose'. Did you mean 'denoise'"),
-        (["--sets=skimage", "--seeds=one"], "--seeds 'one' is no list of numbers"),
+        (["--sets=skimage", "--seeds=one"], "--seeds 'one' is not a list of numbers"),
         (["--sets=skimage", "--crop=100"], "crop 100 must be a multiple of 32"),
         (["--sets=skimage", "--cohort=0"], "cohort 0 must be a whole number from 1"),
         (["--sets=skimage", "--iterations=-1"], "iterations -1 must be a whole number from 1"),
@@ -375,7 +375,7 @@ def test_figure_5_without_what_it_needs(built: Path, user_images: Path, tmp_path
         (["--sets=skimage", "--precision=fp8"], "unknown precision 'fp8'"),
         (["--sets=skimage", "--device=tpu"], "device 'tpu' must be cpu, cuda or cuda:N"),
         (["--sets=skimage", "--shard=3/2"], "shard '3/2' must be I/N"),
-        (["--sets=skimage", "--time-limit=soon"], "time limit 'soon' is no duration"),
+        (["--sets=skimage", "--time-limit=soon"], "time limit 'soon' is not a duration"),
         (["--sets=skimage", "--workers=-1"], "workers -1 must be above 0"),
     ],
 )

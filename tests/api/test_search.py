@@ -568,8 +568,8 @@ def test_the_command(call, tmp_path):
 
 def test_the_command_says_what_is_wrong(call):
     for arguments, message in (
-        (("--budget", "soon"), "budget 'soon' is no duration"),
-        (("--budget", "1h30"), "budget '1h30' is no duration"),
+        (("--budget", "soon"), "budget 'soon' is not a duration"),
+        (("--budget", "1h30"), "budget '1h30' is not a duration"),
         (("--algorithms", "rendom"), "unknown algorithm 'rendom'"),
         (("--images", "lenna"), "unknown image 'lenna'"),
         (("--images", ""), "no image: give at least one of lena"),

@@ -318,7 +318,7 @@ def test_the_command(bench, capsys, tmp_path):
     for wrong, message in (
         (["--repeats", "0"], "repeats 0 must be"),
         (["--targets", "bst"], "unknown target of a ranking 'bst'"),
-        (["--budget", "soon"], "budget 'soon' is no duration"),
+        (["--budget", "soon"], "budget 'soon' is not a duration"),
     ):
         assert run("nasdip-bench", app, ["leaderboard", "search", *few, *wrong]) == 2
         captured = capsys.readouterr()

@@ -132,7 +132,7 @@ def test_what_cannot_be_asked_says_so(bench):
         bench.stopping_table(TASK, rules={"own": [Last]})
     with pytest.raises(UnknownNameError, match="unknown observable 'loss_smoth'"):
         bench.stopping_table(TASK, rules=Misspelt())
-    with pytest.raises(ConfigError, match="answered None: answer two arrays"):
+    with pytest.raises(ConfigError, match="answered None: return two arrays"):
         bench.stopping_table(TASK, rules={"silent": Silent()})
     with pytest.raises(UnknownNameError, match="unknown image 'lenna'"):
         bench.stopping_table(TASK, images="lenna")

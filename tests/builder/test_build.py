@@ -335,7 +335,7 @@ def test_a_gpu_that_does_not_answer_ends_the_build(monkeypatch):
     worker_module.refuse_broken_device(gpu, torch.OutOfMemoryError("full"))
     assert len(answers) == 2
     worker_module.refuse_broken_device(gpu, RuntimeError("an argument"))
-    with pytest.raises(BuildError, match="cuda:1 does not answer any more .an illegal memory"):
+    with pytest.raises(BuildError, match="cuda:1 no longer answers .an illegal memory"):
         worker_module.refuse_broken_device(gpu, RuntimeError("an illegal memory access"))
 
 

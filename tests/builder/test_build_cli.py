@@ -21,7 +21,7 @@ MISTAKES = (
     (["--fidelity", "r65"], r"unknown fidelity 'r65'. Did you mean 'r64'\? Available: r512"),
     (["--bogus"], r"No such option:? ['\"]?--bogus"),
     (["relase", "x"], "No such command ['\"]?relase"),
-    (["--seeds", "one"], "--seeds 'one' is no list of numbers such as 0,1,2 or 0-2"),
+    (["--seeds", "one"], "--seeds 'one' is not a list of numbers such as 0,1,2 or 0-2"),
     (["--tasks", "denose"], "unknown task 'denose'. Did you mean 'denoise'"),
     (["--tasks", "super_resolve_x2", "--fidelity", "r64"], "r64 has no task 'super_resolve'"),
     (["--architectures", "nofile.csv"], "'nofile.csv' is neither a number"),
@@ -29,14 +29,14 @@ MISTAKES = (
     (["--iterations", "-5"], "iterations -5 must be above 0"),
     (["--workers", "-1"], "workers -1 must be above 0"),
     (["--stack", "-1"], "stack -1 must be above 0"),
-    (["--seeds", "5-2"], "'5-2': a range goes up, over at most 10000 numbers"),
-    (["--seeds", "0-99999999999"], "a range goes up, over at most 10000 numbers"),
+    (["--seeds", "5-2"], "'5-2': a range must ascend over at most 10000 numbers"),
+    (["--seeds", "0-99999999999"], "a range must ascend over at most 10000 numbers"),
     (["--seeds", "3000000000", "--image-set", "skimage"], "seed 3000000000 must lie in 0.."),
     (["--iterations", "2000000000"], "iterations 2000000000 must be a whole number from 1 to"),
     (["--architectures", "99999999"], "99999999 architectures are asked for, the paper has"),
     (["--precision", "tf32", "--device", "cpu", "--image-set", "skimage"], "needs a CUDA dev"),
     (["--out", "x", "release", "y"], "--out comes before the command 'release'"),
-    (["--time-limit", "soon"], "time limit 'soon' is no duration such as 90s"),
+    (["--time-limit", "soon"], "time limit 'soon' is not a duration such as 90s"),
     (["--device", "tpu"], "device 'tpu' must be cpu, cuda or cuda:N"),
     (["--image-set", "kodak"], "unknown image set 'kodak'. Available: nasdip, skimage, user."),
     (["--image-set", "skimage", "--images", "lena"], "unknown image 'lena'"),
@@ -153,7 +153,7 @@ def test_durations_and_lists_of_numbers():
     ):
         assert parse_duration(text) == seconds
     for text in ("", "m", "9x", "-5", "0", "0s", "1h30", "1m2h"):
-        with pytest.raises(ConfigError, match="is no duration"):
+        with pytest.raises(ConfigError, match="is not a duration"):
             parse_duration(text)
     for text, numbers in (("0", (0,)), ("0,2", (0, 2)), ("1-3,7", (1, 2, 3, 7))):
         assert integers("--seeds", text) == numbers

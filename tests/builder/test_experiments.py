@@ -597,7 +597,7 @@ def test_results_are_published_and_merged(built: Path, tmp_path: Path):
     with pytest.raises(BuildError, match="has other fields than that of the others"):
         publish_results([built, tmp_path / "other"], tmp_path / "out")
     ResultsFolder(tmp_path / "other").write(published.rows, {SETTING.name: {"crop": 96}})
-    with pytest.raises(DatasetError, match="lacks what a manifest of results says"):
+    with pytest.raises(DatasetError, match="is not a complete manifest of results"):
         publish_results([tmp_path / "other"], tmp_path / "out")
     changed[0]["protocol_version"] = 7
     ResultsFolder(tmp_path / "other").write(changed, published.settings)
@@ -625,7 +625,7 @@ def test_damaged_results_are_refused_before_they_are_parsed(built: Path, tmp_pat
     with pytest.raises(DatasetError, match="its content is not what its sha256 says"):
         read_results(tmp_path)
     facts.write_text(json.dumps({"schema_version": 7}))
-    with pytest.raises(DatasetError, match="is of schema version 7, and 1 is read"):
+    with pytest.raises(DatasetError, match="has schema version 7, but 1 is read"):
         read_results(tmp_path)
     facts.unlink()
     with pytest.raises(DatasetError, match="holds no results of experiments"):
@@ -640,5 +640,5 @@ def test_verification_finds_what_is_wrong_with_rows(built: Path, tmp_path: Path)
     ResultsFolder(tmp_path).write([*rows, rows[2]], results.settings)
     problems = "\n".join(results_problems(tmp_path))
     assert "is ok with PSNR None" in problems
-    assert "of a setting that manifest.json does not describe" in problems
+    assert "has a setting that manifest.json does not describe" in problems
     assert "is there twice" in problems

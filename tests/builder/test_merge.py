@@ -566,7 +566,7 @@ def test_sources_that_cannot_be_used_are_refused(built, released, tmp_path):
     with pytest.raises(BuildError, match="in '.*damaged' does not verify .scores.parquet"):
         release([built, damaged], tmp_path / "data")
     (damaged / "manifest.json").write_text("{}")
-    with pytest.raises(DatasetError, match="is no manifest of a dataset"):
+    with pytest.raises(DatasetError, match="is not the manifest of a dataset"):
         release([built, damaged], tmp_path / "data")
     empty = BuildFolder(tmp_path / "empty")
     empty.prepare(small_config(architectures=tuple(paper_architectures(3))))

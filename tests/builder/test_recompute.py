@@ -281,7 +281,7 @@ def test_what_was_found_goes_into_the_next_release(own: Path, tmp_path, capsys):
     again = read_dataset(own).reruns
     assert len(again) == len(merged_reruns([again, read_reruns(saved)])) == 6
     for changes, said in (
-        ({"seed": 7}, "reruns: 6 rows are of a run that is not there"),
+        ({"seed": 7}, "reruns: 6 rows belong to a run that does not exist"),
         ({"iterations": 7}, "rows have iterations that do not fit their run"),
         ({"whole": True}, "reruns: 3 rows have iterations that do not fit their run"),
         ({"differing": 10**6}, "reruns: 6 rows have more differing points than points"),

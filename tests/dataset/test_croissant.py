@@ -275,7 +275,7 @@ def test_what_is_said_of_the_publication_can_be_read_back(released: Path, public
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"licence": "no licence"}, "no identifier of the SPDX list"),
+        ({"licence": "no licence"}, "not an identifier of the SPDX list"),
         ({"creator": ""}, "creator '' must be printable text"),
         ({"creator": "a\nb"}, "creator"),
         ({"url": "example.org"}, "must begin with https://"),

@@ -153,7 +153,7 @@ HOSTILE = {
     **{f"{name}: {what}": case for name, other in (("psnr", "psnr_smooth"), ("iteration", "psnr"))
        for what, case in changes(name, other).items()
        if (name, what) != ("psnr", "no array")},  # as of imported data
-    "a row less": (of_values("psnr", lambda v: v[:-1]), "its arrays are of different lengths"),
+    "a row less": (of_values("psnr", lambda v: v[:-1]), "its arrays differ in length"),
     "a point less": (
         of_values("psnr", lambda v: v[:, :-1]), rf"psnr has the shape \(5, {POINTS - 1}\)"),
     "a row more than there are runs": (

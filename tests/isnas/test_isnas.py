@@ -130,7 +130,7 @@ def test_psnr_of_enlarged_colour_is_on_luma():
 
 
 def test_what_does_not_fit_is_refused(photo):
-    with pytest.raises(ConfigError, match="takes a mask that says which pixels"):
+    with pytest.raises(ConfigError, match="needs a mask of the missing pixels"):
         degraded(photo, Inpaint(), "x")
     with pytest.raises(ConfigError, match="a mask is for inpainting, not for denoise"):
         degraded(photo, Denoise(), "x", mask=np.ones((1, 70, 90), np.float32))
@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_refused(photo):
         degraded(photo, Inpaint(), "x", mask=np.ones((1, 70, 80), np.float32))
     with pytest.raises(ImageError, match="says that 0% of the pixels are missing"):
         degraded(photo, Inpaint(), "x", mask=np.ones((1, 70, 90), np.float32))
-    with pytest.raises(ImageError, match="ground truth is 1 x 70 x 90, and has to be 1 x 140"):
+    with pytest.raises(ImageError, match="ground truth is 1 x 70 x 90, but must be 1 x 140"):
         degraded(photo, SuperResolve(2), "x", truth=photo)
 
 
@@ -181,7 +181,7 @@ def test_the_released_way_needs_the_truth_and_leaks_it(photo):
     small = resized_as_released(problem)
     assert small.shape == (1, 64, 96)
     assert small.truth is None
-    with pytest.raises(ConfigError, match="resizes the ground truth, and there is none"):
+    with pytest.raises(ConfigError, match="resizes the ground truth, but there is none"):
         resized_as_released(problem.without_truth())
 
 
@@ -227,7 +227,7 @@ def test_the_best_come_first_and_no_numbers_last():
 
 
 def test_scores_without_a_direction_cannot_rank():
-    with pytest.raises(ConfigError, match="is not one of which lower is better"):
+    with pytest.raises(ConfigError, match="ranks only by scores where lower is better"):
         check_score("parameters")
     with pytest.raises(UnknownNameError, match="unknown score 'psd'"):
         check_score("psd")
@@ -375,7 +375,7 @@ def test_a_rule_without_meaning_is_refused_before_anything_is_ranked(photo):
         with pytest.raises(ConfigError, match="there is no noise to compare with"):
             call(problem, config)
     noisy = corrupt(photo, Denoise(), "camera")
-    with pytest.raises(ConfigError, match="sigma is not known of this image"):
+    with pytest.raises(ConfigError, match="sigma of this image is not known"):
         Search(noisy, quick_config(noisy.task, stop="discrepancy(sigma=known)"))
 
 

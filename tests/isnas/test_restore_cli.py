@@ -166,15 +166,15 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
         (["{}/wall.png", "--task=super-resolve", "--selection=resized"], "is not defined for"),
         (
             ["{}/wall.png", "--task=denoise", "--sigma=25"],
-            "--sigma has an effect only to denoise with --corrupt: leave it out",
+            "--sigma has an effect only for denoise with --corrupt: leave it out",
         ),
         (["{}/wall.png", "--task=inpaint", "--corrupt", "--sigma=10"], "--sigma has an effect"),
         (
             ["{}/wall.png", "--task=inpaint", "--missing=0.5", "--mask={}/mask.png", "--corrupt"],
-            "--missing has an effect only to inpaint with --corrupt, no mask",
+            "--missing has an effect only for inpaint, --corrupt and no mask",
         ),
         (["{}/wall.png", "--task=denoise", "--corrupt", "--missing=0.5"], "--missing has an eff"),
-        (["{}/wall.png", "--task=denoise", "--factor=4"], "--factor has an effect only to super"),
+        (["{}/wall.png", "--task=denoise", "--factor=4"], "--factor has an effect only for super"),
         (["{}/wall.png", "--task=denoise", "--stop=soon"], "unknown stopping rule 'soon'"),
         (["{}/wall.png", "--task=denoise", "--stop=fixed("], "'fixed(' is no stopping rule"),
         (
@@ -202,11 +202,11 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
         ),
         (
             ["{}/wall.png", "--task=denoise", "--ground-truth={}/wall.jpg"],
-            "ground truth is 3 x 86 x 103, and has to be 1 x 86 x 103",
+            "ground truth is 3 x 86 x 103, but must be 1 x 86 x 103",
         ),
         (
             ["{}/wall.png", "--task=denoise", "--selection=released", "--preset=quick"],
-            "resizes the ground truth, and there is none",
+            "resizes the ground truth, but there is none",
         ),
     ],
 )

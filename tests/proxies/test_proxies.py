@@ -426,7 +426,7 @@ def test_built_in_scores() -> None:
     for name in SIZES:
         assert info(name).kind == "network"
         assert info(name).lower_is_better is None
-    with pytest.raises(ConfigError, match="'flops' is built in and cannot be taken out"):
+    with pytest.raises(ConfigError, match="'flops' is built in and cannot be removed"):
         unregister("flops")
 
 

@@ -262,7 +262,7 @@ def test_what_is_no_image(image: np.ndarray, text: str) -> None:
 
 
 def test_image_without_a_strip() -> None:
-    with pytest.raises(ImageError, match=r"8 × 8 has no frequency in the strip.*16 × 16 on"):
+    with pytest.raises(ImageError, match=r"8 × 8 has no frequency in the strip.*at least 16 × 16"):
         _ = prepare(np.zeros((1, 8, 8))).strip_psd
     assert all(strip_mask(h, w).any() for h in range(16, 50) for w in range(16, 50))
     assert not strip_mask(15, 15).any()

@@ -399,7 +399,7 @@ def test_what_they_claim() -> None:
     for name in NAMES:
         assert info(name).kind == "network"
         assert info(name).lower_is_better is False
-        with pytest.raises(ConfigError, match=f"score '{name}' is not one of which lower"):
+        with pytest.raises(ConfigError, match=f"score '{name}' cannot be used: the search"):
             check_score(name)
     dependences = {name: info(name).depends_on for name in network_scores()}
     assert dependences == {

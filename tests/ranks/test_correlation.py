@@ -102,9 +102,9 @@ def test_k_outside_the_sample_is_refused(k):
 
 
 def test_top_k_and_overlap_refuse_other_shapes():
-    with pytest.raises(ConfigError, match="of a vector"):
+    with pytest.raises(ConfigError, match="needs a vector"):
         top_k([[1, 2]], 1)
-    with pytest.raises(ConfigError, match="rows of a matrix"):
+    with pytest.raises(ConfigError, match="needs a matrix"):
         overlap_matrix([1, 2], 1)
 
 
@@ -155,7 +155,7 @@ def test_a_table_of_many_positions_is_exact():
 
 
 def test_rows_of_other_lengths_are_refused():
-    with pytest.raises(ConfigError, match=r"not of shapes \(1, 3\) and \(1, 4\)"):
+    with pytest.raises(ConfigError, match=r"not matrices \(1, 3\) and \(1, 4\)"):
         kendall_tau_b_table(np.zeros((1, 3)), np.zeros((1, 4)))
     ((single,),) = kendall_tau_b_table(np.zeros((1, 1)), np.zeros((1, 1)))
     assert single.reason == "1 pairs, 2 are needed"

@@ -84,5 +84,5 @@ def test_a_file_that_is_too_large_or_no_file_is_not_read(tmp_path: Path):
         read_regular(tmp_path / "file", 4)
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             read_regular(path, 5)

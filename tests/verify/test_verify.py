@@ -204,7 +204,7 @@ OTHER_DAMAGE = [
     ("architectures", lambda rows: [rows[0] | {"arch_id": i} for i in range(4)], "not unique"),
     ("images", swap, "manifest.json says images lena, chest, boat"),
     ("images", set_in(1, channels=2), r"images: 1 rows are not gray or RGB \(row 1\)"),
-    ("images", set_in(1, image_set="user"), "images: image_set user beside nasdip"),
+    ("images", set_in(1, image_set="user"), "images: image_set user, but nasdip"),
 ]
 
 
@@ -337,8 +337,8 @@ def other_arrays(file):
         (OBSERVABLES, fewer_points, "does not keep the iterations of the schema: 39 points"),
         (OBSERVABLES, fewer_rows, "does not have one row for each of the 12 runs"),
         (OBSERVABLES, other_arrays, f"{OBSERVABLES} lacks wmv_25"),
-        (OBSERVABLES, fewer_crossings, "its arrays are of different lengths"),
-        (OBSERVABLES, other_levels, "crossing is of other levels"),
+        (OBSERVABLES, fewer_crossings, "its arrays differ in length"),
+        (OBSERVABLES, other_levels, "crossing has other levels"),
     ],
 )
 def test_curves_that_contradict_the_table_are_found(tmp_path, name, change, problem):
@@ -426,4 +426,4 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hang(tmp_path, name):
     path = small(tmp_path)
     (path / name).unlink()
     os.mkfifo(path / name)
-    assert any("is no regular file" in problem for problem in find_problems(path))
+    assert any("is not a regular file" in problem for problem in find_problems(path))

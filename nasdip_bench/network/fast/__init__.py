@@ -1,4 +1,4 @@
-"""The fit at speed: networks with another forward pass, equal to the plain one but for rounding."""
+"""Fast networks: another forward pass, equal to the plain one except for rounding."""
 
 from .forward import FastNetwork as FastNetwork
 from .memory import free_cached_memory as free_cached_memory

@@ -1,17 +1,17 @@
 """Upsampling cells in fewer operations: exact algebra on the layers of the plain cell.
 
-What is used, each an identity and not an approximation:
+The cells use identities, not approximations:
 
 - an activation commutes with nearest interpolation and with pixel shuffle, which only copy and move
-  values, and applied twice in a row it is one activation (ReLU is idempotent, LeakyReLU(0.2) twice
-  is LeakyReLU(0.04));
-- nearest interpolation by two followed by a k x k convolution is a convolution at low resolution,
-  with four outputs (the phases) a channel and the taps that meet the same value added up:
-  (k + 1)²/4 taps an output instead of k²;
-- a transform of kernel 1 without an activation before it commutes with interpolation, whose
-  weights sum to one, and so costs a quarter; so does the sum of split_stack_sum;
-- a cell without activation is affine: the sum of its outputs is its output for the sum, with as
-  many biases as there are terms.
+  values, and two in a row are one activation (ReLU is idempotent, LeakyReLU(0.2) twice is
+  LeakyReLU(0.04));
+- nearest interpolation by two followed by a k x k convolution is a convolution at low resolution
+  with four outputs (the phases) per channel. Taps that meet the same value are added up, which
+  leaves (k + 1)²/4 taps per output instead of k²;
+- a transform with kernel 1 and no activation before it commutes with interpolation, whose weights
+  sum to one, and so costs a quarter; the same holds for the sum of split_stack_sum;
+- a cell without activation is affine: the sum of its outputs is its output for the sum, with one
+  bias per term.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ _SLOPES = {"relu": 0.0, "leaky_relu": LEAKY_SLOPE}
 class FastCell:
     """The forward pass of an upsampling cell, on the layers of a plain one.
 
-    Not a module: the layers are those of the network that it is made for.
+    Not a module: the layers belong to the network that it is made for.
 
     Args:
-        cell: as of `nasdip_bench.network.blocks.upsampling_cell`, of one network or a stack.
+        cell: see `nasdip_bench.network.blocks.upsampling_cell`; of one network or a stack.
         arch: its architecture.
 
     Attributes:
-        affine: it has no activation.
+        affine: whether the cell has no activation.
     """
 
     affine: bool
     _layer: Any
     _forward: Callable[[FastCell, Tensor, int], Tensor]
-    """A function and not a method of this object, which would keep itself, and the network's
-    weights, until Python looks for cycles."""
+    """A function, not a bound method: that would keep this object, and the network's weights, alive
+    until Python looks for cycles."""
 
     def __init__(self, cell: nn.Sequential, arch: Architecture) -> None:
         facts = arch.attributes
@@ -74,14 +74,14 @@ class FastCell:
         """The output for x, (N, C, H, W) to (N, C, 2H, 2W).
 
         Args:
-            x: the input; of an affine cell it may be a sum of several.
-            terms: of an affine cell, how many inputs x is the sum of: the result is the sum of
+            x: the input; for an affine cell it may be a sum of several.
+            terms: for an affine cell, the number of inputs in that sum; the result is the sum of
                 their outputs.
         """
         return self._forward(self, x, terms)
 
     def _act(self, x: Tensor, times: int = 1) -> Tensor:
-        """The activation, in place: what made x does not need it for its gradient."""
+        """The activation, in place: the operation that made x does not need x for its gradient."""
         if self._slope is None:
             return x
         if self._slope == 0:
@@ -89,7 +89,7 @@ class FastCell:
         return functional.leaky_relu_(x, self._slope**times)
 
     def _act_on_input(self, x: Tensor) -> Tensor:
-        """The activation of a value that others use too."""
+        """The activation of a value that is also used elsewhere."""
         if self._slope is None:
             return x
         return functional.relu(x) if self._slope == 0 else functional.leaky_relu(x, self._slope)
@@ -124,7 +124,7 @@ class FastCell:
         return x if layer is None else self._act(self._transform(x, terms))
 
     def _transform(self, x: Tensor, terms: int, *, doubled: bool = False) -> Tensor:
-        """The feature transform, if any; of x, or of x interpolated by two with nearest."""
+        """The feature transform, if any, of x, or of x interpolated by two with nearest."""
         layer: Any = self._layer
         pointwise = None
         if layer is None:
@@ -142,7 +142,7 @@ def _summed(x: Tensor, layer: SplitStackSum) -> Tensor:
 
 
 def _weight_and_bias(conv: Any, terms: int) -> tuple[Tensor, Tensor | None]:
-    """As of a plain convolution, which a transposed one of stride 1 is, turned round."""
+    """Those of a plain convolution; a transposed one with stride 1 is one, flipped."""
     weight, bias = conv.weight, conv.bias
     if isinstance(conv, nn.ConvTranspose2d):
         inputs, outputs, *kernel = weight.shape
@@ -159,9 +159,9 @@ def _convolve(x: Tensor, conv: Any, terms: int) -> Tensor:
 def _convolve_doubled(x: Tensor, conv: Any, terms: int) -> Tensor:
     """The convolution of x interpolated by two with nearest, without the interpolation.
 
-    Output 2i + p of an axis (p = 0, 1 its phase) meets, with tap t of k, the input
-    floor((2i + p + t - k // 2) / 2): taps that meet the same input are added up, which leaves
-    (k + 1) / 2 inputs for each phase. Where k // 2 is odd, phase 1 starts one input later.
+    With tap t of k, output 2i + p of an axis (p = 0, 1 is its phase) meets the input
+    floor((2i + p + t - k // 2) / 2). Taps that meet the same input are added up, which leaves
+    (k + 1) / 2 inputs for each phase. If k // 2 is odd, phase 1 starts one input later.
     """
     weight, bias = _weight_and_bias(conv, terms)
     kernel, groups = weight.shape[-1], conv.groups

@@ -1,16 +1,16 @@
-"""The network of an architecture with fewer operations and less memory traffic, equal to the plain.
+"""The network of an architecture with fewer operations and less memory traffic.
 
-It holds a plain network, or a stack of them, and uses its parameters: only the forward pass is
-another. Exact algebra beside that of `nasdip_bench.network.fast.cells`:
+It holds a plain network, or a stack of them, and uses its parameters; only the forward pass is
+different. It uses exact algebra, in addition to that of `nasdip_bench.network.fast.cells`:
 
 - a shared block applied twice to the same input is computed once;
-- of affine cells, all sources that pass through a cell are added first, and pass through it once;
-- a bias in front of a batch normalisation has no effect on the output, be it of a convolution or
-  of the batch normalisation at the entry of a decoder level: it is not added, and so gets no
-  gradient and stays as it was drawn;
-- activations overwrite their input, since batch normalisation does not need its output back.
+- all sources that pass through an affine cell are added first, and pass through it once;
+- a bias before a batch normalisation has no effect on the output, whether it is a convolution's or
+  that of the batch normalisation at the entry of a decoder level: it is not added, so it gets no
+  gradient and stays as drawn;
+- activations overwrite their input, since batch normalisation does not need its output again.
 
-Results differ from the plain network's by rounding alone (tests hold them together in float64).
+Results differ from the plain network's only by rounding (tests compare them in float64).
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class FastNetwork(nn.Module):
 
     @property
     def _blocks(self) -> Any:
-        """The plain network; torch types the blocks of a dictionary as mere modules."""
+        """The plain network, untyped: torch types the blocks of a dictionary only as modules."""
         return self.plain
 
     def forward(self, z: Tensor) -> Tensor:
-        """As of `nasdip_bench.network.Network.forward`."""
+        """Same as `nasdip_bench.network.Network.forward`."""
         check_size(z.shape[-2], z.shape[-1])
         x = z = to_fast_layout(z)
-        # Sources by column of the skip matrix and the scale that they have been brought to.
+        # Sources by column of the skip matrix and by the scale they have been brought to.
         brought: _Brought = {(0, 0): z}
         for j in range(1, LEVELS + 1):
             block = self._blocks.encoder[str(j)]
@@ -76,7 +76,7 @@ class FastNetwork(nn.Module):
         return self.plain.output(x).contiguous()  # type: ignore[no-any-return]
 
     def _skips(self, row: int, brought: _Brought) -> Iterator[Tensor]:
-        """What is added at a row."""
+        """The maps that are added at a row."""
         sources = [j for i, j in self.plain.connections if i == row]
         coarser = [j for j in sources if j > row]
         if coarser and self._skip_up[str(row)].affine:
@@ -90,7 +90,7 @@ class FastNetwork(nn.Module):
                 yield self._bring(source, row, brought)
 
     def _bring(self, source: int, scale: int, brought: _Brought) -> Tensor:
-        """A source at another scale than its own, through each shared block once."""
+        """A source at a scale other than its own, through each shared block once."""
         if (source, scale) not in brought:
             if source < scale:
                 block = self._blocks.skip_down[str(scale - 1)]
@@ -102,7 +102,7 @@ class FastNetwork(nn.Module):
         return brought[source, scale]
 
     def _sum_upwards(self, sources: list[int], row: int, brought: _Brought) -> Tensor:
-        """The sum of coarser sources at a row, added up on the way through affine cells."""
+        """The sum of coarser sources at a row, added up along the affine cells."""
         deepest = max(sources)
         total, terms = brought[deepest, deepest], 1
         for scale in reversed(range(row, deepest)):
@@ -121,6 +121,6 @@ def _conv_norm_act(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
     if pad:
         x = functional.pad(x, (pad, pad, pad, pad), mode="reflect")
     x = convolve(x, conv.weight, None, conv.stride, (0, 0), (1, 1), conv.groups)
-    # Of a map with one channel the layout cannot be told.
+    # The layout of a map with one channel is ambiguous.
     x = _norm(to_fast_layout(x), norm.weight, norm.bias, norm.eps)
     return functional.leaky_relu_(x, LEAKY_SLOPE)

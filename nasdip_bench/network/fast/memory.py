@@ -1,8 +1,8 @@
-"""Memory that fits give back and take again: kept by the process on a CPU, freed on a GPU.
+"""Memory that fits free and take again: kept by the process on a CPU, freed on a GPU.
 
-At every iteration a fit frees blocks that it asks for again at the next. The C library hands large
-ones back to the system, and the system clears each page anew when it is touched again: at 256 x 256
-a third to half of a training step on a CPU is such page faults (`benchmarks/RESULTS.md`).
+At every iteration a fit frees blocks that it needs again in the next. The C library returns large
+ones to the system, which clears each page anew when it is touched again. At 256 x 256 such page
+faults are a third to half of a training step on a CPU (`benchmarks/RESULTS.md`).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _GROWTH_BYTES = 64 * 2**20
 
 
 def keep_freed_memory() -> bool:
-    """Let the process keep what it frees, until it ends.
+    """Let the process keep the memory that it frees, until it ends.
 
-    A setting of the whole process, for programs that train networks on the CPU; the library never
-    makes it by itself. The peak of the memory in use grows by some ten to twenty per cent.
+    This affects the whole process and is for programs that train networks on the CPU; the library
+    never does it by itself. Peak memory use grows by some ten to twenty per cent.
 
     Returns:
-        whether it took effect: the C library is glibc.
+        whether it took effect, which needs glibc as the C library.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -42,12 +42,12 @@ def keep_freed_memory() -> bool:
 
 
 def free_cached_memory(device: torch.device) -> None:
-    """Let a GPU have what torch's allocator keeps for later fits, for other sizes and processes.
+    """Free the GPU memory that torch's allocator keeps, for other sizes and processes.
 
-    What hangs together in cycles goes first: that a GPU is full does not make Python look for them.
-    Nothing is done on a CPU.
+    Reference cycles are collected first, since a full GPU does not make Python look for them.
+    Does nothing on a CPU.
     """
     if device.type == "cuda":
         gc.collect()
-        with suppress(RuntimeError):  # as of torch up to 2.7 after a recording that failed
+        with suppress(RuntimeError):  # torch up to 2.7, after a failed recording
             torch.cuda.empty_cache()

@@ -1,8 +1,8 @@
 """Single operations of a network in the form that processors compute fastest.
 
-Maps of a stack on a CPU are kept with the channels last: grouped convolutions then take a third of
-the time, batch normalisation and the gradient of reflection padding a fourth. Operations that
-PyTorch would bring back to channels first are written here so that the layout stays.
+On a CPU, maps of a stack have the channels last: grouped convolutions then take a third of the
+time, batch normalisation and the gradient of reflection padding a quarter. Operations that PyTorch
+would return with channels first are written here to keep the layout.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional
 
 
 def to_fast_layout(x: Tensor) -> Tensor:
-    """The same map in the layout that its device computes fastest: on a CPU, channels last."""
+    """The same map in the layout that is fastest on its device: on a CPU, channels last."""
     if x.device.type != "cpu":
         return x
     return x.contiguous(memory_format=torch.channels_last)
@@ -33,10 +33,10 @@ def convolve(
     dilation: Sequence[int],
     groups: int,
 ) -> Tensor:
-    """As ``torch.nn.functional.conv2d``.
+    """Same as ``torch.nn.functional.conv2d``.
 
-    On a CPU with one thread PyTorch computes kernels of 1 with a loop over the groups, unless they
-    are dilated, which changes nothing of a kernel of 1 and lets oneDNN compute them.
+    On a CPU with one thread PyTorch computes kernels of 1 with a loop over the groups. Dilation
+    does not change a kernel of 1, and lets oneDNN compute it.
     """
     if tuple(weight.shape[2:]) == (1, 1):
         dilation = (2, 2)
@@ -48,8 +48,8 @@ def fold_channels(x: Tensor, runs: int, parts: int) -> Tensor:
 
     Args:
         x: (1, C, H, W), the channels run by run.
-        runs: networks that share the map.
-        parts: of each run's channels.
+        runs: number of networks that share the map.
+        parts: number of parts of each run's channels.
 
     Returns:
         (1, C / parts, H, W).
@@ -78,12 +78,12 @@ class _FoldChannels(Function):
 
 
 def interleave(phases: Tensor, groups: int, shift: int) -> Tensor:
-    """Four maps of every channel, each a phase of an image of twice the size, as that image.
+    """Join four maps per channel, each a phase of an image of twice the size, into that image.
 
     Args:
         phases: (1, 4 C, H, W), by group of channels, phase (p, q) and channel of the group.
-        groups: of channels.
-        shift: 1 if phase 1 of an axis begins at the second row or column, and phase 0 ends before
+        groups: number of groups of channels.
+        shift: 1 if phase 1 of an axis begins at the second row or column and phase 0 ends before
             the last; else 0.
 
     Returns:
@@ -130,10 +130,10 @@ _PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
 def interpolate(x: Tensor, mode: str) -> Tensor:
-    """(N, C, H, W) to (N, C, 2H, 2W), as ``torch.nn.Upsample`` with ``align_corners=False``."""
+    """(N, C, H, W) to (N, C, 2H, 2W), like ``torch.nn.Upsample`` with ``align_corners=False``."""
     if mode == "nearest":
         return functional.interpolate(x, scale_factor=2, mode=mode)
-    if mode == "bilinear" and x.device.type == "cpu":  # of channels last PyTorch's is as fast
+    if mode == "bilinear" and x.device.type == "cpu":  # as fast, with channels last
         return functional.interpolate(x, scale_factor=2, mode=mode, align_corners=False)
     interpolated: Tensor = _Interpolate.apply(x, mode)  # type: ignore[no-untyped-call]
     return interpolated
@@ -157,7 +157,7 @@ class _Interpolate(Function):
 
 
 def _on_both_axes(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """rows · x · columnsᵀ of every channel, in the layout of x."""
+    """rows · x · columnsᵀ for every channel, in the layout of x."""
     if x.is_contiguous():
         return torch.matmul(rows, torch.matmul(x, columns.T))
     n, channels, height, _ = x.shape
@@ -170,7 +170,7 @@ def _on_both_axes(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 def _new(like: Tensor, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
     """A new map (N, C, H, W) with the channels last, and the same as (N, H, W, C).
 
-    Not a view, since the activation that follows overwrites it.
+    It is not a view, since the activation that follows overwrites it.
     """
     image = torch.empty(
         *shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
@@ -178,7 +178,7 @@ def _new(like: Tensor, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
     return image, image.permute(0, 2, 3, 1)
 
 
-# Kept on its device: sending it anew at every pass would make the host wait.
+# Cached on its device: sending it at every pass would make the host wait.
 @lru_cache(maxsize=64)
 def _matrix(mode: str, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(2·size, size): the interpolation of one axis, read off torch's own."""
