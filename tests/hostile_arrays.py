@@ -51,7 +51,7 @@ def changes(name: str, other: str) -> dict[str, tuple[Change, str]]:
         name: of the array.
         other: another array of the file.
     """
-    link, kind = "is no array in the file itself", f"{name} is no array of .* with . axes"
+    link, kind = "is not an array in the file itself", f"{name} is not an array of .* with . axes"
     return {
         "an external link": (_linked(name, h5py.ExternalLink("/etc/passwd", name)), link),
         "a soft link": (_linked(name, h5py.SoftLink(f"/{other}")), link),

@@ -66,11 +66,11 @@ class ArchitectureRows:
             )
         if isinstance(arch, str) and arch.isdecimal():
             raise ArchitectureError(
-                f"{arch!r} is no architecture; a row is a whole number: {int(arch)}"
+                f"{arch!r} is not an architecture; a row is a whole number: {int(arch)}"
             )
         if not isinstance(arch, str | Architecture):
             raise ArchitectureError(
-                f"{arch!r:.60} is no architecture; give its row, a whole number, or its code"
+                f"{arch!r:.60} is not an architecture; give its row, a whole number, or its code"
             )
         parsed = Architecture.parse(arch)
         found = self._rows.get(str(parsed))

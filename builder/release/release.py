@@ -217,7 +217,7 @@ def _is_dataset(path: Path) -> bool:
         )
     if not found:
         raise BuildError(
-            f"{str(path)!r} is no build folder and no dataset: there is neither {SETTINGS} nor "
+            f"{str(path)!r} is neither a build folder nor a dataset: it has neither {SETTINGS} nor "
             f"{MANIFEST}; name the folder that 'nasdip-build --out' or a release wrote"
         )
     return found[0] == MANIFEST

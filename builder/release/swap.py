@@ -91,7 +91,7 @@ def _keep_other_files(out: Path, fresh: Path, old: set[str]) -> None:
             continue
         if target.exists():
             raise BuildError(
-                f"{str(path)!r} is no part of the old dataset, and the new one has a file of that "
+                f"{str(path)!r} is not part of the old dataset, and the new one has a file of that "
                 f"name; move it away"
             )
         target.parent.mkdir(parents=True, exist_ok=True)

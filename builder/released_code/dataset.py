@@ -87,7 +87,7 @@ def import_released(
 def _contents(root: Path, left_out: LeftOut) -> Contents:
     listed, refused = models(root)
     for line in refused:
-        left_out.add("line of models.csv that is no architecture, or cannot be built", line)
+        left_out.add("line of models.csv that is not an architecture, or cannot be built", line)
     folders, unknown = image_folders(root)
     for name in unknown:
         left_out.add("folder of a level that is not one of the tasks", name)

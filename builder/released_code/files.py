@@ -156,7 +156,7 @@ def read_metrics(path: Path) -> dict[str, dict[str, float]]:
     Several processes append to such a table, so its header may be repeated.
 
     Raises:
-        BuildError: it is no table of models, a value is no number, or two rows of a model
+        BuildError: it is not a table of models, a value is not a number, or two rows of a model
             contradict each other.
     """
     if not path.is_file():
@@ -268,6 +268,6 @@ def _number(path: Path, row: int, name: str, text: str) -> float:
         return float(text) if text.strip() else math.nan
     except ValueError:
         raise BuildError(
-            f"{str(path)!r}, row {row}: {name} is {text!r:.60}, which is no number; restore the "
+            f"{str(path)!r}, row {row}: {name} is {text!r:.60}, which is not a number; restore the "
             f"table, or move it away"
         ) from None

@@ -56,7 +56,9 @@ def read_plain_pickle(content: bytes, where: str) -> Any:
             f"arrays are read"
         ) from None
     except Exception as error:  # the unpickler raises many types on damaged content
-        raise DatasetError(f"{where} is no whole pickle ({' '.join(str(error).split())})") from None
+        raise DatasetError(
+            f"{where} is not a complete pickle ({' '.join(str(error).split())})"
+        ) from None
     return value
 
 

@@ -159,7 +159,7 @@ def _by_architecture(
         try:
             architecture = Architecture.parse(model)
         except ArchitectureError:
-            left_out.add("model that is no architecture, or cannot be built", model)
+            left_out.add("model that is not an architecture, or cannot be built", model)
             continue
         other, _ = found.setdefault(architecture, (model, value))
         if other != model:

@@ -177,7 +177,7 @@ class Manifest:
                 raise ValueError(f"fidelity {fidelity!r} is not resolution, channels and tasks")
             for task, record in facts["tasks"].items():
                 if not fits(task, str):
-                    raise ValueError(f"{task!r:.100} is no task")
+                    raise ValueError(f"{task!r:.100} is not a task")
                 found = checked(TaskRecord, record)
                 if not 1 <= found.stop <= found.iterations <= _MOST_ITERATIONS:
                     raise ValueError(f"{task} stops at {found.stop} of {found.iterations}")

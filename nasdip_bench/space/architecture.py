@@ -108,10 +108,10 @@ class Architecture:
         if isinstance(text, Architecture):
             return text
         if not isinstance(text, str):
-            raise ArchitectureError(f"{text!r} is no architecture: {_CODE_HELP}")
+            raise ArchitectureError(f"{text!r} is not an architecture: {_CODE_HELP}")
         match = _CODE.fullmatch(text.strip()) or _RELEASED.fullmatch(text.strip())
         if match is None:
-            raise ArchitectureError(f"{text!r} is no architecture: {_CODE_HELP}")
+            raise ArchitectureError(f"{text!r} is not an architecture: {_CODE_HELP}")
         found = match.groupdict()
         return cls(int(found["cell"]), found["skip"], int(found.get("dilation") or 1))
 

@@ -46,7 +46,7 @@ def parse_rule(text: str) -> StoppingRule:
     found = re.fullmatch(r"\s*([\w-]+)\s*(?:\((.*)\))?\s*", text)
     if found is None:
         raise ConfigError(
-            f"{text!r} is no stopping rule: give a name, with parameters in parentheses if need "
+            f"{text!r} is not a stopping rule: give a name, with parameters in parentheses if need "
             f"be, such as 'discrepancy(tau=0.8)'"
         )
     name, inside = found[1], found[2] or ""

@@ -64,10 +64,10 @@ def plain_array(file: h5py.File, name: str, kind: type[np.generic], axes: int) -
     import h5py
 
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{name} is no array in the file itself")
+        raise ValueError(f"{name} is not an array in the file itself")
     array = file[name]
     if not isinstance(array, h5py.Dataset) or array.ndim != axes or array.dtype != kind:
-        raise ValueError(f"{name} is no array of {np.dtype(kind)} with {axes} axes")
+        raise ValueError(f"{name} is not an array of {np.dtype(kind)} with {axes} axes")
     stored = array.id.get_create_plist()
     if stored.get_layout() == h5py.h5d.VIRTUAL or stored.get_external_count():
         raise ValueError(f"{name} takes its values from other files")

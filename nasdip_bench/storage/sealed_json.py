@@ -54,7 +54,7 @@ def _hash(content: dict[str, Any]) -> str:
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def checked(cls: Callable[..., _Record], data: Any) -> _Record:

@@ -28,7 +28,7 @@ def croissant_problems(folder: DatasetFolder) -> Problems:
     path = folder.path / CROISSANT
     if CROISSANT not in folder.manifest.files:
         if path.exists():
-            yield f"{CROISSANT} is not listed in {MANIFEST}: it is no part of the dataset"
+            yield f"{CROISSANT} is not listed in {MANIFEST}: it is not part of the dataset"
         return
     try:
         folder.check_file(CROISSANT)

@@ -94,7 +94,7 @@ def _files(folder: DatasetFolder) -> Problems:
             name = file.relative_to(folder.path).as_posix()
             if file.is_file() and name not in listed:
                 yield (
-                    f"{name} is not listed in {MANIFEST}: it is no part of the dataset; move it "
+                    f"{name} is not listed in {MANIFEST}: it is not part of the dataset; move it "
                     f"away"
                 )
 

@@ -292,7 +292,7 @@ def test_neighbours_are_the_nearest_by_choices_that_differ(bench):
     for k in (0, COUNT, True, 1.5):
         with pytest.raises(ConfigError, match=f"from 1 to {COUNT - 1}"):
             bench.neighbours(0, k=k)
-    with pytest.raises(ArchitectureError, match="is no architecture"):
+    with pytest.raises(ArchitectureError, match="is not an architecture"):
         bench.neighbours("x", k=1)
 
 

@@ -186,7 +186,7 @@ def test_verify_tells_by_its_exit_status(call, data, tmp_path):
         (("figure", "1", "-k", "99"), "k 99 must be a whole number from 1 to 12"),
         (("query", "0", "--image", "lenna"), "unknown image 'lenna'. Did you mean 'lena'?"),
         (("query", "99", "--image", "lena"), "no architecture in row 99"),
-        (("query", "x", "--image", "lena"), "'x' is no architecture"),
+        (("query", "x", "--image", "lena"), "'x' is not an architecture"),
         (("query", "5", "--image", "lena", "--fidelity", "r64"), "no run of architecture"),
         (("query", "0", "--image", "lena", "--seed", "x"), "Invalid value for '--seed'"),
         (("query",), "Missing argument 'arch'. nasdip-bench query --help shows how."),

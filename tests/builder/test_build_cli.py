@@ -59,7 +59,7 @@ MISTAKES = (
     (["import-released", "nothing"], "Missing option '--out'"),
     (
         ["release", "nothing", "--out", "x"],
-        "nothing' is no build folder and no dataset: there is neither",
+        "nothing' is neither a build folder nor a dataset: it has neither",
     ),
 )
 

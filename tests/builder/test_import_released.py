@@ -268,7 +268,7 @@ def test_runs_that_diverged_or_cannot_be_read_are_rows(results: Path, tmp_path: 
     runs = bench.to_frame("runs").query("image == 'lena'").set_index("arch_id")
     assert runs.loc[0, "diverged_at"] == 700
     assert runs.loc[[1, 2], "status"].tolist() == ["ok", "failed"]  # 1: by its table
-    assert runs.loc[[1, 2], "error"].str.contains("is no whole pickle").all()
+    assert runs.loc[[1, 2], "error"].str.contains("is not a complete pickle").all()
     assert verify(tmp_path / "data") == []
 
 
@@ -287,11 +287,11 @@ def test_what_is_not_taken_is_named(results: Path, tmp_path: Path):
         file.write(f"0_60_{'1' * 25},0.1,0.2\n")
     named = left_out(results, tmp_path / "data")
     for sentence in (
-        "2 x line of models.csv that is no architecture, or cannot be built (240,0101",
+        "2 x line of models.csv that is not an architecture, or cannot be built (240,0101",
         "1 x folder of a level that is not one of the tasks (denoising/50)",
         "1 x image of unknown size: ",
         "(woman_rgb)",
-        "1 x model that is no architecture, or cannot be built (notes)",
+        "1 x model that is not an architecture, or cannot be built (notes)",
         f"1 x model with neither history nor best values (lena_512, 3_{'0' * 25})",
         "1 x PSNR of a corrupted image that cannot be read ('",
         f"1 x row of lowpass_metrics.csv without a run (0_60_{'1' * 25})",
@@ -311,7 +311,7 @@ def test_where_nothing_is_taken_the_reasons_are_named(results: Path, tmp_path: P
         )
     with pytest.raises(
         BuildError,
-        match="nothing in .* can be used: 2 x model that is no architecture, or cannot be built "
+        match="nothing in .* can be used: 2 x model that is not an architecture, or cannot be built "
         r"\(a model, a model\); 2 x model with neither history nor best values .*; fix that",
     ):
         import_released(results, tmp_path / "data")

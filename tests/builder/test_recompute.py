@@ -306,12 +306,12 @@ def test_files_that_are_no_reruns_are_refused(own: Path, tmp_path, capsys):
     other.write_bytes((own / "runs.parquet").read_bytes())
     (tmp_path / "no.parquet").write_bytes(b"no parquet")
     for given, said in (
-        (["recompute", own, f"--save={other}"], "is no file of reruns (it has other columns)"),
-        (["recompute", own, f"--save={tmp_path}/no.parquet"], "is no file of reruns"),
+        (["recompute", own, f"--save={other}"], "is not a file of reruns (it has other columns)"),
+        (["recompute", own, f"--save={tmp_path}/no.parquet"], "is not a file of reruns"),
         (["recompute", own, f"--save={tmp_path}/none/x"], "cannot write"),
         (
             ["release", own, f"--out={tmp_path}/d", f"--reruns={tmp_path}/absent"],
-            "is no file of reruns ([Errno 2]",
+            "is not a file of reruns ([Errno 2]",
         ),
     ):
         status, out, error = nasdip_build(capsys, *given)

@@ -222,7 +222,7 @@ def test_releases_without_one_stay_readable(source: Path, released: Path, tmp_pa
     data = shutil.copytree(source, tmp_path / "data")
     (data / CROISSANT).write_text("{}")
     assert verify(data) == [
-        "croissant.json is not listed in manifest.json: it is no part of the dataset"
+        "croissant.json is not listed in manifest.json: it is not part of the dataset"
     ]
     with pytest.raises(BuildError, match="move it away"):
         release(source, data)

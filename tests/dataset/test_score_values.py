@@ -52,7 +52,7 @@ def test_the_same_content_gives_the_same_bytes():
 HOSTILE = {
     **{what: case for what, case in changes("values", "values").items()
        if what not in ("floats", "a soft link")},
-    "doubles": (replaced("values", dtype=np.float64), "values is no array of float32"),
+    "doubles": (replaced("values", dtype=np.float64), "values is not an array of float32"),
     "a row less": (of_values("values", lambda v: v[:-1]), r"shape \(2, 3\), there are 3 scores"),
     "a row more": (of_values("values", lambda v: v[[0, 0, 1, 2]]), r"shape \(4, 3\), there are 3"),
     "a thousand million values": (

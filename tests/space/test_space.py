@@ -110,7 +110,7 @@ def test_the_skip_matrix_is_the_pattern_row_by_row(arch):
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("nonsense", "'nonsense' is no architecture: give"),
+        ("nonsense", "'nonsense' is not an architecture: give"),
         (f"324-{SKIP}", "cell 324 must be a whole number from 0 to 323"),
         (f"172-{SKIP}0", "is not 25 characters"),
         (f"172-{SKIP[:-1]}", "is not 25 characters"),
@@ -119,7 +119,7 @@ def test_the_skip_matrix_is_the_pattern_row_by_row(arch):
         (f"60-{SKIP}-d2", "dilation 2 has no effect on cell 60"),
         (f"315-{SKIP}-d2", "dilation 2 has no effect on cell 315"),
         (f"300-{SKIP}", "cell 300 .* cannot be built"),
-        (7, "7 is no architecture"),
+        (7, "7 is not an architecture"),
     ],
 )
 def test_a_wrong_code_says_what_is_wrong(code, message):
@@ -268,7 +268,7 @@ def test_one_architecture_is_encoded_as_one_of_several(encode, shape, dtype):
     assert np.array_equal(encode(iter(several)), encoded)
     assert encode([]).shape == (0, *shape)
     for wrong in (3, None, "172", [3]):
-        with pytest.raises(ArchitectureError, match="is no architecture: give"):
+        with pytest.raises(ArchitectureError, match="is not an architecture: give"):
             encode(wrong)
 
 

@@ -182,7 +182,7 @@ def test_names_alone_and_spaces():
 
 def test_what_is_no_rule_is_refused():
     for text, error, message in (
-        ("", ConfigError, "'' is no stopping rule: give a name"),
+        ("", ConfigError, "'' is not a stopping rule: give a name"),
         ("es-wmv(", ConfigError, "is no stopping rule"),
         ("discrepency", UnknownNameError, "unknown stopping rule 'discrepency'.*discrepancy"),
         ("discrepancy(t=1)", UnknownNameError, "unknown parameter of stopping rule discrepancy"),

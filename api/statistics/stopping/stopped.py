@@ -124,7 +124,9 @@ def _own_rules(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
         objects = [parse_rule(one) if isinstance(one, str) else one for one in candidates]
         for one in objects:
             if not isinstance(one, StoppingRule):
-                raise ConfigError(f"rule {name!r}: {one!r} is no stopping rule, but may make one")
+                raise ConfigError(
+                    f"rule {name!r}: {one!r} is not a stopping rule but a class of them: give an instance"
+                )
         families[name] = [followed(runs, rule) for rule in objects]
     return families
 
