@@ -311,8 +311,8 @@ def test_where_nothing_is_taken_the_reasons_are_named(results: Path, tmp_path: P
         )
     with pytest.raises(
         BuildError,
-        match="nothing in .* can be used: 2 x model that is not an architecture, or cannot be built "
-        r"\(a model, a model\); 2 x model with neither history nor best values .*; fix that",
+        match="nothing in .* can be used: 2 x model that is not an architecture, or cannot be "
+        r"built \(a model, a model\); 2 x model with neither history nor best values .*; fix that",
     ):
         import_released(results, tmp_path / "data")
 

@@ -557,7 +557,9 @@ def test_a_source_that_lies_in_the_target_is_refused(released, tmp_path):
 
 
 def test_sources_that_cannot_be_used_are_refused(built, released, tmp_path):
-    with pytest.raises(BuildError, match="no build folder and no dataset: there is neither build"):
+    with pytest.raises(
+        BuildError, match="neither a build folder nor a dataset: it has neither build"
+    ):
         read_source(tmp_path)
     with pytest.raises(BuildError, match="no source to release is given"):
         release([], tmp_path / "data")

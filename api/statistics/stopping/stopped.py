@@ -125,7 +125,7 @@ def _own_rules(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
         for one in objects:
             if not isinstance(one, StoppingRule):
                 raise ConfigError(
-                    f"rule {name!r}: {one!r} is not a stopping rule but a class of them: give an instance"
+                    f"rule {name!r}: {one!r} is not a stopping rule: give an instance"
                 )
         families[name] = [followed(runs, rule) for rule in objects]
     return families

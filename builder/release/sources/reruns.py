@@ -53,8 +53,8 @@ def read_reruns(path: Path) -> pa.Table:
         return pa.table(file.read(use_threads=False)).cast(expected)
     except Exception as error:  # pyarrow raises many types on other files
         raise BuildError(
-            f"{str(path)!r} is not a file of reruns ({error}): name one that 'nasdip-build recompute "
-            f"--save' wrote"
+            f"{str(path)!r} is not a file of reruns ({error}): name one that "
+            f"'nasdip-build recompute --save' wrote"
         ) from error
 
 
