@@ -128,7 +128,7 @@ def test_what_cannot_be_asked_says_so(bench):
         bench.stopping_table("inpaint", rules="discrepancy")
     with pytest.raises(ConfigError, match="rules 3 must be a stopping rule or several"):
         bench.stopping_table(TASK, rules=3)
-    with pytest.raises(ConfigError, match="'own': .*Last.* is no stopping rule"):
+    with pytest.raises(ConfigError, match="'own': .*Last.* is not a stopping rule"):
         bench.stopping_table(TASK, rules={"own": [Last]})
     with pytest.raises(UnknownNameError, match="unknown observable 'loss_smoth'"):
         bench.stopping_table(TASK, rules=Misspelt())

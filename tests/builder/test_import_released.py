@@ -338,7 +338,7 @@ def test_damaged_tables_are_one_line(results: Path, tmp_path: Path, capsys):
     arguments = ("import-released", results, f"--out={out}")
     whole = table.read_text()
     for damage, message in (
-        (lambda: changed(table, "psd db mse", "x"), "psd db mse is 'x', which is no number"),
+        (lambda: changed(table, "psd db mse", "x"), "psd db mse is 'x', which is not a number"),
         (lambda: changed(table, "best psnr", "30.5"), "best PSNR is 30.5 in the table and 24.6"),
         (lambda: table.write_text("model,psd\na,1\n"), "no column 'model name'"),
         (lambda: table.write_text(whole + "a,1\n"), "row 6: 2 values under 17 columns"),

@@ -120,7 +120,7 @@ def test_everything_else_is_refused_and_nothing_runs(tmp_path, monkeypatch):
         for protocol in PROTOCOLS
     ]
     for content in (*contents, *PROGRAMS):
-        with pytest.raises(DatasetError, match=r"^it is (refused|no whole pickle)"):
+        with pytest.raises(DatasetError, match=r"^it is (refused|not a complete pickle)"):
             read_plain_pickle(content, "it")
     assert list(tmp_path.iterdir()) == []
 

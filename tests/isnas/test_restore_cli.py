@@ -176,7 +176,7 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
         (["{}/wall.png", "--task=denoise", "--corrupt", "--missing=0.5"], "--missing has an eff"),
         (["{}/wall.png", "--task=denoise", "--factor=4"], "--factor has an effect only for super"),
         (["{}/wall.png", "--task=denoise", "--stop=soon"], "unknown stopping rule 'soon'"),
-        (["{}/wall.png", "--task=denoise", "--stop=fixed("], "'fixed(' is no stopping rule"),
+        (["{}/wall.png", "--task=denoise", "--stop=fixed("], "'fixed(' is not a stopping rule"),
         (
             ["{}/wall.png", "--task=inpaint", "--corrupt", "--stop=discrepancy"],
             "there is no noise to compare with",

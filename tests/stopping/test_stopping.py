@@ -183,7 +183,7 @@ def test_names_alone_and_spaces():
 def test_what_is_no_rule_is_refused():
     for text, error, message in (
         ("", ConfigError, "'' is not a stopping rule: give a name"),
-        ("es-wmv(", ConfigError, "is no stopping rule"),
+        ("es-wmv(", ConfigError, "is not a stopping rule"),
         ("discrepency", UnknownNameError, "unknown stopping rule 'discrepency'.*discrepancy"),
         ("discrepancy(t=1)", UnknownNameError, "unknown parameter of stopping rule discrepancy"),
         ("discrepancy(0.8)", ConfigError, "'0.8' of stopping rule discrepancy is not of the form"),

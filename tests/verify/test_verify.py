@@ -92,7 +92,7 @@ def test_an_unlisted_file_is_found(tmp_path, kind):
     (path / kind).mkdir(exist_ok=True)
     (path / kind / "r512-denoise-s0-0.h5").write_bytes(b"")
     assert find_problems(path) == [
-        f"{kind}/r512-denoise-s0-0.h5 is not listed in manifest.json: it is no part of the "
+        f"{kind}/r512-denoise-s0-0.h5 is not listed in manifest.json: it is not part of the "
         f"dataset; move it away"
     ]
 
@@ -193,7 +193,7 @@ CORRUPTION_DAMAGE = [
 OTHER_DAMAGE = [
     ("architectures", swap, "architectures: 2 rows have an arch_id that is not the row"),
     ("architectures", lambda rows: rows[:-1], "manifest.json says 4 architectures"),
-    ("architectures", set_in(1, architecture="1-2"), "architectures: row 1: '1-2' is no arch"),
+    ("architectures", set_in(1, architecture="1-2"), "architectures: row 1: '1-2' is not an arch"),
     ("architectures", set_in(1, cell=0), "have a cell that contradicts the architecture"),
     ("architectures", set_in(1, kernel=None), "have a kernel that contradicts the architecture"),
     (
