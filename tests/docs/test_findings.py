@@ -51,7 +51,8 @@ def claims() -> dict[str, list[str]]:
     having = sorted((count for count, _ in counts), key=int)
     sampling = [rows("attributes", task, "`sampling`")[0] for task in TASKS]
     scored = [*of_tasks(2, "taus", SCORE), *of_tasks(3, "taus", SCORE)]
-    overlap = [of_tasks(column, "overlap") for column in (1, 4, 2)]
+    overlap = [of_tasks(column, "overlap") for column in (4, 5)]
+    [of_seeds], [chance] = ({*of_tasks(column, "overlap")} for column in (7, 6))
     choosing = [of_tasks(column, "choosing", SCORE) for column in (5, 6)]
     rules = rows("stops", "denoise", "discrepancy")
     estimated = [row[3].split()[0] for row in rules if row[2].endswith("sigma=estimate")]
@@ -69,16 +70,17 @@ def claims() -> dict[str, list[str]]:
         r"no image, has (\S+) and (\S+)\.": of_tasks(2, "taus", "`ntk_low_pass/none`"),
         r"first five is (\S+) and (\S+) dB below": choosing[0],
         r"at random, (\S+) and (\S+) dB\.": choosing[1],
-        r"share (\S+) and (\S+) of their": overlap[0],
-        r"shares (\S+) and (\S+) with itself": overlap[1],
-        r"chance gives (\S+) and (\S+)\.": overlap[2],
+        r"Of (\d+) architectures, one image": [of_seeds],
+        r"shares (\S+) and (\S+) of\s+its ten best with itself": overlap[0],
+        r"two images share (\S+) and (\S+), chance": overlap[1],
+        r"chance gives (\S+)\.\s": [chance],
         r"with tau (\S+) and (\S+), at a ninth with (\S+) and (\S+)\.": [
             [row[3].split()[0] for row in rows("beginnings", task) if row[2] == "raw"][place]
             for place in (1, 0)
             for task in TASKS
         ],
         r"image gains (\S+) and (\S+) dB": of_tasks(2, "gain", "`stopped_psnr_smooth_db`"),
-        r"rule loses (\S+) dB at best": [min(estimated, key=float)],
+        r"estimating the noise, loses (\S+) dB at best": [min(estimated, key=float)],
         r"neighbour rule (\S+),": [
             min((row[3].split()[0] for row in rows("stops", "denoise", "neighbour")), key=float)
         ],
