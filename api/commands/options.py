@@ -35,6 +35,7 @@ __all__ = [
     "Level",
     "Out",
     "Picture",
+    "Repeats",
     "Resamples",
     "Seed",
     "Target",
@@ -110,6 +111,9 @@ Architecture = Annotated[
 ]
 Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
 Resamples = Annotated[int, typer.Option(help="Bootstrap resamples; 0 for no intervals.")]
+Repeats = Annotated[
+    int, typer.Option(help="Searches on each image and seed, in the leaderboard of searches.")
+]
 Targets = Annotated[
     str, typer.Option(help="Columns of runs.parquet, comma-separated; 'all': best, stopped, last.")
 ]

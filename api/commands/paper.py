@@ -19,6 +19,7 @@ from .options import (
     FidelityName,
     Form,
     Picture,
+    Repeats,
     Seed,
     Target,
     Task,
@@ -183,6 +184,7 @@ def paper_command(
     image_set: ImageSet = None,
     inits: Inits = 8,
     device: Device = "cpu",
+    repeats: Repeats = 100,
     data: Data = DATA,
 ) -> None:
     """Write all tables and figures, the paper's and more, and a page that shows them."""
@@ -201,6 +203,7 @@ def paper_command(
         image_set=image_set,
         inits=inits,
         device=device,
+        repeats=repeats,
     )
     result = write_paper(
         NASDIPBench(data), out, options, lambda line: print(line, file=sys.stderr, flush=True)

@@ -195,7 +195,17 @@ def test_hostile_names_stay_text_on_the_page(tmp_path, monkeypatch):
 def test_the_paper_command(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(made, "ENDINGS", (".csv", ".tex"))
     out = tmp_path / "paper"
-    options = ["--out", str(out), "--tasks", "denoise", "-k", "3", "--data", str(data)]
+    options = [
+        "--out",
+        str(out),
+        "--tasks",
+        "denoise",
+        "-k",
+        "3",
+        "--repeats=1",
+        "--data",
+        str(data),
+    ]
     monkeypatch.setattr(sys, "argv", ["nasdip-bench", "paper", *options])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -212,7 +222,7 @@ def test_making_what_needs_no_images_imports_no_torch(data, tmp_path):
         "sys.modules['matplotlib.figure'] = None\n"
         "from nasdip_bench.api import NASDIPBench, write_paper\n"
         "from nasdip_bench.api.gallery.catalogue import PaperOptions\n"
-        f"write_paper(NASDIPBench({str(data)!r}), {str(tmp_path)!r}, PaperOptions(k=3))\n"
+        f"write_paper(NASDIPBench({str(data)!r}), {str(tmp_path)!r}, PaperOptions(k=3, repeats=1))\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
