@@ -195,17 +195,7 @@ def test_hostile_names_stay_text_on_the_page(tmp_path, monkeypatch):
 def test_the_paper_command(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(made, "ENDINGS", (".csv", ".tex"))
     out = tmp_path / "paper"
-    options = [
-        "--out",
-        str(out),
-        "--tasks",
-        "denoise",
-        "-k",
-        "3",
-        "--repeats=1",
-        "--data",
-        str(data),
-    ]
+    options = ["--tasks=denoise", "-k", "3", "--repeats=1", f"--out={out}", f"--data={data}"]
     monkeypatch.setattr(sys, "argv", ["nasdip-bench", "paper", *options])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -222,7 +212,8 @@ def test_making_what_needs_no_images_imports_no_torch(data, tmp_path):
         "sys.modules['matplotlib.figure'] = None\n"
         "from nasdip_bench.api import NASDIPBench, write_paper\n"
         "from nasdip_bench.api.gallery.catalogue import PaperOptions\n"
-        f"write_paper(NASDIPBench({str(data)!r}), {str(tmp_path)!r}, PaperOptions(k=3, repeats=1))\n"
+        "options = PaperOptions(k=3, repeats=1)\n"
+        f"write_paper(NASDIPBench({str(data)!r}), {str(tmp_path)!r}, options)\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
