@@ -68,13 +68,13 @@ def folded(rows: Sequence[Sequence[str]], width: int, left: int = 1) -> list[str
     blocks: list[list[tuple[str, ...]]] = [[]]
     columns = [*zip(*rows, strict=True)]
     wide = [2 + max(map(len, column)) for column in columns]
-    taken = room = width + 2 - sum(wide[:left])
+    left_over = room = width + 2 - sum(wide[:left])
     for column, one in zip(columns[left:], wide[left:], strict=True):
-        if blocks[-1] and one > taken:
+        if blocks[-1] and one > left_over:
             blocks.append([])
-            taken = room
+            left_over = room
         blocks[-1].append(column)
-        taken -= one
+        left_over -= one
     lines = [["", *aligned([*zip(*columns[:left], *one, strict=True)], left)] for one in blocks]
     return [line for block in lines for line in block][1:]
 

@@ -5,6 +5,7 @@ Must not import torch.
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -77,12 +78,14 @@ def run(name: str, app: typer.Typer, arguments: Sequence[str] | None = None) -> 
         status = _run(name, app, arguments)
         sys.stdout.flush()
     except OSError as error:
+        if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise  # not from writing our output
         # Nobody reads our output (`| head`), or it has no room left; Python would complain again
         # at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
+        if error.errno == errno.EPIPE:
             return 0
-        return _refused(name, f"{error.filename or 'cannot write the output'}: {error.strerror}")
+        return _refused(name, f"cannot write the output: {error.strerror}")
     return status
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -263,6 +264,15 @@ def test_output_that_does_not_fit_is_one_line_and_status_2(data):
         )
     told = b"nasdip-bench: cannot write the output: No space left on device\n"
     assert (done.returncode, done.stderr) == (2, told)
+
+
+def test_another_failure_is_not_called_one_of_the_output(call, monkeypatch):
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error", "x.h5")
+
+    monkeypatch.setattr(cli, "NASDIPBench", fail)
+    with pytest.raises(OSError, match=r"x\.h5"):
+        call("info")
 
 
 def test_a_terminal_without_a_character_gets_another(data):
