@@ -89,7 +89,7 @@ def best_command(
     ranked = NASDIPBench(data).top_k(
         task,
         k=k,
-        image=image_names(images),
+        images=image_names(images),
         target=target,
         fidelity=fidelity,
         seed=seed,
@@ -115,14 +115,14 @@ def statistics_command(
     bench, chosen = NASDIPBench(data), image_names(images)
     each: list[str | list[str] | None] = [*(chosen or bench.images)]
     rows = [
-        bench.statistics(task, image=image, target=target, fidelity=fidelity, seed=seed)
-        for image in (each if len(each) == 1 else [*each, chosen])
+        bench.statistics(task, images=one, target=target, fidelity=fidelity, seed=seed)
+        for one in (each if len(each) == 1 else [*each, chosen])
     ]
     frame = _frame(rows)
     texts = frame.drop(columns=[*_SAID, "quartiles"])
-    texts["image"] = [row.image if isinstance(row.image, str) else MEAN for row in rows]
+    texts["images"] = [row.images if isinstance(row.images, str) else MEAN for row in rows]
     texts[["25 %", "50 %", "75 %"]] = [row.quartiles for row in rows]
-    show_frame(frame, form, out, index=False, text=texts.set_index("image"))
+    show_frame(frame, form, out, index=False, text=texts.set_index("images"))
 
 
 def curve_command(
@@ -190,7 +190,7 @@ def _frame(rows: Sequence[NamedTuple]) -> pd.DataFrame:
         for row in rows
     ]
     frame = pd.DataFrame(cells, columns=rows[0]._fields)
-    frame["image"] = frame["image"].where(frame["image"].notna(), MEAN)
+    frame["images"] = frame["images"].where(frame["images"].notna(), MEAN)
     frame.attrs = {name: getattr(rows[0], name) for name in _SAID if name in rows[0]._fields}
     return frame
 

@@ -35,7 +35,7 @@ class Statistics(NamedTuple):
     Attributes:
         target: column of runs.parquet.
         task: name.
-        image: name, several for the mean over them, or None for the mean over all of the release.
+        images: name, several for the mean over them, or None for the mean over all of the release.
         fidelity: its name.
         seeds: the seeds that each value is averaged over.
         n: architectures with a value, that is an ok run of every seed on every chosen image.
@@ -51,7 +51,7 @@ class Statistics(NamedTuple):
 
     target: str
     task: str
-    image: str | tuple[str, ...] | None
+    images: str | tuple[str, ...] | None
     fidelity: str
     seeds: tuple[int, ...]
     n: int
@@ -71,7 +71,7 @@ def top_k(
     *,
     k: int = 10,
     target: str | None = None,
-    image: str | Sequence[str] | None = None,
+    images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
     max_parameters: float | None = None,
@@ -84,7 +84,7 @@ def top_k(
         bench: the release.
         task: name.
         k: how many, from 1 to the number of candidates.
-        image: name, or several for the mean over them; None for all images of the release.
+        images: name, or several for the mean over them; None for all images of the release.
         target: a column of runs.parquet with a direction.
         fidelity: None for the release's default for the task; results name it.
         seed: None for the mean over the default seeds; results name them.
@@ -98,25 +98,25 @@ def top_k(
         MissingRunError: the release has no run of the task at the fidelity, or no candidate.
 
     Example:
-        >>> [one.rank for one in NASDIPBench("data/").top_k("denoise", k=3, image="lena")]
+        >>> [one.rank for one in NASDIPBench("data/").top_k("denoise", k=3, images="lena")]
         [1, 2, 3]
     """
     runs = RunSet.of(
-        bench, task, target=target, images=image, fidelity=fidelity, seed=seed, ranked=True
+        bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
     )
-    block, images, seeds = runs.block, runs.images, runs.seeds
+    block, positions, seeds = runs.block, runs.images, runs.seeds
     values = _values(runs)
     limits = Limits(max_parameters, max_flops, max_seconds)
-    prices = costs(bench, block, images, seeds)
+    prices = costs(bench, block, positions, seeds)
     allowed = np.isfinite(values) & limits.allow(prices)
     candidates = int(allowed.sum())
     if not candidates:
         raise MissingRunError(
             f"no architecture to choose from{limits.described}: of {len(values)} in this release "
             f"{int(np.isfinite(values).sum())} have ok runs of {task} at {block.fidelity} on "
-            f"{_on(bench, images)}; {images_with_runs(bench, block, seeds)}"
+            f"{_on(bench, positions)}; {images_with_runs(bench, block, seeds)}"
         )
-    who = f"ok runs of {task} at {block.fidelity} on {_on(bench, images)}{limits.described}"
+    who = f"ok runs of {task} at {block.fidelity} on {_on(bench, positions)}{limits.described}"
     k = check_whole("k", k, 1, candidates, note=f", the architectures that have {who}")
     signed = block.direction(runs.target) * values
     best = best_positions(np.where(allowed, signed, np.nan), k)
@@ -128,7 +128,7 @@ def top_k(
             float(values[arch_id]),
             runs.target,
             task,
-            _named(image),
+            _named(images),
             block.fidelity,
             seeds,
             candidates,
@@ -145,7 +145,7 @@ def find_best(
     task: str,
     *,
     target: str | None = None,
-    image: str | Sequence[str] | None = None,
+    images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
     max_parameters: float | None = None,
@@ -156,7 +156,7 @@ def find_best(
 
     Example:
         >>> bench = NASDIPBench("data/")
-        >>> bench.find_best("denoise", image="lena").rank
+        >>> bench.find_best("denoise", images="lena").rank
         1
     """
     (best,) = top_k(
@@ -164,7 +164,7 @@ def find_best(
         task,
         k=1,
         target=target,
-        image=image,
+        images=images,
         fidelity=fidelity,
         seed=seed,
         max_parameters=max_parameters,
@@ -180,7 +180,7 @@ def regret(
     task: str,
     *,
     target: str | None = None,
-    image: str | Sequence[str] | None = None,
+    images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> float:
@@ -200,7 +200,7 @@ def regret(
     """
     arch_id = bench.arch_id(arch)
     runs = RunSet.of(
-        bench, task, target=target, images=image, fidelity=fidelity, seed=seed, ranked=True
+        bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
     )
     for one in runs.image_names:
         for of_seed in runs.seeds:
@@ -218,7 +218,7 @@ def statistics(
     task: str,
     *,
     target: str | None = None,
-    image: str | Sequence[str] | None = None,
+    images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> Statistics:
@@ -229,17 +229,17 @@ def statistics(
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:
-        >>> found = NASDIPBench("data/").statistics("denoise", image="lena")
+        >>> found = NASDIPBench("data/").statistics("denoise", images="lena")
         >>> found.minimum <= found.mean <= found.maximum
         True
     """
     runs = RunSet.of(
-        bench, task, target=target, images=image, fidelity=fidelity, seed=seed, ranked=True
+        bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
     )
-    block, images, seeds = runs.block, runs.images, runs.seeds
+    block, positions, seeds = runs.block, runs.images, runs.seeds
     values = _values(runs)
     having = np.isfinite(values)
-    statuses = np.stack([block.statuses(one)[:, list(images)] for one in seeds])
+    statuses = np.stack([block.statuses(one)[:, list(positions)] for one in seeds])
     by_status = {name: (statuses == code).any(axis=(0, 2)) for code, name in enumerate(STATUSES)}
     diverged = ~having & by_status["diverged"]
     failed = ~having & ~diverged & by_status["failed"]
@@ -248,7 +248,7 @@ def statistics(
     return Statistics(
         runs.target,
         task,
-        _named(image),
+        _named(images),
         block.fidelity,
         seeds,
         len(found),
@@ -263,8 +263,8 @@ def statistics(
     )
 
 
-def _named(image: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
-    return image if image is None or isinstance(image, str) else tuple(dict.fromkeys(image))
+def _named(images: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
+    return images if images is None or isinstance(images, str) else tuple(dict.fromkeys(images))
 
 
 def _on(bench: ReleaseReader, images: Sequence[int]) -> str:

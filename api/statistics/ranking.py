@@ -24,7 +24,7 @@ class Ranked(NamedTuple):
         value: value of the target; the mean over seeds, and over images unless one is given.
         target: column of runs.parquet.
         task: name.
-        image: name, several for the mean over them, or None for the mean over all of the release.
+        images: name, several for the mean over them, or None for the mean over all of the release.
         fidelity: its name.
         seeds: the seeds that the value is averaged over.
         candidates: number of architectures chosen from: those within the limits that have an ok
@@ -40,7 +40,7 @@ class Ranked(NamedTuple):
     value: float
     target: str
     task: str
-    image: str | tuple[str, ...] | None
+    images: str | tuple[str, ...] | None
     fidelity: str
     seeds: tuple[int, ...]
     candidates: int
@@ -64,9 +64,9 @@ class Ranking(tuple[Ranked, ...]):
 
     def _caption(self) -> str:
         first = self[0]
-        image = "the mean over all images" if first.image is None else shown(first.image)
+        images = "the mean over all images" if first.images is None else shown(first.images)
         return (
-            f"{first.target}, {first.task} on {image}, fidelity {first.fidelity}, "
+            f"{first.target}, {first.task} on {images}, fidelity {first.fidelity}, "
             f"{'seed' if len(first.seeds) == 1 else 'seeds'} {shown(first.seeds)}, "
             f"the best of {first.candidates}"
         )

@@ -48,13 +48,13 @@ def test_best(call, data, tmp_path):
     status, out, _ = call("best", "--image", "lena", "-k", 3)
     assert status == 0
     found = rows(out)
-    expected = bench.top_k("denoise", k=3, image="lena")
+    expected = bench.top_k("denoise", k=3, images="lena")
     assert [int(row["arch_id"]) for row in found] == [one.arch_id for one in expected]
     assert [float(row["value"]) for row in found] == [one.value for one in expected]
     assert found[0]["seeds"] == "0"
     limited = rows(call("best", "--max-seconds", 12, "-k", 1)[1])
     assert limited[0]["candidates"] == "3"
-    assert limited[0]["image"] == "(mean)"
+    assert limited[0]["images"] == "(mean)"
     assert call("best", "--out", tmp_path / "best.csv")[1] == f"written: {tmp_path / 'best.csv'}\n"
 
 
@@ -69,9 +69,9 @@ def test_best_says_what_is_wrong(call):
 
 def test_statistics_are_by_image_and_over_all(call, data):
     found = rows(call("statistics")[1])
-    assert [row["image"] for row in found] == [*synthetic.IMAGES, "(mean)"]
+    assert [row["images"] for row in found] == [*synthetic.IMAGES, "(mean)"]
     assert [row["diverged"] for row in found] == ["1", "0", "0", "1"]
-    mean = NASDIPBench(data).statistics("denoise", image="chest").mean
+    mean = NASDIPBench(data).statistics("denoise", images="chest").mean
     assert float(found[1]["mean"]) == mean
 
 

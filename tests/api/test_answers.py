@@ -49,28 +49,28 @@ def values(task: str, image: str, seeds: tuple[int, ...]) -> np.ndarray:
 
 
 def test_the_best_are_those_of_the_formula_without_the_runs_that_are_not_ok(bench):
-    found = bench.top_k("denoise", k=3, image="lena", target=BEST, fidelity=HIGH)
+    found = bench.top_k("denoise", k=3, images="lena", target=BEST, fidelity=HIGH)
     assert [r.arch_id for r in found] == [9, 8, 7]  # 10 and 11 diverged at one seed each
     expected = values("denoise", "lena", (0, 1))
     for rank, one in enumerate(found, start=1):
         assert one.rank == rank
         assert one.architecture == str(bench[one.arch_id])
         assert one.value == pytest.approx(expected[one.arch_id])
-        assert (one.task, one.image, one.fidelity, one.seeds) == ("denoise", "lena", HIGH, (0, 1))
+        assert (one.task, one.images, one.fidelity, one.seeds) == ("denoise", "lena", HIGH, (0, 1))
         assert one.candidates == COUNT - 2
         cost = architecture_cost(bench[one.arch_id], 1, 1, 128)
         assert one.parameters == cost.parameters
         assert one.flops_per_iteration == 3 * cost.forward_flops(64, 64)
         assert one.processor_seconds == 10 + one.arch_id
-    best = bench.find_best("denoise", image="lena", target=BEST, fidelity=HIGH)
+    best = bench.find_best("denoise", images="lena", target=BEST, fidelity=HIGH)
     assert best == found[0]
-    assert bench.find_best("denoise", image="lena", fidelity=HIGH, seed=0).arch_id == 11
+    assert bench.find_best("denoise", images="lena", fidelity=HIGH, seed=0).arch_id == 11
 
 
 def test_ties_break_by_row_and_lower_is_better_where_the_schema_says_so(bench):
-    tied = bench.top_k("denoise", k=4, image="boat", fidelity=LOW)
+    tied = bench.top_k("denoise", k=4, images="boat", fidelity=LOW)
     assert [r.arch_id for r in tied] == [10, 11, 8, 9]
-    cheapest = bench.top_k("denoise", k=2, image="boat", target="best_psnr_db", fidelity=LOW)
+    cheapest = bench.top_k("denoise", k=2, images="boat", target="best_psnr_db", fidelity=LOW)
     assert [r.arch_id for r in cheapest] == [10, 11]
 
 
@@ -80,7 +80,7 @@ def test_without_an_image_the_mean_over_all_images_is_ranked(bench):
     mean[2] = -np.inf  # a run is missing
     expected = np.argsort(-mean.round(9), kind="stable")[: COUNT - 1]
     assert [r.arch_id for r in found] == expected.tolist()
-    assert {r.image for r in found} == {None}
+    assert {r.images for r in found} == {None}
     assert found[0].value == pytest.approx(mean.max())
     with pytest.raises(
         ConfigError, match=f"k {COUNT} must be a whole number from 1 to {COUNT - 1}"
@@ -89,7 +89,7 @@ def test_without_an_image_the_mean_over_all_images_is_ranked(bench):
 
 
 def test_limits_hold(bench):
-    everything = bench.top_k("denoise", k=COUNT, image="chest", fidelity=HIGH)
+    everything = bench.top_k("denoise", k=COUNT, images="chest", fidelity=HIGH)
     for name, field in (
         ("max_parameters", "parameters"),
         ("max_flops", "flops_per_iteration"),
@@ -98,22 +98,22 @@ def test_limits_hold(bench):
         limit = float(np.median([getattr(one, field) for one in everything]))
         expected = [one.arch_id for one in everything if getattr(one, field) <= limit]
         k = len(expected)
-        found = bench.top_k("denoise", k=k, image="chest", fidelity=HIGH, **{name: limit})
+        found = bench.top_k("denoise", k=k, images="chest", fidelity=HIGH, **{name: limit})
         assert [one.arch_id for one in found] == expected
         assert {one.candidates for one in found} == {k}
     with pytest.raises(MissingRunError, match="from within the limits seconds <= 1: .* 12 have ok"):
-        bench.find_best("denoise", image="chest", fidelity=HIGH, max_seconds=1)
+        bench.find_best("denoise", images="chest", fidelity=HIGH, max_seconds=1)
     for wrong in (0, -1.0, "2", True, math.nan):
         with pytest.raises(
             ConfigError, match=r"the limit of seconds, .*, must be a number above 0"
         ):
-            bench.find_best("denoise", image="chest", fidelity=HIGH, max_seconds=wrong)
+            bench.find_best("denoise", images="chest", fidelity=HIGH, max_seconds=wrong)
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.0, True, "3", COUNT + 1])
 def test_k_is_checked(bench, k):
     with pytest.raises(ConfigError, match=r"k .* must be a whole number from 1 to 12"):
-        bench.top_k("denoise", k=k, image="chest", fidelity=HIGH)
+        bench.top_k("denoise", k=k, images="chest", fidelity=HIGH)
 
 
 @pytest.mark.parametrize("method", ["top_k", "find_best", "statistics"])
@@ -121,8 +121,8 @@ def test_unknown_names_are_refused(bench, method):
     ask = getattr(bench, method)
     for arguments, text in (
         ({"task": "denois"}, "unknown task 'denois'. Did you mean 'denoise'"),
-        ({"task": "denoise", "image": "lenna"}, "Did you mean 'lena'"),
-        ({"task": "denoise", "image": 3}, "unknown image 3"),
+        ({"task": "denoise", "images": "lenna"}, "Did you mean 'lena'"),
+        ({"task": "denoise", "images": 3}, "unknown image 3"),
         ({"task": "denoise", "target": "best"}, "unknown target of a ranking 'best'"),
         ({"task": "denoise", "target": "iterations"}, "unknown target of a ranking"),
         ({"task": "denoise", "fidelity": "r65"}, "unknown fidelity 'r65'"),
@@ -136,31 +136,31 @@ def test_unknown_names_are_refused(bench, method):
 
 
 def test_regret_is_the_distance_to_the_best(bench):
-    assert bench.regret(0, "denoise", image="chest", fidelity=HIGH) == 0
-    assert bench.regret(4, "denoise", image="chest", fidelity=HIGH) == pytest.approx(0.4)
+    assert bench.regret(0, "denoise", images="chest", fidelity=HIGH) == 0
+    assert bench.regret(4, "denoise", images="chest", fidelity=HIGH) == pytest.approx(0.4)
     assert bench.regret(
-        str(bench[4]), "denoise", image="chest", fidelity=HIGH, seed=1
+        str(bench[4]), "denoise", images="chest", fidelity=HIGH, seed=1
     ) == pytest.approx(0.4)
-    assert math.isnan(bench.regret(10, "denoise", image="lena", fidelity=HIGH))
+    assert math.isnan(bench.regret(10, "denoise", images="lena", fidelity=HIGH))
     mean = np.mean([values("inpaint", image, (0,)) for image in IMAGES], axis=0)
     mean[3] = -np.inf
     regret = bench.regret(5, "inpaint", target=BEST, fidelity=LOW)
     assert regret == pytest.approx(mean.max() - mean[5])
     with pytest.raises(MissingRunError, match="no run of architecture .* on 'lena' .*r64c16i40"):
-        bench.regret(2, "denoise", image="lena", fidelity=LOW)
+        bench.regret(2, "denoise", images="lena", fidelity=LOW)
 
 
 def test_statistics_are_those_of_the_values(bench):
-    found = bench.statistics("denoise", image="lena", target=BEST, fidelity=HIGH)
+    found = bench.statistics("denoise", images="lena", target=BEST, fidelity=HIGH)
     expected = values("denoise", "lena", (0, 1))[:10]
     assert (found.n, found.diverged, found.failed, found.missing) == (10, 2, 0, 0)
     assert found.mean == pytest.approx(expected.mean())
     assert found.std == pytest.approx(expected.std(ddof=1))
     assert (found.minimum, found.maximum) == pytest.approx((expected.min(), expected.max()))
     assert found.quartiles == pytest.approx(tuple(np.quantile(expected, [0.25, 0.5, 0.75])))
-    assert (found.image, found.fidelity, found.seeds) == ("lena", HIGH, (0, 1))
+    assert (found.images, found.fidelity, found.seeds) == ("lena", HIGH, (0, 1))
     whole = bench.statistics("denoise", fidelity=LOW)
-    assert (whole.n, whole.missing, whole.image) == (COUNT - 1, 1, None)
+    assert (whole.n, whole.missing, whole.images) == (COUNT - 1, 1, None)
 
 
 def test_statistics_of_nothing_are_nan(tmp_path):
@@ -173,7 +173,7 @@ def test_statistics_of_nothing_are_nan(tmp_path):
         seeds={LOW: (0,)},
         failed=failed,
     )
-    found = NASDIPBench(path).statistics("denoise", image="lena")
+    found = NASDIPBench(path).statistics("denoise", images="lena")
     assert (found.n, found.failed) == (0, 3)
     assert all(map(math.isnan, (found.mean, found.std, found.minimum, *found.quartiles)))
 

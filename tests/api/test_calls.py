@@ -33,7 +33,7 @@ def bench(tmp_path_factory) -> NASDIPBench:
     ("name", "args", "kwargs", "told"),
     [
         ("find_best", ("lena", "denoise"), {}, r"find_best\('lena', 'denoise'\) cannot be called"),
-        ("find_best", ("denoise", "lena"), {}, r"It is find_best\(task, \*, target=None, image="),
+        ("find_best", ("denoise", "lena"), {}, r"It is find_best\(task, \*, target=None, images="),
         ("find_best", ("lena",), {"task": "denoise"}, r"find_best\('lena', task='denoise'\)"),
         ("kendall", ("denoise",), {"image": "lena"}, "Did you mean images="),
         ("query", (0, "lena"), {}, r"It is query\(arch, image, task, \*, fidelity=None, seed="),

@@ -127,10 +127,10 @@ def test_text_says_what_its_numbers_are_of(call):
 def test_best_and_statistics_of_some_images(call, bench):
     for spelled in ("--image", "--images"):
         found = pd.read_csv(io.StringIO(call("best", "-k", 2, spelled, "lena,boat")))
-        expected = bench.top_k("denoise", k=2, image=["lena", "boat"])
+        expected = bench.top_k("denoise", k=2, images=["lena", "boat"])
         assert found["arch_id"].tolist() == [one.arch_id for one in expected]
         found = pd.read_csv(io.StringIO(call("statistics", spelled, "lena,boat")))
-        assert found["image"].tolist() == ["lena", "boat", "lena boat"]
+        assert found["images"].tolist() == ["lena", "boat", "lena boat"]
     assert len(pd.read_csv(io.StringIO(call("statistics", "--image", "lena")))) == 1
 
 

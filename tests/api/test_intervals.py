@@ -366,14 +366,14 @@ def test_overlap_on_the_images_that_have_runs(partial, bench):
 def test_the_best_on_the_images_that_have_runs(partial):
     with pytest.raises(MissingRunError, match="2 of 3 images have runs .*: lena, chest; name"):
         partial.find_best("denoise")
-    best = partial.find_best("denoise", image=SOME)
-    assert (best.image, best.candidates) == (("chest", "lena"), COUNT)
+    best = partial.find_best("denoise", images=SOME)
+    assert (best.images, best.candidates) == (("chest", "lena"), COUNT)
     on_each = [partial.query(best.arch_id, i, "denoise").stopped_psnr_smooth_db for i in SOME]
     assert best.value == pytest.approx(np.mean(on_each))
-    assert partial.regret(best.arch_id, "denoise", image=SOME) == 0
-    assert partial.statistics("denoise", image=SOME).maximum == best.value
+    assert partial.regret(best.arch_id, "denoise", images=SOME) == 0
+    assert partial.statistics("denoise", images=SOME).maximum == best.value
     with pytest.raises(ConfigError, match=r"k 13 must .* ok runs of denoise at .* on chest, lena"):
-        partial.top_k("denoise", k=13, image=SOME)
+        partial.top_k("denoise", k=13, images=SOME)
 
 
 def test_images_that_are_none(bench):

@@ -75,7 +75,7 @@ def test_replicates_are_a_column_a_seed(bench):
 
 
 def test_a_ranking_is_a_tuple_that_shows_a_table(bench):
-    ranking = bench.top_k("denoise", k=3, image="lena")
+    ranking = bench.top_k("denoise", k=3, images="lena")
     assert ranking == tuple(ranking)
     assert [one.rank for one in ranking] == [1, 2, 3]
     head, *lines = repr(ranking).splitlines()[1:]
@@ -156,7 +156,7 @@ def test_architectures_at_a_fidelity_have_its_parameters_and_operations(bench):
             assert frame["flops_per_iteration"][row] == cost.flops_per_iteration
     network = build_network(bench[0], channels=16)
     assert at[LOW]["parameters"][0] == sum(p.numel() for p in network.parameters())
-    best = bench.find_best("denoise", image="lena", fidelity=LOW)
+    best = bench.find_best("denoise", images="lena", fidelity=LOW)
     assert best.parameters == at[LOW]["parameters"][best.arch_id]
     both = bench.to_frame("runs").merge(pd.concat(at.values()), on=["arch_id", "fidelity"])
     assert len(both) == len(bench.to_frame("runs"))

@@ -110,8 +110,8 @@ def test_waits_of_the_builder_are_not_charged(tmp_path):
     cost = busy.cost(4, "denoise", image="lena")
     assert (cost.seconds, cost.processor_seconds) == (7 * 14.0, 14.0)
     assert cost.seconds_per_iteration == 7 * 14.0 / LAST
-    assert busy.find_best("denoise", image="lena", max_seconds=14.0).arch_id == 4
-    assert busy.find_best("denoise", image="lena", max_seconds=14.0).processor_seconds == 14.0
+    assert busy.find_best("denoise", images="lena", max_seconds=14.0).arch_id == 4
+    assert busy.find_best("denoise", images="lena", max_seconds=14.0).processor_seconds == 14.0
 
 
 def test_cost_by_operations_is_three_forward_passes_an_iteration(bench):

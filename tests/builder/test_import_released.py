@@ -181,14 +181,14 @@ def test_scores_are_in_our_units(imported: Path):
 
 def test_what_ranks_by_values_that_are_not_there_is_an_error(imported: Path):
     bench = NASDIPBench(imported)
-    assert bench.find_best("denoise", image="lena", target=BEST).arch_id == 3
+    assert bench.find_best("denoise", images="lena", target=BEST).arch_id == 3
     with pytest.raises(MissingRunError, match="no stopped_psnr_smooth_db, .*: take best_psnr_smo"):
-        bench.find_best("denoise", image="lena")
+        bench.find_best("denoise", images="lena")
     with pytest.raises(MissingRunError, match="has stopped_psnr_smooth_db: name another target"):
         bench.kendall("denoise")
     for call in (
-        lambda: bench.find_best("denoise", image="lena", target="final_psnr_smooth_db"),
-        lambda: bench.regret(0, "denoise", image="lena", target="final_psnr_db"),
+        lambda: bench.find_best("denoise", images="lena", target="final_psnr_smooth_db"),
+        lambda: bench.regret(0, "denoise", images="lena", target="final_psnr_db"),
         lambda: bench.simulator("lena", "denoise", target="final_psnr_smooth_db"),
         lambda: bench.selection_curve("denoise", target="final_psnr_smooth_db"),
     ):

@@ -35,7 +35,7 @@ def shown() -> dict[str, object]:
 
 
 def test_what_it_says_of_the_data_is_so(shown):
-    spread = shown['bench.statistics("denoise", image="lena")']
+    spread = shown['bench.statistics("denoise", images="lena")']
     assert round(spread.maximum - spread.quartiles[1]) == 1
     assert round(spread.maximum - spread.minimum) == 5
     tau = shown["board"]["tau_signed"]
