@@ -29,8 +29,6 @@ from .statistics.overlaps import overlap, overlap_table
 from .statistics.stopping.table import kept_point_agreement, stopping_table
 from .untrained import build
 
-__all__ = ["NASDIPBench"]
-
 
 @explain_calls
 class NASDIPBench(ReleaseReader):

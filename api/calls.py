@@ -13,8 +13,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from nasdip_bench.errors import CallError
 
-__all__ = ["explain_call", "explain_calls"]
-
 _Class = TypeVar("_Class", bound=type)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

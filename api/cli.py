@@ -22,7 +22,6 @@ from .commands import search as search_commands
 from .commands import statistics as statistics_commands
 from .commands.options import (
     DATA,
-    TARGET,
     Data,
     FidelityName,
     Images,
@@ -36,6 +35,7 @@ from .commands.options import (
     image_names,
     show_frame,
 )
+from .reading.arrays.targets import TARGET
 from .reading.release import default_dataset
 from .statistics.tau_frame import MEAN
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from .reading.architectures import ArchitectureLike
     from .reading.reader import ReleaseReader
 
-__all__ = ["build"]
-
 
 def build(
     bench: ReleaseReader,

@@ -20,8 +20,6 @@ from nasdip_bench.network.fast import FastNetwork, cells
 from nasdip_bench.network.fast import forward as fast_network
 from nasdip_bench.space import LEVELS, Architecture
 
-__all__ = ["LEVERS", "Lever", "having", "undo"]
-
 
 @dataclass(frozen=True)
 class Lever:

@@ -19,8 +19,6 @@ from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.fit.devices import device_name
 from nasdip_bench.fit.precision import numerics
 
-__all__ = ["ceilings", "describe"]
-
 _ROUNDS = 5
 _SLOW = 1e10
 """FLOP/s of a small product below which large ones would take minutes."""

@@ -11,8 +11,6 @@ from nasdip_bench.fidelity import FIDELITIES
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_cost
 
-__all__ = ["project"]
-
 IMAGES = 10
 _RESAMPLES = 1000
 

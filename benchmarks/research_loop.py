@@ -17,8 +17,6 @@ from nasdip_bench.fit.loop import LEARNING_RATE, PERTURBATION_STD, SMOOTHING
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.fit.precision import numerics
 
-__all__ = ["research_loop"]
-
 
 def research_loop(
     network: nn.Module, problem: Problem, z: torch.Tensor, iterations: int, precision: str = "fp32"

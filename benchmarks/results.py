@@ -9,8 +9,6 @@ from typing import Any
 
 from nasdip_bench.storage.files import write_atomic
 
-__all__ = ["Results"]
-
 
 class Results:
     """The results of a run of the harness, in a JSON file.

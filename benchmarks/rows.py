@@ -13,8 +13,6 @@ from stopwatch import Setting, Stopwatch
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_cost
 
-__all__ = ["Rows", "start", "steps", "timed"]
-
 LARGE_SIZE = 512
 """From this size on, a CPU runs one variant after the other instead of all in turn: a step takes up
 to some 20 seconds and 8 GB."""

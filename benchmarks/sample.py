@@ -7,8 +7,6 @@ from collections import defaultdict
 from nasdip_bench.space import Architecture, paper_architectures
 from nasdip_bench.space.cost import architecture_cost
 
-__all__ = ["POPULATION", "flops", "spread", "stratified"]
-
 POPULATION = tuple(paper_architectures())
 
 

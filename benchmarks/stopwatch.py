@@ -30,8 +30,6 @@ from nasdip_bench.proxies.scoring import blank_network
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
 
-__all__ = ["Setting", "Stopwatch"]
-
 _MOST_ITERATIONS = {"cpu": 50, "cuda": 200}
 _START = 5
 """Iterations at the start of a fit on a GPU that are not counted."""

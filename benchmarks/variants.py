@@ -10,8 +10,6 @@ from torch import nn
 from nasdip_bench.network import Network
 from nasdip_bench.network.fast import FastNetwork
 
-__all__ = ["VARIANTS", "Variant", "variants_for"]
-
 
 @dataclass(frozen=True)
 class Variant:

@@ -12,8 +12,6 @@ from typing import Any
 
 from nasdip_bench.errors import not_installed
 
-__all__ = ["require"]
-
 
 def require(module: str, extra: str) -> Any:
     """Import an optional library.

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nasdip_bench.space import Architecture
+from nasdip_bench.space import SAMPLINGS, TRANSFORMS, Architecture
 
 from . import require
-from .parameters import SAMPLINGS, SEARCH_SPACE, TRANSFORMS, architecture_of, parameters_of
-
-__all__ = ["configuration_space", "decode", "encode"]
+from .parameters import SEARCH_SPACE, architecture_of, parameters_of
 
 
 def configuration_space(seed: int | None = None, *, plain: bool = False) -> Any:

@@ -27,8 +27,6 @@ from .parameters import SEARCH_SPACE, SKIPS, architecture_of
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["Objective", "objective", "suggest"]
-
 
 def suggest(trial: Any) -> Architecture:
     """The architecture that a trial suggests, always one that can be built.
@@ -127,7 +125,6 @@ def objective(
     """Create an objective with its own simulator.
 
     Args:
-        bench: the release.
         image: name.
         task: name.
         fidelity: None for the release's default for the task.

@@ -33,18 +33,6 @@ from nasdip_bench.space import (
     cell_attributes,
 )
 
-__all__ = [
-    "ACTIVATIONS",
-    "KERNELS",
-    "SAMPLINGS",
-    "SEARCH_SPACE",
-    "SHUFFLED_TRANSFORMS",
-    "SKIPS",
-    "TRANSFORMS",
-    "architecture_of",
-    "parameters_of",
-]
-
 SKIPS = tuple(f"skip_{i}_{j}" for i in range(LEVELS) for j in range(LEVELS))
 """Names of the skip bits, in the order of the skip pattern."""
 

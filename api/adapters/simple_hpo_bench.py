@@ -22,8 +22,6 @@ from .parameters import SEARCH_SPACE, architecture_of
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["TabularBenchmark"]
-
 _DIRECTIONS = {"psnr_smooth_db": "maximize", "train_seconds": "minimize", "latency": "minimize"}
 
 
@@ -31,7 +29,6 @@ class TabularBenchmark:
     """Metrics of runs on one image and task, at one fidelity, with one seed.
 
     Args:
-        bench: the release.
         image, task, fidelity, seed, cost: see
             `nasdip_bench.api.simulation.opening.open_simulator`.
         metric_names: names in ``available_metric_names``: "psnr_smooth_db" (dB at the stopping

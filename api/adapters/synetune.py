@@ -19,17 +19,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
-from nasdip_bench.space import Architecture
+from nasdip_bench.space import ACTIVATIONS, KERNELS, SAMPLINGS, TRANSFORMS, Architecture
 from nasdip_bench.storage.files import atomic_path, write_atomic
 
 from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
-from .parameters import ACTIVATIONS, KERNELS, SAMPLINGS, SKIPS, TRANSFORMS, parameters_of
+from .parameters import SKIPS, parameters_of
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
-
-__all__ = ["ENCODINGS", "OBJECTIVES", "Exported", "export_blackbox"]
 
 OBJECTIVES = ("metric_psnr_smooth_db", "metric_psnr_db", "metric_elapsed_time")
 
@@ -85,7 +83,6 @@ def export_blackbox(
     seeds. PSNR after a divergence is NaN.
 
     Args:
-        bench: the release.
         path: folder to create or to write into.
         task: name.
         images: names; None for all.

@@ -14,8 +14,6 @@ from ..reading.records.showing import shown
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["EXIT_DIFFERENT", "add_commands"]
-
 EXIT_DIFFERENT = 1
 """Exit status if ``diff`` finds different numbers."""
 

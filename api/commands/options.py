@@ -17,41 +17,10 @@ from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, write_text
 from ..exhibits.frame_text import frame_text
-from ..reading.arrays.targets import TARGET
 from ..reading.records.showing import shown
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = [
-    "Architecture",
-    "DATA",
-    "TARGET",
-    "Data",
-    "FidelityName",
-    "Form",
-    "ImageName",
-    "Images",
-    "Level",
-    "Out",
-    "Picture",
-    "Repeats",
-    "Resamples",
-    "Seed",
-    "Target",
-    "Targets",
-    "Task",
-    "TextForm",
-    "TopK",
-    "check_form",
-    "emit",
-    "ends_in",
-    "finish",
-    "image_names",
-    "parsed_architecture",
-    "show",
-    "show_frame",
-]
 
 
 def ends_in(*endings: str) -> Callable[[Path | None], Path | None]:

@@ -28,8 +28,6 @@ from .options import (
     show,
 )
 
-__all__ = ["FIGURES", "TABLES", "add_commands"]
-
 TABLES = {
     "1": "Kendall's tau between PSNR and training-free scores",
     "2": "PSNR of ISNAS, DIP and NAS-DIP on test sets",

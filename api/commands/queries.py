@@ -13,13 +13,13 @@ import typer
 from ..benchmark import NASDIPBench
 from ..exhibits.drawing import new_figure, save
 from ..exhibits.exhibit import PICTURES, write_picture
+from ..reading.arrays.targets import TARGET
 from ..reading.records.run import as_json
 from ..reading.records.showing import fields, shown
 from ..statistics.ranking import SHOWN
 from ..statistics.tau_frame import MEAN
 from .options import (
     DATA,
-    TARGET,
     Architecture,
     Data,
     FidelityName,
@@ -41,8 +41,6 @@ from .options import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["add_commands"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -21,8 +21,6 @@ from .options import (
     show,
 )
 
-__all__ = ["add_commands"]
-
 
 def replay_command(
     task: Task = "denoise",

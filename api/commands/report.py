@@ -11,8 +11,6 @@ import typer
 from ..benchmark import NASDIPBench
 from .options import DATA, Data, FidelityName, ends_in
 
-__all__ = ["add_commands"]
-
 
 def report_command(
     out: Annotated[

@@ -9,10 +9,9 @@ import typer
 from nasdip_bench.console.progress import parse_duration
 
 from ..benchmark import NASDIPBench
-from ..reading.arrays.targets import VERDICT_TARGETS
+from ..reading.arrays.targets import TARGET, VERDICT_TARGETS
 from .options import (
     DATA,
-    TARGET,
     Data,
     FidelityName,
     Form,
@@ -28,9 +27,6 @@ from .options import (
     image_names,
     show,
 )
-
-__all__ = ["add_commands", "search_leaderboard_command"]
-
 
 Budget = Annotated[
     str | None,

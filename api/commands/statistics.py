@@ -13,10 +13,9 @@ from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
 from ..exhibits.exhibit import Exhibit
-from ..reading.arrays.targets import VERDICT_TARGETS
+from ..reading.arrays.targets import TARGET, VERDICT_TARGETS
 from .options import (
     DATA,
-    TARGET,
     Data,
     FidelityName,
     Form,
@@ -37,8 +36,6 @@ from .options import (
     show_frame,
 )
 from .search import search_leaderboard_command
-
-__all__ = ["add_commands"]
 
 BETWEEN = ("scores", "seeds", "fidelities", "images")
 

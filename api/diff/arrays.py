@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from nasdip_bench.dataset.distances import Distances
 
-__all__ = ["Folders", "curves_differ", "distances_differ", "values_differ"]
-
 Folders = tuple[DatasetFolder, DatasetFolder]
 """The two datasets. Rows below are rows of a table that both have; column names other than keys end
 in "_first" or "_second"."""

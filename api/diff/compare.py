@@ -24,8 +24,6 @@ from .arrays import Folders, curves_differ, distances_differ, values_differ
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ADDED", "CHANGED", "MOVED", "PROVENANCE", "REMOVED", "Difference", "compare_datasets"]
-
 ADDED, REMOVED, CHANGED, MOVED = "added", "removed", "changed", "moved"
 PROVENANCE = "provenance"
 """Change of a row with the same numbers, computed elsewhere or at another time."""

@@ -10,23 +10,6 @@ from nasdip_bench.dataset.schema import STATUSES
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = [
-    "ORACLE_PREFIX",
-    "SUBSTITUTE",
-    "call_text",
-    "cut_before_peak",
-    "image_marks",
-    "image_statuses",
-    "of_the_paper",
-    "sentences",
-    "setting",
-    "setting_and_n",
-    "setup",
-    "shortfall",
-    "span",
-    "undefined",
-]
-
 ORACLE_PREFIX = "best_"
 SUBSTITUTE = "substitute"
 
@@ -83,7 +66,6 @@ def setting(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
     """The target and the `setup`, as text.
 
     Args:
-        bench: the release.
         facts: ``attrs`` of a frame of `nasdip_bench.api.statistics.kendall`.
     """
     oracle = facts["target"].startswith(ORACLE_PREFIX)

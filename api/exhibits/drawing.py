@@ -18,19 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "LEGEND",
-    "SMALL",
-    "TEXT",
-    "Grid",
-    "caption_lines",
-    "new_figure",
-    "save",
-    "table_axes",
-    "write_caption",
-    "write_head",
-]
-
 LEGEND = 0.35
 """Height of a legend in inches."""
 SMALL, TEXT = 7, 8

@@ -21,17 +21,6 @@ from nasdip_bench.storage.files import atomic_path, write_atomic
 from ..reading.records.showing import html_table
 from .forms import folded, latex_escape, latex_float, markdown_cell, markdown_table
 
-__all__ = [
-    "ENDINGS",
-    "FORMS",
-    "PICTURES",
-    "Exhibit",
-    "PaperExhibit",
-    "check_ending",
-    "write_picture",
-    "write_text",
-]
-
 FORMS = {"text": ".txt", "csv": ".csv", "latex": ".tex"}
 """Text formats, with their file extensions."""
 PICTURES = (".png", ".svg", ".pdf")

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Forest", "Panel", "draw_forest"]
-
 _ROW, _PANEL, _GAP = 0.2, 2.1, 0.2  # inches
 _ABOVE, _BELOW = 0.55, 0.4
 # Safe for colour-blind readers; shapes for black-and-white print.

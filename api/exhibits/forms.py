@@ -12,19 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "aligned",
-    "csv_text",
-    "csv_with_setup",
-    "estimate",
-    "folded",
-    "latex_escape",
-    "latex_float",
-    "markdown_cell",
-    "markdown_table",
-    "plain",
-]
-
 _LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}

@@ -9,8 +9,6 @@ from .forms import folded
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["frame_text"]
-
 
 def frame_text(frame: pd.DataFrame, width: int | None = None) -> str:
     """A frame as aligned text: all rows and columns, sensible digits, "--" for missing values.

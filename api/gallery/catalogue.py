@@ -26,8 +26,6 @@ from ..statistics.stopping.figure import stopping_figure
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["BEYOND", "PAPER", "Entry", "PaperOptions", "catalogue"]
-
 PAPER = "The paper's"
 BEYOND = "Beyond the paper"
 
@@ -84,7 +82,6 @@ def catalogue(bench: ReleaseReader, task: str, options: PaperOptions) -> list[En
     """The tables and figures of a task, in the order of the page.
 
     Args:
-        bench: the release.
         task: name.
         options: what to make.
     """

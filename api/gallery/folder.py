@@ -20,8 +20,6 @@ from .page import markdown_page
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["PAGE", "write_paper"]
-
 PAGE = "index.md"
 
 
@@ -37,7 +35,6 @@ def write_paper(
     result, and does not stop the rest.
 
     Args:
-        bench: the release.
         folder: created if absent. Files of the same names are replaced, others left alone.
         options: what to make.
         progress: called with a line for each exhibit.

@@ -10,8 +10,6 @@ from nasdip_bench.errors import MissingDependencyError, NasdipError
 from ..exhibits.exhibit import PaperExhibit
 from .catalogue import Entry
 
-__all__ = ["ENDINGS", "Made", "PaperResult", "write_files"]
-
 ENDINGS = (".png", ".pdf", ".csv", ".tex")
 """Extensions of each exhibit's files."""
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
 
-__all__ = ["markdown_page"]
-
 _IMPORTS = """```python
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api import figure2, figure2_images, figure3, figure4
@@ -31,7 +29,6 @@ def markdown_page(bench: ReleaseReader, result: PaperResult, options: PaperOptio
     """The page of a folder of tables and figures.
 
     Args:
-        bench: the release.
         result: what was written.
         options: the options it was made with.
     """

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["OverlapFigure", "figure1"]
-
 _CELL_INCHES = 0.55
 
 
@@ -110,7 +108,6 @@ def figure1(
     The paper does not say which PSNR it ranks by; the caption names ours.
 
     Args:
-        bench: the release.
         task: name.
         k: number of best architectures per image.
         target: column of runs.parquet with a direction.

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from ..reading.architectures import ArchitectureLike
     from ..reading.reader import ReleaseReader
 
-__all__ = ["SpectraFigure", "figure2", "figure2_images"]
-
 INITS = 8
 _SHOWN_WHOLE = "lena"
 _SIDE = 1.9  # inches of a whole spectrum
@@ -176,7 +174,6 @@ def figure2_images(
     """The images for Figure 2.
 
     Args:
-        bench: the release.
         images_dir: folder with the release's images as ``<name>.png``.
         image_set: "skimage" for the stand-ins that come with scikit-image; "nasdip" without a
             folder downloads the release's images. None for the release's own; these need the
@@ -222,7 +219,6 @@ def figure2(
     """Figure 2: the spectra that the scores compare.
 
     Args:
-        bench: the release.
         images: see `figure2_images`; the caption calls any but the release's stand-ins.
         task: name.
         fidelity: its resolution and channels are used; None for the release's default.

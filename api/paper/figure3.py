@@ -26,8 +26,6 @@ from ..statistics.choosing.cohorts import COHORTS, PROXY, Cohort, ScoredRuns, sc
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["BARS", "COLOURS", "SETUP", "CohortFigure", "ScatterFigure", "cohort_call", "figure3"]
-
 BARS = "#8fb3d9"
 COLOURS = ("black", "#d62728", "#2ca02c", "#9467bd")
 """Of the cohorts, smallest first; black and red as in the released notebook."""
@@ -160,7 +158,6 @@ def figure3(
     """Our Figure 3 from a release.
 
     Args:
-        bench: the release.
         task: name.
         target: column of runs.parquet with a direction.
         fidelity: None for the release's default for the task.

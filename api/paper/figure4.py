@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 _NEAR = 0.06
 """Triangles of bins closer than this share of the axis would overlap."""
 
-__all__ = ["HistogramFigure", "figure4"]
-
 BINS = 100
 
 
@@ -188,7 +186,6 @@ def figure4(
     """Figure 4 from a release.
 
     Args:
-        bench: the release.
         task: name; the paper has denoise and inpaint.
         target: column of runs.parquet with a direction; the default is the released notebook's.
         fidelity: None for the release's default for the task.

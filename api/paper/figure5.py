@@ -30,8 +30,6 @@ from .tables23_rows import choose_seed, choose_setting, describe_fields
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["METHODS", "Panel", "Restorations", "RestorationsFigure", "figure5"]
-
 METHODS = {
     ("dip", None, None): "DIP",
     ("nas-dip", None, None): "NAS-DIP",

@@ -15,8 +15,6 @@ from ..exhibits.captions import SUBSTITUTE, image_statuses, of_the_paper
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["paper_values", "reasons_to_differ"]
-
 _PAPERS = (512, 128)
 """Resolution and channels of the paper."""
 
@@ -35,7 +33,6 @@ def reasons_to_differ(
     """Reasons why a number may differ from the paper's, in Markdown.
 
     Args:
-        bench: the release.
         fidelities: the fidelity whose numbers are compared, by task.
         target: column of runs.parquet.
     """

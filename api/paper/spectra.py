@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from nasdip_bench.space import Architecture
     from nasdip_bench.tasks import Task
 
-__all__ = ["ImageSpectra", "SpectrumProfile", "image_spectra", "radial_profile"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SpectrumProfile:

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["BEST_ITERATION", "Table1", "best_iteration_table", "table1"]
-
 BEST_ITERATION = "best_iteration"
 _ITERATIONS = (BEST_ITERATION, "best_raw_iteration")
 _SHORT = {"ground_truth": "truth", "none": ""}
@@ -195,7 +193,6 @@ def table1(
     """Table 1 from a release.
 
     Args:
-        bench: the release.
         task: name; the paper's is denoising.
         target: column of runs.parquet; the default is what the paper's notebooks use.
         fidelity: None for the release's default for the task.

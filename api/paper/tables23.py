@@ -39,8 +39,6 @@ from .tables23_rows import (
     row_of_set,
 )
 
-__all__ = ["ComparisonTable", "comparison"]
-
 _ROW_INCHES = 0.27
 _HEAD_INCHES = 0.6
 

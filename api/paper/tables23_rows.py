@@ -16,18 +16,6 @@ from nasdip_bench.experiments.methods import Method, parse_method
 from nasdip_bench.experiments.results import Results
 from nasdip_bench.experiments.sets import set_size, title
 
-__all__ = [
-    "STOPPED",
-    "Cell",
-    "RowOfSet",
-    "choose_seed",
-    "choose_setting",
-    "column_head",
-    "describe_fields",
-    "other_rows",
-    "row_of_set",
-]
-
 STOPPED = "oracle-stopped"
 """DIP stopped at the best smoothed PSNR of the fit; an oracle, as it needs the ground truth."""
 _SHORT = {"dip": "DIP", "nas-dip": "NAS-DIP"}

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import ArchitectureError, DatasetError, UnknownNameError
 from nasdip_bench.space import Architecture, Neighbourhood, encode_choices
 
-__all__ = ["ArchitectureLike", "ArchitectureRows"]
-
 ArchitectureLike = int | str | Architecture
 """Row in the release, canonical string, name of a released model, or `Architecture`."""
 

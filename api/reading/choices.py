@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from .architectures import ArchitectureLike
     from .reader import ReleaseReader
 
-__all__ = ["evaluated", "neighbours", "random"]
-
 
 def evaluated(
     bench: ReleaseReader,

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .arrays.block import Block
     from .reader import ReleaseReader
 
-__all__ = ["CostRecord", "Costs", "Limits", "architecture_cost_of", "costs"]
-
 
 @displayed
 class CostRecord(NamedTuple):
@@ -121,7 +119,6 @@ def costs(
     """The costs of all architectures on some images.
 
     Args:
-        bench: the release.
         block: the task and fidelity.
         images: positions of the images that seconds are averaged over. If they mix gray and
             colour, parameters and operations are those for colour.
@@ -150,7 +147,6 @@ def architecture_cost_of(
     """What a run of an architecture costs.
 
     Args:
-        bench: the release.
         arch: an architecture.
         task: name.
         image: the image whose channels and seconds are used; None for all images.

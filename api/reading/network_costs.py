@@ -15,8 +15,6 @@ from nasdip_bench.space.cost import architecture_cost
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FLOPS_OF_TRAINING", "architectures_at", "network_costs"]
-
 FLOPS_OF_TRAINING = 3
 """Cost of forward and backward together, in forward passes."""
 

@@ -20,8 +20,6 @@ from .records.run import NUMBERS, Replicates, RunRecord
 from .records.score_values import ScoreValues
 from .tables import ReleaseTables
 
-__all__ = ["ReleaseReader"]
-
 _WHOLE = tuple(place for place, name in enumerate(NUMBERS) if name.endswith("_iteration"))
 _AT_END = NUMBERS.index("best_at_end")
 _KEPT_CURVES = 1024  # at most 128 points each: 3 MB

@@ -21,8 +21,6 @@ from .architectures import ArchitectureLike, ArchitectureRows
 from .arrays.columns import strings
 from .arrays.index import RunIndex
 
-__all__ = ["Release", "default_dataset"]
-
 
 def default_dataset() -> Path:
     """``./data`` if it is a dataset, else the one shipped with the package.

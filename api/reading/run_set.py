@@ -18,14 +18,11 @@ from .arrays.targets import TARGET, TARGETS
 if TYPE_CHECKING:
     from .reader import ReleaseReader
 
-__all__ = ["RunSet", "chosen_images", "images_with_runs"]
-
 
 class RunSet(NamedTuple):
     """Runs of one task at one fidelity. The axes of its arrays are architecture, image, seed.
 
     Attributes:
-        bench: the release.
         block: all runs of the task at the fidelity.
         target: the column of runs.parquet to analyse.
         images: positions among the release's images, in the requested order.
@@ -53,7 +50,6 @@ class RunSet(NamedTuple):
         """Select the runs for a call.
 
         Args:
-            bench: the release.
             task: name.
             target: a column of runs.parquet that is a measurement; None for `TARGET`.
             images: one or several names; None for all.

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["ReleaseTables", "TableName"]
-
 TableName = Literal["architectures", "images", "runs", "scores", "corruptions", "stops", "reruns"]
 
 

@@ -8,6 +8,6 @@ between their restorations, nothing needs training. Ranking, weights and selecto
 
 from __future__ import annotations
 
-from .record import IsnasRecord, Member, isnas
-
-__all__ = ["IsnasRecord", "Member", "isnas"]
+from .record import IsnasRecord as IsnasRecord
+from .record import Member as Member
+from .record import isnas as isnas

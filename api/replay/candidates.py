@@ -23,18 +23,6 @@ if TYPE_CHECKING:
     from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
 
-__all__ = [
-    "REFERENCES",
-    "TARGET",
-    "Absent",
-    "Pool",
-    "needs_distances",
-    "open_pool",
-    "rankable_scores",
-    "score_key",
-    "selector_name",
-]
-
 TARGET = "final_psnr_smooth_db"
 """The PSNR of the selected architecture: that of its smoothed output at the stop."""
 
@@ -66,7 +54,6 @@ class Pool:
     """The runs of a task at one fidelity and seed, and the distances of those that have them.
 
     Attributes:
-        bench: the release.
         block: the runs.
         seed: seed of the runs, and of the corruption that scores see.
         others: the other default seeds, if no seed was named.
@@ -116,7 +103,6 @@ def open_pool(bench: ReleaseReader, block: Block, seeds: tuple[int, ...], needed
     """The runs of the first of some seeds, and which restorations have distances.
 
     Args:
-        bench: the release.
         block: the runs of a task at a fidelity.
         seeds: at least one seed of the block.
         needed: whether distances between restorations are needed.
@@ -195,7 +181,6 @@ def score_key(bench: ReleaseReader, block: Block, score: str, reference: str) ->
     """The full name of a score of the release, as "proxy/reference".
 
     Args:
-        bench: the release.
         block: the runs.
         score: its name, or name and reference joined by a slash.
         reference: reference to use if the score needs one and is given by name alone.

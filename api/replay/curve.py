@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["MOST", "isnas_curve"]
-
 MOST = 50
 """The largest cohort by default, if there are enough candidates."""
 
@@ -54,7 +52,6 @@ def isnas_curve(
     Each row is a `nasdip_bench.api.replay.isnas`, one seed at a time; values are means over seeds.
 
     Args:
-        bench: the release.
         task: name.
         scores: one or several, see `isnas`; None for all that a search can rank by.
         images: one or several names; None for all.

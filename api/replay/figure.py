@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["ReplayFigure", "replay_figure"]
-
 _SHOWN = (1, 5, 15, 30, 50)
 _COLUMNS = 3
 _PANEL = (2.0, 1.6)  # inches
@@ -200,7 +198,6 @@ def replay_figure(
     """Regret of the architecture that ISNAS selects against N, from a release.
 
     Args:
-        bench: the release.
         task: name.
         scores: see `nasdip_bench.api.replay.curve.isnas_curve`, also for the arguments below.
         images: one or several names, None for all; for several, the picture shows the mean.

@@ -23,8 +23,6 @@ from .candidates import Pool, needs_distances
 if TYPE_CHECKING:
     from nasdip_bench.isnas.selection import Cohort, Selector
 
-__all__ = ["COLUMNS", "Curves", "closest_of_prefixes", "curves_of_seed"]
-
 COLUMNS = (
     "final_psnr_smooth_db",
     "rank",

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["IsnasRecord", "Member", "isnas"]
-
 
 @displayed
 class Member(NamedTuple):
@@ -131,7 +129,6 @@ def isnas(
     nothing is restored anew. Diverged members are not replaced, so the cohort gets smaller.
 
     Args:
-        bench: the release.
         image: name.
         task: name.
         score: a score where lower is better.

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
 
-__all__ = ["CURVE_POINTS", "report_payload", "thinned"]
-
 CURVE_POINTS = 32
 K = 10
 _ATTRIBUTES = ("sampling", "transform", "kernel", "activation", "transform_first")
@@ -44,7 +42,6 @@ def report_payload(
     """Everything that the page shows.
 
     Args:
-        bench: the release.
         fidelity: for all tasks; None for the release's default for each.
         progress: called with a line for each slow table.
 

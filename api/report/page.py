@@ -19,8 +19,6 @@ from .data import CURVE_POINTS, report_payload
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["embedded_json", "report_html", "write_report"]
-
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 # "<" could end a script element, and old scripts reject the two line separators in JSON.
 _IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"} | {
@@ -37,7 +35,6 @@ def write_report(
     """Write the page atomically.
 
     Args:
-        bench: the release.
         path: file to write.
         fidelity: for all tasks; None for the release's default for each.
         progress: called with a line for each slow table.

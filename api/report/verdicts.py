@@ -19,8 +19,6 @@ from ..gallery.catalogue import BEYOND, PaperOptions, catalogue
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["verdicts"]
-
 
 def verdicts(
     bench: ReleaseReader, task: str, fidelity: str, progress: Callable[[str], None]
@@ -28,7 +26,6 @@ def verdicts(
     """The tables of a task, each with a title and its table, or the reason why it has none.
 
     Args:
-        bench: the release.
         task: name.
         fidelity: name.
         progress: called with a line for each table.

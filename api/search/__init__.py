@@ -16,28 +16,17 @@ torch.
 
 from __future__ import annotations
 
-from .comparison import compare
-from .evolution import regularized_evolution
-from .figure import SearchFigure, search_figure
-from .halving import hyperband, successive_halving
-from .isnas import isnas
-from .leaderboard import search_leaderboard
-from .leaderboard_figure import search_leaderboard_figure
-from .methods import METHODS, Algorithm, Method, isnas_by_score, run_search
-
-__all__ = [
-    "METHODS",
-    "Algorithm",
-    "Method",
-    "SearchFigure",
-    "compare",
-    "hyperband",
-    "isnas",
-    "isnas_by_score",
-    "regularized_evolution",
-    "run_search",
-    "search_figure",
-    "search_leaderboard",
-    "search_leaderboard_figure",
-    "successive_halving",
-]
+from .comparison import compare as compare
+from .evolution import regularized_evolution as regularized_evolution
+from .figure import SearchFigure as SearchFigure
+from .figure import search_figure as search_figure
+from .halving import hyperband as hyperband
+from .halving import successive_halving as successive_halving
+from .isnas import isnas as isnas
+from .leaderboard import search_leaderboard as search_leaderboard
+from .leaderboard_figure import search_leaderboard_figure as search_leaderboard_figure
+from .methods import METHODS as METHODS
+from .methods import Algorithm as Algorithm
+from .methods import Method as Method
+from .methods import isnas_by_score as isnas_by_score
+from .methods import run_search as run_search

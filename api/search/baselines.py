@@ -13,15 +13,6 @@ from numpy.typing import NDArray
 from ..simulation.observations import Observation
 from ..simulation.simulator import Simulator
 
-__all__ = [
-    "any_architecture",
-    "cell_table",
-    "one_sampling",
-    "random_search",
-    "rank_value",
-    "transfer",
-]
-
 
 def random_search(sim: Simulator, rng: np.random.Generator) -> None:
     """Train architectures in random order, each to the stopping iteration, none twice.

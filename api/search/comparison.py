@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["ALL_IMAGES", "COMPARED", "compare", "keyed_generator", "search_budget"]
-
 ALL_IMAGES = "all"
 """The image name in rows that are means over all images."""
 
@@ -75,7 +73,6 @@ def compare(
     another seed. Repeats cycle through the default seeds, so the bands include seed noise.
 
     Args:
-        bench: the release.
         task: name.
         images: names; None for all.
         algorithms: names of `nasdip_bench.api.search.METHODS`, functions of (simulator, generator),

@@ -11,8 +11,6 @@ from nasdip_bench.errors import check_whole
 from ..simulation.simulator import Simulator
 from .baselines import rank_value
 
-__all__ = ["regularized_evolution"]
-
 
 def regularized_evolution(
     sim: Simulator, rng: np.random.Generator, *, population: int = 10, tournament: int = 3

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["SearchFigure", "search_figure", "time_unit"]
-
 _UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
 _COLUMNS = 4
 _PANEL = (1.9, 1.5)  # inches

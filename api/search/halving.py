@@ -16,8 +16,6 @@ from nasdip_bench.errors import check_whole
 from ..simulation.simulator import Simulator
 from .baselines import rank_value
 
-__all__ = ["hyperband", "rungs", "successive_halving"]
-
 
 def rungs(sim: Simulator, eta: int = 3, levels: int = 4) -> list[int]:
     """Iterations of the rungs, ascending: stop / eta^(levels - 1), ..., stop / eta, stop.

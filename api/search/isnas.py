@@ -10,8 +10,6 @@ from nasdip_bench.errors import MissingRunError, check_whole
 
 from ..simulation.simulator import Simulator
 
-__all__ = ["isnas"]
-
 
 def isnas(
     sim: Simulator,

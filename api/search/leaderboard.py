@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["search_leaderboard"]
-
 
 def search_leaderboard(
     bench: ReleaseReader,
@@ -62,7 +60,6 @@ def search_leaderboard(
     that is best by the target on the other images, which costs nothing.
 
     Args:
-        bench: the release.
         task: name.
         images: one or several names; None for all.
         methods: your own methods by name, in addition to the shipped ones: functions of

@@ -16,8 +16,6 @@ from .verdicts import RANDOM
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["SearchLeaderboardFigure", "search_leaderboard_figure"]
-
 _GAIN = ["over_transfer_db", "over_transfer_low", "over_transfer_high"]
 _SEES = {
     "deployable": "sees what everybody has",
@@ -85,7 +83,6 @@ def search_leaderboard_figure(
     """The leaderboard of searches, to print, save or draw.
 
     Args:
-        bench: the release.
         task: name.
         **how: see `search_leaderboard`.
 

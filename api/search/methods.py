@@ -26,17 +26,6 @@ from .isnas import isnas
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = [
-    "METHODS",
-    "Algorithm",
-    "Method",
-    "Methods",
-    "isnas_by_score",
-    "named_methods",
-    "run_search",
-    "without_distances",
-]
-
 Algorithm = Callable[[Simulator, np.random.Generator], object]
 """A function that searches on a simulator; it must not return an architecture."""
 

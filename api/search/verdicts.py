@@ -16,8 +16,6 @@ from ..statistics.tau_frame import MEAN, Resampling
 if TYPE_CHECKING:
     from ..simulation.recorded_runs import RecordedRuns
 
-__all__ = ["RANDOM", "Searches", "verdicts"]
-
 RANDOM = "random"
 """The method that all others are compared with."""
 

@@ -8,8 +8,6 @@ import numpy as np
 
 from nasdip_bench.errors import ConfigError, NasdipError
 
-__all__ = ["BudgetExhaustedError", "Clock"]
-
 
 class BudgetExhaustedError(NasdipError, RuntimeError):
     """A query that the budget of a simulated search does not allow; it was not run."""

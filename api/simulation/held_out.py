@@ -18,8 +18,6 @@ from ..reading.records.showing import displayed
 if TYPE_CHECKING:
     from .recorded_runs import RecordedRuns
 
-__all__ = ["HeldOut", "Judge"]
-
 
 @displayed
 class HeldOut(NamedTuple):

@@ -8,8 +8,6 @@ from nasdip_bench.errors import ConfigError
 
 from ..reading.records.showing import displayed
 
-__all__ = ["Choice", "Observation", "Query", "ScoreObservation"]
-
 
 @displayed
 class Observation(NamedTuple):

@@ -19,8 +19,6 @@ from .simulator import Simulator
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["open_simulator", "read_runs"]
-
 
 def open_simulator(
     bench: ReleaseReader,
@@ -38,7 +36,6 @@ def open_simulator(
     """Open a simulated search on one image.
 
     Args:
-        bench: the release.
         image: name.
         task: name.
         track: "oracle" also shows PSNR against the ground truth; "deployable" shows only what
@@ -84,7 +81,6 @@ def read_runs(
     """Read the runs of a task on some images.
 
     Args:
-        bench: the release.
         task: name.
         images: names; None for all.
         fidelity: None for the release's default for the task; the result names it.

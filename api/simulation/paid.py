@@ -16,8 +16,6 @@ from ..reading.architectures import ArchitectureLike
 from .clock import Clock
 from .recorded_runs import RecordedRuns
 
-__all__ = ["TRACKS", "Paid"]
-
 TRACKS = ("oracle", "deployable")
 """What a search sees: PSNR against the ground truth as well, or only what everybody has."""
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
 
-__all__ = ["COST_MODELS", "CostModel", "Prices"]
-
 COST_MODELS = ("flops", "recorded")
 
 
@@ -98,7 +96,6 @@ class CostModel:
         """What each architecture costs.
 
         Args:
-            bench: the release.
             block: the task and fidelity.
             image: position of the image.
             seed: seed of the runs.

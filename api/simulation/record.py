@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from .recorded_runs import RecordedRuns
 
-__all__ = ["Record", "Trace"]
-
 
 class Trace(NamedTuple):
     """The incumbent after every paid query and every choice.

@@ -25,8 +25,6 @@ from .recorded_scores import RecordedScores, read_scores
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["RecordedRuns"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RecordedRuns:
@@ -36,7 +34,6 @@ class RecordedRuns:
     nothing about an architecture, so it excludes them.
 
     Attributes:
-        bench: the release.
         block: its runs of the task at the fidelity.
         image: name.
         seed: seed of the runs, and of the corruption that scores see.

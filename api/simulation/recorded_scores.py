@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
 
-__all__ = ["RecordedScores", "read_scores"]
-
 
 class RecordedScores(NamedTuple):
     """One score of the architectures that can be searched.
@@ -37,7 +35,6 @@ def read_scores(
     """All scores of some architectures on an image.
 
     Args:
-        bench: the release.
         block: the task and fidelity.
         image: name.
         seed: seed of the corruption that scores see; others are the same for every seed.

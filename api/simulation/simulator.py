@@ -28,8 +28,6 @@ from .recorded_runs import RecordedRuns
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Simulator"]
-
 
 @explain_calls
 class Simulator(Paid):

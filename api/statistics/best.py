@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ..reading.architectures import ArchitectureLike
     from ..reading.reader import ReleaseReader
 
-__all__ = ["Statistics", "find_best", "regret", "statistics", "top_k"]
-
 
 @displayed
 class Statistics(NamedTuple):
@@ -81,7 +79,6 @@ def top_k(
     """The k best architectures, best first; ties break by arch_id.
 
     Args:
-        bench: the release.
         task: name.
         k: how many, from 1 to the number of candidates.
         images: name, or several for the mean over them; None for all images of the release.

@@ -14,8 +14,6 @@ from .tau_frame import MEAN
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["GainFigure", "gain_figure"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GainFigure(Forest):
@@ -69,7 +67,6 @@ def gain_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Gain
     """The gain of choosing by the image itself, to print, save or draw.
 
     Args:
-        bench: the release.
         task: name.
         **how: passed to `image_gain`.
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["image_gain"]
-
 
 def image_gain(
     bench: ReleaseReader,
@@ -46,7 +44,6 @@ def image_gain(
     difference, averaged over all ordered pairs of seeds. Positive means that the image matters.
 
     Args:
-        bench: the release.
         task: name.
         targets: columns of runs.parquet to choose and judge by, where higher is better.
         images: at least two names; None for all. The other images are among these.

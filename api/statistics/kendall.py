@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["coverage", "kendall"]
-
 
 def kendall(
     bench: ReleaseReader,
@@ -42,7 +40,6 @@ def kendall(
     the same seed.
 
     Args:
-        bench: the release.
         task: name.
         target: a column of runs.parquet that is a measurement; None for the best smoothed PSNR,
             which the paper's notebooks use. It is an oracle.

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = ["AcrossSeeds", "across_seeds", "overlap", "overlap_table"]
-
 
 def overlap(
     bench: ReleaseReader,
@@ -44,7 +42,6 @@ def overlap(
     each seed.
 
     Args:
-        bench: the release.
         task: name.
         k: number of best architectures, from 1 to n, or to the smallest number of runs on an image
             that did not diverge.
@@ -115,7 +112,6 @@ def overlap_table(
     ``same_image_across_seeds`` - ``shared_across_seeds``.
 
     Args:
-        bench: the release.
         task: name.
         k: number of best architectures, as in `overlap`.
         target: one of the columns of runs.parquet with a direction.

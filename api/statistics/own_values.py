@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ..reading.architectures import ArchitectureLike
     from ..reading.reader import ReleaseReader
 
-__all__ = ["OWN", "Matrix", "own_values"]
-
 Matrix = NDArray[np.float64]  # (architecture, image)
 
 OWN = "own"
@@ -32,7 +30,6 @@ def own_values(
     """Your own values as (architecture, image) float64.
 
     Args:
-        bench: the release.
         values: (architecture,) numbers for the whole release in its order, the same for all
             images; or (architecture, image); or a mapping from some architectures to numbers, such
             as a pandas Series with its index; or a DataFrame of architectures by images. NaN means

@@ -10,8 +10,6 @@ from ..reading.records.showing import displayed, html_table, shown
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SHOWN", "Ranked", "Ranking"]
-
 
 @displayed
 class Ranked(NamedTuple):

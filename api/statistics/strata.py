@@ -12,8 +12,6 @@ from nasdip_bench.errors import unknown_name
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-__all__ = ["KINDS", "strata_within"]
-
 KINDS = ("sampling", "transform", "kernel", "activation")
 """Attributes of the upsampling cell that can define strata."""
 

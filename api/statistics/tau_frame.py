@@ -31,17 +31,6 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-__all__ = [
-    "DEFAULT_RESAMPLING",
-    "FEWEST",
-    "MEAN",
-    "METHODS",
-    "Resampling",
-    "index_of",
-    "stacked",
-    "tau_frame",
-]
-
 MEAN = "(mean)"
 """The image of rows that are means over images."""
 
@@ -95,7 +84,6 @@ def tau_frame(
     Below `FEWEST` architectures there is no interval.
 
     Args:
-        bench: the release.
         pairs: (architecture, image) matrices to correlate, usually one pair per seed.
         resampling: settings of the intervals.
         names: names of the first and second matrix of a pair, for reasons.

@@ -10,8 +10,6 @@ from nasdip_bench.errors import ArchitectureError, ConfigError
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.paper_lists import PAPER_ARCHITECTURES, paper_architectures
 
-__all__ = ["read_architectures"]
-
 
 def read_architectures(text: str) -> tuple[Architecture, ...]:
     """Read the architectures given by ``--architectures``.

@@ -27,8 +27,6 @@ from .engine import open_engine, ray_options
 if TYPE_CHECKING:
     from ..work.build import Outcome
 
-__all__ = ["build_command", "report"]
-
 EXIT_FAILURES = 1
 """Everything was tried, and some runs or scores failed; the same command tries them again."""
 

@@ -16,8 +16,6 @@ from ..engines.ray.cluster import Cluster, RayOptions, connect
 if TYPE_CHECKING:
     from ..engines.local import Engine
 
-__all__ = ["ENGINE_NAMES", "local_device", "open_engine", "ray_options"]
-
 ENGINE_NAMES = ("local", "ray")
 
 

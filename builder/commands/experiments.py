@@ -25,8 +25,6 @@ from .build import report
 if TYPE_CHECKING:
     from nasdip_bench.images import Image
 
-__all__ = ["experiments_command", "experiments_release_command"]
-
 OUT = Path("builds/experiments")
 
 

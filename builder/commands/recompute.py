@@ -14,8 +14,6 @@ from nasdip_bench.errors import ConfigError
 if TYPE_CHECKING:
     from ..recompute.verdict import Recomputed
 
-__all__ = ["EXIT_DIFFERENT", "recompute_command"]
-
 EXIT_DIFFERENT = 1
 """A run differs from its row."""
 

@@ -11,8 +11,6 @@ import typer
 if TYPE_CHECKING:
     from nasdip_bench.dataset import Manifest
 
-__all__ = ["import_released_command", "release_command"]
-
 Out = Annotated[Path, typer.Option(help="The dataset folder to create or replace.")]
 Version = Annotated[
     str | None,

@@ -20,8 +20,6 @@ from typing import Any
 from nasdip_bench.console.interruption import Interrupted, Interruption
 from nasdip_bench.errors import BuildError
 
-__all__ = ["Engine", "in_processes", "in_this_process"]
-
 Engine = Callable[
     [Sequence[Any], Any, Interruption, Callable[[Any], bool]], Iterator[tuple[Any, Any]]
 ]

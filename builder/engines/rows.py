@@ -14,8 +14,6 @@ from nasdip_bench.tasks import Denoise, Observation, Task, noise_estimate, psnr_
 
 from ..folder.shard_schema import curve_column
 
-__all__ = ["corruption_facts", "failed", "succeeded"]
-
 
 def corruption_facts(
     task: Task, truth: np.ndarray, observation: Observation

@@ -45,8 +45,6 @@ from .rows import corruption_facts, failed, succeeded
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ENGINES", "Worker", "WorkerSpec"]
-
 ENGINES = ("fast", "plain")
 """How networks are evaluated; a column of the data."""
 

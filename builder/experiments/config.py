@@ -17,8 +17,6 @@ from nasdip_bench.tasks import get_task
 
 from ..plan.config import check_once, check_seeds
 
-__all__ = ["ExperimentConfig", "Restoration", "ResultKey"]
-
 _BASELINES = ("dip", "nas-dip")
 
 

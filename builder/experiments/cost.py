@@ -26,8 +26,6 @@ from ..work.speed import threads_set
 from .config import ExperimentConfig, Restoration, ResultKey
 from .folder import ExperimentFolder
 
-__all__ = ["preview", "restoration_costs", "results_of_share"]
-
 _CLASSICAL_ITERATIONS = 20
 _SPECTRUM_FLOPS = 2000.0
 """Per pixel, for the scores of one output against one image."""

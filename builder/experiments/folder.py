@@ -34,8 +34,6 @@ from ..folder.settings import SettingsFile, common_settings, writing
 from ..folder.shard_files import remove_stale
 from .config import ExperimentConfig, Restoration, ResultKey
 
-__all__ = ["ExperimentFolder"]
-
 SETTINGS = "experiments.json"
 RESULTS = "results"
 WORK = "work"

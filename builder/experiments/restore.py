@@ -47,8 +47,6 @@ from nasdip_bench.tasks import get_task
 from .config import Restoration
 from .folder import ExperimentFolder
 
-__all__ = ["Restorer", "RestorerSpec"]
-
 logger = logging.getLogger(__name__)
 
 _CHUNK = 25

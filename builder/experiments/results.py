@@ -14,8 +14,6 @@ from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, get_task
 from .config import ResultKey
 from .folder import ExperimentFolder
 
-__all__ = ["publish_results", "write_results"]
-
 _PROVENANCE = ("error", "seconds", "search_seconds", "device", "torch")
 
 

@@ -21,8 +21,6 @@ from .folder import ExperimentFolder
 from .restore import RestorerSpec
 from .results import write_results
 
-__all__ = ["run_experiments"]
-
 
 def run_experiments(
     config: ExperimentConfig,

@@ -30,8 +30,6 @@ from .shard_schema import IMAGE_FACTS, SHARD_VERSION
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["BuildFolder", "Finished"]
-
 SETTINGS = "build.json"
 ARCHITECTURES = "architectures.csv"
 SHARDS = "shards"

@@ -17,8 +17,6 @@ from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.storage.files import write_atomic
 from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
 
-__all__ = ["SettingsFile", "common_settings", "writing"]
-
 _LATE = ("scoring_inits", "scores")
 """Settings that a folder without scores does not have yet."""
 

@@ -30,8 +30,6 @@ from .shard_schema import SHARD_TABLES
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["read_shards", "remove_stale", "write_shard"]
-
 logger = logging.getLogger(__name__)
 
 DAMAGED_SUFFIX = ".damaged"

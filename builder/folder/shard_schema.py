@@ -9,8 +9,6 @@ from __future__ import annotations
 from nasdip_bench.dataset.schema import Column
 from nasdip_bench.observables import CURVES, OBSERVABLES, SSIM
 
-__all__ = ["IMAGE_FACTS", "SHARD_TABLES", "SHARD_VERSION", "curve_column"]
-
 SHARD_VERSION = 4
 """Version of these columns; a setting of a build folder."""
 

@@ -13,8 +13,6 @@ from nasdip_bench.proxies import info
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
 
-__all__ = ["DEFAULT_SCORING_INITS", "BuildConfig", "check_once", "check_seeds"]
-
 DEFAULT_SCORING_INITS = 8
 MAX_SEED = 2**31 - 1
 

@@ -14,18 +14,6 @@ from nasdip_bench.space.cost import architecture_cost
 from .config import BuildConfig
 from .units import Unit, forward_passes, unit_flops
 
-__all__ = [
-    "LARGEST_SHARED_CPU_RESOLUTION",
-    "OVERHEAD_FLOPS",
-    "available_cores",
-    "choose_stack",
-    "choose_workers",
-    "iterations",
-    "threads_of",
-    "training_bytes",
-    "unit_cost",
-]
-
 # An iteration costs its operations plus the launch of each layer, expressed here as operations that
 # take as long. At 64 x 64 and 16 channels, a CPU spends most of its time on launches.
 OVERHEAD_FLOPS = {"cpu": 4e8, "cuda": 1e11}

@@ -21,8 +21,6 @@ from .config import BuildConfig
 from .cost import unit_cost
 from .units import RunKey, ScoreKey, Unit, make_plan
 
-__all__ = ["MAX_SHARES", "Share", "Shares", "divided", "parse_share", "plan_share"]
-
 MAX_SHARES = 1024
 _Part = TypeVar("_Part")
 

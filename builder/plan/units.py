@@ -20,8 +20,6 @@ from nasdip_bench.tasks import get_task
 
 from .config import BuildConfig
 
-__all__ = ["RunKey", "ScoreKey", "Unit", "forward_passes", "make_plan", "unit_flops"]
-
 # To score one initialisation, independent of the images: its output; its output with the graph; a
 # backward pass (worth two forward ones) for each probe and band; synflow in double precision.
 _SCORING_PASSES = 1 + 1 + 2 * 2 * PROBES + 2 * 3

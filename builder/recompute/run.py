@@ -29,8 +29,6 @@ from ..plan.units import RunKey, Unit
 from ..work.speed import threads_set
 from .verdict import Recomputed, compared
 
-__all__ = ["pick", "recompute"]
-
 _PROVENANCE = ("engine", "stack", "precision", "device", "torch")
 
 

@@ -20,17 +20,6 @@ from ..plan.units import RunKey
 from ..release.sources.contents import RERUN_COLUMNS, coded
 from ..release.sources.summary import find_stops, summarise
 
-__all__ = [
-    "BEYOND",
-    "EQUAL",
-    "FAITHFUL_DB",
-    "ROUNDING",
-    "UNJUDGED",
-    "WITHIN",
-    "Recomputed",
-    "compared",
-]
-
 EQUAL = "equal"
 """Every kept point is equal and, for a whole run, every column read off the curves."""
 ROUNDING = "equal but for rounding"

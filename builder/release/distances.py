@@ -12,8 +12,6 @@ from nasdip_bench.dataset.distances import Distances, coded, mean_squares
 
 from .sources.contents import TaskContents
 
-__all__ = ["distances_of"]
-
 
 def distances_of(
     part: TaskContents, architectures: Sequence[str], images: Sequence[str]

@@ -33,8 +33,6 @@ from .distances import distances_of
 from .sources.contents import Contents, TaskContents, stacked_values
 from .tables import Rows, architecture_table, image_table, rerun_table, rows_of, task_files
 
-__all__ = ["write_dataset"]
-
 
 def write_dataset(
     contents: Contents, fresh: Path, *, name: str, version: str, publication: Publication

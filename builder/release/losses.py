@@ -15,8 +15,6 @@ from nasdip_bench.verify.rows import task_records
 
 from .sources.contents import Contents
 
-__all__ = ["refuse_losses", "refuse_lost_distances"]
-
 _RUN = ("image", "task", "fidelity", "seed")
 _SCORE = ("image", "task", "fidelity", "seed", "proxy", "reference")
 

@@ -28,8 +28,6 @@ from .sources.merge import merged
 from .sources.reruns import merged_reruns, read_reruns
 from .swap import replacing
 
-__all__ = ["UNNUMBERED", "read_source", "release", "write_release"]
-
 UNNUMBERED = "0"
 """The version of releases without a version of their own; any number may have it."""
 

@@ -17,8 +17,6 @@ from nasdip_bench.dataset import dataset_files
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.storage.files import exchange, file_lock, sync_folder, sync_tree
 
-__all__ = ["replacing"]
-
 logger = logging.getLogger(__name__)
 
 

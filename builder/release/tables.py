@@ -20,8 +20,6 @@ from nasdip_bench.space.cost import architecture_facts
 
 from .sources.contents import Contents, TaskContents
 
-__all__ = ["Rows", "architecture_table", "image_table", "rerun_table", "rows_of", "task_files"]
-
 
 @dataclass(frozen=True)
 class Rows:

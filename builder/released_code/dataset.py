@@ -30,8 +30,6 @@ from ..release.sources.summary import at_end, summarise
 from .files import image_folders, models, results_root
 from .runs import CHANNELS, SIZE, LeftOut, ReleasedRun, collect
 
-__all__ = ["FIDELITY", "import_released"]
-
 FIDELITY = "released"
 """512 x 512, 128 channels, as long as the released code trained."""
 

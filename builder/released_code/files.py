@@ -31,19 +31,6 @@ from nasdip_bench.storage.files import read_regular
 
 from .plain_pickle import read_plain_pickle
 
-__all__ = [
-    "LEVELS",
-    "History",
-    "ImageFolder",
-    "best_of",
-    "image_folders",
-    "models",
-    "read_history",
-    "read_metrics",
-    "read_psnr",
-    "results_root",
-]
-
 LEVELS: dict[str, dict[str, str]] = {
     "denoising": {"25": "denoise"},
     "inpainting": {"50": "inpaint"},

@@ -19,8 +19,6 @@ import numpy as np
 
 from nasdip_bench.errors import DatasetError
 
-__all__ = ["MAX_BYTES", "read_plain_pickle"]
-
 MAX_BYTES = 512 * 2**20
 _MAX_AXES = 8
 _FORMAT = re.compile(r"[<>=|]?(?:[?bBhHiIlLqQefd]|b1|[iu][1248]|f[248])")

@@ -20,8 +20,6 @@ from nasdip_bench.space import Architecture
 
 from .files import History, ImageFolder, best_of, read_history, read_metrics, read_psnr
 
-__all__ = ["CHANNELS", "SIZE", "Best", "LeftOut", "ReleasedRun", "collect"]
-
 SIZE, CHANNELS = 512, 128
 """Of the images and networks in the released benchmark."""
 

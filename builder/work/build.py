@@ -20,8 +20,6 @@ from ..plan.units import Unit
 from .ledger import Coverage, Ledger
 from .skip import finished_in_dataset
 
-__all__ = ["MAKE_ROOM", "Outcome", "build"]
-
 MAKE_ROOM = "what is finished before is kept: make room and give the same command again"
 """What to do if the disk is full."""
 

@@ -18,8 +18,6 @@ from ..plan.units import unit_flops
 from .skip import finished_in_dataset
 from .speed import measure_speed
 
-__all__ = ["preview"]
-
 _BYTES_PER_POINT = 4 * len(CURVES) * 0.9
 """Curves in float32, which hardly compress. Measured on r64c16 shards."""
 _BYTES_PER_SHARD = 20_000

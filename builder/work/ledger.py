@@ -12,8 +12,6 @@ from ..plan.units import RunKey, ScoreKey, Unit
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Coverage", "Ledger"]
-
 
 class Coverage(NamedTuple):
     """Progress of a build for "denoise, seed 0" or "scores".

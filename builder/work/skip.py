@@ -26,8 +26,6 @@ from ..plan.units import RunKey, ScoreKey
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["finished_in_dataset"]
-
 _FINISHED = ("ok", "diverged")
 
 

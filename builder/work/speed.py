@@ -23,8 +23,6 @@ from ..plan.config import BuildConfig
 from ..plan.cost import OVERHEAD_FLOPS, iterations
 from ..plan.units import Unit, unit_flops
 
-__all__ = ["Speed", "measure_speed", "threads_set"]
-
 _LARGEST_CPU_PROBE = 64
 _MOST_CPU_PROBE_FLOPS = 1e11
 """Per iteration: a second or two. From there on, another run in a stack costs its operations."""

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError
 
-__all__ = ["TauEstimate", "jackknife_interval", "shares_of_tau", "unit_signs"]
-
 
 class TauEstimate(NamedTuple):
     """A mean of taus with its interval."""

@@ -21,8 +21,6 @@ from tests.faults.injection import Fault
 from tests.faults.lab import BAD_INPUT, UNITS, Lab, Tally, shards, version_of
 from tests.faults.warm import TRACEBACK
 
-__all__ = ["FAULTS", "run_fault"]
-
 _STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
 _MOST_KILLS = 12
 _COMMAND = [sys.executable, "-c", "from nasdip_bench.builder.cli import main; main()"]

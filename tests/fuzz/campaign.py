@@ -31,8 +31,6 @@ from tests.fuzz.damage import (
     sound,
 )
 
-__all__ = ["KINDS", "Arena", "Count"]
-
 _SECONDS = 60
 
 

@@ -25,9 +25,8 @@ Must not import torch or pandas.
 
 from __future__ import annotations
 
-from .api import NASBench201API, create
-from .datasets import NotEvaluatedError
-from .results import ArchResults
-from .trial import ResultsCount
-
-__all__ = ["ArchResults", "NASBench201API", "NotEvaluatedError", "ResultsCount", "create"]
+from .api import NASBench201API as NASBench201API
+from .api import create as create
+from .datasets import NotEvaluatedError as NotEvaluatedError
+from .results import ArchResults as ArchResults
+from .trial import ResultsCount as ResultsCount

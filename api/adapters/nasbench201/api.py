@@ -17,8 +17,6 @@ from .opened import OpenDatasets
 from .results import ArchResults, mean
 from .trial import ResultsCount
 
-__all__ = ["NASBench201API", "create"]
-
 _log = logging.getLogger(__name__)
 
 _MORE_INFO = {"train": "train", "valid": "x-valid", "test": "x-test", "valtest": "ori-test"}

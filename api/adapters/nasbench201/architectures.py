@@ -13,8 +13,6 @@ from nasdip_bench.space import Architecture, Neighbourhood, encode_adjacency, en
 
 from .datasets import NotEvaluatedError
 
-__all__ = ["Architectures"]
-
 NEIGHBOURS = 10
 """Default number of neighbours; a search that moves among fewer gets stuck where it began."""
 

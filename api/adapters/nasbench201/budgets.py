@@ -17,8 +17,6 @@ import numpy as np
 
 from nasdip_bench.errors import ConfigError
 
-__all__ = ["Budget", "HP", "check_lengths", "checked", "read_hp", "takes_old_names"]
-
 HP = str | int | None
 
 _EPOCHS = ("01", "12", "90", "200")

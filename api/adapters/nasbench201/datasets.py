@@ -22,8 +22,6 @@ from ...simulation.recorded_runs import RecordedRuns
 from .budgets import Budget
 from .trial import ResultsCount
 
-__all__ = ["Dataset", "NotEvaluatedError", "common_rows", "extent", "open_datasets"]
-
 _log = logging.getLogger(__name__)
 
 
@@ -53,7 +51,6 @@ class Dataset:
     """An image and a task.
 
     Attributes:
-        bench: the release.
         image: name.
         block: the runs of the task.
         seeds: the seeds of the trials.
@@ -144,7 +141,6 @@ def open_datasets(
     """The datasets of a release that have a run, by the requested names.
 
     Args:
-        bench: the release.
         names: mapping to names of datasets, "image-task"; None for all, under their own names.
         fidelity, cost, run_seeds: see `NASBench201API`.
 

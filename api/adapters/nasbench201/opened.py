@@ -17,8 +17,6 @@ from .datasets import common_rows, extent, open_datasets
 from .results import ArchResults, choose_seeds
 from .trial import ResultsCount
 
-__all__ = ["OpenDatasets"]
-
 
 class OpenDatasets(Architectures):
     """Opened datasets of a release; see `NASBench201API` for the arguments."""

@@ -12,8 +12,6 @@ from nasdip_bench.errors import UnknownNameError, unknown_name
 
 from .trial import ResultsCount
 
-__all__ = ["ArchResults", "choose_seeds", "mean"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArchResults:

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import UnknownNameError, check_whole, unknown_name
 
-__all__ = ["SETS", "ResultsCount"]
-
 SETS = ("train", "valid", "x-valid", "test", "x-test", "ori-test")
 """Names of evaluation sets that published code uses."""
 

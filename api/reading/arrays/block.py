@@ -19,8 +19,6 @@ from nasdip_bench.errors import DatasetError, MissingRunError, UnknownNameError,
 from ..records.run import NUMBERS
 from .targets import RANKED_TARGETS
 
-__all__ = ["Block", "Summary"]
-
 _ENDED = (STATUSES.index("ok"), STATUSES.index("diverged"))
 
 

@@ -16,8 +16,6 @@ from nasdip_bench.errors import DatasetError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["codes", "numbers", "strings"]
-
 _TYPES = {"int32": np.int32, "int64": np.int64, "float": np.float32, "double": np.float64}
 
 

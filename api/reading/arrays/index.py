@@ -18,8 +18,6 @@ from .names import unknown_task
 from .scores import Scores, ScoresBySeed
 from .targets import TARGETS
 
-__all__ = ["RunIndex"]
-
 
 class RunIndex:
     """All blocks of a release; runs and scores are read when first requested.

@@ -10,8 +10,6 @@ from nasdip_bench.errors import UnknownNameError
 from .block import Block
 from .index import RunIndex
 
-__all__ = ["kept_place", "missing_run"]
-
 
 def kept_place(block: Block, kept: NDArray[np.int32], iteration: int) -> int:
     """The place of an iteration among the kept ones.

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from nasdip_bench.errors import UnknownNameError, unknown_name
 
-__all__ = ["image_position", "unknown_image", "unknown_task"]
-
 
 def image_position(image: object, images: Sequence[str], tasks: Sequence[str]) -> int:
     """The position of an image; see `unknown_image` for the arguments and the error."""

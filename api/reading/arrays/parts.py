@@ -14,8 +14,6 @@ from nasdip_bench.dataset.manifest import part_path
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.storage.locks import ForkSafeLock
 
-__all__ = ["PartReader"]
-
 
 class PartReader:
     """The curves or observables of runs. Safe to share between threads and after a fork.

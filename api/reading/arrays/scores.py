@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset.manifest import TaskRecord
 from nasdip_bench.errors import DatasetError, UnknownNameError
 
-__all__ = ["Scores", "ScoresBySeed"]
-
 
 class Scores(NamedTuple):
     """The scores of one task at one fidelity, for the corruption of one seed or a mean of several.

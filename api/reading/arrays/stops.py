@@ -13,8 +13,6 @@ from nasdip_bench.dataset.manifest import part_path
 
 from .block import Block
 
-__all__ = ["RecordedStops", "read_recorded_stops"]
-
 
 class RecordedStops(NamedTuple):
     """Stops of all runs of a task at a fidelity.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from nasdip_bench.dataset.schema import RELEASE_TABLES
 
-__all__ = ["PAPER_TARGET", "RANKED_TARGETS", "TARGET", "TARGETS", "VERDICT_TARGETS"]
-
 _NOT_MEASURED = (
     "arch_id", "seed", "protocol_version", "curve_row", "diverged_at", "stack", "threads",
 )  # fmt: skip

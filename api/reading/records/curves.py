@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Curve", "CurveArrays", "Observables"]
-
 
 class Curve(NamedTuple):
     """The kept points of a learning curve, or of the mean over seeds.

@@ -14,8 +14,6 @@ import numpy as np
 
 from .showing import displayed, html_table, record_repr, shown
 
-__all__ = ["NUMBERS", "Replicates", "RunRecord", "as_json"]
-
 
 @displayed
 class RunRecord(NamedTuple):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from .showing import html_table, shown
 
-__all__ = ["ScoreValues"]
-
 
 class ScoreValues(dict[str, float]):
     """From "proxy/reference" to a value; a name alone works too.

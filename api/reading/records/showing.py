@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["displayed", "fields", "html_table", "record_html", "record_repr", "shown"]
-
 _Record = TypeVar("_Record")
 _MOST_NAMES = 4
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from ...reading.reader import ReleaseReader
 
-__all__ = ["BETWEEN", "noise"]
-
 BETWEEN = ("initialisations", "seeds", "reruns")
 
 _RERUN_COLUMNS = {
@@ -59,7 +57,6 @@ def noise(
       relative to the mean of its image and seed, so runs of all images rank as one sample.
 
     Args:
-        bench: the release.
         task: name.
         targets: columns of runs.parquet, for seeds and reruns.
         images: one or several names; None for all.

@@ -14,8 +14,6 @@ from .noise import noise
 if TYPE_CHECKING:
     from ...reading.reader import ReleaseReader
 
-__all__ = ["NoiseFigure", "noise_figure"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class NoiseFigure(Forest):
@@ -68,7 +66,6 @@ def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Noi
     """How noisy rankings are, to print, save or draw.
 
     Args:
-        bench: the release.
         task: name.
         **how: passed to `noise`.
 

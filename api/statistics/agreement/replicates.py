@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from ...reading.reader import ReleaseReader
 
-__all__ = ["fidelity_agreement", "seed_agreement"]
-
 
 def seed_agreement(
     bench: ReleaseReader,
@@ -44,7 +42,6 @@ def seed_agreement(
     two architectures in common on every image where any pair has.
 
     Args:
-        bench: the release.
         task: name.
         target: a column of runs.parquet that is a measurement.
         fidelity: None for the release's default for the task.
@@ -115,7 +112,6 @@ def fidelity_agreement(
     It is bounded by the noise of both fidelities: compare it with `seed_agreement`.
 
     Args:
-        bench: the release.
         task: name.
         target: a column of runs.parquet that is a measurement.
         fidelities: two names; None for all pairs that the release has runs of the task at.

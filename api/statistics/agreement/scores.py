@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ...reading.architectures import ArchitectureLike
     from ...reading.reader import ReleaseReader
 
-__all__ = ["correlate", "kendall_intervals"]
-
 
 def kendall_intervals(
     bench: ReleaseReader,
@@ -46,7 +44,6 @@ def kendall_intervals(
     The tau of `NASDIPBench.kendall` in long form: each seed's runs with that seed's scores.
 
     Args:
-        bench: the release.
         task: name.
         target: a column of runs.parquet that is a measurement.
         fidelity: None for the release's default for the task.
@@ -124,7 +121,6 @@ def correlate(
     and a finite value.
 
     Args:
-        bench: the release.
         values: see `nasdip_bench.api.statistics.own_values`.
         task: name.
         target: a column of runs.parquet that is a measurement.

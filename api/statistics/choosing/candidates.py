@@ -19,8 +19,6 @@ from .cohorts import ScoredRuns, ranked_runs
 if TYPE_CHECKING:
     from ...reading.architectures import ArchitectureLike
 
-__all__ = ["Candidate", "Values", "own_candidates", "ranked", "scores_of_release"]
-
 Values = ArrayLike | Mapping["ArchitectureLike", float]
 
 

@@ -24,8 +24,6 @@ from ...reading.arrays.block import Block
 if TYPE_CHECKING:
     from ...reading.reader import ReleaseReader
 
-__all__ = ["COHORTS", "PROXY", "Cohort", "ScoredRuns", "ranked_runs", "scored_runs"]
-
 PROXY = "psd_db_strip_mse/corrupted"
 COHORTS = (5, 15)
 
@@ -143,7 +141,6 @@ def scored_runs(
     """Scores and runs of a release.
 
     Args:
-        bench: the release.
         task: name.
         target: column of runs.parquet with a direction.
         fidelity: None for the release's default for the task.
@@ -188,7 +185,6 @@ def ranked_runs(
     """The runs of a seed, with the numbers to rank architectures by, lowest first.
 
     Args:
-        bench: the release.
         block: the runs of a task at a fidelity.
         seed: one of the block's.
         target: column of runs.parquet with a direction.

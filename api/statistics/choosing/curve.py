@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from ...reading.reader import ReleaseReader
 
-__all__ = ["selection_curve"]
-
 UNNAMED = "values"
 """Default name of your own values."""
 
@@ -47,7 +45,6 @@ def selection_curve(
     Candidates and directions as in `proxy_table`; means over seeds.
 
     Args:
-        bench: the release.
         task: name.
         score: name of a score of the release (`nasdip_bench.proxies.named_score`), None for
             `cohorts.PROXY`; or a name for your own values, not that of a score.

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from ...reading.arrays.block import Block
     from ...reading.reader import ReleaseReader
 
-__all__ = ["merit", "proxy_table"]
-
 
 def proxy_table(
     bench: ReleaseReader,
@@ -57,7 +55,6 @@ def proxy_table(
     means over seeds.
 
     Args:
-        bench: the release.
         task: name.
         k: number of architectures that count as the best.
         cohorts: cohort sizes N.

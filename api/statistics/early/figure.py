@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from ...reading.reader import ReleaseReader
 
-__all__ = ["EarlyFigure", "early_figure"]
-
 # Safe for colour-blind readers; dashes for black-and-white print.
 _LOOKS = {
     "own": ("#0072b2", "-", "the end of the same run"),
@@ -121,7 +119,6 @@ def early_figure(
     """Whether the beginning of fits ranks their end, to print, save or draw.
 
     Args:
-        bench: the release.
         task: name.
         targets: as in `early_ranking`, like all below.
         images: one or several names; None for all.

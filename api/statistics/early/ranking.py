@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from ...reading.reader import ReleaseReader
 
-__all__ = ["CURVES", "SEEDS", "early_ranking"]
-
 CURVES = ("raw", "smoothed")
 SEEDS = ("own", "other")
 """Seed of the end that a beginning is compared with: its own, or the others."""
@@ -51,7 +49,6 @@ def early_ranking(
     more. Tau is the mean over images and over seeds or pairs of them.
 
     Args:
-        bench: the release.
         task: name.
         targets: columns of runs.parquet with a direction.
         images: one or several names; None for all.

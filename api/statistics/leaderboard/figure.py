@@ -15,8 +15,6 @@ from .scores import NULL, score_leaderboard
 if TYPE_CHECKING:
     from ...reading.reader import ReleaseReader
 
-__all__ = ["ScoreLeaderboardFigure", "score_leaderboard_figure"]
-
 _KINDS = {NULL: "trivial: sees no network and no image", OWN: "your own"}
 
 
@@ -94,7 +92,6 @@ def score_leaderboard_figure(
     """The leaderboard of scores, to print, save or draw.
 
     Args:
-        bench: the release.
         task: name.
         k: number of architectures that count as the best.
         **how: passed to `score_leaderboard`.

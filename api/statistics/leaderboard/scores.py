@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from ...reading.reader import ReleaseReader
 
-__all__ = ["NULL", "score_leaderboard"]
-
 NULL = "trivial"
 """The reference of predictors that see no image and no network."""
 
@@ -58,7 +56,6 @@ def score_leaderboard(
     sampling mean; ``random``. Sizes, also trivial, are scores of the release.
 
     Args:
-        bench: the release.
         task: name.
         k: number of architectures that count as the best, for precision.
         target: a column of runs.parquet with a direction; None for the best smoothed PSNR.

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from ...reading.reader import ReleaseReader
 
-__all__ = ["StoppingFigure", "stopping_figure"]
-
 # Safe for colour-blind readers; shapes for black-and-white print.
 _LOOKS = {
     CROSS_FITTED: ("#0072b2", "o", "parameters cross-fitted over images"),
@@ -162,7 +160,6 @@ def stopping_figure(
     """What stopping rules lose, to print, save or draw.
 
     Args:
-        bench: the release.
         task: name.
         rules: your own, as in `stopping_table`, like all below.
         images: one or several names; None for all.

@@ -17,18 +17,6 @@ from ...reading.run_set import RunSet
 if TYPE_CHECKING:
     from ...reading.arrays.stops import RecordedStops
 
-__all__ = [
-    "CROSS_FITTED",
-    "GIVEN",
-    "ORACLE",
-    "PUBLISHED",
-    "Rules",
-    "Stopped",
-    "followed",
-    "how_chosen",
-    "rule_families",
-]
-
 ORACLE = "oracle"
 """The best iteration of every run: needs the ground truth."""
 

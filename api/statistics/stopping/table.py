@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from ...reading.reader import ReleaseReader
 
-__all__ = ["kept_point_agreement", "stopping_table"]
-
 
 def stopping_table(
     bench: ReleaseReader,
@@ -47,7 +45,6 @@ def stopping_table(
     points (`kept_point_agreement` measures what that costs).
 
     Args:
-        bench: the release.
         task: name.
         rules: your own, besides the shipped ones: objects, or strings that `nasdip_bench.stopping`
             reads; or, by name, several with different parameters, which are cross-fitted.
@@ -116,7 +113,6 @@ def kept_point_agreement(
     It follows every recorded rule on the kept points and compares with its stops on full curves.
 
     Args:
-        bench: the release.
         task: name.
         fidelity: None for the release's default for the task.
         seed: None for the default seeds.

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 
 from ...plan.units import RunKey, ScoreKey, Unit
 
-__all__ = ["MAX_DEATHS", "MAX_LOSSES", "Attempts"]
-
 MAX_DEATHS = 3
 MAX_LOSSES = 6
 """More than deaths: a loss hits whatever is in progress, and units are seldom to blame."""

@@ -26,8 +26,6 @@ from nasdip_bench.errors import ConfigError, NasdipError, not_installed
 
 from ...plan.cost import available_cores
 
-__all__ = ["Cluster", "RayOptions", "cause", "connect"]
-
 _LEAST_GPU = 0.01
 _LONGEST_REASON = 300
 _CONNECT_SECONDS = 10.0

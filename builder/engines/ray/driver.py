@@ -33,8 +33,6 @@ from .worker import RayWorker
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["on_ray"]
-
 _POLL_SECONDS = 0.2
 _HIRE_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0

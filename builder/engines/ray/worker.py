@@ -17,8 +17,6 @@ from ..worker import Worker, WorkerSpec
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RayWorker"]
-
 
 class RayWorker:
     """A `Worker` in a process of the cluster; it returns its warnings with its tables."""

@@ -17,8 +17,6 @@ from nasdip_bench.dataset.curves import CODES, decode
 from nasdip_bench.dataset.schema import PROVENANCE_COLUMNS, Column
 from nasdip_bench.errors import BuildError
 
-__all__ = ["Stacked"]
-
 
 class Stacked:
     """Stacked tables of one kind.

@@ -27,19 +27,6 @@ from ...folder.shard_schema import SHARD_TABLES
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = [
-    "CORRUPTION_COLUMNS",
-    "RERUN_COLUMNS",
-    "RUN_COLUMNS",
-    "SCORE_COLUMNS",
-    "Contents",
-    "Known",
-    "TaskContents",
-    "coded",
-    "stacked_values",
-    "table_of",
-]
-
 _ARCHITECTURE = SHARD_TABLES["runs"][0]
 _GIVEN_BY_THE_WRITER = ("arch_id", "curve_row")
 

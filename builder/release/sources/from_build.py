@@ -22,8 +22,6 @@ from ...plan.units import RunKey, ScoreKey
 from .contents import Contents, TaskContents, coded
 from .summary import find_stops, summarise
 
-__all__ = ["read_build"]
-
 _AT_ONCE = 500
 """Runs whose whole curves are held at once: about 40 MB at a budget of 1000."""
 

@@ -24,8 +24,6 @@ from nasdip_bench.verify.tables import find_problems
 from ...folder.shard_schema import IMAGE_FACTS
 from .contents import RERUN_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS, Contents, Known, TaskContents
 
-__all__ = ["read_dataset"]
-
 
 def read_dataset(path: Path) -> Contents:
     """Read a dataset, with its numbers and curve codes unchanged.

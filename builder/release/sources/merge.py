@@ -26,8 +26,6 @@ from .contents import (
 )
 from .reruns import merged_reruns
 
-__all__ = ["merged"]
-
 _RUN_KEY = ("architecture", "image", "task", "fidelity", "seed")
 _SCORE_KEY = ("architecture", "image", "task", "fidelity", "seed", "proxy", "reference")
 _CORRUPTION_KEY = ("image", "task", "fidelity", "seed")

@@ -15,8 +15,6 @@ from .contents import RERUN_COLUMNS, table_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["add_reruns", "merged_reruns", "read_reruns"]
-
 RERUN_KEY = ("architecture", *KEYS["reruns"][1:])
 
 

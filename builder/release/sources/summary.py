@@ -16,8 +16,6 @@ from nasdip_bench.tasks import Denoise, get_task
 
 from ...folder.shard_schema import curve_column
 
-__all__ = ["FoundStops", "at_end", "find_stops", "summarise"]
-
 _END = 0.98
 """A best value after this fraction of the budget counts as being at its end."""
 
