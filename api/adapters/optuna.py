@@ -50,10 +50,10 @@ def suggest(trial: Any) -> Architecture:
 
 
 class Objective:
-    """A function of a trial that returns the smoothed PSNR in dB, to be maximised.
+    """A function of a trial that returns the PSNR of the output in dB, to be maximised.
 
-    A diverged run prunes its trial. When the simulated budget is exhausted, the trial is pruned and
-    the study stopped. Studies that minimise, Optuna's default, raise a ConfigError: use
+    A diverged run prunes its trial. An exhausted simulated budget prunes it too, and stops its study
+    if it has one. Studies that minimise, Optuna's default, raise a ConfigError: use
     ``create_study(direction="maximize")``.
 
     Args:
@@ -99,7 +99,8 @@ class Objective:
             try:
                 seen = sim.train(arch_id, step)
             except BudgetExhaustedError as error:
-                trial.study.stop()
+                if study is not None:
+                    study.stop()
                 raise optuna.TrialPruned(str(error)) from error
             psnr_db = seen.psnr_db
             trial.set_user_attr("clock", seen.clock)

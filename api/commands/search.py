@@ -31,7 +31,8 @@ from .options import (
 Budget = Annotated[
     str | None,
     typer.Option(
-        help="Simulated time of a search: 90s, 30m, 2h ... Default: the time of 50 trainings."
+        help="Simulated time of a search: 90s, 30m, 2h ... Default: the time of 50 "
+        "trainings, or of half the architectures if that is less."
     ),
 ]
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, MissingRunError
+from nasdip_bench.proxies import named_score
 from nasdip_bench.space import Neighbourhood
 
 from ..reading.architectures import ArchitectureLike
@@ -205,8 +206,6 @@ class RecordedRuns:
         Raises:
             UnknownNameError: the release has no such score.
         """
-        from nasdip_bench.proxies import named_score  # which imports PIL
-
         return named_score(proxy if reference is None else f"{proxy}/{reference}", self._scores)
 
     def scores(self, proxy: str, reference: str) -> RecordedScores:

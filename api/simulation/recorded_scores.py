@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nasdip_bench.proxies import network_scores
+
 from ..reading.arrays.columns import numbers, strings
 
 if TYPE_CHECKING:
@@ -43,8 +45,6 @@ def read_scores(
     Returns:
         the scores by (proxy, reference).
     """
-    from nasdip_bench.proxies import network_scores  # which imports PIL
-
     table = bench.to_arrow("scores", categories=True)
     mine = np.ones(len(table), np.bool_)
     for column, name in (("task", block.task), ("image", image), ("fidelity", block.fidelity)):

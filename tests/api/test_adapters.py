@@ -414,6 +414,9 @@ def test_an_exhausted_budget_stops_the_study(optuna, bench):
     assert set(states[:-1]) == {"COMPLETE"}
     assert target.simulator.stopped
     assert target.simulator.clock <= 60
+    alone = optuna.trial.FixedTrial(study.trials[-1].params)  # of no study
+    with pytest.raises(optuna.TrialPruned, match="the search ended"):
+        target(alone)
 
 
 @pytest.mark.adapters
@@ -424,7 +427,7 @@ def test_a_study_that_minimises_is_refused(optuna, bench):
     for directions in (["minimize"], ["maximize", "minimize"]):
         study = optuna.create_study(directions=directions)
         told = ", ".join(directions)
-        with pytest.raises(ConfigError, match=f"study are {told}, and PSNR .*direction='maximize'"):
+        with pytest.raises(ConfigError, match=f"study are {told}, but PSNR .*direction='maximize'"):
             study.optimize(target, n_trials=1)
     assert target.simulator.clock == 0
 

@@ -44,7 +44,7 @@ def imported_by(code: str) -> set[str]:
         ("bench.scores(0, 'lena', 'denoise')", {"pyarrow"}),
         ("from nasdip_bench.api import CostModel, MissingRunError, NASBench201API", set()),
         ("from nasdip_bench.api import BudgetExhaustedError", set()),
-        ("from nasdip_bench.api import compare, run_search", {"PIL"}),
+        ("from nasdip_bench.api import compare, run_search", set()),
         ("bench.curve(0, 'lena', 'denoise')", {"pyarrow", "h5py"}),
         ("bench.query(0, 'lena', 'denoise', iteration=5)", {"pyarrow", "h5py"}),
         ("bench.to_frame('runs')", FRAMES),

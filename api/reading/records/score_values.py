@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nasdip_bench.proxies import named_score
+
 from .showing import html_table, shown
 
 
@@ -21,8 +23,6 @@ class ScoreValues(dict[str, float]):
     """
 
     def __missing__(self, name: str) -> float:
-        from nasdip_bench.proxies import named_score  # which imports PIL
-
         there = [tuple(key.split("/", 1)) for key in self]
         return self["/".join(named_score(name, there))]  # type: ignore[arg-type]
 
