@@ -39,13 +39,15 @@ def build(
         arch: an architecture, in the release or not.
         image: name; sets the network's channels. None for gray.
         task: name.
-        fidelity: None for the default of the task, or of the first task if none is given.
+        fidelity: any of the release without a task. None for the default of the task, or of the
+            first task.
         seed: seed of the weights.
         logits: whether to leave out the final sigmoid, so that outputs are any real number instead
             of (0, 1). Scores such as SynFlow sum over outputs and vanish where it saturates.
 
     Raises:
         UnknownNameError: an unknown image, task, fidelity or row.
+        MissingRunError: the release does not have the task at the fidelity.
         MissingDependencyError: torch is not installed.
         ConfigError: an image without a task, a task without an image, an imported run, or a
             seed that is not a whole number of at least 0.
@@ -72,7 +74,10 @@ def build(
             f"the weights that the imported run on {image!r} started from are not known: leave "
             f"out image and task"
         )
-    name = bench.runs.fidelity_of(task or bench.tasks[0], fidelity)
+    if task is None and isinstance(fidelity, str) and fidelity in bench.fidelities:
+        name = fidelity  # the first task may lack it
+    else:
+        name = bench.runs.fidelity_of(task or bench.tasks[0], fidelity)
     chosen = bench[arch] if isinstance(arch, int | np.integer) else Architecture.parse(arch)
     image_channels = 1
     if image is not None:

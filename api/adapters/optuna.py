@@ -52,9 +52,9 @@ def suggest(trial: Any) -> Architecture:
 class Objective:
     """A function of a trial that returns the PSNR of the output in dB, to be maximised.
 
-    A diverged run prunes its trial. An exhausted simulated budget prunes it too, and stops its study
-    if it has one. Studies that minimise, Optuna's default, raise a ConfigError: use
-    ``create_study(direction="maximize")``.
+    A diverged run prunes its trial. So does an exhausted simulated budget, which also
+    stops the study, if there is one. Studies that minimise, Optuna's default, raise a ConfigError:
+    use ``create_study(direction="maximize")``.
 
     Args:
         simulator: the simulator to train with.

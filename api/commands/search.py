@@ -10,6 +10,11 @@ from nasdip_bench.console.progress import parse_duration
 
 from ..benchmark import NASDIPBench
 from ..reading.arrays.targets import TARGET, VERDICT_TARGETS
+from ..search.comparison import COMPARED, compare
+from ..search.figure import search_figure
+from ..search.leaderboard_figure import search_leaderboard_figure
+from ..search.methods import METHODS
+from ..simulation.prices import CostModel
 from .options import (
     DATA,
     Data,
@@ -43,7 +48,7 @@ def search_command(
     algorithms: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: random, evolution, halving, hyperband, isnas; or 'all'."
+            help=f"Comma-separated: {', '.join(METHODS)}. 'all' are {', '.join(COMPARED)}."
         ),
     ] = "all",
     budget: Budget = None,
@@ -68,9 +73,6 @@ def search_command(
     """Compare search algorithms on recorded runs: regret against simulated time."""
     check_form(form, out)
     seconds = None if budget is None else parse_duration(budget, "budget")
-    from ..search import compare, search_figure
-    from ..simulation.prices import CostModel
-
     frame = compare(
         NASDIPBench(data),
         task,
@@ -78,7 +80,7 @@ def search_command(
         algorithms=image_names(algorithms),
         budget_seconds=seconds,
         repeats=repeats,
-        seed=seed,
+        rng=seed,
         fidelity=fidelity,
         run_seed=run_seed,
         target=target,
@@ -102,8 +104,6 @@ def search_leaderboard_command(
 ) -> None:
     """Show what searches choose, judged on a seed that they did not see; csv has each image."""
     check_form(form, out)
-    from ..search.leaderboard_figure import search_leaderboard_figure
-
     figure = search_leaderboard_figure(
         NASDIPBench(data),
         task,

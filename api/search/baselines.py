@@ -31,7 +31,7 @@ def one_sampling(sim: Simulator, rng: np.random.Generator) -> None:
     architecture's PSNR. The best one can be read off a table of other images.
     """
     kinds = sim.runs.bench.architecture_rows.samplings[sim.space]
-    best = _best(_group_means(_elsewhere(sim), kinds), rng)
+    best = _best(_group_means(sim.runs.elsewhere, kinds), rng)
     for arch_id in rng.permutation(sim.space[kinds == kinds[best]]).tolist():
         sim.train(arch_id)
 
@@ -56,7 +56,7 @@ def cell_table(sim: Simulator, rng: np.random.Generator) -> None:
     The value of an architecture is the mean over the *other* architectures with its cell; if there
     are none, over those with its sampling. Ties are broken at random.
     """
-    elsewhere, kinds = _elsewhere(sim), sim.runs.bench.architecture_rows.samplings[sim.space]
+    elsewhere, kinds = sim.runs.elsewhere, sim.runs.bench.architecture_rows.samplings[sim.space]
     cells = np.array([arch.cell for arch in sim.runs.neighbourhood.architectures])
     by_cell = _group_means(elsewhere, cells, without_own=True)
     values = np.where(np.isnan(by_cell), _group_means(elsewhere, kinds), by_cell)
@@ -66,11 +66,6 @@ def cell_table(sim: Simulator, rng: np.random.Generator) -> None:
 def rank_value(seen: Observation) -> float:
     """A PSNR to rank by; diverged runs rank lowest."""
     return -math.inf if seen.status == "diverged" else seen.psnr_db
-
-
-def _elsewhere(sim: Simulator) -> NDArray[np.float64]:
-    """(n,) the target on the other images, higher is better; NaN where unknown."""
-    return sim.runs.block.direction(sim.target) * sim.runs.elsewhere
 
 
 def _group_means(

@@ -53,17 +53,17 @@ def compare(
     bench: ReleaseReader,
     task: str = "denoise",
     *,
-    images: Sequence[str] | None = None,
+    images: str | Sequence[str] | None = None,
     algorithms: Methods | None = None,
     budget_seconds: float | None = None,
     repeats: int = 50,
-    seed: int = 0,
     fidelity: str | None = None,
     run_seed: int | None = None,
     target: str | None = None,
     cost: str | CostModel = "flops",
     points: int = 100,
     resamples: int = 1000,
+    rng: int = 0,
 ) -> pd.DataFrame:
     """Regret of search algorithms against simulated time.
 
@@ -74,14 +74,13 @@ def compare(
 
     Args:
         task: name.
-        images: names; None for all.
+        images: a name, or several; None for all.
         algorithms: names of `nasdip_bench.api.search.METHODS`, functions of (simulator, generator),
             or a mapping from names to these. None for `COMPARED`, without isnas if the release has
             no distances between restorations.
         budget_seconds: simulated seconds of one search, enough to train an architecture to the
             stop. None for 50 trainings of mean cost, or half of the space if that is less.
         repeats: searches of each algorithm on each image, at least 1.
-        seed: seed of the searches, at least 0.
         fidelity: None for the release's default for the task; the result names it.
         run_seed: the seed of the runs; None for the default seeds in turn.
         target: a column of runs.parquet with a direction, used to measure regret; None for
@@ -89,6 +88,7 @@ def compare(
         cost: "flops", "recorded" or a `CostModel`.
         points: steps of the common grid of times, from 0 to the budget; at least 1.
         resamples: bootstrap resamples, at least 1.
+        rng: seed of searches and resamples, at least 0.
 
     Returns:
         a row for each image, algorithm and point in time: ``task``, ``image`` ("all" for the mean
@@ -97,7 +97,7 @@ def compare(
         over repeats; images are not resampled). Before its first training a search might return any
         architecture, so it counts as the mean over the space. ``attrs`` holds ``task``, ``target``,
         ``fidelity``, ``seeds``, ``images``, ``algorithms``, ``budget_seconds``, ``repeats``,
-        ``seed``, ``cost``, ``architectures`` (in the space, by image), ``release`` (architectures
+        ``rng``, ``cost``, ``architectures`` (in the space, by image), ``release`` (architectures
         in the release), and by algorithm ``trained`` (architectures, mean over searches) and
         ``spent`` (seconds).
 
@@ -109,7 +109,7 @@ def compare(
     """
     for name, value in (("repeats", repeats), ("points", points), ("resamples", resamples)):
         check_whole(name, value, 1)
-    check_whole("seed", seed, 0)
+    check_whole("rng", rng, 0)
     methods = named_methods(COMPARED if algorithms is None else algorithms)
     block = bench.runs.block(task, fidelity)
     if algorithms is None:
@@ -129,7 +129,7 @@ def compare(
         curves, ended = [], []
         for image in first:
             one, simulators = _repeat(
-                method, name, [runs[image] for runs in by_seed], budget, repeats, seed, grid
+                method, name, [runs[image] for runs in by_seed], budget, repeats, rng, grid
             )
             curves.append(one)
             ended += simulators
@@ -137,8 +137,8 @@ def compare(
         spent[name] = float(np.mean([sim.clock for sim in ended]))
         mean = _Curves(*(np.mean(parts, axis=0) for parts in zip(*curves, strict=True)))
         for image, of_image in zip([*first, ALL_IMAGES], [*curves, mean], strict=True):
-            rng = keyed_generator(seed, "bootstrap", name, task, image, 0)
-            rows.append(_frame(task, image, name, grid, of_image, resamples, rng))
+            resampling = keyed_generator(rng, "bootstrap", name, task, image, 0)
+            rows.append(_frame(task, image, name, grid, of_image, resamples, resampling))
     import pandas as pd
 
     frame = pd.concat(rows, ignore_index=True)
@@ -152,7 +152,7 @@ def compare(
         "algorithms": [*methods],
         "budget_seconds": float(budget),
         "repeats": int(repeats),
-        "seed": int(seed),
+        "rng": int(rng),
         "cost": some.prices.text,
         "architectures": {
             image: min(len(runs[image].space) for runs in by_seed) for image in first
@@ -201,7 +201,7 @@ def _repeat(
     by_seed: list[RecordedRuns],
     budget: float,
     repeats: int,
-    seed: int,
+    rng: int,
     grid: NDArray[np.float64],
 ) -> tuple[_Curves, list[Simulator]]:
     """All searches of one algorithm on one image."""
@@ -210,15 +210,12 @@ def _repeat(
     for repeat in range(repeats):
         runs = by_seed[repeat % len(by_seed)]
         sim = Simulator(runs, budget, method.track)
-        run_search(
-            sim, method, keyed_generator(seed, "search", name, runs.task, runs.image, repeat)
-        )
+        run_search(sim, method, keyed_generator(rng, "search", name, runs.task, runs.image, repeat))
         trace = sim.trace()
         # The incumbent at each time; before the first, any architecture might be returned.
         regrets = np.r_[np.nan, trace.regret][np.searchsorted(trace.clock, grid, side="right")]
         curves.regret[repeat] = np.where(np.isnan(regrets), runs.regrets.mean(), regrets)
-        sign = runs.block.direction(runs.target)
-        curves.incumbent[repeat] = runs.best - sign * curves.regret[repeat]
+        curves.incumbent[repeat] = runs.best - curves.regret[repeat]
         simulators.append(sim)
     return curves, simulators
 

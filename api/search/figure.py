@@ -69,7 +69,7 @@ class SearchFigure(Exhibit):
             f"Regret of searches for {f['task']} at fidelity {f['fidelity']}, seed"
             f"{'' if len(f['seeds']) == 1 else 's'} {seeds} of the runs, after "
             f"{in_words(f['budget_seconds'])} of simulated time; {self._of_searches()} (search "
-            f"seed {f['seed']}). Regret is the {f['target']} of the best architecture minus that "
+            f"seed {f['rng']}). Regret is the {f['target']} of the best architecture minus that "
             f"of the incumbent, in dB."
         )
 
@@ -125,7 +125,7 @@ class SearchFigure(Exhibit):
             "fidelity": f["fidelity"],
             "run_seeds": " ".join(map(str, f["seeds"])),
             "repeats": f["repeats"],
-            "seed": f["seed"],
+            "rng": f["rng"],
             "cost": f["cost"],
         }
         text: str = self.frame.assign(**setup).to_csv(index=False, lineterminator="\n")

@@ -79,7 +79,8 @@ def search_leaderboard(
         indexed by (target, image, method), with image "(mean)" for all of them. ``track``;
         ``psnr_db``, ``low``, ``high``: the target, mean over searches and seeds;
         ``over_random_db`` and ``over_transfer_db``, each with its ``_low`` and ``_high``: the gain
-        over the baselines; ``trained``: architectures; ``seconds``: simulated; ``searches``;
+        over the baselines, NaN over transfer in a release with one image; ``trained``:
+        architectures; ``seconds``: simulated; ``searches``;
         ``diverged``: searches whose choice diverged on another seed, which counts as the worst
         there; ``nothing``: searches without a choice, which count as the mean of the space; ``n``:
         architectures searched, the fewest of any image. ``attrs`` holds task, fidelity, seeds,
@@ -102,7 +103,6 @@ def search_leaderboard(
     check_whole("repeats", repeats, 1)
     check_whole("resamples", resamples, 0)
     resampling = Resampling(level, resamples, rng)
-    images = [images] if isinstance(images, str) else images
     runs = _runs_by_seed(bench, task, images, fidelity, cost, targets[0])
     budget = search_budget([*runs[0].values()], budget_seconds)
     block = runs[0][next(iter(runs[0]))].block
@@ -144,7 +144,7 @@ def search_leaderboard(
 def _runs_by_seed(
     bench: ReleaseReader,
     task: str,
-    images: Sequence[str] | None,
+    images: str | Sequence[str] | None,
     fidelity: str | None,
     cost: str | CostModel,
     target: str,

@@ -64,11 +64,10 @@ def verdicts(
         searches: by method, including `RANDOM`.
         resampling: resampling of the intervals.
     """
-    names, some = [*runs[0]], next(iter(runs[0].values()))
-    better = some.block.direction(some.target)
-    judge = _Judges([[Judge(one) for one in of.values()] for of in runs], better, resampling)
+    names = [*runs[0]]
+    judge = _Judges([[Judge(one) for one in of.values()] for of in runs], resampling)
     judged = {name: judge(of.places) for name, of in searches.items()}
-    baselines = {"over_random": judged[RANDOM], "over_transfer": judge(judge.transfer)}
+    baselines = {"over_random": judged[RANDOM], "over_transfer": judge.transfer()}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     meant = {MEAN: [*range(len(names))]} | {name: [i] for i, name in enumerate(names)}
     for image, places in meant.items():
@@ -83,10 +82,10 @@ def verdicts(
                 "high": high,
             }
             for gap, other in baselines.items():
-                difference = better * (mine.resampled - other.resampled)
+                difference = mine.resampled - other.resampled
                 low, high = judge.interval(difference, places)
                 row |= {
-                    f"{gap}_db": better * (row["psnr_db"] - other.values[places].mean()),
+                    f"{gap}_db": row["psnr_db"] - other.values[places].mean(),
                     f"{gap}_low": low,
                     f"{gap}_high": high,
                 }
@@ -100,7 +99,7 @@ def verdicts(
                     len(by_image[names[place]].space) for by_image in runs for place in places
                 ),
             }
-        order = sorted(found, key=lambda name: -better * found[name]["psnr_db"])
+        order = sorted(found, key=lambda name: -found[name]["psnr_db"])
         rows |= {(image, name): found[name] for name in order}
     return rows
 
@@ -110,33 +109,32 @@ class _Judges:
 
     Args:
         judges: for each searched seed, one per image.
-        better: 1 if higher values of the target are better, else -1.
         resampling: resampling of the intervals.
     """
 
-    def __init__(
-        self, judges: Sequence[Sequence[Judge]], better: int, resampling: Resampling
-    ) -> None:
-        self._judges, self._better, self._resampling = judges, better, resampling
+    def __init__(self, judges: Sequence[Sequence[Judge]], resampling: Resampling) -> None:
+        self._judges, self._resampling = judges, resampling
         self._rng = np.random.default_rng(resampling.rng)
         count = len(judges[0])
         self._drawn = self._rng.integers(count, size=(resampling.resamples, count))
 
-    @property
-    def transfer(self) -> NDArray[np.intp]:
-        """(image, seed, 1): what the other images recommend."""
-        by_seed = [[judge.transfer for judge in of] for of in self._judges]
-        return np.array(by_seed).T[:, :, None]
+    def transfer(self) -> _Judged:
+        """Judge what the other images recommend; NaN where there are none."""
+        places = np.array([[judge.transfer for judge in of] for of in self._judges]).T[:, :, None]
+        judged, known = self(places), places >= 0
+        return judged._replace(
+            values=np.where(known, judged.values, np.nan),
+            resampled=np.where(known.all(axis=(1, 2)), judged.resampled, np.nan),
+        )
 
     def __call__(self, places: NDArray[np.intp]) -> _Judged:
         """Judge choices: a diverged run counts as the worst, no choice as the mean of the space."""
         values, diverged = np.empty(places.shape), np.zeros(places.shape, np.bool_)
         for (i, s), of in np.ndenumerate(np.array(self._judges, object).T):
             on = of.values()
-            worst = self._better * np.nanmin(self._better * on)
             mine = places[i, s]
             diverged[i, s] = (mine >= 0) & np.isnan(on[mine])
-            known = np.where(np.isnan(on), worst, on)
+            known = np.where(np.isnan(on), np.nanmin(on), on)
             values[i, s] = np.where(mine >= 0, known[mine], known.mean())
         draws, repeats = self._resampling.resamples, places.shape[2]
         weights = (
@@ -151,6 +149,6 @@ class _Judges:
             draws = resampled[:, places[0]]
         else:
             draws = np.take_along_axis(resampled, self._drawn, axis=1).mean(axis=1)
-        if not len(draws) or np.ptp(draws) < _ROUNDING:
+        if not len(draws) or not np.ptp(draws) >= _ROUNDING:  # or NaN
             return float("nan"), float("nan")
         return percentile_interval(draws, self._resampling.level)

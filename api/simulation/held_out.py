@@ -37,7 +37,7 @@ class HeldOut(NamedTuple):
         transfer: arch_id of the choice without a search: the best by the target's mean over the
             other images, on the searched seed.
         over_transfer_db: gain of the choice over that one. NaN with one image.
-        over_random_db: gain of the choice over the mean of the space, that is, a random choice.
+        over_any_db: gain of the choice over the mean of the space, that is, a random choice.
     """
 
     arch_id: int
@@ -51,7 +51,7 @@ class HeldOut(NamedTuple):
     target: str
     transfer: int
     over_transfer_db: float
-    over_random_db: float
+    over_any_db: float
 
 
 class Judge:
@@ -101,10 +101,9 @@ class Judge:
                 f"with held_out=True to search only architectures that have one"
             )
         judged = self.values()
-        sign = runs.block.direction(runs.target)
         over_transfer = np.nan
         if self.transfer >= 0:
-            over_transfer = sign * float(judged[place] - judged[self.transfer])
+            over_transfer = float(judged[place] - judged[self.transfer])
         return HeldOut(
             int(runs.space[place]),
             runs.codes[place],
@@ -117,5 +116,5 @@ class Judge:
             runs.target,
             int(runs.space[self.transfer]) if self.transfer >= 0 else -1,
             over_transfer,
-            sign * float(judged[place] - np.nanmean(judged)),
+            float(judged[place] - np.nanmean(judged)),
         )

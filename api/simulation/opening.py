@@ -70,7 +70,7 @@ def open_simulator(
 def read_runs(
     bench: ReleaseReader,
     task: str,
-    images: Sequence[str] | None = None,
+    images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
     *,
@@ -82,7 +82,7 @@ def read_runs(
 
     Args:
         task: name.
-        images: names; None for all.
+        images: a name, or several; None for all.
         fidelity: None for the release's default for the task; the result names it.
         seed: None for the first default seed.
         cost: "flops", "recorded" or a `CostModel`.
@@ -100,13 +100,12 @@ def read_runs(
         ConfigError: no image, or a duplicate; or ``cost`` needs recorded seconds that the release
             does not have.
     """
-    if isinstance(images, str):
-        raise ConfigError(f"images {images!r} must be a list of names: [{images!r}]")
     model = CostModel.of(cost)
     block = bench.runs.block(task, fidelity)
     target = TARGET if target is None else target
     block.direction(target)  # or an error
     one = block.choose_seeds(seed)[0]
+    images = (images,) if isinstance(images, str) else images
     names = bench.images if images is None else tuple(images)
     if not names:
         raise ConfigError(f"no image: give at least one of {', '.join(bench.images)}")

@@ -90,8 +90,7 @@ class RecordedRuns:
         """The best value of the target in the space; NaN if all diverged."""
         if not np.isfinite(self.values).any():
             return float("nan")
-        sign = self.block.direction(self.target)
-        return float(sign * np.nanmax(sign * self.values))
+        return float(np.nanmax(self.values))
 
     @cached_property
     def regrets(self) -> NDArray[np.float64]:
@@ -120,8 +119,8 @@ class RecordedRuns:
     @cached_property
     def recommended(self) -> int:
         """The place of the best by ``elsewhere``, the first of ties; -1 with one image."""
-        signed = self.block.direction(self.target) * self.elsewhere
-        return int(np.nanargmax(signed)) if np.isfinite(signed).any() else -1
+        means = self.elsewhere
+        return int(np.nanargmax(means)) if np.isfinite(means).any() else -1
 
     def distances(self, places: Sequence[int]) -> NDArray[np.float64]:
         """(N, N) mean squared differences between the restorations of some places, at the stop.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import multiprocessing
 import threading
@@ -67,11 +68,11 @@ def test_the_best_are_those_of_the_formula_without_the_runs_that_are_not_ok(benc
     assert bench.find_best("denoise", images="lena", fidelity=HIGH, seed=0).arch_id == 11
 
 
-def test_ties_break_by_row_and_lower_is_better_where_the_schema_says_so(bench):
+def test_ties_break_by_row(bench):
     tied = bench.top_k("denoise", k=4, images="boat", fidelity=LOW)
     assert [r.arch_id for r in tied] == [10, 11, 8, 9]
-    cheapest = bench.top_k("denoise", k=2, images="boat", target="best_psnr_db", fidelity=LOW)
-    assert [r.arch_id for r in cheapest] == [10, 11]
+    raw = bench.top_k("denoise", k=2, images="boat", target="best_psnr_db", fidelity=LOW)
+    assert [r.arch_id for r in raw] == [10, 11]
 
 
 def test_without_an_image_the_mean_over_all_images_is_ranked(bench):
@@ -393,6 +394,20 @@ def test_build_gives_the_network_that_a_run_starts_from(bench):
             bench.build(4, seed=seed)
     with pytest.raises(UnknownNameError, match="unknown image"):
         bench.build(4, "x", "denoise")
+    with pytest.raises(UnknownNameError, match="unknown fidelity 'r65'"):
+        bench.build(4, fidelity="r65")
+
+
+def test_build_takes_a_width_that_only_another_task_has(tmp_path):
+    path = synthetic.write_release(tmp_path / "data", count=2, fidelities=(HIGH, LOW))
+    data = json.loads((path / "manifest.json").read_text())
+    del data["sha256"], data["fidelities"][LOW]["tasks"]["denoise"]
+    (path / "manifest.json").write_text(json.dumps(data))
+    bench = NASDIPBench(path)
+    assert bench.tasks[0] == "denoise"
+    assert bench.build(0, fidelity=LOW).output.conv.in_channels == 16
+    with pytest.raises(MissingRunError, match=f"no task 'denoise' at fidelity '{LOW}'"):
+        bench.build(0, "lena", "denoise", fidelity=LOW)
 
 
 # Forks

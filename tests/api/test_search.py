@@ -390,7 +390,7 @@ def test_a_comparison_is_that_of_single_searches(bench):
         algorithms={"mine": random_search},
         budget_seconds=60,
         repeats=1,
-        seed=9,
+        rng=9,
     )
     last = found[found["image"] == "lena"].iloc[-1]
     by_hand = []
@@ -422,7 +422,7 @@ def test_a_comparison_depends_on_the_seed_and_on_nothing_beside_it(bench, frame)
         algorithms=["random"],
         budget_seconds=150,
         repeats=6,
-        seed=1,
+        rng=1,
     )
     assert not np.allclose(other["regret"], fewer[fewer["algorithm"] == "random"]["regret"])
 
@@ -483,7 +483,7 @@ def test_a_partial_release_says_so(partial):
     ("arguments", "message"),
     [
         ({"repeats": 0}, "repeats 0 must be a whole number of at least 1"),
-        ({"seed": -1}, "seed -1 must be a whole number of at least 0"),
+        ({"rng": -1}, "rng -1 must be a whole number of at least 0"),
         ({"points": True}, "points True must be"),
         ({"budget_seconds": 0}, "budget_seconds 0 must be a number above 0"),
         ({"algorithms": []}, "no algorithm: give at least one of random"),

@@ -272,6 +272,26 @@ def test_one_seed_is_not_enough(tmp_path):
 
 
 @pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """A release with one image: no other recommends anything."""
+    path = tmp_path_factory.mktemp("alone") / "data"
+    synthetic.write_release(
+        path, count=6, fidelities=(FIDELITY,), tasks=("denoise",), images={"lena": "original"}
+    )
+    return NASDIPBench(path)
+
+
+def test_one_image_has_nothing_to_gain_over(alone):
+    frame = board(alone, budget_seconds=1e9, resamples=20)
+    gains = [f"over_transfer_{end}" for end in ("db", "low", "high")]
+    assert frame[gains].isna().all(axis=None)
+    assert frame["over_random_db"].notna().all()
+    figure = search_leaderboard_figure(alone, "denoise", repeats=2, resamples=20)
+    assert "nan" not in figure.text()
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.fixture(scope="module")
 def figure(bench):
     return search_leaderboard_figure(bench, "denoise", repeats=3, resamples=50)
 
