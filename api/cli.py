@@ -13,15 +13,8 @@ from nasdip_bench.dataset.manifest import MANIFEST, distance_path, read_manifest
 from nasdip_bench.verify import verify
 
 from .benchmark import NASDIPBench
-from .commands import diff as difference_commands
-from .commands import paper as paper_commands
-from .commands import queries as query_commands
-from .commands import replay as replay_commands
-from .commands import report as report_commands
-from .commands import search as search_commands
-from .commands import statistics as statistics_commands
+from .commands.diff import diff_command
 from .commands.options import (
-    DATA,
     Data,
     FidelityName,
     Images,
@@ -34,6 +27,27 @@ from .commands.options import (
     finish,
     image_names,
     show_frame,
+)
+from .commands.paper import figure_command, paper_command, table_command
+from .commands.queries import (
+    best_command,
+    cost_command,
+    curve_command,
+    query_command,
+    statistics_command,
+)
+from .commands.replay import replay_command
+from .commands.report import report_command
+from .commands.search import search_command, search_leaderboard_command
+from .commands.statistics import (
+    agreement_command,
+    early_command,
+    gain_command,
+    noise_command,
+    proxies_command,
+    score_leaderboard_command,
+    selection_command,
+    stopping_command,
 )
 from .reading.arrays.targets import TARGET
 from .reading.release import default_dataset
@@ -61,7 +75,7 @@ def root(
 
 
 @app.command("info")
-def info_command(data: Data = DATA) -> None:
+def info_command(data: Data = None) -> None:
     """Summarise a dataset."""
     bench = NASDIPBench(data)
     manifest = bench.manifest
@@ -101,7 +115,7 @@ def kendall_command(
     seed: Seed = None,
     form: TextForm = "",
     out: Out = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print Kendall's tau-b between a target and all scores, by image and averaged."""
     frame = NASDIPBench(data).kendall(
@@ -122,7 +136,7 @@ def overlap_command(
     seed: Seed = None,
     form: TextForm = "",
     out: Out = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print how many of their k best architectures each pair of images shares."""
     frame = NASDIPBench(data).overlap(
@@ -132,13 +146,13 @@ def overlap_command(
 
 
 @app.command("coverage")
-def coverage_command(form: TextForm = "", out: Out = None, data: Data = DATA) -> None:
+def coverage_command(form: TextForm = "", out: Out = None, data: Data = None) -> None:
     """Print how many runs are ok, diverged, failed or missing."""
     show_frame(NASDIPBench(data).coverage(), form, out, index=False)
 
 
 @app.command("verify")
-def verify_command(data: Data = DATA) -> None:
+def verify_command(data: Data = None) -> None:
     """Check all files, tables and curves of a dataset; exit status 1 if there is a problem."""
     path = default_dataset() if data is None else data
     if not (path / MANIFEST).exists():
@@ -153,13 +167,29 @@ def verify_command(data: Data = DATA) -> None:
     print(f"{path}: no problems")
 
 
-query_commands.add_commands(app)
-difference_commands.add_commands(app)
-paper_commands.add_commands(app)
-replay_commands.add_commands(app)
-report_commands.add_commands(app)
-search_commands.add_commands(app)
-statistics_commands.add_commands(app)
+app.command("query")(query_command)
+app.command("best")(best_command)
+app.command("statistics")(statistics_command)
+app.command("curve")(curve_command)
+app.command("cost")(cost_command)
+app.command("diff")(diff_command)
+app.command("table")(table_command)
+app.command("figure")(figure_command)
+app.command("paper")(paper_command)
+app.command("replay")(replay_command)
+app.command("report")(report_command)
+app.command("search")(search_command)
+leaderboard = new_app("Leaderboards that include trivial entries.")
+leaderboard.command("scores")(score_leaderboard_command)
+leaderboard.command("search")(search_leaderboard_command)
+app.add_typer(leaderboard, name="leaderboard")
+app.command("stopping")(stopping_command)
+app.command("early")(early_command)
+app.command("gain")(gain_command)
+app.command("noise")(noise_command)
+app.command("agreement")(agreement_command)
+app.command("proxies")(proxies_command)
+app.command("selection")(selection_command)
 finish(app)
 
 

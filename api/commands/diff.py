@@ -97,8 +97,3 @@ def _as_json(found: Difference) -> dict[str, Any]:
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows for JSON: missing values become None."""
     return frame.astype(object).where(frame.notna(), None).to_dict("records")  # type: ignore
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("diff")(diff_command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +15,10 @@ from nasdip_bench.console.app import UsageError
 from nasdip_bench.console.options import split
 from nasdip_bench.errors import ConfigError, unknown_name
 
+from ..benchmark import NASDIPBench
 from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, write_text
 from ..exhibits.frame_text import frame_text
+from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.records.showing import shown
 
 if TYPE_CHECKING:
@@ -88,8 +90,6 @@ Targets = Annotated[
 ]
 TopK = Annotated[int, typer.Option("--k", "-k", help="How many architectures count as best.")]
 
-DATA = None
-
 _FACTS = (
     "architecture", "image", "task", "target", "fidelity", "fidelities", "seeds", "candidates",
 )  # fmt: skip
@@ -103,6 +103,11 @@ def parsed_architecture(text: str) -> int | str:
 def image_names(text: str) -> list[str] | None:
     """The names that an option lists, of images or others; None for all."""
     return None if text == "all" else split(text)
+
+
+def measured(targets: str) -> Sequence[str]:
+    """The targets that an option lists."""
+    return image_names(targets) or VERDICT_TARGETS
 
 
 def check_form(form: str, out: Path | None, forms: Collection[str] = FORMS) -> None:
@@ -130,6 +135,28 @@ def show(exhibit: Exhibit, form: str, out: Path | None) -> None:
         emit(exhibit.text(shutil.get_terminal_size().columns), None)
     else:
         emit(exhibit.written(form or "csv"), None)
+
+
+def show_figure(
+    figure: Callable[..., Exhibit],
+    data: Path | None,
+    task: str,
+    images: str,
+    fidelity: str | None,
+    form: str,
+    out: Path | None,
+    **how: Any,
+) -> None:
+    """Make a figure of a statistic, and `show` it.
+
+    Args:
+        figure: function of a release and a task.
+        data, task, images, fidelity, form, out: the options that all commands of figures have.
+        **how: arguments that only some of them have.
+    """
+    check_form(form, out)
+    made = figure(NASDIPBench(data), task, images=image_names(images), fidelity=fidelity, **how)
+    show(made, form, out)
 
 
 def show_frame(

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from nasdip_bench.console.app import given
+from nasdip_bench.console.options import split
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
+from ..gallery.catalogue import PaperOptions, catalogue
+from ..gallery.folder import PAGE, write_paper
+from ..paper.figure2 import INITS
+from ..paper.table1 import BEST_ITERATION, table1
 from ..reading.arrays.targets import PAPER_TARGET
 from ..reading.release import default_dataset
+from ..statistics.choosing.cohorts import PROXY
 from .options import (
-    DATA,
     Data,
     FidelityName,
     Form,
@@ -25,6 +31,7 @@ from .options import (
     Task,
     TopK,
     check_form,
+    image_names,
     show,
 )
 
@@ -41,9 +48,23 @@ FIGURES = {
     "4": "histograms of PSNR with the best of each cohort",
     "5": "restored images side by side",
 }
-_OF_EXPERIMENTS = {"table": ("2", "3"), "figure": ("5",)}
-"""Exhibits made from results of experiments, not from a release."""
-_SCORE = "psd_db_strip_mse/corrupted"
+_RUNS = ("task", "target", "fidelity", "seed", "data")
+_OPTIONS = {
+    "table": {
+        "1": (*_RUNS, "all_scores"),
+        "2": ("experiments", "setting", "seed", "data"),
+        "3": ("experiments", "setting", "seed", "data"),
+        "best-iteration": (*_RUNS, "all_scores"),
+    },
+    "figure": {
+        "1": (*_RUNS, "k"),
+        "2": ("task", "fidelity", "score", "images_dir", "image_set", "inits", "device", "data"),
+        "3": (*_RUNS, "score"),
+        "4": (*_RUNS, "score"),
+        "5": ("experiments", "setting", "seed", "images", "images_dir"),
+    },
+}
+"""The options that have an effect on each exhibit; all have those of the output."""
 
 ScoreName = Annotated[
     str, typer.Option(help="Score (name or name/reference) whose lowest values make a cohort.")
@@ -83,13 +104,13 @@ def table_command(
     ] = False,
     experiments: Experiments = None,
     setting: SettingName = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Regenerate a table of the paper."""
     _known("table", number, TABLES)
     check_form(form, out)
     _refuse_options(context, "table", number)
-    if number in _OF_EXPERIMENTS["table"]:
+    if number in ("2", "3"):
         from nasdip_bench.experiments.results import read_results
 
         from ..paper.tables23 import comparison
@@ -97,8 +118,6 @@ def table_command(
         results = read_results(experiments or (data or default_dataset()) / "experiments")
         show(comparison(results, number, setting, seed), form, out)
         return
-    from ..paper.table1 import BEST_ITERATION, table1
-
     chosen = target or (PAPER_TARGET if number == "1" else BEST_ITERATION)
     bench = NASDIPBench(data)
     made = table1(bench, task, target=chosen, fidelity=fidelity, seed=seed, all_scores=all_scores)
@@ -113,7 +132,7 @@ def figure_command(
     target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    score: ScoreName = _SCORE,
+    score: ScoreName = PROXY,
     images_dir: ImagesDir = None,
     image_set: ImageSet = None,
     images: Annotated[
@@ -124,50 +143,37 @@ def figure_command(
             help="Names for Figure 5, comma-separated. Default: the first of each task.",
         ),
     ] = "",
-    inits: Inits = 8,
+    inits: Inits = INITS,
     device: Device = "cpu",
     experiments: Experiments = None,
     setting: SettingName = None,
     form: Form = "",
     out: Picture = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Regenerate a figure of the paper."""
     _known("figure", number, FIGURES)
     check_form(form, out)
     _refuse_options(context, "figure", number)
-    if number in _OF_EXPERIMENTS["figure"]:
+    if number == "5":
         from ..paper.figure5 import figure5
 
-        named = [name.strip() for name in images.split(",") if name.strip()]
         folder = experiments or Path("builds/experiments")
-        show(figure5(folder, images_dir, setting, seed, images=named), form, out)
+        show(figure5(folder, images_dir, setting, seed, images=split(images)), form, out)
         return
-    from ..exhibits.exhibit import PaperExhibit
-
-    bench = NASDIPBench(data)
-    of: dict[str, Any] = {"target": target, "fidelity": fidelity, "seed": seed}
-    figure: PaperExhibit
-    if number == "1":
-        from ..paper.figure1 import figure1
-
-        figure = figure1(bench, task, k=k, **of)
-    elif number == "2":
-        from ..paper.figure2 import figure2, figure2_images
-
-        pictures = figure2_images(bench, images_dir, image_set)
-        figure = figure2(bench, pictures, task, fidelity, score=score, inits=inits, device=device)
-    elif number == "3":
-        from ..paper.figure3 import figure3
-
-        figure = figure3(bench, task, score=score, **of)
-    elif number == "4":
-        from ..paper.figure4 import figure4
-
-        figure = figure4(bench, task, score=score, **of)
-    else:
-        raise AssertionError(f"Figure {number} is listed in FIGURES and not drawn here")
-    show(figure, form, out)
+    options = PaperOptions(
+        target=target,
+        fidelity=fidelity,
+        seed=seed,
+        k=k,
+        score=score,
+        images_dir=images_dir,
+        image_set=image_set,
+        inits=inits,
+        device=device,
+    )
+    made = {entry.name: entry.make for entry in catalogue(NASDIPBench(data), task, options)}
+    show(made[f"figure{number}"](), form, out)
 
 
 def paper_command(
@@ -177,21 +183,17 @@ def paper_command(
     target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    score: ScoreName = _SCORE,
+    score: ScoreName = PROXY,
     images_dir: ImagesDir = None,
     image_set: ImageSet = None,
-    inits: Inits = 8,
+    inits: Inits = INITS,
     device: Device = "cpu",
     repeats: Repeats = 100,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Write all tables and figures, the paper's and more, and a page that shows them."""
-    from ..gallery.catalogue import PaperOptions
-    from ..gallery.folder import PAGE, write_paper
-
-    named = None if tasks == "all" else [name.strip() for name in tasks.split(",") if name.strip()]
     options = PaperOptions(
-        tasks=named,
+        tasks=image_names(tasks),
         target=target,
         fidelity=fidelity,
         seed=seed,
@@ -213,31 +215,18 @@ def paper_command(
 
 
 def _refuse_options(context: typer.Context, kind: str, number: str) -> None:
-    """Reject options for releases on exhibits of experiments, and the reverse.
+    """Reject options that have no effect on an exhibit.
 
     Raises:
-        ConfigError: an option was given that would have no effect.
+        ConfigError: one was given.
     """
-    both = {"number", "form", "out", "seed", "data"}
-    of_experiments = both | {"experiments", "setting"} | {"images", "images_dir"}
-    chosen = number in _OF_EXPERIMENTS[kind]
+    used = {"number", "form", "out", *_OPTIONS[kind][number]}
     for name in context.params:
-        source = context.get_parameter_source(name)
-        meant = (
-            name in of_experiments if chosen else name not in {"experiments", "setting", "images"}
-        )
-        if not meant and source is not None and source.name == "COMMANDLINE":
-            option = {"all_scores": "all", "form": "format"}.get(name, name.replace("_", "-"))
+        if name not in used and given(context, name):
+            option = {"all_scores": "all"}.get(name, name.replace("_", "-"))
             raise ConfigError(f"--{option} has no effect on {kind} {number}: leave it out")
 
 
 def _known(kind: str, number: str, there: dict[str, str]) -> None:
     if number not in there:
         raise unknown_name(kind, number, [f"{n} ({what})" for n, what in there.items()])
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("table")(table_command)
-    app.command("figure")(figure_command)
-    app.command("paper")(paper_command)

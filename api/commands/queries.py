@@ -19,7 +19,6 @@ from ..reading.records.showing import fields, shown
 from ..statistics.ranking import SHOWN
 from ..statistics.tau_frame import MEAN
 from .options import (
-    DATA,
     Architecture,
     Data,
     FidelityName,
@@ -56,7 +55,7 @@ def query_command(
     seed: Seed = None,
     iteration: Annotated[int | None, typer.Option(help="Also print PSNR at this budget.")] = None,
     json: Json = False,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print the result of a run, or the mean over the default seeds."""
     record = NASDIPBench(data).query(
@@ -81,7 +80,7 @@ def best_command(
     ] = None,
     form: TextForm = "",
     out: Out = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print the best architectures within limits, by the mean over images."""
     ranked = NASDIPBench(data).top_k(
@@ -107,7 +106,7 @@ def statistics_command(
     seed: Seed = None,
     form: TextForm = "",
     out: Out = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print the distribution of a target over architectures, by image and over all images."""
     bench, chosen = NASDIPBench(data), image_names(images)
@@ -137,7 +136,7 @@ def curve_command(
             callback=ends_in(".csv", ".txt", *PICTURES),
         ),
     ] = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print or draw a learning curve, or the mean over the default seeds."""
     curve = NASDIPBench(data).curve(
@@ -162,7 +161,7 @@ def cost_command(
     fidelity: FidelityName = None,
     seed: Seed = None,
     json: Json = False,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print parameters, operations and recorded seconds of a run."""
     cost = NASDIPBench(data).cost(
@@ -191,12 +190,3 @@ def _frame(rows: Sequence[NamedTuple]) -> pd.DataFrame:
     frame["images"] = frame["images"].where(frame["images"].notna(), MEAN)
     frame.attrs = {name: getattr(rows[0], name) for name in _SAID if name in rows[0]._fields}
     return frame
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Register the commands of this module."""
-    app.command("query")(query_command)
-    app.command("best")(best_command)
-    app.command("statistics")(statistics_command)
-    app.command("curve")(curve_command)
-    app.command("cost")(cost_command)

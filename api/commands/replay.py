@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ..benchmark import NASDIPBench
+from ..replay.figure import replay_figure
 from .options import (
-    DATA,
     Data,
     FidelityName,
     Form,
@@ -16,9 +15,8 @@ from .options import (
     Picture,
     Seed,
     Task,
-    check_form,
     image_names,
-    show,
+    show_figure,
 )
 
 
@@ -55,28 +53,22 @@ def replay_command(
     seed: Seed = None,
     form: Form = "",
     out: Picture = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Replay the paper's search on recorded runs: regret of what it selects, for every N."""
-    check_form(form, out)
-    from ..replay.figure import replay_figure
-
-    figure = replay_figure(
-        NASDIPBench(data),
+    show_figure(
+        replay_figure,
+        data,
         task,
+        images,
+        fidelity,
+        form,
+        out,
         scores=image_names(score),
-        images=image_names(images),
         n=cohort,
         reference=reference,
         weighting=weighting,
         selector=selector,
         with_output=with_output,
-        fidelity=fidelity,
         seed=seed,
     )
-    show(figure, form, out)
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("replay")(replay_command)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..benchmark import NASDIPBench
-from .options import DATA, Data, FidelityName, ends_in
+from .options import Data, FidelityName, ends_in
 
 
 def report_command(
@@ -18,7 +18,7 @@ def report_command(
         typer.Option(help="File (.html) to write or replace.", callback=ends_in(".html", ".htm")),
     ] = Path("report.html"),
     fidelity: FidelityName = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Write an offline page: architectures, curves, scores, overlap, verdicts, coverage."""
     from ..report.page import write_report
@@ -28,8 +28,3 @@ def report_command(
 
     size = write_report(NASDIPBench(data), out, fidelity, progress)
     print(f"written: {out}, {size / 2**20:.1f} MiB")
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command("report")(report_command)

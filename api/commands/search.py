@@ -9,14 +9,13 @@ import typer
 from nasdip_bench.console.progress import parse_duration
 
 from ..benchmark import NASDIPBench
-from ..reading.arrays.targets import TARGET, VERDICT_TARGETS
+from ..reading.arrays.targets import TARGET
 from ..search.comparison import COMPARED, compare
 from ..search.figure import search_figure
 from ..search.leaderboard_figure import search_leaderboard_figure
 from ..search.methods import METHODS
 from ..simulation.prices import CostModel
 from .options import (
-    DATA,
     Data,
     FidelityName,
     Form,
@@ -30,7 +29,9 @@ from .options import (
     Task,
     check_form,
     image_names,
+    measured,
     show,
+    show_figure,
 )
 
 Budget = Annotated[
@@ -68,7 +69,7 @@ def search_command(
     fidelity: FidelityName = None,
     form: Form = "",
     out: Picture = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Compare search algorithms on recorded runs: regret against simulated time."""
     check_form(form, out)
@@ -100,24 +101,20 @@ def search_leaderboard_command(
     resamples: Resamples = 1000,
     form: Form = "",
     out: Picture = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Show what searches choose, judged on a seed that they did not see; csv has each image."""
-    check_form(form, out)
-    figure = search_leaderboard_figure(
-        NASDIPBench(data),
+    show_figure(
+        search_leaderboard_figure,
+        data,
         task,
-        images=image_names(images),
-        targets=image_names(targets) or VERDICT_TARGETS,
+        images,
+        fidelity,
+        form,
+        out,
+        targets=measured(targets),
         budget_seconds=None if budget is None else parse_duration(budget, "budget"),
         repeats=repeats,
-        fidelity=fidelity,
         level=level,
         resamples=resamples,
     )
-    show(figure, form, out)
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Register the command over time; the leaderboards are registered together."""
-    app.command("search")(search_command)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nasdip_bench.console.app import new_app
+from nasdip_bench.console.options import integers
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
-from ..exhibits.exhibit import Exhibit
-from ..reading.arrays.targets import TARGET, VERDICT_TARGETS
+from ..reading.arrays.targets import TARGET
+from ..statistics.agreement.noise_figure import noise_figure
+from ..statistics.choosing.cohorts import PROXY
+from ..statistics.early.figure import early_figure
+from ..statistics.gain_figure import gain_figure
+from ..statistics.leaderboard.figure import score_leaderboard_figure
+from ..statistics.stopping.figure import stopping_figure
+from ..statistics.tau_frame import MEAN
 from .options import (
-    DATA,
     Data,
     FidelityName,
     Form,
@@ -30,12 +33,11 @@ from .options import (
     Task,
     TextForm,
     TopK,
-    check_form,
     image_names,
-    show,
+    measured,
+    show_figure,
     show_frame,
 )
-from .search import search_leaderboard_command
 
 BETWEEN = ("scores", "seeds", "fidelities", "images")
 
@@ -58,7 +60,7 @@ def agreement_command(
     resamples: Resamples = 1000,
     form: TextForm = "",
     out: Out = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print how far rankings agree: tau with pairs, ties and interval; overlap against chance."""
     if between not in BETWEEN:
@@ -104,18 +106,13 @@ def proxies_command(
     resamples: Resamples = 1000,
     form: TextForm = "",
     out: Out = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print how well each score chooses: tau, precision, hits and regret, against chance."""
-    from ..statistics.tau_frame import MEAN
-
-    if not all(size.strip().isdecimal() for size in cohorts.split(",")):
-        raise ConfigError(f"cohorts {cohorts!r} must be whole numbers, such as 5,15")
-    sizes = [int(size) for size in cohorts.split(",")]
     frame = NASDIPBench(data).proxy_table(
         task,
         k=k,
-        cohorts=sizes,
+        cohorts=integers("--cohorts", cohorts),
         target=target,
         fidelity=fidelity,
         seed=seed,
@@ -131,15 +128,13 @@ def proxies_command(
 def selection_command(
     task: Task = "denoise",
     images: Images = "all",
-    score: Annotated[
-        str, typer.Option(help="Name of a score, or name/reference.")
-    ] = "psd_db_strip_mse/corrupted",
+    score: Annotated[str, typer.Option(help="Name of a score, or name/reference.")] = PROXY,
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
     form: TextForm = "",
     out: Out = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print the best of the first N by a score, for every N, against the best of N at random."""
     frame = NASDIPBench(data).selection_curve(
@@ -161,13 +156,11 @@ def stopping_command(
     resamples: Resamples = 1000,
     form: Form = "",
     out: Picture = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print or draw how much PSNR each stopping rule loses against the best of each run."""
-    from ..statistics.stopping.figure import stopping_figure
-
     how = {"rules": rule, "seed": seed, "level": level, "resamples": resamples}
-    _show(stopping_figure, data, task, images, fidelity, form, out, **how)
+    show_figure(stopping_figure, data, task, images, fidelity, form, out, **how)
 
 
 def early_command(
@@ -178,13 +171,11 @@ def early_command(
     level: Level = 0.95,
     form: Form = "",
     out: Picture = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print or draw how early PSNR ranks the end of fits, raw and smoothed, own and other seed."""
-    from ..statistics.early.figure import early_figure
-
-    how = {"targets": _measured(targets), "level": level}
-    _show(early_figure, data, task, images, fidelity, form, out, **how)
+    how = {"targets": measured(targets), "level": level}
+    show_figure(early_figure, data, task, images, fidelity, form, out, **how)
 
 
 def gain_command(
@@ -196,13 +187,11 @@ def gain_command(
     resamples: Resamples = 1000,
     form: Form = "",
     out: Picture = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print or draw the gain of choosing by the image itself, judged on another seed."""
-    from ..statistics.gain_figure import gain_figure
-
-    how = {"targets": _measured(targets), "level": level, "resamples": resamples}
-    _show(gain_figure, data, task, images, fidelity, form, out, **how)
+    how = {"targets": measured(targets), "level": level, "resamples": resamples}
+    show_figure(gain_figure, data, task, images, fidelity, form, out, **how)
 
 
 def noise_command(
@@ -214,13 +203,11 @@ def noise_command(
     resamples: Resamples = 1000,
     form: Form = "",
     out: Picture = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print or draw how far repeated rankings agree: scores, seeds, reruns."""
-    from ..statistics.agreement.noise_figure import noise_figure
-
-    how = {"targets": _measured(targets), "level": level, "resamples": resamples}
-    _show(noise_figure, data, task, images, fidelity, form, out, **how)
+    how = {"targets": measured(targets), "level": level, "resamples": resamples}
+    show_figure(noise_figure, data, task, images, fidelity, form, out, **how)
 
 
 def score_leaderboard_command(
@@ -234,45 +221,8 @@ def score_leaderboard_command(
     resamples: Resamples = 1000,
     form: Form = "",
     out: Picture = None,
-    data: Data = DATA,
+    data: Data = None,
 ) -> None:
     """Print or draw all scores against trivial predictors, best tau first."""
-    from ..statistics.leaderboard.figure import score_leaderboard_figure
-
     how = {"k": k, "target": target, "seed": seed, "level": level, "resamples": resamples}
-    _show(score_leaderboard_figure, data, task, images, fidelity, form, out, **how)
-
-
-def _measured(targets: str) -> Sequence[str]:
-    return image_names(targets) or VERDICT_TARGETS
-
-
-def _show(
-    figure: Callable[..., Exhibit],
-    data: Path | None,
-    task: str,
-    images: str,
-    fidelity: str | None,
-    form: str,
-    out: Path | None,
-    **how: Any,
-) -> None:
-    """Show a figure of a statistic; ``how`` holds arguments that only some of them have."""
-    check_form(form, out)
-    made = figure(NASDIPBench(data), task, images=image_names(images), fidelity=fidelity, **how)
-    show(made, form, out)
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Register the commands of this module."""
-    leaderboard = new_app("Leaderboards that include trivial entries.")
-    leaderboard.command("scores")(score_leaderboard_command)
-    leaderboard.command("search")(search_leaderboard_command)
-    app.add_typer(leaderboard, name="leaderboard")
-    app.command("stopping")(stopping_command)
-    app.command("early")(early_command)
-    app.command("gain")(gain_command)
-    app.command("noise")(noise_command)
-    app.command("agreement")(agreement_command)
-    app.command("proxies")(proxies_command)
-    app.command("selection")(selection_command)
+    show_figure(score_leaderboard_figure, data, task, images, fidelity, form, out, **how)

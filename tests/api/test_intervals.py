@@ -630,7 +630,7 @@ def test_proxies_and_selection_commands(call):
         (("agreement", "--between", "fidelities", "--fidelity", HIGH), "does not go with"),
         (("agreement", "--level", "95"), "confidence level 95"),
         (("agreement", "--resamples", "-1"), "resamples -1"),
-        (("proxies", "--cohorts", "few"), "cohorts 'few' must be whole numbers"),
+        (("proxies", "--cohorts", "few"), "--cohorts 'few' is not a list of numbers"),
         (("proxies", "-k", "0"), "k 0 must be a whole number"),
         (("selection", "--score", "luck"), "unknown score 'luck'"),
     ],

@@ -14,7 +14,7 @@ import pytest
 import scipy.stats
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.commands.search import add_commands
+from nasdip_bench.api.commands.search import search_command
 from nasdip_bench.api.search import (
     METHODS,
     compare,
@@ -541,7 +541,7 @@ def test_times_are_shown_in_a_unit_of_their_size():
 def call(monkeypatch, capsys, bench):
     app = new_app()
     app.callback()(lambda: None)
-    add_commands(app)
+    app.command("search")(search_command)
 
     def one(*arguments):
         command = ["nasdip-bench", "search", *map(str, arguments), "--data", str(bench.path)]
