@@ -144,6 +144,9 @@ def test_a_score_that_is_there_twice_is_refused(tmp_path, seed):
     synthetic.rehash(path)
     with pytest.raises(DatasetError, match="has a score twice"):
         NASDIPBench(path).scores(3, "boat", "denoise")
+    sim = NASDIPBench(path).simulator(one["image"], one["task"], seed=seed)
+    with pytest.raises(DatasetError, match="has a score twice"):
+        sim.score(one["arch_id"], one["proxy"])
 
 
 def test_frames_have_the_seeds(bench):

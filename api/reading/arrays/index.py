@@ -128,17 +128,21 @@ class RunIndex:
             MissingRunError: the release does not have the task at this fidelity.
         """
         name = self.fidelity_of(task, fidelity)
-        if (name, task) not in self._scores:
+        return name, self.scores_by_seed(task, name).of(seed)
+
+    def scores_by_seed(self, task: str, fidelity: str) -> ScoresBySeed:
+        """The scores of a task at a fidelity that the release has it at."""
+        if (fidelity, task) not in self._scores:
             columns = self._table("scores")
-            mine = self._rows_of(columns, name, task)
-            self._scores[name, task] = ScoresBySeed(
+            mine = self._rows_of(columns, fidelity, task)
+            self._scores[fidelity, task] = ScoresBySeed(
                 self._shape,
                 {column: values[mine] for column, values in columns.items()},
                 self._pairs,
-                f"task {task!r} at fidelity {name!r}",
-                self._manifest.task(name, task),  # type: ignore[arg-type]  # else no fidelity
+                f"task {task!r} at fidelity {fidelity!r}",
+                self._manifest.task(fidelity, task),  # type: ignore[arg-type]  # else no fidelity
             )
-        return name, self._scores[name, task].of(seed)
+        return self._scores[fidelity, task]
 
     def _rows_of(self, columns: dict[str, NDArray[Any]], fidelity: str, task: str) -> Any:
         at = (self.fidelities.index(fidelity), self.tasks.index(task))
@@ -147,7 +151,7 @@ class RunIndex:
     def _table(self, name: str) -> dict[str, NDArray[Any]]:
         if name not in self._columns:
             table = self._folder.table(name, "dictionary")
-            wanted: tuple[str, ...] = ("arch_id", "seed", "value")
+            wanted: tuple[str, ...] = ("arch_id", "seed", "value", "seconds", "inits")
             if name == "runs":
                 wanted = ("arch_id", "seed", "curve_row", *{*TARGETS, *NUMBERS})
             columns = {column: numbers(table[column]) for column in wanted}

@@ -88,6 +88,21 @@ class ScoresBySeed:
             self._found[seed if seed is None else int(seed)] = found
         return found
 
+    def dense(self, column: str, seed: float) -> NDArray[np.float64]:
+        """(architecture, image, score) of a column for the corruption of a seed; NaN without a row.
+
+        Args:
+            column: value, seconds or inits.
+            seed: NaN for only the scores that see no corruption.
+        """
+        mine = self._rows_of(seed)
+        values = np.full(self._shape, np.nan)
+        values[tuple(places[mine] for places in self._at)] = self._rows[column][mine]
+        return values
+
+    def _rows_of(self, seed: float) -> NDArray[np.bool_]:
+        return np.asarray(self._blind | (self._rows["seed"] == seed))
+
     def _checked(self, seed: int) -> int:
         whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
         if not whole or str(seed) not in self._there:
@@ -98,14 +113,10 @@ class ScoresBySeed:
         return int(seed)
 
     def _of_seed(self, seed: float) -> Scores:
-        mine = self._blind | (self._rows["seed"] == seed)
-        at = tuple(places[mine] for places in self._at)
-        values, present = np.full(self._shape, np.nan), np.zeros(self._shape, np.bool_)
-        values[at] = self._rows["value"][mine]
-        present[at] = True
-        if np.count_nonzero(present) != np.count_nonzero(mine):
+        present = ~np.isnan(self.dense("inits", seed))  # never null, unlike values
+        if np.count_nonzero(present) != np.count_nonzero(self._rows_of(seed)):
             raise DatasetError("scores.parquet has a score twice; run 'nasdip-bench verify'")
-        return Scores(self._columns, self._keys, values, present)
+        return Scores(self._columns, self._keys, self.dense("value", seed), present)
 
     def _mean(self) -> Scores:
         by_seed = [self.of(seed) for seed in self._default_seeds if seed in self._seeds]
