@@ -46,8 +46,8 @@ Data dictionary. The axis order is the same everywhere; the comments give the ax
     score_leaderboard(...)        # (proxy, reference) -> tau, p, regret, next to trivial predictors
     image_gain(...)  DataFrame    # (target, image) -> held-out gain of choosing by the image
     early_ranking(...)            # (curve, seed, target, iteration) -> tau with the final result
-    manifest, path, images, tasks, fidelities, seeds, proxies, default_fidelity, codes,
-    arch_id(...), runs, architecture_rows
+    manifest, path, images, image_channels, tasks, fidelities, seeds, proxies, default_fidelity,
+    codes, arch_id(...), runs, architecture_rows
     simulator(...)   Simulator    # image, task, track -> a clock to search on, a choice to test;
                                   # run_search, compare, search_figure: algorithms on it
     search_leaderboard(...)       # (target, image, method) -> dB on the seeds it did not search

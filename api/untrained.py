@@ -5,10 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from nasdip_bench.errors import ConfigError, check_whole, not_installed
-from nasdip_bench.space import Architecture
 
 from .reading.arrays.names import image_position
 
@@ -78,11 +75,11 @@ def build(
         name = fidelity  # the first task may lack it
     else:
         name = bench.runs.fidelity_of(task or bench.tasks[0], fidelity)
-    chosen = bench[arch] if isinstance(arch, int | np.integer) else Architecture.parse(arch)
+    chosen = bench.architecture_rows.meant(arch)
     image_channels = 1
     if image is not None:
         position = image_position(image, bench.images, bench.tasks)
-        image_channels = bench.to_arrow("images")["channels"][position].as_py()
+        image_channels = bench.image_channels[position]
     channels = bench.manifest.fidelities[name]["channels"]
     network = blank_network(chosen, image_channels, channels, "cpu")
     network.output.logits = logits

@@ -19,7 +19,6 @@ from nasdip_bench.space import Architecture, encode_choices
 
 from ..simulation.clock import BudgetExhaustedError
 from ..simulation.opening import open_simulator
-from ..simulation.prices import CostModel
 from ..simulation.simulator import Simulator
 from . import require
 from .parameters import SEARCH_SPACE, SKIPS, architecture_of
@@ -113,38 +112,19 @@ class Objective:
 
 
 def objective(
-    bench: ReleaseReader,
-    image: str,
-    task: str,
-    fidelity: str | None = None,
-    seed: int | None = None,
-    *,
-    budget_seconds: float | None = None,
-    cost: str | CostModel = "flops",
-    steps: Sequence[int] = (),
+    bench: ReleaseReader, image: str, task: str, *, steps: Sequence[int] = (), **options: Any
 ) -> Objective:
     """Create an objective with its own simulator.
 
     Args:
         image: name.
         task: name.
-        fidelity: None for the release's default for the task.
-        seed: seed of the runs; None for the first default seed.
-        budget_seconds: simulated seconds, after which the study is stopped; None for no limit.
-        cost: see `nasdip_bench.api.simulation.opening.open_simulator`.
         steps: see `Objective`.
+        **options: see `nasdip_bench.api.simulation.opening.open_simulator`. When
+            ``budget_seconds`` is exhausted, the study is stopped.
 
     Raises:
         UnknownNameError: an unknown name, or a step that was not kept.
         MissingRunError: the release has no run to simulate from.
     """
-    sim = open_simulator(
-        bench,
-        image,
-        task,
-        fidelity=fidelity,
-        seed=seed,
-        budget_seconds=budget_seconds,
-        cost=cost,
-    )
-    return Objective(sim, steps)
+    return Objective(open_simulator(bench, image, task, **options), steps)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..simulation.opening import open_simulator
-from ..simulation.prices import CostModel
 from .parameters import SEARCH_SPACE, architecture_of
 
 if TYPE_CHECKING:
@@ -29,11 +28,12 @@ class TabularBenchmark:
     """Metrics of runs on one image and task, at one fidelity, with one seed.
 
     Args:
-        image, task, fidelity, seed, cost: see
-            `nasdip_bench.api.simulation.opening.open_simulator`.
+        image: name.
+        task: name.
         metric_names: names in ``available_metric_names``: "psnr_smooth_db" (dB at the stopping
             iteration against the ground truth; NaN if the run diverged), "train_seconds" (of a
             training to the stop) and "latency" (of a forward pass); both are simulated.
+        **options: see `nasdip_bench.api.simulation.opening.open_simulator`.
 
     Raises:
         UnknownNameError: an unknown name.
@@ -61,11 +61,9 @@ class TabularBenchmark:
         bench: ReleaseReader,
         image: str,
         task: str,
-        fidelity: str | None = None,
-        seed: int | None = None,
         *,
         metric_names: Sequence[str] = ("psnr_smooth_db",),
-        cost: str | CostModel = "flops",
+        **options: Any,
     ) -> None:
         if isinstance(metric_names, str) or not metric_names:
             raise ConfigError(f"metric_names {metric_names!r} must be a list, ['psnr_smooth_db']")
@@ -73,9 +71,7 @@ class TabularBenchmark:
             if name not in _DIRECTIONS:
                 raise unknown_name("metric", name, _DIRECTIONS)
         self.metric_names = list(metric_names)
-        self._simulator = open_simulator(
-            bench, image, task, fidelity=fidelity, seed=seed, cost=cost
-        )
+        self._simulator = open_simulator(bench, image, task, **options)
 
     @property
     def directions(self) -> dict[str, str]:

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
-from nasdip_bench.space import ACTIVATIONS, KERNELS, SAMPLINGS, TRANSFORMS, Architecture
+from nasdip_bench.space import KERNELS, Architecture
 from nasdip_bench.storage.files import atomic_path, write_atomic
 
 from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
-from .parameters import SKIPS, parameters_of
+from .parameters import SEARCH_SPACE, parameters_of
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
@@ -35,13 +35,8 @@ ENCODINGS = ("architecture", "parameters")
 
 _ABSENT_KERNEL = 0
 _PARAMETERS: dict[str, tuple[Any, ...]] = {
-    "sampling": SAMPLINGS,
-    "transform": TRANSFORMS,
-    "kernel": (_ABSENT_KERNEL, *KERNELS),
-    "activation": ACTIVATIONS,
-    "transform_first": (0, 1),
-    **dict.fromkeys(SKIPS, (0, 1)),
-}
+    name: choices for name, choices in SEARCH_SPACE.items() if name != "shuffled_transform"
+} | {"kernel": (_ABSENT_KERNEL, *KERNELS), "transform_first": (0, 1)}
 
 
 class Exported(NamedTuple):

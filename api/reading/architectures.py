@@ -34,7 +34,6 @@ class ArchitectureRows:
             raise DatasetError("architectures.parquet holds an architecture twice; release again")
         # Parsing all of them costs more than opening the dataset, so it is done on demand.
         self._parsed: dict[int, Architecture] = {}
-        self._near: Neighbourhood | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -76,15 +75,28 @@ class ArchitectureRows:
             raise UnknownNameError(self._absent(parsed))
         return found
 
+    def meant(self, arch: ArchitectureLike) -> Architecture:
+        """The architecture itself; one that is not given by its row need not be in the release.
+
+        Raises:
+            UnknownNameError: the release does not have the row.
+            ArchitectureError: it is not an architecture.
+        """
+        if isinstance(arch, int | np.integer):
+            return self.architecture(self.row(arch))
+        return Architecture.parse(arch)
+
     def distances(self, arch: Architecture) -> NDArray[np.intp]:
         """(n,): in how many choices, 0..31, each architecture differs from the given one.
 
         The choices are the 25 skip bits and six of the cell: sampling, transform, kernel,
         activation, the order of sampling and transform, and dilation.
         """
-        if self._near is None:
-            self._near = Neighbourhood(self.codes)
         return self._near.distances(encode_choices(arch))
+
+    @cached_property
+    def _near(self) -> Neighbourhood:
+        return Neighbourhood(self.codes)
 
     @cached_property
     def samplings(self) -> NDArray[np.intp]:

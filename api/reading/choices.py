@@ -132,8 +132,8 @@ def neighbours(
         (3, True)
     """
     rows = _rows_to_choose_from(bench, task, image, fidelity, seed)
-    origin = bench[arch] if isinstance(arch, int | np.integer) else Architecture.parse(arch)
-    distances = bench.architecture_rows.distances(origin)
+    every = bench.architecture_rows
+    distances = every.distances(every.meant(arch))
     nearest = rows[np.argsort(distances[rows], kind="stable")]
     others = [row for row in nearest.tolist() if distances[row]]
     return [

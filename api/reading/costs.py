@@ -125,7 +125,7 @@ def costs(
         seeds: seeds that seconds are averaged over.
     """
     facts = bench.manifest.fidelities[block.fidelity]
-    channels = max(_image_channels(bench)[image] for image in images)
+    channels = max(bench.image_channels[image] for image in images)
     rows = block.rows[:, :, [block.position(one) for one in seeds]][:, list(images)]
     recorded = np.stack([block.columns[name][rows] for name in ("seconds", "processor_seconds")])
     recorded = np.where(rows >= 0, recorded, np.nan)
@@ -176,7 +176,7 @@ def architecture_cost_of(
         task,
         block.fidelity,
         seeds,
-        max(_image_channels(bench)[one] for one in images),
+        max(bench.image_channels[one] for one in images),
         int(all_costs.parameters[arch_id]),
         flops,
         iterations,
@@ -186,8 +186,3 @@ def architecture_cost_of(
         processor,
         tuple(bench.manifest.devices),
     )
-
-
-def _image_channels(bench: ReleaseReader) -> list[int]:
-    found: list[int] = bench.to_arrow("images")["channels"].to_pylist()
-    return found

@@ -77,9 +77,13 @@ class ReleaseTables(Release):
             )
         if not isinstance(fidelity, str) or fidelity not in self.fidelities:
             raise unknown_name("fidelity", fidelity, self.fidelities)
-        image_channels = max(self._folder.table("images", "string")["channels"].to_pylist())
         facts = self._manifest.fidelities[fidelity]
-        return architectures_at(frame, fidelity, image_channels, facts)
+        return architectures_at(frame, fidelity, max(self.image_channels), facts)
+
+    @property
+    def image_channels(self) -> tuple[int, ...]:
+        """Channels of the images, 1 for gray or 3 for colour."""
+        return tuple(self._folder.table("images", "string")["channels"].to_pylist())
 
     def to_arrow(self, name: TableName, *, categories: bool = False) -> pa.Table:
         """A whole table as an Arrow table, with units and meanings; needs no pandas.

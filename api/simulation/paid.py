@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, check_whole, unknown_name
 from nasdip_bench.observables import OBSERVABLES
-from nasdip_bench.space import Architecture, encode_choices
+from nasdip_bench.space import encode_choices
 
 from ..reading.architectures import ArchitectureLike
 from .clock import Clock
@@ -77,8 +77,7 @@ class Paid(Clock):
             ArchitectureError: not an architecture.
         """
         check_whole("k", k, 1)
-        row = isinstance(arch, int | np.integer)
-        meant = self.runs.bench[arch] if row else Architecture.parse(arch)  # type: ignore[index, arg-type]
+        meant = self.runs.bench.architecture_rows.meant(arch)
         distances = self.runs.neighbourhood.distances(encode_choices(meant))
         found: list[int] = self.space[np.argsort(distances, kind="stable")[:k]].tolist()
         return found

@@ -461,7 +461,7 @@ def test_a_pruner_ends_trials_early(optuna, bench):
         step = max(trial.intermediate_values)
         known = bench.query(arch, "lena", "denoise", fidelity=LOW, seed=0, iteration=step).psnr_db
         assert trial.intermediate_values[step] == known
-    with pytest.raises(UnknownNameError, match="iteration 41 is not"):
+    with pytest.raises(UnknownNameError, match="iteration 41 must be"):
         objective(bench, "lena", "denoise", steps=[41])
 
 

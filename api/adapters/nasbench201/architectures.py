@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,6 @@ class Architectures:
         """Canonical strings, by index."""
         self.archstr2index = {code: index for index, code in enumerate(codes)}
         self._rng = rng
-        self._near: Neighbourhood | None = None
 
     @property
     def evaluated_indexes(self) -> list[int]:
@@ -142,20 +142,21 @@ class Architectures:
         ]
 
     def _by_distance(self, arch: Any) -> list[int]:
-        if self._near is None:
-            self._near = Neighbourhood(self.meta_archs)
         meant = self[int(arch)] if isinstance(arch, int | np.integer) else _parse(arch)
         distances = self._near.distances(encode_choices(meant))
         return [int(index) for index in np.argsort(distances, kind="stable")]
 
+    @cached_property
+    def _near(self) -> Neighbourhood:
+        return Neighbourhood(self.meta_archs)
+
     def _index(self, index: Any) -> int:
-        whole = isinstance(index, int | np.integer) and not isinstance(index, bool)
-        if not whole or not 0 <= index < len(self):
-            raise IndexOutsideError(
-                f"architecture index {index!r} is not in 0..{len(self) - 1}: indices count the "
-                f"architectures evaluated on the opened datasets; -1 means not evaluated"
-            )
-        return int(index)
+        note = (
+            ": indices count the architectures evaluated on the opened datasets; -1 means not "
+            "evaluated"
+        )
+        last = len(self) - 1
+        return check_whole("architecture index", index, 0, last, note=note, error=IndexOutsideError)
 
     def _row(self, arch: Any) -> int:
         """The index of an architecture, or an error."""

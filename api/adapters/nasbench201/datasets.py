@@ -88,9 +88,8 @@ class Dataset:
     @cached_property
     def _channels(self) -> tuple[int, int]:
         """Channels of the network, and of the image."""
-        of_image = self.bench.to_arrow("images")["channels"]
         network = self.bench.manifest.fidelities[self.block.fidelity]["channels"]
-        return network, of_image[self.bench.images.index(self.image)].as_py()
+        return network, self.bench.image_channels[self.bench.images.index(self.image)]
 
     def trial(self, row: int, seed: int, budget: Budget, name: str) -> ResultsCount:
         """The trial of an architecture with a seed, for a budget.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import UnknownNameError
+from nasdip_bench.errors import UnknownNameError, check_whole
 
 from .block import Block
 from .index import RunIndex
@@ -23,12 +23,8 @@ def kept_place(block: Block, kept: NDArray[np.int32], iteration: int) -> int:
         UnknownNameError: it is outside the budget or was not kept.
     """
     last = block.record.iterations
-    whole = isinstance(iteration, int | np.integer) and not isinstance(iteration, bool)
-    if not whole or not 1 <= iteration <= last:
-        raise UnknownNameError(
-            f"iteration {iteration!r} is not a whole number in 1..{last}, the length of runs of "
-            f"{block.task!r} at fidelity {block.fidelity!r}"
-        )
+    note = f", the length of runs of {block.task!r} at fidelity {block.fidelity!r}"
+    check_whole("iteration", iteration, 1, last, note=note, error=UnknownNameError)
     place = int(np.searchsorted(kept, iteration))
     if place == len(kept) or kept[place] != iteration:
         near = " and ".join(str(kept[i]) for i in (place - 1, place) if 0 <= i < len(kept))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.dataset.curve_parts import part_of
 from nasdip_bench.dataset.manifest import part_path
+from nasdip_bench.dataset.stop_parts import stacked_stops
 
 from .block import Block
 
@@ -35,9 +36,6 @@ class RecordedStops(NamedTuple):
     ssim_smooth: NDArray[np.float32]
 
 
-_COLUMNS = ("iteration", "paid", "stopped", "psnr_smooth_db", "ssim_smooth")
-
-
 def read_recorded_stops(folder: DatasetFolder, block: Block) -> RecordedStops:
     """Read all stops of a block, part by part.
 
@@ -57,22 +55,18 @@ def read_recorded_stops(folder: DatasetFolder, block: Block) -> RecordedStops:
             ):
                 mine = parts == number
                 _, part = folder.stops(block.fidelity, block.task, seed, number, int(mine.sum()))
-                found.append((part.take(places[mine]), arch_ids[mine], images[mine], place))
-    rules = tuple(dict.fromkeys(rule for part, *_ in found for rule in part.rules))
-    shape = (len(rules), *block.rows.shape)
-    whole = RecordedStops(
-        rules,
-        delivered=np.zeros(shape, np.int32),
-        paid=np.zeros(shape, np.int32),
-        stopped=np.zeros(shape, np.bool_),
-        psnr_smooth_db=np.full(shape, np.nan, np.float32),
-        ssim_smooth=np.full(shape, np.nan, np.float32),
+                runs = np.ravel_multi_index((arch_ids[mine], images[mine], place), block.rows.shape)
+                found.append((runs, part.take(places[mine])))
+    whole = stacked_stops(block.rows.size, found)
+    values = {
+        name: np.moveaxis(array.reshape(*block.rows.shape, len(whole.rules)), -1, 0)
+        for name, array in whole.values.items()
+    }
+    delivered = values["iteration"]
+    psnr_smooth_db, ssim_smooth = (
+        np.where(delivered > 0, values[name], np.float32(np.nan))
+        for name in ("psnr_smooth_db", "ssim_smooth")
     )
-    for part, arch_ids, images, place in found:
-        there = part.values["iteration"] > 0
-        for number, rule in enumerate(part.rules):
-            mine = there[:, number]
-            at = (rules.index(rule), arch_ids[mine], images[mine], place)
-            for column, array in zip(_COLUMNS, whole[1:], strict=True):
-                array[at] = part.values[column][mine, number]
-    return whole
+    return RecordedStops(
+        whole.rules, delivered, values["paid"], values["stopped"], psnr_smooth_db, ssim_smooth
+    )

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import not_installed
 
-from .showing import displayed, fields, record_repr, shown
+from .showing import displayed, fields, shown
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 
+@displayed
 class Curve(NamedTuple):
     """The kept points of a learning curve, or of the mean over seeds.
 
@@ -103,9 +104,6 @@ class Curve(NamedTuple):
         )
         axes.legend()
         return axes
-
-    def __repr__(self) -> str:
-        return record_repr(self)
 
     def _repr_html_(self) -> str:
         about = "".join(f"<br>{name}: {escape(shown(value))}" for name, value in fields(self)[4:])

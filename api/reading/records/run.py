@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .showing import displayed, html_table, record_repr, shown
+from .showing import displayed, html_table, shown
 
 
 @displayed
@@ -95,6 +95,7 @@ NUMBERS = RunRecord._fields[_FIRST_NUMBER:_AFTER_NUMBERS]
 """The numeric fields of a run, each a column of runs.parquet."""
 
 
+@displayed
 class Replicates(NamedTuple):
     """Runs that differ only in the seed.
 
@@ -127,9 +128,6 @@ class Replicates(NamedTuple):
             dict(zip(NUMBERS, values.mean(axis=0).tolist(), strict=True)),
             dict(zip(NUMBERS, spread.tolist(), strict=True)),
         )
-
-    def __repr__(self) -> str:
-        return record_repr(self)
 
     def _repr_html_(self) -> str:
         first = self.runs[0]

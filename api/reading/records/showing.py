@@ -71,9 +71,10 @@ def record_html(record: Any) -> str:
 
 
 def displayed(kind: type[_Record]) -> type[_Record]:
-    """Make a class of named tuples show itself with `record_repr` and `record_html`."""
+    """Make a class of named tuples show itself with `record_repr`, and its own or `record_html`."""
     kind.__repr__ = record_repr  # type: ignore[method-assign]
-    kind._repr_html_ = record_html  # type: ignore[attr-defined]
+    if not hasattr(kind, "_repr_html_"):
+        kind._repr_html_ = record_html  # type: ignore[attr-defined]
     return kind
 
 
