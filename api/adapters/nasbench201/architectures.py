@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,7 @@ class Architectures:
         """Canonical strings, by index."""
         self.archstr2index = {code: index for index, code in enumerate(codes)}
         self._rng = rng
+        self._near: Neighbourhood | None = None
 
     @property
     def evaluated_indexes(self) -> list[int]:
@@ -142,13 +142,11 @@ class Architectures:
         ]
 
     def _by_distance(self, arch: Any) -> list[int]:
+        if self._near is None:
+            self._near = Neighbourhood(self.meta_archs)
         meant = self[int(arch)] if isinstance(arch, int | np.integer) else _parse(arch)
         distances = self._near.distances(encode_choices(meant))
         return [int(index) for index in np.argsort(distances, kind="stable")]
-
-    @cached_property
-    def _near(self) -> Neighbourhood:
-        return Neighbourhood(self.meta_archs)
 
     def _index(self, index: Any) -> int:
         note = (
