@@ -169,8 +169,7 @@ def search_budget(runs: Sequence[RecordedRuns], budget_seconds: float | None) ->
 
     Args:
         runs: runs of the images to search on.
-        budget_seconds: as requested; None for 50 trainings of mean cost to the stop, or half of the
-            space if that is less.
+        budget_seconds: as requested; None for the default of `compare`.
 
     Raises:
         ConfigError: not a number above 0, or too short for any training to the stop.

@@ -81,15 +81,8 @@ def read_runs(
     """Read the runs of a task on some images.
 
     Args:
-        task: name.
+        task, fidelity, seed, cost, target, held_out: see `open_simulator`.
         images: a name, or several; None for all.
-        fidelity: None for the release's default for the task; the result names it.
-        seed: None for the first default seed.
-        cost: "flops", "recorded" or a `CostModel`.
-        target: a column of runs.parquet with a direction, used to measure regret; None for
-            `nasdip_bench.api.reading.arrays.targets.TARGET`.
-        held_out: whether to keep only architectures that also have a finished run of every other
-            seed, so that any choice can be judged there.
 
     Returns:
         the runs by image, in the requested order.
