@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasdip_bench.errors import MissingRunError, check_whole
+from nasdip_bench.errors import check_whole
 
 from ..reading.arrays.targets import VERDICT_TARGETS
+from ..simulation.held_out import Judge
 from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
 from ..simulation.recorded_runs import RecordedRuns
@@ -151,17 +152,14 @@ def _runs_by_seed(
 ) -> list[dict[str, RecordedRuns]]:
     """For each seed, by image: the runs that can be searched on it and judged on the others."""
     block = bench.runs.block(task, fidelity)
-    if len(block.seeds) < 2:
-        raise MissingRunError(
-            f"a search is judged on a seed that it did not see, but {task} at {block.fidelity} has "
-            f"only runs of seed {block.seeds[0]}"
-        )
-    return [
+    runs = [
         read_runs(
             bench, task, images, block.fidelity, seed, cost=cost, target=target, held_out=True
         )
         for seed in block.seeds
     ]
+    Judge(next(iter(runs[0].values())))  # or an error: one seed
+    return runs
 
 
 def _search(

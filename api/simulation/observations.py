@@ -81,11 +81,13 @@ class Choice(NamedTuple):
         arch_id: row of the architecture in the release.
         architecture: its canonical string.
         clock: simulated seconds since the search began.
+        seconds: none are charged.
     """
 
     arch_id: int
     architecture: str
     clock: float
+    seconds: float = 0.0
 
 
 Query = Observation | ScoreObservation | Choice

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .observations import Choice, Query, ScoreObservation
+from .observations import Query
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .recorded_runs import RecordedRuns
+
+
+_COLUMNS = (
+    "clock", "seconds", "query", "arch_id", "architecture", "iterations", "psnr_db", "continued",
+    "status", "score",
+)  # fmt: skip
 
 
 class Trace(NamedTuple):
@@ -22,13 +27,12 @@ class Trace(NamedTuple):
     Attributes:
         clock: (m,) float64 simulated seconds, never decreasing.
         incumbent: (m,) arch_ids, -1 before there is one.
-        value: (m,) float64, the target of the incumbent; NaN before there is one.
-        regret: (m,) float64, its distance from the best of the space; NaN before there is one.
+        regret: (m,) float64, its distance from the best of the space by the target; NaN before
+            there is one.
     """
 
     clock: NDArray[np.float64]
     incumbent: NDArray[np.intp]
-    value: NDArray[np.float64]
     regret: NDArray[np.float64]
 
 
@@ -41,43 +45,32 @@ class Record:
 
     def __init__(self, runs: RecordedRuns) -> None:
         self._runs = runs
-        self._queries: list[Query] = []
+        self._queries: list[tuple[str, Query]] = []
         self._incumbents: list[int] = []
 
-    def add(self, query: Query, incumbent: int) -> None:
-        """Record a query."""
-        self._queries.append(query)
+    def add(self, name: str, seen: Query, incumbent: int) -> None:
+        """Record a query by its name and what it showed."""
+        self._queries.append((name, seen))
         self._incumbents.append(incumbent)
 
     def trace(self) -> Trace:
         """The incumbents, as arrays."""
         runs = self._runs
-        clock = np.array([query.clock for query in self._queries], np.float64)
+        clock = np.array([seen.clock for _, seen in self._queries], np.float64)
         places = np.array(self._incumbents, np.intp)
         known = places >= 0
-        values, regrets = (
-            np.where(known, of[places], np.nan) for of in (runs.values, runs.regrets)
-        )
-        return Trace(clock, np.where(known, runs.space[places], -1), values, regrets)
+        regrets = np.where(known, runs.regrets[places], np.nan)
+        return Trace(clock, np.where(known, runs.space[places], -1), regrets)
 
     def frame(self) -> pd.DataFrame:
         """One row per query; see `nasdip_bench.api.simulation.simulator.Simulator.history`."""
         import pandas as pd
 
-        rows = []
-        for seen in self._queries:
-            row = seen._asdict() | {"query": "train", "score": math.nan}
-            if isinstance(seen, ScoreObservation):
-                row |= {"query": f"{seen.proxy}/{seen.reference}", "score": seen.value}
-            elif isinstance(seen, Choice):
-                row |= {"query": "choose", "seconds": 0.0}
-            else:
-                row["psnr_db"] = math.nan if seen.oracle_db is None else seen.oracle_db
-            rows.append(row)
-        names = ["clock", "seconds", "query", "arch_id", "architecture", "iterations", "psnr_db"]
-        names += ["continued", "status", "score"]
-        frame = pd.DataFrame(rows, columns=names)
-        frame = frame.astype({"iterations": "Int64", "continued": "boolean"})
+        frame = pd.DataFrame([seen._asdict() | {"query": name} for name, seen in self._queries])
+        frame = frame.rename(columns={"oracle_db": "psnr_db", "value": "score"})
+        frame = frame.reindex(columns=_COLUMNS).astype(
+            {"iterations": "Int64", "psnr_db": "float64", "continued": "boolean"}
+        )
         trace = self.trace()
         incumbent = pd.array(trace.incumbent, "Int64")
         incumbent[trace.incumbent < 0] = pd.NA

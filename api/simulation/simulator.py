@@ -132,7 +132,7 @@ class Simulator(Paid):
             found = (point, psnr_db)
             if oracle and not self._chose and seen.status == "ok" and found > self._best:
                 self._best, self._incumbent = found, place
-            self._record.add(seen, self._incumbent)
+            self._record.add("train", seen, self._incumbent)
         return seen
 
     def score(
@@ -179,7 +179,7 @@ class Simulator(Paid):
         if paid:
             self._scored.add(key)
             self._passed[place] = max(scores.inits[place], known)
-            self._record.add(seen, self._incumbent)
+            self._record.add(f"{proxy}/{reference}", seen, self._incumbent)
         return seen
 
     def choose(self, arch: ArchitectureLike) -> None:
@@ -190,7 +190,7 @@ class Simulator(Paid):
         """
         self._incumbent, self._chose = self.runs.place_of(arch), True
         who = int(self.space[self._incumbent]), self.runs.codes[self._incumbent]
-        self._record.add(Choice(*who, self.clock), self._incumbent)
+        self._record.add("choose", Choice(*who, self.clock), self._incumbent)
 
     def test(self) -> HeldOut:
         """Judge the incumbent on the other seeds, and end the search.

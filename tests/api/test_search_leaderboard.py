@@ -267,7 +267,7 @@ def test_one_seed_is_not_enough(tmp_path):
         tasks=("denoise",),
         seeds={FIDELITY: (0,)},
     )
-    with pytest.raises(MissingRunError, match="a seed that it did not see.*only runs of seed 0"):
+    with pytest.raises(MissingRunError, match="a seed that was not searched.*only runs of seed 0"):
         NASDIPBench(path).search_leaderboard("denoise")
 
 
