@@ -227,7 +227,7 @@ def restored(old, tmp_path):
     return paths
 
 
-def test_another_restoration_is_found(old, restored):
+def test_another_restoration_is_found(restored):
     first, second = restored
     assert compare_datasets(first, second).equal
     (second / f"distances/{LOW}-denoise.h5").unlink()

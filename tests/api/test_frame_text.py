@@ -153,7 +153,7 @@ def test_figures_of_statistics_are_drawn(call, command, tmp_path):
     assert call(*command, *few, "--format", "latex").startswith("\\begin{table")
 
 
-def test_the_list_of_commands_has_whole_sentences(call, monkeypatch, capsys):
+def test_the_list_of_commands_has_whole_sentences(monkeypatch, capsys):
     for arguments in (
         ["nasdip-bench"],
         ["nasdip-bench", "--help"],

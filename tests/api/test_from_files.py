@@ -235,7 +235,7 @@ def test_noise(files, bench, task):
         repeats = values.shape[1]
         pairs = itertools.combinations(values.T, 2)
         single.append(np.mean([tau(*pair) for pair in pairs]))
-        for first in range(repeats // 2):
+        for first in range(math.ceil(repeats / 2)):
             turned = np.roll(values, -first, axis=1)
             one, other = turned[:, : repeats // 2], turned[:, repeats // 2 :]
             halves.append(tau(one.mean(axis=1), other.mean(axis=1)))

@@ -310,7 +310,7 @@ def test_it_can_be_saved(figure, tmp_path, suffix):
         assert len(pd.read_csv(path)) == len(figure.frame)
 
 
-def test_the_command(bench, capsys, tmp_path):
+def test_the_command(bench, capsys):
     few = ["--repeats", "2", "--resamples", "0", "--data", str(bench.path)]
     text = ["--targets", BEST, "--format", "text"]
     assert run("nasdip-bench", app, ["leaderboard", "search", *few, *text]) == 0

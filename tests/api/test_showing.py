@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,7 @@ def test_a_curve_draws_itself_a_figure(bench, monkeypatch):
     axes = bench.curve(0, "lena", "denoise").plot()
     assert pyplot.fignum_exists(axes.figure.number)
     pyplot.close(axes.figure)
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingDependencyError, match=r"pip install '\.\[figures\]'"):
         bench.curve(0, "lena", "denoise").plot()
 
