@@ -408,20 +408,6 @@ def test_what_cannot_be_shown_is_said(arguments, message, capsys, tmp_path, monk
     assert message in err
 
 
-def test_the_commands_of_the_docs_are_understood(user_images: Path, tmp_path: Path, capsys):
-    page = (Path(__file__).resolve().parents[2] / "docs" / "paper.md").read_text("utf-8")
-    lines = re.findall(r"^\$ nasdip-build experiments (--sets (?:skimage|user) .*)$", page, re.M)
-    assert len(lines) == 2
-    for line in lines:
-        arguments = line.replace("photos", str(user_images)).split()
-        status, out, err = build(
-            capsys, *arguments, *SHORT, "--dry-run", f"--out={tmp_path / 'none'}"
-        )
-        assert status == 0, err
-        assert "classical methods" in out
-    assert not (tmp_path / "none").exists()
-
-
 def test_a_time_limit_exits_with_75(tmp_path: Path, capsys):
     arguments = ["--sets=skimage", "--images=camera", "--tasks=denoise", f"--out={tmp_path / 'b'}"]
     long = [*SHORT, "--iterations=5000", "--methods=classical,dip", "--time-limit=6s"]

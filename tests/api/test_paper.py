@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +19,6 @@ from nasdip_bench.api import (
     figure3,
     figure4,
 )
-from nasdip_bench.api.commands.paper import FIGURES, TABLES
 from nasdip_bench.api.exhibits.forms import aligned, csv_text, latex_float
 from nasdip_bench.api.paper.spectra import image_spectra, radial_profile
 from nasdip_bench.api.statistics.choosing.cohorts import scored_runs
@@ -393,18 +389,6 @@ def test_the_commands(call, bench):
     status, out, _ = call("figure", 2, "--image-set", "skimage", "--inits", 1, *text)
     assert status == 0
     assert "stand-ins and not those of the release" in out
-
-
-def test_the_examples_of_the_docs_run(data, tmp_path):
-    page = (Path(__file__).resolve().parents[2] / "docs" / "paper.md").read_text("utf-8")
-    (tmp_path / "data").symlink_to(data)
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    command = [sys.executable, "-W", "error", "-c", example]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "figure4.csv").read_text().startswith("image,bin,low,high,count")
-    for name in re.findall(r"nasdip-bench (table|figure) ([\w-]+)", page):
-        assert name[1] in {"table": TABLES, "figure": FIGURES}[name[0]]
 
 
 # Forms
