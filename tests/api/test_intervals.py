@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import json
 import math
-import sys
 
 import numpy as np
 import pandas as pd
@@ -15,41 +12,15 @@ import pytest
 import scipy.stats
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import cli
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
+from tests.synthetic import LOW
 
-HIGH, LOW = "r64", "r64c16i40"
+HIGH = "r64"
 COUNT = 12
 BEST = "best_psnr_smooth_db"
 TIED = 60 / math.sqrt(66 * 60)  # 12 architectures in 6 tied pairs: 60 of 66 pairs are not tied
 CORRUPTED = ("psd_db_mse", "corrupted")  # its value is the architecture's row
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return synthetic.write_release(tmp_path_factory.mktemp("agreement") / "data")
-
-
-@pytest.fixture(scope="module")
-def bench(data):
-    return NASDIPBench(data)
-
-
-@pytest.fixture(scope="module")
-def flawed(tmp_path_factory):
-    """On lena: the best diverged, the second best failed, the third is missing."""
-    path = synthetic.write_release(
-        tmp_path_factory.mktemp("flawed") / "data",
-        fidelities=(LOW,),
-        tasks=("denoise",),
-        seeds={LOW: (0,)},
-        diverged={(LOW, "denoise", 11, "lena", 0)},
-        failed={(LOW, "denoise", 10, "lena", 0)},
-        missing={(LOW, "denoise", 9, "lena", 0)},
-        unscored={0, 1},
-    )
-    return NASDIPBench(path)
 
 
 # Scores
@@ -537,105 +508,3 @@ def test_sizes_that_there_are_not(bench):
         bench.proxy_table("denoise", k=3, cohorts=(0,))
     with pytest.raises(ConfigError, match=r"cohort sizes 5 must be several whole numbers, such as"):
         bench.proxy_table("denoise", k=3, cohorts=5)
-
-
-# Commands
-
-
-@pytest.fixture
-def call(monkeypatch, capsys, data):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["nasdip-bench", *arguments, "--data", str(data)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
-
-
-@pytest.mark.parametrize(
-    ("between", "rows", "column"),
-    [
-        ("scores", 20, "low"),
-        ("seeds", 4, "attainable"),
-        ("fidelities", 4, "tau"),
-        ("images", 3, "n"),
-    ],
-)
-def test_agreement_command(call, between, rows, column):
-    status, out, _ = call("agreement", "--between", between, "-k", "4")
-    found = list(csv.DictReader(io.StringIO(out)))
-    assert (status, len(found)) == (0, rows)
-    assert all(row[column] != "" for row in found if row.get("reason", "") == "")
-
-
-@pytest.mark.parametrize(
-    ("command", "rows"),
-    [
-        (("kendall",), 3),
-        (("overlap", "-k", "4"), 2),
-        (("agreement",), 15),
-        (("agreement", "--between", "images", "-k", "4"), 1),
-        (("proxies", "-k", "4", "--by-image"), 15),
-        (("selection",), 3 * COUNT),
-    ],
-)
-def test_commands_of_some_images(call, command, rows):
-    status, out, _ = call(*command, "--images", "lena, boat")
-    assert (status, len(out.splitlines()) - 1) == (0, rows)
-    assert "chest" not in out
-    assert "lena" in out
-
-
-@pytest.mark.parametrize(
-    ("between", "heading"),
-    [
-        ("scores", "proxy,reference,image,tau,"),
-        ("seeds", "image,tau,"),
-        ("fidelities", "fidelity_a,fidelity_b,image,tau,"),
-    ],
-)
-def test_agreement_within_one_choice_and_of_some_images(call, between, heading):
-    status, out, err = call(
-        "agreement", "--between", between, "--within", "sampling", "--images", "lena"
-    )
-    assert (status, err) == (0, "")
-    assert out.startswith(heading)
-    assert {row["image"] for row in csv.DictReader(io.StringIO(out))} == {"lena", "(mean)"}
-
-
-def test_overlap_has_no_within(call):
-    status, _, error = call("agreement", "--between", "images", "--within", "sampling")
-    assert (status, error.count("\n")) == (2, 1)
-    assert "--within sampling does not go with --between images: it is for tau" in error
-
-
-def test_proxies_and_selection_commands(call):
-    status, out, _ = call("proxies", "-k", "3", "--cohorts", "2, 5")
-    found = list(csv.DictReader(io.StringIO(out)))
-    assert (status, len(found)) == (0, 5)
-    assert {"regret_2", "regret_5_chance", "precision"} <= set(found[0])
-    status, out, _ = call("proxies", "-k", "3", "--by-image")
-    assert len(out.splitlines()) == 1 + 20
-    status, out, _ = call("selection", "--score", "psd_db_mse/corrupted")
-    assert (status, len(out.splitlines())) == (0, 1 + 4 * COUNT)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        (("agreement", "--between", "moons"), "kind of agreement 'moons'"),
-        (("agreement", "--between", "seeds", "--seed", "0"), "does not go with"),
-        (("agreement", "--between", "fidelities", "--fidelity", HIGH), "does not go with"),
-        (("agreement", "--level", "95"), "confidence level 95"),
-        (("agreement", "--resamples", "-1"), "resamples -1"),
-        (("proxies", "--cohorts", "few"), "cohorts 'few' must be whole numbers"),
-        (("proxies", "-k", "0"), "k 0 must be a whole number"),
-        (("selection", "--score", "luck"), "unknown score 'luck'"),
-    ],
-)
-def test_mistakes_are_one_line(call, arguments, error):
-    status, out, err = call(*arguments)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert error in err
