@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasdip_bench.api import cli
 from nasdip_bench.api.diff.compare import (
     ADDED,
     CHANGED,
@@ -291,7 +289,7 @@ def test_another_single_value_of_a_score_is_found(old, tmp_path):
     assert (score["change"], score["columns"]) == (CHANGED, "values")
 
 
-def test_another_corruption_is_found(old, tmp_path, call):
+def test_another_corruption_is_found(old, tmp_path, run):
     def change(row: dict) -> dict:
         mine = (row["image"], row["task"], row["seed"]) == ("chest", "inpaint", 1)
         return {"psnr_db": 17.5} if mine else {}
@@ -310,12 +308,12 @@ def test_another_corruption_is_found(old, tmp_path, call):
             "columns": "psnr_db",
         }
     ]
-    status, out, _ = call(old, new)
+    status, out, _ = run("diff", old, new)
     assert status == 1
     assert f"corruptions changed: 1 (chest/inpaint/{LOW}/1)\n" in out
 
 
-def test_another_stop_is_found(old, tmp_path, call):
+def test_another_stop_is_found(old, tmp_path, run):
     new = tmp_path / "new"
     shutil.copytree(old, new)
     file = new / f"stops/{LOW}-inpaint-s1-0.parquet"
@@ -331,7 +329,7 @@ def test_another_stop_is_found(old, tmp_path, call):
     assert (stop["change"], stop["columns"]) == (CHANGED, "psnr_smooth_db")
     names = ("image", "task", "seed", "rule", "parameters")
     assert [stop[name] for name in names] == [changed[7][name] for name in names]
-    status, out, _ = call(old, new)
+    status, out, _ = run("diff", old, new)
     assert status == 1
     assert "stops changed: 1 (" in out
 
@@ -524,30 +522,16 @@ def test_datasets_without_runs_or_scores_can_be_compared(old, tmp_path):
 # The command
 
 
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Runs the command in this process: (exit status, stdout, stderr)."""
-
-    def run(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nasdip-bench", "diff", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
-
-
-def test_equal_datasets_end_with_status_0(call, old, tmp_path):
-    assert call(old, old) == (0, "the same numbers\n", "")
+def test_equal_datasets_end_with_status_0(run, old, tmp_path):
+    assert run("diff", old, old) == (0, "the same numbers\n", "")
     new = altered(small(tmp_path / "new"), "runs", one_run(seconds=1.0), version="2")
-    status, out, _ = call(old, new)
+    status, out, _ = run("diff", old, new)
     assert status == 0
     assert out.splitlines()[0] == "version: 1 -> 2"
     assert out.splitlines()[-1] == "the same numbers"
 
 
-def test_different_datasets_end_with_status_1_and_say_what_changed(call, old, tmp_path):
+def test_different_datasets_end_with_status_1_and_say_what_changed(run, old, tmp_path):
     new = small(
         tmp_path / "new",
         count=4,
@@ -556,7 +540,7 @@ def test_different_datasets_end_with_status_1_and_say_what_changed(call, old, tm
         images={"lena": "original", "chest": "other", "boat": "original"},
     )
     altered(new, "runs", one_run(best_psnr_smooth_db=31.0))
-    status, out, error = call(old, new)
+    status, out, error = run("diff", old, new)
     assert (status, error) == (1, "")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "images changed: 1 (chest)" in lines
@@ -570,9 +554,9 @@ def test_different_datasets_end_with_status_1_and_say_what_changed(call, old, tm
     assert lines[-1] == "different"
 
 
-def test_json_holds_every_row_and_no_nan(call, old, tmp_path):
+def test_json_holds_every_row_and_no_nan(run, old, tmp_path):
     new = small(tmp_path / "new", missing={(LOW, "denoise", 0, "lena", 0)}, unscored={2})
-    status, out, _ = call(old, new, "--json")
+    status, out, _ = run("diff", old, new, "--json")
 
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is no JSON")
@@ -581,24 +565,24 @@ def test_json_holds_every_row_and_no_nan(call, old, tmp_path):
     assert status == 1
     assert found["equal"] is False
     assert set(found) == {"equal", "summary", "manifest", *TABLES}
-    [run] = found["runs"]
-    assert run["architecture"] == NAMES[0]
-    assert (run["change"], run["status_second"], run["largest_db"]) == (REMOVED, None, None)
+    [gone] = found["runs"]
+    assert gone["architecture"] == NAMES[0]
+    assert (gone["change"], gone["status_second"], gone["largest_db"]) == (REMOVED, None, None)
     assert len(found["scores"]) == 3 * 2 * 7
     assert {row["seed"] for row in found["scores"]} == {0, 1, None}
-    status, out, _ = call(old, old, "--json")
+    status, out, _ = run("diff", old, old, "--json")
     assert (status, json.loads(out)["equal"]) == (0, True)
 
 
-def test_what_is_no_dataset_ends_with_status_2(call, old, tmp_path):
+def test_what_is_no_dataset_ends_with_status_2(run, old, tmp_path):
     for pair in ((old, tmp_path), (tmp_path, old)):
-        status, out, error = call(*pair)
+        status, out, error = run("diff", *pair)
         assert (status, out) == (2, "")
         assert error.startswith("nasdip-bench: no dataset in")
         assert error.count("\n") == 1
     new = small(tmp_path / "new")
     (new / "runs.parquet").write_bytes(b"damaged")
-    status, _, error = call(old, new)
+    status, _, error = run("diff", old, new)
     assert status == 2
     assert "runs.parquet in" in error
     assert "is damaged" in error

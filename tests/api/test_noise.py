@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import math
 from pathlib import Path
@@ -13,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import kendalltau
 
-from nasdip_bench.api import NASDIPBench, cli
+from nasdip_bench.api import NASDIPBench
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.statistics.agreement.noise import BETWEEN
 from nasdip_bench.api.statistics.tau_frame import MEAN
@@ -23,7 +22,6 @@ from nasdip_bench.errors import UnknownNameError
 from nasdip_bench.ranks.noise import tau_of_mean
 from tests import synthetic
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 BEST = VERDICT_TARGETS[0]
 COUNT = 12
 SCORE = ("psd_db_mse", "corrupted")
@@ -137,13 +135,8 @@ def test_what_cannot_be_asked_says_so(bench):
         bench.noise("denoise", images="lenna")
 
 
-def test_scores_of_the_shipped_data_gain_by_averaging(monkeypatch, capsys):
-    given = ["nasdip-bench", "noise", "--resamples=0", f"--data={DATA}"]
-    monkeypatch.setattr("sys.argv", given)
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 0
-    found = pd.read_csv(io.StringIO(capsys.readouterr().out), index_col=["between", "measured"])
+def test_scores_of_the_shipped_data_gain_by_averaging(shipped):
+    found = shipped.noise("denoise", resamples=0)
     of_scores = found.loc["initialisations"].dropna(subset=["tau"])
     assert len(of_scores) > 5
     assert (of_scores["tau_mean"] > of_scores["tau"]).all()

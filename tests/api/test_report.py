@@ -5,13 +5,11 @@ from __future__ import annotations
 import html.parser
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import cli
 from nasdip_bench.api.gallery.catalogue import BEYOND, PaperOptions, catalogue
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.report.data import CURVE_POINTS, report_payload, thinned
@@ -36,11 +34,6 @@ def data(tmp_path_factory):
         diverged={(LOW, "denoise", 3, "lena", 0)},
         failed={(LOW, "denoise", 5, "chest", 0)},
     )
-
-
-@pytest.fixture(scope="module")
-def bench(data):
-    return NASDIPBench(data)
 
 
 @pytest.fixture(scope="module")
@@ -277,18 +270,15 @@ def test_the_page_states_its_size_and_what_it_leaves_out(payload):
     assert "1 of 180 runs is missing, 1 diverged, 1 failed." in text
 
 
-def test_the_command_writes_it(data, tmp_path, monkeypatch, capsys):
+def test_the_command_writes_it(call, bench, payload, tmp_path):
     out = tmp_path / "page.html"
-    words = ["nasdip-bench", "report", "--out", str(out), "--data", str(data)]
-    monkeypatch.setattr(sys, "argv", words)
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith(f"written: {out}, 0.")
-    assert out.read_text() == report_html(report_payload(NASDIPBench(data)))
+    status, printed, _ = call("report", "--out", out)
+    assert status == 0
+    assert printed.startswith(f"written: {out}, 0.")
+    assert out.read_text() == report_html(payload)
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
     with pytest.raises(ConfigError, match="cannot write"):
-        write_report(NASDIPBench(data), tmp_path / "no" / "page.html")
+        write_report(bench, tmp_path / "no" / "page.html")
 
 
 # In a browser

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -21,14 +19,8 @@ from nasdip_bench.api.statistics.leaderboard.scores import (
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from tests import synthetic
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 FIDELITY = "r64c16"
 TARGET = "stopped_psnr_smooth_db"
-
-
-@pytest.fixture(scope="module")
-def shipped() -> NASDIPBench:
-    return NASDIPBench(DATA)
 
 
 @pytest.fixture(scope="module")
