@@ -32,8 +32,9 @@ from nasdip_bench.errors import (
 )
 from nasdip_bench.space import VALID_CELLS, Architecture, sample_architectures
 from tests import synthetic
+from tests.synthetic import LOW
 
-LOW, LAST, COUNT = "r64c16i40", 40, 12
+LAST, COUNT = 40, 12
 BITS = "0110010110011101000111010"
 
 
@@ -49,11 +50,10 @@ def bench(tmp_path_factory):
 @pytest.fixture(scope="module")
 def flawed(tmp_path_factory):
     return NASDIPBench(
-        synthetic.write_release(
+        synthetic.small(
             tmp_path_factory.mktemp("flawed") / "data",
             count=COUNT,
-            fidelities=(LOW,),
-            tasks=("denoise",),
+            seeds={LOW: (0, 1)},
             missing={(LOW, "denoise", 3, "lena", 1)},
             failed={(LOW, "denoise", 4, "boat", 0)},
             diverged={(LOW, "denoise", a, "lena", 0) for a in (5, 6)},
@@ -466,13 +466,7 @@ def test_a_pruner_ends_trials_early(optuna, bench):
 def test_diverged_trials_are_pruned(optuna, tmp_path):
     from nasdip_bench.api.adapters.optuna import objective
 
-    path = synthetic.write_release(
-        tmp_path / "data",
-        count=2,
-        fidelities=(LOW,),
-        tasks=("denoise",),
-        diverged={(LOW, "denoise", 0, "lena", 0)},
-    )
+    path = synthetic.small(tmp_path / "data", count=2, diverged={(LOW, "denoise", 0, "lena", 0)})
     study = study_of(optuna)
     study.optimize(objective(NASDIPBench(path), "lena", "denoise", seed=0), n_trials=20)
     for trial in study.trials:
@@ -509,10 +503,8 @@ def test_an_export_that_cannot_be(flawed, tmp_path):
         export_blackbox(flawed, tmp_path / "file")
     with pytest.raises(UnknownNameError, match="unknown image 'lenna'"):
         export_blackbox(flawed, tmp_path, images=["lenna"])
-    runs = {(LOW, "denoise", a, "lena" if a else "boat", s) for a in range(2) for s in (0, 1)}
-    path = synthetic.write_release(
-        tmp_path / "data", count=2, fidelities=(LOW,), tasks=("denoise",), missing=runs
-    )
+    runs = {(LOW, "denoise", a, "lena" if a else "boat", 0) for a in range(2)}
+    path = synthetic.small(tmp_path / "data", count=2, missing=runs)
     with pytest.raises(MissingRunError, match="no architecture has a run of denoise with seeds? 0"):
         export_blackbox(NASDIPBench(path), tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()

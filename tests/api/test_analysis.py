@@ -95,18 +95,14 @@ def test_runs_that_are_not_ok_and_architectures_without_scores_are_left_out(flaw
 
 
 def test_a_tau_of_fewer_than_two_is_nan_with_the_reason(tmp_path):
-    path = synthetic.write_release(
-        tmp_path / "data", count=3, fidelities=(LOW,), tasks=("denoise",), unscored={1, 2}
-    )
+    path = synthetic.small(tmp_path / "data", count=3, unscored={1, 2})
     tau = NASDIPBench(path).kendall("denoise")
     assert tau.isna().all(axis=None)
     assert tau.attrs["reasons"]["psd_db_mse/corrupted"]["lena"] == "1 pairs, 2 are needed"
 
 
 def test_a_release_without_scores_gives_an_empty_frame(tmp_path):
-    path = synthetic.write_release(
-        tmp_path / "data", count=2, fidelities=(LOW,), tasks=("denoise",), unscored={0, 1}
-    )
+    path = synthetic.small(tmp_path / "data", count=2, unscored={0, 1})
     bench = NASDIPBench(path)
     assert bench.kendall("denoise").shape == (3, 0)
     with pytest.raises(MissingRunError, match="scores 0 of 2 architectures"):

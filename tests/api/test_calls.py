@@ -14,8 +14,7 @@ from nasdip_bench.api.adapters.nasbench201 import create
 from nasdip_bench.api.calls import explain_calls
 from nasdip_bench.errors import CallError, ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
-
-LOW = "r64c16i40"
+from tests.synthetic import LOW
 
 
 @pytest.fixture(scope="module")

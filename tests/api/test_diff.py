@@ -32,8 +32,8 @@ from nasdip_bench.errors import DatasetError
 from nasdip_bench.space import sample_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
+from tests.synthetic import LOW
 
-LOW = "r64c16i40"
 NAMES = [str(arch) for arch in sample_architectures(5)]
 TABLES = ("architectures", "images", "corruptions", "runs", "scores", "stops", "reruns")
 

@@ -18,8 +18,8 @@ from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from tests import synthetic
 from tests.conftest import ROOT
+from tests.synthetic import LOW
 
-LOW = "r64c16i40"
 DENOISE = PaperOptions(tasks=["denoise"], k=3, repeats=1)
 
 
@@ -171,13 +171,8 @@ def test_hostile_names_stay_text_on_the_page(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     name = "<script>alert(1)</script>|*x*"
     bench = NASDIPBench(
-        synthetic.write_release(
-            tmp_path / "data",
-            count=4,
-            images={name: "user", "b_c": "user"},
-            image_set="user",
-            fidelities=(LOW,),
-            tasks=("denoise",),
+        synthetic.small(
+            tmp_path / "data", count=4, images={name: "user", "b_c": "user"}, image_set="user"
         )
     )
     write_paper(bench, tmp_path / "p", PaperOptions(k=2, repeats=1))

@@ -160,9 +160,7 @@ def test_the_ceiling_is_tau_between_seeds(bench):
 
 
 def test_three_seeds_are_compared_in_pairs(tmp_path):
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), tasks=("inpaint",), seeds={LOW: (0, 1, 2)}
-    )
+    path = synthetic.small(tmp_path / "data", tasks=("inpaint",), seeds={LOW: (0, 1, 2)})
     found = NASDIPBench(path).seed_agreement("inpaint")
     taus = [-1, 1, -1]  # 0 and 1, 0 and 2, 1 and 2
     assert found["tau"]["lena"] == pytest.approx(np.mean(taus))
@@ -172,10 +170,7 @@ def test_three_seeds_are_compared_in_pairs(tmp_path):
 def test_pairs_of_seeds_with_nothing_in_common_do_not_spoil_the_others(tmp_path):
     missing = {(LOW, "denoise", a, i, 1) for a in range(6) for i in synthetic.IMAGES}
     missing |= {(LOW, "denoise", a, i, 2) for a in range(6, 12) for i in synthetic.IMAGES}
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0, 1, 2)},
-        missing=missing,
-    )  # fmt: skip
+    path = synthetic.small(tmp_path / "data", seeds={LOW: (0, 1, 2)}, missing=missing)
     found = NASDIPBench(path).seed_agreement("denoise")
     assert found["tau"].tolist() == pytest.approx([1] * 4)
     assert set(found["n"]) == {6}
@@ -185,10 +180,12 @@ def test_pairs_of_seeds_with_nothing_in_common_do_not_spoil_the_others(tmp_path)
 
 def test_a_ceiling_of_some_images_and_within_one_choice(tmp_path):
     """Odd seeds turn the ranks over; seed 1 has no run on boat."""
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), tasks=("inpaint",), seeds={LOW: (0, 1)},
+    path = synthetic.small(
+        tmp_path / "data",
+        tasks=("inpaint",),
+        seeds={LOW: (0, 1)},
         missing={(LOW, "inpaint", a, "boat", 1) for a in range(COUNT)},
-    )  # fmt: skip
+    )
     bench = NASDIPBench(path)
     whole = bench.seed_agreement("inpaint", resamples=0)
     assert np.isnan(whole["tau"]["(mean)"])
@@ -280,11 +277,8 @@ def test_overlap_without_a_second_seed(flawed):
 @pytest.fixture(scope="module")
 def partial(tmp_path_factory):
     """No runs on boat."""
-    path = synthetic.write_release(
+    path = synthetic.small(
         tmp_path_factory.mktemp("partial") / "data",
-        fidelities=(LOW,),
-        tasks=("denoise",),
-        seeds={LOW: (0,)},
         missing={(LOW, "denoise", a, "boat", 0) for a in range(COUNT)},
     )
     return NASDIPBench(path)
@@ -447,10 +441,7 @@ def test_values_of_ones_own_are_no_score(bench):
 
 def test_a_diverged_run_is_never_among_the_best(tmp_path):
     diverged = {(LOW, "denoise", a, "lena", 0) for a in range(5)}
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)},
-        diverged=diverged,
-    )  # fmt: skip
+    path = synthetic.small(tmp_path / "data", diverged=diverged)
     flawed = NASDIPBench(path)
     rows = flawed.proxy_table("denoise", k=8, cohorts=(2,), fidelity=LOW).loc[CORRUPTED]
     assert math.isnan(rows.loc["lena", "hit_2"])  # 7 did not diverge
@@ -459,10 +450,8 @@ def test_a_diverged_run_is_never_among_the_best(tmp_path):
 
 
 def test_a_mean_that_there_is_not_has_a_reason(tmp_path):
-    missing = {(LOW, "denoise", a, "boat", seed) for a in range(COUNT) for seed in (0, 1)}
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), missing=missing
-    )
+    missing = {(LOW, "denoise", a, "boat", 0) for a in range(COUNT)}
+    path = synthetic.small(tmp_path / "data", missing=missing)
     rows = NASDIPBench(path).proxy_table("denoise", k=3, fidelity=LOW).loc[CORRUPTED]
     assert (
         rows.loc["(mean)", "reason"]

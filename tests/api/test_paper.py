@@ -25,8 +25,8 @@ from nasdip_bench.images import Image
 from nasdip_bench.proxies.density import power_spectral_density
 from nasdip_bench.tasks import get_task
 from tests import synthetic
+from tests.synthetic import LOW
 
-LOW = "r64c16i40"
 COUNT = 12
 
 
@@ -187,9 +187,7 @@ def test_figure_4_states_its_set_up_and_the_printed_ranges(bench):
 
 
 def test_a_cohort_is_of_one_seed_and_the_caption_says_which(tmp_path):
-    path = synthetic.write_release(
-        tmp_path / "data", count=5, fidelities=(LOW,), seeds={LOW: (0, 1)}, tasks=("denoise",)
-    )
+    path = synthetic.small(tmp_path / "data", count=5, seeds={LOW: (0, 1)})
     bench = NASDIPBench(path)
     for make in (figure3, figure4):
         assert "A cohort has one seed, here 0; also available: 1." in make(bench).caption
@@ -235,9 +233,7 @@ def test_tau_with_the_best_iteration_is_that_of_kendall(bench):
 
 
 def test_runs_that_were_cut_before_their_peak_are_counted(tmp_path):
-    path = synthetic.write_release(
-        tmp_path / "data", count=3, fidelities=(LOW,), seeds={LOW: (0,)}, tasks=("denoise",)
-    )
+    path = synthetic.small(tmp_path / "data", count=3)
     bench = NASDIPBench(path)
     block = bench.runs.block("denoise")
     block.columns["best_iteration"] = np.where(

@@ -34,8 +34,8 @@ from nasdip_bench.space import sample_architectures
 from tests import synthetic
 from tests.builds import FIDELITY as BUILT
 from tests.builds import small_config
+from tests.synthetic import LOW
 
-LOW = "r64c16i40"
 SCORE = "psd_db_mse"  # of the synthetic releases: arch_id
 ROUNDED = 10 ** (0.0005 / 10) - 1  # of half a thousandth of a dB, a share
 
@@ -340,7 +340,7 @@ def test_of_those_equally_close_the_first_is_kept():
 
 def test_ties_in_the_score_break_by_row(tmp_path, monkeypatch):
     monkeypatch.setitem(synthetic.SCORES, ("psd_db_mse", "corrupted"), lambda a: 1.0 + a // 3)
-    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), tasks=("denoise",))
+    path = synthetic.small(tmp_path / "data")
     bench = NASDIPBench(synthetic.add_distances(path, LOW, "denoise"))
     found = bench.isnas("boat", "denoise", SCORE, n=5)
     assert [member.arch_id for member in found.cohort] == [0, 1, 2, 3, 4]

@@ -17,8 +17,8 @@ from nasdip_bench.api.report.page import embedded_json, report_html, write_repor
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
 from tests.chromium import Browser, find_chromium
+from tests.synthetic import LOW
 
-LOW = "r64c16i40"
 COUNT = 60
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
 
@@ -144,14 +144,7 @@ def test_a_small_release_says_why_there_is_no_overlap(tmp_path):
 
 def test_a_release_without_runs_has_no_report(tmp_path):
     every = {(LOW, "denoise", a, i, 0) for a in range(2) for i in synthetic.IMAGES}
-    path = synthetic.write_release(
-        tmp_path / "data",
-        count=2,
-        tasks=("denoise",),
-        fidelities=(LOW,),
-        seeds={LOW: (0,)},
-        missing=every,
-    )
+    path = synthetic.small(tmp_path / "data", count=2, missing=every)
     with pytest.raises(MissingRunError, match="has no runs: there is nothing to report"):
         report_payload(NASDIPBench(path))
 
@@ -210,13 +203,10 @@ class Page(html.parser.HTMLParser):
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     return NASDIPBench(
-        synthetic.write_release(
+        synthetic.small(
             tmp_path_factory.mktemp("hostile") / "data",
-            count=12,
             images={HOSTILE: "user", "{{data}}": "user", "a'b": "substitute"},
             image_set="user",
-            fidelities=(LOW,),
-            tasks=("denoise",),
         )
     )
 

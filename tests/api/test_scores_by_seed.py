@@ -16,8 +16,8 @@ from nasdip_bench.dataset.schema import RELEASE_TABLES
 from nasdip_bench.dataset.score_values import score_values_bytes
 from nasdip_bench.errors import ConfigError, DatasetError, UnknownNameError
 from tests import synthetic
+from tests.synthetic import LOW
 
-LOW = "r64c16i40"
 COUNT = 12
 SEEN = ("psd_db_mse/corrupted", "psd_db_strip_mse/corrupted")
 KEY = SEEN[0]
@@ -36,8 +36,7 @@ def scored(path: Path, keep=lambda row: True, **options) -> Path:
         keep: which rows of scores.parquet.
         options: of `synthetic.write_release`.
     """
-    settings = {"fidelities": (LOW,), "tasks": ("denoise",), "seeds": {LOW: (0, 1)}} | options
-    synthetic.write_release(path, count=COUNT, **settings)
+    synthetic.small(path, **({"seeds": {LOW: (0, 1)}} | options))
     rows = pq.read_table(path / "scores.parquet").to_pylist()
     for row in rows:
         if (row["proxy"], row["reference"]) == ("psd_db_mse", "corrupted"):

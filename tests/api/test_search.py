@@ -36,8 +36,9 @@ from nasdip_bench.errors import ConfigError, UnknownNameError
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import VALID_CELLS, Architecture, Neighbourhood, encode_choices
 from tests import synthetic
+from tests.synthetic import LOW
 
-LOW, LAST, COUNT = "r64c16i40", 40, 40
+LAST, COUNT = 40, 40
 A_SECOND_EACH = CostModel(flops_per_second=1e30, overhead_seconds=1.0)
 
 
@@ -282,12 +283,8 @@ def test_hyperband_starts_brackets_at_each_rung(bench):
 
 
 def test_diverged_architectures_do_not_go_on(tmp_path):
-    path = synthetic.write_release(
-        tmp_path / "data",
-        count=9,
-        fidelities=(LOW,),
-        tasks=("denoise",),
-        diverged={(LOW, "denoise", a, "lena", 0) for a in range(3, 9)},
+    path = synthetic.small(
+        tmp_path / "data", count=9, diverged={(LOW, "denoise", a, "lena", 0) for a in range(3, 9)}
     )
     sim = simulator(NASDIPBench(path))
     run_search(sim, lambda s, r: successive_halving(s, r, levels=3), 0)

@@ -19,8 +19,7 @@ from nasdip_bench.api.paper.printed import paper_values
 from nasdip_bench.errors import ConfigError, MissingDependencyError
 from nasdip_bench.images import NASDIP_IMAGES
 from tests import synthetic
-
-LOW = "r64c16i40"
+from tests.synthetic import LOW
 
 
 @pytest.fixture(scope="module")
