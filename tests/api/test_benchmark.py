@@ -377,29 +377,6 @@ def test_scores_are_by_proxy_and_reference(bench):
     assert bench.scores(4, "boat", "inpaint")
 
 
-def test_scores_are_the_same_in_the_order_of_earlier_releases(bench, tmp_path):
-    """All of an architecture and image together, as up to 0.9.0."""
-    shutil.copytree(bench.path, tmp_path / "data")
-    table = pq.read_table(bench.path / "scores.parquet")
-    order = sorted(
-        range(len(table)),
-        key=lambda row: (
-            [table[key][row].as_py() for key in ("fidelity", "task", "arch_id")]
-            + [bench.images.index(table["image"][row].as_py())]
-        ),
-    )
-    assert order != list(range(len(table)))
-    synthetic.write_table(tmp_path / "data", "scores", table.take(order).to_pylist())
-    synthetic.write_manifest(tmp_path / "data", bench.manifest)
-    earlier = NASDIPBench(tmp_path / "data")
-    for task in bench.tasks:
-        for fidelity in bench.fidelities:
-            (_, one), (_, other) = (b.runs.scores(task, fidelity) for b in (bench, earlier))
-            assert one.columns == other.columns
-            np.testing.assert_array_equal(one.values, other.values)
-            np.testing.assert_array_equal(one.present, other.present)
-
-
 def test_an_architecture_without_scores_says_so(bench):
     with pytest.raises(MissingRunError, match=r"no scores of.*scores 11 of 12 architectures"):
         bench.scores(5, "boat", "denoise")
@@ -758,12 +735,6 @@ def test_names_are_read_as_arrow_reads_them(bench):
         assert [names[i] for i in indices] == part.to_pylist()
         places = codes(part, bench.images, "image")
         assert [bench.images[i] for i in places] == part.to_pylist()
-
-
-def test_a_missing_name_is_refused(bench):
-    column = bench.to_arrow("runs")["error"]
-    with pytest.raises(DatasetError, match="a name is missing in a table"):
-        strings(column)
 
 
 def test_all_errors_are_ours_and_built_in():

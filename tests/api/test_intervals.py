@@ -292,6 +292,8 @@ def test_a_mean_over_the_images_that_have_runs(partial):
     whole = partial.correlate(own, "denoise").loc["(mean)"]
     assert math.isnan(whole["tau"])
     assert whole["reason"] == "tau is not defined for 1 of 3 images; it is for lena, chest"
+    merit = partial.proxy_table("denoise", k=3).loc[CORRUPTED, "reason"]
+    assert (merit["(mean)"], merit["lena"]) == (whole["reason"], "")
     found = partial.correlate(own, "denoise", images=SOME)
     assert list(found.index) == [*SOME, "(mean)"]
     assert found.loc["(mean)", "tau"] == pytest.approx(found["tau"][SOME].mean())
@@ -447,17 +449,6 @@ def test_a_diverged_run_is_never_among_the_best(tmp_path):
     assert math.isnan(rows.loc["lena", "hit_2"])  # 7 did not diverge
     assert not math.isnan(rows.loc["boat", "hit_2"])
     assert math.isnan(rows.loc["(mean)", "precision"])
-
-
-def test_a_mean_that_there_is_not_has_a_reason(tmp_path):
-    missing = {(LOW, "denoise", a, "boat", 0) for a in range(COUNT)}
-    path = synthetic.small(tmp_path / "data", missing=missing)
-    rows = NASDIPBench(path).proxy_table("denoise", k=3, fidelity=LOW).loc[CORRUPTED]
-    assert (
-        rows.loc["(mean)", "reason"]
-        == "tau is not defined for 1 of 3 images; it is for lena, chest"
-    )
-    assert rows.loc["lena", "reason"] == ""
 
 
 def test_diverged_runs_can_be_chosen_and_failed_ones_not(flawed):

@@ -250,12 +250,6 @@ def test_the_random_selector_is_an_expectation(flawed):
     ok = [member.final_psnr_smooth_db for member in found.cohort if not member.diverged]
     assert found.selected is None
     assert found.final_psnr_smooth_db == pytest.approx(np.mean(ok))
-    curve = bench.isnas_curve(
-        "denoise", scores=[SCORE], images=["lena"], n=4, selector="random", seed=0
-    )
-    row = curve.loc[f"{SCORE}/corrupted", "lena", 4]
-    assert row["regret"] == pytest.approx(found.regret) == pytest.approx(row["regret_member"])
-    assert row["rank"] == pytest.approx(found.rank)
 
 
 @pytest.mark.parametrize("selector", ["closest", "best-score", "oracle", "random", "mine"])
@@ -301,22 +295,10 @@ def brute_force(outputs, scores, weighting):
 @pytest.mark.parametrize("seed", range(5))
 def test_prefixes_are_brute_force(seed, weighting):
     outputs, scores = drawn(20, seed)
-    between = mean_squares(outputs)
-    found = closest_of_prefixes(between, scores, weighting).tolist()
+    found = closest_of_prefixes(mean_squares(outputs), scores, weighting).tolist()
     wanted = brute_force(outputs, scores, weighting)
     wanted[:2] = [0, 0] if weighting == "equal" else wanted[:2]  # equally close
     assert found == wanted
-    assert found == [
-        ClosestToAverage()(
-            Cohort(
-                scores=scores[:k],
-                between=between[:k, :k],
-                psnr_db=np.zeros(k),
-                weighting=weighting,
-            )
-        )
-        for k in range(1, 21)
-    ]
 
 
 def test_selection_does_not_depend_on_brightness_or_the_unit_of_the_score():
