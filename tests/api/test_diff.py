@@ -49,6 +49,12 @@ def old(tmp_path_factory) -> Path:
     return small(tmp_path_factory.mktemp("diff") / "old")
 
 
+@pytest.fixture
+def new(old, tmp_path) -> Path:
+    """A copy, to be changed."""
+    return shutil.copytree(old, tmp_path / "new")
+
+
 def altered(path: Path, table: str, change, **fields) -> Path:
     """Apply ``change`` to the rows of a table, then ``fields`` to the manifest; hashes agree."""
     folder = DatasetFolder(path)
@@ -61,14 +67,14 @@ def each(change):
     return lambda rows: [row | change(row) for row in rows]
 
 
+def where(key, values):
+    """A change of the rows that have the key."""
+    return each(lambda row: values if key.items() <= row.items() else {})
+
+
 def one_run(**values):
     """A change of architecture 2 on boat, denoising, seed 1."""
-
-    def change(row: dict) -> dict:
-        key = (row["arch_id"], row["image"], row["task"], row["seed"])
-        return values if key == (2, "boat", "denoise", 1) else {}
-
-    return each(change)
+    return where({"arch_id": 2, "image": "boat", "task": "denoise", "seed": 1}, values)
 
 
 def changed_frames(found: Difference) -> list[str]:
@@ -84,10 +90,10 @@ def test_a_dataset_is_equal_to_itself_and_to_a_copy(old, tmp_path):
         assert found.summary().empty
 
 
-def test_who_computed_it_is_provenance_and_no_difference(old, tmp_path):
+def test_who_computed_it_is_provenance_and_no_difference(old, new):
     elsewhere = {"seconds": 1.0, "device": "another", "torch": "9"}
-    new = altered(
-        small(tmp_path / "new"),
+    altered(
+        new,
         "runs",
         one_run(**elsewhere),
         version="2",
@@ -110,9 +116,9 @@ def test_who_computed_it_is_provenance_and_no_difference(old, tmp_path):
     assert found.summary()[PROVENANCE].tolist() == [1]
 
 
-def test_a_changed_number_is_found_with_its_size(old, tmp_path):
+def test_a_changed_number_is_found_with_its_size(old, new):
     best = DatasetFolder(old).table("runs").to_pandas()["best_psnr_smooth_db"].max() + 1
-    new = altered(small(tmp_path / "new"), "runs", one_run(best_psnr_smooth_db=best, loss=0.5))
+    altered(new, "runs", one_run(best_psnr_smooth_db=best, loss=0.5))
     found = compare_datasets(old, new)
     assert not found.equal
     assert changed_frames(found) == ["runs"]
@@ -156,9 +162,8 @@ def test_another_status_is_found(old, tmp_path):
     assert np.isnan(run["largest_db"]) or run["largest_db"] == 0  # what both have is the same
 
 
-def test_a_point_of_a_curve_is_found(old, tmp_path):
+def test_a_point_of_a_curve_is_found(old, new):
     """A change that no number of the table shows, of a run whose row of curves has moved."""
-    new = small(tmp_path / "new")
     with h5py.File(new / f"curves/{LOW}-denoise-s0-0.h5", "r+") as file:
         file["psnr"][5, 4] -= 250
     for kind in KINDS:
@@ -191,9 +196,7 @@ def test_a_point_of_a_curve_is_found(old, tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "name"), [("curves", "ssim_smooth"), ("observables", "emv")])
-def test_a_point_of_an_oracle_or_observable_is_found(old, tmp_path, kind, name):
-    new = tmp_path / "new"
-    shutil.copytree(old, new)
+def test_a_point_of_an_oracle_or_observable_is_found(old, new, kind, name):
     with h5py.File(new / f"{kind}/{LOW}-inpaint-s1-0.h5", "r+") as file:
         file[name][7, 30] += 1
     synthetic.rehash(new)
@@ -204,9 +207,7 @@ def test_a_point_of_an_oracle_or_observable_is_found(old, tmp_path, kind, name):
     assert run["largest_db"] == 0  # of a PSNR
 
 
-def test_observables_that_one_of_the_two_lacks_are_found(old, tmp_path):
-    new = tmp_path / "new"
-    shutil.copytree(old, new)
+def test_observables_that_one_of_the_two_lacks_are_found(old, new):
     (new / f"observables/{LOW}-inpaint-s1-0.h5").unlink()
     synthetic.rehash(new)
     for pair in ((old, new), (new, old)):
@@ -275,9 +276,7 @@ def fixed(row: dict) -> np.ndarray:
     return np.random.default_rng([row["arch_id"], row["seed"]]).uniform(0, 1, 64)
 
 
-def test_another_single_value_of_a_score_is_found(old, tmp_path):
-    new = tmp_path / "new"
-    shutil.copytree(old, new)
+def test_another_single_value_of_a_score_is_found(old, new):
     with h5py.File(new / "score_values.h5", "r+") as file:
         file["values"][17, 0] += 1
     synthetic.rehash(new)
@@ -289,33 +288,51 @@ def test_another_single_value_of_a_score_is_found(old, tmp_path):
     assert (score["change"], score["columns"]) == (CHANGED, "values")
 
 
-def test_another_corruption_is_found(old, tmp_path, run):
-    def change(row: dict) -> dict:
-        mine = (row["image"], row["task"], row["seed"]) == ("chest", "inpaint", 1)
-        return {"psnr_db": 17.5} if mine else {}
-
-    new = altered(small(tmp_path / "new"), "corruptions", each(change))
-    found = compare_datasets(old, new)
+@pytest.mark.parametrize(
+    ("table", "key", "values", "expected"),
+    [
+        (
+            "corruptions",
+            {"image": "chest", "task": "inpaint", "seed": 1},
+            {"psnr_db": 17.5},
+            {"fidelity": LOW, "columns": "psnr_db"},
+        ),
+        (
+            "scores",
+            {"image": "lena", "task": "denoise", "proxy": "psd_db_mse", "reference": "corrupted"}
+            | {"arch_id": 3, "seed": 1},
+            {"value": 9.0},
+            {"architecture": NAMES[3], "columns": "value", "value_first": 3.0, "value_second": 9.0},
+        ),
+        (
+            "scores",
+            {"image": "lena", "task": "inpaint", "proxy": "psd_99_bandwidth", "reference": "none"}
+            | {"arch_id": 3},
+            {"value": 0.75, "seconds": 9.0},
+            {
+                "architecture": NAMES[3],
+                "columns": "value seconds",
+                "value_first": 0.5,
+                "value_second": 0.75,
+            },
+        ),
+    ],
+)
+def test_a_changed_row_is_found(old, new, table, key, values, expected):
+    found = compare_datasets(old, altered(new, table, where(key, values)))
     assert not found.equal
-    assert changed_frames(found) == ["corruptions"]
-    assert found.corruptions.to_dict("records") == [
-        {
-            "image": "chest",
-            "task": "inpaint",
-            "fidelity": LOW,
-            "seed": 1,
-            "change": CHANGED,
-            "columns": "psnr_db",
-        }
-    ]
-    status, out, _ = run("diff", old, new)
-    assert status == 1
-    assert f"corruptions changed: 1 (chest/inpaint/{LOW}/1)\n" in out
+    assert changed_frames(found) == [table]
+    [row] = getattr(found, table).to_dict("records")
+    assert row["change"] == CHANGED
+    assert expected.items() <= row.items()
+    assert all(row[name] == value for name, value in key.items() if name != "arch_id")
+    if table == "scores":
+        [counted] = found.summary().to_dict("records")
+        assert key.get("seed") == (None if pd.isna(counted["seed"]) else counted["seed"])
+        assert counted["largest_change"] == row["value_second"] - row["value_first"]
 
 
-def test_another_stop_is_found(old, tmp_path, run):
-    new = tmp_path / "new"
-    shutil.copytree(old, new)
+def test_another_stop_is_found(old, new, run):
     file = new / f"stops/{LOW}-inpaint-s1-0.parquet"
     rows = pq.read_table(file)
     changed = rows.to_pylist()
@@ -334,8 +351,8 @@ def test_another_stop_is_found(old, tmp_path, run):
     assert "stops changed: 1 (" in out
 
 
-def test_another_rerun_is_found(old, tmp_path):
-    new = altered(small(tmp_path / "new"), "reruns", each(lambda row: {"difference_db": 0.5}))
+def test_another_rerun_is_found(old, new, tmp_path):
+    altered(new, "reruns", each(lambda row: {"difference_db": 0.5}))
     found = compare_datasets(old, new)
     assert not found.equal
     assert changed_frames(found) == ["reruns"]
@@ -343,35 +360,6 @@ def test_another_rerun_is_found(old, tmp_path):
     assert {*found.reruns["columns"]} == {"difference_db"}
     fewer = compare_datasets(old, small(tmp_path / "fewer", reruns=0))
     assert {*fewer.reruns["change"]} == {REMOVED}
-
-
-def test_scores_of_another_seed_are_other_scores(old, tmp_path):
-    def change(row: dict) -> dict:
-        mine = (row["arch_id"], row["image"], row["task"]) == (3, "lena", "denoise")
-        mine &= (row["proxy"], row["reference"], row["seed"]) == ("psd_db_mse", "corrupted", 1)
-        return {"value": 9.0} if mine else {}
-
-    found = compare_datasets(old, altered(small(tmp_path / "new"), "scores", each(change)))
-    [score] = found.scores.to_dict("records")
-    assert (score["seed"], score["value_first"], score["value_second"]) == (1, 3.0, 9.0)
-    assert found.summary()["seed"].tolist() == [1]
-
-
-def test_a_changed_score_is_found(old, tmp_path):
-    def change(row: dict) -> dict:
-        mine = (row["arch_id"], row["image"], row["proxy"]) == (3, "lena", "psd_99_bandwidth")
-        return {"value": 0.75, "seconds": 9.0} if mine and row["task"] == "inpaint" else {}
-
-    found = compare_datasets(old, altered(small(tmp_path / "new"), "scores", each(change)))
-    assert changed_frames(found) == ["scores"]
-    [score] = found.scores.to_dict("records")
-    assert (score["architecture"], score["image"], score["task"]) == (NAMES[3], "lena", "inpaint")
-    assert (score["proxy"], score["reference"]) == ("psd_99_bandwidth", "none")
-    assert (score["change"], score["columns"]) == (CHANGED, "value seconds")
-    assert (score["value_first"], score["value_second"]) == (0.5, 0.75)
-    [row] = found.summary().to_dict("records")
-    assert pd.isna(row["seed"])
-    assert row["largest_change"] == 0.25
 
 
 def test_added_and_removed_rows_are_told_apart_and_counted(old, tmp_path):
@@ -424,8 +412,7 @@ def test_another_order_and_another_picture_are_found(old, tmp_path):
     assert not found.equal
 
 
-def test_facts_of_a_fidelity_are_found(old, tmp_path):
-    new = small(tmp_path / "new")
+def test_facts_of_a_fidelity_are_found(old, new):
     manifest = DatasetFolder(new).manifest
     manifest.fidelities[LOW]["tasks"]["denoise"]["stop"] = 30
     altered(
@@ -497,8 +484,8 @@ def test_every_run_is_reported_once_and_as_what_it_is(tmp_path_factory, sides):
         ("runs", {"seed": 0}, "runs.parquet in '.*' has a row twice; run 'nasdip-bench verify'"),
     ],
 )
-def test_a_table_that_contradicts_itself_is_refused(old, tmp_path, table, values, message):
-    new = altered(small(tmp_path / "new"), table, one_run(**values))
+def test_a_table_that_contradicts_itself_is_refused(old, new, table, values, message):
+    altered(new, table, one_run(**values))
     for pair in ((old, new), (new, old)):
         with pytest.raises(DatasetError, match=message):
             compare_datasets(*pair)
@@ -522,9 +509,9 @@ def test_datasets_without_runs_or_scores_can_be_compared(old, tmp_path):
 # The command
 
 
-def test_equal_datasets_end_with_status_0(run, old, tmp_path):
+def test_equal_datasets_end_with_status_0(run, old, new):
     assert run("diff", old, old) == (0, "the same numbers\n", "")
-    new = altered(small(tmp_path / "new"), "runs", one_run(seconds=1.0), version="2")
+    altered(new, "runs", one_run(seconds=1.0), version="2")
     status, out, _ = run("diff", old, new)
     assert status == 0
     assert out.splitlines()[0] == "version: 1 -> 2"
@@ -540,10 +527,13 @@ def test_different_datasets_end_with_status_1_and_say_what_changed(run, old, tmp
         images={"lena": "original", "chest": "other", "boat": "original"},
     )
     altered(new, "runs", one_run(best_psnr_smooth_db=31.0))
+    corrupted = {"image": "chest", "task": "inpaint", "seed": 1}
+    altered(new, "corruptions", where(corrupted, {"psnr_db": 17.5}))
     status, out, error = run("diff", old, new)
     assert (status, error) == (1, "")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "images changed: 1 (chest)" in lines
+    assert f"corruptions changed: 1 (chest/inpaint/{LOW}/1)" in lines
     assert "table fidelity task seed added removed changed provenance largest_change" in lines
     assert f"runs {LOW} denoise 0 0 1 0 0 -" in lines
     assert any(line.startswith(f"runs {LOW} denoise 1 0 0 2 0 10.") for line in lines)
@@ -574,13 +564,12 @@ def test_json_holds_every_row_and_no_nan(run, old, tmp_path):
     assert (status, json.loads(out)["equal"]) == (0, True)
 
 
-def test_what_is_no_dataset_ends_with_status_2(run, old, tmp_path):
+def test_what_is_no_dataset_ends_with_status_2(run, old, new, tmp_path):
     for pair in ((old, tmp_path), (tmp_path, old)):
         status, out, error = run("diff", *pair)
         assert (status, out) == (2, "")
         assert error.startswith("nasdip-bench: no dataset in")
         assert error.count("\n") == 1
-    new = small(tmp_path / "new")
     (new / "runs.parquet").write_bytes(b"damaged")
     status, _, error = run("diff", old, new)
     assert status == 2
