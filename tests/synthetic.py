@@ -42,6 +42,7 @@ from nasdip_bench.stopping import recorded_rules
 from nasdip_bench.storage.files import parquet_bytes
 from nasdip_bench.tasks import get_task
 
+LOW = "r64c16i40"
 IMAGES = {"lena": "original", "chest": "substitute", "boat": "original"}
 SCORES = {
     ("psd_db_mse", "corrupted"): lambda a: float(a),
@@ -80,7 +81,7 @@ def write_release(
     count: int = 12,
     images: dict[str, str] | None = None,
     image_set: str = "nasdip",
-    fidelities: tuple[str, ...] = ("r64", "r64c16i40"),
+    fidelities: tuple[str, ...] = ("r64", LOW),
     tasks: tuple[str, ...] = ("denoise", "inpaint"),
     seeds: dict[str, tuple[int, ...]] | None = None,
     missing: set[tuple[str, str, int, str, int]] = frozenset(),
@@ -235,6 +236,12 @@ def write_release(
     )
     write_manifest(path, manifest)
     return path
+
+
+def small(path: Path, **changes) -> Path:
+    """Write a release of one fidelity, task and seed, but for what `write_release` is told."""
+    one = {"fidelities": (LOW,), "tasks": ("denoise",), "seeds": {LOW: (0,)}}
+    return write_release(path, **(one | changes))
 
 
 def restoration(row: dict, side: int = 64) -> np.ndarray:

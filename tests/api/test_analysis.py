@@ -13,31 +13,11 @@ import scipy.stats
 from nasdip_bench import NASDIPBench
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
+from tests.synthetic import LOW
 
-HIGH, LOW = "r64", "r64c16i40"
+HIGH = "r64"
 COUNT = 12
 TIED = 60 / math.sqrt(66 * 60)  # 12 architectures in 6 tied pairs: 60 of 66 pairs are not tied
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    return NASDIPBench(synthetic.write_release(tmp_path_factory.mktemp("analysis") / "data"))
-
-
-@pytest.fixture(scope="module")
-def flawed(tmp_path_factory):
-    """The best of lena diverged, the second best failed, the third is missing."""
-    path = synthetic.write_release(
-        tmp_path_factory.mktemp("flawed") / "data",
-        fidelities=(LOW,),
-        tasks=("denoise",),
-        seeds={LOW: (0,)},
-        diverged={(LOW, "denoise", 11, "lena", 0)},
-        failed={(LOW, "denoise", 10, "lena", 0)},
-        missing={(LOW, "denoise", 9, "lena", 0)},
-        unscored={0, 1},
-    )
-    return NASDIPBench(path)
 
 
 def test_tau_is_what_the_formula_gives(bench):
@@ -115,18 +95,14 @@ def test_runs_that_are_not_ok_and_architectures_without_scores_are_left_out(flaw
 
 
 def test_a_tau_of_fewer_than_two_is_nan_with_the_reason(tmp_path):
-    path = synthetic.write_release(
-        tmp_path / "data", count=3, fidelities=(LOW,), tasks=("denoise",), unscored={1, 2}
-    )
+    path = synthetic.small(tmp_path / "data", count=3, unscored={1, 2})
     tau = NASDIPBench(path).kendall("denoise")
     assert tau.isna().all(axis=None)
     assert tau.attrs["reasons"]["psd_db_mse/corrupted"]["lena"] == "1 pairs, 2 are needed"
 
 
 def test_a_release_without_scores_gives_an_empty_frame(tmp_path):
-    path = synthetic.write_release(
-        tmp_path / "data", count=2, fidelities=(LOW,), tasks=("denoise",), unscored={0, 1}
-    )
+    path = synthetic.small(tmp_path / "data", count=2, unscored={0, 1})
     bench = NASDIPBench(path)
     assert bench.kendall("denoise").shape == (3, 0)
     with pytest.raises(MissingRunError, match="scores 0 of 2 architectures"):

@@ -20,10 +20,11 @@ from nasdip_bench.space import Architecture, sample_architectures
 from nasdip_bench.space.cost import architecture_cost
 from nasdip_bench.storage.locks import ForkSafeLock
 from tests import synthetic
+from tests.synthetic import LOW
 
 COUNT = 12
 BEST = "best_psnr_smooth_db"
-HIGH, LOW = "r64", "r64c16i40"
+HIGH = "r64"
 IMAGES = tuple(synthetic.IMAGES)
 
 
@@ -166,14 +167,7 @@ def test_statistics_are_those_of_the_values(bench):
 
 def test_statistics_of_nothing_are_nan(tmp_path):
     failed = {(LOW, "denoise", a, i, 0) for a in range(3) for i in IMAGES}
-    path = synthetic.write_release(
-        tmp_path / "d",
-        count=3,
-        fidelities=(LOW,),
-        tasks=("denoise",),
-        seeds={LOW: (0,)},
-        failed=failed,
-    )
+    path = synthetic.small(tmp_path / "d", count=3, failed=failed)
     found = NASDIPBench(path).statistics("denoise", images="lena")
     assert (found.n, found.failed) == (0, 3)
     assert all(map(math.isnan, (found.mean, found.std, found.minimum, *found.quartiles)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import pickle
 
 import pytest
@@ -14,8 +13,7 @@ from nasdip_bench.api.adapters.nasbench201 import create
 from nasdip_bench.api.calls import explain_calls
 from nasdip_bench.errors import CallError, ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
-
-LOW = "r64c16i40"
+from tests.synthetic import LOW
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +60,6 @@ def test_an_error_inside_a_method_stays_as_it_is():
     assert Calls().fails("abc") == 3
 
 
-def test_methods_keep_their_signatures_and_docs():
-    arguments = list(inspect.signature(NASDIPBench.query).parameters)
-    assert arguments[:4] == ["self", "arch", "image", "task"]
-    assert NASDIPBench.query.__doc__.startswith("The result of a run")
-
-
 def test_a_score_is_found_by_its_name_alone(bench):
     found = bench.scores(0, "lena", "denoise")
     assert found["psd_db_mse"] == found["psd_db_mse/corrupted"]
@@ -112,15 +104,6 @@ def test_constructors_and_functions_are_told_too(bench):
         create(bench, verbos=True)
     with pytest.raises(ConfigError, match="is not a simulator: bench.simulator"):
         run_search(bench, "random")
-
-
-def test_the_names_of_old_versions_are_no_wrong_call(bench):
-    api = create(bench, dataset="lena-denoise", hps={"12": 10})
-    old, new = {"use_12epochs_result": True}, {"hp": "12"}
-    assert api.get_more_info(0, "lena-denoise", **old) == api.get_more_info(
-        0, "lena-denoise", **new
-    )
-    assert api.str2lists(api[0]) == type(api).str2lists(api[0])
 
 
 def test_the_api_of_nasbench201_can_be_pickled(bench):

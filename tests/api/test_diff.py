@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasdip_bench.api import cli
 from nasdip_bench.api.diff.compare import (
     ADDED,
     CHANGED,
@@ -34,8 +32,8 @@ from nasdip_bench.errors import DatasetError
 from nasdip_bench.space import sample_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
+from tests.synthetic import LOW
 
-LOW = "r64c16i40"
 NAMES = [str(arch) for arch in sample_architectures(5)]
 TABLES = ("architectures", "images", "corruptions", "runs", "scores", "stops", "reruns")
 
@@ -51,6 +49,12 @@ def old(tmp_path_factory) -> Path:
     return small(tmp_path_factory.mktemp("diff") / "old")
 
 
+@pytest.fixture
+def new(old, tmp_path) -> Path:
+    """A copy, to be changed."""
+    return shutil.copytree(old, tmp_path / "new")
+
+
 def altered(path: Path, table: str, change, **fields) -> Path:
     """Apply ``change`` to the rows of a table, then ``fields`` to the manifest; hashes agree."""
     folder = DatasetFolder(path)
@@ -63,14 +67,14 @@ def each(change):
     return lambda rows: [row | change(row) for row in rows]
 
 
+def where(key, values):
+    """A change of the rows that have the key."""
+    return each(lambda row: values if key.items() <= row.items() else {})
+
+
 def one_run(**values):
     """A change of architecture 2 on boat, denoising, seed 1."""
-
-    def change(row: dict) -> dict:
-        key = (row["arch_id"], row["image"], row["task"], row["seed"])
-        return values if key == (2, "boat", "denoise", 1) else {}
-
-    return each(change)
+    return where({"arch_id": 2, "image": "boat", "task": "denoise", "seed": 1}, values)
 
 
 def changed_frames(found: Difference) -> list[str]:
@@ -86,10 +90,10 @@ def test_a_dataset_is_equal_to_itself_and_to_a_copy(old, tmp_path):
         assert found.summary().empty
 
 
-def test_who_computed_it_is_provenance_and_no_difference(old, tmp_path):
+def test_who_computed_it_is_provenance_and_no_difference(old, new):
     elsewhere = {"seconds": 1.0, "device": "another", "torch": "9"}
-    new = altered(
-        small(tmp_path / "new"),
+    altered(
+        new,
         "runs",
         one_run(**elsewhere),
         version="2",
@@ -112,9 +116,9 @@ def test_who_computed_it_is_provenance_and_no_difference(old, tmp_path):
     assert found.summary()[PROVENANCE].tolist() == [1]
 
 
-def test_a_changed_number_is_found_with_its_size(old, tmp_path):
+def test_a_changed_number_is_found_with_its_size(old, new):
     best = DatasetFolder(old).table("runs").to_pandas()["best_psnr_smooth_db"].max() + 1
-    new = altered(small(tmp_path / "new"), "runs", one_run(best_psnr_smooth_db=best, loss=0.5))
+    altered(new, "runs", one_run(best_psnr_smooth_db=best, loss=0.5))
     found = compare_datasets(old, new)
     assert not found.equal
     assert changed_frames(found) == ["runs"]
@@ -158,9 +162,8 @@ def test_another_status_is_found(old, tmp_path):
     assert np.isnan(run["largest_db"]) or run["largest_db"] == 0  # what both have is the same
 
 
-def test_a_point_of_a_curve_is_found(old, tmp_path):
+def test_a_point_of_a_curve_is_found(old, new):
     """A change that no number of the table shows, of a run whose row of curves has moved."""
-    new = small(tmp_path / "new")
     with h5py.File(new / f"curves/{LOW}-denoise-s0-0.h5", "r+") as file:
         file["psnr"][5, 4] -= 250
     for kind in KINDS:
@@ -193,9 +196,7 @@ def test_a_point_of_a_curve_is_found(old, tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "name"), [("curves", "ssim_smooth"), ("observables", "emv")])
-def test_a_point_of_an_oracle_or_observable_is_found(old, tmp_path, kind, name):
-    new = tmp_path / "new"
-    shutil.copytree(old, new)
+def test_a_point_of_an_oracle_or_observable_is_found(old, new, kind, name):
     with h5py.File(new / f"{kind}/{LOW}-inpaint-s1-0.h5", "r+") as file:
         file[name][7, 30] += 1
     synthetic.rehash(new)
@@ -206,9 +207,7 @@ def test_a_point_of_an_oracle_or_observable_is_found(old, tmp_path, kind, name):
     assert run["largest_db"] == 0  # of a PSNR
 
 
-def test_observables_that_one_of_the_two_lacks_are_found(old, tmp_path):
-    new = tmp_path / "new"
-    shutil.copytree(old, new)
+def test_observables_that_one_of_the_two_lacks_are_found(old, new):
     (new / f"observables/{LOW}-inpaint-s1-0.h5").unlink()
     synthetic.rehash(new)
     for pair in ((old, new), (new, old)):
@@ -227,7 +226,7 @@ def restored(old, tmp_path):
     return paths
 
 
-def test_another_restoration_is_found(old, restored):
+def test_another_restoration_is_found(restored):
     first, second = restored
     assert compare_datasets(first, second).equal
     (second / f"distances/{LOW}-denoise.h5").unlink()
@@ -277,9 +276,7 @@ def fixed(row: dict) -> np.ndarray:
     return np.random.default_rng([row["arch_id"], row["seed"]]).uniform(0, 1, 64)
 
 
-def test_another_single_value_of_a_score_is_found(old, tmp_path):
-    new = tmp_path / "new"
-    shutil.copytree(old, new)
+def test_another_single_value_of_a_score_is_found(old, new):
     with h5py.File(new / "score_values.h5", "r+") as file:
         file["values"][17, 0] += 1
     synthetic.rehash(new)
@@ -291,33 +288,51 @@ def test_another_single_value_of_a_score_is_found(old, tmp_path):
     assert (score["change"], score["columns"]) == (CHANGED, "values")
 
 
-def test_another_corruption_is_found(old, tmp_path, call):
-    def change(row: dict) -> dict:
-        mine = (row["image"], row["task"], row["seed"]) == ("chest", "inpaint", 1)
-        return {"psnr_db": 17.5} if mine else {}
-
-    new = altered(small(tmp_path / "new"), "corruptions", each(change))
-    found = compare_datasets(old, new)
+@pytest.mark.parametrize(
+    ("table", "key", "values", "expected"),
+    [
+        (
+            "corruptions",
+            {"image": "chest", "task": "inpaint", "seed": 1},
+            {"psnr_db": 17.5},
+            {"fidelity": LOW, "columns": "psnr_db"},
+        ),
+        (
+            "scores",
+            {"image": "lena", "task": "denoise", "proxy": "psd_db_mse", "reference": "corrupted"}
+            | {"arch_id": 3, "seed": 1},
+            {"value": 9.0},
+            {"architecture": NAMES[3], "columns": "value", "value_first": 3.0, "value_second": 9.0},
+        ),
+        (
+            "scores",
+            {"image": "lena", "task": "inpaint", "proxy": "psd_99_bandwidth", "reference": "none"}
+            | {"arch_id": 3},
+            {"value": 0.75, "seconds": 9.0},
+            {
+                "architecture": NAMES[3],
+                "columns": "value seconds",
+                "value_first": 0.5,
+                "value_second": 0.75,
+            },
+        ),
+    ],
+)
+def test_a_changed_row_is_found(old, new, table, key, values, expected):
+    found = compare_datasets(old, altered(new, table, where(key, values)))
     assert not found.equal
-    assert changed_frames(found) == ["corruptions"]
-    assert found.corruptions.to_dict("records") == [
-        {
-            "image": "chest",
-            "task": "inpaint",
-            "fidelity": LOW,
-            "seed": 1,
-            "change": CHANGED,
-            "columns": "psnr_db",
-        }
-    ]
-    status, out, _ = call(old, new)
-    assert status == 1
-    assert f"corruptions changed: 1 (chest/inpaint/{LOW}/1)\n" in out
+    assert changed_frames(found) == [table]
+    [row] = getattr(found, table).to_dict("records")
+    assert row["change"] == CHANGED
+    assert expected.items() <= row.items()
+    assert all(row[name] == value for name, value in key.items() if name != "arch_id")
+    if table == "scores":
+        [counted] = found.summary().to_dict("records")
+        assert key.get("seed") == (None if pd.isna(counted["seed"]) else counted["seed"])
+        assert counted["largest_change"] == row["value_second"] - row["value_first"]
 
 
-def test_another_stop_is_found(old, tmp_path, call):
-    new = tmp_path / "new"
-    shutil.copytree(old, new)
+def test_another_stop_is_found(old, new, run):
     file = new / f"stops/{LOW}-inpaint-s1-0.parquet"
     rows = pq.read_table(file)
     changed = rows.to_pylist()
@@ -331,13 +346,13 @@ def test_another_stop_is_found(old, tmp_path, call):
     assert (stop["change"], stop["columns"]) == (CHANGED, "psnr_smooth_db")
     names = ("image", "task", "seed", "rule", "parameters")
     assert [stop[name] for name in names] == [changed[7][name] for name in names]
-    status, out, _ = call(old, new)
+    status, out, _ = run("diff", old, new)
     assert status == 1
     assert "stops changed: 1 (" in out
 
 
-def test_another_rerun_is_found(old, tmp_path):
-    new = altered(small(tmp_path / "new"), "reruns", each(lambda row: {"difference_db": 0.5}))
+def test_another_rerun_is_found(old, new, tmp_path):
+    altered(new, "reruns", each(lambda row: {"difference_db": 0.5}))
     found = compare_datasets(old, new)
     assert not found.equal
     assert changed_frames(found) == ["reruns"]
@@ -345,35 +360,6 @@ def test_another_rerun_is_found(old, tmp_path):
     assert {*found.reruns["columns"]} == {"difference_db"}
     fewer = compare_datasets(old, small(tmp_path / "fewer", reruns=0))
     assert {*fewer.reruns["change"]} == {REMOVED}
-
-
-def test_scores_of_another_seed_are_other_scores(old, tmp_path):
-    def change(row: dict) -> dict:
-        mine = (row["arch_id"], row["image"], row["task"]) == (3, "lena", "denoise")
-        mine &= (row["proxy"], row["reference"], row["seed"]) == ("psd_db_mse", "corrupted", 1)
-        return {"value": 9.0} if mine else {}
-
-    found = compare_datasets(old, altered(small(tmp_path / "new"), "scores", each(change)))
-    [score] = found.scores.to_dict("records")
-    assert (score["seed"], score["value_first"], score["value_second"]) == (1, 3.0, 9.0)
-    assert found.summary()["seed"].tolist() == [1]
-
-
-def test_a_changed_score_is_found(old, tmp_path):
-    def change(row: dict) -> dict:
-        mine = (row["arch_id"], row["image"], row["proxy"]) == (3, "lena", "psd_99_bandwidth")
-        return {"value": 0.75, "seconds": 9.0} if mine and row["task"] == "inpaint" else {}
-
-    found = compare_datasets(old, altered(small(tmp_path / "new"), "scores", each(change)))
-    assert changed_frames(found) == ["scores"]
-    [score] = found.scores.to_dict("records")
-    assert (score["architecture"], score["image"], score["task"]) == (NAMES[3], "lena", "inpaint")
-    assert (score["proxy"], score["reference"]) == ("psd_99_bandwidth", "none")
-    assert (score["change"], score["columns"]) == (CHANGED, "value seconds")
-    assert (score["value_first"], score["value_second"]) == (0.5, 0.75)
-    [row] = found.summary().to_dict("records")
-    assert pd.isna(row["seed"])
-    assert row["largest_change"] == 0.25
 
 
 def test_added_and_removed_rows_are_told_apart_and_counted(old, tmp_path):
@@ -426,8 +412,7 @@ def test_another_order_and_another_picture_are_found(old, tmp_path):
     assert not found.equal
 
 
-def test_facts_of_a_fidelity_are_found(old, tmp_path):
-    new = small(tmp_path / "new")
+def test_facts_of_a_fidelity_are_found(old, new):
     manifest = DatasetFolder(new).manifest
     manifest.fidelities[LOW]["tasks"]["denoise"]["stop"] = 30
     altered(
@@ -499,8 +484,8 @@ def test_every_run_is_reported_once_and_as_what_it_is(tmp_path_factory, sides):
         ("runs", {"seed": 0}, "runs.parquet in '.*' has a row twice; run 'nasdip-bench verify'"),
     ],
 )
-def test_a_table_that_contradicts_itself_is_refused(old, tmp_path, table, values, message):
-    new = altered(small(tmp_path / "new"), table, one_run(**values))
+def test_a_table_that_contradicts_itself_is_refused(old, new, table, values, message):
+    altered(new, table, one_run(**values))
     for pair in ((old, new), (new, old)):
         with pytest.raises(DatasetError, match=message):
             compare_datasets(*pair)
@@ -524,30 +509,16 @@ def test_datasets_without_runs_or_scores_can_be_compared(old, tmp_path):
 # The command
 
 
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Runs the command in this process: (exit status, stdout, stderr)."""
-
-    def run(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nasdip-bench", "diff", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
-
-
-def test_equal_datasets_end_with_status_0(call, old, tmp_path):
-    assert call(old, old) == (0, "the same numbers\n", "")
-    new = altered(small(tmp_path / "new"), "runs", one_run(seconds=1.0), version="2")
-    status, out, _ = call(old, new)
+def test_equal_datasets_end_with_status_0(run, old, new):
+    assert run("diff", old, old) == (0, "the same numbers\n", "")
+    altered(new, "runs", one_run(seconds=1.0), version="2")
+    status, out, _ = run("diff", old, new)
     assert status == 0
     assert out.splitlines()[0] == "version: 1 -> 2"
     assert out.splitlines()[-1] == "the same numbers"
 
 
-def test_different_datasets_end_with_status_1_and_say_what_changed(call, old, tmp_path):
+def test_different_datasets_end_with_status_1_and_say_what_changed(run, old, tmp_path):
     new = small(
         tmp_path / "new",
         count=4,
@@ -556,10 +527,13 @@ def test_different_datasets_end_with_status_1_and_say_what_changed(call, old, tm
         images={"lena": "original", "chest": "other", "boat": "original"},
     )
     altered(new, "runs", one_run(best_psnr_smooth_db=31.0))
-    status, out, error = call(old, new)
+    corrupted = {"image": "chest", "task": "inpaint", "seed": 1}
+    altered(new, "corruptions", where(corrupted, {"psnr_db": 17.5}))
+    status, out, error = run("diff", old, new)
     assert (status, error) == (1, "")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "images changed: 1 (chest)" in lines
+    assert f"corruptions changed: 1 (chest/inpaint/{LOW}/1)" in lines
     assert "table fidelity task seed added removed changed provenance largest_change" in lines
     assert f"runs {LOW} denoise 0 0 1 0 0 -" in lines
     assert any(line.startswith(f"runs {LOW} denoise 1 0 0 2 0 10.") for line in lines)
@@ -570,9 +544,9 @@ def test_different_datasets_end_with_status_1_and_say_what_changed(call, old, tm
     assert lines[-1] == "different"
 
 
-def test_json_holds_every_row_and_no_nan(call, old, tmp_path):
+def test_json_holds_every_row_and_no_nan(run, old, tmp_path):
     new = small(tmp_path / "new", missing={(LOW, "denoise", 0, "lena", 0)}, unscored={2})
-    status, out, _ = call(old, new, "--json")
+    status, out, _ = run("diff", old, new, "--json")
 
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is no JSON")
@@ -581,24 +555,23 @@ def test_json_holds_every_row_and_no_nan(call, old, tmp_path):
     assert status == 1
     assert found["equal"] is False
     assert set(found) == {"equal", "summary", "manifest", *TABLES}
-    [run] = found["runs"]
-    assert run["architecture"] == NAMES[0]
-    assert (run["change"], run["status_second"], run["largest_db"]) == (REMOVED, None, None)
+    [gone] = found["runs"]
+    assert gone["architecture"] == NAMES[0]
+    assert (gone["change"], gone["status_second"], gone["largest_db"]) == (REMOVED, None, None)
     assert len(found["scores"]) == 3 * 2 * 7
     assert {row["seed"] for row in found["scores"]} == {0, 1, None}
-    status, out, _ = call(old, old, "--json")
+    status, out, _ = run("diff", old, old, "--json")
     assert (status, json.loads(out)["equal"]) == (0, True)
 
 
-def test_what_is_no_dataset_ends_with_status_2(call, old, tmp_path):
+def test_what_is_no_dataset_ends_with_status_2(run, old, new, tmp_path):
     for pair in ((old, tmp_path), (tmp_path, old)):
-        status, out, error = call(*pair)
+        status, out, error = run("diff", *pair)
         assert (status, out) == (2, "")
         assert error.startswith("nasdip-bench: no dataset in")
         assert error.count("\n") == 1
-    new = small(tmp_path / "new")
     (new / "runs.parquet").write_bytes(b"damaged")
-    status, _, error = call(old, new)
+    status, _, error = run("diff", old, new)
     assert status == 2
     assert "runs.parquet in" in error
     assert "is damaged" in error

@@ -7,19 +7,17 @@ import io
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from nasdip_bench.api import cli as bench_cli
 from nasdip_bench.api.paper.figure5 import figure5
 from nasdip_bench.api.paper.printed import paper_values
 from nasdip_bench.api.paper.tables23 import comparison
 from nasdip_bench.builder import cli as build_cli
-from nasdip_bench.console.app import run
+from nasdip_bench.console import app as console
 from nasdip_bench.errors import (
     ConfigError,
     DatasetError,
@@ -223,22 +221,9 @@ SHORT = [
 ]
 
 
-def command(program: str, app, capsys, *arguments: str | Path) -> tuple[int, str, str]:
-    before = sys.argv
-    sys.argv = [program, *map(str, arguments)]
-    try:
-        status = run(program, app)
-    finally:
-        sys.argv = before
-    return status, *capsys.readouterr()
-
-
 def build(capsys, *arguments: str | Path) -> tuple[int, str, str]:
-    return command("nasdip-build", build_cli.app, capsys, "experiments", *arguments)
-
-
-def bench(capsys, *arguments: str | Path) -> tuple[int, str, str]:
-    return command("nasdip-bench", bench_cli.app, capsys, *arguments)
+    status = console.run("nasdip-build", build_cli.app, [*map(str, arguments)])
+    return status, *capsys.readouterr()
 
 
 @pytest.fixture(scope="module")
@@ -255,38 +240,34 @@ def built(user_images: Path, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("built") / "build"
     arguments = ["--sets=user", "--images=wall", f"--images-dir={user_images}"]
     arguments += ["--tasks=inpaint,super_resolve_x2", f"--out={folder}"]
-    sys_argv, sys.argv = sys.argv, ["nasdip-build", "experiments", *arguments, *SHORT]
-    try:
-        assert run("nasdip-build", build_cli.app) == 0
-    finally:
-        sys.argv = sys_argv
+    assert console.run("nasdip-build", build_cli.app, ["experiments", *arguments, *SHORT]) == 0
     return folder
 
 
-def test_from_the_command_to_the_table(built: Path, user_images: Path, tmp_path: Path, capsys):
+def test_from_the_command_to_the_table(built: Path, user_images: Path, tmp_path: Path, run, capsys):
     again = ["--sets=user", "--images=wall", f"--images-dir={user_images}"]
     again += ["--tasks=inpaint,super_resolve_x2", f"--out={built}", *SHORT]
-    status, out, _ = build(capsys, *again)
+    status, out, _ = build(capsys, "experiments", *again)
     assert status == 0
     assert out.startswith("0 units finished, 0 left, 0 diverged, 0 failed; setting quick-")
     assert "inpaint, user: 9 of 9\n" in out
-    status, out, _ = build(capsys, *again, "--dry-run")
+    status, out, _ = build(capsys, "experiments", *again, "--dry-run")
     assert status == 0
     assert "nothing is left to do" in out
-    status, out, _ = build(capsys, *again, "--dry-run", "--seeds=0,1")
+    status, out, _ = build(capsys, "experiments", *again, "--dry-run", "--seeds=0,1")
     assert "train cohorts (at most: they overlap)" in out
     assert "time: about" in out
 
-    status, out, _ = bench(capsys, "table", "2", "--experiments", built, "--format", "text")
+    status, out, _ = run("table", "2", "--experiments", built, "--format", "text")
     assert status == 0
     assert re.search(r"SR x2 user +1/1", out)
     data = tmp_path / "data"
     release = [built, "--out", data / "experiments"]
-    status, out, _ = command("nasdip-build", build_cli.app, capsys, "experiments-release", *release)
+    status, out, _ = build(capsys, "experiments-release", *release)
     assert status == 0
     assert "18 results of setting quick-" in out
-    assert bench(capsys, "table", "2", "--data", data)[0] == 0
-    status, out, _ = bench(capsys, "table", "3", "--data", data, "--out", tmp_path / "t3.csv")
+    assert run("table", "2", "--data", data)[0] == 0
+    status, out, _ = run("table", "3", "--data", data, "--out", tmp_path / "t3.csv")
     assert (status, out) == (0, f"written: {tmp_path / 't3.csv'}\n")
     # Verified with the dataset it lies beside.
     assert not [p for p in verify(data) if "experiments" in p]
@@ -294,7 +275,7 @@ def test_from_the_command_to_the_table(built: Path, user_images: Path, tmp_path:
     assert [p for p in verify(data) if "experiments.parquet' is damaged" in p]
 
 
-def test_figure_5(built: Path, user_images: Path, tmp_path: Path, capsys):
+def test_figure_5(built: Path, user_images: Path, tmp_path: Path, run):
     figure = figure5(built, user_images)
     assert [row.label for row in figure.rows] == ["inpaint wall", "SR x2 wall"]
     assert len(figure5(built, user_images, images=["wall"]).rows) == 2
@@ -315,8 +296,7 @@ def test_figure_5(built: Path, user_images: Path, tmp_path: Path, capsys):
     top, left, side = enlarged.zoom
     assert side == 16
     assert max(top, left) + side <= 64
-    status, out, _ = bench(
-        capsys,
+    status, out, _ = run(
         *("figure", "5", "--experiments", built, "--images-dir", user_images),
         *("--out", tmp_path / "figure5.png"),
     )
@@ -381,57 +361,16 @@ def test_figure_5_without_what_it_needs(built: Path, user_images: Path, tmp_path
 )
 def test_a_mistake_is_one_line_and_exit_status_2(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    status, out, err = build(capsys, *arguments)
+    status, out, err = build(capsys, "experiments", *arguments)
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
     assert message in err
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["table", "2", "--data=none"], "'none/experiments' holds no results of experiments"),
-        (["table", "2", "--all"], "--all has no effect on table 2: leave it out"),
-        (["table", "2", "--task=inpaint"], "--task has no effect on table 2"),
-        (["table", "1", "--setting=quick"], "--setting has no effect on table 1"),
-        (["figure", "5", "--k=3"], "--k has no effect on figure 5"),
-        (["figure", "5", "--data=x"], "--data has no effect on figure 5"),
-        (["figure", "1", "--images=x"], "--images has no effect on figure 1"),
-        (["figure", "1", "--score=x"], "--score has no effect on figure 1"),
-        (["figure", "1", "--inits=3"], "--inits has no effect on figure 1"),
-        (["figure", "2", "--target=x"], "--target has no effect on figure 2"),
-        (["figure", "2", "--seed=1"], "--seed has no effect on figure 2"),
-        (["figure", "3", "-k5"], "--k has no effect on figure 3"),
-        (["figure", "4", "--image-set=x"], "--image-set has no effect on figure 4"),
-        (["figure", "5"], "'builds/experiments' holds no results of experiments"),
-        (["figure", "6"], "unknown figure '6'"),
-    ],
-)
-def test_what_cannot_be_shown_is_said(arguments, message, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    status, out, err = bench(capsys, *arguments)
-    assert (status, out) == (2, "")
-    assert message in err
-
-
-def test_the_commands_of_the_docs_are_understood(user_images: Path, tmp_path: Path, capsys):
-    page = (Path(__file__).resolve().parents[2] / "docs" / "paper.md").read_text("utf-8")
-    lines = re.findall(r"^\$ nasdip-build experiments (--sets (?:skimage|user) .*)$", page, re.M)
-    assert len(lines) == 2
-    for line in lines:
-        arguments = line.replace("photos", str(user_images)).split()
-        status, out, err = build(
-            capsys, *arguments, *SHORT, "--dry-run", f"--out={tmp_path / 'none'}"
-        )
-        assert status == 0, err
-        assert "classical methods" in out
-    assert not (tmp_path / "none").exists()
-
-
 def test_a_time_limit_exits_with_75(tmp_path: Path, capsys):
     arguments = ["--sets=skimage", "--images=camera", "--tasks=denoise", f"--out={tmp_path / 'b'}"]
     long = [*SHORT, "--iterations=5000", "--methods=classical,dip", "--time-limit=6s"]
-    status, out, err = build(capsys, *arguments, *long)
+    status, out, err = build(capsys, "experiments", *arguments, *long)
     assert (status, "1 left" in out) == (75, True)
     assert "stopped at the time limit; the same command goes on from here" in err

@@ -5,16 +5,29 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from nasdip_bench import NASDIPBench
-from nasdip_bench.api import cli
+from nasdip_bench.api import (
+    cli,
+    compare,
+    early_figure,
+    figure1,
+    gain_figure,
+    noise_figure,
+    replay_figure,
+    score_leaderboard_figure,
+    search_figure,
+    search_leaderboard_figure,
+    stopping_figure,
+    table1,
+)
 from nasdip_bench.api.exhibits.frame_text import frame_text
-from tests import synthetic
+from nasdip_bench.api.statistics.tau_frame import MEAN
 
 FRAME = pd.DataFrame(
     {
@@ -49,68 +62,144 @@ def test_columns_that_do_not_fit_follow_below(width):
     assert all(line.startswith("x      lena") for _, line, _ in blocks)
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory) -> NASDIPBench:
-    path = tmp_path_factory.mktemp("text") / "data"
-    return NASDIPBench(synthetic.write_release(path, fidelities=("r64",)))
+def kendall_with_mean(bench, **options) -> pd.DataFrame:
+    frame = bench.kendall("denoise", **options)
+    frame.columns = ["/".join(column) for column in frame.columns]
+    frame.loc[MEAN] = frame.mean(skipna=False)
+    return frame
+
+
+WITHIN = {"within": "sampling", "images": ["lena"], "resamples": 5}
+FRAMES = {
+    "kendall": kendall_with_mean,
+    "kendall --images lena,boat": lambda b: kendall_with_mean(b, images=["lena", "boat"]),
+    "overlap -k 3": lambda b: b.overlap("denoise", k=3),
+    "overlap -k 4 --images lena,boat": lambda b: b.overlap("denoise", k=4, images=["lena", "boat"]),
+    "coverage": lambda b: b.coverage().set_index("fidelity"),
+    "curve 0 --image lena": lambda b: b.curve(0, "lena", "denoise").to_frame(),
+    "agreement --resamples 5": lambda b: b.kendall_intervals("denoise", resamples=5),
+    "agreement --within sampling --images lena --resamples 5": (
+        lambda b: b.kendall_intervals("denoise", **WITHIN)
+    ),
+    "agreement --between seeds --resamples 5": lambda b: b.seed_agreement("denoise", resamples=5),
+    "agreement --between seeds --within sampling --images lena --resamples 5": (
+        lambda b: b.seed_agreement("denoise", **WITHIN)
+    ),
+    "agreement --between fidelities --resamples 5": (
+        lambda b: b.fidelity_agreement("denoise", resamples=5)
+    ),
+    "agreement --between fidelities --within sampling --images lena --resamples 5": (
+        lambda b: b.fidelity_agreement("denoise", **WITHIN)
+    ),
+    "agreement --between images -k 4": lambda b: b.overlap_table("denoise", k=4),
+    "agreement --between images -k 3 --images lena,boat": (
+        lambda b: b.overlap_table("denoise", k=3, images=["lena", "boat"])
+    ),
+    "proxies -k 3 --cohorts '2, 5' --resamples 5": (
+        lambda b: b.proxy_table("denoise", k=3, cohorts=(2, 5), resamples=5).xs(MEAN, level="image")
+    ),
+    "proxies -k 4 --by-image --images 'lena, boat' --resamples 5": (
+        lambda b: b.proxy_table("denoise", k=4, images=["lena", "boat"], resamples=5)
+    ),
+    "selection": lambda b: b.selection_curve("denoise"),
+    "selection --score psd_db_mse/corrupted --images lena,boat": (
+        lambda b: b.selection_curve(
+            "denoise", score="psd_db_mse/corrupted", images=["lena", "boat"]
+        )
+    ),
+}
+EXHIBITS = {
+    "table 1": table1,
+    "figure 1 -k 3": lambda b: figure1(b, k=3),
+    "gain --targets last_psnr_smooth_db --resamples 5": (
+        lambda b: gain_figure(b, "denoise", targets=["last_psnr_smooth_db"], resamples=5)
+    ),
+    "noise --resamples 5": lambda b: noise_figure(b, "denoise", resamples=5),
+    "leaderboard scores -k 3 --resamples 5": (
+        lambda b: score_leaderboard_figure(b, "denoise", k=3, resamples=5)
+    ),
+    "leaderboard search --targets best_psnr_smooth_db --repeats 2 --resamples 0": (
+        lambda b: search_leaderboard_figure(
+            b, "denoise", targets=["best_psnr_smooth_db"], repeats=2, resamples=0
+        )
+    ),
+    "early --task inpaint": lambda b: early_figure(b, "inpaint"),
+    "stopping --task inpaint --rule 'fixed(iteration=20)' --resamples 5": (
+        lambda b: stopping_figure(b, "inpaint", rules=["fixed(iteration=20)"], resamples=5)
+    ),
+    "replay --score psd_db_mse --cohort 5 --selector oracle": (
+        lambda b: replay_figure(b, scores=["psd_db_mse"], n=5, selector="oracle")
+    ),
+    "search --algorithms random,halving --images lena,boat --repeats 3 --budget 2m": (
+        lambda b: search_figure(
+            compare(
+                b,
+                algorithms=["random", "halving"],
+                images=["lena", "boat"],
+                repeats=3,
+                budget_seconds=120,
+            )
+        )
+    ),
+}
 
 
 @pytest.fixture
-def call(monkeypatch, capsys, bench):
-    def run(*arguments, terminal=False):
-        command = ["nasdip-bench", *map(str, arguments), "--data", str(bench.path)]
-        monkeypatch.setattr(sys, "argv", command)
-        monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
-        monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((100, 24)))
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        assert ended.value.code == 0, printed.err
-        return printed.out
+def shown(call, monkeypatch):
+    """What a command prints to a terminal of 100 columns."""
 
-    return run
+    def one(*arguments) -> str:
+        with monkeypatch.context() as terminal:
+            terminal.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+            terminal.setattr("shutil.get_terminal_size", lambda: os.terminal_size((100, 24)))
+            status, out, err = call(*arguments)
+        assert status == 0, err
+        return out
 
-
-FRAMES = [
-    ("kendall",),
-    ("overlap", "-k", 3),
-    ("coverage",),
-    ("best", "-k", 3),
-    ("statistics",),
-    ("curve", 0, "--image", "lena"),
-    ("agreement", "--resamples", 5),
-    ("proxies", "-k", 3, "--resamples", 5),
-    ("selection", "--score", "psd_db_mse/corrupted"),
-]
-EXHIBITS = [
-    ("table", 1),
-    ("figure", 1, "-k", 3),
-    ("gain", "--resamples", 5),
-    ("noise", "--resamples", 5),
-    ("leaderboard", "scores", "-k", 3, "--resamples", 5),
-    ("early",),
-]
+    return one
 
 
-@pytest.mark.parametrize("command", [*FRAMES, *EXHIBITS], ids=lambda c: " ".join(map(str, c)))
-def test_a_terminal_gets_a_table_and_a_pipe_csv(call, command, tmp_path):
-    piped, shown = call(*command), call(*command, terminal=True)
+@pytest.mark.parametrize("command", FRAMES)
+def test_a_command_prints_the_frame_of_its_call(call, command, bench):
+    printed = call(*shlex.split(command))
+    assert printed == (0, FRAMES[command](bench).to_csv(lineterminator="\n"), "")
+
+
+@pytest.mark.parametrize("command", EXHIBITS)
+def test_a_command_prints_the_exhibit_of_its_call(call, command, bench):
+    exhibit, arguments = EXHIBITS[command](bench), shlex.split(command)
+    assert call(*arguments) == (0, exhibit.csv(), "")
+    assert call(*arguments, "--format", "latex") == (0, exhibit.latex(), "")
+
+
+# The last of each command: all forms go the same way.
+ONE_EACH = {
+    command.partition(" -")[0]: command
+    for command in (*FRAMES, *EXHIBITS, "best -k 3", "statistics")
+}
+
+
+@pytest.mark.parametrize("command", ONE_EACH.values(), ids=ONE_EACH)
+def test_a_terminal_gets_a_table_and_a_pipe_csv(call, shown, command, tmp_path):
+    arguments = shlex.split(command)
+    piped = call(*arguments)[1]
     assert len(pd.read_csv(io.StringIO(piped)).columns) > 2
-    assert call(*command, "--format", "csv", terminal=True) == piped
-    assert re.search(r"\S  +\S", shown)
-    assert not re.search(r"\d\.\d{5}", shown)
-    assert "nan" not in re.findall(r"\w+", shown.lower())
-    fits = [line for line in shown.splitlines() if not line.startswith("-- :")]
+    assert shown(*arguments, "--format", "csv") == piped
+    on_terminal = shown(*arguments)
+    assert re.search(r"\S  +\S", on_terminal)
+    assert not re.search(r"\d\.\d{5}", on_terminal)
+    assert "nan" not in re.findall(r"\w+", on_terminal.lower())
+    fits = [line for line in on_terminal.splitlines() if not line.startswith("-- :")]
     assert max(map(len, fits)) <= 100
-    call(*command, "--out", tmp_path / "t.csv")
-    assert (tmp_path / "t.csv").read_text() == piped
-    call(*command, "--out", tmp_path / "t.txt")
-    assert (tmp_path / "t.txt").read_text() == call(*command, "--format", "text")
+    for ending, content in ((".csv", piped), (".txt", call(*arguments, "--format", "text")[1])):
+        path = tmp_path / f"t{ending}"
+        assert call(*arguments, "--out", path)[1] == f"written: {path}\n"
+        assert path.read_text() == content
 
 
-def test_kendall_shows_all_scores_and_their_mean(call, bench):
+def test_kendall_shows_all_scores_and_their_mean(shown, bench):
     frame = bench.kendall("denoise")
-    lines = [line.split() for line in call("kendall", terminal=True).splitlines()]
+    lines = [line.split() for line in shown("kendall").splitlines()]
     at = lines.index(["score", *bench.images, "(mean)"])
     assert [line[0] for line in lines[at + 1 :]] == ["/".join(c) for c in frame.columns]
     for line, column in zip(lines[at + 1 :], frame.columns, strict=True):
@@ -119,53 +208,9 @@ def test_kendall_shows_all_scores_and_their_mean(call, bench):
             assert cell == "--" if np.isnan(value) else abs(float(cell) - value) <= 5.1e-4
 
 
-def test_text_says_what_its_numbers_are_of(call):
-    first = call("best", "-k", 2, terminal=True).splitlines()[0]
+def test_text_says_what_its_numbers_are_of(shown):
+    first = shown("best", "-k", 2).splitlines()[0]
     assert first == "task denoise, target stopped_psnr_smooth_db, fidelity r64, seeds 0, 1"
-
-
-def test_best_and_statistics_of_some_images(call, bench):
-    for spelled in ("--image", "--images"):
-        found = pd.read_csv(io.StringIO(call("best", "-k", 2, spelled, "lena,boat")))
-        expected = bench.top_k("denoise", k=2, images=["lena", "boat"])
-        assert found["arch_id"].tolist() == [one.arch_id for one in expected]
-        found = pd.read_csv(io.StringIO(call("statistics", spelled, "lena,boat")))
-        assert found["images"].tolist() == ["lena", "boat", "lena boat"]
-    assert len(pd.read_csv(io.StringIO(call("statistics", "--image", "lena")))) == 1
-
-
-@pytest.mark.parametrize(
-    "command",
-    [("gain",), ("noise",), ("leaderboard", "scores", "-k", 3), ("replay", "--selector=oracle")],
-    ids=lambda c: c[0],
-)
-def test_figures_of_statistics_are_drawn(call, command, tmp_path):
-    pytest.importorskip("matplotlib")
-    few = () if command[0] == "replay" else ("--resamples", 20)
-    for ending, start in ((".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml")):
-        path = tmp_path / f"f{ending}"
-        assert call(*command, *few, "--out", path) == f"written: {path}\n"
-        first = path.read_bytes()
-        assert first.startswith(start)
-        if ending != ".pdf":  # the same data, the same file
-            call(*command, *few, "--out", path)
-            assert path.read_bytes() == first
-    assert call(*command, *few, "--format", "latex").startswith("\\begin{table")
-
-
-def test_the_list_of_commands_has_whole_sentences(call, monkeypatch, capsys):
-    for arguments in (
-        ["nasdip-bench"],
-        ["nasdip-bench", "--help"],
-        ["nasdip-bench", "leaderboard"],
-    ):
-        monkeypatch.setattr(sys, "argv", arguments)
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out = capsys.readouterr().out
-        assert ended.value.code == 0
-        assert "Commands:" in out
-        assert "..." not in out.partition("Commands:")[2]
 
 
 def test_every_command_has_image_and_task_as_options_of_one_form():

@@ -9,7 +9,6 @@ import itertools
 import json
 import math
 from collections import defaultdict
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -17,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import kendalltau
 
-from nasdip_bench import NASDIPBench
+from tests.conftest import ROOT
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+DATA = ROOT / "data"
 MANIFEST = json.loads((DATA / "manifest.json").read_text(encoding="utf-8"))
 IMAGES = MANIFEST["images"]
 TASKS = ("denoise", "inpaint")
@@ -28,11 +27,6 @@ PROXY, REFERENCE = "psd_db_strip_mse", "corrupted"
 MEAN = "(mean)"
 
 pytestmark = pytest.mark.parametrize("task", TASKS)
-
-
-@pytest.fixture(scope="module")
-def bench() -> NASDIPBench:
-    return NASDIPBench(DATA)
 
 
 class Files:
@@ -84,8 +78,8 @@ def tau(x, y) -> float:
     return kendalltau(x, y).statistic
 
 
-def test_stopping_table(files, bench, task):
-    mine, table = files[task], bench.stopping_table(task, resamples=0)
+def test_stopping_table(files, shipped, task):
+    mine, table = files[task], shipped.stopping_table(task, resamples=0)
     lost = defaultdict(lambda: defaultdict(list))
     wanted = [*mine.of, ("rule", "in", ["es-emv", "neighbour"])]
     for row in pq.read_table(DATA / "stops", filters=wanted).to_pylist():
@@ -128,9 +122,9 @@ def test_stopping_table(files, bench, task):
     assert row["lost_db"] == pytest.approx(np.concatenate(apart).mean(), abs=1e-3)  # codes
 
 
-def test_score_leaderboard(files, bench, task):
+def test_score_leaderboard(files, shipped, task):
     k, mine = 10, files[task]
-    table = bench.score_leaderboard(task, k=k, resamples=0)
+    table = shipped.score_leaderboard(task, k=k, resamples=0)
     target = table.attrs["target"]
     wanted = [*mine.of, ("proxy", "=", PROXY), ("reference", "=", REFERENCE)]
     rows = pq.read_table(DATA / "scores.parquet", filters=wanted).to_pylist()
@@ -165,8 +159,8 @@ def test_score_leaderboard(files, bench, task):
     assert row["direction"] == "lower"
 
 
-def test_image_gain(files, bench, task):
-    mine, table = files[task], bench.image_gain(task, resamples=0)
+def test_image_gain(files, shipped, task):
+    mine, table = files[task], shipped.image_gain(task, resamples=0)
     arch_ids = mine.complete(mine.seeds)
     for target in TARGETS:
         values = {
@@ -187,9 +181,9 @@ def test_image_gain(files, bench, task):
         assert row["n"] == len(arch_ids)
 
 
-def test_early_ranking(files, bench, task):
+def test_early_ranking(files, shipped, task):
     at, mine = 200, files[task]
-    table = bench.early_ranking(task, iterations=[at])
+    table = shipped.early_ranking(task, iterations=[at])
     arch_ids = mine.complete(mine.seeds)
     pairs = {
         "own": [(seed, seed) for seed in mine.seeds],
@@ -211,8 +205,8 @@ def test_early_ranking(files, bench, task):
             assert row["n"] == len(arch_ids)
 
 
-def test_noise(files, bench, task):
-    mine, table = files[task], bench.noise(task, resamples=0)
+def test_noise(files, shipped, task):
+    mine, table = files[task], shipped.noise(task, resamples=0)
     # Between single values of a score, and between their halves.
     columns = ["arch_id", "image", "task", "fidelity", "seed", "proxy", "reference", "inits"]
     rows = pq.read_table(DATA / "scores.parquet", columns=columns).to_pylist()
@@ -235,7 +229,7 @@ def test_noise(files, bench, task):
         repeats = values.shape[1]
         pairs = itertools.combinations(values.T, 2)
         single.append(np.mean([tau(*pair) for pair in pairs]))
-        for first in range(repeats // 2):
+        for first in range(math.ceil(repeats / 2)):
             turned = np.roll(values, -first, axis=1)
             one, other = turned[:, : repeats // 2], turned[:, repeats // 2 :]
             halves.append(tau(one.mean(axis=1), other.mean(axis=1)))

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import cli, figure3, figure4, search_leaderboard_figure, write_paper
+from nasdip_bench.api import figure3, figure4, search_leaderboard_figure, write_paper
 from nasdip_bench.api.gallery import made
 from nasdip_bench.api.gallery.catalogue import BEYOND, PaperOptions, catalogue
 from nasdip_bench.api.gallery.page import markdown_page
@@ -18,8 +18,8 @@ from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from tests import synthetic
 from tests.conftest import ROOT
+from tests.synthetic import LOW
 
-LOW = "r64c16i40"
 DENOISE = PaperOptions(tasks=["denoise"], k=3, repeats=1)
 
 
@@ -35,11 +35,6 @@ def data(tmp_path_factory):
         failed={(LOW, "denoise", 0, "chest", seed) for seed in (0, 1)},
         unscored={4},
     )
-
-
-@pytest.fixture(scope="module")
-def bench(data):
-    return NASDIPBench(data)
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +130,7 @@ def test_a_rerun_replaces_its_own_files_alone(bench, folder, tmp_path, monkeypat
     path.mkdir()
     (path / "mine.txt").write_text("kept")
     (path / "table1-denoise.csv").write_text("old")
-    for _ in range(2):
-        write_paper(bench, path, DENOISE)
+    write_paper(bench, path, DENOISE)
     assert (path / "mine.txt").read_text() == "kept"
     drawn = [file for file in folder[0].glob("*-denoise.*") if file.suffix in (".png", ".csv")]
     assert len(drawn) == 2 * (len(folder[1].made) - 1)
@@ -177,13 +171,8 @@ def test_hostile_names_stay_text_on_the_page(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     name = "<script>alert(1)</script>|*x*"
     bench = NASDIPBench(
-        synthetic.write_release(
-            tmp_path / "data",
-            count=4,
-            images={name: "user", "b_c": "user"},
-            image_set="user",
-            fidelities=(LOW,),
-            tasks=("denoise",),
+        synthetic.small(
+            tmp_path / "data", count=4, images={name: "user", "b_c": "user"}, image_set="user"
         )
     )
     write_paper(bench, tmp_path / "p", PaperOptions(k=2, repeats=1))
@@ -192,18 +181,14 @@ def test_hostile_names_stay_text_on_the_page(tmp_path, monkeypatch):
     assert "&lt;script" in page
 
 
-def test_the_paper_command(data, tmp_path, monkeypatch, capsys):
+def test_the_paper_command(call, tmp_path, monkeypatch):
     monkeypatch.setattr(made, "ENDINGS", (".csv", ".tex"))
     out = tmp_path / "paper"
-    options = ["--tasks=denoise", "-k", "3", "--repeats=1", f"--out={out}", f"--data={data}"]
-    monkeypatch.setattr(sys, "argv", ["nasdip-bench", "paper", *options])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    printed = capsys.readouterr()
-    assert ended.value.code == 0
-    assert printed.out == f"written: {out / 'index.md'} and 26 other files\n"
-    assert "searches-denoise ..." in printed.err
-    assert "figure2-denoise: not made" in printed.err
+    options = ("--tasks=denoise", "-k", 3, "--repeats=1", "--out", out)
+    status, printed, told = call("paper", *options)
+    assert (status, printed) == (0, f"written: {out / 'index.md'} and 26 other files\n")
+    assert "searches-denoise ..." in told
+    assert "figure2-denoise: not made" in told
 
 
 def test_making_what_needs_no_images_imports_no_torch(data, tmp_path):
@@ -212,7 +197,7 @@ def test_making_what_needs_no_images_imports_no_torch(data, tmp_path):
         "sys.modules['matplotlib.figure'] = None\n"
         "from nasdip_bench.api import NASDIPBench, write_paper\n"
         "from nasdip_bench.api.gallery.catalogue import PaperOptions\n"
-        "options = PaperOptions(k=3, repeats=1)\n"
+        "options = PaperOptions(tasks=['denoise'], k=3, repeats=1)\n"
         f"write_paper(NASDIPBench({str(data)!r}), {str(tmp_path)!r}, options)\n"
         "assert 'torch' not in sys.modules\n"
     )

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import io
-import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import kendalltau
 
-from nasdip_bench.api import NASDIPBench, cli, early_figure
+from nasdip_bench.api import NASDIPBench, early_figure
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.statistics.early.ranking import SEEDS, early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import MissingRunError, UnknownNameError
 from tests import synthetic
+from tests.conftest import ROOT
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+DATA = ROOT / "data"
 FIDELITY = "r64c16"
-
-
-@pytest.fixture(scope="module")
-def shipped() -> NASDIPBench:
-    return NASDIPBench(DATA)
 
 
 @pytest.fixture(scope="module")
@@ -88,22 +82,15 @@ def test_what_is_missing_is_said(tmp_path, shipped):
             call(shipped, "denoise", targets=["psnr"])
 
 
-def test_of_the_formula_the_gain_is_known(tmp_path):
+def test_of_the_formula_the_gain_is_known(bench):
     """Two images rank the twelve in opposite orders: the best of one is the worst of the other."""
-    bench = NASDIPBench(synthetic.write_release(tmp_path / "data", fidelities=("r64",)))
     target = "best_psnr_smooth_db"
     found = image_gain(bench, "denoise", targets=[target], images=["lena", "chest"], resamples=0)
     assert found["gain_db"].tolist() == pytest.approx([1.1, 1.1, 1.1])
     assert np.isnan(found["low"]).all()
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory) -> NASDIPBench:
-    path = tmp_path_factory.mktemp("early") / "data"
-    return NASDIPBench(synthetic.write_release(path, fidelities=("r64",)))
-
-
-def test_the_figure_of_early_ranking_says_what_it_shows(bench, tmp_path):
+def test_the_figure_of_early_ranking_says_what_it_shows(bench):
     """By the formula the order is there from the start; odd seeds of inpaint reverse it."""
     figure = early_figure(bench, "inpaint", targets=[VERDICT_TARGETS[0]])
     text = figure.text()
@@ -122,10 +109,6 @@ def test_the_figure_of_early_ranking_says_what_it_shows(bench, tmp_path):
     assert other == pytest.approx(-own, abs=0.15)
     read = pd.read_csv(io.StringIO(figure.csv()), index_col=figure.frame.index.names)
     pd.testing.assert_frame_equal(read[["tau", "low"]], figure.frame[["tau", "low"]])
-    pytest.importorskip("matplotlib")
-    for name, start in (("f.png", b"\x89PNG"), ("f.pdf", b"%PDF"), ("f.tex", b"\\begin{table*}")):
-        figure.save(tmp_path / name)
-        assert (tmp_path / name).read_bytes().startswith(start)
     again = eval(early_figure(bench, "inpaint").call, {"bench": bench})
     pd.testing.assert_frame_equal(again, early_ranking(bench, "inpaint"))
 
@@ -135,32 +118,3 @@ def test_of_one_seed_nothing_is_said_of_another(tmp_path):
     figure = early_figure(NASDIPBench(path), "denoise")
     assert {row[2] for row in figure.body()} == {"own"}
     assert "There is only one seed" in figure.text()
-
-
-def test_the_commands(bench, tmp_path, monkeypatch, capsys):
-    def called(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["nasdip-bench", *arguments, f"--data={bench.path}"])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return ended.value.code, *capsys.readouterr()
-
-    status, out, _ = called("gain", "--targets=last_psnr_smooth_db", "--resamples=20")
-    found = pd.read_csv(io.StringIO(out), index_col=["target", "image"])
-    expected = bench.image_gain("denoise", targets=["last_psnr_smooth_db"], resamples=20)
-    assert status == 0
-    np.testing.assert_allclose(found["gain_db"], expected["gain_db"], atol=1e-5)
-    assert [*found.index] == [("last_psnr_smooth_db", image) for image in (*bench.images, MEAN)]
-    drawing = tmp_path / "early.png"
-    status, out, _ = called("early", "--task=inpaint", f"--out={drawing}")
-    assert (status, out) == (0, f"written: {drawing}\n")
-    assert drawing.read_bytes().startswith(b"\x89PNG")
-    assert called("early", "--format=csv")[1].startswith("curve,seed,target,iteration,tau,low,high")
-    for mistake, message in (
-        (("early", "--targets=soon"), "unknown target of a ranking 'soon'"),
-        (("gain", "--images=lena"), "two of each are needed"),
-        (("early", "--level=95"), "confidence level 95.0 must lie between 0 and 1"),
-        (("early", "--out=a.gif"), "cannot tell the form"),
-    ):
-        status, out, err = called(*mistake)
-        assert (status, out) == (2, "")
-        assert re.fullmatch(rf"nasdip-bench: .*{message}.*\n", err)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import json
 import math
-import sys
 
 import numpy as np
 import pandas as pd
@@ -15,41 +12,15 @@ import pytest
 import scipy.stats
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import cli
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
+from tests.synthetic import LOW
 
-HIGH, LOW = "r64", "r64c16i40"
+HIGH = "r64"
 COUNT = 12
 BEST = "best_psnr_smooth_db"
 TIED = 60 / math.sqrt(66 * 60)  # 12 architectures in 6 tied pairs: 60 of 66 pairs are not tied
 CORRUPTED = ("psd_db_mse", "corrupted")  # its value is the architecture's row
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return synthetic.write_release(tmp_path_factory.mktemp("agreement") / "data")
-
-
-@pytest.fixture(scope="module")
-def bench(data):
-    return NASDIPBench(data)
-
-
-@pytest.fixture(scope="module")
-def flawed(tmp_path_factory):
-    """On lena: the best diverged, the second best failed, the third is missing."""
-    path = synthetic.write_release(
-        tmp_path_factory.mktemp("flawed") / "data",
-        fidelities=(LOW,),
-        tasks=("denoise",),
-        seeds={LOW: (0,)},
-        diverged={(LOW, "denoise", 11, "lena", 0)},
-        failed={(LOW, "denoise", 10, "lena", 0)},
-        missing={(LOW, "denoise", 9, "lena", 0)},
-        unscored={0, 1},
-    )
-    return NASDIPBench(path)
 
 
 # Scores
@@ -189,9 +160,7 @@ def test_the_ceiling_is_tau_between_seeds(bench):
 
 
 def test_three_seeds_are_compared_in_pairs(tmp_path):
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), tasks=("inpaint",), seeds={LOW: (0, 1, 2)}
-    )
+    path = synthetic.small(tmp_path / "data", tasks=("inpaint",), seeds={LOW: (0, 1, 2)})
     found = NASDIPBench(path).seed_agreement("inpaint")
     taus = [-1, 1, -1]  # 0 and 1, 0 and 2, 1 and 2
     assert found["tau"]["lena"] == pytest.approx(np.mean(taus))
@@ -201,10 +170,7 @@ def test_three_seeds_are_compared_in_pairs(tmp_path):
 def test_pairs_of_seeds_with_nothing_in_common_do_not_spoil_the_others(tmp_path):
     missing = {(LOW, "denoise", a, i, 1) for a in range(6) for i in synthetic.IMAGES}
     missing |= {(LOW, "denoise", a, i, 2) for a in range(6, 12) for i in synthetic.IMAGES}
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0, 1, 2)},
-        missing=missing,
-    )  # fmt: skip
+    path = synthetic.small(tmp_path / "data", seeds={LOW: (0, 1, 2)}, missing=missing)
     found = NASDIPBench(path).seed_agreement("denoise")
     assert found["tau"].tolist() == pytest.approx([1] * 4)
     assert set(found["n"]) == {6}
@@ -214,10 +180,12 @@ def test_pairs_of_seeds_with_nothing_in_common_do_not_spoil_the_others(tmp_path)
 
 def test_a_ceiling_of_some_images_and_within_one_choice(tmp_path):
     """Odd seeds turn the ranks over; seed 1 has no run on boat."""
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), tasks=("inpaint",), seeds={LOW: (0, 1)},
+    path = synthetic.small(
+        tmp_path / "data",
+        tasks=("inpaint",),
+        seeds={LOW: (0, 1)},
         missing={(LOW, "inpaint", a, "boat", 1) for a in range(COUNT)},
-    )  # fmt: skip
+    )
     bench = NASDIPBench(path)
     whole = bench.seed_agreement("inpaint", resamples=0)
     assert np.isnan(whole["tau"]["(mean)"])
@@ -309,11 +277,8 @@ def test_overlap_without_a_second_seed(flawed):
 @pytest.fixture(scope="module")
 def partial(tmp_path_factory):
     """No runs on boat."""
-    path = synthetic.write_release(
+    path = synthetic.small(
         tmp_path_factory.mktemp("partial") / "data",
-        fidelities=(LOW,),
-        tasks=("denoise",),
-        seeds={LOW: (0,)},
         missing={(LOW, "denoise", a, "boat", 0) for a in range(COUNT)},
     )
     return NASDIPBench(path)
@@ -327,6 +292,8 @@ def test_a_mean_over_the_images_that_have_runs(partial):
     whole = partial.correlate(own, "denoise").loc["(mean)"]
     assert math.isnan(whole["tau"])
     assert whole["reason"] == "tau is not defined for 1 of 3 images; it is for lena, chest"
+    merit = partial.proxy_table("denoise", k=3).loc[CORRUPTED, "reason"]
+    assert (merit["(mean)"], merit["lena"]) == (whole["reason"], "")
     found = partial.correlate(own, "denoise", images=SOME)
     assert list(found.index) == [*SOME, "(mean)"]
     assert found.loc["(mean)", "tau"] == pytest.approx(found["tau"][SOME].mean())
@@ -476,28 +443,12 @@ def test_values_of_ones_own_are_no_score(bench):
 
 def test_a_diverged_run_is_never_among_the_best(tmp_path):
     diverged = {(LOW, "denoise", a, "lena", 0) for a in range(5)}
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)},
-        diverged=diverged,
-    )  # fmt: skip
+    path = synthetic.small(tmp_path / "data", diverged=diverged)
     flawed = NASDIPBench(path)
     rows = flawed.proxy_table("denoise", k=8, cohorts=(2,), fidelity=LOW).loc[CORRUPTED]
     assert math.isnan(rows.loc["lena", "hit_2"])  # 7 did not diverge
     assert not math.isnan(rows.loc["boat", "hit_2"])
     assert math.isnan(rows.loc["(mean)", "precision"])
-
-
-def test_a_mean_that_there_is_not_has_a_reason(tmp_path):
-    missing = {(LOW, "denoise", a, "boat", seed) for a in range(COUNT) for seed in (0, 1)}
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), missing=missing
-    )
-    rows = NASDIPBench(path).proxy_table("denoise", k=3, fidelity=LOW).loc[CORRUPTED]
-    assert (
-        rows.loc["(mean)", "reason"]
-        == "tau is not defined for 1 of 3 images; it is for lena, chest"
-    )
-    assert rows.loc["lena", "reason"] == ""
 
 
 def test_diverged_runs_can_be_chosen_and_failed_ones_not(flawed):
@@ -537,105 +488,3 @@ def test_sizes_that_there_are_not(bench):
         bench.proxy_table("denoise", k=3, cohorts=(0,))
     with pytest.raises(ConfigError, match=r"cohort sizes 5 must be several whole numbers, such as"):
         bench.proxy_table("denoise", k=3, cohorts=5)
-
-
-# Commands
-
-
-@pytest.fixture
-def call(monkeypatch, capsys, data):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["nasdip-bench", *arguments, "--data", str(data)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
-
-
-@pytest.mark.parametrize(
-    ("between", "rows", "column"),
-    [
-        ("scores", 20, "low"),
-        ("seeds", 4, "attainable"),
-        ("fidelities", 4, "tau"),
-        ("images", 3, "n"),
-    ],
-)
-def test_agreement_command(call, between, rows, column):
-    status, out, _ = call("agreement", "--between", between, "-k", "4")
-    found = list(csv.DictReader(io.StringIO(out)))
-    assert (status, len(found)) == (0, rows)
-    assert all(row[column] != "" for row in found if row.get("reason", "") == "")
-
-
-@pytest.mark.parametrize(
-    ("command", "rows"),
-    [
-        (("kendall",), 3),
-        (("overlap", "-k", "4"), 2),
-        (("agreement",), 15),
-        (("agreement", "--between", "images", "-k", "4"), 1),
-        (("proxies", "-k", "4", "--by-image"), 15),
-        (("selection",), 3 * COUNT),
-    ],
-)
-def test_commands_of_some_images(call, command, rows):
-    status, out, _ = call(*command, "--images", "lena, boat")
-    assert (status, len(out.splitlines()) - 1) == (0, rows)
-    assert "chest" not in out
-    assert "lena" in out
-
-
-@pytest.mark.parametrize(
-    ("between", "heading"),
-    [
-        ("scores", "proxy,reference,image,tau,"),
-        ("seeds", "image,tau,"),
-        ("fidelities", "fidelity_a,fidelity_b,image,tau,"),
-    ],
-)
-def test_agreement_within_one_choice_and_of_some_images(call, between, heading):
-    status, out, err = call(
-        "agreement", "--between", between, "--within", "sampling", "--images", "lena"
-    )
-    assert (status, err) == (0, "")
-    assert out.startswith(heading)
-    assert {row["image"] for row in csv.DictReader(io.StringIO(out))} == {"lena", "(mean)"}
-
-
-def test_overlap_has_no_within(call):
-    status, _, error = call("agreement", "--between", "images", "--within", "sampling")
-    assert (status, error.count("\n")) == (2, 1)
-    assert "--within sampling does not go with --between images: it is for tau" in error
-
-
-def test_proxies_and_selection_commands(call):
-    status, out, _ = call("proxies", "-k", "3", "--cohorts", "2, 5")
-    found = list(csv.DictReader(io.StringIO(out)))
-    assert (status, len(found)) == (0, 5)
-    assert {"regret_2", "regret_5_chance", "precision"} <= set(found[0])
-    status, out, _ = call("proxies", "-k", "3", "--by-image")
-    assert len(out.splitlines()) == 1 + 20
-    status, out, _ = call("selection", "--score", "psd_db_mse/corrupted")
-    assert (status, len(out.splitlines())) == (0, 1 + 4 * COUNT)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        (("agreement", "--between", "moons"), "kind of agreement 'moons'"),
-        (("agreement", "--between", "seeds", "--seed", "0"), "does not go with"),
-        (("agreement", "--between", "fidelities", "--fidelity", HIGH), "does not go with"),
-        (("agreement", "--level", "95"), "confidence level 95"),
-        (("agreement", "--resamples", "-1"), "resamples -1"),
-        (("proxies", "--cohorts", "few"), "--cohorts 'few' is not a list of numbers"),
-        (("proxies", "-k", "0"), "k 0 must be a whole number"),
-        (("selection", "--score", "luck"), "unknown score 'luck'"),
-    ],
-)
-def test_mistakes_are_one_line(call, arguments, error):
-    status, out, err = call(*arguments)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert error in err

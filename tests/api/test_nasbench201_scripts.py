@@ -15,8 +15,9 @@ from nasdip_bench import NASDIPBench
 from nasdip_bench.api.adapters.nasbench201 import create
 from nasdip_bench.api.adapters.parameters import SEARCH_SPACE, architecture_of
 from tests import synthetic
+from tests.synthetic import LOW
 
-LOW, LAST, SHORT, COUNT = "r64c16i40", 40, 12, 12
+LAST, SHORT, COUNT = 40, 12, 12
 DATASETS = {"cifar10-valid": "lena-denoise", "cifar10": "lena-denoise", "cifar100": "chest-inpaint"}
 
 

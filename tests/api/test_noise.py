@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +12,19 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import kendalltau
 
-from nasdip_bench.api import NASDIPBench, cli
+from nasdip_bench.api import NASDIPBench
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
-from nasdip_bench.api.statistics.agreement.noise import BETWEEN, _shares
+from nasdip_bench.api.statistics.agreement.noise import BETWEEN
 from nasdip_bench.api.statistics.tau_frame import MEAN
+from nasdip_bench.dataset.manifest import SCORE_VALUES
+from nasdip_bench.dataset.score_values import score_values_bytes
 from nasdip_bench.errors import UnknownNameError
 from nasdip_bench.ranks.noise import tau_of_mean
 from tests import synthetic
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 BEST = VERDICT_TARGETS[0]
 COUNT = 12
+SCORE = ("psd_db_mse", "corrupted")
 
 
 @pytest.fixture(scope="module")
@@ -37,26 +39,36 @@ def bench(path) -> NASDIPBench:
     return NASDIPBench(path)
 
 
-def test_shares_are_those_of_all_pairs_and_of_halves():
-    rng = np.random.default_rng(2)
-    values = rng.normal(size=(1, 30)) + rng.normal(size=(6, 30))
-    singles, halves = _shares(values).sum(axis=1)
-    pairs = itertools.combinations(values, 2)
-    assert singles == pytest.approx(np.mean([kendalltau(*pair).statistic for pair in pairs]))
-    three = [
-        kendalltau(turned[:3].mean(axis=0), turned[3:].mean(axis=0)).statistic
-        for turned in (np.roll(values, -first, axis=0) for first in range(3))
-    ]
-    assert halves == pytest.approx(np.mean(three))
-
-
-def test_of_normal_values_the_mean_agrees_as_measured():
-    rng = np.random.default_rng(3)
-    truth = rng.normal(size=800)
-    one, other = (truth + rng.normal(size=(8, 800)) for _ in range(2))
-    found = tau_of_mean(_shares(one)[1].sum(), 2)
-    expected = kendalltau(one.mean(axis=0), other.mean(axis=0)).statistic
-    assert found == pytest.approx(expected, abs=0.03)
+@pytest.mark.parametrize("repeats", [4, 5])
+def test_initialisations_are_compared_singly_and_by_halves(tmp_path, repeats):
+    path = synthetic.write_release(
+        tmp_path / "data", fidelities=("r64",), seeds={"r64": (0,)}, tasks=("denoise",)
+    )
+    rows = pq.read_table(path / "scores.parquet").to_pylist()
+    values = np.full((len(rows), repeats), np.nan, np.float32)
+    drawn, taus, halves = np.random.default_rng(2), [], []
+    for image in synthetic.IMAGES:
+        mine = [
+            place
+            for place, row in enumerate(rows)
+            if (row["proxy"], row["reference"], row["image"]) == (*SCORE, image)
+        ]
+        values[mine] = drawn.normal(size=(COUNT, 1)) + drawn.normal(size=(COUNT, repeats))
+        for place in mine:
+            rows[place] |= {"inits": repeats, "value": float(values[place].mean())}
+        of_image = values[mine].astype(np.float64).T
+        taus += [kendalltau(*pair).statistic for pair in itertools.combinations(of_image, 2)]
+        for first in range(math.ceil(repeats / 2)):
+            turned, half = np.roll(of_image, -first, axis=0), repeats // 2
+            means = turned[:half].mean(axis=0), turned[half:].mean(axis=0)
+            halves.append(kendalltau(*means).statistic)
+    synthetic.write_table(path, "scores", rows)
+    (path / SCORE_VALUES).write_bytes(score_values_bytes(values))
+    synthetic.rehash(path)
+    row = NASDIPBench(path).noise("denoise", targets=[BEST]).loc["initialisations", "/".join(SCORE)]
+    assert row["tau"] == pytest.approx(np.mean(taus))
+    assert row["tau_mean"] == pytest.approx(tau_of_mean(np.mean(halves), 2))
+    assert (row["repeats"], row["n"], row["reason"]) == (repeats, COUNT, "")
 
 
 def test_seeds_are_those_of_their_own_table(bench):
@@ -77,7 +89,7 @@ def test_seeds_are_those_of_their_own_table(bench):
     assert turned["difference_db"] == pytest.approx(rms, abs=1e-9)
 
 
-def test_reruns_are_compared_with_what_they_repeat(bench, path, tmp_path):
+def test_reruns_are_compared_with_what_they_repeat(bench, tmp_path):
     row = bench.noise("denoise").loc["reruns", BEST]  # all a tenth of a dB higher
     assert row[["tau", "high", "difference_db"]].tolist() == pytest.approx([1, 1, 0.1])
     assert row["low"] > 0.9  # ties between images
@@ -123,13 +135,8 @@ def test_what_cannot_be_asked_says_so(bench):
         bench.noise("denoise", images="lenna")
 
 
-def test_scores_of_the_shipped_data_gain_by_averaging(monkeypatch, capsys):
-    given = ["nasdip-bench", "noise", "--resamples=0", f"--data={DATA}"]
-    monkeypatch.setattr("sys.argv", given)
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 0
-    found = pd.read_csv(io.StringIO(capsys.readouterr().out), index_col=["between", "measured"])
+def test_scores_of_the_shipped_data_gain_by_averaging(shipped):
+    found = shipped.noise("denoise", resamples=0)
     of_scores = found.loc["initialisations"].dropna(subset=["tau"])
     assert len(of_scores) > 5
     assert (of_scores["tau_mean"] > of_scores["tau"]).all()

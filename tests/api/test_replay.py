@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import cli
 from nasdip_bench.api.replay.figure import replay_figure
 from nasdip_bench.api.replay.one_seed import closest_of_prefixes
 from nasdip_bench.api.statistics.tau_frame import MEAN
@@ -35,8 +34,8 @@ from nasdip_bench.space import sample_architectures
 from tests import synthetic
 from tests.builds import FIDELITY as BUILT
 from tests.builds import small_config
+from tests.synthetic import LOW
 
-LOW = "r64c16i40"
 SCORE = "psd_db_mse"  # of the synthetic releases: arch_id
 ROUNDED = 10 ** (0.0005 / 10) - 1  # of half a thousandth of a dB, a share
 
@@ -251,12 +250,6 @@ def test_the_random_selector_is_an_expectation(flawed):
     ok = [member.final_psnr_smooth_db for member in found.cohort if not member.diverged]
     assert found.selected is None
     assert found.final_psnr_smooth_db == pytest.approx(np.mean(ok))
-    curve = bench.isnas_curve(
-        "denoise", scores=[SCORE], images=["lena"], n=4, selector="random", seed=0
-    )
-    row = curve.loc[f"{SCORE}/corrupted", "lena", 4]
-    assert row["regret"] == pytest.approx(found.regret) == pytest.approx(row["regret_member"])
-    assert row["rank"] == pytest.approx(found.rank)
 
 
 @pytest.mark.parametrize("selector", ["closest", "best-score", "oracle", "random", "mine"])
@@ -302,22 +295,10 @@ def brute_force(outputs, scores, weighting):
 @pytest.mark.parametrize("seed", range(5))
 def test_prefixes_are_brute_force(seed, weighting):
     outputs, scores = drawn(20, seed)
-    between = mean_squares(outputs)
-    found = closest_of_prefixes(between, scores, weighting).tolist()
+    found = closest_of_prefixes(mean_squares(outputs), scores, weighting).tolist()
     wanted = brute_force(outputs, scores, weighting)
     wanted[:2] = [0, 0] if weighting == "equal" else wanted[:2]  # equally close
     assert found == wanted
-    assert found == [
-        ClosestToAverage()(
-            Cohort(
-                scores=scores[:k],
-                between=between[:k, :k],
-                psnr_db=np.zeros(k),
-                weighting=weighting,
-            )
-        )
-        for k in range(1, 21)
-    ]
 
 
 def test_selection_does_not_depend_on_brightness_or_the_unit_of_the_score():
@@ -341,7 +322,7 @@ def test_of_those_equally_close_the_first_is_kept():
 
 def test_ties_in_the_score_break_by_row(tmp_path, monkeypatch):
     monkeypatch.setitem(synthetic.SCORES, ("psd_db_mse", "corrupted"), lambda a: 1.0 + a // 3)
-    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), tasks=("denoise",))
+    path = synthetic.small(tmp_path / "data")
     bench = NASDIPBench(synthetic.add_distances(path, LOW, "denoise"))
     found = bench.isnas("boat", "denoise", SCORE, n=5)
     assert [member.arch_id for member in found.cohort] == [0, 1, 2, 3, 4]
@@ -550,7 +531,7 @@ def test_a_damaged_file_is_found_at_first_touch(flawed, tmp_path):
 # The figure
 
 
-def test_the_figure_says_what_it_shows(flawed, tmp_path):
+def test_the_figure_says_what_it_shows(flawed):
     bench = NASDIPBench(flawed)
     figure = replay_figure(bench, n=5, seed=0)
     text = figure.text()
@@ -568,9 +549,6 @@ def test_the_figure_says_what_it_shows(flawed, tmp_path):
     pd.testing.assert_frame_equal(read[frame.columns], frame, check_exact=False)
     assert (read["fidelity"] == LOW).all()
     assert "\\begin{table" in figure.latex()
-    for name in ("f.png", "f.pdf", "f.csv"):
-        figure.save(tmp_path / name)
-        assert (tmp_path / name).stat().st_size > 500
 
 
 def test_one_image_is_shown_alone(flawed):
@@ -585,41 +563,5 @@ def test_one_image_is_shown_alone(flawed):
     pd.testing.assert_frame_equal(figure.frame, again)
 
 
-def called(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr("sys.argv", ["nasdip-bench", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    return ended.value.code, capsys.readouterr()
-
-
-def test_the_command_prints_and_draws(flawed, tmp_path, monkeypatch, capsys):
-    data = f"--data={flawed}"
-    code, printed = called(monkeypatch, capsys, "replay", "--score=psd_db_mse", "--cohort=5", data)
-    assert code == 0
-    assert "psd_db_mse/corrupted" in printed.out
-    out = tmp_path / "figure.png"
-    code, printed = called(monkeypatch, capsys, "replay", "--image=boat", f"--out={out}", data)
-    assert (code, printed.out) == (0, f"written: {out}\n")
-    assert out.read_bytes().startswith(b"\x89PNG")
-    code, printed = called(monkeypatch, capsys, "replay", "--format=csv", data)
-    assert printed.out.startswith("score,image,n,final_psnr_smooth_db,rank,regret,")
-    code, printed = called(monkeypatch, capsys, "info", data)
-    assert printed.out.count("; distances") == 1
-
-
-@pytest.mark.parametrize(
-    ("mistake", "text"),
-    [
-        ("--task=inpaint", "no distances between the restorations of inpaint"),
-        ("--score=psd_db_mse,psd", "unknown score 'psd'"),
-        ("--score=,", "no scores to replay"),
-        ("--selector=near", "unknown selector 'near'"),
-        ("--cohort=0", "n 0 must be"),
-        ("--format=png", "unknown format 'png'"),
-        ("--out=a.gif", "cannot tell the form"),
-    ],
-)
-def test_mistakes_of_the_command_are_one_line(flawed, monkeypatch, capsys, mistake, text):
-    code, printed = called(monkeypatch, capsys, "replay", mistake, f"--data={flawed}")
-    assert code == 2
-    assert re.fullmatch(rf"nasdip-bench: .*{re.escape(text)}.*\n", printed.err)
+def test_info_names_tasks_with_distances(run, flawed):
+    assert run("info", "--data", flawed)[1].count("; distances") == 1

@@ -5,13 +5,11 @@ from __future__ import annotations
 import html.parser
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import cli
 from nasdip_bench.api.gallery.catalogue import BEYOND, PaperOptions, catalogue
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.report.data import CURVE_POINTS, report_payload, thinned
@@ -19,8 +17,8 @@ from nasdip_bench.api.report.page import embedded_json, report_html, write_repor
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
 from tests.chromium import Browser, find_chromium
+from tests.synthetic import LOW
 
-LOW = "r64c16i40"
 COUNT = 60
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
 
@@ -36,11 +34,6 @@ def data(tmp_path_factory):
         diverged={(LOW, "denoise", 3, "lena", 0)},
         failed={(LOW, "denoise", 5, "chest", 0)},
     )
-
-
-@pytest.fixture(scope="module")
-def bench(data):
-    return NASDIPBench(data)
 
 
 @pytest.fixture(scope="module")
@@ -151,14 +144,7 @@ def test_a_small_release_says_why_there_is_no_overlap(tmp_path):
 
 def test_a_release_without_runs_has_no_report(tmp_path):
     every = {(LOW, "denoise", a, i, 0) for a in range(2) for i in synthetic.IMAGES}
-    path = synthetic.write_release(
-        tmp_path / "data",
-        count=2,
-        tasks=("denoise",),
-        fidelities=(LOW,),
-        seeds={LOW: (0,)},
-        missing=every,
-    )
+    path = synthetic.small(tmp_path / "data", count=2, missing=every)
     with pytest.raises(MissingRunError, match="has no runs: there is nothing to report"):
         report_payload(NASDIPBench(path))
 
@@ -217,13 +203,10 @@ class Page(html.parser.HTMLParser):
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     return NASDIPBench(
-        synthetic.write_release(
+        synthetic.small(
             tmp_path_factory.mktemp("hostile") / "data",
-            count=12,
             images={HOSTILE: "user", "{{data}}": "user", "a'b": "substitute"},
             image_set="user",
-            fidelities=(LOW,),
-            tasks=("denoise",),
         )
     )
 
@@ -277,18 +260,15 @@ def test_the_page_states_its_size_and_what_it_leaves_out(payload):
     assert "1 of 180 runs is missing, 1 diverged, 1 failed." in text
 
 
-def test_the_command_writes_it(data, tmp_path, monkeypatch, capsys):
+def test_the_command_writes_it(call, bench, payload, tmp_path):
     out = tmp_path / "page.html"
-    words = ["nasdip-bench", "report", "--out", str(out), "--data", str(data)]
-    monkeypatch.setattr(sys, "argv", words)
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith(f"written: {out}, 0.")
-    assert out.read_text() == report_html(report_payload(NASDIPBench(data)))
+    status, printed, _ = call("report", "--out", out)
+    assert status == 0
+    assert printed.startswith(f"written: {out}, 0.")
+    assert out.read_text() == report_html(payload)
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
     with pytest.raises(ConfigError, match="cannot write"):
-        write_report(NASDIPBench(data), tmp_path / "no" / "page.html")
+        write_report(bench, tmp_path / "no" / "page.html")
 
 
 # In a browser

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import kendalltau
 
@@ -18,28 +17,28 @@ from nasdip_bench.api.statistics.leaderboard.scores import (
     score_leaderboard,
 )
 from nasdip_bench.errors import ConfigError, UnknownNameError
+from tests import synthetic
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 FIDELITY = "r64c16"
 TARGET = "stopped_psnr_smooth_db"
 
 
 @pytest.fixture(scope="module")
-def shipped() -> NASDIPBench:
-    return NASDIPBench(DATA)
+def two_seeds(tmp_path_factory) -> NASDIPBench:
+    """The second ranks the architectures another way than the first."""
+    path = tmp_path_factory.mktemp("seeds") / "data"
+    synthetic.write_release(path, fidelities=("r64",), tasks=("denoise",))
+    rows, draw = pq.read_table(path / "runs.parquet").to_pylist(), np.random.default_rng(0)
+    for row in rows:
+        row[TARGET] += row["seed"] * draw.normal()
+    synthetic.write_table(path, "runs", rows)
+    synthetic.rehash(path)
+    return NASDIPBench(path)
 
 
 @pytest.fixture(scope="module")
 def table(shipped) -> pd.DataFrame:
     return score_leaderboard(shipped, "denoise", fidelity=FIDELITY, resamples=30)
-
-
-@pytest.fixture(scope="module")
-def runs(table) -> pd.DataFrame:
-    frame = pd.read_parquet(DATA / "runs.parquet")
-    seeds = frame.seed.isin(table.attrs["seeds"])
-    frame = frame[(frame.fidelity == FIDELITY) & (frame.task == "denoise") & seeds]
-    return frame.merge(pd.read_parquet(DATA / "architectures.parquet"), on="arch_id")
 
 
 def antisymmetric(rng, count, n):
@@ -99,22 +98,30 @@ def test_holm():
     assert _holm(np.array([0.9, 0.8])).tolist() == [1, 1]
 
 
-def test_the_sampling_mean_looks_at_other_images_alone(table, runs):
-    """By pandas: tau of the stratum's mean on the other images, image by image."""
+@pytest.mark.parametrize("name", ["shipped", "two_seeds"])
+def test_the_sampling_mean_looks_at_other_images_alone(name, request):
+    """By pandas: tau of the stratum's mean on the other images, by image and seed."""
+    bench = request.getfixturevalue(name)
+    table = score_leaderboard(bench, "denoise", k=5, resamples=0)
+    seeds = table.attrs["seeds"]
+    assert name == "shipped" or seeds == [0, 1]
+    runs = bench.to_frame("runs")
+    runs = runs[(runs.task == "denoise") & (runs.fidelity == table.attrs["fidelity"])]
+    # A mean over the images that an architecture has, each of them the mean over all seeds.
+    wide = runs[runs.seed.isin(seeds)].pivot(index="arch_id", columns=["image", "seed"])[TARGET]
+    by_image = {image: wide[image].mean(axis=1, skipna=False) for image in bench.images}
+    strata = [f"{a.attributes.sampling} {a.attributes.transform_first}" for a in bench]
     taus = []
-    for image, mine in runs.groupby("image"):
-        others = runs[runs.image != image]
-        strata = ["sampling", "transform_first"]
-        # A mean over what each architecture has: all images of an architecture weigh alike.
-        means = others.groupby([*strata])[TARGET].mean()
-        predicted = [means[tuple(row)] for row in mine[strata].to_numpy().tolist()]
-        taus.append(kendalltau(predicted, mine[TARGET]).statistic)
-    if len(table.attrs["seeds"]) == 1:
-        row = table.loc["sampling mean", NULL]
-        assert row["tau_signed"] == pytest.approx(np.mean(taus), abs=1e-9)
-    assert np.isnan(
-        table.loc[("sampling mean", NULL), "tau_signed_within"]
-    )  # all alike in a stratum
+    for image in bench.images:
+        others = pd.concat([by_image[one] for one in bench.images if one != image])
+        means = others.groupby([strata[a] for a in others.index]).mean()
+        for seed in seeds:
+            mine = wide[image, seed].dropna()
+            predicted = [means[strata[a]] for a in mine.index]
+            taus.append(kendalltau(predicted, mine).statistic)
+    row = table.loc["sampling mean", NULL]
+    assert row["tau_signed"] == pytest.approx(np.mean(taus), abs=1e-9)
+    assert np.isnan(row["tau_signed_within"])  # all alike in a stratum
 
 
 def test_scores_are_signed_by_what_they_claim(shipped, table):

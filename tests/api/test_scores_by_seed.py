@@ -12,12 +12,11 @@ from scipy.stats import kendalltau
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.simulation.opening import read_runs
-from nasdip_bench.dataset.schema import RELEASE_TABLES
 from nasdip_bench.dataset.score_values import score_values_bytes
-from nasdip_bench.errors import ConfigError, DatasetError, UnknownNameError
+from nasdip_bench.errors import ConfigError, DatasetError
 from tests import synthetic
+from tests.synthetic import LOW
 
-LOW = "r64c16i40"
 COUNT = 12
 SEEN = ("psd_db_mse/corrupted", "psd_db_strip_mse/corrupted")
 KEY = SEEN[0]
@@ -36,8 +35,7 @@ def scored(path: Path, keep=lambda row: True, **options) -> Path:
         keep: which rows of scores.parquet.
         options: of `synthetic.write_release`.
     """
-    settings = {"fidelities": (LOW,), "tasks": ("denoise",), "seeds": {LOW: (0, 1)}} | options
-    synthetic.write_release(path, count=COUNT, **settings)
+    synthetic.small(path, **({"seeds": {LOW: (0, 1)}} | options))
     rows = pq.read_table(path / "scores.parquet").to_pylist()
     for row in rows:
         if (row["proxy"], row["reference"]) == ("psd_db_mse", "corrupted"):
@@ -67,14 +65,6 @@ def test_a_seed_has_its_own_scores_and_none_is_their_mean(bench):
         for name in blind:
             np.testing.assert_equal(mean[name], by_seed[0][name])
             np.testing.assert_equal(mean[name], by_seed[1][name])
-
-
-def test_an_unknown_seed_says_which_there_are(bench):
-    told = (
-        rf"unknown seed 2 for task 'denoise' at fidelity '{LOW}'\. Available: 0, 1\. Leave it out"
-    )
-    with pytest.raises(UnknownNameError, match=told):
-        bench.scores(0, "boat", "denoise", seed=2)
 
 
 def test_a_seed_without_scores_has_those_that_see_no_corruption(tmp_path):
@@ -147,16 +137,6 @@ def test_a_score_that_is_there_twice_is_refused(tmp_path, seed):
     sim = NASDIPBench(path).simulator(one["image"], one["task"], seed=seed)
     with pytest.raises(DatasetError, match="has a score twice"):
         sim.score(one["arch_id"], one["proxy"])
-
-
-def test_frames_have_the_seeds(bench):
-    frame = bench.to_frame("scores")
-    assert [*frame.columns] == [column.name for column in RELEASE_TABLES["scores"]]
-    sees = frame["reference"] == "corrupted"
-    assert set(frame.loc[sees, "seed"]) == {0, 1}
-    assert frame.loc[~sees, "seed"].isna().all()
-    corruptions = bench.to_frame("corruptions")
-    assert len(corruptions) == len(bench.to_arrow("corruptions")) == 2 * len(bench.images)
 
 
 # What correlates and ranks

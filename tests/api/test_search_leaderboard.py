@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,16 +12,15 @@ import pytest
 import scipy.stats
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.cli import app
 from nasdip_bench.api.search import Method
 from nasdip_bench.api.search.baselines import cell_table, one_sampling, transfer
 from nasdip_bench.api.search.leaderboard_figure import search_leaderboard_figure
 from nasdip_bench.api.simulation.prices import CostModel
-from nasdip_bench.console.app import run
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
+from tests.conftest import ROOT
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+DATA = ROOT / "data"
 FIDELITY, COUNT = "r64", 24
 BEST, LAST = "best_psnr_smooth_db", "last_psnr_smooth_db"
 MEAN = "(mean)"
@@ -36,11 +35,6 @@ def bench(tmp_path_factory):
     for task in ("denoise", "inpaint"):
         synthetic.add_distances(path, FIDELITY, task)
     return NASDIPBench(path)
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    return NASDIPBench(DATA)
 
 
 def board(bench, task="denoise", **options):
@@ -311,37 +305,6 @@ def test_the_table_shows_means_best_first(figure):
     ]
     means = np.reshape(gaps, (-1, len(figure.targets))).mean(axis=1)
     assert (np.diff(means) <= 1e-12).all()
+    assert len(pd.read_csv(io.StringIO(figure.csv()))) == len(figure.frame)
     assert "3 times on each of 3 images" in figure.caption
     assert "n = 24 of 24 architectures" in figure.caption
-
-
-@pytest.mark.parametrize("suffix", [".png", ".pdf", ".csv", ".tex"])
-def test_it_can_be_saved(figure, tmp_path, suffix):
-    path = tmp_path / f"board{suffix}"
-    figure.save(path)
-    start = {
-        ".png": b"\x89PNG",
-        ".pdf": b"%PDF",
-        ".csv": b"target,image,method,track",
-        ".tex": b"\\b",
-    }
-    assert path.read_bytes().startswith(start[suffix])
-    if suffix == ".csv":
-        assert len(pd.read_csv(path)) == len(figure.frame)
-
-
-def test_the_command(bench, capsys, tmp_path):
-    few = ["--repeats", "2", "--resamples", "0", "--data", str(bench.path)]
-    text = ["--targets", BEST, "--format", "text"]
-    assert run("nasdip-bench", app, ["leaderboard", "search", *few, *text]) == 0
-    assert "over transfer" in capsys.readouterr().out
-    for wrong, message in (
-        (["--repeats", "0"], "repeats 0 must be"),
-        (["--targets", "bst"], "unknown target of a ranking 'bst'"),
-        (["--budget", "soon"], "budget 'soon' is not a duration"),
-    ):
-        assert run("nasdip-bench", app, ["leaderboard", "search", *few, *wrong]) == 2
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        assert message in captured.err
-        assert captured.err.count("\n") == 1

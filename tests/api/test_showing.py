@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from nasdip_bench import NASDIPBench
 from nasdip_bench.api import compare, figure1, table1
 from nasdip_bench.api.exhibits import exhibit
 from nasdip_bench.api.reading.records.run import RunRecord
 from nasdip_bench.api.search import search_figure
 from nasdip_bench.errors import ConfigError, MissingDependencyError, UnknownNameError
 from nasdip_bench.network import build_network
-from tests import synthetic
-
-LOW = "r64c16i40"
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory) -> NASDIPBench:
-    path = tmp_path_factory.mktemp("showing") / "data"
-    return NASDIPBench(synthetic.write_release(path, fidelities=("r64", LOW)))
+from tests.synthetic import LOW
 
 
 def cells(html: str) -> list[list[str]]:
@@ -118,7 +109,7 @@ def test_a_curve_draws_itself_a_figure(bench, monkeypatch):
     axes = bench.curve(0, "lena", "denoise").plot()
     assert pyplot.fignum_exists(axes.figure.number)
     pyplot.close(axes.figure)
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingDependencyError, match=r"pip install '\.\[figures\]'"):
         bench.curve(0, "lena", "denoise").plot()
 
@@ -162,8 +153,7 @@ def test_architectures_at_a_fidelity_have_its_parameters_and_operations(bench):
     assert len(both) == len(bench.to_frame("runs"))
 
 
-def test_sizes_among_the_scores_are_those_of_the_fidelity():
-    shipped = NASDIPBench(Path(__file__).resolve().parents[2] / "data")
+def test_sizes_among_the_scores_are_those_of_the_fidelity(shipped):
     for fidelity in shipped.fidelities:
         frame = shipped.to_frame("architectures", fidelity=fidelity)
         for row in shipped.evaluated("denoise", image="lena", fidelity=fidelity)[:5]:

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import io
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from nasdip_bench.api import NASDIPBench, cli, stopping_figure
+from nasdip_bench.api import stopping_figure
 from nasdip_bench.api.statistics.stopping.stopped import ORACLE
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from nasdip_bench.stopping import Fixed, Last, StoppingRule
 from tests import synthetic
 
-ROOT = Path(__file__).resolve().parents[2]
 TASK, FIDELITY, BUDGET = "denoise", "r64", 600
 COUNT = 12
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory) -> NASDIPBench:
-    path = tmp_path_factory.mktemp("stops") / "data"
-    return NASDIPBench(synthetic.write_release(path, count=COUNT, fidelities=(FIDELITY,)))
 
 
 def lost_by_rule(kind: str = "denoise") -> dict[tuple[str, str], float]:
@@ -156,7 +147,7 @@ def test_how_parameters_were_chosen_is_said(bench):
 # The figure
 
 
-def test_the_figure_says_what_it_shows(bench, tmp_path):
+def test_the_figure_says_what_it_shows(bench):
     figure = stopping_figure(bench, TASK, rules={"mine": [Fixed(20)]}, resamples=30)
     text = figure.text()
     assert "fidelity r64 (64x64, 128 channels, 600 iterations); seeds 0, 1" in text
@@ -177,10 +168,6 @@ def test_the_figure_says_what_it_shows(bench, tmp_path):
         read[["lost_db", "low", "high"]], figure.frame[["lost_db", "low", "high"]]
     )
     assert (read["fidelity"] == FIDELITY).all()
-    pytest.importorskip("matplotlib")
-    for name, start in (("f.png", b"\x89PNG"), ("f.pdf", b"%PDF"), ("f.tex", b"\\begin{table*}")):
-        figure.save(tmp_path / name)
-        assert (tmp_path / name).read_bytes().startswith(start)
     again = eval(stopping_figure(bench, TASK).call, {"bench": bench})
     pd.testing.assert_frame_equal(again, bench.stopping_table(TASK))
 
@@ -192,36 +179,8 @@ def test_what_has_no_meaning_for_a_task_is_said(bench):
     assert "The mean over lena; dots" in figure.text()  # without intervals
 
 
-def test_the_command_prints_and_draws(bench, tmp_path, monkeypatch, capsys):
-    def called(*arguments: str) -> tuple[int, str, str]:
-        given = ["nasdip-bench", "stopping", *arguments, f"--data={bench.path}"]
-        monkeypatch.setattr("sys.argv", given)
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return ended.value.code, *capsys.readouterr()
-
-    status, out, _ = called(
-        "--task=inpaint", "--rule=fixed(iteration=20)", "--resamples=20", "--format=text"
-    )
-    assert status == 0
-    assert out.startswith("What stopping rules lose (inpaint)")
-    assert "fixed(iteration=20)" in out
-    assert called("--format=csv")[1].startswith("rule,image,choice,parameters,iteration,")
-    drawing = tmp_path / "stopping.png"
-    assert called(f"--out={drawing}")[:2] == (0, f"written: {drawing}\n")
-    assert drawing.read_bytes().startswith(b"\x89PNG")
-    for mistake, message in (
-        ("--rule=soon", "unknown stopping rule 'soon'"),
-        ("--out=a.gif", "cannot tell the form"),
-        ("--task=noise", "unknown task 'noise'"),
-    ):
-        status, out, err = called(mistake)
-        assert (status, out) == (2, "")
-        assert re.fullmatch(rf"nasdip-bench: .*{message}.*\n", err)
-
-
-def test_stops_on_kept_points_are_near_those_of_whole_curves():
-    found = NASDIPBench(ROOT / "data").kept_point_agreement("denoise")
+def test_stops_on_kept_points_are_near_those_of_whole_curves(shipped):
+    found = shipped.kept_point_agreement("denoise")
     assert (found.loc["discrepancy", "agree"] >= 0.95).all()  # loss_smooth is smooth
     assert (found["difference_db"] >= 0).all()
     assert found["n"].min() > 0

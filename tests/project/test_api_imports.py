@@ -13,18 +13,27 @@ import nasdip_bench
 import nasdip_bench.api
 import nasdip_bench.errors
 from tests import synthetic
+from tests.synthetic import LOW
 
 LIBRARIES = ("torch", "pandas", "scipy", "h5py", "pyarrow", "matplotlib", "skimage", "PIL")
 LIBRARIES += ("pyarrow.compute",)  # a quarter of the time to the first query
+LIBRARIES += ("optuna", "ConfigSpace", "syne_tune")
+LIBRARIES += tuple(f"nasdip_bench.api.adapters.{a}" for a in ("optuna", "configspace", "synetune"))
 FRAMES = {"pyarrow", "pyarrow.compute", "pandas"}
-FIDELITY = "r64c16i40"
+SEARCH = """
+from nasdip_bench.api import run_search
+sim = bench.simulator('lena', 'denoise', held_out=True)
+run_search(sim, 'evolution')
+sim.test()
+run_search(bench.simulator('lena', 'denoise'), 'isnas')
+"""
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return synthetic.write_release(
-        tmp_path_factory.mktemp("imports") / "data", count=4, fidelities=(FIDELITY,)
-    )
+    folder = tmp_path_factory.mktemp("imports") / "data"
+    path = synthetic.write_release(folder, count=4, fidelities=(LOW,))
+    return synthetic.add_distances(path, LOW, "denoise")
 
 
 def imported_by(code: str) -> set[str]:
@@ -45,6 +54,7 @@ def imported_by(code: str) -> set[str]:
         ("from nasdip_bench.api import CostModel, MissingRunError, NASBench201API", set()),
         ("from nasdip_bench.api import BudgetExhaustedError", set()),
         ("from nasdip_bench.api import compare, run_search", set()),
+        (SEARCH, {"pyarrow", "pyarrow.compute", "h5py"}),
         ("bench.curve(0, 'lena', 'denoise')", {"pyarrow", "h5py"}),
         ("bench.query(0, 'lena', 'denoise', iteration=5)", {"pyarrow", "h5py"}),
         ("bench.to_frame('runs')", FRAMES),
