@@ -262,7 +262,7 @@ def test_a_folder_without_a_dataset_is_one_line_and_status_2(run, tmp_path, comm
         (("figure", "2", "--seed=1"), "--seed has no effect on figure 2"),
         (("figure", "3", "-k5"), "--k has no effect on figure 3"),
         (("figure", "4", "--image-set=x"), "--image-set has no effect on figure 4"),
-        (("figure", "5"), "'builds/experiments' holds no results of experiments"),
+        (("figure", "5"), "--data has no effect on figure 5"),
         # of all
         (("verify", "x"), "(x): options are --data FOLDER ..."),
         (("bogus",), "No such command 'bogus'. Available: info, kendall,"),
@@ -277,6 +277,13 @@ def test_mistakes_are_one_line_and_status_2(call, arguments, text, tmp_path, mon
     assert text in err
     assert err.count("\n") == 1
     assert not [*tmp_path.iterdir()]
+
+
+def test_figure_5_is_made_of_experiments(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run("figure", "5")
+    assert (status, out) == (2, "")
+    assert "'builds/experiments' holds no results of experiments" in err
 
 
 def test_ctrl_c_exits_130(call, monkeypatch):

@@ -54,7 +54,7 @@ def imported_by(code: str) -> set[str]:
         ("from nasdip_bench.api import CostModel, MissingRunError, NASBench201API", set()),
         ("from nasdip_bench.api import BudgetExhaustedError", set()),
         ("from nasdip_bench.api import compare, run_search", set()),
-        (SEARCH, {"pyarrow", "pyarrow.compute", "h5py"}),
+        (SEARCH, {"pyarrow", "pyarrow.compute", "h5py", "PIL"}),
         ("bench.curve(0, 'lena', 'denoise')", {"pyarrow", "h5py"}),
         ("bench.query(0, 'lena', 'denoise', iteration=5)", {"pyarrow", "h5py"}),
         ("bench.to_frame('runs')", FRAMES),
