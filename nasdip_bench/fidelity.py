@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nasdip_bench.errors import ConfigError, check_whole, unknown_name
+from nasdip_bench.errors import ConfigError, check_name, check_whole, unknown_name
 
 PROTOCOL_VERSION = 2
 """Version of everything that determines a run's numbers: draws, corruption, network, fit, scores.
@@ -37,8 +37,7 @@ def check_precision(precision: str, device: str) -> None:
         UnknownNameError: no such precision.
         ConfigError: tf32 on a device other than CUDA.
     """
-    if precision not in PRECISIONS:
-        raise unknown_name("precision", precision, PRECISIONS)
+    check_name("precision", precision, PRECISIONS)
     if precision == "tf32" and not device.startswith("cuda"):
         raise ConfigError(f"precision tf32 needs a CUDA device, not {device}; use fp32 or bf16")
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, ImageError, unknown_name
+from nasdip_bench.errors import ConfigError, ImageError, check_name
 from nasdip_bench.seeding import BitStream
 
 if TYPE_CHECKING:
@@ -211,9 +211,7 @@ TASKS: dict[str, Task] = {
 
 def get_task(name: str) -> Task:
     """The task with a name, with the paper's parameters."""
-    if name not in TASKS:
-        raise unknown_name("task", name, TASKS)
-    return TASKS[name]
+    return TASKS[check_name("task", name, TASKS)]
 
 
 def psnr_db(image: np.ndarray, truth: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasdip_bench.errors import unknown_name
+from nasdip_bench.errors import check_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -293,6 +293,4 @@ def table_columns(name: str) -> tuple[Column, ...]:
         UnknownNameError: no such table.
     """
     tables = RELEASE_TABLES | PART_TABLES
-    if name not in tables:
-        raise unknown_name("table", name, tables)
-    return tables[name]
+    return tables[check_name("table", name, tables)]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 from nasdip_bench.fidelity import FIDELITIES
 from nasdip_bench.space import MIN_SIZE, PAPER_CANDIDATES, SIZE_MULTIPLE
 from nasdip_bench.storage.files import sha256_bytes
@@ -153,6 +153,4 @@ r64, or r64c16, since small images overfit sooner."""
 
 def get_setting(name: str) -> Setting:
     """The setting with a name of the table."""
-    if name not in SETTINGS:
-        raise unknown_name("setting", name, SETTINGS)
-    return SETTINGS[name]
+    return SETTINGS[check_name("setting", name, SETTINGS)]

@@ -23,6 +23,7 @@ from nasdip_bench.errors import (
     DownloadError,
     ImageError,
     MissingDependencyError,
+    check_name,
     unknown_name,
 )
 
@@ -138,8 +139,7 @@ def load_images(
 def _known(names: Sequence[str] | None, there: Collection[str]) -> tuple[str, ...]:
     """The requested names, or all."""
     for name in names or ():
-        if name not in there:
-            raise unknown_name("image", name, there)
+        check_name("image", name, there)
     return tuple(there if names is None else names)
 
 

@@ -14,7 +14,7 @@ from nasdip_bench._version import __version__
 from nasdip_bench.console.app import given, new_app, run
 from nasdip_bench.console.interruption import Interrupted, Interruption
 from nasdip_bench.console.progress import parse_duration
-from nasdip_bench.errors import ConfigError, NasdipError, unknown_name
+from nasdip_bench.errors import ConfigError, NasdipError, check_name
 from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
 
@@ -120,8 +120,7 @@ def restore_command(
     chosen = _task(task, sigma, missing, factor)
     _refuse_unused(context, chosen, corrupt, mask, selection)
     limit = parse_duration(time_limit) if time_limit else None
-    if preset not in PRESETS:
-        raise unknown_name("preset", preset, PRESETS)
+    check_name("preset", preset, PRESETS)
 
     from .image import read_problem
 
@@ -155,9 +154,7 @@ def restore_command(
 
 
 def _task(name: str, sigma: float, missing: float, factor: int) -> Task:
-    if name not in TASKS:
-        raise unknown_name("task", name, TASKS)
-    if name == "denoise":
+    if check_name("task", name, TASKS) == "denoise":
         return Denoise(sigma)
     return Inpaint(missing) if name == "inpaint" else SuperResolve(factor)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nasdip_bench.errors import ConfigError, check_whole, unknown_name
+from nasdip_bench.errors import ConfigError, check_name, check_whole
 from nasdip_bench.fidelity import FIDELITIES, PRECISIONS
 from nasdip_bench.network import CHANNEL_MULTIPLE
 from nasdip_bench.space import PAPER_CANDIDATES
@@ -82,8 +82,7 @@ class SearchConfig:
             ("selector", SELECTORS),
             ("precision", PRECISIONS),
         ):
-            if getattr(self, name) not in allowed:
-                raise unknown_name(name, getattr(self, name), allowed)
+            check_name(name, getattr(self, name), allowed)
         check_whole("seed", self.seed, 0)
         parse_rule(self.stop)
 

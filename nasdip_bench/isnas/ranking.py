@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 from nasdip_bench.proxies import (
     NO_REFERENCE,
     image_scores,
@@ -43,8 +43,7 @@ def check_score(name: str) -> None:
         UnknownNameError: no such score.
     """
     names = (*image_scores(), *network_scores())
-    if name not in names:
-        raise unknown_name("score", name, names)
+    check_name("score", name, names)
     if info(name).lower_is_better is not True:
         usable = [one for one in names if info(one).lower_is_better]
         raise ConfigError(

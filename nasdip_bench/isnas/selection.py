@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset.distances import to_average
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 from nasdip_bench.seeding import BitStream
 
 _TIE = 1e-12
@@ -61,9 +61,7 @@ def weights(scores: NDArray[np.float64], rule: str = "paper") -> NDArray[np.floa
     Returns:
         (N,) float64, not negative, with sum 1.
     """
-    if rule not in _RULES:
-        raise unknown_name("weighting", rule, WEIGHTINGS)
-    found = _RULES[rule](np.asarray(scores, np.float64))
+    found = _RULES[check_name("weighting", rule, WEIGHTINGS)](np.asarray(scores, np.float64))
     shares: NDArray[np.float64] = found / found.sum()
     return shares
 
@@ -177,6 +175,4 @@ SELECTORS = tuple(_SELECTORS)
 
 def get_selector(name: str) -> Selector:
     """The selector with a name of `SELECTORS`."""
-    if name not in _SELECTORS:
-        raise unknown_name("selector", name, SELECTORS)
-    return _SELECTORS[name]
+    return _SELECTORS[check_name("selector", name, SELECTORS)]
