@@ -7,7 +7,6 @@ before the columns, types and shapes that the file declares agree with the schem
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from pathlib import Path
@@ -175,9 +174,8 @@ class DatasetFolder:
             DatasetError: it is not listed, absent, or not the file that was released.
         """
         record = self._record(path)
-        # With the size that the record states, so that no more is allocated than there is to read.
-        content = bytearray(record.size)
         with self._open(path) as file:
+            content = bytearray(record.size)  # of the file, too: no more than there is to read
             try:
                 count = file.readinto(content)
             except OSError as error:
@@ -188,14 +186,6 @@ class DatasetFolder:
         if digest != record.sha256:
             raise self._damaged(path, f"{record.size} bytes with SHA-256 {digest[:12]}...")
         return content
-
-    def check_file(self, path: str) -> None:
-        """Compare a file with the manifest.
-
-        Raises:
-            DatasetError: it is not listed, absent, or not the file that was released.
-        """
-        self._check(path)
 
     def _record(self, path: str) -> FileRecord:
         if path not in self.manifest.files:
@@ -226,13 +216,3 @@ class DatasetFolder:
             file.close()
             raise self._damaged(path, f"{size} bytes")
         return file
-
-    def _check(self, path: str) -> None:
-        with self._open(path) as file:
-            try:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError as error:
-                raise self._damaged(path, str(error.strerror)) from error
-        record = self._record(path)
-        if digest != record.sha256:
-            raise self._damaged(path, f"{record.size} bytes with SHA-256 {digest[:12]}...")

@@ -83,7 +83,7 @@ def _files(folder: DatasetFolder) -> Problems:
     listed = folder.manifest.files
     for path in listed:
         try:
-            folder.check_file(path)
+            folder.read(path)
         except NasdipError as error:
             yield str(error)
     for path in [*(f"{name}.parquet" for name in RELEASE_TABLES), SCORE_VALUES]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image as PillowImage
 from skimage.metrics import peak_signal_noise_ratio
@@ -25,6 +27,7 @@ from nasdip_bench.builder.experiments.results import publish_results
 from nasdip_bench.builder.experiments.run import run_experiments
 from nasdip_bench.builder.plan.shares import Share
 from nasdip_bench.console.interruption import Interruption
+from nasdip_bench.dataset.manifest import FileRecord
 from nasdip_bench.errors import BuildError, ConfigError, DatasetError, ImageError, UnknownNameError
 from nasdip_bench.experiments import (
     SETTINGS,
@@ -44,6 +47,7 @@ from nasdip_bench.experiments.sets import manifest, set_size
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.images import Image, load_images, read_image
 from nasdip_bench.isnas import Search, classical_restoration, corrupt, train_baseline
+from nasdip_bench.storage.sealed_json import sealed, unsealed
 from nasdip_bench.tasks import get_task
 
 SETTING = get_setting("quick").changed(
@@ -616,11 +620,19 @@ def test_damaged_results_are_refused_before_they_are_parsed(built: Path, tmp_pat
     with pytest.raises(DatasetError, match="is damaged: it is not the file that manifest.json"):
         read_results(tmp_path)
     assert len(results_problems(tmp_path)) == 1
+    other = pq.read_table(io.BytesIO(content)).drop_columns(["error"])
+    pq.write_table(other, table)
+    text = facts.read_text()
+    fields = unsealed(json.loads(text))
+    fields["files"][table.name] = asdict(FileRecord.of(table.read_bytes()))
+    facts.write_text(json.dumps(sealed(fields)))
+    with pytest.raises(DatasetError, match="has other columns than this version reads"):
+        read_results(tmp_path)
+    facts.write_text(text)
     table.unlink()
     with pytest.raises(DatasetError, match="experiments.parquet' cannot be read"):
         read_results(tmp_path)
     table.write_bytes(content)
-    text = facts.read_text()
     facts.write_text(text.replace('"rows": 20', '"rows": 21'))
     with pytest.raises(DatasetError, match="its content is not what its sha256 says"):
         read_results(tmp_path)
