@@ -180,7 +180,7 @@ def contact_sheet(
     for place, arch in enumerate(result.members):
         chosen = " (selected)" if place == result.selected else ""
         label = f"{place + 1}: cell {arch.cell}{chosen}"
-        small.append(_labelled(label, result.fits[place].output, _SMALL))
+        small.append(_labelled(label, result.outputs[place], _SMALL))
     rows = [large]
     per_row = max(_COLUMNS, len(large) * (_LARGE + _GAP) // (_SMALL + _GAP))
     rows += [small[first : first + per_row] for first in range(0, len(small), per_row)]

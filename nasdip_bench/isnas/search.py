@@ -39,6 +39,7 @@ class SearchResult:
         members: the architectures of the cohort that did not diverge, best-ranked first.
         diverged: the architectures of the cohort that diverged.
         fits: the members' fits.
+        outputs: (N, C, h, w) float32: their outputs without the padding.
         cohort: what the selector saw.
         selected: position among the members.
         restoration: the selected architecture's fresh fit.
@@ -49,6 +50,7 @@ class SearchResult:
     members: list[Architecture]
     diverged: list[Architecture]
     fits: list[Trained]
+    outputs: NDArray[np.float32]
     cohort: Cohort
     selected: int
     restoration: Trained
@@ -61,9 +63,8 @@ class SearchResult:
 
     @property
     def average(self) -> NDArray[np.float64]:
-        """(C, H, W): the weighted average of the members' outputs."""
-        outputs = np.stack([fit.output for fit in self.fits])
-        return weighted_average(outputs, self.cohort.weights)
+        """(C, h, w): the weighted average of the members' outputs."""
+        return weighted_average(self.outputs, self.cohort.weights)
 
 
 def asked_for(problem: Degraded, config: SearchConfig, device: str) -> dict[str, Any]:
@@ -130,7 +131,8 @@ class Search:
             )
         trained = [fits[arch] for arch in members]
         scores = {one.architecture: one.score for one in ranking}
-        outputs = np.stack([fit.output for fit in trained])
+        # The paper's images need no padding; what is compared is the image alone.
+        outputs = np.stack([self._small.cropped(fit.output) for fit in trained])
         judge = self._small if self._small.truth is not None else None
         cohort = Cohort(
             scores=np.array([scores[arch] for arch in members]),
@@ -146,6 +148,7 @@ class Search:
             members=members,
             diverged=[arch for arch, fit in fits.items() if fit.diverged],
             fits=trained,
+            outputs=outputs,
             cohort=cohort,
             selected=selected,
             restoration=restoration,

@@ -166,15 +166,20 @@ def tied_pairs(values: NDArray[np.float64]) -> int:
     return int((counts * (counts - 1) // 2).sum())
 
 
+def check_level(level: float) -> None:
+    """Raise `ConfigError` unless a level of confidence is a number between 0 and 1."""
+    number = isinstance(level, int | float) and not isinstance(level, bool)
+    if not number or not 0 < level < 1:
+        raise ConfigError(f"confidence level {level!r} must lie between 0 and 1, such as 0.95")
+
+
 def percentile_interval(samples: NDArray[np.float64], level: float) -> tuple[float, float]:
     """The central interval that holds a share of the samples; undefined ones are left out.
 
     Raises:
         ConfigError: the level is not between 0 and 1.
     """
-    number = isinstance(level, int | float) and not isinstance(level, bool)
-    if not number or not 0 < level < 1:
-        raise ConfigError(f"confidence level {level!r} must lie between 0 and 1, such as 0.95")
+    check_level(level)
     defined = samples[np.isfinite(samples)]
     if not len(defined):
         return math.nan, math.nan

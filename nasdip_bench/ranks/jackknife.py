@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError
+from .bootstrap import check_level
 
 
 class TauEstimate(NamedTuple):
@@ -85,8 +85,7 @@ def jackknife_interval(shares: NDArray[np.float64], level: float = 0.95) -> TauE
     Raises:
         ConfigError: the level is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise ConfigError(f"confidence level {level!r} must lie between 0 and 1, such as 0.95")
+    check_level(level)
     n, tau = len(shares), float(shares.sum())
     influence = 2 * (n * shares - tau)
     wide = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(float((influence**2).sum())) / n

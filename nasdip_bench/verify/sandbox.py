@@ -46,7 +46,6 @@ def verify(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | _ENVIRONMENT,
-        start_new_session=True,
     )
     try:
         out, err = process.communicate(timeout=seconds)
@@ -54,7 +53,7 @@ def verify(
         return [_unreadable(path, f"took more than {seconds:g} s")]
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             process.communicate()
     if process.returncode < 0:
         return [_unreadable(path, f"was ended by {signal.Signals(-process.returncode).name}")]
