@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nasdip_bench.errors import ConfigError, check_name, check_whole, unknown_name
 
@@ -87,14 +87,8 @@ class Fidelity:
         """
         check_whole("iterations", iterations, 1, MAX_ITERATIONS)
         budgets = dict.fromkeys(self.iterations, iterations)
-        return Fidelity(
-            name=f"{self.base}i{iterations}",
-            base=self.base,
-            resolution=self.resolution,
-            channels=self.channels,
-            iterations=budgets,
-            stop=budgets,
-        )
+        name = f"{self.base}i{iterations}"
+        return replace(self, name=name, iterations=budgets, stop=budgets)
 
 
 def _fidelity(

@@ -180,7 +180,9 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
         ],
         **responsible_ai(manifest),
         "distribution": [
-            _file(path, record.sha256, record.size) for path, record in _described(manifest)
+            _file(path, record.sha256, record.size)
+            for path, record in manifest.files.items()
+            if path != CROISSANT
         ],
         "recordSet": [_record_set(name, columns) for name, columns in RELEASE_TABLES.items()],
     }
@@ -189,10 +191,6 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
     if publication.url:
         fields["url"] = publication.url
     return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
-
-
-def _described(manifest: Manifest) -> list[tuple[str, Any]]:
-    return [(path, record) for path, record in manifest.files.items() if path != CROISSANT]
 
 
 def _description(manifest: Manifest) -> str:

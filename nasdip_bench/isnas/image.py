@@ -165,11 +165,6 @@ def read_problem(
             "an image that is to be corrupted is its own ground truth: leave out --ground-truth, "
             "or --corrupt if it is corrupted already"
         )
-    if isinstance(task, Inpaint) and known is None and not clean:
-        raise ConfigError(
-            "inpainting needs to know which pixels are missing: give a mask (--mask FILE, white is "
-            "known, black is missing), or corrupt a clean image (--corrupt --missing 0.5)"
-        )
     if clean:
         problem = corrupt(pixels, task, name, known)
     else:

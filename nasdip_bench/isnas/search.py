@@ -8,7 +8,7 @@ selected; it is trained anew to restore the image.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class SearchResult:
 def asked_for(problem: Degraded, config: SearchConfig, device: str) -> dict[str, Any]:
     """Everything that determines the results of a search, as JSON."""
     seen = problem.observation
-    return config.as_json() | {
+    return asdict(config) | {
         "task": problem.task.name,
         "image": problem.name,
         "size": list(problem.size),

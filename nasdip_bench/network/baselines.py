@@ -88,12 +88,7 @@ class Hourglass(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int = BASELINE_IN_CHANNELS,
-        out_channels: int = 1,
-        channels: int = 128,
-        skip_channels: int = 4,
-        mode: str = "bilinear",
+        self, in_channels: int, out_channels: int, channels: int, skip_channels: int, mode: str
     ) -> None:
         super().__init__()
         level = _HourglassLevel(channels, channels, skip_channels, mode, None)

@@ -129,7 +129,7 @@ def _architectures(manifest: Manifest, table: Table) -> Problems:
         "architectures", table["arch_id"] != np.arange(count), "have an arch_id that is not the row"
     )
     yield from bad_rows("architectures", _duplicates(table, ["architecture"]), "are not unique")
-    wrong: dict[str, list[int]] = {}
+    wrong: dict[str, NDArray[np.bool_]] = {}
     for row, text in enumerate(table["architecture"].tolist()):
         try:
             arch = Architecture.parse(text)
@@ -140,12 +140,10 @@ def _architectures(manifest: Manifest, table: Table) -> Problems:
             value = table[column][row]
             missing = value is None or value != value
             if (fact is not None) if missing else value != fact:
-                wrong.setdefault(column, []).append(row)
-    for column, rows in wrong.items():
-        bad = np.isin(np.arange(count), rows)
-        yield from bad_rows(
-            "architectures", bad, f"have a {column} that contradicts the architecture"
-        )
+                wrong.setdefault(column, np.zeros(count, bool))[row] = True
+    for column, bad in wrong.items():
+        what = f"have a {column} that contradicts the architecture"
+        yield from bad_rows("architectures", bad, what)
 
 
 def _images(manifest: Manifest, table: Table) -> Problems:

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -547,4 +547,4 @@ def test_the_settings_of_the_paper():
     assert paper_config(Inpaint()).iterations == 9500
     assert paper_config(SuperResolve(4)).iterations == 4500
     assert paper_config(Denoise(), "resized").cohort_iterations == 350
-    json.dumps(config.as_json())
+    json.dumps(asdict(config))
