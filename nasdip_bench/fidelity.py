@@ -2,7 +2,7 @@
 
 A fidelity fixes resolution, channels, the iterations trained per kind of task, and the iteration at
 which a user would stop. Precision, device and engine are columns of a run, not part of a fidelity.
-This is the only table of fidelities. It must not import torch.
+This is the only table of fidelities.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Images are arrays (C, H, W) in [0, 1]. The corrupted image depends only on image, task, resolution
 and seed: it is the same for every architecture. Losses and PSNR on torch tensors are in
-`nasdip_bench.fit.objective`. This module must not import torch.
+`nasdip_bench.fit.objective`.
 
 Sources: ISNAS-DIP (CVPR 2022), section 5; Ulyanov et al., "Deep Image Prior", CVPR 2018, for the
 fixed Lanczos downsampler of super-resolution.

@@ -1,7 +1,4 @@
-"""Run our command lines: errors are one line on stderr and exit status 2, no traceback.
-
-Must not import torch.
-"""
+"""Run our command lines: errors are one line on stderr and exit status 2, no traceback."""
 
 from __future__ import annotations
 

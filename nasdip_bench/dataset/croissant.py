@@ -5,7 +5,7 @@ licence, every file with its size and SHA-256, every column of every table with 
 meaning. It is made from the manifest and from `nasdip_bench.dataset.schema`. The manifest lists it
 with its hash, like any other file, so it can name neither the manifest nor itself.
 
-Source: "Croissant Format Specification", version 1.0 (MLCommons, 2024). Must not import torch.
+Source: "Croissant Format Specification", version 1.0 (MLCommons, 2024).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 No parser sees a file before its size and SHA-256 agree with the manifest, and no values are decoded
 before the columns, types and shapes that the file declares agree with the schema.
-`nasdip_bench.verify` checks more. Must not import torch; pyarrow and h5py are imported on use.
+`nasdip_bench.verify` checks more. pyarrow and h5py are imported on use.
 """
 
 from __future__ import annotations

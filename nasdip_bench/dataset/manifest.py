@@ -1,7 +1,7 @@
 """The manifest of a dataset: its contents as JSON, with the hash of every file and its own.
 
 A manifest is read before anything is known about its author, so every field is checked: types,
-ranges, names that are printed or made into paths. Must not import torch.
+ranges, names that are printed or made into paths.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The tables of a dataset: every column with type, unit, direction and meaning.
 
 The files are written, checked and documented from this one declaration (`docs/data.md` is made from
-it). Must not import torch, nor pyarrow at module level.
+it). pyarrow is imported on use.
 """
 
 from __future__ import annotations

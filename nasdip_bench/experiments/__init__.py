@@ -5,8 +5,7 @@
     methods     what restores an image, and which methods and tasks a table has
     results     the table of results and its folder
 
-``nasdip-build experiments`` runs it, and ``nasdip-bench table 2`` prints the results. Must not
-import torch.
+``nasdip-build experiments`` runs it, and ``nasdip-bench table 2`` prints the results.
 """
 
 from .methods import TABLES as TABLES

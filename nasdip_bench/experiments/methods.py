@@ -10,8 +10,6 @@ A method is written as its parts, joined by slashes:
     oracle/SCORE               the N best-ranked are trained on the image; the one with the highest
                                PSNR restores: a bound, since it needs the ground truth
     classical                  non-local means, biharmonic inpainting, bicubic enlargement
-
-Must not import torch.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     manifest.json          settings by name, the hash of the table, and its own hash
 
 The folder belongs to a build (``BUILD/results``) or to a release (``data/experiments``). The table
-is compared with its hash before it is parsed. Must not import torch.
+is compared with its hash before it is parsed.
 """
 
 from __future__ import annotations

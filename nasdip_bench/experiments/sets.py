@@ -8,7 +8,7 @@ package. They are read from a folder with one folder per set:
 
 A file is recognised by its pixels, so any encoding will do. A picture that is in two sets has one
 name, and is restored once. In addition, "skimage" is the photographs that come with scikit-image,
-and "user" the images in your own folder. Must not import torch.
+and "user" the images in your own folder.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 A setting fixes everything that determines a result except the image, the task, the method and the
 seed. A changed one has a hash of its fields in its name, so different settings are never confused.
-Must not import torch.
 """
 
 from __future__ import annotations

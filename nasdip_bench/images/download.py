@@ -1,7 +1,7 @@
 """Fetch a file once and verify its checksum.
 
 A returned file has the requested SHA-256; otherwise there is an error and nothing in the cache.
-Must not import torch; pooch, which comes with an extra, is imported on use.
+pooch, which comes with an extra, is imported on use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Images, and reading one from a file. Must not import torch."""
+"""Images, and reading one from a file."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """The sets of images, and loading them.
 
 ``catalogue.json`` describes the ten images of the paper's set (source, licence, checksums, how the
-source file is processed); the pictures themselves are not part of the package. This module must not
-import torch. It imports scikit-image, whose wheel holds the stand-ins, and the download module on
-use.
+source file is processed); the pictures themselves are not part of the package. scikit-image, whose
+wheel holds the stand-ins, and the download module are imported on use.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An image to restore, from arrays or files, padded to a size that the networks accept.
 
-Arrays are (C, H, W) float32 in [0, 1]. Must not import torch.
+Arrays are (C, H, W) float32 in [0, 1].
 """
 
 from __future__ import annotations

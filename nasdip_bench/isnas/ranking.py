@@ -2,8 +2,6 @@
 
 Source: ISNAS-DIP (CVPR 2022), section 4: untrained networks are sorted by the distance of their
 outputs' power spectral density to that of the corrupted image, ascending.
-
-Must not import torch before networks are scored.
 """
 
 from __future__ import annotations

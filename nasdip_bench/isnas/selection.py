@@ -1,6 +1,6 @@
 """The average of a trained cohort, and which of its networks to keep.
 
-New rules need no other part of the package. Must not import torch.
+New rules need no other part of the package.
 
 Source: ISNAS-DIP (CVPR 2022), section 4.3: the outputs of the N trained networks are averaged "with
 weights inversely proportional" to their scores; the network whose output has the least mean squared

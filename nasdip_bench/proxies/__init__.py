@@ -3,7 +3,7 @@
 Image scores judge an untrained network's output, mostly against a reference image; network scores
 judge the network itself. Both registries are open: ``@image_score(...)`` and
 ``@network_score(...)`` add to them. Scores registered before a build begins are built with the
-rest. Importing this module must not import torch or scipy.
+rest. Importing this module must not import scipy.
 
 Source of the image scores: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3,
 eq. 1 and eq. 2, and its released code. The modules of the network scores (`structural`,

@@ -1,6 +1,6 @@
 """The two registries of training-free scores, and how a score is computed.
 
-Must not import torch, scipy or the modules that register scores.
+Must not import scipy or the modules that register scores.
 """
 
 from __future__ import annotations

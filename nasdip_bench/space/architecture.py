@@ -1,7 +1,7 @@
 """Architectures: definition, code and sampling.
 
 An architecture is a pair (upsampling cell, skip pattern), plus a dilation that is 1 in the released
-space. This module holds no networks and must not import torch.
+space. This module holds no networks.
 
 Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP: Image-Specific Neural Architecture Search for
 Deep Image Prior", CVPR 2022, section 4.1, and the numbering of its released code.

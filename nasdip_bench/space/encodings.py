@@ -1,6 +1,6 @@
 """Architectures as arrays: vectors, graphs, and choices to count distances with.
 
-Must not import torch or pandas.
+Must not import pandas.
 """
 
 from __future__ import annotations

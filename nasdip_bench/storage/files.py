@@ -1,6 +1,6 @@
 """Files that are whole or absent: atomic writes, locks, hashes, tables as bytes.
 
-Must not import torch; pyarrow is imported on use.
+pyarrow is imported on use.
 """
 
 from __future__ import annotations

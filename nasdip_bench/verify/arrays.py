@@ -1,7 +1,4 @@
-"""Check the curves, observables, stops and distances of a dataset against its tables.
-
-Must not import torch.
-"""
+"""Check the curves, observables, stops and distances of a dataset against its tables."""
 
 from __future__ import annotations
 

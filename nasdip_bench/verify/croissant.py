@@ -1,4 +1,4 @@
-"""Check ``croissant.json`` against the manifest of its dataset. Must not import torch."""
+"""Check ``croissant.json`` against the manifest of its dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check tables, manifest and values of scores against each other. Must not import torch."""
+"""Check tables, manifest and values of scores against each other."""
 
 from __future__ import annotations
 

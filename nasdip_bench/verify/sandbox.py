@@ -2,7 +2,7 @@
 
 The hashes of a dataset show that it is the one that was released, not that its author meant well: a
 harmful file can fill the memory of the library that parses it, keep it busy forever, or end its
-process. Here that is a separate process. Must not import torch.
+process. Here that is a separate process.
 """
 
 from __future__ import annotations

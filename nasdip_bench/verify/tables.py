@@ -2,7 +2,7 @@
 
 Builders run it on their releases, tests on damaged copies, and users through `nasdip_bench.verify`,
 which puts it into its own process. It reads everything, so it takes seconds, while opening a
-dataset takes milliseconds. Must not import torch.
+dataset takes milliseconds.
 """
 
 from __future__ import annotations
