@@ -74,12 +74,10 @@ def open_engine(options: RayOptions | None, device: str) -> Iterator[tuple[Engin
         ConfigError: the device is missing, or there is no cluster.
         MissingDependencyError: Ray is not installed.
     """
-    from nasdip_bench.fit.devices import check_device
-
     if options is None:
-        device = local_device() if device == "auto" else device
-        check_device(device)
-        yield None, device
+        from nasdip_bench.fit.devices import local_device
+
+        yield None, local_device(device)
         return
     # Ray is the only other engine: `ray_options` returns options for no other.
     from ..engines.ray.driver import on_ray
@@ -89,13 +87,6 @@ def open_engine(options: RayOptions | None, device: str) -> Iterator[tuple[Engin
             device = "cuda" if options.gpus_per_worker or cluster.has_gpus else "cpu"
         _check_room(cluster, options, device)
         yield on_ray(cluster, options), device
-
-
-def local_device() -> str:
-    """A GPU if torch has one, else the CPU."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _check_room(cluster: Cluster, options: RayOptions, device: str) -> None:

@@ -128,11 +128,12 @@ def experiments_command(
     loaded = _images(set_names, None if images == "all" else split(images), images_dir)
 
     # Importing torch takes seconds, so do the cheap checks first.
+    from nasdip_bench.fit.devices import local_device
+
     from ..experiments.config import ExperimentConfig
     from ..experiments.cost import preview
     from ..experiments.run import run_experiments
     from ..plan.shares import parse_share
-    from .engine import local_device
 
     share = parse_share(shard) if shard else None
     config = ExperimentConfig(
@@ -142,7 +143,7 @@ def experiments_command(
         setting=chosen,
         seeds=search_seeds,
         baseline_seeds=fixed_seeds,
-        device=local_device() if device == "auto" else device,
+        device=local_device(device),
     )
     if dry_run:
         print(preview(config, out, workers=workers, share=share))

@@ -25,18 +25,13 @@ from nasdip_bench.experiments.setting import Setting
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.fit.devices import device_name, refuse_broken_device
 from nasdip_bench.images import Image
-from nasdip_bench.isnas import (
-    Cohort,
-    Degraded,
-    classical_restoration,
-    corrupt,
-    get_selector,
-    resized,
-    train,
-    train_baseline,
-)
+from nasdip_bench.isnas import Cohort, classical_restoration, corrupt
+from nasdip_bench.isnas.image import Degraded
 from nasdip_bench.isnas.ranking import mean_scores, scored_image
+from nasdip_bench.isnas.resized import resized
 from nasdip_bench.isnas.results import png
+from nasdip_bench.isnas.selection import get_selector
+from nasdip_bench.isnas.training import train, train_baseline
 from nasdip_bench.network.fast import free_cached_memory, keep_freed_memory
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import Architecture

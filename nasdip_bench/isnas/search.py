@@ -26,7 +26,7 @@ from .folder import SearchFolder
 from .image import Degraded
 from .ranking import Ranked, ranked, score_candidates
 from .resized import resized, resized_as_released
-from .selection import Cohort, get_selector, weighted_average
+from .selection import Cohort, get_selector
 from .training import Trained, check_rule, train
 
 
@@ -63,8 +63,11 @@ class SearchResult:
 
     @property
     def average(self) -> NDArray[np.float64]:
-        """(C, h, w): the weighted average of the members' outputs."""
-        return weighted_average(self.outputs, self.cohort.weights)
+        """(C, h, w): the weighted average of the members' outputs, not rounded to float32."""
+        average: NDArray[np.float64] = np.tensordot(
+            self.cohort.weights, self.outputs.astype(np.float64), 1
+        )
+        return average
 
 
 def asked_for(problem: Degraded, config: SearchConfig, device: str) -> dict[str, Any]:

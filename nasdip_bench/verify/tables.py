@@ -21,7 +21,8 @@ from nasdip_bench.dataset.manifest import SCORE_VALUES
 from nasdip_bench.dataset.schema import KEYS, RELEASE_TABLES, STATUSES
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
-from nasdip_bench.proxies import image_scores, info, network_scores
+from nasdip_bench.proxies import NO_REFERENCE, image_scores, info, network_scores
+from nasdip_bench.proxies.info import REFERENCE_NAMES
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_facts
 
@@ -32,7 +33,7 @@ from .rows import Problems, Table, bad_rows, task_records
 
 _IMAGE_CHANNELS = (1, 3)
 _FOLDERS = ("curves", "observables", "stops", "distances")
-_REFERENCES = ("corrupted", "ground_truth", "none")
+_REFERENCES = (*REFERENCE_NAMES, NO_REFERENCE)
 
 
 def find_problems(path: Path | str) -> list[str]:

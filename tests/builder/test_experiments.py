@@ -29,24 +29,21 @@ from nasdip_bench.builder.plan.shares import Share
 from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.dataset.manifest import FileRecord
 from nasdip_bench.errors import BuildError, ConfigError, DatasetError, ImageError, UnknownNameError
-from nasdip_bench.experiments import (
-    SETTINGS,
-    TABLES,
-    Method,
-    ResultsFolder,
-    experiment_images,
-    get_setting,
-    ground_truth,
-    parse_method,
+from nasdip_bench.experiments.methods import SCORES, TABLES, Method, parse_method
+from nasdip_bench.experiments.results import (
+    KEY,
+    OUTPUTS,
+    output_name,
     read_results,
     results_problems,
+    save_results,
 )
-from nasdip_bench.experiments.methods import SCORES
-from nasdip_bench.experiments.results import KEY, OUTPUTS, output_name
-from nasdip_bench.experiments.sets import manifest, set_size
+from nasdip_bench.experiments.sets import experiment_images, ground_truth, manifest, set_size
+from nasdip_bench.experiments.setting import SETTINGS, get_setting
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.images import Image, load_images, read_image
-from nasdip_bench.isnas import Search, classical_restoration, corrupt, train_baseline
+from nasdip_bench.isnas import Search, classical_restoration, corrupt
+from nasdip_bench.isnas.training import train_baseline
 from nasdip_bench.storage.sealed_json import sealed, unsealed
 from nasdip_bench.tasks import get_task
 
@@ -592,19 +589,17 @@ def test_results_are_published_and_merged(built: Path, tmp_path: Path):
 
     changed = [dict(row) for row in published.rows]
     changed[0]["psnr_db"] += 1
-    ResultsFolder(tmp_path / "other").write(changed, published.settings)
+    save_results(tmp_path / "other", changed, published.settings)
     with pytest.raises(BuildError, match="has psnr_db .* in one source and .*: publish them apart"):
         publish_results([built, tmp_path / "other"], tmp_path / "out")
-    ResultsFolder(tmp_path / "other").write(
-        published.rows, {SETTING.name: SETTING.fields | {"crop": 96}}
-    )
+    save_results(tmp_path / "other", published.rows, {SETTING.name: SETTING.fields | {"crop": 96}})
     with pytest.raises(BuildError, match="has other fields than that of the others"):
         publish_results([built, tmp_path / "other"], tmp_path / "out")
-    ResultsFolder(tmp_path / "other").write(published.rows, {SETTING.name: {"crop": 96}})
+    save_results(tmp_path / "other", published.rows, {SETTING.name: {"crop": 96}})
     with pytest.raises(DatasetError, match="is not a complete manifest of results"):
         publish_results([tmp_path / "other"], tmp_path / "out")
     changed[0]["protocol_version"] = 7
-    ResultsFolder(tmp_path / "other").write(changed, published.settings)
+    save_results(tmp_path / "other", changed, published.settings)
     assert any(
         "several versions of the protocol" in p for p in results_problems(tmp_path / "other")
     )
@@ -649,7 +644,7 @@ def test_verification_finds_what_is_wrong_with_rows(built: Path, tmp_path: Path)
     rows = [dict(row) for row in results.rows]
     rows[0]["psnr_db"] = None
     rows[1]["setting"] = "other"
-    ResultsFolder(tmp_path).write([*rows, rows[2]], results.settings)
+    save_results(tmp_path, [*rows, rows[2]], results.settings)
     problems = "\n".join(results_problems(tmp_path))
     assert "is ok with PSNR None" in problems
     assert "has a setting that manifest.json does not describe" in problems

@@ -28,24 +28,17 @@ from nasdip_bench.isnas import (
     classical_restoration,
     corrupt,
     degraded,
-    get_selector,
     paper_config,
     quick_config,
-    ranked,
-    resized,
-    resized_as_released,
-    score_candidates,
-    train,
-    weighted_average,
-    weights,
 )
 from nasdip_bench.isnas.config import SELECTIONS, SearchConfig
 from nasdip_bench.isnas.estimate import estimate
 from nasdip_bench.isnas.image import Degraded
-from nasdip_bench.isnas.ranking import Ranked, check_score
+from nasdip_bench.isnas.ranking import Ranked, check_score, ranked, score_candidates
+from nasdip_bench.isnas.resized import resized, resized_as_released
 from nasdip_bench.isnas.search import SearchResult
-from nasdip_bench.isnas.selection import WEIGHTINGS, closest
-from nasdip_bench.isnas.training import held_bytes, known
+from nasdip_bench.isnas.selection import WEIGHTINGS, closest, get_selector, weights
+from nasdip_bench.isnas.training import held_bytes, known, train
 from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.observables import OBSERVABLES
@@ -275,11 +268,6 @@ def test_selectors_choose_what_they_say():
         get_selector("oracle")(blind)
 
 
-def test_the_average_is_weighted():
-    outputs = np.stack([np.zeros((1, 2, 2)), np.ones((1, 2, 2))]).astype(np.float32)
-    np.testing.assert_allclose(weighted_average(outputs, np.array([0.25, 0.75])), 0.75)
-
-
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("count", [1, 2, 7, 15])
 def test_distances_to_the_average_follow_from_those_between_outputs(count, weighting):
@@ -290,7 +278,8 @@ def test_distances_to_the_average_follow_from_those_between_outputs(count, weigh
         [[np.mean((a - b) ** 2, dtype=np.float64) for b in outputs] for a in outputs]
     )
     cohort = Cohort(scores=scores, between=between, psnr_db=np.zeros(count), weighting=weighting)
-    average = weighted_average(outputs, weights(scores, weighting))
+    shares = weights(scores, weighting)
+    average = sum(share * output for share, output in zip(shares, outputs, strict=True))
     directly = ((outputs - average) ** 2).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(cohort.to_average, directly, rtol=1e-5, atol=1e-9)
     assert get_selector("closest")(cohort) == np.argmin(directly)
@@ -423,6 +412,8 @@ def assert_closest_to_the_average(
 ) -> None:
     assert len(result.ranking) == 5
     assert [one.architecture for one in result.ranking[:3]] == result.members
+    shares = result.cohort.weights[:, None, None, None]
+    np.testing.assert_allclose(result.average, (shares * result.outputs).sum(0), atol=1e-9)
     outputs = [fit.output for fit in result.fits]
     if selection == "full":  # what they have beyond the image is padding
         outputs = [output[:, : shape[1], : shape[2]] for output in outputs]
