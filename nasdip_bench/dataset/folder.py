@@ -107,14 +107,7 @@ class DatasetFolder:
         return pa.concat_tables([empty_table(name), *tables]).unify_dictionaries()
 
     def part(self, kind: str, fidelity: str, task: str, seed: int, part: int) -> CurvePart:
-        """A part of the curves or observables of a task at a fidelity and seed.
-
-        Args:
-            kind: one of `nasdip_bench.dataset.curve_parts.KINDS`.
-            fidelity: name.
-            task: name.
-            seed: seed of the runs.
-            part: see `nasdip_bench.dataset.curve_parts.part_of`.
+        """A part of the curves or observables; for arguments see `part_path`.
 
         Raises:
             DatasetError: the release has none, or the file is absent or damaged.
@@ -127,12 +120,7 @@ class DatasetFolder:
     ) -> tuple[pa.Table, StopPart]:
         """Where rules stop the runs of a part: the rows, and the same as arrays.
 
-        Args:
-            fidelity: name.
-            task: name.
-            seed: seed of the runs.
-            part: see `nasdip_bench.dataset.curve_parts.part_of`.
-            runs: number of runs in the part.
+        For arguments see `part_path`; ``runs`` is the number of runs in the part.
 
         Raises:
             DatasetError: the release has none, or the file is absent or damaged.
