@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nasdip_bench.console.app import new_app
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 
 from ..benchmark import NASDIPBench
 from ..exhibits.exhibit import Exhibit
@@ -61,8 +61,7 @@ def agreement_command(
     data: Data = DATA,
 ) -> None:
     """Print how far rankings agree: tau with pairs, ties and interval; overlap against chance."""
-    if between not in BETWEEN:
-        raise unknown_name("kind of agreement", between, BETWEEN)
+    check_name("kind of agreement", between, BETWEEN)
     bench, chosen = NASDIPBench(data), image_names(images)
     if between in ("seeds", "fidelities") and seed is not None:
         raise ConfigError(f"--seed {seed} does not go with --between {between}: all are compared")

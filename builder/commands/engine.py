@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 
 from ..engines.ray.cluster import Cluster, RayOptions, connect
 
@@ -35,8 +35,7 @@ def ray_options(
         UnknownNameError: the engine is unknown.
         ConfigError: options do not go together.
     """
-    if engine not in ENGINE_NAMES:
-        raise unknown_name("engine", engine, ENGINE_NAMES)
+    check_name("engine", engine, ENGINE_NAMES)
     if engine == "local":
         given = {
             "--address": address,
