@@ -109,7 +109,8 @@ def _compare(
     tolerance = _STEPS / code.steps
     absent = np.isnan(curves)
     # No point may follow the first missing one.
-    bad = absent.any(axis=1) if whole else (absent[:, :-1] & ~absent[:, 1:]).any(axis=1)
+    gaps = absent if whole else absent[:, :-1] & ~absent[:, 1:]
+    bad = np.asarray(gaps.any(axis=1))
     yield from bad_rows("runs", bad, f"are ok with missing points in {path} ({name})", rows)
     for end, iteration in (("final", record.stop), ("last", record.iterations)):
         value = runs[f"{end}_{column}"][rows]
@@ -120,7 +121,7 @@ def _compare(
             bad |= np.isnan(at) != np.isnan(value)
         yield from bad_rows("runs", bad, f"have a {end}_{column} that is not in {path}", rows)
     best = np.clip(runs[f"best_{column}"][rows], code.lowest, code.highest)
-    bad = (curves > best[:, None] + tolerance).any(axis=1)
+    bad = np.asarray((curves > best[:, None] + tolerance).any(axis=1))
     yield from bad_rows("runs", bad, f"have a best_{column} below a point of {path}", rows)
 
 
