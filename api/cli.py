@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nasdip_bench._version import __version__
-from nasdip_bench.console.app import new_app, run
+from nasdip_bench.console.app import new_app, run, version_option
 from nasdip_bench.dataset.manifest import MANIFEST, distance_path, read_manifest
 from nasdip_bench.verify import verify
 
@@ -59,17 +58,9 @@ EXIT_PROBLEMS = 1
 app = new_app()
 
 
-def _version(show: bool) -> None:
-    if show:
-        print(f"nasdip-bench {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
 def root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
+    version: Annotated[bool, version_option("nasdip-bench")] = False,
 ) -> None:
     """Query a NASDIP-Bench dataset and regenerate the paper's tables and figures."""
 

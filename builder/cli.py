@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nasdip_bench.console.app import new_app, run
-from nasdip_bench.errors import unknown_name
+from nasdip_bench.errors import check_name
 from nasdip_bench.experiments.sets import manifest, set_names
 from nasdip_bench.images import IMAGE_SETS, image_names
 
@@ -27,8 +27,7 @@ def images_command(
     ] = "nasdip",
 ) -> None:
     """List the images of a set."""
-    if image_set not in (*IMAGE_SETS, *manifest()):
-        raise unknown_name("image set", image_set, (*IMAGE_SETS, *manifest()))
+    check_name("image set", image_set, (*IMAGE_SETS, *manifest()))
     known = set_names(image_set) if image_set in manifest() else image_names(image_set)
     print("\n".join(known))
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from numbers import Integral
+from typing import TypeVar
+
+_Name = TypeVar("_Name")
 
 
 class NasdipError(Exception):
@@ -101,14 +104,28 @@ def check_whole(
     raise error(f"{name} {value!r} must be a whole number {allowed}{note}")
 
 
-def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> UnknownNameError:
-    """The error for an unknown name; it suggests the closest allowed ones.
+def check_name(kind: str, value: _Name, allowed: Collection[object]) -> _Name:
+    """Return the value if it is one of the allowed names.
 
     Args:
         kind: the kind of thing named, such as ``"image"``.
         value: the name as given.
         allowed: all allowed names.
+
+    Raises:
+        UnknownNameError: it is not.
+
+    Example:
+        >>> check_name("task", "denoise", ["denoise", "inpaint"])
+        'denoise'
     """
+    if value not in allowed:
+        raise unknown_name(kind, value, allowed)
+    return value
+
+
+def unknown_name(kind: str, value: object, allowed: Iterable[object]) -> UnknownNameError:
+    """The error for an unknown name, as `check_name` raises it; it suggests the closest ones."""
     names, asked = [str(name) for name in allowed], str(value).lower()
     near = difflib.get_close_matches(asked, [n.lower() for n in names], n=3, cutoff=0.65)
     close = (

@@ -2,16 +2,16 @@
 
 A fidelity fixes resolution, channels, the iterations trained per kind of task, and the iteration at
 which a user would stop. Precision, device and engine are columns of a run, not part of a fidelity.
-This is the only table of fidelities. It must not import torch.
+This is the only table of fidelities.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from nasdip_bench.errors import ConfigError, check_whole, unknown_name
+from nasdip_bench.errors import ConfigError, check_name, check_whole, unknown_name
 
 PROTOCOL_VERSION = 2
 """Version of everything that determines a run's numbers: draws, corruption, network, fit, scores.
@@ -37,8 +37,7 @@ def check_precision(precision: str, device: str) -> None:
         UnknownNameError: no such precision.
         ConfigError: tf32 on a device other than CUDA.
     """
-    if precision not in PRECISIONS:
-        raise unknown_name("precision", precision, PRECISIONS)
+    check_name("precision", precision, PRECISIONS)
     if precision == "tf32" and not device.startswith("cuda"):
         raise ConfigError(f"precision tf32 needs a CUDA device, not {device}; use fp32 or bf16")
 
@@ -88,14 +87,8 @@ class Fidelity:
         """
         check_whole("iterations", iterations, 1, MAX_ITERATIONS)
         budgets = dict.fromkeys(self.iterations, iterations)
-        return Fidelity(
-            name=f"{self.base}i{iterations}",
-            base=self.base,
-            resolution=self.resolution,
-            channels=self.channels,
-            iterations=budgets,
-            stop=budgets,
-        )
+        name = f"{self.base}i{iterations}"
+        return replace(self, name=name, iterations=budgets, stop=budgets)
 
 
 def _fidelity(

@@ -1,4 +1,4 @@
-"""Names and meanings of what a fit records in addition to PSNR. Must not import torch.
+"""Names and meanings of what a fit records in addition to PSNR.
 
 x is the output of an iteration, s the moving average of the outputs, y the corrupted image. All
 except SSIM are recorded as -10·log10 of a mean and do not use the ground truth, so stopping rules

@@ -23,8 +23,6 @@ weights         parameter's name
 kernel probe    resolution, output channels, number of    all architectures, images, tasks and
                 the probe                                 initialisations
 ==============  ========================================  ==========================================
-
-This module must not import torch.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Images are arrays (C, H, W) in [0, 1]. The corrupted image depends only on image, task, resolution
 and seed: it is the same for every architecture. Losses and PSNR on torch tensors are in
-`nasdip_bench.fit.objective`. This module must not import torch.
+`nasdip_bench.fit.objective`.
 
 Sources: ISNAS-DIP (CVPR 2022), section 5; Ulyanov et al., "Deep Image Prior", CVPR 2018, for the
 fixed Lanczos downsampler of super-resolution.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, ImageError, unknown_name
+from nasdip_bench.errors import ConfigError, ImageError, check_name
 from nasdip_bench.seeding import BitStream
 
 if TYPE_CHECKING:
@@ -211,9 +211,7 @@ TASKS: dict[str, Task] = {
 
 def get_task(name: str) -> Task:
     """The task with a name, with the paper's parameters."""
-    if name not in TASKS:
-        raise unknown_name("task", name, TASKS)
-    return TASKS[name]
+    return TASKS[check_name("task", name, TASKS)]
 
 
 def psnr_db(image: np.ndarray, truth: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 
 from ..simulation.opening import open_simulator
 from .parameters import SEARCH_SPACE, architecture_of
@@ -68,8 +68,7 @@ class TabularBenchmark:
         if isinstance(metric_names, str) or not metric_names:
             raise ConfigError(f"metric_names {metric_names!r} must be a list, ['psnr_smooth_db']")
         for name in metric_names:
-            if name not in _DIRECTIONS:
-                raise unknown_name("metric", name, _DIRECTIONS)
+            check_name("metric", name, _DIRECTIONS)
         self.metric_names = list(metric_names)
         self._simulator = open_simulator(bench, image, task, **options)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError, check_name
 from nasdip_bench.space import KERNELS, Architecture
 from nasdip_bench.storage.files import atomic_path, write_atomic
 
@@ -95,8 +95,7 @@ def export_blackbox(
         MissingRunError: no architecture is complete.
         ConfigError: the folder cannot be written.
     """
-    if encoding not in ENCODINGS:
-        raise unknown_name("encoding", encoding, ENCODINGS)
+    check_name("encoding", encoding, ENCODINGS)
     seeds = bench.runs.block(task, fidelity).choose_seeds(None)
     by_seed = [read_runs(bench, task, images, fidelity, one, cost=cost) for one in seeds]
     names = tuple(by_seed[0])

@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 
 from nasdip_bench.console.app import UsageError
 from nasdip_bench.console.options import split
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 
 from ..benchmark import NASDIPBench
 from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, write_text
@@ -117,8 +117,8 @@ def check_form(form: str, out: Path | None, forms: Collection[str] = FORMS) -> N
         UnknownNameError: it is not one of the formats.
         ConfigError: the file's extension belongs to another format.
     """
-    if form and form not in forms:
-        raise unknown_name("format", form, forms)
+    if form:
+        check_name("format", form, forms)
     if form and out is not None and out.suffix.lower() != FORMS[form]:
         raise ConfigError(
             f"--format {form} does not go with --out {out}: the file's ending says the form, here "

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from nasdip_bench.console.options import integers
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 
 from ..benchmark import NASDIPBench
 from ..reading.arrays.targets import TARGET
@@ -63,8 +63,7 @@ def agreement_command(
     data: Data = None,
 ) -> None:
     """Print how far rankings agree: tau with pairs, ties and interval; overlap against chance."""
-    if between not in BETWEEN:
-        raise unknown_name("kind of agreement", between, BETWEEN)
+    check_name("kind of agreement", between, BETWEEN)
     bench, chosen = NASDIPBench(data), image_names(images)
     if between in ("seeds", "fidelities") and seed is not None:
         raise ConfigError(f"--seed {seed} does not go with --between {between}: all are compared")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError, check_name
 
 from ..exhibits.exhibit import write_text
 from .catalogue import PaperOptions, catalogue
@@ -65,8 +65,7 @@ def _tasks(bench: ReleaseReader, options: PaperOptions) -> list[str]:
     wanted = bench.tasks if options.tasks is None else options.tasks
     having = []
     for task in wanted:
-        if task not in bench.tasks:
-            raise unknown_name("task", task, bench.tasks)
+        check_name("task", task, bench.tasks)
         try:
             bench.runs.block(task, options.fidelity)
         except MissingRunError:

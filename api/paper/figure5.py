@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import DatasetError, ImageError, MissingRunError, unknown_name
+from nasdip_bench.errors import DatasetError, ImageError, MissingRunError, check_name
 from nasdip_bench.experiments.results import OUTPUTS, output_name, read_results, results_path
 from nasdip_bench.experiments.sets import experiment_images, ground_truth
 from nasdip_bench.images import read_image
@@ -230,8 +230,7 @@ def _places(
         )
     there = sorted({image for _, _, image in whole})
     for name in names:
-        if name not in there:
-            raise unknown_name("image restored by all methods", name, there)
+        check_name("image restored by all methods", name, there)
     chosen: list[_Place] = []
     for task in TASKS:
         mine = [place for place in whole if place[0] == task]

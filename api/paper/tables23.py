@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasdip_bench.errors import unknown_name
+from nasdip_bench.errors import check_name
 from nasdip_bench.experiments.methods import TABLES
 from nasdip_bench.experiments.results import Results
 
@@ -177,8 +177,7 @@ def comparison(
         ConfigError: several settings, none of them the paper's, and none chosen.
         MissingRunError: no results at all.
     """
-    if number not in TABLES:
-        raise unknown_name("table", number, TABLES)
+    check_name("table", number, TABLES)
     table, printed = TABLES[number], paper_values()[f"table{number}"]
     setting = choose_setting(results, setting)
     rows = [row for row in results.rows if row["setting"] == setting]

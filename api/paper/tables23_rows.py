@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError, check_name
 from nasdip_bench.experiments.methods import Method, parse_method
 from nasdip_bench.experiments.results import Results
 from nasdip_bench.experiments.sets import set_size, title
@@ -110,9 +110,7 @@ def choose_setting(results: Results, setting: str | None) -> str:
     if not there:
         raise MissingRunError("there are no results: run 'nasdip-build experiments' first")
     if setting is not None:
-        if setting not in there:
-            raise unknown_name("setting", setting, there)
-        return setting
+        return check_name("setting", setting, there)
     if len(there) == 1:
         return there[0]
     if "paper" in there:
@@ -136,9 +134,7 @@ def choose_seed(rows: Iterable[Mapping[str, Any]], seed: int | None) -> int:
             drawn[row["seed"]] = drawn.get(row["seed"], False) or search
     if seed is None:
         return min((n for n, search in drawn.items() if search), default=min(drawn, default=0))
-    if seed not in drawn:
-        raise unknown_name("seed", seed, sorted(drawn))
-    return seed
+    return check_name("seed", seed, sorted(drawn))
 
 
 def other_rows(rows: Sequence[Mapping[str, Any]], tasks: Iterable[str]) -> list[tuple[str, str]]:

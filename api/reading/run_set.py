@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError, check_name
 
 from .arrays.block import Block
 from .arrays.names import image_position
@@ -64,8 +64,8 @@ class RunSet(NamedTuple):
                 target.
         """
         target = TARGET if target is None else target
-        if not ranked and target not in TARGETS:
-            raise unknown_name("target", target, TARGETS)
+        if not ranked:
+            check_name("target", target, TARGETS)
         block = bench.runs.block(task, fidelity)
         if ranked:
             block.direction(target)  # or an error

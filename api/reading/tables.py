@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset.curve_parts import KINDS
 from nasdip_bench.dataset.curves import CODES, decode, decode_float32
 from nasdip_bench.dataset.distances import Distances
-from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError, check_name, unknown_name
 from nasdip_bench.observables import OBSERVABLES, SSIM
 from nasdip_bench.storage.locks import ForkSafeLock
 
@@ -187,8 +187,8 @@ class ReleaseTables(Release):
             >>> bench.observable_arrays("denoise", **how, names=["loss"])["loss"].shape[0]
             1
         """
-        if unknown := [name for name in names if name not in OBSERVABLES]:
-            raise unknown_name("observable", unknown[0], OBSERVABLES)
+        for name in names:
+            check_name("observable", name, OBSERVABLES)
         if not names:
             return {}
         block = self._index.block(task, fidelity)

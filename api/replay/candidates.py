@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.dataset.curves import MISSING
 from nasdip_bench.dataset.schema import STATUSES
-from nasdip_bench.errors import MissingRunError, unknown_name
+from nasdip_bench.errors import MissingRunError, check_name
 
 from ..statistics.choosing.cohorts import ScoredRuns, ranked_runs
 
@@ -148,13 +148,10 @@ def selector_name(selector: str | Selector, weighting: str) -> str:
     """
     from nasdip_bench.isnas.selection import SELECTORS, WEIGHTINGS
 
-    if weighting not in WEIGHTINGS:
-        raise unknown_name("weighting", weighting, WEIGHTINGS)
+    check_name("weighting", weighting, WEIGHTINGS)
     if not isinstance(selector, str):
         return getattr(selector, "__name__", type(selector).__name__)
-    if selector not in SELECTORS:
-        raise unknown_name("selector", selector, SELECTORS)
-    return selector
+    return check_name("selector", selector, SELECTORS)
 
 
 def rankable_scores(bench: ReleaseReader, block: Block, reference: str) -> list[str]:
@@ -165,7 +162,7 @@ def rankable_scores(bench: ReleaseReader, block: Block, reference: str) -> list[
     """
     from nasdip_bench.proxies import NO_REFERENCE, image_scores, info, network_scores
 
-    _check_reference(reference)
+    check_name("reference", reference, REFERENCES)
     _, scores = bench.runs.scores(block.task, block.fidelity)
     registered = (*image_scores(), *network_scores())
     return [
@@ -192,15 +189,10 @@ def score_key(bench: ReleaseReader, block: Block, score: str, reference: str) ->
     from nasdip_bench.isnas.ranking import check_score
     from nasdip_bench.proxies import info, named_score
 
-    _check_reference(reference)
+    check_name("reference", reference, REFERENCES)
     name, _, named = score.partition("/")
     check_score(name)
     if not named and info(name).needs_reference:
         score = f"{name}/{reference}"
     _, scores = bench.runs.scores(block.task, block.fidelity)
     return "/".join(named_score(score, scores.columns))
-
-
-def _check_reference(reference: str) -> None:
-    if reference not in REFERENCES:
-        raise unknown_name("reference", reference, REFERENCES)

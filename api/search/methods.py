@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError, check_name
 from nasdip_bench.seeding import as_generator
 from nasdip_bench.space import Architecture
 
@@ -162,6 +162,4 @@ def _method(method: str | Algorithm | Method) -> Method:
         raise ConfigError(
             f"algorithm {method!r} is neither a name nor a function of a simulator and a generator"
         )
-    if method not in METHODS:
-        raise unknown_name("algorithm", method, METHODS)
-    return METHODS[method]
+    return METHODS[check_name("algorithm", method, METHODS)]

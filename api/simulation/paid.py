@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, check_whole, unknown_name
+from nasdip_bench.errors import ConfigError, check_name, check_whole
 from nasdip_bench.observables import OBSERVABLES
 from nasdip_bench.space import encode_choices
 
@@ -30,8 +30,7 @@ class Paid(Clock):
 
     def __init__(self, runs: RecordedRuns, budget_seconds: float | None, track: str) -> None:
         super().__init__(budget_seconds, patience=_REPEATS * len(runs.space))
-        if track not in TRACKS:
-            raise unknown_name("track", track, TRACKS)
+        check_name("track", track, TRACKS)
         self.runs, self.track = runs, track
         self.task, self.image, self.fidelity = runs.task, runs.image, runs.fidelity
         self.seed, self.target = runs.seed, runs.target

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 
 from ..reading.costs import costs
 from ..reading.network_costs import FLOPS_OF_TRAINING
@@ -70,8 +70,7 @@ class CostModel:
     overhead_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in COST_MODELS:
-            raise unknown_name("cost model", self.kind, COST_MODELS)
+        check_name("cost model", self.kind, COST_MODELS)
         rate, overhead = self.flops_per_second, self.overhead_seconds
         if rate is not None and self.kind != "flops":
             raise ConfigError(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset.schema import STATUSES
-from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b_table
+from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b_row
 
 from ..reading.run_set import RunSet
 
@@ -106,7 +106,7 @@ def _correlations(target: NDArray[np.float64], values: NDArray[np.float64]) -> l
     incomplete release is as fast as a complete one.
     """
     having = np.isfinite(target) & np.isfinite(values).any(axis=0)
-    return kendall_tau_b_table(target[None, having], values[:, having])[0]
+    return kendall_tau_b_row(target[having], values[:, having])
 
 
 def _reason(of_seeds: list[Correlation], target: str, key: str) -> str:

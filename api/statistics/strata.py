@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import unknown_name
+from nasdip_bench.errors import check_name
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
@@ -24,7 +24,6 @@ def strata_within(bench: ReleaseReader, within: str | None) -> NDArray[np.intp] 
     """
     if within is None:
         return None
-    if within not in KINDS:
-        raise unknown_name("attribute to compare within", within, KINDS)
+    check_name("attribute to compare within", within, KINDS)
     values = [str(getattr(arch.attributes, within)) for arch in bench]
     return np.unique(values, return_inverse=True)[1]

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasdip_bench._version import __version__
-from nasdip_bench.console.app import given
+from nasdip_bench.console.app import EXIT_MORE_TO_DO, given, version_option
 from nasdip_bench.console.options import integers, split
 from nasdip_bench.console.progress import parse_duration
 from nasdip_bench.errors import ConfigError
@@ -29,15 +28,6 @@ if TYPE_CHECKING:
 
 EXIT_FAILURES = 1
 """Everything was tried, and some runs or scores failed; the same command tries them again."""
-
-EXIT_MORE_TO_DO = 75
-"""The time limit was reached with work left (EX_TEMPFAIL)."""
-
-
-def _version(show: bool) -> None:
-    if show:
-        print(f"nasdip-build {__version__}")
-        raise typer.Exit
 
 
 def build_command(
@@ -115,9 +105,7 @@ def build_command(
     price_per_hour: Annotated[
         float, typer.Option(help="With --dry-run: price of one device, to state the cost.")
     ] = 0.0,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
-    ] = False,
+    version: Annotated[bool, version_option("nasdip-build")] = False,
 ) -> None:
     """Train sampled architectures on images and record their curves and scores.
 

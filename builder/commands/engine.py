@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 
 from ..engines.ray.cluster import Cluster, RayOptions, connect
 
@@ -35,8 +35,7 @@ def ray_options(
         UnknownNameError: the engine is unknown.
         ConfigError: options do not go together.
     """
-    if engine not in ENGINE_NAMES:
-        raise unknown_name("engine", engine, ENGINE_NAMES)
+    check_name("engine", engine, ENGINE_NAMES)
     if engine == "local":
         given = {
             "--address": address,
@@ -74,12 +73,10 @@ def open_engine(options: RayOptions | None, device: str) -> Iterator[tuple[Engin
         ConfigError: the device is missing, or there is no cluster.
         MissingDependencyError: Ray is not installed.
     """
-    from nasdip_bench.fit.devices import check_device
-
     if options is None:
-        device = local_device() if device == "auto" else device
-        check_device(device)
-        yield None, device
+        from nasdip_bench.fit.devices import local_device
+
+        yield None, local_device(device)
         return
     # Ray is the only other engine: `ray_options` returns options for no other.
     from ..engines.ray.driver import on_ray
@@ -89,13 +86,6 @@ def open_engine(options: RayOptions | None, device: str) -> Iterator[tuple[Engin
             device = "cuda" if options.gpus_per_worker or cluster.has_gpus else "cpu"
         _check_room(cluster, options, device)
         yield on_ray(cluster, options), device
-
-
-def local_device() -> str:
-    """A GPU if torch has one, else the CPU."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _check_room(cluster: Cluster, options: RayOptions, device: str) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from nasdip_bench.console.options import integers, split
 from nasdip_bench.console.progress import parse_duration
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name, unknown_name
 from nasdip_bench.experiments.methods import TABLES, Method, parse_method
 from nasdip_bench.experiments.sets import EXPERIMENT_SETS, experiment_images, manifest, set_names
 from nasdip_bench.experiments.setting import SETTINGS, Setting, get_setting
@@ -97,8 +97,7 @@ def experiments_command(
     """
     numbers = split(table)
     for number in numbers:
-        if number not in TABLES:
-            raise unknown_name("table", number, TABLES)
+        check_name("table", number, TABLES)
     if workers < 0:
         raise ConfigError(f"workers {workers} must be above 0, or 0 to choose")
     set_names = split(sets) or list(
@@ -128,11 +127,12 @@ def experiments_command(
     loaded = _images(set_names, None if images == "all" else split(images), images_dir)
 
     # Importing torch takes seconds, so do the cheap checks first.
+    from nasdip_bench.fit.devices import local_device
+
     from ..experiments.config import ExperimentConfig
     from ..experiments.cost import preview
     from ..experiments.run import run_experiments
     from ..plan.shares import parse_share
-    from .engine import local_device
 
     share = parse_share(shard) if shard else None
     config = ExperimentConfig(
@@ -142,7 +142,7 @@ def experiments_command(
         setting=chosen,
         seeds=search_seeds,
         baseline_seeds=fixed_seeds,
-        device=local_device() if device == "auto" else device,
+        device=local_device(device),
     )
     if dry_run:
         print(preview(config, out, workers=workers, share=share))
@@ -167,8 +167,7 @@ def _tasks(text: str, sets: list[str], tables: list[str]) -> dict[str, tuple[str
     rows = [cell for number in tables for cell in TABLES[number].cells()]
     found = {}
     for image_set in sets:
-        if image_set not in EXPERIMENT_SETS:
-            raise unknown_name("image set", image_set, EXPERIMENT_SETS)
+        check_name("image set", image_set, EXPERIMENT_SETS)
         own = [task for task, name in rows if name == image_set] or [task for task, _ in rows]
         found[image_set] = tuple(given or dict.fromkeys(own))
     return found

@@ -12,8 +12,9 @@ import torch
 from nasdip_bench.console.progress import duration
 from nasdip_bench.experiments.sets import ground_truth
 from nasdip_bench.fit.devices import check_device, device_name
-from nasdip_bench.isnas import corrupt, train
+from nasdip_bench.isnas import corrupt
 from nasdip_bench.isnas.resized import SHORTER_SIDE
+from nasdip_bench.isnas.training import train
 from nasdip_bench.network.baselines import BASELINE_IN_CHANNELS, NAS_DIP
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_cost

@@ -12,9 +12,6 @@ JSON files hold the SHA-256 of their content. A damaged file counts as missing. 
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +24,8 @@ from nasdip_bench.errors import BuildError
 from nasdip_bench.experiments.methods import parse_method
 from nasdip_bench.experiments.results import OUTPUTS, SCHEMA_VERSION, output_name
 from nasdip_bench.storage.files import file_lock, write_atomic
-from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
+from nasdip_bench.storage.npz import read_npz, write_npz
+from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 
 from ..folder.build_folder import SETTINGS as DATASET_SETTINGS
 from ..folder.settings import SettingsFile, common_settings, writing
@@ -155,16 +153,12 @@ class ExperimentFolder:
 
         A file that is damaged or lacks a needed array is made again."""
         path = self._of(key) / f"{name}.npz"
-        with suppress(OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile):
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                found = {array: file[array] for array in file.files}
-            if found.keys() >= set(needed):
-                return found
-        made: dict[str, Any] = {array: np.asarray(value) for array, value in make().items()}
-        buffer = io.BytesIO()
-        np.savez(buffer, **made)
+        found = read_npz(path)
+        if found is not None and found.keys() >= set(needed):
+            return found
+        made = {array: np.asarray(value) for array, value in make().items()}
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, buffer.getvalue())
+        write_npz(path, made)
         return made
 
     def kept_bytes(self) -> int:
@@ -177,9 +171,9 @@ class ExperimentFolder:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    return unsealed(parse_json(path.read_text(encoding="utf-8")))
+    return read_sealed(path.read_text(encoding="utf-8"))
 
 
 def _write_json(path: Path, fields: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps(sealed(fields), indent=1) + "\n").encode())
+    write_atomic(path, sealed_text(fields).encode())

@@ -25,18 +25,13 @@ from nasdip_bench.experiments.setting import Setting
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.fit.devices import device_name, refuse_broken_device
 from nasdip_bench.images import Image
-from nasdip_bench.isnas import (
-    Cohort,
-    Degraded,
-    classical_restoration,
-    corrupt,
-    get_selector,
-    resized,
-    train,
-    train_baseline,
-)
-from nasdip_bench.isnas.ranking import Judge, mean_scores
+from nasdip_bench.isnas import Cohort, classical_restoration, corrupt
+from nasdip_bench.isnas.image import Degraded
+from nasdip_bench.isnas.ranking import mean_scores, scored_image
+from nasdip_bench.isnas.resized import resized
 from nasdip_bench.isnas.results import png
+from nasdip_bench.isnas.selection import get_selector
+from nasdip_bench.isnas.training import train, train_baseline
 from nasdip_bench.network.fast import free_cached_memory, keep_freed_memory
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import Architecture
@@ -192,13 +187,13 @@ class Restorer:
         return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
 
     def _score(self, names: Sequence[str], problem: Degraded) -> dict[str, list[float]]:
-        judge = Judge(problem, self._spec.scores)
+        image = scored_image(problem, self._spec.scores)
         found: dict[str, list[float]] = {name: [] for name in (*self._spec.scores, "seconds")}
         for name in names:
             started = time.perf_counter()
-            (values,) = mean_scores(
+            values = mean_scores(
                 Architecture.parse(name),
-                [judge],
+                image,
                 channels=self._setting.search_channels,
                 inits=self._setting.inits,
                 device=self._spec.device,

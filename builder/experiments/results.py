@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nasdip_bench.errors import BuildError
-from nasdip_bench.experiments.results import KEY, Results, ResultsFolder, read_results
+from nasdip_bench.experiments.results import KEY, Results, read_results, save_results
 from nasdip_bench.storage.files import file_lock
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, get_task
 
@@ -31,7 +31,7 @@ def write_results(folder: ExperimentFolder) -> None:
             for key in folder.asked()
             if (row := folder.row(key.restoration)) is not None
         ]
-        ResultsFolder(folder.results).write(rows, {setting: facts["fields"]})
+        save_results(folder.results, rows, {setting: facts["fields"]})
 
 
 def _head(key: ResultKey, setting: str, image: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def publish_results(sources: Sequence[Path], out: Path) -> Results:
             f"not mix: publish them apart"
         )
     try:
-        ResultsFolder(out).write(rows.values(), settings)
+        save_results(out, rows.values(), settings)
     except OSError as error:
         raise BuildError(
             f"cannot write the results to {str(out)!r}: {error.strerror or error}; make room, or "

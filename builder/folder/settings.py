@@ -5,7 +5,6 @@ Must not import torch.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.storage.files import write_atomic
-from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
+from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 
 _LATE = ("scoring_inits", "scores")
 """Settings that a folder without scores does not have yet."""
@@ -40,7 +39,7 @@ class SettingsFile:
             BuildError: the file is missing or cannot be read.
         """
         try:
-            found = unsealed(parse_json(self.path.read_text(encoding="utf-8")))
+            found = read_sealed(self.path.read_text(encoding="utf-8"))
             if not isinstance(found.get("images"), dict):
                 raise ValueError(f"it lacks the settings of a {self.what}")
             return found
@@ -56,7 +55,7 @@ class SettingsFile:
 
     def write(self, fields: dict[str, Any]) -> None:
         """Replace the file."""
-        write_atomic(self.path, (json.dumps(sealed(fields), indent=1) + "\n").encode())
+        write_atomic(self.path, sealed_text(fields).encode())
 
     def merged(self, wanted: Mapping[str, Any], has_work: bool) -> dict[str, Any]:
         """The folder's settings with the wanted ones added; nothing is written.

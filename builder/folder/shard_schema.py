@@ -6,7 +6,7 @@ changes write these columns, and every later version reads them. Must not import
 
 from __future__ import annotations
 
-from nasdip_bench.dataset.schema import Column
+from nasdip_bench.dataset.schema import Column, maybe
 from nasdip_bench.observables import CURVES, OBSERVABLES, SSIM
 
 SHARD_VERSION = 4
@@ -29,10 +29,6 @@ _MEANINGS = {
 }
 
 
-def _maybe(name: str, type_: str, meaning: str, unit: str = "") -> Column:
-    return Column(name, type_, meaning, unit, nullable=True)
-
-
 _KEY = (
     Column("architecture", "string", "canonical string of the architecture"),
     Column("image", "string", "name of the image"),
@@ -46,12 +42,12 @@ SHARD_TABLES: dict[str, tuple[Column, ...]] = {
         Column("seed", "int32", "replicate number"),
         Column("status", "string", "ok, diverged (a non-finite loss) or failed (an error)"),
         Column("iterations", "int32", "iterations asked for", "iterations"),
-        _maybe("diverged_at", "int32", "first iteration (from 0) with a non-finite loss"),
-        _maybe("error", "string", "what stopped a failed run"),
-        _maybe("loss", "float64", "training loss before the last update"),
+        maybe("diverged_at", "int32", "first iteration (from 0) with a non-finite loss"),
+        maybe("error", "string", "what stopped a failed run"),
+        maybe("loss", "float64", "training loss before the last update"),
         Column("psnr_corrupted_db", "float64", "PSNR of the corrupted image", "dB"),
         Column("ssim_corrupted", "float64", "SSIM of the corrupted image"),
-        _maybe("sigma_estimate", "float64", "noise of the corrupted image; of denoising alone"),
+        maybe("sigma_estimate", "float64", "noise of the corrupted image; of denoising alone"),
         Column("known_share", "float64", "share of the pixels that are known"),
         Column("seconds", "float64", "wall time of the fit, a stack's divided by its runs", "s"),
         Column("processor_seconds", "float64", "the same in time of the processor", "s"),
@@ -67,7 +63,7 @@ SHARD_TABLES: dict[str, tuple[Column, ...]] = {
             for name in CURVES
         ),
         Column("stop", "int32", "the iteration of the restoration", "iterations"),
-        _maybe(
+        maybe(
             "restoration",
             "binary",
             "smoothed output at the stop, (C, H, W) little-endian uint16, 65535 for 1; of runs "
@@ -76,7 +72,7 @@ SHARD_TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "scores": (
         *_KEY,
-        _maybe("seed", "int32", "of the corruption; null where the score sees none"),
+        maybe("seed", "int32", "of the corruption; null where the score sees none"),
         Column("proxy", "string", "name of the training-free score"),
         Column("reference", "string", "corrupted, ground_truth or none"),
         Column("values", "float64[]", "one a scoring initialisation; of the structure one in all"),

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from nasdip_bench.dataset import DatasetFolder
-from nasdip_bench.errors import BuildError, MissingRunError, UnknownNameError, unknown_name
+from nasdip_bench.errors import BuildError, MissingRunError, UnknownNameError, check_name
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.fit.devices import device_name
 from nasdip_bench.images import Image
@@ -43,8 +43,8 @@ def pick(folder: DatasetFolder, count: int, fidelity: str | None = None) -> list
         MissingRunError: there is no run to choose from.
     """
     manifest = folder.manifest
-    if fidelity is not None and fidelity not in manifest.fidelities:
-        raise unknown_name("fidelity", fidelity, manifest.fidelities)
+    if fidelity is not None:
+        check_name("fidelity", fidelity, manifest.fidelities)
     rows = folder.table("runs").to_pylist()
     can = [
         number

@@ -1,7 +1,4 @@
-"""Run our command lines: errors are one line on stderr and exit status 2, no traceback.
-
-Must not import torch.
-"""
+"""Run our command lines: errors are one line on stderr and exit status 2, no traceback."""
 
 from __future__ import annotations
 
@@ -17,9 +14,12 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from nasdip_bench._version import __version__
 from nasdip_bench.errors import ConfigError, NasdipError, not_installed
 
 EXIT_BAD_INPUT = 2
+EXIT_MORE_TO_DO = 75
+"""The time limit was reached with work left (EX_TEMPFAIL)."""
 
 # What a mistake in the arguments raises: click's ClickException, or the same class in the copy of
 # click that newer Typer contains. Typer exports only its subclass BadParameter.
@@ -51,6 +51,17 @@ def new_app(help_text: str | None = None) -> typer.Typer:
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+def version_option(name: str) -> Any:
+    """The option ``--version`` of a command: prints its version and ends it."""
+
+    def show(asked: bool) -> None:
+        if asked:
+            print(f"{name} {__version__}")
+            raise typer.Exit
+
+    return typer.Option("--version", callback=show, is_eager=True, help="Show the version.")
 
 
 def given(context: typer.Context, parameter: str) -> bool:

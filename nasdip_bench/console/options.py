@@ -1,4 +1,4 @@
-"""Read lists from a command line. Must not import torch."""
+"""Read lists from a command line."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 import time
-from typing import TextIO
 
 from nasdip_bench.errors import ConfigError
 
@@ -52,11 +51,10 @@ class Progress:
     Args:
         units: number of units to do.
         cost: their total predicted cost, in any unit.
-        stream: where to write.
     """
 
-    def __init__(self, units: int, cost: float, stream: TextIO | None = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
+    def __init__(self, units: int, cost: float) -> None:
+        self._stream = sys.stderr
         self._units, self._cost = units, cost
         self._done, self._done_cost = 0, 0.0
         self._started = self._shown = time.monotonic()
@@ -71,10 +69,6 @@ class Progress:
         if now - self._shown >= interval or self._done == self._units:
             self._shown = now
             self._show(what)
-
-    def expect(self, units: int, cost: float) -> None:
-        """Set what is left, for work whose extent only becomes known as it is done."""
-        self._units, self._cost = self._done + units, self._done_cost + cost
 
     def close(self) -> None:
         """End the line on a terminal."""

@@ -1,4 +1,4 @@
-"""A dataset folder: its schema, and every kind of file in it. Must not import torch."""
+"""A dataset folder: its schema, and every kind of file in it."""
 
 from .folder import DatasetFolder as DatasetFolder
 from .manifest import MANIFEST as MANIFEST

@@ -5,7 +5,7 @@ licence, every file with its size and SHA-256, every column of every table with 
 meaning. It is made from the manifest and from `nasdip_bench.dataset.schema`. The manifest lists it
 with its hash, like any other file, so it can name neither the manifest nor itself.
 
-Source: "Croissant Format Specification", version 1.0 (MLCommons, 2024). Must not import torch.
+Source: "Croissant Format Specification", version 1.0 (MLCommons, 2024).
 """
 
 from __future__ import annotations
@@ -180,7 +180,9 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
         ],
         **responsible_ai(manifest),
         "distribution": [
-            _file(path, record.sha256, record.size) for path, record in _described(manifest)
+            _file(path, record.sha256, record.size)
+            for path, record in manifest.files.items()
+            if path != CROISSANT
         ],
         "recordSet": [_record_set(name, columns) for name, columns in RELEASE_TABLES.items()],
     }
@@ -189,10 +191,6 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
     if publication.url:
         fields["url"] = publication.url
     return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
-
-
-def _described(manifest: Manifest) -> list[tuple[str, Any]]:
-    return [(path, record) for path, record in manifest.files.items() if path != CROISSANT]
 
 
 def _description(manifest: Manifest) -> str:

@@ -4,8 +4,7 @@ A part holds 64 architectures of the list, all images, in this order; a row is t
 runs.parquet. Every curve is a plain array (run x point, uint16, see `nasdip_bench.dataset.curves`).
 Each file also has ``iteration`` (point, int32). Files of observables also have the first crossings
 of loss_smooth, ``crossing`` (run x level, int32, from 1, 0 for never) and ``crossing_level_db``
-(level, float64). A complete part is never rewritten. h5py is imported on use. Must not import
-torch.
+(level, float64). A complete part is never rewritten. h5py is imported on use.
 """
 
 from __future__ import annotations

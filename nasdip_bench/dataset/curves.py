@@ -1,7 +1,4 @@
-"""Learning curves and observables on disk: which points are kept, and how values are coded.
-
-Must not import torch.
-"""
+"""Learning curves and observables on disk: which points are kept, and how values are coded."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ fidelity's stop, -10·log10 in thousandths of a dB, 16 bits (like PSNR in
     seed       (seed,) int32
 
 All architectures of the release have a place; 65535 means no restoration. h5py is imported on use.
-Must not import torch.
 """
 
 from __future__ import annotations

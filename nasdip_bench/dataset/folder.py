@@ -2,12 +2,11 @@
 
 No parser sees a file before its size and SHA-256 agree with the manifest, and no values are decoded
 before the columns, types and shapes that the file declares agree with the schema.
-`nasdip_bench.verify` checks more. Must not import torch; pyarrow and h5py are imported on use.
+`nasdip_bench.verify` checks more. pyarrow and h5py are imported on use.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from pathlib import Path
@@ -108,14 +107,7 @@ class DatasetFolder:
         return pa.concat_tables([empty_table(name), *tables]).unify_dictionaries()
 
     def part(self, kind: str, fidelity: str, task: str, seed: int, part: int) -> CurvePart:
-        """A part of the curves or observables of a task at a fidelity and seed.
-
-        Args:
-            kind: one of `nasdip_bench.dataset.curve_parts.KINDS`.
-            fidelity: name.
-            task: name.
-            seed: seed of the runs.
-            part: see `nasdip_bench.dataset.curve_parts.part_of`.
+        """A part of the curves or observables; for arguments see `part_path`.
 
         Raises:
             DatasetError: the release has none, or the file is absent or damaged.
@@ -128,12 +120,7 @@ class DatasetFolder:
     ) -> tuple[pa.Table, StopPart]:
         """Where rules stop the runs of a part: the rows, and the same as arrays.
 
-        Args:
-            fidelity: name.
-            task: name.
-            seed: seed of the runs.
-            part: see `nasdip_bench.dataset.curve_parts.part_of`.
-            runs: number of runs in the part.
+        For arguments see `part_path`; ``runs`` is the number of runs in the part.
 
         Raises:
             DatasetError: the release has none, or the file is absent or damaged.
@@ -175,9 +162,8 @@ class DatasetFolder:
             DatasetError: it is not listed, absent, or not the file that was released.
         """
         record = self._record(path)
-        # With the size that the record states, so that no more is allocated than there is to read.
-        content = bytearray(record.size)
         with self._open(path) as file:
+            content = bytearray(record.size)  # of the file, too: no more than there is to read
             try:
                 count = file.readinto(content)
             except OSError as error:
@@ -188,14 +174,6 @@ class DatasetFolder:
         if digest != record.sha256:
             raise self._damaged(path, f"{record.size} bytes with SHA-256 {digest[:12]}...")
         return content
-
-    def check_file(self, path: str) -> None:
-        """Compare a file with the manifest.
-
-        Raises:
-            DatasetError: it is not listed, absent, or not the file that was released.
-        """
-        self._check(path)
 
     def _record(self, path: str) -> FileRecord:
         if path not in self.manifest.files:
@@ -226,13 +204,3 @@ class DatasetFolder:
             file.close()
             raise self._damaged(path, f"{size} bytes")
         return file
-
-    def _check(self, path: str) -> None:
-        with self._open(path) as file:
-            try:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError as error:
-                raise self._damaged(path, str(error.strerror)) from error
-        record = self._record(path)
-        if digest != record.sha256:
-            raise self._damaged(path, f"{record.size} bytes with SHA-256 {digest[:12]}...")

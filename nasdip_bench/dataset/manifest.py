@@ -1,19 +1,18 @@
 """The manifest of a dataset: its contents as JSON, with the hash of every file and its own.
 
 A manifest is read before anything is known about its author, so every field is checked: types,
-ranges, names that are printed or made into paths. Must not import torch.
+ranges, names that are printed or made into paths.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.storage.files import read_regular, sha256_bytes
-from nasdip_bench.storage.sealed_json import checked, fits, parse_json, sealed, unsealed
+from nasdip_bench.storage.sealed_json import checked, fits, parse_json, sealed_text, unsealed
 
 from .schema import PART_TABLES, SCHEMA_VERSION
 
@@ -133,7 +132,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """The content of ``manifest.json``."""
-        return json.dumps(sealed(asdict(self)), indent=1) + "\n"
+        return sealed_text(asdict(self))
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Manifest:

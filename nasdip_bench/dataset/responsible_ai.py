@@ -3,8 +3,7 @@
 ``responsible_ai.json`` has the texts: those of every release, and those that replace them for one
 image set. The NeurIPS track on evaluations and datasets requires these properties.
 
-Sources: "Croissant RAI Specification", version 1.0 (MLCommons, 2024); PROV-O (W3C, 2013). Must not
-import torch.
+Sources: "Croissant RAI Specification", version 1.0 (MLCommons, 2024); PROV-O (W3C, 2013).
 """
 
 from __future__ import annotations

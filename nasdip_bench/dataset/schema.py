@@ -1,7 +1,7 @@
 """The tables of a dataset: every column with type, unit, direction and meaning.
 
 The files are written, checked and documented from this one declaration (`docs/data.md` is made from
-it). Must not import torch, nor pyarrow at module level.
+it). pyarrow is imported on use.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasdip_bench.errors import unknown_name
+from nasdip_bench.errors import check_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +40,8 @@ class Column:
     nullable: bool = False
 
 
-def _maybe(name: str, type_: str, meaning: str, unit: str = "") -> Column:
+def maybe(name: str, type_: str, meaning: str, unit: str = "") -> Column:
+    """A column whose values may be missing."""
     return Column(name, type_, meaning, unit, nullable=True)
 
 
@@ -55,17 +56,17 @@ _SEED = Column("seed", "int32", "replicate number")
 _RUN_FACTS = (
     Column("status", "string", "ok, diverged (a non-finite loss) or failed (an error stopped it)"),
     Column("iterations", "int32", "iterations asked for", "iterations"),
-    _maybe("diverged_at", "int32", "first iteration (from 0) with a non-finite loss"),
-    _maybe("error", "string", "what stopped a failed run"),
-    _maybe("loss", "float64", "training loss before the last update"),
-    _maybe(
+    maybe("diverged_at", "int32", "first iteration (from 0) with a non-finite loss"),
+    maybe("error", "string", "what stopped a failed run"),
+    maybe("loss", "float64", "training loss before the last update"),
+    maybe(
         "psnr_corrupted_db",
         "float64",
         "PSNR of the corrupted image (bicubic for super-resolution); null only if imported",
         "dB",
     ),
-    _maybe("seconds", "float64", "wall time of the fit; null only if imported", "s"),
-    _maybe(
+    maybe("seconds", "float64", "wall time of the fit; null only if imported", "s"),
+    maybe(
         "processor_seconds",
         "float64",
         "the same in time of the processor, which neither waits nor rests; on a GPU the wall time",
@@ -77,7 +78,7 @@ _RUN_FACTS = (
         "fast; plain: the network's standard layers, one after another; released: imported",
     ),
     Column("stack", "int32", "how many runs were trained as one, this one among them"),
-    _maybe("threads", "int32", "of the process; null only if imported"),
+    maybe("threads", "int32", "of the process; null only if imported"),
     Column("precision", "string", "fp32, tf32 or bf16"),
     Column("device", "string", "processor it ran on"),
     Column("torch", "string", "version of torch that it ran on"),
@@ -85,18 +86,18 @@ _RUN_FACTS = (
 )
 
 _SCORE_FACTS = (
-    _maybe("seed", "int32", "of the corruption that the score sees; null where it sees none"),
+    maybe("seed", "int32", "of the corruption that the score sees; null where it sees none"),
     Column("proxy", "string", "name of the training-free score"),
     Column(
         "reference", "string", "what the output is compared with: corrupted, ground_truth, none"
     ),
-    _maybe(
+    maybe(
         "value",
         "float64",
         "mean over the scoring initialisations; null where one of them has no finite value",
     ),
     Column("inits", "int32", "number of scoring initialisations"),
-    _maybe(
+    maybe(
         "seconds",
         "float32",
         "time in all initialisations; of a score of the output without the networks' passes, of "
@@ -107,7 +108,8 @@ _SCORE_FACTS = (
 )
 
 
-def _psnr(name: str, meaning: str) -> Column:
+def psnr_column(name: str, meaning: str) -> Column:
+    """A column of PSNR, which is missing where a run has no result."""
     return Column(name, "float64", meaning, "dB", "higher", nullable=True)
 
 
@@ -128,7 +130,7 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         Column("dilation", "int32", "dilation of the cell's transform; 1 in the released space"),
         Column("sampling", "string", "spatial sampling of the cell"),
         Column("transform", "string", "feature transform of the cell"),
-        _maybe("kernel", "int32", "side of the kernel", "pixels"),
+        maybe("kernel", "int32", "side of the kernel", "pixels"),
         Column("activation", "string", "activation of the cell"),
         Column("transform_first", "bool", "the transform precedes the sampling"),
         Column("parameters", "int64", "trainable numbers in use, 128 channels, gray"),
@@ -140,7 +142,7 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         Column(
             "image_set", "string", "nasdip (the paper's ten), skimage (stand-ins), user or released"
         ),
-        _maybe(
+        maybe(
             "sha256",
             "string",
             "SHA-256 of the pixels, 8 bits, row by row; null if imported without them",
@@ -158,20 +160,20 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         _SEED,
         *_RUN_FACTS,
         Column("stop", "int32", "the iteration of final_*", "iterations"),
-        _psnr("final_psnr_db", "PSNR of the output at the stop"),
-        _psnr("final_psnr_smooth_db", "the same of the smoothed output"),
-        _psnr("last_psnr_db", "PSNR of the last output"),
-        _psnr("last_psnr_smooth_db", "the same of the smoothed output"),
-        _psnr("best_psnr_db", "highest PSNR of an output: an oracle"),
-        _maybe("best_raw_iteration", "int32", "iterations to best_psnr_db"),
-        _psnr("best_psnr_smooth_db", "highest PSNR of a smoothed output: an oracle"),
-        _maybe("best_iteration", "int32", "iterations to best_psnr_smooth_db"),
-        _psnr(
+        psnr_column("final_psnr_db", "PSNR of the output at the stop"),
+        psnr_column("final_psnr_smooth_db", "the same of the smoothed output"),
+        psnr_column("last_psnr_db", "PSNR of the last output"),
+        psnr_column("last_psnr_smooth_db", "the same of the smoothed output"),
+        psnr_column("best_psnr_db", "highest PSNR of an output: an oracle"),
+        maybe("best_raw_iteration", "int32", "iterations to best_psnr_db"),
+        psnr_column("best_psnr_smooth_db", "highest PSNR of a smoothed output: an oracle"),
+        maybe("best_iteration", "int32", "iterations to best_psnr_smooth_db"),
+        psnr_column(
             "stopped_psnr_smooth_db",
             "PSNR of the smoothed output where somebody without the ground truth stops: denoising, "
             "at the discrepancy of the estimated noise; else at the stop",
         ),
-        _maybe("stopped_iteration", "int32", "the iteration of stopped_*"),
+        maybe("stopped_iteration", "int32", "the iteration of stopped_*"),
         _ssim("final_ssim_smooth", "SSIM of the smoothed output at the stop"),
         _ssim("last_ssim_smooth", "SSIM of the last smoothed output"),
         _ssim("best_ssim_smooth", "highest SSIM of a smoothed output: an oracle"),
@@ -184,7 +186,7 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         _SEED,
         Column("psnr_db", "float64", "PSNR of the corrupted image", "dB"),
         Column("ssim", "float64", "SSIM of the corrupted image"),
-        _maybe(
+        maybe(
             "sigma_estimate",
             "float64",
             "noise estimated from the corrupted image, in [0, 1]; of denoising alone",
@@ -293,6 +295,4 @@ def table_columns(name: str) -> tuple[Column, ...]:
         UnknownNameError: no such table.
     """
     tables = RELEASE_TABLES | PART_TABLES
-    if name not in tables:
-        raise unknown_name("table", name, tables)
-    return tables[name]
+    return tables[check_name("table", name, tables)]

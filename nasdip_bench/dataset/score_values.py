@@ -1,7 +1,7 @@
 """The single values of scores: one plain array, one row per row of scores.parquet.
 
 ``score_values.h5`` has ``values`` (row, initialisation) float32, NaN after the last one of a row
-(scores of the structure alone have one). h5py is imported on use. Must not import torch.
+(scores of the structure alone have one). h5py is imported on use.
 """
 
 from __future__ import annotations

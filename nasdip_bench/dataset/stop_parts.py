@@ -1,7 +1,7 @@
 """Where rules stop the runs of a part: as arrays, and as the Parquet files of ``stops/``.
 
 They are read off whole curves while a release is made, since whole curves keep every iteration and
-a release keeps only some. Must not import torch; pyarrow is imported on use.
+a release keeps only some. pyarrow is imported on use.
 """
 
 from __future__ import annotations

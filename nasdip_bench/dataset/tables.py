@@ -1,6 +1,6 @@
 """Read the Parquet file of a table, which is inspected before a value is decoded.
 
-Must not import torch; pyarrow is imported on use.
+pyarrow is imported on use.
 """
 
 from __future__ import annotations

@@ -10,8 +10,6 @@ A method is written as its parts, joined by slashes:
     oracle/SCORE               the N best-ranked are trained on the image; the one with the highest
                                PSNR restores: a bound, since it needs the ground truth
     classical                  non-local means, biharmonic inpainting, bicubic enlargement
-
-Must not import torch.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 from nasdip_bench.tasks import SuperResolve, get_task
 
 SCORES = ("psd_db_mse", "psd_db_strip_mse", "psd_strip_hist_emd", "psd_99_bandwidth")
@@ -66,16 +64,15 @@ def parse_method(text: str) -> Method:
         UnknownNameError, ConfigError: the text is not a method.
     """
     name, *parts = text.strip().split("/")
-    if name not in METHODS:
-        raise unknown_name("method", name, METHODS)
+    check_name("method", name, METHODS)
     with_score = name in ("isnas", "best-score", "oracle")
     with_selection = name in ("isnas", "random")
     if len(parts) != with_score + with_selection:
         form = "/".join([name, *["SCORE"] * with_score, *["full|resized"] * with_selection])
         raise ConfigError(f"method {text!r} must be written {form}")
     selection = parts[-1] if with_selection else "full" if name == "oracle" else ""
-    if with_selection and selection not in SELECTIONS:
-        raise unknown_name("selection", selection, SELECTIONS)
+    if with_selection:
+        check_name("selection", selection, SELECTIONS)
     return Method(name, parts[0] if with_score else "", selection)
 
 

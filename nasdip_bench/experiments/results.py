@@ -4,7 +4,7 @@
     manifest.json          settings by name, the hash of the table, and its own hash
 
 The folder belongs to a build (``BUILD/results``) or to a release (``data/experiments``). The table
-is compared with its hash before it is parsed. Must not import torch.
+is compared with its hash before it is parsed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasdip_bench._version import __version__
-from nasdip_bench.dataset.schema import STATUSES, Column, arrow_schema
+from nasdip_bench.dataset.schema import STATUSES, Column, arrow_schema, maybe, psnr_column
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.storage.files import (
@@ -26,7 +26,7 @@ from nasdip_bench.storage.files import (
     sha256_bytes,
     write_atomic,
 )
-from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
+from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 
 from .setting import FIELDS
 
@@ -45,10 +45,6 @@ _MOST_BYTES = 2**30
 _HASH_DIGITS = 32
 
 
-def _psnr(name: str, meaning: str) -> Column:
-    return Column(name, "float64", meaning, "dB", "higher", nullable=True)
-
-
 KEY = ("set", "image", "task", "method", "score", "selection", "setting", "seed")
 """The columns that identify a row."""
 
@@ -60,41 +56,40 @@ RESULT_COLUMNS = (
     Column("height", "int32", "of the part that was corrupted and restored", "pixels"),
     Column("width", "int32", "of the part that was corrupted and restored", "pixels"),
     Column("task", "string", "denoise, inpaint, super_resolve_x2, _x4 or _x8"),
-    Column("sigma_255", "float64", "of the noise, of 255 grey levels", "", "", True),
-    Column("missing", "float64", "fraction of the pixels that is missing", "", "", True),
-    Column("factor", "int32", "of super-resolution", "", "", True),
+    maybe("sigma_255", "float64", "of the noise, of 255 grey levels"),
+    maybe("missing", "float64", "fraction of the pixels that is missing"),
+    maybe("factor", "int32", "of super-resolution"),
     Column("method", "string", "dip, nas-dip, isnas, random, best-score, oracle or classical"),
-    Column("score", "string", "that candidates were ranked by", "", "", True),
-    Column("selection", "string", "full or resized: what the cohort was trained on", "", "", True),
+    maybe("score", "string", "that candidates were ranked by"),
+    maybe("selection", "string", "full or resized: what the cohort was trained on"),
     Column("setting", "string", "name of the set-up; manifest.json has its fields"),
-    Column("seed", "int32", "replicate number; null where nothing is drawn", "", "", True),
+    maybe("seed", "int32", "replicate number; null where nothing is drawn"),
     Column("status", "string", "ok, diverged (a non-finite loss) or failed (an error stopped it)"),
-    Column("error", "string", "what stopped a failed one", "", "", True),
-    Column(
+    maybe("error", "string", "what stopped a failed one"),
+    maybe(
         "restored_by",
         "string",
         "canonical string of the selected architecture, or name of a baseline or classical method",
-        "",
-        "",
-        True,
     ),
-    _psnr("psnr_db", "of the last smoothed output of the restoration, a fit of its own"),
-    _psnr("best_psnr_db", "highest PSNR of a smoothed output of that fit: an oracle's stop"),
-    Column("best_iteration", "int32", "iterations to best_psnr_db", "iterations", "", True),
-    _psnr("psnr_corrupted_db", "of the corrupted image (bicubic for super-resolution)"),
-    _psnr("cohort_psnr_db", "of the selected network as it was trained in the cohort, full alone"),
-    _psnr("cohort_mean_psnr_db", "mean over the cohort: what a blind choice of it is worth"),
-    _psnr("cohort_best_psnr_db", "highest of the cohort: an oracle"),
-    Column("cohort", "int32", "networks trained to select from", "", "", True),
-    Column("cohort_diverged", "int32", "of these, left out since they diverged", "", "", True),
-    Column("iterations", "int32", "of the restoration; null for a classical method", "", "", True),
-    Column("seconds", "float64", "wall time of the restoration", "s", "", True),
-    Column("search_seconds", "float64", "of ranking and of the cohort's fits", "s", "", True),
+    psnr_column("psnr_db", "of the last smoothed output of the restoration, a fit of its own"),
+    psnr_column("best_psnr_db", "highest PSNR of a smoothed output of that fit: an oracle's stop"),
+    maybe("best_iteration", "int32", "iterations to best_psnr_db", "iterations"),
+    psnr_column("psnr_corrupted_db", "of the corrupted image (bicubic for super-resolution)"),
+    psnr_column(
+        "cohort_psnr_db", "of the selected network as it was trained in the cohort, full alone"
+    ),
+    psnr_column("cohort_mean_psnr_db", "mean over the cohort: what a blind choice of it is worth"),
+    psnr_column("cohort_best_psnr_db", "highest of the cohort: an oracle"),
+    maybe("cohort", "int32", "networks trained to select from"),
+    maybe("cohort_diverged", "int32", "of these, left out since they diverged"),
+    maybe("iterations", "int32", "of the restoration; null for a classical method"),
+    maybe("seconds", "float64", "wall time of the restoration", "s"),
+    maybe("search_seconds", "float64", "of ranking and of the cohort's fits", "s"),
     Column("precision", "string", "fp32, tf32 or bf16"),
     Column("device", "string", "processor of the restoration"),
     Column("torch", "string", "version of torch that it ran on"),
     Column("protocol_version", "int32", "version of all that decides the draws and the fit"),
-    Column("output_sha256", "string", "SHA-256 of the restored image's 8-bit pixels", "", "", True),
+    maybe("output_sha256", "string", "SHA-256 of the restored image's 8-bit pixels"),
 )
 """The columns of experiments.parquet."""
 
@@ -112,52 +107,36 @@ class Results:
     settings: dict[str, dict[str, Any]]
 
 
-class ResultsFolder:
-    """Writes a folder of results.
+def save_results(
+    path: Path, rows: Iterable[Mapping[str, Any]], settings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Write rows, sorted by their keys, and the manifest to a folder, which is created.
 
-    Args:
-        path: the folder; created.
+    The table goes first: one that was replaced without its manifest is rejected and written again,
+    never mistaken for the other.
+
+    Raises:
+        OSError: the folder cannot be written.
     """
+    import pyarrow as pa
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def write(
-        self, rows: Iterable[Mapping[str, Any]], settings: Mapping[str, Mapping[str, Any]]
-    ) -> None:
-        """Write rows, sorted by their keys, and the manifest.
-
-        The table goes first: one that was replaced without its manifest is rejected and written
-        again, never mistaken for the other.
-
-        Raises:
-            OSError: the folder cannot be written.
-        """
-        import pyarrow as pa
-
-        ordered = sorted(rows, key=_order)
-        content = parquet_bytes(pa.Table.from_pylist(ordered, arrow_schema(RESULT_COLUMNS)))
-        facts = {
-            "schema_version": SCHEMA_VERSION,
-            "protocol_version": PROTOCOL_VERSION,
-            "nasdip_bench": __version__,
-            "rows": len(ordered),
-            "settings": {name: dict(fields) for name, fields in sorted(settings.items())},
-            "files": {TABLE: {"sha256": sha256_bytes(content), "size": len(content)}},
-        }
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.path / TABLE, content)
-        write_atomic(self.path / MANIFEST, (_json(facts) + "\n").encode())
+    ordered = sorted(rows, key=_order)
+    content = parquet_bytes(pa.Table.from_pylist(ordered, arrow_schema(RESULT_COLUMNS)))
+    facts = {
+        "schema_version": SCHEMA_VERSION,
+        "protocol_version": PROTOCOL_VERSION,
+        "nasdip_bench": __version__,
+        "rows": len(ordered),
+        "settings": {name: dict(fields) for name, fields in sorted(settings.items())},
+        "files": {TABLE: {"sha256": sha256_bytes(content), "size": len(content)}},
+    }
+    path.mkdir(parents=True, exist_ok=True)
+    write_atomic(path / TABLE, content)
+    write_atomic(path / MANIFEST, sealed_text(facts).encode())
 
 
 def _order(row: Mapping[str, Any]) -> list[str]:
     return ["" if row[name] is None else str(row[name]) for name in KEY]
-
-
-def _json(facts: dict[str, Any]) -> str:
-    import json
-
-    return json.dumps(sealed(facts), indent=1)
 
 
 def output_name(sha256: str) -> str:
@@ -185,17 +164,13 @@ def results_path(path: Path) -> Path:
 
 def _manifest(path: Path) -> dict[str, Any]:
     try:
-        text = read_regular(path / MANIFEST, _MOST_BYTES).decode()
+        facts = read_sealed(read_regular(path / MANIFEST, _MOST_BYTES).decode())
     except FileNotFoundError:
         raise DatasetError(
             f"{str(path)!r} holds no results of experiments: there is no {MANIFEST}; name the "
             f"folder of a build of 'nasdip-build experiments', or of a release"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{str(path / MANIFEST)!r} cannot be read: {error}") from error
-    try:
-        facts = unsealed(parse_json(text))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{str(path / MANIFEST)!r} cannot be read: {error}") from error
     if facts.get("schema_version") != SCHEMA_VERSION:
         raise DatasetError(
@@ -225,14 +200,12 @@ def _table(path: Path, facts: dict[str, Any]) -> pa.Table:
         )
     try:
         file = open_parquet(content)
-        same = file.schema_arrow.equals(arrow_schema(RESULT_COLUMNS))
-        table = file.read(use_threads=False) if same else None
-        if table is not None:
-            table.validate(full=True)
+        if not file.schema_arrow.equals(arrow_schema(RESULT_COLUMNS)):
+            raise ValueError("it has other columns than this version reads")
+        table = file.read(use_threads=False)
+        table.validate(full=True)
     except Exception as error:  # pyarrow raises many kinds on hostile content
         raise DatasetError(f"{str(path / TABLE)!r} cannot be parsed: {error}") from error
-    if table is None:
-        raise DatasetError(f"{str(path / TABLE)!r} has other columns than this version reads")
     return table
 
 

@@ -8,7 +8,7 @@ package. They are read from a folder with one folder per set:
 
 A file is recognised by its pixels, so any encoding will do. A picture that is in two sets has one
 name, and is restored once. In addition, "skimage" is the photographs that come with scikit-image,
-and "user" the images in your own folder. Must not import torch.
+and "user" the images in your own folder.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, ImageError, unknown_name
+from nasdip_bench.errors import ConfigError, ImageError, check_name
 from nasdip_bench.images import Image, centre_crop, load_images, read_image
 from nasdip_bench.space import MIN_SIZE, SIZE_MULTIPLE
 
@@ -69,8 +69,7 @@ def experiment_images(
         ConfigError: no folder given.
         ImageError: an image is missing, unreadable, or not the set's.
     """
-    if image_set not in EXPERIMENT_SETS:
-        raise unknown_name("image set", image_set, EXPERIMENT_SETS)
+    check_name("image set", image_set, EXPERIMENT_SETS)
     if image_set == "skimage":
         return load_images("skimage", names)
     if images_dir is None:
@@ -80,8 +79,7 @@ def experiment_images(
     facts = manifest()[image_set]
     entries = {entry["name"]: entry for entry in facts["images"]}
     for name in names or ():
-        if name not in entries:
-            raise unknown_name(f"image of {image_set}", name, entries)
+        check_name(f"image of {image_set}", name, entries)
     folder = _folder(images_dir, facts["folders"])
     return [
         _read(image_set, entry, folder)

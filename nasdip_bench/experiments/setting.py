@@ -2,7 +2,6 @@
 
 A setting fixes everything that determines a result except the image, the task, the method and the
 seed. A changed one has a hash of its fields in its name, so different settings are never confused.
-Must not import torch.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 from nasdip_bench.fidelity import FIDELITIES
 from nasdip_bench.space import MIN_SIZE, PAPER_CANDIDATES, SIZE_MULTIPLE
 from nasdip_bench.storage.files import sha256_bytes
@@ -153,6 +152,4 @@ r64, or r64c16, since small images overfit sooner."""
 
 def get_setting(name: str) -> Setting:
     """The setting with a name of the table."""
-    if name not in SETTINGS:
-        raise unknown_name("setting", name, SETTINGS)
-    return SETTINGS[name]
+    return SETTINGS[check_name("setting", name, SETTINGS)]

@@ -27,6 +27,18 @@ def check_device(device: str) -> None:
         ) from error
 
 
+def local_device(device: str) -> str:
+    """The device to use of this machine: "auto" is a GPU if torch has one, else the CPU.
+
+    Raises:
+        ConfigError: torch cannot compute on it.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    check_device(device)
+    return device
+
+
 def device_name(device: torch.device) -> str:
     """The processor's name, such as "NVIDIA H200" or "AMD EPYC, AVX512".
 

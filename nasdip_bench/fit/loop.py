@@ -26,6 +26,8 @@ from .precision import numerics
 from .recording import Observer, Ssim
 
 LEARNING_RATE = 0.01
+"""Of Adam, otherwise with PyTorch's defaults."""
+
 PERTURBATION_STD = 1 / 30
 SMOOTHING = 0.99
 """Weight of the past in the moving average of the outputs, which starts at the first output."""
@@ -82,7 +84,6 @@ def fit_stack(
     iterations: int,
     *,
     precision: str = "fp32",
-    learning_rate: float = LEARNING_RATE,
     record: Collection[str] = (),
     on_iteration: Callable[[int], None] | None = None,
     on_output: Callable[[int, Tensor, Tensor], bool] | None = None,
@@ -97,7 +98,6 @@ def fit_stack(
         perturbation_seed: seed of the device generator; draw i perturbs iteration i of all.
         iterations: updates of the weights, at least 1.
         precision: one of `nasdip_bench.fidelity.PRECISIONS`.
-        learning_rate: learning rate of Adam, otherwise with PyTorch's defaults.
         record: names of `nasdip_bench.observables.OBSERVABLES`, and ``ssim_smooth`` if there is a
             ground truth, to record in addition to loss and PSNR; the fit itself does not change.
         on_iteration: called with the iteration before each; may raise to abandon the fit.
@@ -112,7 +112,7 @@ def fit_stack(
     check_whole("iterations", iterations, 1)
     device = z.device
     generator = torch.Generator(device).manual_seed(perturbation_seed)
-    optimizer = torch.optim.Adam(network.parameters(), learning_rate, fused=True)
+    optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE, fused=True)
     curves = _Curves(problem, iterations, record)
     noise = torch.empty(z.shape, device=device)
     smoothed = torch.empty(0)
@@ -121,7 +121,7 @@ def fit_stack(
     if device.type == "cuda":
         torch.cuda.synchronize(device)  # earlier work there is not this fit's time
 
-    clock = _Clock(device)
+    started, processor_started = time.perf_counter(), time.process_time()
     with numerics(precision, device):
         for i in range(iterations):
             if on_iteration is not None:
@@ -150,7 +150,10 @@ def fit_stack(
                 break
         recorded = curves.on_host(length)
         final = smoothed.float().cpu().numpy()
-    seconds, processor_seconds = clock.read()
+    seconds = time.perf_counter() - started
+    processor_seconds = time.process_time() - processor_started
+    if device.type == "cuda":  # whose work the process's clock does not count
+        processor_seconds = seconds
     return [
         _result(
             {name: values[:, run] for name, values in recorded.items()},
@@ -200,21 +203,6 @@ class _Curves:
 
 
 _LOSS, _ERROR, _ERROR_SMOOTH = "training loss", "squared error", "squared error of the smoothed"
-
-
-class _Clock:
-    """Wall and processor time since the clock was made."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._on_gpu = device.type == "cuda"
-        self._started = time.perf_counter(), time.process_time()
-
-    def read(self) -> tuple[float, float]:
-        """Seconds of wall and processor time; on a GPU, whose work the process's clock does not
-        count, both are the wall time."""
-        wall, processor = self._started
-        seconds = time.perf_counter() - wall
-        return seconds, seconds if self._on_gpu else time.process_time() - processor
 
 
 def _result(

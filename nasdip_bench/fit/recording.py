@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nasdip_bench.errors import unknown_name
+from nasdip_bench.errors import check_name
 from nasdip_bench.observables import OBSERVABLES
 
 from .objective import Problem
@@ -47,8 +47,7 @@ class Observer:
 
     def __init__(self, problem: Problem, wanted: Collection[str]) -> None:
         for name in wanted:
-            if name not in OBSERVABLES:
-                raise unknown_name("observable", name, OBSERVABLES)
+            check_name("observable", name, OBSERVABLES)
         self.names = tuple(name for name in OBSERVABLES if name in wanted)
         self._problem = problem
         self._measures: dict[str, Callable[[Tensor], Tensor]] = {

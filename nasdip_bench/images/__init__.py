@@ -1,4 +1,4 @@
-"""Image sets: catalogue, reading, decoding, download. Must not import torch."""
+"""Image sets: catalogue, reading, decoding, download."""
 
 from .image import Image as Image
 from .image import centre_crop as centre_crop

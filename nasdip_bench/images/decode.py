@@ -1,7 +1,4 @@
-"""Decode picture files of any origin to upright 8-bit gray or RGB, or raise one clear error.
-
-Must not import torch.
-"""
+"""Decode picture files of any origin to upright 8-bit gray or RGB, or raise one clear error."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Fetch a file once and verify its checksum.
 
 A returned file has the requested SHA-256; otherwise there is an error and nothing in the cache.
-Must not import torch; pooch, which comes with an extra, is imported on use.
+pooch, which comes with an extra, is imported on use.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ def fetch(url: str, sha256: str, *, cache_dir: Path | None, file_name: str) -> P
 
 def _reason(error: OSError, url: str, folder: Path) -> str:
     """One line on why a download failed."""
+    from requests.exceptions import RequestException  # pooch depends on requests
+
     response = getattr(error, "response", None)
     if response is not None:
         response.close()  # pooch leaves the connection of a refused request open
@@ -81,7 +83,7 @@ def _reason(error: OSError, url: str, folder: Path) -> str:
             f"cannot download {url}: the server answered {response.status_code} "
             f"{response.reason}; try again later, or get the file from elsewhere."
         )
-    if isinstance(error, _request_exception()):
+    if isinstance(error, RequestException):
         return (
             f"cannot download {url}: the connection failed ({_innermost(error)}); check "
             f"the network and the proxy settings, or get the file from elsewhere."
@@ -90,13 +92,6 @@ def _reason(error: OSError, url: str, folder: Path) -> str:
         f"cannot keep a download in {str(folder)!r}: {error.strerror or error}; name a folder that "
         f"can be written to."
     )
-
-
-def _request_exception() -> type[Exception]:
-    from requests.exceptions import RequestException  # pooch depends on requests
-
-    exception: type[Exception] = RequestException
-    return exception
 
 
 def _innermost(error: BaseException) -> str:

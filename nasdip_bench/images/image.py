@@ -1,4 +1,4 @@
-"""Images, and reading one from a file. Must not import torch."""
+"""Images, and reading one from a file."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Image:
         pixels = np.array(pixels, order="C")
         pixels.flags.writeable = False
         object.__setattr__(self, "pixels", pixels)
-        object.__setattr__(self, "sha256", sha256_bytes(_rows(pixels).tobytes()))
+        object.__setattr__(self, "sha256", sha256_bytes(rows_of(pixels).tobytes()))
 
     @property
     def channels(self) -> int:
@@ -109,7 +109,7 @@ class Image:
             )
         pixels = self.pixels
         if resolution < self.height:
-            picture = PillowImage.fromarray(_rows(pixels))
+            picture = PillowImage.fromarray(rows_of(pixels))
             reduced = picture.resize((resolution, resolution), PillowImage.Resampling.LANCZOS)
             pixels = pixels_of(reduced)
         return np.ascontiguousarray(pixels, dtype=np.float32) / np.float32(255)
@@ -173,6 +173,6 @@ def pixels_of(picture: PillowImage.Image) -> np.ndarray:
     return np.moveaxis(np.atleast_3d(np.asarray(picture)), -1, 0)
 
 
-def _rows(pixels: np.ndarray) -> np.ndarray:
+def rows_of(pixels: np.ndarray) -> np.ndarray:
     """Turn (C, H, W) into the (H, W) or (H, W, 3) that Pillow takes."""
     return np.ascontiguousarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))

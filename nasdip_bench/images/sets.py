@@ -1,9 +1,8 @@
 """The sets of images, and loading them.
 
 ``catalogue.json`` describes the ten images of the paper's set (source, licence, checksums, how the
-source file is processed); the pictures themselves are not part of the package. This module must not
-import torch. It imports scikit-image, whose wheel holds the stand-ins, and the download module on
-use.
+source file is processed); the pictures themselves are not part of the package. scikit-image, whose
+wheel holds the stand-ins, and the download module are imported on use.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from nasdip_bench.errors import (
     DownloadError,
     ImageError,
     MissingDependencyError,
+    check_name,
     unknown_name,
 )
 
@@ -138,8 +138,7 @@ def load_images(
 def _known(names: Sequence[str] | None, there: Collection[str]) -> tuple[str, ...]:
     """The requested names, or all."""
     for name in names or ():
-        if name not in there:
-            raise unknown_name("image", name, there)
+        check_name("image", name, there)
     return tuple(there if names is None else names)
 
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasdip_bench._version import __version__
-from nasdip_bench.console.app import given, new_app, run
+from nasdip_bench.console.app import EXIT_MORE_TO_DO, given, new_app, run, version_option
 from nasdip_bench.console.interruption import Interrupted, Interruption
 from nasdip_bench.console.progress import parse_duration
-from nasdip_bench.errors import ConfigError, NasdipError, unknown_name
+from nasdip_bench.errors import ConfigError, NasdipError, check_name
 from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
 
@@ -22,19 +21,10 @@ if TYPE_CHECKING:
     from .config import SearchConfig
     from .image import Degraded
 
-EXIT_MORE_TO_DO = 75
-"""The time limit was reached with work left (EX_TEMPFAIL)."""
-
 TASKS = ("denoise", "inpaint", "super-resolve")
 PRESETS = ("paper", "quick")
 
 app = new_app()
-
-
-def _version(show: bool) -> None:
-    if show:
-        print(f"nasdip-restore {__version__}")
-        raise typer.Exit
 
 
 @app.command()
@@ -107,9 +97,7 @@ def restore_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done and how long it takes.")
     ] = False,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
-    ] = False,
+    version: Annotated[bool, version_option("nasdip-restore")] = False,
 ) -> None:
     """Find a network for one image and restore it: denoise, inpaint or super-resolve.
 
@@ -120,8 +108,7 @@ def restore_command(
     chosen = _task(task, sigma, missing, factor)
     _refuse_unused(context, chosen, corrupt, mask, selection)
     limit = parse_duration(time_limit) if time_limit else None
-    if preset not in PRESETS:
-        raise unknown_name("preset", preset, PRESETS)
+    check_name("preset", preset, PRESETS)
 
     from .image import read_problem
 
@@ -130,6 +117,8 @@ def restore_command(
     problem = read_problem(image, chosen, clean=corrupt, mask=mask, truth=ground_truth)
 
     # Torch takes seconds to import: make the cheap checks first.
+    from nasdip_bench.fit.devices import local_device
+
     from .config import paper_config, quick_config
     from .ranking import searched_score
 
@@ -151,13 +140,11 @@ def restore_command(
     }
     changes = {name: value for name, value in asked.items() if value}  # the others: the preset's
     config = (quick_config if preset == "quick" else paper_config)(chosen, **changes)
-    _restore(problem, config, folder, _device(device), limit, dry_run)
+    _restore(problem, config, folder, local_device(device), limit, dry_run)
 
 
 def _task(name: str, sigma: float, missing: float, factor: int) -> Task:
-    if name not in TASKS:
-        raise unknown_name("task", name, TASKS)
-    if name == "denoise":
+    if check_name("task", name, TASKS) == "denoise":
         return Denoise(sigma)
     return Inpaint(missing) if name == "inpaint" else SuperResolve(factor)
 
@@ -175,17 +162,6 @@ def _refuse_unused(
     ):
         if given(context, name) and not used:
             raise ConfigError(f"--{name} has an effect only {where}: leave it out")
-
-
-def _device(name: str) -> str:
-    import torch
-
-    from nasdip_bench.fit.devices import check_device
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    check_device(name)
-    return name
 
 
 def _restore(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from nasdip_bench.errors import ConfigError, check_whole, unknown_name
+from nasdip_bench.errors import ConfigError, check_name, check_whole
 from nasdip_bench.fidelity import FIDELITIES, PRECISIONS
-from nasdip_bench.network import CHANNEL_MULTIPLE
+from nasdip_bench.network import check_channels
 from nasdip_bench.space import PAPER_CANDIDATES
 from nasdip_bench.stopping import StoppingRule, parse_rule
 from nasdip_bench.tasks import Task
@@ -71,19 +71,14 @@ class SearchConfig:
                 f"give more candidates, or a smaller cohort"
             )
         for name in ("search_channels", "channels"):
-            value = getattr(self, name)
-            if value < 1 or value % CHANNEL_MULTIPLE:
-                raise ConfigError(
-                    f"{name} {value} must be a positive multiple of {CHANNEL_MULTIPLE}"
-                )
+            check_channels(name, getattr(self, name))
         for name, allowed in (
             ("selection", SELECTIONS),
             ("weighting", WEIGHTINGS),
             ("selector", SELECTORS),
             ("precision", PRECISIONS),
         ):
-            if getattr(self, name) not in allowed:
-                raise unknown_name(name, getattr(self, name), allowed)
+            check_name(name, getattr(self, name), allowed)
         check_whole("seed", self.seed, 0)
         parse_rule(self.stop)
 
@@ -91,10 +86,6 @@ class SearchConfig:
     def rule(self) -> StoppingRule:
         """The stopping rule."""
         return parse_rule(self.stop)
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields."""
-        return asdict(self)
 
 
 def paper_config(task: Task, selection: str = "full", **changes: Any) -> SearchConfig:

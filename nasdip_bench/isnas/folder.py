@@ -7,20 +7,18 @@ trained/<purpose>-<architecture>.npz   a finished fit: output and curves
 
 from __future__ import annotations
 
-import io
 import json
 import time
-import zipfile
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from nasdip_bench.errors import ArchitectureError, ConfigError
 from nasdip_bench.space import Architecture
 from nasdip_bench.storage.files import sha256_bytes, write_atomic
-from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
+from nasdip_bench.storage.npz import read_npz, write_npz
+from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 
 from .ranking import Ranked
 from .training import Trained
@@ -49,8 +47,7 @@ class SearchFolder:
         try:
             (path / "trained").mkdir(parents=True, exist_ok=True)
             if not resumes(path, asked):
-                text = json.dumps(sealed(dict(asked)), indent=1) + "\n"
-                write_atomic(path / _SETTINGS, text.encode())
+                write_atomic(path / _SETTINGS, sealed_text(dict(asked)).encode())
         except OSError as error:
             raise ConfigError(
                 f"cannot write to the folder {str(path)!r}: {error.strerror or error}; name "
@@ -91,27 +88,14 @@ class SearchFolder:
 
     def trained(self, purpose: str, arch: Architecture) -> Trained | None:
         """A finished fit, or None if there is no file or it is damaged."""
-        try:
-            content = self._fit(purpose, arch).read_bytes()
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            return Trained(
-                output=arrays["output"],
-                iteration=int(arrays["iteration"]),
-                iterations=int(arrays["iterations"]),
-                diverged=bool(arrays["diverged"]),
-                psnr_db=arrays["psnr_db"],
-                psnr_smooth_db=arrays["psnr_smooth_db"],
-                seconds=float(arrays["seconds"]),
-            )
-        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
-            return None
+        arrays = read_npz(self._fit(purpose, arch)) or {}
+        values: dict[str, Any] = {n: a if a.ndim else a.item() for n, a in arrays.items()}
+        names = {field.name for field in fields(Trained)}
+        return Trained(**values) if values.keys() == names else None
 
     def keep_trained(self, purpose: str, arch: Architecture, fit: Trained) -> None:
         """Write a finished fit; when this returns, it is on disk."""
-        buffer = io.BytesIO()
-        np.savez(buffer, **vars(fit))
-        write_atomic(self._fit(purpose, arch), buffer.getvalue())
+        write_npz(self._fit(purpose, arch), vars(fit))
 
     def _fit(self, purpose: str, arch: Architecture) -> Path:
         return self.path / "trained" / f"{purpose}-{arch}.npz"
@@ -132,7 +116,7 @@ def resumes(path: Path, asked: Mapping[str, Any]) -> bool:
     if not settings.exists():
         return False
     try:
-        found = unsealed(parse_json(settings.read_text(encoding="utf-8")))
+        found = read_sealed(settings.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(
             f"{str(settings)!r} cannot be read ({error}): name another folder with --out"

@@ -1,6 +1,6 @@
 """An image to restore, from arrays or files, padded to a size that the networks accept.
 
-Arrays are (C, H, W) float32 in [0, 1]. Must not import torch.
+Arrays are (C, H, W) float32 in [0, 1].
 """
 
 from __future__ import annotations
@@ -164,11 +164,6 @@ def read_problem(
         raise ConfigError(
             "an image that is to be corrupted is its own ground truth: leave out --ground-truth, "
             "or --corrupt if it is corrupted already"
-        )
-    if isinstance(task, Inpaint) and known is None and not clean:
-        raise ConfigError(
-            "inpainting needs to know which pixels are missing: give a mask (--mask FILE, white is "
-            "known, black is missing), or corrupt a clean image (--corrupt --missing 0.5)"
         )
     if clean:
         problem = corrupt(pixels, task, name, known)

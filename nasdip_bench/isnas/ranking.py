@@ -2,18 +2,16 @@
 
 Source: ISNAS-DIP (CVPR 2022), section 4: untrained networks are sorted by the distance of their
 outputs' power spectral density to that of the corrupted image, ascending.
-
-Must not import torch before networks are scored.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 from nasdip_bench.proxies import (
     NO_REFERENCE,
     image_scores,
@@ -21,11 +19,8 @@ from nasdip_bench.proxies import (
     named_score,
     network_scores,
     prepare,
-    score,
-    score_network,
 )
 from nasdip_bench.proxies.info import CORRUPTED
-from nasdip_bench.proxies.spectrum import Spectrum
 from nasdip_bench.space import Architecture
 
 from .image import Degraded
@@ -33,7 +28,7 @@ from .image import Degraded
 if TYPE_CHECKING:
     import torch
 
-    from nasdip_bench.proxies.scoring import Initialised, Outputs
+    from nasdip_bench.proxies.scoring import Scored
 
 
 def check_score(name: str) -> None:
@@ -43,8 +38,7 @@ def check_score(name: str) -> None:
         UnknownNameError: no such score.
     """
     names = (*image_scores(), *network_scores())
-    if name not in names:
-        raise unknown_name("score", name, names)
+    check_name("score", name, names)
     if info(name).lower_is_better is not True:
         usable = [one for one in names if info(one).lower_is_better]
         raise ConfigError(
@@ -72,81 +66,56 @@ class Ranked:
     score: float
 
 
-class Judge:
-    """Scores untrained networks for one image, and holds its spectrum.
+def scored_image(problem: Degraded, names: Collection[str]) -> Scored:
+    """An image to restore as candidates are scored for it; a ground truth is ignored.
 
     Args:
-        problem: the image to restore; a ground truth is ignored.
+        problem: the image.
         names: names of the scores; see `check_score`.
-
-    Attributes:
-        shape: (C, H, W) of the networks' outputs.
     """
+    from nasdip_bench.proxies.scoring import Scored
 
-    def __init__(self, problem: Degraded, names: Sequence[str]) -> None:
-        for name in names:
-            check_score(name)
-        self.names, self.shape = tuple(names), problem.shape
-        self._problem = problem
-        self._reference: Spectrum | None = None
-        if any(name in image_scores() and info(name).needs_reference for name in names):
-            self._reference = prepare(problem.observation.corrupted, "corrupted image")
-
-    def scores(self, one: Initialised, k: int, outputs: Outputs) -> dict[str, float]:
-        """The scores of one initialisation; those of the structure only for the first.
-
-        Args:
-            one: the initialised network.
-            k: its number.
-            outputs: spectra of its output.
-        """
-        task = self._problem.task
-        found = {}
-        for name in self.names:
-            if k and info(name).depends_on == "structure":
-                continue
-            if name in image_scores():
-                found[name] = score(name, outputs.spectrum(task), self._reference)
-            else:
-                seen = self._problem.observation
-                found[name] = score_network(
-                    name, one.network, one.z, seen.corrupted, task, mask=seen.mask
-                )
-        return found
+    for name in names:
+        check_score(name)
+    seen = problem.observation
+    return Scored(
+        task=problem.task,
+        corrupted=seen.corrupted,
+        mask=seen.mask,
+        references={CORRUPTED: prepare(seen.corrupted, "corrupted image")},
+        shape=problem.shape,
+        wanted=lambda one: one.proxy in names,
+    )
 
 
 def mean_scores(
     arch: Architecture,
-    judges: Sequence[Judge],
+    image: Scored,
     *,
     channels: int,
     inits: int,
     device: torch.device | str = "cpu",
     check: Callable[[], None] = lambda: None,
-) -> list[dict[str, float]]:
-    """Scores of an architecture for several images of one shape, which share its outputs.
+) -> dict[str, float]:
+    """The scores of an architecture for an image, by name.
 
     Args:
         arch: the architecture.
-        judges: one per image.
+        image: from `scored_image`.
         channels: channels at every level of the networks.
         inits: initialisations a score is averaged over, at least 1.
         device: where networks run.
         check: called between evaluations; may raise to abandon the work.
-
-    Returns:
-        for each judge, the mean by score.
     """
-    from nasdip_bench.proxies.scoring import Outputs, initialisations
+    from nasdip_bench.proxies.scoring import score_architecture
 
-    values: list[dict[str, list[float]]] = [{name: [] for name in j.names} for j in judges]
-    for k, one in initialisations(arch, judges[0].shape, channels, inits, device):
-        outputs = Outputs(one.output)
-        for judge, mine in zip(judges, values, strict=True):
-            check()
-            for name, value in judge.scores(one, k, outputs).items():
-                mine[name].append(value)
-    return [{name: math.fsum(v) / len(v) for name, v in mine.items()} for mine in values]
+    (found,) = score_architecture(
+        arch, [image], channels=channels, inits=inits, device=device, check=check
+    )
+    return {
+        name.proxy: math.fsum(samples.values) / len(samples.values)
+        for name, samples in found.items()
+    }
 
 
 def score_candidates(
@@ -172,12 +141,12 @@ def score_candidates(
         known: scores that need not be computed again.
         check: called between evaluations; may raise to abandon the work.
     """
-    judge = Judge(problem, [name])
+    image = scored_image(problem, [name])
     known = known or {}
     for arch in candidates:
         if arch not in known:
-            (values,) = mean_scores(
-                arch, [judge], channels=channels, inits=inits, device=device, check=check
+            values = mean_scores(
+                arch, image, channels=channels, inits=inits, device=device, check=check
             )
             yield Ranked(arch, values[name])
         else:

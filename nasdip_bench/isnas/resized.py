@@ -4,8 +4,6 @@ Source: ISNAS-DIP (CVPR 2022), section 4.3. The paper selects on the image resiz
 shorter side is 64. Its released script resizes the *clean* image and corrupts that, which leaks the
 ground truth into the search. Here the **corrupted** image is resized; `resized_as_released`
 reproduces the script.
-
-Must not import torch.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
 from nasdip_bench._version import __version__
+from nasdip_bench.images.image import rows_of
 from nasdip_bench.storage.files import write_atomic
 from nasdip_bench.tasks import Denoise, Inpaint, noise_estimate
 
@@ -127,8 +128,7 @@ def png(image: NDArray[np.float32]) -> bytes:
     """An image (C, H, W) in [0, 1] as the content of an 8-bit PNG."""
     pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     buffer = io.BytesIO()
-    rows = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
-    PillowImage.fromarray(np.ascontiguousarray(rows)).save(buffer, "PNG")
+    PillowImage.fromarray(rows_of(pixels)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -180,7 +180,7 @@ def contact_sheet(
     for place, arch in enumerate(result.members):
         chosen = " (selected)" if place == result.selected else ""
         label = f"{place + 1}: cell {arch.cell}{chosen}"
-        small.append(_labelled(label, result.fits[place].output, _SMALL))
+        small.append(_labelled(label, result.outputs[place], _SMALL))
     rows = [large]
     per_row = max(_COLUMNS, len(large) * (_LARGE + _GAP) // (_SMALL + _GAP))
     rows += [small[first : first + per_row] for first in range(0, len(small), per_row)]

@@ -8,7 +8,7 @@ selected; it is trained anew to restore the image.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from .folder import SearchFolder
 from .image import Degraded
 from .ranking import Ranked, ranked, score_candidates
 from .resized import resized, resized_as_released
-from .selection import Cohort, get_selector, weighted_average
+from .selection import Cohort, get_selector
 from .training import Trained, check_rule, train
 
 
@@ -39,6 +39,7 @@ class SearchResult:
         members: the architectures of the cohort that did not diverge, best-ranked first.
         diverged: the architectures of the cohort that diverged.
         fits: the members' fits.
+        outputs: (N, C, h, w) float32: their outputs without the padding.
         cohort: what the selector saw.
         selected: position among the members.
         restoration: the selected architecture's fresh fit.
@@ -49,6 +50,7 @@ class SearchResult:
     members: list[Architecture]
     diverged: list[Architecture]
     fits: list[Trained]
+    outputs: NDArray[np.float32]
     cohort: Cohort
     selected: int
     restoration: Trained
@@ -61,15 +63,17 @@ class SearchResult:
 
     @property
     def average(self) -> NDArray[np.float64]:
-        """(C, H, W): the weighted average of the members' outputs."""
-        outputs = np.stack([fit.output for fit in self.fits])
-        return weighted_average(outputs, self.cohort.weights)
+        """(C, h, w): the weighted average of the members' outputs, not rounded to float32."""
+        average: NDArray[np.float64] = np.tensordot(
+            self.cohort.weights, self.outputs.astype(np.float64), 1
+        )
+        return average
 
 
 def asked_for(problem: Degraded, config: SearchConfig, device: str) -> dict[str, Any]:
     """Everything that determines the results of a search, as JSON."""
     seen = problem.observation
-    return config.as_json() | {
+    return asdict(config) | {
         "task": problem.task.name,
         "image": problem.name,
         "size": list(problem.size),
@@ -130,7 +134,8 @@ class Search:
             )
         trained = [fits[arch] for arch in members]
         scores = {one.architecture: one.score for one in ranking}
-        outputs = np.stack([fit.output for fit in trained])
+        # The paper's images need no padding; what is compared is the image alone.
+        outputs = np.stack([self._small.cropped(fit.output) for fit in trained])
         judge = self._small if self._small.truth is not None else None
         cohort = Cohort(
             scores=np.array([scores[arch] for arch in members]),
@@ -146,6 +151,7 @@ class Search:
             members=members,
             diverged=[arch for arch, fit in fits.items() if fit.diverged],
             fits=trained,
+            outputs=outputs,
             cohort=cohort,
             selected=selected,
             restoration=restoration,

@@ -1,6 +1,6 @@
 """The average of a trained cohort, and which of its networks to keep.
 
-New rules need no other part of the package. Must not import torch.
+New rules need no other part of the package.
 
 Source: ISNAS-DIP (CVPR 2022), section 4.3: the outputs of the N trained networks are averaged "with
 weights inversely proportional" to their scores; the network whose output has the least mean squared
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset.distances import to_average
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 from nasdip_bench.seeding import BitStream
 
 _TIE = 1e-12
@@ -61,22 +61,9 @@ def weights(scores: NDArray[np.float64], rule: str = "paper") -> NDArray[np.floa
     Returns:
         (N,) float64, not negative, with sum 1.
     """
-    if rule not in _RULES:
-        raise unknown_name("weighting", rule, WEIGHTINGS)
-    found = _RULES[rule](np.asarray(scores, np.float64))
+    found = _RULES[check_name("weighting", rule, WEIGHTINGS)](np.asarray(scores, np.float64))
     shares: NDArray[np.float64] = found / found.sum()
     return shares
-
-
-def weighted_average(
-    outputs: NDArray[np.float32], shares: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(C, H, W): the average of outputs (N, C, H, W) with weights (N,) of sum 1.
-
-    Not rounded to float32.
-    """
-    average: NDArray[np.float64] = np.tensordot(shares, outputs.astype(np.float64), 1)
-    return average
 
 
 def closest(mean_squares: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -126,57 +113,44 @@ class Cohort:
         return to_average(self.between, self.weights)
 
 
-class Selector(Protocol):
-    """A selection rule."""
-
-    def __call__(self, cohort: Cohort) -> int:
-        """The position of the network to keep."""
+Selector: TypeAlias = Callable[[Cohort], int]
+"""A selection rule: the position of the network to keep."""
 
 
-class ClosestToAverage:
+def closest_to_average(cohort: Cohort) -> int:
     """The least mean squared error to the cohort's average: the paper's rule."""
-
-    def __call__(self, cohort: Cohort) -> int:
-        return int(closest(cohort.to_average))
+    return int(closest(cohort.to_average))
 
 
-class BestScore:
+def best_score(cohort: Cohort) -> int:
     """The best score of the untrained networks, which needs no cohort."""
-
-    def __call__(self, cohort: Cohort) -> int:
-        return int(np.argmin(cohort.scores))
+    return int(np.argmin(cohort.scores))
 
 
-class RandomChoice:
+def random_choice(cohort: Cohort) -> int:
     """A random network, drawn with the search's seed."""
-
-    def __call__(self, cohort: Cohort) -> int:
-        return BitStream("isnas selection", cohort.seed).integer(len(cohort.scores))
+    return BitStream("isnas selection", cohort.seed).integer(len(cohort.scores))
 
 
-class Oracle:
+def oracle(cohort: Cohort) -> int:
     """The highest PSNR: what the ground truth would choose, a bound and not a method."""
-
-    def __call__(self, cohort: Cohort) -> int:
-        if not np.isfinite(cohort.psnr_db).any():
-            raise ConfigError(
-                "the oracle chooses by PSNR, but there is no ground truth at the size of the "
-                "selection: give one and select at full size, or choose another selector"
-            )
-        return int(np.nanargmax(cohort.psnr_db))
+    if not np.isfinite(cohort.psnr_db).any():
+        raise ConfigError(
+            "the oracle chooses by PSNR, but there is no ground truth at the size of the "
+            "selection: give one and select at full size, or choose another selector"
+        )
+    return int(np.nanargmax(cohort.psnr_db))
 
 
 _SELECTORS: dict[str, Selector] = {
-    "closest": ClosestToAverage(),
-    "oracle": Oracle(),
-    "random": RandomChoice(),
-    "best-score": BestScore(),
+    "closest": closest_to_average,
+    "oracle": oracle,
+    "random": random_choice,
+    "best-score": best_score,
 }
 SELECTORS = tuple(_SELECTORS)
 
 
 def get_selector(name: str) -> Selector:
     """The selector with a name of `SELECTORS`."""
-    if name not in _SELECTORS:
-        raise unknown_name("selector", name, SELECTORS)
-    return _SELECTORS[name]
+    return _SELECTORS[check_name("selector", name, SELECTORS)]

@@ -12,7 +12,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from nasdip_bench.errors import unknown_name
+from nasdip_bench.errors import check_name, unknown_name
 from nasdip_bench.space import LEVELS, Architecture, check_size
 
 from .blocks import (
@@ -88,12 +88,7 @@ class Hourglass(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int = BASELINE_IN_CHANNELS,
-        out_channels: int = 1,
-        channels: int = 128,
-        skip_channels: int = 4,
-        mode: str = "bilinear",
+        self, in_channels: int, out_channels: int, channels: int, skip_channels: int, mode: str
     ) -> None:
         super().__init__()
         level = _HourglassLevel(channels, channels, skip_channels, mode, None)
@@ -121,10 +116,8 @@ def build_baseline(name: str, task: str, out_channels: int = 1, channels: int = 
     kind = "super_resolve" if task.startswith("super_resolve") else task
     if kind not in NAS_DIP:
         raise unknown_name("task", task, NAS_DIP)
-    if name == "dip":
+    if check_name("baseline", name, BASELINES) == "dip":
         mode, skip_channels = _DIP[kind]
         skip_channels = min(skip_channels, channels)
         return Hourglass(BASELINE_IN_CHANNELS, out_channels, channels, skip_channels, mode)
-    if name == "nas_dip":
-        return build_network(NAS_DIP[kind], BASELINE_IN_CHANNELS, out_channels, channels)
-    raise unknown_name("baseline", name, BASELINES)
+    return build_network(NAS_DIP[kind], BASELINE_IN_CHANNELS, out_channels, channels)

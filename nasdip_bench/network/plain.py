@@ -20,6 +20,12 @@ CHANNEL_MULTIPLE = 16
 """Pixel shuffle quarters the channels, and split_stack_sum quarters them again."""
 
 
+def check_channels(name: str, value: int) -> None:
+    """Raise `ConfigError` unless networks can have this many channels at every level."""
+    if value < 1 or value % CHANNEL_MULTIPLE:
+        raise ConfigError(f"{name} {value} must be a positive multiple of {CHANNEL_MULTIPLE}")
+
+
 class Network(nn.Module):
     """The encoder-decoder of an architecture.
 
@@ -39,10 +45,7 @@ class Network(nn.Module):
         super().__init__()
         check_whole("in_channels", in_channels, 1)
         check_whole("out_channels", out_channels, 1)
-        if channels < 1 or channels % CHANNEL_MULTIPLE:
-            raise ConfigError(
-                f"channels {channels} must be a positive multiple of {CHANNEL_MULTIPLE}"
-            )
+        check_channels("channels", channels)
         self.arch = arch
         self.in_channels, self.out_channels, self.channels = in_channels, out_channels, channels
         self.connections = arch.connections

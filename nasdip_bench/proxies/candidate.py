@@ -1,7 +1,4 @@
-"""The input of network scores: a candidate network, and the parts that scores share.
-
-Must not import torch at module level.
-"""
+"""The input of network scores: a candidate network, and the parts that scores share."""
 
 from __future__ import annotations
 

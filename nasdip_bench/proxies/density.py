@@ -1,7 +1,7 @@
 """Power spectral densities: formula, decibels, and the strip, histograms and discs of the scores.
 
 Everything is float64 on numpy arrays. This module knows nothing about scores and networks; it must
-not import torch or scipy.
+not import scipy.
 
 Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP: Image-Specific Neural Architecture Search for
 Deep Image Prior", CVPR 2022, and its released code. Deviations: decibels use the decimal logarithm

@@ -1,6 +1,6 @@
 """Description of a training-free score: name, kind, direction, source, what it depends on.
 
-Must not import torch or the registries.
+Must not import the registries.
 """
 
 from __future__ import annotations

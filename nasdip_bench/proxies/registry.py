@@ -1,6 +1,6 @@
 """The two registries of training-free scores, and how a score is computed.
 
-Must not import torch, scipy or the modules that register scores.
+Must not import scipy or the modules that register scores.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasdip_bench.errors import ConfigError, ImageError, unknown_name
+from nasdip_bench.errors import ConfigError, ImageError, check_name, unknown_name
 
 from .candidate import Candidate
 from .info import NO_REFERENCE, REFERENCE_NAMES, Kind, ScoreInfo
@@ -82,9 +82,7 @@ def info(name: str) -> ScoreInfo:
     Raises:
         UnknownNameError: no such score.
     """
-    if name not in _scores:
-        raise unknown_name("score", name, _scores)
-    return _scores[name].info
+    return _scores[check_name("score", name, _scores)].info
 
 
 def score(

@@ -47,11 +47,6 @@ class ScoreName(NamedTuple):
     proxy: str
     reference: str
 
-    @property
-    def sees_corruption(self) -> bool:
-        """Whether the value depends on the drawn noise or mask."""
-        return info(self.proxy).sees_corruption(self.reference)
-
 
 @dataclass
 class ScoreSamples:

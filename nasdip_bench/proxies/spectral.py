@@ -1,7 +1,7 @@
 """The paper's image scores, on power spectral densities.
 
 Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3, eq. 1 and eq. 2, and
-its released code. Each score names where the two differ. Must not import torch.
+its released code. Each score names where the two differ.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A checked image with its spectrum, the input of image scores; parts are computed once and kept.
 
-Must not import torch or scipy.
+Must not import scipy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Network scores that look at the structure alone: parameters and operations.
-
-Must not import torch at module level.
-"""
+"""Network scores that look at the structure alone: parameters and operations."""
 
 from __future__ import annotations
 

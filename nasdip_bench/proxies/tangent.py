@@ -11,8 +11,6 @@ these papers has these scores: they measure the bias along whole fits, or prove 
 off the kernel before training. The scores replace the Jacobian scores of classification (Mellor et
 al., ICML 2021; condition number of the kernel between images: Chen et al., ICLR 2021), which
 compare the inputs of a batch: a Deep Image Prior has only one input.
-
-Must not import torch at module level.
 """
 
 from __future__ import annotations

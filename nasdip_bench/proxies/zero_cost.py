@@ -10,8 +10,6 @@ by sums of them. Deviations:
   convolutions' weights.
 - ``synflow`` also removes the activations, and the sigmoid, which would pass no gradient; it is a
   logarithm. (The source keeps the activations: on positive values ReLU and LeakyReLU do nothing.)
-
-Must not import torch at module level.
 """
 
 from __future__ import annotations

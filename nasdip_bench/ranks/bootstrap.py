@@ -103,7 +103,7 @@ def _counted(
     """(resamples,) ordered pairs of draws: concordant minus discordant, untied in x, in y."""
     if len(x) > _EXACT_IN_FLOAT32:
         drawn = drawn.astype(np.float64)
-    products = np.multiply(_signs(x), _signs(y), dtype=np.float32)
+    products = np.multiply(pair_signs(x), pair_signs(y), dtype=np.float32)
     # Sum of w_i w_j sign_ij over all ordered pairs, a block of columns at a time. The matrix is
     # symmetric: rows above the block's own count twice, for those to their right.
     balance = np.zeros(len(drawn))
@@ -130,7 +130,7 @@ def bootstrap_rho(
         return np.full(len(resamples), math.nan)
     ranks = []
     for values in (x[both], y[both]):
-        rank = drawn @ ((1.0 + _signs(values).T) / 2)
+        rank = drawn @ ((1.0 + pair_signs(values).T) / 2)
         ranks.append(rank - drawn.sum(axis=1, keepdims=True) / 2)  # with mean 0
     a, b = ranks
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -138,10 +138,15 @@ def bootstrap_rho(
         return np.asarray((drawn * a * b).sum(axis=1) / np.sqrt(spread))
 
 
-def _signs(values: NDArray[np.float64]) -> NDArray[np.int8]:
-    """(n, n) signs of the differences of every two values."""
-    later, earlier = values[:, None], values[None, :]
-    signs: NDArray[np.int8] = (later > earlier).view(np.int8) - (later < earlier).view(np.int8)
+def pair_signs(values: NDArray[np.floating]) -> NDArray[np.int8]:
+    """(..., n, n): signs of the differences of every two of (..., n) finite numbers."""
+    n = values.shape[-1]
+    # Ranks in 16 bits compare several times as fast as the values themselves.
+    ranks = np.empty(values.shape, np.int16 if n < 2**15 else np.int32)
+    for row, numbers in zip(ranks.reshape(-1, n), values.reshape(-1, n), strict=True):
+        row[:] = np.unique(numbers, return_inverse=True)[1]
+    one, other = ranks[..., :, None], ranks[..., None, :]
+    signs: NDArray[np.int8] = (one > other).view(np.int8) - (one < other).view(np.int8)
     return signs
 
 
@@ -166,15 +171,20 @@ def tied_pairs(values: NDArray[np.float64]) -> int:
     return int((counts * (counts - 1) // 2).sum())
 
 
+def check_level(level: float) -> None:
+    """Raise `ConfigError` unless a level of confidence is a number between 0 and 1."""
+    number = isinstance(level, int | float) and not isinstance(level, bool)
+    if not number or not 0 < level < 1:
+        raise ConfigError(f"confidence level {level!r} must lie between 0 and 1, such as 0.95")
+
+
 def percentile_interval(samples: NDArray[np.float64], level: float) -> tuple[float, float]:
     """The central interval that holds a share of the samples; undefined ones are left out.
 
     Raises:
         ConfigError: the level is not between 0 and 1.
     """
-    number = isinstance(level, int | float) and not isinstance(level, bool)
-    if not number or not 0 < level < 1:
-        raise ConfigError(f"confidence level {level!r} must lie between 0 and 1, such as 0.95")
+    check_level(level)
     defined = samples[np.isfinite(samples)]
     if not len(defined):
         return math.nan, math.nan

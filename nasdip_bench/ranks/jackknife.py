@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError
+from .bootstrap import check_level, pair_signs
 
 
 class TauEstimate(NamedTuple):
@@ -31,7 +31,7 @@ def unit_signs(
     """Signs of the differences of every two values, scaled to length 1.
 
     Args:
-        values: (..., n) finite numbers, n at most 32767.
+        values: (..., n) finite numbers.
         compared: (n, n), symmetric: which pairs count; None for all.
 
     Returns:
@@ -42,13 +42,7 @@ def unit_signs(
         >>> round(float((x * y).sum()), 3)
         0.333
     """
-    n = values.shape[-1]
-    # Ranks in 16 bits compare several times as fast as the values themselves.
-    ranks = np.empty(values.shape, np.int16)
-    for row, numbers in zip(ranks.reshape(-1, n), values.reshape(-1, n), strict=True):
-        row[:] = np.unique(numbers, return_inverse=True)[1]
-    one, other = ranks[..., :, None], ranks[..., None, :]
-    signs = ((one > other).view(np.int8) - (one < other).view(np.int8)).astype(np.float32)
+    signs = pair_signs(values).astype(np.float32)
     if compared is not None:
         signs *= compared
     untied = np.count_nonzero(signs, axis=(-2, -1), keepdims=True)
@@ -85,8 +79,7 @@ def jackknife_interval(shares: NDArray[np.float64], level: float = 0.95) -> TauE
     Raises:
         ConfigError: the level is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise ConfigError(f"confidence level {level!r} must lie between 0 and 1, such as 0.95")
+    check_level(level)
     n, tau = len(shares), float(shares.sum())
     influence = 2 * (n * shares - tau)
     wide = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(float((influence**2).sum())) / n

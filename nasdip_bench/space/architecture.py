@@ -1,7 +1,7 @@
 """Architectures: definition, code and sampling.
 
 An architecture is a pair (upsampling cell, skip pattern), plus a dilation that is 1 in the released
-space. This module holds no networks and must not import torch.
+space. This module holds no networks.
 
 Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP: Image-Specific Neural Architecture Search for
 Deep Image Prior", CVPR 2022, section 4.1, and the numbering of its released code.
@@ -30,8 +30,6 @@ SIZE_MULTIPLE = 2**LEVELS
 MIN_SIZE = 2 * SIZE_MULTIPLE
 """Leaves two pixels at the deepest level, so that one can be reflected."""
 
-DEFAULT_SAMPLE_SIZE = 522
-DEFAULT_SAMPLE_SEED = 0
 
 _CODE = re.compile(r"(?P<cell>\d{1,3})-(?P<skip>[01]+)(?:-d(?P<dilation>\d+))?")
 # The released code writes three forms: "0_172_iteration_4000_sigma_25_skip_<bits>", "0_172_<bits>"
@@ -200,16 +198,16 @@ def random_architecture(stream: BitStream) -> Architecture:
 
 
 def sample_architectures(
-    count: int = DEFAULT_SAMPLE_SIZE, seed: int = DEFAULT_SAMPLE_SEED, *, purpose: str = "sample"
+    count: int = 522, seed: int = 0, *, purpose: str = "sample"
 ) -> list[Architecture]:
     """Draw distinct architectures, the same list on every machine and Python version.
 
-    A shorter list is a prefix of a longer one with the same seed, so the first part of the
-    benchmark is a random sample.
+    A shorter list is a prefix of a longer one with the same seed. The architectures of the
+    benchmark are others, the paper's own: `paper_architectures`.
 
     Args:
         count: how many, at least 1.
-        seed: seed of the list; the benchmark's sample is seed 0.
+        seed: seed of the list.
         purpose: separates independent lists with one seed ("sample", or "candidates" for ISNAS).
 
     Raises:

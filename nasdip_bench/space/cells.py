@@ -1,7 +1,4 @@
-"""The upsampling cells and their numbers 0..323 in the paper's released code; 297 can be built.
-
-Must not import torch.
-"""
+"""The upsampling cells and their numbers 0..323 in the paper's released code; 297 can be built."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Parameters and floating-point operations of an architecture, counted without torch.
 
 Counts follow the structure that `nasdip_bench.network` builds; tests compare them with it and with
-torch's own counter. Used to plan builds and to describe architectures. Must not import torch.
+torch's own counter. Used to plan builds and to describe architectures.
 """
 
 from __future__ import annotations

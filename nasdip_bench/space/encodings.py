@@ -1,18 +1,25 @@
 """Architectures as arrays: vectors, graphs, and choices to count distances with.
 
-Must not import torch or pandas.
+The functions take one `Architecture` or canonical string, or several (`Architectures`), and raise
+`ArchitectureError` if one is not a valid architecture.
+
+Must not import pandas.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .architecture import DILATIONS, LEVELS, SKIP_BITS, Architecture
 from .cells import ACTIVATIONS, KERNELS, SAMPLINGS, TRANSFORMS, cell_attributes
+
+Architectures: TypeAlias = "Architecture | str | Iterable[Architecture | str]"
+"""One architecture or several, as objects or canonical strings."""
 
 CHOICES = SKIP_BITS + 6
 """Number of choices that define an architecture: 25 skip bits; the cell's sampling, transform,
@@ -32,19 +39,13 @@ NODE_COLUMNS: tuple[str, ...] = ("input", "encoder", *ONE_HOT_COLUMNS[:-SKIP_BIT
 """Attributes of a node: the input, an encoder level, or the upsampling cell of a decoder level."""
 
 
-def encode_one_hot(architectures: Architecture | str | Iterable[Architecture | str]) -> np.ndarray:
+def encode_one_hot(architectures: Architectures) -> np.ndarray:
     """Attribute vectors for surrogate models.
-
-    Args:
-        architectures: one architecture or several, as objects or canonical strings.
 
     Returns:
         (46,) float32 of 0 and 1 for one architecture, (n, 46) for n: sampling (5), transform first
         (1), transform (6), kernel (4, all zero if absent), dilation 2 or 3 (2), activation (3),
         skip bits (25). `ONE_HOT_COLUMNS` names the columns.
-
-    Raises:
-        ArchitectureError: one of them is not a valid architecture.
     """
 
     def encoded(arch: Architecture) -> list[bool]:
@@ -62,22 +63,14 @@ def encode_one_hot(architectures: Architecture | str | Iterable[Architecture | s
     return _encoded(architectures, encoded, (len(ONE_HOT_COLUMNS),), np.float32)
 
 
-def encode_adjacency(
-    architectures: Architecture | str | Iterable[Architecture | str],
-) -> np.ndarray:
+def encode_adjacency(architectures: Architectures) -> np.ndarray:
     """The networks' graphs of feature maps, for graph-based methods.
-
-    Args:
-        architectures: one architecture or several, as objects or canonical strings.
 
     Returns:
         (11, 11) uint8 for one architecture, (n, 11, 11) for n; [a, b] = 1 if node a feeds node b.
         Nodes are in topological order: 0 the input, 1..5 the outputs of encoder levels 1..5, 6..10
         those of decoder levels 5..1. The hourglass chain is always present; the skip pattern adds
         the edges from nodes 0..4.
-
-    Raises:
-        ArchitectureError: one of them is not a valid architecture.
     """
     nodes = 2 * LEVELS + 1
 
@@ -90,18 +83,12 @@ def encode_adjacency(
     return _encoded(architectures, encoded, (nodes, nodes), np.uint8)
 
 
-def encode_nodes(architectures: Architecture | str | Iterable[Architecture | str]) -> np.ndarray:
+def encode_nodes(architectures: Architectures) -> np.ndarray:
     """The operations of the nodes of `encode_adjacency`, for graph-based methods.
-
-    Args:
-        architectures: one architecture or several, as objects or canonical strings.
 
     Returns:
         (11, 23) float32 of 0 and 1 for one architecture, (n, 11, 23) for n; `NODE_COLUMNS` names
         the columns. Decoder nodes have the upsampling cell's attributes, as in `encode_one_hot`.
-
-    Raises:
-        ArchitectureError: one of them is not a valid architecture.
     """
 
     def encoded(arch: Architecture) -> np.ndarray:
@@ -113,19 +100,11 @@ def encode_nodes(architectures: Architecture | str | Iterable[Architecture | str
     return _encoded(architectures, encoded, (2 * LEVELS + 1, len(NODE_COLUMNS)), np.float32)
 
 
-def encode_choices(
-    architectures: Architecture | str | Iterable[Architecture | str],
-) -> NDArray[np.int8]:
+def encode_choices(architectures: Architectures) -> NDArray[np.int8]:
     """The `CHOICES` of architectures as category numbers: only equality has a meaning.
-
-    Args:
-        architectures: one architecture or several, as objects or canonical strings.
 
     Returns:
         (31,) int8 for one architecture, (n, 31) for n; an absent kernel is 0.
-
-    Raises:
-        ArchitectureError: one of them is not a valid architecture.
     """
 
     def encoded(arch: Architecture) -> list[int]:
@@ -147,7 +126,7 @@ def _cell_choices(cell: int) -> tuple[int, ...]:
 
 
 def _encoded(
-    architectures: Architecture | str | Iterable[Architecture | str],
+    architectures: Architectures,
     encode: Callable[[Architecture], ArrayLike],
     shape: tuple[int, ...],
     dtype: DTypeLike,

@@ -2,7 +2,7 @@
 
 Source: ``benchmark/models.csv`` and ``random_search/models_generated.lst`` of the released code of
 ISNAS-DIP (MIT licence, Copyright (c) 2022 Özgür Kara; ``paper_lists.LICENSE``). None of the
-candidates is among the 522. This module must not import torch.
+candidates is among the 522.
 """
 
 from __future__ import annotations

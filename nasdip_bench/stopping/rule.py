@@ -16,7 +16,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 from nasdip_bench.observables import OBSERVABLES
 
 Answer = tuple[NDArray[np.bool_], NDArray[np.bool_]]
@@ -129,8 +129,7 @@ class Watch:
 
     def __init__(self, rule: StoppingRule, fits: Fits) -> None:
         for name in rule.needs:
-            if name not in OBSERVABLES:
-                raise unknown_name("observable", name, OBSERVABLES)
+            check_name("observable", name, OBSERVABLES)
         if reason := rule.no_meaning(fits.kind):
             raise ConfigError(f"stopping rule {rule}: {reason}")
         self._rule, self._look = rule, rule.begin(fits)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, check_whole, unknown_name
+from nasdip_bench.errors import ConfigError, check_name, check_whole
 
 from .rule import Answer, Fits, Look, StoppingRule
 
@@ -65,8 +65,7 @@ class Discrepancy(StoppingRule):
 
     def __post_init__(self) -> None:
         _check_positive("tau", self.tau)
-        if self.sigma not in ("estimate", "known"):
-            raise unknown_name("sigma", self.sigma, ("estimate", "known"))
+        check_name("sigma", self.sigma, ("estimate", "known"))
 
     def begin(self, fits: Fits) -> Look:
         """Keep and stop at the first crossing.

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import Any
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 
 from .rule import StoppingRule
 from .rules import (
@@ -50,16 +50,14 @@ def parse_rule(text: str) -> StoppingRule:
             f"be, such as 'discrepancy(tau=0.8)'"
         )
     name, inside = found[1], found[2] or ""
-    if name not in RULES:
-        raise unknown_name("stopping rule", name, RULES)
+    check_name("stopping rule", name, RULES)
     fields = [field.name for field in dataclasses.fields(RULES[name])]  # type: ignore[arg-type]
     given: dict[str, Any] = {}
     for pair in filter(None, (part.strip() for part in inside.split(","))):
         key, equals, value = (part.strip() for part in pair.partition("="))
         if not equals:
             raise ConfigError(f"{pair!r} of stopping rule {name} is not of the form name=value")
-        if key not in fields:
-            raise unknown_name(f"parameter of stopping rule {name}", key, fields)
+        check_name(f"parameter of stopping rule {name}", key, fields)
         given[key] = _value(value)
     return RULES[name](**given)
 

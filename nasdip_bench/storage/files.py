@@ -1,6 +1,6 @@
 """Files that are whole or absent: atomic writes, locks, hashes, tables as bytes.
 
-Must not import torch; pyarrow is imported on use.
+pyarrow is imported on use.
 """
 
 from __future__ import annotations
@@ -162,22 +162,17 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def open_parquet(
-    content: Content, dictionaries: Sequence[str] = (), metadata: pq.FileMetaData | None = None
-) -> pq.ParquetFile:
+def open_parquet(content: Content, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
     """Open the content of a Parquet file: its schema and sizes are known, no values are read.
 
     Args:
         content: content of the file.
         dictionaries: columns of strings to read as each string once, plus positions.
-        metadata: metadata of the same content, if it was parsed before.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(
-        pa.BufferReader(content), metadata=metadata, read_dictionary=list(dictionaries)
-    )
+    return pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(dictionaries))
 
 
 def read_parquet(content: Content, columns: list[str] | None = None) -> pa.Table:

@@ -32,6 +32,20 @@ def parse_json(text: str) -> dict[str, Any]:
     return data
 
 
+def sealed_text(content: dict[str, Any]) -> str:
+    """The text of a file that holds the fields and their hash."""
+    return json.dumps(sealed(content), indent=1) + "\n"
+
+
+def read_sealed(text: str) -> dict[str, Any]:
+    """The fields in the text of a file, without their hash.
+
+    Raises:
+        ValueError: it is not a JSON object, or not the one that was sealed.
+    """
+    return unsealed(parse_json(text))
+
+
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
     """The fields, followed by their hash."""
     return content | {_SEAL: _hash(content)}

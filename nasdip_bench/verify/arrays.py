@@ -1,7 +1,4 @@
-"""Check the curves, observables, stops and distances of a dataset against its tables.
-
-Must not import torch.
-"""
+"""Check the curves, observables, stops and distances of a dataset against its tables."""
 
 from __future__ import annotations
 
@@ -110,24 +107,22 @@ def _compare(
     """
     column, code = _COLUMNS[name], CODES[name]
     tolerance = _STEPS / code.steps
-    bad = np.zeros(len(runs["seed"]), bool)
     absent = np.isnan(curves)
     # No point may follow the first missing one.
-    bad[rows] = absent.any(axis=1) if whole else (absent[:, :-1] & ~absent[:, 1:]).any(axis=1)
-    yield from bad_rows("runs", bad, f"are ok with missing points in {path} ({name})")
+    gaps = absent if whole else absent[:, :-1] & ~absent[:, 1:]
+    bad = np.asarray(gaps.any(axis=1))
+    yield from bad_rows("runs", bad, f"are ok with missing points in {path} ({name})", rows)
     for end, iteration in (("final", record.stop), ("last", record.iterations)):
         value = runs[f"{end}_{column}"][rows]
         stated = np.clip(value, code.lowest, code.highest)
         at = curves[:, np.searchsorted(iterations, iteration)]
-        bad[:] = False
-        bad[rows] = np.abs(at - stated) > tolerance
+        bad = np.abs(at - stated) > tolerance
         if end == "final":
-            bad[rows] |= np.isnan(at) != np.isnan(value)
-        yield from bad_rows("runs", bad, f"have a {end}_{column} that is not in {path}")
-    bad[:] = False
+            bad |= np.isnan(at) != np.isnan(value)
+        yield from bad_rows("runs", bad, f"have a {end}_{column} that is not in {path}", rows)
     best = np.clip(runs[f"best_{column}"][rows], code.lowest, code.highest)
-    bad[rows] = (curves > best[:, None] + tolerance).any(axis=1)
-    yield from bad_rows("runs", bad, f"have a best_{column} below a point of {path}")
+    bad = np.asarray((curves > best[:, None] + tolerance).any(axis=1))
+    yield from bad_rows("runs", bad, f"have a best_{column} below a point of {path}", rows)
 
 
 def stop_problems(folder: DatasetFolder, runs: Table) -> Problems:
@@ -195,9 +190,8 @@ def _stop_values(
         ("stopped_iteration", at, 0.0),
         ("stopped_psnr_smooth_db", value, _ROUNDED_DB),
     ):
-        bad = np.zeros(len(runs["seed"]), bool)
-        bad[rows] = ok & ~(np.abs(runs[name][rows] - expected) <= apart)
-        yield from bad_rows("runs", bad, f"have a {name} that is not where {rule} stops")
+        bad = ok & ~(np.abs(runs[name][rows] - expected) <= apart)
+        yield from bad_rows("runs", bad, f"have a {name} that is not where {rule} stops", rows)
 
 
 def distance_problems(folder: DatasetFolder, runs: Table) -> Problems:

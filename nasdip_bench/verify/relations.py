@@ -1,4 +1,4 @@
-"""Check tables, manifest and values of scores against each other. Must not import torch."""
+"""Check tables, manifest and values of scores against each other."""
 
 from __future__ import annotations
 
@@ -81,9 +81,7 @@ def count_problems(manifest: Manifest, runs: Table, scores: Table) -> Problems:
             unlike = of_runs != getattr(record, name)
             if name == "iterations" and manifest.protocol_version == FOREIGN_PROTOCOL:
                 unlike = of_runs > getattr(record, name)  # a run has its own limit
-            other = mine[unlike]
-            bad = np.isin(np.arange(len(runs["seed"])), other)
-            yield from bad_rows("runs", bad, f"have another {name} than {MANIFEST}")
+            yield from bad_rows("runs", unlike, f"have another {name} than {MANIFEST}", mine)
     for task, fidelity in manifest.default_fidelity.items():
         default = manifest.task(fidelity, task)
         if default is None or not default.runs:

@@ -22,15 +22,22 @@ _SHOWN = 3
 def task_records(manifest: Manifest) -> Iterator[tuple[str, str, TaskRecord]]:
     """(fidelity, task, record) of all tasks that a manifest lists."""
     for fidelity, facts in manifest.fidelities.items():
-        for task in facts.get("tasks", {}):
-            record = manifest.task(fidelity, task)
-            if record is not None:
-                yield fidelity, task, record
+        for task, record in facts["tasks"].items():
+            yield fidelity, task, TaskRecord(**record)
 
 
-def bad_rows(table: str, bad: NDArray[np.bool_], what: str) -> Problems:
-    """One sentence for all rows of a table that share one problem."""
-    where = np.flatnonzero(bad)
+def bad_rows(
+    table: str, bad: NDArray[np.bool_], what: str, rows: NDArray[np.intp] | None = None
+) -> Problems:
+    """One sentence for all rows of a table that share one problem.
+
+    Args:
+        table: name of the table.
+        bad: whether a row has the problem.
+        what: the problem.
+        rows: the rows that ``bad`` is of; None: all.
+    """
+    where = np.flatnonzero(bad) if rows is None else rows[bad]
     if len(where):
         shown = ", ".join(map(str, where[:_SHOWN])) + (", ..." if len(where) > _SHOWN else "")
         yield f"{table}: {len(where)} rows {what} (row {shown})"

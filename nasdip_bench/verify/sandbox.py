@@ -2,7 +2,7 @@
 
 The hashes of a dataset show that it is the one that was released, not that its author meant well: a
 harmful file can fill the memory of the library that parses it, keep it busy forever, or end its
-process. Here that is a separate process. Must not import torch.
+process. Here that is a separate process.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ def verify(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | _ENVIRONMENT,
-        start_new_session=True,
     )
     try:
         out, err = process.communicate(timeout=seconds)
@@ -54,7 +53,7 @@ def verify(
         return [_unreadable(path, f"took more than {seconds:g} s")]
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             process.communicate()
     if process.returncode < 0:
         return [_unreadable(path, f"was ended by {signal.Signals(-process.returncode).name}")]

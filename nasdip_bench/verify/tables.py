@@ -2,7 +2,7 @@
 
 Builders run it on their releases, tests on damaged copies, and users through `nasdip_bench.verify`,
 which puts it into its own process. It reads everything, so it takes seconds, while opening a
-dataset takes milliseconds. Must not import torch.
+dataset takes milliseconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from nasdip_bench.dataset.manifest import SCORE_VALUES
 from nasdip_bench.dataset.schema import KEYS, RELEASE_TABLES, STATUSES
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
-from nasdip_bench.proxies import image_scores, info, network_scores
+from nasdip_bench.proxies import NO_REFERENCE, image_scores, info, network_scores
+from nasdip_bench.proxies.info import REFERENCE_NAMES
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_facts
 
@@ -32,7 +33,7 @@ from .rows import Problems, Table, bad_rows, task_records
 
 _IMAGE_CHANNELS = (1, 3)
 _FOLDERS = ("curves", "observables", "stops", "distances")
-_REFERENCES = ("corrupted", "ground_truth", "none")
+_REFERENCES = (*REFERENCE_NAMES, NO_REFERENCE)
 
 
 def find_problems(path: Path | str) -> list[str]:
@@ -83,7 +84,7 @@ def _files(folder: DatasetFolder) -> Problems:
     listed = folder.manifest.files
     for path in listed:
         try:
-            folder.check_file(path)
+            folder.read(path)
         except NasdipError as error:
             yield str(error)
     for path in [*(f"{name}.parquet" for name in RELEASE_TABLES), SCORE_VALUES]:
@@ -129,7 +130,7 @@ def _architectures(manifest: Manifest, table: Table) -> Problems:
         "architectures", table["arch_id"] != np.arange(count), "have an arch_id that is not the row"
     )
     yield from bad_rows("architectures", _duplicates(table, ["architecture"]), "are not unique")
-    wrong: dict[str, list[int]] = {}
+    wrong: dict[str, NDArray[np.bool_]] = {}
     for row, text in enumerate(table["architecture"].tolist()):
         try:
             arch = Architecture.parse(text)
@@ -140,12 +141,10 @@ def _architectures(manifest: Manifest, table: Table) -> Problems:
             value = table[column][row]
             missing = value is None or value != value
             if (fact is not None) if missing else value != fact:
-                wrong.setdefault(column, []).append(row)
-    for column, rows in wrong.items():
-        bad = np.isin(np.arange(count), rows)
-        yield from bad_rows(
-            "architectures", bad, f"have a {column} that contradicts the architecture"
-        )
+                wrong.setdefault(column, np.zeros(count, bool))[row] = True
+    for column, bad in wrong.items():
+        what = f"have a {column} that contradicts the architecture"
+        yield from bad_rows("architectures", bad, what)
 
 
 def _images(manifest: Manifest, table: Table) -> Problems:

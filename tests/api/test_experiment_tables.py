@@ -25,9 +25,10 @@ from nasdip_bench.errors import (
     MissingRunError,
     UnknownNameError,
 )
-from nasdip_bench.experiments import SETTINGS, TABLES, Method, ResultsFolder, parse_method
-from nasdip_bench.experiments.results import RESULT_COLUMNS, Results
+from nasdip_bench.experiments.methods import TABLES, Method, parse_method
+from nasdip_bench.experiments.results import RESULT_COLUMNS, Results, save_results
 from nasdip_bench.experiments.sets import manifest
+from nasdip_bench.experiments.setting import SETTINGS
 from nasdip_bench.images import load_images, read_image
 from nasdip_bench.tasks import get_task, luma, psnr_db
 from nasdip_bench.verify import verify
@@ -330,7 +331,7 @@ def test_figure_5_without_what_it_needs(built: Path, user_images: Path, tmp_path
         path.unlink()
     with pytest.raises(DatasetError, match="has no restored image .* Figure 5 takes the folder of"):
         figure5(copy, user_images)
-    ResultsFolder(tmp_path / "few").write(ROWS[:3], {"quick": SETTINGS["quick"].fields})
+    save_results(tmp_path / "few", ROWS[:3], {"quick": SETTINGS["quick"].fields})
     with pytest.raises(MissingRunError, match="no image has been restored by DIP, NAS-DIP, ISNAS"):
         figure5(tmp_path / "few", user_images)
 

@@ -25,8 +25,8 @@ from nasdip_bench.dataset.distances import mean_squares
 from nasdip_bench.errors import ConfigError, DatasetError, MissingRunError, UnknownNameError
 from nasdip_bench.isnas.selection import (
     WEIGHTINGS,
-    ClosestToAverage,
     Cohort,
+    closest_to_average,
     get_selector,
     weights,
 )
@@ -95,7 +95,7 @@ def test_a_replay_is_the_search_on_recorded_runs(built, fitted, score, weighting
         # Unless two are as good as equally close, the same is selected.
         first, *others = np.sort(cohort.to_average)
         if not others or others[0] - first > 10 * ROUNDED * others[0]:
-            assert found.selected.arch_id == ranking[ClosestToAverage()(cohort)]
+            assert found.selected.arch_id == ranking[closest_to_average(cohort)]
         for name in ("best-score", "oracle"):
             chosen = bench.isnas(image, "inpaint", score, n=n, selector=name).selected
             assert chosen.arch_id == ranking[get_selector(name)(cohort)]
@@ -268,8 +268,8 @@ def test_the_fast_pass_is_the_search_s_own_selector(flawed):
     bench = NASDIPBench(flawed)
     for weighting in WEIGHTINGS:
         fast = bench.isnas_curve("denoise", weighting=weighting)
-        slow = bench.isnas_curve("denoise", weighting=weighting, selector=ClosestToAverage())
-        assert slow.attrs["selector"] == "ClosestToAverage"
+        slow = bench.isnas_curve("denoise", weighting=weighting, selector=closest_to_average)
+        assert slow.attrs["selector"] == "closest_to_average"
         pd.testing.assert_frame_equal(fast, slow)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image as PillowImage
 from skimage.metrics import peak_signal_noise_ratio
@@ -25,25 +27,24 @@ from nasdip_bench.builder.experiments.results import publish_results
 from nasdip_bench.builder.experiments.run import run_experiments
 from nasdip_bench.builder.plan.shares import Share
 from nasdip_bench.console.interruption import Interruption
+from nasdip_bench.dataset.manifest import FileRecord
 from nasdip_bench.errors import BuildError, ConfigError, DatasetError, ImageError, UnknownNameError
-from nasdip_bench.experiments import (
-    SETTINGS,
-    TABLES,
-    Method,
-    ResultsFolder,
-    experiment_images,
-    get_setting,
-    ground_truth,
-    parse_method,
+from nasdip_bench.experiments.methods import SCORES, TABLES, Method, parse_method
+from nasdip_bench.experiments.results import (
+    KEY,
+    OUTPUTS,
+    output_name,
     read_results,
     results_problems,
+    save_results,
 )
-from nasdip_bench.experiments.methods import SCORES
-from nasdip_bench.experiments.results import KEY, OUTPUTS, output_name
-from nasdip_bench.experiments.sets import manifest, set_size
+from nasdip_bench.experiments.sets import experiment_images, ground_truth, manifest, set_size
+from nasdip_bench.experiments.setting import SETTINGS, get_setting
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.images import Image, load_images, read_image
-from nasdip_bench.isnas import Search, classical_restoration, corrupt, train_baseline
+from nasdip_bench.isnas import Search, classical_restoration, corrupt
+from nasdip_bench.isnas.training import train_baseline
+from nasdip_bench.storage.sealed_json import sealed, unsealed
 from nasdip_bench.tasks import get_task
 
 SETTING = get_setting("quick").changed(
@@ -588,19 +589,17 @@ def test_results_are_published_and_merged(built: Path, tmp_path: Path):
 
     changed = [dict(row) for row in published.rows]
     changed[0]["psnr_db"] += 1
-    ResultsFolder(tmp_path / "other").write(changed, published.settings)
+    save_results(tmp_path / "other", changed, published.settings)
     with pytest.raises(BuildError, match="has psnr_db .* in one source and .*: publish them apart"):
         publish_results([built, tmp_path / "other"], tmp_path / "out")
-    ResultsFolder(tmp_path / "other").write(
-        published.rows, {SETTING.name: SETTING.fields | {"crop": 96}}
-    )
+    save_results(tmp_path / "other", published.rows, {SETTING.name: SETTING.fields | {"crop": 96}})
     with pytest.raises(BuildError, match="has other fields than that of the others"):
         publish_results([built, tmp_path / "other"], tmp_path / "out")
-    ResultsFolder(tmp_path / "other").write(published.rows, {SETTING.name: {"crop": 96}})
+    save_results(tmp_path / "other", published.rows, {SETTING.name: {"crop": 96}})
     with pytest.raises(DatasetError, match="is not a complete manifest of results"):
         publish_results([tmp_path / "other"], tmp_path / "out")
     changed[0]["protocol_version"] = 7
-    ResultsFolder(tmp_path / "other").write(changed, published.settings)
+    save_results(tmp_path / "other", changed, published.settings)
     assert any(
         "several versions of the protocol" in p for p in results_problems(tmp_path / "other")
     )
@@ -616,11 +615,19 @@ def test_damaged_results_are_refused_before_they_are_parsed(built: Path, tmp_pat
     with pytest.raises(DatasetError, match="is damaged: it is not the file that manifest.json"):
         read_results(tmp_path)
     assert len(results_problems(tmp_path)) == 1
+    other = pq.read_table(io.BytesIO(content)).drop_columns(["error"])
+    pq.write_table(other, table)
+    text = facts.read_text()
+    fields = unsealed(json.loads(text))
+    fields["files"][table.name] = asdict(FileRecord.of(table.read_bytes()))
+    facts.write_text(json.dumps(sealed(fields)))
+    with pytest.raises(DatasetError, match="has other columns than this version reads"):
+        read_results(tmp_path)
+    facts.write_text(text)
     table.unlink()
     with pytest.raises(DatasetError, match="experiments.parquet' cannot be read"):
         read_results(tmp_path)
     table.write_bytes(content)
-    text = facts.read_text()
     facts.write_text(text.replace('"rows": 20', '"rows": 21'))
     with pytest.raises(DatasetError, match="its content is not what its sha256 says"):
         read_results(tmp_path)
@@ -637,7 +644,7 @@ def test_verification_finds_what_is_wrong_with_rows(built: Path, tmp_path: Path)
     rows = [dict(row) for row in results.rows]
     rows[0]["psnr_db"] = None
     rows[1]["setting"] = "other"
-    ResultsFolder(tmp_path).write([*rows, rows[2]], results.settings)
+    save_results(tmp_path, [*rows, rows[2]], results.settings)
     problems = "\n".join(results_problems(tmp_path))
     assert "is ok with PSNR None" in problems
     assert "has a setting that manifest.json does not describe" in problems

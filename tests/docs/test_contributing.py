@@ -1,4 +1,5 @@
-"""CONTRIBUTING.md: its tour shows the rooms that there are, and its paths lead somewhere."""
+"""CONTRIBUTING.md: its tour shows the rooms that there are; its paths and those of the packaging
+files lead somewhere."""
 
 from __future__ import annotations
 
@@ -28,6 +29,19 @@ def test_every_path_leads_somewhere():
         one for one in set(named) - GENERATED if not any((f / one).exists() for f in folders)
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("name", ["setup.cfg", "Makefile"])
+def test_every_path_in_the_files_beside_it_leads_somewhere(name: str):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    if name == "setup.cfg":
+        text = "\n".join(re.findall(r"^#.*", text, re.M))
+    room = r"(?<![\w./-])(?:nasdip_bench|builder|api|tests|docs|benchmarks|data)"
+    named = re.findall(rf"{room}/(?:[\w.-]+/)*(?:[\w-]+\.\w+)?", text)
+    named += [one.replace(".", "/") for one in re.findall(r"-m (tests\.[\w.]+)", text)]
+    assert named
+    there = [one for one in named if (ROOT / one).exists() or (ROOT / f"{one}.py").exists()]
+    assert there == named
 
 
 def test_it_can_be_read_in_ten_minutes():

@@ -45,10 +45,17 @@ def test_names_and_kinds():
 
 
 @pytest.mark.parametrize(
-    ("task", "value"), [(Denoise, 0), (Denoise, 256), (Inpaint, 0), (Inpaint, 1), (SuperResolve, 3)]
+    ("task", "value", "problem"),
+    [
+        (Denoise, 0, "sigma 0 must be above 0 and at most 255"),
+        (Denoise, 256, "sigma 256 must be above 0 and at most 255"),
+        (Inpaint, 0, "missing fraction 0 must lie between 0 and 1"),
+        (Inpaint, 1, "missing fraction 1 must lie between 0 and 1"),
+        (SuperResolve, 3, "super-resolution factor 3 must be 2, 4 or 8"),
+    ],
 )
-def test_parameters_out_of_range_are_refused(task, value):
-    with pytest.raises(ConfigError, match=str(value)):
+def test_parameters_out_of_range_are_refused(task, value, problem):
+    with pytest.raises(ConfigError, match=problem):
         task(value)
 
 

@@ -68,8 +68,8 @@ def damaged(content: bytes, source: random.Random) -> bytes:
 # Manifests
 
 _ODD_VALUES: tuple[Any, ...] = (
-    None, True, -1, 0, 3, 10**9, 10**30, 1e308, 0.5, "", "x", "\x00", "\ud800", "../x", "a\nb",
-    "\x1b[2J", "x" * 5000, [], [1], ["a", "a"], {}, {"a": 1}, {"": {"": {}}},
+    None, True, -1, 0, 3, 10**9, 2**53, 10**30, 1e308, 0.5, "", "x", "\x00", "\ud800", "../x",
+    "a\nb", "\x1b[2J", "x" * 5000, [], [1], ["a", "a"], {}, {"a": 1}, {"": {"": {}}},
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,24 +28,17 @@ from nasdip_bench.isnas import (
     classical_restoration,
     corrupt,
     degraded,
-    get_selector,
     paper_config,
     quick_config,
-    ranked,
-    resized,
-    resized_as_released,
-    score_candidates,
-    train,
-    weighted_average,
-    weights,
 )
 from nasdip_bench.isnas.config import SELECTIONS, SearchConfig
 from nasdip_bench.isnas.estimate import estimate
 from nasdip_bench.isnas.image import Degraded
-from nasdip_bench.isnas.ranking import Ranked, check_score
+from nasdip_bench.isnas.ranking import Ranked, check_score, ranked, score_candidates
+from nasdip_bench.isnas.resized import resized, resized_as_released
 from nasdip_bench.isnas.search import SearchResult
-from nasdip_bench.isnas.selection import WEIGHTINGS, closest
-from nasdip_bench.isnas.training import held_bytes, known
+from nasdip_bench.isnas.selection import WEIGHTINGS, closest, get_selector, weights
+from nasdip_bench.isnas.training import held_bytes, known, train
 from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.observables import OBSERVABLES
@@ -275,11 +268,6 @@ def test_selectors_choose_what_they_say():
         get_selector("oracle")(blind)
 
 
-def test_the_average_is_weighted():
-    outputs = np.stack([np.zeros((1, 2, 2)), np.ones((1, 2, 2))]).astype(np.float32)
-    np.testing.assert_allclose(weighted_average(outputs, np.array([0.25, 0.75])), 0.75)
-
-
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("count", [1, 2, 7, 15])
 def test_distances_to_the_average_follow_from_those_between_outputs(count, weighting):
@@ -290,7 +278,8 @@ def test_distances_to_the_average_follow_from_those_between_outputs(count, weigh
         [[np.mean((a - b) ** 2, dtype=np.float64) for b in outputs] for a in outputs]
     )
     cohort = Cohort(scores=scores, between=between, psnr_db=np.zeros(count), weighting=weighting)
-    average = weighted_average(outputs, weights(scores, weighting))
+    shares = weights(scores, weighting)
+    average = sum(share * output for share, output in zip(shares, outputs, strict=True))
     directly = ((outputs - average) ** 2).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(cohort.to_average, directly, rtol=1e-5, atol=1e-9)
     assert get_selector("closest")(cohort) == np.argmin(directly)
@@ -418,10 +407,18 @@ def whole_search(photo, tmp_path_factory) -> tuple[Degraded, SearchConfig, Path,
     return problem, config, folder, Search(problem, config, folder=folder).run()
 
 
-def assert_closest_to_the_average(result: SearchResult, shape: tuple[int, ...]) -> None:
+def assert_closest_to_the_average(
+    result: SearchResult, shape: tuple[int, ...], selection: str
+) -> None:
     assert len(result.ranking) == 5
     assert [one.architecture for one in result.ranking[:3]] == result.members
-    directly = [((fit.output - result.average) ** 2).mean() for fit in result.fits]
+    shares = result.cohort.weights[:, None, None, None]
+    np.testing.assert_allclose(result.average, (shares * result.outputs).sum(0), atol=1e-9)
+    outputs = [fit.output for fit in result.fits]
+    if selection == "full":  # what they have beyond the image is padding
+        outputs = [output[:, : shape[1], : shape[2]] for output in outputs]
+    np.testing.assert_array_equal(result.outputs, outputs)
+    directly = [((output - result.average) ** 2).mean() for output in outputs]
     assert result.selected == np.argmin(directly)
     np.testing.assert_allclose(result.cohort.to_average, directly, rtol=1e-6)
     assert result.restored.shape == shape
@@ -429,12 +426,13 @@ def assert_closest_to_the_average(result: SearchResult, shape: tuple[int, ...]) 
 
 def test_a_search_keeps_the_one_closest_to_the_average(photo, whole_search):
     problem, config, _, result = whole_search
-    assert_closest_to_the_average(result, photo.shape)
+    assert_closest_to_the_average(result, photo.shape, config.selection)
     again = Search(problem, config).run()  # without a folder
     np.testing.assert_array_equal(result.restored, again.restored)
     for task in TASKS[1:]:
-        other = Search(corrupt(photo, task, "camera"), quick_config(task, **SMALL)).run()
-        assert_closest_to_the_average(other, photo.shape)
+        config = quick_config(task, **SMALL)
+        other = Search(corrupt(photo, task, "camera"), config).run()
+        assert_closest_to_the_average(other, photo.shape, config.selection)
 
 
 def test_a_search_that_is_stopped_again_and_again_goes_on(whole_search, tmp_path):
@@ -540,4 +538,4 @@ def test_the_settings_of_the_paper():
     assert paper_config(Inpaint()).iterations == 9500
     assert paper_config(SuperResolve(4)).iterations == 4500
     assert paper_config(Denoise(), "resized").cohort_iterations == 350
-    json.dumps(config.as_json())
+    json.dumps(asdict(config))

@@ -157,7 +157,7 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
         (["{}/wall.png"], "--task"),
         (["{}/wall.png", "--task=sharpen"], "unknown task 'sharpen'"),
         (["{}/wall.png", "--task=denoise", "--sigma=0", "--corrupt"], "sigma 0"),
-        (["{}/wall.png", "--task=inpaint"], "which pixels are missing"),
+        (["{}/wall.png", "--task=inpaint"], "needs a mask of the missing pixels"),
         (["{}/wall.png", "--task=inpaint", "--missing=1", "--corrupt"], "missing fraction 1"),
         (["{}/wall.png", "--task=inpaint", "--mask={}/none.png"], "there is no image file"),
         (["{}/wall.png", "--task=inpaint", "--mask={}/wall.tif"], "there is no image file"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -41,13 +42,22 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+def loaded(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run when a module is imported: none for types, none in functions."""
+    yield node
+    for inside in ast.iter_child_nodes(node):
+        of_types = isinstance(inside, ast.If) and "TYPE_CHECKING" in ast.unparse(inside.test)
+        if not of_types and not isinstance(inside, ast.FunctionDef | ast.Lambda):
+            yield from loaded(inside)
+
+
 @cache
-def imported(path: Path) -> set[str]:
+def imported(path: Path, nodes: Callable[[ast.AST], Iterable[ast.AST]] = ast.walk) -> set[str]:
     """Absolute names of the modules, and of what is in them, that a file imports."""
     names: set[str] = set()
     package = module_of(path).split(".")
     package = package if path.name == "__init__.py" else package[:-1]
-    for node in ast.walk(parsed(path)):
+    for node in nodes(parsed(path)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -123,6 +133,35 @@ def test_no_package_imports_itself_by_way_of_others():
         return name if package in roots else package
 
     assert _circles(_graph(room)) == []
+
+
+TORCH = {
+    "nasdip_bench": (
+        "fit", "isnas.config", "isnas.estimate", "isnas.folder", "isnas.results", "isnas.search",
+        "isnas.training", "network", "proxies.jacobian", "proxies.scoring",
+    ),
+    "nasdip_bench.builder": (
+        "engines.ray.driver", "engines.ray.worker", "engines.rows", "engines.worker",
+        "experiments.cost", "experiments.restore", "experiments.run", "recompute.run",
+        "work.build", "work.dry_run", "work.speed",
+    ),
+}  # fmt: skip
+"""The packages and modules that import torch when they are imported."""
+
+
+def test_only_what_trains_imports_torch():
+    """At module level, by itself or by way of others."""
+    edges = {}
+    for _, path in MODULES:
+        parts = [name.split(".") for name in imported(path, loaded)]
+        edges[module_of(path)] = {".".join(p[:n]) for p in parts for n in range(1, len(p) + 1)}
+    heavy, more = set(), {"torch"}
+    while more:
+        heavy |= more
+        more = {name for name, others in edges.items() if others & heavy} - heavy
+    assert "nasdip_bench.isnas.search" in heavy
+    allowed = tuple(f"{root}.{name}." for root, names in TORCH.items() for name in names)
+    assert [name for name in sorted(heavy - {"torch"}) if not f"{name}.".startswith(allowed)] == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.ranks.correlation import kendall_tau_b, kendall_tau_b_table, overlap_matrix, top_k
+from nasdip_bench.ranks.correlation import kendall_tau_b, kendall_tau_b_row, overlap_matrix, top_k
 
 
 def plain_tau_b(x, y) -> float:
@@ -133,19 +133,18 @@ def test_overlap_counts_common_positions(n, rows, seed, data):
 def test_a_table_of_tau_is_that_of_its_pairs(matrices):
     x, y = matrices
     for x_rows in (x, np.nan_to_num(x, nan=7.0)):
-        table = kendall_tau_b_table(x_rows, y)
-        for i, row in enumerate(x_rows):
-            for j, other in enumerate(y):
+        for row in x_rows:
+            for found, other in zip(kendall_tau_b_row(row, y), y, strict=True):
                 expected = kendall_tau_b(row, other)
-                assert table[i][j][1:] == expected[1:]
-                assert table[i][j].value == pytest.approx(expected.value, abs=1e-12, nan_ok=True)
+                assert found[1:] == expected[1:]
+                assert found.value == pytest.approx(expected.value, abs=1e-12, nan_ok=True)
 
 
 def test_a_table_of_many_positions_is_exact():
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 50, (2, 2048)), rng.normal(size=(3, 2048))
     y[0] = x[0]
-    table = kendall_tau_b_table(x, y)
+    table = [kendall_tau_b_row(row, y) for row in x]
     for i in range(2):
         for j in range(3):
             assert table[i][j].value == pytest.approx(
@@ -155,7 +154,7 @@ def test_a_table_of_many_positions_is_exact():
 
 
 def test_rows_of_other_lengths_are_refused():
-    with pytest.raises(ConfigError, match=r"not matrices \(1, 3\) and \(1, 4\)"):
-        kendall_tau_b_table(np.zeros((1, 3)), np.zeros((1, 4)))
-    ((single,),) = kendall_tau_b_table(np.zeros((1, 1)), np.zeros((1, 1)))
+    with pytest.raises(ConfigError, match=r"not arrays \(3,\) and \(1, 4\)"):
+        kendall_tau_b_row(np.zeros(3), np.zeros((1, 4)))
+    (single,) = kendall_tau_b_row(np.zeros(1), np.zeros((1, 1)))
     assert single.reason == "1 pairs, 2 are needed"

@@ -43,6 +43,7 @@ def test_the_interval_is_as_wide_as_tau_varies_between_samples(correlation):
     assert np.mean(widths) == pytest.approx(2 * 1.645 * np.std(taus), rel=0.12)
 
 
-def test_levels_that_there_are_not():
-    with pytest.raises(ConfigError, match="confidence level 1 must lie between 0 and 1"):
-        jackknife_interval(np.zeros(3), 1)
+@pytest.mark.parametrize("level", [0, 1, 95, True, "0.95", None])
+def test_levels_that_there_are_not(level):
+    with pytest.raises(ConfigError, match=f"confidence level {level!r} must lie between 0 and 1"):
+        jackknife_interval(np.zeros(3), level)

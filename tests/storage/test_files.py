@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from nasdip_bench.errors import ConfigError
 from nasdip_bench.storage.files import (
     atomic_path,
+    check_folder,
     exchange,
     file_lock,
     read_regular,
@@ -86,3 +88,15 @@ def test_a_file_that_is_too_large_or_no_file_is_not_read(tmp_path: Path):
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(OSError, match="not a regular file"):
             read_regular(path, 5)
+
+
+def test_what_cannot_be_a_folder_is_refused_before_any_work(tmp_path: Path, monkeypatch):
+    (tmp_path / "file").touch()
+    check_folder(tmp_path / "new" / "deeper")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    for path in (tmp_path / "file", tmp_path / "file" / "inside"):
+        with pytest.raises(ConfigError, match=r"cannot be a folder to write to: '.*/file' is a"):
+            check_folder(path)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    with pytest.raises(ConfigError, match="may not be written to; name another with --out"):
+        check_folder(tmp_path)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nasdip_bench.errors import unknown_name
+from nasdip_bench.errors import check_name
 
 from ...benchmark import NASDIPBench
 from ...calls import explain_calls
@@ -239,6 +239,5 @@ def create(
     Raises:
         UnknownNameError: a search space of sizes.
     """
-    if search_space not in ("tss", "topology"):
-        raise unknown_name("search space", search_space, ("tss", "topology"))
+    check_name("search space", search_space, ("tss", "topology"))
     return NASBench201API(file_path_or_dict, verbose, **options)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, MissingRunError, unknown_name
+from nasdip_bench.errors import ConfigError, MissingRunError, check_name
 from nasdip_bench.space import LEVELS
 
 from ...reading.arrays.block import Block
@@ -148,8 +148,8 @@ def open_datasets(
         NotEvaluatedError: no runs at the fidelity.
         ConfigError: seeds are not a list of distinct whole numbers, or names are not a mapping.
     """
-    if fidelity is not None and fidelity not in bench.fidelities:
-        raise unknown_name("fidelity", fidelity, bench.fidelities)
+    if fidelity is not None:
+        check_name("fidelity", fidelity, bench.fidelities)
     meant = [(task, fidelity or bench.runs.fidelity_of(task, None)) for task in bench.tasks]
     blocks = [bench.runs.block(*one) for one in meant if bench.runs.has_runs(*one)]
     _check_seeds(run_seeds, blocks)
@@ -181,8 +181,7 @@ def open_datasets(
             f"{{'cifar10-valid': 'lena-denoise'}}"
         )
     for name in names.values():
-        if name not in found:
-            raise unknown_name("dataset", name, found)
+        check_name("dataset", name, found)
     return {alias: found[name] for alias, name in names.items()}
 
 
@@ -235,5 +234,4 @@ def _check_seeds(run_seeds: Sequence[int] | None, blocks: Sequence[Block]) -> No
         )
     there = sorted({seed for block in blocks for seed in block.seeds})
     for seed in run_seeds:
-        if seed not in there:
-            raise unknown_name("seed", seed, there)
+        check_name("seed", seed, there)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nasdip_bench.errors import ConfigError, check_whole, unknown_name
+from nasdip_bench.errors import ConfigError, check_name, check_whole
 
 from ...benchmark import NASDIPBench
 from ...simulation.prices import CostModel
@@ -117,8 +117,7 @@ class OpenDatasets(Architectures):
     def _trials(
         self, index: int, dataset: str, hp: HP, is_random: bool | int = False
     ) -> list[ResultsCount]:
-        if dataset not in self._datasets:
-            raise unknown_name("dataset", dataset, self._datasets)
+        check_name("dataset", dataset, self._datasets)
         found, budget = self._datasets[dataset], read_hp(hp, self.hps)
         seeds = choose_seeds(found.seeds, is_random, self._rng)
         return [found.trial(self._rows[index], seed, budget, dataset) for seed in seeds]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nasdip_bench.errors import UnknownNameError, unknown_name
+from nasdip_bench.errors import UnknownNameError, check_name
 
 from .trial import ResultsCount
 
@@ -47,9 +47,7 @@ class ArchResults:
             UnknownNameError: no such dataset.
         """
         seeds = self.dataset_seed
-        if dataset not in seeds:
-            raise unknown_name("dataset", dataset, seeds)
-        return seeds[dataset]
+        return seeds[check_name("dataset", dataset, seeds)]
 
     def query(
         self, dataset: str, seed: int | None = None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import UnknownNameError, check_whole, unknown_name
+from nasdip_bench.errors import UnknownNameError, check_name, check_whole
 
 SETS = ("train", "valid", "x-valid", "test", "x-test", "ori-test")
 """Names of evaluation sets that published code uses."""
@@ -86,8 +86,7 @@ class ResultsCount:
             UnknownNameError: no such set, or an iteration that was not kept.
             ConfigError: iepoch is not a whole number within the training.
         """
-        if name not in SETS:
-            raise unknown_name("set", name, SETS)
+        check_name("set", name, SETS)
         last = self.epochs - 1
         epoch = last if iepoch is None else check_whole("iepoch", iepoch, 0, last)
         done, point = self._end_of(epoch)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 
 from ...reading.run_set import RunSet
 from ..own_values import OWN, own_values
@@ -151,8 +151,7 @@ def correlate(
         >>> found.index[-1], bool(abs(found["tau"].iloc[-1]) <= 1)
         ('(mean)', True)
     """
-    if method not in METHODS:
-        raise unknown_name("method", method, METHODS)
+    check_name("method", method, METHODS)
     if within is not None and method != "kendall":
         raise ConfigError(f"within={within!r} is for tau, not for method {method!r}: omit one")
     runs = RunSet.of(bench, task, target=target, images=images, fidelity=fidelity, seed=seed)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasdip_bench.errors import ConfigError, unknown_name
+from nasdip_bench.errors import ConfigError, check_name
 from nasdip_bench.proxies import image_scores, info, network_scores
 
 from ...reading.run_set import RunSet
@@ -63,9 +63,8 @@ def own_candidates(
             "own values are given by name, as values={'mine': numbers}, where numbers are a "
             "mapping from architectures, or an array"
         )
-    odd = [name for name in lower_is_better if name not in values]
-    if odd:
-        raise unknown_name("name of own values in lower_is_better", odd[0], values)
+    for name in lower_is_better:
+        check_name("name of own values in lower_is_better", name, values)
     _, scores = runs.bench.runs.scores(runs.task, runs.fidelity)
     taken = {*image_scores(), *network_scores(), *(proxy for proxy, _ in scores.columns)}
     for name, given in values.items():

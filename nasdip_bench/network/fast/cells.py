@@ -80,19 +80,13 @@ class FastCell:
         """
         return self._forward(self, x, terms)
 
-    def _act(self, x: Tensor, times: int = 1) -> Tensor:
-        """The activation, in place: the operation that made x does not need x for its gradient."""
+    def _act(self, x: Tensor, times: int = 1, *, inplace: bool = True) -> Tensor:
+        """The activation; in place unless x, or the gradient of what made it, is used elsewhere."""
         if self._slope is None:
             return x
         if self._slope == 0:
-            return functional.relu_(x)
-        return functional.leaky_relu_(x, self._slope**times)
-
-    def _act_on_input(self, x: Tensor) -> Tensor:
-        """The activation of a value that is also used elsewhere."""
-        if self._slope is None:
-            return x
-        return functional.relu(x) if self._slope == 0 else functional.leaky_relu(x, self._slope)
+            return functional.relu(x, inplace)
+        return functional.leaky_relu(x, self._slope**times, inplace)
 
     def _transposed(self, x: Tensor, terms: int) -> Tensor:
         conv = self._layer
@@ -103,11 +97,11 @@ class FastCell:
         return functional.pixel_shuffle(self._act(self._transform(x, terms), times=2), 2)
 
     def _shuffle_first(self, x: Tensor, terms: int) -> Tensor:
-        x = functional.pixel_shuffle(self._act_on_input(x), 2)
+        x = functional.pixel_shuffle(self._act(x, inplace=False), 2)
         return self._act(self._transform(x, terms))
 
     def _nearest(self, x: Tensor, terms: int) -> Tensor:
-        x = self._act_on_input(x)
+        x = self._act(x, inplace=False)
         if self._layer is None:
             return interpolate(x, "nearest")
         if self._kernel == 1:
