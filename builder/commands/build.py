@@ -22,6 +22,7 @@ from nasdip_bench.proxies import info
 from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
 
+from ..plan.config import DEFAULT_SCORING_INITS
 from .engine import open_engine, ray_options
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def build_command(
     ] = "",
     scoring_inits: Annotated[
         int, typer.Option(help="Initialisations a score is averaged over (0: no scores).")
-    ] = 8,
+    ] = DEFAULT_SCORING_INITS,
     scores_only: Annotated[bool, typer.Option("--scores-only", help="Train nothing.")] = False,
     scores: Annotated[
         str, typer.Option(help="Only these, comma-separated, such as snip,synflow.  [default: all]")
@@ -190,6 +191,7 @@ def build_command(
                     out,
                     workers=workers,
                     stack=stack,
+                    plain=plain,
                     share=share,
                     devices=devices,
                     price=price_per_hour,

@@ -29,12 +29,10 @@ from nasdip_bench.experiments.results import OUTPUTS, SCHEMA_VERSION, output_nam
 from nasdip_bench.storage.files import file_lock, write_atomic
 from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
 
-from ..folder.build_folder import SETTINGS as DATASET_SETTINGS
-from ..folder.settings import SettingsFile, common_settings, writing
+from ..folder.settings import EXPERIMENT_SETTINGS, SettingsFile, common_settings, writing
 from ..folder.shard_files import remove_stale
 from .config import ExperimentConfig, Restoration, ResultKey
 
-SETTINGS = "experiments.json"
 RESULTS = "results"
 WORK = "work"
 _FACTS = ("sha256", "channels", "height", "width")
@@ -49,7 +47,7 @@ class ExperimentFolder:
         self._work = path / WORK
         self.damaged: list[str] = []
         self._settings = SettingsFile(
-            path / SETTINGS, "build folder of experiments", "nasdip-build experiments"
+            path / EXPERIMENT_SETTINGS, "build folder of experiments", "nasdip-build experiments"
         )
 
     # Settings
@@ -85,10 +83,6 @@ class ExperimentFolder:
         Raises:
             BuildError: the two do not mix.
         """
-        if (self.path / DATASET_SETTINGS).exists():
-            raise BuildError(
-                f"{str(self.path)!r} is the build folder of a dataset: name another with --out"
-            )
         wanted = common_settings(config.device, config.setting.precision) | {
             "schema_version": SCHEMA_VERSION,
             "setting": config.setting.name,
@@ -103,17 +97,27 @@ class ExperimentFolder:
     # Restorations
 
     def row(self, key: Restoration) -> dict[str, Any] | None:
-        """The row of a restoration that ended: ok, diverged or failed."""
+        """The row of a restoration that ended: ok, diverged or failed.
+
+        Raises:
+            BuildError: it cannot be read.
+        """
         path = self._row(key)
         try:
             row = _read_json(path)
+            picture = row["output_sha256"]
+            return row if picture is None or self._picture(picture).exists() else None
         except FileNotFoundError:
             return None
         except ValueError:
             self.damaged.append(f"{key.task}/{key.image}/{path.name}")
             return None
-        picture = row["output_sha256"]
-        return row if picture is None or self._picture(picture).exists() else None
+        except OSError as error:
+            # Not damage: making it again would discard finished work.
+            raise BuildError(
+                f"{str(path)!r} cannot be read: {error.strerror or error}; make it readable, and "
+                f"run the command again"
+            ) from error
 
     def done(self, key: Restoration) -> bool:
         """Whether a restoration is finished, ok or diverged; failed ones are tried again."""

@@ -88,7 +88,7 @@ def run_experiments(
         if found is not None:
             (failed if found["status"] == "failed" else finished)[what] += 1
     return Outcome(
-        finished=status.total() - status["failed"],
+        finished=status.total(),
         left=len(left) - status.total(),
         diverged=status["diverged"],
         failed=status["failed"],

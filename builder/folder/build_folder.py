@@ -16,21 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.dataset.manifest import MANIFEST
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
 from nasdip_bench.storage.files import file_lock, sha256_bytes, sync_folder, write_atomic
 
 from ..plan.config import BuildConfig
 from ..plan.units import RunKey, ScoreKey
-from .settings import SettingsFile, common_settings, writing
+from .settings import BUILD_SETTINGS, SettingsFile, common_settings, writing
 from .shard_files import read_shards, remove_stale, write_shard
 from .shard_schema import IMAGE_FACTS, SHARD_VERSION
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SETTINGS = "build.json"
 ARCHITECTURES = "architectures.csv"
 SHARDS = "shards"
 _HEADING = "cell,skip,dilation"
@@ -59,7 +57,7 @@ class BuildFolder:
         self.path = path
         self.shards = path / SHARDS
         self.damaged: list[str] = []
-        self._settings = SettingsFile(path / SETTINGS, "build folder", "nasdip-build")
+        self._settings = SettingsFile(path / BUILD_SETTINGS, "build folder", "nasdip-build")
 
     def prepare(self, config: BuildConfig) -> None:
         """Create the folder, or check that it fits the build and record what the build adds.
@@ -68,11 +66,6 @@ class BuildFolder:
             BuildError: its settings do not match the build's, or it cannot be written.
         """
         with writing(self.path, "name another with --out"):
-            if (self.path / MANIFEST).exists():
-                raise BuildError(
-                    f"{str(self.path)!r} holds a dataset, whose runs a build does not add to: name "
-                    f"another folder with --out, and release both together"
-                )
             self.check(config)  # before anything is created
             self.shards.mkdir(parents=True, exist_ok=True)
             with suppress(PermissionError):  # the parent folder may be closed to us

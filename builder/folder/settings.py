@@ -12,10 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nasdip_bench.dataset.manifest import MANIFEST
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.storage.files import write_atomic
 from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
+
+BUILD_SETTINGS = "build.json"
+EXPERIMENT_SETTINGS = "experiments.json"
+
+_CONTENTS = {
+    MANIFEST: "a dataset or published results",
+    BUILD_SETTINGS: "the build of a dataset",
+    EXPERIMENT_SETTINGS: "a build of experiments",
+}
+"""What a folder holds, by the file that says so; a build mixes with none of the others."""
 
 _LATE = ("scoring_inits", "scores")
 """Settings that a folder without scores does not have yet."""
@@ -62,8 +73,15 @@ class SettingsFile:
         """The folder's settings with the wanted ones added; nothing is written.
 
         Raises:
-            BuildError: the two do not mix, or the folder holds work but the file is gone.
+            BuildError: the two do not mix, the folder holds something else, or it holds work but
+                the file is gone.
         """
+        for name, content in _CONTENTS.items():
+            if name != self.path.name and (self.path.parent / name).exists():
+                raise BuildError(
+                    f"{self._folder} holds {content}, which a build does not add to: name another "
+                    f"folder with --out"
+                )
         if not self.path.exists():
             if has_work:
                 raise BuildError(

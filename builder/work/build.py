@@ -29,7 +29,7 @@ class Outcome:
     """How a build ended.
 
     Attributes:
-        finished: units finished now.
+        finished: units tried completely now, including those that failed.
         left: units still to do.
         diverged: runs recorded as diverged now.
         failed: runs recorded as failed now, and architectures whose scores failed; the next build

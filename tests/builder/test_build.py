@@ -28,6 +28,7 @@ from nasdip_bench.builder.plan.cost import choose_stack, choose_workers, trainin
 from nasdip_bench.builder.plan.units import RunKey, ScoreKey, make_plan, unit_flops
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work import dry_run as preview_module
+from nasdip_bench.builder.work import speed as speed_module
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.dry_run import preview
 from nasdip_bench.builder.work.speed import Speed
@@ -370,8 +371,10 @@ def test_a_dataset_folder_is_no_build_folder(tmp_path):
     config = small_config(scoring_inits=0, tasks=("denoise",))
     build(config, tmp_path / "build", workers=1)
     release(tmp_path / "build", tmp_path / "data")
-    with pytest.raises(BuildError, match="holds a dataset, whose runs a build does not add to"):
+    with pytest.raises(BuildError, match="holds a dataset or published results, which a"):
         build(config, tmp_path / "data", workers=1)
+    with pytest.raises(BuildError, match="holds a dataset or published results"):
+        preview(config, tmp_path / "data")
     assert not (tmp_path / "data" / "build.json").exists()
     shutil.copy(tmp_path / "build" / "build.json", tmp_path / "data")
     with pytest.raises(BuildError, match="holds a dataset and a build"):
@@ -582,6 +585,17 @@ def test_a_dry_run_describes_and_builds_nothing(small_build: Path, tmp_path: Pat
     assert "2 devices" not in text
     assert list(tmp_path.iterdir()) == []
     assert "nothing is left to do" in preview(small_config(), small_build)
+
+
+def test_a_dry_run_with_plain_layers_times_these(tmp_path: Path, monkeypatch):
+    config = small_config(scoring_inits=0)
+    assert ", 2 runs as one)" in preview(config, tmp_path, workers=1)
+
+    def unused(network):
+        raise AssertionError("the fast engine was timed")
+
+    monkeypatch.setattr(speed_module, "FastNetwork", unused)
+    assert "runs as one" not in preview(config, tmp_path, workers=1, plain=True)
 
 
 def test_workers_are_chosen_by_size():
