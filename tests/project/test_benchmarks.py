@@ -169,7 +169,7 @@ def test_results_are_on_disk_after_every_row(tmp_path: Path):
 
 def test_a_table_of_what_was_cut_short():
     """A variant that failed, a baseline that is missing, sections that are not there."""
-    from report import tables
+    from engine_tables import tables
 
     facts = {"size": 64, "channels": 128, "stack": 1, "task": "denoise"}
     facts |= {"flop": 1e9, "adam_bytes": 1e6}
