@@ -140,8 +140,7 @@ def _figures(data: Path, scratch: Path) -> list[Figure]:
     bench = NASDIPBench(data)
     block = bench.runs.block(TASK)
     values = block.values.reshape(len(bench), len(bench.images), -1)
-    array = scratch / "values.npy"
-    np.save(array, values)
+    np.save(scratch / "values.npy", values)
     np.save(scratch / "curves.npy", bench.curves(TASK).psnr_smooth_db)
     curves = np.load(scratch / "curves.npy", mmap_mode="r")
     code, image, images = str(bench[1]), bench.images[1], len(bench.images)
@@ -152,6 +151,9 @@ def _figures(data: Path, scratch: Path) -> list[Figure]:
 
     def memory(place: int) -> float:
         return float(_output(MEMORY.format(data=str(data))).split()[place])
+
+    def held(_: int) -> float:
+        return float(values.nbytes)
 
     def next_curves(seed: int | None) -> float:
         """Seconds per curve, each read for the first time."""
@@ -184,16 +186,10 @@ def _figures(data: Path, scratch: Path) -> list[Figure]:
             "import, open and first query",
             partial(_fresh, FIRST_QUERY.format(data=str(data), arch=code)),
             0.3,
-            partial(_fresh, FIRST_FLOOR.format(array=str(array))),
+            partial(_fresh, FIRST_FLOOR.format(array=str(scratch / "values.npy"))),
         ),
         Figure("memory after opening", lambda _: memory(0), 20e6, unit="B", once=True),
-        Figure(
-            "memory after a query",
-            lambda _: memory(1),
-            floor=lambda _: float(values.nbytes),
-            unit="B",
-            once=True,
-        ),
+        Figure("memory after a query", lambda _: memory(1), None, held, "B", True),
         Figure(
             "memory after a query, kendall and a curve", lambda _: memory(2), unit="B", once=True
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import geometric_mean
 from typing import Any
 
@@ -107,9 +107,8 @@ def _range(ratios: Sequence[float]) -> str:
 
 
 def _memory(results: dict[str, Any]) -> str:
-    rows = results["memory"]
     return _peak_table(
-        {(r["variant"], f"{r['size']} x {r['size']}"): r["peak_bytes"] for r in rows}
+        {(r["variant"], f"{r['size']} x {r['size']}"): r["peak_bytes"] for r in results["memory"]}
     )
 
 
@@ -123,7 +122,7 @@ def _peaks(results: dict[str, Any]) -> str:
     return _peak_table(peaks)
 
 
-def _peak_table(peaks: dict[tuple[str, str], int | None] | dict[tuple[str, str], int]) -> str:
+def _peak_table(peaks: Mapping[tuple[str, str], int | None]) -> str:
     """Peaks in bytes by variant and setting, as a row per variant."""
     settings = _unique(setting for _, setting in peaks)
     body = []
