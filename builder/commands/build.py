@@ -15,7 +15,7 @@ from nasdip_bench._version import __version__
 from nasdip_bench.console.app import given
 from nasdip_bench.console.options import integers, split
 from nasdip_bench.console.progress import parse_duration
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.images import load_images
 from nasdip_bench.proxies import info
@@ -137,18 +137,15 @@ def build_command(
         device=device,
         dry_run=dry_run,
     )
+    check_whole("iterations", iterations, 0)
+    check_whole("workers", workers, 0)
+    check_whole("stack", stack, 0)
+    check_whole("devices", devices, 1)
     chosen = get_fidelity(fidelity)
-    if iterations < 0:
-        raise ConfigError(f"iterations {iterations} must be above 0, or 0 for the fidelity's own")
     if iterations:
         chosen = chosen.shortened(iterations)
     limit = parse_duration(time_limit) if time_limit else None
     seed_numbers = integers("--seeds", seeds)
-    for option, value in (("workers", workers), ("stack", stack)):
-        if value < 0:
-            raise ConfigError(f"{option} {value} must be above 0, or 0 to choose")
-    if devices < 1:
-        raise ConfigError(f"devices {devices} must be at least 1")
     if not 0 <= price_per_hour < float("inf"):
         raise ConfigError(f"price per hour {price_per_hour} must be 0 or above")
     task_names = split(tasks)

@@ -29,8 +29,9 @@ from nasdip_bench.experiments.results import OUTPUTS, SCHEMA_VERSION, output_nam
 from nasdip_bench.storage.files import file_lock, write_atomic
 from nasdip_bench.storage.sealed_json import parse_json, sealed, unsealed
 
-from ..folder.settings import EXPERIMENT_SETTINGS, SettingsFile, common_settings, writing
+from ..folder.settings import EXPERIMENT_SETTINGS, SettingsFile, common_settings
 from ..folder.shard_files import remove_stale
+from ..writing import writing
 from .config import ExperimentConfig, Restoration, ResultKey
 
 RESULTS = "results"
@@ -58,7 +59,7 @@ class ExperimentFolder:
         Raises:
             BuildError: its settings do not match the experiment's, or it cannot be written.
         """
-        with writing(self.path, "name another with --out"):
+        with writing(f"to the build folder {str(self.path)!r}", "name another with --out"):
             self.check(config)
             self._work.mkdir(parents=True, exist_ok=True)
             with file_lock(self.path / ".lock"):

@@ -21,8 +21,9 @@ from nasdip_bench.space import Architecture
 from nasdip_bench.storage.files import file_lock, sha256_bytes, sync_folder, write_atomic
 
 from ..plan.config import BuildConfig
-from ..plan.units import RunKey, ScoreKey
-from .settings import BUILD_SETTINGS, SettingsFile, common_settings, writing
+from ..plan.units import Key, RunKey, ScoreKey
+from ..writing import writing
+from .settings import BUILD_SETTINGS, SettingsFile, common_settings
 from .shard_files import read_shards, remove_stale, write_shard
 from .shard_schema import IMAGE_FACTS, SHARD_VERSION
 
@@ -39,15 +40,8 @@ _SEAL = "# sha256 "
 class Finished:
     """Keys of finished runs and scores, and the damaged shards found."""
 
-    runs: frozenset[RunKey] = frozenset()
-    scores: frozenset[ScoreKey] = frozenset()
+    keys: frozenset[Key] = frozenset()
     damaged: tuple[str, ...] = ()
-
-    def joined(self, other: Finished) -> Finished:
-        """What is finished in either."""
-        return Finished(
-            self.runs | other.runs, self.scores | other.scores, self.damaged + other.damaged
-        )
 
 
 class BuildFolder:
@@ -65,7 +59,7 @@ class BuildFolder:
         Raises:
             BuildError: its settings do not match the build's, or it cannot be written.
         """
-        with writing(self.path, "name another with --out"):
+        with writing(f"to the build folder {str(self.path)!r}", "name another with --out"):
             self.check(config)  # before anything is created
             self.shards.mkdir(parents=True, exist_ok=True)
             with suppress(PermissionError):  # the parent folder may be closed to us
@@ -143,13 +137,13 @@ class BuildFolder:
 
     def finished(self, *, set_aside: bool = True) -> Finished:
         """The keys of finished work; damaged shards are moved aside and so built again."""
-        runs = {
+        runs: set[Key] = {
             RunKey(*key)
             for *key, status in self._keys("runs", (*RunKey._fields, "status"), set_aside)
             if status != "failed"  # failed runs are tried again
         }
         scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields, set_aside)}
-        return Finished(frozenset(runs), frozenset(scores), tuple(dict.fromkeys(self.damaged)))
+        return Finished(frozenset(runs | scores), tuple(dict.fromkeys(self.damaged)))
 
     def _keys(
         self, kind: str, fields: tuple[str, ...], set_aside: bool

@@ -6,8 +6,7 @@ Must not import torch.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,14 +125,3 @@ def common_settings(device: str, precision: str) -> dict[str, Any]:
         # Perturbations are drawn on the device, so CPU and GPU ones differ.
         "device_type": device.split(":")[0],
     }
-
-
-@contextmanager
-def writing(folder: Path, remedy: str) -> Iterator[None]:
-    """Raise one clear error if a build folder cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise BuildError(
-            f"cannot write to the build folder {str(folder)!r}: {error.strerror or error}; {remedy}"
-        ) from error

@@ -19,6 +19,7 @@ from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
 
 from ..folder.settings import BUILD_SETTINGS
+from ..writing import writing
 from .files import write_dataset
 from .losses import refuse_losses, refuse_lost_distances
 from .sources.contents import Contents
@@ -135,31 +136,26 @@ def write_release(
     """
     Publication(**publication)  # checks them before any work
     target = out.resolve()
-    try:
-        with replacing(target) as fresh:
-            contents = read()
-            if not replace_all:
-                refuse_losses(target, contents)
-            old = manifest_fields(target) if (target / MANIFEST).exists() else {}
-            described = target / CROISSANT
-            text = described.read_text("utf-8", "replace") if described.exists() else ""
-            manifest = write_dataset(
-                contents,
-                fresh,
-                name=name or str(old.get("name", new_name)),
-                version=version or str(old.get("version", UNNUMBERED)),
-                publication=dataclasses.replace(published(text), **publication),
-            )
-            if not replace_all:
-                refuse_lost_distances(target, fresh)
-            if old:
-                _refuse_reused_version(old, manifest, target)
-            return manifest
-    except OSError as error:
-        raise BuildError(
-            f"cannot write the dataset folder {str(out)!r}: {error.strerror or error}; make room, "
-            f"or name another with --out"
-        ) from error
+    remedy = "make room, or name another with --out"
+    with writing(f"the dataset folder {str(out)!r}", remedy), replacing(target) as fresh:
+        contents = read()
+        if not replace_all:
+            refuse_losses(target, contents)
+        old = manifest_fields(target) if (target / MANIFEST).exists() else {}
+        described = target / CROISSANT
+        text = described.read_text("utf-8", "replace") if described.exists() else ""
+        manifest = write_dataset(
+            contents,
+            fresh,
+            name=name or str(old.get("name", new_name)),
+            version=version or str(old.get("version", UNNUMBERED)),
+            publication=dataclasses.replace(published(text), **publication),
+        )
+        if not replace_all:
+            refuse_lost_distances(target, fresh)
+        if old:
+            _refuse_reused_version(old, manifest, target)
+        return manifest
 
 
 def _refuse_reused_version(old: Mapping[str, Any], new: Manifest, out: Path) -> None:

@@ -46,16 +46,12 @@ def preview(
     check_device(config.device)
     folder = BuildFolder(out)
     folder.check(config)
-    done = folder.finished(set_aside=False)
+    done = folder.finished(set_aside=False).keys
     if skip is not None:
-        done = done.joined(finished_in_dataset(skip, config))
+        done |= finished_in_dataset(skip, config)
     stack, chosen = 1 if plain else stack, choose_stack(config)
-    units = plan_share(config, share, done.runs, done.scores, stack or chosen)
-    asked = Counter(
-        run.task
-        for unit in plan_share(config, share, frozenset(), frozenset())
-        for run in unit.runs
-    )
+    units = plan_share(config, share, done, stack or chosen)
+    asked = Counter(run.task for unit in plan_share(config, share) for run in unit.runs)
     fidelity = config.fidelity
     lines = [
         f"fidelity {fidelity.name}: {fidelity.resolution} x {fidelity.resolution}, "

@@ -17,9 +17,8 @@ from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.proxies import info, score_names
 from nasdip_bench.storage.files import read_parquet, sha256_bytes
 
-from ..folder.build_folder import Finished
 from ..plan.config import BuildConfig
-from ..plan.units import RunKey, ScoreKey
+from ..plan.units import Key, RunKey, ScoreKey
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 _FINISHED = ("ok", "diverged")
 
 
-def finished_in_dataset(path: Path, config: BuildConfig) -> Finished:
+def finished_in_dataset(path: Path, config: BuildConfig) -> frozenset[Key]:
     """The keys of a build that a dataset already holds.
 
     Runs count if they are ok or diverged, scores if the dataset has all that the build asks for.
@@ -47,7 +46,7 @@ def finished_in_dataset(path: Path, config: BuildConfig) -> Finished:
             _check(path, f"SHA-256 of image {image.name!r}", known[image.name], image.sha256)
     names = _table(path, manifest, "architectures", ["architecture"])["architecture"].to_pylist()
     types, device = manifest.get("device_types", {}), config.device.split(":")[0]
-    runs = set()
+    runs: set[Key] = set()
     for row in _rows(path, manifest, "runs", ["status", "precision", "device"], config):
         if row["status"] in _FINISHED:
             _check(path, "precision", row["precision"], config.precision)
@@ -69,7 +68,7 @@ def finished_in_dataset(path: Path, config: BuildConfig) -> Finished:
         for key, having in there.items()
         if having.issuperset(name for name in asked if key.wants(*name))
     }
-    return Finished(runs=frozenset(runs), scores=frozenset(scores))
+    return frozenset(runs | scores)
 
 
 def _rows(

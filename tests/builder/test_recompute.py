@@ -229,8 +229,8 @@ def test_other_images_are_refused(data: Path, images):
 
 def test_mistakes_of_the_command_line(data: Path, capsys):
     for given, said in (
-        ("--runs=0", "runs 0 must be at least 1"),
-        ("--iterations=-1", "iterations -1 must be at least 0"),
+        ("--runs=0", "runs 0 must be a whole number of at least 1"),
+        ("--iterations=-1", "iterations -1 must be a whole number of at least 0"),
         ("--fidelity=r65", "unknown fidelity 'r65'"),
         ("--images-dir=.", "leave out one of the two"),
         ("--device=gpu", "device 'gpu' must be cpu, cuda"),

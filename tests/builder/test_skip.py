@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from nasdip_bench.builder.plan.units import RunKey
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.skip import finished_in_dataset
@@ -43,7 +44,7 @@ def test_a_build_goes_on_where_a_release_ends(released: Path, tmp_path: Path):
 
 def test_what_failed_there_is_not_left_out(released: Path):
     found = finished_in_dataset(released, small_config())
-    assert {(run.image, run.task) for run in found.runs} == {
+    assert {(run.image, run.task) for run in found if isinstance(run, RunKey)} == {
         ("camera", "denoise"),
         ("coins", "denoise"),
     }
@@ -59,14 +60,15 @@ def test_another_precision_or_device_is_refused(released: Path):
 def test_scores_over_other_initialisations_are_refused(released: Path):
     with pytest.raises(BuildError, match="number of scoring initialisations .* is 2, of .* 8: the"):
         finished_in_dataset(released, small_config(scoring_inits=8))
-    runs = finished_in_dataset(released, small_config()).runs
+    there = finished_in_dataset(released, small_config())
+    runs = {key for key in there if isinstance(key, RunKey)}
     # What the build does not score, or scores once however often it draws, does not matter.
     for changes in (
         {"scoring_inits": 0},
         {"scoring_inits": 8, "tasks": ("inpaint",)},
         {"scoring_inits": 8, "scores": ("parameters",)},
     ):
-        assert finished_in_dataset(released, small_config(**changes)).runs == runs
+        assert finished_in_dataset(released, small_config(**changes)) >= runs
 
 
 def test_another_picture_under_a_name_is_refused(released: Path):
