@@ -110,10 +110,10 @@ def _time_iterations(
         draw_weights(network, "speed", run)
         networks.append(network)
     stacked = stack_networks(networks)
-    network = stacked if plain else FastNetwork(stacked)
+    timed = stacked if plain else FastNetwork(stacked)
     problem = Problem(task, task.corrupt(truth, "speed"), truth, device)
     problems = Problem.stack([problem] * stack)
     z = draw_z(channels, size, size, "speed").to(device)
     for length in (2, _PROBE_ITERATIONS):
-        fits = fit_stack(network, problems, z, 0, length, precision=config.precision)
+        fits = fit_stack(timed, problems, z, 0, length, precision=config.precision)
     return fits[0].seconds / _PROBE_ITERATIONS
