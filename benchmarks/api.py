@@ -8,11 +8,11 @@ Then ``python benchmarks/report.py`` writes the table of benchmarks/RESULTS.md.
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
 import time
+import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from full_size import write_full_size
 from machine import describe
+from results import Results
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api import table1
@@ -30,6 +31,10 @@ RESULTS = Path(__file__).parent / "results" / "api.json"
 ROUNDS = 5
 BURSTS = 6
 TASK = "denoise"
+
+Work = Callable[[], Any]
+Rounds = Callable[[int], float]
+"""Measures a number of rounds; the best of them."""
 
 FIRST_QUERY = """
 import time; started = time.perf_counter()
@@ -77,9 +82,9 @@ class Figure:
     """
 
     name: str
-    best: Callable[[int], float]
+    best: Rounds
     target: float | None = None
-    floor: Callable[[int], float] | None = None
+    floor: Rounds | None = None
     unit: str = "s"
     once: bool = False
 
@@ -95,9 +100,7 @@ def main() -> None:
         data = write_full_size(Path(folder) / "data", options.architectures)
         rows = measure(data, Path(folder), options.rounds, options.bursts)
     rounds = {"bursts": options.bursts, "rounds": options.rounds}
-    results = {"machine": describe("cpu", 1), **rounds, "api": rows}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
+    Results(options.out).set(machine=describe("cpu", 1), **rounds, api=rows)
     print(f"written: {options.out}")
 
 
@@ -116,9 +119,10 @@ def measure(data: Path, scratch: Path, rounds: int, bursts: int) -> list[dict[st
         for figure in figures:
             if figure.once and burst:
                 continue
-            found.setdefault(figure.name, []).append(figure.best(rounds))
+            times = 1 if figure.once else rounds
+            found.setdefault(figure.name, []).append(figure.best(times))
             if figure.floor is not None:
-                floors.setdefault(figure.name, []).append(figure.floor(rounds))
+                floors.setdefault(figure.name, []).append(figure.floor(times))
     return [
         {
             "name": figure.name,
@@ -134,18 +138,22 @@ def measure(data: Path, scratch: Path, rounds: int, bursts: int) -> list[dict[st
 
 def _figures(data: Path, scratch: Path) -> list[Figure]:
     bench = NASDIPBench(data)
-    values = bench.runs.block(TASK).values.reshape(len(bench), len(bench.images), -1)
-    array = scratch / "values.npy"
-    np.save(array, values)
+    block = bench.runs.block(TASK)
+    values = block.values.reshape(len(bench), len(bench.images), -1)
+    np.save(scratch / "values.npy", values)
     np.save(scratch / "curves.npy", bench.curves(TASK).psnr_smooth_db)
     curves = np.load(scratch / "curves.npy", mmap_mode="r")
     code, image, images = str(bench[1]), bench.images[1], len(bench.images)
-    seed = bench.runs.block(TASK).default_seeds[0]
+    seed, seeds = block.default_seeds[0], f"{len(block.default_seeds)} seeds"
     places = iter(np.random.default_rng(0).permutation(len(bench) * images).tolist())
-    stored = bench.manifest.files[f"curves/{bench.fidelities[0]}-{TASK}.h5"].size
+    parts = f"curves/{bench.fidelities[0]}-{TASK}-"
+    stored = sum(file.size for path, file in bench.manifest.files.items() if path.startswith(parts))
 
     def memory(place: int) -> float:
         return float(_output(MEMORY.format(data=str(data))).split()[place])
+
+    def held(_: int) -> float:
+        return float(values.nbytes)
 
     def next_curves(seed: int | None) -> float:
         """Seconds per curve, each read for the first time."""
@@ -154,92 +162,74 @@ def _figures(data: Path, scratch: Path) -> list[Figure]:
             arch, at = divmod(next(places), images)
             bench.curve(arch, bench.images[at], TASK, seed=seed)
 
-        return _mean(read, min(500, len(bench) * images // 3))
+        return _per_call(read, 1, min(500, len(bench) * images // 3))
 
     value = partial(_per_call, lambda: float(values[1, 1, 5]))
     curve = partial(_per_call, lambda: np.array(curves[7, 3]).mean(axis=0))
-    tables = []
-    for name in ("architectures", "images", "runs", "scores"):
+
+    def again(name: str, work: Work, floor: Rounds | None = None) -> Figure:
+        return Figure(name, partial(_per_call, work), 5e-6, floor)
+
+    def slow(name: str, work: Work, target: float | None = None, once: bool = False) -> Figure:
+        return Figure(name, partial(_best, work), target, once=once)
+
+    def table(name: Any) -> list[Figure]:
         first = partial(_first_table, data, name)
-        tables.append(Figure(f"table {name}, first time", partial(first, False), 10e-3))
+        found = [Figure(f"table {name}, first time", partial(first, False), 10e-3)]
         if name in ("runs", "scores"):
             title = f"table {name}, first time, categories"
-            tables.append(Figure(title, partial(first, True), 10e-3))
-        again = partial(_best, partial(bench.to_frame, name))
-        tables.append(Figure(f"table {name}, again", again, 10e-3))
+            found.append(Figure(title, partial(first, True), 10e-3))
+        return [*found, slow(f"table {name}, again", partial(bench.to_frame, name), 10e-3)]
 
     return [
         Figure(
             "import, open and first query",
             partial(_fresh, FIRST_QUERY.format(data=str(data), arch=code)),
             0.3,
-            partial(_fresh, FIRST_FLOOR.format(array=str(array))),
+            partial(_fresh, FIRST_FLOOR.format(array=str(scratch / "values.npy"))),
         ),
-        Figure("memory after opening", lambda _: memory(0), 20e6, None, "B", True),
+        Figure("memory after opening", lambda _: memory(0), 20e6, unit="B", once=True),
+        Figure("memory after a query", lambda _: memory(1), None, held, "B", True),
         Figure(
-            "memory after a query",
-            lambda _: memory(1),
-            None,
-            lambda _: float(values.nbytes),
-            "B",
-            True,
+            "memory after a query, kendall and a curve", lambda _: memory(2), unit="B", once=True
         ),
-        Figure(
-            "memory after a query, kendall and a curve", lambda _: memory(2), None, None, "B", True
-        ),
-        Figure(
-            "query again, by row",
-            partial(_per_call, lambda: bench.query(1, image, TASK)),
-            5e-6,
-            value,
-        ),
-        Figure(
-            "query again, by string",
-            partial(_per_call, lambda: bench.query(code, image, TASK)),
-            5e-6,
-            value,
-        ),
-        Figure(
-            "query again, one seed",
-            partial(_per_call, lambda: bench.query(1, image, TASK, seed=seed)),
-            5e-6,
-            value,
-        ),
+        again("query again, by row", lambda: bench.query(1, image, TASK), value),
+        again("query again, by string", lambda: bench.query(code, image, TASK), value),
+        again("query again, one seed", lambda: bench.query(1, image, TASK, seed=seed), value),
         Figure("query, each for the first time", partial(_first_queries, data), 5e-6, value),
         Figure(
             "scores of an architecture", partial(_per_call, lambda: bench.scores(1, image, TASK))
         ),
         Figure("first curve of a file", partial(_first_curve, data), 1e-3),
         Figure(
-            "curve, first read, mean of 3 seeds",
+            f"curve, first read, mean of {seeds}",
             lambda _: next_curves(None),
             1e-3,
             curve,
             once=True,
         ),
-        Figure("curve, first read, one seed", lambda _: next_curves(0), 1e-3, curve, once=True),
-        Figure("curve again", partial(_per_call, lambda: bench.curve(1, image, TASK)), 5e-6),
+        Figure("curve, first read, one seed", lambda _: next_curves(seed), 1e-3, curve, once=True),
+        again("curve again", lambda: bench.curve(1, image, TASK)),
         Figure(
             f"all curves of a task ({stored / 1e6:.1f} MB on disk)",
             partial(_best, lambda: bench.curves(TASK)),
-            None,
-            partial(_best, lambda: np.load(scratch / "curves.npy")),
+            floor=partial(_best, lambda: np.load(scratch / "curves.npy")),
         ),
-        *tables,
-        Figure("kendall, 3 seeds", partial(_best, lambda: bench.kendall(TASK))),
-        Figure("overlap, 3 seeds", partial(_best, lambda: bench.overlap(TASK))),
-        Figure(
-            "kendall_intervals, 3 seeds, 1000 resamples",
-            lambda _: _best(lambda: bench.kendall_intervals(TASK), 1),
+        *(one for name in ("architectures", "images", "runs", "scores") for one in table(name)),
+        slow(f"kendall, {seeds}", lambda: bench.kendall(TASK)),
+        slow(f"overlap, {seeds}", lambda: bench.overlap(TASK)),
+        slow(
+            f"kendall_intervals, {seeds}, 1000 resamples",
+            lambda: bench.kendall_intervals(TASK),
             once=True,
         ),
-        Figure(
-            "proxy_table, 3 seeds, no intervals",
-            lambda _: _best(lambda: bench.proxy_table(TASK, resamples=0), 1),
+        slow(
+            f"proxy_table, {seeds}, no intervals",
+            lambda: bench.proxy_table(TASK, resamples=0),
             once=True,
         ),
-        Figure("overlap_table, 3 seeds", partial(_best, lambda: bench.overlap_table(TASK))),
-        Figure("Table 1", partial(_best, lambda: table1(bench, TASK).text()), 0.1),
+        slow(f"overlap_table, {seeds}", lambda: bench.overlap_table(TASK)),
+        slow("Table 1", lambda: table1(bench, TASK).text(), 0.1),
     ]
 
 
@@ -254,26 +244,12 @@ def _fresh(code: str, rounds: int) -> float:
     return min(float(_output(code)) for _ in range(rounds))
 
 
-def _per_call(work: Callable[[], Any], rounds: int, calls: int = 2000) -> float:
+def _per_call(work: Work, rounds: int, calls: int = 2000) -> float:
     work()
-    seconds = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        for _ in range(calls):
-            work()
-        seconds.append((time.perf_counter() - started) / calls)
-    return min(seconds)
+    return min(timeit.repeat(work, number=calls, repeat=rounds)) / calls
 
 
-def _mean(work: Callable[[], Any], calls: int) -> float:
-    work()
-    started = time.perf_counter()
-    for _ in range(calls):
-        work()
-    return (time.perf_counter() - started) / calls
-
-
-def _best(work: Callable[[], Any], rounds: int) -> float:
+def _best(work: Work, rounds: int) -> float:
     seconds = []
     for _ in range(rounds):
         started = time.perf_counter()

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from machine import describe
+from results import Results
 
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.folder.shard_schema import curve_column
@@ -32,10 +33,9 @@ def main() -> None:
     parser.add_argument("builds", type=Path, nargs="+", help="build folders")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    results = {"machine": describe("cpu", 1), "curves": measure(options.builds)}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
-    print(json.dumps(results["curves"], indent=1))
+    found = measure(options.builds)
+    Results(options.out).set(machine=describe("cpu", 1), curves=found)
+    print(json.dumps(found, indent=1))
 
 
 def measure(builds: list[Path]) -> list[dict[str, Any]]:

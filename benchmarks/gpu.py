@@ -101,7 +101,7 @@ def _install() -> Stage:
 def _tests(options: argparse.Namespace, out: Path) -> list[Stage]:
     marked = [
         str(path)
-        for path in sorted((ROOT / "tests").glob("test_*.py"))
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
         if "pytest.mark.gpu" in path.read_text(encoding="utf-8")
     ]
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider"]

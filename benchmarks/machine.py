@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from nasdip_bench.builder.plan.cost import available_cores
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.fit.devices import device_name
 from nasdip_bench.fit.precision import numerics
@@ -29,9 +29,7 @@ def describe(device: str, threads: int, commit: str = "") -> dict[str, Any]:
     return {
         "device": device_name(torch.device(device)),
         "instructions": torch.backends.cpu.get_cpu_capability() if device == "cpu" else "",
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": available_cores(),
         "threads": threads,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

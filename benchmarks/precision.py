@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from machine import describe
+from results import Results
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.ranks.correlation import kendall_tau_b
@@ -34,10 +35,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     releases = [NASDIPBench(path) for path in (options.base, options.seed, options.other)]
-    results = {"machine": describe("cpu", 1), "comparison": compare(releases, options.task)}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
-    print(json.dumps(results["comparison"], indent=1))
+    found = compare(releases, options.task)
+    Results(options.out).set(machine=describe("cpu", 1), comparison=found)
+    print(json.dumps(found, indent=1))
 
 
 def compare(releases: list[NASDIPBench], task: str) -> dict[str, Any]:

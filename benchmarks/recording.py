@@ -8,7 +8,6 @@ Steps and calls alternate, on a CPU with one thread, as in a build's workers.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from pathlib import Path
@@ -16,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from machine import describe
+from results import Results
 from sample import stratified
 
-from nasdip_bench.fit.adam import Adam
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.fit.recording import Observer, Ssim
 from nasdip_bench.network.fast import FastNetwork, keep_freed_memory
@@ -44,7 +43,7 @@ def measure(arch: Architecture, task_name: str) -> dict[str, float]:
         networks.append(network)
     problem, network = Problem.stack(problems), FastNetwork(stack_networks(networks))
     z = draw_z(1, SIZE, SIZE, "recording").repeat(1, STACK, 1, 1)
-    optimizer = Adam(network.parameters(), 0.01)
+    optimizer = torch.optim.Adam(network.parameters(), 0.01, fused=True)
     observer, ssim = Observer(problem, OBSERVABLES), Ssim(problem.target)
     steps, records = [], []
     for i in range(ROUNDS + 3):
@@ -83,8 +82,8 @@ def main() -> None:
     print(
         f"recording takes {share:.1%} of a step (median), {worst:.1%} at most; target {TARGET:.0%}"
     )
-    found = {"machine": describe("cpu", 1), "recording": rows, "share": share, "worst": worst}
-    (options.out / "recording.json").write_text(json.dumps(found, indent=1) + "\n")
+    results = Results(options.out / "recording.json")
+    results.set(machine=describe("cpu", 1), recording=rows, share=share, worst=worst)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from levers import LEVERS
+from engine_tables import table, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "benchmarks" / "RESULTS.md"
 RESULTS = ROOT / "benchmarks" / "results"
-
-BASELINE = "research"
 
 
 def main() -> None:
@@ -31,191 +27,10 @@ def with_tables(page: str) -> str:
             content = "Not measured yet: no figures are given."
         else:
             results = json.loads(file.read_text(encoding="utf-8"))
-            kinds = {
-                "api": _api,
-                "comparison": _comparison,
-                "curves": _curves,
-                "recording": _recording,
-                "surrogate": _surrogate,
-            }
-            kind = next((kinds[key] for key in kinds if key in results), tables)
-            content = kind(results)
+            content = next((KINDS[key] for key in KINDS if key in results), tables)(results)
         return f"<!-- {match['name']} -->\n\n{content}\n\n<!-- end -->"
 
     return re.sub(r"<!-- (?P<name>\w+) -->.*?<!-- end -->", filled, page, flags=re.DOTALL)
-
-
-def tables(results: dict[str, Any]) -> str:
-    """All tables of one results file."""
-    parts = [_machine(results)]
-    if results.get("cut"):
-        parts.append(f"Cut short by the time limit: {', '.join(results['cut'])}.")
-    on_cuda = "memory" not in results and any(r.get("peak_bytes") for r in results["training"])
-    for name, (title, content) in SECTIONS.items():
-        if results.get(name) or (name == "peaks" and on_cuda):
-            parts += [title, content(results)]
-    return "\n\n".join(parts)
-
-
-def _machine(results: dict[str, Any]) -> str:
-    machine, rates = results["machine"], results["ceilings"]
-    measured = ", ".join(
-        f"{name.removeprefix('flops_')} {rate / 1e9:.0f} GFLOP/s"
-        for name, rate in rates.items()
-        if name.startswith("flops_")
-    )
-    # The instructions that torch uses matter more for a CPU's rates than its name.
-    used = f" with {machine['instructions']}" if machine.get("instructions") else ""
-    return (
-        f"{machine['device']}{used}, {machine['cores']} cores, {machine['threads']} threads; "
-        f"torch {machine['torch']}, Python {machine['python']}; {machine['date']}, commit "
-        f"`{machine['commit']}`. Measured ceilings, the better of a matrix product and a 3 x 3 "
-        f"convolution: {measured}; copy {rates['bytes'] / 1e9:.0f} GB/s."
-    )
-
-
-def _training_steps(results: dict[str, Any]) -> str:
-    return _training(results["training"], results["ceilings"])
-
-
-def _narrow(results: dict[str, Any]) -> str:
-    return _training(results["narrow"], None)
-
-
-def _scoring(results: dict[str, Any]) -> str:
-    rates = (
-        f"{row['networks_per_second']:.2f} untrained networks a second at {row['size']}"
-        for row in results["scoring"]
-    )
-    return "; ".join(rates) + " (one image, all scores, one initialisation a network)."
-
-
-def _training(rows: list[dict[str, Any]], rates: dict[str, float] | None) -> str:
-    body = []
-    for key in _unique((r["size"], r["channels"], r["stack"], r["task"]) for r in rows):
-        mine = [r for r in rows if (r["size"], r["channels"], r["stack"], r["task"]) == key]
-        size, channels, stack, task = key
-        for name in _unique(name for r in mine for name in r["seconds"]):
-            having = [r for r in mine if {name, BASELINE} <= r["seconds"].keys()]
-            if not having:
-                continue
-            times = [r["seconds"][name] for r in having]
-            ratios = [r["seconds"][BASELINE] / r["seconds"][name] for r in having]
-            total = sum(r["flop"] for r in having) / sum(times)
-            cells = [
-                f"{size} x {size}, {channels} ch, {task}" + (f", stack {stack}" * (stack > 1)),
-                name,
-                str(len(having)),
-                f"{1e3 * geometric_mean(times):.1f}",
-                f"{geometric_mean(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f})",
-                f"{total / 1e9:.0f}",
-            ]
-            if rates is not None:
-                cells.append(f"{_roofline(having, name, rates):.2f}")
-            body.append(cells)
-    head = ["setting", "variant", "architectures", "ms an iteration", "times the research loop"]
-    head += ["GFLOP/s"] + ["of the roofline"] * (rates is not None)
-    return table(head, body)
-
-
-def _roofline(rows: list[dict[str, Any]], name: str, rates: dict[str, float]) -> float:
-    """Floor divided by measured time. The floor is the plain network's products at the measured
-    rate, plus Adam's bytes at that of a copy. An engine with fewer operations can exceed one."""
-    precision = next((word for word in name.split() if word in ("tf32", "bf16")), "fp32")
-    rate = rates[f"flops_{precision}"]
-    floors = [r["flop"] / rate + r["adam_bytes"] / rates["bytes"] for r in rows]
-    return sum(floors) / sum(r["seconds"][name] for r in rows)
-
-
-def _levers(results: dict[str, Any]) -> str:
-    rows = results["levers"]
-    sizes = _unique(r["size"] for r in rows)
-    body = []
-    # Kept results can name levers that the engine no longer has.
-    for name in _unique(name for r in rows for name in r["seconds"] if name in LEVERS):
-        mine = [r for r in rows if {name, "fast"} <= r["seconds"].keys()]
-        having = _unique(r["having"] for r in mine if "having" in r)
-        cells = [name, *(map(str, having) if having else ["–"])]
-        for size in sizes:
-            ratios = [r["seconds"][name] / r["seconds"]["fast"] for r in mine if r["size"] == size]
-            cells.append(_range(ratios) if ratios else "–")
-        body.append(cells)
-    head = ["without", "architectures that have it", *(f"{size} x {size}" for size in sizes)]
-    return table(head, body)
-
-
-def _range(ratios: Sequence[float]) -> str:
-    return f"{geometric_mean(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f}) of {len(ratios)}"
-
-
-def _memory(results: dict[str, Any]) -> str:
-    rows = results["memory"]
-    sizes = _unique(r["size"] for r in rows)
-    body = []
-    for name in _unique(r["variant"] for r in rows):
-        by_size = {r["size"]: r["peak_bytes"] for r in rows if r["variant"] == name}
-        body.append([name, *(_gibibytes(by_size.get(size)) for size in sizes)])
-    return table(["variant", *(f"{size} x {size}" for size in sizes)], body)
-
-
-def _peaks(results: dict[str, Any]) -> str:
-    """The highest peak of each setting and variant."""
-    rows = [r for r in results["training"] if r.get("peak_bytes")]
-    settings = _unique((r["size"], r["stack"]) for r in rows)
-    body = []
-    for name in _unique(name for r in rows for name in r["peak_bytes"]):
-        cells = [name]
-        for setting in settings:
-            mine = [r for r in rows if (r["size"], r["stack"]) == setting]
-            peaks = [r["peak_bytes"][name] for r in mine if r["peak_bytes"].get(name)]
-            cells.append(_gibibytes(max(peaks, default=None)))
-        body.append(cells)
-    return table(["variant", *(f"{size} x {size}, stack {n}" for size, n in settings)], body)
-
-
-def _gibibytes(count: int | None) -> str:
-    return "–" if count is None else f"{count / 2**30:.2f} GiB"
-
-
-def _projections(results: dict[str, Any]) -> str:
-    body = [
-        [
-            row["fidelity"] + (f", stack {row['stack']}" if row.get("stack", 1) > 1 else ""),
-            row["variant"],
-            str(row["architectures"]),
-            f"{row['flop']:.2g}",
-            f"{row['hours']:,.0f} ({row['low']:,.0f}..{row['high']:,.0f})",
-        ]
-        for row in results["projections"]
-    ]
-    return table(["fidelity", "variant", "architectures", "FLOP", "hours"], body)
-
-
-SECTIONS = {
-    "training": (
-        "**Training steps** (geometric means over the architectures; ratios to the research loop "
-        "measured beside it)",
-        _training_steps,
-    ),
-    "narrow": ("**r64c16, one thread** (a stack's time is that of each of its runs)", _narrow),
-    "levers": (
-        "**Levers**: the time of a step relative to the fast engine, each line without one lever; "
-        "on architectures that have it, where their number of the 522 is stated",
-        _levers,
-    ),
-    "memory": (
-        "**Peak memory** of the architecture with the most operations, whole process",
-        _memory,
-    ),
-    "peaks": ("**Peak memory** on the device, the highest of the architectures", _peaks),
-    "scoring": ("**Scoring**", _scoring),
-    "projections": (
-        "**Whole builds**: 522 architectures x 10 images, both tasks, one seed, one process at a "
-        "time on this device; interval over resamples of the architectures",
-        _projections,
-    ),
-}
-"""By section of the results: its heading, and the function that makes its table."""
 
 
 def _api(results: dict[str, Any]) -> str:
@@ -333,17 +148,14 @@ def _quantity(value: float | None, unit: str) -> str:
     return f"{value:.3g} {unit}"
 
 
-def geometric_mean(values: Sequence[float]) -> float:
-    return math.exp(sum(map(math.log, values)) / len(values))
-
-
-def _unique(values: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(values))
-
-
-def table(head: list[str], body: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+KINDS = {
+    "api": _api,
+    "comparison": _comparison,
+    "curves": _curves,
+    "recording": _recording,
+    "surrogate": _surrogate,
+}
+"""By a key of the results: the function that makes their tables; else they are the engines'."""
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import sys
-import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -84,9 +83,9 @@ class Stopwatch:
         """Train for about ``seconds``.
 
         Returns:
-            seconds_per_iteration: of one run (its share of a stack); iterations; peak_bytes: of the
-            process since its start (CPU) or of this setting (CUDA); start_seconds: start-up time of
-            a fit (CUDA); error: "" or what stopped it, such as a lack of memory.
+            seconds_per_iteration: of one run (its share of a stack); peak_bytes: of the process
+            since its start (CPU) or of this setting (CUDA); start_seconds: start-up time of a fit
+            (CUDA); error: "" or what stopped it, such as a lack of memory.
         """
         try:
             if not self._dead:
@@ -165,13 +164,10 @@ class _Trainer:
         iterations = round(seconds / max(self._estimate * self._runs, 1e-9))
         least = 1 if self._device == "cpu" else 5  # CUDA takes a difference of two times
         iterations = min(max(iterations, least), _MOST_ITERATIONS[self._device])
-        started = time.perf_counter()
         measured = (self._train(self._start + iterations) - self._start_seconds) / iterations
         return {
             "seconds_per_iteration": measured,
-            "iterations": iterations,
             "start_seconds": self._start_seconds - self._start * measured,
-            "wall": time.perf_counter() - started,
             "peak_bytes": _peak_bytes(self._device),
         }
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from lightgbm import LGBMRegressor
 from machine import describe
 from numpy.typing import NDArray
 from results import Results
@@ -114,9 +113,8 @@ def rows(bench: NASDIPBench, task: str, target: str) -> Iterator[dict[str, Any]]
 def read(bench: NASDIPBench, task: str, target: str) -> Sample:
     """Read the architectures that have all scores, and all runs ok."""
     block = bench.runs.block(task)
-    seed = None if len(block.default_seeds) > 1 else block.default_seeds[0]
-    values = block.matrix(target, seed)
-    _, scores = bench.runs.scores(task, None, seed)
+    values = np.mean([block.matrix(target, seed) for seed in block.default_seeds], axis=0)
+    _, scores = bench.runs.scores(task)
     blind = [i for i, key in enumerate(scores.keys) if not key.endswith("/ground_truth")]
     seen = scores.values[:, :, blind]
     seen = np.sign(seen) * np.log10(np.abs(seen) + 1e-12)
@@ -158,6 +156,8 @@ def predict(
         folds: (n,).
         most: fit at most this many architectures, drawn at random.
     """
+    from lightgbm import LGBMRegressor
+
     found = np.full_like(sample.values, np.nan)
     for fold in np.unique(folds):
         test, train = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)

@@ -14,13 +14,14 @@ import typer
 from nasdip_bench.console.app import EXIT_MORE_TO_DO, given, version_option
 from nasdip_bench.console.options import integers, split
 from nasdip_bench.console.progress import parse_duration
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.images import load_images
 from nasdip_bench.proxies import info
 from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
 
+from ..plan.config import DEFAULT_SCORING_INITS
 from .engine import open_engine, ray_options
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def build_command(
     ] = "",
     scoring_inits: Annotated[
         int, typer.Option(help="Initialisations a score is averaged over (0: no scores).")
-    ] = 8,
+    ] = DEFAULT_SCORING_INITS,
     scores_only: Annotated[bool, typer.Option("--scores-only", help="Train nothing.")] = False,
     scores: Annotated[
         str, typer.Option(help="Only these, comma-separated, such as snip,synflow.  [default: all]")
@@ -124,18 +125,15 @@ def build_command(
         device=device,
         dry_run=dry_run,
     )
+    check_whole("iterations", iterations, 0)
+    check_whole("workers", workers, 0)
+    check_whole("stack", stack, 0)
+    check_whole("devices", devices, 1)
     chosen = get_fidelity(fidelity)
-    if iterations < 0:
-        raise ConfigError(f"iterations {iterations} must be above 0, or 0 for the fidelity's own")
     if iterations:
         chosen = chosen.shortened(iterations)
     limit = parse_duration(time_limit) if time_limit else None
     seed_numbers = integers("--seeds", seeds)
-    for option, value in (("workers", workers), ("stack", stack)):
-        if value < 0:
-            raise ConfigError(f"{option} {value} must be above 0, or 0 to choose")
-    if devices < 1:
-        raise ConfigError(f"devices {devices} must be at least 1")
     if not 0 <= price_per_hour < float("inf"):
         raise ConfigError(f"price per hour {price_per_hour} must be 0 or above")
     task_names = split(tasks)
@@ -178,6 +176,7 @@ def build_command(
                     out,
                     workers=workers,
                     stack=stack,
+                    plain=plain,
                     share=share,
                     devices=devices,
                     price=price_per_hour,

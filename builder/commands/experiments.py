@@ -12,7 +12,7 @@ import typer
 
 from nasdip_bench.console.options import integers, split
 from nasdip_bench.console.progress import parse_duration
-from nasdip_bench.errors import ConfigError, check_name, unknown_name
+from nasdip_bench.errors import check_name, check_whole, unknown_name
 from nasdip_bench.experiments.methods import TABLES, Method, parse_method
 from nasdip_bench.experiments.sets import EXPERIMENT_SETS, experiment_images, manifest, set_names
 from nasdip_bench.experiments.setting import SETTINGS, Setting, get_setting
@@ -98,8 +98,7 @@ def experiments_command(
     numbers = split(table)
     for number in numbers:
         check_name("table", number, TABLES)
-    if workers < 0:
-        raise ConfigError(f"workers {workers} must be above 0, or 0 to choose")
+    check_whole("workers", workers, 0)
     set_names = split(sets) or list(
         dict.fromkeys(name for n in numbers for _, name in TABLES[n].cells())
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasdip_bench.console.progress import Progress
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import check_whole
 
 if TYPE_CHECKING:
     from ..recompute.verdict import Recomputed
@@ -44,9 +44,8 @@ def recompute_command(
     The choice is random, but always the same for one dataset. Exit status 1 if a run differs by
     more than rounding or another seed.
     """
-    for name, value, least in (("runs", runs, 1), ("iterations", iterations, 0)):
-        if value < least:
-            raise ConfigError(f"{name} {value} must be at least {least}")
+    check_whole("runs", runs, 1)
+    check_whole("iterations", iterations, 0)
     from nasdip_bench.dataset import DatasetFolder
     from nasdip_bench.fit.devices import check_device
     from nasdip_bench.images import load_images

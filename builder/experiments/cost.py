@@ -13,8 +13,8 @@ from nasdip_bench.console.progress import duration
 from nasdip_bench.experiments.sets import ground_truth
 from nasdip_bench.fit.devices import check_device, device_name
 from nasdip_bench.isnas import corrupt
+from nasdip_bench.isnas.estimate import seconds_per_iteration
 from nasdip_bench.isnas.resized import SHORTER_SIDE
-from nasdip_bench.isnas.training import train
 from nasdip_bench.network.baselines import BASELINE_IN_CHANNELS, NAS_DIP
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_cost
@@ -35,7 +35,6 @@ _DRAWING = 4
 _PROBED = 99
 """Number of candidates that represent all."""
 _LARGEST_CPU_PROBE = 128
-_PROBE_ITERATIONS, _ROUNDS = 5, 3
 _STEPS = {
     "rank": "rank candidates",
     "cohort": "train cohorts (at most: they overlap)",
@@ -189,20 +188,13 @@ def _seconds_per_cost(config: ExperimentConfig, threads: int) -> float:
     some.sort(key=lambda arch: _flops(arch, channels, channels, setting.channels))
     arch = some[len(some) // 2]
 
-    def seconds(iterations: int) -> float:
-        return train(
+    with threads_set(threads):
+        seconds = seconds_per_iteration(
             arch,
             problem,
-            purpose="speed",
-            iterations=iterations,
             channels=setting.channels,
-            seed=0,
             device=config.device,
             precision=setting.precision,
-        ).seconds
-
-    with threads_set(threads):
-        seconds(1)  # warms up
-        best = min(seconds(_PROBE_ITERATIONS) for _ in range(_ROUNDS))
+        )
     flops = _flops(arch, channels, channels, setting.channels)
-    return best / _PROBE_ITERATIONS / _iteration_cost(flops, truth.shape, config.device)
+    return seconds / _iteration_cost(flops, truth.shape, config.device)

@@ -27,12 +27,11 @@ from nasdip_bench.storage.files import file_lock, write_atomic
 from nasdip_bench.storage.npz import read_npz, write_npz
 from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 
-from ..folder.build_folder import SETTINGS as DATASET_SETTINGS
-from ..folder.settings import SettingsFile, common_settings, writing
+from ..folder.settings import EXPERIMENT_SETTINGS, SettingsFile, common_settings
 from ..folder.shard_files import remove_stale
+from ..writing import writing
 from .config import ExperimentConfig, Restoration, ResultKey
 
-SETTINGS = "experiments.json"
 RESULTS = "results"
 WORK = "work"
 _FACTS = ("sha256", "channels", "height", "width")
@@ -47,7 +46,7 @@ class ExperimentFolder:
         self._work = path / WORK
         self.damaged: list[str] = []
         self._settings = SettingsFile(
-            path / SETTINGS, "build folder of experiments", "nasdip-build experiments"
+            path / EXPERIMENT_SETTINGS, "build folder of experiments", "nasdip-build experiments"
         )
 
     # Settings
@@ -58,7 +57,7 @@ class ExperimentFolder:
         Raises:
             BuildError: its settings do not match the experiment's, or it cannot be written.
         """
-        with writing(self.path, "name another with --out"):
+        with writing(f"to the build folder {str(self.path)!r}", "name another with --out"):
             self.check(config)
             self._work.mkdir(parents=True, exist_ok=True)
             with file_lock(self.path / ".lock"):
@@ -83,10 +82,6 @@ class ExperimentFolder:
         Raises:
             BuildError: the two do not mix.
         """
-        if (self.path / DATASET_SETTINGS).exists():
-            raise BuildError(
-                f"{str(self.path)!r} is the build folder of a dataset: name another with --out"
-            )
         wanted = common_settings(config.device, config.setting.precision) | {
             "schema_version": SCHEMA_VERSION,
             "setting": config.setting.name,
@@ -101,17 +96,27 @@ class ExperimentFolder:
     # Restorations
 
     def row(self, key: Restoration) -> dict[str, Any] | None:
-        """The row of a restoration that ended: ok, diverged or failed."""
+        """The row of a restoration that ended: ok, diverged or failed.
+
+        Raises:
+            BuildError: it cannot be read.
+        """
         path = self._row(key)
         try:
             row = _read_json(path)
+            picture = row["output_sha256"]
+            return row if picture is None or self._picture(picture).exists() else None
         except FileNotFoundError:
             return None
         except ValueError:
             self.damaged.append(f"{key.task}/{key.image}/{path.name}")
             return None
-        picture = row["output_sha256"]
-        return row if picture is None or self._picture(picture).exists() else None
+        except OSError as error:
+            # Not damage: making it again would discard finished work.
+            raise BuildError(
+                f"{str(path)!r} cannot be read: {error.strerror or error}; make it readable, and "
+                f"run the command again"
+            ) from error
 
     def done(self, key: Restoration) -> bool:
         """Whether a restoration is finished, ok or diverged; failed ones are tried again."""

@@ -11,6 +11,7 @@ from nasdip_bench.experiments.results import KEY, Results, read_results, save_re
 from nasdip_bench.storage.files import file_lock
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, get_task
 
+from ..writing import writing
 from .config import ResultKey
 from .folder import ExperimentFolder
 
@@ -76,10 +77,14 @@ def publish_results(sources: Sequence[Path], out: Path) -> Results:
         for row in found.rows:
             key = tuple(row[name] for name in KEY)
             before = rows.setdefault(key, row)
+            if row["status"] == "failed":
+                continue
             if before["status"] == "failed":
                 rows[key] = row
-            elif row["status"] != "failed" and _numbers(before) != _numbers(row):
-                differing = next(n for n in before if before[n] != row[n] and n not in _PROVENANCE)
+                continue
+            unlike = [n for n in before if before[n] != row[n] and n not in _PROVENANCE]
+            if unlike:
+                differing = unlike[0]
                 shown = "/".join(str(part) for part in key if part is not None)
                 raise BuildError(
                     f"{shown} has {differing} {before[differing]!r} in one source and "
@@ -93,15 +98,7 @@ def publish_results(sources: Sequence[Path], out: Path) -> Results:
             f"the results are of the protocol's versions {', '.join(map(str, versions))}, which do "
             f"not mix: publish them apart"
         )
-    try:
+    remedy = "make room, or name another folder with --out"
+    with writing(f"the results to {str(out)!r}", remedy):
         save_results(out, rows.values(), settings)
-    except OSError as error:
-        raise BuildError(
-            f"cannot write the results to {str(out)!r}: {error.strerror or error}; make room, or "
-            f"name another folder with --out"
-        ) from error
     return read_results(out)
-
-
-def _numbers(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in _PROVENANCE}

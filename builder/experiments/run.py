@@ -10,11 +10,11 @@ from nasdip_bench.console.progress import Progress
 from nasdip_bench.fit.devices import check_device
 
 from ..engines.local import in_processes, in_this_process
-from ..folder.settings import writing
 from ..plan.cost import choose_workers, threads_of
 from ..plan.shares import Share
 from ..work.build import MAKE_ROOM, Outcome
 from ..work.ledger import Coverage
+from ..writing import writing
 from .config import ExperimentConfig, Restoration
 from .cost import restoration_costs, results_of_share
 from .folder import ExperimentFolder
@@ -71,7 +71,7 @@ def run_experiments(
     progress = Progress(len(left), sum(sum(costs[key].values()) for key in left))
     engine = in_processes(workers) if workers > 1 else in_this_process
     status: Counter[str] = Counter()
-    with interruption.handling_signals(), writing(out, MAKE_ROOM):
+    with interruption.handling_signals(), writing(f"to the build folder {str(out)!r}", MAKE_ROOM):
         try:
             for key, row in engine(waiting, spec, interruption, lambda _: True):
                 status[row["status"]] += 1
@@ -88,7 +88,7 @@ def run_experiments(
         if found is not None:
             (failed if found["status"] == "failed" else finished)[what] += 1
     return Outcome(
-        finished=status.total() - status["failed"],
+        finished=status.total(),
         left=len(left) - status.total(),
         diverged=status["diverged"],
         failed=status["failed"],

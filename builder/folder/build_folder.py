@@ -16,21 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.dataset.manifest import MANIFEST
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
 from nasdip_bench.storage.files import file_lock, sha256_bytes, sync_folder, write_atomic
 
 from ..plan.config import BuildConfig
-from ..plan.units import RunKey, ScoreKey
-from .settings import SettingsFile, common_settings, writing
+from ..plan.units import Key, RunKey, ScoreKey
+from ..writing import writing
+from .settings import BUILD_SETTINGS, SettingsFile, common_settings
 from .shard_files import read_shards, remove_stale, write_shard
 from .shard_schema import IMAGE_FACTS, SHARD_VERSION
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SETTINGS = "build.json"
 ARCHITECTURES = "architectures.csv"
 SHARDS = "shards"
 _HEADING = "cell,skip,dilation"
@@ -41,15 +40,8 @@ _SEAL = "# sha256 "
 class Finished:
     """Keys of finished runs and scores, and the damaged shards found."""
 
-    runs: frozenset[RunKey] = frozenset()
-    scores: frozenset[ScoreKey] = frozenset()
+    keys: frozenset[Key] = frozenset()
     damaged: tuple[str, ...] = ()
-
-    def joined(self, other: Finished) -> Finished:
-        """What is finished in either."""
-        return Finished(
-            self.runs | other.runs, self.scores | other.scores, self.damaged + other.damaged
-        )
 
 
 class BuildFolder:
@@ -59,7 +51,7 @@ class BuildFolder:
         self.path = path
         self.shards = path / SHARDS
         self.damaged: list[str] = []
-        self._settings = SettingsFile(path / SETTINGS, "build folder", "nasdip-build")
+        self._settings = SettingsFile(path / BUILD_SETTINGS, "build folder", "nasdip-build")
 
     def prepare(self, config: BuildConfig) -> None:
         """Create the folder, or check that it fits the build and record what the build adds.
@@ -67,12 +59,7 @@ class BuildFolder:
         Raises:
             BuildError: its settings do not match the build's, or it cannot be written.
         """
-        with writing(self.path, "name another with --out"):
-            if (self.path / MANIFEST).exists():
-                raise BuildError(
-                    f"{str(self.path)!r} holds a dataset, whose runs a build does not add to: name "
-                    f"another folder with --out, and release both together"
-                )
+        with writing(f"to the build folder {str(self.path)!r}", "name another with --out"):
             self.check(config)  # before anything is created
             self.shards.mkdir(parents=True, exist_ok=True)
             with suppress(PermissionError):  # the parent folder may be closed to us
@@ -150,13 +137,13 @@ class BuildFolder:
 
     def finished(self, *, set_aside: bool = True) -> Finished:
         """The keys of finished work; damaged shards are moved aside and so built again."""
-        runs = {
+        runs: set[Key] = {
             RunKey(*key)
             for *key, status in self._keys("runs", (*RunKey._fields, "status"), set_aside)
             if status != "failed"  # failed runs are tried again
         }
         scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields, set_aside)}
-        return Finished(frozenset(runs), frozenset(scores), tuple(dict.fromkeys(self.damaged)))
+        return Finished(frozenset(runs | scores), tuple(dict.fromkeys(self.damaged)))
 
     def _keys(
         self, kind: str, fields: tuple[str, ...], set_aside: bool

@@ -5,16 +5,26 @@ Must not import torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nasdip_bench.dataset.manifest import MANIFEST
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.storage.files import write_atomic
 from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
+
+BUILD_SETTINGS = "build.json"
+EXPERIMENT_SETTINGS = "experiments.json"
+
+_CONTENTS = {
+    MANIFEST: "a dataset or published results",
+    BUILD_SETTINGS: "the build of a dataset",
+    EXPERIMENT_SETTINGS: "a build of experiments",
+}
+"""What a folder holds, by the file that says so; a build mixes with none of the others."""
 
 _LATE = ("scoring_inits", "scores")
 """Settings that a folder without scores does not have yet."""
@@ -61,8 +71,15 @@ class SettingsFile:
         """The folder's settings with the wanted ones added; nothing is written.
 
         Raises:
-            BuildError: the two do not mix, or the folder holds work but the file is gone.
+            BuildError: the two do not mix, the folder holds something else, or it holds work but
+                the file is gone.
         """
+        for name, content in _CONTENTS.items():
+            if name != self.path.name and (self.path.parent / name).exists():
+                raise BuildError(
+                    f"{self._folder} holds {content}, which a build does not add to: name another "
+                    f"folder with --out"
+                )
         if not self.path.exists():
             if has_work:
                 raise BuildError(
@@ -107,14 +124,3 @@ def common_settings(device: str, precision: str) -> dict[str, Any]:
         # Perturbations are drawn on the device, so CPU and GPU ones differ.
         "device_type": device.split(":")[0],
     }
-
-
-@contextmanager
-def writing(folder: Path, remedy: str) -> Iterator[None]:
-    """Raise one clear error if a build folder cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise BuildError(
-            f"cannot write to the build folder {str(folder)!r}: {error.strerror or error}; {remedy}"
-        ) from error

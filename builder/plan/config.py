@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.fidelity import Fidelity, check_precision
 from nasdip_bench.images import Image
 from nasdip_bench.proxies import info
@@ -30,8 +30,7 @@ def check_seeds(seeds: Sequence[int]) -> None:
     """Raise `ConfigError` if there are no seeds, or one is repeated or out of range."""
     check_once("seed", seeds)
     for seed in seeds:
-        if not 0 <= seed <= MAX_SEED:
-            raise ConfigError(f"seed {seed} must lie in 0..{MAX_SEED}")
+        check_whole("seed", seed, 0, MAX_SEED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +80,7 @@ class BuildConfig:
             for image in self.images:
                 image.at_resolution(self.fidelity.resolution)
         check_precision(self.precision, self.device)
-        if self.scoring_inits < 0:
-            raise ConfigError(f"scoring initialisations {self.scoring_inits} must be 0 or above")
+        check_whole("scoring initialisations", self.scoring_inits, 0)
         for name in self.scores:
             info(name)
         if self.scores and not self.scoring_inits:

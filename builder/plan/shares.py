@@ -19,7 +19,7 @@ from nasdip_bench.space import Architecture
 
 from .config import BuildConfig
 from .cost import unit_cost
-from .units import RunKey, ScoreKey, Unit, make_plan
+from .units import Key, Unit, make_plan
 
 MAX_SHARES = 1024
 _Part = TypeVar("_Part")
@@ -58,15 +58,13 @@ def parse_share(text: str) -> Share:
 def plan_share(
     config: BuildConfig,
     share: Share | None,
-    finished_runs: Set[RunKey],
-    finished_scores: Set[ScoreKey],
+    finished: Set[Key] = frozenset(),
     stack: int | Callable[[Architecture], int] = 1,
 ) -> list[Unit]:
     """The units left to do in a share, or in the whole build if None; see `make_plan`."""
     if share is not None:
-        other_runs, other_scores = Shares(config, share.count).others(share)
-        finished_runs, finished_scores = finished_runs | other_runs, finished_scores | other_scores
-    return make_plan(config, finished_runs, finished_scores, stack)
+        finished = finished | Shares(config, share.count).others(share)
+    return list(make_plan(config, finished, stack))
 
 
 def divided(parts: Iterable[tuple[float, _Part]], count: int) -> list[list[tuple[float, _Part]]]:
@@ -99,7 +97,7 @@ class Shares:
     """
 
     def __init__(self, config: BuildConfig, count: int) -> None:
-        whole = make_plan(config, frozenset(), frozenset(), len(config.images))
+        whole = list(make_plan(config, stack=len(config.images)))
         costs = [unit_cost(unit, config.device) for unit in whole]
         most = sum(costs) / count * _LARGEST_PART
         parts = [
@@ -115,14 +113,10 @@ class Shares:
         """How far the most expensive share exceeds the mean, as a fraction of the mean."""
         return max(self.costs) / (sum(self.costs) / len(self.costs)) - 1
 
-    def others(self, share: Share) -> tuple[frozenset[RunKey], frozenset[ScoreKey]]:
+    def others(self, share: Share) -> frozenset[Key]:
         """The keys of the runs and scores of all shares except one."""
         others = (part for n, part in enumerate(self._shares, 1) if n != share.index)
-        units = [unit for part in others for _, unit in part]
-        return (
-            frozenset(run for unit in units for run in unit.runs),
-            frozenset(score for unit in units for score in unit.scores),
-        )
+        return frozenset(key for part in others for _, unit in part for key in unit.keys)
 
 
 def _divided(unit: Unit, cost: float, most: float) -> list[tuple[float, Unit]]:

@@ -55,6 +55,9 @@ class ScoreKey(NamedTuple):
         return info(proxy).sees_corruption(reference) == (self.seed is not None)
 
 
+Key = RunKey | ScoreKey
+
+
 @dataclass(frozen=True, kw_only=True)
 class Unit:
     """A piece of work for one architecture, done on one device and written as one shard.
@@ -77,7 +80,7 @@ class Unit:
         return "/".join(map(str, self.runs[0])) + more
 
     @property
-    def keys(self) -> tuple[RunKey | ScoreKey, ...]:
+    def keys(self) -> tuple[Key, ...]:
         """The keys of all its runs and scores."""
         return (*self.runs, *self.scores)
 
@@ -95,31 +98,20 @@ class Unit:
 
 def make_plan(
     config: BuildConfig,
-    finished_runs: Set[RunKey],
-    finished_scores: Set[ScoreKey],
+    finished: Set[Key] = frozenset(),
     stack: int | Callable[[Architecture], int] = 1,
-) -> list[Unit]:
+) -> Iterator[Unit]:
     """The units left to do, without what is finished.
 
     ``stack`` is the most runs in one stack, for all architectures or by architecture; 1 trains each
     run alone.
     """
-    most = stack if callable(stack) else lambda _: stack
-    return list(_units(config, finished_runs, finished_scores, most))
-
-
-def _units(
-    config: BuildConfig,
-    finished_runs: Set[RunKey],
-    finished_scores: Set[ScoreKey],
-    stack: Callable[[Architecture], int],
-) -> Iterator[Unit]:
     names = [image.name for image in config.images]
     channels = {image.name: image.channels for image in config.images}
     corruptions = _scored_corruptions(config)
     for seed in config.seeds:
         for arch in config.architectures:
-            architecture, most = str(arch), stack(arch)
+            architecture, most = str(arch), stack(arch) if callable(stack) else stack
             pairs = [(task, image) for task in config.tasks for image in names]
             if config.scoring_inits and seed == config.seeds[0]:
                 wanted = (
@@ -127,7 +119,7 @@ def _units(
                     for corruption in corruptions
                     for task, image in pairs
                 )
-                scores = tuple(key for key in wanted if key not in finished_scores)
+                scores = tuple(key for key in wanted if key not in finished)
                 if scores:
                     yield Unit(
                         architecture=architecture, scores=scores, scoring_inits=config.scoring_inits
@@ -136,7 +128,7 @@ def _units(
                 continue
             for task in config.tasks:
                 runs = (RunKey(architecture, i, task, config.fidelity.name, seed) for i in names)
-                left = [run for run in runs if run not in finished_runs]
+                left = [run for run in runs if run not in finished]
                 for alike in _of_like_channels(left, channels):
                     for first in range(0, len(alike), most):
                         part = tuple(alike[first : first + most])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -97,11 +99,7 @@ def write_dataset(
         images=images,
         default_fidelity=_default_fidelities(records, ranks),
         fidelities=fidelities,
-        software={
-            "nasdip-bench": __version__,
-            "python": platform.python_version(),
-            **{lib: installed_version(lib) for lib in ("torch", "numpy", "pyarrow", "h5py")},
-        },
+        software=_software(),
         devices=devices,
         device_types={d: t for d, t in sorted(contents.device_types.items()) if d in devices},
         sources=list(contents.sources),
@@ -120,6 +118,15 @@ def write_dataset(
     if problems:
         raise BuildError(f"the release does not verify: {problems[0]}")
     return manifest
+
+
+def _software() -> dict[str, str]:
+    """Versions by name; a machine that only releases may lack torch."""
+    found = {"nasdip-bench": __version__, "python": platform.python_version()}
+    for library in ("torch", "numpy", "pyarrow", "h5py"):
+        with suppress(PackageNotFoundError):
+            found[library] = installed_version(library)
+    return found
 
 
 def _image_order(contents: Contents) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,10 +13,10 @@ from nasdip_bench.dataset import MANIFEST, DatasetFolder
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.verify.rows import task_records
 
-from .sources.contents import Contents
+from .sources.contents import KEY_COLUMNS, Contents
 
-_RUN = ("image", "task", "fidelity", "seed")
-_SCORE = ("image", "task", "fidelity", "seed", "proxy", "reference")
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def refuse_losses(path: Path, new: Contents) -> None:
@@ -32,15 +32,17 @@ def refuse_losses(path: Path, new: Contents) -> None:
         return
     with _told_or_refused(path):
         folder = DatasetFolder(path)
-        before, after = _of_dataset(folder), _of_contents(new, _other_pixels(folder, new.images))
-    _refuse(
-        path,
-        [
-            f"{len(had - have)} of {len(had)} {what}"
-            for what, had, have in zip(_Held._fields, before, after, strict=True)
-            if had - have
-        ],
-    )
+        names = folder.table("architectures")["architecture"]
+        unlike = _other_pixels(folder, new.images)
+        lost = []
+        for what in ("runs", "scores"):
+            before = folder.table(what)
+            named = before.append_column("architecture", names.take(before["arch_id"]))
+            had = _keys(what, [named])
+            have = _keys(what, [getattr(part, what) for part in new.parts.values()], unlike)
+            if had - have:
+                lost.append(f"{len(had - have)} of {len(had)} {what}")
+    _refuse(path, lost)
 
 
 def refuse_lost_distances(path: Path, new: Path) -> None:
@@ -104,34 +106,18 @@ def _refuse(path: Path, lost: list[str]) -> None:
         )
 
 
-class _Held(NamedTuple):
-    """Keys of the results, without failed runs."""
-
-    runs: set[tuple[Any, ...]]
-    scores: set[tuple[Any, ...]]
-
-
-def _of_dataset(folder: DatasetFolder) -> _Held:
-    names, held = _names(folder), _Held(set(), set())
-    for row in folder.table("runs").select(["arch_id", "status", *_RUN]).to_pylist():
-        if row["status"] != "failed":
-            held.runs.add((names[row["arch_id"]], *(row[name] for name in _RUN)))
-    for row in folder.table("scores").select(["arch_id", *_SCORE]).to_pylist():
-        held.scores.add((names[row["arch_id"]], *(row[name] for name in _SCORE)))
-    return held
-
-
-def _of_contents(contents: Contents, without: set[str]) -> _Held:
-    """The same for contents, without some images."""
-    held = _Held(set(), set())
-    for part in contents.parts.values():
-        for row in part.runs.select(["architecture", "status", *_RUN]).to_pylist():
-            if row["status"] != "failed" and row["image"] not in without:
-                held.runs.add((row["architecture"], *(row[name] for name in _RUN)))
-        for row in part.scores.select(["architecture", *_SCORE]).to_pylist():
-            if row["image"] not in without:
-                held.scores.add(tuple(row.values()))
-    return held
+def _keys(
+    what: str, tables: Iterable[pa.Table], without: Set[str] = frozenset()
+) -> set[tuple[Any, ...]]:
+    """The keys of "runs" or "scores", without failed runs and without some images."""
+    names = KEY_COLUMNS[what]
+    wanted = [*names, "status"] if what == "runs" else [*names]
+    return {
+        tuple(row[name] for name in names)
+        for table in tables
+        for row in table.select(wanted).to_pylist()
+        if row.get("status") != "failed" and row["image"] not in without
+    }
 
 
 def _image_facts(folder: DatasetFolder) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,8 @@ from nasdip_bench.dataset.manifest import manifest_fields
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
 
-from ..folder.build_folder import SETTINGS
+from ..folder.settings import BUILD_SETTINGS
+from ..writing import writing
 from .files import write_dataset
 from .losses import refuse_losses, refuse_lost_distances
 from .sources.contents import Contents
@@ -45,17 +46,14 @@ def release(
     reruns: Path | None = None,
     replace: bool = False,
 ) -> Manifest:
-    """Make a dataset folder from build folders and earlier releases.
-
-    Files in ``out`` that belong to no dataset, such as a README, are kept.
+    """Make a dataset folder from build folders and earlier releases; see `write_release`.
 
     Args:
         sources: build folders and dataset folders, one or more; ``out`` may be one of them.
         out: the dataset folder to create or replace.
         architectures: architectures to list before those of the sources, with or without runs.
-        name: of the release; by default that of the dataset in ``out``, else "nasdip-bench".
-        version: of the release; by default that of the dataset in ``out``, if the files are the
-            same, else "0".
+        name: see `write_release`.
+        version: see `write_release`.
         licence: of the results; see `nasdip_bench.dataset.croissant.Publication`, also for the next
             two. By default that of the dataset in ``out``, else the project's.
         creator: who made the dataset.
@@ -65,10 +63,8 @@ def release(
         replace: replace a dataset in ``out`` even if it has results that no source has.
 
     Raises:
-        ConfigError: the licence, creator or address cannot be published.
-        BuildError: a source is neither kind of folder or contradicts another, nothing is finished,
-            ``out`` would lose results or has the version with other files, or the result does not
-            verify.
+        BuildError: a source is neither kind of folder or contradicts another, or nothing is
+            finished.
         DatasetError: a source is a dataset that this version cannot read.
     """
     given = [sources] if isinstance(sources, Path) else sources
@@ -118,17 +114,16 @@ def write_release(
     publication: Mapping[str, str] = MappingProxyType({}),
     replace_all: bool = False,
 ) -> Manifest:
-    """Write contents as a dataset that replaces ``out`` once it verifies.
+    """Write contents as a dataset that replaces ``out`` once it verifies; see `replacing`.
 
-    Files in ``out`` that belong to no dataset, such as a README, are kept. A version identifies
-    files: that of the old dataset is not reused for different ones.
+    A version identifies files, so that of the old dataset is refused for different ones.
 
     Args:
         read: returns the contents; called once no other release can change ``out``, so it may read
             ``out``.
         out: the dataset folder to create or replace.
-        name: by default that of the dataset in ``out``, else ``new_name``.
-        version: by default that of the dataset in ``out``, else `UNNUMBERED`.
+        name: of the release; by default that of the dataset in ``out``, else ``new_name``.
+        version: of the release; by default that of the dataset in ``out``, else `UNNUMBERED`.
         new_name: see ``name``.
         publication: fields of `nasdip_bench.dataset.croissant.Publication`; the others come from
             the dataset in ``out``, else from the project's defaults.
@@ -141,31 +136,26 @@ def write_release(
     """
     Publication(**publication)  # checks them before any work
     target = out.resolve()
-    try:
-        with replacing(target) as fresh:
-            contents = read()
-            if not replace_all:
-                refuse_losses(target, contents)
-            old = manifest_fields(target) if (target / MANIFEST).exists() else {}
-            described = target / CROISSANT
-            text = described.read_text("utf-8", "replace") if described.exists() else ""
-            manifest = write_dataset(
-                contents,
-                fresh,
-                name=name or str(old.get("name", new_name)),
-                version=version or str(old.get("version", UNNUMBERED)),
-                publication=dataclasses.replace(published(text), **publication),
-            )
-            if not replace_all:
-                refuse_lost_distances(target, fresh)
-            if old:
-                _refuse_reused_version(old, manifest, target)
-            return manifest
-    except OSError as error:
-        raise BuildError(
-            f"cannot write the dataset folder {str(out)!r}: {error.strerror or error}; make room, "
-            f"or name another with --out"
-        ) from error
+    remedy = "make room, or name another with --out"
+    with writing(f"the dataset folder {str(out)!r}", remedy), replacing(target) as fresh:
+        contents = read()
+        if not replace_all:
+            refuse_losses(target, contents)
+        old = manifest_fields(target) if (target / MANIFEST).exists() else {}
+        described = target / CROISSANT
+        text = described.read_text("utf-8", "replace") if described.exists() else ""
+        manifest = write_dataset(
+            contents,
+            fresh,
+            name=name or str(old.get("name", new_name)),
+            version=version or str(old.get("version", UNNUMBERED)),
+            publication=dataclasses.replace(published(text), **publication),
+        )
+        if not replace_all:
+            refuse_lost_distances(target, fresh)
+        if old:
+            _refuse_reused_version(old, manifest, target)
+        return manifest
 
 
 def _refuse_reused_version(old: Mapping[str, Any], new: Manifest, out: Path) -> None:
@@ -202,7 +192,7 @@ def _is_dataset(path: Path) -> bool:
         BuildError: it holds neither or both, or cannot be read.
     """
     try:
-        found = [name for name in (MANIFEST, SETTINGS) if (path / name).exists()]
+        found = [name for name in (MANIFEST, BUILD_SETTINGS) if (path / name).exists()]
     except OSError as error:
         raise BuildError(
             f"{str(path)!r} cannot be read: {error.strerror or error}; make it readable, and run "
@@ -210,12 +200,13 @@ def _is_dataset(path: Path) -> bool:
         ) from error
     if len(found) == 2:
         raise BuildError(
-            f"{str(path)!r} holds a dataset and a build, {MANIFEST} and {SETTINGS}: move one of "
-            f"the two into a folder of its own"
+            f"{str(path)!r} holds a dataset and a build, {MANIFEST} and {BUILD_SETTINGS}: move one "
+            f"of the two into a folder of its own"
         )
     if not found:
         raise BuildError(
-            f"{str(path)!r} is neither a build folder nor a dataset: it has neither {SETTINGS} nor "
-            f"{MANIFEST}; name the folder that 'nasdip-build --out' or a release wrote"
+            f"{str(path)!r} is neither a build folder nor a dataset: it has neither "
+            f"{BUILD_SETTINGS} nor {MANIFEST}; name the folder that 'nasdip-build --out' or a "
+            f"release wrote"
         )
     return found[0] == MANIFEST

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from nasdip_bench.dataset.curve_parts import KINDS, CurvePart, part_bytes, part_of
 from nasdip_bench.dataset.manifest import part_path
-from nasdip_bench.dataset.schema import KEYS, RELEASE_TABLES, arrow_schema
+from nasdip_bench.dataset.schema import RELEASE_TABLES, arrow_schema
 from nasdip_bench.dataset.stop_parts import stops_bytes, stops_table
 from nasdip_bench.proxies import image_scores, network_scores
 from nasdip_bench.space.cost import architecture_facts
 
-from .sources.contents import Contents, TaskContents
+from .sources.contents import KEY_COLUMNS, Contents, TaskContents
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,7 @@ def rerun_table(
 
 
 def _run_keys(table: pa.Table) -> list[tuple[Any, ...]]:
-    names = ("architecture", *KEYS["runs"][1:])
-    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
+    return list(zip(*(table[name].to_pylist() for name in KEY_COLUMNS["runs"]), strict=True))
 
 
 def image_table(contents: Contents, images: Iterable[str]) -> pa.Table:

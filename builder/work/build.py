@@ -11,12 +11,12 @@ from nasdip_bench.fit.devices import check_device
 
 from ..engines.local import Engine, in_processes, in_this_process
 from ..engines.worker import WorkerSpec
-from ..folder.build_folder import BuildFolder, Finished
-from ..folder.settings import writing
+from ..folder.build_folder import BuildFolder
 from ..plan.config import BuildConfig
 from ..plan.cost import choose_stack, choose_workers, threads_of, unit_cost
 from ..plan.shares import Share, plan_share
 from ..plan.units import Unit
+from ..writing import writing
 from .ledger import Coverage, Ledger
 from .skip import finished_in_dataset
 
@@ -29,7 +29,7 @@ class Outcome:
     """How a build ended.
 
     Attributes:
-        finished: units finished now.
+        finished: units tried completely now, including those that failed.
         left: units still to do.
         diverged: runs recorded as diverged now.
         failed: runs recorded as failed now, and architectures whose scores failed; the next build
@@ -85,13 +85,14 @@ def build(
     """
     if engine is None:
         check_device(config.device)
-    elsewhere = Finished() if skip is None else finished_in_dataset(skip, config)
+    elsewhere = frozenset() if skip is None else finished_in_dataset(skip, config)
     interruption = Interruption(time_limit)
     folder = BuildFolder(out)
     folder.prepare(config)
-    done = folder.finished().joined(elsewhere)
+    here = folder.finished()
+    done = here.keys | elsewhere
     most = 1 if plain else stack
-    units = plan_share(config, share, done.runs, done.scores, most or choose_stack(config))
+    units = plan_share(config, share, done, most or choose_stack(config))
     workers = min(
         workers or choose_workers(config.device, config.fidelity.resolution), max(1, len(units))
     )
@@ -106,7 +107,7 @@ def build(
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))
-    ledger = Ledger(plan_share(config, share, frozenset(), frozenset()), units, done)
+    ledger = Ledger(plan_share(config, share), units, done)
     trained_seconds = trained_cost = 0.0
 
     def fits(unit: Unit) -> bool:
@@ -123,7 +124,7 @@ def build(
     with interruption.handling_signals():
         try:
             for unit, table in engine(units, spec, interruption, fits):
-                with writing(out, MAKE_ROOM):
+                with writing(f"to the build folder {str(out)!r}", MAKE_ROOM):
                     folder.write(unit.kind, table)
                 whole = ledger.record(unit, table)
                 if unit.runs and "failed" not in table["status"].to_pylist():
@@ -139,6 +140,6 @@ def build(
         failed=ledger.failed,
         progressed=ledger.recorded > 0,
         signal=interruption.signal,
-        damaged=done.damaged,
+        damaged=here.damaged,
         coverage=ledger.coverage(),
     )

@@ -31,6 +31,7 @@ def preview(
     *,
     workers: int = 0,
     stack: int = 0,
+    plain: bool = False,
     share: Share | None = None,
     devices: int = 1,
     price: float = 0.0,
@@ -45,16 +46,12 @@ def preview(
     check_device(config.device)
     folder = BuildFolder(out)
     folder.check(config)
-    done = folder.finished(set_aside=False)
+    done = folder.finished(set_aside=False).keys
     if skip is not None:
-        done = done.joined(finished_in_dataset(skip, config))
-    chosen = choose_stack(config)
-    units = plan_share(config, share, done.runs, done.scores, stack or chosen)
-    asked = Counter(
-        run.task
-        for unit in plan_share(config, share, frozenset(), frozenset())
-        for run in unit.runs
-    )
+        done |= finished_in_dataset(skip, config)
+    stack, chosen = 1 if plain else stack, choose_stack(config)
+    units = plan_share(config, share, done, stack or chosen)
+    asked = Counter(run.task for unit in plan_share(config, share) for run in unit.runs)
     fidelity = config.fidelity
     lines = [
         f"fidelity {fidelity.name}: {fidelity.resolution} x {fidelity.resolution}, "
@@ -84,7 +81,10 @@ def preview(
     workers = min(workers or choose_workers(config.device, config.fidelity.resolution), len(units))
     together = stack or min(map(chosen, config.architectures))
     speed = measure_speed(
-        config, stack=min(together, len(config.images)), threads=1 if workers > 1 else 0
+        config,
+        stack=min(together, len(config.images)),
+        plain=plain,
+        threads=1 if workers > 1 else 0,
     )
     times = [speed.seconds(unit) for unit in units]
     points = sum(left[task] * fidelity.iterations_for(get_task(task).kind) for task in config.tasks)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..folder.build_folder import Finished
-from ..plan.units import RunKey, ScoreKey, Unit
+from ..plan.units import Key, RunKey, Unit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,12 +39,11 @@ class Ledger:
         recorded: runs, and images' scores, that were recorded now.
     """
 
-    def __init__(self, asked: Sequence[Unit], planned: Sequence[Unit], done: Finished) -> None:
+    def __init__(self, asked: Sequence[Unit], planned: Sequence[Unit], done: Set[Key]) -> None:
         self._asked = [key for unit in asked for key in unit.keys]
         self._unit_of = {key: number for number, unit in enumerate(planned) for key in unit.keys}
         self._open = [len(unit.keys) for unit in planned]
-        self._finished: set[RunKey | ScoreKey] = {*done.runs, *done.scores}
-        self._failed: set[RunKey | ScoreKey] = set()
+        self._finished, self._failed = {*done}, set[Key]()
         self.diverged = self.failed = self.recorded = 0
 
     def record(self, unit: Unit, table: pa.Table) -> bool:
@@ -54,7 +52,7 @@ class Ledger:
         Returns:
             whether a planned unit is now completely done.
         """
-        failed: set[RunKey | ScoreKey] = set() if len(table) else {*unit.scores}
+        failed: set[Key] = set() if len(table) else {*unit.scores}
         self.failed += bool(failed)
         if unit.runs:
             statuses = table["status"].to_pylist()
@@ -89,5 +87,5 @@ class Ledger:
         )
 
 
-def _group(key: RunKey | ScoreKey) -> str:
+def _group(key: Key) -> str:
     return f"{key.task}, seed {key.seed}" if isinstance(key, RunKey) else "scores"

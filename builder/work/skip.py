@@ -6,22 +6,19 @@ Must not import torch.
 
 from __future__ import annotations
 
-import io
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.dataset.manifest import MANIFEST
+from nasdip_bench.dataset.manifest import MANIFEST, manifest_fields, table_path
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
-from nasdip_bench.proxies import score_names
-from nasdip_bench.storage.files import sha256_bytes
+from nasdip_bench.proxies import info, score_names
+from nasdip_bench.storage.files import read_parquet, sha256_bytes
 
-from ..folder.build_folder import Finished
 from ..plan.config import BuildConfig
-from ..plan.units import RunKey, ScoreKey
+from ..plan.units import Key, RunKey, ScoreKey
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,16 +26,17 @@ if TYPE_CHECKING:
 _FINISHED = ("ok", "diverged")
 
 
-def finished_in_dataset(path: Path, config: BuildConfig) -> Finished:
+def finished_in_dataset(path: Path, config: BuildConfig) -> frozenset[Key]:
     """The keys of a build that a dataset already holds.
 
     Runs count if they are ok or diverged, scores if the dataset has all that the build asks for.
 
     Raises:
         DatasetError: there is no dataset, or its tables are damaged.
-        BuildError: its protocol, images, precision or type of device differ from the build's.
+        BuildError: its protocol, images, precision, type of device or number of scoring
+            initialisations differ from the build's.
     """
-    manifest = _manifest(path)
+    manifest = manifest_fields(path)
     _check(path, "protocol_version", manifest.get("protocol_version"), PROTOCOL_VERSION)
     _check(path, "image set", manifest.get("image_set"), config.image_set)
     images = _table(path, manifest, "images", ["name", "sha256"])
@@ -48,7 +46,7 @@ def finished_in_dataset(path: Path, config: BuildConfig) -> Finished:
             _check(path, f"SHA-256 of image {image.name!r}", known[image.name], image.sha256)
     names = _table(path, manifest, "architectures", ["architecture"])["architecture"].to_pylist()
     types, device = manifest.get("device_types", {}), config.device.split(":")[0]
-    runs = set()
+    runs: set[Key] = set()
     for row in _rows(path, manifest, "runs", ["status", "precision", "device"], config):
         if row["status"] in _FINISHED:
             _check(path, "precision", row["precision"], config.precision)
@@ -56,17 +54,21 @@ def finished_in_dataset(path: Path, config: BuildConfig) -> Finished:
             of_run = (row["image"], row["task"], row["fidelity"], row["seed"])
             runs.add(RunKey(names[row["arch_id"]], *of_run))
     there: dict[ScoreKey, set[tuple[str, str]]] = defaultdict(set)
-    for row in _rows(path, manifest, "scores", ["proxy", "reference"], config):
-        architecture = names[row["arch_id"]]
-        key = ScoreKey(row["seed"], architecture, row["image"], row["task"], row["fidelity"])
-        there[key].add((row["proxy"], row["reference"]))
     asked = score_names(config.scores)
+    for row in _rows(path, manifest, "scores", ["proxy", "reference", "inits"], config):
+        architecture, name = names[row["arch_id"]], (row["proxy"], row["reference"])
+        key = ScoreKey(row["seed"], architecture, row["image"], row["task"], row["fidelity"])
+        there[key].add(name)
+        drawn = name in asked and info(name[0]).depends_on != "structure"
+        if config.scoring_inits and drawn and row["task"] in config.tasks:
+            what = "number of scoring initialisations"
+            _check(path, what, row["inits"], config.scoring_inits)
     scores = {
         key
         for key, having in there.items()
         if having.issuperset(name for name in asked if key.wants(*name))
     }
-    return Finished(runs=frozenset(runs), scores=frozenset(scores))
+    return frozenset(runs | scores)
 
 
 def _rows(
@@ -79,29 +81,14 @@ def _rows(
             yield row
 
 
-def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        if not isinstance(manifest.get("files"), dict):
-            raise ValueError("it names no files")
-    except (OSError, ValueError, AttributeError) as error:
-        raise DatasetError(
-            f"{str(path)!r} holds no dataset to skip: {MANIFEST} cannot be read ({error}); name "
-            f"the folder of a release with --skip"
-        ) from error
-    return manifest  # type: ignore[no-any-return]
-
-
 def _table(path: Path, manifest: Mapping[str, Any], name: str, columns: list[str]) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    file = f"{name}.parquet"
+    file = table_path(name)
     try:
         content = (path / file).read_bytes()
         if sha256_bytes(content) != manifest["files"][file]["sha256"]:
             raise ValueError(f"its SHA-256 is not the one in {MANIFEST}")
-        return pq.read_table(io.BytesIO(content), columns=columns).select(columns)
-    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's included
+        return read_parquet(content, columns).select(columns)
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's included
         raise DatasetError(
             f"{file} in {str(path)!r} cannot be read ({error}); restore the dataset, or leave "
             f"--skip out"

@@ -43,12 +43,15 @@ class Speed:
         return self.seconds_per_pass * iterations(unit) + self.seconds_per_flop * unit_flops(unit)
 
 
-def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> Speed:
+def measure_speed(
+    config: BuildConfig, *, stack: int = 1, plain: bool = False, threads: int = 0
+) -> Speed:
     """Time a few iterations of the plan's cheapest and most expensive architecture.
 
     A GPU is timed at the resolution of the build. A CPU is timed at 64 x 64 at most, with fewer
     runs if they are large, so that planning a build at 512 x 512 does not take minutes; the rest is
-    extrapolated by operations. ``threads`` 0 leaves torch's threads unchanged.
+    extrapolated by operations. ``plain`` times the networks as defined, not the fast engine's;
+    ``threads`` 0 leaves torch's threads unchanged.
     """
     device = torch.device(config.device)
     size = config.fidelity.resolution
@@ -66,7 +69,8 @@ def measure_speed(config: BuildConfig, *, stack: int = 1, threads: int = 0) -> S
         stack = min(stack, max(1, int(_MOST_CPU_PROBE_FLOPS / most)))
     with threads_set(threads):
         seconds = {
-            arch: _time_iterations(config, arch, size, stack) for arch in dict.fromkeys(probes)
+            arch: _time_iterations(config, arch, size, stack, plain)
+            for arch in dict.fromkeys(probes)
         }
     cheap, dear = (seconds[arch] for arch in probes)
     if most > 1.5 * least and cheap < dear:
@@ -93,7 +97,9 @@ def threads_set(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _time_iterations(config: BuildConfig, arch: Architecture, size: int, stack: int) -> float:
+def _time_iterations(
+    config: BuildConfig, arch: Architecture, size: int, stack: int, plain: bool
+) -> float:
     """Seconds per iteration of one run in a stack, after two warm-up iterations."""
     device, task = torch.device(config.device), Denoise()
     truth = config.images[0].at_resolution(size)
@@ -103,10 +109,11 @@ def _time_iterations(config: BuildConfig, arch: Architecture, size: int, stack: 
         network = blank_network(arch, channels, config.fidelity.channels, device)
         draw_weights(network, "speed", run)
         networks.append(network)
-    stacked = FastNetwork(stack_networks(networks))
+    stacked = stack_networks(networks)
+    timed = stacked if plain else FastNetwork(stacked)
     problem = Problem(task, task.corrupt(truth, "speed"), truth, device)
     problems = Problem.stack([problem] * stack)
     z = draw_z(channels, size, size, "speed").to(device)
     for length in (2, _PROBE_ITERATIONS):
-        fits = fit_stack(stacked, problems, z, 0, length, precision=config.precision)
+        fits = fit_stack(timed, problems, z, 0, length, precision=config.precision)
     return fits[0].seconds / _PROBE_ITERATIONS

@@ -210,7 +210,11 @@ RELEASE_TABLES: dict[str, tuple[Column, ...]] = {
         Column("difference_db", "float64", "smoothed PSNR at the last of them, less before", "dB"),
         _difference("best_difference_db", "best_psnr_smooth_db, less before"),
         _difference("stopped_difference_db", "stopped_psnr_smooth_db, less before"),
-        Column("verdict", "string", "equal, equal but for rounding, as another seed, different"),
+        Column(
+            "verdict",
+            "string",
+            "equal, equal but for rounding, as another seed, different, not judged",
+        ),
     ),
 }
 """The tables of a dataset folder, each in one file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from nasdip_bench.console.progress import Progress, duration
 from nasdip_bench.space import Architecture, candidate_architectures
@@ -53,7 +54,8 @@ def estimate(
     probe = candidates[sorted(range(len(costs)), key=costs.__getitem__)[len(costs) // 2]]
     scale = sum(costs) / len(costs) / architecture_cost(probe).flops_per_pixel
 
-    def score() -> None:
+    def score() -> float:
+        started = time.perf_counter()
         list(
             score_candidates(
                 problem,
@@ -65,10 +67,12 @@ def estimate(
                 check=check,
             )
         )
+        return time.perf_counter() - started
 
     scoring = _least(score) * config.inits
-    one_cohort = _iteration(probe, small, config.search_channels, config, device, check)
-    one_restore = _iteration(probe, problem, config.channels, config, device, check)
+    options: dict[str, Any] = {"device": device, "precision": config.precision, "check": check}
+    one_cohort = seconds_per_iteration(probe, small, channels=config.search_channels, **options)
+    one_restore = seconds_per_iteration(probe, problem, channels=config.channels, **options)
     return Estimate(
         scores=scoring * scale * config.candidates,
         cohort=one_cohort * scale * config.cohort * config.cohort_iterations,
@@ -76,40 +80,39 @@ def estimate(
     )
 
 
-def _least(work: Callable[[], None]) -> float:
+def _least(timed: Callable[[], float]) -> float:
     """The shortest time of some rounds; a slow machine makes fewer."""
     times: list[float] = []
     while len(times) < _ROUNDS and sum(times) < _ENOUGH_SECONDS:
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
+        times.append(timed())
     return min(times)
 
 
-def _iteration(
+def seconds_per_iteration(
     arch: Architecture,
     problem: Degraded,
+    *,
     channels: int,
-    config: SearchConfig,
-    device: str,
-    check: Callable[[], None],
+    device: str = "cpu",
+    precision: str = "fp32",
+    check: Callable[[], None] = lambda: None,
 ) -> float:
-    """Seconds per iteration."""
+    """Time a few iterations of a fit."""
 
-    def fit() -> None:
-        train(
+    def timed() -> float:
+        return train(
             arch,
             problem,
             purpose="estimate",
             iterations=_ITERATIONS,
             channels=channels,
-            seed=config.seed,
+            seed=0,
             device=device,
-            precision=config.precision,
+            precision=precision,
             on_iteration=lambda _: check(),
-        )
+        ).seconds
 
-    return _least(fit) / _ITERATIONS
+    return _least(timed) / _ITERATIONS
 
 
 def plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) -> str:

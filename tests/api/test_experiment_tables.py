@@ -357,7 +357,7 @@ def test_figure_5_without_what_it_needs(built: Path, user_images: Path, tmp_path
         (["--sets=skimage", "--device=tpu"], "device 'tpu' must be cpu, cuda or cuda:N"),
         (["--sets=skimage", "--shard=3/2"], "shard '3/2' must be I/N"),
         (["--sets=skimage", "--time-limit=soon"], "time limit 'soon' is not a duration"),
-        (["--sets=skimage", "--workers=-1"], "workers -1 must be above 0"),
+        (["--sets=skimage", "--workers=-1"], "workers -1 must be a whole number of at least 0"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_2(arguments, message, capsys, tmp_path, monkeypatch):

@@ -28,6 +28,7 @@ from nasdip_bench.builder.plan.cost import choose_stack, choose_workers, trainin
 from nasdip_bench.builder.plan.units import RunKey, ScoreKey, make_plan, unit_flops
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work import dry_run as preview_module
+from nasdip_bench.builder.work import speed as speed_module
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.dry_run import preview
 from nasdip_bench.builder.work.speed import Speed
@@ -66,7 +67,7 @@ SPEC = {"device": "cpu", "engine": "fast", "precision": "fp32", "threads": 1}
 
 def test_the_plan_is_in_order_and_leaves_out_what_is_finished():
     config = small_config(seeds=(0, 1))
-    plan = make_plan(config, frozenset(), frozenset())
+    plan = list(make_plan(config))
     first, second = map(str, config.architectures)
     assert [unit.architecture for unit in plan] == [
         *[first] * 5, *[second] * 5, *[first] * 4, *[second] * 4,
@@ -76,27 +77,27 @@ def test_the_plan_is_in_order_and_leaves_out_what_is_finished():
     assert plan[4].runs == (RunKey(first, "coins", "inpaint", FIDELITY, 0),)
     done_runs = frozenset(plan[1].runs)
     done_scores = frozenset({ScoreKey(0, first, "camera", "denoise", FIDELITY)})
-    left = make_plan(config, done_runs, done_scores)
+    left = list(make_plan(config, done_runs | done_scores))
     assert len(left) == len(plan) - 1
     assert len(plan[0].scores) == 3 * 4
     assert [key.seed for key in plan[0].scores[::4]] == [None, 0, 1]
     assert len(left[0].scores) == 3 * 4 - 1
-    assert make_plan(small_config(train=False), done_runs, frozenset(plan[0].scores))[0].scores
+    assert next(make_plan(small_config(train=False), done_runs | {*plan[0].scores})).scores
 
 
 def test_runs_of_an_architecture_and_task_go_in_one_stack():
     config = small_config(scoring_inits=0)
-    plan = make_plan(config, frozenset(), frozenset(), stack=10)
+    plan = list(make_plan(config, stack=10))
     assert [len(unit.runs) for unit in plan] == [2] * 4
     assert all(len({run.task for run in unit.runs}) == 1 for unit in plan)
-    left = make_plan(config, frozenset(plan[0].runs[:1]), frozenset(), stack=10)
+    left = list(make_plan(config, frozenset(plan[0].runs[:1]), stack=10))
     assert [len(unit.runs) for unit in left] == [1, 2, 2, 2]
     assert unit_flops(plan[0]) == 2 * unit_flops(left[0])
 
 
 def test_a_units_operations_are_counted():
     config = small_config()
-    plan = make_plan(config, frozenset(), frozenset())
+    plan = list(make_plan(config))
     forward = architecture_cost(config.architectures[0], channels=16).forward_flops(64, 64)
     # Two initialisations: 24 passes each whatever the images, and 2 for each of 4 problems.
     assert unit_flops(plan[0]) == 2 * (24 + 2 * 4) * forward
@@ -107,8 +108,8 @@ def test_a_wrong_configuration_is_refused():
     for changes, message in (
         ({"tasks": ()}, "no task is asked for"),
         ({"seeds": (0, 0)}, "seed 0 is asked for twice"),
-        ({"seeds": (-1,)}, "seed -1 must lie in 0.."),
-        ({"seeds": (2**31,)}, "seed 2147483648 must lie in 0.."),
+        ({"seeds": (-1,)}, "seed -1 must be a whole number from 0 to"),
+        ({"seeds": (2**31,)}, "seed 2147483648 must be a whole number from 0 to 2147483647"),
         ({"precision": "tf32"}, "precision tf32 needs a CUDA device, not cpu"),
         ({"precision": "fp8"}, "unknown precision 'fp8'"),
         ({"tasks": ("super_resolve_x2",)}, "has no task 'super_resolve'"),
@@ -370,8 +371,10 @@ def test_a_dataset_folder_is_no_build_folder(tmp_path):
     config = small_config(scoring_inits=0, tasks=("denoise",))
     build(config, tmp_path / "build", workers=1)
     release(tmp_path / "build", tmp_path / "data")
-    with pytest.raises(BuildError, match="holds a dataset, whose runs a build does not add to"):
+    with pytest.raises(BuildError, match="holds a dataset or published results, which a"):
         build(config, tmp_path / "data", workers=1)
+    with pytest.raises(BuildError, match="holds a dataset or published results"):
+        preview(config, tmp_path / "data")
     assert not (tmp_path / "data" / "build.json").exists()
     shutil.copy(tmp_path / "build" / "build.json", tmp_path / "data")
     with pytest.raises(BuildError, match="holds a dataset and a build"):
@@ -421,7 +424,7 @@ def test_a_unit_that_cannot_end_in_time_is_not_begun():
         return False
 
     config = small_config()
-    units = make_plan(config, frozenset(), frozenset())
+    units = list(make_plan(config))
     spec = worker_module.WorkerSpec(images=config.images, **SPEC)
     for engine in (in_this_process, in_processes(2)):
         assert list(engine(units, spec, Interruption(), fits)) == []
@@ -560,7 +563,7 @@ def test_a_worker_that_dies_is_one_clear_error(tmp_path: Path, monkeypatch):
         shutdown(pool, *args, **kwargs)
 
     monkeypatch.setattr(ProcessPoolExecutor, "shutdown", checked)
-    units = make_plan(config, frozenset(), frozenset())
+    units = list(make_plan(config))
     spec = worker_module.WorkerSpec(images=config.images, **SPEC)
     with pytest.raises(BuildError, match=r"a worker process died.*--workers"):
         list(in_processes(2)(units, spec, Interruption(), fits))
@@ -582,6 +585,17 @@ def test_a_dry_run_describes_and_builds_nothing(small_build: Path, tmp_path: Pat
     assert "2 devices" not in text
     assert list(tmp_path.iterdir()) == []
     assert "nothing is left to do" in preview(small_config(), small_build)
+
+
+def test_a_dry_run_with_plain_layers_times_these(tmp_path: Path, monkeypatch):
+    config = small_config(scoring_inits=0)
+    assert ", 2 runs as one)" in preview(config, tmp_path, workers=1)
+
+    def unused(network):
+        raise AssertionError("the fast engine was timed")
+
+    monkeypatch.setattr(speed_module, "FastNetwork", unused)
+    assert "runs as one" not in preview(config, tmp_path, workers=1, plain=True)
 
 
 def test_workers_are_chosen_by_size():

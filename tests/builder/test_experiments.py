@@ -25,6 +25,7 @@ from nasdip_bench.builder.experiments.cost import preview, restoration_costs, re
 from nasdip_bench.builder.experiments.folder import ExperimentFolder
 from nasdip_bench.builder.experiments.results import publish_results
 from nasdip_bench.builder.experiments.run import run_experiments
+from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.plan.shares import Share
 from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.dataset.manifest import FileRecord
@@ -46,6 +47,7 @@ from nasdip_bench.isnas import Search, classical_restoration, corrupt
 from nasdip_bench.isnas.training import train_baseline
 from nasdip_bench.storage.sealed_json import sealed, unsealed
 from nasdip_bench.tasks import get_task
+from tests.builds import small_config as dataset_config
 
 SETTING = get_setting("quick").changed(
     crop=64,
@@ -484,7 +486,7 @@ def test_a_full_disk_stops_with_one_clear_error(tmp_path: Path, monkeypatch):
     real = folder_module.write_atomic
 
     def full(path: Path, content: bytes) -> None:
-        if path.name != folder_module.SETTINGS:
+        if path.name != folder_module.EXPERIMENT_SETTINGS:
             raise OSError(28, "No space left on device")
         real(path, content)
 
@@ -545,7 +547,8 @@ def test_failed_and_diverged_fits_are_rows(tmp_path: Path, monkeypatch):
         baseline_seeds=(0,),
     )
     outcome = run_experiments(config, tmp_path, workers=1)
-    assert (outcome.failed, outcome.left) == (1, 0)
+    # Finished means tried, as in a build of a dataset.
+    assert (outcome.finished, outcome.failed, outcome.left) == (4, 1, 0)
     rows = {key[3]: row for key, row in rows_of(tmp_path).items()}
     assert (rows["dip"]["status"], rows["dip"]["psnr_db"]) == ("failed", None)
     assert rows["dip"]["error"] == "RuntimeError: out of memory"
@@ -567,10 +570,30 @@ def test_a_folder_holds_one_setting(built: Path, tmp_path: Path):
     with pytest.raises(BuildError, match="built with another picture called 'camera'"):
         run_experiments(other, built)
     (tmp_path / "build.json").write_text("{}")
-    with pytest.raises(BuildError, match="is the build folder of a dataset"):
+    with pytest.raises(BuildError, match="holds the build of a dataset, which a build does not"):
         run_experiments(small_config(), tmp_path)
     with pytest.raises(BuildError, match="is no build folder of experiments"):
         ExperimentFolder(tmp_path).settings()
+
+
+def test_a_folder_holds_one_kind_of_work(built: Path, tmp_path: Path):
+    """A build of a dataset would lock the folder of experiments, and the other way round."""
+    with pytest.raises(BuildError, match="holds a build of experiments, which a build does not"):
+        BuildFolder(built).prepare(dataset_config())
+    assert not (built / "build.json").exists()
+    publish_results([built], tmp_path)
+    with pytest.raises(BuildError, match="holds a dataset or published results, which a build"):
+        run_experiments(small_config(), tmp_path)
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_row_that_cannot_be_read_is_no_damage(built: Path, tmp_path: Path, dry: bool):
+    folder = shutil.copytree(built, tmp_path / "build")
+    row = folder / "work" / "denoise" / "camera" / "classical.json"
+    row.unlink()
+    row.mkdir()
+    with pytest.raises(BuildError, match=r"classical.json' cannot be read: Is a directory; make"):
+        preview(small_config(), folder) if dry else run_experiments(small_config(), folder)
 
 
 # -- the released results --------------------------------------------------------------------------
@@ -586,6 +609,14 @@ def test_results_are_published_and_merged(built: Path, tmp_path: Path):
     ]
     again = publish_results([tmp_path / "experiments", built], tmp_path / "experiments")
     assert again.rows == published.rows
+
+    for error in ("first", "second"):
+        failed = [row | {"status": "failed", "error": error} for row in published.rows]
+        save_results(tmp_path / error, failed, published.settings)
+    both = [tmp_path / "first", tmp_path / "second"]
+    assert {row["error"] for row in publish_results(both, tmp_path / "of").rows} == {"first"}
+    assert publish_results([*both, built], tmp_path / "of").rows == published.rows
+    assert publish_results([built, *both], tmp_path / "of").rows == published.rows
 
     changed = [dict(row) for row in published.rows]
     changed[0]["psnr_db"] += 1

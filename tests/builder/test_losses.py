@@ -122,7 +122,7 @@ def test_a_dataset_that_cannot_be_read_is_not_replaced(whole: Path, tmp_path: Pa
     rows = DatasetFolder(whole).table("runs").to_pylist()
     synthetic.write_table(whole, "runs", [row | {"arch_id": 99} for row in rows])
     synthetic.rehash(whole)
-    with pytest.raises(BuildError, match="new one lacks: list index out of range"):
+    with pytest.raises(BuildError, match="new one lacks: Index 99 out of bounds"):
         release_over(whole, [more])
 
 

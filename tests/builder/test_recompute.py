@@ -28,7 +28,7 @@ from nasdip_bench.builder.release.sources.from_dataset import read_dataset
 from nasdip_bench.builder.release.sources.reruns import merged_reruns, read_reruns
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
-from nasdip_bench.dataset.schema import KEYS
+from nasdip_bench.dataset.schema import KEYS, RELEASE_TABLES
 from nasdip_bench.errors import BuildError, MissingRunError, UnknownNameError
 from nasdip_bench.fidelity import PROTOCOL_VERSION, get_fidelity
 from nasdip_bench.images import load_images
@@ -40,6 +40,11 @@ from tests.builds import IMAGES, nasdip_build, small_config
 ROOT = Path(__file__).resolve().parents[2]
 FIDELITY = "r64c16i6"
 CHEAP = tuple(sorted(sample_architectures(40), key=lambda arch: arch.skip.count("1"))[:2])
+
+
+def test_the_schema_names_all_verdicts():
+    [verdict] = [column for column in RELEASE_TABLES["reruns"] if column.name == "verdict"]
+    assert verdict.meaning.split(", ") == [EQUAL, ROUNDING, WITHIN, BEYOND, UNJUDGED]
 
 
 def config(**changes):
@@ -224,8 +229,8 @@ def test_other_images_are_refused(data: Path, images):
 
 def test_mistakes_of_the_command_line(data: Path, capsys):
     for given, said in (
-        ("--runs=0", "runs 0 must be at least 1"),
-        ("--iterations=-1", "iterations -1 must be at least 0"),
+        ("--runs=0", "runs 0 must be a whole number of at least 1"),
+        ("--iterations=-1", "iterations -1 must be a whole number of at least 0"),
         ("--fidelity=r65", "unknown fidelity 'r65'"),
         ("--images-dir=.", "leave out one of the two"),
         ("--device=gpu", "device 'gpu' must be cpu, cuda"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import h5py
@@ -224,6 +226,21 @@ def test_the_manifest_says_what_is_there(released: Path):
     for path, file in manifest.files.items():
         assert (released / path).stat().st_size == file.size
     assert set(manifest.software) == {"nasdip-bench", "python", "torch", "numpy", "pyarrow", "h5py"}
+
+
+def test_a_machine_without_torch_can_release(released: Path, tmp_path: Path, monkeypatch):
+    there = importlib.metadata.distribution
+
+    def distribution(name: str) -> importlib.metadata.Distribution:
+        if name == "torch":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return there(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
+    monkeypatch.setitem(sys.modules, "torch", None)  # an import fails
+    manifest = release(released, tmp_path / "data")
+    assert set(manifest.software) == {"nasdip-bench", "python", "numpy", "pyarrow", "h5py"}
+    assert verify(tmp_path / "data") == []
 
 
 def test_a_complete_seed_is_told_from_an_incomplete_one(tmp_path: Path):

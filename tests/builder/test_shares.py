@@ -21,8 +21,6 @@ from nasdip_bench.images import load_images
 from nasdip_bench.space.paper_lists import paper_architectures
 from tests.builds import run_rows, score_rows, small_config
 
-NOTHING = frozenset()
-
 
 @pytest.fixture(scope="module")
 def whole_build() -> BuildConfig:
@@ -35,10 +33,9 @@ def whole_build() -> BuildConfig:
     )
 
 
-def planned(config: BuildConfig, share: Share | None = None, *done) -> Counter:
+def planned(config: BuildConfig, share: Share | None = None, done=frozenset()) -> Counter:
     """How often each key of a run or of scores is planned."""
-    runs, scores = done or (NOTHING, NOTHING)
-    units = plan_share(config, share, runs, scores, stack=2)
+    units = plan_share(config, share, done, stack=2)
     return Counter(key for unit in units for key in (*unit.runs, *unit.scores))
 
 
@@ -65,10 +62,10 @@ def test_a_share_does_not_depend_on_what_is_finished():
     config = small_config(architectures=tuple(paper_architectures(4)))
     share = Share(2, 3)
     mine = planned(config, share)
-    units = make_plan(config, NOTHING, NOTHING)
+    units = list(make_plan(config))
     runs = frozenset(run for unit in units[::2] for run in unit.runs)
     scores = frozenset(score for unit in units[::3] for score in unit.scores)
-    left = planned(config, share, runs, scores)
+    left = planned(config, share, runs | scores)
     assert left.keys() == mine.keys() - runs - scores
     assert left.keys() < mine.keys()
 
@@ -77,7 +74,7 @@ def test_shares_of_the_whole_benchmark_cost_the_same_within_5_percent(whole_buil
     for device, fidelity in itertools.product(("cpu", "cuda"), ("r512", "r64")):
         changes = {"fidelity": get_fidelity(fidelity), "device": device, "seeds": (0,)}
         config = BuildConfig(**(vars(whole_build) | changes))
-        whole = sum(unit_cost(unit, device) for unit in make_plan(config, NOTHING, NOTHING))
+        whole = sum(unit_cost(unit, device) for unit in make_plan(config))
         for count in (2, 8, 33, 64):
             shares = Shares(config, count)
             mean = sum(shares.costs) / count
@@ -88,12 +85,12 @@ def test_shares_of_the_whole_benchmark_cost_the_same_within_5_percent(whole_buil
 
 def test_the_cost_of_a_share_is_that_of_its_units(whole_build):
     shares = Shares(whole_build, 64)
-    units = plan_share(whole_build, Share(7, 64), NOTHING, NOTHING)
+    units = plan_share(whole_build, Share(7, 64))
     assert sum(unit_cost(unit, "cpu") for unit in units) == pytest.approx(shares.costs[6])
 
 
 def test_stacks_stay_together_where_they_are_small_beside_a_share(whole_build):
-    units = plan_share(whole_build, Share(1, 2), NOTHING, NOTHING, stack=10)
+    units = plan_share(whole_build, Share(1, 2), stack=10)
     assert {len(unit.runs) for unit in units if unit.runs} == {10}
 
 

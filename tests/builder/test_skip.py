@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from nasdip_bench.builder.plan.units import RunKey
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.skip import finished_in_dataset
@@ -43,7 +44,7 @@ def test_a_build_goes_on_where_a_release_ends(released: Path, tmp_path: Path):
 
 def test_what_failed_there_is_not_left_out(released: Path):
     found = finished_in_dataset(released, small_config())
-    assert {(run.image, run.task) for run in found.runs} == {
+    assert {(run.image, run.task) for run in found if isinstance(run, RunKey)} == {
         ("camera", "denoise"),
         ("coins", "denoise"),
     }
@@ -56,6 +57,20 @@ def test_another_precision_or_device_is_refused(released: Path):
         finished_in_dataset(released, small_config(device="cuda"))
 
 
+def test_scores_over_other_initialisations_are_refused(released: Path):
+    with pytest.raises(BuildError, match="number of scoring initialisations .* is 2, of .* 8: the"):
+        finished_in_dataset(released, small_config(scoring_inits=8))
+    there = finished_in_dataset(released, small_config())
+    runs = {key for key in there if isinstance(key, RunKey)}
+    # What the build does not score, or scores once however often it draws, does not matter.
+    for changes in (
+        {"scoring_inits": 0},
+        {"scoring_inits": 8, "tasks": ("inpaint",)},
+        {"scoring_inits": 8, "scores": ("parameters",)},
+    ):
+        assert finished_in_dataset(released, small_config(**changes)) >= runs
+
+
 def test_another_picture_under_a_name_is_refused(released: Path):
     swapped = replace(small_config().images[1], name="camera")
     with pytest.raises(BuildError, match="the SHA-256 of image 'camera'"):
@@ -63,7 +78,7 @@ def test_another_picture_under_a_name_is_refused(released: Path):
 
 
 def test_what_is_no_dataset_is_refused(released: Path, tmp_path: Path):
-    with pytest.raises(DatasetError, match=r"holds no dataset to skip: manifest.json cannot be"):
+    with pytest.raises(DatasetError, match=r"no dataset in .*: there is no manifest.json"):
         finished_in_dataset(tmp_path, small_config())
     damaged = shutil.copytree(released, tmp_path / "damaged")
     (damaged / "runs.parquet").write_bytes(b"PAR1")

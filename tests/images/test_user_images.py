@@ -67,7 +67,7 @@ def test_images_that_do_not_fit_the_fidelity_are_refused_before_anything_is_buil
 
 def test_gray_and_colour_are_stacks_of_their_own(folder):
     config = small_config(images=tuple(load_images("user", folder=folder)))
-    stacks = [unit.runs for unit in make_plan(config, frozenset(), frozenset(), 10) if unit.runs]
+    stacks = [unit.runs for unit in make_plan(config, stack=10) if unit.runs]
     assert [len(runs) for runs in stacks] == [1] * 8
     assert len({run for runs in stacks for run in runs}) == 8
 

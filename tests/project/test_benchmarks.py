@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from nasdip_bench import NASDIPBench
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.dataset.curves import kept_points
 from nasdip_bench.fit.objective import Problem
@@ -22,7 +24,9 @@ from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import Architecture, paper_architectures
 from nasdip_bench.space.cost import architecture_cost
 from nasdip_bench.tasks import Inpaint, psnr_db
+from nasdip_bench.verify.tables import find_problems
 from tests.builds import FIDELITY, small_config
+from tests.synthetic import write_release
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -30,6 +34,11 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 @pytest.fixture(autouse=True)
 def _harness_on_path(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+@pytest.mark.parametrize("script", sorted(path.stem for path in BENCHMARKS.glob("*.py")))
+def test_every_script_can_be_imported(script: str):
+    importlib.import_module(script)
 
 
 def test_the_sample_has_every_family_and_spreads_over_cost():
@@ -160,7 +169,7 @@ def test_results_are_on_disk_after_every_row(tmp_path: Path):
 
 def test_a_table_of_what_was_cut_short():
     """A variant that failed, a baseline that is missing, sections that are not there."""
-    from report import tables
+    from engine_tables import tables
 
     facts = {"size": 64, "channels": 128, "stack": 1, "task": "denoise"}
     facts |= {"flop": 1e9, "adam_bytes": 1e6}
@@ -250,3 +259,38 @@ def test_the_curves_of_a_build_are_measured(small_build, tmp_path):
     BuildFolder(tmp_path / "none").prepare(small_config())
     with pytest.raises(SystemExit, match="no ok run"):
         measure([tmp_path / "none"])
+
+
+def test_the_query_api_is_measured_on_a_release_of_any_size(tmp_path):
+    from full_size import write_full_size
+
+    from api import measure
+
+    data = write_full_size(tmp_path / "data", 10)
+    assert find_problems(data) == []
+    bench = NASDIPBench(data)
+    assert len(bench) == 10
+    assert bench.coverage()["ok"].sum() == 10 * 10 * 2 * 2
+    # Rows are drawn by seed, each with the scores of the architecture that it comes from.
+    assert len(bench.scores(9, "lena", "inpaint")) == len(bench.scores(0, "lena", "inpaint")) > 10
+    rows = {row["name"]: row for row in measure(data, tmp_path, 1, 1)}
+    assert all(0 <= row["measured"] <= row["slowest"] for row in rows.values())
+    assert rows["query again, by row"]["measured"] > rows["query again, by row"]["floor"] > 0
+    assert {"curve, first read, mean of 2 seeds", "kendall, 2 seeds"} < rows.keys()
+
+
+def test_a_surrogate_predicts_the_mean_of_all_complete_seeds(tmp_path):
+    from surrogate import read
+
+    bench = NASDIPBench(write_release(tmp_path / "data", fidelities=("r64",)))
+    sample = read(bench, "denoise", "best_psnr_smooth_db")
+    assert sample.values[:, 0] == pytest.approx([20.005 + a / 10 for a in range(12)], abs=1e-3)
+
+
+def test_the_cost_of_recording_is_measured(monkeypatch):
+    import recording
+
+    monkeypatch.setattr(recording, "ROUNDS", 1)
+    found = recording.measure(Architecture(60, "0" * 25), "denoise")
+    assert found.keys() == {"step_seconds", "recording_seconds"}
+    assert min(found.values()) > 0

@@ -136,6 +136,13 @@ def test_the_time_of_a_later_stage_is_kept_for_it(tmp_path: Path):
     assert "== carry: 40 s" in log
 
 
+def test_the_tests_that_need_a_gpu_are_found(tmp_path: Path, monkeypatch):
+    import gpu
+
+    [stage] = gpu._tests(options(tmp_path, monkeypatch), tmp_path)
+    assert str(BENCHMARKS.parent / "tests" / "project" / "test_gpu.py") in stage.command(1)
+
+
 def test_the_slice_is_a_build(tmp_path: Path, monkeypatch, capsys):
     """Its options are those of nasdip-build, and ask for something that there is."""
     import gpu

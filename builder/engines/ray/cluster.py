@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nasdip_bench.errors import ConfigError, NasdipError, not_installed
+from nasdip_bench.errors import ConfigError, NasdipError, check_whole, not_installed
 
 from ...plan.cost import available_cores
 
@@ -74,10 +74,7 @@ class RayOptions:
                 f"GPUs per worker {self.gpus_per_worker} must lie in {_LEAST_GPU}..1: 1 gives each "
                 f"worker a GPU, 0.25 lets four share one"
             )
-        if self.cpus_per_worker < 0:
-            raise ConfigError(
-                f"CPUs per worker {self.cpus_per_worker} must be above 0, or 0 to choose"
-            )
+        check_whole("CPUs per worker", self.cpus_per_worker, 0, note="; 0 chooses")
 
     def gpus_for(self, device: str) -> float:
         """The fraction of a GPU that a worker on a device gets."""

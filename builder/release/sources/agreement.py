@@ -17,6 +17,8 @@ from nasdip_bench.dataset.curves import CODES, decode
 from nasdip_bench.dataset.schema import PROVENANCE_COLUMNS, Column
 from nasdip_bench.errors import BuildError
 
+from .contents import KEY_COLUMNS
+
 
 class Stacked:
     """Stacked tables of one kind.
@@ -25,7 +27,6 @@ class Stacked:
         what: name of a row in messages: "run", "score" or "corruption".
         tables: at least one.
         sources: name of each table, for messages.
-        key: columns that identify a row.
 
     Attributes:
         table: all rows.
@@ -34,17 +35,15 @@ class Stacked:
             contradict nothing.
     """
 
-    def __init__(
-        self, what: str, tables: Sequence[pa.Table], sources: Sequence[str], key: Sequence[str]
-    ) -> None:
+    def __init__(self, what: str, tables: Sequence[pa.Table], sources: Sequence[str]) -> None:
         self.table = pa.concat_tables(tables)
-        self._what, self._key = what, key
+        self._what, self._key = what, KEY_COLUMNS[f"{what}s"]
         self._sources = np.repeat(sources, [len(table) for table in tables]).tolist()
         failed = np.zeros(len(self.table), bool)
         if "status" in self.table.column_names:
             failed = self._column("status") == "failed"
         # Not as arrays: there an absent seed is NaN, which equals nothing.
-        keys = list(zip(*(self.table[name].to_pylist() for name in key), strict=True))
+        keys = list(zip(*(self.table[name].to_pylist() for name in self._key), strict=True))
         kept: dict[tuple[Any, ...], int] = {}
         pairs: list[tuple[int, int]] = []
         for row in np.argsort(failed, kind="stable").tolist():

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.dataset.curves import CODES, MISSING, encode, kept_points
 from nasdip_bench.dataset.distances import Distances
-from nasdip_bench.dataset.schema import RELEASE_TABLES, Column, arrow_schema
+from nasdip_bench.dataset.schema import KEYS, RELEASE_TABLES, Column, arrow_schema
 from nasdip_bench.dataset.stop_parts import StopPart
 from nasdip_bench.space import Architecture
 
@@ -46,6 +46,12 @@ RERUN_COLUMNS = _without_rows("reruns")
 """The same for reruns.parquet."""
 
 CORRUPTION_COLUMNS = RELEASE_TABLES["corruptions"]
+
+KEY_COLUMNS = {
+    table: tuple(_ARCHITECTURE.name if name == "arch_id" else name for name in key)
+    for table, key in KEYS.items()
+}
+"""By table, the columns that together identify a row of contents."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

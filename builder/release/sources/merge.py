@@ -26,9 +26,6 @@ from .contents import (
 )
 from .reruns import merged_reruns
 
-_RUN_KEY = ("architecture", "image", "task", "fidelity", "seed")
-_SCORE_KEY = ("architecture", "image", "task", "fidelity", "seed", "proxy", "reference")
-_CORRUPTION_KEY = ("image", "task", "fidelity", "seed")
 _FACTS = ("resolution", "channels", "iterations", "stop")
 
 _Named = Sequence[tuple[str, Any]]
@@ -108,9 +105,9 @@ def _merged_part(
     first = parts[0]
     if len(parts) == 1:
         return first
-    runs = Stacked("run", [part.runs for part in parts], names, _RUN_KEY)
-    scores = Stacked("score", [part.scores for part in parts], names, _SCORE_KEY)
-    corruptions = Stacked("corruption", [p.corruptions for p in parts], names, _CORRUPTION_KEY)
+    runs = Stacked("run", [part.runs for part in parts], names)
+    scores = Stacked("score", [part.scores for part in parts], names)
+    corruptions = Stacked("corruption", [part.corruptions for part in parts], names)
     _check_numerics(where, runs, types)
     _check_inits(where, scores)
     runs.check_columns(RUN_COLUMNS)

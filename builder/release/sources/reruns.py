@@ -6,16 +6,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.dataset.schema import KEYS, arrow_schema, fits_schema
+from nasdip_bench.dataset.schema import arrow_schema, fits_schema
 from nasdip_bench.errors import BuildError
-from nasdip_bench.storage.files import open_parquet, parquet_bytes, write_atomic
+from nasdip_bench.storage.files import parquet_bytes, read_parquet, write_atomic
 
-from .contents import RERUN_COLUMNS, table_of
+from ...writing import writing
+from .contents import KEY_COLUMNS, RERUN_COLUMNS, table_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-RERUN_KEY = ("architecture", *KEYS["reruns"][1:])
 
 
 def add_reruns(path: Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -26,13 +25,8 @@ def add_reruns(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """
     tables = [read_reruns(path)] if path.exists() else []
     whole = merged_reruns([*tables, table_of(rows, RERUN_COLUMNS)])
-    try:
+    with writing(repr(str(path)), "make room, or name another file with --save"):
         write_atomic(path, parquet_bytes(whole))
-    except OSError as error:
-        raise BuildError(
-            f"cannot write {str(path)!r}: {error.strerror or error}; make room, or name another "
-            f"file with --save"
-        ) from error
 
 
 def read_reruns(path: Path) -> pa.Table:
@@ -41,14 +35,12 @@ def read_reruns(path: Path) -> pa.Table:
     Raises:
         BuildError: the file is missing, or is another kind of file.
     """
-    import pyarrow as pa
-
     expected = arrow_schema(RERUN_COLUMNS)
     try:
-        file = open_parquet(path.read_bytes(), [])
-        if not fits_schema(file.schema_arrow, expected):
+        table = read_parquet(path.read_bytes())
+        if not fits_schema(table.schema, expected):
             raise ValueError("it has other columns")
-        return pa.table(file.read(use_threads=False)).cast(expected)
+        return table.cast(expected)
     except Exception as error:  # pyarrow raises many types on other files
         raise BuildError(
             f"{str(path)!r} is not a file of reruns ({error}): name one that "
@@ -61,6 +53,6 @@ def merged_reruns(tables: Sequence[pa.Table]) -> pa.Table:
     import pyarrow as pa
 
     whole = pa.concat_tables([arrow_schema(RERUN_COLUMNS).empty_table(), *tables])
-    rows = list(zip(*(whole[name].to_pylist() for name in RERUN_KEY), strict=True))
+    rows = list(zip(*(whole[name].to_pylist() for name in KEY_COLUMNS["reruns"]), strict=True))
     first = {key: row for row, key in reversed([*enumerate(rows)])}
     return whole.take(pa.array(sorted(first.values()), pa.int64()))
