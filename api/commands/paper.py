@@ -143,11 +143,11 @@ def figure_command(
         folder = experiments or Path("builds/experiments")
         show(figure5(folder, images_dir, setting, seed, images=named), form, out)
         return
-    from ..exhibits.exhibit import PaperExhibit
+    from ..exhibits.exhibit import Exhibit
 
     bench = NASDIPBench(data)
     of: dict[str, Any] = {"target": target, "fidelity": fidelity, "seed": seed}
-    figure: PaperExhibit
+    figure: Exhibit
     if number == "1":
         from ..paper.figure1 import figure1
 

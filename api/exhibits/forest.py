@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .drawing import SMALL, TEXT, caption_lines, new_figure, save, write_caption
-from .exhibit import PaperExhibit
-from .forms import csv_with_setup
+from .exhibit import FrameExhibit
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 _ROW, _PANEL, _GAP = 0.2, 2.1, 0.2  # inches
@@ -42,83 +40,49 @@ class Panel(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Forest(PaperExhibit):
-    """A table of estimates with intervals, and its picture.
-
-    Attributes:
-        frame: all columns, with ``attrs``; the source of the CSV.
-    """
+class Forest(FrameExhibit):
+    """A table of estimates with intervals, and its picture."""
 
     across: ClassVar[str]
     """Label of the axis that the panels share."""
     wide = True
-    frame: pd.DataFrame
 
     @abstractmethod
     def lines(self) -> Mapping[str, str]:
-        """The kind of each line by its name, top to bottom; see `draw_forest`."""
+        """The kind of each line by its name, top to bottom.
+
+        Each kind has its own colour and shape; a legend explains them if there are several. At
+        most three.
+        """
 
     @abstractmethod
     def panels(self) -> Sequence[Panel]:
         """The panels, left to right."""
 
-    def csv(self) -> str:
-        """The whole frame, with the set-up in columns; floats in full precision."""
-        return csv_with_setup(self.frame)
-
     def draw(self, path: Path, form: str) -> None:
         """See `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        draw_forest(
-            path,
-            form,
-            lines=self.lines(),
-            panels=self.panels(),
-            across=self.across,
-            caption=[self.caption, *self.notes],
-        )
-
-
-def draw_forest(
-    path: Path,
-    form: str,
-    *,
-    lines: Mapping[str, str],
-    panels: Sequence[Panel],
-    across: str,
-    caption: Sequence[str],
-) -> None:
-    """Write a forest plot to a file.
-
-    Args:
-        path: file to write.
-        form: "png", "svg" or "pdf".
-        lines: the kind of each line by its name, top to bottom. Each kind has its own colour and
-            shape; a legend explains them if there are several. At most three.
-        panels: left to right.
-        across: label of their common axis.
-        caption: its parts.
-    """
-    kinds = list(dict.fromkeys(lines.values()))
-    names = 0.068 * max(map(len, lines)) + 0.15  # room on the left
-    width = max(6.0, names + len(panels) * (_PANEL + _GAP) + 0.1)
-    text, below = caption_lines([*caption], width)
-    rows = _ROW * len(lines)
-    height = _ABOVE + rows + _BELOW + below
-    drawing = new_figure(width, height)
-    for place, panel in enumerate(panels):
-        left, bottom = names + place * (_PANEL + _GAP), _BELOW + below
-        axes = drawing.add_axes((left / width, bottom / height, _PANEL / width, rows / height))
-        for line, kind in enumerate(lines.values()):
-            colour, shape = _LOOKS[kinds.index(kind)]
-            axes.hlines(line, panel.low[line], panel.high[line], color=colour, linewidth=1.4)
-            axes.plot(panel.values[line], line, shape, color=colour, markersize=4)
-        _finish(axes, panel.title, [*lines] if place == 0 else [], len(lines))
-    middle = (names + (len(panels) * (_PANEL + _GAP) - _GAP) / 2) / width
-    drawing.text(middle, (below + 0.05) / height, across, ha="center", fontsize=TEXT)
-    if len(kinds) > 1:
-        _write_legend(axes, kinds)
-    write_caption(drawing, text, below)
-    save(drawing, path, form)
+        lines, panels = self.lines(), self.panels()
+        kinds = list(dict.fromkeys(lines.values()))
+        names = 0.068 * max(map(len, lines)) + 0.15  # room on the left
+        width = max(6.0, names + len(panels) * (_PANEL + _GAP) + 0.1)
+        text, below = caption_lines([self.caption, *self.notes], width)
+        rows = _ROW * len(lines)
+        height = _ABOVE + rows + _BELOW + below
+        drawing = new_figure(width, height)
+        for place, panel in enumerate(panels):
+            left, bottom = names + place * (_PANEL + _GAP), _BELOW + below
+            axes = drawing.add_axes((left / width, bottom / height, _PANEL / width, rows / height))
+            for line, kind in enumerate(lines.values()):
+                colour, shape = _LOOKS[kinds.index(kind)]
+                axes.hlines(line, panel.low[line], panel.high[line], color=colour, linewidth=1.4)
+                axes.plot(panel.values[line], line, shape, color=colour, markersize=4)
+            _finish(axes, panel.title, [*lines] if place == 0 else [], len(lines))
+        middle = (names + (len(panels) * (_PANEL + _GAP) - _GAP) / 2) / width
+        drawing.text(middle, (below + 0.05) / height, self.across, ha="center", fontsize=TEXT)
+        if len(kinds) > 1:
+            _write_legend(axes, kinds)
+        write_caption(drawing, text, below)
+        save(drawing, path, form)
 
 
 def _finish(axes: Axes, title: str, names: list[str], count: int) -> None:

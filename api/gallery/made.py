@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nasdip_bench.errors import MissingDependencyError, NasdipError
 
-from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.exhibit import Exhibit
 from .catalogue import Entry
 
 ENDINGS = (".png", ".pdf", ".csv", ".tex")
@@ -28,7 +28,7 @@ class Made:
 
     entry: Entry
     task: str
-    exhibit: PaperExhibit | None
+    exhibit: Exhibit | None
     files: tuple[str, ...]
     problems: tuple[str, ...]
 

@@ -41,8 +41,8 @@ def kendall(
 
     Args:
         task: name.
-        target: a column of runs.parquet that is a measurement; None for the best smoothed PSNR,
-            which the paper's notebooks use. It is an oracle.
+        target: a column of runs.parquet that is a measurement; None for
+            `nasdip_bench.api.reading.arrays.targets.TARGET`.
         fidelity: None for the release's default for the task.
         seed: None for each default seed.
         images: one or several names; None for all.

@@ -158,6 +158,7 @@ def test_the_commands(bench, tmp_path, monkeypatch, capsys):
     for mistake, message in (
         (("early", "--targets=soon"), "unknown target of a ranking 'soon'"),
         (("gain", "--images=lena"), "two of each are needed"),
+        (("gain", "--resamples=-1"), "resamples -1 must be a whole number of at least 0"),
         (("early", "--level=95"), "confidence level 95.0 must lie between 0 and 1"),
         (("early", "--out=a.gif"), "cannot tell the form"),
     ):

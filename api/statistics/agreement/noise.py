@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,7 +104,7 @@ def noise(
         "fidelity": runs.fidelity,
         "seeds": list(runs.seeds),
         "images": list(runs.image_names),
-        **resampling._asdict(),
+        **asdict(resampling),
     }
     return frame
 
@@ -187,7 +188,7 @@ def _seeds(runs: RunSet, target: str, resampling: Resampling) -> dict[str, Any]:
     try:
         frame = seed_agreement(
             runs.bench, runs.task, target=target, images=names, fidelity=runs.fidelity,
-            **resampling._asdict(),
+            **asdict(resampling),
         )  # fmt: skip
     except MissingRunError as error:
         return _row(repeats=len(block.seeds), n=0, reason=str(error))

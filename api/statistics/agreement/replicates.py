@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,7 +90,7 @@ def seed_agreement(
     names = (f"{runs.target} of one seed",) * 2
     frame = tau_frame(bench, pairs, resampling, names, chosen, kinds=kinds)
     frame.insert(3, "attainable", [attainable_tau(tau) for tau in frame["tau"]])
-    facts = block.facts(runs.target, block.seeds) | resampling._asdict() | {"within": within}
+    facts = block.facts(runs.target, block.seeds) | asdict(resampling) | {"within": within}
     frame.attrs = facts | {"pairs": [list(pair) for pair in seeds]}
     return frame
 
@@ -168,5 +169,5 @@ def fidelity_agreement(
     frame = stacked(frames, ["fidelity_a", "fidelity_b", "image"])
     seeds = {name: list(runs.seeds) for name, runs in sets.items()}
     facts = {"task": task, "target": measured, "seeds": seeds, "within": within}
-    frame.attrs = facts | resampling._asdict()
+    frame.attrs = facts | asdict(resampling)
     return frame

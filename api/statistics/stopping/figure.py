@@ -6,17 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.stopping import RULES
 from nasdip_bench.tasks import get_task
 
 from ...exhibits.captions import call_text, sentences, setup, shortfall
 from ...exhibits.drawing import SMALL, TEXT, caption_lines, new_figure, save, write_caption
-from ...exhibits.exhibit import PaperExhibit
-from ...exhibits.forms import csv_with_setup, estimate
+from ...exhibits.exhibit import FrameExhibit
+from ...exhibits.forms import estimate
 from ..tau_frame import MEAN
-from .stopped import CROSS_FITTED, GIVEN, ORACLE, PUBLISHED, Rules
+from .stopped import CROSS_FITTED, GIVEN, ORACLE, PUBLISHED
 from .table import stopping_table
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _AXES, _NUMBERS, _ABOVE, _BELOW = 3.6, 1.35, 0.3, 0.45
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class StoppingFigure(PaperExhibit):
+class StoppingFigure(FrameExhibit):
     """dB lost by each rule, with its interval, and on each image.
 
     Attributes:
@@ -44,7 +44,6 @@ class StoppingFigure(PaperExhibit):
     """
 
     wide = True
-    frame: pd.DataFrame
 
     def means(self) -> pd.DataFrame:
         """One row per rule, least lost first; without the oracle, which loses nothing."""
@@ -73,10 +72,6 @@ class StoppingFigure(PaperExhibit):
             ]
             for rule, row in self.means().iterrows()
         ]
-
-    def csv(self) -> str:
-        """The whole frame, one row per rule and image, with the set-up; floats in full."""
-        return csv_with_setup(self.frame)
 
     def draw(self, path: Path, form: str) -> None:
         """One line per rule; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
@@ -145,29 +140,12 @@ def _lost(row: pd.Series) -> str:
     return estimate(lost, low, high, ".2f")
 
 
-def stopping_figure(
-    bench: ReleaseReader,
-    task: str = "denoise",
-    *,
-    rules: Rules | None = None,
-    images: str | Sequence[str] | None = None,
-    fidelity: str | None = None,
-    seed: int | None = None,
-    level: float = 0.95,
-    resamples: int = 1000,
-    rng: int = 0,
-) -> StoppingFigure:
+def stopping_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> StoppingFigure:
     """What stopping rules lose, to print, save or draw.
 
     Args:
         task: name.
-        rules: your own, as in `stopping_table`, like all below.
-        images: one or several names; None for all.
-        fidelity: None for the release's default for the task.
-        seed: None for the default seeds.
-        level: confidence level of the intervals, between 0 and 1.
-        resamples: number of bootstrap resamples; 0 for no intervals.
-        rng: seed of the resamples.
+        **how: passed to `stopping_table`.
 
     Raises:
         NasdipError: as in `stopping_table`.
@@ -177,10 +155,7 @@ def stopping_figure(
         >>> figure.means().index[0]
         'discrepancy(sigma=known)'
     """
-    frame = stopping_table(
-        bench, task, rules=rules, images=images, fidelity=fidelity, seed=seed, level=level,
-        resamples=resamples, rng=rng,
-    )  # fmt: skip
+    frame = stopping_table(bench, task, **how)
     facts = frame.attrs
     means = frame.xs(MEAN, level="image")
     shown = [image for image in frame.loc[ORACLE].index if image != MEAN]
@@ -188,7 +163,9 @@ def stopping_figure(
     kind = get_task(facts["task"]).kind
     without = {name: rule().no_meaning(kind) for name, rule in RULES.items()}
     interval = (
-        f" with its {100 * level:g} % interval over architectures and images" if resamples else ""
+        f" with its {100 * facts['level']:g} % interval over architectures and images"
+        if facts["resamples"]
+        else ""
     )
     return StoppingFigure(
         frame=frame,
@@ -196,13 +173,12 @@ def stopping_figure(
             f"What stopping rules lose ({task}): smoothed PSNR where a rule stops, in dB below the "
             f"best of the same run. The mean over {of}{interval}; dots: single images.",
             f"At {setup(bench, facts)}; n = {means['n'].max()} runs.",
-            shortfall(bench, facts),
+            shortfall(bench, facts, shown),
         ),
         notes=(
             "Cross-fitted: each image uses the parameters that lose least on the other images.",
             "Published: the authors' constants, meant for budgets of some thousand iterations.",
             *(f"No {name}: {reason}." for name, reason in without.items() if reason),
         ),
-        marks=dict.fromkeys(bench.images, ""),
-        call=call_text("bench.stopping_table", facts).replace(f", target={facts['target']!r}", ""),
+        call=call_text("bench.stopping_table", repr(task), **how | {"fidelity": facts["fidelity"]}),
     )

@@ -8,6 +8,7 @@ reported for. Published parameters have separate rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def stopping_table(
         for image, row in zip((*shown.image_names, MEAN), mine, strict=True):
             rows[name, image] = choice | row
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["rule", "image"]))
-    frame.attrs = shown.facts() | resampling._asdict()
+    frame.attrs = shown.facts() | asdict(resampling)
     return frame
 
 
