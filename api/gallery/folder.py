@@ -56,7 +56,7 @@ def write_paper(
         for entry in catalogue(bench, task, options):
             progress(f"{entry.name}-{task} ...")
             made.append(write_files(entry, task, target))
-    result = PaperResult(folder=target, made=tuple(made))
+    result = PaperResult(made=tuple(made))
     write_text(target / PAGE, markdown_page(bench, result, options))
     return result
 

@@ -43,11 +43,9 @@ class PaperResult:
     """What was written.
 
     Attributes:
-        folder: where it was written.
         made: every exhibit, in the order of the page.
     """
 
-    folder: Path
     made: tuple[Made, ...]
 
     @property

@@ -209,7 +209,7 @@ def stacked(frames: Mapping[tuple[str, str], pd.DataFrame], names: Sequence[str]
     import pandas as pd
 
     if not frames:
-        return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in names], names=names))
+        return pd.DataFrame(index=pd.MultiIndex.from_tuples([], names=names))
     whole = pd.concat(frames, names=names)
     whole.index = index_of(whole.index, names)
     return whole

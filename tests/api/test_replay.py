@@ -492,7 +492,7 @@ def test_mistakes_are_named(flawed, given, error, text):
         ),
         ({"n": 13, "selector": "oracle"}, ConfigError, r"most 11, .* \(with a run, the score\);"),
         ({"images": ["lenna"]}, UnknownNameError, "unknown image 'lenna'"),
-        ({"images": []}, ConfigError, "no images to replay .*available: lena, chest, boat"),
+        ({"images": []}, ConfigError, "no images are named; available: lena, chest, boat"),
         ({"scores": []}, ConfigError, "no scores to replay .*available: psd_db_mse/corrupted"),
         ({"scores": ["flops"]}, ConfigError, "ranks only by scores where lower is better"),
         ({"weighting": "even"}, UnknownNameError, "unknown weighting"),

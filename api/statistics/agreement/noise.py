@@ -95,10 +95,7 @@ def noise(
         runs.block.direction(target)  # raises if unknown
         rows["seeds", target] = _seeds(runs, target, resampling)
     rows |= {("reruns", target): _reruns(runs, target, level) for target in targets}
-    order = sorted(rows, key=lambda key: BETWEEN.index(key[0]))
-    frame = pd.DataFrame(
-        [rows[key] for key in order], index=index_of(order, ["between", "measured"])
-    )
+    frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["between", "measured"]))
     frame.attrs = {
         "task": task,
         "fidelity": runs.fidelity,

@@ -16,6 +16,7 @@ from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.noise import attainable_tau
 
 from ...reading.run_set import RunSet
+from ..kendall import with_runs
 from ..strata import strata_within
 from ..tau_frame import Resampling, stacked, tau_frame
 
@@ -143,8 +144,7 @@ def fidelity_agreement(
         names = [bench.runs.block(task, name).fidelity for name in fidelities]
     else:
         bench.runs.fidelity_of(task, None)  # raises with the available tasks
-        records = [(name, bench.manifest.task(name, task)) for name in bench.fidelities]
-        names = [name for name, record in records if record is not None and record.runs]
+        names = [name for name, of_task in with_runs(bench) if of_task == task]
     if len(set(names)) < 2:
         raise MissingRunError(
             f"fidelities are compared in pairs; the release has runs of {task} at "

@@ -143,7 +143,7 @@ def score_leaderboard(
         }
     # Any order of all architectures has the chance of a random one.
     order = np.tile(np.arange(len(bench), dtype=np.float64)[:, None], len(bench.images))
-    chance = _merits(runs, Candidate("random", NULL, "", 1, dict.fromkeys(runs.seeds, order), 0), k)
+    chance = _merits(runs, Candidate("random", NULL, "", dict.fromkeys(runs.seeds, order), 0), k)
     rows["random", NULL] = dict.fromkeys(next(iter(rows.values())), np.nan) | {
         "direction": "", "reason": "", "tau_signed": 0.0, "tau_signed_within": 0.0,
         "precision": chance["precision_chance"], "precision_chance": chance["precision_chance"],
@@ -167,11 +167,9 @@ def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:
     by_sampling = _means_elsewhere(target, strata, own=True)
     by_cell = _means_elsewhere(target, cells, own=False)
     by_cell = np.where(np.isfinite(by_cell), by_cell, by_sampling)
-    higher = runs.block.direction(runs.target) > 0
-    direction, sign = ("higher", -1) if higher else ("lower", 1)
-
+    direction = "higher" if runs.block.direction(runs.target) > 0 else "lower"
     return [
-        Candidate(name, NULL, direction, sign, dict.fromkeys(runs.seeds, matrix), 0.0)
+        Candidate(name, NULL, direction, dict.fromkeys(runs.seeds, matrix), 0.0)
         for name, matrix in (("sampling mean", by_sampling), ("cell table", by_cell))
     ]
 
