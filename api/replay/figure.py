@@ -82,18 +82,16 @@ class ReplayFigure(FrameExhibit):
             [self.caption, *self.notes], len(self.scores), columns=_COLUMNS, most=_COLUMNS,
             panel=_PANEL, head=_LEGEND,
         )  # fmt: skip
-        shared: Axes | None = None
+        first: Axes | None = None
         panels = grid.panels("N, architectures trained", "regret, dB")
         for axes, score in zip(panels, self.scores, strict=True):
-            if shared is None:
-                shared = axes
-            else:
-                axes.sharey(shared)
+            if first is not None:
+                axes.sharey(first)
+            first = first or axes
             self._draw_panel(axes, score)
-        handles, labels = [], []
-        if shared is not None:
-            shared.set_ylim(bottom=0)
-            handles, labels = shared.get_legend_handles_labels()
+        if first is not None:
+            first.set_ylim(bottom=0)
+        handles, labels = first.get_legend_handles_labels() if first else ([], [])
         grid.finish(handles, labels, path, form, ncols=3)
 
     def _draw_panel(self, axes: Axes, score: str) -> None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
 _COLUMNS = 4
-_REGRET = ["regret", "regret_low", "regret_high"]
 # Distinguishable by people with colour blindness, and by dashes in print.
 _LINES = (
     ("#4d4d4d", "-"),
@@ -58,12 +57,13 @@ class SearchFigure(FrameExhibit):
         """Final regret by image, and how many were trained."""
         names, trained = self.frame.attrs["algorithms"], self.frame.attrs["trained"]
         where = ["image", "algorithm"]
-        last = self.frame.drop_duplicates(where, keep="last").set_index(where)[_REGRET]
+        last = self.frame.drop_duplicates(where, keep="last").set_index(where)
+        ends = {
+            key: estimate(row["regret"], row["regret_low"], row["regret_high"], ".3f")
+            for key, row in last.iterrows()
+        }
         return [
-            *(
-                [image, *(estimate(*last.loc[(image, name)], ".3f") for name in names)]
-                for image in self.images
-            ),
+            *([image, *(ends[image, name] for name in names)] for image in self.images),
             ["trained", *(f"{trained[name]:.1f}" for name in names)],
         ]
 

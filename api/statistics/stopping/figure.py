@@ -72,14 +72,10 @@ class StoppingFigure(Forest):
     def panels(self) -> list[Panel]:
         """dB lost: the mean, and each image."""
         means = self.means()
-        return [
-            Panel(
-                "mean, and single images",
-                *(means[name].to_numpy(float) for name in ("lost_db", "low", "high")),
-                [self.frame.loc[rule, "lost_db"].drop(MEAN).to_numpy() for rule in means.index],
-                [_lost(row) for _, row in means.iterrows()],
-            )
-        ]
+        lost, low, high = (means[name].to_numpy(float) for name in ("lost_db", "low", "high"))
+        points = [self.frame.loc[rule, "lost_db"].drop(MEAN).to_numpy() for rule in means.index]
+        texts = [_lost(row) for _, row in means.iterrows()]
+        return [Panel("mean, and single images", lost, low, high, points, texts)]
 
 
 def _lost(row: pd.Series) -> str:
