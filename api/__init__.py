@@ -92,7 +92,6 @@ from .paper.figure2 import figure2_images as figure2_images
 from .paper.figure3 import figure3 as figure3
 from .paper.figure4 import figure4 as figure4
 from .paper.table1 import Table1 as Table1
-from .paper.table1 import best_iteration_table as best_iteration_table
 from .paper.table1 import table1 as table1
 from .reading.costs import CostRecord as CostRecord
 from .reading.records.curves import Curve as Curve

@@ -246,9 +246,10 @@ def _runs(folders: Folders) -> pd.DataFrame:
     rows = _pair(folders, "runs")
     both = rows[rows["there"] == "both"]
     rows["largest_db"] = np.nan
-    for column, kind in (("observables", "observables"), ("curve", "curves")):
-        differ, apart = curves_differ(folders, kind, both)
-        _mark(rows, column, both.index[differ])
+    differ, _ = curves_differ(folders, "observables", both)
+    _mark(rows, "observables", both.index[differ])
+    differ, apart = curves_differ(folders, "curves", both)
+    _mark(rows, "curve", both.index[differ])
     _mark(rows, "distances", both.index[distances_differ(folders, both)])
     rows.loc[both.index, "largest_db"] = apart
     for column in (c.name for c in table_columns("runs") if c.name.endswith("_db")):

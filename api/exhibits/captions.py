@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nasdip_bench.dataset.schema import STATUSES
+
+from ..reading.run_set import chosen_images
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
-ORACLE_PREFIX = "best_"
 SUBSTITUTE = "substitute"
 
 _SHORT = {
@@ -18,6 +21,9 @@ _SHORT = {
     1: ("diverged", "diverged"),
     2: ("failed", "failed"),
 }  # by status code
+
+_MOST_CODE = 200
+"""Characters of an argument in a call; longer ones stand by their names."""
 
 
 def of_the_paper(bench: ReleaseReader) -> bool:
@@ -52,6 +58,16 @@ def image_marks(bench: ReleaseReader) -> tuple[dict[str, str], list[str]]:
     ]
 
 
+def quantity(target: str) -> str:
+    """What a column of runs.parquet measures, as text.
+
+    Example:
+        >>> quantity("best_psnr_smooth_db"), quantity("last_ssim_smooth"), quantity("seconds")
+        ('PSNR', 'SSIM', 'seconds')
+    """
+    return next((name for name in ("PSNR", "SSIM") if f"_{name.lower()}_" in target), target)
+
+
 def sentences(*parts: str) -> str:
     """Join the non-empty parts into a paragraph.
 
@@ -68,7 +84,7 @@ def setting(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
     Args:
         facts: ``attrs`` of a frame of `nasdip_bench.api.statistics.kendall`.
     """
-    oracle = facts["target"].startswith(ORACLE_PREFIX)
+    oracle = facts["target"].startswith("best_")
     said = f"Target {facts['target']}{' (an oracle: it needs the ground truth)' if oracle else ''}"
     return f"{said}; {setup(bench, facts)}"
 
@@ -92,11 +108,18 @@ def setting_and_n(bench: ReleaseReader, facts: Mapping[str, Any], counts: Sequen
     return f"{setting(bench, facts)}; n = {span(counts)} of {len(bench)} architectures."
 
 
-def shortfall(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
-    """How many runs of the release are missing or have no result, as text; "" if none."""
-    block = bench.runs.block(facts["task"], facts["fidelity"])
-    expected = len(bench) * len(bench.images) * len(facts["seeds"])
-    statuses = [block.statuses(seed) for seed in facts["seeds"]]
+def shortfall(
+    bench: ReleaseReader, facts: Mapping[str, Any], images: str | Sequence[str] | None = None
+) -> str:
+    """How many runs of the release are missing or have no result, as text; "" if none.
+
+    Args:
+        facts: as in `setting`.
+        images: one or several names; None for all.
+    """
+    block, chosen = bench.runs.block(facts["task"], facts["fidelity"]), chosen_images(bench, images)
+    expected = len(bench) * len(chosen) * len(facts["seeds"])
+    statuses = [block.statuses(seed)[:, chosen] for seed in facts["seeds"]]
     parts: list[str] = []
     for code, (one, several) in _SHORT.items():
         count = sum(int((of_seed == code).sum()) for of_seed in statuses)
@@ -149,20 +172,38 @@ def span(numbers: Sequence[int]) -> str:
     return str(low) if low == high else f"{low}..{high}"
 
 
-def call_text(function: str, facts: Mapping[str, Any], *further: str) -> str:
+def call_text(function: str, *first: str, **how: Any) -> str:
     """The Python call that returns an exhibit's numbers.
+
+    Arguments that are None are left out, since None is always the default. Those that are long or
+    no plain values, such as your own scores, stand by their names.
 
     Args:
         function: its name, such as "bench.kendall".
-        facts: ``attrs`` of a frame of `nasdip_bench.api.statistics.kendall`.
-        *further: arguments between the task and the target.
+        *first: arguments by place, as Python text.
+        **how: the others.
+
+    Example:
+        >>> call_text("bench.noise", "'denoise'", images=["lena"], level=0.9, fidelity=None)
+        "bench.noise('denoise', images=['lena'], level=0.9)"
     """
-    seeds = facts["seeds"]
-    arguments = [
-        repr(facts["task"]),
-        *further,
-        f"target={facts['target']!r}",
-        f"fidelity={facts['fidelity']!r}",
-        *([f"seed={seeds[0]}"] if len(seeds) == 1 else []),
-    ]
-    return f"{function}({', '.join(arguments)})"
+    given = [f"{name}={_code(name, value)}" for name, value in how.items() if value is not None]
+    return f"{function}({', '.join([*first, *given])})"
+
+
+def _code(name: str, value: object) -> str:
+    value = value.item() if isinstance(value, np.generic) else value
+    text = repr(value)
+    return text if _is_plain(value) and len(text) <= _MOST_CODE else name
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def one_seed(facts: Mapping[str, Any]) -> int | None:
+    """The seed of numbers that have only one, else None: as the argument of their call."""
+    seeds: Sequence[int] = facts["seeds"]
+    return seeds[0] if len(seeds) == 1 else None

@@ -144,15 +144,20 @@ class Grid:
             yield axes
 
     def finish(
-        self, handles: Sequence[Artist], labels: Sequence[str], path: Path, form: str
+        self,
+        handles: Sequence[Artist],
+        labels: Sequence[str],
+        path: Path,
+        form: str,
+        ncols: int | None = None,
     ) -> None:
-        """Write legend, caption and file."""
+        """Write legend, caption and file; the legend has one line, or as many as ``ncols`` make."""
         self.drawing.legend(
             handles,
             labels,
             loc="upper center",
             bbox_to_anchor=(0.5, 1 - 0.03 / self.height),
-            ncols=len(labels),
+            ncols=ncols or len(labels),
             fontsize=TEXT,
             frameon=False,
             borderaxespad=0.3,

@@ -1,25 +1,28 @@
-"""Base classes of tables and figures, and the formats they can be written in.
+"""The base class of tables and figures, and the formats they can be written in.
 
 Pictures need matplotlib (`nasdip_bench.api.exhibits.drawing`); text, CSV and LaTeX do not.
 """
 
 from __future__ import annotations
 
+import re
 import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.storage.files import atomic_path, write_atomic
 
 from ..reading.records.showing import html_table
 from .forms import folded, latex_escape, latex_float, markdown_cell, markdown_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMS = {"text": ".txt", "csv": ".csv", "latex": ".tex"}
 """Text formats, with their file extensions."""
@@ -29,41 +32,44 @@ ENDINGS = (*PICTURES, *FORMS.values())
 
 
 _WIDTH = 150  # of a table in a file, in characters
+_SIGNED = re.compile(r"(?<!\w)[+-]\d+\.\d+")
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Exhibit(ABC):
-    """A table or a figure made from a release."""
+    """A table or figure with a caption, notes, and a table of numbers.
+
+    The table of a figure is a summary; its CSV has all the numbers.
+
+    Attributes:
+        caption: one paragraph: subject, set-up, coverage.
+        notes: remarks on single entries.
+        marks: by image, "*" for a substitute, else ""; only where `label` is used.
+        call: Python expression that returns its numbers, given a release ``bench``, and your own
+            objects under the names of their arguments; "" if unknown.
+    """
 
     is_figure: ClassVar[bool] = True
     """Whether a notebook shows the picture; without matplotlib it shows the table."""
+    wide: ClassVar[bool | None] = None
+    """Whether the table spans both columns of a page; None: if it has more than six columns."""
+
+    caption: str
+    notes: tuple[str, ...]
+    marks: dict[str, str] = field(default_factory=dict)
+    call: str = ""
 
     @abstractmethod
-    def table(self) -> list[list[str]]:
-        """The lines of the table, heads first, plain text."""
+    def heads(self) -> list[list[str]]:
+        """The header lines of the table, plain text; the first column names the rows."""
 
     @abstractmethod
-    def prose(self) -> tuple[str, Sequence[str]]:
-        """The caption, and the notes below the table."""
-
-    def text(self, width: int | None = None) -> str:
-        """The exhibit as text for a terminal or a file.
-
-        Args:
-            width: line width in characters. Longer lines are wrapped; columns that do not fit
-                follow below. None: the width of a file, where only columns are moved.
-        """
-        caption, notes = self.prose()
-        table = folded(self.table(), width or _WIDTH)
-        below = [line for note in notes for line in _wrapped(note, width)]
-        return "\n".join([*_wrapped(caption, width), "", *table, "", *below]).rstrip() + "\n"
+    def body(self) -> list[list[str]]:
+        """The rows of the table, plain text."""
 
     @abstractmethod
     def csv(self) -> str:
         """The exhibit as CSV, with numbers in full precision."""
-
-    @abstractmethod
-    def latex(self) -> str:
-        """A float for a LaTeX document."""
 
     @abstractmethod
     def draw(self, path: Path, form: str) -> None:
@@ -77,12 +83,46 @@ class Exhibit(ABC):
             MissingDependencyError: matplotlib is not installed.
         """
 
-    def __repr__(self) -> str:
-        return self.text().rstrip()
+    def label(self, image: object) -> str:
+        """An image's name with its mark."""
+        return f"{image}{self.marks[str(image)]}"
+
+    def text(self, width: int | None = None) -> str:
+        """The exhibit as text for a terminal or a file.
+
+        Args:
+            width: line width in characters. Longer lines are wrapped; columns that do not fit
+                follow below. None: the width of a file, where only columns are moved.
+        """
+        table = folded([*self.heads(), *self.body()], width or _WIDTH)
+        below = [line for note in self.notes for line in _wrapped(note, width)]
+        return "\n".join([*_wrapped(self.caption, width), "", *table, "", *below]).rstrip() + "\n"
+
+    def latex_body(self) -> list[list[str]]:
+        """The rows of the table in LaTeX; signed numbers in math mode, for true minus signs."""
+        return [
+            [_SIGNED.sub(r"$\g<0>$", latex_escape(cell)).replace("*", "$^*$") for cell in row]
+            for row in self.body()
+        ]
+
+    def latex(self) -> str:
+        """A table environment; needs the packages booktabs and, if wide, graphicx."""
+        caption = " ".join([self.caption, *self.notes])
+        wide = len(self.heads()[0]) > 6 if self.wide is None else self.wide
+        return latex_float(caption, self.heads(), self.latex_body(), wide=wide)
+
+    def markdown(self) -> str:
+        """The table in Markdown, without caption or notes."""
+        heads = [" ".join(filter(None, column)) for column in zip(*self.heads(), strict=True)]
+        cells = [[*map(markdown_cell, row)] for row in (heads, *self.body())]
+        return markdown_table(cells[0], cells[1:], right=range(1, len(heads))) + "\n"
 
     def html_table(self) -> str:
         """The table for a notebook."""
-        return f"<pre>{escape(self.text())}</pre>"
+        return html_table(self.heads(), self.body(), caption=self.caption, notes=self.notes)
+
+    def __repr__(self) -> str:
+        return self.text().rstrip()
 
     def _repr_html_(self) -> str | None:
         return None if self._is_drawn else self.html_table()
@@ -124,69 +164,24 @@ class Exhibit(ABC):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class PaperExhibit(Exhibit):
-    """A table or figure with a caption, notes, and a table of numbers.
-
-    The table of a figure is a summary; its CSV has all the numbers.
+class FrameExhibit(Exhibit):
+    """An exhibit of one frame, whose CSV is all of the frame.
 
     Attributes:
-        caption: one paragraph: subject, set-up, coverage.
-        notes: remarks on single entries.
-        marks: by image, "*" for a substitute, else "".
-        call: Python expression that returns its numbers, given a release ``bench``.
+        frame: all columns, with ``attrs``.
     """
 
-    wide: ClassVar[bool | None] = None
-    """Whether the table spans both columns of a page; None: if it has more than six columns."""
+    setup: ClassVar[tuple[str, ...]] = ("task", "fidelity", "seeds")
+    """The ``attrs`` that become columns of the CSV."""
 
-    caption: str
-    notes: tuple[str, ...]
-    marks: dict[str, str]
-    call: str
+    frame: pd.DataFrame
 
-    @abstractmethod
-    def heads(self) -> list[list[str]]:
-        """The header lines of the table, plain text; the first column names the rows."""
-
-    @abstractmethod
-    def body(self) -> list[list[str]]:
-        """The rows of the table, plain text."""
-
-    def label(self, image: object) -> str:
-        """An image's name with its mark."""
-        return f"{image}{self.marks[str(image)]}"
-
-    def latex_label(self, image: object) -> str:
-        """An image's name with its mark, in LaTeX."""
-        return latex_escape(str(image)) + ("$^*$" if self.marks[str(image)] else "")
-
-    def latex_body(self) -> list[list[str]]:
-        """The rows of the table in LaTeX."""
-        return [[latex_escape(cell).replace("*", "$^*$") for cell in row] for row in self.body()]
-
-    def table(self) -> list[list[str]]:
-        """The lines of the table, heads first, plain text."""
-        return [*self.heads(), *self.body()]
-
-    def prose(self) -> tuple[str, Sequence[str]]:
-        """The caption, and the notes below the table."""
-        return self.caption, self.notes
-
-    def html_table(self) -> str:
-        """The table for a notebook."""
-        return html_table(self.heads(), self.body(), caption=self.caption, notes=self.notes)
-
-    def latex(self) -> str:
-        """A table environment; needs the packages booktabs and, if wide, graphicx."""
-        caption = " ".join([self.caption, *self.notes])
-        wide = len(self.heads()[0]) > 6 if self.wide is None else self.wide
-        return latex_float(caption, self.heads(), self.latex_body(), wide=wide)
-
-    def markdown(self) -> str:
-        """The table in Markdown, without caption or notes."""
-        heads = [" ".join(filter(None, column)) for column in zip(*self.heads(), strict=True)]
-        cells = [[*map(markdown_cell, row)] for row in (heads, *self.body())]
-        return markdown_table(cells[0], cells[1:], right=range(1, len(heads))) + "\n"
+    def csv(self) -> str:
+        """The whole frame, with the set-up in columns; floats in full precision."""
+        facts = {name: self.frame.attrs[name] for name in self.setup}
+        facts["seeds"] = " ".join(map(str, facts["seeds"]))
+        whole = self.frame.reset_index().assign(**facts)
+        return str(whole.to_csv(index=False, lineterminator="\n"))
 
 
 def _wrapped(line: str, width: int | None) -> list[str]:

@@ -7,10 +7,6 @@ import io
 import math
 import re
 from collections.abc import Container, Iterable, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
@@ -90,19 +86,6 @@ def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer.writerow(head)
     writer.writerows(rows)
     return out.getvalue()
-
-
-def csv_with_setup(frame: pd.DataFrame) -> str:
-    """A frame as CSV, with task, fidelity and seeds from its ``attrs`` as columns; full floats.
-
-    Args:
-        frame: its index becomes columns too.
-    """
-    facts = frame.attrs
-    setup = {name: facts[name] for name in ("task", "fidelity")}
-    seeds = " ".join(map(str, facts["seeds"]))
-    whole = frame.reset_index().assign(**setup, seeds=seeds)
-    return str(whole.to_csv(index=False, lineterminator="\n"))
 
 
 def latex_escape(text: str) -> str:

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.exhibit import Exhibit
 from ..paper.figure1 import figure1
 from ..paper.figure2 import INITS, figure2, figure2_images
 from ..paper.figure3 import figure3
 from ..paper.figure4 import figure4
-from ..paper.table1 import BEST_ITERATION, best_iteration_table, table1
+from ..paper.table1 import BEST_ITERATION, table1
 from ..reading.arrays.targets import PAPER_TARGET, VERDICT_TARGETS
 from ..search.leaderboard_figure import search_leaderboard_figure
 from ..statistics.agreement.noise_figure import noise_figure
@@ -75,7 +75,7 @@ class Entry(NamedTuple):
     part: str
     title: str
     name: str
-    make: Callable[[], PaperExhibit]
+    make: Callable[[], Exhibit]
 
 
 def catalogue(bench: ReleaseReader, task: str, options: PaperOptions) -> list[Entry]:
@@ -85,61 +85,44 @@ def catalogue(bench: ReleaseReader, task: str, options: PaperOptions) -> list[En
         task: name.
         options: what to make.
     """
-    return [
-        *(Entry(PAPER, *entry) for entry in _of_the_paper(bench, task, options)),
-        *(Entry(BEYOND, *entry) for entry in _beyond(bench, task, options)),
-    ]
+    fidelity, score = options.fidelity, options.score
+    of_paper = {"fidelity": fidelity, "seed": options.seed, "target": options.target}
 
+    def paper(title: str, name: str, figure: Callable[..., Exhibit], **how: Any) -> Entry:
+        return Entry(PAPER, title, name, partial(figure, bench, task, **of_paper | how))
 
-_Entries = list[tuple[str, str, Callable[[], PaperExhibit]]]
+    def beyond(title: str, name: str, figure: Callable[..., Exhibit], **how: Any) -> Entry:
+        return Entry(BEYOND, title, name, partial(figure, bench, task, fidelity=fidelity, **how))
 
-
-def _of_the_paper(bench: ReleaseReader, task: str, options: PaperOptions) -> _Entries:
-    score = options.score
-
-    def of(figure: Callable[..., PaperExhibit], **how: Any) -> Callable[[], PaperExhibit]:
-        about = {"fidelity": options.fidelity, "seed": options.seed, "target": options.target}
-        return partial(figure, bench, task, **about | how)
-
-    def spectra() -> PaperExhibit:
+    def spectra() -> Exhibit:
         images = figure2_images(bench, options.images_dir, options.image_set)
         inits, device = options.inits, options.device
-        return figure2(
-            bench, images, task, options.fidelity, score=score, inits=inits, device=device
-        )
+        return figure2(bench, images, task, fidelity, score=score, inits=inits, device=device)
 
     return [
-        ("Table 1: tau between PSNR and scores", "table1", of(table1)),
-        ("Figure 1: overlap of the best architectures", "figure1", of(figure1, k=options.k)),
-        ("Figure 2: power spectra", "figure2", spectra),
-        ("Figure 3: PSNR against a score", "figure3", of(figure3, score=score)),
-        ("Figure 4: histograms of PSNR", "figure4", of(figure4, score=score)),
-        (
-            "Section 5: tau with the best iteration",
-            "best_iteration",
-            of(best_iteration_table, target=BEST_ITERATION),
+        paper("Table 1: tau between PSNR and scores", "table1", table1),
+        paper("Figure 1: overlap of the best architectures", "figure1", figure1, k=options.k),
+        Entry(PAPER, "Figure 2: power spectra", "figure2", spectra),
+        paper("Figure 3: PSNR against a score", "figure3", figure3, score=score),
+        paper("Figure 4: histograms of PSNR", "figure4", figure4, score=score),
+        paper(
+            "Section 5: tau with the best iteration", "best_iteration", table1,
+            target=BEST_ITERATION,
         ),
-    ]
-
-
-def _beyond(bench: ReleaseReader, task: str, options: PaperOptions) -> _Entries:
-    def of(figure: Callable[..., PaperExhibit], **how: Any) -> Callable[[], PaperExhibit]:
-        return partial(figure, bench, task, fidelity=options.fidelity, **how)
-
-    scores: _Entries = [
-        (
-            f"Leaderboard of scores: {target}",
-            f"scores_{target.removesuffix('_psnr_smooth_db')}",
-            of(score_leaderboard_figure, k=options.k, target=target),
-        )
-        for target in VERDICT_TARGETS
-    ]
-    searches = of(search_leaderboard_figure, repeats=options.repeats)
-    return [
-        *scores,
-        ("Leaderboard of searches", "searches", searches),
-        ("When to stop", "stopping", of(stopping_figure)),
-        ("Does the best network depend on the image?", "gain", of(gain_figure)),
-        ("Does the beginning of a fit rank its end?", "early", of(early_figure)),
-        ("How noisy are rankings?", "noise", of(noise_figure)),
-    ]
+        *(
+            beyond(
+                f"Leaderboard of scores: {target}",
+                f"scores_{target.removesuffix('_psnr_smooth_db')}",
+                score_leaderboard_figure, k=options.k, target=target,
+            )
+            for target in VERDICT_TARGETS
+        ),
+        beyond(
+            "Leaderboard of searches", "searches", search_leaderboard_figure,
+            repeats=options.repeats,
+        ),
+        beyond("When to stop", "stopping", stopping_figure),
+        beyond("Does the best network depend on the image?", "gain", gain_figure),
+        beyond("Does the beginning of a fit rank its end?", "early", early_figure),
+        beyond("How noisy are rankings?", "noise", noise_figure),
+    ]  # fmt: skip

@@ -40,7 +40,7 @@ def write_paper(
         progress: called with a line for each exhibit.
 
     Raises:
-        UnknownNameError: an unknown task.
+        UnknownNameError: an unknown task, or a seed that none of the tasks has.
         ConfigError: the folder or a file cannot be written, or there is nothing to make.
     """
     options = options or PaperOptions()
@@ -56,7 +56,7 @@ def write_paper(
         for entry in catalogue(bench, task, options):
             progress(f"{entry.name}-{task} ...")
             made.append(write_files(entry, task, target))
-    result = PaperResult(folder=target, made=tuple(made))
+    result = PaperResult(made=tuple(made))
     write_text(target / PAGE, markdown_page(bench, result, options))
     return result
 
@@ -67,12 +67,13 @@ def _tasks(bench: ReleaseReader, options: PaperOptions) -> list[str]:
     for task in wanted:
         check_name("task", task, bench.tasks)
         try:
-            bench.runs.block(task, options.fidelity)
+            having.append(bench.runs.block(task, options.fidelity))
         except MissingRunError:
             continue
-        having.append(task)
     if not having:
         raise ConfigError(
             f"no runs of {', '.join(wanted) or 'any task'} in {str(bench.path)!r}: nothing to make"
         )
-    return having
+    if not any(options.seed in block.seeds for block in having):
+        having[0].choose_seeds(options.seed)  # raises, unless no seed is asked for
+    return [block.task for block in having]

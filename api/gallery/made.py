@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nasdip_bench.errors import MissingDependencyError, NasdipError
 
-from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.exhibit import Exhibit
 from .catalogue import Entry
 
 ENDINGS = (".png", ".pdf", ".csv", ".tex")
@@ -28,7 +28,7 @@ class Made:
 
     entry: Entry
     task: str
-    exhibit: PaperExhibit | None
+    exhibit: Exhibit | None
     files: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -43,11 +43,9 @@ class PaperResult:
     """What was written.
 
     Attributes:
-        folder: where it was written.
         made: every exhibit, in the order of the page.
     """
 
-    folder: Path
     made: tuple[Made, ...]
 
     @property

@@ -12,7 +12,7 @@ from nasdip_bench.errors import MissingRunError
 
 from ..exhibits import captions
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
-from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.exhibit import Exhibit
 from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.image_gain import image_gain
 from ..statistics.overlaps import overlap
@@ -28,7 +28,7 @@ _CELL_INCHES = 0.55
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class OverlapFigure(PaperExhibit):
+class OverlapFigure(Exhibit):
     """Top-k overlap of all pairs of images.
 
     Attributes:
@@ -147,7 +147,14 @@ def figure1(
         ),
         notes=(*_gain(bench, task, facts["fidelity"]), *notes),
         marks=marks,
-        call=captions.call_text("bench.overlap", facts, f"k={k}"),
+        call=captions.call_text(
+            "bench.overlap",
+            repr(task),
+            k=k,
+            target=target,
+            fidelity=facts["fidelity"],
+            seed=captions.one_seed(facts),
+        ),
     )
 
 

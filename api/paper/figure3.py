@@ -10,15 +10,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b
 
-from ..exhibits.captions import image_marks, sentences, setting_and_n, shortfall
+from ..exhibits.captions import (
+    call_text,
+    image_marks,
+    quantity,
+    sentences,
+    setting_and_n,
+    shortfall,
+)
 from ..exhibits.drawing import TEXT, Grid
-from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.choosing.cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
@@ -34,7 +41,7 @@ _DECADES = 100  # the score axis is logarithmic from this ratio on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class CohortFigure(PaperExhibit):
+class CohortFigure(Exhibit):
     """A target by image and architecture, with the cohorts of lowest scores.
 
     Attributes:
@@ -61,12 +68,12 @@ class CohortFigure(PaperExhibit):
         return name if name == self.runs.target else f"{name}, dB"
 
 
-def cohort_call(function: str, runs: ScoredRuns, sizes: tuple[int, ...]) -> str:
-    """The Python call that returns a figure's numbers."""
-    return (
-        f"{function}(bench, {runs.task!r}, target={runs.target!r}, fidelity={runs.fidelity!r}, "
-        f"seed={runs.seed}, score={runs.proxy!r}, cohorts={sizes})"
-    )
+def cohort_call(function: str, runs: ScoredRuns, sizes: tuple[int, ...], **how: Any) -> str:
+    """The Python call that returns a figure's numbers; ``how`` holds its other arguments."""
+    return call_text(
+        function, "bench", repr(runs.task), target=runs.target, fidelity=runs.fidelity,
+        seed=runs.seed, score=runs.proxy, cohorts=sizes, **how,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -180,10 +187,10 @@ def figure3(
     marks, notes = image_marks(bench)
     return ScatterFigure(
         caption=sentences(
-            f"Figure 3 ({task}): PSNR against {runs.proxy} of the untrained network, one point per "
-            f"architecture. In colour: the N architectures with the lowest score, N = "
-            f"{' and '.join(map(str, sizes))}. We could not tell what the paper's Figure "
-            f"3 shows; ours may differ.",
+            f"Figure 3 ({task}): {quantity(target)} against {runs.proxy} of the untrained "
+            f"network, one point per architecture. In colour: the N architectures with the lowest "
+            f"score, N = {' and '.join(map(str, sizes))}. We could not tell what the paper's "
+            f"Figure 3 shows; ours may differ.",
             setting_and_n(bench, runs.facts, counts),
             "Tau is tau-b with its raw sign: negative is good for a distance.",
             runs.one_seed,

@@ -218,9 +218,9 @@ def figure4(
         )
     return HistogramFigure(
         caption=captions.sentences(
-            f"Figure 4 ({task}): distribution of PSNR over architectures by image, in {bins} bins "
-            f"over each image's own range. Marked: the best of the N architectures with the lowest "
-            f"{runs.proxy}, N = {' and '.join(map(str, sizes))}.",
+            f"Figure 4 ({task}): distribution of {captions.quantity(target)} over architectures by "
+            f"image, in {bins} bins over each image's own range. Marked: the best of the N "
+            f"architectures with the lowest {runs.proxy}, N = {' and '.join(map(str, sizes))}.",
             captions.setting_and_n(bench, runs.facts, counts),
             runs.one_seed,
             captions.shortfall(bench, runs.facts),
@@ -231,7 +231,7 @@ def figure4(
         ),
         notes=tuple(notes),
         marks=marks,
-        call=cohort_call("figure4", runs, sizes),
+        call=cohort_call("figure4", runs, sizes, bins=bins),
         runs=runs,
         sizes=sizes,
         bins=bins,

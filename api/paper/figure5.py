@@ -23,7 +23,7 @@ from nasdip_bench.images import read_image
 from nasdip_bench.tasks import TASKS, SuperResolve, get_task
 
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
-from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import csv_text
 from .tables23_rows import choose_seed, choose_setting, describe_fields
 
@@ -79,7 +79,7 @@ class Restorations:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class RestorationsFigure(PaperExhibit):
+class RestorationsFigure(Exhibit):
     """Rows of restored images: one per task, or more if images were named."""
 
     rows: tuple[Restorations, ...]

@@ -25,7 +25,7 @@ from ..exhibits.drawing import (
     write_caption,
     write_head,
 )
-from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.kendall import kendall
@@ -43,7 +43,7 @@ _ROW_INCHES = 0.3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Table1(PaperExhibit):
+class Table1(Exhibit):
     """Kendall's tau-b between a target and training-free scores.
 
     Attributes:
@@ -60,11 +60,6 @@ class Table1(PaperExhibit):
     frame: pd.DataFrame
     statuses: dict[str, str]
     shown: tuple[tuple[str, str], ...]
-
-    @property
-    def has_paper(self) -> bool:
-        """Whether the table has the paper's values."""
-        return "paper" in self.frame.columns.get_level_values("source")
 
     @cached_property
     def _values(self) -> dict[tuple[str, ...], float]:
@@ -103,19 +98,6 @@ class Table1(PaperExhibit):
         """One row per image: "ours (paper)"."""
         return [
             [self.label(image), *(f"{o} ({p})" if p else o for o, p in self._cells(image))]
-            for image in self.frame.index
-        ]
-
-    def latex_body(self) -> list[list[str]]:
-        """The same with numbers in math mode, for true minus signs."""
-        return [
-            [
-                self.latex_label(image),
-                *(
-                    (o if o == "--" else f"${o}$") + (f" (${p}$)" if p else "")
-                    for o, p in self._cells(image)
-                ),
-            ]
             for image in self.frame.index
         ]
 
@@ -211,7 +193,7 @@ def table1(
 
     tau = kendall(bench, task, target=target, fidelity=fidelity, seed=seed)
     printed = paper_values()["table1"]
-    of_psnr = target not in _ITERATIONS
+    of_psnr = captions.quantity(target) == "PSNR"
     beside = of_psnr and captions.of_the_paper(bench) and task == printed["task"]
     keys = [tuple(key.split("/")) for key in printed["columns"]]
     columns = [key for key in keys if of_psnr or key in tau.columns]
@@ -235,23 +217,16 @@ def table1(
         caption=_caption(bench, tau.attrs, ["/".join(key) for key in displayed], beside),
         notes=(*notes, *captions.undefined(tau.attrs, {"/".join(key) for key in displayed})),
         marks=marks,
-        call=captions.call_text("bench.kendall", tau.attrs),
+        call=captions.call_text(
+            "bench.kendall",
+            repr(task),
+            target=target,
+            fidelity=tau.attrs["fidelity"],
+            seed=captions.one_seed(tau.attrs),
+        ),
         statuses=captions.image_statuses(bench),
         shown=displayed,
     )
-
-
-def best_iteration_table(
-    bench: ReleaseReader,
-    task: str = "denoise",
-    *,
-    target: str = BEST_ITERATION,
-    fidelity: str | None = None,
-    seed: int | None = None,
-    all_scores: bool = False,
-) -> Table1:
-    """Table 1 with ``best_iteration`` (smoothed output) or ``best_raw_iteration`` as target."""
-    return table1(bench, task, target=target, fidelity=fidelity, seed=seed, all_scores=all_scores)
 
 
 def _caption(bench: ReleaseReader, facts: Mapping[str, Any], shown: list[str], beside: bool) -> str:
@@ -274,7 +249,8 @@ def _caption(bench: ReleaseReader, facts: Mapping[str, Any], shown: list[str], b
     elif task != printed["table1"]["task"]:
         about_print = f"The paper has this table for {printed['table1']['task']} only."
     return captions.sentences(
-        f"Table 1 ({task}): Kendall's tau-b between PSNR and training-free scores of the "
+        f"Table 1 ({task}): Kendall's tau-b between {captions.quantity(facts['target'])} and "
+        f"training-free scores of the "
         f"untrained network, compared with the corrupted image or the ground truth. The sign is "
         f"raw: negative is good for a distance.",
         setup,

@@ -25,7 +25,7 @@ from ..exhibits.drawing import (
     write_caption,
     write_head,
 )
-from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import csv_text
 from .printed import paper_values
 from .tables23_rows import (
@@ -44,7 +44,7 @@ _HEAD_INCHES = 0.6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ComparisonTable(PaperExhibit):
+class ComparisonTable(Exhibit):
     """Table 2 or 3.
 
     Attributes:

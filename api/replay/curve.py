@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, check_whole
 
-from ..reading.arrays.names import image_position
+from ..reading.run_set import chosen_images
+from ..statistics.choosing.curve import mean_curve
 from ..statistics.tau_frame import MEAN
 from .candidates import (
     TARGET,
@@ -93,14 +94,15 @@ def isnas_curve(
     if scores is None:
         keys = rankable_scores(bench, block, reference)
     else:
-        keys = [*dict.fromkeys(score_key(bench, block, s, reference) for s in _listed(scores))]
-    named = [*dict.fromkeys(bench.images if images is None else _listed(images))]
-    positions = {image: image_position(image, bench.images, bench.tasks) for image in named}
-    if not keys or not named:
+        listed = [scores] if isinstance(scores, str) else scores
+        keys = [*dict.fromkeys(score_key(bench, block, score, reference) for score in listed)]
+    if not keys:
         raise ConfigError(
-            f"no {'images' if keys else 'scores'} to replay {task} at {block.fidelity}; available: "
-            f"{', '.join(bench.images if keys else rankable_scores(bench, block, reference))}"
+            f"no scores to replay {task} at {block.fidelity}; available: "
+            f"{', '.join(rankable_scores(bench, block, reference))}"
         )
+    positions = {bench.images[place]: place for place in chosen_images(bench, images)}
+    named = [*positions]
     seeds = block.choose_seeds(seed)
     needed = with_output or needs_distances(selector)
     pools = [open_pool(bench, block, (one,), needed) for one in seeds]
@@ -131,18 +133,14 @@ def isnas_curve(
     return frame
 
 
-def _listed(names: str | Sequence[str]) -> Sequence[str]:
-    return [names] if isinstance(names, str) else names
-
-
 def _frame(of_seeds: Sequence[Curves], keys: Sequence[str], images: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     values, codes = [np.empty((len(COLUMNS), 0))], [np.empty((3, 0), np.intp)]
     for place, key in enumerate(keys):
-        curves = [_mean([found[key, image] for found in of_seeds]) for image in images]
+        curves = [mean_curve([found[key, image] for found in of_seeds]) for image in images]
         having = [curve for curve in curves if curve.shape[1]]
-        for at, curve in enumerate([*curves, *([_mean(having)] if having else [])]):
+        for at, curve in enumerate([*curves, *([mean_curve(having)] if having else [])]):
             values.append(curve)
             length = curve.shape[1]
             codes.append(np.stack([np.full(length, place), np.full(length, at), np.arange(length)]))
@@ -164,9 +162,3 @@ def _counts(frame: pd.DataFrame, candidates: dict[str, dict[str, int]]) -> NDArr
         for key, by_image in candidates.items()
     }
     return np.array([fewest[key][image] for key, image, _ in frame.index], np.int64)
-
-
-def _mean(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The mean of curves, cut to the shortest."""
-    length = min(curve.shape[1] for curve in curves)
-    return np.asarray(np.mean([curve[:, :length] for curve in curves], axis=0), np.float64)

@@ -4,15 +4,21 @@ of the cohort, with a panel per score.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..exhibits.captions import SUBSTITUTE, image_statuses, setting, shortfall, span
-from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
-from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.captions import (
+    SUBSTITUTE,
+    call_text,
+    image_statuses,
+    of_the_paper,
+    setting,
+    shortfall,
+    span,
+)
+from ..exhibits.drawing import TEXT, Grid
+from ..exhibits.exhibit import FrameExhibit
 from ..statistics.tau_frame import MEAN
 from .candidates import needs_distances
 from .curve import MOST, isnas_curve
@@ -21,20 +27,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from nasdip_bench.isnas.selection import Selector
-
     from ..reading.reader import ReleaseReader
 
 _SHOWN = (1, 5, 15, 30, 50)
 _COLUMNS = 3
 _PANEL = (2.0, 1.6)  # inches
-_LEFT, _ABOVE, _BELOW = 0.65, 0.3, 0.45
 _LEGEND = 0.55
-_TEXT, _SMALL = 8, 7
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ReplayFigure(PaperExhibit):
+class ReplayFigure(FrameExhibit):
     """Regret of the selected architecture, compared with the best of the cohort and chance.
 
     Attributes:
@@ -42,19 +44,14 @@ class ReplayFigure(PaperExhibit):
         shown: the image in the picture and the table, or `MEAN`.
     """
 
-    frame: pd.DataFrame
+    setup = ("task", "fidelity", "seeds", "stop", "selector", "weighting", "with_output")
     shown: str
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What the frame was computed from."""
-        return dict(self.frame.attrs)
 
     @property
     def scores(self) -> list[str]:
         """The scores that can rank architectures, as "proxy/reference"."""
         there = self.frame.index.get_level_values("score")
-        return [score for score in self.facts["scores"] if score in there]
+        return [score for score in self.frame.attrs["scores"] if score in there]
 
     def curve(self, score: str) -> pd.DataFrame:
         """The curve shown for a score, by n."""
@@ -79,63 +76,23 @@ class ReplayFigure(PaperExhibit):
             rows.append([score, candidates, *(_cell(curve, n) for n in sizes)])
         return rows
 
-    def csv(self) -> str:
-        """The whole frame, with the set-up in columns; floats in full."""
-        f = self.facts
-        setup = {
-            "task": f["task"],
-            "fidelity": f["fidelity"],
-            "seeds": " ".join(map(str, f["seeds"])),
-            "stop": f["stop"],
-            "selector": f["selector"],
-            "weighting": f["weighting"],
-            "with_output": f["with_output"],
-        }
-        text: str = (
-            self.frame.reset_index().assign(**setup).to_csv(index=False, lineterminator="\n")
-        )
-        return text
-
     def draw(self, path: Path, form: str) -> None:
         """Draw a panel per score; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        scores = self.scores
-        columns = max(1, min(_COLUMNS, len(scores)))
-        rows = max(1, math.ceil(len(scores) / columns))
-        width = max(7.0, columns * (_LEFT + _PANEL[0]) + 0.25)
-        lines, caption = caption_lines([self.caption, *self.notes], width)
-        height = _LEGEND + rows * (_ABOVE + _PANEL[1] + _BELOW) + caption
-        drawing = new_figure(width, height)
-        panel_width = (width - 0.25) / columns - _LEFT
-        shared: Axes | None = None
-        for place, score in enumerate(scores):
-            row, column = divmod(place, columns)
-            left = _LEFT + column * (panel_width + _LEFT)
-            bottom = height - _LEGEND - _ABOVE - row * (_ABOVE + _PANEL[1] + _BELOW) - _PANEL[1]
-            axes = drawing.add_axes(
-                (left / width, bottom / height, panel_width / width, _PANEL[1] / height),
-                sharey=shared,
-            )
-            shared = shared or axes
+        grid = Grid(
+            [self.caption, *self.notes], len(self.scores), columns=_COLUMNS, most=_COLUMNS,
+            panel=_PANEL, head=_LEGEND,
+        )  # fmt: skip
+        first: Axes | None = None
+        panels = grid.panels("N, architectures trained", "regret, dB")
+        for axes, score in zip(panels, self.scores, strict=True):
+            if first is not None:
+                axes.sharey(first)
+            first = first or axes
             self._draw_panel(axes, score)
-            if column == 0:
-                axes.set_ylabel("regret, dB", fontsize=_SMALL)
-            if place + columns >= len(scores):
-                axes.set_xlabel("N, architectures trained", fontsize=_SMALL)
-        if shared is not None:
-            shared.set_ylim(bottom=0)
-            handles, labels = shared.get_legend_handles_labels()
-            drawing.legend(
-                handles,
-                labels,
-                loc="upper center",
-                bbox_to_anchor=(0.5, 1 - 0.03 / height),
-                ncols=3,
-                fontsize=_TEXT,
-                frameon=False,
-                borderaxespad=0.3,
-            )
-        write_caption(drawing, lines, caption)
-        save(drawing, path, form)
+        if first is not None:
+            first.set_ylim(bottom=0)
+        handles, labels = first.get_legend_handles_labels() if first else ([], [])
+        grid.finish(handles, labels, path, form, ncols=3)
 
     def _draw_panel(self, axes: Axes, score: str) -> None:
         from matplotlib.ticker import MaxNLocator
@@ -151,8 +108,8 @@ class ReplayFigure(PaperExhibit):
             linewidth=0,
             label="cohort: its best to a random member",
         )
-        first = self.facts["selector"] == "best-score"  # then the two lines coincide
-        selected = f"selected ({self.facts['selector']}{', ranked first' if first else ''})"
+        first = self.frame.attrs["selector"] == "best-score"  # then the two lines coincide
+        selected = f"selected ({self.frame.attrs['selector']}{', ranked first' if first else ''})"
         for column, label, colour, dashes, thickness in (
             ("regret", selected, "#d55e00", "-", 1.3),
             *([] if first else [("regret_first", "ranked first by the score", "#009e73", "--", 1)]),
@@ -167,9 +124,8 @@ class ReplayFigure(PaperExhibit):
                 linewidth=thickness,
                 label=label,
             )
-        axes.set_title(score, fontsize=_TEXT)
+        axes.set_title(score, fontsize=TEXT)
         axes.set_xlim(1, max(2, int(sizes.max())))
-        axes.tick_params(labelsize=_SMALL)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(4))
 
@@ -181,64 +137,32 @@ def _cell(curve: pd.DataFrame, n: int) -> str:
     return f"{row['regret']:.2f} ({row['regret_best']:.2f}, {row['regret_member']:.2f})"
 
 
-def replay_figure(
-    bench: ReleaseReader,
-    task: str = "denoise",
-    *,
-    scores: str | Sequence[str] | None = None,
-    images: str | Sequence[str] | None = None,
-    n: int | None = None,
-    reference: str = "corrupted",
-    weighting: str = "paper",
-    selector: str | Selector = "closest",
-    with_output: bool = False,
-    fidelity: str | None = None,
-    seed: int | None = None,
-) -> ReplayFigure:
+def replay_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> ReplayFigure:
     """Regret of the architecture that ISNAS selects against N, from a release.
 
     Args:
         task: name.
-        scores: see `nasdip_bench.api.replay.curve.isnas_curve`, also for the arguments below.
-        images: one or several names, None for all; for several, the picture shows the mean.
-        n: the largest cohort; None for `nasdip_bench.api.replay.curve.MOST`, or all if fewer.
-        reference: reference of the scores.
-        weighting: weighting of the average.
-        selector: a name or a function.
-        with_output: whether to rank only architectures whose output has distances in the release.
-        fidelity: None for the release's default for the task.
-        seed: None for each of the default seeds.
+        **how: passed to `nasdip_bench.api.replay.curve.isnas_curve`; for several images, the
+            picture shows the mean.
 
     Raises:
         NasdipError: see `isnas_curve`.
     """
-    frame = isnas_curve(
-        bench,
-        task,
-        scores=scores,
-        images=images,
-        n=n,
-        reference=reference,
-        weighting=weighting,
-        selector=selector,
-        with_output=with_output,
-        fidelity=fidelity,
-        seed=seed,
-    )
+    frame = isnas_curve(bench, task, **how)
     f = frame.attrs
     counts = [count for by_image in f["candidates"].values() for count in by_image.values()]
     statuses = image_statuses(bench)
     averaged = [i for i in f["images"] if any(counts[i] for counts in f["candidates"].values())]
     several = len(f["images"]) > 1
     where = f"mean over {len(averaged)} images" if several else f["images"][0]
-    kept = with_output or needs_distances(selector)
-    average = f", average weighted as {weighting!r}" if f["selector"] == "closest" else ""
+    kept = f["with_output"] or needs_distances(how.get("selector", f["selector"]))
+    average = f", average weighted as {f['weighting']!r}" if f["selector"] == "closest" else ""
     parts = [
         f"ISNAS replayed from recorded runs ({task}, {where}): regret of the architecture that "
         f"selector {f['selector']!r} keeps{average}, against the size N of the cohort.",
         f"{setting(bench, f)}, stop at {f['stop']}; candidates: {span(counts)} of {len(bench)} "
         f"architectures{', those with distances between outputs' if kept else ''}.",
-        shortfall(bench, f),
+        shortfall(bench, f, f["images"]),
     ]
     notes = [
         "Regret is in dB below the best candidate, so only figures with the same candidates "
@@ -248,11 +172,11 @@ def replay_figure(
         "Ties in a score break by arch_id.",
     ]
     substitutes = [image for image in f["images"] if statuses[image] == SUBSTITUTE]
-    if bench.manifest.image_set != "nasdip":
+    if not of_the_paper(bench):
         notes.append(f"The images are of the set {bench.manifest.image_set!r}, not the paper's.")
     if substitutes:
         notes.append(f"Substitutes for the paper's images: {', '.join(substitutes)}.")
-    if 0 < min(counts) <= (n or MOST):
+    if 0 < min(counts) <= (how.get("n") or MOST):
         notes.append(
             f"A cohort of all {min(counts)} candidates holds the best of all, so large N say "
             f"nothing about the score here."
@@ -260,12 +184,7 @@ def replay_figure(
     return ReplayFigure(
         caption=" ".join(part for part in parts if part),
         notes=tuple(notes),
-        marks=dict.fromkeys(bench.images, ""),
-        call=(
-            f"bench.isnas_curve({task!r}, scores={f['scores']}, images={f['images']}, n={n}, "
-            f"selector={f['selector']!r}, weighting={weighting!r}, with_output={with_output}, "
-            f"fidelity={f['fidelity']!r}, seed={seed!r})"
-        ),
+        call=call_text("bench.isnas_curve", repr(task), **how | {"fidelity": f["fidelity"]}),
         frame=frame,
         shown=MEAN if several else f["images"][0],
     )

@@ -77,13 +77,16 @@ def curves_of_seed(
 
 def _chosen(of_all: Cohort, selector: str | Selector) -> NDArray[np.intp]:
     """(N,) positions that a selector keeps among the first k of a ranking, at k - 1."""
+    from nasdip_bench.isnas.selection import get_selector
+
     sizes = range(1, len(of_all.scores) + 1)
     if selector == "best-score":
         return np.zeros(len(sizes), np.intp)
     if selector == "oracle":
         return np.array([np.argmax(of_all.psnr_db[:k]) for k in sizes], np.intp)
-    if isinstance(selector, str):  # the paper's, the only other name
+    if selector == "closest":
         return closest_of_prefixes(of_all.between, of_all.scores, of_all.weighting)
+    rule = get_selector(selector) if isinstance(selector, str) else selector
     cohorts = (
         replace(
             of_all,
@@ -93,7 +96,7 @@ def _chosen(of_all: Cohort, selector: str | Selector) -> NDArray[np.intp]:
         )
         for k in sizes
     )
-    return np.array([selector(cohort) for cohort in cohorts], np.intp)
+    return np.array([rule(cohort) for cohort in cohorts], np.intp)
 
 
 def closest_of_prefixes(

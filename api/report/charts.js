@@ -74,6 +74,15 @@ function nothing(holder, text) {
   holder.replaceChildren(make("p", { class: "small" }, text));
 }
 
+// Fill a table with its head, and rows of a name and cells; cells are texts or elements.
+function fillTable(table, head, rows) {
+  table.tHead.replaceChildren(make("tr", {},
+    ...head.map((text, i) => make("th", { scope: "col", class: i ? "" : "text" }, text))));
+  table.tBodies[0].replaceChildren(...rows.map(([name, ...cells]) =>
+    make("tr", {}, make("th", { scope: "row", class: "row" }, name),
+      ...cells.map((cell) => (cell instanceof Element ? cell : make("td", {}, cell))))));
+}
+
 // Estimates with intervals, a line each. Panels are side by side, or stacked if names leave no room.
 function forest(holder, { across, lines, panels }, label) {
   const width = Math.max(holder.clientWidth, 240);

@@ -20,7 +20,7 @@ from nasdip_bench.proxies import NO_REFERENCE
 from ..exhibits.captions import shortfall
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.costs import costs
-from ..statistics.kendall import coverage, kendall
+from ..statistics.kendall import coverage, kendall, with_runs
 from ..statistics.overlaps import overlap
 from .verdicts import verdicts
 
@@ -106,9 +106,6 @@ def _set(bench: ReleaseReader, block: Block) -> dict[str, Any]:
     # A cell is missing if one of its runs is; otherwise its worst run counts.
     status = np.where((statuses < 0).any(axis=0), -1, statuses.max(axis=0))
     corrupted = np.stack([block.matrix("psnr_corrupted_db", seed) for seed in seeds])
-    with_value = np.isfinite(corrupted)
-    counts = with_value.sum(axis=(0, 1))
-    sums = np.where(with_value, corrupted, 0).sum(axis=(0, 1))
     points, curves = _curves(bench, block)
     found: dict[str, Any] = {
         "task": block.task,
@@ -124,7 +121,7 @@ def _set(bench: ReleaseReader, block: Block) -> dict[str, Any]:
             target: _thousandths(np.mean([block.matrix(target, s) for s in seeds], axis=0))
             for target in VERDICT_TARGETS
         },
-        "corrupted": _thousandths(np.where(counts, sums / np.maximum(counts, 1), np.nan)),
+        "corrupted": _thousandths(np.ma.masked_invalid(corrupted).mean(axis=(0, 1)).filled(np.nan)),
         "points": points,
         "curves": curves,
         "tau": {target: _tau(bench, block, target) for target in VERDICT_TARGETS},
@@ -151,23 +148,22 @@ def _rows_are_constant(values: NDArray[np.float64]) -> bool:
     return bool(np.array_equal(values, np.broadcast_to(values[:, :1], values.shape), True))
 
 
-def thinned(iterations: NDArray[np.int32], stop: int, most: int = CURVE_POINTS) -> list[int]:
-    """Positions of some points of a curve, including the first, the stop and the last.
+def thinned(iterations: NDArray[np.int32], stop: int) -> list[int]:
+    """At most `CURVE_POINTS` positions on a curve, including the first, the stop and the last.
 
     A third are in geometric steps, for the rise; the others in equal steps, for the peak.
 
     Args:
         iterations: (P,) ascending, from 1.
         stop: iteration of ``final_*``.
-        most: maximum number of points, at least 3.
     """
     count = len(iterations)
-    if count <= most:
+    if count <= CURVE_POINTS:
         return list(range(count))
     first, last = iterations[[0, -1]]
-    rise = (most - 1) // 3
+    rise = (CURVE_POINTS - 1) // 3
     steps = np.concatenate(
-        [np.geomspace(first, last, rise), np.linspace(first, last, most - 1 - rise)]
+        [np.geomspace(first, last, rise), np.linspace(first, last, CURVE_POINTS - 1 - rise)]
     )
     near = np.abs(iterations[:, None] - steps[None]).argmin(axis=0)
     kept = {*near.tolist(), 0, count - 1, int(np.abs(iterations - stop).argmin())}
@@ -233,15 +229,8 @@ def _missing(bench: ReleaseReader, blocks: list[Block]) -> list[str]:
                 f"spread over seeds"
                 + (f"; the release also has runs of seed {', '.join(others)}." if others else ".")
             )
-    shown = {(block.task, block.fidelity) for block in blocks}
-    others = [
-        f"{task} at {fidelity}"
-        for fidelity in bench.fidelities
-        for task in bench.tasks
-        if (record := bench.manifest.task(fidelity, task))
-        and record.runs
-        and (task, fidelity) not in shown
-    ]
+    shown = {(block.fidelity, block.task) for block in blocks}
+    others = [f"{task} at {name}" for name, task in with_runs(bench) if (name, task) not in shown]
     if others:
         sentences.append(f"The release also has {', '.join(others)}, not shown on this page.")
     return sentences

@@ -217,23 +217,23 @@
 
   function drawTau() {
     const table = byId("tau-table"), taus = current().tau[state.target];
-    table.tHead.replaceChildren(
-      make("tr", {}, make("th", { scope: "col", class: "text" }, "Score"),
-        ...data.images.map((_, i) => make("th", { scope: "col", class: i === state.image ? "shown" : "" }, imageLabel(i)))));
-    table.tBodies[0].replaceChildren(
-      ...Object.entries(taus).map(([key, found]) =>
-        make("tr", {}, make("th", { scope: "row", class: "row" }, key),
-          ...found.tau.map((tau, i) =>
-            make("td", { title: `n = ${found.n[i]}`, class: i === state.image ? "shown" : "" },
-              tau == null ? "–" : tau.toFixed(2))))));
+    fillTable(table, ["Score", ...data.images.map((_, i) => imageLabel(i))],
+      Object.entries(taus).map(([key, found]) => [key, ...found.tau.map((tau, i) =>
+        make("td", { title: `n = ${found.n[i]}` }, tau == null ? "–" : tau.toFixed(2)))]));
+    for (const line of table.rows) line.cells[state.image + 1].classList.add("shown");
+  }
+
+  function heated(text, share) {
+    const cell = make("td", {}, text);
+    cell.style.background = `rgba(var(--heat), ${share.toFixed(3)})`;
+    return cell;
   }
 
   function drawOverlap() {
     const set = current(), found = set.overlap[state.target], table = byId("overlap-table");
     if (found.reason) {
       byId("overlap-text").textContent = `${set.task} at ${set.fidelity}: not available: ${found.reason}.`;
-      table.tHead.replaceChildren();
-      table.tBodies[0].replaceChildren();
+      fillTable(table, [], []);
       return;
     }
     byId("overlap-text").textContent =
@@ -241,16 +241,8 @@
       `share, of the ${found.n} with a run on all images; ${found.expected} ` +
       `expected by chance (k²/n).`;
     const names = data.images.map((_, i) => imageLabel(i));
-    table.tHead.replaceChildren(
-      make("tr", {}, make("td"), ...names.map((name) => make("th", { scope: "col" }, name))));
-    table.tBodies[0].replaceChildren(
-      ...found.counts.map((line, i) =>
-        make("tr", {}, make("th", { scope: "row", class: "row" }, names[i]),
-          ...line.map((shared, j) => {
-            const cell = make("td", {}, shared);
-            if (i !== j) cell.style.background = `rgba(var(--heat), ${(0.55 * shared / found.k).toFixed(3)})`;
-            return cell;
-          }))));
+    fillTable(table, ["Image", ...names], found.counts.map((line, i) => [names[i],
+      ...line.map((shared, j) => (i === j ? shared : heated(shared, 0.55 * shared / found.k)))]));
   }
 
   function drawCoverage() {
@@ -259,21 +251,11 @@
       const key = `${task} at ${fidelity}, seed ${seed}`;
       if (!groups.has(key)) groups.set(key, new Map());
       const bad = (diverged ? ` d${diverged}` : "") + (failed ? ` f${failed}` : "");
-      groups.get(key).set(image, [ok / expected, `${ok}/${expected}${bad}`]);
+      groups.get(key).set(image, [`${ok}/${expected}${bad}`, 0.45 * ok / expected]);
     }
-    const table = byId("coverage-table");
-    table.tHead.replaceChildren(
-      make("tr", {}, make("th", { scope: "col", class: "text" }, "Runs"),
-        ...data.images.map((_, i) => make("th", { scope: "col" }, imageLabel(i)))));
-    table.tBodies[0].replaceChildren(
-      ...[...groups].map(([key, cells]) =>
-        make("tr", {}, make("th", { scope: "row", class: "row" }, key),
-          ...data.images.map(({ name }) => {
-            const [share, text] = cells.get(name) ?? [0, "0"];
-            const cell = make("td", {}, text);
-            cell.style.background = `rgba(var(--heat), ${(0.45 * share).toFixed(3)})`;
-            return cell;
-          }))));
+    fillTable(byId("coverage-table"), ["Runs", ...data.images.map((_, i) => imageLabel(i))],
+      [...groups].map(([key, cells]) =>
+        [key, ...data.images.map(({ name }) => heated(...(cells.get(name) ?? ["0", 0])))]));
   }
 
   // Events

@@ -14,12 +14,7 @@ function drawVerdict(set) {
   text.textContent = found.caption ?? `Not available: ${found.reason}.`;
   holder.replaceChildren();
   if (found.forest) forest(holder, found.forest, `${found.title}; the table below has the numbers`);
-  const row = (cells, cell) => make("tr", {}, ...cells.map(cell));
-  table.tHead.replaceChildren(
-    row(found.head ?? [], (text, i) => make("th", { scope: "col", class: i ? "" : "text" }, text)));
-  table.tBodies[0].replaceChildren(
-    ...(found.body ?? []).map((cells) =>
-      row(cells, (text, i) => (i ? make("td", {}, text) : make("th", { scope: "row", class: "row" }, text)))));
+  fillTable(table, found.head ?? [], found.body ?? []);
   notes.replaceChildren(
     ...(found.notes ?? []).map((note) => make("li", {}, note)),
     ...(found.call ? [make("li", {}, make("code", {}, found.call))] : []));

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasdip_bench.errors import NasdipError
 
-from ..exhibits.exhibit import PaperExhibit
+from ..exhibits.exhibit import Exhibit
 from ..exhibits.forest import Forest
 from ..gallery.catalogue import BEYOND, PaperOptions, catalogue
 
@@ -41,7 +41,7 @@ def verdicts(
     return found
 
 
-def _table(exhibit: PaperExhibit) -> dict[str, Any]:
+def _table(exhibit: Exhibit) -> dict[str, Any]:
     heads = exhibit.heads()
     found: dict[str, Any] = {
         "caption": exhibit.caption,

@@ -98,8 +98,8 @@ def compare(
         architecture, so it counts as the mean over the space. ``attrs`` holds ``task``, ``target``,
         ``fidelity``, ``seeds``, ``images``, ``algorithms``, ``budget_seconds``, ``repeats``,
         ``rng``, ``cost``, ``architectures`` (in the space, by image), ``release`` (architectures
-        in the release), and by algorithm ``trained`` (architectures, mean over searches) and
-        ``spent`` (seconds).
+        in the release), and by algorithm ``tracks`` (what it may see), ``trained`` (architectures,
+        mean over searches) and ``spent`` (seconds).
 
     Raises:
         ConfigError: a number outside its range, too short a budget, no algorithm or image, or a
@@ -150,6 +150,7 @@ def compare(
         "seeds": list(seeds),
         "images": [*first],
         "algorithms": [*methods],
+        "tracks": {name: method.track for name, method in methods.items()},
         "budget_seconds": float(budget),
         "repeats": int(repeats),
         "rng": int(rng),

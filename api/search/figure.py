@@ -4,7 +4,7 @@ and band per algorithm.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from nasdip_bench.errors import ConfigError
 
 from ..exhibits.captions import span
-from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
-from ..exhibits.exhibit import Exhibit
-from ..exhibits.forms import estimate, latex_escape, latex_float
+from ..exhibits.drawing import TEXT, Grid
+from ..exhibits.exhibit import FrameExhibit
+from ..exhibits.forms import estimate
 from .comparison import ALL_IMAGES
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 _UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
 _COLUMNS = 4
-_PANEL = (1.9, 1.5)  # inches
-_LEFT, _ABOVE, _BELOW = 0.5, 0.3, 0.45
-_LEGEND = 0.35
-_TEXT, _SMALL = 8, 7
 # Distinguishable by people with colour blindness, and by dashes in print.
 _LINES = (
     ("#4d4d4d", "-"),
@@ -40,151 +36,65 @@ _LINES = (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class SearchFigure(Exhibit):
+class SearchFigure(FrameExhibit):
     """Regret against simulated time; the table shows it at the end of the budget.
 
     Attributes:
         frame: from `nasdip_bench.api.search.compare`, with its ``attrs``.
     """
 
-    frame: pd.DataFrame
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What the frame was computed from."""
-        return dict(self.frame.attrs)
-
     @property
     def images(self) -> list[str]:
         """Names of the images; "all" last where there are several."""
-        names: list[str] = self.facts["images"]
+        names: list[str] = self.frame.attrs["images"]
         return [*names, ALL_IMAGES] if len(names) > 1 else names
 
-    @property
-    def caption(self) -> str:
-        """One paragraph: what was searched, the simulated time, what regret means."""
-        f = self.facts
-        seeds = ", ".join(map(str, f["seeds"]))
-        return (
-            f"Regret of searches for {f['task']} at fidelity {f['fidelity']}, seed"
-            f"{'' if len(f['seeds']) == 1 else 's'} {seeds} of the runs, after "
-            f"{in_words(f['budget_seconds'])} of simulated time; {self._of_searches()} (search "
-            f"seed {f['rng']}). Regret is the {f['target']} of the best architecture minus that "
-            f"of the incumbent, in dB."
-        )
+    def heads(self) -> list[list[str]]:
+        """The algorithms."""
+        return [["image", *self.frame.attrs["algorithms"]]]
 
-    def _of_searches(self) -> str:
-        repeats = self.facts["repeats"]
-        if repeats == 1:
-            return "one search, without interval"
-        return f"mean of {repeats} searches and 95 % bootstrap interval"
-
-    @property
-    def notes(self) -> list[str]:
-        """What readers must know about the numbers."""
-        f = self.facts
-        there = [*f["architectures"].values()]
-        seen = "Searches see the PSNR against the ground truth (an oracle)"
-        if "isnas" in f["algorithms"]:
-            seen += ", except isnas, which chooses by distances between restorations"
-        notes = [
-            f"Simulated seconds: {f['cost']}.",
-            f"{seen}. They may choose by it what the target ranks lower, so regret can rise. "
-            f"Until a search can return something, it counts as the mean over all architectures.",
+    def body(self) -> list[list[str]]:
+        """Final regret by image, and how many were trained."""
+        names, trained = self.frame.attrs["algorithms"], self.frame.attrs["trained"]
+        where = ["image", "algorithm"]
+        last = self.frame.drop_duplicates(where, keep="last").set_index(where)
+        ends = {
+            key: estimate(row["regret"], row["regret_low"], row["regret_high"], ".3f")
+            for key, row in last.iterrows()
+        }
+        return [
+            *([image, *(ends[image, name] for name in names)] for image in self.images),
+            ["trained", *(f"{trained[name]:.1f}" for name in names)],
         ]
-        if min(there) < f["release"]:
-            notes.append(
-                f"The release is partial: {span(there)} of its {f['release']} architectures have a "
-                f"run and can be searched; regret is relative to the best of these."
-            )
-        return notes
-
-    def _last(self, image: str, algorithm: str) -> tuple[float, float, float]:
-        f = self.frame
-        mine = f[(f["image"] == image) & (f["algorithm"] == algorithm)].iloc[-1]
-        return tuple(float(mine[name]) for name in ("regret", "regret_low", "regret_high"))  # type: ignore[return-value]
-
-    def table(self) -> list[list[str]]:
-        """The rows of the table: final regret by image, and how many were trained."""
-        names = self.facts["algorithms"]
-        body = [
-            [i, *(estimate(*self._last(i, name), ".3f") for name in names)] for i in self.images
-        ]
-        trained = (f"{self.facts['trained'][name]:.1f}" for name in names)
-        return [["image", *names], *body, ["trained", *trained]]
-
-    def prose(self) -> tuple[str, list[str]]:
-        """The caption, and the notes below the table."""
-        return self.caption, self.notes
 
     def csv(self) -> str:
         """The whole frame, with the set-up in columns; floats in full."""
-        f = self.facts
-        setup = {
-            "target": f["target"],
-            "fidelity": f["fidelity"],
-            "run_seeds": " ".join(map(str, f["seeds"])),
-            "repeats": f["repeats"],
-            "rng": f["rng"],
-            "cost": f["cost"],
-        }
-        text: str = self.frame.assign(**setup).to_csv(index=False, lineterminator="\n")
+        facts = self.frame.attrs
+        setup = {name: facts[name] for name in ("target", "fidelity", "repeats", "rng", "cost")}
+        seeds = " ".join(map(str, facts["seeds"]))
+        text: str = self.frame.assign(**setup, run_seeds=seeds).to_csv(
+            index=False, lineterminator="\n"
+        )
         return text
-
-    def latex(self) -> str:
-        """A table environment for a document with the packages booktabs and graphicx."""
-        head, *body = self.table()
-        rows = [[latex_escape(cell) for cell in row] for row in body]
-        caption = " ".join([self.caption, *self.notes])
-        return latex_float(caption, [head], rows, wide=len(head) > 4)
 
     def draw(self, path: Path, form: str) -> None:
         """Draw a panel per image; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
         # The mean over images comes first.
         images = sorted(self.images, key=lambda name: name != ALL_IMAGES)
-        columns = min(_COLUMNS, len(images))
-        rows = math.ceil(len(images) / columns)
-        width = max(5.5, columns * (_LEFT + _PANEL[0]) + 0.25)
-        lines, caption = caption_lines([self.caption, *self.notes], width)
-        height = _LEGEND + rows * (_ABOVE + _PANEL[1] + _BELOW) + caption
-        drawing = new_figure(width, height)
-        panel_width = (width - 0.25) / columns - _LEFT
-        unit, _ = time_unit(self.facts["budget_seconds"])
-        panels = []
-        for place, image in enumerate(images):
-            row, column = divmod(place, columns)
-            left = _LEFT + column * (panel_width + _LEFT)
-            top = _LEGEND + _ABOVE + row * (_ABOVE + _PANEL[1] + _BELOW)
-            bottom = height - top - _PANEL[1]
-            axes = drawing.add_axes(
-                (left / width, bottom / height, panel_width / width, _PANEL[1] / height)
-            )
+        grid = Grid([self.caption, *self.notes], len(images), most=_COLUMNS)
+        unit, _ = time_unit(self.frame.attrs["budget_seconds"])
+        panels = grid.panels(f"simulated time, {unit}", "regret, dB")
+        for axes, image in zip(panels, images, strict=True):
             self._draw_panel(axes, image)
-            if column == 0:
-                axes.set_ylabel("regret, dB", fontsize=_SMALL)
-            if place + columns >= len(images):
-                axes.set_xlabel(f"simulated time, {unit}", fontsize=_SMALL)
-            panels.append(axes)
-        handles, labels = panels[0].get_legend_handles_labels()
-        drawing.legend(
-            handles,
-            labels,
-            loc="upper center",
-            bbox_to_anchor=(0.5, 1 - 0.03 / height),
-            ncols=min(len(labels), 7),
-            fontsize=_TEXT,
-            frameon=False,
-            borderaxespad=0.3,
-        )
-        write_caption(drawing, lines, caption)
-        save(drawing, path, form)
+        handles, labels = axes.get_legend_handles_labels()
+        grid.finish(handles, labels, path, form, ncols=min(len(labels), 7))
 
     def _draw_panel(self, axes: Axes, image: str) -> None:
         from matplotlib.ticker import MaxNLocator
 
         frame = self.frame[self.frame["image"] == image]
-        _, size = time_unit(self.facts["budget_seconds"])
-        for place, algorithm in enumerate(self.facts["algorithms"]):
+        _, size = time_unit(self.frame.attrs["budget_seconds"])
+        for place, algorithm in enumerate(self.frame.attrs["algorithms"]):
             mine = frame[frame["algorithm"] == algorithm]
             colour, dashes = _LINES[place % len(_LINES)]
             # Incumbents change in steps: each value holds until the next.
@@ -207,12 +117,11 @@ class SearchFigure(Exhibit):
                 alpha=0.18,
                 linewidth=0,
             )
-        several = len(self.facts["images"])
+        several = len(self.frame.attrs["images"])
         title = f"mean over {several} images" if image == ALL_IMAGES else image
-        axes.set_title(title, fontsize=_TEXT)
-        axes.set_xlim(0, self.facts["budget_seconds"] / size)
+        axes.set_title(title, fontsize=TEXT)
+        axes.set_xlim(0, self.frame.attrs["budget_seconds"] / size)
         axes.set_ylim(0, 1.05 * self.frame[["regret", "regret_high"]].max(axis=None))
-        axes.tick_params(labelsize=_SMALL)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.yaxis.set_major_locator(MaxNLocator(4))
 
@@ -226,12 +135,45 @@ def search_figure(frame: pd.DataFrame) -> SearchFigure:
     Raises:
         ConfigError: the frame has lost its ``attrs``.
     """
-    if "algorithms" not in frame.attrs:
+    f = frame.attrs
+    if "algorithms" not in f:
         raise ConfigError(
             "this frame has no attrs that say what it was computed from: give the one that "
             "compare(...) returned"
         )
-    return SearchFigure(frame=frame)
+    searches = f"mean of {f['repeats']} searches and 95 % bootstrap interval"
+    if f["repeats"] == 1:
+        searches = "one search, without interval"
+    return SearchFigure(
+        frame=frame,
+        caption=(
+            f"Regret of searches for {f['task']} at fidelity {f['fidelity']}, seed"
+            f"{'' if len(f['seeds']) == 1 else 's'} {', '.join(map(str, f['seeds']))} of the runs, "
+            f"after {in_words(f['budget_seconds'])} of simulated time; {searches} (search seed "
+            f"{f['rng']}). Regret is the {f['target']} of the best architecture minus that of the "
+            f"incumbent, in dB."
+        ),
+        notes=tuple(_notes(f)),
+    )
+
+
+def _notes(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What readers must know about the numbers."""
+    deployable = [name for name, track in facts["tracks"].items() if track == "deployable"]
+    seen = "Searches see the PSNR against the ground truth (an oracle)"
+    if deployable:
+        seen += f", except those on the deployable track ({', '.join(deployable)})"
+    yield f"Simulated seconds: {facts['cost']}."
+    yield (
+        f"{seen}. They may choose by it what the target ranks lower, so regret can rise. Until a "
+        f"search can return something, it counts as the mean over all architectures."
+    )
+    there = [*facts["architectures"].values()]
+    if min(there) < facts["release"]:
+        yield (
+            f"The release is partial: {span(there)} of its {facts['release']} architectures have a "
+            f"run and can be searched; regret is relative to the best of these."
+        )
 
 
 def time_unit(seconds: float) -> tuple[str, float]:

@@ -7,6 +7,7 @@ the architecture that the other images recommend without any search.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,7 +138,7 @@ def search_leaderboard(
         "repeats": int(repeats),
         "cost": next(iter(runs[0].values())).prices.text,
         "left_out": list(absent),
-        **resampling._asdict(),
+        **asdict(resampling),
     }
     return frame
 

@@ -241,7 +241,8 @@ def statistics(
     diverged = ~having & by_status["diverged"]
     failed = ~having & ~diverged & by_status["failed"]
     found = values[having]
-    low, middle, high = np.quantile(found, (0.25, 0.5, 0.75)) if len(found) else [math.nan] * 3
+    quantiles = np.quantile(found, (0, 0.25, 0.5, 0.75, 1)) if len(found) else np.full(5, np.nan)
+    minimum, low, middle, high, maximum = quantiles.tolist()
     return Statistics(
         runs.target,
         task,
@@ -254,9 +255,9 @@ def statistics(
         len(values) - len(found) - int(diverged.sum()) - int(failed.sum()),
         float(found.mean()) if len(found) else math.nan,
         float(found.std(ddof=1)) if len(found) > 1 else math.nan,
-        float(found.min()) if len(found) else math.nan,
-        (float(low), float(middle), float(high)),
-        float(found.max()) if len(found) else math.nan,
+        minimum,
+        (low, middle, high),
+        maximum,
     )
 
 

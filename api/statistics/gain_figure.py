@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..exhibits.captions import image_marks, sentences, setup, shortfall
+from ..exhibits.captions import call_text, image_marks, sentences, setup, shortfall
 from ..exhibits.forest import Forest, Panel
 from ..exhibits.forms import estimate
 from .image_gain import image_gain
@@ -89,9 +89,9 @@ def gain_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Gain
             f"on the image at another seed{interval}. Positive: choosing by the image pays.",
             f"At {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
             f"those with all runs.",
-            shortfall(bench, facts),
+            shortfall(bench, facts, how.get("images")),
         ),
         notes=tuple(notes),
         marks=marks,
-        call=f"bench.image_gain({task!r}, fidelity={facts['fidelity']!r})",
+        call=call_text("bench.image_gain", repr(task), **how | {"fidelity": facts["fidelity"]}),
     )

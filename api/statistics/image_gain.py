@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def image_gain(
             }
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["target", "image"]))
     frame.attrs = {
-        "task": task, "fidelity": runs.fidelity, "seeds": list(runs.seeds), **resampling._asdict()
+        "task": task, "fidelity": runs.fidelity, "seeds": list(runs.seeds), **asdict(resampling)
     }  # fmt: skip
     return frame
 

@@ -6,6 +6,7 @@ Each frame's ``attrs`` holds its set-up as plain Python values (frames there wou
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -41,8 +42,8 @@ def kendall(
 
     Args:
         task: name.
-        target: a column of runs.parquet that is a measurement; None for the best smoothed PSNR,
-            which the paper's notebooks use. It is an oracle.
+        target: a column of runs.parquet that is a measurement; None for
+            `nasdip_bench.api.reading.arrays.targets.TARGET`.
         fidelity: None for the release's default for the task.
         seed: None for each default seed.
         images: one or several names; None for all.
@@ -91,9 +92,7 @@ def kendall(
     frame = pd.DataFrame(
         tau,
         index=pd.Index(names, name="image"),
-        columns=pd.MultiIndex.from_tuples(scores.columns, names=["proxy", "reference"])
-        if scores.columns
-        else pd.MultiIndex.from_arrays([[], []], names=["proxy", "reference"]),
+        columns=pd.MultiIndex.from_tuples(scores.columns, names=["proxy", "reference"]),
     )
     frame.attrs = runs.facts() | {"n": n, "std": std, "reasons": reasons}
     return frame
@@ -114,6 +113,12 @@ def _reason(of_seeds: list[Correlation], target: str, key: str) -> str:
     return why.replace("the first sample", target).replace("the second sample", key)
 
 
+def with_runs(bench: ReleaseReader) -> list[tuple[str, str]]:
+    """The (fidelity, task) that the release has runs of, in its order."""
+    pairs = itertools.product(bench.fidelities, bench.tasks)
+    return [pair for pair in pairs if (record := bench.manifest.task(*pair)) and record.runs]
+
+
 def coverage(bench: ReleaseReader) -> pd.DataFrame:
     """Count ok, diverged, failed and missing runs.
 
@@ -128,20 +133,16 @@ def coverage(bench: ReleaseReader) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for fidelity in bench.fidelities:
-        for task in bench.tasks:
-            record = bench.manifest.task(fidelity, task)
-            if record is None or not record.runs:
-                continue
-            block = bench.runs.block(task, fidelity)
-            by_seed = {seed: block.statuses(seed) for seed in block.seeds}
-            for position, image in enumerate(bench.images):
-                for seed, statuses in by_seed.items():
-                    mine = statuses[:, position]
-                    found = {s: int((mine == code).sum()) for code, s in enumerate(STATUSES)}
-                    rows.append(
-                        {"fidelity": fidelity, "task": task, "image": image, "seed": seed}
-                        | {"expected": len(mine), **found, "missing": int((mine < 0).sum())}
-                    )
+    for fidelity, task in with_runs(bench):
+        block = bench.runs.block(task, fidelity)
+        by_seed = {seed: block.statuses(seed) for seed in block.seeds}
+        for position, image in enumerate(bench.images):
+            for seed, statuses in by_seed.items():
+                mine = statuses[:, position]
+                found = {s: int((mine == code).sum()) for code, s in enumerate(STATUSES)}
+                rows.append(
+                    {"fidelity": fidelity, "task": task, "image": image, "seed": seed}
+                    | {"expected": len(mine), **found, "missing": int((mine < 0).sum())}
+                )
     names = ["fidelity", "task", "image", "seed", "expected", *STATUSES, "missing"]
     return pd.DataFrame(rows, columns=names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +146,7 @@ def overlap_table(
     )
     names, same = runs.image_names, {"target": runs.target, "fidelity": runs.fidelity}
     by_seed = [overlap(bench, task, k=k, images=names, seed=one, **same) for one in runs.seeds]
-    across = across_seeds(runs, k)
+    across, n_across, expected_across = _across_seeds(runs, k)
     rows = {}
     for a, b in itertools.combinations(range(len(names)), 2):
         counts = [int(frame.iat[a, b]) for frame in by_seed]
@@ -160,42 +160,26 @@ def overlap_table(
             "p_value": max(
                 overlap_p_value(count, n, k) for count, n in zip(counts, sizes, strict=True)
             ),
-            "n_across_seeds": across.n,
-            "expected_across_seeds": across.expected,
-            "shared_across_seeds": float(across.shared[a, b]),
-            "same_image_across_seeds": float((across.shared[a, a] + across.shared[b, b]) / 2),
+            "n_across_seeds": n_across,
+            "expected_across_seeds": expected_across,
+            "shared_across_seeds": float(across[a, b]),
+            "same_image_across_seeds": float((across[a, a] + across[b, b]) / 2),
         }
     frame = pd.DataFrame(
         list(rows.values()),
-        index=pd.MultiIndex.from_tuples(list(rows), names=["image_a", "image_b"])
-        if rows
-        else pd.MultiIndex.from_arrays([[], []], names=["image_a", "image_b"]),
+        index=pd.MultiIndex.from_tuples(list(rows), names=["image_a", "image_b"]),
     )
     frame.attrs = runs.facts() | {"k": int(k), "all_seeds": list(runs.block.seeds)}
     return frame
 
 
-class AcrossSeeds(NamedTuple):
-    """What images share with each other, and with themselves, between runs of different seeds.
+def _across_seeds(runs: RunSet, k: int) -> tuple[NDArray[np.float64], int, float]:
+    """What is shared among the k best between all seeds.
 
-    Attributes:
-        shared: (image, image) symmetric, mean count over the ordered pairs of seeds; an image with
-            itself on the diagonal. NaN if no pair of seeds has enough architectures.
-        n: architectures that both seeds have on all images, minimum over pairs; or 0.
-        expected: k²/n, mean over pairs.
-    """
-
-    shared: NDArray[np.float64]
-    n: int
-    expected: float
-
-
-def across_seeds(runs: RunSet, k: int) -> AcrossSeeds:
-    """Count what is shared among the k best between all seeds.
-
-    Args:
-        runs: runs with the target and images to use.
-        k: number of best architectures.
+    Returns:
+        (image, image) symmetric, mean count over the ordered pairs of seeds, an image with itself
+        on the diagonal; NaN if no pair of seeds has enough architectures. Then the architectures
+        that both seeds have on all images, minimum over pairs, or 0; and k²/n, mean over pairs.
     """
     block, chosen = runs.block, list(runs.images)
     sign, count = block.direction(runs.target), len(chosen)
@@ -209,9 +193,9 @@ def across_seeds(runs: RunSet, k: int) -> AcrossSeeds:
         counts.append((corner + corner.T) / 2)  # (a at s, b at t) and (a at t, b at s)
         sizes.append(int(both.sum()))
     if not counts:
-        return AcrossSeeds(np.full((count, count), math.nan), 0, math.nan)
+        return np.full((count, count), math.nan), 0, math.nan
     expected = float(np.mean([k * k / n for n in sizes]))
-    return AcrossSeeds(np.mean(counts, axis=0), min(sizes), expected)
+    return np.mean(counts, axis=0), min(sizes), expected
 
 
 def _everywhere(block: Block, seed: int, images: Sequence[int]) -> NDArray[np.bool_]:

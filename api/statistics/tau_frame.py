@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -52,21 +53,27 @@ METHODS = {
 }
 
 
-class Resampling(NamedTuple):
+@dataclass(frozen=True)
+class Resampling:
     """Settings of the bootstrap intervals.
 
     Attributes:
         level: confidence level, between 0 and 1.
         resamples: number of resamples; 0 for no intervals.
         rng: seed of the resamples; the same seed gives the same intervals.
+
+    Raises:
+        ConfigError: a setting is out of range.
     """
 
-    level: float = 0.95
-    resamples: int = 1000
-    rng: int = 0
+    level: float
+    resamples: int
+    rng: int
 
-
-DEFAULT_RESAMPLING = Resampling()
+    def __post_init__(self) -> None:
+        percentile_interval(np.zeros(1), self.level)  # checks the level
+        check_whole("resamples", self.resamples, 0, note="; 0 makes no intervals")
+        check_whole("rng", self.rng, 0)
 
 
 def tau_frame(
@@ -90,9 +97,6 @@ def tau_frame(
         images: by position; None for all.
         method: tau or rho.
         kinds: (architecture,), tau only: count only pairs of architectures of the same kind.
-
-    Raises:
-        ConfigError: a setting of the resampling is out of range.
     """
     import pandas as pd
 
@@ -105,10 +109,8 @@ def tau_frame(
     strata = [] if kinds is None else [kinds[having]]
     point = method.point if kinds is None else stratified_tau
     draws = None
-    resamples = check_whole("resamples", resampling.resamples, 0, note="; 0 makes no intervals")
-    if resamples:
-        draws = draw_resamples(int(having.sum()), resamples, resampling.rng)
-        percentile_interval(np.zeros(1), resampling.level)  # checks the level
+    if resampling.resamples:
+        draws = draw_resamples(int(having.sum()), resampling.resamples, resampling.rng)
     rows, samples, by_pair = {}, [], []
     for position, image in enumerate(bench.images[one] for one in shown):
         columns = [(a[:, position], b[:, position]) for a, b in chosen]
@@ -207,7 +209,7 @@ def stacked(frames: Mapping[tuple[str, str], pd.DataFrame], names: Sequence[str]
     import pandas as pd
 
     if not frames:
-        return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in names], names=names))
+        return pd.DataFrame(index=pd.MultiIndex.from_tuples([], names=names))
     whole = pd.concat(frames, names=names)
     whole.index = index_of(whole.index, names)
     return whole

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from nasdip_bench import NASDIPBench
@@ -13,12 +15,21 @@ from nasdip_bench.api import figure3, figure4, search_leaderboard_figure, write_
 from nasdip_bench.api.gallery import made
 from nasdip_bench.api.gallery.catalogue import BEYOND, PaperOptions, catalogue
 from nasdip_bench.api.gallery.page import markdown_page
+from nasdip_bench.api.paper.figure3 import ScatterFigure
+from nasdip_bench.api.paper.figure4 import HistogramFigure
 from nasdip_bench.api.paper.printed import reasons_to_differ
+from nasdip_bench.api.paper.table1 import Table1
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
+from nasdip_bench.api.replay.figure import replay_figure
+from nasdip_bench.api.statistics.agreement.noise_figure import noise_figure
+from nasdip_bench.api.statistics.early.figure import early_figure
+from nasdip_bench.api.statistics.gain_figure import gain_figure
+from nasdip_bench.api.statistics.leaderboard.figure import score_leaderboard_figure
+from nasdip_bench.api.statistics.stopping.figure import stopping_figure
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from tests import synthetic
 from tests.conftest import ROOT
-from tests.synthetic import LOW
+from tests.synthetic import IMAGES, LOW
 
 DENOISE = PaperOptions(tasks=["denoise"], k=3, repeats=1)
 
@@ -114,14 +125,64 @@ def test_the_calls_on_the_page_give_its_numbers(bench, folder):
     """Each call runs as it stands, and its numbers are those of the table above it."""
     page = (folder[0] / "index.md").read_text()
     calls = re.findall(r"Numbers: `([^`]+)`", page)
-    assert len(calls) == len(folder[1].made) - 1
+    exhibits = [one.exhibit for one in folder[1].made if one.exhibit is not None]
+    assert len(calls) == len(exhibits) == len(folder[1].made) - 1
     names = {"bench": bench, "figure3": figure3, "figure4": figure4}
-    for call in calls:
+    for call, exhibit in zip(calls, exhibits, strict=True):
         found = eval(call, names)
-        assert found is not None
+        if isinstance(exhibit, ScatterFigure | HistogramFigure):
+            assert found.csv() == exhibit.csv()
+        else:
+            of_table1 = isinstance(exhibit, Table1)
+            frame = exhibit.frame.xs("ours", axis=1, level="source") if of_table1 else exhibit.frame
+            pd.testing.assert_frame_equal(found, frame[found.columns])
     tau = eval(next(c for c in calls if c.startswith("bench.kendall")), names)
     row = next(line for line in page.splitlines() if line.startswith("| lena | "))
     assert f"{tau.loc['lena', ('psd_db_mse', 'corrupted')]:+.2f}" in row
+
+
+@pytest.mark.parametrize(
+    ("figure", "how"),
+    [
+        (gain_figure, {"targets": ["last_psnr_db"], "images": ["lena", "boat"], "level": 0.5}),
+        (noise_figure, {"targets": ["last_psnr_db"], "images": "boat", "level": 0.5, "rng": 3}),
+        (early_figure, {"targets": ["last_psnr_db"], "images": ["boat"], "level": np.float64(0.5)}),
+        (stopping_figure, {"rules": "fixed(iteration=9)", "images": ["boat"], "level": 0.5,
+                           "resamples": 30, "seed": np.int64(1)}),
+        (score_leaderboard_figure, {"images": ["boat"], "k": 2, "values": {"mine": range(12)},
+                                    "target": "last_psnr_db", "resamples": 30}),
+        (search_leaderboard_figure, {"images": ["boat"], "repeats": 1, "budget_seconds": 50}),
+        (replay_figure, {"scores": "psd_db_mse", "images": ["boat", "lena"], "n": 3, "seed": 1,
+                         "reference": "ground_truth", "selector": "oracle"}),
+    ],
+)  # fmt: skip
+def test_a_call_has_the_arguments_that_were_given(bench, figure, how):
+    shown = figure(bench, **how)
+    assert all(f"{name}=" in shown.call for name in how)
+    found = eval(shown.call, {"bench": bench, "values": how.get("values")})
+    pd.testing.assert_frame_equal(found, shown.frame)
+
+
+def test_a_call_of_the_papers_figures_has_their_arguments(bench):
+    figure = figure4(bench, target="last_psnr_db", score="parameters", cohorts=[3], bins=7)
+    assert eval(figure.call, {"bench": bench, "figure4": figure4}).csv() == figure.csv()
+
+
+def test_a_call_for_one_seed_runs_where_no_seed_can_be_chosen(tmp_path):
+    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0,)})
+    bench = NASDIPBench(path)
+    for figure in (early_figure(bench), noise_figure(bench)):
+        pd.testing.assert_frame_equal(eval(figure.call, {"bench": bench}), figure.frame)
+
+
+@pytest.mark.parametrize(
+    "figure", [gain_figure, noise_figure, early_figure, stopping_figure, score_leaderboard_figure]
+)
+def test_runs_of_images_that_are_not_shown_are_not_missed(bench, figure):
+    assert "missing" in figure(bench).caption
+    caption = figure(bench, images=["boat", "chest"]).caption
+    assert "missing" not in caption
+    assert re.search(r"\d of (24|48) runs failed|\d of (24|48) runs have failed", caption)
 
 
 def test_a_rerun_replaces_its_own_files_alone(bench, folder, tmp_path, monkeypatch):
@@ -165,6 +226,26 @@ def test_mistakes_in_what_is_asked_for(bench, tmp_path):
         write_paper(bench, tmp_path / "file" / "p")
     with pytest.raises(UnknownNameError, match="unknown fidelity"):
         write_paper(bench, tmp_path, PaperOptions(fidelity="r9"))
+
+
+def test_a_seed_that_some_tasks_lack(tmp_path, monkeypatch):
+    """What can be made is, and the page says of which seeds; one that no task has is refused."""
+    monkeypatch.setattr(made, "ENDINGS", (".csv",))
+    path = synthetic.write_release(
+        tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)},
+        missing={(LOW, "inpaint", arch, image, 1) for arch in range(12) for image in IMAGES},
+    )  # fmt: skip
+    bench = NASDIPBench(path)
+    result = write_paper(bench, tmp_path / "p", PaperOptions(k=3, repeats=1, seed=1))
+    problems = "\n".join(result.problems)
+    assert "table1-inpaint: not made: unknown seed 1" in problems
+    assert "table1-denoise" not in problems
+    page = (tmp_path / "p" / "index.md").read_text()
+    assert "| denoise | r64c16i40 | 40 | 40 | 1 | 36 of 36 |" in page
+    assert "| inpaint | r64c16i40 | 40 | 40 | 0 | 36 of 36 |" in page
+    with pytest.raises(UnknownNameError, match="unknown seed 7"):
+        write_paper(bench, tmp_path / "none", PaperOptions(seed=7))
+    assert not (tmp_path / "none").exists()
 
 
 def test_hostile_names_stay_text_on_the_page(tmp_path, monkeypatch):

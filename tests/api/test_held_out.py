@@ -104,6 +104,8 @@ def test_the_figure_of_early_ranking_says_what_it_shows(bench):
         for at, cell in zip(iterations, cells, strict=True):
             row = figure.frame.loc[curve, seed, target, at]
             assert cell == f"{row['tau']:+.2f} ({row['low']:+.2f}..{row['high']:+.2f})"
+    # In LaTeX signed numbers are in math mode, for true minus signs.
+    assert f"${row['tau']:+.2f}$ (${row['low']:+.2f}$..${row['high']:+.2f}$)" in figure.latex()
     own, other = (figure.frame.loc["raw", seed, VERDICT_TARGETS[0], 2000]["tau"] for seed in SEEDS)
     assert own > 0.5
     assert other == pytest.approx(-own, abs=0.15)

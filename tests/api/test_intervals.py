@@ -12,6 +12,7 @@ import pytest
 import scipy.stats
 
 from nasdip_bench import NASDIPBench
+from nasdip_bench.api import figure3, figure4
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
 from tests.synthetic import LOW
@@ -85,14 +86,14 @@ def test_of_few_architectures_there_is_no_interval(bench):
 
 def test_spearmans_rho_is_scipys(bench):
     own = np.random.default_rng(3).integers(0, 8, COUNT).astype(float)
-    found = bench.correlate(own, "denoise", fidelity=LOW, method="spearman")
+    # A target that ranks unlike the PSNRs, so that another one would not pass.
+    how = {"fidelity": LOW, "method": "spearman", "target": "best_iteration"}
+    found = bench.correlate(own, "denoise", **how)
     assert list(found.columns)[:3] == ["rho", "low", "high"]
     assert found.attrs["method"] == "spearman"
     for image in bench.images:
-        psnr = [
-            bench.query(a, image, "denoise", fidelity=LOW).best_psnr_smooth_db for a in range(COUNT)
-        ]
-        expected = scipy.stats.spearmanr(psnr, own).statistic
+        runs = [bench.query(a, image, "denoise", fidelity=LOW) for a in range(COUNT)]
+        expected = scipy.stats.spearmanr([run.best_iteration for run in runs], own).statistic
         assert found.loc[image, "rho"] == pytest.approx(expected)
         assert found.loc[image, "low"] < expected < found.loc[image, "high"]
     constant = bench.correlate(np.zeros(COUNT), "denoise", fidelity=LOW, method="spearman")
@@ -103,7 +104,8 @@ def test_spearmans_rho_is_scipys(bench):
 
 def test_within_one_design_choice(bench):
     """Against every pair of architectures, one by one."""
-    frame = bench.kendall_intervals("denoise", within="sampling")
+    # A target that ranks unlike the PSNRs, so that another one would not pass.
+    frame = bench.kendall_intervals("denoise", within="sampling", target="best_iteration")
     kinds = [arch.attributes.sampling for arch in bench]
     assert frame.attrs["within"] == "sampling"
     whole = bench.kendall_intervals("denoise")
@@ -113,7 +115,7 @@ def test_within_one_design_choice(bench):
         for position, image in enumerate(bench.images):
             taus = []
             for seed in block.default_seeds:
-                x = block.matrix("best_psnr_smooth_db", seed)[:, position]
+                x = block.matrix("best_iteration", seed)[:, position]
                 y = scores.values[:, position, column]
                 there = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
                 pairs = [
@@ -129,7 +131,8 @@ def test_within_one_design_choice(bench):
             assert row["pairs"] == len(pairs) < whole.loc[proxy, reference, image]["pairs"]
             assert row["tied_y"] == np.count_nonzero(b == 0)
             assert bool(row["reason"]) == math.isnan(row["tau"])
-    own = bench.correlate(scores.values[:, :, 0], "denoise", within="sampling", resamples=0)
+    how = {"within": "sampling", "target": "best_iteration", "resamples": 0}
+    own = bench.correlate(scores.values[:, :, 0], "denoise", **how)
     np.testing.assert_allclose(own["tau"], frame.loc[scores.columns[0]]["tau"])
     with pytest.raises(UnknownNameError, match="attribute to compare within 'cell'"):
         bench.kendall_intervals("denoise", within="cell")
@@ -137,10 +140,34 @@ def test_within_one_design_choice(bench):
         bench.correlate(np.arange(len(bench)), "denoise", within="kernel", method="spearman")
 
 
-@pytest.mark.parametrize("resamples", [-1, 10.0, True, None])
-def test_numbers_of_resamples_that_there_are_not(bench, resamples):
-    with pytest.raises(ConfigError, match=f"resamples {resamples} must be a whole number of at le"):
-        bench.kendall_intervals("denoise", resamples=resamples)
+RESAMPLED = (
+    "kendall_intervals", "seed_agreement", "fidelity_agreement", "proxy_table", "image_gain",
+    "noise", "stopping_table", "score_leaderboard", "search_leaderboard",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("statistic", RESAMPLED)
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"resamples": -1}, "resamples -1 must be a whole number of at least 0"),
+        ({"resamples": 10.0}, "resamples 10.0 must be a whole number"),
+        ({"resamples": True}, "resamples True must be a whole number"),
+        ({"resamples": None}, "resamples None must be a whole number"),
+        ({"rng": -1}, "rng -1 must be a whole number"),
+        ({"level": 95, "resamples": 0}, "confidence level 95 must lie between 0 and 1"),
+        ({"level": "0.95"}, "confidence level '0.95' must lie between 0 and 1"),
+    ],
+)
+def test_settings_of_a_resampling_are_checked_alike(bench, statistic, setting, message):
+    with pytest.raises(ConfigError, match=message):
+        getattr(bench, statistic)("denoise", **setting)
+
+
+def test_cohorts_are_several_sizes(bench):
+    for call in (NASDIPBench.proxy_table, figure3, figure4):
+        with pytest.raises(ConfigError, match="cohort sizes 5 must be several whole numbers"):
+            call(bench, "denoise", cohorts=5)
 
 
 # Seeds and fidelities

@@ -11,11 +11,11 @@ from scipy.stats import kendalltau
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api import (
-    best_iteration_table,
     figure2,
     figure2_images,
     figure3,
     figure4,
+    table1,
 )
 from nasdip_bench.api.exhibits.forms import aligned, csv_text, latex_float
 from nasdip_bench.api.paper.spectra import image_spectra, radial_profile
@@ -216,7 +216,7 @@ def test_the_scatter_has_scipy_s_tau_and_every_point(bench):
 
 
 def test_tau_with_the_best_iteration_is_that_of_kendall(bench):
-    table = best_iteration_table(bench)
+    table = table1(bench, target="best_iteration")
     tau = bench.kendall("denoise", target="best_iteration")
     ours = table.frame["psd_db_mse", "corrupted", "ours"]
     assert ours.tolist() == pytest.approx(tau["psd_db_mse", "corrupted"].tolist())
@@ -225,10 +225,10 @@ def test_tau_with_the_best_iteration_is_that_of_kendall(bench):
     )
     expected = kendalltau(runs.best_iteration, runs.arch_id).statistic
     assert ours["boat"] == pytest.approx(expected)
-    assert not table.has_paper
+    assert "paper" not in table.frame.columns.get_level_values("source")
     assert "Best iteration (denoise)" in table.text()
     assert "parameters" not in table.text()
-    assert "parameters" in best_iteration_table(bench, all_scores=True).text()
+    assert "parameters" in table1(bench, target="best_iteration", all_scores=True).text()
     assert "runs peak in the last 2 %" not in table.caption
 
 
@@ -239,7 +239,10 @@ def test_runs_that_were_cut_before_their_peak_are_counted(tmp_path):
     block.columns["best_iteration"] = np.where(
         block.columns["arch_id"] == 0, 40, block.columns["best_iteration"]
     )
-    assert "3 of 9 runs peak in the last 2 % of their 40" in best_iteration_table(bench).caption
+    assert (
+        "3 of 9 runs peak in the last 2 % of their 40"
+        in table1(bench, target="best_iteration").caption
+    )
 
 
 # Figure 2
@@ -356,7 +359,9 @@ def test_the_commands(call, bench):
     assert call("figure", 4, "--format", "csv")[1] == figure4(bench).csv()
     text = ("--format", "text")
     assert call("figure", 3, "--task", "inpaint", *text)[1] == figure3(bench, "inpaint").text()
-    assert call("table", "best-iteration", *text)[1] == best_iteration_table(bench).text()
+    assert (
+        call("table", "best-iteration", *text)[1] == table1(bench, target="best_iteration").text()
+    )
     status, out, err = call("figure", 2)
     assert (status, out) == (2, "")
     assert "needs the images themselves" in err

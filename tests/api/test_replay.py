@@ -23,6 +23,7 @@ from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset.distances import mean_squares
 from nasdip_bench.errors import ConfigError, DatasetError, MissingRunError, UnknownNameError
+from nasdip_bench.isnas import selection
 from nasdip_bench.isnas.selection import (
     WEIGHTINGS,
     Cohort,
@@ -472,7 +473,7 @@ def test_mistakes_are_named(flawed, given, error, text):
         ),
         ({"n": 13, "selector": "oracle"}, ConfigError, r"most 11, .* \(with a run, the score\);"),
         ({"images": ["lenna"]}, UnknownNameError, "unknown image 'lenna'"),
-        ({"images": []}, ConfigError, "no images to replay .*available: lena, chest, boat"),
+        ({"images": []}, ConfigError, "no images are named; available: lena, chest, boat"),
         ({"scores": []}, ConfigError, "no scores to replay .*available: psd_db_mse/corrupted"),
         ({"scores": ["flops"]}, ConfigError, "ranks only by scores where lower is better"),
         ({"weighting": "even"}, UnknownNameError, "unknown weighting"),
@@ -565,3 +566,27 @@ def test_one_image_is_shown_alone(flawed):
 
 def test_info_names_tasks_with_distances(run, flawed):
     assert run("info", "--data", flawed)[1].count("; distances") == 1
+
+
+def test_images_of_imported_results_are_the_papers(tmp_path):
+    notes = {}
+    for name in ("released", "user"):
+        path = synthetic.write_release(
+            tmp_path / name, fidelities=(LOW,), tasks=("denoise",), image_set=name,
+            images={"lena": "original"},
+        )  # fmt: skip
+        notes[name] = " ".join(replay_figure(NASDIPBench(path), selector="oracle").notes)
+    assert "not the paper's" not in notes["released"]
+    assert "The images are of the set 'user', not the paper's." in notes["user"]
+
+
+def test_every_named_selector_is_replayed_as_itself(flawed, monkeypatch):
+    def last(cohort):
+        return len(cohort.scores) - 1
+
+    bench, how = NASDIPBench(flawed), {"images": "boat", "scores": SCORE, "n": 5}
+    expected = bench.isnas_curve("denoise", selector=last, **how)
+    monkeypatch.setitem(selection._SELECTORS, "last", last)
+    monkeypatch.setattr(selection, "SELECTORS", tuple(selection._SELECTORS))
+    found = bench.isnas_curve("denoise", selector="last", **how)
+    pd.testing.assert_frame_equal(found, expected)

@@ -19,7 +19,7 @@ from nasdip_bench.api.statistics.leaderboard.scores import (
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from tests import synthetic
 
-FIDELITY = "r64c16"
+FIDELITY, LOW = "r64c16", "r64c16i40"
 TARGET = "stopped_psnr_smooth_db"
 
 
@@ -139,6 +139,39 @@ def test_scores_are_signed_by_what_they_claim(shipped, table):
     without = table[table["tau_signed"].isna()]
     assert len(without)
     assert (without["reason"] != "").all()
+
+
+def test_chance_is_that_of_all_architectures_whatever_score_comes_first(tmp_path):
+    """The first score lacks two architectures here, and has the same value for all there."""
+    for name, how in (("partial", {"unscored": {0, 1}}), ("whole", {})):
+        path = synthetic.write_release(
+            tmp_path / name, fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)}, **how
+        )
+        bench = NASDIPBench(path)
+        found = score_leaderboard(bench, "denoise", k=3, resamples=0)
+        values = bench.runs.block("denoise").matrix(found.attrs["target"], 0)
+        row = found.loc["random", NULL]
+        assert (row["n"], row["precision_chance"]) == (12, 3 / 12)
+        expected = np.mean(values.max(axis=0) - values.mean(axis=0))
+        assert row["regret_random"] == row["regret"] == pytest.approx(expected)
+
+
+def test_why_there_is_no_p_value_is_said(tmp_path):
+    """Each image has runs of its own architectures: none has all."""
+    missing = {
+        (LOW, "denoise", arch, image, 0)
+        for place, image in enumerate(synthetic.IMAGES)
+        for arch in range(12)
+        if arch % 3 == place
+    }
+    path = synthetic.write_release(
+        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)}, missing=missing
+    )
+    found = score_leaderboard(NASDIPBench(path), "denoise", k=2, resamples=0)
+    row = found.loc["psd_db_strip_mse", "corrupted"]
+    assert np.isfinite(row["tau_signed"])
+    assert np.isnan(row["p"])
+    assert "too few architectures have values on all images at all seeds" in row["reason"]
 
 
 def test_values_of_ones_own_enter_with_one_call(shipped):

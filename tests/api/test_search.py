@@ -13,10 +13,10 @@ import pytest
 import scipy.stats
 
 from nasdip_bench import NASDIPBench
+from nasdip_bench.api.exhibits import drawing
 from nasdip_bench.api.search import (
     METHODS,
     compare,
-    figure,
     hyperband,
     isnas,
     regularized_evolution,
@@ -454,10 +454,21 @@ def test_one_search_has_no_interval(bench):
     assert "(nan" not in text
 
 
+def test_searches_that_do_without_the_ground_truth_are_told_by_their_track(bench):
+    """Not by their names, which users give."""
+    algorithms = {
+        "isnas": METHODS["random"], "paper": METHODS["isnas"], "transfer": METHODS["transfer"]
+    }  # fmt: skip
+    found = compare(bench, "denoise", images=["lena"], algorithms=algorithms, repeats=1)
+    text = search_figure(found).text()
+    assert "(an oracle), except those on the deployable track (paper, transfer)." in text
+    assert found.attrs["tracks"]["isnas"] == "oracle"
+
+
 def test_panels_share_their_axis_of_regret(bench, monkeypatch):
     pytest.importorskip("matplotlib")
     shown = []
-    monkeypatch.setattr(figure, "save", lambda drawing, *_: shown.append(drawing))
+    monkeypatch.setattr(drawing, "save", lambda drawn, *_: shown.append(drawn))
     search_figure(
         compare(bench, "denoise", images=["lena", "boat"], algorithms=["random"], repeats=2)
     ).draw("", "png")

@@ -163,6 +163,10 @@ def test_the_figure_says_what_it_shows(bench):
         "20",
     ]
     assert f"{row['lost_db']:.2f} ({row['low']:.2f}..{row['high']:.2f})" in text
+    [panel] = figure.panels()
+    assert panel.texts == [line[4] for line in figure.body()]
+    of_mine = panel.points[[*figure.lines()].index("mine")]
+    assert of_mine.tolist() == figure.frame.loc["mine", "lost_db"].drop(MEAN).tolist()
     read = pd.read_csv(io.StringIO(figure.csv()), index_col=["rule", "image"])
     pd.testing.assert_frame_equal(
         read[["lost_db", "low", "high"]], figure.frame[["lost_db", "low", "high"]]

@@ -13,13 +13,17 @@ import pytest
 from PIL import Image
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import figure1, table1
+from nasdip_bench.api import figure1, figure3, figure4, table1
 from nasdip_bench.api.exhibits.forms import latex_escape
 from nasdip_bench.api.paper.printed import paper_values
 from nasdip_bench.errors import ConfigError, MissingDependencyError
 from nasdip_bench.images import NASDIP_IMAGES
 from tests import synthetic
 from tests.synthetic import LOW
+
+
+def has_paper(table):
+    return "paper" in table.frame.columns.get_level_values("source")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +79,7 @@ def test_the_frame_has_ours_beside_the_papers(bench):
     assert frame.loc["boat", ("psd_99_bandwidth", "none", "paper")] == -0.27
     assert ("parameters", "none", "paper") not in frame.columns
     assert frame["psd_strip_hist_emd", "corrupted", "ours"].isna().all()  # not in this release
-    assert table.has_paper
+    assert has_paper(table)
 
 
 def test_the_text_states_set_up_coverage_and_what_is_missing(bench):
@@ -142,15 +146,33 @@ def test_latex_escapes_special_characters():
 
 def test_other_tasks_have_no_printed_values(bench):
     table = table1(bench, "inpaint")
-    assert not table.has_paper
+    assert not has_paper(table)
     assert "The paper has this table for denoise only." in table.caption
     assert "(+" not in table.text()
     assert math.isnan(table._value("lena", ("psd_db_mse", "corrupted"), "paper"))
 
 
+@pytest.mark.parametrize(
+    ("target", "named"),
+    [("seconds", "seconds"), ("final_ssim_smooth", "SSIM"), ("last_psnr_db", "PSNR")],
+)
+def test_the_papers_values_are_beside_those_of_a_psnr_alone(bench, target, named):
+    table = table1(bench, target=target)
+    assert has_paper(table) == (named == "PSNR")
+    assert f"tau-b between {named} and training-free scores" in table.caption
+
+
+@pytest.mark.parametrize(
+    ("target", "named"), [("final_ssim_smooth", "SSIM"), ("last_psnr_db", "PSNR")]
+)
+def test_a_figure_names_what_it_shows(bench, target, named):
+    assert f"(denoise): {named} against" in figure3(bench, target=target).caption
+    assert f"distribution of {named} over" in figure4(bench, target=target).caption
+
+
 def test_other_images_have_no_printed_values_even_of_the_same_name(stand_ins):
     table = table1(stand_ins)
-    assert not table.has_paper
+    assert not has_paper(table)
     assert "from the set 'skimage', not the paper's" in table.text()
     assert "*" not in table.text()
     assert "seeds 0, 1 (computed per seed, then averaged)" in table.caption

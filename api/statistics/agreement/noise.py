@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,16 +95,13 @@ def noise(
         runs.block.direction(target)  # raises if unknown
         rows["seeds", target] = _seeds(runs, target, resampling)
     rows |= {("reruns", target): _reruns(runs, target, level) for target in targets}
-    order = sorted(rows, key=lambda key: BETWEEN.index(key[0]))
-    frame = pd.DataFrame(
-        [rows[key] for key in order], index=index_of(order, ["between", "measured"])
-    )
+    frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["between", "measured"]))
     frame.attrs = {
         "task": task,
         "fidelity": runs.fidelity,
         "seeds": list(runs.seeds),
         "images": list(runs.image_names),
-        **resampling._asdict(),
+        **asdict(resampling),
     }
     return frame
 
@@ -187,7 +185,7 @@ def _seeds(runs: RunSet, target: str, resampling: Resampling) -> dict[str, Any]:
     try:
         frame = seed_agreement(
             runs.bench, runs.task, target=target, images=names, fidelity=runs.fidelity,
-            **resampling._asdict(),
+            **asdict(resampling),
         )  # fmt: skip
     except MissingRunError as error:
         return _row(repeats=len(block.seeds), n=0, reason=str(error))

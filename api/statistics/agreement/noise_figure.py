@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...exhibits.captions import sentences, setup, shortfall
+from ...exhibits.captions import call_text, sentences, setup, shortfall
 from ...exhibits.forest import Forest, Panel
 from ...exhibits.forms import estimate
 from .noise import noise
@@ -91,9 +91,8 @@ def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Noi
             f"scoring initialisations of a score (and two means of all), two seeds of a run, or a "
             f"run and the same run trained again.",
             f"At {setup(bench, facts)}.",
-            shortfall(bench, facts),
+            shortfall(bench, facts, facts["images"]),
         ),
         notes=tuple(reasons),
-        marks=dict.fromkeys(bench.images, ""),
-        call=f"bench.noise({task!r}, fidelity={facts['fidelity']!r})",
+        call=call_text("bench.noise", repr(task), **how | {"fidelity": facts["fidelity"]}),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.noise import attainable_tau
 
 from ...reading.run_set import RunSet
+from ..kendall import with_runs
 from ..strata import strata_within
 from ..tau_frame import Resampling, stacked, tau_frame
 
@@ -89,7 +91,7 @@ def seed_agreement(
     names = (f"{runs.target} of one seed",) * 2
     frame = tau_frame(bench, pairs, resampling, names, chosen, kinds=kinds)
     frame.insert(3, "attainable", [attainable_tau(tau) for tau in frame["tau"]])
-    facts = block.facts(runs.target, block.seeds) | resampling._asdict() | {"within": within}
+    facts = block.facts(runs.target, block.seeds) | asdict(resampling) | {"within": within}
     frame.attrs = facts | {"pairs": [list(pair) for pair in seeds]}
     return frame
 
@@ -142,8 +144,7 @@ def fidelity_agreement(
         names = [bench.runs.block(task, name).fidelity for name in fidelities]
     else:
         bench.runs.fidelity_of(task, None)  # raises with the available tasks
-        records = [(name, bench.manifest.task(name, task)) for name in bench.fidelities]
-        names = [name for name, record in records if record is not None and record.runs]
+        names = [name for name, of_task in with_runs(bench) if of_task == task]
     if len(set(names)) < 2:
         raise MissingRunError(
             f"fidelities are compared in pairs; the release has runs of {task} at "
@@ -168,5 +169,5 @@ def fidelity_agreement(
     frame = stacked(frames, ["fidelity_a", "fidelity_b", "image"])
     seeds = {name: list(runs.seeds) for name, runs in sets.items()}
     facts = {"task": task, "target": measured, "seeds": seeds, "within": within}
-    frame.attrs = facts | resampling._asdict()
+    frame.attrs = facts | asdict(resampling)
     return frame

@@ -8,6 +8,7 @@ together, so the interval of a mean over images accounts for the images sharing 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
@@ -96,7 +97,7 @@ def kendall_intervals(
         for column, key in enumerate(scores.keys)
     ]
     frame = stacked(dict(zip(scores.columns, frames, strict=True)), ["proxy", "reference", "image"])
-    frame.attrs = runs.facts() | resampling._asdict() | {"within": within}
+    frame.attrs = runs.facts() | asdict(resampling) | {"within": within}
     return frame
 
 
@@ -162,5 +163,5 @@ def correlate(
         bench, pairs, resampling, names, runs.images, METHODS[method], kinds=kinds
     ).rename(columns={"tau": METHODS[method].symbol})
     facts = {"proxy": OWN, "method": method, "within": within}
-    frame.attrs = runs.facts() | resampling._asdict() | facts
+    frame.attrs = runs.facts() | asdict(resampling) | facts
     return frame

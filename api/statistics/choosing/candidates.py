@@ -23,17 +23,26 @@ Values = ArrayLike | Mapping["ArchitectureLike", float]
 
 
 class Candidate(NamedTuple):
-    """Numbers to rank architectures by, (architecture, image) by seed, as recorded.
+    """Numbers to rank architectures by.
 
-    ``sign`` is 1 if lower numbers rank first, else -1.
+    Attributes:
+        proxy: name.
+        reference: what outputs are compared with, or the kind of numbers.
+        direction: "higher" or "lower" is better, "lower?" or "" if none is claimed.
+        raw: (architecture, image) by seed, as recorded.
+        seconds: of one architecture, image and task; NaN if unknown.
     """
 
     proxy: str
     reference: str
     direction: str
-    sign: int
     raw: Mapping[int, NDArray[np.float64]]
     seconds: float
+
+    @property
+    def sign(self) -> int:
+        """1 if lower numbers rank first, else -1."""
+        return -1 if self.direction == "higher" else 1
 
 
 def scores_of_release(runs: RunSet) -> Iterator[Candidate]:
@@ -46,10 +55,7 @@ def scores_of_release(runs: RunSet) -> Iterator[Candidate]:
         raw = {one: scores.values[:, :, column] for one, scores in of_seeds.items()}
         lower = info(proxy).lower_is_better if proxy in registered else None
         direction = "higher" if lower is False else "lower" if lower else "lower?"
-        sign = -1 if lower is False else 1
-        yield Candidate(
-            proxy, reference, direction, sign, raw, seconds.get((proxy, reference), math.nan)
-        )
+        yield Candidate(proxy, reference, direction, raw, seconds.get((proxy, reference), math.nan))
 
 
 def own_candidates(
@@ -73,12 +79,9 @@ def own_candidates(
                 f"your own values cannot be called {name!r}, the name of a score, which has its "
                 f"own direction: give another name, and lower_is_better if lower is better"
             )
-        raw, lower = (
-            dict.fromkeys(runs.seeds, own_values(runs.bench, given)),
-            name in lower_is_better,
-        )
-        direction, sign = ("lower", 1) if lower else ("higher", -1)
-        yield Candidate(name, OWN, direction, sign, raw, math.nan)
+        raw = dict.fromkeys(runs.seeds, own_values(runs.bench, given))
+        direction = "lower" if name in lower_is_better else "higher"
+        yield Candidate(name, OWN, direction, raw, math.nan)
 
 
 def _seconds(runs: RunSet) -> dict[tuple[str, str], float]:

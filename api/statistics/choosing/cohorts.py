@@ -8,7 +8,7 @@ here; the runs are looked up.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -129,6 +129,18 @@ class ScoredRuns:
         )
 
 
+def check_sizes(sizes: Sequence[int]) -> None:
+    """Check the sizes of cohorts.
+
+    Raises:
+        ConfigError: not several whole numbers of at least 1.
+    """
+    if not isinstance(sizes, Iterable):
+        raise ConfigError(f"cohort sizes {sizes!r} must be several whole numbers, such as (5, 15)")
+    for size in sizes:
+        check_whole("cohort size", size, 1)
+
+
 def scored_runs(
     bench: ReleaseReader,
     task: str,
@@ -150,12 +162,11 @@ def scored_runs(
         sizes: cohort sizes to check.
 
     Raises:
-        ConfigError: a size below 1, or none.
+        ConfigError: a size below 1, or no sizes.
         UnknownNameError: an unknown task, target, fidelity, seed or score.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    for size in sizes:
-        check_whole("cohort size", size, 1)
+    check_sizes(sizes)
     if not sizes:
         raise ConfigError("no cohort sizes: give at least one, such as 15")
     block = bench.runs.block(task, fidelity)

@@ -96,28 +96,25 @@ def selection_curve(
     by_seed = [ranked(runs, one, candidate) for one in runs.seeds]
     curves = {}
     for position in runs.images:
-        of_seeds = [_curve(one, position) for one in by_seed]
-        length = min(curve.shape[1] for curve in of_seeds)
-        if length:
-            curves[bench.images[position]] = np.mean(
-                [curve[:, :length] for curve in of_seeds], axis=0
-            )
+        curve = mean_curve([_curve(one, position) for one in by_seed])
+        if curve.shape[1]:
+            curves[bench.images[position]] = curve
     if curves:
-        shortest = min(curve.shape[1] for curve in curves.values())
-        curves[MEAN] = np.mean([curve[:, :shortest] for curve in curves.values()], axis=0)
+        curves[MEAN] = mean_curve([*curves.values()])
     index = [(image, n + 1) for image, curve in curves.items() for n in range(curve.shape[1])]
     frame = pd.DataFrame(
         np.concatenate([*curves.values(), np.zeros((4, 0))], axis=1).T,
         columns=["value", "regret", "value_random", "regret_random"],
-        index=pd.MultiIndex.from_tuples(index, names=["image", "cohort"])
-        if index
-        else pd.MultiIndex.from_arrays([[], []], names=["image", "cohort"]),
+        index=pd.MultiIndex.from_tuples(index, names=["image", "cohort"]),
     )
-    frame.attrs = runs.facts() | {
-        "proxy": key,
-        "direction": candidate.direction,
-    }
+    frame.attrs = runs.facts() | {"proxy": key, "direction": candidate.direction}
     return frame
+
+
+def mean_curve(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The mean of (column, N) curves, cut to the shortest."""
+    length = min(curve.shape[1] for curve in curves)
+    return np.asarray(np.mean([curve[:, :length] for curve in curves], axis=0), np.float64)
 
 
 def _curve(runs: ScoredRuns, image: int) -> NDArray[np.float64]:

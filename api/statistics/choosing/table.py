@@ -9,7 +9,8 @@ random is good too.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from nasdip_bench.ranks.correlation import top_k
 from ...reading.run_set import RunSet
 from ..tau_frame import MEAN, Resampling, stacked, tau_frame
 from .candidates import Values, own_candidates, ranked, scores_of_release
-from .cohorts import COHORTS, ScoredRuns
+from .cohorts import COHORTS, ScoredRuns, check_sizes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,8 +104,8 @@ def proxy_table(
         bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
     )
     block, seeds, names = runs.block, runs.seeds, runs.image_names
-    _check_sizes("cohort size", cohorts)
-    _check_sizes("k", [k])
+    check_sizes(cohorts)
+    check_whole("k", k, 1)
     resampling = Resampling(level, resamples, rng)
     frames = {}
     for candidate in (
@@ -142,7 +143,7 @@ def proxy_table(
     whole = stacked(frames, ["proxy", "reference", "image"])
     whole.attrs = (
         runs.facts()
-        | resampling._asdict()
+        | asdict(resampling)
         | {"k": int(k), "cohorts": [int(size) for size in cohorts]}
     )
     return whole
@@ -199,10 +200,3 @@ def _check_k(images: Sequence[str], block: Block, k: int, frames: Collection[pd.
                 f"k {k} must be at most n = {n}, the most architectures that have a run of "
                 f"{block.task} at {block.fidelity} on {image} and a value of one score"
             )
-
-
-def _check_sizes(what: str, sizes: Sequence[int]) -> None:
-    if not isinstance(sizes, Iterable):
-        raise ConfigError(f"{what}s {sizes!r} must be several whole numbers, such as (5, 15)")
-    for size in sizes:
-        check_whole(what, size, 1)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...exhibits.captions import call_text, sentences, setup, shortfall
 from ...exhibits.drawing import TEXT, Grid
-from ...exhibits.exhibit import PaperExhibit
-from ...exhibits.forms import csv_with_setup, estimate
-from ...reading.arrays.targets import VERDICT_TARGETS
+from ...exhibits.exhibit import FrameExhibit
+from ...exhibits.forms import estimate
 from .ranking import CURVES, early_ranking
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ _AT_END = "The stop is the end of the budget: final_* equals last_* and, without
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class EarlyFigure(PaperExhibit):
+class EarlyFigure(FrameExhibit):
     """Tau between PSNR at an iteration and the end of fits.
 
     Attributes:
@@ -43,7 +42,6 @@ class EarlyFigure(PaperExhibit):
     """
 
     wide = True
-    frame: pd.DataFrame
     stop: int
 
     def _iterations(self) -> list[int]:
@@ -75,10 +73,6 @@ class EarlyFigure(PaperExhibit):
         having = self.frame.index.get_level_values("seed").unique()
         return {seed: self.frame.loc[curve, seed, target] for seed in having}
 
-    def csv(self) -> str:
-        """The whole frame, with the set-up in columns; floats in full precision."""
-        return csv_with_setup(self.frame)
-
     def draw(self, path: Path, form: str) -> None:
         """One row of panels per target; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
         targets: Sequence[str] = self.frame.attrs["targets"]
@@ -107,23 +101,12 @@ class EarlyFigure(PaperExhibit):
         axes.set_title(f"{curve} PSNR against {target}", fontsize=TEXT)
 
 
-def early_figure(
-    bench: ReleaseReader,
-    task: str = "denoise",
-    *,
-    targets: Sequence[str] = VERDICT_TARGETS,
-    images: str | Sequence[str] | None = None,
-    fidelity: str | None = None,
-    level: float = 0.95,
-) -> EarlyFigure:
+def early_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> EarlyFigure:
     """Whether the beginning of fits ranks their end, to print, save or draw.
 
     Args:
         task: name.
-        targets: as in `early_ranking`, like all below.
-        images: one or several names; None for all.
-        fidelity: None for the release's default for the task.
-        level: confidence level of the intervals, between 0 and 1.
+        **how: passed to `early_ranking`.
 
     Raises:
         NasdipError: as in `early_ranking`.
@@ -132,9 +115,7 @@ def early_figure(
         >>> early_figure(NASDIPBench("data/"), "denoise").heads()[0][:4]
         ['target', 'curve', 'seed', 'after 43']
     """
-    frame = early_ranking(
-        bench, task, targets=targets, images=images, fidelity=fidelity, level=level
-    )
+    frame = early_ranking(bench, task, **how)
     facts = frame.attrs
     record = bench.runs.block(task, facts["fidelity"]).record
     several = len(facts["seeds"]) > 1
@@ -144,11 +125,11 @@ def early_figure(
         caption=sentences(
             f"Does the beginning of a fit rank its end ({task})? Kendall's tau-b over "
             f"architectures between PSNR at an iteration and a target; mean over "
-            f"{len(facts['images'])} images, with its {100 * level:g} % interval over "
+            f"{len(facts['images'])} images, with its {100 * facts['level']:g} % interval over "
             f"architectures.",
             f"At {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
             f"those with all runs; stop at iteration {record.stop}.",
-            shortfall(bench, facts),
+            shortfall(bench, facts, facts["images"]),
         ),
         notes=(
             "The smoothed PSNR belongs to a moving average of the outputs with weight 0.99, which "
@@ -158,6 +139,5 @@ def early_figure(
             else "Targets best_* are oracles. There is only one seed, so no other to compare with.",
             *([_AT_END] if record.stop == record.iterations else []),
         ),
-        marks=dict.fromkeys(bench.images, ""),
-        call=call_text("bench.early_ranking", facts | {"target": ""}).replace(", target=''", ""),
+        call=call_text("bench.early_ranking", repr(task), **how | {"fidelity": facts["fidelity"]}),
     )

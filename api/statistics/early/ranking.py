@@ -97,7 +97,6 @@ def early_ranking(
     kinds = SEEDS if len(runs.seeds) > 1 else SEEDS[:1]
     for curve, values in zip(CURVES, (raw[there], smooth[there]), strict=True):
         shares = _shares(values, ends[:, there])
-        kinds = SEEDS if len(runs.seeds) > 1 else SEEDS[:1]
         for kind, target, point in np.ndindex(len(kinds), len(targets), len(points)):
             key = (curve, kinds[kind], targets[target], int(curves.iterations[points[point]]))
             found = jackknife_interval(shares[kind, point, target], level)

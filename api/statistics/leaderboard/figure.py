@@ -115,7 +115,7 @@ def score_leaderboard_figure(
             f"tau-b with the target{interval}; mean over images and seeds; positive if the score "
             f"ranks as it claims.",
             setting_and_n(bench, facts, [*map(int, frame["n"])]),
-            shortfall(bench, facts),
+            shortfall(bench, facts, how.get("images")),
         ),
         notes=(
             "sampling mean: mean target of the architectures with the same sampling, on the other "
@@ -123,6 +123,7 @@ def score_leaderboard_figure(
             "p: two-sided, with Holm's correction over both columns.",
             *(f"-- : {name}: {reason}." for name, reason in reasons.items()),
         ),
-        marks=dict.fromkeys(bench.images, ""),
-        call=call_text("bench.score_leaderboard", facts, f"k={k}"),
+        call=call_text(
+            "bench.score_leaderboard", repr(task), k=k, **how | {"fidelity": facts["fidelity"]}
+        ),
     )

@@ -8,6 +8,7 @@ one family), and tau among architectures with the same sampling.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 NULL = "trivial"
 """The reference of predictors that see no image and no network."""
+
+_NO_P = (
+    "p is not defined: too few architectures have values on all images at all seeds, or the taus "
+    "of images cancel"
+)
 
 _ROUNDING = 1e-6
 """Rounding error of a variance in float32; tau's variance for 10,000 architectures is 4e-5."""
@@ -58,7 +64,8 @@ def score_leaderboard(
     Args:
         task: name.
         k: number of architectures that count as the best, for precision.
-        target: a column of runs.parquet with a direction; None for the best smoothed PSNR.
+        target: a column of runs.parquet with a direction; None for
+            `nasdip_bench.api.reading.arrays.targets.TARGET`.
         images: one or several names; None for all. Values are means over these.
         fidelity: None for the release's default for the task.
         seed: None for each default seed; values are means over them.
@@ -76,10 +83,12 @@ def score_leaderboard(
         give the raw sign). ``tau_signed_within``, ``low_within``, ``high_within``: the same among
         architectures with the same sampling and order of sampling and transform. ``p``,
         ``p_within``: two-sided, against architectures exchanged at random (*within*: inside their
-        strata), with Holm's correction over both columns. ``precision``, ``precision_chance``: the
-        share of its k best among the k best. ``regret`` of its best, ``regret_random``.
-        ``seconds`` for one architecture, image and task; ``n`` architectures; ``reason``, why tau
-        is NaN, else "". In ``attrs``: task, target, fidelity, seeds, k and the resampling.
+        strata), with Holm's correction over both columns; over the architectures with values on
+        all images at all seeds, whereas tau takes those of each image. ``precision``,
+        ``precision_chance``: the share of its k best among the k best. ``regret`` of its best,
+        ``regret_random``. ``seconds`` for one architecture, image and task; ``n`` architectures;
+        ``reason``, why tau or ``p`` is NaN, else "". In ``attrs``: task, target, fidelity, seeds,
+        k and the resampling.
 
     Raises:
         UnknownNameError: unknown task, target, image, fidelity, seed or name of values.
@@ -113,20 +122,16 @@ def score_leaderboard(
             tau_frame(bench, pairs, resampling, names, runs.images, kinds=kinds).loc[MEAN]
             for kinds in (None, strata)
         )
-        judged = [
-            merit(ranked(runs, one, entry), image, k, (1,))
-            for one in runs.seeds
-            for image in runs.images
-        ]
-        means = {name: float(np.mean([row[name] for row in judged])) for name in judged[0]}
+        means = _merits(runs, entry, k)
         chosen = [(x[:, list(runs.images)], y[:, list(runs.images)]) for x, y in pairs]
+        p_value = _p_value(chosen, np.zeros(len(bench), np.intp))
         rows[entry.proxy, entry.reference] = {
             "direction": entry.direction,
             "tau_signed": over_all["tau"],
             **{name: over_all[name] for name in ("low", "high")},
             "tau_signed_within": within["tau"],
             **{f"{name}_within": within[name] for name in ("low", "high")},
-            "p": _p_value(chosen, np.zeros(len(bench), np.intp)),
+            "p": p_value,
             "p_within": _p_value(chosen, strata),
             "precision": means["precision"],
             "precision_chance": means["precision_chance"],
@@ -134,20 +139,22 @@ def score_leaderboard(
             "regret_random": means["regret_1_chance"],
             "seconds": entry.seconds,
             "n": int(over_all["n"]),
-            "reason": over_all["reason"],
+            "reason": over_all["reason"] or (_NO_P if np.isnan(p_value) else ""),
         }
-    first = next(iter(rows.values()))
-    rows["random", NULL] = dict.fromkeys(first, np.nan) | {
+    # Any order of all architectures has the chance of a random one.
+    order = np.tile(np.arange(len(bench), dtype=np.float64)[:, None], len(bench.images))
+    chance = _merits(runs, Candidate("random", NULL, "", dict.fromkeys(runs.seeds, order), 0), k)
+    rows["random", NULL] = dict.fromkeys(next(iter(rows.values())), np.nan) | {
         "direction": "", "reason": "", "tau_signed": 0.0, "tau_signed_within": 0.0,
-        "precision": first["precision_chance"], "precision_chance": first["precision_chance"],
-        "regret": first["regret_random"], "regret_random": first["regret_random"],
-        "n": first["n"],
+        "precision": chance["precision_chance"], "precision_chance": chance["precision_chance"],
+        "regret": chance["regret_1_chance"], "regret_random": chance["regret_1_chance"],
+        "n": int(np.isfinite(runs.values()).sum(axis=0).min()),
     }  # fmt: skip
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["proxy", "reference"]))
     tested = frame[["p", "p_within"]].to_numpy()
     frame[["p", "p_within"]] = _holm(tested.ravel()).reshape(tested.shape)
     frame = frame.sort_values("tau_signed", ascending=False, kind="stable")
-    frame.attrs = runs.facts() | {"k": k} | resampling._asdict()
+    frame.attrs = runs.facts() | {"k": k} | asdict(resampling)
     return frame
 
 
@@ -160,13 +167,21 @@ def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:
     by_sampling = _means_elsewhere(target, strata, own=True)
     by_cell = _means_elsewhere(target, cells, own=False)
     by_cell = np.where(np.isfinite(by_cell), by_cell, by_sampling)
-    higher = runs.block.direction(runs.target) > 0
-    direction, sign = ("higher", -1) if higher else ("lower", 1)
-
+    direction = "higher" if runs.block.direction(runs.target) > 0 else "lower"
     return [
-        Candidate(name, NULL, direction, sign, dict.fromkeys(runs.seeds, matrix), 0.0)
+        Candidate(name, NULL, direction, dict.fromkeys(runs.seeds, matrix), 0.0)
         for name, matrix in (("sampling mean", by_sampling), ("cell table", by_cell))
     ]
+
+
+def _merits(runs: RunSet, entry: Candidate, k: int) -> dict[str, float]:
+    """Means over images and seeds of what `merit` finds."""
+    judged = [
+        merit(ranked(runs, one, entry), image, k, (1,))
+        for one in runs.seeds
+        for image in runs.images
+    ]
+    return {name: float(np.mean([row[name] for row in judged])) for name in judged[0]}
 
 
 def _means_elsewhere(
@@ -210,12 +225,14 @@ def _p_value(
     from scipy.stats import norm
 
     there = np.all([np.isfinite(x) & np.isfinite(y) for x, y in pairs], axis=(0, 2))
+    if there.sum() < 2:
+        return float("nan")
     kinds = strata[there]
     same = None if not kinds.any() else kinds[:, None] == kinds[None, :]
     x, y = (
         unit_signs(np.concatenate([pair[side][there].T for pair in pairs]), same) for side in (0, 1)
     )
-    if not len(x) or np.isnan(x[:, :1, :1]).any() or np.isnan(y[:, :1, :1]).any():
+    if np.isnan(x[:, :1, :1]).any() or np.isnan(y[:, :1, :1]).any():
         return float("nan")
     taus = np.einsum("cij,cij->c", x, y)
     variance = 0.0

@@ -8,6 +8,7 @@ reported for. Published parameters have separate rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,15 +94,15 @@ def stopping_table(
         picked = [candidates[chosen[image]].on(image) for image in shown.images]
         lost_by_image = np.stack([lost[chosen[image], :, image] for image in shown.images])
         mine = [
-            _row(one, lost_by_image[place : place + 1], resampling, generator)
+            _row([one], lost_by_image[place : place + 1], resampling, generator)
             for place, one in enumerate(picked)
         ]
-        mine.append(_mean_row(mine, lost_by_image, resampling, generator))
+        mine.append(_row(picked, lost_by_image, resampling, generator))
         choice = {"choice": how_chosen(name, candidates)}
         for image, row in zip((*shown.image_names, MEAN), mine, strict=True):
             rows[name, image] = choice | row
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["rule", "image"]))
-    frame.attrs = shown.facts() | resampling._asdict()
+    frame.attrs = shown.facts() | asdict(resampling)
     return frame
 
 
@@ -172,48 +173,32 @@ def _cross_fitted(lost: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _row(
-    one: Stopped, lost: NDArray[np.float64], resampling: Resampling, rng: np.random.Generator
-) -> dict[str, Any]:
-    """The row of a rule on one image; ``lost`` is (1, architecture, seed) in dB."""
-    there = np.isfinite(one.psnr_smooth_db)
-    low, high = _interval(lost, resampling, rng)
-    return {
-        "parameters": one.parameters,
-        "iteration": _mean(one.iteration),
-        "psnr_smooth_db": _mean(one.psnr_smooth_db),
-        "ssim_smooth": _mean(one.ssim_smooth),
-        "lost_db": _mean(lost),
-        "lost_p95_db": _percentile(lost, 95),
-        "low": low,
-        "high": high,
-        "never": _mean(np.where(there, ~one.stopped, np.nan)),
-        "n": int(there.sum()),
-    }
-
-
-def _mean_row(
-    rows: Sequence[dict[str, Any]],
+    picked: Sequence[Stopped],
     lost: NDArray[np.float64],
     resampling: Resampling,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    """The mean over the images; ``lost`` is (image, architecture, seed) in dB."""
-    named = {row["parameters"] for row in rows}
+    """The mean over some images.
+
+    Args:
+        picked: the rule with the parameters chosen for each image, (architecture, seed) there.
+        lost: (image, architecture, seed) in dB.
+    """
+    named = {one.parameters for one in picked}
+    there = [np.isfinite(one.psnr_smooth_db) for one in picked]
+    never = [np.where(has, ~one.stopped, np.nan) for has, one in zip(there, picked, strict=True)]
     low, high = _interval(lost, resampling, rng)
-    means = {
-        name: _mean(np.array([row[name] for row in rows]))
-        for name in ("iteration", "psnr_smooth_db", "ssim_smooth", "lost_db")
-    }
-    total = sum(row["n"] for row in rows)
-    never = sum(row["never"] * row["n"] for row in rows if row["n"])
     return {
         "parameters": named.pop() if len(named) == 1 else "by image",
-        **means,
+        "iteration": _mean_of_means([one.iteration for one in picked]),
+        "psnr_smooth_db": _mean_of_means([one.psnr_smooth_db for one in picked]),
+        "ssim_smooth": _mean_of_means([one.ssim_smooth for one in picked]),
+        "lost_db": _mean_of_means(lost),
         "lost_p95_db": _percentile(lost, 95),
         "low": low,
         "high": high,
-        "never": never / total if total else np.nan,
-        "n": total,
+        "never": float(_means(np.concatenate(never, axis=None), 0)),
+        "n": int(np.sum(there)),
     }
 
 
@@ -237,18 +222,14 @@ def _interval(
     return percentile_interval(drawn[np.isfinite(drawn)], resampling.level)
 
 
-def _mean(values: NDArray[Any]) -> float:
-    """Mean of the finite values; NaN without any, and no warning."""
-    return float(_means(values.reshape(1, -1), 1)[0])
+def _mean_of_means(by_image: Sequence[NDArray[np.float64]] | NDArray[np.float64]) -> float:
+    """The mean over images of their means; images without a finite value do not count."""
+    return float(_means(_means(np.reshape(by_image, (len(by_image), -1)), 1), 0))
 
 
-def _means(values: NDArray[Any], axis: int) -> NDArray[np.float64]:
-    there = np.isfinite(values)
-    count = there.sum(axis=axis)
-    total = np.where(there, values, 0.0).sum(axis=axis)
-    means = np.full(count.shape, np.nan)
-    np.divide(total, count, out=means, where=count > 0)
-    return means
+def _means(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Means of the finite values; NaN without any, and no warning."""
+    return np.ma.filled(np.ma.masked_invalid(values).mean(axis=axis), np.nan)
 
 
 def _percentile(values: NDArray[np.float64], at: float) -> float:
