@@ -18,6 +18,7 @@ from nasdip_bench.errors import check_whole
 from nasdip_bench.ranks.bootstrap import (
     bootstrap_rho,
     bootstrap_tau,
+    check_level,
     draw_resamples,
     percentile_interval,
     stratified_tau,
@@ -71,7 +72,7 @@ class Resampling:
     rng: int
 
     def __post_init__(self) -> None:
-        percentile_interval(np.zeros(1), self.level)  # checks the level
+        check_level(self.level)
         check_whole("resamples", self.resamples, 0, note="; 0 makes no intervals")
         check_whole("rng", self.rng, 0)
 
