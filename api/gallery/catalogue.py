@@ -36,7 +36,7 @@ class PaperOptions:
 
     Attributes:
         tasks: names; None for every task of the release with runs.
-        target: column of runs.parquet with a direction, for the paper's exhibits. The others are
+        target: one of `RANKED_TARGETS`, for the paper's exhibits. The others are
             made for each of `nasdip_bench.api.reading.arrays.targets.VERDICT_TARGETS`.
         fidelity: None for the release's default for each task.
         seed: seed of the paper's exhibits; None for the default seeds.

@@ -110,7 +110,7 @@ def figure1(
     Args:
         task: name.
         k: number of best architectures per image.
-        target: column of runs.parquet with a direction.
+        target: column of runs.parquet where higher is better.
         fidelity: None for the release's default for the task.
         seed: None for the mean of the counts over the default seeds.
 

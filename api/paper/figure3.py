@@ -166,7 +166,7 @@ def figure3(
 
     Args:
         task: name.
-        target: column of runs.parquet with a direction.
+        target: column of runs.parquet where higher is better.
         fidelity: None for the release's default for the task.
         seed: one seed, because a cohort has one; None for the first default seed.
         score: name of the score (`nasdip_bench.proxies.named_score`).

@@ -187,7 +187,7 @@ def figure4(
 
     Args:
         task: name; the paper has denoise and inpaint.
-        target: column of runs.parquet with a direction; the default is the released notebook's.
+        target: one where higher is better; the default is the released notebook's.
         fidelity: None for the release's default for the task.
         seed: one seed, because a cohort has one; None for the first default seed.
         score: name of the score (`nasdip_bench.proxies.named_score`); a cohort has its lowest

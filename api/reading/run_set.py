@@ -55,7 +55,7 @@ class RunSet(NamedTuple):
             images: one or several names; None for all.
             fidelity: None for the release's default for the task.
             seed: None for the default seeds.
-            ranked: whether the target must have a direction.
+            ranked: whether the target must be one of `RANKED_TARGETS`.
 
         Raises:
             UnknownNameError: unknown task, target, image, fidelity or seed.
@@ -68,7 +68,7 @@ class RunSet(NamedTuple):
             check_name("target", target, TARGETS)
         block = bench.runs.block(task, fidelity)
         if ranked:
-            block.direction(target)  # or an error
+            block.check_ranked(target)
         elif np.isnan(block.columns[target]).all():
             raise MissingRunError(
                 f"no run of {task!r} at fidelity {block.fidelity!r} has {target}: name another "

@@ -83,7 +83,7 @@ def compare(
         repeats: searches of each algorithm on each image, at least 1.
         fidelity: None for the release's default for the task; the result names it.
         run_seed: the seed of the runs; None for the default seeds in turn.
-        target: a column of runs.parquet with a direction, used to measure regret; None for
+        target: a column of runs.parquet where higher is better, used to measure regret; None for
             `nasdip_bench.api.reading.arrays.targets.TARGET`.
         cost: "flops", "recorded" or a `CostModel`.
         points: steps of the common grid of times, from 0 to the budget; at least 1.

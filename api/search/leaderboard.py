@@ -66,7 +66,7 @@ def search_leaderboard(
         images: one or several names; None for all.
         methods: your own methods by name, in addition to the shipped ones: functions of
             (simulator, generator), or `nasdip_bench.api.search.Method`.
-        targets: columns of runs.parquet with a direction.
+        targets: columns of runs.parquet where higher is better.
         budget_seconds: simulated seconds of one search; None for 50 trainings of mean cost to the
             stop, or half of the space if that is less.
         repeats: searches on each image and seed; deterministic methods run once.

@@ -44,8 +44,8 @@ def open_simulator(
         seed: seed of the runs; None for the first default seed.
         budget_seconds: simulated seconds; None for no limit.
         cost: "flops" (the default), "recorded" or a `CostModel`, which explains both.
-        target: a column of runs.parquet with a direction, used to measure regret and the gaps of
-            `test`; None for `nasdip_bench.api.reading.arrays.targets.TARGET`.
+        target: a column of runs.parquet where higher is better: regret and the gaps of `test` are
+            of it. None for `nasdip_bench.api.reading.arrays.targets.TARGET`.
         held_out: whether to search only architectures that have runs of every seed, so that `test`
             can judge any choice.
 
@@ -96,7 +96,7 @@ def read_runs(
     model = CostModel.of(cost)
     block = bench.runs.block(task, fidelity)
     target = TARGET if target is None else target
-    block.direction(target)  # or an error
+    block.check_ranked(target)
     one = block.choose_seeds(seed)[0]
     images = (images,) if isinstance(images, str) else images
     names = bench.images if images is None else tuple(images)

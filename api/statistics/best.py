@@ -82,7 +82,7 @@ def top_k(
         task: name.
         k: how many, from 1 to the number of candidates.
         images: name, or several for the mean over them; None for all images of the release.
-        target: a column of runs.parquet with a direction.
+        target: a column of runs.parquet where higher is better.
         fidelity: None for the release's default for the task; results name it.
         seed: None for the mean over the default seeds; results name them.
         max_parameters: limit on trainable numbers at the fidelity's width.
@@ -115,8 +115,7 @@ def top_k(
         )
     who = f"ok runs of {task} at {block.fidelity} on {_on(bench, positions)}{limits.described}"
     k = check_whole("k", k, 1, candidates, note=f", the architectures that have {who}")
-    signed = block.direction(runs.target) * values
-    best = best_positions(np.where(allowed, signed, np.nan), k)
+    best = best_positions(np.where(allowed, values, np.nan), k)
     return Ranking(
         Ranked(
             rank,
@@ -206,8 +205,7 @@ def regret(
     values = _values(runs)
     if math.isnan(values[arch_id]):
         return math.nan
-    signed = runs.block.direction(runs.target) * values
-    return float(np.nanmax(signed) - signed[arch_id])
+    return float(np.nanmax(values) - values[arch_id])
 
 
 def statistics(

@@ -82,7 +82,8 @@ def image_gain(
         )
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for target in targets:
-        values = runs.block.direction(target) * runs.values(target)
+        runs.block.check_ranked(target)
+        values = runs.values(target)
         complete = values[np.isfinite(values).all(axis=(1, 2))]
         if len(complete) < FEWEST:
             raise MissingRunError(

@@ -45,7 +45,7 @@ def overlap(
         task: name.
         k: number of best architectures, from 1 to n, or to the smallest number of runs on an image
             that did not diverge.
-        target: one of the columns of runs.parquet with a direction.
+        target: one of the columns of runs.parquet where higher is better.
         fidelity: None for the release's default for the task.
         seed: None for each default seed.
         images: several names; None for all. Architectures need a run on these only.
@@ -71,11 +71,10 @@ def overlap(
         bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
     )
     block, names, chosen = runs.block, runs.image_names, list(runs.images)
-    sign = block.direction(runs.target)
     counts, candidates, diverged = [], [], 0
     for one in runs.seeds:
         everywhere = _everywhere(block, one, chosen)
-        numbers = sign * runs.matrix(one)[everywhere][:, chosen]
+        numbers = runs.matrix(one)[everywhere][:, chosen]
         _check(k, numbers, block, one, bench, names)
         candidates.append(len(numbers))
         statuses = block.statuses(one)[everywhere][:, chosen]
@@ -114,7 +113,7 @@ def overlap_table(
     Args:
         task: name.
         k: number of best architectures, as in `overlap`.
-        target: one of the columns of runs.parquet with a direction.
+        target: one of the columns of runs.parquet where higher is better.
         fidelity: None for the release's default for the task.
         seed: seed of the first columns; None for each default seed.
         images: as in `overlap`.
@@ -182,14 +181,13 @@ def _across_seeds(runs: RunSet, k: int) -> tuple[NDArray[np.float64], int, float
         that both seeds have on all images, minimum over pairs, or 0; and k²/n, mean over pairs.
     """
     block, chosen = runs.block, list(runs.images)
-    sign, count = block.direction(runs.target), len(chosen)
-    counts, sizes = [], []
+    count, counts, sizes = len(chosen), [], []
     for s, t in itertools.combinations(block.seeds, 2):
         both = _everywhere(block, s, chosen) & _everywhere(block, t, chosen)
         rows = np.concatenate([runs.matrix(one)[both][:, chosen].T for one in (s, t)])
         if np.isfinite(rows).sum(axis=1).min(initial=len(both)) < k:
             continue
-        corner = overlap_matrix(sign * rows, k)[:count, count:]
+        corner = overlap_matrix(rows, k)[:count, count:]
         counts.append((corner + corner.T) / 2)  # (a at s, b at t) and (a at t, b at s)
         sizes.append(int(both.sum()))
     if not counts:

@@ -110,15 +110,6 @@ def test_a_cohort_whose_runs_all_diverged_has_no_best(tmp_path):
     assert figure.marked_bins(0) == [-1]
 
 
-def test_where_less_is_better_the_best_is_the_lowest(bench, monkeypatch):
-    from nasdip_bench.api.reading.arrays import targets
-
-    monkeypatch.setitem(targets.RANKED_TARGETS, "seconds", "lower")
-    runs = scored_runs(bench, "denoise", "seconds", None, None, PROXY, (3,))
-    cohort = runs.cohort(bench.images.index("boat"), 3)  # seconds = 10 + row
-    assert (cohort.best, cohort.value, cohort.rank, cohort.regret) == (0, 10.0, 1, 0.0)
-
-
 @pytest.mark.parametrize("make", [figure3, figure4])
 def test_mistakes_are_named(bench, make):
     with pytest.raises(UnknownNameError, match="unknown score 'psnr'.*psd_db_mse/corrupted"):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.dataset import TaskRecord
 from nasdip_bench.dataset.schema import STATUSES
-from nasdip_bench.errors import DatasetError, MissingRunError, UnknownNameError, unknown_name
+from nasdip_bench.errors import DatasetError, MissingRunError, UnknownNameError, check_name
 
 from ..records.run import NUMBERS
 from .targets import RANKED_TARGETS
@@ -125,16 +125,15 @@ class Block:
             self._summaries[None if seed is None else seeds[0]] = found
         return found
 
-    def direction(self, target: str) -> int:
-        """1 if higher values of a target are better, -1 if lower ones are.
+    def check_ranked(self, target: str) -> None:
+        """Refuse a target that cannot rank the architectures.
 
         Raises:
-            UnknownNameError: no such column, or it has no direction.
+            UnknownNameError: no such column, or higher is not better.
             MissingRunError: some ok runs lack it: imported runs whose curves end before the stop,
                 or that have none.
         """
-        if target not in tuple(RANKED_TARGETS):
-            raise unknown_name("target of a ranking", target, RANKED_TARGETS)
+        check_name("target of a ranking", target, RANKED_TARGETS)
         ok = self.columns["status"] == STATUSES.index("ok")
         absent = int(np.isnan(self.columns[target][ok]).sum())
         if absent:
@@ -142,7 +141,6 @@ class Block:
                 f"{absent} of {int(ok.sum())} runs of {self.task!r} at fidelity {self.fidelity!r} "
                 f"have no {target}, so it cannot rank them: take best_psnr_smooth_db"
             )
-        return -1 if RANKED_TARGETS[target] == "lower" else 1
 
     def facts(self, target: str, seeds: Sequence[int]) -> dict[str, Any]:
         """What a statistic was computed from, as plain values for the ``attrs`` of its frame."""

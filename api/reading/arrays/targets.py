@@ -25,7 +25,7 @@ TARGETS = tuple(
 )
 """The columns of runs.parquet that are measurements and can be correlated with scores."""
 
-RANKED_TARGETS = {
-    column.name: column.direction for column in RELEASE_TABLES["runs"] if column.direction
-}
-"""The targets with a direction, "higher" or "lower" is better; a top-k needs one."""
+RANKED_TARGETS = tuple(
+    column.name for column in RELEASE_TABLES["runs"] if column.direction == "higher"
+)
+"""The targets that rank architectures: higher is better."""

@@ -92,7 +92,7 @@ def noise(
     resampling = Resampling(level, resamples, rng)
     rows = {("initialisations", name): row for name, row in _initialisations(runs, level)}
     for target in targets:
-        runs.block.direction(target)  # raises if unknown
+        runs.block.check_ranked(target)
         rows["seeds", target] = _seeds(runs, target, resampling)
     rows |= {("reruns", target): _reruns(runs, target, level) for target in targets}
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["between", "measured"]))

@@ -60,12 +60,11 @@ class ScoredRuns:
         task: name.
         fidelity: its name.
         seed: seed of the runs.
-        target: column of runs.parquet with a direction.
+        target: column of runs.parquet where higher is better.
         proxy: "proxy/reference".
         images: names.
         scores: (architecture, image) float64, NaN if not a candidate.
         values: (architecture, image) float64, NaN if not a candidate or diverged.
-        sign: 1 if a higher target is better, else -1.
         others: the other default seeds, if no seed was given.
     """
 
@@ -77,8 +76,6 @@ class ScoredRuns:
     images: tuple[str, ...]
     scores: NDArray[np.float64]
     values: NDArray[np.float64]
-    sign: int
-
     others: tuple[int, ...] = ()
 
     @property
@@ -108,11 +105,11 @@ class ScoredRuns:
     def to_choose(self, image: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Scores and values (higher is better) of the candidates on an image."""
         having = np.isfinite(self.scores[:, image])
-        return self.scores[having, image], self.sign * self.values[having, image]
+        return self.scores[having, image], self.values[having, image]
 
     def cohort(self, image: int, size: int) -> Cohort:
         """The cohort of the image at a position."""
-        score, value = self.scores[:, image], self.sign * self.values[:, image]
+        score, value = self.scores[:, image], self.values[:, image]
         order = np.argsort(score, kind="stable")  # NaN is last
         members = order[: min(size, self.count(image))]
         if not np.isfinite(value[members]).any():
@@ -154,7 +151,7 @@ def scored_runs(
 
     Args:
         task: name.
-        target: column of runs.parquet with a direction.
+        target: column of runs.parquet where higher is better.
         fidelity: None for the release's default for the task.
         seed: seed of the runs and of the corruption that the score sees; a cohort has one seed.
             None for the first default seed.
@@ -198,7 +195,7 @@ def ranked_runs(
     Args:
         block: the runs of a task at a fidelity.
         seed: one of the block's.
-        target: column of runs.parquet with a direction.
+        target: column of runs.parquet where higher is better.
         column: (architecture, image) float64; not finite if an architecture is not a candidate.
         proxy: name of the numbers.
         others: the other default seeds.
@@ -206,7 +203,7 @@ def ranked_runs(
     Raises:
         UnknownNameError: an unknown target.
     """
-    sign = block.direction(target)
+    block.check_ranked(target)
     statuses = block.statuses(seed)
     done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
     chosen_from = done & np.isfinite(column)
@@ -219,6 +216,5 @@ def ranked_runs(
         images=bench.images,
         scores=np.where(chosen_from, column, np.nan),
         values=np.where(chosen_from, block.matrix(target, seed), np.nan),
-        sign=sign,
         others=others,
     )

@@ -48,7 +48,7 @@ def selection_curve(
         task: name.
         score: name of a score of the release (`nasdip_bench.proxies.named_score`), None for
             `cohorts.PROXY`; or a name for your own values, not that of a score.
-        target: one of the columns of runs.parquet with a direction.
+        target: one of the columns of runs.parquet where higher is better.
         fidelity: None for the release's default for the task.
         seed: None for each default seed.
         values: your own, as in `nasdip_bench.api.statistics.own_values`.
@@ -125,4 +125,4 @@ def _curve(runs: ScoredRuns, image: int) -> NDArray[np.float64]:
     highest = np.nanmax(values)
     chosen = best_of_first(ranking, values)
     random = expected_best(values, np.arange(1, len(values) + 1))
-    return np.stack([runs.sign * chosen, highest - chosen, runs.sign * random, highest - random])
+    return np.stack([chosen, highest - chosen, random, highest - random])

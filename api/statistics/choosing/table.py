@@ -59,7 +59,7 @@ def proxy_table(
         task: name.
         k: number of architectures that count as the best.
         cohorts: cohort sizes N.
-        target: one of the columns of runs.parquet with a direction.
+        target: one of the columns of runs.parquet where higher is better.
         fidelity: None for the release's default for the task.
         seed: None for each default seed.
         values: your own by name, each as in `nasdip_bench.api.statistics.own_values`. No name may

@@ -50,7 +50,7 @@ def early_ranking(
 
     Args:
         task: name.
-        targets: columns of runs.parquet with a direction.
+        targets: columns of runs.parquet where higher is better.
         images: one or several names; None for all.
         fidelity: None for the release's default for the task.
         iterations: some of the kept iterations; None for all of them.
@@ -78,7 +78,7 @@ def early_ranking(
     runs = RunSet.of(bench, task, images=images, fidelity=fidelity)
     runs = runs._replace(seeds=runs.block.seeds)
     for target in targets:
-        runs.block.direction(target)  # raises if unknown
+        runs.block.check_ranked(target)
     curves = bench.curves(task, fidelity=runs.fidelity)
     points = _points(curves.iterations, iterations)
     ends = np.stack([runs.values(target) for target in targets])

@@ -64,7 +64,7 @@ def score_leaderboard(
     Args:
         task: name.
         k: number of architectures that count as the best, for precision.
-        target: a column of runs.parquet with a direction; None for
+        target: a column of runs.parquet where higher is better; None for
             `nasdip_bench.api.reading.arrays.targets.TARGET`.
         images: one or several names; None for all. Values are means over these.
         fidelity: None for the release's default for the task.
@@ -112,11 +112,10 @@ def score_leaderboard(
         *own_candidates(runs, values or {}, lower_is_better),
         *_nulls(runs, strata),
     ]
-    better = runs.block.direction(runs.target)
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for entry in entries:
         signed = {one: -entry.sign * raw for one, raw in entry.raw.items()}  # higher ranks first
-        pairs = [(better * runs.matrix(one), signed[one]) for one in runs.seeds]
+        pairs = [(runs.matrix(one), signed[one]) for one in runs.seeds]
         names = (runs.target, entry.proxy)
         over_all, within = (
             tau_frame(bench, pairs, resampling, names, runs.images, kinds=kinds).loc[MEAN]
@@ -167,9 +166,8 @@ def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:
     by_sampling = _means_elsewhere(target, strata, own=True)
     by_cell = _means_elsewhere(target, cells, own=False)
     by_cell = np.where(np.isfinite(by_cell), by_cell, by_sampling)
-    direction = "higher" if runs.block.direction(runs.target) > 0 else "lower"
     return [
-        Candidate(name, NULL, direction, dict.fromkeys(runs.seeds, matrix), 0.0)
+        Candidate(name, NULL, "higher", dict.fromkeys(runs.seeds, matrix), 0.0)
         for name, matrix in (("sampling mean", by_sampling), ("cell table", by_cell))
     ]
 
