@@ -41,6 +41,7 @@ from nasdip_bench.space import paper_architectures, sample_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.builds import FIDELITY, nasdip_build, small_config
+from tests.synthetic import change_rows, each
 
 R64, LOW = "r64", "r64c16i40"
 
@@ -309,17 +310,6 @@ def test_a_failed_run_gives_way_to_one_that_is_not(tmp_path):
         assert same_files(tmp_path / "data", diverged)
 
 
-def change_rows(path: Path, table: str, change) -> Path:
-    """Apply ``change`` to each row of a table, and hash again."""
-    folder = DatasetFolder(path)
-    rows = folder.table(table).to_pylist()
-    synthetic.write_table(path, table, [row | change(row) for row in rows])
-    if table == "scores":
-        synthetic.write_score_values(path)
-    synthetic.write_manifest(path, folder.manifest)
-    return path
-
-
 def only(key: tuple, **values):
     """A change of one run."""
     fidelity, task, arch_id, image, seed = key
@@ -375,7 +365,7 @@ def test_rows_that_disagree_are_refused(pair, tmp_path):
     ):
         other = small_release(tmp_path / f"changed{number}")
         for table, change in changes:
-            change_rows(other, table, change)
+            change_rows(other, table, each(change))
         assert find_problems(other) == []
         where = f"is in '{one}' and in '{other}', and not the same: .*; leave one of the two out"
         with pytest.raises(BuildError, match=said) as caught:
@@ -386,7 +376,8 @@ def test_rows_that_disagree_are_refused(pair, tmp_path):
 
 def test_corruptions_may_be_rounded_otherwise(pair, tmp_path):
     """As processors do it that add in another order."""
-    change_rows(pair[1], "corruptions", lambda r: {n: r[n] + 1e-12 for n in ("psnr_db", "ssim")})
+    rounded = each(lambda row: {name: row[name] + 1e-12 for name in ("psnr_db", "ssim")})
+    change_rows(pair[1], "corruptions", rounded)
     release(pair, tmp_path / "data")
     assert same_files(tmp_path / "data", pair[0])
 
@@ -415,8 +406,8 @@ def test_curves_that_disagree_are_refused(pair, tmp_path):
 
 def test_what_is_not_a_number_of_a_run_may_differ(pair, tmp_path):
     elsewhere = {"seconds": 1.0, "engine": "fast", "stack": 5, "torch": "9", "device": "formula"}
-    change_rows(pair[1], "runs", lambda row: elsewhere)
-    change_rows(pair[1], "scores", lambda row: {"seconds": 7.0})
+    change_rows(pair[1], "runs", each(lambda row: elsewhere))
+    change_rows(pair[1], "scores", each(lambda row: {"seconds": 7.0}))
     release(pair, tmp_path / "data")
     assert same_files(tmp_path / "data", pair[0])
 

@@ -63,11 +63,11 @@ def test_readers_answer_rightly_or_refuse(arena: Arena, kind: str):
 
 def test_the_suite_sees_a_wrong_number(arena: Arena):
     """What a reader would answer if it did not look at the hashes."""
-    folder = arena.copy()
-    rows = pq.read_table(folder / "runs.parquet").to_pylist()
-    rows[0]["best_psnr_smooth_db"] += 1
-    synthetic.write_table(folder, "runs", rows)
-    synthetic.rehash(folder)
+
+    def wrong(rows):
+        rows[0]["best_psnr_smooth_db"] += 1
+
+    folder = synthetic.change_rows(arena.copy(), "runs", wrong)
     [found] = arena.ask([folder])
     assert {q for q, a in found.items() if a != arena.right[q]} >= {"query", "table of runs"}
 

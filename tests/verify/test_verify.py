@@ -20,6 +20,7 @@ from nasdip_bench.storage.sealed_json import sealed, unsealed
 from nasdip_bench.verify import verify
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
+from tests.synthetic import change_rows
 
 FIDELITY = "r64c16i40"
 CURVES = f"curves/{FIDELITY}-denoise-s0-0.h5"
@@ -39,16 +40,6 @@ def small(path, **changes):
 
 def manifest_of(path) -> Manifest:
     return Manifest.from_json((path / MANIFEST).read_text(), "here")
-
-
-def change_table(path, name, change):
-    """Apply ``change`` to the rows and hash again: the damage is in the content alone."""
-    rows = pq.read_table(path / f"{name}.parquet").to_pylist()
-    changed = change(rows)
-    synthetic.write_table(path, name, rows if changed is None else changed)
-    if name == "scores":
-        synthetic.write_score_values(path)
-    synthetic.write_manifest(path, manifest_of(path))
 
 
 @pytest.mark.parametrize(
@@ -219,7 +210,7 @@ OTHER_DAMAGE = [
 )
 def test_wrong_content_is_found_though_the_hashes_agree(tmp_path, table, change, problem):
     path = small(tmp_path)
-    change_table(path, table, change)
+    change_rows(path, table, change)
     found = find_problems(path)
     assert found
     assert re.search(problem, "\n".join(found))
@@ -312,8 +303,8 @@ def test_stops_that_contradict_the_runs_are_found(tmp_path, change, problem):
 
 def test_a_target_that_is_not_where_the_rule_stopped_is_found(tmp_path):
     path = small(tmp_path)
-    change_table(path, "runs", set_in(2, stopped_psnr_smooth_db=19.0))
-    change_table(path, "runs", set_in(3, stopped_iteration=2))
+    change_rows(path, "runs", set_in(2, stopped_psnr_smooth_db=19.0))
+    change_rows(path, "runs", set_in(3, stopped_iteration=2))
     rule = r"discrepancy\(tau=0.75,sigma=estimate\)"
     for found, name in zip(find_problems(path), ("iteration", "psnr_smooth_db"), strict=True):
         assert re.search(rf"1 rows have a stopped_{name} that is not where {rule} stops", found)
@@ -364,7 +355,7 @@ def test_rounding_of_curves_is_tolerated(tmp_path):
         for row in rows:
             row["last_psnr_db"] += 0.0001
 
-    change_table(path, "runs", round_up)
+    change_rows(path, "runs", round_up)
     assert find_problems(path) == []
 
 
@@ -374,7 +365,7 @@ def test_rounding_of_curves_is_tolerated(tmp_path):
 def test_a_damaged_dataset_is_described_from_the_other_process(tmp_path):
     path = small(tmp_path)
     assert verify(path) == []
-    change_table(path, "runs", set_in(0, seed=-1))
+    change_rows(path, "runs", set_in(0, seed=-1))
     assert verify(path) == find_problems(path) != []
     [problem] = verify(tmp_path / "nothing")
     assert "no manifest.json" in problem
