@@ -20,11 +20,13 @@ from nasdip_bench.storage.sealed_json import sealed, unsealed
 from nasdip_bench.verify import verify
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
+from tests.hostile_arrays import of_values
 from tests.synthetic import change_rows
 
 FIDELITY = "r64c16i40"
 CURVES = f"curves/{FIDELITY}-denoise-s0-0.h5"
 OBSERVABLES = f"observables/{FIDELITY}-denoise-s0-0.h5"
+DISTANCES = f"distances/{FIDELITY}-denoise.h5"
 STOPS = f"stops/{FIDELITY}-denoise-s0-0.parquet"
 
 
@@ -63,10 +65,14 @@ def test_no_dataset_is_one_problem(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["runs.parquet", "corruptions.parquet", "score_values.h5", CURVES, OBSERVABLES, STOPS]
+    "name",
+    [
+        *("runs.parquet", "corruptions.parquet", "score_values.h5"),
+        *(CURVES, OBSERVABLES, STOPS, DISTANCES),
+    ],
 )
 def test_a_flipped_bit_a_cut_and_a_lost_file_are_found(tmp_path, name):
-    path = small(tmp_path)
+    path = synthetic.add_distances(small(tmp_path), FIDELITY, "denoise")
     content = bytearray((path / name).read_bytes())
     content[len(content) // 2] ^= 1
     (path / name).write_bytes(content)
@@ -225,47 +231,23 @@ def change_part(path, name, change):
 LEVELS = {"crossing", "crossing_level_db"}
 
 
-def fewer_crossings(file):
-    values = file["crossing"][:-1]
-    del file["crossing"]
-    file["crossing"] = values
+def put(name, place, value):
+    """A change of one value of an array."""
+    return lambda file: file[name].__setitem__(place, value)
 
 
-def other_levels(file):
-    file["crossing_level_db"][0] = 11.0
-
-
-def missing_point(file):
-    file["psnr"][3, 20] = 65535
-
-
-def lifted_point(file):
-    file["psnr_smooth"][3, 10] = 40_000
-
-
-def lifted_similarity(file):
-    file["ssim_smooth"][3, 10] = 65_000
-
-
-def other_points(file):
-    file["iteration"][0] = 5
+def without(name):
+    return lambda file: file.__delitem__(name)
 
 
 def fewer_points(file):
-    for name, values in {name: file[name][:] for name in {*file} - LEVELS}.items():
-        del file[name]
-        file[name] = np.delete(values, 7, axis=-1)
-
-
-def no_points(file):
-    del file["iteration"]
+    for name in {*file} - LEVELS:
+        of_values(name, lambda values: np.delete(values, 7, axis=-1))(file)
 
 
 def fewer_rows(file):
     for name in {*file} - {"iteration", "crossing_level_db"}:
-        values = file[name][:-1]
-        del file[name]
-        file[name] = values
+        of_values(name, lambda values: values[:-1])(file)
 
 
 def change_stops(path, change):
@@ -310,26 +292,38 @@ def test_a_target_that_is_not_where_the_rule_stopped_is_found(tmp_path):
         assert re.search(rf"1 rows have a stopped_{name} that is not where {rule} stops", found)
 
 
-def other_arrays(file):
-    del file["wmv_25"]
-
-
 @pytest.mark.parametrize(
     ("name", "change", "problem"),
     [
-        (CURVES, missing_point, r"1 rows are ok with missing points in .* \(psnr\) \(row 3\)"),
-        (CURVES, lifted_point, r"runs: 1 rows have a best_psnr_smooth_db below a point of"),
-        (CURVES, lifted_similarity, r"runs: 1 rows have a best_ssim_smooth below a point of"),
-        (CURVES, other_points, "does not keep iterations from 1 to 40"),
+        (
+            CURVES,
+            put("psnr", (3, 20), 65535),
+            r"1 rows are ok with missing points in .* \(psnr\) \(row 3\)",
+        ),
+        (
+            CURVES,
+            put("psnr_smooth", (3, 10), 40_000),
+            "1 rows have a best_psnr_smooth_db below a poi",
+        ),
+        (
+            CURVES,
+            put("ssim_smooth", (3, 10), 65_000),
+            "1 rows have a best_ssim_smooth below a point",
+        ),
+        (CURVES, put("iteration", 0, 5), "does not keep iterations from 1 to 40"),
         (CURVES, fewer_points, "does not keep the iterations of the schema: 39 points"),
-        (CURVES, no_points, "cannot be parsed"),
+        (CURVES, without("iteration"), "cannot be parsed"),
         (CURVES, fewer_rows, "does not have one row for each of the 12 runs"),
-        (OBSERVABLES, other_points, "does not keep iterations from 1 to 40"),
+        (OBSERVABLES, put("iteration", 0, 5), "does not keep iterations from 1 to 40"),
         (OBSERVABLES, fewer_points, "does not keep the iterations of the schema: 39 points"),
         (OBSERVABLES, fewer_rows, "does not have one row for each of the 12 runs"),
-        (OBSERVABLES, other_arrays, f"{OBSERVABLES} lacks wmv_25"),
-        (OBSERVABLES, fewer_crossings, "its arrays differ in length"),
-        (OBSERVABLES, other_levels, "crossing has other levels"),
+        (OBSERVABLES, without("wmv_25"), f"{OBSERVABLES} lacks wmv_25"),
+        (
+            OBSERVABLES,
+            of_values("crossing", lambda values: values[:-1]),
+            "its arrays differ in length",
+        ),
+        (OBSERVABLES, put("crossing_level_db", 0, 11.0), "crossing has other levels"),
     ],
 )
 def test_curves_that_contradict_the_table_are_found(tmp_path, name, change, problem):
