@@ -250,7 +250,12 @@ def best_iteration_table(
     seed: int | None = None,
     all_scores: bool = False,
 ) -> Table1:
-    """Table 1 with ``best_iteration`` (smoothed output) or ``best_raw_iteration`` as target."""
+    """Table 1 with ``best_iteration`` (smoothed output) or ``best_raw_iteration`` as target.
+
+    Example:
+        >>> best_iteration_table(NASDIPBench("data/")).shown[0]
+        ('psd_db_mse', 'corrupted')
+    """
     return table1(bench, task, target=target, fidelity=fidelity, seed=seed, all_scores=all_scores)
 
 
