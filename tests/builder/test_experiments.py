@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +44,7 @@ from nasdip_bench.fidelity import PROTOCOL_VERSION
 from nasdip_bench.images import Image, load_images, read_image
 from nasdip_bench.isnas import Search, classical_restoration, corrupt, train_baseline
 from nasdip_bench.tasks import get_task
+from tests.processes import wait_until
 
 SETTING = get_setting("quick").changed(
     crop=64,
@@ -429,11 +429,7 @@ def test_a_killed_experiment_goes_on(built: Path, tmp_path: Path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 120
-        while kept() < 4:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: kept() >= 4, process)
     finally:
         process.kill()
         process.wait()

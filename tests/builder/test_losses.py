@@ -65,7 +65,7 @@ def test_what_has_it_all_takes_the_place(whole: Path, tmp_path: Path):
     assert DatasetFolder(whole).manifest.architectures == 4
 
 
-def test_what_failed_may_be_lost(whole: Path, tmp_path: Path):
+def test_what_failed_may_be_lost(tmp_path: Path):
     failed = {(LOW, "inpaint", 1, "lena", 0)}
     old = synthetic.write_release(tmp_path / "old", **WHOLE, failed=failed)
     lacking = synthetic.write_release(tmp_path / "lacking", **WHOLE, missing=failed)

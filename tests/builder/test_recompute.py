@@ -213,7 +213,7 @@ def test_what_cannot_be_chosen(data: Path, own: Path, tmp_path: Path):
             pick(changed(shutil.copytree(own, tmp_path / str(columns)), **columns), 1)
 
 
-def test_other_images_are_refused(data: Path, images):
+def test_other_images_are_refused(data: Path):
     class Fake:
         name, sha256 = "camera", "0" * 64
 

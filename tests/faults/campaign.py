@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,11 +20,11 @@ from tests.faults.injection import Fault
 from tests.faults.lab import BAD_INPUT, UNITS, Lab, shards, version_of
 from tests.faults.warm import TRACEBACK
 from tests.fuzz.damage import damaged
+from tests.processes import BUILD
 from tests.tools.campaigns import Tally
 
 _STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
 _MOST_KILLS = 12
-_COMMAND = [sys.executable, "-c", "from nasdip_bench.builder.cli import main; main()"]
 _NOBODY = 65534
 _DISKS = 20
 
@@ -95,7 +94,7 @@ def build_command(lab: Lab, tally: Tally, place: int) -> None:
     build, before = lab.new_folder(), set()
     for _ in range(_MOST_KILLS):
         process = subprocess.Popen(
-            [*_COMMAND, *lab.arguments(build, workers=2), "--iterations=40"],
+            [*BUILD, *lab.arguments(build, workers=2), "--iterations=40"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
