@@ -51,7 +51,6 @@ SCORES = {
     ("psd_99_bandwidth", "none"): lambda a: 0.5,
     ("parameters", "none"): lambda a: None if a == 0 else float(a),
 }
-BAD = ("final", "last", "best")
 
 
 def rank(arch_id: int, image: int, count: int) -> int:
@@ -288,6 +287,28 @@ def write_score_values(path: Path) -> None:
     """The single values that go with scores.parquet: of one initialisation each."""
     values = pq.read_table(path / "scores.parquet")["value"].to_numpy()
     (path / SCORE_VALUES).write_bytes(score_values_bytes(values[:, None].astype(np.float32)))
+
+
+def change_rows(path: Path, table: str, change) -> Path:
+    """Change a table and hash again, so that only the content is other.
+
+    Args:
+        path: a release.
+        table: one of `RELEASE_TABLES`.
+        change: gets the list of rows; changes it, or returns another. See `each`.
+    """
+    rows = pq.read_table(path / f"{table}.parquet").to_pylist()
+    changed = change(rows)
+    write_table(path, table, rows if changed is None else changed)
+    if table == "scores":
+        write_score_values(path)
+    rehash(path)
+    return path
+
+
+def each(change):
+    """A change of rows, of one that gets a row and returns its new values."""
+    return lambda rows: [row | change(row) for row in rows]
 
 
 def rehash(path: Path) -> None:

@@ -106,6 +106,11 @@ def run_search(
         ConfigError: not a simulator, a method, or a seed or generator; the simulator's track does
             not show what the method needs; or the method returns an architecture instead of
             choosing it.
+
+    Example:
+        >>> sim = NASDIPBench("data/").simulator("lena", "denoise")
+        >>> run_search(sim, "random").trained > 0
+        True
     """
     if not isinstance(sim, Simulator):
         raise ConfigError(

@@ -95,7 +95,7 @@ def test_an_engine_may_divide_units_and_coverage_counts_runs(tmp_path: Path, con
     assert [(line.asked, line.finished) for line in outcome.coverage] == [(4, 4), (4, 4), (16, 16)]
 
 
-def test_a_part_of_a_unit_is_something_finished(tmp_path: Path, config, capsys):
+def test_a_part_of_a_unit_is_something_finished(tmp_path: Path, config):
     """With a time limit the command may be given again, and does not end as if nothing came."""
 
     def one_run(units, spec, interruption, fits):

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -48,6 +47,7 @@ from nasdip_bench.isnas.training import train_baseline
 from nasdip_bench.storage.sealed_json import sealed, unsealed
 from nasdip_bench.tasks import get_task
 from tests.builds import small_config as dataset_config
+from tests.processes import wait_until
 
 SETTING = get_setting("quick").changed(
     crop=64,
@@ -432,11 +432,7 @@ def test_a_killed_experiment_goes_on(built: Path, tmp_path: Path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 120
-        while kept() < 4:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: kept() >= 4, process)
     finally:
         process.kill()
         process.wait()

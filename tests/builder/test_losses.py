@@ -65,7 +65,7 @@ def test_what_has_it_all_takes_the_place(whole: Path, tmp_path: Path):
     assert DatasetFolder(whole).manifest.architectures == 4
 
 
-def test_what_failed_may_be_lost(whole: Path, tmp_path: Path):
+def test_what_failed_may_be_lost(tmp_path: Path):
     failed = {(LOW, "inpaint", 1, "lena", 0)}
     old = synthetic.write_release(tmp_path / "old", **WHOLE, failed=failed)
     lacking = synthetic.write_release(tmp_path / "lacking", **WHOLE, missing=failed)
@@ -82,11 +82,7 @@ def test_a_dataset_among_its_sources_loses_nothing(whole: Path, tmp_path: Path):
 def with_other_pixels(whole: Path, path: Path) -> Path:
     """Another picture under the name of the first that was there."""
     shutil.copytree(whole, path)
-    images = DatasetFolder(path).table("images").to_pylist()
-    images[0]["sha256"] = "f" * 64
-    synthetic.write_table(path, "images", images)
-    synthetic.rehash(path)
-    return path
+    return synthetic.change_rows(path, "images", lambda rows: rows[0].update(sha256="f" * 64))
 
 
 def test_what_is_of_other_pixels_is_lost(whole: Path, tmp_path: Path):
@@ -119,9 +115,7 @@ def test_a_dataset_that_cannot_be_read_is_not_replaced(whole: Path, tmp_path: Pa
             release_over(damaged, [more])
         release_over(damaged, [more], replace=True)
     # Where its hashes agree, so that only its content is wrong.
-    rows = DatasetFolder(whole).table("runs").to_pylist()
-    synthetic.write_table(whole, "runs", [row | {"arch_id": 99} for row in rows])
-    synthetic.rehash(whole)
+    synthetic.change_rows(whole, "runs", synthetic.each(lambda row: {"arch_id": 99}))
     with pytest.raises(BuildError, match="new one lacks: Index 99 out of bounds"):
         release_over(whole, [more])
 

@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasdip_bench.api.diff.compare import ADDED, MOVED, REMOVED, compare_datasets
+from nasdip_bench.api.diff.compare import MOVED, compare_datasets
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.release.release import read_source, release, write_release
 from nasdip_bench.builder.release.sources.contents import Contents, TaskContents, coded
@@ -41,42 +41,39 @@ from nasdip_bench.space import paper_architectures, sample_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.builds import FIDELITY, nasdip_build, small_config
+from tests.synthetic import change_rows, each
 
 R64, LOW = "r64", "r64c16i40"
 
 
 @pytest.fixture(scope="module")
-def built(small_build: Path) -> Path:
-    """Shards that are single runs, and the scores of one architecture each."""
-    return small_build
-
-
-@pytest.fixture(scope="module")
-def released(built: Path, tmp_path_factory) -> Path:
+def released(small_build: Path, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("merge") / "data"
-    release(built, folder)
+    release(small_build, folder)
     return folder
 
 
-def part_of(built: Path, path: Path, shards: set[str], **changes) -> Path:
+def part_of(small_build: Path, path: Path, shards: set[str], **changes) -> Path:
     """A build folder with some of the shards of another."""
     BuildFolder(path).prepare(small_config(**changes))
     for name in shards:
-        shutil.copy(built / "shards" / name, path / "shards" / name)
+        shutil.copy(small_build / "shards" / name, path / "shards" / name)
     return path
 
 
-def by_architecture(built: Path, tmp_path: Path) -> list[Path]:
+def by_architecture(small_build: Path, tmp_path: Path) -> list[Path]:
     """The build as two folders, of one architecture each."""
     folders = []
     for number, arch in enumerate(paper_architectures(2)):
         shards = {
             path.name
-            for path in (built / "shards").glob("*.parquet")
+            for path in (small_build / "shards").glob("*.parquet")
             if str(arch) in _architectures(path)
         }
         assert len(shards) == 5
-        folders.append(part_of(built, tmp_path / f"of{number}", shards, architectures=(arch,)))
+        folders.append(
+            part_of(small_build, tmp_path / f"of{number}", shards, architectures=(arch,))
+        )
     return folders
 
 
@@ -106,8 +103,8 @@ def same_files(one: Path, other: Path, but: str = CROISSANT) -> bool:
 # Builds
 
 
-def test_two_builds_of_an_architecture_each_are_the_build_of_both(built, released, tmp_path):
-    manifest = release(by_architecture(built, tmp_path), tmp_path / "data")
+def test_two_builds_of_an_architecture_each_are_the_build_of_both(small_build, released, tmp_path):
+    manifest = release(by_architecture(small_build, tmp_path), tmp_path / "data")
     assert same_files(tmp_path / "data", released)
     whole = DatasetFolder(released).manifest
     assert replace(manifest, created=whole.created) == whole
@@ -115,8 +112,8 @@ def test_two_builds_of_an_architecture_each_are_the_build_of_both(built, release
     assert manifest.sources == []
 
 
-def test_the_order_of_sources_is_that_of_architectures_and_nothing_else(built, tmp_path):
-    folders = by_architecture(built, tmp_path)
+def test_the_order_of_sources_is_that_of_architectures_and_nothing_else(small_build, tmp_path):
+    folders = by_architecture(small_build, tmp_path)
     release(folders, tmp_path / "ab")
     release(folders[::-1], tmp_path / "ba")
     found = compare_datasets(tmp_path / "ab", tmp_path / "ba")
@@ -127,20 +124,18 @@ def test_the_order_of_sources_is_that_of_architectures_and_nothing_else(built, t
     assert found.scores.empty
 
 
-@settings(
-    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=6)
 @given(data=st.data())
-def test_however_shards_are_dealt_out_the_release_is_the_same(built, released, data):
+def test_however_shards_are_dealt_out_the_release_is_the_same(small_build, released, data):
     """Each shard in one folder, or in several."""
-    shards = sorted(path.name for path in (built / "shards").glob("*.parquet"))
+    shards = sorted(path.name for path in (small_build / "shards").glob("*.parquet"))
     count = data.draw(st.integers(1, 3))
     where = st.sets(st.integers(0, count - 1), min_size=1)
     dealt = [data.draw(where) for _ in shards]
     with tempfile.TemporaryDirectory() as name:
         folders = [
             part_of(
-                built,
+                small_build,
                 Path(name) / str(number),
                 {shard for shard, at in zip(shards, dealt, strict=True) if number in at},
             )
@@ -150,8 +145,8 @@ def test_however_shards_are_dealt_out_the_release_is_the_same(built, released, d
         assert same_files(Path(name) / "data", released)
 
 
-def test_a_release_and_a_build_are_the_build_of_both(built, released, tmp_path):
-    first, second = by_architecture(built, tmp_path)
+def test_a_release_and_a_build_are_the_build_of_both(small_build, released, tmp_path):
+    first, second = by_architecture(small_build, tmp_path)
     release(first, tmp_path / "old", version="1.0")
     manifest = release([tmp_path / "old", second], tmp_path / "data")
     # Restorations of which one is in the shards and one is not were never compared.
@@ -164,18 +159,18 @@ def test_a_release_and_a_build_are_the_build_of_both(built, released, tmp_path):
         f"nasdip-bench 1.0, released {DatasetFolder(tmp_path / 'old').manifest.created}"
     ]
     # And so with all of it in both.
-    release([released, built], tmp_path / "again")
+    release([released, small_build], tmp_path / "again")
     assert same_files(tmp_path / "again", released)
 
 
-def test_images_are_those_of_all_in_the_order_of_their_set(built, released, tmp_path):
+def test_images_are_those_of_all_in_the_order_of_their_set(small_build, released, tmp_path):
     camera, coins = small_config().images
     folders = []
     for image, shards in ((coins, "coins"), (camera, "camera")):
         source = tmp_path / shards
         BuildFolder(source).prepare(small_config(images=(image,)))
         for kind in ("runs", "scores"):
-            for table in BuildFolder(built).read(kind):
+            for table in BuildFolder(small_build).read(kind):
                 mine = table.filter(pc.equal(table["image"], shards))
                 if len(mine):
                     BuildFolder(source).write(kind, mine)
@@ -184,10 +179,10 @@ def test_images_are_those_of_all_in_the_order_of_their_set(built, released, tmp_
     assert same_files(tmp_path / "data", released)
 
 
-def test_the_row_of_a_build_is_kept_before_that_of_a_release(built, tmp_path):
+def test_the_row_of_a_build_is_kept_before_that_of_a_release(small_build, tmp_path):
     def timed(path: Path, seconds: float) -> Path:
         BuildFolder(path).prepare(small_config())
-        for table in BuildFolder(built).read("runs"):
+        for table in BuildFolder(small_build).read("runs"):
             at = table.schema.get_field_index("seconds")
             values = pa.array([seconds] * len(table))
             BuildFolder(path).write("runs", table.set_column(at, table.schema.field(at), values))
@@ -280,9 +275,7 @@ def test_a_list_that_grows_leaves_complete_parts_as_they_are(tmp_path):
         assert after[path] == before[path]
 
 
-@settings(
-    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=6)
 @given(where=st.lists(st.sets(st.integers(0, 1), min_size=1), min_size=18, max_size=18))
 def test_however_runs_are_dealt_out_the_merged_release_is_the_same(where):
     """Runs in one of two releases or in both, a failed one among them."""
@@ -307,17 +300,6 @@ def test_a_failed_run_gives_way_to_one_that_is_not(tmp_path):
     for sources in ([failed, diverged], [diverged, failed]):
         release(sources, tmp_path / "data")
         assert same_files(tmp_path / "data", diverged)
-
-
-def change_rows(path: Path, table: str, change) -> Path:
-    """Apply ``change`` to each row of a table, and hash again."""
-    folder = DatasetFolder(path)
-    rows = folder.table(table).to_pylist()
-    synthetic.write_table(path, table, [row | change(row) for row in rows])
-    if table == "scores":
-        synthetic.write_score_values(path)
-    synthetic.write_manifest(path, folder.manifest)
-    return path
 
 
 def only(key: tuple, **values):
@@ -375,7 +357,7 @@ def test_rows_that_disagree_are_refused(pair, tmp_path):
     ):
         other = small_release(tmp_path / f"changed{number}")
         for table, change in changes:
-            change_rows(other, table, change)
+            change_rows(other, table, each(change))
         assert find_problems(other) == []
         where = f"is in '{one}' and in '{other}', and not the same: .*; leave one of the two out"
         with pytest.raises(BuildError, match=said) as caught:
@@ -386,7 +368,8 @@ def test_rows_that_disagree_are_refused(pair, tmp_path):
 
 def test_corruptions_may_be_rounded_otherwise(pair, tmp_path):
     """As processors do it that add in another order."""
-    change_rows(pair[1], "corruptions", lambda r: {n: r[n] + 1e-12 for n in ("psnr_db", "ssim")})
+    rounded = each(lambda row: {name: row[name] + 1e-12 for name in ("psnr_db", "ssim")})
+    change_rows(pair[1], "corruptions", rounded)
     release(pair, tmp_path / "data")
     assert same_files(tmp_path / "data", pair[0])
 
@@ -415,8 +398,8 @@ def test_curves_that_disagree_are_refused(pair, tmp_path):
 
 def test_what_is_not_a_number_of_a_run_may_differ(pair, tmp_path):
     elsewhere = {"seconds": 1.0, "engine": "fast", "stack": 5, "torch": "9", "device": "formula"}
-    change_rows(pair[1], "runs", lambda row: elsewhere)
-    change_rows(pair[1], "scores", lambda row: {"seconds": 7.0})
+    change_rows(pair[1], "runs", each(lambda row: elsewhere))
+    change_rows(pair[1], "scores", each(lambda row: {"seconds": 7.0}))
     release(pair, tmp_path / "data")
     assert same_files(tmp_path / "data", pair[0])
 
@@ -425,8 +408,8 @@ def test_what_is_not_a_number_of_a_run_may_differ(pair, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def contents(built: Path) -> Contents:
-    return read_build(built)
+def contents(small_build: Path) -> Contents:
+    return read_build(small_build)
 
 
 def changed_part(contents: Contents, **facts) -> Contents:
@@ -538,16 +521,6 @@ def test_devices_and_their_kinds_are_in_the_manifest(contents, tmp_path):
 # Sources and targets
 
 
-def test_a_dataset_can_be_added_to_in_place(built, released, tmp_path):
-    first, second = by_architecture(built, tmp_path)
-    out = tmp_path / "data"
-    release(first, out)
-    (out / "README.md").write_text("a card")
-    release([out, second], out)
-    assert same_files(out, released, but="distances/")
-    assert (out / "README.md").read_text() == "a card"
-
-
 def test_a_source_that_lies_in_the_target_is_refused(released, tmp_path):
     shutil.copytree(released, tmp_path / "data" / "old")
     with pytest.raises(BuildError, match="are nested"):
@@ -556,7 +529,7 @@ def test_a_source_that_lies_in_the_target_is_refused(released, tmp_path):
         release(tmp_path / "data" / "old", tmp_path / "data" / "old" / "new")
 
 
-def test_sources_that_cannot_be_used_are_refused(built, released, tmp_path):
+def test_sources_that_cannot_be_used_are_refused(small_build, released, tmp_path):
     with pytest.raises(
         BuildError, match="neither a build folder nor a dataset: it has neither build"
     ):
@@ -566,16 +539,16 @@ def test_sources_that_cannot_be_used_are_refused(built, released, tmp_path):
     damaged = shutil.copytree(released, tmp_path / "damaged")
     (damaged / "scores.parquet").write_bytes(b"")
     with pytest.raises(BuildError, match="in '.*damaged' does not verify .scores.parquet"):
-        release([built, damaged], tmp_path / "data")
+        release([small_build, damaged], tmp_path / "data")
     (damaged / "manifest.json").write_text("{}")
     with pytest.raises(DatasetError, match="is not the manifest of a dataset"):
-        release([built, damaged], tmp_path / "data")
+        release([small_build, damaged], tmp_path / "data")
     empty = BuildFolder(tmp_path / "empty")
     empty.prepare(small_config(architectures=tuple(paper_architectures(3))))
     with pytest.raises(BuildError, match="nothing is finished in '.*empty'; build first"):
         release(empty.path, tmp_path / "data")
     # An empty build beside one that is not brings its architectures.
-    assert release([built, empty.path], tmp_path / "data").architectures == 3
+    assert release([small_build, empty.path], tmp_path / "data").architectures == 3
 
 
 def test_a_source_that_may_not_be_looked_into_is_no_mere_stranger(released, monkeypatch):
@@ -587,16 +560,20 @@ def test_a_source_that_may_not_be_looked_into_is_no_mere_stranger(released, monk
         read_source(released)
 
 
-def test_the_command_merges_and_says_in_a_line_what_contradicts(built, released, tmp_path, capsys):
+def test_the_command_merges_and_says_in_a_line_what_contradicts(
+    small_build, released, tmp_path, capsys
+):
     out = tmp_path / "data"
-    folders = by_architecture(built, tmp_path)
+    folders = by_architecture(small_build, tmp_path)
     status, text, _ = nasdip_build(capsys, "release", *folders, "--out", out)
     assert status == 0
     assert "2 architectures, 2 images (skimage)" in text
     other = small_release(tmp_path / "other")
-    status, text, error = nasdip_build(capsys, "release", built, other, "--out", out)
+    status, text, error = nasdip_build(capsys, "release", small_build, other, "--out", out)
     assert (status, text, error.count("\n")) == (2, "", 1)
-    assert error.startswith(f"nasdip-build: image_set is 'skimage' in '{built}' and 'nasdip' in")
+    assert error.startswith(
+        f"nasdip-build: image_set is 'skimage' in '{small_build}' and 'nasdip' in"
+    )
     assert same_files(out, released)
 
 
@@ -651,16 +628,3 @@ def test_a_curve_that_ends_early_has_missing_points_behind_its_end():
     assert codes.shape == points.shape
     assert set(codes[points < 100]) == {20_000}
     assert set(codes[points >= 100]) == {MISSING}
-
-
-def test_architectures_that_were_added_are_told_from_those_removed(built, released, tmp_path):
-    first, _ = by_architecture(built, tmp_path)
-    release(first, tmp_path / "half")
-    for one, other, change in (
-        (tmp_path / "half", released, ADDED),
-        (released, tmp_path / "half", REMOVED),
-    ):
-        found = compare_datasets(one, other)
-        assert found.architectures["change"].tolist() == [change]
-        assert found.runs["change"].tolist() == [change] * 4
-        assert set(found.scores["change"]) == {change}

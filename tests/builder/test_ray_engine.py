@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,10 +26,10 @@ from nasdip_bench.builder.engines.ray import cluster as ray_cluster
 from nasdip_bench.builder.engines.ray.cluster import RayOptions, connect
 from nasdip_bench.errors import ConfigError
 from tests.builds import COMMAND, run_rows, score_rows
+from tests.processes import BUILD, alive, descendants, wait_until
 
 pytest.importorskip("ray", reason="ray is not installed: make test-ray")
 
-BUILD = [sys.executable, "-c", "from nasdip_bench.builder.cli import main; main()"]
 PLAIN = [*COMMAND, "--plain"]
 LONG = [*PLAIN, "--iterations=100", "--scoring-inits=0"]
 """Eight runs of about a second."""
@@ -84,40 +83,8 @@ def finish(process: subprocess.Popen[str], timeout: float = 200) -> tuple[int, s
     return process.returncode, out, err
 
 
-def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert process is None or process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def shards(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("shards/*.parquet")}
-
-
-def descendants(pid: int) -> dict[int, str]:
-    """Processes that a process has started, however indirectly, with their titles."""
-    parents, titles = {}, {}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            state = (path / "stat").read_text().rsplit(")", 1)[1].split()
-            titles[int(path.name)] = (path / "cmdline").read_text().replace("\0", " ").strip()
-        except OSError:
-            continue
-        if state[0] != "Z":
-            parents[int(path.name)] = int(state[1])
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {child: titles[child] for child in found - {pid}}
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def workers(pid: int) -> list[int]:
@@ -129,6 +96,11 @@ def sitecustomize(folder: Path, text: str) -> str:
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(text)
     return str(folder)
+
+
+def poisoned(tmp_path: Path, log: Path) -> dict[str, str]:
+    """An environment in which some units kill their worker, which the log tells."""
+    return {"PYTHONPATH": sitecustomize(tmp_path / "site", POISON), "POISON_LOG": str(log)}
 
 
 @contextmanager
@@ -286,11 +258,7 @@ def test_a_killed_builder_is_started_again_and_nothing_is_lost(tmp_path: Path, e
 
 def test_a_unit_that_kills_its_worker_three_times_is_recorded_as_failed(tmp_path: Path, expected):
     log, folder = tmp_path / "log", tmp_path / "build"
-    environment = {
-        "PYTHONPATH": sitecustomize(tmp_path / "site", POISON),
-        "POISON_LOG": str(log),
-    }
-    status, out, err = finish(start(folder, *PLAIN, "--engine=ray", **environment))
+    status, out, err = finish(start(folder, *PLAIN, **poisoned(tmp_path, log)))
     assert status == 1, err
     assert out.startswith("10 units finished, 0 left, 0 diverged, 2 failed")
     assert "  inpaint, seed 0: 2 of 4, 2 failed\n" in out
@@ -315,12 +283,8 @@ def test_a_unit_that_kills_its_worker_three_times_is_recorded_as_failed(tmp_path
 
 def test_of_a_stack_only_the_run_that_kills_is_given_up(tmp_path: Path):
     log, folder = tmp_path / "log", tmp_path / "build"
-    environment = {
-        "PYTHONPATH": sitecustomize(tmp_path / "site", POISON),
-        "POISON_LOG": str(log),
-    }
     options = [*COMMAND, "--stack=2", "--scoring-inits=0", "--tasks=inpaint"]
-    status, out, _ = finish(start(folder, *options, **environment))
+    status, out, _ = finish(start(folder, *options, **poisoned(tmp_path, log)))
     assert status == 1
     assert out.startswith("2 units finished, 0 left, 0 diverged, 2 failed")
     assert sorted(line.split()[1] for line in log.read_text().splitlines()) == [*"111122"]

@@ -36,6 +36,7 @@ from nasdip_bench.space import sample_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.builds import IMAGES, nasdip_build, small_config
+from tests.synthetic import change_rows, each
 
 ROOT = Path(__file__).resolve().parents[2]
 FIDELITY = "r64c16i6"
@@ -79,9 +80,7 @@ def images():
 
 def changed(path: Path, **columns) -> DatasetFolder:
     """The dataset with other values in columns of all runs."""
-    rows = pq.read_table(path / "runs.parquet").to_pylist()
-    synthetic.write_table(path, "runs", [row | columns for row in rows])
-    return hashed_again(path)
+    return DatasetFolder(change_rows(path, "runs", each(lambda row: columns)))
 
 
 def curves_of(path: Path, task: str = "denoise", seed: int = 0) -> h5py.File:
@@ -219,7 +218,7 @@ def test_what_cannot_be_chosen(data: Path, own: Path, tmp_path: Path):
             pick(changed(shutil.copytree(own, tmp_path / str(columns)), **columns), 1)
 
 
-def test_other_images_are_refused(data: Path, images):
+def test_other_images_are_refused(data: Path):
     class Fake:
         name, sha256 = "camera", "0" * 64
 
@@ -292,8 +291,7 @@ def test_what_was_found_goes_into_the_next_release(own: Path, tmp_path, capsys):
         ({"differing": 10**6}, "reruns: 6 rows have more differing points than points"),
         ({"device": "x", "iterations": 6, "stack": 1}, "rows have the same key as another"),
     ):
-        synthetic.write_table(own, "reruns", [row | changes for row in found])
-        synthetic.rehash(own)
+        change_rows(own, "reruns", lambda _, to=changes: [row | to for row in found])
         assert any(said in problem for problem in find_problems(own))
 
 

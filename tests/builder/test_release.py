@@ -398,7 +398,7 @@ def test_runs_of_an_architecture_that_is_not_listed_stop_a_release(built: Path, 
         release(folder, tmp_path / "d")
 
 
-def test_a_builder_that_adds_to_the_folder_meanwhile_does_no_harm(built, tmp_path, monkeypatch):
+def test_a_builder_that_adds_to_the_folder_meanwhile_does_no_harm(tmp_path, monkeypatch):
     """A release that read the list of architectures before the shards met unknown ones."""
     folder, whole = tmp_path / "b", sources_module._finished_runs
     first = small_config(architectures=tuple(paper_architectures(1)), scoring_inits=0)

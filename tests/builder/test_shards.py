@@ -193,7 +193,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path):
         BuildFolder(tmp_path / "file" / "build").prepare(small_config())
 
 
-def test_a_full_disk_stops_with_one_clear_error(folder: Path, monkeypatch, tmp_path: Path):
+def test_a_full_disk_stops_with_one_clear_error(monkeypatch, tmp_path: Path):
     def full(*arguments) -> None:
         raise OSError(28, "No space left on device")
 

@@ -18,6 +18,7 @@ from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.space import paper_architectures
 from nasdip_bench.storage.files import sha256_bytes
 from tests.builds import run_rows, small_config
+from tests.synthetic import change_rows, each
 
 
 @pytest.fixture(scope="module")
@@ -31,23 +32,28 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_build_goes_on_where_a_release_ends(released: Path, tmp_path: Path):
     folder = tmp_path / "build"
-    outcome = build(small_config(scoring_inits=0), folder, workers=1, stack=2, skip=released)
-    assert (outcome.finished, outcome.left) == (3, 0)
+    outcome = build(small_config(), folder, workers=1, stack=2, skip=released)
+    assert (outcome.finished, outcome.left) == (2 + 3, 0)  # scores of both, three stacks
     assert [str(line) for line in outcome.coverage] == [
         "denoise, seed 0: 4 of 4",
         "inpaint, seed 0: 4 of 4",
+        "scores: 16 of 16",
     ]
     assert len(run_rows(folder)) == 6
     whole = release([released, folder], tmp_path / "data")
-    assert whole.task("r64c16i3", "denoise").complete_seeds == [0]
+    for task in ("denoise", "inpaint"):
+        record = whole.task("r64c16i3", task)
+        assert (record.complete_seeds, record.runs, record.scored) == ([0], 4, 2)
 
 
-def test_what_failed_there_is_not_left_out(released: Path):
-    found = finished_in_dataset(released, small_config())
-    assert {(run.image, run.task) for run in found if isinstance(run, RunKey)} == {
-        ("camera", "denoise"),
-        ("coins", "denoise"),
-    }
+def test_what_failed_there_is_not_left_out(released: Path, tmp_path: Path):
+    statuses = {"camera": "failed", "coins": "diverged"}
+    other = shutil.copytree(released, tmp_path / "other")
+    change_rows(other, "runs", each(lambda row: {"status": statuses[row["image"]]}))
+    for folder, images in ((released, {"camera", "coins"}), (other, {"coins"})):
+        found = finished_in_dataset(folder, small_config())
+        runs = {(run.image, run.task) for run in found if isinstance(run, RunKey)}
+        assert runs == {(image, "denoise") for image in images}
 
 
 def test_another_precision_or_device_is_refused(released: Path):

@@ -196,7 +196,7 @@ def test_what_is_no_json_object_is_a_sentence(released: Path, text: str):
     assert problem.startswith("croissant.json cannot be parsed")
 
 
-def test_verify_reports_damage_and_contradiction(released: Path, described: dict, tmp_path: Path):
+def test_verify_reports_damage_and_contradiction(released: Path, tmp_path: Path):
     data = shutil.copytree(released, tmp_path / "data")
     content = (data / CROISSANT).read_bytes()
     (data / CROISSANT).write_bytes(content.replace(b"1.2.3", b"1.2.4"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 
 import h5py
 import numpy as np
@@ -12,15 +11,12 @@ import pytest
 
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.release.release import release
-from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.dataset import score_values as score_values_module
 from nasdip_bench.dataset.score_values import read_score_values, score_values_bytes
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
-from tests.builds import small_config
-from tests.hostile_arrays import await_next_second, changed, changes, of_values, replaced
 
 VALUES = np.array([[1, 2, 3], [4, np.nan, np.nan], [-0.0, 1e-30, 3e38]], np.float32)
 
@@ -43,37 +39,6 @@ def test_not_a_bit_is_lost_and_h5py_alone_reads_it():
         assert (file["values"].compression, file["values"].shuffle) == ("gzip", True)
 
 
-def test_the_same_content_gives_the_same_bytes():
-    content = score_values_bytes(VALUES)
-    await_next_second()
-    assert score_values_bytes(VALUES) == content
-
-
-HOSTILE = {
-    **{what: case for what, case in changes("values", "values").items()
-       if what not in ("floats", "a soft link")},
-    "doubles": (replaced("values", dtype=np.float64), "values is not an array of float32"),
-    "a row less": (of_values("values", lambda v: v[:-1]), r"shape \(2, 3\), there are 3 scores"),
-    "a row more": (of_values("values", lambda v: v[[0, 0, 1, 2]]), r"shape \(4, 3\), there are 3"),
-    "a thousand million values": (
-        replaced("values", shape=(3, 10**9), dtype=np.float32, chunks=(3, 100)), "have the shape"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("change", "said"), HOSTILE.values(), ids=HOSTILE)
-def test_hostile_files_are_refused(change, said):
-    content = changed(score_values_bytes(VALUES), change)
-    with pytest.raises(DatasetError, match=said) as error:
-        read_score_values(content, 3)
-    assert str(error.value).startswith("score_values.h5 cannot be parsed")
-
-
-@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"PAR1", bytes(4096)])
-def test_what_is_no_hdf5_is_refused(content):
-    with pytest.raises(DatasetError, match=re.escape("score_values.h5 cannot be parsed: ")):
-        read_score_values(content, 3)
-
-
 def test_more_values_than_memory_are_refused(monkeypatch):
     monkeypatch.setattr(score_values_module, "_MOST_VALUES", 8)
     with pytest.raises(DatasetError, match=r"values have the shape \(3, 3\)"):
@@ -83,15 +48,8 @@ def test_more_values_than_memory_are_refused(monkeypatch):
 # In a release
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scores") / "build"
-    build(small_config(train=False), folder, workers=1)
-    return folder
-
-
-def test_a_release_has_the_values_that_were_built(built, tmp_path):
-    release(built, tmp_path / "data")
+def test_a_release_has_the_values_that_were_built(small_build, tmp_path):
+    release(small_build, tmp_path / "data")
     folder = DatasetFolder(tmp_path / "data")
     names = folder.table("architectures")["architecture"].to_pylist()
     found = folder.score_values()
@@ -105,7 +63,7 @@ def test_a_release_has_the_values_that_were_built(built, tmp_path):
         np.testing.assert_allclose(there.astype(np.float64).mean(), row["value"], rtol=1e-6)
     assert {int((~np.isnan(values)).sum()) for values in found} == {1, 2}
     counted = 0
-    for table in BuildFolder(built).read("scores"):
+    for table in BuildFolder(small_build).read("scores"):
         for row in table.to_pylist():
             value, values = stated[row["architecture"], *(row[name] for name in key)]
             wanted = np.array(row["values"], np.float32)
@@ -113,19 +71,6 @@ def test_a_release_has_the_values_that_were_built(built, tmp_path):
             assert value == np.mean(row["values"])
             counted += 1
     assert counted == len(stated)
-
-
-def test_a_further_release_keeps_them(built, tmp_path):
-    release(built, tmp_path / "one")
-    release(tmp_path / "one", tmp_path / "two")
-    release([tmp_path / "one", built], tmp_path / "three")
-    for name in ("scores.parquet", "score_values.h5"):
-        content = (tmp_path / "one" / name).read_bytes()
-        assert (tmp_path / "two" / name).read_bytes() == content
-    np.testing.assert_array_equal(
-        DatasetFolder(tmp_path / "three").score_values(),
-        DatasetFolder(tmp_path / "one").score_values(),
-    )
 
 
 @pytest.fixture

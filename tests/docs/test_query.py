@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT, blocks, commands, run_code, run_in, text_of
+from tests.docs.pages import blocks, commands, run_code, run_line, text_of
 
 PAGE = text_of("query")
 EXAMPLES = blocks(PAGE, "python")
@@ -32,13 +30,6 @@ module.load_images = stand_ins
 """Before an example that loads the benchmark's images, which are not in the repository."""
 
 
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("query")
-    shutil.copytree(ROOT / "data", folder / "data")
-    return folder
-
-
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_examples(example: str, workplace: Path):
     prelude = STAND_INS if "load_images(" in example else ""
@@ -47,4 +38,4 @@ def test_examples(example: str, workplace: Path):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands(command: str, workplace: Path):
-    assert run_in(workplace, *shlex.split(command))
+    assert run_line(workplace, command)

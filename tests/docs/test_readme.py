@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from nasdip_bench.api import cli as bench_cli
 from nasdip_bench.builder import cli as build_cli
 from nasdip_bench.isnas import cli as restore_cli
 from tests.builds import COMMAND
-from tests.docs.pages import PAGES, README, ROOT, blocks, commands, run_code, run_in
+from tests.docs.pages import PAGES, README, ROOT, blocks, commands, run_code, run_in, run_line
 from tests.tools.write_docs import PAGE, with_tables
 
 TEXT = README.read_text(encoding="utf-8")
@@ -44,7 +43,7 @@ SHORTENED |= {
 def prepared(tmp_path_factory) -> Path:
     """A folder as a reader of the README has it: the dataset, a build, a photograph."""
     folder = tmp_path_factory.mktemp("readme")
-    shutil.copytree(ROOT / "data", folder / "data")
+    (folder / "data").symlink_to(ROOT / "data")
     pixels = np.random.default_rng(0).integers(0, 256, (70, 80), np.uint8)
     PillowImage.fromarray(pixels).save(folder / "noisy.png")
     # The settings that the README's own builds of this folder have: one folder does not mix them.
@@ -55,9 +54,9 @@ def prepared(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def workplace(prepared: Path, tmp_path: Path) -> Path:
+def own(prepared: Path, tmp_path: Path) -> Path:
     """The same for one test, so that no test sees what another did."""
-    return shutil.copytree(prepared, tmp_path / "workplace")
+    return shutil.copytree(prepared, tmp_path / "own", symlinks=True)
 
 
 def test_the_two_commands_are_there_first():
@@ -66,10 +65,10 @@ def test_the_two_commands_are_there_first():
 
 
 @pytest.mark.parametrize("command", COMMANDS[2:])
-def test_commands(command: str, workplace: Path):
-    assert run_in(workplace, *shlex.split(f"{command} {SHORTENED.get(command, '')}"))
+def test_commands(command: str, own: Path):
+    assert run_line(own, f"{command} {SHORTENED.get(command, '')}")
     if "--out figure1.png" in command:
-        assert (workplace / "figure1.png").read_bytes().startswith(b"\x89PNG")
+        assert (own / "figure1.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_python_examples(workplace: Path):
@@ -96,8 +95,7 @@ def test_the_main_job_in_small(tmp_path: Path):
         command = command.replace("figure 1", "figure 1 --k 2").replace(
             "overlap ", "overlap --k 2 "
         )
-        words = shlex.split(command)
-        run_in(tmp_path, Path(words[0]).name, *words[1:])
+        run_line(tmp_path, re.sub(r"^\S*/", "", command))
     assert (tmp_path / "figure1.png").exists()
 
 
@@ -202,4 +200,4 @@ def test_the_data_dictionary_is_that_of_the_schema():
 def test_the_files_can_be_read_without_this_package(workplace: Path):
     (code,) = blocks(PAGE.read_text(encoding="utf-8"), "python")
     used = "print('nasdip_bench' in __import__('sys').modules, len(iterations), len(loss_smooth))"
-    assert run_in(workplace, "python", "-c", f"{code}{used}") == "False 128 128\n"
+    assert run_code(workplace, f"{code}{used}") == "False 128 128\n"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shlex
-import shutil
 from pathlib import Path
 
 import pytest
 
 from nasdip_bench import NASDIPBench
-from tests.docs.pages import ROOT, blocks, commands, run_code, run_in, text_of
+from tests.docs.pages import ROOT, blocks, commands, run_code, run_line, text_of
 
 PAGE = text_of("search")
 EXAMPLES = blocks(PAGE, "python")
@@ -20,14 +18,6 @@ EXTRAS = {
     "import optuna": "optuna",
     "syne_tune": "syne_tune",
 }
-
-
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory) -> Path:
-    """A folder as a reader has it; one example writes what the next one reads."""
-    folder = tmp_path_factory.mktemp("search")
-    shutil.copytree(ROOT / "data", folder / "data")
-    return folder
 
 
 @pytest.mark.parametrize("place", range(len(EXAMPLES)))
@@ -49,7 +39,7 @@ def test_commands(workplace: Path):
     assert len(lines) == 4
     for line in lines:
         assert line.startswith(("nasdip-bench search ", "nasdip-bench leaderboard search "))
-        assert run_in(workplace, *shlex.split(line))
+        assert run_line(workplace, line)
     assert (workplace / "searches.png").read_bytes().startswith(b"\x89PNG")
     assert (workplace / "regret.png").read_bytes().startswith(b"\x89PNG")
     assert (workplace / "regret.csv").read_text().startswith("task,image,algorithm,seconds,")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 
 import pytest
 
-from nasdip_bench.api import NASDIPBench, cli
-from tests.docs.pages import ROOT, blocks, run_code, text_of
+from nasdip_bench.api import NASDIPBench
+from tests.docs.pages import ROOT, blocks, run_code, run_line, text_of
 
 PAGE = text_of("statistics")
 COMMANDS = re.findall(r"^\|.*`(nasdip-bench [^`]*)` \|$", PAGE, re.MULTILINE)
@@ -21,16 +20,15 @@ def test_the_example():
     assert "architectures to come within a tenth of a dB" in run_code(ROOT, EXAMPLE)
 
 
-def test_a_rule_of_ones_own_in_ten_lines(tmp_path):
+def test_a_rule_of_ones_own_in_ten_lines(workplace):
     pytest.importorskip("matplotlib")
-    (tmp_path / "data").symlink_to(ROOT / "data")
     named = "from nasdip_bench.stopping import parse_rule\nprint(parse_rule('gap(gap_db=3.5)'))"
-    printed = run_code(tmp_path, f"{OWN_RULE}\n{named}").splitlines()
+    printed = run_code(workplace, f"{OWN_RULE}\n{named}").splitlines()
     assert printed[-1] == "gap(gap_db=3.5)"
     rules = [line.split()[0] for line in printed if line.endswith(tuple("0123456789"))]
     assert rules[0] == "oracle"
     assert "gap" in rules
-    assert (tmp_path / "stopping.png").read_bytes().startswith(b"\x89PNG")
+    assert (workplace / "stopping.png").read_bytes().startswith(b"\x89PNG")
     rule = OWN_RULE.partition("@dataclass")[2].partition("\nbench =")[0]
     assert len([line for line in rule.splitlines() if line.strip()]) <= 11
 
@@ -42,10 +40,5 @@ def test_every_question_has_a_call():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands(command: str, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", [*command.split(), "--data", str(ROOT / "data")])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    printed = capsys.readouterr()
-    assert ended.value.code == 0, printed.err
-    assert len(printed.out.splitlines()) > 5
+def test_commands(command: str):
+    assert len(run_line(ROOT, command).splitlines()) > 5

@@ -1,7 +1,7 @@
-"""The faults, each a function that runs a number of trials in a laboratory.
+"""The faults, each a function of one trial in a laboratory.
 
-Trials "at every step" take the steps in turn, or evenly spaced steps if there are fewer trials than
-steps.
+A trial gets its place among all trials of a whole campaign, from 1. Of faults "at every step" the
+place is the step; fewer trials take evenly spaced places.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,85 +17,84 @@ from functools import partial
 from pathlib import Path
 
 from tests.faults.injection import Fault
-from tests.faults.lab import BAD_INPUT, UNITS, Lab, Tally, shards, version_of
+from tests.faults.lab import BAD_INPUT, UNITS, Lab, shards, version_of
 from tests.faults.warm import TRACEBACK
+from tests.fuzz.damage import damaged
+from tests.processes import BUILD
+from tests.tools.campaigns import Tally
 
 _STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
 _MOST_KILLS = 12
-_COMMAND = [sys.executable, "-c", "from nasdip_bench.builder.cli import main; main()"]
 _NOBODY = 65534
+_DISKS = 20
 
 
-def _spread(count: int, steps: int) -> list[int]:
-    """``count`` of 1..steps, evenly spaced; all of them if there are fewer."""
-    count = min(count, steps)
-    return [1 + (2 * i + 1) * steps // (2 * count) for i in range(count)]
-
-
-def _size(lab: Lab, kind: str) -> int:
-    """A limit on file size: any, or large enough for the messages on stderr, also a file."""
-    return lab.random.randrange(1500 if kind == "short" else 0, 5000)
+class NotHereError(Exception):
+    """The machine cannot run trials of a fault."""
 
 
 # Builds
 
 
-def build_step(lab: Lab, trials: int, kind: str) -> Iterator[Tally]:
+STEPS = {
+    "kill -9 at every step": "kill",
+    "power cut at every step, what was not flushed is cut": "power",
+    "kill -9 in the middle of a write": "cut",
+    "no space from every step on": "full",
+    "writes cut short from every step on": "short",
+    "an input/output error at every step": "error",
+}
+"""Faults that strike at a step, with their kinds."""
+
+
+def build_step(lab: Lab, tally: Tally, place: int, kind: str) -> None:
     """Strike the build at a step; once resumed, it is as if nothing had happened."""
-    counted = lab.new_folder()
-    steps = lab.build(counted, Fault(root=str(counted))).steps
-    for step in _spread(trials, steps):
-        tally, build = Tally(trials=1), lab.new_folder()
-        where = f"{kind} at step {step} of {steps}"
-        fault = Fault(root=str(build), step=step, kind=kind, size=_size(lab, kind))
-        ended = lab.build(build, fault)
-        tally.struck += ended.status != 0
-        deaths = {-signal.SIGKILL, -signal.SIGXFSZ} if kind in ("kill", "power", "cut") else set()
-        lab.check_end(tally, ended, where, allowed={0, BAD_INPUT} | deaths)
-        before = lab.check_shards(tally, build, set(), where)
-        lab.check_resumed(tally, build, before, where)
-        shutil.rmtree(build)
-        yield tally
+    build, where = lab.new_folder(), f"{kind} at step {place}"
+    ended = lab.build(build, _fault_at(lab, build, place, kind))
+    tally.struck += ended.status != 0
+    lab.check_end(tally, ended, where, allowed={0, BAD_INPUT} | _deaths(kind))
+    before = lab.check_shards(tally, build, set(), where)
+    lab.check_resumed(tally, build, before, where)
+    shutil.rmtree(build)
 
 
-def build_signal(lab: Lab, trials: int, number: int) -> Iterator[Tally]:
+def _fault_at(lab: Lab, root: Path, step: int, kind: str, swap: bool = True) -> Fault:
+    """A fault that leaves room for the messages on stderr, also a file, where it limits sizes."""
+    size = lab.random.randrange(1500 if kind == "short" else 0, 5000)
+    return Fault(root=str(root), step=step, kind=kind, size=size, swap=swap)
+
+
+def _deaths(kind: str) -> set[int]:
+    return {-signal.SIGKILL, -signal.SIGXFSZ} if kind in ("kill", "power", "cut") else set()
+
+
+def build_signal(lab: Lab, tally: Tally, place: int, number: int) -> None:
     """Send a signal at random moments, again and again, until the build is complete."""
-    done = 0
-    while done < trials:
-        build, before = lab.new_folder(), set()
-        for attempt in range(_MOST_KILLS):
-            tally = Tally(trials=1)
-            where = f"signal {number}, attempt {attempt}"
-            running = lab.start_build(build)
-            time.sleep(lab.random.uniform(0, lab.seconds * (1 - len(before) / UNITS) + 0.15))
-            os.kill(running.pid, number)
-            ended = lab.commands.wait(running)
-            # A signal before the build has begun or after its end has its default effect.
-            lab.check_end(tally, ended, where, allowed={0, -number, *_STOPPED})
-            tally.struck += ended.status != 0
-            before = lab.check_shards(tally, build, before, where)
-            if ended.status == 128 + number and "the same command goes on" in ended.err:
-                tally.expect(not [*build.rglob(".*.tmp")], f"{where}: temporary files are left")
-            done += 1
-            yield tally
-            if ended.status == 0 or done == trials:
-                break
-        tally = Tally()
-        lab.check_resumed(tally, build, before, f"signal {number}")
-        shutil.rmtree(build)
-        yield tally
-
-
-def build_command(lab: Lab, trials: int) -> Iterator[Tally]:
-    """Kill the installed command with two workers, alone or with its whole group."""
     build, before = lab.new_folder(), set()
-    options = [*lab.arguments(build, workers=2), "--iterations=40"]
-    done = attempts = 0
-    while done < trials and attempts < 2 * trials:
-        attempts += 1
-        tally = Tally(trials=1)
+    for attempt in range(_MOST_KILLS):
+        where = f"signal {number}, attempt {attempt}"
+        running = lab.start_build(build)
+        time.sleep(lab.random.uniform(0, lab.seconds * (1 - len(before) / UNITS) + 0.15))
+        os.kill(running.pid, number)
+        ended = lab.commands.wait(running)
+        # A signal before the build has begun or after its end has its default effect.
+        lab.check_end(tally, ended, where, allowed={0, -number, *_STOPPED})
+        tally.struck += ended.status != 0
+        before = lab.check_shards(tally, build, before, where)
+        if ended.status == 128 + number and "the same command goes on" in ended.err:
+            tally.expect(not [*build.rglob(".*.tmp")], f"{where}: temporary files are left")
+        if ended.status == 0:
+            break
+    lab.check_resumed(tally, build, before, f"signal {number}")
+    shutil.rmtree(build)
+
+
+def build_command(lab: Lab, tally: Tally, place: int) -> None:
+    """Kill the installed command with two workers, alone or with its group, until it is done."""
+    build, before = lab.new_folder(), set()
+    for _ in range(_MOST_KILLS):
         process = subprocess.Popen(
-            [*_COMMAND, *options],
+            [*BUILD, *lab.arguments(build, workers=2), "--iterations=40"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -115,196 +113,165 @@ def build_command(lab: Lab, trials: int) -> Iterator[Tally]:
         tally.struck += process.returncode != 0
         tally.expect(TRACEBACK not in err, f"command, signal {number}: {err[-400:]}")
         before = lab.check_shards(tally, build, before, f"command, signal {number}")
-        done += 1
-        yield tally
         if process.returncode == 0:
-            tally = Tally()
-            tally.expect(len(before) == UNITS, f"command: {len(before)} shards")
-            yield tally
-            build, before = lab.new_folder(), set()
-            options = [*lab.arguments(build, workers=2), "--iterations=40"]
+            break
+    tally.expect(len(before) == UNITS, f"command: {len(before)} shards")
 
 
-def build_twice(lab: Lab, trials: int) -> Iterator[Tally]:
+def build_twice(lab: Lab, tally: Tally, place: int) -> None:
     """Run two builders and releases at once, and kill some of them."""
-    for trial in range(trials):
-        tally, build, out = Tally(trials=1), lab.new_folder(), lab.new_folder() / "data"
-        where = f"two builders, trial {trial}"
-        builders = [lab.start_build(build), lab.start_build(build)]
-        killed = lab.random.choice([None, 0, 1])
-        moment = time.monotonic() + lab.random.uniform(0, lab.seconds)
-        for turn in range(4):
-            time.sleep(lab.random.uniform(0, lab.seconds / 2))
-            if killed is not None and time.monotonic() > moment:
-                os.kill(builders[killed].pid, signal.SIGKILL)
-                moment = float("inf")
-            running = lab.start_release(build, out)
-            if lab.random.random() < 0.3:
-                time.sleep(lab.random.uniform(0, 0.2))
-                os.kill(running.pid, signal.SIGKILL)
-            ended = lab.commands.wait(running)
-            allowed = {0, BAD_INPUT, -signal.SIGKILL}
-            lab.check_end(tally, ended, f"{where}, release {turn}", allowed=allowed)
-            if ended.status == BAD_INPUT:
-                early = ("nothing is finished", "is no build folder")
-                tally.expect(any(e in ended.err for e in early), f"{where}: {ended.err}")
-            if out.exists():
-                tally.expect(version_of(out) is not None, f"{where}: the release is not whole")
-        for running in builders:
-            ended = lab.commands.wait(running)
-            lab.check_end(tally, ended, where, allowed={0, -signal.SIGKILL})
-            tally.struck += ended.status != 0
-        before = lab.check_shards(tally, build, set(), where)
-        lab.check_resumed(tally, build, before, where, most=2 * UNITS)
-        ended = lab.release(build, out)
-        lab.check_end(tally, ended, where, allowed={0})
-        lab.check_release(tally, out, where)
-        left = {path.name for path in out.parent.iterdir()}
-        tally.expect(left == {"data"}, f"{where}: {left} is left")
-        shutil.rmtree(build)
-        shutil.rmtree(out.parent)
-        yield tally
+    build, out = lab.new_folder(), lab.new_folder() / "data"
+    where = f"two builders, trial {place}"
+    builders = [lab.start_build(build), lab.start_build(build)]
+    killed = lab.random.choice([None, 0, 1])
+    moment = time.monotonic() + lab.random.uniform(0, lab.seconds)
+    for turn in range(4):
+        time.sleep(lab.random.uniform(0, lab.seconds / 2))
+        if killed is not None and time.monotonic() > moment:
+            os.kill(builders[killed].pid, signal.SIGKILL)
+            moment = float("inf")
+        running = lab.start_release(build, out)
+        if lab.random.random() < 0.3:
+            time.sleep(lab.random.uniform(0, 0.2))
+            os.kill(running.pid, signal.SIGKILL)
+        ended = lab.commands.wait(running)
+        allowed = {0, BAD_INPUT, -signal.SIGKILL}
+        lab.check_end(tally, ended, f"{where}, release {turn}", allowed=allowed)
+        if ended.status == BAD_INPUT:
+            early = ("nothing is finished", "is no build folder")
+            tally.expect(any(e in ended.err for e in early), f"{where}: {ended.err}")
+        if out.exists():
+            tally.expect(version_of(out) is not None, f"{where}: the release is not whole")
+    for running in builders:
+        ended = lab.commands.wait(running)
+        lab.check_end(tally, ended, where, allowed={0, -signal.SIGKILL})
+        tally.struck += ended.status != 0
+    before = lab.check_shards(tally, build, set(), where)
+    lab.check_resumed(tally, build, before, where, most=2 * UNITS)
+    ended = lab.release(build, out)
+    lab.check_end(tally, ended, where, allowed={0})
+    lab.check_release(tally, out, where)
+    left = {path.name for path in out.parent.iterdir()}
+    tally.expect(left == {"data"}, f"{where}: {left} is left")
+    shutil.rmtree(build)
+    shutil.rmtree(out.parent)
 
 
 # Damage
 
 
-def damaged_shards(lab: Lab, trials: int) -> Iterator[Tally]:
+def damaged_shards(lab: Lab, tally: Tally, place: int) -> None:
     """Damage some shards: they are found and built again, and the others are kept."""
-    for trial in range(trials):
-        tally, where = Tally(trials=1), f"damage, trial {trial}"
-        build = lab.new_folder() / "build"
-        shutil.copytree(lab.whole, build)
-        names = sorted(shards(build))
-        chosen = lab.random.sample(names, lab.random.randint(1, 3))
-        contents = {name: (build / "shards" / name).read_bytes() for name in names}
-        for name in chosen:
-            other = contents[lab.random.choice([n for n in names if n != name])]
-            (build / "shards" / name).write_bytes(_damaged(lab, contents[name], other))
-        refused = lab.release(build, build.parent / "data")
-        lab.check_end(tally, refused, where, allowed={BAD_INPUT})
-        tally.expect("is damaged" in refused.err, f"{where}: released with {chosen}")
-        ended = lab.build(build)
-        lab.check_end(tally, ended, where, allowed={0})
-        tally.struck += len(chosen)
-        found = ended.err.count("damaged, and made again")
-        tally.expect(found == len(chosen), f"{where}: {found} of {len(chosen)} found")
-        again = f"{len(chosen)} units finished, 0 left"
-        tally.expect(again in ended.out, f"{where}: {ended.out}")
-        lab.check_resumed(tally, build, {*names} - {*chosen}, where)
-        shutil.rmtree(build.parent)
-        yield tally
+    where = f"damage, trial {place}"
+    build = lab.new_folder() / "build"
+    shutil.copytree(lab.whole, build)
+    names = sorted(shards(build))
+    chosen = lab.random.sample(names, lab.random.randint(1, 3))
+    contents = {name: (build / "shards" / name).read_bytes() for name in names}
+    for name in chosen:
+        other = contents[lab.random.choice([n for n in names if n != name])]
+        swapped = lab.random.random() < 0.2
+        content = other if swapped else damaged(contents[name], lab.random)
+        (build / "shards" / name).write_bytes(content)
+    refused = lab.release(build, build.parent / "data")
+    lab.check_end(tally, refused, where, allowed={BAD_INPUT})
+    tally.expect("is damaged" in refused.err, f"{where}: released with {chosen}")
+    ended = lab.build(build)
+    lab.check_end(tally, ended, where, allowed={0})
+    tally.struck += len(chosen)
+    found = ended.err.count("damaged, and made again")
+    tally.expect(found == len(chosen), f"{where}: {found} of {len(chosen)} found")
+    again = f"{len(chosen)} units finished, 0 left"
+    tally.expect(again in ended.out, f"{where}: {ended.out}")
+    lab.check_resumed(tally, build, {*names} - {*chosen}, where)
+    shutil.rmtree(build.parent)
 
 
-def _damaged(lab: Lab, content: bytes, other: bytes) -> bytes:
-    """The content with bits flipped, cut, zeroed or lengthened, or that of another shard."""
-    at = lab.random.randrange(len(content))
-    turned = bytearray(content)
-    for _ in range(lab.random.choice([1, 1, 2, 8])):
-        turned[lab.random.randrange(len(turned))] ^= 1 << lab.random.randrange(8)
-    kinds = [turned, content[:at], content[:at] + bytes(len(content) - at), content + b"0", other]
-    return bytes(lab.random.choice(kinds)) if turned != content else content[:at]
-
-
-def damaged_settings(lab: Lab, trials: int) -> Iterator[Tally]:
+def damaged_settings(lab: Lab, tally: Tally, place: int) -> None:
     """Damage the settings or the list of architectures: refused, or without effect."""
-    for trial in range(trials):
-        tally, where = Tally(trials=1), f"damaged settings, trial {trial}"
-        build = lab.new_folder() / "build"
-        shutil.copytree(lab.whole, build)
-        path = build / lab.random.choice(["build.json", "architectures.csv"])
-        content = path.read_bytes()
-        path.write_bytes(_damaged(lab, content, b""))
-        out = build.parent / "data"
-        for ended in (lab.release(build, out), lab.build(build), lab.release(build, out)):
-            lab.check_end(tally, ended, where, allowed={0, BAD_INPUT})
-            tally.struck += ended.status != 0
-        if out.exists():
-            lab.check_release(tally, out, where)
-        path.write_bytes(content)
-        lab.check_resumed(tally, build, {*shards(lab.whole)}, where)
-        shutil.rmtree(build.parent)
-        yield tally
-
-
-def stale_files(lab: Lab, trials: int) -> Iterator[Tally]:
-    """Leave files of killed commands, of any age: they change nothing."""
-    for trial in range(trials):
-        tally, where = Tally(trials=1), f"stale files, trial {trial}"
-        build, out = lab.new_folder(), lab.new_folder() / "data"
-        (build / "shards").mkdir()
-        shard = next(lab.whole.glob("shards/runs-*")).read_bytes()
-        old = time.time() - lab.random.choice([0, 1e3, 1e6])
-        for name in ("shards/.runs-0.parquet.host.1.tmp", ".build.json.host.1.tmp", ".lock"):
-            (build / name).write_bytes(shard[: lab.random.randrange(len(shard))])
-            os.utime(build / name, (old, old))
-            tally.struck += 1
-        for name in (".data.new/curves", ".data.old"):
-            (out.parent / name).mkdir(parents=True)
-            (out.parent / name / "runs.parquet").write_bytes(b"half")
-        (out.parent / ".data.lock").touch()
-        shutil.copytree(lab.released, out)
-        lab.check_resumed(tally, build, set(), where)
-        lab.check_end(tally, lab.release(build, out), where, allowed={0})
+    where = f"damaged settings, trial {place}"
+    build = lab.new_folder() / "build"
+    shutil.copytree(lab.whole, build)
+    path = build / lab.random.choice(["build.json", "architectures.csv"])
+    content = path.read_bytes()
+    path.write_bytes(damaged(content, lab.random))
+    out = build.parent / "data"
+    for ended in (lab.release(build, out), lab.build(build), lab.release(build, out)):
+        lab.check_end(tally, ended, where, allowed={0, BAD_INPUT})
+        tally.struck += ended.status != 0
+    if out.exists():
         lab.check_release(tally, out, where)
-        left = {path.name for path in out.parent.iterdir()}
-        tally.expect(left == {"data"}, f"{where}: {left} is left")
-        shutil.rmtree(build)
-        shutil.rmtree(out.parent)
-        yield tally
+    path.write_bytes(content)
+    lab.check_resumed(tally, build, {*shards(lab.whole)}, where)
+    shutil.rmtree(build.parent)
+
+
+def stale_files(lab: Lab, tally: Tally, place: int) -> None:
+    """Leave files of killed commands, of any age: they change nothing."""
+    where = f"stale files, trial {place}"
+    build, out = lab.new_folder(), lab.new_folder() / "data"
+    (build / "shards").mkdir()
+    shard = next(lab.whole.glob("shards/runs-*")).read_bytes()
+    old = time.time() - lab.random.choice([0, 1e3, 1e6])
+    for name in ("shards/.runs-0.parquet.host.1.tmp", ".build.json.host.1.tmp", ".lock"):
+        (build / name).write_bytes(shard[: lab.random.randrange(len(shard))])
+        os.utime(build / name, (old, old))
+        tally.struck += 1
+    for name in (".data.new/curves", ".data.old"):
+        (out.parent / name).mkdir(parents=True)
+        (out.parent / name / "runs.parquet").write_bytes(b"half")
+    (out.parent / ".data.lock").touch()
+    shutil.copytree(lab.released, out)
+    lab.check_resumed(tally, build, set(), where)
+    lab.check_end(tally, lab.release(build, out), where, allowed={0})
+    lab.check_release(tally, out, where)
+    left = {path.name for path in out.parent.iterdir()}
+    tally.expect(left == {"data"}, f"{where}: {left} is left")
+    shutil.rmtree(build)
+    shutil.rmtree(out.parent)
 
 
 # Releases
 
 
-def release_step(lab: Lab, trials: int, kind: str, swap: bool = True) -> Iterator[Tally]:
+def release_step(lab: Lab, tally: Tally, place: int, kind: str, swap: bool = True) -> None:
     """Strike a release over an older one at a step: one of the two remains, whole."""
-    counted = lab.new_folder()
-    shutil.copytree(lab.released, counted / "data")
-    steps = lab.release(lab.whole, counted / "data", Fault(root=str(counted), swap=swap)).steps
-    for step in _spread(trials, steps):
-        tally, folder = Tally(trials=1), lab.new_folder()
-        where = f"release, {kind} at step {step} of {steps}"
-        out = folder / "data"
-        shutil.copytree(lab.released, out)
-        (out / "README.md").write_text("a card")
-        fault = Fault(root=str(folder), step=step, kind=kind, size=_size(lab, kind), swap=swap)
-        ended = lab.release(lab.whole, out, fault)
-        tally.struck += ended.status != 0
-        deaths = {-signal.SIGKILL, -signal.SIGXFSZ} if kind in ("kill", "power", "cut") else set()
-        lab.check_end(tally, ended, where, allowed={0, BAD_INPUT} | deaths)
-        if swap or out.exists():
-            lab.check_release(tally, out, where)
-            card = (out / "README.md").read_text() if (out / "README.md").exists() else ""
-            tally.expect(card == "a card", f"{where}: lost the card")
-        else:  # killed between the two renames, where folders cannot be exchanged
-            lab.check_release(tally, folder / ".data.old", where)
-        lab.check_end(tally, lab.release(lab.whole, out), f"{where}, again", allowed={0})
-        lab.check_release(tally, out, f"{where}, again")
-        tally.expect((out / "README.md").exists(), f"{where}, again: lost the card")
-        left = {path.name for path in folder.iterdir()}
-        tally.expect(left == {"data"}, f"{where}: {left} is left")
-        shutil.rmtree(folder)
-        yield tally
-
-
-def release_twice(lab: Lab, trials: int) -> Iterator[Tally]:
-    """Run two releases to one folder at once; kill one of them in half of the trials."""
-    for trial in range(trials):
-        tally, folder = Tally(trials=1), lab.new_folder()
-        where, out = f"two releases, trial {trial}", folder / "data"
-        shutil.copytree(lab.released, out)
-        both = [lab.start_release(lab.whole, out), lab.start_release(lab.whole, out)]
-        if trial % 2:
-            time.sleep(lab.random.uniform(0, 0.4))
-            os.kill(both[0].pid, signal.SIGKILL)
-        for running in both:
-            ended = lab.commands.wait(running)
-            tally.struck += ended.status != 0
-            lab.check_end(tally, ended, where, allowed={0, -signal.SIGKILL})
+    folder, where = lab.new_folder(), f"release, {kind} at step {place}"
+    out = folder / "data"
+    shutil.copytree(lab.released, out)
+    (out / "README.md").write_text("a card")
+    ended = lab.release(lab.whole, out, _fault_at(lab, folder, place, kind, swap))
+    tally.struck += ended.status != 0
+    lab.check_end(tally, ended, where, allowed={0, BAD_INPUT} | _deaths(kind))
+    if swap or out.exists():
         lab.check_release(tally, out, where)
-        shutil.rmtree(folder)
-        yield tally
+        card = (out / "README.md").read_text() if (out / "README.md").exists() else ""
+        tally.expect(card == "a card", f"{where}: lost the card")
+    else:  # killed between the two renames, where folders cannot be exchanged
+        lab.check_release(tally, folder / ".data.old", where)
+    lab.check_end(tally, lab.release(lab.whole, out), f"{where}, again", allowed={0})
+    lab.check_release(tally, out, f"{where}, again")
+    tally.expect((out / "README.md").exists(), f"{where}, again: lost the card")
+    left = {path.name for path in folder.iterdir()}
+    tally.expect(left == {"data"}, f"{where}: {left} is left")
+    shutil.rmtree(folder)
+
+
+def release_twice(lab: Lab, tally: Tally, place: int) -> None:
+    """Run two releases to one folder at once; kill one of them in half of the trials."""
+    folder = lab.new_folder()
+    where, out = f"two releases, trial {place}", folder / "data"
+    shutil.copytree(lab.released, out)
+    both = [lab.start_release(lab.whole, out), lab.start_release(lab.whole, out)]
+    if place % 2:
+        time.sleep(lab.random.uniform(0, 0.4))
+        os.kill(both[0].pid, signal.SIGKILL)
+    for running in both:
+        ended = lab.commands.wait(running)
+        tally.struck += ended.status != 0
+        lab.check_end(tally, ended, where, allowed={0, -signal.SIGKILL})
+    lab.check_release(tally, out, where)
+    shutil.rmtree(folder)
 
 
 # Disks
@@ -315,12 +282,12 @@ def small_disk(lab: Lab, kibibytes: int) -> Iterator[Path]:
     """Mount a separate file system.
 
     Raises:
-        OSError: it cannot be mounted here.
+        NotHereError: it cannot be mounted.
     """
     folder = lab.new_folder()
     done = _mount("-t", "tmpfs", "-o", f"size={kibibytes}k", "tmpfs", folder)
     if done.returncode:
-        raise OSError(f"no tmpfs can be mounted here ({done.stderr.strip()})")
+        raise NotHereError(f"no tmpfs can be mounted here ({done.stderr.strip()})")
     try:
         yield folder
     finally:
@@ -332,129 +299,113 @@ def _mount(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
 
 
-def full_disk(lab: Lab, trials: int) -> Iterator[Tally]:
+def full_disk(lab: Lab, tally: Tally, place: int) -> None:
     """Use a disk that is too small for the build or its release, then grow it."""
     pages = (4 * sum(-(-f.stat().st_size // 4096) for f in lab.whole.rglob("*") if f.is_file())) + 8
-    for size in (4 * (1 + i * pages * 2 // (4 * trials)) for i in range(trials)):
-        tally, where = Tally(trials=1), f"disk of {size} KiB"
-        try:
-            with small_disk(lab, size) as disk:
-                for what in (lab.build, partial(_release_there, lab)):
-                    ended = what(disk / "build")
-                    lab.check_end(tally, ended, where, allowed={0, BAD_INPUT})
-                    tally.struck += ended.status != 0
-                    if (disk / "data").exists():
-                        tally.expect(version_of(disk / "data") is not None, f"{where}: not whole")
-                before = lab.check_shards(tally, disk / "build", set(), where)
-                _mount("-o", "remount,size=64m", disk)
-                lab.check_resumed(tally, disk / "build", before, where)
-                lab.check_end(tally, _release_there(lab, disk / "build"), where, allowed={0})
-                lab.check_release(tally, disk / "data", where)
-        except OSError as error:
-            tally = Tally(skipped=str(error))
-        yield tally
-        if tally.skipped:
-            return
+    size = 4 * (1 + (place - 1) * pages // (2 * _DISKS))
+    where = f"disk of {size} KiB"
+    with small_disk(lab, size) as disk:
+        for what in (lab.build, partial(_release_there, lab)):
+            ended = what(disk / "build")
+            lab.check_end(tally, ended, where, allowed={0, BAD_INPUT})
+            tally.struck += ended.status != 0
+            if (disk / "data").exists():
+                tally.expect(version_of(disk / "data") is not None, f"{where}: not whole")
+        before = lab.check_shards(tally, disk / "build", set(), where)
+        _mount("-o", "remount,size=64m", disk)
+        lab.check_resumed(tally, disk / "build", before, where)
+        lab.check_end(tally, _release_there(lab, disk / "build"), where, allowed={0})
+        lab.check_release(tally, disk / "data", where)
 
 
 def _release_there(lab: Lab, build: Path):
     return lab.release(build, build.parent / "data")
 
 
-def read_only(lab: Lab, trials: int) -> Iterator[Tally]:
+def read_only(lab: Lab, tally: Tally, place: int) -> None:
     """Make a file system read-only: one error line, no change, and a release elsewhere works."""
-    for trial in range(trials):
-        tally, where = Tally(trials=1), f"read-only, trial {trial}"
-        try:
-            with small_disk(lab, 65536) as disk:
-                build = disk / "build"
-                lab.build(build, Fault(root=str(build), step=lab.random.randrange(14, 52)))
-                shutil.copytree(lab.released, disk / "data")
-                before = lab.check_shards(tally, build, set(), where)
-                _mount("-o", "remount,ro", disk)
-                for ended in (lab.build(build), lab.release(lab.whole, disk / "data")):
-                    lab.check_end(tally, ended, where, allowed={BAD_INPUT})
-                    tally.struck += ended.status == BAD_INPUT
-                out = lab.new_folder() / "data"
-                allowed = {0} if before else {BAD_INPUT}
-                lab.check_end(tally, lab.release(build, out), where, allowed=allowed)
-                lab.check_release(tally, disk / "data", where)
-                _mount("-o", "remount,rw", disk)
-                lab.check_resumed(tally, build, before, where)
-        except OSError as error:
-            tally = Tally(skipped=str(error))
-        yield tally
-        if tally.skipped:
-            return
-
-
-def no_permission(lab: Lab, trials: int) -> Iterator[Tally]:
-    """Use folders that a non-root user may read but not write."""
-    for trial in range(trials):
-        tally, where = Tally(trials=1), f"no permission, trial {trial}"
-        folder = lab.new_folder()
-        build, out = folder / "build", folder / "data"
+    where = f"read-only, trial {place}"
+    with small_disk(lab, 65536) as disk:
+        build = disk / "build"
         lab.build(build, Fault(root=str(build), step=lab.random.randrange(14, 52)))
-        shutil.copytree(lab.released, out)
+        shutil.copytree(lab.released, disk / "data")
         before = lab.check_shards(tally, build, set(), where)
-        closed = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
-        for path in closed:
-            path.chmod(0o555)
-        lab.folder.chmod(0o755)
-        fault = Fault(root=str(folder), user=0 if os.getuid() else _NOBODY)
-        for ended in (lab.build(build, fault), lab.release(lab.whole, out, fault)):
+        _mount("-o", "remount,ro", disk)
+        for ended in (lab.build(build), lab.release(lab.whole, disk / "data")):
             lab.check_end(tally, ended, where, allowed={BAD_INPUT})
             tally.struck += ended.status == BAD_INPUT
-        for path in closed:
-            path.chmod(0o755)
-        lab.check_release(tally, out, where)
+        out = lab.new_folder() / "data"
+        allowed = {0} if before else {BAD_INPUT}
+        lab.check_end(tally, lab.release(build, out), where, allowed=allowed)
+        lab.check_release(tally, disk / "data", where)
+        _mount("-o", "remount,rw", disk)
         lab.check_resumed(tally, build, before, where)
-        shutil.rmtree(folder)
-        yield tally
 
 
-FAULTS: dict[str, tuple[Callable[[Lab, int], Iterator[Tally]], int]] = {
-    "build: kill -9 at every step": (partial(build_step, kind="kill"), 1000),
-    "build: power cut at every step, what was not flushed is cut": (
-        partial(build_step, kind="power"),
-        1000,
-    ),
-    "build: kill -9 in the middle of a write": (partial(build_step, kind="cut"), 1000),
-    "build: no space from every step on": (partial(build_step, kind="full"), 1000),
-    "build: writes cut short from every step on": (partial(build_step, kind="short"), 1000),
-    "build: an input/output error at every step": (partial(build_step, kind="error"), 1000),
-    "build: SIGKILL at random moments": (partial(build_signal, number=signal.SIGKILL), 200),
-    "build: SIGTERM at random moments": (partial(build_signal, number=signal.SIGTERM), 100),
-    "build: SIGINT (Ctrl-C) at random moments": (partial(build_signal, number=signal.SIGINT), 100),
-    "build with two workers: any of the three, to it or its group": (build_command, 24),
+def no_permission(lab: Lab, tally: Tally, place: int) -> None:
+    """Use folders that a non-root user may read but not write."""
+    where = f"no permission, trial {place}"
+    folder = lab.new_folder()
+    build, out = folder / "build", folder / "data"
+    lab.build(build, Fault(root=str(build), step=lab.random.randrange(14, 52)))
+    shutil.copytree(lab.released, out)
+    before = lab.check_shards(tally, build, set(), where)
+    closed = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    for path in closed:
+        path.chmod(0o555)
+    lab.folder.chmod(0o755)
+    fault = Fault(root=str(folder), user=0 if os.getuid() else _NOBODY)
+    for ended in (lab.build(build, fault), lab.release(lab.whole, out, fault)):
+        lab.check_end(tally, ended, where, allowed={BAD_INPUT})
+        tally.struck += ended.status == BAD_INPUT
+    for path in closed:
+        path.chmod(0o755)
+    lab.check_release(tally, out, where)
+    lab.check_resumed(tally, build, before, where)
+    shutil.rmtree(folder)
+
+
+Strike = Callable[[Lab, Tally, int], None]
+
+FAULTS: dict[str, tuple[Strike, int | Callable[[Lab], int]]] = {
+    **{
+        f"build: {name}": (partial(build_step, kind=kind), lambda lab: lab.build_steps)
+        for name, kind in STEPS.items()
+    },
+    "build: SIGKILL at random moments": (partial(build_signal, number=signal.SIGKILL), 50),
+    "build: SIGTERM at random moments": (partial(build_signal, number=signal.SIGTERM), 25),
+    "build: SIGINT (Ctrl-C) at random moments": (partial(build_signal, number=signal.SIGINT), 25),
+    "build with two workers: any of the three, to it or its group": (build_command, 4),
     "two builders and releases at once, some killed": (build_twice, 30),
     "shards with turned bits, cut, zeroed, lengthened, swapped": (damaged_shards, 100),
     "settings and list of architectures with the same damage": (damaged_settings, 50),
     "stale files of killed commands": (stale_files, 20),
-    "release: kill -9 at every step": (partial(release_step, kind="kill"), 1000),
-    "release: power cut at every step": (partial(release_step, kind="power"), 1000),
-    "release: kill -9 in the middle of a write": (partial(release_step, kind="cut"), 1000),
-    "release: no space from every step on": (partial(release_step, kind="full"), 1000),
-    "release: writes cut short from every step on": (partial(release_step, kind="short"), 1000),
-    "release: an input/output error at every step": (partial(release_step, kind="error"), 1000),
+    **{
+        f"release: {name}": (partial(release_step, kind=kind), Lab.release_steps)
+        for name, kind in STEPS.items()
+    },
     "release: kill -9 at every step, where folders cannot be exchanged": (
         partial(release_step, kind="kill", swap=False),
-        1000,
+        partial(Lab.release_steps, swap=False),
     ),
     "two releases at once, one killed": (release_twice, 40),
-    "full disk (tmpfs of growing size)": (full_disk, 20),
+    "full disk (tmpfs of growing size)": (full_disk, _DISKS),
     "read-only file system": (read_only, 5),
     "folders without permission": (no_permission, 5),
 }
-"""By name: the function, and its number of trials in a whole campaign."""
+"""By name: the function of a trial, and how many trials a whole campaign has."""
 
 
-def run_fault(lab: Lab, name: str, trials: int) -> Tally:
-    """Run the trials of a fault and add them up."""
-    total = Tally()
-    for tally in FAULTS[name][0](lab, trials):
-        total.trials += tally.trials
-        total.struck += tally.struck
-        total.problems += tally.problems
-        total.skipped = total.skipped or tally.skipped
-    return total
+def run_fault(lab: Lab, name: str, trials: int = 0) -> Tally:
+    """Run trials of a fault, evenly spaced; all of them unless a number is given."""
+    strike, of = FAULTS[name]
+    most = of if isinstance(of, int) else of(lab)
+    count, tally = min(trials or most, most), Tally()
+    for trial in range(count):
+        try:
+            strike(lab, tally, 1 + (2 * trial + 1) * most // (2 * count))
+        except NotHereError as reason:
+            tally.skipped = str(reason)
+            break
+        tally.trials += 1
+    return tally

@@ -11,7 +11,7 @@ import random
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from nasdip_bench.errors import NasdipError
 from nasdip_bench.verify.tables import find_problems
 from tests.faults.injection import Fault
 from tests.faults.warm import TRACEBACK, Ended, Running, Warm, call
+from tests.tools.campaigns import Tally
 
 UNITS = 10
 ARCHITECTURES = "cell,skip\n130,0000000000000000000000000\n127,0000000000000000000000001\n"
@@ -36,28 +37,6 @@ OPTIONS = (
     "--stack=1",
 )
 BAD_INPUT = 2
-
-
-@dataclass
-class Tally:
-    """The outcome of the trials of a fault.
-
-    Attributes:
-        trials: how many.
-        struck: commands that the fault ended or made fail.
-        problems: what should not have happened, one sentence each.
-        skipped: why there were no trials.
-    """
-
-    trials: int = 0
-    struck: int = 0
-    problems: list[str] = field(default_factory=list)
-    skipped: str = ""
-
-    def expect(self, holds: bool, what: str) -> None:
-        """Record a problem unless a condition holds."""
-        if not holds:
-            self.problems.append(what)
 
 
 class Lab:
@@ -114,6 +93,18 @@ class Lab:
     def release(self, build: Path, out: Path, fault: Fault | None = None) -> Ended:
         """The same, to its end."""
         return self.commands.wait(self.start_release(build, out, fault))
+
+    @cached_property
+    def build_steps(self) -> int:
+        """Steps of an undisturbed build."""
+        build = self.new_folder()
+        return self.build(build, Fault(root=str(build))).steps
+
+    def release_steps(self, swap: bool = True) -> int:
+        """Steps of an undisturbed release over an older one."""
+        folder = self.new_folder()
+        shutil.copytree(self.released, folder / "data")
+        return self.release(self.whole, folder / "data", Fault(root=str(folder), swap=swap)).steps
 
     # What must hold
 

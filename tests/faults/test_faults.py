@@ -10,11 +10,11 @@ import pytest
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.verify.tables import find_problems
 from tests.faults.campaign import FAULTS, run_fault
-from tests.faults.lab import Lab, Tally, shards, tables
+from tests.faults.lab import Lab, shards, tables
+from tests.tools.campaigns import Tally
 
 SEED = int(os.environ.get("NASDIP_FAULT_SEED", "0"))
 QUICK = {
-    "build: SIGKILL at random moments": 3,
     "build with two workers: any of the three, to it or its group": 0,  # see test_build
     "build: kill -9 at every step": 2,
     "release: kill -9 at every step": 2,

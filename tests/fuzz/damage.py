@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,7 @@ _ODD_VALUES: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def hostile_manifests(
-    path: Path, source: random.Random
-) -> Iterator[tuple[str, Callable[[], None]]]:
+def hostile_manifests(path: Path, source: random.Random) -> Cases:
     """Manifests with a value replaced, removed or added anywhere, and texts that are none."""
     original = (path / MANIFEST).read_text()
     for text in _odd_texts():
@@ -209,29 +208,10 @@ def _write_bytes(path: Path, file: Path, content: bytes) -> None:
 # HDF5 files
 
 
-def hostile_curves(path: Path, source: random.Random) -> Cases:
-    """Parts of curves that are other than the schema says, or bytes that are no sound HDF5."""
-    return _hostile_file(path, CURVES, _CURVE_CHANGES, source)
-
-
-def hostile_observables(path: Path, source: random.Random) -> Cases:
-    """Parts of observables, likewise."""
-    return _hostile_file(path, OBSERVABLES, _OBSERVABLE_CHANGES, source)
-
-
-def hostile_distances(path: Path, source: random.Random) -> Cases:
-    """Files of distances, likewise."""
-    return _hostile_file(path, DISTANCES, _DISTANCE_CHANGES, source)
-
-
-def hostile_score_values(path: Path, source: random.Random) -> Cases:
-    """The single values of scores, likewise."""
-    return _hostile_file(path, SCORE_VALUES, _SCORE_CHANGES, source)
-
-
-def _hostile_file(
-    path: Path, name: str, changes: dict[str, Change], source: random.Random
+def hostile_arrays(
+    path: Path, source: random.Random, *, name: str, changes: dict[str, Change]
 ) -> Cases:
+    """A file of arrays that are other than the schema says, or bytes that are no sound HDF5."""
     for what, change in changes.items():
         yield f"{name}: {what}", lambda change=change: _change_file(path, name, change)
     file = path / name
@@ -294,3 +274,14 @@ _SCORE_CHANGES: dict[str, Change] = {
     "no numbers": of_values("values", lambda values: np.full_like(values, np.nan)),
     "endless numbers": of_values("values", lambda values: np.full_like(values, np.inf)),
 }
+
+
+HOSTILE: dict[str, Callable[[Path, random.Random], Cases]] = {
+    "manifests": hostile_manifests,
+    "tables": hostile_tables,
+    "curves": partial(hostile_arrays, name=CURVES, changes=_CURVE_CHANGES),
+    "observables": partial(hostile_arrays, name=OBSERVABLES, changes=_OBSERVABLE_CHANGES),
+    "distances": partial(hostile_arrays, name=DISTANCES, changes=_DISTANCE_CHANGES),
+    "values of scores": partial(hostile_arrays, name=SCORE_VALUES, changes=_SCORE_CHANGES),
+}
+"""By the kind of file: cases without end."""

@@ -105,20 +105,3 @@ def test_a_file_whose_name_is_no_text_is_refused_before_anything_is_built(tmp_pa
     os.link(tmp_path / "good.png", os.fsencode(tmp_path) + b"/bad\xff.png")
     with pytest.raises(ImageError, match=r"image name 'bad.*printable"):
         load_images("user", folder=tmp_path)
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
-def test_every_mode_comes_out_as_gray_or_colour_of_8_bits(tmp_path: Path, mode: str):
-    picture = PillowImage.new("RGB", (64, 64), (10, 200, 30))
-    if mode == "I;16":
-        picture = PillowImage.fromarray(np.full((64, 64), 25700, np.uint16))
-    else:
-        picture = picture.convert(mode)
-    picture.save(tmp_path / "image.tiff")
-    pixels = read_image(tmp_path / "image.tiff").pixels
-    assert pixels.dtype == np.uint8
-    assert pixels.shape == (3 if mode in ("P", "RGB", "RGBA", "CMYK") else 1, 64, 64)
-    if mode == "I;16":
-        assert (pixels == 100).all()
-    if len(pixels) == 3 and mode != "P":
-        assert pixels[:, 0, 0].tolist() == [10, 200, 30]

@@ -6,8 +6,6 @@ import hashlib
 import json
 import pickle
 import re
-import subprocess
-import sys
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
@@ -314,15 +312,6 @@ def test_skimage_without_its_pictures(tmp_path: Path, monkeypatch: pytest.Monkey
         load_images("skimage", ["coins"])
 
 
-def test_import_is_light() -> None:
-    code = (
-        "import sys, nasdip_bench.images, nasdip_bench.images.download; "
-        "print({'torch', 'skimage', 'pooch'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("set()\n", "")
-
-
 # --- users' files ---
 
 GRAY, RGB = noise(40, 56), noise(40, 56, 3)
@@ -462,12 +451,10 @@ def test_damage_is_an_image_error_or_an_image(tmp_path: Path, suffix: str) -> No
     assert refused
 
 
-@pytest.mark.parametrize(("pixels", "limit"), [(GRAY, 2000), (GRAY, 500)])
-def test_decompression_bomb(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, limit: int
-) -> None:
+@pytest.mark.parametrize("limit", [2000, 500])
+def test_decompression_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     # Pillow warns above the limit and raises above twice the limit.
-    PillowImage.fromarray(pixels).save(tmp_path / "x.png")
+    PillowImage.fromarray(GRAY).save(tmp_path / "x.png")
     monkeypatch.setattr(PillowImage, "MAX_IMAGE_PIXELS", limit)
     with pytest.raises(ImageError, match=f"says it has more than {limit} pixels"):
         read_image(tmp_path / "x.png")

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from nasdip_bench.isnas import cli
 from nasdip_bench.isnas.folder import SearchFolder
 from nasdip_bench.isnas.training import Trained
 from nasdip_bench.space import Architecture
+from tests.processes import wait_until
 
 RESTORE = [sys.executable, "-c", "from nasdip_bench.isnas.cli import main; main()"]
 SHORT = [
@@ -220,7 +220,7 @@ def test_mistakes_are_one_line(restore, photos, tmp_path, arguments, message):
     assert message in err
 
 
-def test_a_score_is_named_alone_or_with_its_reference(restore, photos, tmp_path):
+def test_a_score_is_named_alone_or_with_its_reference(restore, photos):
     for score, status in (
         ("psd_db_mse/corrupted", 0),
         ("psd_99_bandwidth/none", 0),
@@ -293,11 +293,7 @@ def test_a_kill_the_time_limit_and_a_signal_cost_what_is_in_hand(
 
     process = subprocess.Popen([*RESTORE, *map(str, options)], stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 120
-        while not kept():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: bool(kept()), process)
     finally:
         process.kill()
         process.wait()

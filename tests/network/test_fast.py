@@ -8,48 +8,39 @@ import subprocess
 import sys
 import weakref
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.fit.loop import fit, fit_stack
 from nasdip_bench.fit.objective import Problem
-from nasdip_bench.network import Network, build_network
+from nasdip_bench.network import build_network
 from nasdip_bench.network.fast import FastNetwork, keep_freed_memory
 from nasdip_bench.network.fast.operations import convolve, fold_channels, interleave, interpolate
 from nasdip_bench.network.stacking import stack_networks
-from nasdip_bench.network.weights import draw_weights, draw_z
-from nasdip_bench.seeding import BitStream
+from nasdip_bench.network.weights import draw_z
 from nasdip_bench.space import VALID_CELLS, Architecture
-from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
+from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve
 from tests.builds import run_rows, small_config
-
-SKIP = "1011001110001101011100101"
-# One cell a family (sampling x transform), kernels and activations mixed.
-FAMILIES = [2, 13, 28, 40, 52, 60, 76, 88, 98, 112, 120, 123, 130, 142, 151, 163, 178, 186]
-FAMILIES += [190, 205, 219, 228, 256, 268, 280, 295, 315, 320]
-
-
-def plain_network(arch: Architecture, channels: int = 1, key: int = 0) -> Network:
-    network = build_network(arch, channels, channels, 16)
-    draw_weights(network, "fast", key)
-    return network.double()
+from tests.stacks import (
+    FAMILIES,
+    SKIP,
+    assert_one_fit,
+    counted_flops,
+    new_networks,
+    new_problems,
+    new_z,
+)
 
 
 def assert_equal_pass(arch: Architecture, channels: int = 1, runs: int = 1) -> None:
     """Outputs and gradients of the fast and the plain form of a stack of ``runs`` networks."""
-    z = draw_z(channels, 64, 64, "z").double().repeat(1, runs, 1, 1)
-    plain, fast = (
-        stack_networks([plain_network(arch, channels, key) for key in range(runs)])
-        for _ in range(2)
-    )
+    z = new_z(channels).repeat(1, runs, 1, 1)
+    plain, fast = (stack_networks(new_networks(arch, runs, channels)) for _ in range(2))
     outputs = [plain(z), FastNetwork(fast)(z)]
     torch.testing.assert_close(outputs[1], outputs[0], atol=1e-11, rtol=0)
     for output in outputs:
@@ -99,16 +90,6 @@ def test_colour():
     assert_equal_pass(Architecture(98, SKIP), channels=3, runs=2)
 
 
-@pytest.mark.parametrize("mode", ["bilinear", "bicubic", "nearest"])
-@pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 32)])
-def test_interpolation_is_torchs(mode: str, size: tuple[int, int]):
-    x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    options = {} if mode == "nearest" else {"align_corners": False}
-    expected = functional.interpolate(x, scale_factor=2, mode=mode, **options)
-    torch.testing.assert_close(interpolate(x, mode), expected, atol=1e-14, rtol=0)
-
-
-@settings(deadline=None)
 @given(
     groups=st.integers(1, 4),
     inputs=st.integers(1, 5),
@@ -162,12 +143,17 @@ def random_map(*shape: int, layout: torch.memory_format = torch.channels_last) -
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic", "nearest"])
-def test_the_gradient_of_interpolation_is_torchs(mode: str, layout: torch.memory_format):
-    x = random_map(1, 3, 4, 6, layout=layout)
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (4, 6), (7, 32)])
+def test_interpolation_and_its_gradient_are_torchs(
+    mode: str, size: tuple[int, int], layout: torch.memory_format
+):
+    x = random_map(1, 3, *size, layout=layout)
     options = {} if mode == "nearest" else {"align_corners": False}
     expected = functional.interpolate(x, scale_factor=2, mode=mode, **options)
+    found = interpolate(x, mode)
+    torch.testing.assert_close(found, expected, atol=1e-14, rtol=0)
     grad = random_map(*expected.shape, layout=layout)
-    (ours,) = torch.autograd.grad(interpolate(x, mode), x, grad)
+    (ours,) = torch.autograd.grad(found, x, grad)
     (theirs,) = torch.autograd.grad(expected, x, grad)
     torch.testing.assert_close(ours, theirs, atol=1e-13, rtol=0)
 
@@ -221,7 +207,7 @@ class _Layouts(TorchDispatchMode):
 
 @pytest.mark.parametrize("cell", FAMILIES)
 def test_the_maps_of_a_stack_keep_the_channels_last(cell: int):
-    networks = [plain_network(Architecture(cell, SKIP), key=run).float() for run in range(2)]
+    networks = new_networks(Architecture(cell, SKIP), 2, dtype=torch.float32)
     network = FastNetwork(stack_networks(networks))
     z = draw_z(2, 64, 64, "layout")
     with _Layouts() as layouts:
@@ -229,50 +215,30 @@ def test_the_maps_of_a_stack_keep_the_channels_last(cell: int):
     assert layouts.found == set()
 
 
-def fits(arch: Architecture, task: Task, runs: int, iterations: int):
-    """Fits of ``runs`` plain networks, each alone, and of the fast stack."""
-    truths = [BitStream("truth", i).uniform32((1, 64, 64), 0, 1) for i in range(runs)]
-    problems = [
-        Problem(task, task.corrupt(truth, str(i)), truth, dtype=torch.float64)
-        for i, truth in enumerate(truths)
-    ]
-    z = draw_z(1, 64, 64, "z").double()
-    expected = [
-        fit(plain_network(arch, 1, i), problem, z, 3, iterations)
-        for i, problem in enumerate(problems)
-    ]
-    stack = stack_networks([plain_network(arch, 1, i) for i in range(runs)])
-    return fit_stack(FastNetwork(stack), Problem.stack(problems), z, 3, iterations), expected
-
-
 @pytest.mark.parametrize(
-    "cell",
-    [
-        pytest.param(cell, marks=[pytest.mark.slow] if i % 9 else [])
-        for i, cell in enumerate(FAMILIES)
-    ],
+    "place",
+    [pytest.param(i, marks=[pytest.mark.slow] if i % 9 else []) for i in range(len(FAMILIES))],
+    ids=FAMILIES,
 )
-def test_forty_iterations_of_every_family(cell: int):
-    task = (Denoise(), Inpaint(), SuperResolve(4))[cell % 3]
-    runs = 1 + cell % 2
-    for found, expected in zip(*fits(Architecture(cell, SKIP), task, runs, 40), strict=True):
-        np.testing.assert_allclose(found.psnr_db, expected.psnr_db, atol=1e-9, rtol=0)
-        np.testing.assert_allclose(found.psnr_smooth_db, expected.psnr_smooth_db, atol=1e-9, rtol=0)
-        np.testing.assert_allclose(found.loss, expected.loss, atol=1e-12, rtol=1e-9)
-
-
-def operations(network: nn.Module) -> int:
-    # On real numbers: on the meta device it takes three times as long.
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.rand(1, 1, 64, 64))
-    return counter.get_total_flops()
+def test_forty_iterations_of_every_family(place: int):
+    """All tasks, networks alone and stacks: those that are not slow have each."""
+    arch, runs = Architecture(FAMILIES[place], SKIP), 1 + place // 9 % 2
+    task = (Denoise(), Inpaint(), SuperResolve(4))[(place + place // 9) % 3]
+    channels = 3 if task == Inpaint() else 1
+    z, problems = new_z(channels), new_problems(task, runs, channels)
+    stack = FastNetwork(stack_networks(new_networks(arch, runs, channels)))
+    found = fit_stack(stack, Problem.stack(problems), z, 3, 40)
+    alone = zip(new_networks(arch, runs, channels), problems, strict=True)
+    for one, (network, problem) in zip(found, alone, strict=True):
+        assert_one_fit(one, fit(network, problem, z, 3, 40))
 
 
 def test_it_does_fewer_operations():
     def ratio(cell: int, skip: str) -> float:
         arch = Architecture(cell, skip)
         plain = build_network(arch, 1, 1, 64)
-        return operations(FastNetwork(plain)) / operations(plain)
+        fast, z = FastNetwork(plain), torch.rand(1, 1, 64, 64)
+        return counted_flops(fast, z) / counted_flops(plain, z)
 
     every = "1" * 25
     assert ratio(135, "0" * 25) < 0.6  # nearest, conv 7: 16 taps an output in place of 49
@@ -303,8 +269,8 @@ def test_a_network_is_gone_when_nobody_holds_it():
     gc.disable()
     try:
         for cell in FAMILIES:
-            network = FastNetwork(plain_network(Architecture(cell, SKIP)))
-            network(draw_z(1, 64, 64, "z").double())
+            network = FastNetwork(*new_networks(Architecture(cell, SKIP), 1))
+            network(new_z())
             parameters += [weakref.ref(parameter) for parameter in network.parameters()]
             del network
         assert [ref() for ref in parameters if ref() is not None] == []

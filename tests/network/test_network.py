@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
 from nasdip_bench.network import build_network
 from nasdip_bench.network.baselines import BASELINES, NAS_DIP, build_baseline
 from nasdip_bench.space import VALID_CELLS, Architecture, sample_architectures
 from nasdip_bench.space.cost import architecture_cost
+from tests.stacks import counted_flops
 
 ALL_SKIPS = "1" * 25
 
@@ -111,12 +111,6 @@ def test_unknown_baselines_are_named():
         build_baseline("dpi", "denoise")
     with pytest.raises(UnknownNameError, match=r"unknown task 'denise'.*denoise"):
         build_baseline("dip", "denise")
-
-
-def counted_flops(network: nn.Module, z: torch.Tensor) -> int:
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(z)
-    return counter.get_total_flops()
 
 
 @pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.slow)])

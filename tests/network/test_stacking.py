@@ -13,56 +13,23 @@ from torch import nn
 from nasdip_bench.builder.engines import worker as worker_module
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.fit.loop import Fit, fit, fit_stack
+from nasdip_bench.fit.loop import fit_stack
 from nasdip_bench.fit.objective import Problem
-from nasdip_bench.network import Network
 from nasdip_bench.network.stacking import stack_networks
-from nasdip_bench.network.weights import draw_weights, draw_z
-from nasdip_bench.proxies.scoring import blank_network
-from nasdip_bench.seeding import BitStream
+from nasdip_bench.network.weights import draw_z
 from nasdip_bench.space import Architecture, sample_architectures
-from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
+from nasdip_bench.tasks import Denoise, Inpaint
 from tests.builds import run_rows, small_config
+from tests.stacks import FAMILIES, SKIP, new_networks, new_problems
 
 RUNS = 3
-# One cell a family (sampling x transform), with skips down, up and at the same scale.
-FAMILIES = [
-    Architecture(cell, "1011001110001101011100101")
-    for cell in (2, 76, 151, 40, 52, 60, 190, 205, 219, 228, 256, 268, 280, 295, 315, 320)
-] + [Architecture(6, "0" * 24 + "1", 2)]
+ARCHITECTURES = [Architecture(cell, SKIP) for cell in FAMILIES]
+ARCHITECTURES.append(Architecture(6, "0" * 24 + "1", 2))
 
 
-def truths(channels: int = 1) -> list[np.ndarray]:
-    return [BitStream("truth", i).uniform32((channels, 64, 64), 0, 1) for i in range(RUNS)]
-
-
-def networks(arch: Architecture, channels: int = 1) -> list[Network]:
-    made = []
-    for i in range(RUNS):
-        network = blank_network(arch, channels, 16, "cpu")
-        draw_weights(network, "stack", i)
-        made.append(network.double())
-    return made
-
-
-def problems(task: Task, channels: int = 1, dtype: torch.dtype = torch.float64) -> list[Problem]:
-    return [
-        Problem(task, task.corrupt(truth, str(i)), truth, dtype=dtype)
-        for i, truth in enumerate(truths(channels))
-    ]
-
-
-def assert_equal(found: Fit, expected: Fit) -> None:
-    np.testing.assert_allclose(found.psnr_db, expected.psnr_db, atol=1e-9, rtol=0)
-    np.testing.assert_allclose(found.psnr_smooth_db, expected.psnr_smooth_db, atol=1e-9, rtol=0)
-    np.testing.assert_allclose(found.loss, expected.loss, atol=1e-12, rtol=1e-9)
-    np.testing.assert_allclose(found.smoothed, expected.smoothed, atol=1e-6)
-    assert found.diverged_at == expected.diverged_at
-
-
-@pytest.mark.parametrize("arch", FAMILIES, ids=lambda arch: str(arch.cell))
+@pytest.mark.parametrize("arch", ARCHITECTURES, ids=lambda arch: str(arch.cell))
 def test_outputs_and_gradients_of_every_family(arch: Architecture):
-    singles = networks(arch)
+    singles = new_networks(arch, RUNS)
     z = draw_z(1, 64, 96, "z").double()
     stacked = stack_networks(singles)
     output = stacked(z.repeat(1, RUNS, 1, 1))
@@ -76,26 +43,8 @@ def test_outputs_and_gradients_of_every_family(arch: Architecture):
             torch.testing.assert_close(mine, parameter.grad, atol=1e-8, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("task", "channels"),
-    [(Denoise(), 1), (Inpaint(), 3), (SuperResolve(4), 1)],
-    ids=["denoise", "inpaint colour", "super_resolve_x4"],
-)
-@pytest.mark.parametrize("iterations", [10, pytest.param(40, marks=pytest.mark.slow)])
-def test_a_fit_of_a_stack_is_that_of_each(task: Task, channels: int, iterations: int):
-    arch = Architecture(98, "0010100001101001011110101")
-    z = draw_z(channels, 64, 64, "z").double()
-    stack = Problem.stack(problems(task, channels))
-    found = fit_stack(stack_networks(networks(arch, channels)), stack, z, 3, iterations)
-    assert len(found) == RUNS
-    for result, network, problem in zip(
-        found, networks(arch, channels), problems(task, channels), strict=True
-    ):
-        assert_equal(result, fit(network, problem, z, 3, iterations))
-
-
 def test_a_stack_of_one_is_the_network_itself():
-    network = networks(FAMILIES[0])[0]
+    [network] = new_networks(ARCHITECTURES[0], 1)
     assert stack_networks([network]) is network
 
 
@@ -115,7 +64,7 @@ class Fragile(nn.Module):
 
 def test_a_divergence_does_not_touch_its_neighbours():
     network = Fragile()
-    stack = Problem.stack(problems(Denoise(), dtype=torch.float32)[:2])
+    stack = Problem.stack(new_problems(Denoise(), 2, dtype=torch.float32))
     broken, whole = fit_stack(network, stack, draw_z(1, 64, 64, "z"), 0, 150)
     assert broken.diverged_at == 2
     assert np.isnan(broken.psnr_db[2:]).all()
@@ -129,9 +78,9 @@ def test_what_does_not_stack_is_refused():
     with pytest.raises(ConfigError, match="networks of one architecture"):
         stack_networks([])
     with pytest.raises(ConfigError, match="networks of one architecture"):
-        stack_networks([networks(first)[0], networks(second)[0]])
+        stack_networks([*new_networks(first, 1), *new_networks(second, 1)])
     with pytest.raises(ConfigError, match="problems of one task and shape.* not 2 kinds"):
-        Problem.stack([*problems(Denoise()), *problems(Inpaint())])
+        Problem.stack([*new_problems(Denoise(), 1), *new_problems(Inpaint(), 1)])
     with pytest.raises(ConfigError, match="not 0 kinds"):
         Problem.stack([])
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.builder.folder.build_folder import BuildFolder
@@ -26,6 +25,7 @@ from nasdip_bench.space.cost import architecture_cost
 from nasdip_bench.tasks import Inpaint, psnr_db
 from nasdip_bench.verify.tables import find_problems
 from tests.builds import FIDELITY, small_config
+from tests.stacks import counted_flops
 from tests.synthetic import write_release
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -131,9 +131,7 @@ def test_a_lever_is_measured_where_it_does_something(lever: str):
         network = FastNetwork(build_network(arch, 1, 1, 16))
         if without:
             network = LEVERS[lever].without.prepare(network)
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            network(torch.rand(1, 1, 64, 64))
-        return counter.get_total_flops()
+        return counted_flops(network, torch.rand(1, 1, 64, 64))
 
     assert having(lever, 3) == having(lever, 3)
     assert all(map(LEVERS[lever].has, having(lever, 3)))

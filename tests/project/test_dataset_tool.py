@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.processes import processes, title, wait_until
 from tests.tools import dataset
 from tests.tools.dataset import STAGES, Workshop
 
@@ -140,36 +141,14 @@ def site(tmp_path: Path, history: tuple[Path, str]) -> Iterator[Site]:
     try:
         yield made
     finally:
-        for pid in _processes(lambda pid: str(tmp_path).encode() in _read(pid, "cmdline")):
+        for pid in [pid for pid in processes() if str(tmp_path) in title(pid)]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
 
-def _read(pid: int, name: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:
-        return b""
-
-
-def _processes(wanted: Callable[[int], bool]) -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and wanted(int(name))]
-
-
 def _states(group: int) -> list[str]:
     """The states of the processes in a group that have not ended."""
-    # After the name, which is in parentheses: state, parent, group.
-    stats = (_read(pid, "stat").rpartition(b")")[2].split() for pid in _processes(lambda pid: True))
-    return [
-        stat[0].decode() for stat in stats if stat and int(stat[2]) == group and stat[0] != b"Z"
-    ]
-
-
-def _until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    return [one.state for one in processes().values() if one.group == group]
 
 
 def _option(call: list[str], name: str) -> list[str]:
@@ -331,7 +310,7 @@ def test_the_build_holds_the_lock_when_its_driver_is_killed(site: Site):
     site.ends("wait")
     group = _started(site)
     os.kill(group, signal.SIGKILL)
-    _until(lambda: len(_states(group)) == 1)
+    wait_until(lambda: len(_states(group)) == 1)
     assert site.shop.group == group
     site.run(site.line("stop"))
     assert not _states(group)
@@ -353,11 +332,11 @@ def test_pause_and_resume(site: Site):
     site.ends("wait", 0, 0, 0, 0)
     group = _started(site)
     site.run(site.line("pause"))
-    _until(lambda: _states(group) == ["T", "T"])
+    wait_until(lambda: _states(group) == ["T", "T"])
     assert site.run(site.line("status")).startswith(f"paused, process group {group}\n")
     (site.shop.root / "go").touch()
     site.run(site.line("resume"))
-    _until(lambda: site.shop.group is None)
+    wait_until(lambda: site.shop.group is None)
     assert len(site.calls()) == len(STAGES)
     status = site.run(site.line("status"))
     assert status.startswith("not running\n")
@@ -370,10 +349,10 @@ def test_stop(site: Site, paused: bool):
     group = _started(site)
     if paused:
         site.run(site.line("pause"))
-        _until(lambda: _states(group) == ["T", "T"])
+        wait_until(lambda: _states(group) == ["T", "T"])
     site.run(site.line("stop"))
     assert site.shop.group is None
-    _until(lambda: not _states(group))
+    wait_until(lambda: not _states(group))
     assert len(site.calls()) == 1
     site.run(site.starting)  # goes on at once
     assert len(site.calls()) == 2
@@ -386,7 +365,7 @@ def test_a_build_that_does_not_listen_is_killed(site: Site, monkeypatch):
     group = _started(site)
     monkeypatch.setattr(dataset, "_PATIENCE_SECONDS", 0.1)
     dataset.stop(site.shop)
-    _until(lambda: not _states(group))
+    wait_until(lambda: not _states(group))
 
 
 def test_nothing_runs(site: Site, capsys):

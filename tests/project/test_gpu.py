@@ -12,29 +12,17 @@ from torch import nn
 
 from nasdip_bench.fit.loop import Fit, fit_stack
 from nasdip_bench.fit.objective import Problem
-from nasdip_bench.network import Network
 from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.network.stacking import stack_networks
-from nasdip_bench.network.weights import draw_weights, draw_z
-from nasdip_bench.proxies.scoring import blank_network
-from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
-
-SKIP = "1011001110001101011100101"
-# One cell a family (sampling x transform), kernels and activations mixed.
-FAMILIES = [2, 13, 28, 40, 52, 60, 76, 88, 98, 112, 120, 123, 130, 142, 151, 163, 178, 186]
-FAMILIES += [190, 205, 219, 228, 256, 268, 280, 295, 315, 320]
+from tests.stacks import FAMILIES, SKIP, assert_one_fit, new_networks, new_problems, new_z
 
 pytestmark = pytest.mark.gpu
 
 
 def new_network(cell: int, device: str, dtype: torch.dtype, runs: int, *, fast: bool) -> nn.Module:
-    networks: list[Network] = []
-    for key in range(runs):
-        network = blank_network(Architecture(cell, SKIP), 1, 16, device)
-        draw_weights(network, "gpu", key)
-        networks.append(network.to(dtype))
+    networks = new_networks(Architecture(cell, SKIP), runs, device=device, dtype=dtype)
     plain = stack_networks(networks)
     return FastNetwork(plain) if fast else plain
 
@@ -48,13 +36,9 @@ def train(
     fast: bool = True,
     precision: str = "fp32",
 ) -> list[Fit]:
-    task = task or Denoise()
-    problems = []
-    for key in range(runs):
-        truth = BitStream("truth", key).uniform32((1, 64, 64), 0, 1)
-        problems.append(Problem(task, task.corrupt(truth, str(key)), truth, "cuda", dtype))
+    problems = new_problems(task or Denoise(), runs, device="cuda", dtype=dtype)
     network = new_network(cell, "cuda", dtype, runs, fast=fast)
-    z = draw_z(1, 64, 64, "z").to("cuda", dtype)
+    z = new_z(device="cuda", dtype=dtype)
     return fit_stack(network, Problem.stack(problems), z, 3, 40, precision=precision)
 
 
@@ -65,9 +49,7 @@ def test_fast_and_plain_are_one_fit(cell: int):
     for one, other in zip(fast, plain, strict=True):
         # Sums are added up in another order each time, and forty iterations enlarge that: on a CPU
         # the two engines differ by up to 2e-10.
-        for name in ("psnr_db", "psnr_smooth_db", "loss"):
-            np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-7, rtol=0)
-        np.testing.assert_allclose(one.smoothed, other.smoothed, atol=1e-6)
+        assert_one_fit(one, other, atol=1e-7)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
@@ -89,7 +71,7 @@ def test_a_gpu_computes_what_a_cpu_computes():
         for device in ("cpu", "cuda"):
             for fast in (False, True):
                 network = new_network(cell, device, torch.float64, 2, fast=fast)
-                z = draw_z(1, 64, 64, "z").to(device, torch.float64).repeat(1, 2, 1, 1)
+                z = new_z(device=device).repeat(1, 2, 1, 1)
                 output = network(z)
                 output.square().mean().backward()
                 plain = network.plain if fast else network

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import wasserstein_distance
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from nasdip_bench import proxies
 from nasdip_bench.errors import ConfigError, ImageError, NasdipError, UnknownNameError
@@ -36,6 +35,8 @@ from nasdip_bench.proxies import (
     unregister,
 )
 from nasdip_bench.space import Architecture
+from tests.proxies.formulas import direct_psd, formula_image
+from tests.stacks import counted_flops
 
 PAPER = (
     "psd_db_mse",
@@ -57,44 +58,18 @@ pairs = st.tuples(st.sampled_from([1, 3]), sides, sides).flatmap(
 )
 
 
-def formula_image(channels: int, height: int, width: int, phase: float) -> np.ndarray:
-    """(C, H, W) float64 in [0, 1], rough enough to have energy everywhere."""
-    c, y, x = np.mgrid[:channels, :height, :width]
-    smooth = np.sin(0.21 * x + 0.13 * y + phase + c)
-    rough = np.sin(1.7 * x * y + 0.9 * (x - phase * y) ** 2 + 2 * c)
-    return 0.5 + 0.25 * smooth + 0.2 * rough
-
-
-# An implementation that shares nothing with ours: transform by matrices, masks and bins by loops.
+# An implementation that shares nothing with ours: `direct_psd`, and masks and bins by loops.
 
 
 def independent(name: str, output: np.ndarray, reference: np.ndarray) -> float:
     height, width = output.shape[1:]
-
-    def spectrum(image: np.ndarray) -> np.ndarray:
-        rows = np.array(
-            [
-                [np.exp(-2j * np.pi * (u - height // 2) * y / height) for y in range(height)]
-                for u in range(height)
-            ]
-        )
-        columns = np.array(
-            [
-                [np.exp(-2j * np.pi * (v - width // 2) * x / width) for v in range(width)]
-                for x in range(width)
-            ]
-        )
-        return (
-            np.array([np.abs(rows @ plane @ columns) ** 2 for plane in image])
-            / (height * width) ** 2
-        )
 
     def radius(u: int, v: int) -> float:
         return ((u / height - 0.5) ** 2 + (v / width - 0.5) ** 2) ** 0.5
 
     frequencies = list(itertools.product(range(height), range(width)))
     strip = [(u, v) for u, v in frequencies if 0.05 <= radius(u, v) < 0.1]
-    first, second = spectrum(output), spectrum(reference)
+    first, second = direct_psd(output), direct_psd(reference)
 
     def mean_squared_db(where: list[tuple[int, int]]) -> float:
         squares = [
@@ -147,25 +122,6 @@ def test_scores_equal_an_independent_implementation(name: str, shape: tuple[int,
     assert score(name, output, reference) == pytest.approx(expected, rel=1e-9, abs=1e-15)
 
 
-# What `independent` gave for the images of the next test (NumPy 2.4, SciPy 1.17).
-FIGURES = {
-    "psd_db_mse": 70.41984218850152,
-    "psd_db_strip_mse": 14.07177634157862,
-    "psd_strip_hist_emd": 55.15596805009914,
-    "psd_strip_hist_emd_paper": 0.021818181818181827,
-    "psd_99_bandwidth": 0.7475861925305088,
-}
-
-
-@pytest.mark.parametrize("name", PAPER)
-def test_figures_of_formula_images(name: str) -> None:
-    output = formula_image(3, 24, 36, 0.3).astype(np.float32)
-    reference = formula_image(3, 24, 36, 1.1).astype(np.float32)
-    if name == "psd_strip_hist_emd_paper":  # the others' strips lie in the first bin, as images' do
-        output = _strip_wave(24, 36)
-    assert score(name, output, reference) == pytest.approx(FIGURES[name], rel=1e-6)
-
-
 @pytest.mark.reference
 @pytest.mark.parametrize("case", range(3))
 def test_scores_equal_the_released_codes(reference_dir: Path, case: int) -> None:
@@ -194,14 +150,6 @@ def test_scaling_shifts_decibels(factor: float, channels: int) -> None:
     shift = (20 * np.log10(factor)) ** 2
     for name in ("psd_db_mse", "psd_db_strip_mse"):
         assert score(name, factor * image, image) == pytest.approx(shift, rel=1e-9)
-
-
-def test_scaling_divides_the_histograms_distance() -> None:
-    # The density of c·x is c² times x's, the histogram c² times as wide and as much lower.
-    output, reference = formula_image(1, 32, 48, 0.0), formula_image(1, 32, 48, 1.0)
-    whole = score("psd_strip_hist_emd", output, reference)
-    assert whole > 0
-    assert score("psd_strip_hist_emd", output / 2, reference / 2) == 4 * whole
 
 
 def _strip_wave(height: int, width: int) -> np.ndarray:
@@ -305,26 +253,6 @@ def test_strip_scores_do_not_see_brightness_nor_position(
         assert score(name, moved, reference) == pytest.approx(
             score(name, output, reference), rel=1e-6
         )
-
-
-@given(st.integers(0, 2**32), st.permutations(range(3)))
-def test_order_of_channels_does_not_matter(seed: int, order: list[int]) -> None:
-    output, reference = np.random.default_rng(seed).random((2, 3, 24, 24))
-    for name in COMPARING:  # the histograms pool the channels, so either order may change alone
-        assert score(name, output[order], reference[order]) == pytest.approx(
-            score(name, output, reference), rel=1e-12
-        )
-    emd = score("psd_strip_hist_emd", output, reference)
-    assert score("psd_strip_hist_emd", output[order], reference) == emd
-
-
-def test_colour_is_the_mean_over_channels() -> None:
-    output, reference = formula_image(3, 32, 32, 0.0), formula_image(3, 32, 32, 1.0)
-    for name in ("psd_db_mse", "psd_db_strip_mse"):
-        planes = [score(name, output[c : c + 1], reference[c : c + 1]) for c in range(3)]
-        assert score(name, output, reference) == pytest.approx(np.mean(planes))
-    gray = np.repeat(output[:1], 3, axis=0)
-    assert score("psd_99_bandwidth", gray) == pytest.approx(score("psd_99_bandwidth", output[:1]))
 
 
 def test_single_precision_input_is_scored_in_double() -> None:
@@ -434,27 +362,12 @@ def test_built_in_scores() -> None:
 def test_own_image_scores_are_computed_with_the_others() -> None:
     output, reference = np.random.default_rng(0).random((2, 1, 16, 16), dtype=np.float32)
 
-    @image_score(
-        name="pixel_mse",
-        needs_reference=True,
-        lower_is_better=True,
-        unit="1",
-        source="-",
-        description="mean squared difference",
-    )
+    @image_score(**(FIELDS | {"name": "pixel_mse", "lower_is_better": True}))
     def pixel_mse(a: np.ndarray, b: np.ndarray) -> float:
         assert a.dtype == b.dtype == np.float64
         return float(np.mean((a - b) ** 2))
 
-    @image_score(
-        name="energy",
-        needs_reference=False,
-        lower_is_better=None,
-        unit="1",
-        source="-",
-        description="mean square",
-        spectral=True,
-    )
+    @image_score(**(FIELDS | {"name": "energy", "needs_reference": False, "spectral": True}))
     def energy(a: proxies.Spectrum, b: None) -> float:
         assert b is None
         return float(a.psd.sum())
@@ -479,14 +392,7 @@ def test_own_network_scores() -> None:
     network, z = nn.Conv2d(1, 1, 3), torch.zeros(1, 1, 8, 8)
     task = object()
 
-    @network_score(
-        name="sum_of_all",
-        needs_reference=False,
-        lower_is_better=False,
-        unit="1",
-        source="-",
-        description="shows what a score is given",
-    )
+    @network_score(**(FIELDS | {"needs_reference": False, "lower_is_better": False}))
     def sum_of_all(a: nn.Module, b: torch.Tensor, c: np.ndarray, d: object) -> float:
         assert a is network
         assert b is z
@@ -494,10 +400,10 @@ def test_own_network_scores() -> None:
         assert d is task
         return 3
 
-    assert network_scores() == (*SIZES, *ZERO_COST, "sum_of_all")
-    value = score_network("sum_of_all", network, z, CORRUPTED, task)  # type: ignore[arg-type]
+    assert network_scores() == (*SIZES, *ZERO_COST, "mine")
+    value = score_network("mine", network, z, CORRUPTED, task)  # type: ignore[arg-type]
     assert (value, type(value)) == (3.0, float)
-    assert info("sum_of_all").lower_is_better is False
+    assert info("mine").lower_is_better is False
 
 
 @pytest.mark.usefixtures("own_names")
@@ -521,21 +427,13 @@ def test_a_function_defined_anew_takes_its_place() -> None:
     assert image_scores().count("mine") == 1
     with pytest.raises(ConfigError, match="'mine' is registered already, by another function"):
         add(another)
+    with pytest.raises(ConfigError, match="'mine' is registered already, by another function"):
+        network_score(**(FIELDS | {"needs_reference": False}))(another)
+    with pytest.raises(ConfigError, match="'flops' is registered already, by another function"):
+        add(another, name="flops")
     assert score("mine", image, image) == 2.0
     unregister("mine")
     add(another)
-
-
-@pytest.mark.usefixtures("own_names")
-def test_names_are_registered_once() -> None:
-    add(lambda a, b: 0.0)
-    with pytest.raises(ConfigError, match="score 'mine' is registered already"):
-        add(lambda a, b: 1.0)
-    with pytest.raises(ConfigError, match="score 'mine' is registered already"):
-        network_score(**(FIELDS | {"needs_reference": False}))(lambda *arguments: 1.0)
-    with pytest.raises(ConfigError, match="score 'flops' is registered already"):
-        add(lambda a, b: 1.0, name="flops")
-    assert score("mine", np.zeros((1, 4, 4)), np.zeros((1, 4, 4))) == 0
 
 
 def test_descriptions_are_checked() -> None:
@@ -580,10 +478,8 @@ class _Small(nn.Module):
 @pytest.mark.parametrize("size", [(32, 32), (16, 40)])
 def test_flops_equal_torchs_counter(size: tuple[int, int]) -> None:
     network, z = _Small(), torch.rand(1, 2, *size)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(z)
     value = score_network("flops", network, z, CORRUPTED, None)  # type: ignore[arg-type]
-    assert value == counter.get_total_flops()
+    assert value == counted_flops(network, z)
 
 
 @pytest.mark.parametrize("runs", [1, 3])
@@ -597,10 +493,8 @@ def test_flops_of_networks_of_the_space(case: str, runs: int) -> None:
     if case == "changed":
         network.set_submodule("decoder.5", nn.Identity())
     z = torch.rand(runs, 4 if case == "stacked" else 2, 64, 96)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(z)
     value = score_network("flops", network, z, CORRUPTED, None)  # type: ignore[arg-type]
-    assert value == counter.get_total_flops()
+    assert value == counted_flops(network, z)
 
 
 def test_flops_of_a_size_that_a_network_does_not_take() -> None:
@@ -609,6 +503,10 @@ def test_flops_of_a_size_that_a_network_does_not_take() -> None:
         score_network("flops", network, torch.rand(1, 1, 64, 48), CORRUPTED, None)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError):
         score_network("flops", network, torch.rand(1, 2, 64, 64), CORRUPTED, None)  # type: ignore[arg-type]
+    counted = _Small()
+    with pytest.raises(RuntimeError):
+        score_network("flops", counted, torch.rand(1, 5, 32, 32), CORRUPTED, None)  # type: ignore[arg-type]
+    assert not any(module._forward_hooks for module in counted.modules())
 
 
 def test_flops_by_hand() -> None:
@@ -620,20 +518,6 @@ def test_flops_by_hand() -> None:
         z = torch.zeros(1, channels, 8, 8)
         value = score_network("flops", network, z, CORRUPTED, None)  # type: ignore[arg-type]
         assert value == expected
-
-
-def test_flops_leave_the_network_as_it_is() -> None:
-    network = _Small()
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    score_network("flops", network, torch.rand(1, 2, 32, 32), CORRUPTED, None)  # type: ignore[arg-type]
-    assert network.training
-    for name, tensor in network.state_dict().items():
-        assert torch.equal(tensor, before[name]), name
-        assert tensor.device.type == "cpu"
-    assert all(not module._forward_hooks for module in network.modules())
-    with pytest.raises(RuntimeError):
-        score_network("flops", network, torch.rand(1, 5, 32, 32), CORRUPTED, None)  # type: ignore[arg-type]
-    assert all(not module._forward_hooks for module in network.modules())
 
 
 def test_parameters_count_shared_ones_once() -> None:

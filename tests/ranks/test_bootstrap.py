@@ -19,7 +19,6 @@ from nasdip_bench.ranks.bootstrap import (
     percentile_interval,
     tied_pairs,
 )
-from nasdip_bench.ranks.noise import attainable_tau
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=25)
 
@@ -130,20 +129,6 @@ def test_the_level_is_that_of_the_quantiles():
 
 def test_ties_are_counted_in_pairs():
     assert tied_pairs(np.array([1.0, 1, 1, 2, 2, math.nan, math.nan])) == 4
-
-
-def test_the_attainable_tau_of_normal_values_is_what_is_measured():
-    # Two measurements of one truth, signal and noise of equal variance: r = 1/2 between them,
-    # and root 1/2 with the truth.
-    rng = np.random.default_rng(0)
-    truth = rng.normal(size=4000)
-    first, second = truth + rng.normal(size=(2, 4000))
-    between = scipy.stats.kendalltau(first, second).statistic
-    with_truth = scipy.stats.kendalltau(truth, first).statistic
-    assert attainable_tau(between) == pytest.approx(with_truth, abs=0.02)
-    assert attainable_tau(1.0) == pytest.approx(1)
-    assert attainable_tau(-0.3) == 0
-    assert math.isnan(attainable_tau(math.nan))
 
 
 def test_settings_out_of_range_are_refused():

@@ -29,3 +29,6 @@ def test_the_ends_of_the_range():
     assert tau_of_mean(0.4, 1) == pytest.approx(0.4)
     assert (tau_of_mean(1, 2), tau_of_mean(0, 2), tau_of_mean(-0.5, 2)) == (1, 0, 0)
     assert math.isnan(tau_of_mean(math.nan, 2))
+    assert attainable_tau(1.0) == pytest.approx(1)
+    assert attainable_tau(-0.3) == 0
+    assert math.isnan(attainable_tau(math.nan))

@@ -1,10 +1,12 @@
 """Builds ``data/`` in the background: the commands behind ``make dataset`` and its relatives.
 
-    builds/dataset/env        a separate environment with an installed copy of the code that froze
-                              the protocol, so that the tree can be edited meanwhile
-    builds/dataset/build      the build folder; kept, and never committed
-    builds/dataset/progress   the output of the build
-    builds/dataset/lock       held during preparation and build; contains the process group
+    builds/dataset/env             a separate environment with an installed copy of the code that
+                                   froze the protocol, so that the tree can be edited meanwhile
+    builds/dataset/build           the build folder; kept, and never committed
+    builds/dataset/progress        the output of the build
+    builds/dataset/lock            held during preparation and build; contains the process group
+    builds/dataset/reruns.parquet  if it is there: what `nasdip-build recompute --save` found,
+                                   which a release takes up
 
 Uses only the standard library, since the tool makes the environment it needs.
 """

@@ -20,10 +20,13 @@ from nasdip_bench.storage.sealed_json import sealed, unsealed
 from nasdip_bench.verify import verify
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
+from tests.hostile_arrays import of_values
+from tests.synthetic import change_rows
 
 FIDELITY = "r64c16i40"
 CURVES = f"curves/{FIDELITY}-denoise-s0-0.h5"
 OBSERVABLES = f"observables/{FIDELITY}-denoise-s0-0.h5"
+DISTANCES = f"distances/{FIDELITY}-denoise.h5"
 STOPS = f"stops/{FIDELITY}-denoise-s0-0.parquet"
 
 
@@ -39,16 +42,6 @@ def small(path, **changes):
 
 def manifest_of(path) -> Manifest:
     return Manifest.from_json((path / MANIFEST).read_text(), "here")
-
-
-def change_table(path, name, change):
-    """Apply ``change`` to the rows and hash again: the damage is in the content alone."""
-    rows = pq.read_table(path / f"{name}.parquet").to_pylist()
-    changed = change(rows)
-    synthetic.write_table(path, name, rows if changed is None else changed)
-    if name == "scores":
-        synthetic.write_score_values(path)
-    synthetic.write_manifest(path, manifest_of(path))
 
 
 @pytest.mark.parametrize(
@@ -72,10 +65,14 @@ def test_no_dataset_is_one_problem(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["runs.parquet", "corruptions.parquet", "score_values.h5", CURVES, OBSERVABLES, STOPS]
+    "name",
+    [
+        *("runs.parquet", "corruptions.parquet", "score_values.h5"),
+        *(CURVES, OBSERVABLES, STOPS, DISTANCES),
+    ],
 )
 def test_a_flipped_bit_a_cut_and_a_lost_file_are_found(tmp_path, name):
-    path = small(tmp_path)
+    path = synthetic.add_distances(small(tmp_path), FIDELITY, "denoise")
     content = bytearray((path / name).read_bytes())
     content[len(content) // 2] ^= 1
     (path / name).write_bytes(content)
@@ -219,7 +216,7 @@ OTHER_DAMAGE = [
 )
 def test_wrong_content_is_found_though_the_hashes_agree(tmp_path, table, change, problem):
     path = small(tmp_path)
-    change_table(path, table, change)
+    change_rows(path, table, change)
     found = find_problems(path)
     assert found
     assert re.search(problem, "\n".join(found))
@@ -234,47 +231,23 @@ def change_part(path, name, change):
 LEVELS = {"crossing", "crossing_level_db"}
 
 
-def fewer_crossings(file):
-    values = file["crossing"][:-1]
-    del file["crossing"]
-    file["crossing"] = values
+def put(name, place, value):
+    """A change of one value of an array."""
+    return lambda file: file[name].__setitem__(place, value)
 
 
-def other_levels(file):
-    file["crossing_level_db"][0] = 11.0
-
-
-def missing_point(file):
-    file["psnr"][3, 20] = 65535
-
-
-def lifted_point(file):
-    file["psnr_smooth"][3, 10] = 40_000
-
-
-def lifted_similarity(file):
-    file["ssim_smooth"][3, 10] = 65_000
-
-
-def other_points(file):
-    file["iteration"][0] = 5
+def without(name):
+    return lambda file: file.__delitem__(name)
 
 
 def fewer_points(file):
-    for name, values in {name: file[name][:] for name in {*file} - LEVELS}.items():
-        del file[name]
-        file[name] = np.delete(values, 7, axis=-1)
-
-
-def no_points(file):
-    del file["iteration"]
+    for name in {*file} - LEVELS:
+        of_values(name, lambda values: np.delete(values, 7, axis=-1))(file)
 
 
 def fewer_rows(file):
     for name in {*file} - {"iteration", "crossing_level_db"}:
-        values = file[name][:-1]
-        del file[name]
-        file[name] = values
+        of_values(name, lambda values: values[:-1])(file)
 
 
 def change_stops(path, change):
@@ -312,33 +285,45 @@ def test_stops_that_contradict_the_runs_are_found(tmp_path, change, problem):
 
 def test_a_target_that_is_not_where_the_rule_stopped_is_found(tmp_path):
     path = small(tmp_path)
-    change_table(path, "runs", set_in(2, stopped_psnr_smooth_db=19.0))
-    change_table(path, "runs", set_in(3, stopped_iteration=2))
+    change_rows(path, "runs", set_in(2, stopped_psnr_smooth_db=19.0))
+    change_rows(path, "runs", set_in(3, stopped_iteration=2))
     rule = r"discrepancy\(tau=0.75,sigma=estimate\)"
     for found, name in zip(find_problems(path), ("iteration", "psnr_smooth_db"), strict=True):
         assert re.search(rf"1 rows have a stopped_{name} that is not where {rule} stops", found)
 
 
-def other_arrays(file):
-    del file["wmv_25"]
-
-
 @pytest.mark.parametrize(
     ("name", "change", "problem"),
     [
-        (CURVES, missing_point, r"1 rows are ok with missing points in .* \(psnr\) \(row 3\)"),
-        (CURVES, lifted_point, r"runs: 1 rows have a best_psnr_smooth_db below a point of"),
-        (CURVES, lifted_similarity, r"runs: 1 rows have a best_ssim_smooth below a point of"),
-        (CURVES, other_points, "does not keep iterations from 1 to 40"),
+        (
+            CURVES,
+            put("psnr", (3, 20), 65535),
+            r"1 rows are ok with missing points in .* \(psnr\) \(row 3\)",
+        ),
+        (
+            CURVES,
+            put("psnr_smooth", (3, 10), 40_000),
+            "1 rows have a best_psnr_smooth_db below a poi",
+        ),
+        (
+            CURVES,
+            put("ssim_smooth", (3, 10), 65_000),
+            "1 rows have a best_ssim_smooth below a point",
+        ),
+        (CURVES, put("iteration", 0, 5), "does not keep iterations from 1 to 40"),
         (CURVES, fewer_points, "does not keep the iterations of the schema: 39 points"),
-        (CURVES, no_points, "cannot be parsed"),
+        (CURVES, without("iteration"), "cannot be parsed"),
         (CURVES, fewer_rows, "does not have one row for each of the 12 runs"),
-        (OBSERVABLES, other_points, "does not keep iterations from 1 to 40"),
+        (OBSERVABLES, put("iteration", 0, 5), "does not keep iterations from 1 to 40"),
         (OBSERVABLES, fewer_points, "does not keep the iterations of the schema: 39 points"),
         (OBSERVABLES, fewer_rows, "does not have one row for each of the 12 runs"),
-        (OBSERVABLES, other_arrays, f"{OBSERVABLES} lacks wmv_25"),
-        (OBSERVABLES, fewer_crossings, "its arrays differ in length"),
-        (OBSERVABLES, other_levels, "crossing has other levels"),
+        (OBSERVABLES, without("wmv_25"), f"{OBSERVABLES} lacks wmv_25"),
+        (
+            OBSERVABLES,
+            of_values("crossing", lambda values: values[:-1]),
+            "its arrays differ in length",
+        ),
+        (OBSERVABLES, put("crossing_level_db", 0, 11.0), "crossing has other levels"),
     ],
 )
 def test_curves_that_contradict_the_table_are_found(tmp_path, name, change, problem):
@@ -364,7 +349,7 @@ def test_rounding_of_curves_is_tolerated(tmp_path):
         for row in rows:
             row["last_psnr_db"] += 0.0001
 
-    change_table(path, "runs", round_up)
+    change_rows(path, "runs", round_up)
     assert find_problems(path) == []
 
 
@@ -374,7 +359,7 @@ def test_rounding_of_curves_is_tolerated(tmp_path):
 def test_a_damaged_dataset_is_described_from_the_other_process(tmp_path):
     path = small(tmp_path)
     assert verify(path) == []
-    change_table(path, "runs", set_in(0, seed=-1))
+    change_rows(path, "runs", set_in(0, seed=-1))
     assert verify(path) == find_problems(path) != []
     [problem] = verify(tmp_path / "nothing")
     assert "no manifest.json" in problem
