@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import compare, run_search, search_figure
+from nasdip_bench.api import compare, run_search
 from nasdip_bench.api.adapters.nasbench201 import create
 from nasdip_bench.api.calls import explain_calls
 from nasdip_bench.errors import CallError, ConfigError, MissingRunError, UnknownNameError
@@ -85,12 +85,6 @@ def test_a_search_is_told_where_to_search(bench):
 def test_a_budget_that_trains_nothing_is_refused(bench):
     with pytest.raises(ConfigError, match="too short to train any architecture to the stop"):
         compare(bench, "denoise", images=["lena"], budget_seconds=1e-9, repeats=1)
-
-
-@pytest.mark.parametrize(("names", "said"), [(["random"], False), (["random", "isnas"], True)])
-def test_a_caption_speaks_of_the_searches_that_are_drawn(bench, names, said):
-    frame = compare(bench, "denoise", images=["lena"], algorithms=names, repeats=1)
-    assert ("isnas, which" in search_figure(frame).text()) is said
 
 
 def test_constructors_and_functions_are_told_too(bench):

@@ -463,6 +463,8 @@ def test_searches_that_do_without_the_ground_truth_are_told_by_their_track(bench
     text = search_figure(found).text()
     assert "(an oracle), except those on the deployable track (paper, transfer)." in text
     assert found.attrs["tracks"]["isnas"] == "oracle"
+    alone = compare(bench, "denoise", images=["lena"], algorithms=["random"], repeats=1)
+    assert "(an oracle). They may" in search_figure(alone).text()
 
 
 def test_panels_share_their_axis_of_regret(bench, monkeypatch):

@@ -144,7 +144,7 @@ TORCH = {
 def test_only_what_trains_imports_torch():
     """At module level, by itself or by way of others."""
     edges = {}
-    for _, path in MODULES:
+    for path in PATHS:
         parts = [name.split(".") for name in imported(path, loaded)]
         edges[module_of(path)] = {".".join(p[:n]) for p in parts for n in range(1, len(p) + 1)}
     heavy, more = set(), {"torch"}
