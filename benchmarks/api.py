@@ -175,10 +175,10 @@ def _figures(data: Path, scratch: Path) -> list[Figure]:
 
     def table(name: Any) -> list[Figure]:
         first = partial(_first_table, data, name)
-        found = [Figure(f"table {name}, first time", partial(first, False), 10e-3)]
+        found = [Figure(f"table {name}, first time", partial(first, False), 25e-3)]
         if name in ("runs", "scores"):
             title = f"table {name}, first time, categories"
-            found.append(Figure(title, partial(first, True), 10e-3))
+            found.append(Figure(title, partial(first, True), 25e-3))
         return [*found, slow(f"table {name}, again", partial(bench.to_frame, name), 10e-3)]
 
     return [
@@ -200,7 +200,7 @@ def _figures(data: Path, scratch: Path) -> list[Figure]:
         Figure(
             "scores of an architecture", partial(_per_call, lambda: bench.scores(1, image, TASK))
         ),
-        Figure("first curve of a file", partial(_first_curve, data), 1e-3),
+        Figure("first curve of a file", partial(_first_curve, data), 50e-3),
         Figure(
             f"curve, first read, mean of {seeds}",
             lambda _: next_curves(None),
