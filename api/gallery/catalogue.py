@@ -36,8 +36,8 @@ class PaperOptions:
 
     Attributes:
         tasks: names; None for every task of the release with runs.
-        target: one of `RANKED_TARGETS`, for the paper's exhibits. The others are
-            made for each of `nasdip_bench.api.reading.arrays.targets.VERDICT_TARGETS`.
+        target: a column where higher is better, for the paper's exhibits. The others are made for
+            each of `nasdip_bench.api.reading.arrays.targets.VERDICT_TARGETS`.
         fidelity: None for the release's default for each task.
         seed: seed of the paper's exhibits; None for the default seeds.
         k: number of best architectures in Figure 1 and the leaderboard of scores.

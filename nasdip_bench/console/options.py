@@ -25,7 +25,7 @@ def integers(option: str, text: str) -> tuple[int, ...]:
         ConfigError: the text is not such a list.
     """
     numbers: list[int] = []
-    for part in split(text):
+    for part in split(text) or [""]:
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if match is None:
             raise ConfigError(f"{option} {text!r} is not a list of numbers such as 0,1,2 or 0-2")

@@ -237,6 +237,7 @@ def test_a_folder_without_a_dataset_is_one_line_and_status_2(run, tmp_path, comm
         (("agreement", "--level", "95"), "confidence level 95"),
         (("gain", "--resamples=-1"), "resamples -1 must be a whole number of at least 0"),
         (("proxies", "--cohorts", "few"), "--cohorts 'few' is not a list of numbers"),
+        (("proxies", "--cohorts", ""), "--cohorts '' is not a list of numbers"),
         (("stopping", "--out=a.gif"), "cannot tell the form"),
         (("early", "--targets=soon"), "unknown target of a ranking 'soon'"),
         (("early", "--level=95"), "confidence level 95.0 must lie between 0 and 1"),
