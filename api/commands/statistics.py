@@ -33,6 +33,7 @@ from .options import (
     Task,
     TextForm,
     TopK,
+    Within,
     image_names,
     measured,
     show_figure,
@@ -52,10 +53,7 @@ def agreement_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    within: Annotated[
-        str | None,
-        typer.Option(help="Compare only architectures with the same sampling, transform, ..."),
-    ] = None,
+    within: Within = None,
     level: Level = 0.95,
     resamples: Resamples = 1000,
     form: TextForm = "",
@@ -167,13 +165,14 @@ def early_command(
     images: Images = "all",
     targets: Targets = "all",
     fidelity: FidelityName = None,
+    within: Within = None,
     level: Level = 0.95,
     form: Form = "",
     out: Picture = None,
     data: Data = None,
 ) -> None:
     """Print or draw how early PSNR ranks the end of fits, raw and smoothed, own and other seed."""
-    how = {"targets": measured(targets), "level": level}
+    how = {"targets": measured(targets), "within": within, "level": level}
     show_figure(early_figure, data, task, images, fidelity, form, out, **how)
 
 

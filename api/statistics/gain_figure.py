@@ -12,6 +12,8 @@ from .image_gain import image_gain
 from .tau_frame import MEAN
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..reading.reader import ReleaseReader
 
 
@@ -63,6 +65,13 @@ class GainFigure(Forest):
         return image if image == MEAN else self.label(image)
 
 
+def _gaps(frame: pd.DataFrame) -> str:
+    """The mean gap of taus for each target."""
+    names = ["tau_gap", "tau_gap_low", "tau_gap_high"]
+    means = frame.xs(MEAN, level="image")[names]
+    return "; ".join(f"{estimate(*row)} ({target})" for target, row in means.iterrows())
+
+
 def gain_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> GainFigure:
     """The gain of choosing by the image itself, to print, save or draw.
 
@@ -86,7 +95,11 @@ def gain_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Gain
         caption=sentences(
             f"Does the best network depend on the image ({task})? Gain of the architecture that is "
             f"best on the image over the one with the best mean over the other images, both judged "
-            f"on the image at another seed{interval}. Positive: choosing by the image pays.",
+            f"on the image at another seed{interval}. Positive: choosing by the image pays. Where "
+            f"the image does not matter the gain is negative, since one run is noisier than the "
+            f"mean of the others'.",
+            f"Does the image matter? Tau between two seeds is higher for one image than for two by "
+            f"{_gaps(frame)}.",
             f"At {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
             f"those with all runs.",
             shortfall(bench, facts, how.get("images")),

@@ -1,7 +1,8 @@
-"""Does the best network depend on the image? The gain of an image's own best on held-out data.
+"""Does the ranking depend on the image, and does choosing by the image pay? On held-out seeds.
 
 An image's best at one seed owes part of its lead to noise. So the choice is judged on another
-seed, with another corruption, against a choice made without looking at the image.
+seed, with another corruption, against a choice made without looking at the image. Rankings are
+compared between seeds too, so that two images differ from one image in nothing but the image.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.bootstrap import percentile_interval
+from nasdip_bench.ranks.jackknife import jackknife_interval, unit_signs
 
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.run_set import RunSet
@@ -42,7 +44,13 @@ def image_gain(
 
     For image i and seeds (a, b): choose the architecture that is best on i at seed a, and the one
     with the best mean over the other images at a. Both are judged on i at seed b. The gain is their
-    difference, averaged over all ordered pairs of seeds. Positive means that the image matters.
+    difference, averaged over all ordered pairs of seeds. Positive means that choosing by the image
+    pays. If the image does not matter, the gain is negative: one run is noisier than the mean of
+    the others'.
+
+    Whether the image matters at all is the gap between two taus, both between runs of two seeds:
+    that of the image with itself, minus its mean with each other image. It is 0 if all images rank
+    alike and are equally noisy.
 
     Args:
         task: name.
@@ -56,8 +64,10 @@ def image_gain(
     Returns:
         A frame indexed by (target, image), and `MEAN`: ``gain_db``; ``low`` and ``high``, its
         interval, which resamples architectures (for the mean images too) and repeats the choice;
-        ``own_db`` and ``others_db``, what the two choices reach; ``n`` architectures, those with an
-        ok run on every image at every seed. In ``attrs``: task, fidelity, seeds, resampling.
+        ``own_db`` and ``others_db``, what the two choices reach; ``tau_own`` and ``tau_others``
+        between seeds; ``tau_gap``, their difference; ``tau_gap_low`` and ``tau_gap_high``, its
+        interval over architectures (infinitesimal jackknife); ``n`` architectures, those with an ok
+        run on every image at every seed. In ``attrs``: task, fidelity, seeds, resampling.
 
     Raises:
         UnknownNameError: unknown task, image, fidelity or target.
@@ -91,25 +101,58 @@ def image_gain(
                 f"{', '.join(runs.image_names)} at seeds {', '.join(map(str, runs.seeds))}; at "
                 f"least {FEWEST} are needed"
             )
-        own, others = _judged(complete)
-        names = [*runs.image_names, MEAN]
-        reached = np.c_[[*own, own.mean()], [*others, others.mean()]]
-        for name, (mine, theirs), (low, high) in zip(
-            names, reached.tolist(), _intervals(complete, resampling), strict=True
-        ):
-            rows[target, name] = {
-                "gain_db": mine - theirs,
-                "low": low,
-                "high": high,
-                "own_db": mine,
-                "others_db": theirs,
-                "n": len(complete),
-            }
+        gains, gaps = _gains(complete, resampling), _gaps(complete, level)
+        for name, gain, gap in zip((*runs.image_names, MEAN), gains, gaps, strict=True):
+            rows[target, name] = gain | gap | {"n": len(complete)}
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["target", "image"]))
     frame.attrs = {
         "task": task, "fidelity": runs.fidelity, "seeds": list(runs.seeds), **asdict(resampling)
     }  # fmt: skip
     return frame
+
+
+def _gains(values: NDArray[np.float64], resampling: Resampling) -> list[dict[str, float]]:
+    """The gain on each image and its mean; arguments as in `_judged`."""
+    count, draws = values.shape[1], resampling.resamples
+    rng = np.random.default_rng(resampling.rng)
+    drawn = np.full((draws, count), np.nan)
+    for gains in drawn:
+        own, others = _judged(values[rng.integers(len(values), size=len(values))])
+        gains[:] = own - others
+    means = np.take_along_axis(drawn, rng.integers(count, size=drawn.shape), axis=1).mean(axis=1)
+    reached = [np.r_[of, of.mean()].tolist() for of in _judged(values)]
+    found = []
+    for mine, theirs, of in zip(*reached, [*drawn.T, means], strict=True):
+        low, high = percentile_interval(of, resampling.level)
+        found.append(
+            {
+                "gain_db": mine - theirs,
+                "low": low,
+                "high": high,
+                "own_db": mine,
+                "others_db": theirs,
+            }
+        )
+    return found
+
+
+def _gaps(values: NDArray[np.float64], level: float) -> list[dict[str, float]]:
+    """The gap of taus of each image, and its mean; arguments as in `_judged`."""
+    architectures, images, seeds = values.shape
+    signs = unit_signs(np.moveaxis(values, 0, -1))  # (image, seed, architecture, architecture)
+    # (image, architecture) shares of tau with the image itself, and of the sum over all images.
+    own, everyone = np.zeros((2, images, architectures))
+    pairs = [*itertools.permutations(range(seeds), 2)]
+    for a, b in pairs:
+        own += np.einsum("xij,xij->xi", signs[:, a], signs[:, b]) / len(pairs)
+        everyone += np.einsum("xij,ij->xi", signs[:, a], signs[:, b].sum(axis=0)) / len(pairs)
+    others = (everyone - own) / (images - 1)
+    found = []
+    for mine, theirs in zip([*own, own.mean(axis=0)], [*others, others.mean(axis=0)], strict=True):
+        gap, low, high = jackknife_interval(mine - theirs, level, most=2.0)
+        taus = {"tau_own": float(mine.sum()), "tau_others": float(theirs.sum())}
+        found.append(taus | {"tau_gap": gap, "tau_gap_low": low, "tau_gap_high": high})
+    return found
 
 
 def _judged(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -127,17 +170,3 @@ def _judged(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
         found.append([held_out[choice.argmax(axis=0), column] for choice in (seen, by_others)])
     own, others = np.mean(found, axis=0)
     return own, others
-
-
-def _intervals(values: NDArray[np.float64], resampling: Resampling) -> list[tuple[float, float]]:
-    """Intervals of the gain on each image and of the mean; arguments as in `_judged`."""
-    count = values.shape[1]
-    if not resampling.resamples:
-        return [(float("nan"), float("nan"))] * (count + 1)
-    rng = np.random.default_rng(resampling.rng)
-    gains = np.empty((resampling.resamples, count))
-    for drawn in gains:
-        own, others = _judged(values[rng.integers(len(values), size=len(values))])
-        drawn[:] = own - others
-    means = np.take_along_axis(gains, rng.integers(count, size=gains.shape), axis=1).mean(axis=1)
-    return [percentile_interval(of, resampling.level) for of in (*gains.T, means)]

@@ -65,8 +65,10 @@ def shares_of_tau(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.
     return np.asarray(shares.transpose(1, 2, 0), np.float64)
 
 
-def jackknife_interval(shares: NDArray[np.float64], level: float = 0.95) -> TauEstimate:
-    """Tau, or a mean of taus, with its normal interval over observations.
+def jackknife_interval(
+    shares: NDArray[np.float64], level: float = 0.95, most: float = 1.0
+) -> TauEstimate:
+    """Tau, a mean of taus, or a difference of two, with its normal interval over observations.
 
     The infinitesimal jackknife (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993,
     chapter 21): tau is a mean over pairs, so an observation's influence is twice the distance of
@@ -75,6 +77,7 @@ def jackknife_interval(shares: NDArray[np.float64], level: float = 0.95) -> TauE
     Args:
         shares: (n,) summing to tau.
         level: level of confidence.
+        most: the largest magnitude possible; the interval is cut there.
 
     Raises:
         ConfigError: the level is not between 0 and 1.
@@ -83,5 +86,5 @@ def jackknife_interval(shares: NDArray[np.float64], level: float = 0.95) -> TauE
     n, tau = len(shares), float(shares.sum())
     influence = 2 * (n * shares - tau)
     wide = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(float((influence**2).sum())) / n
-    low, high = np.clip([tau - wide, tau + wide], -1, 1).tolist()
+    low, high = np.clip([tau - wide, tau + wide], -most, most).tolist()
     return TauEstimate(tau, low, high)

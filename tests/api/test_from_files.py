@@ -78,6 +78,12 @@ def tau(x, y) -> float:
     return kendalltau(x, y).statistic
 
 
+def tau_within(x, y, same):
+    """Tau-b over the pairs that are marked."""
+    x, y = (np.sign(of[:, None] - of[None, :]) * same for of in (x, y))
+    return (x * y).sum() / math.sqrt((x**2).sum() * (y**2).sum())
+
+
 def test_stopping_table(files, shipped, task):
     mine, table = files[task], shipped.stopping_table(task, resamples=0)
     lost = defaultdict(lambda: defaultdict(list))
@@ -144,10 +150,9 @@ def test_score_leaderboard(files, shipped, task):
         score = np.array([scores[image, seed, one] for one in arch_ids])
         kinds = np.unique([str(cells[one]) for one in arch_ids], return_inverse=True)[1]
         same = kinds[:, None] == kinds[None, :]
-        x, y = (np.sign(of[:, None] - of[None, :]) * same for of in (psnr, -score))
         best, first = np.argsort(-psnr)[:k], np.argsort(score)
         found["tau_signed"].append(tau(psnr, -score))
-        found["tau_signed_within"].append((x * y).sum() / math.sqrt((x**2).sum() * (y**2).sum()))
+        found["tau_signed_within"].append(tau_within(psnr, -score, same))
         found["precision"].append(len({*best} & {*first[:k]}) / k)
         found["precision_chance"].append(k / len(arch_ids))
         found["regret"].append(psnr.max() - psnr[first[0]])
@@ -174,6 +179,17 @@ def test_image_gain(files, shipped, task):
                 own = values[image, a].argmax()
                 elsewhere = sum(values[one, a] for one in IMAGES if one != image).argmax()
                 by_order.append(values[image, b][own] - values[image, b][elsewhere])
+            own, others = (
+                np.mean([
+                    tau(values[image, a], values[one, b])
+                    for a, b in itertools.permutations(mine.seeds, 2)
+                    for one in IMAGES
+                    if (one == image) is same
+                ])
+                for same in (True, False)
+            )  # fmt: skip
+            assert table.loc[(target, image), "tau_own"] == pytest.approx(own, abs=1e-6)
+            assert table.loc[(target, image), "tau_gap"] == pytest.approx(own - others, abs=1e-6)
             gains.append(np.mean(by_order))
             assert table.loc[(target, image), "gain_db"] == pytest.approx(gains[-1], abs=1e-9)
         row = table.loc[target, MEAN]
@@ -184,7 +200,13 @@ def test_image_gain(files, shipped, task):
 def test_early_ranking(files, shipped, task):
     at, mine = 200, files[task]
     table = shipped.early_ranking(task, iterations=[at])
+    table_within = shipped.early_ranking(task, iterations=[at], within="sampling")
     arch_ids = mine.complete(mine.seeds)
+    rows = pq.read_table(
+        DATA / "architectures.parquet", columns=["arch_id", "sampling"]
+    ).to_pylist()
+    of = {row["arch_id"]: row["sampling"] for row in rows}
+    same = np.array([[of[one] == of[other] for other in arch_ids] for one in arch_ids])
     pairs = {
         "own": [(seed, seed) for seed in mine.seeds],
         "other": [*itertools.permutations(mine.seeds, 2)],
@@ -195,14 +217,18 @@ def test_early_ranking(files, shipped, task):
             for image, seed in itertools.product(IMAGES, mine.seeds)
         }
         for target, (kind, of_kind) in itertools.product(TARGETS, pairs.items()):
-            taus = [
-                tau(early[image, a], mine.values(target, image, b, arch_ids))
+            pairs_of = [
+                (early[image, a], mine.values(target, image, b, arch_ids))
                 for image in IMAGES
                 for a, b in of_kind
             ]
-            row = table.loc[curve, kind, target, at]
-            assert row["tau"] == pytest.approx(np.mean(taus), abs=2e-3)  # codes tie
-            assert row["n"] == len(arch_ids)
+            for found, expected in (
+                (table, [tau(*pair) for pair in pairs_of]),
+                (table_within, [tau_within(*pair, same) for pair in pairs_of]),
+            ):
+                row = found.loc[curve, kind, target, at]
+                assert row["tau"] == pytest.approx(np.mean(expected), abs=2e-3)  # codes tie
+                assert row["n"] == len(arch_ids)
 
 
 def test_noise(files, shipped, task):

@@ -11,6 +11,7 @@ from scipy.stats import kendalltau
 
 from nasdip_bench.api import NASDIPBench, early_figure
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
+from nasdip_bench.api.reading.run_set import RunSet
 from nasdip_bench.api.statistics.early.ranking import SEEDS, early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
 from nasdip_bench.api.statistics.tau_frame import MEAN
@@ -87,7 +88,31 @@ def test_of_the_formula_the_gain_is_known(bench):
     target = "best_psnr_smooth_db"
     found = image_gain(bench, "denoise", targets=[target], images=["lena", "chest"], resamples=0)
     assert found["gain_db"].tolist() == pytest.approx([1.1, 1.1, 1.1])
+    assert found["tau_own"].tolist() == pytest.approx([1, 1, 1])
+    assert found["tau_others"].tolist() == pytest.approx([-1, -1, -1])
+    assert found["tau_gap"].tolist() == pytest.approx([2, 2, 2])
     assert np.isnan(found["low"]).all()
+
+
+@pytest.mark.parametrize("interaction", [0.0, 0.5])
+def test_the_gap_is_zero_unless_images_rank_differently(monkeypatch, bench, interaction):
+    """Drawn: a value of the architecture, one of it on the image, and the noise of a run."""
+    rng = np.random.default_rng(3)
+    one, image, noise = (
+        scale * rng.normal(size=shape)
+        for scale, shape in ((1, (300, 1, 1)), (interaction, (300, 3, 1)), (0.3, (300, 3, 2)))
+    )
+    monkeypatch.setattr(RunSet, "values", lambda *_: one + image + noise)
+    found = image_gain(bench, "denoise", targets=[VERDICT_TARGETS[0]], resamples=0)
+    row = found.loc[VERDICT_TARGETS[0], MEAN]
+    assert (row["tau_gap_low"] > 0) == (interaction > 0)
+    assert row["tau_gap"] == pytest.approx(row["tau_own"] - row["tau_others"])
+    if interaction:
+        correlations = 1.25 / 1.34, 1 / 1.34
+        expected = [2 / np.pi * np.arcsin(r) for r in correlations]  # of normal values
+        assert [row["tau_own"], row["tau_others"]] == pytest.approx(expected, abs=0.04)
+    else:
+        assert row["gain_db"] < 0  # one run is noisier than the mean of two
 
 
 def test_the_figure_of_early_ranking_says_what_it_shows(bench):

@@ -119,6 +119,7 @@ def early_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Ear
     facts = frame.attrs
     record = bench.runs.block(task, facts["fidelity"]).record
     several = len(facts["seeds"]) > 1
+    within = f"; only pairs with the same {facts['within']}" if facts["within"] else ""
     return EarlyFigure(
         frame=frame,
         stop=record.stop,
@@ -126,7 +127,7 @@ def early_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Ear
             f"Does the beginning of a fit rank its end ({task})? Kendall's tau-b over "
             f"architectures between PSNR at an iteration and a target; mean over "
             f"{len(facts['images'])} images, with its {100 * facts['level']:g} % interval over "
-            f"architectures.",
+            f"architectures{within}.",
             f"At {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
             f"those with all runs; stop at iteration {record.stop}.",
             shortfall(bench, facts, facts["images"]),

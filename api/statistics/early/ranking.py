@@ -18,6 +18,7 @@ from nasdip_bench.ranks.jackknife import jackknife_interval, shares_of_tau, unit
 
 from ...reading.arrays.targets import VERDICT_TARGETS
 from ...reading.run_set import RunSet
+from ..strata import strata_within
 from ..tau_frame import FEWEST, index_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def early_ranking(
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     iterations: Sequence[int] | None = None,
+    within: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Kendall's tau-b between PSNR at kept iterations and the end of fits.
@@ -54,6 +56,8 @@ def early_ranking(
         images: one or several names; None for all.
         fidelity: None for the release's default for the task.
         iterations: some of the kept iterations; None for all of them.
+        within: compare only architectures with the same value of an attribute, as in
+            `kendall_intervals`.
         level: confidence level of the intervals, between 0 and 1.
 
     Returns:
@@ -61,10 +65,11 @@ def early_ranking(
         "other": ``tau``; ``low`` and ``high``, its interval over architectures from the
         infinitesimal jackknife (`nasdip_bench.ranks.jackknife`; influences are summed over images
         and seeds first, since these share architectures); ``n`` architectures, those with ok runs
-        on all images at all seeds. In ``attrs``: task, targets, fidelity, seeds, images, level.
+        on all images at all seeds. In ``attrs``: task, targets, fidelity, seeds, images,
+        within, level.
 
     Raises:
-        UnknownNameError: unknown task, image, fidelity, target or iteration.
+        UnknownNameError: unknown task, image, fidelity, target, iteration or attribute.
         MissingRunError: too few architectures with all runs.
 
     Example:
@@ -76,7 +81,7 @@ def early_ranking(
     import pandas as pd
 
     runs = RunSet.of(bench, task, images=images, fidelity=fidelity)
-    runs = runs._replace(seeds=runs.block.seeds)
+    runs, strata = runs._replace(seeds=runs.block.seeds), strata_within(bench, within)
     for target in targets:
         runs.block.check_ranked(target)
     curves = bench.curves(task, fidelity=runs.fidelity)
@@ -93,10 +98,11 @@ def early_ranking(
             f"{', '.join(runs.image_names)} at seeds {', '.join(map(str, runs.seeds))}; at least "
             f"{FEWEST} are needed"
         )
+    compared = None if strata is None else strata[there, None] == strata[there]
     rows = {}
     kinds = SEEDS if len(runs.seeds) > 1 else SEEDS[:1]
     for curve, values in zip(CURVES, (raw[there], smooth[there]), strict=True):
-        shares = _shares(values, ends[:, there])
+        shares = _shares(values, ends[:, there], compared)
         for kind, target, point in np.ndindex(len(kinds), len(targets), len(points)):
             key = (curve, kinds[kind], targets[target], int(curves.iterations[points[point]]))
             found = jackknife_interval(shares[kind, point, target], level)
@@ -109,6 +115,7 @@ def early_ranking(
         "fidelity": runs.fidelity,
         "seeds": list(runs.seeds),
         "images": list(runs.image_names),
+        "within": within,
         "level": level,
     }
     return frame
@@ -124,12 +131,15 @@ def _points(kept: NDArray[np.int32], wanted: Sequence[int] | None) -> NDArray[np
     return np.searchsorted(kept, wanted)
 
 
-def _shares(early: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shares(
+    early: NDArray[np.float64], ends: NDArray[np.float64], compared: NDArray[np.bool_] | None
+) -> NDArray[np.float64]:
     """Each architecture's share of tau, averaged over images and over seeds or pairs of them.
 
     Args:
         early: (architecture, image, seed, point).
         ends: (target, architecture, image, seed).
+        compared: (architecture, architecture) pairs that count; None for all.
 
     Returns:
         (2, point, target, architecture), in the order of `SEEDS`; NaN for "other" with one seed.
@@ -143,8 +153,8 @@ def _shares(early: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np
         x_sum: NDArray[np.float32] | float = 0.0
         y_sum: NDArray[np.float32] | float = 0.0
         for seed in range(seeds):
-            x = unit_signs(early[:, image, seed, some].T)
-            y = unit_signs(ends[:, :, image, seed])
+            x = unit_signs(early[:, image, seed, some].T, compared)
+            y = unit_signs(ends[:, :, image, seed], compared)
             found[0, some] += shares_of_tau(x, y)
             x_sum, y_sum = x_sum + x, y_sum + y
         found[1, some] += shares_of_tau(np.asarray(x_sum), np.asarray(y_sum))
