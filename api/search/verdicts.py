@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.ranks.bootstrap import percentile_interval
+from nasdip_bench.ranks.bootstrap import expanded_level, percentile_interval
 
 from ..simulation.held_out import Judge
 from ..statistics.tau_frame import MEAN, Resampling
@@ -145,10 +145,12 @@ class _Judges:
 
     def interval(self, resampled: NDArray[np.float64], places: list[int]) -> tuple[float, float]:
         """Interval for one image, or for the mean over resampled images; NaN if nothing varies."""
+        level = self._resampling.level
         if len(places) == 1:
             draws = resampled[:, places[0]]
         else:
             draws = np.take_along_axis(resampled, self._drawn, axis=1).mean(axis=1)
+            level = expanded_level(level, len(places))
         if not len(draws) or not np.ptp(draws) >= _ROUNDING:  # or NaN
             return float("nan"), float("nan")
-        return percentile_interval(draws, self._resampling.level)
+        return percentile_interval(draws, level)

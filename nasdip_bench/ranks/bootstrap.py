@@ -190,3 +190,26 @@ def percentile_interval(samples: NDArray[np.float64], level: float) -> tuple[flo
         return math.nan, math.nan
     low, high = np.quantile(defined, ((1 - level) / 2, (1 + level) / 2))
     return float(low), float(high)
+
+
+def expanded_level(level: float, count: int) -> float:
+    """The level at which percentiles of a mean over few resampled units have that of Student's t.
+
+    Percentile intervals of a mean are too narrow by √((n − 1) / n), and take normal quantiles: with
+    ten images, those at 95 % cover 89 %. Taking percentiles at a higher level mends both
+    (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69
+    (2015), section 4.4).
+
+    Args:
+        level: level of confidence, between 0 and 1.
+        count: number of resampled units, at least 2.
+
+    Example:
+        >>> round(expanded_level(0.95, 10), 3), round(expanded_level(0.95, 10**6), 3)
+        (0.983, 0.95)
+    """
+    from scipy.special import ndtr, stdtrit
+
+    check_level(level)
+    wide = stdtrit(count - 1, (1 + level) / 2) * math.sqrt(count / (count - 1))
+    return float(2 * ndtr(wide) - 1)

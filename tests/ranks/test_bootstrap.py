@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from nasdip_bench.ranks.bootstrap import (
     bootstrap_rho,
     bootstrap_tau,
     draw_resamples,
+    expanded_level,
     percentile_interval,
     tied_pairs,
 )
@@ -125,6 +127,22 @@ def test_the_interval_holds_the_true_tau_as_often_as_it_says():
 def test_the_level_is_that_of_the_quantiles():
     assert percentile_interval(np.arange(101.0), 0.9) == pytest.approx((5, 95))
     assert percentile_interval(np.array([math.nan, 2.0]), 0.5) == (2, 2)
+
+
+def test_percentiles_over_ten_units_cover_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=(1500, 10))
+    means = samples @ draw_resamples(10, 999).T / 10
+    covered = {}
+    for level in (0.95, expanded_level(0.95, 10)):
+        low, high = np.quantile(means, ((1 - level) / 2, (1 + level) / 2), axis=1)
+        covered[level] = np.mean((low < 0) & (high > 0))
+    plain, expanded = covered.values()
+    assert plain < 0.92
+    assert 0.93 < expanded < 0.965
+    # The half-width of Student's interval, in standard deviations.
+    wide = NormalDist().inv_cdf((1 + expanded_level(0.9, 7)) / 2) * math.sqrt(6 / 7)
+    assert wide == pytest.approx(scipy.stats.t.interval(0.9, 6)[1])
 
 
 def test_ties_are_counted_in_pairs():

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import MissingRunError
-from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval
+from nasdip_bench.ranks.bootstrap import draw_resamples, expanded_level, percentile_interval
 from nasdip_bench.stopping import parse_rule
 
 from ...reading.run_set import RunSet
@@ -63,7 +63,8 @@ def stopping_table(
         those chosen for the image, or the rule's own; ``iteration`` of the stop,
         ``psnr_smooth_db`` and ``ssim_smooth`` there; ``lost_db`` against the best of the same run,
         ``lost_p95_db``, its 95th percentile over runs; ``low`` and ``high``, the interval of
-        ``lost_db``, which resamples architectures (for the mean images too); ``never``, the share
+        ``lost_db``, which resamples architectures (for the mean images too, at the level of
+        `nasdip_bench.ranks.bootstrap.expanded_level`); ``never``, the share
         of runs that the rule did not stop; ``n`` runs. In ``attrs``: task, target, fidelity,
         seeds, and the resampling.
 
@@ -219,7 +220,8 @@ def _interval(
     means = np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
     images = rng.integers(len(lost), size=(resampling.resamples, len(lost)))
     drawn = _means(np.take_along_axis(means, images, axis=1), 1)
-    return percentile_interval(drawn[np.isfinite(drawn)], resampling.level)
+    level = expanded_level(resampling.level, len(lost)) if len(lost) > 1 else resampling.level
+    return percentile_interval(drawn[np.isfinite(drawn)], level)
 
 
 def _mean_of_means(by_image: Sequence[NDArray[np.float64]] | NDArray[np.float64]) -> float:
