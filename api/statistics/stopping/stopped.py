@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.stopping import Fits, Fixed, Last, StoppingRule, follow, parse_rule
+from nasdip_bench.stopping import Fits, Fixed, Last, StoppingRule, follow, parse_rule, target_rule
 from nasdip_bench.tasks import Denoise, get_task
 
 from ...reading.run_set import RunSet
@@ -82,16 +82,14 @@ def _shipped_rules(runs: RunSet) -> dict[str, list[Stopped]]:
     stop = runs.block.record.stop
     families[f"fixed(iteration={stop})"] = [followed(runs, Fixed(stop))]
     families["last"] = [followed(runs, Last())]
+    alone = (*_PUBLISHED, target_rule(get_task(runs.task).kind).parameters)  # and cross-fitted
     for number, (name, parameters) in enumerate(recorded.rules):
         one = _recorded(runs, recorded, number, parameters)
-        family = name
+        if parameters in alone:
+            families[f"{name}({parameters})"] = [one]
         if name == "discrepancy":
-            family = f"discrepancy({parameters.rpartition(',')[2]})"
-            if parameters == "tau=0.75,sigma=estimate":
-                families[f"{name}({parameters})"] = [one]
-        if parameters in _PUBLISHED:
-            family = f"{name}({parameters})"
-        families.setdefault(family, []).append(one)
+            name = f"{name}({parameters.rpartition(',')[2]})"
+        families.setdefault(name, []).append(one)
     return families
 
 

@@ -87,7 +87,6 @@ def stopping_table(
     best = whole.values("best_psnr_smooth_db")
     if not np.isfinite(best).any():
         raise MissingRunError(f"the release has no ok run of {task} at {whole.fidelity}")
-    generator = np.random.default_rng(rng)
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for name, candidates in families.items():
         lost = np.stack([best - one.psnr_smooth_db for one in candidates])
@@ -95,10 +94,10 @@ def stopping_table(
         picked = [candidates[chosen[image]].on(image) for image in shown.images]
         lost_by_image = np.stack([lost[chosen[image], :, image] for image in shown.images])
         mine = [
-            _row([one], lost_by_image[place : place + 1], resampling, generator)
+            _row([one], lost_by_image[place : place + 1], resampling)
             for place, one in enumerate(picked)
         ]
-        mine.append(_row(picked, lost_by_image, resampling, generator))
+        mine.append(_row(picked, lost_by_image, resampling))
         choice = {"choice": how_chosen(name, candidates)}
         for image, row in zip((*shown.image_names, MEAN), mine, strict=True):
             rows[name, image] = choice | row
@@ -177,7 +176,6 @@ def _row(
     picked: Sequence[Stopped],
     lost: NDArray[np.float64],
     resampling: Resampling,
-    rng: np.random.Generator,
 ) -> dict[str, Any]:
     """The mean over some images.
 
@@ -188,7 +186,7 @@ def _row(
     named = {one.parameters for one in picked}
     there = [np.isfinite(one.psnr_smooth_db) for one in picked]
     never = [np.where(has, ~one.stopped, np.nan) for has, one in zip(there, picked, strict=True)]
-    low, high = _interval(lost, resampling, rng)
+    low, high = _interval(lost, resampling)
     return {
         "parameters": named.pop() if len(named) == 1 else "by image",
         "iteration": _mean_of_means([one.iteration for one in picked]),
@@ -203,9 +201,7 @@ def _row(
     }
 
 
-def _interval(
-    lost: NDArray[np.float64], resampling: Resampling, rng: np.random.Generator
-) -> tuple[float, float]:
+def _interval(lost: NDArray[np.float64], resampling: Resampling) -> tuple[float, float]:
     """Interval of the mean over images and architectures; (image, architecture, seed) in dB."""
     by_architecture = _means(lost, 2)
     having = np.flatnonzero(np.isfinite(by_architecture).any(axis=0))
@@ -213,11 +209,13 @@ def _interval(
         return np.nan, np.nan
     values, count = by_architecture[:, having], len(having)
     # Counts of each architecture per resample: two products then give the means of all resamples.
-    times = draw_resamples(count, resampling.resamples, resampling.rng)  # the same for every rule
+    # Every rule has the same resamples, of architectures and of images.
+    times = draw_resamples(count, resampling.resamples, resampling.rng)
     there = np.isfinite(values)
     weights = times @ there.T
     total = times @ np.where(there, values, 0.0).T
     means = np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
+    rng = np.random.default_rng((resampling.rng, 1))
     images = rng.integers(len(lost), size=(resampling.resamples, len(lost)))
     drawn = _means(np.take_along_axis(means, images, axis=1), 1)
     level = expanded_level(resampling.level, len(lost)) if len(lost) > 1 else resampling.level
