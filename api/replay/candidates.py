@@ -157,6 +157,8 @@ def selector_name(selector: str | Selector, weighting: str) -> str:
 def rankable_scores(bench: ReleaseReader, block: Block, reference: str) -> list[str]:
     """The scores of a release that architectures can be ranked by, as "proxy/reference".
 
+    Those with the same value for all architectures of every image are left out: they rank nothing.
+
     Raises:
         UnknownNameError: the reference is not one of `REFERENCES`.
     """
@@ -165,10 +167,17 @@ def rankable_scores(bench: ReleaseReader, block: Block, reference: str) -> list[
     check_name("reference", reference, REFERENCES)
     _, scores = bench.runs.scores(block.task, block.fidelity)
     registered = (*image_scores(), *network_scores())
+    there = np.isfinite(scores.values)
+    apart = [
+        extreme(scores.values, axis=0, where=there, initial=start)
+        for extreme, start in ((np.max, -np.inf), (np.min, np.inf))
+    ]
+    ranking = (apart[0] > apart[1]).any(axis=0)  # by score
     return [
         f"{proxy}/{against}"
-        for proxy, against in scores.columns
-        if proxy in registered
+        for (proxy, against), ranks in zip(scores.columns, ranking, strict=True)
+        if ranks
+        and proxy in registered
         and info(proxy).lower_is_better
         and against in (reference, NO_REFERENCE)
     ]

@@ -68,8 +68,10 @@ def isnas_curve(
         ``final_psnr_smooth_db``, ``rank`` and ``regret`` (dB) of the selected, NaN while all
         members diverged; other regrets: ``regret_best`` of the best member (the limit for a
         selector), ``regret_member`` expected for a random member, ``regret_first`` of the member
-        that the score ranks first, ``regret_any`` expected for a random candidate, and
-        ``regret_best_random`` for the best of n random ones; ``members`` that did not diverge;
+        that the score ranks first, ``regret_any`` expected for a random candidate,
+        ``regret_random`` for the same search with n random candidates and equal weights (mean of
+        200 such cohorts; only for the selector "closest"), and ``regret_best_random`` for the best
+        of n random ones; ``members`` that did not diverge;
         ranked ``candidates``, the fewest of any seed (and image). All regrets are relative to the
         best candidate: those of selectors that rank different candidates do not compare. ``attrs``
         holds ``task``, ``target``, ``fidelity``, ``seeds``, ``stop``, ``selector``, ``weighting``,

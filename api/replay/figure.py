@@ -114,6 +114,11 @@ class ReplayFigure(FrameExhibit):
             ("regret", selected, "#d55e00", "-", 1.3),
             *([] if first else [("regret_first", "ranked first by the score", "#009e73", "--", 1)]),
             ("regret_any", "any candidate at random", "#4d4d4d", ":", 1.0),
+            *(
+                [("regret_random", "selected from a random cohort", "#cc79a7", "-", 1.0)]
+                if self.frame.attrs["selector"] == "closest"
+                else []
+            ),
             ("regret_best_random", "best of N at random", "#4d4d4d", "-.", 0.8),
         ):
             axes.plot(

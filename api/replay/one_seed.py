@@ -31,9 +31,13 @@ COLUMNS = (
     "regret_member",
     "regret_first",
     "regret_any",
+    "regret_random",
     "regret_best_random",
     "members",
 )
+
+_COHORTS = 200
+"""Random cohorts of every size, whose mean regret is ``regret_random``."""
 
 Curves = dict[tuple[str, str], NDArray[np.float64]]
 """By (score, image): (`COLUMNS`, N)."""
@@ -55,10 +59,14 @@ def curves_of_seed(
         at = pool.bench.images.index(image)
         members = {key: runs.cohort(at, n).members for key, runs in ranked.items()}
         ok = {key: ids[np.isfinite(ranked[key].values[ids, at])] for key, ids in members.items()}
-        everyone = np.unique(np.concatenate([*ok.values()]))
+        candidates = {
+            key: np.flatnonzero(np.isfinite(of.values[:, at])) for key, of in ranked.items()
+        }
+        everyone = np.unique(np.concatenate([*candidates.values()]))
         squares = np.full((len(everyone), len(everyone)), math.nan)
         if len(everyone) and needs_distances(selector):
             squares = pool.between(at, everyone)
+        drawn: dict[bytes, NDArray[np.float64]] = {}  # scores mostly have the same candidates
         for key, runs in ranked.items():
             ids, chosen = ok[key], None
             if selector != "random" and len(ids):
@@ -71,8 +79,42 @@ def curves_of_seed(
                     seed=pool.seed,
                 )
                 chosen = _chosen(of_all, selector)
-            found[key, image] = _curve(runs, at, members[key], chosen)
+            by_chance = np.full(len(members[key]), math.nan)
+            if selector == "closest":
+                mine = candidates[key]
+                if mine.tobytes() not in drawn:
+                    places = np.searchsorted(everyone, mine)
+                    drawn[mine.tobytes()] = _random_cohorts(
+                        squares[np.ix_(places, places)], runs.values[mine, at], n
+                    )
+                regrets = drawn[mine.tobytes()][: len(by_chance)]
+                by_chance[: len(regrets)] = regrets
+            found[key, image] = _curve(runs, at, members[key], chosen, by_chance)
     return found
+
+
+def _random_cohorts(
+    between: NDArray[np.float64], psnr_db: NDArray[np.float64], n: int
+) -> NDArray[np.float64]:
+    """(N,) mean regret of the output closest to the average of N random ones, at N - 1.
+
+    Closest to an average with equal weights is the output with the least sum of distances.
+
+    Args:
+        between: (candidate, candidate) mean squared differences.
+        psnr_db: (candidate,) finite.
+        n: the largest N.
+    """
+    n = min(n, len(psnr_db))
+    rng = np.random.default_rng(0)
+    total = np.zeros(n)
+    outside = np.tril_indices(n, -1)
+    for _ in range(_COHORTS):
+        drawn = rng.permutation(len(psnr_db))[:n]
+        sums = between[np.ix_(drawn, drawn)].cumsum(axis=1)  # (member, N - 1)
+        sums[outside] = np.inf
+        total += psnr_db[drawn[sums.argmin(axis=0)]]
+    return np.asarray(psnr_db.max(initial=-np.inf) - total / _COHORTS)
 
 
 def _chosen(of_all: Cohort, selector: str | Selector) -> NDArray[np.intp]:
@@ -124,7 +166,11 @@ def closest_of_prefixes(
 
 
 def _curve(
-    runs: ScoredRuns, image: int, members: NDArray[np.intp], chosen: NDArray[np.intp] | None
+    runs: ScoredRuns,
+    image: int,
+    members: NDArray[np.intp],
+    chosen: NDArray[np.intp] | None,
+    by_chance: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """(`COLUMNS`, N) for one score, image and seed."""
     curve = np.full((len(COLUMNS), len(members)), math.nan)
@@ -156,6 +202,7 @@ def _curve(
             best_of_all - expected[at],
             np.full(len(at), best_of_all - psnr[0]),
             np.full(len(at), best_of_all - ordered.mean()),
+            by_chance[some],
             best_of_all - expected_best(of_candidates, np.flatnonzero(some) + 1),
         ]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -43,18 +44,50 @@ def isnas(
         MissingRunError: the release has no distances between restorations.
     """
     from nasdip_bench.isnas.ranking import check_score
-    from nasdip_bench.isnas.selection import Cohort, get_selector
 
     check_whole("cohort", cohort, 1)
     check_score(score.partition("/")[0])
-    candidates = sim.space[sim.runs.comparable].tolist()
+    ranked = [(sim.score(arch, score).value, arch) for arch in _comparable(sim)]
+    ranked = sorted(one for one in ranked if not math.isnan(one[0]))
+    _choose_the_average(sim, ranked[:cohort], weighting)
+
+
+def random_cohort(sim: Simulator, rng: np.random.Generator, *, cohort: int = 15) -> None:
+    """`isnas` without its score: train N random architectures and choose the most average one.
+
+    What a score is worth in `isnas` is the difference between the two.
+
+    Args:
+        sim: the simulator.
+        rng: draws the cohort.
+        cohort: N.
+
+    Raises:
+        ConfigError: a cohort below 1.
+        MissingRunError: the release has no distances between restorations.
+    """
+    check_whole("cohort", cohort, 1)
+    drawn = rng.permutation(_comparable(sim))[:cohort].tolist()
+    _choose_the_average(sim, [(1.0, arch) for arch in drawn], "equal")
+
+
+def _comparable(sim: Simulator) -> list[int]:
+    """The architectures with distances between their restorations."""
+    candidates: list[int] = sim.space[sim.runs.comparable].tolist()
     if not candidates:
         raise MissingRunError(
             f"the release has no distances between restorations of {sim.task} of {sim.image!r} at "
             f"{sim.fidelity} with seed {sim.seed}, which this search needs"
         )
-    ranked = [(sim.score(arch, score).value, arch) for arch in candidates]
-    ranked = sorted(one for one in ranked if not math.isnan(one[0]))[:cohort]
+    return candidates
+
+
+def _choose_the_average(
+    sim: Simulator, ranked: Sequence[tuple[float, int]], weighting: str
+) -> None:
+    """Train (score, architecture) in turn; each time choose the one closest to the average."""
+    from nasdip_bench.isnas.selection import Cohort, get_selector
+
     kept: list[tuple[float, int]] = []
     for value, arch in ranked:
         if sim.train(arch).status == "diverged":

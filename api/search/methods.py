@@ -21,7 +21,7 @@ from ..simulation.simulator import Simulator
 from .baselines import any_architecture, cell_table, one_sampling, random_search, transfer
 from .evolution import regularized_evolution
 from .halving import hyperband, successive_halving
-from .isnas import isnas
+from .isnas import isnas, random_cohort
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
@@ -58,6 +58,7 @@ METHODS: dict[str, Method] = {
     "halving": Method(successive_halving),
     "hyperband": Method(hyperband),
     "isnas": Method(isnas, "deployable", deterministic=True, by_distances=True),
+    "isnas random": Method(random_cohort, "deployable", by_distances=True),
     "any": Method(any_architecture, "deployable"),
     "cell table": Method(cell_table, "deployable", by_target=True),
     "transfer": Method(transfer, "deployable", by_target=True),
