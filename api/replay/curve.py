@@ -70,7 +70,7 @@ def isnas_curve(
         selector), ``regret_member`` expected for a random member, ``regret_first`` of the member
         that the score ranks first, ``regret_any`` expected for a random candidate,
         ``regret_random`` for the same search with n random candidates and equal weights (mean of
-        200 such cohorts; only for the selector "closest"), and ``regret_best_random`` for the best
+        500 such cohorts; only for the selector "closest"), and ``regret_best_random`` for the best
         of n random ones; ``members`` that did not diverge;
         ranked ``candidates``, the fewest of any seed (and image). All regrets are relative to the
         best candidate: those of selectors that rank different candidates do not compare. ``attrs``

@@ -36,7 +36,7 @@ COLUMNS = (
     "members",
 )
 
-_COHORTS = 200
+_COHORTS = 500
 """Random cohorts of every size, whose mean regret is ``regret_random``."""
 
 Curves = dict[tuple[str, str], NDArray[np.float64]]
@@ -85,7 +85,7 @@ def curves_of_seed(
                 if mine.tobytes() not in drawn:
                     places = np.searchsorted(everyone, mine)
                     drawn[mine.tobytes()] = _random_cohorts(
-                        squares[np.ix_(places, places)], runs.values[mine, at], n
+                        squares[np.ix_(places, places)], runs.values[mine, at], n, rng=at
                     )
                 regrets = drawn[mine.tobytes()][: len(by_chance)]
                 by_chance[: len(regrets)] = regrets
@@ -94,7 +94,7 @@ def curves_of_seed(
 
 
 def _random_cohorts(
-    between: NDArray[np.float64], psnr_db: NDArray[np.float64], n: int
+    between: NDArray[np.float64], psnr_db: NDArray[np.float64], n: int, rng: int
 ) -> NDArray[np.float64]:
     """(N,) mean regret of the output closest to the average of N random ones, at N - 1.
 
@@ -104,13 +104,14 @@ def _random_cohorts(
         between: (candidate, candidate) mean squared differences.
         psnr_db: (candidate,) finite.
         n: the largest N.
+        rng: seed of the draws.
     """
     n = min(n, len(psnr_db))
-    rng = np.random.default_rng(0)
+    generator = np.random.default_rng(rng)
     total = np.zeros(n)
     outside = np.tril_indices(n, -1)
     for _ in range(_COHORTS):
-        drawn = rng.permutation(len(psnr_db))[:n]
+        drawn = generator.permutation(len(psnr_db))[:n]
         sums = between[np.ix_(drawn, drawn)].cumsum(axis=1)  # (member, N - 1)
         sums[outside] = np.inf
         total += psnr_db[drawn[sums.argmin(axis=0)]]

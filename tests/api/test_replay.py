@@ -176,7 +176,7 @@ def test_a_random_cohort_is_the_mean_over_all_cohorts():
     rng = np.random.default_rng(1)
     outputs, psnr_db = rng.normal(size=(9, 4)), rng.normal(30, 1, 9)
     between = ((outputs[:, None] - outputs) ** 2).mean(axis=-1)
-    found = _random_cohorts(between, psnr_db, 50)
+    found = _random_cohorts(between, psnr_db, 50, rng=0)
     assert len(found) == 9
     for n in (1, 3, 5, 9):
         regrets = []
@@ -184,7 +184,7 @@ def test_a_random_cohort_is_the_mean_over_all_cohorts():
             apart = ((outputs[[*cohort]] - outputs[[*cohort]].mean(axis=0)) ** 2).mean(axis=-1)
             regrets.append(psnr_db.max() - psnr_db[cohort[apart.argmin()]])
         assert found[n - 1] == pytest.approx(
-            np.mean(regrets), abs=1e-9 + 4 * np.std(regrets) / 200**0.5
+            np.mean(regrets), abs=1e-9 + 4 * np.std(regrets) / 500**0.5
         )
 
 
