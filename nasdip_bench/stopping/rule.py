@@ -27,6 +27,10 @@ Look = Callable[[int, Mapping[str, NDArray[np.float64]]], Answer]
 are already stopped are ignored."""
 
 
+DELIVERED = ("smoothed", "output")
+"""What a rule may deliver of an iteration."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fits:
     """What a rule may know about R fits before they begin.
@@ -57,7 +61,8 @@ class StoppingRule(ABC):
     Attributes:
         name: name of the rule: letters, digits and hyphens.
         needs: names of `nasdip_bench.observables.OBSERVABLES` that it looks at.
-        delivers: what is delivered of the kept iteration, "smoothed" or "output".
+        delivers: what is delivered of the kept iteration, "smoothed" or "output"; a field where it
+            is a choice.
 
     Example:
         A rule that stops once a tenth of the output's power is at high frequencies:
@@ -80,7 +85,7 @@ class StoppingRule(ABC):
 
     name: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
-    delivers: ClassVar[str] = "smoothed"
+    delivers: str = "smoothed"
 
     @abstractmethod
     def begin(self, fits: Fits) -> Look:
@@ -100,9 +105,11 @@ class StoppingRule(ABC):
 
     @property
     def parameters(self) -> str:
-        """Names and values, such as ``tau=0.75,sigma=estimate``."""
+        """Names and values, such as ``tau=0.75,sigma=estimate``; "smoothed" goes without saying."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]  # subclasses are dataclasses
         values = {field.name: getattr(self, field.name) for field in fields}
+        if self.delivers == "smoothed":
+            values.pop("delivers", None)
         return ",".join(f"{name}={value}" for name, value in values.items() if value is not None)
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, check_name, check_whole
 
-from .rule import Answer, Fits, Look, StoppingRule
+from .rule import DELIVERED, Answer, Fits, Look, StoppingRule
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ class _Least(StoppingRule):
     """Keep the least value of one observable; stop once it has not fallen for a while."""
 
     patience: int | float
+    burn_in = 0
 
     def __post_init__(self) -> None:
         _check_patience(self.patience)
@@ -105,7 +106,8 @@ class _Least(StoppingRule):
         at = np.zeros(len(fits), np.int64)
 
         def look(iteration: int, seen: Mapping[str, NDArray[np.float64]]) -> Answer:
-            less = seen[observable] > least_db  # in dB, less is higher
+            # In dB, less is higher.
+            less = (seen[observable] > least_db) & (iteration > self.burn_in)
             least_db[less], at[less] = seen[observable][less], iteration
             return less, (iteration - at >= wait) & (at > 0)
 
@@ -140,16 +142,18 @@ class WindowedVariance(_Least):
 
     Source: Wang, Li, Zhuang, Chen, Liang, Sun, "Early Stopping for Deep Image Prior", TMLR 2023
     (arXiv 2112.06074), algorithm 1; published with a window of 100 and a patience of 1000, for
-    budgets of 5000 and more. The paper delivers the output; here the smoothed output of the same
-    iteration is delivered, as everywhere in this package.
+    budgets of 5000 and more. It looks for the best output, and the paper delivers that; the
+    smoothed output is at its best some 100 iterations later.
 
     Args:
         window: 25 or 100 outputs.
         patience: in iterations; below 1, a share of the budget.
+        delivers: "smoothed", as all rules here do, or "output", as the paper does.
     """
 
     window: int = 100
     patience: int | float = 0.1
+    delivers: str = "smoothed"
     name = "es-wmv"
 
     def __post_init__(self) -> None:
@@ -157,6 +161,7 @@ class WindowedVariance(_Least):
             raise ConfigError(
                 f"window {self.window!r} of es-wmv must be 25 or 100, whose variances are recorded"
             )
+        check_name("what a stopping rule delivers", self.delivers, DELIVERED)
         super().__post_init__()
 
     @property
@@ -169,16 +174,26 @@ class WindowedVariance(_Least):
 class ExponentialVariance(_Least):
     """ES-EMV: keep the least exponentially weighted variance of the outputs, weight 0.1.
 
-    Source: see `WindowedVariance`, algorithm 2; published with a patience of 1000. The published
-    code clips its mean to [0, 1], where the outputs lie anyway.
+    Source: see `WindowedVariance`, algorithm 2; published with a patience of 1000. The variance
+    starts at zero, so the published code looks only from iteration 102 on; the paper does not say
+    so. The code clips its mean to [0, 1], where the outputs lie anyway.
 
     Args:
         patience: in iterations; below 1, a share of the budget.
+        burn_in: iterations that are not looked at.
+        delivers: "smoothed", as all rules here do, or "output", as the paper does.
     """
 
     patience: int | float = 0.1
+    burn_in: int = 101
+    delivers: str = "smoothed"
     name = "es-emv"
     needs = ("emv",)
+
+    def __post_init__(self) -> None:
+        check_whole("burn_in of a stopping rule", self.burn_in, 0)
+        check_name("what a stopping rule delivers", self.delivers, DELIVERED)
+        super().__post_init__()
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def parse_rule(text: str) -> StoppingRule:
 
     Example:
         >>> parse_rule("es-wmv(patience=1000)")
-        WindowedVariance(window=100, patience=1000)
+        WindowedVariance(window=100, patience=1000, delivers='smoothed')
     """
     found = re.fullmatch(r"\s*([\w-]+)\s*(?:\((.*)\))?\s*", text)
     if found is None:

@@ -27,17 +27,32 @@ def lost_by_rule(kind: str = "denoise") -> dict[tuple[str, str], float]:
 
 def test_recorded_rules_lose_what_the_formula_says(bench):
     table, lost = bench.stopping_table(TASK), lost_by_rule()
-    for row, name, parameters in (
-        ("es-wmv(window=100,patience=1000)", "es-wmv", "window=100,patience=1000"),
-        ("es-emv(patience=1000)", "es-emv", "patience=1000"),
-        ("discrepancy(tau=0.75,sigma=estimate)", "discrepancy", "tau=0.75,sigma=estimate"),
-    ):
-        for image in (*bench.images, MEAN):
-            found = table.loc[row, image]
-            for column in ("lost_db", "low", "high", "lost_p95_db"):
-                assert found[column] == pytest.approx(lost[name, parameters], abs=1e-3)
-            assert (found["parameters"], found["never"]) == (parameters, 0)
-            assert found["n"] == 2 * COUNT * (1 if image != MEAN else len(bench.images))
+    parameters = "tau=0.75,sigma=estimate"
+    for image in (*bench.images, MEAN):
+        found = table.loc[f"discrepancy({parameters})", image]
+        for column in ("lost_db", "low", "high", "lost_p95_db"):
+            assert found[column] == pytest.approx(lost["discrepancy", parameters], abs=1e-3)
+        assert (found["parameters"], found["never"]) == (parameters, 0)
+        assert found["trained"] == found["iteration"]
+        assert found["n"] == 2 * COUNT * (1 if image != MEAN else len(bench.images))
+
+
+def test_published_variance_rules_deliver_the_output(bench):
+    """Its PSNR is that of the kept point nearest to the recorded stop."""
+    curves, recorded = bench.curves(TASK), bench.stops(TASK)
+    best = np.stack([bench.runs.block(TASK, None).matrix("best_psnr_smooth_db", s) for s in (0, 1)])
+    for name, parameters in (
+        ("es-wmv", "window=100,patience=1000"), ("es-emv", "patience=1000,burn_in=101")
+    ):  # fmt: skip
+        at = recorded.delivered[recorded.rules.index((name, parameters))]
+        near = np.abs(curves.iterations - at[..., None]).argmin(axis=-1)
+        raw = np.take_along_axis(curves.psnr_db, near[..., None], axis=-1)[..., 0]
+        row = bench.stopping_table(TASK).loc[f"{name}({parameters},delivers=output)", "lena"]
+        image = bench.images.index("lena")
+        lost = best[:, :, image].T - raw[:, image]
+        assert row["lost_db"] == pytest.approx(lost.mean(), abs=0.02)  # of equally near, another
+        assert row["iteration"] == at[:, image].mean()
+        assert np.isnan(row["ssim"])
 
 
 def test_a_family_is_judged_by_the_parameters_that_are_best_elsewhere(bench):
@@ -57,7 +72,7 @@ def test_a_family_is_judged_by_the_parameters_that_are_best_elsewhere(bench):
     assert table.loc[("fixed", MEAN), "iteration"] == kept[of_each.argmin()]
     stop = table.loc[("fixed(iteration=350)", MEAN)]
     assert stop["lost_db"] == pytest.approx(np.mean(350 - peaks) / 100, abs=1e-6)
-    assert stop["ssim_smooth"] == pytest.approx(stop["psnr_smooth_db"] / 50, abs=1e-4)
+    assert stop["ssim"] == pytest.approx(stop["psnr_db"] / 50, abs=1e-4)
 
 
 def test_rules_of_ones_own_see_the_kept_points(bench):
@@ -133,8 +148,8 @@ def test_how_parameters_were_chosen_is_said(bench):
     table = bench.stopping_table(TASK, rules={"one": [Fixed(9)], "two": [Fixed(9), Fixed(10)]})
     choice = table.xs(MEAN, level="image")["choice"].to_dict()
     assert {name for name, how in choice.items() if how == "published"} == {
-        "es-wmv(window=100,patience=1000)",
-        "es-emv(patience=1000)",
+        "es-wmv(window=100,patience=1000,delivers=output)",
+        "es-emv(patience=1000,burn_in=101,delivers=output)",
     }
     given = {"fixed(iteration=350)", "last", "discrepancy(tau=0.75,sigma=estimate)", "one"}
     assert {name for name, how in choice.items() if how == "given"} == given
@@ -153,18 +168,19 @@ def test_the_figure_says_what_it_shows(bench):
     assert "fidelity r64 (64x64, 128 channels, 600 iterations); seeds 0, 1" in text
     assert "The mean over 3 images with its 95 % interval" in text
     assert f"n = {2 * COUNT * 3} runs" in text
-    lost = [float(line[4].split()[0]) for line in figure.body()]
+    lost = [float(line[5].split()[0]) for line in figure.body()]
     assert lost == sorted(lost)
     assert ORACLE not in figure.means().index
     row = figure.frame.loc["mine", MEAN]
-    assert next(line for line in figure.body() if line[0] == "mine")[:3] == [
+    assert next(line for line in figure.body() if line[0] == "mine")[:4] == [
         "mine",
         "iteration=20 (given)",
+        "20",
         "20",
     ]
     assert f"{row['lost_db']:.2f} ({row['low']:.2f}..{row['high']:.2f})" in text
     [panel] = figure.panels()
-    assert panel.texts == [line[4] for line in figure.body()]
+    assert panel.texts == [line[5] for line in figure.body()]
     of_mine = panel.points[[*figure.lines()].index("mine")]
     assert of_mine.tolist() == figure.frame.loc["mine", "lost_db"].drop(MEAN).tolist()
     read = pd.read_csv(io.StringIO(figure.csv()), index_col=["rule", "image"])

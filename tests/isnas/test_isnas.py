@@ -308,7 +308,7 @@ def whole(photo):
     "rule",
     [
         Last(), Fixed(7), Discrepancy(40.0), Discrepancy(1e-6), NeighbourMinimum(3),
-        ExponentialVariance(2), WindowedVariance(25, 4), Plateau(2, 5.0),
+        ExponentialVariance(2, burn_in=5), WindowedVariance(25, 4), Plateau(2, 5.0),
     ],
     ids=str,
 )  # fmt: skip

@@ -71,6 +71,8 @@ def directly(rule: StoppingRule, of: Fits, run: int, iterations, curves) -> tupl
     best, at = None, 0
     for t, value in zip(iterations, seen[name], strict=True):
         gain = rule.gain_db if isinstance(rule, Plateau) else 0
+        if isinstance(rule, ExponentialVariance) and t <= rule.burn_in:
+            continue
         if not np.isnan(value) and (best is None or value > best + gain):
             best, at = value, int(t)
         elif (at or isinstance(rule, Plateau)) and t - at >= wait:
@@ -82,6 +84,7 @@ def directly(rule: StoppingRule, of: Fits, run: int, iterations, curves) -> tupl
 ALL = [
     Fixed(), Fixed(1), Fixed(23), Fixed(10**6), Last(), *recorded_rules("denoise"),
     NeighbourMinimum(3), WindowedVariance(25, 4), ExponentialVariance(1), Plateau(7, 1.5),
+    ExponentialVariance(3, burn_in=0), ExponentialVariance(0.2, burn_in=9, delivers="output"),
 ]  # fmt: skip
 
 
@@ -196,6 +199,8 @@ def test_what_is_no_rule_is_refused():
         ("neighbour(patience=0)", ConfigError, "patience 0 of a stopping rule"),
         ("plateau(gain_db=-1)", ConfigError, "gain_db -1 of a stopping rule must be a positive"),
         ("fixed(iteration=0.5)", ConfigError, "iteration 0.5 must be a whole"),
+        ("es-emv(burn_in=-1)", ConfigError, "burn_in of a stopping rule"),
+        ("es-wmv(delivers=both)", UnknownNameError, "delivers 'both'.*smoothed, output"),
         ("es-emv(patience=many)", ConfigError, "patience 'many' of a stopping rule"),
     ):
         with pytest.raises(error, match=message):

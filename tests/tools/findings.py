@@ -20,6 +20,7 @@ from nasdip_bench.api.reading.arrays.targets import PAPER_TARGET as TARGET
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.statistics.early.ranking import early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
+from nasdip_bench.api.statistics.stopping.stopped import ORACLE
 from nasdip_bench.api.statistics.strata import KINDS
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import MissingRunError
@@ -94,13 +95,15 @@ def targets(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def gain(bench: NASDIPBench, block: Block) -> Rows:
-    """Gain of an image's own best architecture over the best for the other images."""
+    """What the image changes: tau between seeds, and the gain of an image's own best."""
     if len(block.seeds) > 1:
         found = image_gain(bench, block.task, fidelity=block.fidelity)
         for target in VERDICT_TARGETS:
             row = found.loc[target, MEAN]
-            interval = _interval(row["gain_db"], row["low"], row["high"], "+")
-            yield [f"`{target}`", interval, f"{row['n']:.0f}"]
+            gap = _interval(row["tau_gap"], row["tau_gap_low"], row["tau_gap_high"], "+")
+            worth = _interval(row["gain_db"], row["low"], row["high"], "+")
+            taus = [f"{row[name]:+.2f}" for name in ("tau_own", "tau_others")]
+            yield [f"`{target}`", *taus, gap, worth, f"{row['n']:.0f}"]
 
 
 def searches(bench: NASDIPBench, block: Block) -> Rows:
@@ -149,10 +152,14 @@ def beginnings(bench: NASDIPBench, block: Block) -> Rows:
     if len(block.seeds) > 1:
         kept = bench.curves(block.task, fidelity=block.fidelity).iterations
         at = [int(kept[kept <= block.record.stop // part][-1]) for part in PARTS]
-        how = {"fidelity": block.fidelity, "iterations": at}
-        found = early_ranking(bench, block.task, targets=[TARGET], **how).xs("other", level="seed")
-        for (curve, *_, iteration), row in found.iterrows():
-            yield [str(iteration), curve, _tau(row), f"{row['n']:.0f}"]
+        how = {"targets": [TARGET], "fidelity": block.fidelity, "iterations": at}
+        whole, within = (
+            early_ranking(bench, block.task, within=kind, **how).xs("other", level="seed")
+            for kind in (None, "sampling")
+        )
+        for (curve, target, iteration), row in whole.iterrows():
+            inside = _tau(within.loc[curve, target, iteration])
+            yield [str(iteration), curve, _tau(row), inside, f"{row['n']:.0f}"]
 
 
 def choosing(bench: NASDIPBench, block: Block) -> Rows:
@@ -171,7 +178,8 @@ def choosing(bench: NASDIPBench, block: Block) -> Rows:
 
 def search(bench: NASDIPBench, block: Block) -> Rows:
     """The paper's search replayed: regret of its selections."""
-    names = ["regret", "regret_any", "regret_first", "regret_best", "members", "candidates"]
+    names = ["regret", "regret_random", "regret_any", "regret_first", "regret_best", "members"]
+    names += ["candidates"]
     found = bench.isnas_curve(block.task, n=COHORT, fidelity=block.fidelity)
     found = found.xs(COHORT, level="n").drop(MEAN, level="image", errors="ignore")
     for score, row in found[names].groupby(level="score", sort=False).mean().iterrows():
@@ -207,23 +215,12 @@ def omega_squared(values: NDArray[np.float64], labels: NDArray[np.generic]) -> f
 
 
 def stops(bench: NASDIPBench, block: Block) -> Rows:
-    """How far below its best a run is where each rule stops it, at the stop, and at the end."""
-    runs = _of(bench.to_frame("runs"), block, block.seeds)
-    key = ["arch_id", "image", "seed"]
-    recorded = _of(bench.to_frame("stops"), block, block.seeds).merge(runs[[*key, TARGET]], on=key)
-    told = [
-        runs.assign(rule="fixed", parameters=f"iteration={at}", paid=at, stopped=True,
-                    psnr_smooth_db=runs[f"{name}_psnr_smooth_db"])
-        for at, name in {block.record.iterations: "last", block.record.stop: "final"}.items()
-    ]  # fmt: skip
-    frame = pd.concat([*told, recorded]).dropna(subset=[TARGET])
-    frame["lost"] = frame[TARGET] - frame["psnr_smooth_db"]
-    for rule, rows in frame.groupby(["rule", "parameters"], sort=False):
-        sums = rows.groupby("arch_id")["lost"].agg(["sum", "size"]).to_numpy(np.float64)
-        drawn = draw_resamples(len(sums), RESAMPLES) @ sums
-        interval = percentile_interval(drawn[:, 0] / drawn[:, 1], LEVEL)
-        cells = [f"{rows['paid'].mean():.0f}", f"{rows['stopped'].mean():.0%}", str(len(rows))]
-        yield [*rule, _interval(rows["lost"].mean(), *interval), *cells, str(len(sums))]
+    """How far below its best a run is where each rule stops it."""
+    found = bench.stopping_table(block.task, fidelity=block.fidelity)
+    for rule, row in found.xs(MEAN, level="image").drop(ORACLE).sort_values("lost_db").iterrows():
+        cells = [f"{row['iteration']:.0f}", f"{1 - row['never']:.0%}", f"{row['n']}"]
+        chosen = [f"`{rule}`", row["choice"], row["parameters"]]
+        yield [*chosen, _interval(row["lost_db"], row["low"], row["high"]), *cells]
 
 
 def initialisations(bench: NASDIPBench, block: Block) -> Rows:
@@ -243,17 +240,17 @@ TABLES: dict[Callable[[NASDIPBench, Block], Rows], str] = {
     overlap: "two images share | by chance | n | one image, two seeds | two images, two seeds | "
     "by chance | n",
     targets: "score | best | stopped | last",
-    gain: "target | gain, dB | n",
+    gain: "target | tau, one image | two images | difference | gain, dB | n",
     seeds: "seeds | tau | attainable | tau, within | n",
     fidelities: "fidelities | tau | n | images",
-    beginnings: "iteration | curve | tau | n",
+    beginnings: "iteration | curve | tau | tau, within | n",
     choosing: f"score | better | its first, dB | at random | best of its {FIRST[1]}, dB | "
     f"at random | share of {TOP} best | at random | n",
-    search: "score | selected, dB | one at random | the score's first | best of the cohort | "
-    "cohort | n",
+    search: "score | selected, dB | from a random cohort | one at random | the score's first | "
+    "best of the cohort | cohort | n",
     searches: "method | track | trained | best | stopped | last",
     attributes: "attribute | share | n | mean of each value, dB (n)",
-    stops: "rule | parameters | lost, dB | iterations | stopped | runs | n",
+    stops: "rule | how chosen | parameters | lost, dB | iteration | stopped | runs",
     initialisations: "score | tau between two initialisations | between two means of K | K | n",
 }
 """The function that makes the rows of a table (its name marks the block), and the header."""

@@ -45,8 +45,8 @@ class StoppingFigure(Forest):
     def heads(self) -> list[list[str]]:
         """Names of the columns."""
         return [
-            ["rule", "parameters", "iteration", "PSNR, dB", "lost, dB", "95 % below", "never", "n"],
-            ["", "(how chosen)", "", "", "(interval)", "dB", "stops", "runs"],
+            ["rule", "parameters", "delivers", "trains", "PSNR", "lost, dB", "95 %", "never", "n"],
+            ["", "(how chosen)", "iteration", "", "dB", "(interval)", "below", "stops", "runs"],
         ]
 
     def body(self) -> list[list[str]]:
@@ -54,9 +54,10 @@ class StoppingFigure(Forest):
         return [
             [
                 str(rule),
-                f"{row['parameters'] or '--'} ({row['choice']})",
+                f"{'' if row['parameters'] in str(rule) else row['parameters']} ({row['choice']})",
                 f"{row['iteration']:.0f}",
-                f"{row['psnr_smooth_db']:.2f}",
+                f"{row['trained']:.0f}",
+                f"{row['psnr_db']:.2f}",
                 _lost(row),
                 f"{row['lost_p95_db']:.2f}",
                 f"{row['never']:.0%}",

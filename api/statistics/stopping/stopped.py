@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.stopping import Fits, Fixed, Last, StoppingRule, follow, parse_rule, target_rule
+from nasdip_bench.stopping import (
+    ExponentialVariance,
+    Fits,
+    Fixed,
+    Last,
+    StoppingRule,
+    WindowedVariance,
+    follow,
+    parse_rule,
+    target_rule,
+)
 from nasdip_bench.tasks import Denoise, get_task
 
 from ...reading.run_set import RunSet
@@ -20,10 +31,14 @@ if TYPE_CHECKING:
 ORACLE = "oracle"
 """The best iteration of every run: needs the ground truth."""
 
-CROSS_FITTED, PUBLISHED, GIVEN = "cross-fitted", "published", "given"
-"""How parameters were chosen: on the other images, by the authors, or by you beforehand."""
+CROSS_FITTED, IN_SAMPLE, PUBLISHED, GIVEN = "cross-fitted", "in-sample", "published", "given"
+"""How parameters were chosen: on the other images, on the only image of the release, by the
+authors, or by you beforehand."""
 
-_PUBLISHED = ("patience=1000", "window=100,patience=1000")
+_PUBLISHED = (
+    WindowedVariance(window=100, patience=1000, delivers="output"),
+    ExponentialVariance(patience=1000, delivers="output"),
+)
 
 Rules = (
     StoppingRule | str | Sequence[StoppingRule | str] | Mapping[str, Sequence[StoppingRule | str]]
@@ -32,12 +47,17 @@ Rules = (
 
 
 class Stopped(NamedTuple):
-    """One rule with fixed parameters on a set of runs; arrays (architecture, image, seed)."""
+    """One rule with fixed parameters on a set of runs; arrays (architecture, image, seed).
+
+    ``iteration`` is the delivered one, ``trained`` counts all. ``psnr_db`` and ``ssim`` are of what
+    is delivered; SSIM of outputs is not recorded.
+    """
 
     parameters: str
     iteration: NDArray[np.float64]
-    psnr_smooth_db: NDArray[np.float64]
-    ssim_smooth: NDArray[np.float64]
+    trained: NDArray[np.float64]
+    psnr_db: NDArray[np.float64]
+    ssim: NDArray[np.float64]
     stopped: NDArray[np.bool_]
 
     def on(self, image: int) -> Stopped:
@@ -45,8 +65,9 @@ class Stopped(NamedTuple):
         return Stopped(
             self.parameters,
             self.iteration[:, image],
-            self.psnr_smooth_db[:, image],
-            self.ssim_smooth[:, image],
+            self.trained[:, image],
+            self.psnr_db[:, image],
+            self.ssim[:, image],
             self.stopped[:, image],
         )
 
@@ -67,12 +88,12 @@ def rule_families(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]
 
 
 def how_chosen(name: str, candidates: Sequence[Stopped]) -> str:
-    """`ORACLE`, `CROSS_FITTED`, `PUBLISHED` or `GIVEN`."""
+    """`ORACLE`, `CROSS_FITTED`, `IN_SAMPLE`, `PUBLISHED` or `GIVEN`."""
     if name == ORACLE:
         return ORACLE
     if len(candidates) > 1:
-        return CROSS_FITTED
-    return PUBLISHED if candidates[0].parameters in _PUBLISHED else GIVEN
+        return CROSS_FITTED if candidates[0].iteration.shape[1] > 1 else IN_SAMPLE
+    return PUBLISHED if name in map(str, _PUBLISHED) else GIVEN
 
 
 def _shipped_rules(runs: RunSet) -> dict[str, list[Stopped]]:
@@ -82,14 +103,22 @@ def _shipped_rules(runs: RunSet) -> dict[str, list[Stopped]]:
     stop = runs.block.record.stop
     families[f"fixed(iteration={stop})"] = [followed(runs, Fixed(stop))]
     families["last"] = [followed(runs, Last())]
-    alone = (*_PUBLISHED, target_rule(get_task(runs.task).kind).parameters)  # and cross-fitted
+    alone = {*map(str, _PUBLISHED), str(target_rule(get_task(runs.task).kind))}  # and cross-fitted
     for number, (name, parameters) in enumerate(recorded.rules):
         one = _recorded(runs, recorded, number, parameters)
-        if parameters in alone:
-            families[f"{name}({parameters})"] = [one]
+        rule = parse_rule(f"{name}({parameters})")
+        candidates = {str(rule): one}
+        if isinstance(rule, WindowedVariance | ExponentialVariance):
+            rule = replace(rule, delivers="output")
+            candidates[str(rule)] = one._replace(
+                parameters=rule.parameters,
+                psnr_db=_at_iteration(runs, one.iteration, "psnr_db"),
+                ssim=np.full_like(one.ssim, np.nan),
+            )
         if name == "discrepancy":
             name = f"{name}({parameters.rpartition(',')[2]})"
-        families.setdefault(name, []).append(one)
+        families.setdefault(name, []).extend(candidates.values())
+        families |= {text: [of] for text, of in candidates.items() if text in alone}
     return families
 
 
@@ -123,6 +152,7 @@ def _recorded(runs: RunSet, stops: RecordedStops, number: int, parameters: str) 
     return Stopped(
         parameters,
         np.where(delivered > 0, delivered, np.nan),
+        np.where(delivered > 0, stops.paid[number][:, :, places], np.nan),
         stops.psnr_smooth_db[number][:, :, places].astype(np.float64),
         stops.ssim_smooth[number][:, :, places].astype(np.float64),
         stops.stopped[number][:, :, places],
@@ -133,7 +163,7 @@ def _oracle(runs: RunSet) -> Stopped:
     psnr = runs.values("best_psnr_smooth_db")
     at = runs.values("best_iteration")
     ssim = _at_iteration(runs, at, "ssim_smooth")
-    return Stopped("", at, psnr, ssim, np.isfinite(psnr))
+    return Stopped("", at, at, psnr, ssim, np.isfinite(psnr))
 
 
 def _fixed(runs: RunSet) -> list[Stopped]:
@@ -144,23 +174,20 @@ def _fixed(runs: RunSet) -> list[Stopped]:
         np.where(np.isfinite(array[..., -1:]), array, np.nan)[:, :, places].astype(np.float64)
         for array in (curves.psnr_smooth_db, curves.ssim_smooth)
     )
-    return [
-        Stopped(
-            f"iteration={iteration}",
-            np.where(np.isfinite(psnr[..., point]), float(iteration), np.nan),
-            psnr[..., point],
-            ssim[..., point],
-            np.isfinite(psnr[..., point]),
-        )
-        for point, iteration in enumerate(curves.iterations.tolist())
-    ]
+    found = []
+    for point, iteration in enumerate(curves.iterations.tolist()):
+        there = np.isfinite(psnr[..., point])
+        at = np.where(there, float(iteration), np.nan)
+        name = f"iteration={iteration}"
+        found.append(Stopped(name, at, at, psnr[..., point], ssim[..., point], there))
+    return found
 
 
 def followed(runs: RunSet, rule: StoppingRule) -> Stopped:
     """Follow a rule on the kept points of the runs."""
     bench, block = runs.bench, runs.block
     shape = (len(bench), len(bench.images), len(runs.seeds))
-    iteration, psnr, ssim = (np.full(shape, np.nan) for _ in range(3))
+    iteration, trained, psnr, ssim = np.full((4, *shape), np.nan)
     stopped = np.zeros(shape, bool)
     curves = bench.curves(runs.task, fidelity=runs.fidelity)
     for place, one in enumerate(runs.seeds):
@@ -181,11 +208,11 @@ def followed(runs: RunSet, rule: StoppingRule) -> Stopped:
         at, of = (arch_ids, images, place), curves.seeds.index(one)
         smooth = rule.delivers == "smoothed"
         delivered = curves.psnr_smooth_db if smooth else curves.psnr_db
-        iteration[at], stopped[at] = found.delivered, found.stopped
+        iteration[at], trained[at], stopped[at] = found.delivered, found.paid, found.stopped
         psnr[at] = delivered[arch_ids, images, of, point]
         if smooth:
             ssim[at] = curves.ssim_smooth[arch_ids, images, of, point]
-    return Stopped(rule.parameters, iteration, psnr, ssim, stopped)
+    return Stopped(rule.parameters, iteration, trained, psnr, ssim, stopped)
 
 
 def _fits(runs: RunSet, images: NDArray[np.integer], seed: int) -> Fits:

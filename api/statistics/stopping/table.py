@@ -59,14 +59,15 @@ def stopping_table(
 
     Returns:
         A frame indexed by (rule, image), and `MEAN` over images: ``choice``, how parameters were
-        chosen: "cross-fitted", "published", "given", or "oracle" for the best; ``parameters``,
-        those chosen for the image, or the rule's own; ``iteration`` of the stop,
-        ``psnr_smooth_db`` and ``ssim_smooth`` there; ``lost_db`` against the best of the same run,
+        chosen: "cross-fitted" (in a release with one image "in-sample"), "published", "given", or
+        "oracle" for the best; ``parameters``, those chosen for the image, or the rule's own;
+        ``iteration``, the delivered one; ``trained``, the iterations paid for; ``psnr_db`` and
+        ``ssim`` of what is delivered (outputs have no SSIM, and their PSNR is that of the nearest
+        kept point); ``lost_db`` against the best smoothed output of the same run, and
         ``lost_p95_db``, its 95th percentile over runs; ``low`` and ``high``, the interval of
         ``lost_db``, which resamples architectures (for the mean images too, at the level of
-        `nasdip_bench.ranks.bootstrap.expanded_level`); ``never``, the share
-        of runs that the rule did not stop; ``n`` runs. In ``attrs``: task, target, fidelity,
-        seeds, and the resampling.
+        `nasdip_bench.ranks.bootstrap.expanded_level`); ``never``, the share of runs that the rule
+        did not stop; ``n`` runs. In ``attrs``: task, target, fidelity, seeds, and the resampling.
 
     Raises:
         UnknownNameError: unknown task, image, fidelity, seed or rule.
@@ -89,7 +90,7 @@ def stopping_table(
         raise MissingRunError(f"the release has no ok run of {task} at {whole.fidelity}")
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for name, candidates in families.items():
-        lost = np.stack([best - one.psnr_smooth_db for one in candidates])
+        lost = np.stack([best - one.psnr_db for one in candidates])
         chosen = _cross_fitted(lost)
         picked = [candidates[chosen[image]].on(image) for image in shown.images]
         lost_by_image = np.stack([lost[chosen[image], :, image] for image in shown.images])
@@ -120,13 +121,13 @@ def kept_point_agreement(
 
     Returns:
         A frame indexed by (rule, parameters): ``agree``, the share of runs whose two stops lie
-        within the distance of neighbouring kept points; ``difference_db``, the root mean square
-        difference of PSNR at the stops; ``n`` runs.
+        within the distance of neighbouring kept points; ``bias_db`` and ``difference_db``, the mean
+        and the root mean square of PSNR on the kept points minus that on full curves; ``n`` runs.
 
     Example:
         >>> found = NASDIPBench("data/").kept_point_agreement("denoise")
         >>> [*found.columns]
-        ['agree', 'difference_db', 'n']
+        ['agree', 'bias_db', 'difference_db', 'n']
     """
     import pandas as pd
 
@@ -139,13 +140,14 @@ def kept_point_agreement(
     for number, (name, parameters) in enumerate(recorded.rules):
         kept = followed(runs, parse_rule(f"{name}({parameters})"))
         full = recorded.delivered[number][:, :, places]
-        both = (full > 0) & np.isfinite(kept.psnr_smooth_db)
+        both = (full > 0) & np.isfinite(kept.psnr_db)
         place = np.searchsorted(iterations, full[both])
         near = np.maximum(gap[place], gap[place + 1])
         apart = np.abs(kept.iteration[both] - full[both])
-        difference = kept.psnr_smooth_db[both] - recorded.psnr_smooth_db[number][:, :, places][both]
+        difference = kept.psnr_db[both] - recorded.psnr_smooth_db[number][:, :, places][both]
         rows[name, parameters] = {
             "agree": float(np.mean(apart <= near)) if both.any() else np.nan,
+            "bias_db": float(np.mean(difference)) if both.any() else np.nan,
             "difference_db": float(np.sqrt(np.mean(difference**2))) if both.any() else np.nan,
             "n": int(both.sum()),
         }
@@ -184,14 +186,15 @@ def _row(
         lost: (image, architecture, seed) in dB.
     """
     named = {one.parameters for one in picked}
-    there = [np.isfinite(one.psnr_smooth_db) for one in picked]
+    there = [np.isfinite(one.psnr_db) for one in picked]
     never = [np.where(has, ~one.stopped, np.nan) for has, one in zip(there, picked, strict=True)]
     low, high = _interval(lost, resampling)
     return {
         "parameters": named.pop() if len(named) == 1 else "by image",
         "iteration": _mean_of_means([one.iteration for one in picked]),
-        "psnr_smooth_db": _mean_of_means([one.psnr_smooth_db for one in picked]),
-        "ssim_smooth": _mean_of_means([one.ssim_smooth for one in picked]),
+        "trained": _mean_of_means([one.trained for one in picked]),
+        "psnr_db": _mean_of_means([one.psnr_db for one in picked]),
+        "ssim": _mean_of_means([one.ssim for one in picked]),
         "lost_db": _mean_of_means(lost),
         "lost_p95_db": _percentile(lost, 95),
         "low": low,
