@@ -131,6 +131,14 @@ def seeds(bench: NASDIPBench, block: Block) -> Rows:
         yield [", ".join(map(str, block.seeds)), *cells]
 
 
+def repeated(bench: NASDIPBench, block: Block) -> Rows:
+    """How far apart two seeds are, and two trainings of one run."""
+    found = bench.noise(block.task, fidelity=block.fidelity)
+    for (between, target), row in found.drop("initialisations", errors="ignore").iterrows():
+        if not math.isnan(row["tau"]):
+            yield [between, f"`{target}`", _tau(row), f"{row['difference_db']:.2f}", f"{row['n']}"]
+
+
 def fidelities(bench: NASDIPBench, block: Block) -> Rows:
     """Agreement between fidelities, over the images that have runs at both."""
     try:
@@ -218,7 +226,7 @@ def stops(bench: NASDIPBench, block: Block) -> Rows:
     """How far below its best a run is where each rule stops it."""
     found = bench.stopping_table(block.task, fidelity=block.fidelity)
     for rule, row in found.xs(MEAN, level="image").drop(ORACLE).sort_values("lost_db").iterrows():
-        cells = [f"{row['iteration']:.0f}", f"{1 - row['never']:.0%}", f"{row['n']}"]
+        cells = [f"{row['trained']:.0f}", f"{1 - row['never']:.0%}", f"{row['n']}"]
         chosen = [f"`{rule}`", row["choice"], row["parameters"]]
         yield [*chosen, _interval(row["lost_db"], row["low"], row["high"]), *cells]
 
@@ -242,6 +250,7 @@ TABLES: dict[Callable[[NASDIPBench, Block], Rows], str] = {
     targets: "score | best | stopped | last",
     gain: "target | tau, one image | two images | difference | gain, dB | n",
     seeds: "seeds | tau | attainable | tau, within | n",
+    repeated: "between | target | tau | RMS, dB | n",
     fidelities: "fidelities | tau | n | images",
     beginnings: "iteration | curve | tau | tau, within | n",
     choosing: f"score | better | its first, dB | at random | best of its {FIRST[1]}, dB | "
@@ -250,7 +259,7 @@ TABLES: dict[Callable[[NASDIPBench, Block], Rows], str] = {
     "best of the cohort | cohort | n",
     searches: "method | track | trained | best | stopped | last",
     attributes: "attribute | share | n | mean of each value, dB (n)",
-    stops: "rule | how chosen | parameters | lost, dB | iteration | stopped | runs",
+    stops: "rule | how chosen | parameters | lost, dB | iterations | stopped | runs",
     initialisations: "score | tau between two initialisations | between two means of K | K | n",
 }
 """The function that makes the rows of a table (its name marks the block), and the header."""
