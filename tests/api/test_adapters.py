@@ -374,7 +374,11 @@ def test_suggestions_are_architectures_and_the_nearest_stands_in(optuna, bench):
     assert suggest(trial) == own
     value = objective(bench, "lena", "denoise", seed=0)(trial)
     assert (trial.user_attrs["arch_id"], trial.user_attrs["distance"]) == (4, 0)
-    assert value == bench.query(4, "lena", "denoise", fidelity=LOW, seed=0, iteration=LAST).psnr_db
+    known = bench.query(4, "lena", "denoise", fidelity=LOW, seed=0, iteration=LAST)
+    assert value == known.psnr_db
+    for target in ("stopped_psnr_smooth_db", "best_psnr_smooth_db"):
+        value = objective(bench, "lena", "denoise", seed=0, target=target)(trial)
+        assert value == pytest.approx(getattr(known, target)) != known.psnr_db
 
 
 @pytest.mark.adapters
