@@ -294,6 +294,9 @@ def test_one_image_has_nothing_to_gain_over(alone):
     gains = [f"over_transfer_{end}" for end in ("db", "low", "high")]
     assert frame[gains].isna().all(axis=None)
     assert frame["over_random_db"].notna().all()
+    sim = alone.simulator("lena", "denoise")
+    sim.choose(0)
+    assert "no other image to recommend" in sim.test().reason
     figure = search_leaderboard_figure(alone, "denoise", repeats=2, resamples=20)
     assert "nan" not in figure.text()
     assert figure._repr_png_().startswith(b"\x89PNG")
