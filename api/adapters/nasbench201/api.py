@@ -58,7 +58,7 @@ class NASBench201API(OpenDatasets):
             is not a number of iterations, or an epoch outside it.
 
     Example:
-        >>> api = NASBench201API("data/", dataset="lena-denoise", hps={"12": 109, "200": None})
+        >>> api = NASBench201API("data/", dataset="lena-denoise", hps={"12": 300, "200": None})
         >>> best, psnr_db = api.find_best("lena-denoise", "test", hp="200")
         >>> best in api.evaluated_indexes, api[best] in api.meta_archs
         (True, True)
