@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -162,20 +162,26 @@ def named_methods(methods: Methods) -> dict[str, Method]:
         UnknownNameError: no such name.
         ConfigError: no method, a duplicate name, or something that is not a method.
     """
-    if not isinstance(methods, Mapping):
-        one = isinstance(methods, str | Method) or not isinstance(methods, Iterable)
-        several = [methods] if one else list(methods)
-        names = [_name(each) for each in several]
-        methods = dict(zip(names, several, strict=True))
-        if len(methods) < len(names):
+    if isinstance(methods, Mapping):
+        found: dict[str, _One] = dict(methods)
+    else:
+        several = _listed(methods)
+        names = [_name(one) for one in several]
+        found = dict(zip(names, several, strict=True))
+        if len(found) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise ConfigError(
                 f"algorithm {twice!r} is there twice; name them: "
                 f"{{'one': function, 'other': function}}"
             )
-    if not methods:
+    if not found:
         raise ConfigError(f"no algorithm: give at least one of {', '.join(METHODS)}")
-    return {name: _method(one) for name, one in methods.items()}
+    return {name: _method(one) for name, one in found.items()}
+
+
+def _listed(methods: _One | Iterable[_One]) -> list[_One]:
+    several = isinstance(methods, Iterable) and not isinstance(methods, str | Method)
+    return list(cast("Iterable[_One]", methods)) if several else [cast("_One", methods)]
 
 
 def _name(method: _One) -> str:
