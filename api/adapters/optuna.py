@@ -49,24 +49,29 @@ def suggest(trial: Any) -> Architecture:
 
 
 class Objective:
-    """A function of a trial that returns the PSNR of the output in dB, to be maximised.
+    """A function of a trial that returns dB against the ground truth, to be maximised.
 
-    A diverged run prunes its trial. So does an exhausted simulated budget, which also
-    stops the study, if there is one. Studies that minimise, Optuna's default, raise a ConfigError:
-    use ``create_study(direction="maximize")``.
+    This is the PSNR of the output at the stopping iteration, or the simulator's target. A diverged
+    run prunes its trial. So does an exhausted simulated budget, which also stops the study, if
+    there is one. Studies that minimise, Optuna's default, raise a ConfigError: use
+    ``create_study(direction="maximize")``.
 
     Args:
         simulator: the simulator to train with.
         steps: iterations, ascending, at which the PSNR is reported so that a pruner may stop the
             trial. The release must keep each of them, and none may be beyond the stopping
             iteration, which is always the last step.
+        of_target: whether to return the simulator's target, which may lie at another iteration than
+            the stop; what is charged and reported stays the same.
 
     Raises:
         UnknownNameError: a step was not kept.
         ConfigError: a step is beyond the stopping iteration.
     """
 
-    def __init__(self, simulator: Simulator, steps: Sequence[int] = ()) -> None:
+    def __init__(
+        self, simulator: Simulator, steps: Sequence[int] = (), *, of_target: bool = False
+    ) -> None:
         for step in steps:
             simulator.runs.point_of(step)
             if step > simulator.stop:
@@ -74,7 +79,7 @@ class Objective:
                     f"step {step} lies beyond the stopping iteration, {simulator.stop}, whose PSNR "
                     f"is the objective: leave it out"
                 )
-        self.simulator = simulator
+        self.simulator, self.of_target = simulator, of_target
         self.steps = sorted({*map(int, steps), simulator.stop})
 
     def __call__(self, trial: Any) -> float:
@@ -108,11 +113,20 @@ class Objective:
             trial.report(psnr_db, step)
             if step < self.steps[-1] and trial.should_prune():
                 raise optuna.TrialPruned
-        return psnr_db
+        value = float(sim.runs.values[place]) if self.of_target else psnr_db
+        if math.isnan(value):
+            raise optuna.TrialPruned(f"architecture {sim.runs.codes[place]} diverged")
+        return value
 
 
 def objective(
-    bench: ReleaseReader, image: str, task: str, *, steps: Sequence[int] = (), **options: Any
+    bench: ReleaseReader,
+    image: str,
+    task: str,
+    *,
+    steps: Sequence[int] = (),
+    target: str | None = None,
+    **options: Any,
 ) -> Objective:
     """Create an objective with its own simulator.
 
@@ -120,6 +134,8 @@ def objective(
         image: name.
         task: name.
         steps: see `Objective`.
+        target: a column of runs.parquet to return, such as "stopped_psnr_smooth_db"; None for the
+            PSNR of the output at the stop.
         **options: see `nasdip_bench.api.simulation.opening.open_simulator`. When
             ``budget_seconds`` is exhausted, the study is stopped.
 
@@ -127,4 +143,5 @@ def objective(
         UnknownNameError: an unknown name, or a step that was not kept.
         MissingRunError: the release has no run to simulate from.
     """
-    return Objective(open_simulator(bench, image, task, **options), steps)
+    simulator = open_simulator(bench, image, task, target=target, **options)
+    return Objective(simulator, steps, of_target=target is not None)

@@ -51,7 +51,7 @@ class Table1(Exhibit):
             paper's scores first, in its order, then the others. ``attrs`` as in
             `nasdip_bench.api.statistics.kendall.kendall`.
         statuses: status of each image in images.parquet.
-        shown: (proxy, reference) of the columns in text, LaTeX and picture; the CSV has all.
+        shown: (proxy, reference) of the columns in every format.
     """
 
     is_figure = False
@@ -102,14 +102,13 @@ class Table1(Exhibit):
         ]
 
     def csv(self) -> str:
-        """All scores, one line per image and score, with n and set-up; floats in full."""
+        """One line per image and shown score, with n and set-up; floats in full."""
         facts: Mapping[str, Any] = self.frame.attrs
         setup = (facts["task"], facts["target"], facts["fidelity"])
         seeds = " ".join(map(str, facts["seeds"]))
-        columns = [column[:2] for column in self.frame.columns if column[2] == "ours"]
         rows = []
         for image in self.frame.index:
-            for column in columns:
+            for column in self.shown:
                 key = "/".join(column)
                 numbers = (
                     self._value(image, column, "ours"),

@@ -229,7 +229,7 @@ class ReleaseReader(ReleaseTables):
     ) -> tuple[int, int, Block]:
         rows = self._rows or self.architecture_rows
         arch_id = rows.row(arch)
-        image_row = self._image_rows.get(image) if type(image) is str else None
+        image_row = self._image_rows.get(image) if isinstance(image, str) else None
         if image_row is None:
             raise unknown_image(image, self.images, self.tasks)
         return arch_id, image_row, self._index.block(task, fidelity)

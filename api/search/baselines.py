@@ -24,6 +24,23 @@ def random_search(sim: Simulator, rng: np.random.Generator) -> None:
         sim.train(arch_id)
 
 
+def random_by_neighbour(sim: Simulator, rng: np.random.Generator) -> None:
+    """Random search without the ground truth, by the observable ``neighbour``.
+
+    The choice is the architecture whose restoration came closest to the corrupted image's
+    neighbouring pixels, at any iteration up to the stop; the first one trained if the task has no
+    such observable.
+    """
+    best = -math.inf
+    for arch_id in rng.permutation(sim.space).tolist():
+        if sim.train(arch_id).status == "diverged":
+            continue
+        closest = float(np.fmax.reduce(sim.observables(arch_id)["neighbour"]))  # -10·log10
+        if sim.incumbent is None or closest > best:
+            best = closest
+            sim.choose(arch_id)
+
+
 def one_sampling(sim: Simulator, rng: np.random.Generator) -> None:
     """Random search among the architectures whose sampling is best on the other images.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
 from ..simulation.recorded_runs import RecordedRuns
 from ..simulation.simulator import Simulator
-from .methods import Method, Methods, named_methods, run_search, without_distances
+from .methods import Method, Methods, named_methods, run_search, without_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,8 +76,9 @@ def compare(
         task: name.
         images: a name, or several; None for all.
         algorithms: names of `nasdip_bench.api.search.METHODS`, functions of (simulator, generator),
-            or a mapping from names to these. None for `COMPARED`, without isnas if the release has
-            no distances between restorations.
+            or a mapping from names to these. Only these are compared: name "random" too, to have it
+            beside yours. None for `COMPARED`, without isnas if the release has no distances between
+            restorations.
         budget_seconds: simulated seconds of one search, enough to train an architecture to the
             stop. None for 50 trainings of mean cost, or half of the space if that is less.
         repeats: searches of each algorithm on each image, at least 1.
@@ -92,28 +93,33 @@ def compare(
 
     Returns:
         a row for each image, algorithm and point in time: ``task``, ``image`` ("all" for the mean
-        over images), ``algorithm``, ``seconds``, ``incumbent`` (mean of the target over repeats),
-        ``regret`` (mean), ``regret_low``, ``regret_high`` (95 %, percentile bootstrap of the mean
-        over repeats; images are not resampled). Before its first training a search might return any
-        architecture, so it counts as the mean over the space. ``attrs`` holds ``task``, ``target``,
+        over images), ``algorithm``, ``track`` (what it may see), ``seconds``, ``incumbent`` (mean
+        of the target over repeats), ``regret`` (mean), ``regret_low``, ``regret_high`` (95 %,
+        percentile bootstrap of the mean over repeats; images are not resampled). Until a search can
+        return an architecture (on the track "deployable", until it chooses one), it might return
+        any, so it counts as the mean over the space. ``attrs`` holds ``task``, ``target``,
         ``fidelity``, ``seeds``, ``images``, ``algorithms``, ``budget_seconds``, ``repeats``,
         ``rng``, ``cost``, ``architectures`` (in the space, by image), ``release`` (architectures
-        in the release), and by algorithm ``tracks`` (what it may see), ``trained`` (architectures,
-        mean over searches) and ``spent`` (seconds).
+        in the release), and by algorithm ``tracks``, ``trained`` (architectures, mean over
+        searches), ``spent`` (seconds) and ``nothing`` (searches that ended without a choice).
 
     Raises:
-        ConfigError: a number outside its range, too short a budget, no algorithm or image, or a
-            duplicate.
+        ConfigError: a number outside its range, too short a budget, no open dataset, algorithm or
+            image, or a duplicate.
         UnknownNameError: an unknown name.
         MissingRunError: the release has no run to simulate from.
     """
     for name, value in (("repeats", repeats), ("points", points), ("resamples", resamples)):
         check_whole(name, value, 1)
     check_whole("rng", rng, 0)
+    if not hasattr(bench, "runs"):
+        raise ConfigError(
+            f"bench {bench!r:.80} is not an open dataset: compare(NASDIPBench('data/'), task)"
+        )
     methods = named_methods(COMPARED if algorithms is None else algorithms)
     block = bench.runs.block(task, fidelity)
     if algorithms is None:
-        for name in without_distances(bench, task, block.fidelity, methods):
+        for name in without_data(bench, task, block.fidelity, methods):
             del methods[name]
     target = TARGET if target is None else target
     seeds = block.choose_seeds(run_seed)[:repeats]
@@ -124,7 +130,7 @@ def compare(
     budget = search_budget([*first.values()], budget_seconds)
     grid = np.linspace(0, budget, points + 1)
     rows: list[pd.DataFrame] = []
-    trained, spent = {}, {}
+    trained, spent, nothing = {}, {}, {}
     for name, method in methods.items():
         curves, ended = [], []
         for image in first:
@@ -135,10 +141,12 @@ def compare(
             ended += simulators
         trained[name] = float(np.mean([sim.trained for sim in ended]))
         spent[name] = float(np.mean([sim.clock for sim in ended]))
+        nothing[name] = sum(sim.incumbent is None for sim in ended)
         mean = _Curves(*(np.mean(parts, axis=0) for parts in zip(*curves, strict=True)))
         for image, of_image in zip([*first, ALL_IMAGES], [*curves, mean], strict=True):
             resampling = keyed_generator(rng, "bootstrap", name, task, image, 0)
-            rows.append(_frame(task, image, name, grid, of_image, resamples, resampling))
+            who = {"task": task, "image": image, "algorithm": name, "track": method.track}
+            rows.append(_frame(who, grid, of_image, resamples, resampling))
     import pandas as pd
 
     frame = pd.concat(rows, ignore_index=True)
@@ -161,6 +169,7 @@ def compare(
         "release": len(bench),
         "trained": trained,
         "spent": spent,
+        "nothing": nothing,
     }
     return frame
 
@@ -221,9 +230,7 @@ def _repeat(
 
 
 def _frame(
-    task: str,
-    image: str,
-    algorithm: str,
+    who: Mapping[str, str],
     grid: NDArray[np.float64],
     curves: _Curves,
     resamples: int,
@@ -233,9 +240,7 @@ def _frame(
 
     low, high = _band(curves.regret, resamples, rng)
     columns: dict[str, Any] = {
-        "task": task,
-        "image": image,
-        "algorithm": algorithm,
+        **who,
         "seconds": grid,
         "incumbent": curves.incumbent.mean(axis=0),
         "regret": curves.regret.mean(axis=0),

@@ -168,6 +168,12 @@ def _notes(facts: Mapping[str, Any]) -> Iterator[str]:
         f"{seen}. They may choose by it what the target ranks lower, so regret can rise. Until a "
         f"search can return something, it counts as the mean over all architectures."
     )
+    idle = {name: count for name, count in facts["nothing"].items() if count}
+    if idle:
+        yield (
+            f"Searches that chose nothing: "
+            f"{', '.join(f'{count} of {name}' for name, count in idle.items())}."
+        )
     there = [*facts["architectures"].values()]
     if min(there) < facts["release"]:
         yield (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasdip_bench.errors import check_whole
+from nasdip_bench.errors import ConfigError, check_whole
 
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..simulation.held_out import Judge
@@ -29,7 +29,7 @@ from .methods import (
     isnas_by_score,
     named_methods,
     run_search,
-    without_distances,
+    without_data,
 )
 from .verdicts import Searches, verdicts
 
@@ -64,8 +64,8 @@ def search_leaderboard(
     Args:
         task: name.
         images: one or several names; None for all.
-        methods: your own methods by name, in addition to the shipped ones: functions of
-            (simulator, generator), or `nasdip_bench.api.search.Method`.
+        methods: your own methods by name, in addition to the shipped ones, whose names they
+            cannot have: functions of (simulator, generator), or `nasdip_bench.api.search.Method`.
         targets: columns of runs.parquet where higher is better.
         budget_seconds: simulated seconds of one search; None for 50 trainings of mean cost to the
             stop, or half of the space if that is less.
@@ -87,10 +87,10 @@ def search_leaderboard(
         there; ``nothing``: searches without a choice, which count as the mean of the space; ``n``:
         architectures searched, the fewest of any image. ``attrs`` holds task, fidelity, seeds,
         images, budget_seconds, repeats, cost, ``left_out`` (methods that need distances between
-        restorations, if the release has none), and the resampling.
+        restorations or observables that the release lacks), and the resampling.
 
     Raises:
-        ConfigError: a setting out of range.
+        ConfigError: a setting out of range, or the name of a shipped method.
         UnknownNameError: an unknown name.
         MissingRunError: fewer than two seeds, or no architecture with runs of all of them.
 
@@ -110,8 +110,15 @@ def search_leaderboard(
     block = runs[0][next(iter(runs[0]))].block
     entries = {name: method for name, method in METHODS.items() if name != "isnas"}
     entries |= isnas_by_score(bench, task, fidelity)
-    entries |= {} if methods is None else named_methods(methods)
-    absent = without_distances(bench, task, block.fidelity, entries)
+    own = {} if methods is None else named_methods(methods)
+    for name in own:
+        if name in entries:
+            raise ConfigError(
+                f"your own method cannot be called {name!r}, the name of a shipped one, which is "
+                f"in the leaderboard anyway: give another name"
+            )
+    entries |= own
+    absent = without_data(bench, task, block.fidelity, entries)
     entries = {name: method for name, method in entries.items() if name not in absent}
     searched = {
         name: _search(runs, name, method, budget, repeats, rng)

@@ -106,7 +106,8 @@ def search_leaderboard_figure(
     random = means.xs(RANDOM, level="method").iloc[0]
     notes = [
         "transfer: the architecture that is best by the target on the other images; no search. "
-        "any: a random one, untrained. isnas <score>: the paper's search.",
+        "any: a random one, untrained. isnas <score>: the paper's search. random+neighbour: random "
+        "search that chooses by an observable.",
         f"Simulated seconds: {facts['cost']}.",
     ]
     told = {"diverged": "chose what diverged on another seed", "nothing": "chose nothing"}
@@ -117,7 +118,7 @@ def search_leaderboard_figure(
     ]
     if facts["left_out"]:
         notes.append(
-            f"Left out because the release has no distances between restorations: "
+            f"Left out because the release lacks distances between restorations or observables: "
             f"{', '.join(facts['left_out'])}."
         )
     return SearchLeaderboardFigure(

@@ -5,9 +5,9 @@ Must not import torch or pandas.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -18,7 +18,14 @@ from nasdip_bench.space import Architecture
 from ..replay.candidates import rankable_scores
 from ..simulation.clock import BudgetExhaustedError
 from ..simulation.simulator import Simulator
-from .baselines import any_architecture, cell_table, one_sampling, random_search, transfer
+from .baselines import (
+    any_architecture,
+    cell_table,
+    one_sampling,
+    random_by_neighbour,
+    random_search,
+    transfer,
+)
 from .evolution import regularized_evolution
 from .halving import hyperband, successive_halving
 from .isnas import isnas, random_cohort
@@ -39,6 +46,7 @@ class Method(NamedTuple):
         deterministic: whether it ignores its generator; one search per seed of the runs is enough.
         by_target: whether it looks at the target on other images, so its choice depends on it.
         by_distances: whether it needs distances between restorations, which a release may lack.
+        by_observables: the same of observables.
     """
 
     algorithm: Algorithm
@@ -46,10 +54,13 @@ class Method(NamedTuple):
     deterministic: bool = False
     by_target: bool = False
     by_distances: bool = False
+    by_observables: bool = False
 
 
-Methods = Sequence[str | Algorithm | Method] | Mapping[str, str | Algorithm | Method]
-"""Several methods: a sequence, or a mapping from names."""
+_One = str | Algorithm | Method
+
+Methods = _One | Iterable[_One] | Mapping[str, _One]
+"""One method or several, or a mapping from names."""
 
 METHODS: dict[str, Method] = {
     "random": Method(random_search),
@@ -59,6 +70,7 @@ METHODS: dict[str, Method] = {
     "hyperband": Method(hyperband),
     "isnas": Method(isnas, "deployable", deterministic=True, by_distances=True),
     "isnas random": Method(random_cohort, "deployable", by_distances=True),
+    "random+neighbour": Method(random_by_neighbour, "deployable", by_observables=True),
     "any": Method(any_architecture, "deployable"),
     "cell table": Method(cell_table, "deployable", by_target=True),
     "transfer": Method(transfer, "deployable", by_target=True),
@@ -77,19 +89,27 @@ def isnas_by_score(
     }
 
 
-def without_distances(
+def without_data(
     bench: ReleaseReader, task: str, fidelity: str, methods: Mapping[str, Method]
 ) -> tuple[str, ...]:
-    """Names of the methods that cannot run because the release has no distances.
+    """Names of the methods that cannot run: the release has no distances, or no observables.
 
     Raises:
         DatasetError: the file of distances is damaged.
     """
+    observables = any(
+        path.startswith(f"observables/{fidelity}-{task}-s") for path in bench.manifest.files
+    )
     try:
         bench.distances(task, fidelity=fidelity)
+        distances = True
     except MissingRunError:
-        return tuple(name for name, method in methods.items() if method.by_distances)
-    return ()
+        distances = False
+    return tuple(
+        name
+        for name, method in methods.items()
+        if (method.by_distances and not distances) or (method.by_observables and not observables)
+    )
 
 
 def run_search(
@@ -136,31 +156,47 @@ def named_methods(methods: Methods) -> dict[str, Method]:
     """Methods by the name to show.
 
     Args:
-        methods: names in `METHODS` or functions, shown by their own names, or a mapping from names
-            to these or to a `Method`. Functions run on the track "oracle".
+        methods: names in `METHODS`, functions or `Method`, one or several, shown by the names of
+            the functions; or a mapping from names to these. Functions run on the track "oracle".
 
     Raises:
         UnknownNameError: no such name.
         ConfigError: no method, a duplicate name, or something that is not a method.
     """
-    if isinstance(methods, str):
-        methods = [methods]
-    if not isinstance(methods, Mapping):
-        names = [one if isinstance(one, str) else getattr(one, "__name__", "") for one in methods]
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
+    if isinstance(methods, Mapping):
+        found: dict[str, _One] = dict(methods)
+    else:
+        several = _listed(methods)
+        names = [_name(one) for one in several]
+        found = dict(zip(names, several, strict=True))
+        if len(found) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
             raise ConfigError(
-                f"algorithm {min(twice)!r} is there twice; name them: "
+                f"algorithm {twice!r} is there twice; name them: "
                 f"{{'one': function, 'other': function}}"
             )
-        methods = dict(zip(names, methods, strict=True))
-    if not methods:
+    if not found:
         raise ConfigError(f"no algorithm: give at least one of {', '.join(METHODS)}")
-    return {name: _method(one) for name, one in methods.items()}
+    return {name: _method(one) for name, one in found.items()}
 
 
-def _method(method: str | Algorithm | Method) -> Method:
+def _listed(methods: _One | Iterable[_One]) -> list[_One]:
+    several = isinstance(methods, Iterable) and not isinstance(methods, str | Method)
+    return list(cast("Iterable[_One]", methods)) if several else [cast("_One", methods)]
+
+
+def _name(method: _One) -> str:
+    function = method if isinstance(method, str) else _method(method).algorithm
+    return function if isinstance(function, str) else getattr(function, "__name__", repr(function))
+
+
+def _method(method: _One) -> Method:
     if isinstance(method, Method):
+        if not callable(method.algorithm):
+            raise ConfigError(
+                f"the algorithm of Method({method.algorithm!r}, ...) must be a function of a "
+                f"simulator and a generator; a shipped method is given by its name alone"
+            )
         return method
     if callable(method):
         return Method(method)

@@ -99,11 +99,11 @@ def read_runs(
     block.check_ranked(target)
     one = block.choose_seeds(seed)[0]
     images = (images,) if isinstance(images, str) else images
-    names = bench.images if images is None else tuple(images)
-    if not names:
+    given = bench.images if images is None else tuple(images)
+    if not given:
         raise ConfigError(f"no image: give at least one of {', '.join(bench.images)}")
+    names = [bench.images[image_position(one, bench.images, bench.tasks)] for one in given]
     for image in names:
-        image_position(image, bench.images, bench.tasks)  # or an error
         if names.count(image) > 1:
             raise ConfigError(f"image {image!r} is there twice: give each once")
     curves = bench.curves(task, fidelity=block.fidelity, seed=one)

@@ -94,12 +94,12 @@ class Paid(Clock):
         Free. NaN from where it diverged.
 
         Raises:
-            ConfigError: on the track "deployable".
+            ConfigError: on the track "deployable", or the architecture was not trained.
             MissingRunError, UnknownNameError: see `train`.
         """
         if self.track != "oracle":
             raise ConfigError(f"the track {self.track!r} shows no PSNR; sim.observables has more")
-        place = self.runs.place_of(arch)
+        place = self._paid(arch)
         return self.runs.psnr_db[place, : self._trained[place] + 1].copy()
 
     def observables(self, arch: ArchitectureLike) -> dict[str, NDArray[np.float64]]:
@@ -109,9 +109,10 @@ class Paid(Clock):
         `nasdip_bench.observables.OBSERVABLES`.
 
         Raises:
+            ConfigError: the architecture was not trained.
             MissingRunError, UnknownNameError: see `train`.
         """
-        runs, place = self.runs, self.runs.place_of(arch)
+        runs, place = self.runs, self._paid(arch)
         found = runs.bench.observable_arrays(
             runs.task,
             fidelity=runs.fidelity,
@@ -145,6 +146,16 @@ class Paid(Clock):
                     f"first, and leave out what diverged"
                 )
         return runs.distances(places)
+
+    def _paid(self, arch: ArchitectureLike) -> int:
+        """The place of an architecture that was trained."""
+        place = self.runs.place_of(arch)
+        if self._trained[place] < 0:
+            raise ConfigError(
+                f"{self.runs.codes[place]} has not been trained: sim.train({int(self.space[place])}"
+                f", iterations) pays for what it shows"
+            )
+        return place
 
     def _meant(self, arch: ArchitectureLike, iterations: int | None) -> tuple[int, int]:
         wanted = self.stop if iterations is None else iterations

@@ -123,7 +123,7 @@ def top_k(
             bench.codes[arch_id],
             float(values[arch_id]),
             runs.target,
-            task,
+            block.task,
             _named(images),
             block.fidelity,
             seeds,
@@ -243,7 +243,7 @@ def statistics(
     minimum, low, middle, high, maximum = quantiles.tolist()
     return Statistics(
         runs.target,
-        task,
+        block.task,
         _named(images),
         block.fidelity,
         seeds,
@@ -260,7 +260,9 @@ def statistics(
 
 
 def _named(images: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
-    return images if images is None or isinstance(images, str) else tuple(dict.fromkeys(images))
+    if images is None or isinstance(images, str):
+        return None if images is None else str(images)
+    return tuple(dict.fromkeys(map(str, images)))
 
 
 def _on(bench: ReleaseReader, images: Sequence[int]) -> str:

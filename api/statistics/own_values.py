@@ -37,7 +37,7 @@ def own_values(
 
     Raises:
         ConfigError: not a number, infinite, an array of another shape, an architecture given
-            twice, or a counting index not as long as the release.
+            twice, or a counting index not as long as the release and not named "arch_id".
         UnknownNameError: an unknown architecture or image.
     """
     matrix = _own_matrix(bench, values)
@@ -103,10 +103,12 @@ def _check_index(bench: ReleaseReader, index: pd.Index) -> None:
     """Reject a counting index that does not cover the release; its rows would be misread."""
     import pandas as pd
 
-    if isinstance(index, pd.RangeIndex) and len(index) != len(bench):
+    counts = isinstance(index, pd.RangeIndex) and index.name != "arch_id"
+    if counts and len(index) != len(bench):
         raise ConfigError(
             f"{len(index)} values are numbered and not named, but the release has {len(bench)} "
-            f"architectures: index them by architecture, as frame.set_index('arch_id') does"
+            f"architectures: index them by architecture, as frame.set_index('arch_id') does; if "
+            f"the numbers are rows of the release, say so with values.index.name = 'arch_id'"
         )
 
 

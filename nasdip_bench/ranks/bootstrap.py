@@ -212,4 +212,5 @@ def expanded_level(level: float, count: int) -> float:
 
     check_level(level)
     wide = stdtrit(count - 1, (1 + level) / 2) * math.sqrt(count / (count - 1))
-    return float(2 * ndtr(wide) - 1)
+    # Of two or three units the level rounds to 1; then the interval is the range of the resamples.
+    return min(float(2 * ndtr(wide) - 1), math.nextafter(1, 0))

@@ -511,8 +511,11 @@ def test_values_of_another_shape_are_refused(bench):
     with pytest.raises(ConfigError, match=r"values of shape \(3,\) are neither \(12,\)"):
         bench.correlate([1.0, 2.0, 3.0], "denoise")
     series = pd.Series(np.arange(COUNT, dtype=float))
-    with pytest.raises(ConfigError, match="3 values are numbered and not named"):
-        bench.correlate(series[:3], "denoise")
+    for values in (series[:3], series[:3].to_frame("lena")):
+        with pytest.raises(ConfigError, match=r"3 values are .*values.index.name = 'arch_id'"):
+            bench.correlate(values, "denoise")
+        values.index.name = "arch_id"
+        assert bench.correlate(values, "denoise")["n"]["lena"] == 3
     with pytest.raises(ConfigError, match="given more than once"):
         bench.correlate(pd.Series([1.0, 2.0], index=[4, 4]), "denoise")
     with pytest.raises(UnknownNameError, match="unknown image 'len'"):

@@ -469,6 +469,20 @@ def test_unknown_names_say_what_there_is(bench, method, arguments, text):
         getattr(bench, method)(arch, image, task, **named)
 
 
+def test_names_that_numpy_draws_are_names(data):
+    """rng.choice(bench.images) gives numpy.str_, here before any other question."""
+    bench, plain = NASDIPBench(data), NASDIPBench(data)
+    drawn = {"image": np.str_("chest"), "task": np.str_("denoise"), "fidelity": np.str_(HIGH)}
+    own = {name: str(value) for name, value in drawn.items()}
+    for method in ("query", "curve", "observables"):
+        found, known = (getattr(b, method)(3, **a) for b, a in ((bench, drawn), (plain, own)))
+        assert repr(found) == repr(known)
+    assert bench.replicates(3, np.str_("chest"), np.str_("denoise")).runs[0].image == "chest"
+    assert repr(bench.simulator(**drawn)) == repr(plain.simulator(**own))
+    drawn["images"], own["images"] = drawn.pop("image"), own.pop("image")
+    assert repr(bench.find_best(**drawn)) == repr(plain.find_best(**own))
+
+
 def test_seeds_that_equal_true_are_still_refused_when_seed_1_was_asked_before(bench):
     for ask in (bench.query, bench.curve, bench.observables, bench.scores):
         ask(0, "lena", "denoise", seed=1)

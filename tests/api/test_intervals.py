@@ -416,7 +416,12 @@ def test_scores_that_rank_nothing_say_nothing(bench):
 
 def test_own_values_stand_beside_those_of_the_release(bench):
     own = {"mine": {a: -float(a) for a in range(COUNT)}}
+    own["some"] = {a: own["mine"][a] for a in range(7)}
     table = bench.proxy_table("denoise", k=3, values=own, fidelity=LOW)
+    assert set(table.loc["some", "own"]["reason"]) == {
+        f"7 of {COUNT} architectures: not comparable with rows that have more"
+    }
+    assert set(table.loc["mine", "own"]["reason"]) == {""}
     other = ("direction", "seconds", "tau", "low", "high", "reason")
     columns = [c for c in table.columns if c not in other]
     pd.testing.assert_frame_equal(

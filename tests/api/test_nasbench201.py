@@ -336,6 +336,15 @@ def test_datasets_have_the_names_of_a_script(bench):
     assert api.query_meta_info_by_index(2).get_dataset_names() == ["cifar10-valid", "cifar10"]
     both = create(bench, dataset="lena-denoise", datasets={"cifar100": "boat-denoise"})
     assert both.dataset_names == ("lena-denoise", "cifar100")
+    seeds = create(bench, datasets={"cifar10-valid": "lena-denoise@0", "cifar10": "lena-denoise@1"})
+    assert repr(seeds).endswith("denoise of lena (seed 0); denoise of lena (seed 1))")
+    for name, seed in (("cifar10-valid", 0), ("cifar10", 1)):
+        info = seeds.get_more_info(2, name)
+        assert info["test-accuracy"] == smooth(bench, 2, "lena", "denoise", seed)
+    for wrong in ("2", "one", ""):
+        told = f"unknown seed of 'lena-denoise' '{wrong}'.*Available: 0, 1"
+        with pytest.raises(UnknownNameError, match=told):
+            create(bench, dataset=f"lena-denoise@{wrong}")
     with pytest.raises(UnknownNameError, match="unknown dataset 'lena-denoise'. .* cifar10-valid"):
         api.get_more_info(2, "lena-denoise")
     with pytest.raises(UnknownNameError, match="unknown dataset 'cifar10'"):
@@ -366,6 +375,7 @@ def test_moves_among_what_is_evaluated_never_stay(bench):
 
 def test_seeds_of_trials_are_those_asked_for(tmp_path):
     lost = {(LOW, "denoise", arch, "lena", 1) for arch in range(3, COUNT)}
+    lost |= {(LOW, "denoise", arch, "boat", 1) for arch in range(COUNT)}
     path = synthetic.write_release(
         tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)}, missing=lost
     )
@@ -388,6 +398,10 @@ def test_seeds_of_trials_are_those_asked_for(tmp_path):
     with pytest.raises(MissingRunError, match=f"architecture {bench[5]} is not evaluated on"):
         both.get_more_info(bench[5], "lena-denoise")
     assert "iterations, seed 0\n" in first.query_info_str_by_arch(2)
+    held_out = {"valid": "lena-denoise@0", "test": "lena-denoise@1"}
+    judged = create(bench, datasets=held_out)
+    assert judged.meta_archs == both.meta_archs
+    assert judged.get_more_info(2, "test")["test-accuracy"] == by_seed[1]
     assert "iterations, seed 0, 1\n" in both.query_info_str_by_arch(2)
 
 
@@ -428,6 +442,13 @@ def test_what_scripts_ask_of_the_space(bench):
     assert [of[-1] for of in lists] == [("encoder", n) for n in range(5)] + [
         (cell, n) for n in range(5, 10)
     ]
+    matrix = api.str2matrix(bench.codes[3])
+    assert matrix.shape == (11, 11)
+    names = ("none", "skip", "encoder", "cell")
+    assert sorted(
+        (node, names[matrix[node, source]], source) for node, source in np.argwhere(matrix)
+    ) == sorted((node, op.strip("0123456789"), source)
+                for node, of in enumerate(lists, 1) for op, source in of)  # fmt: skip
     with pytest.raises(UnknownNameError, match="unknown search space 'sss'. Did you mean 'tss'"):
         create(bench, "sss")
 

@@ -177,9 +177,14 @@ def test_why_there_is_no_p_value_is_said(tmp_path):
 def test_values_of_ones_own_enter_with_one_call(shipped):
     quality = shipped.to_frame("runs").query("fidelity == @FIDELITY and task == 'denoise'")
     oracle = quality.groupby("arch_id")["best_psnr_smooth_db"].mean()
-    found = score_leaderboard(
-        shipped, "denoise", fidelity=FIDELITY, values={"oracle": oracle}, resamples=0
-    )
+    some = oracle.iloc[:60]
+    values = {"oracle": oracle, "some": some, "constant": dict.fromkeys(some.index, 1.0)}
+    found = score_leaderboard(shipped, "denoise", fidelity=FIDELITY, values=values, resamples=0)
+    partly = f"60 of {len(oracle)} architectures: not comparable with rows that have more"
+    reasons = found["reason"]
+    assert reasons["some", "own"] == partly
+    assert reasons["constant", "own"].endswith(f"; {partly}")
+    assert reasons["oracle", "own"] == reasons["random", NULL] == ""
     assert found.index[0] == ("oracle", "own")
     assert found.iloc[0]["p_within"] < 0.01
     with pytest.raises(ConfigError, match="k 0"):

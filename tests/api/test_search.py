@@ -16,6 +16,7 @@ from nasdip_bench import NASDIPBench
 from nasdip_bench.api.exhibits import drawing
 from nasdip_bench.api.search import (
     METHODS,
+    Method,
     compare,
     hyperband,
     isnas,
@@ -136,6 +137,16 @@ def test_random_search_trains_each_once(bench):
     assert sorted(order(sim)) == list(range(COUNT))
     first = Counter(order(run_search(simulator(bench), "random", seed))[0] for seed in range(99))
     assert len(first) > 25  # another order each time
+
+
+def test_random_search_can_choose_by_what_everybody_sees(bench, partial):
+    """Here the observable is the smoothed PSNR plus a constant, so both rank alike."""
+    for release in (bench, partial):
+        sim = run_search(simulator(release, 200, track="deployable"), "random+neighbour", 5)
+        best = np.nanmax(sim.runs.psnr_smooth_db[:, : sim.runs.point_of(sim.stop) + 1], axis=1)
+        ok = [a for a in order(sim) if not np.isnan(sim.runs.psnr_db[sim.runs.place_of(a), -1])]
+        assert len(ok) > 2
+        assert sim.incumbent == max(ok, key=lambda a: best[sim.runs.place_of(a)])
 
 
 def test_regret_of_random_search_is_the_expected_one(bench):
@@ -344,7 +355,7 @@ def frame(bench):
 
 def test_a_comparison_is_tidy(frame):
     assert list(frame.columns) == [
-        *("task", "image", "algorithm", "seconds", "incumbent"),
+        *("task", "image", "algorithm", "track", "seconds", "incumbent"),
         *("regret", "regret_low", "regret_high"),
     ]
     assert frame.groupby(["algorithm", "image"]).size().unique().tolist() == [101]
@@ -463,6 +474,17 @@ def test_searches_that_do_without_the_ground_truth_are_told_by_their_track(bench
     text = search_figure(found).text()
     assert "(an oracle), except those on the deployable track (paper, transfer)." in text
     assert found.attrs["tracks"]["isnas"] == "oracle"
+    assert found.groupby("algorithm")["track"].unique().map(list).to_dict() == {
+        "isnas": ["oracle"], "paper": ["deployable"], "transfer": ["deployable"]
+    }  # fmt: skip
+    assert found.attrs["nothing"] == dict.fromkeys(algorithms, 0)
+    assert "chose nothing" not in text
+    forgot = {"forgot": Method(random_search, "deployable"), "random": "random"}
+    lost = compare(bench, "denoise", images=["lena"], algorithms=forgot, repeats=3)
+    assert lost.attrs["nothing"] == {"forgot": 3, "random": 0}
+    assert "Searches that chose nothing: 3 of forgot." in search_figure(lost).text()
+    alone = compare(bench, "denoise", images="lena", algorithms=random_search, repeats=1)
+    assert alone.attrs["algorithms"] == ["random_search"]
     alone = compare(bench, "denoise", images=["lena"], algorithms=["random"], repeats=1)
     assert "(an oracle). They may" in search_figure(alone).text()
 
@@ -494,6 +516,9 @@ def test_a_partial_release_says_so(partial):
         ({"algorithms": []}, "no algorithm: give at least one of random"),
         ({"algorithms": [3]}, "algorithm 3 is neither a name nor a function"),
         ({"algorithms": ["random", "random"]}, "'random' is there twice"),
+        ({"algorithms": Method(3)}, r"algorithm of Method\(3, ...\) must be a function"),
+        ({"algorithms": {"r": Method("random")}}, "a shipped method is given by its name alone"),
+        ({"algorithms": [random_search, Method(random_search)]}, "'random_search' is there twice"),
         ({"algorithms": ["rnd"]}, "unknown algorithm 'rnd'"),
         ({"images": ["lenna"]}, "unknown image 'lenna'"),
         ({"images": []}, "no image: give at least one of lena, chest, boat"),
@@ -506,6 +531,8 @@ def test_a_partial_release_says_so(partial):
 def test_arguments_are_checked(bench, arguments, message):
     with pytest.raises((ConfigError, UnknownNameError), match=message):
         compare(bench, "denoise", **arguments)
+    with pytest.raises(ConfigError, match="bench 'denoise' is not an open dataset: compare"):
+        compare("denoise", images="lena")
 
 
 # Table, picture, command
@@ -522,7 +549,7 @@ def test_the_table_shows_the_end_of_the_budget(frame):
     latex = figure.latex()
     assert r"\begin{tabular}" in latex
     csv = figure.csv().splitlines()
-    assert csv[0].startswith("task,image,algorithm,seconds,incumbent,regret")
+    assert csv[0].startswith("task,image,algorithm,track,seconds,incumbent,regret")
     assert len(csv) == len(frame) + 1
     with pytest.raises(ConfigError, match="has no attrs"):
         search_figure(pd.DataFrame())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -228,6 +229,7 @@ def test_divergence_on_the_other_seed_is_told_and_counts_as_the_worst(tmp_path):
     )
     assert frame.attrs["left_out"]  # no distances: nothing for ISNAS to choose by
     assert not any("isnas" in name for name in frame.index.get_level_values("method"))
+    assert "random+neighbour" not in frame.attrs["left_out"]
     row = frame.loc[BEST, "lena", "evolution"]
     assert (row["diverged"], row["searches"], row["n"]) == (2, 4, 5)
     on = {
@@ -235,6 +237,17 @@ def test_divergence_on_the_other_seed_is_told_and_counts_as_the_worst(tmp_path):
         for a, s in ((1, 1), (4, 0))
     }  # searched on 0: 5 is best, and diverged on 1; searched on 1: 4 is best
     assert row["psnr_db"] == pytest.approx(np.mean([on[1, 1], on[4, 0]]))
+
+
+def test_without_observables_nothing_chooses_by_them(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data", count=4, fidelities=(FIDELITY,), tasks=("denoise",)
+    )
+    shutil.rmtree(path / "observables")
+    synthetic.rehash(path)
+    frame = board(NASDIPBench(path), images="lena", repeats=1)
+    assert "random+neighbour" in frame.attrs["left_out"]
+    assert "random" in frame.loc[BEST, "lena"].index
 
 
 @pytest.mark.parametrize(
@@ -245,6 +258,7 @@ def test_divergence_on_the_other_seed_is_told_and_counts_as_the_worst(tmp_path):
         ({"targets": ["loss"]}, "unknown target of a ranking 'loss'"),
         ({"images": "lenna"}, "unknown image 'lenna'"),
         ({"methods": {"mine": "rendom"}}, "unknown algorithm 'rendom'"),
+        ({"methods": {"random": lambda sim, rng: None}}, "cannot be called 'random'.*a shipped"),
         ({"resamples": -1}, "resamples -1 must be"),
     ],
 )
@@ -280,6 +294,9 @@ def test_one_image_has_nothing_to_gain_over(alone):
     gains = [f"over_transfer_{end}" for end in ("db", "low", "high")]
     assert frame[gains].isna().all(axis=None)
     assert frame["over_random_db"].notna().all()
+    sim = alone.simulator("lena", "denoise")
+    sim.choose(0)
+    assert "no other image to recommend" in sim.test().reason
     figure = search_leaderboard_figure(alone, "denoise", repeats=2, resamples=20)
     assert "nan" not in figure.text()
     assert figure._repr_png_().startswith(b"\x89PNG")

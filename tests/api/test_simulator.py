@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -453,7 +454,9 @@ def test_both_tracks_charge_the_same(bench):
 
 def test_what_has_been_paid_for_can_be_looked_at(bench):
     sim = low(bench)
-    assert len(sim.psnr_db(3)) == 0
+    for look in (sim.psnr_db, sim.observables, low(bench, track="deployable").observables):
+        with pytest.raises(ConfigError, match=r"has not been trained: sim.train\(3, iterations\)"):
+            look(3)
     sim.train(3, 10)
     paid = sim.iterations <= 10
     known = bench.curve(3, "lena", "denoise", fidelity=LOW, seed=0)
@@ -469,7 +472,6 @@ def test_what_has_been_paid_for_can_be_looked_at(bench):
     between = bench.distances("denoise", fidelity=LOW).between(0, 0)
     np.testing.assert_array_equal(sim.distances([7, 3]), between[np.ix_([7, 3], [7, 3])])
     assert sim.clock > clock
-    assert low(bench, track="deployable").observables(3)["loss"].size == 0
 
 
 def test_a_choice_is_what_counts_from_then_on(bench):
@@ -516,7 +518,7 @@ def test_the_test_is_on_the_other_seed(bench):
             )
             for arch in range(COUNT)
         ]
-        assert found.transfer == int(np.argmax(elsewhere))
+        assert (found.transfer, found.reason) == (int(np.argmax(elsewhere)), "")
         assert found.over_transfer_db == pytest.approx(
             on_other[found.arch_id] - on_other[found.transfer]
         )
@@ -546,4 +548,20 @@ def test_a_test_needs_a_choice_and_another_seed(bench, tmp_path):
     sim = partial.simulator("lena", "denoise", held_out=True)
     assert sim.space.tolist() == list(range(11))
     sim.choose(3)
-    assert math.isnan(sim.test().best_psnr_smooth_db)
+    found = sim.test()
+    assert math.isnan(found.best_psnr_smooth_db)
+    assert found.reason == "a run to be judged by diverged"
+    best = found.transfer
+    path = synthetic.write_release(
+        tmp_path / "best",
+        fidelities=(HIGH,),
+        tasks=("denoise",),
+        missing={(HIGH, "denoise", best, "lena", 1)},
+    )
+    sim = NASDIPBench(path).simulator("lena", "denoise")
+    sim.choose(5)
+    found = sim.test()
+    assert (found.transfer, math.isnan(found.over_transfer_db)) == (best, True)
+    assert re.search(
+        "best on the other images, has no run of seed 1: .*held_out=True", found.reason
+    )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 from pathlib import Path
 
@@ -43,6 +44,19 @@ def test_it_says_what_the_project_says(citation):
     licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
     holder = re.search(r"Copyright \(c\) \d+ (.*)", licence)[1]
     assert [author["name"] for author in citation["authors"]] == [holder]
+
+
+def test_the_readme_cites_this_benchmark_with_its_versions(citation):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    entry = re.search(r"@misc\{(.*?)^\}", readme, re.DOTALL | re.MULTILINE)[1]
+    fields = dict(re.findall(r"(\w+) += (.*?),?\n", entry))
+    plain = {name: value.replace("{", "").replace("}", "") for name, value in fields.items()}
+    assert plain["title"] == citation["title"]
+    assert plain["author"] == citation["authors"][0]["name"]
+    assert plain["year"] in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    data = json.loads((ROOT / "data" / "manifest.json").read_text(encoding="utf-8"))
+    versions = f"Software {__version__}, data {data['version']}, protocol"
+    assert plain["note"].startswith(versions)
 
 
 def test_the_paper_is_the_same_everywhere(citation):

@@ -7,11 +7,14 @@ import shlex
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image as PillowImage
 
+from nasdip_bench.api import NASDIPBench, figure1, table1
 from nasdip_bench.api import cli as bench_cli
 from nasdip_bench.api.gallery import made
+from nasdip_bench.api.paper.table1 import BEST_ITERATION
 from nasdip_bench.builder import cli as build_cli
 from nasdip_bench.console.app import run
 from tests import synthetic
@@ -66,6 +69,19 @@ def workplace(tmp_path_factory) -> Path:
 def test_the_example(workplace: Path):
     assert "Figure 4 (denoise)" in run_code(workplace, EXAMPLE)
     assert (workplace / "figure4.csv").read_text().startswith("image,bin,low,high,count")
+
+
+def test_the_calls_beside_commands_give_their_numbers(workplace: Path):
+    bench = NASDIPBench(workplace / "data")
+    shown = {"Table 1": table1(bench), "Figure 1": figure1(bench)}
+    shown["section 5"] = table1(bench, target=BEST_ITERATION)
+    calls = re.findall(r"^\| ([^|]+) \|.* `(bench\.[^`]+)` \|$", PAGE, re.MULTILINE)
+    assert {name for name, _ in calls} == {*shown}
+    for name, call in calls:
+        found, frame = eval(call, {"bench": bench, "task": "denoise"}), shown[name].frame
+        if name != "Figure 1":
+            frame = frame.xs("ours", axis=1, level="source")
+        pd.testing.assert_frame_equal(found, frame[found.columns])
 
 
 def test_all_commands_are_found():

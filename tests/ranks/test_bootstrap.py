@@ -143,6 +143,9 @@ def test_percentiles_over_ten_units_cover_as_often_as_they_say():
     # The half-width of Student's interval, in standard deviations.
     wide = NormalDist().inv_cdf((1 + expanded_level(0.9, 7)) / 2) * math.sqrt(6 / 7)
     assert wide == pytest.approx(scipy.stats.t.interval(0.9, 6)[1])
+    for level in (0.9, 0.95, 0.999):
+        whole = percentile_interval(np.arange(9.0), expanded_level(level, 2))
+        assert whole == pytest.approx((0, 8))
 
 
 def test_ties_are_counted_in_pairs():

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nasdip_bench import NASDIPBench
+from nasdip_bench._version import __version__
 from nasdip_bench.api.reading.arrays.block import Block
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.dataset.schema import STATUSES
@@ -61,6 +62,18 @@ def readme_rows(bench: NASDIPBench) -> str:
     body.append(["size, version", f"{_size(bench):.1f} MiB; {version}"])
     head, rule, *rows = table(["", ""], body).splitlines()
     return "\n".join([head.replace("  ", " "), rule.replace(" ", ""), *rows])
+
+
+def citation(bench: NASDIPBench) -> str:
+    """The README's entry for this benchmark, with the versions of software and data."""
+    return f"""```bibtex
+@misc{{nasdip_bench,
+  title  = {{{{NASDIP-Bench}}: a tabular neural architecture search benchmark for {{Deep Image Prior}}}},
+  author = {{{{The NASDIP-Bench authors}}}},
+  year   = {{2026}},
+  note   = {{Software {__version__}, data {bench.manifest.version}, protocol {bench.manifest.protocol_version}}}
+}}
+```"""  # noqa: E501
 
 
 def card_release(bench: NASDIPBench) -> str:

@@ -3,7 +3,7 @@
     docs/data.md         the column tables, from `nasdip_bench.dataset.schema`
     data/README.md       the numbers of the data card
     data/FINDINGS.md     the tables of findings
-    README.md            the table of the content of ``data/``
+    README.md            the table of the content of ``data/``, and its version to cite
 
 python -m tests.tools.write_docs
 """
@@ -58,8 +58,10 @@ def with_card(text: str) -> str:
 
 
 def with_readme(text: str) -> str:
-    """The README with the table of the data."""
-    return with_block(text, "data", release_facts.readme_rows(NASDIPBench(DATA)))
+    """The README with the table and the version of the data."""
+    bench = NASDIPBench(DATA)
+    text = with_block(text, "data", release_facts.readme_rows(bench))
+    return with_block(text, "citation", release_facts.citation(bench))
 
 
 def with_findings(text: str) -> str:

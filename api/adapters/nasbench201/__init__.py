@@ -1,6 +1,6 @@
 """A release with the methods of NAS-Bench-201 and NATS-Bench.
 
-    api = create("data/", dataset="lena-denoise", hps={"12": 109, "200": None})
+    api = create("data/", dataset="lena-denoise", hps={"12": 300, "200": None})
     arch = api.random_arch()
     psnr, latency, seconds, used = api.simulate_train_eval(arch, "lena-denoise", hp="12")
 

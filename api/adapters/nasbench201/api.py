@@ -30,9 +30,12 @@ class NASBench201API(OpenDatasets):
     Args:
         file_path_or_dict: the dataset folder, or an open release; for None see `NASDIPBench`.
         verbose: whether to log every query of results at INFO.
-        dataset: the one to open, "image-task". Indices then cover all architectures evaluated on
-            it. With neither this nor ``datasets``, all datasets with a run are opened.
-        datasets: mapping from a script's names to the datasets to open.
+        dataset: the one to open, "image-task" or "image-task@seed". Indices then cover all
+            architectures evaluated on it. With neither this nor ``datasets``, all datasets with a
+            run are opened.
+        datasets: mapping from a script's names to the datasets to open. "lena-denoise@1" has only
+            the runs of seed 1. Search on @0 and report on @1, and what was chosen is judged on
+            another corruption; only architectures with runs of both seeds then have an index.
         fidelity: None for the release's default for each task.
         hps: mapping from names of budgets to iterations, for code with built-in names. The number
             is rounded down to one that the release keeps for the dataset; None is the stop. For a
@@ -55,7 +58,7 @@ class NASBench201API(OpenDatasets):
             is not a number of iterations, or an epoch outside it.
 
     Example:
-        >>> api = NASBench201API("data/", dataset="lena-denoise", hps={"12": 109, "200": None})
+        >>> api = NASBench201API("data/", dataset="lena-denoise", hps={"12": 300, "200": None})
         >>> best, psnr_db = api.find_best("lena-denoise", "test", hp="200")
         >>> best in api.evaluated_indexes, api[best] in api.meta_archs
         (True, True)

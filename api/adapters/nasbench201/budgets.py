@@ -83,7 +83,7 @@ def checked(hps: Any) -> dict[str, int | None]:
     if not isinstance(hps, Mapping) or not all(isinstance(name, str) for name in hps):
         raise ConfigError(
             f"hps {hps!r} must be a mapping from names, strings, to numbers of iterations, such as "
-            f"{{'12': 109, '200': None}}"
+            f"{{'12': 300, '200': None}}"
         )
     for name, meant in hps.items():
         if meant is not None and not _is_number(meant):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,7 +37,10 @@ class _ReadOnce:
 
     def __call__(self, seed: int) -> dict[str, RecordedRuns]:
         if seed not in self.found:
-            at = (self.block.task, self.images, self.block.fidelity, seed)
+            places = [self.bench.images.index(image) for image in self.images]
+            there = [self.block.evaluated((seed,), place).any() for place in places]
+            images = [image for image, has in zip(self.images, there, strict=True) if has]
+            at = (self.block.task, images, self.block.fidelity, seed)
             self.found[seed] = read_runs(self.bench, *at, cost=self.cost)
         return self.found[seed]
 
@@ -69,6 +72,17 @@ class Dataset:
     def name(self) -> str:
         """ "image-task"."""
         return f"{self.image}-{self.block.task}"
+
+    def of_seed(self, seed: str) -> Dataset:
+        """The same with one seed for its trials.
+
+        Raises:
+            UnknownNameError: no run has the seed.
+        """
+        check_name(f"seed of {self.name!r}", seed, [str(one) for one in self.block.seeds])
+        seeds = (int(seed),)
+        there = self.block.evaluated(seeds, self.bench.images.index(self.image))
+        return replace(self, seeds=seeds, evaluated=frozenset(np.flatnonzero(there).tolist()))
 
     @property
     def stop(self) -> int:
@@ -140,7 +154,8 @@ def open_datasets(
     """The datasets of a release that have a run, by the requested names.
 
     Args:
-        names: mapping to names of datasets, "image-task"; None for all, under their own names.
+        names: mapping to names of datasets, "image-task" or "image-task@seed"; None for all, under
+            their own names.
         fidelity, cost, run_seeds: see `NASBench201API`.
 
     Raises:
@@ -180,9 +195,12 @@ def open_datasets(
             f"datasets {names!r} must be a mapping from a script's names to dataset names, such as "
             f"{{'cifar10-valid': 'lena-denoise'}}"
         )
-    for name in names.values():
-        check_name("dataset", name, found)
-    return {alias: found[name] for alias, name in names.items()}
+    opened = {}
+    for alias, name in names.items():
+        whole, at, seed = str(name).partition("@")
+        one = found[check_name("dataset", whole, found)]
+        opened[alias] = one.of_seed(seed) if at else one
+    return opened
 
 
 def common_rows(datasets: Mapping[str, Dataset], *, warn: bool) -> list[int]:
@@ -210,14 +228,13 @@ def common_rows(datasets: Mapping[str, Dataset], *, warn: bool) -> list[int]:
 
 
 def extent(datasets: Iterable[Dataset]) -> str:
-    """The datasets of each task and the seeds of their trials, in words."""
-    by_task: dict[str, dict[str, Dataset]] = {}
+    """The datasets of each task and seeds of trials, in words."""
+    images: dict[tuple[str, tuple[int, ...]], list[str]] = {}
     for one in datasets:
-        by_task.setdefault(one.block.task, {})[one.image] = one
+        images.setdefault((one.block.task, one.seeds), []).append(one.image)
     return "; ".join(
-        f"{task} of {', '.join(of)} (seed {', '.join(map(str, one.seeds))})"
-        for task, of in by_task.items()
-        for one in list(of.values())[:1]
+        f"{task} of {', '.join(dict.fromkeys(of))} (seed {', '.join(map(str, seeds))})"
+        for (task, seeds), of in images.items()
     )
 
 

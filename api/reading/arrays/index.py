@@ -94,7 +94,8 @@ class RunIndex:
             return self._load(task, fidelity)
 
     def _load(self, task: str, fidelity: str | None) -> Block:
-        name = self.fidelity_of(task, fidelity)
+        name = str(self.fidelity_of(task, fidelity))  # NumPy's strings become Python's
+        task = str(task)
         record = self._manifest.task(name, task)
         if record is None or not record.runs:
             raise MissingRunError(

@@ -84,6 +84,14 @@ def own_candidates(
         yield Candidate(name, OWN, direction, raw, math.nan)
 
 
+def why_partial(reason: str, n: int, most: int) -> str:
+    """A reason, and that a row covers only n of the most architectures that any row covers."""
+    if n >= most:
+        return reason
+    partly = f"{n} of {most} architectures: not comparable with rows that have more"
+    return f"{reason}; {partly}" if reason else partly
+
+
 def _seconds(runs: RunSet) -> dict[tuple[str, str], float]:
     scores = runs.bench.to_frame("scores")
     mine = scores[(scores["task"] == runs.task) & (scores["fidelity"] == runs.fidelity)]

@@ -22,7 +22,7 @@ from nasdip_bench.ranks.correlation import top_k
 
 from ...reading.run_set import RunSet
 from ..tau_frame import MEAN, Resampling, stacked, tau_frame
-from .candidates import Values, own_candidates, ranked, scores_of_release
+from .candidates import Values, own_candidates, ranked, scores_of_release, why_partial
 from .cohorts import COHORTS, ScoredRuns, check_sizes
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def proxy_table(
         among the k best of the target, and ``precision_chance``, k/n; for each N: ``hit_N``,
         whether its N best include at least one of the k best (in the mean, a share),
         ``hit_N_chance``; ``regret_N``, how far the best of its N best is from the best of all, in
-        the target's unit, ``regret_N_chance``; ``reason``, why tau is NaN; ``seconds``, mean time
+        the target's unit, ``regret_N_chance``; ``reason``, why tau is NaN, and whether the row
+        covers fewer architectures than others, which makes it incomparable; ``seconds``, mean time
         of the score for one architecture, image and task (NaN for your own).
         Values are NaN if there are fewer than N candidates (for precision and hits: fewer than k
         that did not diverge; some scores cover few architectures), if all of them diverged, or if
@@ -140,6 +141,12 @@ def proxy_table(
             f"values are given; give values={{name: numbers}}"
         )
     _check_k(names, block, k, frames.values())
+    most = {image: max(frame.loc[image, "n"] for frame in frames.values()) for image in rows}
+    for frame in frames.values():
+        frame["reason"] = [
+            why_partial(frame.loc[image, "reason"], frame.loc[image, "n"], of)
+            for image, of in most.items()
+        ]
     whole = stacked(frames, ["proxy", "reference", "image"])
     whole.attrs = (
         runs.facts()

@@ -107,7 +107,11 @@ def score_leaderboard_figure(
     frame = score_leaderboard(bench, task, k=k, **how)
     facts = frame.attrs
     interval = f", with its {100 * facts['level']:g} % interval" if facts["resamples"] else ""
-    reasons = {_name(key): row["reason"] for key, row in frame.iterrows() if row["reason"]}
+    reasons = [
+        f"{'-- : ' if row[['tau_signed', 'p']].isna().any() else ''}{_name(key)}: {row['reason']}."
+        for key, row in frame.iterrows()
+        if row["reason"]
+    ]
     return ScoreLeaderboardFigure(
         frame=frame,
         caption=sentences(
@@ -121,7 +125,7 @@ def score_leaderboard_figure(
             "sampling mean: mean target of the architectures with the same sampling, on the other "
             "images; cell table: that of the other architectures with the same cell.",
             "p: two-sided, with Holm's correction over both columns.",
-            *(f"-- : {name}: {reason}." for name, reason in reasons.items()),
+            *reasons,
         ),
         call=call_text(
             "bench.score_leaderboard", repr(task), k=k, **how | {"fidelity": facts["fidelity"]}

@@ -18,7 +18,14 @@ from nasdip_bench.errors import check_whole
 from nasdip_bench.ranks.jackknife import unit_signs
 
 from ...reading.run_set import RunSet
-from ..choosing.candidates import Candidate, Values, own_candidates, ranked, scores_of_release
+from ..choosing.candidates import (
+    Candidate,
+    Values,
+    own_candidates,
+    ranked,
+    scores_of_release,
+    why_partial,
+)
 from ..choosing.table import merit
 from ..tau_frame import MEAN, Resampling, index_of, tau_frame
 
@@ -87,7 +94,8 @@ def score_leaderboard(
         all images at all seeds, whereas tau takes those of each image. ``precision``,
         ``precision_chance``: the share of its k best among the k best. ``regret`` of its best,
         ``regret_random``. ``seconds`` for one architecture, image and task; ``n`` architectures;
-        ``reason``, why tau or ``p`` is NaN, else "". In ``attrs``: task, target, fidelity, seeds,
+        ``reason``, why tau or ``p`` is NaN, and whether the row covers fewer architectures than
+        others, which makes it incomparable; else "". In ``attrs``: task, target, fidelity, seeds,
         k and the resampling.
 
     Raises:
@@ -150,6 +158,10 @@ def score_leaderboard(
         "n": int(np.isfinite(runs.values()).sum(axis=0).min()),
     }  # fmt: skip
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["proxy", "reference"]))
+    frame["reason"] = [
+        why_partial(reason, n, frame["n"].max())
+        for reason, n in zip(frame["reason"], frame["n"], strict=True)
+    ]
     tested = frame[["p", "p_within"]].to_numpy()
     frame[["p", "p_within"]] = _holm(tested.ravel()).reshape(tested.shape)
     frame = frame.sort_values("tau_signed", ascending=False, kind="stable")
