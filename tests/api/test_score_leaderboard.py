@@ -122,6 +122,7 @@ def test_the_sampling_mean_looks_at_other_images_alone(name, request):
     row = table.loc["sampling mean", NULL]
     assert row["tau_signed"] == pytest.approx(np.mean(taus), abs=1e-9)
     assert np.isnan(row["tau_signed_within"])  # all alike in a stratum
+    assert table.xs(NULL, level="reference")[["p", "p_within"]].isna().all(axis=None)
 
 
 def test_scores_are_signed_by_what_they_claim(shipped, table):

@@ -204,7 +204,7 @@ def _centred(differences: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rms(values: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean(values**2)))
+    return float(np.sqrt(np.mean(values**2))) if values.size else float("nan")
 
 
 def _by_image(

@@ -42,7 +42,10 @@ class ScoreLeaderboardFigure(Forest):
                     for name in (f"tau_signed{of}", f"low{of}", f"high{of}")
                 ),
             )
-            for title, of in (("over all architectures", ""), ("within one sampling", "_within"))
+            for title, of in (
+                ("over all architectures", ""),
+                ("within one sampling and order", "_within"),
+            )
         ]
 
     def heads(self) -> list[list[str]]:
@@ -122,8 +125,9 @@ def score_leaderboard_figure(
             shortfall(bench, facts, how.get("images")),
         ),
         notes=(
-            "sampling mean: mean target of the architectures with the same sampling, on the other "
-            "images; cell table: that of the other architectures with the same cell.",
+            "sampling mean: mean target of the architectures with the same sampling and order on "
+            "the other images; cell table: that of the other architectures with the same cell, or "
+            "without any, the sampling mean.",
             "p: two-sided, with Holm's correction over both columns.",
             *reasons,
         ),

@@ -91,7 +91,8 @@ def score_leaderboard(
         architectures with the same sampling and order of sampling and transform. ``p``,
         ``p_within``: two-sided, against architectures exchanged at random (*within*: inside their
         strata), with Holm's correction over both columns; over the architectures with values on
-        all images at all seeds, whereas tau takes those of each image. ``precision``,
+        all images at all seeds, whereas tau takes those of each image; none for trivial predictors,
+        two of which are made of the target. ``precision``,
         ``precision_chance``: the share of its k best among the k best. ``regret`` of its best,
         ``regret_random``. ``seconds`` for one architecture, image and task; ``n`` architectures;
         ``reason``, why tau or ``p`` is NaN, and whether the row covers fewer architectures than
@@ -131,22 +132,26 @@ def score_leaderboard(
         )
         means = _merits(runs, entry, k)
         chosen = [(x[:, list(runs.images)], y[:, list(runs.images)]) for x, y in pairs]
-        p_value = _p_value(chosen, np.zeros(len(bench), np.intp))
+        everyone = np.zeros(len(bench), np.intp)
+        p_values = [_p_value(chosen, kinds) for kinds in (everyone, strata)]
+        if entry.reference == NULL:  # made of the target: exchanging architectures is no null
+            p_values = [np.nan, np.nan]
         rows[entry.proxy, entry.reference] = {
             "direction": entry.direction,
             "tau_signed": over_all["tau"],
             **{name: over_all[name] for name in ("low", "high")},
             "tau_signed_within": within["tau"],
             **{f"{name}_within": within[name] for name in ("low", "high")},
-            "p": p_value,
-            "p_within": _p_value(chosen, strata),
+            "p": p_values[0],
+            "p_within": p_values[1],
             "precision": means["precision"],
             "precision_chance": means["precision_chance"],
             "regret": means["regret_1"],
             "regret_random": means["regret_1_chance"],
             "seconds": entry.seconds,
             "n": int(over_all["n"]),
-            "reason": over_all["reason"] or (_NO_P if np.isnan(p_value) else ""),
+            "reason": over_all["reason"]
+            or (_NO_P if np.isnan(p_values[0]) and entry.reference != NULL else ""),
         }
     # Any order of all architectures has the chance of a random one.
     order = np.tile(np.arange(len(bench), dtype=np.float64)[:, None], len(bench.images))
