@@ -174,13 +174,14 @@ def _restore(
 ) -> None:
     from nasdip_bench.network.fast import keep_freed_memory
 
-    from .estimate import StageProgress, estimate, plan
+    from .estimate import StageProgress, choose_threads, estimate, plan
     from .folder import kept_in, resumes
     from .results import RESULTS, classical_restoration, summary, write_results
     from .search import Search, asked_for
 
     if device == "cpu":
         keep_freed_memory()
+        choose_threads(problem, config)
     interruption, kept = Interruption(limit), kept_in(folder)
     with interruption.handling_signals(), _explained(folder, device):
         resumes(folder, asked_for(problem, config, device))  # or is refused, before steps are timed

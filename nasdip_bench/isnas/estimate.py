@@ -1,11 +1,14 @@
-"""How long a search takes on this machine, from steps timed beforehand; its progress."""
+"""How long a search takes on this machine, from steps timed beforehand; threads and progress."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from nasdip_bench.console.progress import Progress, duration
 from nasdip_bench.space import Architecture, candidate_architectures
@@ -19,6 +22,21 @@ from .training import check_rule, held_bytes, train
 
 _ROUNDS, _ITERATIONS = 4, 2
 _ENOUGH_SECONDS = 5.0
+
+_SMALL_PIXELS, _SMALL_CHANNELS = 128 * 128, 32
+"""The most of a fit that cores compute no faster together: their threads wait for each other."""
+
+
+def choose_threads(problem: Degraded, config: SearchConfig) -> None:
+    """Let small fits on a CPU run on one thread, unless OMP_NUM_THREADS already decides.
+
+    Two threads that share their cores with other processes can take fifty times as long as one.
+    """
+    _, height, width = problem.shape
+    channels = max(config.channels, config.search_channels)
+    small = height * width <= _SMALL_PIXELS and channels <= _SMALL_CHANNELS
+    if small and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
 
 
 @dataclass(frozen=True)
@@ -120,7 +138,7 @@ def plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) 
     height, width = problem.size
     trained = "the image" if config.selection == "full" else "the image made small"
     return (
-        f"{problem.task.name} to {height} x {width} pixels on {device}, about "
+        f"{problem.task.name} to {height} x {width} pixels on {_processors(device)}, about "
         f"{duration(times.seconds)} (to within a factor of two):\n"
         f"  {duration(times.scores)}: rank {config.candidates} untrained networks by "
         f"{config.score}, {config.inits} initialisations each\n"
@@ -129,6 +147,16 @@ def plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) 
         f"  {duration(times.restore)}: restore with the selected one, {config.iterations} "
         f"iterations, {config.channels} channels{_stopping(problem, config)}"
     )
+
+
+def _processors(device: str) -> str:
+    """The device; on a CPU with its threads, and what to do if other work shares the cores."""
+    if device != "cpu":
+        return device
+    threads, busy = torch.get_num_threads(), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0
+    shared = threads > 1 and busy > (os.cpu_count() or 1) / 2
+    hint = "; the cores are busy: try OMP_NUM_THREADS=1" if shared else ""
+    return f"cpu ({threads} thread{'s' * (threads > 1)}{hint})"
 
 
 def _stopping(problem: Degraded, config: SearchConfig) -> str:

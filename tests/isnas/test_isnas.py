@@ -32,7 +32,7 @@ from nasdip_bench.isnas import (
     quick_config,
 )
 from nasdip_bench.isnas.config import SELECTIONS, SearchConfig
-from nasdip_bench.isnas.estimate import estimate
+from nasdip_bench.isnas.estimate import Estimate, choose_threads, estimate, plan
 from nasdip_bench.isnas.image import Degraded
 from nasdip_bench.isnas.ranking import Ranked, check_score, ranked, score_candidates
 from nasdip_bench.isnas.resized import resized, resized_as_released
@@ -377,6 +377,39 @@ def test_classical_methods_are_better_than_what_they_get():
     for task in TASKS:
         _, image = classical_restoration(corrupt(colour, task, "camera"))
         assert image.shape == colour.shape
+
+
+# -- time ------------------------------------------------------------------------------------------
+
+
+def test_small_fits_take_one_thread_unless_the_user_chose(photo, monkeypatch):
+    problem = corrupt(photo, Denoise(), "camera")
+    large = corrupt(np.tile(photo, (1, 2, 2)), Denoise(), "camera")
+    chosen: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", chosen.append)
+    for user, image, channels, expected in (
+        (None, problem, 32, [1]), (None, problem, 64, []), (None, large, 32, []),
+        ("2", problem, 32, []),
+    ):  # fmt: skip
+        chosen.clear()
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        if user is not None:
+            monkeypatch.setenv("OMP_NUM_THREADS", user)
+        choose_threads(image, quick_config(image.task, channels=channels))
+        assert chosen == expected
+
+
+def test_a_plan_says_where_threads_would_wait(photo, monkeypatch):
+    problem = corrupt(photo, Denoise(), "camera")
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    for threads, load, said in (
+        (1, 9.0, "on cpu (1 thread), about"),
+        (4, 1.0, "on cpu (4 threads), about"),
+        (4, 9.0, "on cpu (4 threads; the cores are busy: try OMP_NUM_THREADS=1), about"),
+    ):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0.0, 0.0))
+        assert said in plan(problem, quick_config(problem.task), Estimate(1, 1, 1), "cpu")
 
 
 # -- whole searches --------------------------------------------------------------------------------
