@@ -75,8 +75,8 @@ class Discrepancy(StoppingRule):
         """
         if self.sigma == "known" and np.isnan(fits.sigma).any():
             raise ConfigError(
-                f"stopping rule {self}: the sigma of this image is not known; estimate it, "
-                f"with sigma=estimate"
+                f"stopping rule {self}: the sigma of this image is not known; give it to "
+                f"nasdip-restore with --sigma, or estimate it, with sigma=estimate"
             )
         sigma = fits.sigma if self.sigma == "known" else fits.sigma_estimate
         level = -10 * np.log10(self.tau * sigma**2)
