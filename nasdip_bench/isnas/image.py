@@ -51,6 +51,11 @@ class Degraded:
         """A network's output (C, H, W) without the padding: (C, height, width)."""
         return output[:, : self.size[0], : self.size[1]]
 
+    def delivered(self, output: np.ndarray) -> np.ndarray:
+        """A network's output (C, H, W) with the known pixels of inpainting put back."""
+        mask = self.observation.mask
+        return output if mask is None else np.where(mask == 1, self.observation.corrupted, output)
+
     @property
     def seen(self) -> np.ndarray:
         """(C, h, w): the corrupted image without the padding."""

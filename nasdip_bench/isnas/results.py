@@ -52,7 +52,6 @@ def record(
     problem, cohort = search.problem, result.cohort
     weights, to_average = cohort.weights, cohort.to_average
     scores = {one.architecture: one.score for one in result.ranking}
-    method, image = classical
     fits = known(problem, search.config.iterations)
     members = [
         {
@@ -84,14 +83,28 @@ def record(
             "diverged": result.restoration.diverged,
             "seconds": result.restoration.seconds,
         },
-        "psnr_db": {
-            "corrupted": _number(problem.task.psnr_corrupted_db(problem.truth, problem.observation))
-            if problem.truth is not None
-            else None,
-            "restored": _number(problem.psnr_db(result.restoration.output)),
-            method: _number(problem.psnr_db(image)),
-        },
+        "psnr_db": _psnrs(problem, result.restoration.output, classical),
     }
+
+
+def _psnrs(
+    problem: Degraded,
+    output: NDArray[np.float32],
+    classical: tuple[str, NDArray[np.float32]],
+) -> dict[str, float | None]:
+    """PSNR in dB by name; in inpainting also of the output that known pixels are put back into."""
+    method, image = classical
+    corrupted = np.nan
+    if problem.truth is not None:
+        corrupted = problem.task.psnr_corrupted_db(problem.truth, problem.observation)
+    found = {"corrupted": corrupted}
+    if isinstance(problem.task, Inpaint):
+        found["network output"] = problem.psnr_db(output)
+    found |= {
+        "restored": problem.psnr_db(problem.delivered(output)),
+        method: problem.psnr_db(image),
+    }
+    return {name: _number(value) for name, value in found.items()}
 
 
 def write_results(
@@ -193,7 +206,7 @@ def contact_sheet(
         _labelled("input", problem.seen, _LARGE),
         _labelled(
             f"restored by cell {result.architecture.cell}"
-            f"{_psnr(problem, result.restoration.output)}",
+            f"{_psnr(problem, problem.delivered(result.restoration.output))}",
             result.restored,
             _LARGE,
         ),

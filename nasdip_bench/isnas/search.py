@@ -43,7 +43,8 @@ class SearchResult:
         cohort: what the selector saw.
         selected: position among the members.
         restoration: the selected architecture's fresh fit.
-        restored: (C, height, width) float32 in [0, 1]: its output without the padding.
+        restored: (C, height, width) float32 in [0, 1]: its output without the padding; in
+            inpainting with the known pixels as they were.
     """
 
     ranking: list[Ranked]
@@ -155,7 +156,9 @@ class Search:
             cohort=cohort,
             selected=selected,
             restoration=restoration,
-            restored=np.clip(self.problem.cropped(restoration.output), 0, 1),
+            restored=np.clip(
+                self.problem.cropped(self.problem.delivered(restoration.output)), 0, 1
+            ),
         )
 
     def rank(self) -> list[Ranked]:

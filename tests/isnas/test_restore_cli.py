@@ -142,6 +142,16 @@ def test_a_truth_of_ones_own(restore, photos, tmp_path):
     assert status == 0, err
     facts = read_record(tmp_path / "o")["psnr_db"]
     assert facts["biharmonic inpainting"] > facts["corrupted"]
+    # Known pixels are delivered as they are; the network's output is another number.
+    with (
+        PillowImage.open(tmp_path / "o" / "restored.png") as restored,
+        PillowImage.open(photos / "wall.png") as wall,
+    ):
+        error = (np.asarray(restored, float) - np.asarray(wall, float)) ** 2
+    assert {*np.argwhere(error)[:, 0]} <= {*range(20, 30)}
+    assert {*np.argwhere(error)[:, 1]} <= {*range(40, 60)}
+    assert facts["restored"] == pytest.approx(-10 * np.log10(error.mean() / 255**2), abs=0.1)
+    assert facts["network output"] < facts["restored"] - 5
 
 
 def test_a_small_photograph(restore, photos, tmp_path):
