@@ -89,11 +89,13 @@ def estimate(
 
     scoring = _least(score) * config.inits
     options: dict[str, Any] = {"device": device, "precision": config.precision, "check": check}
-    one_cohort = seconds_per_iteration(probe, small, channels=config.search_channels, **options)
+    one_cohort = 0.0
+    if config.trained:
+        one_cohort = seconds_per_iteration(probe, small, channels=config.search_channels, **options)
     one_restore = seconds_per_iteration(probe, problem, channels=config.channels, **options)
     return Estimate(
         scores=scoring * scale * config.candidates,
-        cohort=one_cohort * scale * config.cohort * config.cohort_iterations,
+        cohort=one_cohort * scale * config.trained * config.cohort_iterations,
         restore=one_restore * scale * config.iterations,
     )
 
@@ -136,15 +138,19 @@ def seconds_per_iteration(
 def plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) -> str:
     """What a search will do and how long each stage takes, as text."""
     height, width = problem.size
-    trained = "the image" if config.selection == "full" else "the image made small"
+    image = "the image" if config.selection == "full" else "the image made small"
+    cohort = (
+        f"  {duration(times.cohort)}: train the best {config.trained} on {image}, "
+        f"{config.cohort_iterations} iterations, {config.search_channels} channels\n"
+        if config.trained
+        else ""
+    )
     return (
         f"{problem.task.name} to {height} x {width} pixels on {_processors(device)}, about "
         f"{duration(times.seconds)} (to within a factor of two):\n"
         f"  {duration(times.scores)}: rank {config.candidates} untrained networks by "
         f"{config.score}, {config.inits} initialisations each\n"
-        f"  {duration(times.cohort)}: train the best {config.cohort} on {trained}, "
-        f"{config.cohort_iterations} iterations, {config.search_channels} channels\n"
-        f"  {duration(times.restore)}: restore with the selected one, {config.iterations} "
+        f"{cohort}  {duration(times.restore)}: restore with the selected one, {config.iterations} "
         f"iterations, {config.channels} channels{_stopping(problem, config)}"
     )
 
@@ -175,11 +181,11 @@ class StageProgress:
         self._length = {"cohort": config.cohort_iterations, "restore": config.iterations}
         self._cost = {
             "scores": times.scores / config.candidates,
-            "cohort": times.cohort / (config.cohort * config.cohort_iterations),
+            "cohort": times.cohort / max(1, config.trained * config.cohort_iterations),
             "restore": times.restore / config.iterations,
         }
         self._done = {"cohort": 0, "restore": 0}
-        self._progress = Progress(config.candidates + config.cohort + 1, times.seconds)
+        self._progress = Progress(config.candidates + config.trained + 1, times.seconds)
 
     def __call__(self, stage: str, done: int) -> None:
         whole = True

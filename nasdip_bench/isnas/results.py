@@ -50,20 +50,23 @@ def record(
 ) -> dict[str, Any]:
     """Everything known about a search, as JSON; missing numbers are null."""
     problem, cohort = search.problem, result.cohort
-    weights, to_average = cohort.weights, cohort.to_average
     scores = {one.architecture: one.score for one in result.ranking}
     fits = known(problem, search.config.iterations)
-    members = [
-        {
-            "architecture": str(arch),
-            "score": scores[arch],
-            "weight": float(weights[place]),
-            "mse_to_average": float(to_average[place]),
-            "psnr_db": _number(cohort.psnr_db[place]),
-            "seconds": result.fits[place].seconds,
-        }
-        for place, arch in enumerate(result.members)
-    ]
+    members: list[dict[str, Any]] = (
+        []
+        if cohort is None
+        else [
+            {
+                "architecture": str(arch),
+                "score": scores[arch],
+                "weight": float(cohort.weights[place]),
+                "mse_to_average": float(cohort.to_average[place]),
+                "psnr_db": _number(cohort.psnr_db[place]),
+                "seconds": result.fits[place].seconds,
+            }
+            for place, arch in enumerate(result.members)
+        ]
+    )
     return {
         "nasdip_bench": __version__,
         "torch": torch.__version__,
@@ -128,7 +131,7 @@ def write_results(
 def summary(facts: Mapping[str, Any]) -> str:
     """A record as readable text: the cohort, the selected network, and the PSNRs."""
     members = facts["cohort"]
-    lines = ["  rank  score      to average  PSNR     architecture"]
+    lines = ["  rank  score      to average  PSNR     architecture"] if members else []
     for rank, member in enumerate(members, 1):
         mark = "*" if member["architecture"] == facts["architecture"] else " "
         shown = "--" if member["psnr_db"] is None else f"{member['psnr_db']:.2f} dB"
@@ -136,7 +139,7 @@ def summary(facts: Mapping[str, Any]) -> str:
             f"{mark} {rank:4d}  {member['score']:<9.4g}  {member['mse_to_average']:.3e}   "
             f"{shown:8s} {member['architecture']}"
         )
-    lines.append(f"restored with {facts['architecture']} (*)")
+    lines.append(f"restored with {facts['architecture']}{' (*)' if members else ''}")
     lines += _stop(facts["restoration"])
     known = {name: value for name, value in facts["psnr_db"].items() if value is not None}
     if known:
@@ -214,7 +217,8 @@ def contact_sheet(
     ]
     if problem.truth is not None:
         large.append(_labelled("ground truth", problem.cropped(problem.truth), _LARGE))
-    small = [_labelled("cohort's average", result.average, _SMALL)]
+    average = result.average
+    small = [] if average is None else [_labelled("cohort's average", average, _SMALL)]
     for place, arch in enumerate(result.members):
         chosen = " (selected)" if place == result.selected else ""
         label = f"{place + 1}: cell {arch.cell}{chosen}"

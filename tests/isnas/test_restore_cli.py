@@ -130,6 +130,18 @@ def test_a_rule_says_where_it_stopped_and_what_it_knew(restore, photos, tmp_path
         assert seen.tolist() == [False] * (len(seen) - stopped) + [True] * stopped
 
 
+def test_the_best_score_needs_no_cohort(restore, photos, tmp_path):
+    out = tmp_path / "o"
+    options = [photos / "wall.png", "--task=denoise", "--selector=best-score", f"--out={out}"]
+    status, printed, err = restore(*options, *(one for one in SHORT if "cohort=" not in one))
+    assert (status, "train the best" in err) == (0, False), err
+    best = (out / "ranking.csv").read_text().splitlines()[1].split(",")[1]
+    assert printed.startswith(f"restored with {best}\n")
+    facts = read_record(out)
+    assert (facts["architecture"], facts["cohort"]) == (best, [])
+    assert [path.stem for path in (out / "trained").iterdir()] == [f"restore-{best}"]
+
+
 def test_a_truth_of_ones_own(restore, photos, tmp_path):
     status, _, err = restore(
         photos / "wall.png",
