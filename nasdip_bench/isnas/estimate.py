@@ -66,7 +66,7 @@ def estimate(
     not known beforehand which of them the search will train.
     """
     small = selection_problem(problem, config)
-    check_rule(config.rule, problem)
+    check_rule(config.rule, problem, config.iterations)
     candidates = candidate_architectures(min(config.candidates, 100))
     costs = [architecture_cost(arch).flops_per_pixel for arch in candidates]
     probe = candidates[sorted(range(len(costs)), key=costs.__getitem__)[len(costs) // 2]]

@@ -1,6 +1,6 @@
 """The folder where a search keeps finished work, so that it can resume after any interruption.
 
-search.json       the settings of the search; a different search is rejected
+search.json       the settings of ranking and cohort; a different search is rejected
 scores.csv        architecture,score,check of the candidates so far
 trained/<purpose>-<architecture>.npz   a finished fit: output and curves
 """

@@ -115,7 +115,7 @@ class Search:
         self.problem, self.config, self.device = problem, config, device
         self._check, self._progress = check, progress
         self._small = selection_problem(problem, config)
-        check_rule(config.rule, problem)
+        check_rule(config.rule, problem, config.iterations)
         decided = asked_for(problem, config, device)
         self._folder = None if folder is None else SearchFolder(folder, decided)
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nasdip_bench.errors import ConfigError
 from nasdip_bench.fit.loop import fit
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.fit.recording import Observer, outputs_held
@@ -239,13 +240,20 @@ def known(image: Degraded, iterations: int) -> Fits:
     )
 
 
-def check_rule(rule: StoppingRule, image: Degraded) -> None:
-    """Reject a rule that does not apply to an image.
+def check_rule(rule: StoppingRule, image: Degraded, iterations: int) -> None:
+    """Reject a rule that does not apply to an image, or cannot act within the iterations.
 
     Raises:
-        ConfigError: the rule does not apply to the task, or needs a value that is not known.
+        ConfigError: the rule does not apply to the task, needs a value that is not known, or could
+            only deliver the last output.
     """
-    Watch(rule, known(image, iterations=1))
+    Watch(rule, known(image, iterations))
+    earliest = rule.earliest(iterations)
+    if earliest > iterations:
+        raise ConfigError(
+            f"stopping rule {rule} can keep no output before iteration {earliest}, but there are "
+            f"only {iterations} iterations: give more of them, or the rule other parameters"
+        )
 
 
 def held_bytes(rule: StoppingRule, shape: tuple[int, int, int]) -> int:

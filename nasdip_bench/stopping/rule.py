@@ -103,6 +103,15 @@ class StoppingRule(ABC):
         del kind
         return None
 
+    def earliest(self, budget: int) -> int:
+        """The first iteration of which the rule can keep the output.
+
+        Args:
+            budget: maximum number of iterations.
+        """
+        del budget
+        return 1
+
     @property
     def parameters(self) -> str:
         """Names and values, such as ``tau=0.75,sigma=estimate``; "smoothed" goes without saying."""

@@ -53,6 +53,7 @@ from nasdip_bench.stopping import (
     Last,
     NeighbourMinimum,
     Plateau,
+    Watch,
     WindowedVariance,
     follow,
 )
@@ -308,7 +309,8 @@ def whole(photo):
     "rule",
     [
         Last(), Fixed(7), Discrepancy(40.0), Discrepancy(1e-6), NeighbourMinimum(3),
-        ExponentialVariance(2, burn_in=5), WindowedVariance(25, 4), Plateau(2, 5.0),
+        ExponentialVariance(2, burn_in=5), ExponentialVariance(2, burn_in=0),
+        WindowedVariance(25, 4), Plateau(2, 5.0),
     ],
     ids=str,
 )  # fmt: skip
@@ -316,6 +318,13 @@ def test_a_rule_stops_a_restoration_where_it_stops_its_record(whole, rule):
     problem, arch, recorded, outputs = whole
     curves = {name: curve[None] for name, curve in recorded.items()}
     at, paid, _ = follow(rule, known(problem, 40), np.arange(1, 41), curves)
+    watch = Watch(rule, known(problem, 40))
+    kept = [
+        t for t in range(1, 41) if watch.look(t, {n: curves[n][:, t - 1] for n in rule.needs})[0]
+    ]
+    assert not kept or kept[0] >= rule.earliest(40)
+    if isinstance(rule, WindowedVariance | ExponentialVariance):
+        assert kept[0] == rule.earliest(40)  # any first value is the least
     found = train(arch, problem, iterations=40, rule=rule, **RESTORE)
     assert (found.iteration, found.iterations) == (at[0], paid[0])
     np.testing.assert_array_equal(found.output, outputs[at[0] - 1])
@@ -346,7 +355,7 @@ def test_a_rule_without_meaning_is_refused_before_anything_is_ranked(photo):
     for call in (Search, estimate):
         with pytest.raises(ConfigError, match="there is no noise to compare with"):
             call(problem, config)
-    noisy = corrupt(photo, Denoise(), "camera")
+    noisy = degraded(photo, Denoise(), "camera")
     with pytest.raises(ConfigError, match="sigma of this image is not known"):
         Search(noisy, quick_config(noisy.task, stop="discrepancy(sigma=known)"))
 

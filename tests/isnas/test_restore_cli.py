@@ -225,6 +225,18 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
         (["{}/wall.png", "--task=denoise", "--corrupt", "--missing=0.5"], "--missing has an eff"),
         (["{}/wall.png", "--task=denoise", "--factor=4"], "--factor has an effect only for super"),
         (["{}/wall.png", "--task=denoise", "--stop=soon"], "unknown stopping rule 'soon'"),
+        (
+            ["{}/wall.png", "--task=denoise", "--stop=fixed(iteration=3000)"],
+            "fixed(iteration=3000) can keep no output before iteration 3000, but there are only 12",
+        ),
+        *(
+            (["{}/wall.png", "--task=denoise", f"--stop={rule}", "--iterations=60"], message)
+            for rule, message in (
+                ("es-wmv", "before iteration 100, but there are only 60 iterations: give more"),
+                ("es-emv", "before iteration 102, but"),
+                ("plateau(patience=60)", "before iteration 61, but"),
+            )
+        ),
         (["{}/wall.png", "--task=denoise", "--stop=fixed("], "'fixed(' is not a stopping rule"),
         (
             ["{}/wall.png", "--task=inpaint", "--corrupt", "--stop=discrepancy"],
@@ -294,6 +306,7 @@ def test_options_that_the_released_selection_uses_are_no_mistakes(restore, photo
         "--stop=es-wmv(window=25,patience=4)",
         "--dry-run",
         *SHORT,
+        "--iterations=25",
     )
     assert status == 0, err
     assert "at most; stopped by es-wmv(window=25,patience=4), which holds 1." in err
