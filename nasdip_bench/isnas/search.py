@@ -208,7 +208,8 @@ class Search:
         """A fit from the folder, or trained now."""
         config, cohort = self.config, purpose == "cohort"
         iterations = config.cohort_iterations if cohort else config.iterations
-        fit = None if self._folder is None else self._folder.trained(purpose, arch)
+        kept_as = purpose if cohort else f"{purpose}-{sha256_bytes(str(config.rule).encode())[:8]}"
+        fit = None if self._folder is None else self._folder.trained(kept_as, arch)
         if fit is not None:
             self._progress(purpose, iterations)
             return fit
@@ -230,7 +231,7 @@ class Search:
             on_iteration=before,
         )
         if self._folder is not None:
-            self._folder.keep_trained(purpose, arch, fit)
+            self._folder.keep_trained(kept_as, arch, fit)
         return fit
 
 

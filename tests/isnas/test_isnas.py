@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -486,6 +486,19 @@ def test_a_search_that_is_stopped_again_and_again_goes_on(whole_search, tmp_path
     assert stopped > 3
     np.testing.assert_array_equal(result.restored, whole.restored)
     assert [count for stage, count in done if stage == "cohort"] == [4] * 3  # were there already
+
+
+def test_another_rule_needs_no_new_ranking_or_cohort(whole_search, tmp_path):
+    problem, config, folder, whole = whole_search
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    for rule, iterations in (("fixed(iteration=3)", 3), ("last", 6)):
+        before = {path: path.stat().st_mtime_ns for path in (tmp_path / "trained").iterdir()}
+        one = Search(problem, replace(config, stop=rule), folder=tmp_path).run()
+        assert (one.restoration.iterations, one.restoration.stopped) == (iterations, rule != "last")
+        after = {path: path.stat().st_mtime_ns for path in (tmp_path / "trained").iterdir()}
+        assert before.items() <= after.items()
+        assert len(after) == 3 + 2  # the cohort, and a restoration for each rule
+    np.testing.assert_array_equal(one.restored, whole.restored)
 
 
 def test_another_search_does_not_mix_with_the_one_in_a_folder(photo, tmp_path):
