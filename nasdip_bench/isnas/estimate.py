@@ -188,12 +188,13 @@ class StageProgress:
         self._progress = Progress(config.candidates + config.trained + 1, times.seconds)
 
     def __call__(self, stage: str, done: int) -> None:
-        whole = True
+        whole, last = True, stage
         if stage != "scores":
-            before = self._done[stage]
+            length, before = self._length[stage], self._done[stage]
             self._done[stage] += done
-            whole = self._done[stage] // self._length[stage] > before // self._length[stage]
-        self._progress.finished(self._cost[stage] * done, stage, whole=whole)
+            whole = self._done[stage] // length > before // length
+            last = f"{stage}, iteration {(self._done[stage] - 1) % length + 1} of {length}"
+        self._progress.finished(self._cost[stage] * done, last, whole=whole)
 
     def close(self) -> None:
         """End the line on a terminal."""

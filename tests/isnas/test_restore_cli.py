@@ -96,6 +96,7 @@ def test_psnr_is_measured_where_there_is_a_truth(restore, photos, tmp_path):
     arguments = [photos / "wall.png", "--task=denoise", "--corrupt", *SHORT]
     status, out, err = restore(*arguments, f"--out={tmp_path / 'o'}")
     assert status == 0, err
+    assert "; last: restore, iteration 5 of 5\n" in err
     facts = read_record(tmp_path / "o")
     assert facts["psnr_db"]["corrupted"] == pytest.approx(20.4, abs=0.5)
     assert set(facts["psnr_db"]) == {"corrupted", "restored", "non-local means"}
