@@ -59,7 +59,8 @@ class Task(ABC):
         Args:
             truth: (C, H, W) float32 in [0, 1].
             image_name: part of the draw's key.
-            seed: each has its own noise or mask.
+            seed: of the run: each has its own noise or mask. If it is the right one, the dataset's
+                ``psnr_corrupted_db`` is that of the result.
         """
 
     def _stream(self, truth: np.ndarray, image_name: str, seed: int) -> BitStream:

@@ -128,6 +128,10 @@ def curve_command(
     task: Task = "denoise",
     fidelity: FidelityName = None,
     seed: Seed = None,
+    observables: Annotated[
+        bool,
+        typer.Option("--observables", help="What a stopping rule may see, instead of PSNR."),
+    ] = False,
     form: TextForm = "",
     out: Annotated[
         Path | None,
@@ -139,8 +143,11 @@ def curve_command(
     data: Data = None,
 ) -> None:
     """Print or draw a learning curve, or the mean over the default seeds."""
-    curve = NASDIPBench(data).curve(
-        parsed_architecture(arch), image, task, fidelity=fidelity, seed=seed
+    bench, arch_id = NASDIPBench(data), parsed_architecture(arch)
+    curve = (
+        bench.observables(arch_id, image, task, fidelity=fidelity, seed=seed)
+        if observables
+        else bench.curve(arch_id, image, task, fidelity=fidelity, seed=seed)
     )
     if out is not None and out.suffix.lower() in PICTURES:
         check_form(form, out)

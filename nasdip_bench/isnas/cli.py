@@ -40,7 +40,11 @@ def restore_command(
         bool, typer.Option("--corrupt", help="IMAGE is clean: corrupt it first, and measure PSNR.")
     ] = False,
     sigma: Annotated[
-        float, typer.Option(help="Denoising with --corrupt: noise to add, in grey levels of 255.")
+        float,
+        typer.Option(
+            help="Denoising: the noise, in grey levels of 255; with --corrupt, what to add. Else "
+            "only rules with sigma=known use it."
+        ),
     ] = 25.0,
     missing: Annotated[
         float, typer.Option(help="Inpainting with --corrupt: fraction of pixels to remove.")
@@ -114,7 +118,10 @@ def restore_command(
 
     folder = out or image.parent / f"{image.stem}-restored"
     check_folder(folder)
-    problem = read_problem(image, chosen, clean=corrupt, mask=mask, truth=ground_truth)
+    noise = sigma if given(context, "sigma") else None
+    problem = read_problem(
+        image, chosen, clean=corrupt, mask=mask, truth=ground_truth, sigma_255=noise
+    )
 
     # Torch takes seconds to import: make the cheap checks first.
     from nasdip_bench.fit.devices import local_device
@@ -153,10 +160,10 @@ def _refuse_unused(
     context: typer.Context, task: Task, corrupt: bool, mask: Path | None, selection: str
 ) -> None:
     """Reject options that would have no effect."""
-    drawn = corrupt or selection == "released"  # which corrupts the ground truth once more
+    # The released selection corrupts the ground truth once more.
     drawn_mask = (corrupt and mask is None) or selection == "released"
     for name, used, where in (
-        ("sigma", isinstance(task, Denoise) and drawn, "for denoise with --corrupt"),
+        ("sigma", isinstance(task, Denoise), "for denoise"),
         ("missing", isinstance(task, Inpaint) and drawn_mask, "for inpaint, --corrupt and no mask"),
         ("factor", isinstance(task, SuperResolve), "for super-resolve"),
     ):
@@ -174,13 +181,14 @@ def _restore(
 ) -> None:
     from nasdip_bench.network.fast import keep_freed_memory
 
-    from .estimate import StageProgress, estimate, plan
+    from .estimate import StageProgress, choose_threads, estimate, plan
     from .folder import kept_in, resumes
     from .results import RESULTS, classical_restoration, summary, write_results
     from .search import Search, asked_for
 
     if device == "cpu":
         keep_freed_memory()
+        choose_threads(problem, config)
     interruption, kept = Interruption(limit), kept_in(folder)
     with interruption.handling_signals(), _explained(folder, device):
         resumes(folder, asked_for(problem, config, device))  # or is refused, before steps are timed

@@ -13,7 +13,7 @@ from nasdip_bench.stopping import StoppingRule, parse_rule
 from nasdip_bench.tasks import Task
 
 from .ranking import check_score
-from .selection import SELECTORS, WEIGHTINGS
+from .selection import SELECTORS, UNTRAINED, WEIGHTINGS
 
 SELECTIONS = ("full", "resized", "released")
 """What the cohort is trained on: the image, the corrupted image made small, or (the released
@@ -30,7 +30,8 @@ class SearchConfig:
         score: the training-free score to rank by; lower is better.
         candidates: architectures to rank; see `nasdip_bench.space.candidate_architectures`.
         inits: initialisations a score is averaged over.
-        cohort: N, how many of the best-ranked to train; at most the candidates.
+        cohort: N, how many of the best-ranked to train; at most the candidates. Selector
+            "best-score" trains none.
         selection: one of `SELECTIONS`.
         weighting: weights of the average; one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
         selector: one of `nasdip_bench.isnas.selection.SELECTORS`.
@@ -65,7 +66,7 @@ class SearchConfig:
         check_score(self.score)
         for name in ("candidates", "inits", "cohort", "cohort_iterations", "iterations"):
             check_whole(name, getattr(self, name), 1, _LARGEST)
-        if self.cohort > self.candidates:
+        if self.trained > self.candidates:
             raise ConfigError(
                 f"a cohort of {self.cohort} cannot be chosen from {self.candidates} candidates: "
                 f"give more candidates, or a smaller cohort"
@@ -81,6 +82,11 @@ class SearchConfig:
             check_name(name, getattr(self, name), allowed)
         check_whole("seed", self.seed, 0)
         parse_rule(self.stop)
+
+    @property
+    def trained(self) -> int:
+        """How many networks are trained for the selector to choose from."""
+        return 0 if self.selector == UNTRAINED else self.cohort
 
     @property
     def rule(self) -> StoppingRule:

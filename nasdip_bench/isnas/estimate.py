@@ -1,11 +1,14 @@
-"""How long a search takes on this machine, from steps timed beforehand; its progress."""
+"""How long a search takes on this machine, from steps timed beforehand; threads and progress."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from nasdip_bench.console.progress import Progress, duration
 from nasdip_bench.space import Architecture, candidate_architectures
@@ -19,6 +22,21 @@ from .training import check_rule, held_bytes, train
 
 _ROUNDS, _ITERATIONS = 4, 2
 _ENOUGH_SECONDS = 5.0
+
+_SMALL_PIXELS, _SMALL_CHANNELS = 128 * 128, 32
+"""The most of a fit that cores compute no faster together: their threads wait for each other."""
+
+
+def choose_threads(problem: Degraded, config: SearchConfig) -> None:
+    """Let small fits on a CPU run on one thread, unless OMP_NUM_THREADS already decides.
+
+    Two threads that share their cores with other processes can take fifty times as long as one.
+    """
+    _, height, width = problem.shape
+    channels = max(config.channels, config.search_channels)
+    small = height * width <= _SMALL_PIXELS and channels <= _SMALL_CHANNELS
+    if small and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
 
 
 @dataclass(frozen=True)
@@ -48,7 +66,7 @@ def estimate(
     not known beforehand which of them the search will train.
     """
     small = selection_problem(problem, config)
-    check_rule(config.rule, problem)
+    check_rule(config.rule, problem, config.iterations)
     candidates = candidate_architectures(min(config.candidates, 100))
     costs = [architecture_cost(arch).flops_per_pixel for arch in candidates]
     probe = candidates[sorted(range(len(costs)), key=costs.__getitem__)[len(costs) // 2]]
@@ -71,11 +89,13 @@ def estimate(
 
     scoring = _least(score) * config.inits
     options: dict[str, Any] = {"device": device, "precision": config.precision, "check": check}
-    one_cohort = seconds_per_iteration(probe, small, channels=config.search_channels, **options)
+    one_cohort = 0.0
+    if config.trained:
+        one_cohort = seconds_per_iteration(probe, small, channels=config.search_channels, **options)
     one_restore = seconds_per_iteration(probe, problem, channels=config.channels, **options)
     return Estimate(
         scores=scoring * scale * config.candidates,
-        cohort=one_cohort * scale * config.cohort * config.cohort_iterations,
+        cohort=one_cohort * scale * config.trained * config.cohort_iterations,
         restore=one_restore * scale * config.iterations,
     )
 
@@ -118,17 +138,31 @@ def seconds_per_iteration(
 def plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) -> str:
     """What a search will do and how long each stage takes, as text."""
     height, width = problem.size
-    trained = "the image" if config.selection == "full" else "the image made small"
+    image = "the image" if config.selection == "full" else "the image made small"
+    cohort = (
+        f"  {duration(times.cohort)}: train the best {config.trained} on {image}, "
+        f"{config.cohort_iterations} iterations, {config.search_channels} channels\n"
+        if config.trained
+        else ""
+    )
     return (
-        f"{problem.task.name} to {height} x {width} pixels on {device}, about "
+        f"{problem.task.name} to {height} x {width} pixels on {_processors(device)}, about "
         f"{duration(times.seconds)} (to within a factor of two):\n"
         f"  {duration(times.scores)}: rank {config.candidates} untrained networks by "
         f"{config.score}, {config.inits} initialisations each\n"
-        f"  {duration(times.cohort)}: train the best {config.cohort} on {trained}, "
-        f"{config.cohort_iterations} iterations, {config.search_channels} channels\n"
-        f"  {duration(times.restore)}: restore with the selected one, {config.iterations} "
+        f"{cohort}  {duration(times.restore)}: restore with the selected one, {config.iterations} "
         f"iterations, {config.channels} channels{_stopping(problem, config)}"
     )
+
+
+def _processors(device: str) -> str:
+    """The device; on a CPU with its threads, and what to do if other work shares the cores."""
+    if device != "cpu":
+        return device
+    threads, busy = torch.get_num_threads(), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0
+    shared = threads > 1 and busy > (os.cpu_count() or 1) / 2
+    hint = "; the cores are busy: try OMP_NUM_THREADS=1" if shared else ""
+    return f"cpu ({threads} thread{'s' * (threads > 1)}{hint})"
 
 
 def _stopping(problem: Degraded, config: SearchConfig) -> str:
@@ -147,19 +181,20 @@ class StageProgress:
         self._length = {"cohort": config.cohort_iterations, "restore": config.iterations}
         self._cost = {
             "scores": times.scores / config.candidates,
-            "cohort": times.cohort / (config.cohort * config.cohort_iterations),
+            "cohort": times.cohort / max(1, config.trained * config.cohort_iterations),
             "restore": times.restore / config.iterations,
         }
         self._done = {"cohort": 0, "restore": 0}
-        self._progress = Progress(config.candidates + config.cohort + 1, times.seconds)
+        self._progress = Progress(config.candidates + config.trained + 1, times.seconds)
 
     def __call__(self, stage: str, done: int) -> None:
-        whole = True
+        whole, last = True, stage
         if stage != "scores":
-            before = self._done[stage]
+            length, before = self._length[stage], self._done[stage]
             self._done[stage] += done
-            whole = self._done[stage] // self._length[stage] > before // self._length[stage]
-        self._progress.finished(self._cost[stage] * done, stage, whole=whole)
+            whole = self._done[stage] // length > before // length
+            last = f"{stage}, iteration {(self._done[stage] - 1) % length + 1} of {length}"
+        self._progress.finished(self._cost[stage] * done, last, whole=whole)
 
     def close(self) -> None:
         """End the line on a terminal."""

@@ -1,8 +1,11 @@
 """The folder where a search keeps finished work, so that it can resume after any interruption.
 
-search.json       the settings of the search; a different search is rejected
+search.json       the settings of ranking and cohort; a different search is rejected
 scores.csv        architecture,score,check of the candidates so far
 trained/<purpose>-<architecture>.npz   a finished fit: output and curves
+
+The stopping rule may change: ranking and cohort do not depend on it, and each rule has its own
+restoration.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from .training import Trained
 
 _SETTINGS = "search.json"
 _SCORES = "scores.csv"
+_FREE = "stop"
+"""The setting that may change."""
 _HEADING = "architecture,score,check"
 _SECONDS_BETWEEN_WRITES = 5.0
 
@@ -47,7 +52,8 @@ class SearchFolder:
         try:
             (path / "trained").mkdir(parents=True, exist_ok=True)
             if not resumes(path, asked):
-                write_atomic(path / _SETTINGS, sealed_text(dict(asked)).encode())
+                kept = {name: value for name, value in asked.items() if name != _FREE}
+                write_atomic(path / _SETTINGS, sealed_text(kept).encode())
         except OSError as error:
             raise ConfigError(
                 f"cannot write to the folder {str(path)!r}: {error.strerror or error}; name "
@@ -123,7 +129,8 @@ def resumes(path: Path, asked: Mapping[str, Any]) -> bool:
         ) from error
     found.setdefault("protocol_version", 1)  # the only version before it was noted
     wanted = json.loads(json.dumps(dict(asked)))
-    differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+    names = (wanted.keys() | found.keys()) - {_FREE}
+    differing = sorted(name for name in names if wanted.get(name) != found.get(name))
     if differing:
         name = differing[0]
         raise ConfigError(

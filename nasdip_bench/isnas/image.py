@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import ConfigError, ImageError
 from nasdip_bench.images import centre_crop, read_image
 from nasdip_bench.space import MIN_SIZE, SIZE_MULTIPLE
-from nasdip_bench.tasks import Inpaint, Observation, SuperResolve, Task, luma, psnr_db
+from nasdip_bench.tasks import Denoise, Inpaint, Observation, SuperResolve, Task, luma, psnr_db
 
 MAX_PIXELS = 16 * 2**20
 """Maximum for the restored image; a fit at 4096 x 4096 takes some 100 GB."""
@@ -30,6 +30,7 @@ class Degraded:
         observation: padded.
         truth: (C, H, W), padded; None if there is none.
         size: (height, width) of the restored image, without the padding.
+        sigma_255: the noise in grey levels of 255, if it is known; else None.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Degraded:
     observation: Observation
     truth: np.ndarray | None
     size: tuple[int, int]
+    sigma_255: float | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -48,6 +50,11 @@ class Degraded:
     def cropped(self, output: np.ndarray) -> np.ndarray:
         """A network's output (C, H, W) without the padding: (C, height, width)."""
         return output[:, : self.size[0], : self.size[1]]
+
+    def delivered(self, output: np.ndarray) -> np.ndarray:
+        """A network's output (C, H, W) with the known pixels of inpainting put back."""
+        mask = self.observation.mask
+        return output if mask is None else np.where(mask == 1, self.observation.corrupted, output)
 
     @property
     def seen(self) -> np.ndarray:
@@ -93,7 +100,8 @@ def corrupt(truth: np.ndarray, task: Task, name: str, mask: np.ndarray | None = 
         observation = task.corrupt(truth, name)
     else:
         observation = Observation(corrupted=_masked(truth, task, mask), mask=mask)
-    return _padded(observation, task, truth, name)
+    sigma_255 = task.sigma_255 if isinstance(task, Denoise) else None
+    return _padded(observation, task, truth, name, sigma_255)
 
 
 def degraded(
@@ -103,6 +111,7 @@ def degraded(
     *,
     mask: np.ndarray | None = None,
     truth: np.ndarray | None = None,
+    sigma_255: float | None = None,
 ) -> Degraded:
     """Take an image that is already corrupted.
 
@@ -112,6 +121,7 @@ def degraded(
         name: name of the image.
         mask: (1, h, w) of 0 (missing) and 1, for inpainting.
         truth: (C, H, W), to measure against; H = h, or factor · h for super-resolution.
+        sigma_255: the noise in grey levels of 255, for rules that want to know it; None: unknown.
 
     Raises:
         ImageError: a mask or a ground truth of the wrong size.
@@ -133,7 +143,7 @@ def degraded(
                 f"the ground truth is {_text(truth.shape)}, but must be {_text(expected)} "
                 f"(channels x height x width) to fit the image: take the right file"
             )
-    return _padded(Observation(corrupted=seen, mask=mask), task, truth, name)
+    return _padded(Observation(corrupted=seen, mask=mask), task, truth, name, sigma_255)
 
 
 def read_problem(
@@ -143,6 +153,7 @@ def read_problem(
     clean: bool = False,
     mask: Path | None = None,
     truth: Path | None = None,
+    sigma_255: float | None = None,
 ) -> Degraded:
     """Read an image to restore from files.
 
@@ -153,6 +164,7 @@ def read_problem(
         clean: the image is clean: corrupt it, and use it as the ground truth.
         mask: for inpainting: white where the image is known, black where not.
         truth: the clean image, to measure against.
+        sigma_255: see `degraded`; a clean image gets that of the task.
 
     Raises:
         ImageError: a file that cannot be read, or has the wrong size.
@@ -169,7 +181,7 @@ def read_problem(
         problem = corrupt(pixels, task, name, known)
     else:
         clean_pixels = None if truth is None else _read_pixels(truth)
-        problem = degraded(pixels, task, name, mask=known, truth=clean_pixels)
+        problem = degraded(pixels, task, name, mask=known, truth=clean_pixels, sigma_255=sigma_255)
     _, height, width = problem.shape
     if height * width > MAX_PIXELS:
         raise ImageError(
@@ -207,7 +219,13 @@ def _masked(image: np.ndarray, task: Task, mask: np.ndarray) -> np.ndarray:
     return np.asarray(image * mask, np.float32)
 
 
-def _padded(observation: Observation, task: Task, truth: np.ndarray | None, name: str) -> Degraded:
+def _padded(
+    observation: Observation,
+    task: Task,
+    truth: np.ndarray | None,
+    name: str,
+    sigma_255: float | None,
+) -> Degraded:
     """Pad by reflection at the lower and right edge to multiples of 32, at least 64."""
     factor = _factor(task)
     _, height, width = observation.corrupted.shape
@@ -229,6 +247,7 @@ def _padded(observation: Observation, task: Task, truth: np.ndarray | None, name
         ),
         truth=None if truth is None else pad(truth, factor),
         size=(height * factor, width * factor),
+        sigma_255=sigma_255,
     )
 
 

@@ -25,13 +25,14 @@ from nasdip_bench.tasks import Denoise, Inpaint, noise_estimate
 from .image import Degraded
 from .resized import resize
 from .search import Search, SearchResult, asked_for
+from .training import known
 
 RESULTS = {
     "restored.png": "the restored image",
     "sheet.png": "input, cohort, average and result side by side",
     "record.json": "settings, scores, cohort, PSNR and the command: what reproduces the search",
     "ranking.csv": "all candidates with their scores, best first",
-    "curves.csv": "PSNR of the cohort and the restoration by iteration, given a ground truth",
+    "curves.csv": "by iteration: loss, PSNR given a ground truth, and what the rule looked at",
 }
 
 _LARGE, _SMALL, _GAP, _LINE = 320, 152, 16, 34
@@ -49,20 +50,23 @@ def record(
 ) -> dict[str, Any]:
     """Everything known about a search, as JSON; missing numbers are null."""
     problem, cohort = search.problem, result.cohort
-    weights, to_average = cohort.weights, cohort.to_average
     scores = {one.architecture: one.score for one in result.ranking}
-    method, image = classical
-    members = [
-        {
-            "architecture": str(arch),
-            "score": scores[arch],
-            "weight": float(weights[place]),
-            "mse_to_average": float(to_average[place]),
-            "psnr_db": _number(cohort.psnr_db[place]),
-            "seconds": result.fits[place].seconds,
-        }
-        for place, arch in enumerate(result.members)
-    ]
+    fits = known(problem, search.config.iterations)
+    members: list[dict[str, Any]] = (
+        []
+        if cohort is None
+        else [
+            {
+                "architecture": str(arch),
+                "score": scores[arch],
+                "weight": float(cohort.weights[place]),
+                "mse_to_average": float(cohort.to_average[place]),
+                "psnr_db": _number(cohort.psnr_db[place]),
+                "seconds": result.fits[place].seconds,
+            }
+            for place, arch in enumerate(result.members)
+        ]
+    )
     return {
         "nasdip_bench": __version__,
         "torch": torch.__version__,
@@ -75,17 +79,35 @@ def record(
         "restoration": {
             "iteration": result.restoration.iteration,
             "iterations": result.restoration.iterations,
+            "rule": str(search.config.rule),
+            "stopped": result.restoration.stopped,
+            "sigma_255": _number(255 * fits.sigma[0]),
+            "sigma_estimate_255": _number(255 * fits.sigma_estimate[0]),
             "diverged": result.restoration.diverged,
             "seconds": result.restoration.seconds,
         },
-        "psnr_db": {
-            "corrupted": _number(problem.task.psnr_corrupted_db(problem.truth, problem.observation))
-            if problem.truth is not None
-            else None,
-            "restored": _number(problem.psnr_db(result.restoration.output)),
-            method: _number(problem.psnr_db(image)),
-        },
+        "psnr_db": _psnrs(problem, result.restoration.output, classical),
     }
+
+
+def _psnrs(
+    problem: Degraded,
+    output: NDArray[np.float32],
+    classical: tuple[str, NDArray[np.float32]],
+) -> dict[str, float | None]:
+    """PSNR in dB by name; in inpainting also of the output that known pixels are put back into."""
+    method, image = classical
+    corrupted = np.nan
+    if problem.truth is not None:
+        corrupted = problem.task.psnr_corrupted_db(problem.truth, problem.observation)
+    found = {"corrupted": corrupted}
+    if isinstance(problem.task, Inpaint):
+        found["network output"] = problem.psnr_db(output)
+    found |= {
+        "restored": problem.psnr_db(problem.delivered(output)),
+        method: problem.psnr_db(image),
+    }
+    return {name: _number(value) for name, value in found.items()}
 
 
 def write_results(
@@ -100,7 +122,7 @@ def write_results(
     write_atomic(folder / "restored.png", png(result.restored))
     write_atomic(folder / "sheet.png", png(contact_sheet(search.problem, result, classical)))
     write_atomic(folder / "ranking.csv", _ranking(result))
-    write_atomic(folder / "curves.csv", _curves(result))
+    write_atomic(folder / "curves.csv", _curves(result, search.config.rule.needs))
     text = json.dumps(facts, indent=1, allow_nan=False) + "\n"
     write_atomic(folder / "record.json", text.encode())
     return facts
@@ -109,7 +131,7 @@ def write_results(
 def summary(facts: Mapping[str, Any]) -> str:
     """A record as readable text: the cohort, the selected network, and the PSNRs."""
     members = facts["cohort"]
-    lines = ["  rank  score      to average  PSNR     architecture"]
+    lines = ["  rank  score      to average  PSNR     architecture"] if members else []
     for rank, member in enumerate(members, 1):
         mark = "*" if member["architecture"] == facts["architecture"] else " "
         shown = "--" if member["psnr_db"] is None else f"{member['psnr_db']:.2f} dB"
@@ -117,11 +139,21 @@ def summary(facts: Mapping[str, Any]) -> str:
             f"{mark} {rank:4d}  {member['score']:<9.4g}  {member['mse_to_average']:.3e}   "
             f"{shown:8s} {member['architecture']}"
         )
-    lines.append(f"restored with {facts['architecture']} (*)")
+    lines.append(f"restored with {facts['architecture']}{' (*)' if members else ''}")
+    lines += _stop(facts["restoration"])
     known = {name: value for name, value in facts["psnr_db"].items() if value is not None}
     if known:
         lines.append("PSNR: " + ", ".join(f"{name} {v:.2f} dB" for name, v in known.items()))
     return "\n".join(lines)
+
+
+def _stop(fit: Mapping[str, Any]) -> list[str]:
+    """Where the rule stopped the restoration, or that it did not: a line, but none for ``last``."""
+    rule, delivered, trained = fit["rule"], fit["iteration"], fit["iterations"]
+    if rule == "last" or fit["diverged"]:
+        return []
+    ended = "stopped after" if fit["stopped"] else "did not stop within"
+    return [f"{rule} {ended} {trained} iterations: delivered is iteration {delivered}"]
 
 
 def png(image: NDArray[np.float32]) -> bytes:
@@ -142,16 +174,25 @@ def _ranking(result: SearchResult) -> bytes:
     return _csv(("rank", "architecture", "score"), rows)
 
 
-def _curves(result: SearchResult) -> bytes:
+def _curves(result: SearchResult, needs: Sequence[str]) -> bytes:
+    """Empty cells are undefined; the cohort's networks have no rule."""
     fits = [("cohort", a, fit) for a, fit in zip(result.members, result.fits, strict=True)]
     fits.append(("restore", result.architecture, result.restoration))
-    rows = [
-        (purpose, arch, i + 1, f"{fit.psnr_db[i]:.4f}", f"{fit.psnr_smooth_db[i]:.4f}")
-        for purpose, arch, fit in fits
-        for i in range(fit.iterations)
-        if np.isfinite(fit.psnr_db[i])
-    ]
-    return _csv(("purpose", "architecture", "iteration", "psnr_db", "psnr_smooth_db"), rows)
+    own = [f"{name}_db" for name in needs if name != "loss"]
+    head = ("purpose", "architecture", "iteration", "loss_db", "psnr_db", "psnr_smooth_db", *own)
+    rows = []
+    for purpose, arch, fit in fits:
+        curves = {f"{name}_db": curve for name, curve in zip(needs, fit.seen_db, strict=False)}
+        curves |= {name: getattr(fit, name) for name in head[3:6]}
+        rows += [
+            (purpose, arch, i + 1, *(_cell(curves.get(name), i) for name in head[3:]))
+            for i in range(fit.iterations)
+        ]
+    return _csv(head, rows)
+
+
+def _cell(curve: NDArray[np.float64] | None, i: int) -> str:
+    return "" if curve is None or not np.isfinite(curve[i]) else f"{curve[i]:.4f}"
 
 
 def _csv(head: Sequence[object], rows: Sequence[Sequence[object]]) -> bytes:
@@ -168,7 +209,7 @@ def contact_sheet(
         _labelled("input", problem.seen, _LARGE),
         _labelled(
             f"restored by cell {result.architecture.cell}"
-            f"{_psnr(problem, result.restoration.output)}",
+            f"{_psnr(problem, problem.delivered(result.restoration.output))}",
             result.restored,
             _LARGE,
         ),
@@ -176,7 +217,8 @@ def contact_sheet(
     ]
     if problem.truth is not None:
         large.append(_labelled("ground truth", problem.cropped(problem.truth), _LARGE))
-    small = [_labelled("cohort's average", result.average, _SMALL)]
+    average = result.average
+    small = [] if average is None else [_labelled("cohort's average", average, _SMALL)]
     for place, arch in enumerate(result.members):
         chosen = " (selected)" if place == result.selected else ""
         label = f"{place + 1}: cell {arch.cell}{chosen}"

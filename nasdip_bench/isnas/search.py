@@ -7,7 +7,7 @@ selected; it is trained anew to restore the image.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,34 +36,38 @@ class SearchResult:
 
     Attributes:
         ranking: all candidates, best first.
-        members: the architectures of the cohort that did not diverge, best-ranked first.
+        architecture: the selected architecture.
+        members: the architectures of the cohort that did not diverge, best-ranked first; empty if
+            the selector needs no cohort.
         diverged: the architectures of the cohort that diverged.
         fits: the members' fits.
         outputs: (N, C, h, w) float32: their outputs without the padding.
-        cohort: what the selector saw.
-        selected: position among the members.
-        restoration: the selected architecture's fresh fit.
-        restored: (C, height, width) float32 in [0, 1]: its output without the padding.
+        cohort: what the selector saw; None if it needs no cohort.
+        restoration: the architecture's fresh fit.
+        restored: (C, height, width) float32 in [0, 1]: its output without the padding; in
+            inpainting with the known pixels as they were.
     """
 
     ranking: list[Ranked]
+    architecture: Architecture
     members: list[Architecture]
     diverged: list[Architecture]
     fits: list[Trained]
     outputs: NDArray[np.float32]
-    cohort: Cohort
-    selected: int
+    cohort: Cohort | None
     restoration: Trained
     restored: NDArray[np.float32]
 
     @property
-    def architecture(self) -> Architecture:
-        """The selected architecture."""
-        return self.members[self.selected]
+    def selected(self) -> int | None:
+        """Position of the architecture among the members; None without a cohort."""
+        return self.members.index(self.architecture) if self.members else None
 
     @property
-    def average(self) -> NDArray[np.float64]:
+    def average(self) -> NDArray[np.float64] | None:
         """(C, h, w): the weighted average of the members' outputs, not rounded to float32."""
+        if self.cohort is None:
+            return None
         average: NDArray[np.float64] = np.tensordot(
             self.cohort.weights, self.outputs.astype(np.float64), 1
         )
@@ -111,7 +115,7 @@ class Search:
         self.problem, self.config, self.device = problem, config, device
         self._check, self._progress = check, progress
         self._small = selection_problem(problem, config)
-        check_rule(config.rule, problem)
+        check_rule(config.rule, problem, config.iterations)
         decided = asked_for(problem, config, device)
         self._folder = None if folder is None else SearchFolder(folder, decided)
 
@@ -122,6 +126,8 @@ class Search:
             ConfigError: the whole cohort diverged.
         """
         ranking = self.rank()
+        if not self.config.trained:
+            return self._restore(ranking, ranking[0].architecture, {}, None)
         fits = {
             one.architecture: self._fit("cohort", one.architecture)
             for one in ranking[: self.config.cohort]
@@ -132,10 +138,9 @@ class Search:
                 f"all {len(fits)} networks of the cohort diverged: use another score or seed, or "
                 f"precision fp32"
             )
-        trained = [fits[arch] for arch in members]
         scores = {one.architecture: one.score for one in ranking}
         # The paper's images need no padding; what is compared is the image alone.
-        outputs = np.stack([self._small.cropped(fit.output) for fit in trained])
+        outputs = np.stack([self._small.cropped(fits[arch].output) for arch in members])
         judge = self._small if self._small.truth is not None else None
         cohort = Cohort(
             scores=np.array([scores[arch] for arch in members]),
@@ -144,18 +149,33 @@ class Search:
             weighting=self.config.weighting,
             seed=self.config.seed,
         )
-        selected = get_selector(self.config.selector)(cohort)
-        restoration = self._fit("restore", members[selected])
+        architecture = members[get_selector(self.config.selector)(cohort)]
+        return self._restore(ranking, architecture, fits, cohort)
+
+    def _restore(
+        self,
+        ranking: list[Ranked],
+        architecture: Architecture,
+        fits: Mapping[Architecture, Trained],
+        cohort: Cohort | None,
+    ) -> SearchResult:
+        """Restore with the selected architecture."""
+        restoration = self._fit("restore", architecture)
+        trained = {arch: fit for arch, fit in fits.items() if not fit.diverged}
         return SearchResult(
             ranking=ranking,
-            members=members,
+            architecture=architecture,
+            members=list(trained),
             diverged=[arch for arch, fit in fits.items() if fit.diverged],
-            fits=trained,
-            outputs=outputs,
+            fits=list(trained.values()),
+            outputs=np.array(
+                [self._small.cropped(fit.output) for fit in trained.values()], np.float32
+            ),
             cohort=cohort,
-            selected=selected,
             restoration=restoration,
-            restored=np.clip(self.problem.cropped(restoration.output), 0, 1),
+            restored=np.clip(
+                self.problem.cropped(self.problem.delivered(restoration.output)), 0, 1
+            ),
         )
 
     def rank(self) -> list[Ranked]:
@@ -188,7 +208,8 @@ class Search:
         """A fit from the folder, or trained now."""
         config, cohort = self.config, purpose == "cohort"
         iterations = config.cohort_iterations if cohort else config.iterations
-        fit = None if self._folder is None else self._folder.trained(purpose, arch)
+        kept_as = purpose if cohort else f"{purpose}-{sha256_bytes(str(config.rule).encode())[:8]}"
+        fit = None if self._folder is None else self._folder.trained(kept_as, arch)
         if fit is not None:
             self._progress(purpose, iterations)
             return fit
@@ -210,7 +231,7 @@ class Search:
             on_iteration=before,
         )
         if self._folder is not None:
-            self._folder.keep_trained(purpose, arch, fit)
+            self._folder.keep_trained(kept_as, arch, fit)
         return fit
 
 

@@ -150,6 +150,9 @@ _SELECTORS: dict[str, Selector] = {
 }
 SELECTORS = tuple(_SELECTORS)
 
+UNTRAINED = "best-score"
+"""The selector that needs no trained cohort."""
+
 
 def get_selector(name: str) -> Selector:
     """The selector with a name of `SELECTORS`."""

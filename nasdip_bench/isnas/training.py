@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nasdip_bench.errors import ConfigError
 from nasdip_bench.fit.loop import fit
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.fit.recording import Observer, outputs_held
@@ -35,18 +36,25 @@ class Trained:
         output: (C, H, W) float32, what the stopping rule delivers.
         iteration: the iteration of that output, from 1.
         iterations: number of trained iterations.
+        stopped: whether the rule ended the fit, and not the budget.
         diverged: the loss was not finite; the output is useless.
         psnr_db: (iterations,) of the outputs over the padded image; NaN without a ground truth.
         psnr_smooth_db: (iterations,) of the smoothed outputs.
+        loss_db: (iterations,) the observable "loss"; see `nasdip_bench.observables`.
+        seen_db: (K, iterations) the K observables that the rule looks at, in the order of its
+            ``needs``; NaN where undefined.
         seconds: wall time.
     """
 
     output: NDArray[np.float32]
     iteration: int
     iterations: int
+    stopped: bool
     diverged: bool
     psnr_db: NDArray[np.float64]
     psnr_smooth_db: NDArray[np.float64]
+    loss_db: NDArray[np.float64]
+    seen_db: NDArray[np.float64]
     seconds: float
 
 
@@ -140,6 +148,7 @@ def _fit(
         draw_z(in_channels, height, width, "z", size, in_channels, seed).to(torch.device(device)),
         device_seed("perturbation", size, in_channels, seed),
         iterations,
+        record=("loss",),
         on_output=stopper.look,
         **options,
     )
@@ -148,9 +157,12 @@ def _fit(
         output=output[0].float().cpu().numpy(),
         iteration=at,
         iterations=len(result.loss),
+        stopped=stopper.stopped,
         diverged=result.diverged_at is not None,
         psnr_db=result.psnr_db,
         psnr_smooth_db=result.psnr_smooth_db,
+        loss_db=result.recorded["loss"],
+        seen_db=stopper.seen_db,
         seconds=result.seconds,
     )
 
@@ -180,6 +192,7 @@ class Stopper:
         self._as_output = rule.delivers == "output"
         self._kept: Tensor | None = None
         self._latest: Tensor | None = None
+        self._seen: list[list[float]] = []
 
     def look(self, iteration: int, output: Tensor, smoothed: Tensor) -> bool:
         """Whether to end the fit here; see ``on_output`` of `nasdip_bench.fit.loop.fit_stack`."""
@@ -188,9 +201,20 @@ class Stopper:
         losses = self._problem.losses(output) if "loss" in self._needs else output.new_zeros(1)
         means = self._observer.look(iteration, losses, output, smoothed)
         seen = {name: _in_db(means.get(name)) for name in self._needs}
+        self._seen.append([values[0] for values in seen.values()])
         if self._watch.look(iteration + 1, seen)[0]:
             self._kept = delivered.clone()
+        return self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the rule has ended the fit."""
         return not self._watch.running[0]
+
+    @property
+    def seen_db(self) -> NDArray[np.float64]:
+        """(K, iterations so far) what the rule looked at; see `Trained`."""
+        return np.array(self._seen, np.float64).reshape(len(self._seen), len(self._needs)).T
 
     def restored(self) -> tuple[int, Tensor]:
         """The delivered iteration (from 1) and its output."""
@@ -202,26 +226,34 @@ class Stopper:
 def known(image: Degraded, iterations: int) -> Fits:
     """What a rule may know about a restoration before it begins.
 
-    It knows the noise only as an estimate: an image that comes corrupted does not state its sigma.
+    It knows the noise as an estimate, and as what the user said.
     """
     noisy = image.task.kind == "denoise"
     estimate = noise_estimate(image.seen) if noisy else np.nan
+    stated = np.nan if image.sigma_255 is None else image.sigma_255 / 255
     return Fits(
         kind=image.task.kind,
         budget=iterations,
         stop=iterations,
-        sigma=np.array([np.nan]),
+        sigma=np.array([stated]),
         sigma_estimate=np.array([estimate]),
     )
 
 
-def check_rule(rule: StoppingRule, image: Degraded) -> None:
-    """Reject a rule that does not apply to an image.
+def check_rule(rule: StoppingRule, image: Degraded, iterations: int) -> None:
+    """Reject a rule that does not apply to an image, or cannot act within the iterations.
 
     Raises:
-        ConfigError: the rule does not apply to the task, or needs a value that is not known.
+        ConfigError: the rule does not apply to the task, needs a value that is not known, or could
+            only deliver the last output.
     """
-    Watch(rule, known(image, iterations=1))
+    Watch(rule, known(image, iterations))
+    earliest = rule.earliest(iterations)
+    if earliest > iterations:
+        raise ConfigError(
+            f"stopping rule {rule} can keep no output before iteration {earliest}, but there are "
+            f"only {iterations} iterations: give more of them, or the rule other parameters"
+        )
 
 
 def held_bytes(rule: StoppingRule, shape: tuple[int, int, int]) -> int:

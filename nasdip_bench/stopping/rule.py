@@ -11,7 +11,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,17 +103,39 @@ class StoppingRule(ABC):
         del kind
         return None
 
+    def earliest(self, budget: int) -> int:
+        """The first iteration of which the rule can keep the output.
+
+        Args:
+            budget: maximum number of iterations.
+        """
+        del budget
+        return 1
+
     @property
     def parameters(self) -> str:
         """Names and values, such as ``tau=0.75,sigma=estimate``; "smoothed" goes without saying."""
-        fields = dataclasses.fields(self)  # type: ignore[arg-type]  # subclasses are dataclasses
-        values = {field.name: getattr(self, field.name) for field in fields}
+        values = {name: getattr(self, name) for name in parameter_names(type(self))}
         if self.delivers == "smoothed":
             values.pop("delivers", None)
         return ",".join(f"{name}={value}" for name, value in values.items() if value is not None)
 
     def __str__(self) -> str:
         return f"{self.name}({self.parameters})" if self.parameters else self.name
+
+
+def parameter_names(rule: type[Any]) -> list[str]:
+    """Names of the parameters of a class of rules.
+
+    Raises:
+        ConfigError: the class is not a dataclass.
+    """
+    if not dataclasses.is_dataclass(rule):
+        raise ConfigError(
+            f"the class {rule.__name__} of stopping rule {rule.name} is not a dataclass: write "
+            f"@dataclass(frozen=True) above it"
+        )
+    return [field.name for field in dataclasses.fields(rule)]
 
 
 class Watch:
@@ -156,13 +178,13 @@ class Watch:
             (R,) whether the rule keeps the output of this iteration.
 
         Raises:
-            ConfigError: the rule's answer is not two arrays.
+            ConfigError: the rule's answer is not two arrays of R booleans.
         """
         answer = self._look(iteration, seen)
-        if not isinstance(answer, tuple) or len(answer) != 2:
+        if not isinstance(answer, tuple) or len(answer) != 2 or not all(map(self._says, answer)):
             raise ConfigError(
-                f"stopping rule {self._rule} answered {answer!r}: return two arrays, which fits "
-                f"keep this output and which of them stop"
+                f"stopping rule {self._rule} answered {answer!r}: return two arrays of "
+                f"{len(self.running)} booleans, which fits keep this output and which of them stop"
             )
         keep, stop = answer
         self.paid[self.running] = iteration
@@ -172,6 +194,11 @@ class Watch:
         self.delivered[now] = iteration
         self.running &= ~stop
         return keep
+
+    def _says(self, part: object) -> bool:
+        """Whether this is a boolean for each fit."""
+        shape = self.running.shape
+        return isinstance(part, np.ndarray) and part.dtype == bool and part.shape == shape
 
 
 class Stops(NamedTuple):

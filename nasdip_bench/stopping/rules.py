@@ -33,6 +33,10 @@ class Fixed(StoppingRule):
         end = fits.stop if self.iteration is None else self.iteration
         return lambda iteration, _: _both(np.full(len(fits), iteration >= end))
 
+    def earliest(self, budget: int) -> int:
+        """The iteration, where it is given."""
+        return 1 if self.iteration is None else self.iteration
+
 
 @dataclass(frozen=True)
 class Last(StoppingRule):
@@ -75,8 +79,8 @@ class Discrepancy(StoppingRule):
         """
         if self.sigma == "known" and np.isnan(fits.sigma).any():
             raise ConfigError(
-                f"stopping rule {self}: the sigma of this image is not known; estimate it, "
-                f"with sigma=estimate"
+                f"stopping rule {self}: the sigma of this image is not known; give it to "
+                f"nasdip-restore with --sigma, or estimate it, with sigma=estimate"
             )
         sigma = fits.sigma if self.sigma == "known" else fits.sigma_estimate
         level = -10 * np.log10(self.tau * sigma**2)
@@ -169,6 +173,10 @@ class WindowedVariance(_Least):
         """The variance over its window."""
         return (f"wmv_{self.window}",)
 
+    def earliest(self, budget: int) -> int:
+        """Where the window is full."""
+        return self.window
+
 
 @dataclass(frozen=True)
 class ExponentialVariance(_Least):
@@ -195,6 +203,10 @@ class ExponentialVariance(_Least):
         check_name("what a stopping rule delivers", self.delivers, DELIVERED)
         super().__post_init__()
 
+    def earliest(self, budget: int) -> int:
+        """After the burn-in; the first output has no variance."""
+        return max(self.burn_in + 1, 2)
+
 
 @dataclass(frozen=True)
 class Plateau(StoppingRule):
@@ -215,6 +227,10 @@ class Plateau(StoppingRule):
     def __post_init__(self) -> None:
         _check_patience(self.patience)
         _check_positive("gain_db", self.gain_db)
+
+    def earliest(self, budget: int) -> int:
+        """Where the patience can first run out."""
+        return 1 + _iterations(self.patience, budget)
 
     def begin(self, fits: Fits) -> Look:
         """Keep and stop when the patience runs out."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import Any
 
 from nasdip_bench.errors import ConfigError, check_name
 
-from .rule import StoppingRule
+from .rule import StoppingRule, parameter_names
 from .rules import (
     Discrepancy,
     ExponentialVariance,
@@ -51,7 +50,7 @@ def parse_rule(text: str) -> StoppingRule:
         )
     name, inside = found[1], found[2] or ""
     check_name("stopping rule", name, RULES)
-    fields = [field.name for field in dataclasses.fields(RULES[name])]  # type: ignore[arg-type]
+    fields = parameter_names(RULES[name])
     given: dict[str, Any] = {}
     for pair in filter(None, (part.strip() for part in inside.split(","))):
         key, equals, value = (part.strip() for part in pair.partition("="))

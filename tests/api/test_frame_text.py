@@ -77,6 +77,9 @@ FRAMES = {
     "overlap -k 4 --images lena,boat": lambda b: b.overlap("denoise", k=4, images=["lena", "boat"]),
     "coverage": lambda b: b.coverage().set_index("fidelity"),
     "curve 0 --image lena": lambda b: b.curve(0, "lena", "denoise").to_frame(),
+    "curve 0 --image lena --observables": (
+        lambda b: b.observables(0, "lena", "denoise").to_frame()
+    ),
     "agreement --resamples 5": lambda b: b.kendall_intervals("denoise", resamples=5),
     "agreement --within sampling --images lena --resamples 5": (
         lambda b: b.kendall_intervals("denoise", **WITHIN)

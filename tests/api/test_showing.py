@@ -15,6 +15,7 @@ from nasdip_bench.api.reading.records.run import RunRecord
 from nasdip_bench.api.search import search_figure
 from nasdip_bench.errors import ConfigError, MissingDependencyError, UnknownNameError
 from nasdip_bench.network import build_network
+from nasdip_bench.observables import OBSERVABLES
 from tests.synthetic import LOW
 
 
@@ -87,6 +88,24 @@ def test_a_curve_as_a_frame(bench):
     assert frame.attrs["fidelity"] == curve.fidelity
     assert frame.attrs["seeds"] == curve.seeds
     assert "architecture: " + curve.architecture in curve._repr_html_()
+
+
+def test_observables_as_a_frame_and_drawn(bench):
+    figures = pytest.importorskip("matplotlib.figure")
+    seen = bench.observables(0, "lena", "denoise")
+    frame = seen.to_frame()
+    assert frame.columns.to_list() == [*OBSERVABLES]
+    np.testing.assert_array_equal(frame.index, seen.iterations)
+    np.testing.assert_array_equal(frame["emv"], seen.values_db["emv"])
+    assert (frame.attrs["seed"], frame.attrs["architecture"]) == (seen.seed, seen.architecture)
+    html = seen._repr_html_()
+    assert f"architecture: {seen.architecture}" in html
+    assert all(f"<th>{name}</th>" in html for name in OBSERVABLES)
+    axes = figures.Figure().subplots()
+    assert seen.plot(axes) is axes
+    assert [line.get_label() for line in axes.get_lines()] == [*OBSERVABLES]
+    for line in axes.get_lines():
+        np.testing.assert_array_equal(line.get_ydata(), frame[line.get_label()])
 
 
 def test_a_curve_drawn(bench):

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ from nasdip_bench.isnas import (
     quick_config,
 )
 from nasdip_bench.isnas.config import SELECTIONS, SearchConfig
-from nasdip_bench.isnas.estimate import estimate
+from nasdip_bench.isnas.estimate import Estimate, choose_threads, estimate, plan
 from nasdip_bench.isnas.image import Degraded
 from nasdip_bench.isnas.ranking import Ranked, check_score, ranked, score_candidates
 from nasdip_bench.isnas.resized import resized, resized_as_released
@@ -53,6 +53,7 @@ from nasdip_bench.stopping import (
     Last,
     NeighbourMinimum,
     Plateau,
+    Watch,
     WindowedVariance,
     follow,
 )
@@ -308,7 +309,8 @@ def whole(photo):
     "rule",
     [
         Last(), Fixed(7), Discrepancy(40.0), Discrepancy(1e-6), NeighbourMinimum(3),
-        ExponentialVariance(2, burn_in=5), WindowedVariance(25, 4), Plateau(2, 5.0),
+        ExponentialVariance(2, burn_in=5), ExponentialVariance(2, burn_in=0),
+        WindowedVariance(25, 4), Plateau(2, 5.0),
     ],
     ids=str,
 )  # fmt: skip
@@ -316,6 +318,13 @@ def test_a_rule_stops_a_restoration_where_it_stops_its_record(whole, rule):
     problem, arch, recorded, outputs = whole
     curves = {name: curve[None] for name, curve in recorded.items()}
     at, paid, _ = follow(rule, known(problem, 40), np.arange(1, 41), curves)
+    watch = Watch(rule, known(problem, 40))
+    kept = [
+        t for t in range(1, 41) if watch.look(t, {n: curves[n][:, t - 1] for n in rule.needs})[0]
+    ]
+    assert not kept or kept[0] >= rule.earliest(40)
+    if isinstance(rule, WindowedVariance | ExponentialVariance):
+        assert kept[0] == rule.earliest(40)  # any first value is the least
     found = train(arch, problem, iterations=40, rule=rule, **RESTORE)
     assert (found.iteration, found.iterations) == (at[0], paid[0])
     np.testing.assert_array_equal(found.output, outputs[at[0] - 1])
@@ -346,7 +355,7 @@ def test_a_rule_without_meaning_is_refused_before_anything_is_ranked(photo):
     for call in (Search, estimate):
         with pytest.raises(ConfigError, match="there is no noise to compare with"):
             call(problem, config)
-    noisy = corrupt(photo, Denoise(), "camera")
+    noisy = degraded(photo, Denoise(), "camera")
     with pytest.raises(ConfigError, match="sigma of this image is not known"):
         Search(noisy, quick_config(noisy.task, stop="discrepancy(sigma=known)"))
 
@@ -377,6 +386,39 @@ def test_classical_methods_are_better_than_what_they_get():
     for task in TASKS:
         _, image = classical_restoration(corrupt(colour, task, "camera"))
         assert image.shape == colour.shape
+
+
+# -- time ------------------------------------------------------------------------------------------
+
+
+def test_small_fits_take_one_thread_unless_the_user_chose(photo, monkeypatch):
+    problem = corrupt(photo, Denoise(), "camera")
+    large = corrupt(np.tile(photo, (1, 2, 2)), Denoise(), "camera")
+    chosen: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", chosen.append)
+    for user, image, channels, expected in (
+        (None, problem, 32, [1]), (None, problem, 64, []), (None, large, 32, []),
+        ("2", problem, 32, []),
+    ):  # fmt: skip
+        chosen.clear()
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        if user is not None:
+            monkeypatch.setenv("OMP_NUM_THREADS", user)
+        choose_threads(image, quick_config(image.task, channels=channels))
+        assert chosen == expected
+
+
+def test_a_plan_says_where_threads_would_wait(photo, monkeypatch):
+    problem = corrupt(photo, Denoise(), "camera")
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    for threads, load, said in (
+        (1, 9.0, "on cpu (1 thread), about"),
+        (4, 1.0, "on cpu (4 threads), about"),
+        (4, 9.0, "on cpu (4 threads; the cores are busy: try OMP_NUM_THREADS=1), about"),
+    ):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0.0, 0.0))
+        assert said in plan(problem, quick_config(problem.task), Estimate(1, 1, 1), "cpu")
 
 
 # -- whole searches --------------------------------------------------------------------------------
@@ -444,6 +486,19 @@ def test_a_search_that_is_stopped_again_and_again_goes_on(whole_search, tmp_path
     assert stopped > 3
     np.testing.assert_array_equal(result.restored, whole.restored)
     assert [count for stage, count in done if stage == "cohort"] == [4] * 3  # were there already
+
+
+def test_another_rule_needs_no_new_ranking_or_cohort(whole_search, tmp_path):
+    problem, config, folder, whole = whole_search
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    for rule, iterations in (("fixed(iteration=3)", 3), ("last", 6)):
+        before = {path: path.stat().st_mtime_ns for path in (tmp_path / "trained").iterdir()}
+        one = Search(problem, replace(config, stop=rule), folder=tmp_path).run()
+        assert (one.restoration.iterations, one.restoration.stopped) == (iterations, rule != "last")
+        after = {path: path.stat().st_mtime_ns for path in (tmp_path / "trained").iterdir()}
+        assert before.items() <= after.items()
+        assert len(after) == 3 + 2  # the cohort, and a restoration for each rule
+    np.testing.assert_array_equal(one.restored, whole.restored)
 
 
 def test_another_search_does_not_mix_with_the_one_in_a_folder(photo, tmp_path):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image as PillowImage
 
@@ -85,18 +86,23 @@ def test_a_noisy_photograph(restore, photos, tmp_path, name):
     facts = read_record(tmp_path / "o")
     assert set(facts["psnr_db"].values()) == {None}
     assert facts["architecture"] in [member["architecture"] for member in facts["cohort"]]
-    assert (tmp_path / "o" / "curves.csv").read_text().count("\n") == 1
+    assert (facts["restoration"]["rule"], facts["restoration"]["stopped"]) == ("last", False)
+    curves = pd.read_csv(tmp_path / "o" / "curves.csv")
+    assert curves.value_counts("purpose").to_dict() == {"cohort": 2 * 3, "restore": 5}
+    assert curves.notna().all()[["loss_db", "psnr_db"]].tolist() == [True, False]
 
 
 def test_psnr_is_measured_where_there_is_a_truth(restore, photos, tmp_path):
     arguments = [photos / "wall.png", "--task=denoise", "--corrupt", *SHORT]
     status, out, err = restore(*arguments, f"--out={tmp_path / 'o'}")
     assert status == 0, err
+    assert "; last: restore, iteration 5 of 5\n" in err
     facts = read_record(tmp_path / "o")
     assert facts["psnr_db"]["corrupted"] == pytest.approx(20.4, abs=0.5)
     assert set(facts["psnr_db"]) == {"corrupted", "restored", "non-local means"}
     assert f"restored {facts['psnr_db']['restored']:.2f} dB" in out
-    assert (tmp_path / "o" / "curves.csv").read_text().count("\n") == 1 + 5
+    curves = pd.read_csv(tmp_path / "o" / "curves.csv").set_index("purpose")
+    assert curves.psnr_db["restore"].notna().all()
 
     # The record's command gives the same picture.
     assert facts["command"][1:] == [*map(str, arguments), f"--out={tmp_path / 'o'}"]
@@ -104,6 +110,39 @@ def test_psnr_is_measured_where_there_is_a_truth(restore, photos, tmp_path):
     assert restore(*again)[0] == 0
     first, second = ((tmp_path / n / "restored.png").read_bytes() for n in ("o", "again"))
     assert first == second
+
+
+def test_a_rule_says_where_it_stopped_and_what_it_knew(restore, photos, tmp_path):
+    """The noise is known where it was stated, and where it was added."""
+    rule = "discrepancy(tau=0.75,sigma=known)"
+    for sigma, more, stopped in ((250, [], True), (1, [], False), (250, ["--corrupt"], True)):
+        out = tmp_path / f"{sigma}{more}"
+        options = ["--task=denoise", f"--sigma={sigma}", f"--stop={rule}", f"--out={out}"]
+        status, printed, err = restore(photos / "wall.png", *options, *more, *SHORT)
+        assert status == 0, err
+        facts = read_record(out)["restoration"]
+        assert (facts["rule"], facts["stopped"], facts["sigma_255"]) == (rule, stopped, sigma)
+        assert 0 < facts["sigma_estimate_255"] < 250
+        ended = "stopped after" if stopped else "did not stop within"
+        at = f"{facts['iterations']} iterations: delivered is iteration {facts['iteration']}"
+        assert f"\n{rule} {ended} {at}\n" in printed
+        curves = pd.read_csv(out / "curves.csv").query("purpose == 'restore'")
+        seen = curves.loss_smooth_db >= -10 * np.log10(0.75 * (sigma / 255) ** 2)
+        assert seen.tolist() == [False] * (len(seen) - stopped) + [True] * stopped
+
+
+def test_the_best_score_needs_no_cohort(restore, photos, tmp_path):
+    out = tmp_path / "o"
+    options = [photos / "wall.png", "--task=denoise", "--selector=best-score", f"--out={out}"]
+    status, printed, err = restore(*options, *(one for one in SHORT if "cohort=" not in one))
+    assert (status, "train the best" in err) == (0, False), err
+    best = (out / "ranking.csv").read_text().splitlines()[1].split(",")[1]
+    assert printed.startswith(f"restored with {best}\n")
+    facts = read_record(out)
+    assert (facts["architecture"], facts["cohort"]) == (best, [])
+    assert [path.name for path in (out / "trained").glob(f"restore-*-{best}.npz")] == [
+        path.name for path in (out / "trained").iterdir()
+    ]
 
 
 def test_a_truth_of_ones_own(restore, photos, tmp_path):
@@ -118,6 +157,16 @@ def test_a_truth_of_ones_own(restore, photos, tmp_path):
     assert status == 0, err
     facts = read_record(tmp_path / "o")["psnr_db"]
     assert facts["biharmonic inpainting"] > facts["corrupted"]
+    # Known pixels are delivered as they are; the network's output is another number.
+    with (
+        PillowImage.open(tmp_path / "o" / "restored.png") as restored,
+        PillowImage.open(photos / "wall.png") as wall,
+    ):
+        error = (np.asarray(restored, float) - np.asarray(wall, float)) ** 2
+    assert {*np.argwhere(error)[:, 0]} <= {*range(20, 30)}
+    assert {*np.argwhere(error)[:, 1]} <= {*range(40, 60)}
+    assert facts["restored"] == pytest.approx(-10 * np.log10(error.mean() / 255**2), abs=0.1)
+    assert facts["network output"] < facts["restored"] - 5
 
 
 def test_a_small_photograph(restore, photos, tmp_path):
@@ -165,10 +214,13 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
         (["{}/wall.png", "--task=super-resolve", "--factor=3"], "factor 3 must be 2, 4 or 8"),
         (["{}/wall.png", "--task=super-resolve", "--selection=resized"], "is not defined for"),
         (
-            ["{}/wall.png", "--task=denoise", "--sigma=25"],
-            "--sigma has an effect only for denoise with --corrupt: leave it out",
+            ["{}/wall.png", "--task=inpaint", "--corrupt", "--sigma=10"],
+            "--sigma has an effect only for denoise: leave it out",
         ),
-        (["{}/wall.png", "--task=inpaint", "--corrupt", "--sigma=10"], "--sigma has an effect"),
+        (
+            ["{}/wall.png", "--task=denoise", "--stop=discrepancy(sigma=known)"],
+            "sigma of this image is not known; give it to nasdip-restore with --sigma",
+        ),
         (
             ["{}/wall.png", "--task=inpaint", "--missing=0.5", "--mask={}/mask.png", "--corrupt"],
             "--missing has an effect only for inpaint, --corrupt and no mask",
@@ -176,6 +228,18 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
         (["{}/wall.png", "--task=denoise", "--corrupt", "--missing=0.5"], "--missing has an eff"),
         (["{}/wall.png", "--task=denoise", "--factor=4"], "--factor has an effect only for super"),
         (["{}/wall.png", "--task=denoise", "--stop=soon"], "unknown stopping rule 'soon'"),
+        (
+            ["{}/wall.png", "--task=denoise", "--stop=fixed(iteration=3000)"],
+            "fixed(iteration=3000) can keep no output before iteration 3000, but there are only 12",
+        ),
+        *(
+            (["{}/wall.png", "--task=denoise", f"--stop={rule}", "--iterations=60"], message)
+            for rule, message in (
+                ("es-wmv", "before iteration 100, but there are only 60 iterations: give more"),
+                ("es-emv", "before iteration 102, but"),
+                ("plateau(patience=60)", "before iteration 61, but"),
+            )
+        ),
         (["{}/wall.png", "--task=denoise", "--stop=fixed("], "'fixed(' is not a stopping rule"),
         (
             ["{}/wall.png", "--task=inpaint", "--corrupt", "--stop=discrepancy"],
@@ -245,6 +309,7 @@ def test_options_that_the_released_selection_uses_are_no_mistakes(restore, photo
         "--stop=es-wmv(window=25,patience=4)",
         "--dry-run",
         *SHORT,
+        "--iterations=25",
     )
     assert status == 0, err
     assert "at most; stopped by es-wmv(window=25,patience=4), which holds 1." in err
@@ -313,7 +378,7 @@ def test_a_kill_the_time_limit_and_a_signal_cost_what_is_in_hand(
     trained = SearchFolder.trained
 
     def then_a_signal(self: SearchFolder, purpose: str, arch: Architecture) -> Trained | None:
-        if purpose == "restore":
+        if purpose.startswith("restore"):
             os.kill(os.getpid(), signal.SIGINT)
         return trained(self, purpose, arch)
 

@@ -139,6 +139,26 @@ def test_a_rule_of_a_users_own():
     assert [values.tolist() for values in found] == [[5, 3], [5, 6], [True, False]]
     assert str(Sharp(3)) == "sharp(level_db=3)"
 
+    class Plain(StoppingRule):
+        name = "plain"
+
+        def begin(self, fits):
+            return lambda iteration, seen: self.answer
+
+    two = np.array([True, False])
+    for answer in (None, (True, True), (two, two[:1]), (two, two.astype(int)), (two, two, two)):
+        Forgetful = dataclass(type("Forgetful", (Plain,), {"answer": answer}))
+        with pytest.raises(
+            ConfigError, match="rule plain answered .*: return two arrays of 2 bool"
+        ):
+            Watch(Forgetful(), fits(runs=2)).look(1, {})
+    with pytest.raises(ConfigError, match="class Plain of stopping rule plain is not a dataclass"):
+        str(Plain())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RULES, "plain", Plain)
+        with pytest.raises(ConfigError, match=r"write @dataclass\(frozen=True\) above it"):
+            parse_rule("plain")
+
 
 def test_rules_that_have_no_meaning_say_so():
     for kind, rule, reason in (

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import not_installed
 
-from .showing import displayed, fields, shown
+from .showing import displayed, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,12 +70,7 @@ class Curve(NamedTuple):
             >>> NASDIPBench("data/").curve(0, "lena", "denoise").to_frame().columns.to_list()
             ['psnr_db', 'psnr_smooth_db', 'ssim_smooth']
         """
-        import pandas as pd
-
-        columns = {name: getattr(self, name) for name in self._fields[1:_CURVES]}
-        frame = pd.DataFrame(columns, index=pd.Index(self.iterations, name="iteration"))
-        frame.attrs = dict(zip(self._fields[_CURVES:], self[_CURVES:], strict=True))
-        return frame
+        return _framed(self, {name: getattr(self, name) for name in self._fields[1:_CURVES]})
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Plot the PSNR of the outputs and of the smoothed outputs.
@@ -89,25 +84,14 @@ class Curve(NamedTuple):
         Raises:
             MissingDependencyError: matplotlib is not installed.
         """
-        if axes is None:
-            try:
-                from matplotlib import pyplot
-            except ImportError as error:
-                raise not_installed("drawing", "matplotlib", "figures") from error
-            axes = pyplot.subplots()[1]
+        axes = _axes(self, axes, "PSNR, dB")
         (line,) = axes.plot(self.iterations, self.psnr_db, alpha=0.4, label="output")
         axes.plot(self.iterations, self.psnr_smooth_db, color=line.get_color(), label="smoothed")
-        axes.set(
-            xlabel="iteration",
-            ylabel="PSNR, dB",
-            title=f"{self.task}, {self.image}, {self.fidelity}\n{self.architecture}",
-        )
         axes.legend()
         return axes
 
     def _repr_html_(self) -> str:
-        about = "".join(f"<br>{name}: {escape(shown(value))}" for name, value in fields(self)[4:])
-        return f"<p>Curve{about}</p>{self.to_frame()._repr_html_()}"
+        return _html(self)
 
 
 _CURVES = Curve._fields.index("arch_id")
@@ -139,6 +123,71 @@ class Observables(NamedTuple):
     fidelity: str
     seed: int
     status: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """The values in dB as a frame, indexed by iteration; the other fields are in ``attrs``.
+
+        Example:
+            >>> found = NASDIPBench("data/").observables(0, "lena", "denoise")
+            >>> found.to_frame().columns.to_list()[:3]
+            ['loss', 'loss_smooth', 'neighbour']
+        """
+        return _framed(self, dict(self.values_db))
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Plot each observable.
+
+        Args:
+            axes: matplotlib axes to draw into; None for a new pyplot figure.
+
+        Returns:
+            the axes.
+
+        Raises:
+            MissingDependencyError: matplotlib is not installed.
+        """
+        axes = _axes(self, axes, "observable, dB")
+        for name, values in self.values_db.items():
+            axes.plot(self.iterations, values, label=name)
+        axes.legend()
+        return axes
+
+    def _repr_html_(self) -> str:
+        return _html(self)
+
+
+def _framed(
+    record: Curve | Observables, columns: Mapping[str, NDArray[np.float64]]
+) -> pd.DataFrame:
+    """Columns by iteration, with what the record says about its run in ``attrs``."""
+    import pandas as pd
+
+    frame = pd.DataFrame(columns, index=pd.Index(record.iterations, name="iteration"))
+    frame.attrs = _about(record)
+    return frame
+
+
+def _about(record: Curve | Observables) -> dict[str, Any]:
+    named = record._asdict()
+    return {name: named[name] for name in record._fields[record._fields.index("arch_id") :]}
+
+
+def _axes(record: Curve | Observables, axes: Axes | None, label: str) -> Axes:
+    """Labelled axes to draw a record into, in a new figure if there are none."""
+    if axes is None:
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise not_installed("drawing", "matplotlib", "figures") from error
+        axes = pyplot.subplots()[1]
+    title = f"{record.task}, {record.image}, {record.fidelity}\n{record.architecture}"
+    axes.set(xlabel="iteration", ylabel=label, title=title)
+    return axes
+
+
+def _html(record: Curve | Observables) -> str:
+    about = "".join(f"<br>{name}: {escape(shown(one))}" for name, one in _about(record).items())
+    return f"<p>{type(record).__name__}{about}</p>{record.to_frame()._repr_html_()}"
 
 
 @displayed
