@@ -1,10 +1,9 @@
 """Figure 2 of the paper, from a release: power spectra of images and untrained networks.
 
-The paper's Figure 2 is a diagram of the scores. They compare the power spectral density (PSD) of
-an untrained network's output with that of the corrupted image, over the whole spectrum, over a
-strip, or by the strip's histogram; one takes the bandwidth of the output alone. Ours shows the
-densities themselves: radial means by image, and the whole spectra of one image. It needs the
-images, and torch for the networks (imported on use).
+The paper's Figure 2 is a diagram of the scores: they compare the power spectral density (PSD) of an
+untrained network's output with that of the corrupted image. Ours shows the densities themselves:
+radial means by image, and the whole spectra of one image. It needs the images, and torch for the
+networks (imported on use).
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The tables of a dataset: every column with type, unit, direction and meaning.
 
-The files are written, checked and documented from this one declaration (`docs/data.md` is made from
-it). pyarrow is imported on use.
+Files and `docs/data.md` are written and checked from this declaration. pyarrow is imported on use.
 """
 
 from __future__ import annotations
