@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nasdip_bench import NASDIPBench
 from nasdip_bench.api import stopping_figure
 from nasdip_bench.api.statistics.stopping.stopped import ORACLE
 from nasdip_bench.api.statistics.tau_frame import MEAN
@@ -157,6 +158,16 @@ def test_how_parameters_were_chosen_is_said(bench):
     assert choice[ORACLE] == "oracle"
     with pytest.raises(ConfigError, match="rule 'last' is already in the table"):
         bench.stopping_table(TASK, rules="last")
+
+
+def test_a_choice_on_the_only_image_is_called_that(tmp_path):
+    path = synthetic.write_release(
+        tmp_path / "data", images={"lena": "original"}, fidelities=("r64",), tasks=(TASK,)
+    )
+    figure = stopping_figure(NASDIPBench(path), TASK, resamples=0)
+    assert set(figure.means()["choice"]) == {"in-sample", "given", "published"}
+    assert "parameters chosen on the only image" in figure.lines().values()
+    assert "In-sample: there is no other image" in figure.text()
 
 
 # The figure

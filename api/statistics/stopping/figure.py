@@ -12,7 +12,7 @@ from ...exhibits.captions import call_text, sentences, setup, shortfall
 from ...exhibits.forest import Forest, Panel
 from ...exhibits.forms import estimate
 from ..tau_frame import MEAN
-from .stopped import CROSS_FITTED, GIVEN, ORACLE, PUBLISHED
+from .stopped import CROSS_FITTED, GIVEN, IN_SAMPLE, ORACLE, PUBLISHED
 from .table import stopping_table
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _CHOSEN = {
     CROSS_FITTED: "parameters cross-fitted over images",
+    IN_SAMPLE: "parameters chosen on the only image",
     PUBLISHED: "constants as published",
     GIVEN: "fixed beforehand",
 }
@@ -114,13 +115,16 @@ def stopping_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> 
     return StoppingFigure(
         frame=frame,
         caption=sentences(
-            f"What stopping rules lose ({task}): smoothed PSNR where a rule stops, in dB below the "
-            f"best of the same run. The mean over {of}{interval}; dots: single images.",
+            f"What stopping rules lose ({task}): PSNR of what a rule delivers, in dB below the "
+            f"best smoothed output of the same run. The mean over {of}{interval}; dots: single "
+            f"images.",
             f"At {setup(bench, facts)}; n = {means['n'].max()} runs.",
             shortfall(bench, facts, shown),
         ),
         notes=(
-            "Cross-fitted: each image uses the parameters that lose least on the other images.",
+            "Cross-fitted: each image uses the parameters that lose least on the other images."
+            if CROSS_FITTED in set(means["choice"])
+            else "In-sample: there is no other image to choose parameters on.",
             "Published: the authors' constants, meant for budgets of some thousand iterations.",
             *(f"No {name}: {reason}." for name, reason in without.items() if reason),
         ),
