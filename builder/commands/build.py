@@ -136,6 +136,9 @@ def build_command(
     seed_numbers = integers("--seeds", seeds)
     if not 0 <= price_per_hour < float("inf"):
         raise ConfigError(f"price per hour {price_per_hour} must be 0 or above")
+    for option in ("devices", "price_per_hour"):
+        if given(context, option) and not dry_run:
+            raise ConfigError(f"--{option.replace('_', '-')} goes with --dry-run only: add it")
     task_names = split(tasks)
     for name in task_names:
         chosen.iterations_for(get_task(name).kind)

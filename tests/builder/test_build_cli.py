@@ -32,6 +32,8 @@ MISTAKES = (
     (["--stack", "-1"], "stack -1 must be a whole number of at least 0"),
     (["--devices", "0"], "devices 0 must be a whole number of at least 1"),
     (["--price-per-hour", "-1"], "price per hour -1.0 must be 0 or above"),
+    (["--devices", "8", "--image-set=skimage"], "--devices goes with --dry-run only: add it"),
+    (["--price-per-hour", "3.5"], "--price-per-hour goes with --dry-run only: add it"),
     (["--seeds", "5-2"], "'5-2': a range must ascend over at most 10000 numbers"),
     (["--seeds", "0-99999999999"], "a range must ascend over at most 10000 numbers"),
     (
