@@ -187,6 +187,13 @@ def build_command(
                 )
             )
             return
+        if share is not None and on_ray is None:  # for the log of a job of an array
+            import torch
+
+            from nasdip_bench.fit.devices import device_name
+
+            name = device_name(torch.device(processor))
+            print(f"share {share} on {name}, torch {torch.__version__}", file=sys.stderr)
         outcome = build(
             config,
             out,

@@ -59,7 +59,9 @@ def preview(
         f"{len(config.architectures)} architectures x {len(config.images)} images of the set "
         f"{config.image_set} x {len(config.seeds)} seeds",
     ]
-    if share is not None:
+    if share is not None and skip is not None:
+        lines.append(f"share {share} of all work: what --skip leaves may be uneven")
+    elif share is not None:
         shares = Shares(config, share.count)
         lines.append(
             f"share {share}: {shares.costs[share.index - 1] / sum(shares.costs):.2%} of the cost; "

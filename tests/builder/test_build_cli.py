@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from nasdip_bench.builder.commands import build as build_command
 from nasdip_bench.builder.engines import worker
@@ -142,8 +143,10 @@ def test_failures_exit_with_1(tmp_path: Path, capsys, monkeypatch):
 
 def test_scores_alone(tmp_path: Path, capsys):
     options = ("--scores-only", "--scores=snip", "--workers=1", f"--out={tmp_path}")
-    status, text, _ = nasdip_build(capsys, *COMMAND, *options)
+    status, text, err = nasdip_build(capsys, *COMMAND, *options, "--shard=1/1")
     assert status == 0
+    assert err.startswith("share 1/1 on ")
+    assert f", torch {torch.__version__}\n" in err
     assert text.startswith("2 units finished")
     assert run_rows(tmp_path) == {}
 
