@@ -67,6 +67,10 @@ def preview(
             f"share {share}: {shares.costs[share.index - 1] / sum(shares.costs):.2%} of the cost; "
             f"the most expensive share exceeds the mean by {shares.spread:.2%}"
         )
+        if shares.split and (stack or max(map(chosen, config.architectures))) > 1:
+            lines.append(
+                f"{shares.split} stacks are split: runs alone take longer, so use fewer shares"
+            )
     left = Counter(run.task for unit in units for run in unit.runs)
     for task in config.tasks:
         budget = fidelity.iterations_for(get_task(task).kind)
