@@ -16,7 +16,7 @@ from nasdip_bench.console.options import split
 from nasdip_bench.errors import ConfigError, check_name
 
 from ..benchmark import NASDIPBench
-from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, write_text
+from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, check_writable, write_text
 from ..exhibits.frame_text import frame_text
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.records.showing import shown
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 
 def ends_in(*endings: str) -> Callable[[Path | None], Path | None]:
-    """A callback that checks an option: if a file is given, its extension is one of these."""
+    """A callback that checks a file to write: its extension is one of these, its folder exists."""
 
     def checked(value: Path | None) -> Path | None:
         if value is not None:
             check_ending(value, endings)
+            check_writable(value)
         return value
 
     return checked

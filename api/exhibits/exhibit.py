@@ -5,6 +5,8 @@ Pictures need matplotlib (`nasdip_bench.api.exhibits.drawing`); text, CSV and La
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import textwrap
 from abc import ABC, abstractmethod
@@ -199,6 +201,18 @@ def check_ending(path: Path, endings: Sequence[str]) -> None:
             f"cannot tell the form of {str(path)!r} from its ending; it can be written as "
             f"{', '.join(endings)}"
         )
+
+
+def check_writable(path: Path) -> None:
+    """Check, before long work, that the folder of a file to write is there and writable.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    folder = path.absolute().parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        number = errno.EACCES if folder.is_dir() else errno.ENOENT
+        raise _unwritable(path, OSError(number, os.strerror(number)))
 
 
 def write_text(path: Path, content: str) -> None:

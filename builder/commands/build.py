@@ -136,6 +136,9 @@ def build_command(
     seed_numbers = integers("--seeds", seeds)
     if not 0 <= price_per_hour < float("inf"):
         raise ConfigError(f"price per hour {price_per_hour} must be 0 or above")
+    for option in ("devices", "price_per_hour"):
+        if given(context, option) and not dry_run:
+            raise ConfigError(f"--{option.replace('_', '-')} goes with --dry-run only: add it")
     task_names = split(tasks)
     for name in task_names:
         chosen.iterations_for(get_task(name).kind)
@@ -184,6 +187,13 @@ def build_command(
                 )
             )
             return
+        if share is not None and on_ray is None:  # for the log of a job of an array
+            import torch
+
+            from nasdip_bench.fit.devices import device_name
+
+            name = device_name(torch.device(processor))
+            print(f"share {share} on {name}, torch {torch.__version__}", file=sys.stderr)
         outcome = build(
             config,
             out,

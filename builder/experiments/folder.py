@@ -57,7 +57,7 @@ class ExperimentFolder:
         Raises:
             BuildError: its settings do not match the experiment's, or it cannot be written.
         """
-        with writing(f"to the build folder {str(self.path)!r}", "name another with --out"):
+        with writing(f"to the build folder {str(self.path)!r}", ", or name another with --out"):
             self.check(config)
             self._work.mkdir(parents=True, exist_ok=True)
             with file_lock(self.path / ".lock"):

@@ -98,7 +98,6 @@ def publish_results(sources: Sequence[Path], out: Path) -> Results:
             f"the results are of the protocol's versions {', '.join(map(str, versions))}, which do "
             f"not mix: publish them apart"
         )
-    remedy = "make room, or name another folder with --out"
-    with writing(f"the results to {str(out)!r}", remedy):
+    with writing(f"the results to {str(out)!r}", ", or name another folder with --out"):
         save_results(out, rows.values(), settings)
     return read_results(out)

@@ -12,9 +12,9 @@ from nasdip_bench.fit.devices import check_device
 from ..engines.local import in_processes, in_this_process
 from ..plan.cost import choose_workers, threads_of
 from ..plan.shares import Share
-from ..work.build import MAKE_ROOM, Outcome
+from ..work.build import Outcome
 from ..work.ledger import Coverage
-from ..writing import writing
+from ..writing import AND_AGAIN, writing
 from .config import ExperimentConfig, Restoration
 from .cost import restoration_costs, results_of_share
 from .folder import ExperimentFolder
@@ -71,7 +71,7 @@ def run_experiments(
     progress = Progress(len(left), sum(sum(costs[key].values()) for key in left))
     engine = in_processes(workers) if workers > 1 else in_this_process
     status: Counter[str] = Counter()
-    with interruption.handling_signals(), writing(f"to the build folder {str(out)!r}", MAKE_ROOM):
+    with interruption.handling_signals(), writing(f"to the build folder {str(out)!r}", AND_AGAIN):
         try:
             for key, row in engine(waiting, spec, interruption, lambda _: True):
                 status[row["status"]] += 1

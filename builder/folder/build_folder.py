@@ -59,7 +59,7 @@ class BuildFolder:
         Raises:
             BuildError: its settings do not match the build's, or it cannot be written.
         """
-        with writing(f"to the build folder {str(self.path)!r}", "name another with --out"):
+        with writing(f"to the build folder {str(self.path)!r}", ", or name another with --out"):
             self.check(config)  # before anything is created
             self.shards.mkdir(parents=True, exist_ok=True)
             with suppress(PermissionError):  # the parent folder may be closed to us

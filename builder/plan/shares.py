@@ -94,6 +94,7 @@ class Shares:
 
     Attributes:
         costs: of each share in order, in the unit of `unit_cost`.
+        split: how many stacks are split by image.
     """
 
     def __init__(self, config: BuildConfig, count: int) -> None:
@@ -105,6 +106,9 @@ class Shares:
             for unit, cost in zip(whole, costs, strict=True)
             for part in _divided(unit, cost, most)
         ]
+        self.split = sum(
+            cost > most and len(unit.runs) > 1 for unit, cost in zip(whole, costs, strict=True)
+        )
         self._shares = divided(parts, count)
         self.costs = tuple(sum(cost for cost, _ in share) for share in self._shares)
 

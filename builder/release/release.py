@@ -136,8 +136,8 @@ def write_release(
     """
     Publication(**publication)  # checks them before any work
     target = out.resolve()
-    remedy = "make room, or name another with --out"
-    with writing(f"the dataset folder {str(out)!r}", remedy), replacing(target) as fresh:
+    then = ", or name another with --out"
+    with writing(f"the dataset folder {str(out)!r}", then), replacing(target) as fresh:
         contents = read()
         if not replace_all:
             refuse_losses(target, contents)

@@ -16,12 +16,9 @@ from ..plan.config import BuildConfig
 from ..plan.cost import choose_stack, choose_workers, threads_of, unit_cost
 from ..plan.shares import Share, plan_share
 from ..plan.units import Unit
-from ..writing import writing
+from ..writing import AND_AGAIN, writing
 from .ledger import Coverage, Ledger
 from .skip import finished_in_dataset
-
-MAKE_ROOM = "what is finished before is kept: make room and give the same command again"
-"""What to do if the disk is full."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +121,7 @@ def build(
     with interruption.handling_signals():
         try:
             for unit, table in engine(units, spec, interruption, fits):
-                with writing(f"to the build folder {str(out)!r}", MAKE_ROOM):
+                with writing(f"to the build folder {str(out)!r}", AND_AGAIN):
                     folder.write(unit.kind, table)
                 whole = ledger.record(unit, table)
                 if unit.runs and "failed" not in table["status"].to_pylist():

@@ -59,12 +59,18 @@ def preview(
         f"{len(config.architectures)} architectures x {len(config.images)} images of the set "
         f"{config.image_set} x {len(config.seeds)} seeds",
     ]
-    if share is not None:
+    if share is not None and skip is not None:
+        lines.append(f"share {share} of all work: what --skip leaves may be uneven")
+    elif share is not None:
         shares = Shares(config, share.count)
         lines.append(
             f"share {share}: {shares.costs[share.index - 1] / sum(shares.costs):.2%} of the cost; "
             f"the most expensive share exceeds the mean by {shares.spread:.2%}"
         )
+        if shares.split and (stack or max(map(chosen, config.architectures))) > 1:
+            lines.append(
+                f"{shares.split} stacks are split: runs alone take longer, so use fewer shares"
+            )
     left = Counter(run.task for unit in units for run in unit.runs)
     for task in config.tasks:
         budget = fidelity.iterations_for(get_task(task).kind)

@@ -6,6 +6,7 @@ import errno
 import io
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -27,7 +28,17 @@ UsageError: Any = typer.BadParameter.__mro__[2]
 
 
 class _Commands(TyperGroup):
-    """A group that lists its commands when asked for an unknown one."""
+    """A group that lists its commands when asked for an unknown one, or for none."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            message = error.format_message().partition(" (")[0].rstrip(".")
+            if self.invoke_without_command or not message.startswith("No such option"):
+                raise
+            names = ", ".join(self.list_commands(ctx))
+            raise ConfigError(f"{message}. A command comes first: {names}.") from error
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         try:
@@ -86,7 +97,7 @@ def run(name: str, app: typer.Typer, arguments: Sequence[str] | None = None) -> 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # for encodings without "²"
     try:
-        status = _run(name, app, arguments)
+        status = _run(name, app, [*(sys.argv[1:] if arguments is None else arguments)])
         sys.stdout.flush()
     except OSError as error:
         if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC):
@@ -100,8 +111,9 @@ def run(name: str, app: typer.Typer, arguments: Sequence[str] | None = None) -> 
     return status
 
 
-def _run(name: str, app: typer.Typer, arguments: Sequence[str] | None) -> int:
+def _run(name: str, app: typer.Typer, arguments: Sequence[str]) -> int:
     try:
+        _check_given(arguments)
         status = app(args=arguments, standalone_mode=False, prog_name=name)
     except NasdipError as error:
         return _refused(name, str(error))
@@ -109,7 +121,7 @@ def _run(name: str, app: typer.Typer, arguments: Sequence[str] | None) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
             print(error.format_message())
             return 0
-        return _refused(name, error.format_message())
+        return _refused(name, _not_a_number(error, arguments) or error.format_message())
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
@@ -119,6 +131,36 @@ def _run(name: str, app: typer.Typer, arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 128 + signal.SIGINT
     return status if isinstance(status, int) else 0
+
+
+def _check_given(arguments: Sequence[str]) -> None:
+    """Refuse empty values: most often a shell variable is not set, and the default is not meant."""
+    before = ""
+    for number, argument in enumerate(arguments, 1):
+        named = argument.startswith("-")
+        name, equals, value = argument.partition("=") if named else (before, "", argument)
+        if (equals or not named) and re.fullmatch(r"[\s,]*", value):
+            raise ConfigError(
+                f"{name or f'argument {number}'} {value!r} is empty: give a value, or leave it out "
+                f"(is a shell variable not set?)"
+            )
+        before = argument if named else ""
+
+
+def _not_a_number(error: Any, arguments: Sequence[str]) -> str | None:
+    """The message for an option that should be a number; None for other mistakes.
+
+    Typer's own message may not name the value.
+    """
+    found = re.search("valid (integer|number|float)", error.format_message())
+    if found is None or getattr(error, "param", None) is None:
+        return None
+    kind = "a whole number" if found[1] == "integer" else "a number"
+    for argument, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, equals, value = argument.partition("=")
+        if name in error.param.opts:
+            return f"{name} {(value if equals else after)!r} must be {kind}"
+    return None
 
 
 def _refused(name: str, message: str) -> int:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from nasdip_bench.builder.commands import build as build_command
 from nasdip_bench.builder.engines import worker
@@ -25,18 +26,25 @@ MISTAKES = (
     (["--tasks", "denose"], "unknown task 'denose'. Did you mean 'denoise'"),
     (["--tasks", "super_resolve_x2", "--fidelity", "r64"], "r64 has no task 'super_resolve'"),
     (["--architectures", "nofile.csv"], "'nofile.csv' is neither a number"),
-    (["--iterations", "many"], "Invalid value for '--iterations'"),
+    (["--iterations", "1.5"], "--iterations '1.5' must be a whole number$"),
+    (["--price-per-hour=much"], "--price-per-hour 'much' must be a number$"),
     (["--iterations", "-5"], "iterations -5 must be a whole number of at least 0"),
     (["--workers", "-1"], "workers -1 must be a whole number of at least 0"),
     (["--stack", "-1"], "stack -1 must be a whole number of at least 0"),
     (["--devices", "0"], "devices 0 must be a whole number of at least 1"),
     (["--price-per-hour", "-1"], "price per hour -1.0 must be 0 or above"),
+    (["--devices", "8", "--image-set=skimage"], "--devices goes with --dry-run only: add it"),
+    (["--price-per-hour", "3.5"], "--price-per-hour goes with --dry-run only: add it"),
     (["--seeds", "5-2"], "'5-2': a range must ascend over at most 10000 numbers"),
     (["--seeds", "0-99999999999"], "a range must ascend over at most 10000 numbers"),
     (
         ["--seeds", "3000000000", "--image-set", "skimage"],
         "seed 3000000000 must be a whole numb",
     ),
+    (["--shard", ""], r"--shard '' is empty: give a value, or leave it out \(is a shell variable"),
+    (["--out="], "--out '' is empty"),
+    (["--scores", ","], "--scores ',' is empty"),
+    (["release", "", "--out=x"], "argument 2 '' is empty"),
     (["--iterations", "2000000000"], "iterations 2000000000 must be a whole number from 1 to"),
     (["--architectures", "99999999"], "99999999 architectures are asked for, the paper has"),
     (["--precision", "tf32", "--device", "cpu", "--image-set", "skimage"], "needs a CUDA dev"),
@@ -135,8 +143,10 @@ def test_failures_exit_with_1(tmp_path: Path, capsys, monkeypatch):
 
 def test_scores_alone(tmp_path: Path, capsys):
     options = ("--scores-only", "--scores=snip", "--workers=1", f"--out={tmp_path}")
-    status, text, _ = nasdip_build(capsys, *COMMAND, *options)
+    status, text, err = nasdip_build(capsys, *COMMAND, *options, "--shard=1/1")
     assert status == 0
+    assert err.startswith("share 1/1 on ")
+    assert f", torch {torch.__version__}\n" in err
     assert text.startswith("2 units finished")
     assert run_rows(tmp_path) == {}
 

@@ -487,7 +487,7 @@ def test_a_full_disk_stops_with_one_clear_error(tmp_path: Path, monkeypatch):
         real(path, content)
 
     monkeypatch.setattr(folder_module, "write_atomic", full)
-    with pytest.raises(BuildError, match="No space left on device; what is finished .* make room"):
+    with pytest.raises(BuildError, match="No space left on device; make room and give .* is kept"):
         run_experiments(small_config(methods=METHODS[2:3]), tmp_path, workers=1)
 
 

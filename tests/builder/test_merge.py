@@ -335,6 +335,10 @@ def test_rows_that_disagree_are_refused(pair, tmp_path):
                 f"run {run} is in .* best_psnr_smooth_db is 20.0 in the first and 30.0 in the sec",
             ),
             (
+                [("runs", only(KEYS[0], loss=0.02, stack=7, torch="9.9"))],
+                f"run {run} is in .* second; made with stack 1 and 7, torch .* and 9.9; leave one",
+            ),
+            (
                 [("runs", only(KEYS[0], best_raw_iteration=9))],
                 f"run {run} is in .* best_raw_iteration is 150 in the first and 9 in the second",
             ),

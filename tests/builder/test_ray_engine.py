@@ -419,7 +419,8 @@ def run_script(tmp_path: Path) -> Iterator[Callable[[str], subprocess.CompletedP
         assert RECIPE in script
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = str(free.getsockname()[1])
-        script = script.replace(RECIPE, " ".join(PLAIN)).replace("6379", port)
+        script = script.replace(RECIPE, " ".join(PLAIN)).replace(" --device cuda", "")
+        script = script.replace("6379", port)
         with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
             process = subprocess.Popen(
                 ["bash", "-euc", script],

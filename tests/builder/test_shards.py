@@ -187,10 +187,19 @@ def test_a_folder_that_is_no_build_is_refused(tmp_path: Path):
             BuildFolder(tmp_path).settings()
 
 
-def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path):
+def test_a_folder_that_cannot_be_written_is_refused(monkeypatch, tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(BuildError, match="cannot write to the build folder .*--out"):
+    said = "build folder .*: Not a directory; correct that, or name another with --out"
+    with pytest.raises(BuildError, match=said):
         BuildFolder(tmp_path / "file" / "build").prepare(small_config())
+
+    def unlocked(*arguments: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", unlocked)
+    said = "Function not implemented; this file system has no file locks: mount it with '-o flock'"
+    with pytest.raises(BuildError, match=said):
+        BuildFolder(tmp_path / "build").prepare(small_config())
 
 
 def test_a_full_disk_stops_with_one_clear_error(monkeypatch, tmp_path: Path):
@@ -201,7 +210,7 @@ def test_a_full_disk_stops_with_one_clear_error(monkeypatch, tmp_path: Path):
         "nasdip_bench.builder.folder.build_folder.write_atomic", lambda path, content: None
     )
     monkeypatch.setattr(BuildFolder, "write", full)
-    with pytest.raises(BuildError, match="No space left on device.*make room"):
+    with pytest.raises(BuildError, match="No space left on device; make room and give the same"):
         build(small_config(), tmp_path / "new", workers=1, stack=1)
 
 

@@ -117,6 +117,10 @@ def test_the_preview_is_of_the_share(tmp_path):
     config = small_config()
     text = preview(config, tmp_path / "none", workers=1, stack=1, share=Share(1, 2))
     assert "share 1/2: 5" in text
+    assert "split" not in text
+    runs = small_config(scoring_inits=0)
+    text = preview(runs, tmp_path / "none", workers=1, stack=2, share=Share(1, 2))
+    assert "\n4 stacks are split: runs alone take longer, so use fewer shares\n" in text
     assert " of 8 runs" not in text
 
 

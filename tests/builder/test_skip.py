@@ -10,9 +10,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from nasdip_bench.builder.plan.shares import Share
 from nasdip_bench.builder.plan.units import RunKey
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work.build import build
+from nasdip_bench.builder.work.dry_run import preview
 from nasdip_bench.builder.work.skip import finished_in_dataset
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.space import paper_architectures
@@ -40,6 +42,9 @@ def test_a_build_goes_on_where_a_release_ends(released: Path, tmp_path: Path):
         "scores: 16 of 16",
     ]
     assert len(run_rows(folder)) == 6
+    text = preview(small_config(), tmp_path / "new", stack=1, share=Share(1, 2), skip=released)
+    assert "share 1/2 of all work: what --skip leaves may be uneven\n" in text
+    assert "exceeds the mean" not in text
     whole = release([released, folder], tmp_path / "data")
     for task in ("denoise", "inpaint"):
         record = whole.task("r64c16i3", task)

@@ -19,6 +19,9 @@ from nasdip_bench.errors import BuildError
 
 from .contents import KEY_COLUMNS
 
+_MADE_BY = ("engine", "stack", "threads", "device", "torch")
+"""Why a run may be rounded otherwise in another source."""
+
 
 class Stacked:
     """Stacked tables of one kind.
@@ -98,9 +101,16 @@ class Stacked:
         first, second = self.twice[:, differing[0]].tolist()
         key = "/".join(str(self.table[name][first].as_py()) for name in self._key)
         others = f" ({len(differing)} {self._what}s differ in this)" if len(differing) > 1 else ""
+        unlike = "".join(
+            f", {name} {values[0]} and {values[1]}"
+            for name in _MADE_BY
+            if name in self.table.column_names
+            and len(set(values := self.table[name].take([first, second]).to_pylist())) > 1
+        )
         raise BuildError(
             f"{self._what} {key} is in {self._sources[first]!r} and in {self._sources[second]!r}, "
-            f"and not the same: {difference}{others}; leave one of the two out"
+            f"and not the same: {difference}{others}{unlike and f'; made with{unlike[1:]}'}; leave "
+            f"one of the two out"
         )
 
     def check_alike(self, groups: Iterable[str], values: Iterable[str | None], why: str) -> None:

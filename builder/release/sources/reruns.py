@@ -25,7 +25,7 @@ def add_reruns(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """
     tables = [read_reruns(path)] if path.exists() else []
     whole = merged_reruns([*tables, table_of(rows, RERUN_COLUMNS)])
-    with writing(repr(str(path)), "make room, or name another file with --save"):
+    with writing(repr(str(path)), ", or name another file with --save"):
         write_atomic(path, parquet_bytes(whole))
 
 
