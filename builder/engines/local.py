@@ -84,8 +84,8 @@ def in_processes(workers: int) -> Engine:
                         _send(line, in_hand[line])
                 if not waiting and not in_hand:
                     return
-                for line in wait(crew, _POLL_SECONDS):
-                    assert isinstance(line, Connection)
+                heard = wait(crew, _POLL_SECONDS)
+                for line in [line for line in crew if line in heard]:
                     try:
                         made, error, where = line.recv()
                     except (EOFError, OSError):
@@ -168,6 +168,7 @@ def _work(line: Connection) -> None:
         worker = line.recv().worker(lambda: None)
         while True:
             unit = line.recv()
+            answer: tuple[Any, Exception | None, str]
             try:
                 answer = worker.execute(unit), None, ""
             except Exception as error:

@@ -341,8 +341,8 @@ def test_a_broken_device_is_looked_for_after_every_failure(tmp_path, monkeypatch
 
     monkeypatch.setattr(worker_module, "refuse_broken_device", broken)
     monkeypatch.setattr(worker_module, "fit_stack", fails)
-    with pytest.raises(BuildError, match="it does not answer"):
-        build(small_config(scoring_inits=0), tmp_path, workers=1)
+    outcome = build(small_config(scoring_inits=0), tmp_path, workers=1)
+    assert (outcome.trouble, outcome.finished) == ("it does not answer", 0)
 
 
 # -- interruption ----------------------------------------------------------------------------------
