@@ -8,7 +8,6 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -528,17 +527,21 @@ def test_workers_may_be_struck_while_they_start(start, tmp_path: Path, number, s
                 stopped.add(child)
         return len(stopped) == 2
 
-    wait_until(all_stopped, process)
-    if number == signal.SIGKILL:
+    try:
+        wait_until(all_stopped, process)
         for child in stopped:
-            os.kill(child, number)
-    else:
-        os.killpg(process.pid, number)
-        if number == signal.SIGINT:
+            status_lines = Path(f"/proc/{child}/status").read_text().splitlines()
+            (blocked,) = (int(line[7:], 16) for line in status_lines if line.startswith("SigBlk:"))
+            assert all(blocked >> (s - 1) & 1 for s in (signal.SIGINT, signal.SIGTERM))
+        if number == signal.SIGKILL:
             for child in stopped:
-                with suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGCONT)
-    out, err = process.communicate(timeout=60)
+                os.kill(child, number)
+        else:
+            os.killpg(process.pid, number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        for child in filter(alive, stopped):
+            os.kill(child, signal.SIGKILL)
     assert process.returncode == status
     assert says in err
     assert "0 units finished, 10 left" in out
