@@ -14,7 +14,7 @@ import typer
 from nasdip_bench.console.app import EXIT_MORE_TO_DO, given, version_option
 from nasdip_bench.console.options import integers, split
 from nasdip_bench.console.progress import parse_duration
-from nasdip_bench.errors import ConfigError, check_whole
+from nasdip_bench.errors import BuildError, ConfigError, check_whole
 from nasdip_bench.fidelity import FIDELITIES, get_fidelity
 from nasdip_bench.images import load_images
 from nasdip_bench.proxies import info
@@ -223,6 +223,8 @@ def report(outcome: Outcome, where: str, time_limit: str, remedy: str) -> None:
     )
     for line in outcome.coverage:
         print(f"  {line}")
+    if outcome.trouble:
+        raise BuildError(outcome.trouble)
     if outcome.signal is not None:
         print("stopped by a signal; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(128 + outcome.signal)

@@ -7,14 +7,18 @@ dataset, whose result is the table of a shard, or the restorations of an experim
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from nasdip_bench.console.interruption import Interrupted, Interruption
@@ -32,6 +36,8 @@ deque, the engines of this module consume it in place, so the caller can add uni
 finish."""
 
 _POLL_SECONDS = 0.2
+
+logger = logging.getLogger(__name__)
 
 
 def in_this_process(
@@ -54,63 +60,120 @@ def in_this_process(
 def in_processes(workers: int) -> Engine:
     """An engine with several worker processes, each with the spec's device and threads.
 
-    Workers are spawned (not forked), ignore signals to the group, and end with the builder's
-    process, however that ends.
+    Workers are spawned (not forked), do not hear signals to the group, and end with the builder's
+    process, however that ends. If one dies, the others do its unit, after all other units.
     """
 
     def engine(
         units: Sequence[Any], spec: Any, interruption: Interruption, fits: Callable[[Any], bool]
     ) -> Iterator[tuple[Any, Any]]:
         waiting = units if isinstance(units, deque) else deque(units)
-        pool = ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), _start_worker, (spec,)
-        )
-        in_hand: dict[Future[Any], Any] = {}
+        crew: dict[Connection, BaseProcess] = {}
+        idle: list[Connection] = []
+        in_hand: dict[Connection, Any] = {}
         try:
-            while True:
-                while waiting and len(in_hand) < workers and not interruption.requested:
+            while not interruption.requested:
+                while waiting and (idle or not crew):
                     if not fits(waiting[0]):
                         waiting.clear()
-                        break
-                    unit = waiting.popleft()
-                    in_hand[pool.submit(_execute, unit)] = unit
-                if not in_hand or interruption.requested:
+                    elif not crew:
+                        for _ in range(workers):
+                            _start_worker(crew)
+                    else:
+                        in_hand[line := idle.pop()] = waiting.popleft()
+                        _send(line, in_hand[line])
+                if not waiting and not in_hand:
                     return
-                done, _ = wait(in_hand, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-                for future in done:
-                    unit = in_hand.pop(future)
-                    yield unit, future.result()
-        except BrokenProcessPool as error:
-            if interruption.requested:
-                return
-            raise BuildError(
-                "a worker process died, perhaps for lack of memory; what is finished is kept: "
-                "build again with fewer --workers"
-            ) from error
+                heard = wait(crew, _POLL_SECONDS)
+                for line in [line for line in crew if line in heard]:
+                    try:
+                        made, error, where = line.recv()
+                    except (EOFError, OSError):
+                        crew.pop(line).join()
+                        if line in idle:
+                            idle.remove(line)
+                        if line in in_hand:
+                            waiting.append(in_hand.pop(line))
+                        _report_death(len(crew))
+                        continue
+                    if error is not None:
+                        raise error from RuntimeError(f"in a worker process:\n{where}")
+                    idle.append(line)
+                    if line in in_hand:
+                        yield in_hand.pop(line), made
+                    else:
+                        _send(line, spec)
         finally:
-            # Workers hold nothing worth waiting for: the builder writes the shards. Kill them
-            # before `shutdown`: with a broken pool, Python 3.13 holds the lock that `shutdown`
-            # needs until all workers have ended, and they ignore its SIGTERM.
-            processes = list((pool._processes or {}).values())
-            for process in processes:
+            # Workers hold nothing worth waiting for: the builder writes the shards.
+            for process in crew.values():
                 process.kill()
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
+            for line, process in crew.items():
                 process.join()
+                line.close()
 
     return engine
 
 
-_worker: Any = None
+def _report_death(left: int) -> None:
+    """Warn that a worker died; raise `BuildError` if no other is left."""
+    died = "a worker process died, perhaps for lack of memory"
+    if not left:
+        raise BuildError(
+            f"{died}, and no other is left; what is finished is kept: give the same command "
+            f"again, with fewer --workers"
+        )
+    logger.warning("%s; %d more go on", died, left)
 
 
-def _start_worker(spec: Any) -> None:
-    global _worker  # one worker per process, made when the process starts
-    # A terminal's Ctrl-C and a scheduler's SIGTERM reach the whole group: the builder decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def _send(line: Connection, what: Any) -> None:
+    """Send to a worker that is waiting for it; that it has died shows on the next receipt."""
+    with suppress(OSError):
+        line.send(what)
+
+
+def _start_worker(crew: dict[Connection, BaseProcess]) -> None:
+    """Start a process that asks for its spec once it can read.
+
+    Sent with the process, a spec too large for a pipe would block the builder for ever if the
+    process died before it had read it.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs,))
+    with _signals_blocked():
+        process.start()
+    theirs.close()
+    crew[ours] = process
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Block SIGINT and SIGTERM, also in processes started here, for as long as they live.
+
+    A terminal's Ctrl-C and a scheduler's SIGTERM reach the whole group: the builder decides.
+    """
+    resource_tracker.ensure_running()  # when a process starts it, it unblocks these signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(line: Connection) -> None:
+    """Ask for the spec, then do one unit after the other: answers (result, error, traceback)."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = spec.worker(lambda: None)
+    with suppress(EOFError, ConnectionError):  # the builder has ended
+        line.send((None, None, ""))
+        worker = line.recv().worker(lambda: None)
+        while True:
+            unit = line.recv()
+            answer: tuple[Any, Exception | None, str]
+            try:
+                answer = worker.execute(unit), None, ""
+            except Exception as error:
+                answer = None, error, traceback.format_exc()
+            line.send(answer)
 
 
 def _end_with_parent() -> None:
@@ -118,7 +181,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _execute(unit: Any) -> Any:
-    return _worker.execute(unit)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.console.progress import Progress
+from nasdip_bench.errors import BuildError
 from nasdip_bench.fit.devices import check_device
 
 from ..engines.local import in_processes, in_this_process
@@ -71,6 +72,7 @@ def run_experiments(
     progress = Progress(len(left), sum(sum(costs[key].values()) for key in left))
     engine = in_processes(workers) if workers > 1 else in_this_process
     status: Counter[str] = Counter()
+    trouble = ""
     with interruption.handling_signals(), writing(f"to the build folder {str(out)!r}", AND_AGAIN):
         try:
             for key, row in engine(waiting, spec, interruption, lambda _: True):
@@ -78,6 +80,8 @@ def run_experiments(
                 progress.finished(sum(costs[key].values()), str(key))
                 if of_image[key.image, key.task]:
                     waiting.appendleft(of_image[key.image, key.task].popleft())
+        except BuildError as error:
+            trouble = str(error)
         finally:
             progress.close()
         write_results(folder)
@@ -94,6 +98,7 @@ def run_experiments(
         failed=status["failed"],
         progressed=folder.kept_bytes() != before,
         signal=interruption.signal,
+        trouble=trouble,
         damaged=tuple(dict.fromkeys(folder.damaged)),
         coverage=tuple(Coverage(w, n, finished[w], failed[w]) for w, n in asked.items()),
     )

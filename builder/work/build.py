@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.console.progress import Progress
+from nasdip_bench.errors import BuildError
 from nasdip_bench.fit.devices import check_device
 
 from ..engines.local import Engine, in_processes, in_this_process
@@ -33,6 +34,7 @@ class Outcome:
             tries them again.
         progressed: whether anything was recorded now, even only part of a unit.
         signal: the signal that stopped it, or None.
+        trouble: what ended it early, such as a full disk, and what to do; empty if nothing did.
         damaged: shards that were found damaged and set aside.
         coverage: how much of the requested work is done, by task and seed.
     """
@@ -43,6 +45,7 @@ class Outcome:
     failed: int
     progressed: bool
     signal: int | None
+    trouble: str
     damaged: tuple[str, ...]
     coverage: tuple[Coverage, ...]
 
@@ -76,7 +79,7 @@ def build(
 
     Raises:
         BuildError: the folder or ``skip`` does not fit the configuration, or the folder cannot be
-            written.
+            written. Trouble after the first unit has begun is in the outcome instead.
         ConfigError: the device is missing.
         DatasetError: ``skip`` is not a readable dataset.
     """
@@ -106,6 +109,7 @@ def build(
     progress = Progress(len(units), sum(costs.values()))
     ledger = Ledger(plan_share(config, share), units, done)
     trained_seconds = trained_cost = 0.0
+    trouble = ""
 
     def fits(unit: Unit) -> bool:
         # From recorded training seconds: the wall time of a first unit is mostly start-up, and
@@ -128,6 +132,8 @@ def build(
                     trained_seconds += sum(table["seconds"].to_pylist())
                     trained_cost += cost(unit)
                 progress.finished(cost(unit), str(unit), whole=whole)
+        except BuildError as error:
+            trouble = str(error)
         finally:
             progress.close()
     return Outcome(
@@ -137,6 +143,7 @@ def build(
         failed=ledger.failed,
         progressed=ledger.recorded > 0,
         signal=interruption.signal,
+        trouble=trouble,
         damaged=here.damaged,
         coverage=ledger.coverage(),
     )

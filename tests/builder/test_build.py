@@ -8,8 +8,6 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -342,8 +340,8 @@ def test_a_broken_device_is_looked_for_after_every_failure(tmp_path, monkeypatch
 
     monkeypatch.setattr(worker_module, "refuse_broken_device", broken)
     monkeypatch.setattr(worker_module, "fit_stack", fails)
-    with pytest.raises(BuildError, match="it does not answer"):
-        build(small_config(scoring_inits=0), tmp_path, workers=1)
+    outcome = build(small_config(scoring_inits=0), tmp_path, workers=1)
+    assert (outcome.trouble, outcome.finished) == ("it does not answer", 0)
 
 
 # -- interruption ----------------------------------------------------------------------------------
@@ -509,31 +507,86 @@ def test_a_killed_build_is_finished_by_others(start, small_build: Path, tmp_path
     assert score_rows(tmp_path) == pytest.approx(score_rows(small_build), rel=1e-3, abs=1e-6)
 
 
-def test_a_worker_that_dies_is_one_clear_error(monkeypatch):
-    config = small_config(fidelity=get_fidelity("r64c16i2000"), scoring_inits=0)
+@pytest.mark.parametrize(
+    ("number", "status", "says"),
+    [
+        (signal.SIGINT, 128 + signal.SIGINT, "the same command goes on from here"),
+        (signal.SIGTERM, 128 + signal.SIGTERM, "the same command goes on from here"),
+        (signal.SIGKILL, 2, "and no other is left; what is finished is kept"),
+    ],
+)
+def test_workers_may_be_struck_while_they_start(start, tmp_path: Path, number, status, says):
+    """Stopped before they can read what they were sent; then a signal to all, or death of each."""
+    process = start(tmp_path)
+    stopped: set[int] = set()
 
-    def fits(unit) -> bool:
-        for child, command in descendants(os.getpid()).items():
-            if "spawn_main" in command:
-                os.kill(child, signal.SIGKILL)
-        return True
+    def all_stopped() -> bool:
+        for child, command in descendants(process.pid).items():
+            if "spawn_main" in command and child not in stopped:
+                os.kill(child, signal.SIGSTOP)
+                stopped.add(child)
+        return len(stopped) == 2
 
-    shutdown, left = ProcessPoolExecutor.shutdown, []
+    try:
+        wait_until(all_stopped, process)
+        for child in stopped:
+            status_lines = Path(f"/proc/{child}/status").read_text().splitlines()
+            (blocked,) = (int(line[7:], 16) for line in status_lines if line.startswith("SigBlk:"))
+            assert all(blocked >> (s - 1) & 1 for s in (signal.SIGINT, signal.SIGTERM))
+        if number == signal.SIGKILL:
+            for child in stopped:
+                os.kill(child, number)
+        else:
+            os.killpg(process.pid, number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        for child in filter(alive, stopped):
+            os.kill(child, signal.SIGKILL)
+    assert process.returncode == status
+    assert says in err
+    assert "0 units finished, 10 left" in out
+    assert "Traceback" not in err
 
-    def checked(pool, *args, **kwargs) -> None:
-        """Python 3.13 waits here until the other workers have ended, which nothing else does."""
-        workers = [*(pool._processes or {})]
-        with suppress(AssertionError):
-            wait_until(lambda: not any(map(alive, workers)), seconds=20)
-        left.extend(filter(alive, workers))
-        shutdown(pool, *args, **kwargs)
 
-    monkeypatch.setattr(ProcessPoolExecutor, "shutdown", checked)
-    units = list(make_plan(config))
-    spec = worker_module.WorkerSpec(images=config.images, **SPEC)
-    with pytest.raises(BuildError, match=r"a worker process died.*--workers"):
-        list(in_processes(2)(units, spec, Interruption(), fits))
-    assert not left
+class Faulty:
+    """A spec and its worker, which fails at every unit."""
+
+    def worker(self, check):
+        return self
+
+    def execute(self, unit):
+        raise ValueError(f"unit {unit}")
+
+
+def test_an_error_in_a_worker_reaches_the_builder():
+    with pytest.raises(ValueError, match="unit 7") as error:
+        list(in_processes(1)([7], Faulty(), Interruption(), lambda _: True))
+    assert "in a worker process" in str(error.value.__cause__)
+    assert "in execute" in str(error.value.__cause__)
+
+
+def test_the_others_do_the_unit_of_a_worker_that_dies(capsys, monkeypatch, caplog, tmp_path: Path):
+    """And if all die, the build says what is finished and what to do."""
+    write, spared = BuildFolder.write, 1
+
+    def then_deaths(self: BuildFolder, *arguments) -> None:
+        write(self, *arguments)
+        workers = [c for c, title in descendants(os.getpid()).items() if "spawn_main" in title]
+        for child in workers[spared:]:
+            os.kill(child, signal.SIGKILL)
+
+    monkeypatch.setattr(BuildFolder, "write", then_deaths)
+    command = [*COMMAND, "--scoring-inits=0", f"--out={tmp_path}", "--workers=2"]
+    status, out, _ = nasdip_build(capsys, *command)
+    assert (status, caplog.text.count("1 more go on")) == (0, 1)
+    assert "8 units finished, 0 left" in out
+    spared = 0
+    status, out, err = nasdip_build(capsys, *command, "--seeds=1")
+    assert status == 2
+    assert " left, 0 diverged" in out
+    assert "no other is left" in err
+    assert "fewer --workers" in err
+    assert 9 <= len(run_rows(tmp_path)) < 16  # asserts that no run is there twice
 
 
 # -- planning and reporting ------------------------------------------------------------------------
