@@ -23,8 +23,7 @@ class Column:
 
     Attributes:
         name: its name.
-        type: "string", "bool", "binary", "int32", "int64", "float32", "float64", or a list of
-            floats per row, "float32[]" or "float64[]".
+        type: "string", "bool", "binary", "int32" ..., "float64"; "float32[]" is a list per row.
         meaning: one sentence.
         unit: "dB", "s", "" ...
         direction: "higher", "lower" (is better) or "".
