@@ -53,7 +53,6 @@ def claims() -> dict[str, list[str]]:
     having = sorted((count for count, _ in counts), key=int)
     sampling = [rows("attributes", task, "`sampling`")[0] for task in TASKS]
     scored = [*of_tasks(2, "taus", SCORE), *of_tasks(3, "taus", SCORE)]
-    [of_seeds] = {*of_tasks(6, "gain", STOPPED)}
     choosing = [of_tasks(column, "choosing", SCORE) for column in (3, 4, 5, 6)]
     agreeing = sum(float(row[2].split()[0]) * float(row[3]) > 0 for row in rows("paper"))
     raw = [
@@ -66,8 +65,10 @@ def claims() -> dict[str, list[str]]:
     ]
     lost = {rule: cell(4, "stops", "denoise", f"`{rule}`") for rule in ESTIMATED}
     return {
-        r"Seed 0 covers all (\d+) architectures, seed 1 the first (\d+)": [having[-1], having[0]],
-        r"is over those (\d+)\.": [of_seeds],
+        r"Seed 0 covers all (\d+) architectures, seed 1 the first (\d+) and (\d+),": [
+            having[-1],
+            *of_tasks(6, "gain", STOPPED),
+        ],
         r"at (\d+ x \d+) pixels and (\d+) ch": basis[0][2].split(", "),
         r"for (\d+) % and (\d+) % of the variance": [percent(r[2].split()[0]) for r in sampling],
         r"shuffle is (\S+) and (\S+) dB below": [
