@@ -142,8 +142,8 @@ def test_what_the_prose_concludes_without_a_number():
         ends = [interval(cell_text) for cell_text in rows("gain", task, STOPPED)[0][4:6]]
         assert ends[0][0] >= 0  # the image matters; rounded
         assert ends[1][0] < 0 < ends[1][1]  # choosing by it is not shown to pay
-    gains = {row[1]: float(row[5].split()[0]) for row in rows("searches", "denoise")}
-    assert max(gains.values()) == gains["transfer"] == 0
+    lows = [interval(row[5])[0] for row in rows("searches", "denoise") if "[" in row[5]]
+    assert max(lows) < 0  # none measurably beats transfer
     lost = {row[1]: float(row[4].split()[0]) for row in rows("stops", "inpaint")}
     assert min(lost.values()) == lost["`last`"]
 
