@@ -44,6 +44,7 @@ Data dictionary. The axis order is the same everywhere; the comments give the ax
     stopping_table(...)           # (rule, image) -> dB it gives away, against the oracle
     kept_point_agreement(...)     # (rule, parameters) -> effect of seeing only the kept points
     score_leaderboard(...)        # (proxy, reference) -> tau, p, regret, next to trivial predictors
+    predictor_table(...)          # (predictor, size, image) -> tau of what learns from trained runs
     image_gain(...)  DataFrame    # (target, image) -> held-out gain of choosing by the image
     early_ranking(...)            # (curve, seed, target, iteration) -> tau with the final result
     manifest, path, images, image_channels, tasks, fidelities, seeds, proxies, default_fidelity,
@@ -114,5 +115,6 @@ from .statistics.gain_figure import gain_figure as gain_figure
 from .statistics.leaderboard.figure import (
     score_leaderboard_figure as score_leaderboard_figure,
 )
+from .statistics.predictors.figure import predictor_figure as predictor_figure
 from .statistics.ranking import Ranked as Ranked
 from .statistics.stopping.figure import stopping_figure as stopping_figure

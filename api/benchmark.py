@@ -26,6 +26,7 @@ from .statistics.image_gain import image_gain
 from .statistics.kendall import coverage, kendall
 from .statistics.leaderboard.scores import score_leaderboard
 from .statistics.overlaps import overlap, overlap_table
+from .statistics.predictors.table import predictor_table
 from .statistics.stopping.table import kept_point_agreement, stopping_table
 from .untrained import build
 
@@ -67,6 +68,7 @@ class NASDIPBench(ReleaseReader):
     proxy_table = proxy_table
     score_leaderboard = score_leaderboard
     selection_curve = selection_curve
+    predictor_table = predictor_table
     overlap = overlap
     overlap_table = overlap_table
     image_gain = image_gain

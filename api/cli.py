@@ -43,6 +43,7 @@ from .commands.statistics import (
     early_command,
     gain_command,
     noise_command,
+    predictors_command,
     proxies_command,
     score_leaderboard_command,
     selection_command,
@@ -180,6 +181,7 @@ app.command("gain")(gain_command)
 app.command("noise")(noise_command)
 app.command("agreement")(agreement_command)
 app.command("proxies")(proxies_command)
+app.command("predictors")(predictors_command)
 app.command("selection")(selection_command)
 finish(app)
 

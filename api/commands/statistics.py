@@ -16,6 +16,7 @@ from ..statistics.choosing.cohorts import PROXY
 from ..statistics.early.figure import early_figure
 from ..statistics.gain_figure import gain_figure
 from ..statistics.leaderboard.figure import score_leaderboard_figure
+from ..statistics.predictors.figure import predictor_figure
 from ..statistics.stopping.figure import stopping_figure
 from ..statistics.tau_frame import MEAN
 from .options import (
@@ -140,6 +141,32 @@ def selection_command(
     show_frame(frame, form, out)
 
 
+def predictors_command(
+    task: Task = "denoise",
+    images: Images = "all",
+    sizes: Annotated[
+        str | None,
+        typer.Option(help="Sizes of the training set, comma-separated. Default: 10 to 200."),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Training sets of each size.")] = 10,
+    target: Target = TARGET,
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    level: Level = 0.95,
+    resamples: Resamples = 1000,
+    form: Form = "",
+    out: Picture = None,
+    data: Data = None,
+) -> None:
+    """Print or draw how many trained architectures teach a predictor to rank the others."""
+    how: dict[str, Any] = {"repeats": repeats, "target": target, "seed": seed, "level": level}
+    if sizes is not None:
+        how["sizes"] = integers("--sizes", sizes)
+    show_figure(
+        predictor_figure, data, task, images, fidelity, form, out, resamples=resamples, **how
+    )
+
+
 def stopping_command(
     task: Task = "denoise",
     images: Images = "all",
@@ -215,6 +242,10 @@ def score_leaderboard_command(
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Show by how much each leads an entry, such as 'sampling mean'."),
+    ] = None,
     level: Level = 0.95,
     resamples: Resamples = 1000,
     form: Form = "",
@@ -223,4 +254,6 @@ def score_leaderboard_command(
 ) -> None:
     """Print or draw all scores against trivial predictors, best tau first."""
     how = {"k": k, "target": target, "seed": seed, "level": level, "resamples": resamples}
+    if against is not None:
+        how["against"] = against
     show_figure(score_leaderboard_figure, data, task, images, fidelity, form, out, **how)

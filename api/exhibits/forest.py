@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +47,12 @@ class Panel(NamedTuple):
 class Forest(FrameExhibit):
     """A table of estimates with intervals, and its picture."""
 
-    across: ClassVar[str]
-    """Label of the axis that the panels share."""
     wide = True
+
+    @property
+    @abstractmethod
+    def across(self) -> str:
+        """Label of the axis that the panels share."""
 
     @abstractmethod
     def lines(self) -> Mapping[str, str]:

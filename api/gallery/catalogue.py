@@ -21,6 +21,7 @@ from ..statistics.choosing.cohorts import PROXY
 from ..statistics.early.figure import early_figure
 from ..statistics.gain_figure import gain_figure
 from ..statistics.leaderboard.figure import score_leaderboard_figure
+from ..statistics.predictors.figure import predictor_figure
 from ..statistics.stopping.figure import stopping_figure
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def catalogue(bench: ReleaseReader, task: str, options: PaperOptions) -> list[En
             "Leaderboard of searches", "searches", search_leaderboard_figure,
             repeats=options.repeats,
         ),
+        beyond("How many trainings teach to rank?", "predictors", predictor_figure),
         beyond("When to stop", "stopping", stopping_figure),
         beyond("Does the best network depend on the image?", "gain", gain_figure),
         beyond("Does the beginning of a fit rank its end?", "early", early_figure),

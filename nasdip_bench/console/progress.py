@@ -59,6 +59,8 @@ class Progress:
         self._done, self._done_cost = 0, 0.0
         self._started = self._shown = time.monotonic()
         self._live = self._stream.isatty()
+        if units:  # the first may take hours
+            self._write(f"0/{units} units")
 
     def finished(self, cost: float, what: str, *, whole: bool = True) -> None:
         """Count a finished unit, or a part of one; ``whole`` if that finishes it."""
@@ -72,16 +74,18 @@ class Progress:
 
     def close(self) -> None:
         """End the line on a terminal."""
-        if self._live and self._done:
+        if self._live and self._units:
             self._stream.write("\n")
 
     def _show(self, what: str) -> None:
         elapsed = time.monotonic() - self._started
         rate = self._done / elapsed * 60 if elapsed else 0.0
         left = elapsed / self._done_cost * max(0.0, self._cost - self._done_cost)
-        line = (
+        self._write(
             f"{self._done}/{self._units} units, {rate:.1f} a minute, "
             f"{duration(left)} left; last: {what}"
         )
+
+    def _write(self, line: str) -> None:
         self._stream.write(f"\r\x1b[K{line[:160]}" if self._live else f"{line}\n")
         self._stream.flush()

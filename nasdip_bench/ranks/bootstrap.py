@@ -143,7 +143,8 @@ def pair_signs(values: NDArray[np.floating]) -> NDArray[np.int8]:
     n = values.shape[-1]
     # Ranks in 16 bits compare several times as fast as the values themselves.
     ranks = np.empty(values.shape, np.int16 if n < 2**15 else np.int32)
-    for row, numbers in zip(ranks.reshape(-1, n), values.reshape(-1, n), strict=True):
+    rows = math.prod(values.shape[:-1]), n  # reshape cannot infer it for n = 0
+    for row, numbers in zip(ranks.reshape(rows), values.reshape(rows), strict=True):
         row[:] = np.unique(numbers, return_inverse=True)[1]
     one, other = ranks[..., :, None], ranks[..., None, :]
     signs: NDArray[np.int8] = (one > other).view(np.int8) - (one < other).view(np.int8)

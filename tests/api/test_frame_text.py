@@ -19,6 +19,7 @@ from nasdip_bench.api import (
     figure1,
     gain_figure,
     noise_figure,
+    predictor_figure,
     replay_figure,
     score_leaderboard_figure,
     search_figure,
@@ -118,6 +119,12 @@ EXHIBITS = {
         lambda b: gain_figure(b, "denoise", targets=["last_psnr_smooth_db"], resamples=5)
     ),
     "noise --resamples 5": lambda b: noise_figure(b, "denoise", resamples=5),
+    "predictors --task inpaint --sizes 3,5 --repeats 2 --resamples 5": (
+        lambda b: predictor_figure(b, "inpaint", sizes=(3, 5), repeats=2, resamples=5)
+    ),
+    "leaderboard scores -k 3 --resamples 5 --against 'cell table'": (
+        lambda b: score_leaderboard_figure(b, "denoise", k=3, resamples=5, against="cell table")
+    ),
     "leaderboard scores -k 3 --resamples 5": (
         lambda b: score_leaderboard_figure(b, "denoise", k=3, resamples=5)
     ),

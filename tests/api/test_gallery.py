@@ -25,6 +25,7 @@ from nasdip_bench.api.statistics.agreement.noise_figure import noise_figure
 from nasdip_bench.api.statistics.early.figure import early_figure
 from nasdip_bench.api.statistics.gain_figure import gain_figure
 from nasdip_bench.api.statistics.leaderboard.figure import score_leaderboard_figure
+from nasdip_bench.api.statistics.predictors.figure import predictor_figure
 from nasdip_bench.api.statistics.stopping.figure import stopping_figure
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from tests import synthetic
@@ -151,6 +152,8 @@ def test_the_calls_on_the_page_give_its_numbers(bench, folder):
                            "resamples": 30, "seed": np.int64(1)}),
         (score_leaderboard_figure, {"images": ["boat"], "k": 2, "values": {"mine": range(12)},
                                     "target": "last_psnr_db", "resamples": 30}),
+        (score_leaderboard_figure, {"against": "cell table", "level": 0.8, "resamples": 30}),
+        (predictor_figure, {"sizes": [3], "repeats": 2, "images": ["boat"], "resamples": 9}),
         (search_leaderboard_figure, {"images": ["boat"], "repeats": 1, "budget_seconds": 50}),
         (replay_figure, {"scores": "psd_db_mse", "images": ["boat", "lena"], "n": 3, "seed": 1,
                          "reference": "ground_truth", "selector": "oracle"}),
@@ -267,7 +270,7 @@ def test_the_paper_command(call, tmp_path, monkeypatch):
     out = tmp_path / "paper"
     options = ("--tasks=denoise", "-k", 3, "--repeats=1", "--out", out)
     status, printed, told = call("paper", *options)
-    assert (status, printed) == (0, f"written: {out / 'index.md'} and 26 other files\n")
+    assert (status, printed) == (0, f"written: {out / 'index.md'} and 28 other files\n")
     assert "searches-denoise ..." in told
     assert "figure2-denoise: not made" in told
 

@@ -9,12 +9,12 @@ import pytest
 from scipy.stats import kendalltau
 
 from nasdip_bench.api import NASDIPBench
-from nasdip_bench.api.statistics.leaderboard.scores import (
-    NULL,
-    _holm,
-    _p_value,
+from nasdip_bench.api.statistics.leaderboard.scores import NULL, score_leaderboard
+from nasdip_bench.api.statistics.leaderboard.significance import (
     _permutation_variance,
-    score_leaderboard,
+    holm,
+    lead_of,
+    p_value,
 )
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from tests import synthetic
@@ -82,20 +82,20 @@ def test_p_values_are_those_of_exchanging_architectures():
             drawn.append(tau(order))
         drawn, seen = np.abs(drawn).round(9), round(abs(tau(np.arange(30))), 9)
         expected = np.mean(drawn > seen) + np.mean(drawn == seen) / 2  # taus are few numbers
-        assert _p_value([(x, y)], kinds) == pytest.approx(expected, abs=0.03)
+        assert p_value(np.stack([x.T, y.T]), kinds) == pytest.approx(expected, abs=0.03)
 
 
 def test_taus_that_cancel_whatever_the_order_have_no_p_value():
     x = np.random.default_rng(0).normal(size=(9, 2))
     x[:, 1] = -x[:, 0]  # two images that rank in opposite ways
     y = np.repeat(np.random.default_rng(1).normal(size=(9, 1)), 2, axis=1)
-    assert np.isnan(_p_value([(x, y)], np.zeros(9, int)))
+    assert np.isnan(p_value(np.stack([x.T, y.T]), np.zeros(9, int)))
 
 
-def test_holm():
-    found = _holm(np.array([0.01, np.nan, 0.04, 0.03, 0.5]))
+def testholm():
+    found = holm(np.array([0.01, np.nan, 0.04, 0.03, 0.5]))
     assert found == pytest.approx([0.04, np.nan, 0.09, 0.09, 0.5], nan_ok=True)
-    assert _holm(np.array([0.9, 0.8])).tolist() == [1, 1]
+    assert holm(np.array([0.9, 0.8])).tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("name", ["shipped", "two_seeds"])
@@ -192,3 +192,48 @@ def test_values_of_ones_own_enter_with_one_call(shipped):
         score_leaderboard(shipped, "denoise", k=0)
     with pytest.raises(UnknownNameError, match="unknown target of a ranking 'seconds'"):
         score_leaderboard(shipped, "denoise", target="seconds")
+
+
+def test_a_lead_is_a_difference_of_taus_with_the_interval_of_a_bootstrap():
+    rng = np.random.default_rng(5)
+    target = rng.normal(size=(2, 200))
+    good, poor = target + rng.normal(size=(2, 200)), target + 2 * rng.normal(size=(2, 200))
+    strata = rng.integers(0, 3, 200)
+    good[0, :10] = np.nan  # left out of all three
+
+    def taus(kinds, rows):
+        x, y, z = target[:, rows], good[:, rows], poor[:, rows]
+        same = kinds[rows][:, None] == kinds[rows][None, :]
+        signs = [np.sign(of[:, :, None] - of[:, None, :]) * same for of in (x, y, z)]
+        lengths = [np.sqrt((of**2).sum(axis=(1, 2))) for of in signs]
+        one, other = (
+            (signs[0] * signs[at]).sum(axis=(1, 2)) / lengths[0] / lengths[at] for at in (1, 2)
+        )
+        return float(np.mean(one - other))
+
+    for kinds in (np.zeros(200, int), strata):
+        found = lead_of(np.stack([target, good, poor]), kinds, 0.9)
+        kept = np.arange(10, 200)
+        assert found.tau == pytest.approx(taus(kinds, kept), abs=1e-6)
+        drawn = [taus(kinds, rng.choice(kept, len(kept))) for _ in range(200)]
+        low, high = np.quantile(drawn, [0.05, 0.95])
+        assert [found.low, found.high] == pytest.approx([low, high], abs=0.02)
+
+
+def test_entries_are_compared_with_one_that_is_named(shipped):
+    how = {"images": ["lena", "boat"], "values": {"mine": np.arange(len(shipped))}, "resamples": 0}
+    plain = score_leaderboard(shipped, "denoise", **how)
+    found = score_leaderboard(shipped, "denoise", against="sampling mean", **how)
+    assert found[plain.columns].equals(plain)
+    leads = found["tau_signed"] - found.loc["sampling mean", NULL]["tau_signed"]
+    compared = found["lead"].notna()
+    assert found["lead"][compared].to_numpy() == pytest.approx(leads[compared].to_numpy(), abs=1e-6)
+    assert {("mine", "own"), ("psd_db_strip_mse", "corrupted")} <= {*found.index[compared]}
+    assert not {("sampling mean", NULL), ("random", NULL)} & {*found.index[compared]}
+    assert (found["low_lead"] < found["lead"])[compared].all()
+    assert found["lead_within"].isna().all()  # the rival has no tau within
+    score_leaderboard(shipped, "denoise", against="mine", **how)
+    with pytest.raises(UnknownNameError, match="unknown entry of the leaderboard 'sampling'"):
+        score_leaderboard(shipped, "denoise", against="sampling", **how)
+    with pytest.raises(ConfigError, match="cannot be called 'cell table'"):
+        score_leaderboard(shipped, "denoise", values={"cell table": [0.0] * len(shipped)})

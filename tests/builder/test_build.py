@@ -661,9 +661,12 @@ def test_progress_reports_counts_rate_and_time_left(capsys):
     progress.finished(5.0, "first")
     progress.finished(5.0, "second")
     progress.close()
-    err = capsys.readouterr().err
-    assert err.startswith("2/2 units, ")
-    assert "0 s left; last: second" in err
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == "0/2 units"
+    assert last.startswith("2/2 units, ")
+    assert last.endswith("0 s left; last: second")
+    Progress(0, 0.0).close()
+    assert capsys.readouterr().err == ""
 
 
 TOLERANCES_DB = {"fp32": 0.1, "tf32": 1.0, "bf16": 3.0}

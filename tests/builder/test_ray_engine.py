@@ -153,7 +153,7 @@ def test_several_nodes_build_what_one_process_builds(tmp_path: Path, expected):
     assert status == 0, err
     assert out.startswith("10 units finished, 0 left, 0 diverged, 0 failed")
     assert "  denoise, seed 0: 4 of 4\n  inpaint, seed 0: 4 of 4\n  scores: 16 of 16\n" in out
-    assert re.fullmatch(r"(\d+/10 units, .*\n)+", err)
+    assert re.fullmatch(r"0/10 units\n(\d+/10 units, .*\n)+", err)
     assert_equal_builds(tmp_path, expected(PLAIN))
 
 
@@ -169,7 +169,7 @@ def test_this_machine_alone_is_silent_and_listens_to_nobody_else(tmp_path: Path,
     assert {*addresses} <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     status, _, err = finish(process)
     assert status == 0
-    assert re.fullmatch(r"(\d+/8 units, .*\n)+", err)
+    assert re.fullmatch(r"0/8 units\n(\d+/8 units, .*\n)+", err)
     assert not list(scratch.glob("nasdip-ray-*"))
     assert not list(scratch.rglob("auth_token"))
     shutil.rmtree(scratch)

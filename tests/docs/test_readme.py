@@ -19,7 +19,7 @@ from nasdip_bench.api import cli as bench_cli
 from nasdip_bench.builder import cli as build_cli
 from nasdip_bench.isnas import cli as restore_cli
 from tests.builds import COMMAND
-from tests.docs.pages import PAGES, README, ROOT, blocks, commands, run_code, run_in, run_line
+from tests.docs.pages import PAGES, README, ROOT, blocks, commands, run_code, run_line
 from tests.tools.write_docs import PAGE, with_tables
 
 TEXT = README.read_text(encoding="utf-8")
@@ -47,9 +47,8 @@ def prepared(tmp_path_factory) -> Path:
     pixels = np.random.default_rng(0).integers(0, 256, (70, 80), np.uint8)
     PillowImage.fromarray(pixels).save(folder / "noisy.png")
     # The settings that the README's own builds of this folder have: one folder does not mix them.
-    run_in(
-        folder, "nasdip-build", *COMMAND, "--scoring-inits=8", "--workers=1", "--out=builds/nasdip"
-    )
+    settings = " ".join([*COMMAND, "--scoring-inits=8", "--workers=1"])
+    run_line(folder, f"nasdip-build {settings} --out=builds/nasdip")
     return folder
 
 
@@ -91,7 +90,7 @@ def test_the_main_job_in_small(tmp_path: Path):
     assert len(lines) >= 5
     for line in lines:
         command = re.sub(r"--architectures \d+", "--architectures 3", line)
-        command = re.sub(r"--iterations \d+", "--iterations 2", command)
+        command = re.sub(r"--iterations \d+", "--iterations 2 --workers=1", command)
         command = command.replace("figure 1", "figure 1 --k 2").replace(
             "overlap ", "overlap --k 2 "
         )

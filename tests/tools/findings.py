@@ -20,6 +20,7 @@ from nasdip_bench.api.reading.arrays.targets import PAPER_TARGET as TARGET
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.statistics.early.ranking import early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
+from nasdip_bench.api.statistics.leaderboard.scores import RANDOM, entry_name
 from nasdip_bench.api.statistics.stopping.stopped import ORACLE
 from nasdip_bench.api.statistics.strata import KINDS
 from nasdip_bench.api.statistics.tau_frame import MEAN
@@ -92,6 +93,37 @@ def targets(bench: NASDIPBench, block: Block) -> Rows:
     means = [frame.xs(MEAN, level="image").dropna(subset=["tau"]) for frame in found]
     for key in means[0].index:
         yield [_score(key), *(_tau(of_target.loc[key]) for of_target in means)]
+
+
+def trivial(bench: NASDIPBench, block: Block) -> Rows:
+    """How far scores lead what is known without any network of the image."""
+    how = {"target": TARGET, "fidelity": block.fidelity, "resamples": 0}
+    mean, beside = (
+        bench.score_leaderboard(block.task, against=rival, **how)
+        for rival in ("sampling mean", "cell table")
+    )
+    for key, row in mean.dropna(subset=["tau_signed"]).iterrows():
+        if key[0] != RANDOM and key[1] != "ground_truth":
+            cells = [
+                cell
+                for of, part in ((row, ""), (beside.loc[key], "_within"))
+                for cell in (
+                    _interval(of[f"tau_signed{part}"], math.nan, math.nan, "+"),
+                    _interval(*of[[f"{end}lead{part}" for end in ("", "low_", "high_")]], "+"),
+                )
+            ]
+            yield [f"`{entry_name(*key)}`", *cells, f"{row['n']}"]
+
+
+def predictors(bench: NASDIPBench, block: Block) -> Rows:
+    """How well what learns from trained architectures ranks the others."""
+    found = bench.predictor_table(block.task, target=TARGET, fidelity=block.fidelity)
+    for (name, size), row in found.xs(MEAN, level="image").iterrows():
+        cells = [
+            _interval(*row[[measure, f"low_{measure}", f"high_{measure}"]], sign)
+            for measure, sign in (("tau", "+"), ("tau_within", "+"), ("regret", ""))
+        ]
+        yield [f"`{name}`", f"{size}", *cells, f"{row['held_out']:.0f}"]
 
 
 def gain(bench: NASDIPBench, block: Block) -> Rows:
@@ -248,6 +280,8 @@ TABLES: dict[Callable[[NASDIPBench, Block], Rows], str] = {
     overlap: "two images share | by chance | n | one image, two seeds | two images, two seeds | "
     "by chance | n",
     targets: "score | best | stopped | last",
+    trivial: "ranked by | tau | less the sampling mean | tau, within | less the cell table | n",
+    predictors: "predictor | trained | tau | tau, within | its first, dB | ranked",
     gain: "target | tau, one image | two images | difference | gain, dB | n",
     seeds: "seeds | tau | attainable | tau, within | n",
     repeated: "between | target | tau | RMS, dB | n",

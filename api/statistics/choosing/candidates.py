@@ -62,8 +62,9 @@ def own_candidates(
     runs: RunSet,
     values: Mapping[str, Values],
     lower_is_better: Collection[str],
+    taken: Collection[str] = (),
 ) -> Iterator[Candidate]:
-    """Your own values, the same for every seed."""
+    """Your own values, the same for every seed; ``taken`` are names that they cannot have."""
     if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
         raise ConfigError(
             "own values are given by name, as values={'mine': numbers}, where numbers are a "
@@ -72,7 +73,7 @@ def own_candidates(
     for name in lower_is_better:
         check_name("name of own values in lower_is_better", name, values)
     _, scores = runs.bench.runs.scores(runs.task, runs.fidelity)
-    taken = {*image_scores(), *network_scores(), *(proxy for proxy, _ in scores.columns)}
+    taken = {*taken, *image_scores(), *network_scores(), *(proxy for proxy, _ in scores.columns)}
     for name, given in values.items():
         if name.partition("/")[0] in taken:
             raise ConfigError(

@@ -6,13 +6,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...exhibits.captions import call_text, sentences, setting_and_n, shortfall
 from ...exhibits.forest import Forest, Panel
 from ...exhibits.forms import estimate
 from ..own_values import OWN
-from .scores import NULL, score_leaderboard
+from .scores import NULL, entry_name, score_leaderboard
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ...reading.reader import ReleaseReader
 
 _KINDS = {NULL: "trivial: sees no network and no image", OWN: "your own"}
@@ -26,30 +30,42 @@ class ScoreLeaderboardFigure(Forest):
         frame: from `score_leaderboard`, with its ``attrs``.
     """
 
-    across = "tau, positive as claimed"
+    @property
+    def against(self) -> str | None:
+        """The entry that the others are compared with."""
+        name: str | None = self.frame.attrs["against"]
+        return name
+
+    @property
+    def across(self) -> str:
+        """Label of the axis that the panels share."""
+        less = f", less that of {self.against}" if self.against else ""
+        return f"tau, positive as claimed{less}"
 
     def lines(self) -> dict[str, str]:
         """The kind of each score."""
-        return {_name(key): _KINDS.get(key[1], "score") for key in self.frame.index}
+        return {entry_name(*key): _KINDS.get(key[1], "score") for key in self.frame.index}
 
     def panels(self) -> list[Panel]:
-        """Tau over all architectures, and among those with the same sampling."""
-        return [
-            Panel(
-                title,
-                *(
-                    self.frame[name].to_numpy(float)
-                    for name in (f"tau_signed{of}", f"low{of}", f"high{of}")
-                ),
-            )
+        """Tau, or its lead, over all architectures, and among those with the same sampling."""
+        names = ("lead", "low_lead", "high_lead") if self.against else ("tau_signed", "low", "high")
+        panels = [
+            Panel(title, *(self.frame[f"{name}{of}"].to_numpy(float) for name in names))
             for title, of in (
                 ("over all architectures", ""),
                 ("within one sampling and order", "_within"),
             )
         ]
+        # A rival that is the same for all of one sampling has no tau within.
+        return [panels[0], *(one for one in panels[1:] if np.isfinite(one.values).any())]
 
     def heads(self) -> list[list[str]]:
         """Names of the columns."""
+        if self.against:
+            return [
+                ["score", "tau", "lead", "tau within", "lead within", "n"],
+                ["(better)", "(interval)", "(interval)", "one sampling", "(interval)", ""],
+            ]
         k = self.frame.attrs["k"]
         return [
             ["score", "tau", "p", "tau within", "p", f"precision at {k}", "regret, dB", "s", "n"],
@@ -58,25 +74,35 @@ class ScoreLeaderboardFigure(Forest):
 
     def body(self) -> list[list[str]]:
         """One row per score, best first."""
+        return [[_called(key, row), *self._cells(row)] for key, row in self.frame.iterrows()]
+
+    def _cells(self, row: pd.Series) -> list[str]:
+        tau, within = (
+            estimate(*row[[f"{name}{of}" for name in ("tau_signed", "low", "high")]])
+            for of in ("", "_within")
+        )
+        n = f"{row['n']:.0f}"
+        if self.against:
+            lead, lead_within = (
+                estimate(*row[[f"{end}lead{of}" for end in ("", "low_", "high_")]])
+                for of in ("", "_within")
+            )
+            return [tau, lead, within, lead_within, n]
         return [
-            [
-                f"{_name(key)} ({row['direction']})" if row["direction"] else _name(key),
-                estimate(*row[["tau_signed", "low", "high"]]),
-                _p(row["p"]),
-                estimate(*row[["tau_signed_within", "low_within", "high_within"]]),
-                _p(row["p_within"]),
-                _beside(row["precision"], row["precision_chance"]),
-                _beside(row["regret"], row["regret_random"]),
-                "--" if math.isnan(row["seconds"]) else f"{row['seconds']:.2g}",
-                f"{row['n']:.0f}",
-            ]
-            for key, row in self.frame.iterrows()
+            tau,
+            _p(row["p"]),
+            within,
+            _p(row["p_within"]),
+            _beside(row["precision"], row["precision_chance"]),
+            _beside(row["regret"], row["regret_random"]),
+            "--" if math.isnan(row["seconds"]) else f"{row['seconds']:.2g}",
+            n,
         ]
 
 
-def _name(key: Any) -> str:
-    proxy, reference = key
-    return proxy if reference in _KINDS else f"{proxy}/{reference}"
+def _called(key: Any, row: pd.Series) -> str:
+    name = entry_name(*key)
+    return f"{name} ({row['direction']})" if row["direction"] else name
 
 
 def _beside(value: float, chance: float) -> str:
@@ -110,8 +136,15 @@ def score_leaderboard_figure(
     frame = score_leaderboard(bench, task, k=k, **how)
     facts = frame.attrs
     interval = f", with its {100 * facts['level']:g} % interval" if facts["resamples"] else ""
+    told = "p: two-sided, with Holm's correction over both columns."
+    if facts["against"]:
+        told = (
+            f"lead: tau less that of {facts['against']} over the architectures with both, with its "
+            f"{100 * facts['level']:g} % interval."
+        )
     reasons = [
-        f"{'-- : ' if row[['tau_signed', 'p']].isna().any() else ''}{_name(key)}: {row['reason']}."
+        f"{'-- : ' if row[['tau_signed', 'p']].isna().any() else ''}{entry_name(*key)}: "
+        f"{row['reason']}."
         for key, row in frame.iterrows()
         if row["reason"]
     ]
@@ -125,10 +158,10 @@ def score_leaderboard_figure(
             shortfall(bench, facts, how.get("images")),
         ),
         notes=(
+            told,
             "sampling mean: mean target of the architectures with the same sampling and order on "
             "the other images; cell table: that of the other architectures with the same cell, or "
             "without any, the sampling mean.",
-            "p: two-sided, with Holm's correction over both columns.",
             *reasons,
         ),
         call=call_text(

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import check_whole
-from nasdip_bench.ranks.jackknife import unit_signs
+from nasdip_bench.errors import check_name, check_whole
 
 from ...reading.run_set import RunSet
 from ..choosing.candidates import (
@@ -27,7 +26,9 @@ from ..choosing.candidates import (
     why_partial,
 )
 from ..choosing.table import merit
+from ..own_values import OWN, Matrix
 from ..tau_frame import MEAN, Resampling, index_of, tau_frame
+from .significance import NO_ESTIMATE, holm, lead_of, p_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +38,12 @@ if TYPE_CHECKING:
 NULL = "trivial"
 """The reference of predictors that see no image and no network."""
 
+RANDOM = "random"
+
 _NO_P = (
     "p is not defined: too few architectures have values on all images at all seeds, or the taus "
     "of images cancel"
 )
-
-_ROUNDING = 1e-6
-"""Rounding error of a variance in float32; tau's variance for 10,000 architectures is 4e-5."""
 
 
 def score_leaderboard(
@@ -57,6 +57,7 @@ def score_leaderboard(
     seed: int | None = None,
     values: Mapping[str, Values] | None = None,
     lower_is_better: Collection[str] = (),
+    against: str | None = None,
     level: float = 0.95,
     resamples: int = 1000,
     rng: int = 0,
@@ -78,6 +79,8 @@ def score_leaderboard(
         seed: None for each default seed; values are means over them.
         values: your own scores by name, as in `NASDIPBench.correlate`.
         lower_is_better: names of those values where lower is better.
+        against: an entry to compare the others with, such as "sampling mean" or
+            "ntk_low_pass/none".
         level: confidence level of the intervals.
         resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.
@@ -96,11 +99,14 @@ def score_leaderboard(
         ``precision_chance``: the share of its k best among the k best. ``regret`` of its best,
         ``regret_random``. ``seconds`` for one architecture, image and task; ``n`` architectures;
         ``reason``, why tau or ``p`` is NaN, and whether the row covers fewer architectures than
-        others, which makes it incomparable; else "". In ``attrs``: task, target, fidelity, seeds,
-        k and the resampling.
+        others, which makes it incomparable; else "". With ``against`` also ``lead``,
+        ``low_lead``, ``high_lead``: tau less that of the entry, over the architectures with both,
+        with its interval over these (infinitesimal jackknife, `nasdip_bench.ranks.jackknife`); and
+        ``lead_within``, ``low_lead_within``, ``high_lead_within``. In ``attrs``: task, target,
+        fidelity, seeds, k, against and the resampling.
 
     Raises:
-        UnknownNameError: unknown task, target, image, fidelity, seed or name of values.
+        UnknownNameError: unknown task, target, image, fidelity, seed, entry or name of values.
         ConfigError: a setting out of range, or values of another shape.
         MissingRunError: the release has no run of the task at the fidelity.
 
@@ -116,47 +122,26 @@ def score_leaderboard(
         bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
     )
     resampling, strata = Resampling(level, resamples, rng), bench.architecture_rows.samplings
-    entries = [
-        *scores_of_release(runs),
-        *own_candidates(runs, values or {}, lower_is_better),
-        *_nulls(runs, strata),
-    ]
+    nulls = _nulls(runs, strata)
+    own = own_candidates(
+        runs, values or {}, lower_is_better, taken=[RANDOM, *(null.proxy for null in nulls)]
+    )
+    entries = [*scores_of_release(runs), *own, *nulls]
+    rival = None
+    if against is not None:
+        named = {entry_name(entry.proxy, entry.reference): entry for entry in entries}
+        check_name("entry of the leaderboard", against, named)
+        rival = named[against]
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for entry in entries:
-        signed = {one: -entry.sign * raw for one, raw in entry.raw.items()}  # higher ranks first
-        pairs = [(runs.matrix(one), signed[one]) for one in runs.seeds]
-        names = (runs.target, entry.proxy)
-        over_all, within = (
-            tau_frame(bench, pairs, resampling, names, runs.images, kinds=kinds).loc[MEAN]
-            for kinds in (None, strata)
-        )
-        means = _merits(runs, entry, k)
-        chosen = [(x[:, list(runs.images)], y[:, list(runs.images)]) for x, y in pairs]
-        everyone = np.zeros(len(bench), np.intp)
-        p_values = [_p_value(chosen, kinds) for kinds in (everyone, strata)]
-        if entry.reference == NULL:  # made of the target: exchanging architectures is no null
-            p_values = [np.nan, np.nan]
-        rows[entry.proxy, entry.reference] = {
-            "direction": entry.direction,
-            "tau_signed": over_all["tau"],
-            **{name: over_all[name] for name in ("low", "high")},
-            "tau_signed_within": within["tau"],
-            **{f"{name}_within": within[name] for name in ("low", "high")},
-            "p": p_values[0],
-            "p_within": p_values[1],
-            "precision": means["precision"],
-            "precision_chance": means["precision_chance"],
-            "regret": means["regret_1"],
-            "regret_random": means["regret_1_chance"],
-            "seconds": entry.seconds,
-            "n": int(over_all["n"]),
-            "reason": over_all["reason"]
-            or (_NO_P if np.isnan(p_values[0]) and entry.reference != NULL else ""),
-        }
+        row = _row(runs, entry, k, resampling, strata)
+        if rival is not None:
+            row |= _leads(runs, entry, rival, strata, level)
+        rows[entry.proxy, entry.reference] = row
     # Any order of all architectures has the chance of a random one.
     order = np.tile(np.arange(len(bench), dtype=np.float64)[:, None], len(bench.images))
-    chance = _merits(runs, Candidate("random", NULL, "", dict.fromkeys(runs.seeds, order), 0), k)
-    rows["random", NULL] = dict.fromkeys(next(iter(rows.values())), np.nan) | {
+    chance = _merits(runs, Candidate(RANDOM, NULL, "", dict.fromkeys(runs.seeds, order), 0), k)
+    rows[RANDOM, NULL] = dict.fromkeys(next(iter(rows.values())), np.nan) | {
         "direction": "", "reason": "", "tau_signed": 0.0, "tau_signed_within": 0.0,
         "precision": chance["precision_chance"], "precision_chance": chance["precision_chance"],
         "regret": chance["regret_1_chance"], "regret_random": chance["regret_1_chance"],
@@ -168,10 +153,77 @@ def score_leaderboard(
         for reason, n in zip(frame["reason"], frame["n"], strict=True)
     ]
     tested = frame[["p", "p_within"]].to_numpy()
-    frame[["p", "p_within"]] = _holm(tested.ravel()).reshape(tested.shape)
+    frame[["p", "p_within"]] = holm(tested.ravel()).reshape(tested.shape)
     frame = frame.sort_values("tau_signed", ascending=False, kind="stable")
-    frame.attrs = runs.facts() | {"k": k} | asdict(resampling)
+    frame.attrs = runs.facts() | {"k": k, "against": against} | asdict(resampling)
     return frame
+
+
+def entry_name(proxy: str, reference: str) -> str:
+    """How an entry is called: proxy/reference, or the name of a trivial one or of your own."""
+    return proxy if reference in (NULL, OWN) else f"{proxy}/{reference}"
+
+
+def _row(
+    runs: RunSet, entry: Candidate, k: int, resampling: Resampling, strata: NDArray[np.intp]
+) -> dict[str, Any]:
+    """All columns of an entry but its lead."""
+    signed = _signed(entry)
+    pairs = [(runs.matrix(one), signed[one]) for one in runs.seeds]
+    names = (runs.target, entry.proxy)
+    over_all, within = (
+        tau_frame(runs.bench, pairs, resampling, names, runs.images, kinds=kinds).loc[MEAN]
+        for kinds in (None, strata)
+    )
+    p_values = [np.nan, np.nan]
+    if entry.reference != NULL:  # those are made of the target: exchanging architectures is no null
+        samples = np.stack([_target(runs), _samples(runs, signed)])
+        p_values = [p_value(samples, kinds) for kinds in (np.zeros_like(strata), strata)]
+    means = _merits(runs, entry, k)
+    return {
+        "direction": entry.direction,
+        "tau_signed": over_all["tau"],
+        **{name: over_all[name] for name in ("low", "high")},
+        "tau_signed_within": within["tau"],
+        **{f"{name}_within": within[name] for name in ("low", "high")},
+        "p": p_values[0],
+        "p_within": p_values[1],
+        "precision": means["precision"],
+        "precision_chance": means["precision_chance"],
+        "regret": means["regret_1"],
+        "regret_random": means["regret_1_chance"],
+        "seconds": entry.seconds,
+        "n": int(over_all["n"]),
+        "reason": over_all["reason"]
+        or (_NO_P if np.isnan(p_values[0]) and entry.reference != NULL else ""),
+    }
+
+
+def _leads(
+    runs: RunSet, entry: Candidate, rival: Candidate, strata: NDArray[np.intp], level: float
+) -> dict[str, float]:
+    """Tau less that of a rival, over all pairs and within strata; NaN for the rival itself."""
+    found = {}
+    samples = [_target(runs), *(_samples(runs, _signed(one)) for one in (entry, rival))]
+    for of, kinds in (("", np.zeros_like(strata)), ("_within", strata)):
+        lead = NO_ESTIMATE if entry is rival else lead_of(np.stack(samples), kinds, level)
+        for end, value in zip(("", "low_", "high_"), lead, strict=True):
+            found[f"{end}lead{of}"] = value
+    return found
+
+
+def _signed(entry: Candidate) -> dict[int, Matrix]:
+    """By seed, (architecture, image) numbers whose highest ranks first."""
+    return {seed: -entry.sign * raw for seed, raw in entry.raw.items()}
+
+
+def _target(runs: RunSet) -> NDArray[np.float64]:
+    return _samples(runs, {seed: runs.matrix(seed) for seed in runs.seeds})
+
+
+def _samples(runs: RunSet, by_seed: Mapping[int, Matrix]) -> NDArray[np.float64]:
+    """(seed and image, architecture) of numbers by seed."""
+    return np.concatenate([by_seed[seed][:, list(runs.images)].T for seed in runs.seeds])
 
 
 def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:
@@ -222,70 +274,3 @@ def _means_elsewhere(
         np.divide(sums[0], sums[1], out=means, where=sums[1] > 0)
         found[mine] = means
     return found
-
-
-def _p_value(
-    pairs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], strata: NDArray[np.intp]
-) -> float:
-    """Two-sided p-value of the mean tau-b over images and seeds, for pairs within strata.
-
-    The null hypothesis exchanges architectures at random inside the strata. Then tau has mean 0 and
-    a known variance (Daniels, Biometrika 33, 1944, for one pair of samples; here also between
-    pairs); its distribution is taken as normal.
-
-    Args:
-        pairs: (architecture, image) target and score, by seed; infinite values count as missing.
-        strata: (architecture,) stratum of each.
-    """
-    from scipy.stats import norm
-
-    there = np.all([np.isfinite(x) & np.isfinite(y) for x, y in pairs], axis=(0, 2))
-    if there.sum() < 2:
-        return float("nan")
-    kinds = strata[there]
-    same = None if not kinds.any() else kinds[:, None] == kinds[None, :]
-    x, y = (
-        unit_signs(np.concatenate([pair[side][there].T for pair in pairs]), same) for side in (0, 1)
-    )
-    if np.isnan(x[:, :1, :1]).any() or np.isnan(y[:, :1, :1]).any():
-        return float("nan")
-    taus = np.einsum("cij,cij->c", x, y)
-    variance = 0.0
-    for kind in np.unique(kinds):
-        rows = np.flatnonzero(kinds == kind)
-        whole = len(rows) == len(kinds)
-        of_kind = (x, y) if whole else (of[:, rows][:, :, rows] for of in (x, y))
-        variance += _permutation_variance(*of_kind)
-    if variance < _ROUNDING:  # the taus of images cancel in every order
-        return float("nan")
-    return float(2 * norm.sf(abs(float(taus.sum())) / np.sqrt(variance)))
-
-
-def _permutation_variance(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
-    """Variance of the sum over c of Σ x[c, i, j]·y[c, p(i), p(j)] over random permutations p.
-
-    Args:
-        x: (c, n, n), antisymmetric in its last axes.
-        y: the same.
-    """
-    n = x.shape[1]
-    if n < 2:
-        return 0.0
-    flat = [of.reshape(len(of), -1) for of in (x, y)]
-    squares_x, squares_y = ((of @ of.T).astype(np.float64) for of in flat)
-    rows_x, rows_y = (of.sum(axis=2, dtype=np.float64) for of in (x, y))
-    variance = 2 / (n * (n - 1)) * squares_x * squares_y
-    if n > 2:
-        of_rows = (rows_x @ rows_x.T - squares_x) * (rows_y @ rows_y.T - squares_y)
-        variance += 4 / (n * (n - 1) * (n - 2)) * of_rows
-    return float(variance.sum())
-
-
-def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Holm's correction; NaN stays NaN and does not count as a test."""
-    corrected = np.full(len(p_values), np.nan)
-    there = np.flatnonzero(np.isfinite(p_values))
-    order = there[np.argsort(p_values[there], kind="stable")]
-    steps = p_values[order] * np.arange(len(order), 0, -1)
-    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return corrected

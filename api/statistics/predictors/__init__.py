@@ -1,0 +1,1 @@
+"""Predictors that learn from trained architectures, judged on the others."""
