@@ -20,11 +20,13 @@ from nasdip_bench.tasks import get_task
 
 from .config import BuildConfig
 
-# To score one initialisation, independent of the images: its output; its output with the graph; a
-# backward pass (worth two forward ones) for each probe and band; synflow in double precision.
-_SCORING_PASSES = 1 + 1 + 2 * 2 * PROBES + 2 * 3
-_SCORING_PASSES_OF_IMAGE = 2
-"""The gradient of the loss, for each corrupted image."""
+# To score one initialisation, independent of the images: its output; its output with the graph,
+# in the fast form and as defined; a backward pass (worth two forward ones) for each probe and band;
+# synflow in double precision; two outputs for zen.
+_SCORING_PASSES = 1 + 2 + 2 * 2 * PROBES + 2 * 3 + 2
+# For each corrupted image the gradients by the weights and by the layers' outputs, and a gradient
+# with its own gradient.
+_SCORING_PASSES_OF_IMAGE = 2 + 2 + 2 + 4
 
 
 class RunKey(NamedTuple):

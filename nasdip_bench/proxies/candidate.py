@@ -15,6 +15,7 @@ from nasdip_bench.tasks import Inpaint, Observation, Task
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from .convolutions import Convolutions
     from .jacobian import Jacobian
 
 
@@ -56,11 +57,13 @@ class LossGradient(NamedTuple):
     Attributes:
         energy: |∂L/∂θ|² over all parameters.
         saliency: the sum of |θ · ∂L/∂θ| over the weights of convolutions.
+        signed: the sum of θ · ∂L/∂θ over them.
         output_energy: |∂L/∂f|² over the values of the output.
     """
 
     energy: float
     saliency: float
+    signed: float
     output_energy: float
 
 
@@ -100,6 +103,13 @@ class Candidate:
         return self.parts.get("jacobian", lambda: Jacobian(self.network, self.z))
 
     @property
+    def convolutions(self) -> Convolutions:
+        """The convolutions of the network at z, with the graph of one forward pass."""
+        from .convolutions import Convolutions
+
+        return self.parts.get("convolutions", lambda: Convolutions(self.network, self.z))
+
+    @property
     def loss_gradient(self) -> LossGradient:
         """Gradient of the loss that a fit minimises, on the corrupted image.
 
@@ -109,9 +119,12 @@ class Candidate:
         jacobian = self.jacobian
         return self.parts.get((self, "loss gradient"), lambda: self._gradient(jacobian))
 
-    def _gradient(self, jacobian: Jacobian) -> LossGradient:
-        import torch
+    def loss(self, output: Tensor) -> Tensor:
+        """The loss that a fit minimises, of the network's output, as a scalar.
 
+        Raises:
+            ConfigError: inpainting without a mask.
+        """
         from nasdip_bench.fit.objective import Problem
 
         if isinstance(self.task, Inpaint) and self.mask is None:
@@ -119,17 +132,23 @@ class Candidate:
                 f"scores on the loss of task {self.task.name!r} need the mask, since missing "
                 "pixels look like black ones in the corrupted image: pass it as mask="
             )
-        output = jacobian.output.clone().requires_grad_()
         observation = Observation(corrupted=self.corrupted, mask=self.mask)
+        problem = Problem(self.task, observation, None, output.device, output.dtype)
+        return problem.losses(output).sum()
+
+    def _gradient(self, jacobian: Jacobian) -> LossGradient:
+        import torch
+
+        output = jacobian.output.clone().requires_grad_()
         with torch.enable_grad():
-            problem = Problem(self.task, observation, None, output.device, output.dtype)
-            (direction,) = torch.autograd.grad(problem.losses(output).sum(), output)
+            (direction,) = torch.autograd.grad(self.loss(output), output)
         pairs = jacobian.pull_back(direction)
         norms = torch.stack([part.norm() for _, part in pairs]).double()
         # Biases and the two vectors of a batch normalisation have one axis.
-        salient = [(weight * part).abs().sum() for weight, part in pairs if weight.ndim > 1]
+        flows = [weight * part for weight, part in pairs if weight.ndim > 1]
         return LossGradient(
             energy=float(norms.square().sum()),
-            saliency=float(torch.stack(salient).double().sum()) if salient else 0.0,
+            saliency=sum(float(flow.abs().sum()) for flow in flows),
+            signed=sum(float(flow.sum()) for flow in flows),
             output_energy=float(direction.double().square().sum()),
         )

@@ -185,7 +185,7 @@ def test_a_score_is_the_mean_over_its_initialisations(small_build: Path):
     assert found[key] == pytest.approx(np.mean(values), rel=1e-4)
     # What looks at the ground truth or at nothing is the same for both tasks; what looks at the
     # corrupted image, or at the loss on it, is not.
-    of_loss = ("grad_norm", "snip", "ntk_alignment")
+    of_loss = ("grad_norm", "snip", "plain", "fisher", "grasp", "ntk_alignment")
     for (architecture, image, task, seed, proxy, reference), value in found.items():
         sees = reference == "corrupted" or proxy in of_loss
         assert seed == (0 if sees else None)

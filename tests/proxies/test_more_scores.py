@@ -27,7 +27,10 @@ from nasdip_bench.space import paper_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests.builds import FIDELITY, score_rows, small_config
 
-ZERO_COST = {"ntk_alignment", "ntk_low_pass", "grad_norm", "snip", "synflow"}
+ZERO_COST = {
+    "ntk_alignment", "ntk_low_pass", "grad_norm", "snip", "synflow", "plain", "l2_norm", "fisher",
+    "grasp", "zen",
+}  # fmt: skip
 COUNT, FEW = 4, 2
 
 

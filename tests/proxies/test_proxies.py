@@ -47,7 +47,10 @@ PAPER = (
 )
 COMPARING = PAPER[:4]
 SIZES = ("parameters", "flops")
-ZERO_COST = ("ntk_alignment", "ntk_low_pass", "grad_norm", "snip", "synflow")
+ZERO_COST = (
+    "ntk_alignment", "ntk_low_pass", "grad_norm", "snip", "synflow", "plain", "l2_norm", "fisher",
+    "grasp", "zen",
+)  # fmt: skip
 CORRUPTED = np.zeros((1, 8, 8), np.float32)
 
 sides = st.integers(16, 24)

@@ -35,32 +35,15 @@ from nasdip_bench.proxies.scoring import Scored, initialisations, score_architec
 from nasdip_bench.proxies.tangent import LOW_PASS_DIAMETER, PROBES
 from nasdip_bench.space import VALID_CELLS, Architecture, paper_architectures, sample_architectures
 from nasdip_bench.tasks import TASKS, Denoise, SuperResolve, get_task
+from tests.proxies.networks import image, seeded, small_network
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("grad_norm", "snip", "synflow", "ntk_alignment", "ntk_low_pass")
+NAMES = (
+    "grad_norm", "snip", "synflow", "plain", "l2_norm", "fisher", "grasp", "zen",
+    "ntk_alignment", "ntk_low_pass",
+)  # fmt: skip
 SHAPE = (1, 64, 64)
 DENSE, MIXED = "1" * 25, "1011101000101110101000111"
-
-
-def seeded(*shape: int, seed: int = 0) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def image(*shape: int, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).random(shape, np.float32)
-
-
-def small_network(bias: bool = True) -> nn.Sequential:
-    """Two convolutions with batch normalisation and a sigmoid, in float64."""
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        return nn.Sequential(
-            nn.Conv2d(1, 4, 3, padding=1, bias=bias),
-            nn.BatchNorm2d(4, track_running_stats=False),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(4, 1, 3, padding=1, bias=bias),
-            nn.Sigmoid(),
-        ).double()
 
 
 class Canvas(nn.Module):
@@ -114,7 +97,7 @@ def test_the_loss_of_inpainting_is_masked() -> None:
     task = get_task("inpaint")
     norm = score_network("grad_norm", network, z, corrupted, task, mask=mask)
     assert norm == pytest.approx(abs(by_weight))
-    for name in ("grad_norm", "snip", "ntk_alignment"):
+    for name in ("grad_norm", "snip", "plain", "fisher", "grasp", "ntk_alignment"):
         with pytest.raises(ConfigError, match=r"loss of task 'inpaint' need the mask.*mask="):
             score_network(name, network, z, corrupted, task)
     assert score_network("parameters", network, z, corrupted, task) == 1
@@ -368,7 +351,12 @@ def test_what_they_claim() -> None:
         "parameters": "structure",
         "flops": "structure",
         "synflow": "initialisation",
+        "l2_norm": "initialisation",
+        "zen": "initialisation",
         "ntk_low_pass": "initialisation",
+        "plain": "image",
+        "fisher": "image",
+        "grasp": "image",
         "grad_norm": "image",
         "snip": "image",
         "ntk_alignment": "image",
