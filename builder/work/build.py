@@ -122,6 +122,7 @@ def build(
         # An engine may split a unit.
         return costs[unit] if unit in costs else unit_cost(unit, config.device)
 
+    progress.begin()
     with interruption.handling_signals():
         try:
             for unit, table in engine(units, spec, interruption, fits):

@@ -57,10 +57,14 @@ class Progress:
         self._stream = sys.stderr
         self._units, self._cost = units, cost
         self._done, self._done_cost = 0, 0.0
+        self._written = False
         self._started = self._shown = time.monotonic()
         self._live = self._stream.isatty()
-        if units:  # the first may take hours
-            self._write(f"0/{units} units")
+
+    def begin(self) -> None:
+        """Say how many units there are: the first may take hours."""
+        if self._units:
+            self._write(f"0/{self._units} units")
 
     def finished(self, cost: float, what: str, *, whole: bool = True) -> None:
         """Count a finished unit, or a part of one; ``whole`` if that finishes it."""
@@ -74,7 +78,7 @@ class Progress:
 
     def close(self) -> None:
         """End the line on a terminal."""
-        if self._live and self._units:
+        if self._live and self._written:
             self._stream.write("\n")
 
     def _show(self, what: str) -> None:
@@ -87,5 +91,6 @@ class Progress:
         )
 
     def _write(self, line: str) -> None:
+        self._written = True
         self._stream.write(f"\r\x1b[K{line[:160]}" if self._live else f"{line}\n")
         self._stream.flush()

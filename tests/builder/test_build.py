@@ -95,8 +95,8 @@ def test_a_units_operations_are_counted():
     config = small_config()
     plan = list(make_plan(config))
     forward = architecture_cost(config.architectures[0], channels=16).forward_flops(64, 64)
-    # Two initialisations: 24 passes each whatever the images, and 2 for each of 4 problems.
-    assert unit_flops(plan[0]) == 2 * (24 + 2 * 4) * forward
+    # Two initialisations: 27 passes each whatever the images, and 10 for each of 4 problems.
+    assert unit_flops(plan[0]) == 2 * (27 + 10 * 4) * forward
     assert unit_flops(plan[1]) == 3 * ITERATIONS * forward
 
 
@@ -658,6 +658,7 @@ def test_durations_are_readable():
 
 def test_progress_reports_counts_rate_and_time_left(capsys):
     progress = Progress(2, 10.0)
+    progress.begin()
     progress.finished(5.0, "first")
     progress.finished(5.0, "second")
     progress.close()
@@ -665,7 +666,9 @@ def test_progress_reports_counts_rate_and_time_left(capsys):
     assert first == "0/2 units"
     assert last.startswith("2/2 units, ")
     assert last.endswith("0 s left; last: second")
-    Progress(0, 0.0).close()
+    nothing = Progress(0, 0.0)
+    nothing.begin()
+    nothing.close()
     assert capsys.readouterr().err == ""
 
 
