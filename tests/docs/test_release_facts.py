@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
+from nasdip_bench.proxies import image_scores, network_scores
 from nasdip_bench.space import sample_architectures
 from tests import synthetic
+from tests.docs.pages import ROOT, text_of
 from tests.tools import release_facts
 from tests.tools.pages import with_block
 from tests.tools.write_docs import CARD, FINDINGS, PAGES, README
@@ -27,6 +30,15 @@ def test_pages_agree_with_the_data(page: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()
     text = page.read_text(encoding="utf-8")
     assert text == PAGES[page](text), "run `make docs`"
+
+
+def test_scores_that_the_release_lacks_are_named():
+    text = text_of("protocol")
+    [said] = re.findall(r"^The shipped release does not have (.*) yet\.$", text, re.MULTILINE) or [
+        ""
+    ]
+    there = {name.partition("/")[0] for name in NASDIPBench(ROOT / "data").proxies}
+    assert set(re.findall(r"`(\w+)`", said)) == {*image_scores(), *network_scores()} - there
 
 
 @pytest.fixture(scope="module")
