@@ -75,7 +75,8 @@ class Forest(FrameExhibit):
         least = names + len(panels) * (_PANEL + _GAP + aside) + 0.1
         width = max(7.5, least)
         across = _PANEL + (width - least) / len(panels)
-        text, below = caption_lines([self.caption, *self.notes], width)
+        notes = [note.removeprefix("-- : ") for note in self.notes]  # there are no such cells here
+        text, below = caption_lines([self.caption, *notes], width)
         rows = (_ROW_OF_POINTS if any(panel.points for panel in panels) else _ROW) * len(lines)
         height = _ABOVE + rows + _BELOW + below
         drawing = new_figure(width, height)
