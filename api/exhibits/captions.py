@@ -159,6 +159,11 @@ def undefined(facts: Mapping[str, Any], shown: set[str]) -> list[str]:
     return notes + [f"-- : {reason} ({', '.join(images)})." for reason, images in by_reason.items()]
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things, such as "1 image" or "10 images"."""
+    return f"{number} {what}{'s' if number != 1 else ''}"
+
+
 def span(numbers: Sequence[int]) -> str:
     """ "12" if all numbers are equal, else their range as "10..12".
 

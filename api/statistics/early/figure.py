@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exhibits.captions import call_text, sentences, setup, shortfall
+from ...exhibits.captions import call_text, counted, sentences, setup, shortfall
 from ...exhibits.drawing import TEXT, Grid
 from ...exhibits.exhibit import FrameExhibit
 from ...exhibits.forms import estimate
@@ -126,7 +126,7 @@ def early_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Ear
         caption=sentences(
             f"Does the beginning of a fit rank its end ({task})? Kendall's tau-b over "
             f"architectures between PSNR at an iteration and a target; mean over "
-            f"{len(facts['images'])} images, with its {100 * facts['level']:g} % interval over "
+            f"{counted(len(facts['images']), 'image')}, with its {100 * facts['level']:g} % interval over "
             f"architectures{within}.",
             f"At {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
             f"those with all runs; stop at iteration {record.stop}.",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...exhibits.captions import call_text, sentences, setting_and_n, shortfall
+from ...exhibits.captions import call_text, counted, sentences, setting_and_n, shortfall
 from ...exhibits.drawing import TEXT, Grid
 from ...exhibits.exhibit import FrameExhibit
 from ...exhibits.forms import estimate
@@ -123,8 +123,9 @@ def predictor_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) ->
         caption=sentences(
             f"How many trained architectures teach a predictor to rank the others ({task})? A "
             f"predictor is fitted to runs of one image and ranks the architectures it was not "
-            f"fitted to. Kendall's tau-b with the target; mean over {len(facts['images'])} images "
-            f"and {facts['repeats']} training sets{interval}.",
+            f"fitted to. Kendall's tau-b with the target; mean over "
+            f"{counted(len(facts['images']), 'image')} and "
+            f"{counted(facts['repeats'], 'training set')}{interval}.",
             setting_and_n(bench, facts, [facts["n"]]),
             shortfall(bench, facts, facts["images"]),
         ),
