@@ -126,8 +126,8 @@ def early_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Ear
         caption=sentences(
             f"Does the beginning of a fit rank its end ({task})? Kendall's tau-b over "
             f"architectures between PSNR at an iteration and a target; mean over "
-            f"{counted(len(facts['images']), 'image')}, with its {100 * facts['level']:g} % interval "
-            f"over architectures{within}.",
+            f"{counted(len(facts['images']), 'image')}, with its {100 * facts['level']:g} % "
+            f"interval over architectures{within}.",
             f"At {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
             f"those with all runs; stop at iteration {record.stop}.",
             shortfall(bench, facts, facts["images"]),
