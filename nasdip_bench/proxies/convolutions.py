@@ -86,11 +86,10 @@ class Convolutions:
                 self.weights,
                 create_graph=True,
                 retain_graph=True,
-                allow_unused=True,
                 materialize_grads=True,
             )
             square = torch.stack([(part * part.detach()).sum() for part in gradients]).sum()
             products = torch.autograd.grad(
-                square, self.weights, retain_graph=True, allow_unused=True, materialize_grads=True
+                square, self.weights, retain_graph=True, materialize_grads=True
             )
         return [(w.detach(), part) for w, part in zip(self.weights, products, strict=True)]

@@ -173,11 +173,11 @@ def _zen(candidate: Candidate) -> float:
         torch.from_numpy(BitStream("zen", name, *map(int, z.shape)).normal64(tuple(z.shape))).to(z)
         for name in ("input", "noise")
     )
-    outputs: list[Tensor] = []
+    last: list[Tensor] = []
     variances: list[float] = []
 
     def keep(_layer: nn.Module, _given: Tensor, output: Tensor) -> None:
-        outputs.append(output)
+        last[:] = [output]  # the others would fill gigabytes at 512 x 512
 
     def normalised(_layer: nn.Module, given: Tensor, _output: Tensor) -> None:
         variances.append(float(given.double().var(dim=(0, 2, 3)).mean()))
@@ -185,10 +185,10 @@ def _zen(candidate: Candidate) -> float:
     with torch.no_grad(), numerics("fp32", z.device):
         with watched(layers, keep), watched(norms, normalised):
             network(x)
-        first = outputs[-1]
+        (first,) = last
         with watched(layers, keep):
             network(x + 0.01 * noise)
-    change = float((outputs[-1] - first).double().norm())
+    change = float((last[0] - first).double().norm())
     if not change or not all(variances):
         return -math.inf
     return math.log(change) + sum(math.log(variance) / 2 for variance in variances)
