@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+import scipy.stats
 from scipy.stats import kendalltau
 
 from nasdip_bench.api import NASDIPBench
@@ -101,6 +102,14 @@ def test_the_score_that_ranks_best_needs_no_training(shipped):
     assert found.loc[name, 0, "(mean)"]["tau"] == pytest.approx(abs(taus.loc[proxy, reference].tau))
     strip = taus.loc[tuple(SCORE.split("/"))].tau
     assert found.loc[name, 0, "(mean)"]["tau"] >= -strip
+    assert np.isnan(found.loc[name, 0, "(mean)"]["lead"])
+    by_image = found["tau"].drop("(mean)", level="image").unstack("image")
+    leads = by_image.loc["ridge", 20] - by_image.loc[name, 0]
+    assert found.loc["ridge", 20].loc[leads.index, "lead"].to_numpy() == pytest.approx(leads)
+    low, mean, high = found.loc["ridge", 20, "(mean)"][["low_lead", "lead", "high_lead"]]
+    assert mean == pytest.approx(leads.mean())
+    t = scipy.stats.t.interval(0.95, len(leads) - 1, mean, leads.sem())
+    assert [low, high] == pytest.approx(t, abs=0.15 * (t[1] - t[0]))  # of the mean over images
 
 
 def test_equal_predictions_rank_nothing_and_intervals_are_those_of_the_resamples(tmp_path):

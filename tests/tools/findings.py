@@ -121,7 +121,7 @@ def predictors(bench: NASDIPBench, block: Block) -> Rows:
     for (name, size), row in found.xs(MEAN, level="image").iterrows():
         cells = [
             _interval(*row[[measure, f"low_{measure}", f"high_{measure}"]], sign)
-            for measure, sign in (("tau", "+"), ("tau_within", "+"), ("regret", ""))
+            for measure, sign in (("tau", "+"), ("lead", "+"), ("tau_within", "+"), ("regret", ""))
         ]
         yield [f"`{name}`", f"{size}", *cells, f"{row['held_out']:.0f}"]
 
@@ -281,7 +281,9 @@ TABLES: dict[Callable[[NASDIPBench, Block], Rows], str] = {
     "by chance | n",
     targets: "score | best | stopped | last",
     trivial: "ranked by | tau | less the sampling mean | tau, within | less the cell table | n",
-    predictors: "predictor | trained | tau | tau, within | its first, dB | ranked",
+    predictors: (
+        "predictor | trained | tau | less the score's | tau, within | its first, dB | ranked"
+    ),
     gain: "target | tau, one image | two images | difference | gain, dB | n",
     seeds: "seeds | tau | attainable | tau, within | n",
     repeated: "between | target | tau | RMS, dB | n",

@@ -11,7 +11,7 @@ from ...exhibits.drawing import TEXT, Grid
 from ...exhibits.exhibit import FrameExhibit
 from ...exhibits.forms import estimate
 from ..tau_frame import MEAN
-from .table import MEASURES, predictor_table
+from .table import predictor_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,7 @@ _TITLES = {
     "tau_within": "tau within one sampling and order",
     "regret": "its first is below the best by, dB",
 }
+_COLUMNS = ("tau", "lead", "tau_within", "regret")
 _PANEL = (2.2, 1.7)
 # Safe for colour-blind readers, in this order; shapes for black-and-white print.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
@@ -44,8 +45,8 @@ class PredictorFigure(FrameExhibit):
     def heads(self) -> list[list[str]]:
         """Names of the columns."""
         return [
-            ["predictor", "trained", "tau", "tau within", "regret, dB", "ranked"],
-            ["", "", "(interval)", "one sampling", "(interval)", ""],
+            ["predictor", "trained", "tau", "less the", "tau within", "regret, dB", "ranked"],
+            ["", "", "(interval)", "score's", "one sampling", "(interval)", ""],
         ]
 
     def body(self) -> list[list[str]]:
@@ -54,7 +55,7 @@ class PredictorFigure(FrameExhibit):
             [
                 name,
                 f"{size}",
-                *(estimate(*row[[one, f"low_{one}", f"high_{one}"]]) for one in MEASURES),
+                *(estimate(*row[[one, f"low_{one}", f"high_{one}"]]) for one in _COLUMNS),
                 f"{row['held_out']:.0f}",
             ]
             for (name, size), row in self._means().iterrows()
@@ -65,8 +66,8 @@ class PredictorFigure(FrameExhibit):
 
     def draw(self, path: Path, form: str) -> None:
         """One panel per measure; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        grid = Grid([self.caption, *self.notes], len(MEASURES), most=len(MEASURES), panel=_PANEL)
-        for axes, measure in zip(grid.panels("trained architectures", ""), MEASURES, strict=True):
+        grid = Grid([self.caption, *self.notes], len(_TITLES), most=len(_TITLES), panel=_PANEL)
+        for axes, measure in zip(grid.panels("trained architectures", ""), _TITLES, strict=True):
             self._draw_panel(axes, measure)
         handles, labels = axes.get_legend_handles_labels()
         grid.finish(handles, labels, path, form)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SIZES = (10, 20, 50, 100, 200)
 """Sizes of the training set by default, as far as they leave half of the architectures."""
 
-MEASURES = ("tau", "tau_within", "regret")
+MEASURES = ("tau", "tau_within", "regret", "lead")
 
 
 def predictor_table(
@@ -79,7 +79,8 @@ def predictor_table(
         size 0. ``tau``: tau-b with the target among the held-out architectures, 0 if all
         predictions are equal; ``tau_within``: the same, for pairs with the same sampling and order
         of sampling and transform; ``regret``: how many dB the target of the one predicted best (the
-        mean of equals) is below the best held-out one; each with its ``low_`` and ``high_``.
+        mean of equals) is below the best held-out one; ``lead``: ``tau`` less that of the score
+        (NaN if the release has none, and for the score); each with its ``low_`` and ``high_``.
         ``held_out``: architectures ranked. In ``attrs``: task, target, fidelity, seeds, images, n
         (architectures), repeats and the resampling.
 
@@ -112,16 +113,17 @@ def predictor_table(
         )
     chosen, everyone = _sizes(sizes, len(some)), _named(predictors or {})
     orders = [np.random.default_rng([rng, repeat]).permutation(some) for repeat in range(repeats)]
+    score, of_score = _best_score(runs, values, some)
     measured = {
-        (name, size): np.stack(
-            [_judge(runs, values, name, everyone[name], order, size) for order in orders]
+        (name, size): _with_lead(
+            [_judge(runs, values, name, everyone[name], order, size) for order in orders],
+            of_score[:, 0],
         )
         for name in everyone
         for size in chosen
     }
-    name, of_score = _best_score(runs, values, some)
-    if name:
-        measured[name, 0] = of_score[None]
+    if score:
+        measured[score, 0] = _with_lead([of_score], np.full(len(runs.images), np.nan))
     rows: dict[tuple[str, int, str], dict[str, Any]] = {}
     for (name, size), of in measured.items():
         of_images = [of[:, [place]] for place in range(len(runs.images))]
@@ -166,10 +168,10 @@ def _judge(
     order: NDArray[np.intp],
     size: int,
 ) -> NDArray[np.float64]:
-    """(image, measure) of a predictor fitted to the first of the order, as means over seeds."""
+    """(image, 3) of a predictor fitted to the first of the order: `_measure`, mean over seeds."""
     trained, others = ([runs.bench[row] for row in of.tolist()] for of in np.split(order, [size]))
     kinds = runs.bench.architecture_rows.samplings[order[size:]]
-    found = np.empty((*values.shape[1:], len(MEASURES)))
+    found = np.empty((*values.shape[1:], 3))
     for place in np.ndindex(values.shape[1:]):
         target = values[order, *place]
         predicted = np.asarray(predictor(trained, target[:size].copy(), others), np.float64)
@@ -186,8 +188,9 @@ def _judge(
 def _best_score(
     runs: RunSet, values: NDArray[np.float64], some: NDArray[np.intp]
 ) -> tuple[str, NDArray[np.float64]]:
-    """The score with the highest tau that sees no ground truth, and its (image, measure)."""
-    kinds, best = runs.bench.architecture_rows.samplings[some], ("", np.empty(0))
+    """The score with the highest tau that sees no ground truth, if any, and its (image, 3)."""
+    kinds = runs.bench.architecture_rows.samplings[some]
+    best = "", np.full((len(runs.images), 3), np.nan)
     for score in scores_of_release(runs):
         of_seeds = [
             -score.sign * score.raw[seed][some][:, list(runs.images)] for seed in runs.seeds
@@ -208,11 +211,19 @@ def _best_score(
 def _measure(
     predicted: NDArray[np.float64], target: NDArray[np.float64], kinds: NDArray[np.intp]
 ) -> tuple[float, float, float]:
-    """`MEASURES` of predictions; those that are all equal rank nothing: tau 0."""
+    """Tau, tau within and regret of predictions; those that are all equal rank nothing: tau 0."""
     taus = (kendall_tau_b(predicted, target), stratified_tau(predicted, target, kinds))
     first = predicted == predicted.max()
     tau, within = (0.0 if math.isnan(one.value) else one.value for one in taus)
     return tau, within, float(target.max() - target[first].mean())
+
+
+def _with_lead(
+    measured: Sequence[NDArray[np.float64]], of_score: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(repeat, image, measure) of (image, 3) for each repeat, and tau of the score by image."""
+    stacked = np.stack(measured)
+    return np.append(stacked, stacked[..., :1] - of_score[:, None], axis=-1)
 
 
 def _row(measured: NDArray[np.float64], resampling: Resampling) -> dict[str, float]:
