@@ -20,12 +20,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord
-from nasdip_bench.dataset.croissant import CROISSANT, Publication, croissant_json
 from nasdip_bench.dataset.curve_parts import KINDS, CurvePart, part_bytes, part_of
 from nasdip_bench.dataset.curves import CODES, encode, kept_points
 from nasdip_bench.dataset.distances import Distances, coded, distances_bytes, mean_squares
@@ -306,19 +306,33 @@ def change_rows(path: Path, table: str, change) -> Path:
     return path
 
 
+def change_arrays(path: Path, name: str, change) -> Path:
+    """Change an HDF5 file, given open, and hash again, so that only the content is other."""
+    with h5py.File(path / name, "r+") as file:
+        change(file)
+    rehash(path)
+    return path
+
+
+def of_values(name: str, change):
+    """A change of a file: one array becomes ``change`` of its values."""
+
+    def changed(file: h5py.File) -> None:
+        values = change(file[name][:])
+        del file[name]
+        file.create_dataset(name, data=values)
+
+    return changed
+
+
 def each(change):
     """A change of rows, of one that gets a row and returns its new values."""
     return lambda rows: [row | change(row) for row in rows]
 
 
 def rehash(path: Path) -> None:
-    """Let manifest and croissant.json agree with the files as they are."""
-    manifest = _manifest(path)
-    write_manifest(path, manifest)
-    if (path / CROISSANT).exists():
-        described = croissant_json(_manifest(path), Publication())
-        (path / CROISSANT).write_text(described, encoding="utf-8")
-        write_manifest(path, manifest)
+    """Let the manifest agree with the files as they are."""
+    write_manifest(path, _manifest(path))
 
 
 def _manifest(path: Path) -> Manifest:

@@ -45,24 +45,15 @@ def release_command(
     release_version: Version = None,
     licence: Annotated[
         str | None,
-        typer.Option(
-            help="Licence of the results, an SPDX identifier. Default: that of the "
-            "dataset in the folder, else MIT."
-        ),
+        typer.Option(help="Licence of the results, an SPDX identifier. Default: MIT."),
     ] = None,
     creator: Annotated[
         str | None,
-        typer.Option(
-            help="Who made the dataset. Default: as in the dataset in the folder, else the "
-            "NASDIP-Bench authors."
-        ),
+        typer.Option(help="Who made the dataset. Default: the NASDIP-Bench authors."),
     ] = None,
     url: Annotated[
         str | None,
-        typer.Option(
-            help="Address of the dataset's page. Default: that of the dataset in the folder, if it "
-            "has one."
-        ),
+        typer.Option(help="Address of the dataset's page. Default: none."),
     ] = None,
     reruns: Annotated[
         Path | None,

@@ -11,7 +11,6 @@ import numpy as np
 
 from nasdip_bench.dataset import MANIFEST, DatasetFolder
 from nasdip_bench.errors import BuildError, DatasetError
-from nasdip_bench.verify.rows import task_records
 
 from .sources.contents import KEY_COLUMNS, Contents
 
@@ -65,7 +64,7 @@ def refuse_lost_distances(path: Path, new: Path) -> None:
         # Architectures that are gone come after the last.
         rows = {name: row for row, name in enumerate(after_names)}
         places = [rows.get(name, len(rows)) for name in _names(before)]
-        for fidelity, task, _ in task_records(before.manifest):
+        for fidelity, task, _ in before.manifest.task_records():
             if not before.has_distances(fidelity, task):
                 continue
             distances = before.distances(fidelity, task)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nasdip_bench.dataset import MANIFEST, Manifest
-from nasdip_bench.dataset.croissant import CROISSANT, Publication, published
+from nasdip_bench.dataset.croissant import CROISSANT, Publication
 from nasdip_bench.dataset.manifest import manifest_fields
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
@@ -55,7 +55,7 @@ def release(
         name: see `write_release`.
         version: see `write_release`.
         licence: of the results; see `nasdip_bench.dataset.croissant.Publication`, also for the next
-            two. By default that of the dataset in ``out``, else the project's.
+            two. By default the project's.
         creator: who made the dataset.
         url: of its page.
         reruns: a file of `nasdip_bench.builder.release.sources.reruns`, added to the sources'
@@ -125,16 +125,13 @@ def write_release(
         name: of the release; by default that of the dataset in ``out``, else ``new_name``.
         version: of the release; by default that of the dataset in ``out``, else `UNNUMBERED`.
         new_name: see ``name``.
-        publication: fields of `nasdip_bench.dataset.croissant.Publication`; the others come from
-            the dataset in ``out``, else from the project's defaults.
+        publication: fields of `nasdip_bench.dataset.croissant.Publication`.
         replace_all: replace a dataset in ``out`` even if it has results that the contents lack.
 
     Raises:
-        ConfigError: a publication field cannot be published.
         BuildError: ``out`` holds something else, would lose results or its version, or cannot be
             written, or the result does not verify.
     """
-    Publication(**publication)  # checks them before any work
     target = out.resolve()
     then = ", or name another with --out"
     with writing(f"the dataset folder {str(out)!r}", then), replacing(target) as fresh:
@@ -142,14 +139,12 @@ def write_release(
         if not replace_all:
             refuse_losses(target, contents)
         old = manifest_fields(target) if (target / MANIFEST).exists() else {}
-        described = target / CROISSANT
-        text = described.read_text("utf-8", "replace") if described.exists() else ""
         manifest = write_dataset(
             contents,
             fresh,
             name=name or str(old.get("name", new_name)),
             version=version or str(old.get("version", UNNUMBERED)),
-            publication=dataclasses.replace(published(text), **publication),
+            publication=Publication(**publication),
         )
         if not replace_all:
             refuse_lost_distances(target, fresh)

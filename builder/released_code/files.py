@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ArchitectureError, BuildError, DatasetError
 from nasdip_bench.space import Architecture
-from nasdip_bench.storage.files import read_regular
 
 from .plain_pickle import read_plain_pickle
 
@@ -38,8 +37,6 @@ LEVELS: dict[str, dict[str, str]] = {
 }
 """Our name of a task, by the released code's name and level (sigma, % missing, factor)."""
 
-_MOST_BYTES = 512 * 2**20
-_MOST_TABLE_BYTES = 64 * 2**20
 _MOST_ITERATIONS = 1_000_000
 _MODEL = "model name"
 _DROP_DB = 3.0
@@ -227,7 +224,7 @@ def read_psnr(folder: Path) -> float | None:
 
 def _plain(path: Path) -> Any:
     try:
-        content = read_regular(path, _MOST_BYTES)
+        content = path.read_bytes()
     except OSError as error:
         raise DatasetError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
     return read_plain_pickle(content, repr(str(path)))
@@ -244,7 +241,7 @@ def _curve(path: Path, name: str, value: Any) -> NDArray[np.float64]:
 
 def _rows(path: Path) -> Iterator[list[str]]:
     try:
-        text = read_regular(path, _MOST_TABLE_BYTES).decode("utf-8-sig")
+        text = path.read_text("utf-8-sig")
         yield from (row for row in csv.reader(io.StringIO(text, newline="")) if row)
     except (OSError, ValueError, csv.Error) as error:
         raise BuildError(f"{str(path)!r} cannot be read as a table: {error}") from error

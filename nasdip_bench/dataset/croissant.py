@@ -5,25 +5,23 @@ licence, every file with its size and SHA-256, every column of every table with 
 meaning. It is made from the manifest and from `nasdip_bench.dataset.schema`. The manifest lists it
 with its hash, like any other file, so it can name neither the manifest nor itself.
 
-Source: "Croissant Format Specification", version 1.0 (MLCommons, 2024).
+Sources: "Croissant Format Specification" and "Croissant RAI Specification", versions 1.0
+(MLCommons, 2024); PROV-O (W3C, 2013).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
-from nasdip_bench.errors import ConfigError
-from nasdip_bench.storage.sealed_json import parse_json
+from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 
 from .manifest import MANIFEST, SCORE_VALUES, Manifest, table_path
-from .responsible_ai import responsible_ai
 from .schema import KEYS, REFERENCES, RELEASE_TABLES, Column
 
 CROISSANT = "croissant.json"
-CROISSANT_VERSIONS = "http://mlcommons.org/croissant/"
 
 PAPER_BIBTEX = (
     "@inproceedings{arican2022isnasdip, "
@@ -34,7 +32,6 @@ PAPER_BIBTEX = (
 )
 """The paper whose search space, protocol and scores a dataset holds."""
 
-_LONGEST = 1000
 _FORMATS = {".parquet": "application/x-parquet", ".h5": "application/x-hdf5"}
 _TYPES = {
     "string": "sc:Text",
@@ -115,44 +112,8 @@ class Publication:
     creator: str = "The NASDIP-Bench authors"
     url: str = ""
 
-    def __post_init__(self) -> None:
-        for name in ("licence", "creator", "url"):
-            value = getattr(self, name)
-            if not (len(value) <= _LONGEST and value.isprintable()):
-                raise ConfigError(
-                    f"{name} {value[:100]!r} must be printable, of at most {_LONGEST} characters"
-                )
-        if not self.creator:
-            raise ConfigError("creator '' must be printable text: say who made the dataset")
-        if not re.fullmatch(r"[A-Za-z0-9.+-]*", self.licence):
-            raise ConfigError(
-                f"licence {self.licence!r} is not an identifier of the SPDX list such as MIT or "
-                f"CC-BY-4.0"
-            )
-        if self.url and not self.url.startswith(("https://", "http://")):
-            raise ConfigError(f"url {self.url!r} must begin with https:// or http://")
-
 
 _SPDX = "https://spdx.org/licenses/"
-
-
-def published(text: str) -> Publication:
-    """What the ``croissant.json`` of a dataset says about who made it, and under which licence.
-
-    Facts that are missing, or not written as by `croissant_json`, take the project's defaults.
-
-    Args:
-        text: content of the file.
-    """
-    try:
-        found = parse_json(text)
-        creator, licence = found.get("creator"), found.get("license")
-        named = creator.get("name") if isinstance(creator, dict) else None
-        under = str(licence).removeprefix(_SPDX).removesuffix(".html") if licence else ""
-        said = {"creator": named, "licence": under, "url": found.get("url")}
-        return Publication(**{name: str(value) for name, value in said.items() if value})
-    except (ValueError, ConfigError):
-        return Publication()
 
 
 def croissant_json(manifest: Manifest, publication: Publication) -> str:
@@ -165,7 +126,10 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
     fields: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "conformsTo": [f"{CROISSANT_VERSIONS}1.0", f"{CROISSANT_VERSIONS}RAI/1.0"],
+        "conformsTo": [
+            "http://mlcommons.org/croissant/1.0",
+            "http://mlcommons.org/croissant/RAI/1.0",
+        ],
         "name": manifest.name,
         "description": _description(manifest),
         "version": manifest.version,
@@ -178,7 +142,7 @@ def croissant_json(manifest: Manifest, publication: Publication) -> str:
             "image restoration",
             "tabular benchmark",
         ],
-        **responsible_ai(manifest),
+        **_responsible_ai(manifest),
         "distribution": [
             _file(path, record.sha256, record.size)
             for path, record in manifest.files.items()
@@ -208,6 +172,44 @@ def _description(manifest: Manifest) -> str:
         f"{', '.join(manifest.images)}. {held or 'No runs'}. {MANIFEST} beside this file has the "
         f"counts by seed and the hash of every file."
     )
+
+
+def _responsible_ai(manifest: Manifest) -> dict[str, Any]:
+    """Limits, biases, uses and origins: ``rai:dataLimitations``, ``prov:wasDerivedFrom`` ...
+
+    ``responsible_ai.json`` has the texts: those of every release, and those that replace them for
+    one image set. The NeurIPS track on evaluations and datasets requires these properties.
+    """
+    path = resources.files("nasdip_bench.dataset").joinpath("responsible_ai.json")
+    said = json.loads(path.read_text("utf-8"))
+    if manifest.protocol_version == FOREIGN_PROTOCOL:
+        made = "Others trained the networks; nasdip-build imported their results as they were."
+    else:
+        made = (
+            f"nasdip-build trained and scored the networks on {', '.join(manifest.devices)}, by "
+            f"protocol {manifest.protocol_version}. All values are computed: no person was asked "
+            f"or observed, and nothing was annotated."
+        )
+    versions = ", ".join(f"{name} {version}" for name, version in manifest.software.items())
+    origins = {
+        "ISNAS-DIP (CVPR 2022)": "search space, protocol and scores",
+        f"images of the set {manifest.image_set!r}": "source and licence of each: images.parquet",
+        **dict.fromkeys(manifest.sources, "an earlier release, or results that were imported"),
+    }
+    steps = {
+        "training and scoring": made,
+        "release": f"nasdip-build release merged and verified the results ({versions}).",
+    }
+    return {
+        **said["every release"],
+        **said.get(manifest.image_set, {}),
+        "prov:wasDerivedFrom": _nodes("prov:Entity", origins),
+        "prov:wasGeneratedBy": _nodes("prov:Activity", steps),
+    }
+
+
+def _nodes(kind: str, described: dict[str, str]) -> list[dict[str, str]]:
+    return [{"@type": kind, "name": k, "description": v} for k, v in described.items()]
 
 
 def _file(path: str, sha256: str, size: int) -> dict[str, Any]:

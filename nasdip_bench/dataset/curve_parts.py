@@ -11,23 +11,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.observables import OBSERVABLES, SSIM
-from nasdip_bench.storage.files import Content
-from nasdip_bench.storage.hdf5 import opened, plain_array, write_packed
+from nasdip_bench.storage.hdf5 import read_arrays, write_packed
 
-from .curves import CODES, MAX_POINTS, MISSING
+from .curves import CODES, MISSING
 from .stop_parts import CROSSING_LEVELS_DB
-
-if TYPE_CHECKING:
-    import h5py
-
-    from .manifest import TaskRecord
 
 PART_SIZE = 64
 """Architectures per part."""
@@ -38,9 +32,8 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 """The arrays of the files by folder. SSIM and the observables may be absent from imported data."""
 
-_CROSSING = "crossing"
+_CROSSING, _LEVELS = "crossing", "crossing_level_db"
 _ROWS_PER_CHUNK = 64
-_MOST_ROWS = 2**20
 
 
 class CurvePart(NamedTuple):
@@ -88,60 +81,26 @@ def part_bytes(part: CurvePart) -> bytes:
             levels = np.asarray(CROSSING_LEVELS_DB)
             array = write_packed(file, _CROSSING, part.crossings, (_ROWS_PER_CHUNK, len(levels)))
             array.attrs["meaning"] = "first iteration with loss_smooth at a level; 0 for never"
-            file.create_dataset(f"{_CROSSING}_level_db", data=levels)
+            file.create_dataset(_LEVELS, data=levels)
     return content.getvalue()
 
 
-def read_part(content: Content, path: str, names: Iterable[str], record: TaskRecord) -> CurvePart:
+def read_part(content: bytes, path: str, names: Iterable[str]) -> CurvePart:
     """Read the arrays of a file; missing ones are left out.
 
     Args:
         content: content of the file, already compared with its hash.
         path: name of the file in errors.
         names: names of the arrays to read, all that such a file may hold.
-        record: what the manifest says about the task.
 
     Raises:
-        DatasetError: it is not such a file.
+        DatasetError: it is not such a file, or has crossings of other levels.
     """
-    with opened(content, path) as file:
-        points = plain_array(file, "iteration", np.int32, 1)
-        if points.shape[0] > MAX_POINTS:
-            raise ValueError(f"it has curves of more than {MAX_POINTS} points")
-        iterations = points[:]
-        codes, most = {}, min(record.runs, _MOST_ROWS)
-        for name in names:
-            if name not in file:
-                continue
-            array = plain_array(file, name, np.uint16, 2)
-            if array.shape[1] != len(iterations) or array.shape[0] > most:
-                raise ValueError(f"{name} has the shape {array.shape}")
-            codes[name] = array[:]
-        crossings = _read_crossings(file, most) if _CROSSING in file else None
-        lengths = {len(rows) for rows in codes.values()}
-        if crossings is not None:
-            lengths.add(len(crossings))
-        if len(lengths) > 1:
-            raise ValueError("its arrays differ in length")
-    ends = (iterations[:1].tolist(), iterations[-1:].tolist())
-    if ends != ([1], [record.iterations]) or (np.diff(iterations) <= 0).any():
+    found = read_arrays(content, path, ("iteration",), (*names, _CROSSING, _LEVELS))
+    if _LEVELS in found and found[_LEVELS].tolist() != [*CROSSING_LEVELS_DB]:
         raise DatasetError(
-            f"{path} does not keep iterations from 1 to {record.iterations}, ascending; run "
-            f"'nasdip-bench verify'"
+            f"{path} has crossings of other levels than this version reads; install the version "
+            f"that wrote it"
         )
-    for array in (iterations, *codes.values()):
-        array.setflags(write=False)
-    return CurvePart(iterations, codes, crossings)
-
-
-def _read_crossings(file: h5py.File, most: int) -> NDArray[np.int32]:
-    levels = plain_array(file, f"{_CROSSING}_level_db", np.float64, 1)
-    array = plain_array(file, _CROSSING, np.int32, 2)
-    expected = len(CROSSING_LEVELS_DB)
-    if levels.shape != (expected,) or array.shape[1] != expected or array.shape[0] > most:
-        raise ValueError(f"{_CROSSING} has the shape {array.shape}")
-    if levels[:].tolist() != [*CROSSING_LEVELS_DB]:
-        raise ValueError(f"{_CROSSING} has other levels")
-    found: NDArray[np.int32] = array[:]
-    found.setflags(write=False)
-    return found
+    codes = {name: found[name] for name in names if name in found}
+    return CurvePart(found["iteration"], codes, found.get(_CROSSING))

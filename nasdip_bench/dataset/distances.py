@@ -22,13 +22,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.storage.files import Content
-from nasdip_bench.storage.hdf5 import opened, plain_array, write_packed
+from nasdip_bench.storage.hdf5 import read_arrays, write_packed
 
 from .curves import MISSING, decode, encode
 
-_MOST_VALUES = 2**31
-_MOST_SEEDS = 10_000
 _ARRAYS = ("pairs", "truth", "corrupted")
 
 
@@ -108,35 +105,18 @@ def distances_bytes(distances: Distances) -> bytes:
     return content.getvalue()
 
 
-def read_distances(content: Content, path: str, images: int, architectures: int) -> Distances:
+def read_distances(content: bytes, path: str) -> Distances:
     """Read the arrays of a file.
 
     Args:
         content: content of the file, already compared with its hash.
         path: name of the file in errors.
-        images: number of images of the release.
-        architectures: number of architectures of the release.
 
     Raises:
         DatasetError: it is not such a file.
     """
-    with opened(content, path) as file:
-        numbers = plain_array(file, "seed", np.int32, 1)
-        if numbers.shape[0] > _MOST_SEEDS:
-            raise ValueError(f"it has more than {_MOST_SEEDS} seeds")
-        seeds = numbers[:]
-        if (np.diff(seeds) <= 0).any():
-            raise ValueError("its seeds do not ascend")
-        pairs = architectures * (architectures - 1) // 2
-        found = []
-        for name, last in zip(_ARRAYS, (pairs, architectures, architectures), strict=True):
-            array = plain_array(file, name, np.uint16, 3)
-            if array.shape != (images, len(seeds), last) or array.size > _MOST_VALUES:
-                raise ValueError(f"{name} has the shape {array.shape}")
-            found.append(array[:])
-    for array in (seeds, *found):
-        array.setflags(write=False)
-    return Distances(seeds, *found)
+    found = read_arrays(content, path, ("seed", *_ARRAYS))
+    return Distances(found["seed"], *(found[name] for name in _ARRAYS))
 
 
 def coded(mean_squares: NDArray[np.float64]) -> NDArray[np.uint16]:

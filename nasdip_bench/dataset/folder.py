@@ -1,14 +1,11 @@
 """A dataset folder: its manifest, and its files, checked on first use.
 
-No parser sees a file before its size and SHA-256 agree with the manifest, and no values are decoded
-before the columns, types and shapes that the file declares agree with the schema.
-`nasdip_bench.verify` checks more. pyarrow and h5py are imported on use.
+No parser sees a file before its size and SHA-256 agree with the manifest. `nasdip_bench.verify`
+checks what the files hold. pyarrow and h5py are imported on use.
 """
 
 from __future__ import annotations
 
-import io
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import DatasetError
-from nasdip_bench.storage.files import Content, open_regular, sha256_bytes
 from nasdip_bench.storage.locks import ForkSafeLock
 
 from .curve_parts import KINDS, CurvePart, read_part
@@ -26,7 +22,6 @@ from .manifest import (
     SCORE_VALUES,
     FileRecord,
     Manifest,
-    TaskRecord,
     distance_path,
     part_path,
     read_manifest,
@@ -62,7 +57,6 @@ class DatasetFolder:
                 f"{path!r} is not a path of a folder: name the folder of a release, such as 'data/'"
             ) from None
         self.manifest = Manifest.from_json(*read_manifest(self.path))
-        self._root = os.path.join(self.path, "")  # joined in a tenth of the time that paths take
         self._lock = ForkSafeLock()
         self._tables: dict[tuple[str, Strings], pa.Table] = {}
 
@@ -89,15 +83,7 @@ class DatasetFolder:
         table_columns(name)  # rejects an unknown name before its file is looked for
         if name in PART_TABLES:
             return self._read_parts(name)
-        path = table_path(name)
-        rows = self.manifest.architectures if name == "architectures" else None
-        found = read_table(self.read(path), name, rows)
-        if name == "images" and found["name"].to_pylist() != self.manifest.images:
-            raise DatasetError(
-                f"{MANIFEST} says images {', '.join(self.manifest.images)}, {path} has others; "
-                f"run 'nasdip-bench verify'"
-            )
-        return found
+        return read_table(self.read(table_path(name)), name)
 
     def _read_parts(self, name: str) -> pa.Table:
         import pyarrow as pa
@@ -112,8 +98,8 @@ class DatasetFolder:
         Raises:
             DatasetError: the release has none, or the file is absent or damaged.
         """
-        path, record = part_path(kind, fidelity, task, seed, part), self._task(fidelity, task)
-        return read_part(self.read(path), path, KINDS[kind], record)
+        path = part_path(kind, fidelity, task, seed, part)
+        return read_part(self.read(path), path, KINDS[kind])
 
     def stops(
         self, fidelity: str, task: str, seed: int, part: int, runs: int
@@ -134,8 +120,8 @@ class DatasetFolder:
         Raises:
             DatasetError: the release has none, or the file is absent or damaged.
         """
-        path, size = distance_path(fidelity, task), len(self.manifest.images)
-        return read_distances(self.read(path), path, size, self.manifest.architectures)
+        path = distance_path(fidelity, task)
+        return read_distances(self.read(path), path)
 
     def has_distances(self, fidelity: str, task: str) -> bool:
         """Whether the release has distances of a task at a fidelity, for at least some runs."""
@@ -147,60 +133,31 @@ class DatasetFolder:
         Raises:
             DatasetError: the file is absent or damaged.
         """
-        return read_score_values(self.read(SCORE_VALUES), len(self.table("scores")))
+        return read_score_values(self.read(SCORE_VALUES))
 
-    def _task(self, fidelity: str, task: str) -> TaskRecord:
-        record = self.manifest.task(fidelity, task)
-        if record is None:
-            raise DatasetError(f"{MANIFEST} of {str(self.path)!r} has no {task} at {fidelity}")
-        return record
-
-    def read(self, path: str) -> Content:
+    def read(self, path: str) -> bytes:
         """Read the content of a file, and compare it with the manifest.
 
         Raises:
             DatasetError: it is not listed, absent, or not the file that was released.
         """
-        record = self._record(path)
-        with self._open(path) as file:
-            content = bytearray(record.size)  # of the file, too: no more than there is to read
-            try:
-                count = file.readinto(content)
-            except OSError as error:
-                raise self._damaged(path, str(error.strerror)) from error
-        if count != record.size:
-            raise self._damaged(path, f"it ended after {count} bytes")
-        digest = sha256_bytes(content)
-        if digest != record.sha256:
-            raise self._damaged(path, f"{record.size} bytes with SHA-256 {digest[:12]}...")
-        return content
-
-    def _record(self, path: str) -> FileRecord:
-        if path not in self.manifest.files:
-            raise DatasetError(f"{path} is not listed in {MANIFEST} of {str(self.path)!r}")
-        return self.manifest.files[path]
-
-    def _damaged(self, path: str, found: str) -> DatasetError:
-        record = self._record(path)
-        return DatasetError(
-            f"{path} in {str(self.path)!r} is damaged: {found}, the manifest says {record.size} "
-            f"bytes with SHA-256 {record.sha256[:12]}...; restore the file or release again"
-        )
-
-    def _open(self, path: str) -> io.BufferedReader:
-        """Open a file, and check that it has the size that the manifest states."""
-        record = self._record(path)
+        where = repr(str(self.path))
+        record = self.manifest.files.get(path)
+        if record is None:
+            raise DatasetError(f"{path} is not listed in {MANIFEST} of {where}")
         try:
-            file = open_regular(f"{self._root}{path}")
+            content = (self.path / path).read_bytes()
         except FileNotFoundError:
             raise DatasetError(
-                f"{path} is missing in {str(self.path)!r}, though {MANIFEST} lists it; restore the "
-                f"file or release again"
+                f"{path} is missing in {where}, though {MANIFEST} lists it; restore the file or "
+                f"release again"
             ) from None
         except OSError as error:
-            raise self._damaged(path, str(error.strerror)) from error
-        size = os.fstat(file.fileno()).st_size
-        if size != record.size:
-            file.close()
-            raise self._damaged(path, f"{size} bytes")
-        return file
+            raise DatasetError(f"{path} in {where} cannot be read: {error.strerror}") from error
+        found = FileRecord.of(content)
+        if found != record:
+            raise DatasetError(
+                f"{path} in {where} is damaged: {found}, the manifest says {record}; restore the "
+                f"file or release again"
+            )
+        return content

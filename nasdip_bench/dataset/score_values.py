@@ -11,13 +11,11 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.storage.files import Content
-from nasdip_bench.storage.hdf5 import opened, plain_array, write_packed
+from nasdip_bench.storage.hdf5 import read_arrays, write_packed
 
 from .manifest import SCORE_VALUES
 
 _ROWS_PER_CHUNK = 4096
-_MOST_VALUES = 2**28
 
 
 def score_values_bytes(values: NDArray[np.float32]) -> bytes:
@@ -31,20 +29,10 @@ def score_values_bytes(values: NDArray[np.float32]) -> bytes:
     return content.getvalue()
 
 
-def read_score_values(content: Content, rows: int) -> NDArray[np.float32]:
-    """Read the (rows, initialisation) float32 values.
-
-    Args:
-        content: content of the file, already compared with its hash.
-        rows: number of rows of scores.parquet.
+def read_score_values(content: bytes) -> NDArray[np.float32]:
+    """Read the (row, initialisation) float32 values of a file, already compared with its hash.
 
     Raises:
         DatasetError: it is not such a file.
     """
-    with opened(content, SCORE_VALUES) as file:
-        array = plain_array(file, "values", np.float32, 2)
-        if array.shape[0] != rows or array.size > _MOST_VALUES:
-            raise ValueError(f"values have the shape {array.shape}, there are {rows} scores")
-        values: NDArray[np.float32] = array[:]
-        values.setflags(write=False)
-    return values
+    return read_arrays(content, SCORE_VALUES, ("values",))["values"]

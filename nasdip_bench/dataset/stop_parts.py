@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import DatasetError
-from nasdip_bench.storage.files import Content
 
 from .schema import PART_TABLES, arrow_schema
 from .tables import read_table
@@ -133,7 +132,7 @@ def stops_bytes(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def read_stops(content: Content, path: str, runs: int) -> tuple[pa.Table, StopPart]:
+def read_stops(content: bytes, path: str, runs: int) -> tuple[pa.Table, StopPart]:
     """Read the rows of a file, and the same as arrays by ``curve_row``, without crossings.
 
     Args:

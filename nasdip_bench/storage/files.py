@@ -11,11 +11,10 @@ import hashlib
 import io
 import os
 import socket
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from nasdip_bench.errors import ConfigError
 
@@ -23,11 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-Content: TypeAlias = "bytes | bytearray"
-"""Content of a file, in memory."""
-
 TEMPORARY_SUFFIX = ".tmp"
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows
 
 
 def check_folder(path: Path) -> None:
@@ -143,7 +138,7 @@ def write_atomic(path: Path, content: bytes) -> None:
         aside.write_bytes(content)
 
 
-def sha256_bytes(content: Content | memoryview) -> str:
+def sha256_bytes(content: bytes | memoryview) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
@@ -162,7 +157,7 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def open_parquet(content: Content, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
+def open_parquet(content: bytes, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
     """Open the content of a Parquet file: its schema and sizes are known, no values are read.
 
     Args:
@@ -175,40 +170,10 @@ def open_parquet(content: Content, dictionaries: Sequence[str] = ()) -> pq.Parqu
     return pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(dictionaries))
 
 
-def read_parquet(content: Content, columns: list[str] | None = None) -> pa.Table:
+def read_parquet(content: bytes, columns: list[str] | None = None) -> pa.Table:
     """The table in the content of a Parquet file, or some of its columns.
 
     Not ``pyarrow.parquet.read_table``, which imports pandas. It uses one thread, since Arrow's
     reading threads aborted processes at exit (7 of 60 short scripts, pyarrow 26).
     """
     return open_parquet(content).read(columns=columns, use_threads=False)
-
-
-def open_regular(path: Path | str) -> io.BufferedReader:
-    """Open a file to read; reject all but regular files, such as a pipe that never ends.
-
-    Raises:
-        OSError: it cannot be opened, or is not a regular file.
-    """
-    # Opening a pipe waits for its other end unless told not to.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
-
-
-def read_regular(path: Path, most: int) -> bytes:
-    """The content of a regular file of at most ``most`` bytes.
-
-    Raises:
-        OSError: it cannot be read, is not a regular file, or is larger.
-    """
-    with open_regular(path) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise OSError(errno.EFBIG, f"it has more than {most} bytes", str(path))
-    return content

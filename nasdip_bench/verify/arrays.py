@@ -18,7 +18,7 @@ from nasdip_bench.observables import SSIM
 from nasdip_bench.stopping import target_rule
 from nasdip_bench.tasks import get_task
 
-from .rows import Problems, Table, bad_rows, rows_of, task_records
+from .relations import Problems, Table, bad_rows, rows_of
 
 _ROUNDED_DB = 0.0012
 """How far a value of ``stops/``, rounded to a thousandth, may be from a coded one."""
@@ -33,7 +33,7 @@ _COLUMNS = {"psnr": "psnr_db", "psnr_smooth": "psnr_smooth_db", SSIM: SSIM}
 def curve_problems(folder: DatasetFolder, runs: Table) -> Problems:
     """Files that do not follow the schema, and curves that contradict the table."""
     whole = folder.manifest.protocol_version != FOREIGN_PROTOCOL
-    for fidelity, task, record in task_records(folder.manifest):
+    for fidelity, task, record in folder.manifest.task_records():
         mine = rows_of(runs, fidelity, task)
         files = _files(runs, mine)
         for kind in KINDS:
@@ -77,7 +77,10 @@ def _part_problems(
     if absent and (whole or "psnr" in absent or "psnr_smooth" in absent):
         yield f"{path} lacks {', '.join(absent)}"
         return
-    if any(len(codes) != len(rows) for codes in part.codes.values()):
+    shapes = {codes.shape for codes in part.codes.values()}
+    if part.crossings is not None:
+        shapes.add((len(part.crossings), len(expected)))
+    if shapes != {(len(rows), len(expected))}:
         yield f"{path} does not have one row for each of the {len(rows)} runs"
         return
     places = runs["curve_row"][rows]
@@ -128,7 +131,7 @@ def _compare(
 def stop_problems(folder: DatasetFolder, runs: Table) -> Problems:
     """Stops that do not follow the schema, or contradict runs and curves."""
     own = folder.manifest.protocol_version != FOREIGN_PROTOCOL
-    for fidelity, task, record in task_records(folder.manifest):
+    for fidelity, task, record in folder.manifest.task_records():
         for (seed, part), rows in _files(runs, rows_of(runs, fidelity, task)).items():
             path = part_path("stops", fidelity, task, seed, part)
             ok = runs["status"][rows].astype(str) == "ok"
@@ -196,7 +199,7 @@ def _stop_values(
 
 def distance_problems(folder: DatasetFolder, runs: Table) -> Problems:
     """Distances that do not follow the schema, or do not belong to the runs."""
-    for fidelity, task, _ in task_records(folder.manifest):
+    for fidelity, task, _ in folder.manifest.task_records():
         if not folder.has_distances(fidelity, task):
             continue
         path = distance_path(fidelity, task)
@@ -207,6 +210,16 @@ def distance_problems(folder: DatasetFolder, runs: Table) -> Problems:
             continue
         mine = rows_of(runs, fidelity, task)
         seeds = found.seeds.tolist()
+        images, count = len(folder.manifest.images), folder.manifest.architectures
+        lasts = {"pairs": count * (count - 1) // 2, "truth": count, "corrupted": count}
+        unlike = [
+            f"{name} {getattr(found, name).shape}"
+            for name, last in lasts.items()
+            if getattr(found, name).shape != (images, len(seeds), last)
+        ]
+        if unlike:
+            yield f"{path} has the shapes {', '.join(unlike)}, for {count} architectures"
+            continue
         if seeds != sorted({*seeds}) or not {*seeds} <= {*runs["seed"][mine].tolist()}:
             yield f"{path} has the seeds {seeds!s:.100}, which are not those of runs, ascending"
             continue

@@ -1,10 +1,13 @@
-"""Check tables, manifest and values of scores against each other."""
+"""Check tables, manifest and values of scores against each other; what all checks share."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.dataset.manifest import SCORE_VALUES
@@ -12,7 +15,35 @@ from nasdip_bench.dataset.schema import CORRUPTION_ROUNDING, KEYS
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 
-from .rows import Problems, Table, bad_rows, rows_of, task_records
+Table = dict[str, NDArray[Any]]
+"""(rows,) values by name of the column."""
+
+Problems = Iterator[str]
+"""One sentence per problem."""
+
+_SHOWN = 3
+
+
+def bad_rows(
+    table: str, bad: NDArray[np.bool_], what: str, rows: NDArray[np.intp] | None = None
+) -> Problems:
+    """One sentence for all rows of a table that share one problem.
+
+    Args:
+        table: name of the table.
+        bad: whether a row has the problem.
+        what: the problem.
+        rows: the rows that ``bad`` is of; None: all.
+    """
+    where = np.flatnonzero(bad) if rows is None else rows[bad]
+    if len(where):
+        shown = ", ".join(map(str, where[:_SHOWN])) + (", ..." if len(where) > _SHOWN else "")
+        yield f"{table}: {len(where)} rows {what} (row {shown})"
+
+
+def rows_of(table: Table, fidelity: str, task: str) -> NDArray[np.intp]:
+    """The rows of a table with a fidelity and task."""
+    return np.flatnonzero((table["fidelity"] == fidelity) & (table["task"] == task))
 
 
 def rerun_problems(manifest: Manifest, table: Table, runs: Table) -> Problems:
@@ -53,7 +84,7 @@ def corruption_problems(manifest: Manifest, runs: Table, corruptions: Table) -> 
 def count_problems(manifest: Manifest, runs: Table, scores: Table) -> Problems:
     """The manifest counts what the tables hold."""
     per_seed = manifest.architectures * len(manifest.images)
-    for fidelity, task, record in task_records(manifest):
+    for fidelity, task, record in manifest.task_records():
         mine = rows_of(runs, fidelity, task)
         seeds = dict(sorted(Counter(runs["seed"][mine].tolist()).items()))
         tried = runs["status"][mine] != "failed"
@@ -94,6 +125,9 @@ def score_value_problems(folder: DatasetFolder, table: Table) -> Problems:
         values = folder.score_values()
     except NasdipError as error:
         yield str(error)
+        return
+    if values.ndim != 2 or len(values) != len(table["value"]):
+        yield f"{SCORE_VALUES} has the shape {values.shape}, there are {len(table['value'])} scores"
         return
     there = np.isfinite(values)
     count = np.maximum(there.sum(axis=1), 1)

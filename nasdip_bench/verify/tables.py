@@ -1,8 +1,7 @@
 """Check a dataset folder in full: files, tables, curves, distances.
 
-Builders run it on their releases, tests on damaged copies, and users through `nasdip_bench.verify`,
-which puts it into its own process. It reads everything, so it takes seconds, while opening a
-dataset takes milliseconds.
+Builders run it on their releases, tests on damaged copies, and users through `nasdip_bench.verify`.
+It reads everything, so it takes seconds, while opening a dataset takes milliseconds.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
+from nasdip_bench.dataset.croissant import CROISSANT
 from nasdip_bench.dataset.manifest import SCORE_VALUES
 from nasdip_bench.dataset.schema import KEYS, RELEASE_TABLES, STATUSES
 from nasdip_bench.errors import NasdipError
@@ -27,9 +27,15 @@ from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_facts
 
 from .arrays import curve_problems, distance_problems, stop_problems
-from .croissant import croissant_problems
-from .relations import corruption_problems, count_problems, rerun_problems, score_value_problems
-from .rows import Problems, Table, bad_rows, task_records
+from .relations import (
+    Problems,
+    Table,
+    bad_rows,
+    corruption_problems,
+    count_problems,
+    rerun_problems,
+    score_value_problems,
+)
 
 _IMAGE_CHANNELS = (1, 3)
 _FOLDERS = ("curves", "observables", "stops", "distances")
@@ -46,7 +52,7 @@ def find_problems(path: Path | str) -> list[str]:
         folder = DatasetFolder(path)
     except NasdipError as error:
         return [str(error)]
-    problems = [*_files(folder), *croissant_problems(folder)]
+    problems = [*_files(folder)]
     tables: dict[str, Table] = {}
     for name in RELEASE_TABLES:
         try:
@@ -90,14 +96,11 @@ def _files(folder: DatasetFolder) -> Problems:
     for path in [*(f"{name}.parquet" for name in RELEASE_TABLES), SCORE_VALUES]:
         if path not in listed:
             yield f"{path} is not listed in {MANIFEST}, which a dataset with these tasks must have"
-    for inside in (folder.path / name for name in _FOLDERS):
-        for file in sorted(inside.rglob("*")) if inside.is_dir() else ():
-            name = file.relative_to(folder.path).as_posix()
-            if file.is_file() and name not in listed:
-                yield (
-                    f"{name} is not listed in {MANIFEST}: it is not part of the dataset; move it "
-                    f"away"
-                )
+    inside = (file for name in _FOLDERS for file in sorted((folder.path / name).rglob("*")))
+    for file in (folder.path / CROISSANT, *inside):
+        name = file.relative_to(folder.path).as_posix()
+        if file.is_file() and name not in listed:
+            yield f"{name} is not listed in {MANIFEST}: it is not part of the dataset; move it away"
 
 
 # Tables
@@ -126,6 +129,8 @@ def _absent_numbers(name: str, table: Table) -> Problems:
 def _architectures(manifest: Manifest, table: Table) -> Problems:
     yield from _absent_numbers("architectures", table)
     count = len(table["arch_id"])
+    if count != manifest.architectures:
+        yield f"{MANIFEST} says {manifest.architectures} architectures, the table has {count}"
     yield from bad_rows(
         "architectures", table["arch_id"] != np.arange(count), "have an arch_id that is not the row"
     )
@@ -149,6 +154,8 @@ def _architectures(manifest: Manifest, table: Table) -> Problems:
 
 def _images(manifest: Manifest, table: Table) -> Problems:
     yield from _absent_numbers("images", table)
+    if table["name"].tolist() != manifest.images:
+        yield f"{MANIFEST} says images {', '.join(manifest.images)}, the table has others"
     if manifest.protocol_version != FOREIGN_PROTOCOL:
         unknown = np.array([value is None for value in table["sha256"]], bool)
         yield from bad_rows("images", unknown, "have no sha256")
@@ -167,7 +174,7 @@ def _places(name: str, manifest: Manifest, table: Table) -> Problems:
     yield from bad_rows(
         name, ~_isin(table["image"], manifest.images), "have an image that is not in the dataset"
     )
-    pairs = {(f, t) for f, t, _ in task_records(manifest)}
+    pairs = {(f, t) for f, t, _ in manifest.task_records()}
     mine = zip(table["fidelity"].tolist(), table["task"].tolist(), strict=True)
     unknown = np.array([pair not in pairs for pair in mine], bool)
     yield from bad_rows(name, unknown, f"have a fidelity and task that {MANIFEST} does not have")

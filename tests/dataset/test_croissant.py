@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
 import subprocess
@@ -16,20 +15,13 @@ import pytest
 from nasdip_bench.api.diff.compare import compare_datasets
 from nasdip_bench.builder import cli
 from nasdip_bench.builder.release.release import release
-from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
-from nasdip_bench.dataset.croissant import (
-    CROISSANT,
-    Publication,
-    croissant_json,
-    published,
-)
-from nasdip_bench.dataset.responsible_ai import responsible_ai
+from nasdip_bench.dataset import MANIFEST, DatasetFolder
+from nasdip_bench.dataset.croissant import CROISSANT, Publication, croissant_json
 from nasdip_bench.dataset.schema import KEYS, RELEASE_TABLES, arrow_schema
-from nasdip_bench.errors import BuildError, ConfigError
+from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.storage.files import sha256_bytes
 from nasdip_bench.verify import verify
-from nasdip_bench.verify.croissant import contradictions
 from tests import synthetic
 
 MLCOMMONS_TYPES = {
@@ -93,7 +85,6 @@ def test_the_manifest_covers_it(released: Path, described: dict):
     manifest = DatasetFolder(released).manifest
     content = (released / CROISSANT).read_bytes()
     assert manifest.files[CROISSANT].sha256 == sha256_bytes(content)
-    assert list(contradictions(content.decode(), manifest)) == []
     assert verify(released) == []
     assert (described["name"], described["version"]) == (manifest.name, manifest.version)
     assert described["datePublished"] == manifest.created[:10]
@@ -154,64 +145,9 @@ def test_limits_uses_and_origins_are_stated(released: Path, described: dict):
     trained, _ = described["prov:wasGeneratedBy"]
     assert "trained and scored the networks on formula, by protocol 2" in trained["description"]
     other = replace(manifest, image_set="user", protocol_version=FOREIGN_PROTOCOL)
-    found = responsible_ai(other)
+    found = json.loads(croissant_json(other, Publication()))
     assert "ten images" not in found["rai:dataBiases"]
     assert "Others trained" in found["prov:wasGeneratedBy"][0]["description"]
-
-
-def _changed(described: dict, change) -> str:
-    other = copy.deepcopy(described)
-    change(other)
-    return json.dumps(other)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda d: d.update(version="9"), "says version '9', manifest.json '1.2.3'"),
-        (lambda d: d.update(conformsTo="x"), "says conformsTo 'x'"),
-        (lambda d: d.pop("description"), "has no description"),
-        (lambda d: d.pop("license"), "has no license"),
-        (lambda d: d["distribution"].pop(), "does not describe "),
-        (lambda d: d.update(distribution=3), "does not describe runs.parquet"),
-        (lambda d: d["distribution"].append({"@id": "more.txt"}), "describes 'more.txt', which is"),
-        (lambda d: d["distribution"].append(d["distribution"][0]), "things in distribution twice"),
-        (lambda d: d["distribution"][0].update(sha256="0" * 64), "says sha256 '000"),
-        (lambda d: d["distribution"][0].update(contentSize="1 B"), "says contentSize '1 B'"),
-        (lambda d: d["recordSet"][2]["field"].pop(3), "does not describe runs/fidelity"),
-        (lambda d: d["recordSet"][2]["field"][0].update(dataType="sc:Text"), "says dataType"),
-        (lambda d: d["recordSet"][2]["field"][0].pop("description"), "no description of runs/arch"),
-        (lambda d: d["recordSet"][0].pop("key"), "says key None of architectures"),
-    ],
-)
-def test_contradictions_are_found(released: Path, described: dict, change, said: str):
-    manifest = DatasetFolder(released).manifest
-    found = list(contradictions(_changed(described, change), manifest))
-    assert any(said in one for one in found), found
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"a": NaN}', "[" * 100_000])
-def test_what_is_no_json_object_is_a_sentence(released: Path, text: str):
-    [problem] = contradictions(text, DatasetFolder(released).manifest)
-    assert problem.startswith("croissant.json cannot be parsed")
-
-
-def test_verify_reports_damage_and_contradiction(released: Path, tmp_path: Path):
-    data = shutil.copytree(released, tmp_path / "data")
-    content = (data / CROISSANT).read_bytes()
-    (data / CROISSANT).write_bytes(content.replace(b"1.2.3", b"1.2.4"))
-    [problem] = verify(data)
-    assert problem.startswith("croissant.json in ")
-    assert "is damaged" in problem
-    (data / CROISSANT).unlink()
-    assert verify(data)[0].startswith(f"{CROISSANT} is missing in ")
-    # With a hash that agrees.
-    (data / CROISSANT).write_bytes(content.replace(b"1.2.3", b"1.2.4"))
-    synthetic.write_manifest(data, Manifest.from_json((data / MANIFEST).read_text(), "here"))
-    assert verify(data) == ["croissant.json says version '1.2.4', manifest.json '1.2.3'"]
-    (data / CROISSANT).write_bytes(b"\xff\xfe")
-    synthetic.write_manifest(data, Manifest.from_json((data / MANIFEST).read_text(), "here"))
-    assert "croissant.json cannot be read" in verify(data)[0]
 
 
 def test_releases_without_one_stay_readable(source: Path, released: Path, tmp_path: Path):
@@ -222,7 +158,7 @@ def test_releases_without_one_stay_readable(source: Path, released: Path, tmp_pa
     data = shutil.copytree(source, tmp_path / "data")
     (data / CROISSANT).write_text("{}")
     assert verify(data) == [
-        "croissant.json is not listed in manifest.json: it is not part of the dataset"
+        "croissant.json is not listed in manifest.json: it is not part of the dataset; move it away"
     ]
     with pytest.raises(BuildError, match="move it away"):
         release(source, data)
@@ -249,41 +185,11 @@ def test_who_published_it_can_be_said(source: Path, tmp_path: Path, monkeypatch,
     assert found["creator"]["name"] == "Ours & Co"
     assert found["url"] == "https://example.org/d"
 
-    release(tmp_path / "d", tmp_path / "d", creator="Theirs")  # what is not said again stays
-    kept = json.loads((tmp_path / "d" / CROISSANT).read_text("utf-8"))
-    assert kept["creator"]["name"] == "Theirs"
-    assert (kept["license"], kept["url"]) == (found["license"], found["url"])
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", "{}", '{"creator": 3, "license": "no licence", "url": [1]}', '{"url": "x"}'],
-)
-def test_what_an_odd_file_says_of_its_publication_is_not_taken_over(text: str):
-    assert published(text) == Publication()
-
-
-@pytest.mark.parametrize(
-    "publication",
-    [Publication(), Publication(licence="CC0-1.0", creator="É", url="https://example.org/a.html")],
-)
-def test_what_is_said_of_the_publication_can_be_read_back(released: Path, publication):
-    manifest = DatasetFolder(released).manifest
-    assert published(croissant_json(manifest, publication)) == publication
-
-
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"licence": "no licence"}, "not an identifier of the SPDX list"),
-        ({"creator": ""}, "creator '' must be printable text"),
-        ({"creator": "a\nb"}, "creator"),
-        ({"url": "example.org"}, "must begin with https://"),
-    ],
-)
-def test_what_cannot_be_said(wrong: dict, said: str):
-    with pytest.raises(ConfigError, match=said):
-        Publication(**wrong)
+    release(tmp_path / "d", tmp_path / "d", creator="Theirs")  # what is not said again is ours
+    again = json.loads((tmp_path / "d" / CROISSANT).read_text("utf-8"))
+    assert again["creator"]["name"] == "Theirs"
+    assert again["license"] == "https://spdx.org/licenses/MIT.html"
+    assert "url" not in again
 
 
 # The library of MLCommons itself

@@ -15,7 +15,6 @@ from nasdip_bench.storage.files import (
     check_folder,
     exchange,
     file_lock,
-    read_regular,
     sha256_bytes,
     write_atomic,
 )
@@ -77,17 +76,6 @@ def test_a_lock_is_held_by_one_at_a_time_and_outlives_nobody(tmp_path: Path):
     with file_lock(path):
         assert path.exists()
     assert not path.exists()
-
-
-def test_a_file_that_is_too_large_or_no_file_is_not_read(tmp_path: Path):
-    (tmp_path / "file").write_bytes(b"12345")
-    assert read_regular(tmp_path / "file", 5) == b"12345"
-    with pytest.raises(OSError, match="more than 4 bytes"):
-        read_regular(tmp_path / "file", 4)
-    os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(OSError, match="not a regular file"):
-            read_regular(path, 5)
 
 
 def test_what_cannot_be_a_folder_is_refused_before_any_work(tmp_path: Path, monkeypatch):

@@ -18,7 +18,6 @@ from nasdip_bench.dataset.stop_parts import StopPart, stacked_stops
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import get_task
-from nasdip_bench.verify.rows import task_records
 from nasdip_bench.verify.tables import find_problems
 
 from ...folder.shard_schema import IMAGE_FACTS
@@ -50,7 +49,7 @@ def read_dataset(path: Path) -> Contents:
     }
     values = folder.score_values()
     parts = {}
-    for fidelity, task, record in task_records(manifest):
+    for fidelity, task, record in manifest.task_records():
         get_task(task)  # raises an error that lists the known tasks
         chosen = _is_of(tables["scores"], fidelity, task)
         facts = manifest.fidelities[fidelity]
