@@ -34,7 +34,6 @@ class Fault:
             "full", no space from this step on; "short", no file beyond ``size`` bytes from this
             step on; "error", an input/output error at this step alone.
         size: bytes.
-        user: drop privileges to this user first; 0 keeps them.
         swap: whether two folders can be exchanged in one step.
     """
 
@@ -42,7 +41,6 @@ class Fault:
     step: int = 0
     kind: str = "kill"
     size: int = 0
-    user: int = 0
     swap: bool = True
 
     def as_json(self) -> dict[str, Any]:
@@ -77,10 +75,6 @@ class Injector:
 
             publish.exchange = lambda one, other: False
         sys.addaudithook(self._heard)
-        if self.fault.user:
-            os.setgroups([])
-            os.setgid(self.fault.user)
-            os.setuid(self.fault.user)
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._busy:

@@ -1,4 +1,4 @@
-"""Makes builds, disturbs them, and checks what must hold afterwards.
+"""Makes builds, and checks what must hold after a fault.
 
 The build is real, run by the command line: two architectures on two of scikit-image's photographs
 for both tasks, ten work units. It takes about a second.
@@ -19,11 +19,9 @@ import pyarrow.parquet as pq
 
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.dataset.croissant import CROISSANT
-from nasdip_bench.errors import NasdipError
 from nasdip_bench.verify.tables import find_problems
 from tests.faults.injection import Fault
 from tests.faults.warm import TRACEBACK, Ended, Running, Warm, call
-from tests.tools.campaigns import Tally
 
 UNITS = 10
 ARCHITECTURES = "cell,skip\n130,0000000000000000000000000\n127,0000000000000000000000001\n"
@@ -50,8 +48,8 @@ class Lab:
     def __init__(self, folder: Path, seed: int = 0) -> None:
         self.folder = folder.resolve()
         self.random = random.Random(seed)
-        (self.folder / "architectures.csv").write_text(ARCHITECTURES)
-        self.commands = Warm(self.folder / "output", "tests.faults.lab:warm_up")
+        (self.folder / "a.csv").write_text(ARCHITECTURES)
+        self.commands = Warm(self.folder / "output")
         self.whole = self.new_folder()
         """An undisturbed build."""
         started = time.monotonic()
@@ -74,13 +72,9 @@ class Lab:
 
     # Commands
 
-    def arguments(self, build: Path, workers: int = 1) -> list[str]:
-        """The arguments of the command that starts or resumes the build in a folder."""
-        return build_arguments(build, self.folder / "architectures.csv", workers)
-
     def start_build(self, build: Path, fault: Fault | None = None) -> Running:
         """Start or resume the build in a folder."""
-        return self.commands.start("nasdip-build", *self.arguments(build), fault=fault)
+        return self.commands.start(*build_arguments(build, self.folder / "a.csv"), fault=fault)
 
     def build(self, build: Path, fault: Fault | None = None) -> Ended:
         """The same, to its end."""
@@ -88,7 +82,7 @@ class Lab:
 
     def start_release(self, build: Path, out: Path, fault: Fault | None = None) -> Running:
         """Start to release a build."""
-        return self.commands.start("nasdip-build", "release", build, "--out", out, fault=fault)
+        return self.commands.start("release", build, "--out", out, fault=fault)
 
     def release(self, build: Path, out: Path, fault: Fault | None = None) -> Ended:
         """The same, to its end."""
@@ -108,50 +102,45 @@ class Lab:
 
     # What must hold
 
-    def check_end(self, tally: Tally, ended: Ended, where: str, *, allowed: set[int]) -> None:
+    def check_end(self, ended: Ended, where: str, *, allowed: set[int]) -> None:
         """Check that a command ended as allowed: no traceback, no hang, one line for bad input."""
-        tally.expect(ended.status is not None, f"{where}: hangs")
-        tally.expect(TRACEBACK not in ended.err, f"{where}: {ended.err[-400:]}")
-        tally.expect(
-            ended.status is None or ended.status in allowed,
-            f"{where}: status {ended.status}: {ended.err[-300:]}",
-        )
+        assert ended.status is not None, f"{where}: hangs"
+        assert TRACEBACK not in ended.err, f"{where}: {ended.err[-400:]}"
+        assert ended.status in allowed, f"{where}: status {ended.status}: {ended.err[-300:]}"
         if ended.status == BAD_INPUT:
             lines = [line for line in ended.err.splitlines() if line.startswith("nasdip-build:")]
-            tally.expect(len(lines) == 1, f"{where}: no single line but {ended.err[-300:]}")
+            assert len(lines) == 1, f"{where}: no single line but {ended.err[-300:]}"
 
-    def check_shards(self, tally: Tally, build: Path, before: set[str], where: str) -> set[str]:
+    def check_shards(self, build: Path, before: set[str], where: str) -> set[str]:
         """Check that every shard is whole and no earlier one is lost; return the names."""
         found = shards(build)
         torn = [name for name, whole in found.items() if not whole]
-        tally.expect(not torn, f"{where}: torn shards {torn}")
-        tally.expect(before <= found.keys(), f"{where}: lost {before - found.keys()}")
+        assert not torn, f"{where}: torn shards {torn}"
+        assert before <= found.keys(), f"{where}: lost {before - found.keys()}"
         return {*found}
 
     def check_resumed(
-        self, tally: Tally, build: Path, before: set[str], where: str, *, most: int = UNITS
+        self, build: Path, before: set[str], where: str, *, most: int = UNITS
     ) -> None:
         """Check that the same command completes the build, with an equal release."""
-        ended = self.build(build)
-        self.check_end(tally, ended, f"{where}, resumed", allowed={0})
-        found = self.check_shards(tally, build, before, f"{where}, resumed")
-        tally.expect(UNITS <= len(found) <= most, f"{where}: {len(found)} shards of {UNITS} units")
+        self.check_end(self.build(build), f"{where}, resumed", allowed={0})
+        found = self.check_shards(build, before, f"{where}, resumed")
+        assert UNITS <= len(found) <= most, f"{where}: {len(found)} shards of {UNITS} units"
         out = self.new_folder() / "data"
-        self.check_end(tally, self.release(build, out), f"{where}, released", allowed={0})
-        self.check_release(tally, out, where)
+        self.check_end(self.release(build, out), f"{where}, released", allowed={0})
+        self.check_release(out, where)
         shutil.rmtree(out.parent)
 
-    def check_release(self, tally: Tally, out: Path, where: str) -> None:
+    def check_release(self, out: Path, where: str) -> None:
         """Check that a release is whole and equals the undisturbed one."""
         problems = find_problems(out)
-        tally.expect(not problems, f"{where}: {problems[:1]}")
-        if not problems:
-            tally.expect(tables(out) == self.expected, f"{where}: other tables")
+        assert not problems, f"{where}: {problems[:1]}"
+        assert tables(out) == self.expected, f"{where}: other tables"
 
 
-def build_arguments(build: Path, architectures: Path, workers: int = 1) -> list[str]:
-    """The arguments of the build."""
-    return [*OPTIONS, f"--architectures={architectures}", f"--workers={workers}", f"--out={build}"]
+def build_arguments(build: Path, architectures: Path) -> list[str]:
+    """The arguments of the command that starts or resumes the build in a folder."""
+    return [*OPTIONS, f"--architectures={architectures}", "--workers=1", f"--out={build}"]
 
 
 def warm_up() -> None:
@@ -159,8 +148,8 @@ def warm_up() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "a.csv").write_text(ARCHITECTURES)
-        call("nasdip-build", build_arguments(folder / "build", folder / "a.csv"))
-        call("nasdip-build", ["release", f"{folder / 'build'}", f"--out={folder / 'data'}"])
+        call(build_arguments(folder / "build", folder / "a.csv"))
+        call(["release", f"{folder / 'build'}", f"--out={folder / 'data'}"])
 
 
 def shards(build: Path) -> dict[str, bool]:
@@ -186,11 +175,3 @@ def tables(out: Path) -> dict[str, Any]:
         else:
             found[name] = record.sha256
     return found | manifest
-
-
-def version_of(out: Path) -> str | None:
-    """The version of a whole release; None if it is missing or damaged."""
-    try:
-        return None if find_problems(out) else DatasetFolder(out).manifest.version
-    except NasdipError:
-        return None

@@ -1,4 +1,4 @@
-"""Runs each command in a process forked from one that has imported everything.
+"""Runs ``nasdip-build`` in a process forked from one that has imported everything.
 
 Starting Python and importing torch takes seconds, forking a hundredth of a second, which makes
 thousands of trials affordable. The forked process runs the same application with the same arguments
@@ -9,7 +9,6 @@ as the installed command, with one thread.
 
 from __future__ import annotations
 
-import importlib
 import json
 import mmap
 import os
@@ -25,10 +24,6 @@ from typing import Any, NamedTuple
 
 from tests.faults.injection import Fault, Injector
 
-PROGRAMS = {
-    "nasdip-build": "nasdip_bench.builder.cli",
-    "nasdip-bench": "nasdip_bench.api.cli",
-}
 TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -53,15 +48,14 @@ class Warm:
 
     Args:
         folder: for the commands' output.
-        prepare: ``module:function`` to call once in the parent of the forked processes.
     """
 
-    def __init__(self, folder: Path, prepare: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "errors").open("w") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.warm", prepare],
+                [sys.executable, "-m", "tests.faults.warm"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -75,21 +69,14 @@ class Warm:
         """End the parent of the forked processes."""
         self._process.communicate()
 
-    def start(self, program: str, *arguments: Any, fault: Fault | None = None) -> Running:
-        """Start a command.
-
-        Args:
-            program: one of `PROGRAMS`, or ``module:function``, which gets the arguments.
-            arguments: of the command.
-            fault: the fault to inject.
-        """
+    def start(self, *arguments: Any, fault: Fault | None = None) -> Running:
+        """Start ``nasdip-build`` with these arguments, and inject a fault."""
         files = Path(tempfile.mkdtemp(dir=self._folder))
         for name in ("out", "err"):
             (files / name).touch()
         (files / "steps").write_bytes(bytes(8))
         request = {
             "do": "start",
-            "program": program,
             "arguments": [*map(str, arguments)],
             "fault": fault and fault.as_json(),
             "files": str(files),
@@ -106,10 +93,6 @@ class Warm:
         running.files.rmdir()
         return Ended(status, out, err, steps)
 
-    def run(self, program: str, *arguments: Any, fault: Fault | None = None) -> Ended:
-        """Start a command and wait for it."""
-        return self.wait(self.start(program, *arguments, fault=fault))
-
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin
         assert self._process.stdout
@@ -120,13 +103,14 @@ class Warm:
         return json.loads(answer)
 
 
-def serve(prepare: str) -> None:
+def serve() -> None:
     """Answer requests from standard input until it ends."""
+    from tests.faults.lab import warm_up
+
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     _silence()
-    if prepare:
-        call(prepare, [])
+    warm_up()
     for line in sys.stdin:
         request = json.loads(line)
         answer: dict[str, Any] = {}
@@ -158,7 +142,7 @@ def _fork(request: dict[str, Any], channel: Any) -> int:
             Injector(
                 Fault(**request["fault"]), lambda steps: struct.pack_into("q", counter, 0, steps)
             ).install()
-        status = call(request["program"], request["arguments"])
+        status = call(request["arguments"])
     except KeyboardInterrupt:
         status = 130
     except BaseException:
@@ -169,15 +153,13 @@ def _fork(request: dict[str, Any], channel: Any) -> int:
         os._exit(status)
 
 
-def call(program: str, arguments: list[str]) -> int:
-    """Run a command in this process, and return its exit status."""
-    if program in PROGRAMS:
-        from nasdip_bench.console.app import run
+def call(arguments: list[str]) -> int:
+    """Run ``nasdip-build`` in this process, and return its exit status."""
+    from nasdip_bench.builder.cli import app
+    from nasdip_bench.console.app import run
 
-        sys.argv = [program, *arguments]
-        return run(program, importlib.import_module(PROGRAMS[program]).app)
-    module, name = program.split(":")
-    return getattr(importlib.import_module(module), name)(*arguments) or 0
+    sys.argv = ["nasdip-build", *arguments]
+    return run("nasdip-build", app)
 
 
 def _wait(pid: int, seconds: float) -> int | None:
@@ -194,4 +176,4 @@ def _wait(pid: int, seconds: float) -> int | None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve()

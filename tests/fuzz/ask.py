@@ -1,38 +1,13 @@
-"""Questions to a dataset: an answer, or one clear error. Runs in a forked process.
-
-ask FOLDER...       asks each, and prints a JSON line of answers and complaints
-command FOLDER ...  runs nasdip-bench with the rest of the arguments on the folder
-"""
+"""Questions to a dataset: an answer, or one clear error."""
 
 from __future__ import annotations
 
-import json
-import resource
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from nasdip_bench.api.benchmark import NASDIPBench
-from nasdip_bench.errors import DatasetError, NasdipError
-
-MEMORY_BYTES = 6 * 2**30
-"""What a reader may take before it counts as an attack that succeeded."""
-
-COMMANDS = (
-    ("info",),
-    ("query", "0", "--image=lena"),
-    ("query", "1", "--image=boat", "--task=inpaint", "--seed=0", "--iteration=3"),
-    ("curve", "1", "--image=lena"),
-    ("coverage",),
-    ("best", "--k=2"),
-    ("statistics", "--task=inpaint"),
-    ("cost", "0"),
-    ("kendall",),
-    ("overlap", "--k=2"),
-    ("table", "1"),
-    ("replay", "--cohort=2"),
-)
+from nasdip_bench.errors import DatasetError
 
 
 def questions(path: Path) -> dict[str, Callable[[], Any]]:
@@ -94,50 +69,11 @@ def questions(path: Path) -> dict[str, Callable[[], Any]]:
 
 
 def answers(path: Path) -> dict[str, str]:
-    """Each answer as text; of an error its kind, and "complaint" before what is not ours."""
+    """Each answer as text, "DatasetError" for one."""
     found = {}
     for name, question in questions(path).items():
         try:
             found[name] = repr(question())
         except DatasetError:
             found[name] = "DatasetError"
-        except NasdipError as error:
-            found[name] = f"NasdipError {type(error).__name__}: {error}"
-        except Exception as error:  # what the suite looks for
-            found[name] = f"complaint: {type(error).__name__}: {error}"
     return found
-
-
-def ask(*folders: str) -> None:
-    """Print the answers of each folder."""
-    _limit()
-    for folder in folders:
-        sys.stdout.write(json.dumps(answers(Path(folder))) + "\n")
-
-
-def command(folder: str, *arguments: str) -> int:
-    """Run a command on a folder."""
-    _limit()
-    from nasdip_bench.api.cli import app
-    from nasdip_bench.console.app import run
-
-    sys.argv = ["nasdip-bench", *arguments, f"--data={folder}"]
-    return run("nasdip-bench", app)
-
-
-def _limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
-
-
-def warm_up() -> None:
-    """Import everything and ask a sound dataset once: all questions have answers there."""
-    import tempfile
-
-    from tests.fuzz.damage import sound
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = sound(Path(folder) / "data")
-        answers(path)
-        for arguments in COMMANDS:
-            assert command(str(path), *arguments) == 0, arguments
