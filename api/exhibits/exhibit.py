@@ -47,8 +47,6 @@ class Exhibit(ABC):
         caption: one paragraph: subject, set-up, coverage.
         notes: remarks on single entries.
         marks: by image, "*" for a substitute, else ""; only where `label` is used.
-        call: Python expression that returns its numbers, given a release ``bench``, and your own
-            objects under the names of their arguments; "" if unknown.
     """
 
     is_figure: ClassVar[bool] = True
@@ -59,7 +57,6 @@ class Exhibit(ABC):
     caption: str
     notes: tuple[str, ...]
     marks: dict[str, str] = field(default_factory=dict)
-    call: str = ""
 
     @abstractmethod
     def heads(self) -> list[list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exhibits.forms import markdown_table, plain
@@ -15,14 +14,6 @@ from .made import Made, PaperResult
 if TYPE_CHECKING:
     from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
-
-_IMPORTS = """```python
-from nasdip_bench import NASDIPBench
-from nasdip_bench.api import figure2, figure2_images, figure3, figure4
-
-bench = NASDIPBench({path!r})
-images = figure2_images(bench, images_dir="...")  # for Figure 2 only
-```"""
 
 
 def markdown_page(bench: ReleaseReader, result: PaperResult, options: PaperOptions) -> str:
@@ -36,16 +27,11 @@ def markdown_page(bench: ReleaseReader, result: PaperResult, options: PaperOptio
     tasks = dict.fromkeys(one.task for one in result.made)
     blocks = {task: bench.runs.block(task, options.fidelity) for task in tasks}
     at = {task: block.fidelity for task, block in blocks.items()}
-    path, here = bench.path, Path.cwd()
-    if path.is_relative_to(here):
-        path = path.relative_to(here)  # without the part specific to this machine
     parts = [
         f"# The tables and figures of {plain(manifest.name)} {plain(manifest.version)}",
         f"Made from the release of {plain(manifest.created)}, with {len(bench)} architectures and "
         f"{len(bench.images)} images (set `{plain(manifest.image_set)}`); the next section lists "
-        f"their runs. Every number can be traced: below each table is the call that returns its "
-        f"numbers, and its `.csv` has them in full precision.",
-        _IMPORTS.format(path=str(path)),
+        f"their runs. The `.csv` of a table has its numbers in full precision.",
         "## What was measured",
         _coverage(bench, list(blocks.values()), options.seed),
         "Counts: `bench.coverage()`.",
@@ -83,7 +69,7 @@ def _part(one: Made) -> str:
         lines += [plain(one.exhibit.caption), one.exhibit.markdown()]
         lines += [plain(note) for note in one.exhibit.notes]
         files = ", ".join(f"[{name}]({name})" for name in one.files)
-        lines.append(f"Numbers: `{one.exhibit.call}`. Files: {files}.")
+        lines.append(f"Files: {files}.")
     lines += [f"**{plain(problem)}**" for problem in one.problems]
     return "\n\n".join(line.rstrip("\n") for line in lines)
 

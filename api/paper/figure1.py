@@ -147,14 +147,6 @@ def figure1(
         ),
         notes=(*_gain(bench, task, facts["fidelity"]), *notes),
         marks=marks,
-        call=captions.call_text(
-            "bench.overlap",
-            repr(task),
-            k=k,
-            target=target,
-            fidelity=facts["fidelity"],
-            seed=captions.one_seed(facts),
-        ),
     )
 
 

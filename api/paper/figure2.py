@@ -20,7 +20,7 @@ from nasdip_bench.errors import ConfigError, ImageError, MissingRunError, check_
 from nasdip_bench.proxies import named_score
 from nasdip_bench.proxies.density import STRIP_DIAMETERS
 
-from ..exhibits.captions import call_text, image_marks
+from ..exhibits.captions import image_marks
 from ..exhibits.drawing import LEGEND, SMALL, TEXT, Grid
 from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import csv_text
@@ -269,16 +269,6 @@ def figure2(
         caption=caption,
         notes=tuple(notes),
         marks=marks,
-        call=call_text(
-            "figure2",
-            "bench",
-            "images",
-            repr(task),
-            fidelity=name,
-            architectures=architectures and tuple(codes.values()),
-            score=score,
-            inits=inits,
-        ),
         spectra=spectra,
         architectures=codes,
         whole=next((i for i, s in enumerate(spectra) if s.image == _SHOWN_WHOLE), 0),

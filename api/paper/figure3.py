@@ -10,14 +10,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b
 
 from ..exhibits.captions import (
-    call_text,
     image_marks,
     quantity,
     sentences,
@@ -66,14 +65,6 @@ class CohortFigure(Exhibit):
         """Axis label of the target, with its unit."""
         name = self.runs.target.removesuffix("_db")
         return name if name == self.runs.target else f"{name}, dB"
-
-
-def cohort_call(function: str, runs: ScoredRuns, sizes: tuple[int, ...], **how: Any) -> str:
-    """The Python call that returns a figure's numbers; ``how`` holds its other arguments."""
-    return call_text(
-        function, "bench", repr(runs.task), target=runs.target, fidelity=runs.fidelity,
-        seed=runs.seed, score=runs.proxy, cohorts=sizes, **how,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -198,7 +189,6 @@ def figure3(
         ),
         notes=tuple(notes),
         marks=marks,
-        call=cohort_call("figure3", runs, sizes),
         runs=runs,
         sizes=sizes,
         codes=bench.codes,

@@ -23,7 +23,7 @@ from ..exhibits.drawing import TEXT, Grid
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.choosing.cohorts import COHORTS, PROXY, scored_runs
-from .figure3 import BARS, COLOURS, SETUP, CohortFigure, cohort_call
+from .figure3 import BARS, COLOURS, SETUP, CohortFigure
 from .printed import paper_values
 
 if TYPE_CHECKING:
@@ -231,7 +231,6 @@ def figure4(
         ),
         notes=tuple(notes),
         marks=marks,
-        call=cohort_call("figure4", runs, sizes, bins=bins),
         runs=runs,
         sizes=sizes,
         bins=bins,

@@ -201,7 +201,6 @@ def figure5(
         ),
         notes=("We could not tell which images the paper's Figure 5 shows.",),
         marks={},
-        call=f"figure5(folder, images_dir, {setting!r}, seed={seed})",
         rows=made,
         setting=setting,
         seed=seed,

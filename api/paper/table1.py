@@ -216,13 +216,6 @@ def table1(
         caption=_caption(bench, tau.attrs, ["/".join(key) for key in displayed], beside),
         notes=(*notes, *captions.undefined(tau.attrs, {"/".join(key) for key in displayed})),
         marks=marks,
-        call=captions.call_text(
-            "bench.kendall",
-            repr(task),
-            target=target,
-            fidelity=tau.attrs["fidelity"],
-            seed=captions.one_seed(tau.attrs),
-        ),
         statuses=captions.image_statuses(bench),
         shown=displayed,
     )

@@ -195,7 +195,6 @@ def comparison(
         caption=_caption(number, setting, results.settings[setting], seed, rows),
         notes=tuple(_notes(made)),
         marks={},
-        call=f"comparison(results, {number!r}, {setting!r}, seed={seed})",
         number=number,
         setting=setting,
         seed=seed,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..exhibits.captions import (
     SUBSTITUTE,
-    call_text,
     image_statuses,
     of_the_paper,
     setting,
@@ -189,7 +188,6 @@ def replay_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Re
     return ReplayFigure(
         caption=" ".join(part for part in parts if part),
         notes=tuple(notes),
-        call=call_text("bench.isnas_curve", repr(task), **how | {"fidelity": f["fidelity"]}),
         frame=frame,
         shown=MEAN if several else f["images"][0],
     )

@@ -6,26 +6,18 @@ import re
 import subprocess
 import sys
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import figure3, figure4, search_leaderboard_figure, write_paper
+from nasdip_bench.api import figure4, search_leaderboard_figure, write_paper
 from nasdip_bench.api.gallery import made
 from nasdip_bench.api.gallery.catalogue import BEYOND, PaperOptions, catalogue
-from nasdip_bench.api.gallery.page import markdown_page
-from nasdip_bench.api.paper.figure3 import ScatterFigure
-from nasdip_bench.api.paper.figure4 import HistogramFigure
 from nasdip_bench.api.paper.printed import reasons_to_differ
-from nasdip_bench.api.paper.table1 import Table1
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
-from nasdip_bench.api.replay.figure import replay_figure
 from nasdip_bench.api.statistics.agreement.noise_figure import noise_figure
 from nasdip_bench.api.statistics.early.figure import early_figure
 from nasdip_bench.api.statistics.gain_figure import gain_figure
 from nasdip_bench.api.statistics.leaderboard.figure import score_leaderboard_figure
-from nasdip_bench.api.statistics.predictors.figure import predictor_figure
 from nasdip_bench.api.statistics.stopping.figure import stopping_figure
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from tests import synthetic
@@ -90,9 +82,7 @@ def test_the_page_sets_ours_beside_the_print(folder):
         "(-0.37)",
         "## The paper's: denoise",
         "![Table 1: tau between PSNR and scores (denoise)](table1-denoise.png)",
-        "`bench.kendall('denoise', target='best_psnr_smooth_db', fidelity='r64c16i40', ",
-        "`bench.overlap('denoise', k=3, ",
-        "target='best_iteration'",
+        "Target best\\_iteration",
         "[figure4-denoise.pdf](figure4-denoise.pdf)",
         "figure2-denoise: not made: Figure 2 needs the images themselves",
         "## Beyond the paper: denoise",
@@ -111,71 +101,6 @@ def test_the_sample_is_named_where_it_is_not_the_papers(bench):
     for release, fidelity, named in ((bench, LOW, True), (shipped, "r64c16", False)):
         reasons = "".join(reasons_to_differ(release, {"denoise": fidelity}, "best_psnr_smooth_db"))
         assert ("**Sample.**" in reasons) is named
-
-
-def test_the_page_names_a_release_below_the_working_folder_as_seen_from_there(
-    bench, folder, monkeypatch
-):
-    assert f"NASDIPBench({str(bench.path)!r})" in (folder[0] / "index.md").read_text()
-    monkeypatch.chdir(bench.path.parent)
-    page = markdown_page(bench, folder[1], DENOISE)
-    assert f"NASDIPBench({bench.path.name!r})" in page
-
-
-def test_the_calls_on_the_page_give_its_numbers(bench, folder):
-    """Each call runs as it stands, and its numbers are those of the table above it."""
-    page = (folder[0] / "index.md").read_text()
-    calls = re.findall(r"Numbers: `([^`]+)`", page)
-    exhibits = [one.exhibit for one in folder[1].made if one.exhibit is not None]
-    assert len(calls) == len(exhibits) == len(folder[1].made) - 1
-    names = {"bench": bench, "figure3": figure3, "figure4": figure4}
-    for call, exhibit in zip(calls, exhibits, strict=True):
-        found = eval(call, names)
-        if isinstance(exhibit, ScatterFigure | HistogramFigure):
-            assert found.csv() == exhibit.csv()
-        else:
-            of_table1 = isinstance(exhibit, Table1)
-            frame = exhibit.frame.xs("ours", axis=1, level="source") if of_table1 else exhibit.frame
-            pd.testing.assert_frame_equal(found, frame[found.columns])
-    tau = eval(next(c for c in calls if c.startswith("bench.kendall")), names)
-    row = next(line for line in page.splitlines() if line.startswith("| lena | "))
-    assert f"{tau.loc['lena', ('psd_db_mse', 'corrupted')]:+.2f}" in row
-
-
-@pytest.mark.parametrize(
-    ("figure", "how"),
-    [
-        (gain_figure, {"targets": ["last_psnr_db"], "images": ["lena", "boat"], "level": 0.5}),
-        (noise_figure, {"targets": ["last_psnr_db"], "images": "boat", "level": 0.5, "rng": 3}),
-        (early_figure, {"targets": ["last_psnr_db"], "images": ["boat"], "level": np.float64(0.5)}),
-        (stopping_figure, {"rules": "fixed(iteration=9)", "images": ["boat"], "level": 0.5,
-                           "resamples": 30, "seed": np.int64(1)}),
-        (score_leaderboard_figure, {"images": ["boat"], "k": 2, "values": {"mine": range(12)},
-                                    "target": "last_psnr_db", "resamples": 30}),
-        (score_leaderboard_figure, {"against": "cell table", "level": 0.8, "resamples": 30}),
-        (predictor_figure, {"sizes": [3], "repeats": 2, "images": ["boat"], "resamples": 9}),
-        (search_leaderboard_figure, {"images": ["boat"], "repeats": 1, "budget_seconds": 50}),
-        (replay_figure, {"scores": "psd_db_mse", "images": ["boat", "lena"], "n": 3, "seed": 1,
-                         "reference": "ground_truth", "selector": "oracle"}),
-    ],
-)  # fmt: skip
-def test_a_call_has_the_arguments_that_were_given(bench, figure, how):
-    shown = figure(bench, **how)
-    assert all(f"{name}=" in shown.call for name in how)
-    found = eval(shown.call, {"bench": bench, "values": how.get("values")})
-    pd.testing.assert_frame_equal(found, shown.frame)
-
-
-def test_a_call_of_the_papers_figures_has_their_arguments(bench):
-    figure = figure4(bench, target="last_psnr_db", score="parameters", cohorts=[3], bins=7)
-    assert eval(figure.call, {"bench": bench, "figure4": figure4}).csv() == figure.csv()
-
-
-def test_a_call_for_one_seed_runs_where_no_seed_can_be_chosen(tmp_path):
-    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0,)})
-    bench = NASDIPBench(path)
-    for figure in (early_figure(bench), noise_figure(bench)):
-        pd.testing.assert_frame_equal(eval(figure.call, {"bench": bench}), figure.frame)
 
 
 @pytest.mark.parametrize(

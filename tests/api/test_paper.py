@@ -183,7 +183,7 @@ def test_a_cohort_is_of_one_seed_and_the_caption_says_which(tmp_path):
     for make in (figure3, figure4):
         assert "A cohort has one seed, here 0; also available: 1." in make(bench).caption
         assert "A cohort has one seed" not in make(bench, seed=1).caption
-        assert "seed=1" in make(bench, seed=1).call
+        assert "; seed 1;" in make(bench, seed=1).caption
 
 
 # Figure 3 and the best iteration

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exhibits.captions import call_text, counted, sentences, setup, shortfall
+from ...exhibits.captions import counted, sentences, setup, shortfall
 from ...exhibits.drawing import TEXT, Grid
 from ...exhibits.exhibit import FrameExhibit
 from ...exhibits.forms import estimate
@@ -140,5 +140,4 @@ def early_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Ear
             else "Targets best_* are oracles. There is only one seed, so no other to compare with.",
             *([_AT_END] if record.stop == record.iterations else []),
         ),
-        call=call_text("bench.early_ranking", repr(task), **how | {"fidelity": facts["fidelity"]}),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...exhibits.captions import call_text, counted, sentences, setting_and_n, shortfall
+from ...exhibits.captions import counted, sentences, setting_and_n, shortfall
 from ...exhibits.drawing import TEXT, Grid
 from ...exhibits.exhibit import FrameExhibit
 from ...exhibits.forms import estimate
@@ -134,8 +134,5 @@ def predictor_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) ->
             "sampling mean: mean target of the trained architectures with the same sampling and "
             "order; ridge: ridge regression on the one-hot encoding.",
             *(f"{name}: the best of the release's scores; it needs no training." for name in score),
-        ),
-        call=call_text(
-            "bench.predictor_table", repr(task), **how | {"fidelity": facts["fidelity"]}
         ),
     )
