@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.dataset.schema import STATUSES
-
 from ..reading.run_set import chosen_images
 
 if TYPE_CHECKING:
@@ -122,24 +120,6 @@ def shortfall(
             of_all = "" if parts else f" of {expected:,} runs"
             parts.append(f"{count:,}{of_all} {one if count == 1 else several}")
     return f"{', '.join(parts)}." if parts else ""
-
-
-def cut_before_peak(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
-    """How many runs may have ended before their peak, as text; "" if none."""
-    block = bench.runs.block(facts["task"], facts["fidelity"])
-    iterations = block.record.iterations
-    late = total = 0
-    for seed in facts["seeds"]:
-        ok = block.statuses(seed) == STATUSES.index("ok")
-        peak = block.matrix("best_iteration", seed)[ok]
-        late += int((peak > 0.98 * iterations).sum())
-        total += len(peak)
-    if not late:
-        return ""
-    return (
-        f"{late} of {total} runs peak in the last 2 % of their {iterations} iterations. Longer "
-        f"runs might peak higher; the best iteration of these is a lower bound."
-    )
 
 
 def undefined(facts: Mapping[str, Any], shown: set[str]) -> list[str]:

@@ -70,22 +70,6 @@ def save(drawing: Figure, path: Path, form: str) -> None:
         drawing.savefig(path, format=form, metadata=dates.get(form))
 
 
-def table_axes(drawing: Figure) -> Axes:
-    """Frameless axes over the whole figure, in inches from its top left."""
-    width, height = drawing.get_size_inches()
-    axes = drawing.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
-    return axes
-
-
-def write_head(axes: Axes, centre: float, lines: tuple[str, str]) -> None:
-    """Write the two header lines of a table column."""
-    axes.text(centre, 0.2, lines[0], ha="center", va="center", fontsize=TEXT)
-    axes.text(centre, 0.4, lines[1], ha="center", va="center", fontsize=TEXT, color="0.35")
-
-
 class Grid:
     """A figure of small multiples: a head with a legend, panels row by row, a caption.
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .drawing import SMALL, TEXT, caption_lines, new_figure, save, write_caption
-from .exhibit import FrameExhibit
+from .exhibit import FrameFigure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ class Panel(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Forest(FrameExhibit):
+class Forest(FrameFigure):
     """A table of estimates with intervals, and its picture."""
 
     wide = True
@@ -67,7 +67,7 @@ class Forest(FrameExhibit):
         """The panels, left to right."""
 
     def draw(self, path: Path, form: str) -> None:
-        """See `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        """See `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
         lines, panels = self.lines(), self.panels()
         kinds = list(dict.fromkeys(lines.values()))
         names = 0.068 * max(map(len, lines)) + 0.15  # room on the left

@@ -12,7 +12,7 @@ from nasdip_bench.errors import MissingRunError
 
 from ..exhibits import captions
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
-from ..exhibits.exhibit import Exhibit
+from ..exhibits.exhibit import Figure
 from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.image_gain import image_gain
 from ..statistics.overlaps import overlap
@@ -28,7 +28,7 @@ _CELL_INCHES = 0.55
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class OverlapFigure(Exhibit):
+class OverlapFigure(Figure):
     """Top-k overlap of all pairs of images.
 
     Attributes:

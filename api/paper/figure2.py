@@ -22,7 +22,7 @@ from nasdip_bench.proxies.density import STRIP_DIAMETERS
 
 from ..exhibits.captions import image_marks
 from ..exhibits.drawing import LEGEND, SMALL, TEXT, Grid
-from ..exhibits.exhibit import Exhibit
+from ..exhibits.exhibit import Figure
 from ..exhibits.forms import csv_text
 from ..statistics.choosing.cohorts import PROXY
 from .spectra import ImageSpectra, image_spectra
@@ -48,7 +48,7 @@ _LINES = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class SpectraFigure(Exhibit):
+class SpectraFigure(Figure):
     """Power spectra by image.
 
     Attributes:

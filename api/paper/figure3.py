@@ -24,7 +24,7 @@ from ..exhibits.captions import (
     shortfall,
 )
 from ..exhibits.drawing import TEXT, Grid
-from ..exhibits.exhibit import Exhibit
+from ..exhibits.exhibit import Figure
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.choosing.cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
@@ -40,7 +40,7 @@ _DECADES = 100  # the score axis is logarithmic from this ratio on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class CohortFigure(Exhibit):
+class CohortFigure(Figure):
     """A target by image and architecture, with the cohorts of lowest scores.
 
     Attributes:

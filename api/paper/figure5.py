@@ -23,12 +23,12 @@ from nasdip_bench.images import read_image
 from nasdip_bench.tasks import TASKS, SuperResolve, get_task
 
 from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
-from ..exhibits.exhibit import Exhibit
+from ..exhibits.exhibit import Figure
 from ..exhibits.forms import csv_text
 from .tables23_rows import choose_seed, choose_setting, describe_fields
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawing
 
 METHODS = {
     ("dip", None, None): "DIP",
@@ -79,7 +79,7 @@ class Restorations:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class RestorationsFigure(Exhibit):
+class RestorationsFigure(Figure):
     """Rows of restored images: one per task, or more if images were named."""
 
     rows: tuple[Restorations, ...]
@@ -133,13 +133,13 @@ class RestorationsFigure(Exhibit):
         save(drawing, path, form)
 
 
-def _text(drawing: Figure, across: float, up: float, text: str) -> None:
+def _text(drawing: Drawing, across: float, up: float, text: str) -> None:
     width, height = drawing.get_size_inches()
     drawing.text(across / width, up / height, text, ha="center", va="center", fontsize=9)
 
 
 def _picture(
-    drawing: Figure,
+    drawing: Drawing,
     pixels: NDArray[np.float32],
     box: tuple[float, float, float, float],
     frame: tuple[int, int, int] | None,

@@ -17,7 +17,7 @@ from ..exhibits.captions import (
     span,
 )
 from ..exhibits.drawing import TEXT, Grid
-from ..exhibits.exhibit import FrameExhibit
+from ..exhibits.exhibit import FrameFigure
 from ..statistics.tau_frame import MEAN
 from .candidates import needs_distances
 from .curve import MOST, isnas_curve
@@ -35,7 +35,7 @@ _LEGEND = 0.55
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ReplayFigure(FrameExhibit):
+class ReplayFigure(FrameFigure):
     """Regret of the selected architecture, compared with the best of the cohort and chance.
 
     Attributes:
@@ -76,7 +76,7 @@ class ReplayFigure(FrameExhibit):
         return rows
 
     def draw(self, path: Path, form: str) -> None:
-        """Draw a panel per score; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        """Draw a panel per score; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
         grid = Grid(
             [self.caption, *self.notes], len(self.scores), columns=_COLUMNS, most=_COLUMNS,
             panel=_PANEL, head=_LEGEND,

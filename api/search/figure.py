@@ -13,7 +13,7 @@ from nasdip_bench.errors import ConfigError
 
 from ..exhibits.captions import span
 from ..exhibits.drawing import TEXT, Grid
-from ..exhibits.exhibit import FrameExhibit
+from ..exhibits.exhibit import FrameFigure
 from ..exhibits.forms import estimate
 from .comparison import ALL_IMAGES
 
@@ -36,7 +36,7 @@ _LINES = (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class SearchFigure(FrameExhibit):
+class SearchFigure(FrameFigure):
     """Regret against simulated time; the table shows it at the end of the budget.
 
     Attributes:
@@ -78,7 +78,7 @@ class SearchFigure(FrameExhibit):
         return text
 
     def draw(self, path: Path, form: str) -> None:
-        """Draw a panel per image; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        """Draw a panel per image; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
         # The mean over images comes first.
         images = sorted(self.images, key=lambda name: name != ALL_IMAGES)
         grid = Grid([self.caption, *self.notes], len(images), most=_COLUMNS)

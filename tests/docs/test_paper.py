@@ -79,9 +79,7 @@ def test_the_calls_beside_commands_give_their_numbers(workplace: Path):
     assert {name for name, _ in calls} == {*shown}
     for name, call in calls:
         found, frame = eval(call, {"bench": bench, "task": "denoise"}), shown[name].frame
-        if name != "Figure 1":
-            frame = frame.xs("ours", axis=1, level="source")
-        pd.testing.assert_frame_equal(found, frame[found.columns])
+        pd.testing.assert_frame_equal(found, frame)
 
 
 def test_all_commands_are_found():

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...exhibits.captions import counted, sentences, setup, shortfall
 from ...exhibits.drawing import TEXT, Grid
-from ...exhibits.exhibit import FrameExhibit
+from ...exhibits.exhibit import FrameFigure
 from ...exhibits.forms import estimate
 from .ranking import CURVES, early_ranking
 
@@ -33,7 +33,7 @@ _AT_END = "The stop is the end of the budget: final_* equals last_* and, without
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class EarlyFigure(FrameExhibit):
+class EarlyFigure(FrameFigure):
     """Tau between PSNR at an iteration and the end of fits.
 
     Attributes:
@@ -74,7 +74,7 @@ class EarlyFigure(FrameExhibit):
         return {seed: self.frame.loc[curve, seed, target] for seed in having}
 
     def draw(self, path: Path, form: str) -> None:
-        """One row of panels per target; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        """One row of panels per target; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
         targets: Sequence[str] = self.frame.attrs["targets"]
         shown = [(target, curve) for target in targets for curve in CURVES]
         grid = Grid([self.caption, *self.notes], len(shown), most=len(CURVES), panel=_PANEL)

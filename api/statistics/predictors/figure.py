@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...exhibits.captions import counted, sentences, setting_and_n, shortfall
 from ...exhibits.drawing import TEXT, Grid
-from ...exhibits.exhibit import FrameExhibit
+from ...exhibits.exhibit import FrameFigure
 from ...exhibits.forms import estimate
 from ..tau_frame import MEAN
 from .table import predictor_table
@@ -33,7 +33,7 @@ _SCORE = "#4d4d4d"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class PredictorFigure(FrameExhibit):
+class PredictorFigure(FrameFigure):
     """Rank correlation of predictors against the size of their training set.
 
     Attributes:
@@ -65,7 +65,7 @@ class PredictorFigure(FrameExhibit):
         return self.frame.xs(MEAN, level="image")
 
     def draw(self, path: Path, form: str) -> None:
-        """One panel per measure; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        """One panel per measure; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
         grid = Grid([self.caption, *self.notes], len(_TITLES), most=len(_TITLES), panel=_PANEL)
         for axes, measure in zip(grid.panels("trained architectures", ""), _TITLES, strict=True):
             self._draw_panel(axes, measure)
