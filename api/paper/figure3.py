@@ -23,7 +23,7 @@ from ..exhibits.captions import (
     setting_and_n,
     shortfall,
 )
-from ..exhibits.drawing import TEXT, Grid
+from ..exhibits.drawing import TEXT, legend, save, small_multiples
 from ..exhibits.exhibit import Figure
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
@@ -115,11 +115,11 @@ class ScatterFigure(CohortFigure):
 
     def draw(self, path: Path, form: str) -> None:
         """One panel per image: all points, the cohorts' in colour."""
-        grid = Grid([self.caption, *self.notes], len(self.runs.images))
         from matplotlib.lines import Line2D
         from matplotlib.ticker import MaxNLocator
 
-        for place, axes in enumerate(grid.panels("score", self.target_label)):
+        drawing, panels = small_multiples(len(self.runs.images), "score", self.target_label)
+        for place, axes in enumerate(panels):
             value = self.correlation(place).value
             tau = "" if math.isnan(value) else f", tau {value:+.2f}"
             axes.set_title(f"{self.label(self.runs.images[place])}{tau}", fontsize=TEXT)
@@ -140,7 +140,8 @@ class ScatterFigure(CohortFigure):
             Line2D([], [], marker="o", linestyle="none", color=colour, markersize=4)
             for colour in (*COLOURS[: len(labels)], BARS)
         ]
-        grid.finish(handles, [*labels, "the others"], path, form)
+        legend(drawing, handles, [*labels, "the others"])
+        save(drawing, path, form, [self.caption, *self.notes])
 
 
 def figure3(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nasdip_bench.errors import ConfigError
 
 from ..exhibits.captions import span
-from ..exhibits.drawing import TEXT, Grid
+from ..exhibits.drawing import TEXT, legend, save, small_multiples
 from ..exhibits.exhibit import FrameFigure
 from ..exhibits.forms import estimate
 from .comparison import ALL_IMAGES
@@ -81,13 +81,15 @@ class SearchFigure(FrameFigure):
         """Draw a panel per image; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
         # The mean over images comes first.
         images = sorted(self.images, key=lambda name: name != ALL_IMAGES)
-        grid = Grid([self.caption, *self.notes], len(images), most=_COLUMNS)
         unit, _ = time_unit(self.frame.attrs["budget_seconds"])
-        panels = grid.panels(f"simulated time, {unit}", "regret, dB")
+        drawing, panels = small_multiples(
+            len(images), f"simulated time, {unit}", "regret, dB", most=_COLUMNS
+        )
         for axes, image in zip(panels, images, strict=True):
             self._draw_panel(axes, image)
         handles, labels = axes.get_legend_handles_labels()
-        grid.finish(handles, labels, path, form, ncols=min(len(labels), 7))
+        legend(drawing, handles, labels, ncols=min(len(labels), 7))
+        save(drawing, path, form, [self.caption, *self.notes])
 
     def _draw_panel(self, axes: Axes, image: str) -> None:
         from matplotlib.ticker import MaxNLocator

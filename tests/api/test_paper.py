@@ -17,7 +17,7 @@ from nasdip_bench.api import (
     figure4,
     table1,
 )
-from nasdip_bench.api.exhibits.forms import aligned, csv_text, latex_float
+from nasdip_bench.api.exhibits.forms import latex_float
 from nasdip_bench.api.paper.spectra import image_spectra, radial_profile
 from nasdip_bench.api.statistics.choosing.cohorts import scored_runs
 from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
@@ -311,22 +311,13 @@ def test_spectra_of_super_resolution_and_colour_are_at_low_resolution(bench):
     assert set(found.profile("one").strip_mse) == {"corrupted", "ground_truth"}
 
 
-def test_stand_ins_are_named_as_such(bench):
+def test_stand_ins_are_named_as_such_and_drawn(bench, tmp_path):
     figure = figure2(bench, images_named("camera", image_set="skimage"), inits=1)
     assert figure.notes[0] == "The images are stand-ins and not those of the release."
     assert figure.body()[0][0] == "camera"
-
-
-@pytest.mark.parametrize("suffix", [".png", ".pdf"])
-def test_figure_2_is_drawn_the_same_each_time(bench, tmp_path, suffix):
     pytest.importorskip("matplotlib")
-    figure = figure2(bench, images_named("lena", "chest"), inits=1)
-    paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
-    for path in paths:
-        figure.save(path)
-    first, second = (path.read_bytes() for path in paths)
-    assert first == second
-    assert len(first) > 5000
+    figure.save(tmp_path / "f.svg")
+    assert "<svg" in (tmp_path / "f.svg").read_text()
 
 
 # Command line
@@ -350,12 +341,6 @@ def test_the_commands(call, bench):
 # Forms
 
 
-def test_forms():
-    assert aligned([["a", "bb"], ["ccc", "d"]]) == ["a    bb", "ccc   d"]
-    assert csv_text(["a", "b"], [(1, "x,y")]) == 'a,b\n1,"x,y"\n'
-    latex = latex_float("50 % of x_y", [["", "a_b"]], [["c", "1"]], wide=False)
-    assert latex.startswith("\\begin{table}\n")
-    assert "50 \\% of x\\_y" in latex
-    assert "a\\_b" in latex
-    assert latex.count("{") == latex.count("}")
+def test_wide_latex_is_scaled_to_the_page():
     assert "resizebox" in latex_float("", [["", "a"]], [["c", "1"]], wide=True)
+    assert "resizebox" not in latex_float("", [["", "a"]], [["c", "1"]], wide=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...exhibits.captions import counted, sentences, setup, shortfall
-from ...exhibits.drawing import TEXT, Grid
+from ...exhibits.drawing import TEXT, legend, save, small_multiples
 from ...exhibits.exhibit import FrameFigure
 from ...exhibits.forms import estimate
 from .ranking import CURVES, early_ranking
@@ -77,15 +77,15 @@ class EarlyFigure(FrameFigure):
         """One row of panels per target; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
         targets: Sequence[str] = self.frame.attrs["targets"]
         shown = [(target, curve) for target in targets for curve in CURVES]
-        grid = Grid([self.caption, *self.notes], len(shown), most=len(CURVES), panel=_PANEL)
+        drawing, panels = small_multiples(
+            len(shown), "iteration", "tau with the end", most=len(CURVES), panel=_PANEL
+        )
         lowest = min(0.0, float(self.frame["low"].min()))
-        for axes, (target, curve) in zip(
-            grid.panels("iteration", "tau with the end"), shown, strict=True
-        ):
+        for axes, (target, curve) in zip(panels, shown, strict=True):
             self._draw_panel(axes, target, curve)
             axes.set_ylim(lowest - 0.05, 1.05)
-        handles, labels = axes.get_legend_handles_labels()
-        grid.finish(handles, labels, path, form)
+        legend(drawing, *axes.get_legend_handles_labels())
+        save(drawing, path, form, [self.caption, *self.notes])
 
     def _draw_panel(self, axes: Axes, target: str, curve: str) -> None:
         for seed, of_curve in self._curves(curve, target).items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...exhibits.captions import counted, sentences, setting_and_n, shortfall
-from ...exhibits.drawing import TEXT, Grid
+from ...exhibits.drawing import TEXT, legend, save, small_multiples
 from ...exhibits.exhibit import FrameFigure
 from ...exhibits.forms import estimate
 from ..tau_frame import MEAN
@@ -66,11 +66,11 @@ class PredictorFigure(FrameFigure):
 
     def draw(self, path: Path, form: str) -> None:
         """One panel per measure; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
-        grid = Grid([self.caption, *self.notes], len(_TITLES), most=len(_TITLES), panel=_PANEL)
-        for axes, measure in zip(grid.panels("trained architectures", ""), _TITLES, strict=True):
+        drawing, panels = small_multiples(len(_TITLES), "trained architectures", "", panel=_PANEL)
+        for axes, measure in zip(panels, _TITLES, strict=True):
             self._draw_panel(axes, measure)
-        handles, labels = axes.get_legend_handles_labels()
-        grid.finish(handles, labels, path, form)
+        legend(drawing, *axes.get_legend_handles_labels())
+        save(drawing, path, form, [self.caption, *self.notes])
 
     def _draw_panel(self, axes: Axes, measure: str) -> None:
         means = self._means()
