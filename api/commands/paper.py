@@ -166,8 +166,10 @@ def figure2_command(
     show(made, form, out)
 
 
-@figure.command("3")
-def figure3_command(
+@figure.command("4", help="Histograms of PSNR with the best of each cohort.")
+@figure.command("3", help="PSNR against a score.")
+def cohorts_command(
+    context: typer.Context,
     task: Task = "denoise",
     target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
@@ -177,29 +179,11 @@ def figure3_command(
     out: Picture = None,
     data: Data = None,
 ) -> None:
-    """PSNR against a score."""
+    """Figure 3 or 4, by the name of the command."""
     check_form(form, out)
+    make = {"3": figure3, "4": figure4}[str(context.info_name)]
     bench = NASDIPBench(data)
-    made = figure3(bench, task, target=target, fidelity=fidelity, seed=seed, score=score)
-    show(made, form, out)
-
-
-@figure.command("4")
-def figure4_command(
-    task: Task = "denoise",
-    target: Target = PAPER_TARGET,
-    fidelity: FidelityName = None,
-    seed: Seed = None,
-    score: ScoreName = PROXY,
-    form: Form = "",
-    out: Picture = None,
-    data: Data = None,
-) -> None:
-    """Histograms of PSNR with the best of each cohort."""
-    check_form(form, out)
-    bench = NASDIPBench(data)
-    made = figure4(bench, task, target=target, fidelity=fidelity, seed=seed, score=score)
-    show(made, form, out)
+    show(make(bench, task, target=target, fidelity=fidelity, seed=seed, score=score), form, out)
 
 
 @figure.command("5")
@@ -256,10 +240,10 @@ def paper_command(
         device=device,
         repeats=repeats,
     )
-    result = write_paper(
+    made = write_paper(
         NASDIPBench(data), out, options, lambda line: print(line, file=sys.stderr, flush=True)
     )
-    for problem in result.problems:
+    for problem in (problem for one in made for problem in one.problems):
         print(problem, file=sys.stderr)
-    files = sum(len(one.files) for one in result.made)
+    files = sum(len(one.files) for one in made)
     print(f"written: {out / PAGE} and {files} other files")
