@@ -27,7 +27,7 @@ from .commands.options import (
     image_names,
     show_frame,
 )
-from .commands.paper import figure_command, paper_command, table_command
+from .commands.paper import figure, paper_command, table
 from .commands.queries import (
     best_command,
     cost_command,
@@ -165,8 +165,8 @@ app.command("statistics")(statistics_command)
 app.command("curve")(curve_command)
 app.command("cost")(cost_command)
 app.command("diff")(diff_command)
-app.command("table")(table_command)
-app.command("figure")(figure_command)
+app.add_typer(table, name="table")
+app.add_typer(figure, name="figure")
 app.command("paper")(paper_command)
 app.command("replay")(replay_command)
 app.command("report")(report_command)

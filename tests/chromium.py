@@ -6,7 +6,6 @@ browser) and 4 (from it).
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
@@ -103,17 +102,8 @@ class Browser:
         elif method == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "warning"):
             self.problems.append(str(parameters["args"]))
 
-    def open(self, url: str, width: int, height: int, *, dark: bool = False) -> None:
-        """Open a page in a window of this size, and wait until it is loaded."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=width < 600,
-        )
-        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        self.call("Emulation.setEmulatedMedia", features=scheme)
+    def open(self, url: str) -> None:
+        """Open a page and wait until it is loaded."""
         self.call("Page.navigate", url=url)
         while self._receive(30).get("method") != "Page.loadEventFired":
             pass
@@ -127,22 +117,16 @@ class Browser:
             raise RuntimeError(str(found["exceptionDetails"]))
         return found["result"].get("value")
 
-    def press(self, key: str, *, shift: bool = False) -> None:
+    def press(self, key: str) -> None:
         """Press and release a key: "Tab", "Enter" or " "."""
         code, text = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " ")}[key]
         shared = {
             "key": key,
             "code": "Space" if key == " " else key,
             "windowsVirtualKeyCode": code,
-            "modifiers": 8 if shift else 0,
         }
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **shared)
         self.call("Input.dispatchKeyEvent", type="keyUp", **shared)
-
-    def screenshot(self, path: Path, *, whole: bool = False) -> None:
-        """Save what is seen, or the whole page, as PNG."""
-        found = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(found["data"]))
 
     def close(self) -> None:
         """End the browser."""

@@ -227,7 +227,8 @@ _EXAMPLES = {"--image": "lena", "--task": "denoise", "--data": "FOLDER"}
 def finish(app: typer.Typer) -> None:
     """Show whole first sentences in the list of commands, and a remedy with each error."""
     for command in app.registered_commands:
-        command.short_help = (command.callback.__doc__ or "").partition("\n\n")[0]
+        text = command.help or command.callback.__doc__ or ""
+        command.short_help = text.partition("\n\n")[0]
         command.cls = _Command
     for group in app.registered_groups:
         if group.typer_instance is not None:

@@ -8,14 +8,17 @@ from typing import Annotated
 
 import typer
 
-from nasdip_bench.console.app import given
+from nasdip_bench.console.app import new_app
 from nasdip_bench.console.options import split
-from nasdip_bench.errors import ConfigError, unknown_name
 
 from ..benchmark import NASDIPBench
-from ..gallery.catalogue import PaperOptions, catalogue
+from ..exhibits.exhibit import FORMS
+from ..gallery.catalogue import PaperOptions
 from ..gallery.folder import PAGE, write_paper
-from ..paper.figure2 import INITS
+from ..paper.figure1 import figure1
+from ..paper.figure2 import INITS, figure2, figure2_images
+from ..paper.figure3 import figure3
+from ..paper.figure4 import figure4
 from ..paper.table1 import BEST_ITERATION, table1
 from ..reading.arrays.targets import PAPER_TARGET
 from ..reading.release import default_dataset
@@ -31,54 +34,38 @@ from .options import (
     Task,
     TopK,
     check_form,
+    ends_in,
     image_names,
     show,
 )
 
-TABLES = {
-    "1": "Kendall's tau between PSNR and training-free scores",
-    "2": "PSNR of ISNAS, DIP and NAS-DIP on test sets",
-    "3": "PSNR by selection on the resized and on the full image",
-    "best-iteration": "Table 1 with the best iteration, section 5",
-}
-FIGURES = {
-    "1": "how many of their best architectures images share",
-    "2": "power spectra of images and untrained networks",
-    "3": "PSNR against a score",
-    "4": "histograms of PSNR with the best of each cohort",
-    "5": "restored images side by side",
-}
-_RUNS = ("task", "target", "fidelity", "seed", "data")
-_OPTIONS = {
-    "table": {
-        "1": (*_RUNS, "all_scores"),
-        "2": ("experiments", "setting", "seed", "data"),
-        "3": ("experiments", "setting", "seed", "data"),
-        "best-iteration": (*_RUNS, "all_scores"),
-    },
-    "figure": {
-        "1": (*_RUNS, "k"),
-        "2": ("task", "fidelity", "score", "images_dir", "image_set", "inits", "device", "data"),
-        "3": (*_RUNS, "score"),
-        "4": (*_RUNS, "score"),
-        "5": ("experiments", "setting", "seed", "images", "images_dir"),
-    },
-}
-"""The options that have an effect on each exhibit; all have those of the output."""
+table = new_app("Regenerate a table of the paper.")
+figure = new_app("Regenerate a figure of the paper.")
 
 ScoreName = Annotated[
     str, typer.Option(help="Score (name or name/reference) whose lowest values make a cohort.")
 ]
-ImagesDir = Annotated[Path | None, typer.Option(help="Folder of the images, for Figures 2 and 5.")]
+AllScores = Annotated[
+    bool, typer.Option("--all", help="Also show the scores that the paper's table lacks.")
+]
+ImagesDir = Annotated[Path | None, typer.Option(help="Folder of the images.")]
+TableFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="File (.txt, .csv, .tex) to write or replace. Default: print.",
+        callback=ends_in(*FORMS.values()),
+    ),
+]
 ImageSet = Annotated[
     str | None,
-    typer.Option(help="For Figure 2: skimage (stand-ins), or nasdip (downloads the images)."),
+    typer.Option(help="Images of Figure 2: skimage (stand-ins), or nasdip (downloads the images)."),
 ]
 Experiments = Annotated[
     Path | None,
     typer.Option(
-        help="For Tables 2 and 3 and Figure 5: a build of experiments, or its results "
-        "(tables: DATA/experiments; figure: builds/experiments)."
+        help="A build of experiments, or its results. Default: for tables DATA/experiments, for "
+        "Figure 5 builds/experiments."
     ),
 ]
 SettingName = Annotated[
@@ -88,92 +75,140 @@ Inits = Annotated[int, typer.Option(help="Number of initialisations averaged in 
 Device = Annotated[str, typer.Option(help="Where Figure 2 runs its networks: cpu, cuda ...")]
 
 
-def table_command(
-    context: typer.Context,
-    number: Annotated[str, typer.Argument(help=f"Available: {', '.join(TABLES)}.")],
+@table.command("1")
+def table1_command(
     task: Task = "denoise",
-    target: Annotated[
-        str, typer.Option(help="Column of runs.parquet. Default: that of the paper's notebooks.")
-    ] = "",
+    target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
+    all_scores: AllScores = False,
     form: Form = "",
-    out: Picture = None,
-    all_scores: Annotated[
-        bool, typer.Option("--all", help="Also show the scores that the paper's table lacks.")
-    ] = False,
-    experiments: Experiments = None,
-    setting: SettingName = None,
+    out: TableFile = None,
     data: Data = None,
 ) -> None:
-    """Regenerate a table of the paper."""
-    _known("table", number, TABLES)
+    """Kendall's tau between PSNR and training-free scores."""
     check_form(form, out)
-    _refuse_options(context, "table", number)
-    if number in ("2", "3"):
-        from nasdip_bench.experiments.results import read_results
-
-        from ..paper.tables23 import comparison
-
-        results = read_results(experiments or (data or default_dataset()) / "experiments")
-        show(comparison(results, number, setting, seed), form, out)
-        return
-    chosen = target or (PAPER_TARGET if number == "1" else BEST_ITERATION)
     bench = NASDIPBench(data)
-    made = table1(bench, task, target=chosen, fidelity=fidelity, seed=seed, all_scores=all_scores)
+    made = table1(bench, task, target=target, fidelity=fidelity, seed=seed, all_scores=all_scores)
     show(made, form, out)
 
 
-def figure_command(
+@table.command("3", help="PSNR by selection on the resized and on the full image.")
+@table.command("2", help="PSNR of ISNAS, DIP and NAS-DIP on test sets.")
+def comparison_command(
     context: typer.Context,
-    number: Annotated[str, typer.Argument(help=f"Number; available: {', '.join(FIGURES)}.")],
+    experiments: Experiments = None,
+    setting: SettingName = None,
+    seed: Seed = None,
+    form: Form = "",
+    out: TableFile = None,
+    data: Data = None,
+) -> None:
+    """Table 2 or 3, by the name of the command."""
+    from nasdip_bench.experiments.results import read_results
+
+    from ..paper.tables23 import comparison
+
+    check_form(form, out)
+    results = read_results(experiments or (data or default_dataset()) / "experiments")
+    show(comparison(results, str(context.info_name), setting, seed), form, out)
+
+
+@table.command("best-iteration")
+def best_iteration_command(
+    task: Task = "denoise",
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    all_scores: AllScores = False,
+    form: Form = "",
+    out: TableFile = None,
+    data: Data = None,
+) -> None:
+    """Table 1 with the best iteration, section 5."""
+    table1_command(task, BEST_ITERATION, fidelity, seed, all_scores, form, out, data)
+
+
+@figure.command("1")
+def figure1_command(
     task: Task = "denoise",
     k: TopK = 10,
     target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
+    form: Form = "",
+    out: Picture = None,
+    data: Data = None,
+) -> None:
+    """How many of their best architectures images share."""
+    check_form(form, out)
+    bench = NASDIPBench(data)
+    show(figure1(bench, task, k=k, target=target, fidelity=fidelity, seed=seed), form, out)
+
+
+@figure.command("2")
+def figure2_command(
+    task: Task = "denoise",
+    fidelity: FidelityName = None,
     score: ScoreName = PROXY,
     images_dir: ImagesDir = None,
     image_set: ImageSet = None,
+    inits: Inits = INITS,
+    device: Device = "cpu",
+    form: Form = "",
+    out: Picture = None,
+    data: Data = None,
+) -> None:
+    """Power spectra of images and untrained networks."""
+    check_form(form, out)
+    bench = NASDIPBench(data)
+    images = figure2_images(bench, images_dir, image_set)
+    made = figure2(bench, images, task, fidelity, score=score, inits=inits, device=device)
+    show(made, form, out)
+
+
+@figure.command("4", help="Histograms of PSNR with the best of each cohort.")
+@figure.command("3", help="PSNR against a score.")
+def cohorts_command(
+    context: typer.Context,
+    task: Task = "denoise",
+    target: Target = PAPER_TARGET,
+    fidelity: FidelityName = None,
+    seed: Seed = None,
+    score: ScoreName = PROXY,
+    form: Form = "",
+    out: Picture = None,
+    data: Data = None,
+) -> None:
+    """Figure 3 or 4, by the name of the command."""
+    check_form(form, out)
+    make = {"3": figure3, "4": figure4}[str(context.info_name)]
+    bench = NASDIPBench(data)
+    show(make(bench, task, target=target, fidelity=fidelity, seed=seed, score=score), form, out)
+
+
+@figure.command("5")
+def figure5_command(
+    experiments: Experiments = None,
+    setting: SettingName = None,
+    seed: Seed = None,
+    images_dir: ImagesDir = None,
     images: Annotated[
         str,
         typer.Option(
             "--image",
             "--images",
-            help="Names for Figure 5, comma-separated. Default: the first of each task.",
+            help="Names, comma-separated. Default: the first of each task.",
         ),
     ] = "",
-    inits: Inits = INITS,
-    device: Device = "cpu",
-    experiments: Experiments = None,
-    setting: SettingName = None,
     form: Form = "",
     out: Picture = None,
-    data: Data = None,
 ) -> None:
-    """Regenerate a figure of the paper."""
-    _known("figure", number, FIGURES)
-    check_form(form, out)
-    _refuse_options(context, "figure", number)
-    if number == "5":
-        from ..paper.figure5 import figure5
+    """Restored images side by side."""
+    from ..paper.figure5 import figure5
 
-        folder = experiments or Path("builds/experiments")
-        show(figure5(folder, images_dir, setting, seed, images=split(images)), form, out)
-        return
-    options = PaperOptions(
-        target=target,
-        fidelity=fidelity,
-        seed=seed,
-        k=k,
-        score=score,
-        images_dir=images_dir,
-        image_set=image_set,
-        inits=inits,
-        device=device,
-    )
-    made = {entry.name: entry.make for entry in catalogue(NASDIPBench(data), task, options)}
-    show(made[f"figure{number}"](), form, out)
+    check_form(form, out)
+    folder = experiments or Path("builds/experiments")
+    show(figure5(folder, images_dir, setting, seed, images=split(images)), form, out)
 
 
 def paper_command(
@@ -205,28 +240,10 @@ def paper_command(
         device=device,
         repeats=repeats,
     )
-    result = write_paper(
+    made = write_paper(
         NASDIPBench(data), out, options, lambda line: print(line, file=sys.stderr, flush=True)
     )
-    for problem in result.problems:
+    for problem in (problem for one in made for problem in one.problems):
         print(problem, file=sys.stderr)
-    files = sum(len(one.files) for one in result.made)
+    files = sum(len(one.files) for one in made)
     print(f"written: {out / PAGE} and {files} other files")
-
-
-def _refuse_options(context: typer.Context, kind: str, number: str) -> None:
-    """Reject options that have no effect on an exhibit.
-
-    Raises:
-        ConfigError: one was given.
-    """
-    used = {"number", "form", "out", *_OPTIONS[kind][number]}
-    for name in context.params:
-        if name not in used and given(context, name):
-            option = {"all_scores": "all"}.get(name, name.replace("_", "-"))
-            raise ConfigError(f"--{option} has no effect on {kind} {number}: leave it out")
-
-
-def _known(kind: str, number: str, there: dict[str, str]) -> None:
-    if number not in there:
-        raise unknown_name(kind, number, [f"{n} ({what})" for n, what in there.items()])

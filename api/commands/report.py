@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,11 +19,8 @@ def report_command(
     fidelity: FidelityName = None,
     data: Data = None,
 ) -> None:
-    """Write an offline page: architectures, curves, scores, overlap, verdicts, coverage."""
+    """Write an offline page: architectures, curves, scores, coverage."""
     from ..report.page import write_report
 
-    def progress(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
-    size = write_report(NASDIPBench(data), out, fidelity, progress)
+    size = write_report(NASDIPBench(data), out, fidelity)
     print(f"written: {out}, {size / 2**20:.1f} MiB")

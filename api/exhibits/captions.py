@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from nasdip_bench.dataset.schema import STATUSES
-
 from ..reading.run_set import chosen_images
 
 if TYPE_CHECKING:
@@ -21,9 +17,6 @@ _SHORT = {
     1: ("diverged", "diverged"),
     2: ("failed", "failed"),
 }  # by status code
-
-_MOST_CODE = 200
-"""Characters of an argument in a call; longer ones stand by their names."""
 
 
 def of_the_paper(bench: ReleaseReader) -> bool:
@@ -129,24 +122,6 @@ def shortfall(
     return f"{', '.join(parts)}." if parts else ""
 
 
-def cut_before_peak(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
-    """How many runs may have ended before their peak, as text; "" if none."""
-    block = bench.runs.block(facts["task"], facts["fidelity"])
-    iterations = block.record.iterations
-    late = total = 0
-    for seed in facts["seeds"]:
-        ok = block.statuses(seed) == STATUSES.index("ok")
-        peak = block.matrix("best_iteration", seed)[ok]
-        late += int((peak > 0.98 * iterations).sum())
-        total += len(peak)
-    if not late:
-        return ""
-    return (
-        f"{late} of {total} runs peak in the last 2 % of their {iterations} iterations. Longer "
-        f"runs might peak higher; the best iteration of these is a lower bound."
-    )
-
-
 def undefined(facts: Mapping[str, Any], shown: set[str]) -> list[str]:
     """A note for each reason why a shown score ("proxy/reference") has no tau."""
     absent = sorted(shown - set(facts["n"]))
@@ -175,40 +150,3 @@ def span(numbers: Sequence[int]) -> str:
         return "0"
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low}..{high}"
-
-
-def call_text(function: str, *first: str, **how: Any) -> str:
-    """The Python call that returns an exhibit's numbers.
-
-    Arguments that are None are left out, since None is always the default. Those that are long or
-    no plain values, such as your own scores, stand by their names.
-
-    Args:
-        function: its name, such as "bench.kendall".
-        *first: arguments by place, as Python text.
-        **how: the others.
-
-    Example:
-        >>> call_text("bench.noise", "'denoise'", images=["lena"], level=0.9, fidelity=None)
-        "bench.noise('denoise', images=['lena'], level=0.9)"
-    """
-    given = [f"{name}={_code(name, value)}" for name, value in how.items() if value is not None]
-    return f"{function}({', '.join([*first, *given])})"
-
-
-def _code(name: str, value: object) -> str:
-    value = value.item() if isinstance(value, np.generic) else value
-    text = repr(value)
-    return text if _is_plain(value) and len(text) <= _MOST_CODE else name
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return value is None or type(value) in (bool, int, float, str)
-
-
-def one_seed(facts: Mapping[str, Any]) -> int | None:
-    """The seed of numbers that have only one, else None: as the argument of their call."""
-    seeds: Sequence[int] = facts["seeds"]
-    return seeds[0] if len(seeds) == 1 else None

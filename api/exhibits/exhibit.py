@@ -30,7 +30,7 @@ FORMS = {"text": ".txt", "csv": ".csv", "latex": ".tex"}
 """Text formats, with their file extensions."""
 PICTURES = (".png", ".svg", ".pdf")
 ENDINGS = (*PICTURES, *FORMS.values())
-"""File extensions that an exhibit can be written to."""
+"""File extensions that a figure can be written to."""
 
 
 _WIDTH = 150  # of a table in a file, in characters
@@ -47,19 +47,16 @@ class Exhibit(ABC):
         caption: one paragraph: subject, set-up, coverage.
         notes: remarks on single entries.
         marks: by image, "*" for a substitute, else ""; only where `label` is used.
-        call: Python expression that returns its numbers, given a release ``bench``, and your own
-            objects under the names of their arguments; "" if unknown.
     """
 
-    is_figure: ClassVar[bool] = True
-    """Whether a notebook shows the picture; without matplotlib it shows the table."""
+    endings: ClassVar[tuple[str, ...]] = tuple(FORMS.values())
+    """File extensions that it can be written to."""
     wide: ClassVar[bool | None] = None
     """Whether the table spans both columns of a page; None: if it has more than six columns."""
 
     caption: str
     notes: tuple[str, ...]
     marks: dict[str, str] = field(default_factory=dict)
-    call: str = ""
 
     @abstractmethod
     def heads(self) -> list[list[str]]:
@@ -72,18 +69,6 @@ class Exhibit(ABC):
     @abstractmethod
     def csv(self) -> str:
         """The exhibit as CSV, with numbers in full precision."""
-
-    @abstractmethod
-    def draw(self, path: Path, form: str) -> None:
-        """Write a picture.
-
-        Args:
-            path: file to write.
-            form: "png", "svg" or "pdf".
-
-        Raises:
-            MissingDependencyError: matplotlib is not installed.
-        """
 
     def label(self, image: object) -> str:
         """An image's name with its mark."""
@@ -127,19 +112,7 @@ class Exhibit(ABC):
         return self.text().rstrip()
 
     def _repr_html_(self) -> str | None:
-        return None if self._is_drawn else self.html_table()
-
-    def _repr_png_(self) -> bytes | None:
-        if not self._is_drawn:
-            return None
-        with TemporaryDirectory() as folder:
-            picture = Path(folder) / "picture.png"
-            self.draw(picture, "png")
-            return picture.read_bytes()
-
-    @property
-    def _is_drawn(self) -> bool:
-        return self.is_figure and find_spec("matplotlib") is not None
+        return self.html_table()
 
     def written(self, form: str) -> str:
         """The exhibit in one of the text formats, `FORMS`."""
@@ -149,25 +122,58 @@ class Exhibit(ABC):
         """Write the exhibit atomically, in the format that the file extension names.
 
         Args:
-            path: .png, .svg or .pdf (needs matplotlib), .txt, .csv or .tex.
+            path: .txt, .csv or .tex; for a figure also .png, .svg or .pdf, which need matplotlib.
 
         Raises:
             ConfigError: the extension is unknown, or the file cannot be written.
             MissingDependencyError: a picture is asked for and matplotlib is not installed.
         """
         target = Path(path)
-        check_ending(target, ENDINGS)
-        suffix = target.suffix.lower()
-        for form, ending in FORMS.items():
-            if suffix == ending:
-                write_text(target, self.written(form))
-                return
-        write_picture(target, self.draw)
+        check_ending(target, self.endings)
+        forms = {ending: form for form, ending in FORMS.items()}
+        write_text(target, self.written(forms[target.suffix.lower()]))
+
+
+class Figure(Exhibit):
+    """An exhibit that draws itself. A notebook shows its picture, without matplotlib its table."""
+
+    endings = ENDINGS
+
+    @abstractmethod
+    def draw(self, path: Path, form: str) -> None:
+        """Write a picture.
+
+        Args:
+            path: file to write.
+            form: "png", "svg" or "pdf".
+
+        Raises:
+            MissingDependencyError: matplotlib is not installed.
+        """
+
+    def save(self, path: Path | str) -> None:
+        """See `Exhibit.save`."""
+        target = Path(path)
+        if target.suffix.lower() in PICTURES:
+            write_picture(target, self.draw)
+        else:
+            super().save(target)
+
+    def _repr_html_(self) -> str | None:
+        return None if find_spec("matplotlib") else self.html_table()
+
+    def _repr_png_(self) -> bytes | None:
+        if find_spec("matplotlib") is None:
+            return None
+        with TemporaryDirectory() as folder:
+            picture = Path(folder) / "picture.png"
+            self.draw(picture, "png")
+            return picture.read_bytes()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class FrameExhibit(Exhibit):
-    """An exhibit of one frame, whose CSV is all of the frame.
+class FrameFigure(Figure):
+    """A figure of one frame, whose CSV is all of the frame.
 
     Attributes:
         frame: all columns, with ``attrs``.

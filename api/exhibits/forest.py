@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .drawing import SMALL, TEXT, caption_lines, new_figure, save, write_caption
-from .exhibit import FrameExhibit
+from .drawing import SMALL, TEXT, legend, new_figure, save
+from .exhibit import FrameFigure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
-_ROW, _ROW_OF_POINTS, _PANEL, _GAP = 0.2, 0.3, 2.1, 0.2  # inches
-_ABOVE, _BELOW = 0.55, 0.4
+_ROW, _ROW_OF_POINTS, _PANEL, _TEXT, _CHARACTER = 0.2, 0.3, 2.3, 1.0, 0.07  # inches
 # Safe for colour-blind readers; shapes for black-and-white print.
 _LOOKS = (("#0072b2", "o"), ("#d55e00", "D"), ("#4d4d4d", "s"))
 
@@ -44,7 +44,7 @@ class Panel(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Forest(FrameExhibit):
+class Forest(FrameFigure):
     """A table of estimates with intervals, and its picture."""
 
     wide = True
@@ -67,31 +67,25 @@ class Forest(FrameExhibit):
         """The panels, left to right."""
 
     def draw(self, path: Path, form: str) -> None:
-        """See `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        """See `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
         lines, panels = self.lines(), self.panels()
         kinds = list(dict.fromkeys(lines.values()))
-        names = 0.068 * max(map(len, lines)) + 0.15  # room on the left
-        aside = 0.068 * max(len(text) for panel in panels for text in ("", *panel.texts))
-        least = names + len(panels) * (_PANEL + _GAP + aside) + 0.1
-        width = max(7.5, least)
-        across = _PANEL + (width - least) / len(panels)
-        notes = [note.removeprefix("-- : ") for note in self.notes]  # there are no such cells here
-        text, below = caption_lines([self.caption, *notes], width)
-        rows = (_ROW_OF_POINTS if any(panel.points for panel in panels) else _ROW) * len(lines)
-        height = _ABOVE + rows + _BELOW + below
-        drawing = new_figure(width, height)
-        for place, panel in enumerate(panels):
-            left, bottom = names + place * (across + _GAP + aside), _BELOW + below
-            axes = drawing.add_axes((left / width, bottom / height, across / width, rows / height))
+        characters = max(map(len, lines)) + sum(max(map(len, p.texts), default=0) for p in panels)
+        width = max(7.5, _CHARACTER * characters + _PANEL * len(panels))
+        row = _ROW_OF_POINTS if any(panel.points for panel in panels) else _ROW
+        drawing = new_figure(width, row * len(lines) + _TEXT)
+        [every] = drawing.subplots(1, len(panels), sharey=True, squeeze=False)
+        for axes, panel in zip(every, panels, strict=True):
             for line, kind in enumerate(lines.values()):
                 _draw_line(axes, panel, line, *_LOOKS[kinds.index(kind)])
-            _finish(axes, panel.title, [*lines] if place == 0 else [], len(lines))
-        middle = (names + (width - names - aside - _GAP - 0.1) / 2) / width
-        drawing.text(middle, (below + 0.05) / height, self.across, ha="center", fontsize=TEXT)
+            _finish(axes, panel.title)
+        every[0].set_ylim(len(lines) - 0.4, -0.6)
+        every[0].set_yticks(range(len(lines)), [*lines], fontsize=TEXT)
+        drawing.supxlabel(self.across, fontsize=TEXT)
         if len(kinds) > 1:
-            _write_legend(axes, kinds)
-        write_caption(drawing, text, below)
-        save(drawing, path, form)
+            legend(drawing, _handles(len(kinds)), kinds)
+        notes = [note.removeprefix("-- : ") for note in self.notes]  # there are no such cells here
+        save(drawing, path, form, [self.caption, *notes])
 
 
 def _draw_line(axes: Axes, panel: Panel, line: int, colour: str, shape: str) -> None:
@@ -111,10 +105,8 @@ def _draw_line(axes: Axes, panel: Panel, line: int, colour: str, shape: str) -> 
         )  # fmt: skip
 
 
-def _finish(axes: Axes, title: str, names: list[str], count: int) -> None:
+def _finish(axes: Axes, title: str) -> None:
     axes.axvline(0, color="0.4", linewidth=0.8)
-    axes.set_ylim(count - 0.4, -0.6)
-    axes.set_yticks(range(len(names)), names, fontsize=TEXT)
     axes.tick_params(axis="x", labelsize=SMALL)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="0.9", linewidth=0.6)
@@ -123,18 +115,9 @@ def _finish(axes: Axes, title: str, names: list[str], count: int) -> None:
     axes.set_title(title, fontsize=TEXT)
 
 
-def _write_legend(axes: Axes, kinds: list[str]) -> None:
+def _handles(count: int) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D([], [], color=colour, marker=shape, markersize=4, label=kind)
-        for kind, (colour, shape) in zip(kinds, _LOOKS, strict=False)
+    return [
+        Line2D([], [], color=colour, marker=shape, markersize=4) for colour, shape in _LOOKS[:count]
     ]
-    axes.figure.legend(
-        handles=handles,
-        loc="upper center",
-        ncols=len(handles),
-        fontsize=SMALL,
-        frameon=False,
-        borderaxespad=0.3,
-    )

@@ -7,20 +7,47 @@ folder are left alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasdip_bench.errors import ConfigError, MissingRunError, check_name
+from nasdip_bench.errors import (
+    ConfigError,
+    MissingDependencyError,
+    MissingRunError,
+    NasdipError,
+    check_name,
+)
 
-from ..exhibits.exhibit import write_text
-from .catalogue import PaperOptions, catalogue
-from .made import PaperResult, write_files
+from ..exhibits.exhibit import Exhibit, write_text
+from .catalogue import Entry, PaperOptions, catalogue
 from .page import markdown_page
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
 PAGE = "index.md"
+ENDINGS = (".png", ".pdf", ".csv", ".tex")
+"""Extensions of each exhibit's files; tables have no pictures."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One exhibit for one task, and what could not be made of it.
+
+    Attributes:
+        entry: what to make.
+        task: name.
+        exhibit: None if it could not be made at all.
+        files: names of the files written in the folder.
+        problems: what could not be made, and why.
+    """
+
+    entry: Entry
+    task: str
+    exhibit: Exhibit | None
+    files: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 def write_paper(
@@ -28,16 +55,19 @@ def write_paper(
     folder: Path | str,
     options: PaperOptions | None = None,
     progress: Callable[[str], None] = lambda message: None,
-) -> PaperResult:
+) -> list[Made]:
     """Write every table and figure, and the page that shows them.
 
-    What cannot be made (no images, no matplotlib, too few runs) is listed on the page and in the
-    result, and does not stop the rest.
+    What cannot be made (no images, no matplotlib, too few runs) is listed on the page, and does not
+    stop the rest.
 
     Args:
         folder: created if absent. Files of the same names are replaced, others left alone.
         options: what to make.
         progress: called with a line for each exhibit.
+
+    Returns:
+        Every exhibit, in the order of the page.
 
     Raises:
         UnknownNameError: an unknown task, or a seed that none of the tasks has.
@@ -55,10 +85,27 @@ def write_paper(
     for task in tasks:
         for entry in catalogue(bench, task, options):
             progress(f"{entry.name}-{task} ...")
-            made.append(write_files(entry, task, target))
-    result = PaperResult(made=tuple(made))
-    write_text(target / PAGE, markdown_page(bench, result, options))
-    return result
+            made.append(_write_files(entry, task, target))
+    write_text(target / PAGE, markdown_page(bench, made, options))
+    return made
+
+
+def _write_files(entry: Entry, task: str, folder: Path) -> Made:
+    stem = f"{entry.name}-{task}"
+    try:
+        exhibit = entry.make()
+    except NasdipError as error:
+        return Made(entry, task, None, (), (f"{stem}: not made: {error}",))
+    files, problems = [], []
+    for ending in (one for one in ENDINGS if one in exhibit.endings):
+        name = f"{stem}{ending}"
+        try:
+            exhibit.save(folder / name)
+        except MissingDependencyError as error:  # no matplotlib, which the rest does not need
+            problems.append(f"{stem}: no {ending}: {error}")
+        else:
+            files.append(name)
+    return Made(entry, task, exhibit, tuple(files), tuple(problems))
 
 
 def _tasks(bench: ReleaseReader, options: PaperOptions) -> list[str]:

@@ -2,64 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from nasdip_bench.space import paper_architectures
+
 from ..exhibits.forms import markdown_table, plain
-from ..paper.printed import reasons_to_differ
 from ..statistics.kendall import coverage
 from .catalogue import BEYOND, PAPER, PaperOptions
-from .made import Made, PaperResult
 
 if TYPE_CHECKING:
     from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
-
-_IMPORTS = """```python
-from nasdip_bench import NASDIPBench
-from nasdip_bench.api import figure2, figure2_images, figure3, figure4
-
-bench = NASDIPBench({path!r})
-images = figure2_images(bench, images_dir="...")  # for Figure 2 only
-```"""
+    from .folder import Made
 
 
-def markdown_page(bench: ReleaseReader, result: PaperResult, options: PaperOptions) -> str:
+def markdown_page(bench: ReleaseReader, made: Sequence[Made], options: PaperOptions) -> str:
     """The page of a folder of tables and figures.
 
     Args:
-        result: what was written.
+        made: what was written.
         options: the options it was made with.
     """
     manifest = bench.manifest
-    tasks = dict.fromkeys(one.task for one in result.made)
+    tasks = dict.fromkeys(one.task for one in made)
     blocks = {task: bench.runs.block(task, options.fidelity) for task in tasks}
-    at = {task: block.fidelity for task, block in blocks.items()}
-    path, here = bench.path, Path.cwd()
-    if path.is_relative_to(here):
-        path = path.relative_to(here)  # without the part specific to this machine
+    listed = {*bench.codes} <= {*map(str, paper_architectures())}
+    problems = [problem for one in made for problem in one.problems]
     parts = [
         f"# The tables and figures of {plain(manifest.name)} {plain(manifest.version)}",
         f"Made from the release of {plain(manifest.created)}, with {len(bench)} architectures and "
         f"{len(bench.images)} images (set `{plain(manifest.image_set)}`); the next section lists "
-        f"their runs. Every number can be traced: below each table is the call that returns its "
-        f"numbers, and its `.csv` has them in full precision.",
-        _IMPORTS.format(path=str(path)),
+        f"their runs. The `.csv` of a table has its numbers in full precision.",
         "## What was measured",
         _coverage(bench, list(blocks.values()), options.seed),
         "Counts: `bench.coverage()`.",
         "## Why ours differs from the paper",
-        _list(reasons_to_differ(bench, at, options.target)),
+        "docs/paper.md compares the paper, its released code and this project."
+        + ("" if listed else " **Sample.** Not all architectures are among the paper's 522."),
     ]
-    if result.problems:
-        parts += ["## What could not be made", _list(map(plain, result.problems))]
+    if problems:
+        parts += ["## What could not be made", "\n".join(f"- {plain(one)}" for one in problems)]
     for part in (PAPER, BEYOND):
         for task in blocks:
             parts.append(f"## {part}: {plain(task)}")
-            parts += [
-                _part(one) for one in result.made if (one.entry.part, one.task) == (part, task)
-            ]
+            parts += [_part(one) for one in made if (one.entry.part, one.task) == (part, task)]
     parts += [
         "## Not here",
         "Tables 2 and 3 of the paper compare the restored images of ISNAS with those of DIP, "
@@ -70,20 +57,16 @@ def markdown_page(bench: ReleaseReader, result: PaperResult, options: PaperOptio
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
-def _list(items: Iterable[str]) -> str:
-    return "\n".join(f"- {item}" for item in items)
-
-
 def _part(one: Made) -> str:
     title = f"{one.entry.title} ({plain(one.task)})"
     lines = [f"### {title}"]
     if one.exhibit is not None:
-        if f"{one.stem}.png" in one.files:
-            lines.append(f"![{title}]({one.stem}.png)")
+        pictures = [name for name in one.files if name.endswith(".png")]
+        lines += [f"![{title}]({name})" for name in pictures]
         lines += [plain(one.exhibit.caption), one.exhibit.markdown()]
         lines += [plain(note) for note in one.exhibit.notes]
         files = ", ".join(f"[{name}]({name})" for name in one.files)
-        lines.append(f"Numbers: `{one.exhibit.call}`. Files: {files}.")
+        lines.append(f"Files: {files}.")
     lines += [f"**{plain(problem)}**" for problem in one.problems]
     return "\n\n".join(line.rstrip("\n") for line in lines)
 

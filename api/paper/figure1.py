@@ -11,8 +11,8 @@ import numpy as np
 from nasdip_bench.errors import MissingRunError
 
 from ..exhibits import captions
-from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
-from ..exhibits.exhibit import Exhibit
+from ..exhibits.drawing import new_figure, save
+from ..exhibits.exhibit import Figure
 from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.image_gain import image_gain
 from ..statistics.overlaps import overlap
@@ -28,7 +28,7 @@ _CELL_INCHES = 0.55
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class OverlapFigure(Exhibit):
+class OverlapFigure(Figure):
     """Top-k overlap of all pairs of images.
 
     Attributes:
@@ -65,13 +65,8 @@ class OverlapFigure(Exhibit):
         """A heat map annotated with the counts."""
         values, labels, k = self.frame.to_numpy(float), self.labels, self.frame.attrs["k"]
         side = max(4.5, _CELL_INCHES * len(labels))
-        names = 0.085 * max(map(len, labels)) + 0.25  # room for the names on the left and below
-        width = names + side + 1.1
-        lines, caption = caption_lines([self.caption, *self.notes], width)
-        height = side + names + caption + 0.15
-        drawing = new_figure(width, height)
-        bottom, tall = (caption + names) / height, side / height
-        axes = drawing.add_axes((names / width, bottom, side / width, tall))
+        drawing = new_figure(side + 2, side + 1)
+        axes = drawing.subplots()
         # The diagonal is always k; without it the colours show what varies.
         off_diagonal = np.where(np.eye(len(labels), dtype=bool), np.nan, values)
         top = k if len(labels) == 1 else max(1.0, float(np.nanmax(off_diagonal)))
@@ -84,14 +79,11 @@ class OverlapFigure(Exhibit):
                 dark = row != column and values[row, column] < 0.6 * top
                 colour = "white" if dark else "black"
                 axes.text(column, row, cell, ha="center", va="center", color=colour)
-        bar = drawing.add_axes(((names + side + 0.15) / width, bottom, 0.18 / width, tall))
-        scale = drawing.colorbar(image, cax=bar, label=f"shared among the {k} best")
         from matplotlib.ticker import MaxNLocator
 
-        scale.locator = MaxNLocator(integer=True)
-        scale.update_ticks()
-        write_caption(drawing, lines, caption)
-        save(drawing, path, form)
+        label, ticks = f"shared among the {k} best", MaxNLocator(integer=True)
+        drawing.colorbar(image, ax=axes, label=label, ticks=ticks, fraction=0.04, pad=0.02)
+        save(drawing, path, form, [self.caption, *self.notes])
 
 
 def figure1(
@@ -147,14 +139,6 @@ def figure1(
         ),
         notes=(*_gain(bench, task, facts["fidelity"]), *notes),
         marks=marks,
-        call=captions.call_text(
-            "bench.overlap",
-            repr(task),
-            k=k,
-            target=target,
-            fidelity=facts["fidelity"],
-            seed=captions.one_seed(facts),
-        ),
     )
 
 

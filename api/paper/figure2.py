@@ -20,15 +20,16 @@ from nasdip_bench.errors import ConfigError, ImageError, MissingRunError, check_
 from nasdip_bench.proxies import named_score
 from nasdip_bench.proxies.density import STRIP_DIAMETERS
 
-from ..exhibits.captions import call_text, image_marks
-from ..exhibits.drawing import LEGEND, SMALL, TEXT, Grid
-from ..exhibits.exhibit import Exhibit
+from ..exhibits.captions import image_marks
+from ..exhibits.drawing import SMALL, TEXT, legend, new_figure, panels, save
+from ..exhibits.exhibit import Figure
 from ..exhibits.forms import csv_text
 from ..statistics.choosing.cohorts import PROXY
 from .spectra import ImageSpectra, image_spectra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
 
     from nasdip_bench.images import Image
 
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
 INITS = 8
 _SHOWN_WHOLE = "lena"
-_SIDE = 1.9  # inches of a whole spectrum
+_COLUMNS = 5
+_SIDE, _WIDE, _HIGH = 2.4, 2.6, 2.0  # inches of a whole spectrum and of a panel, with their labels
 _LINES = {
     "ground_truth": ("ground truth", "#222222", "-"),
     "corrupted": ("corrupted", "#d62728", "-"),
@@ -48,7 +50,7 @@ _LINES = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class SpectraFigure(Exhibit):
+class SpectraFigure(Figure):
     """Power spectra by image.
 
     Attributes:
@@ -107,32 +109,32 @@ class SpectraFigure(Exhibit):
 
     def draw(self, path: Path, form: str) -> None:
         """The whole spectra of one image; below, a panel per image with the radial means."""
-        head = LEGEND + 0.3 + _SIDE + 0.25
-        grid = Grid([self.caption, *self.notes], len(self.spectra), columns=3, head=head)
-        from matplotlib.lines import Line2D
-
-        self._draw_whole(grid)
-        panels = grid.panels("frequency", "PSD, dB")
-        for one, axes in zip(self.spectra, panels, strict=True):
+        count = len(self.spectra)
+        columns = min(_COLUMNS, count)
+        high = _HIGH * math.ceil(count / columns)
+        drawing = new_figure(max(columns * _WIDE, 4 * _SIDE), _SIDE + high + 0.5)
+        top, below = drawing.subfigures(2, 1, height_ratios=(_SIDE, high))
+        self._draw_whole(top)
+        radial = panels(below, count, columns, "frequency", "PSD, dB")
+        for one, axes in zip(self.spectra, radial, strict=True):
             axes.set_title(self.label(one.image), fontsize=TEXT)
             _draw_radial_means(axes, one)
+        from matplotlib.lines import Line2D
+
         lines = [_LINES[profile.name] for profile in self.spectra[self.whole].profiles]
         handles = [Line2D([], [], color=colour, linestyle=dashes) for _, colour, dashes in lines]
-        grid.finish(handles, [name for name, _, _ in lines], path, form)
+        legend(drawing, handles, [name for name, _, _ in lines])
+        save(drawing, path, form, [self.caption, *self.notes])
 
-    def _draw_whole(self, grid: Grid) -> None:
+    def _draw_whole(self, drawing: SubFigure) -> None:
         from matplotlib.patches import Circle
 
         shown = self.spectra[self.whole]
         maps = [profile.psd_db for profile in shown.profiles]
         low = float(np.percentile(np.concatenate([one.ravel() for one in maps]), 2))
         high = max(float(np.percentile(one, 99.5)) for one in maps)
-        room = grid.width - 0.9
-        gap = max((room - len(maps) * _SIDE) / (len(maps) + 1), 0.12)
-        side = min(_SIDE, (room - (len(maps) + 1) * gap) / len(maps))
-        top = LEGEND + 0.25
-        for place, profile in enumerate(shown.profiles):
-            axes = grid.axes(gap + place * (side + gap), top, side, side)
+        row = drawing.subplots(1, len(maps), squeeze=False)[0]
+        for place, (axes, profile) in enumerate(zip(row, shown.profiles, strict=True)):
             extent = (-0.5, 0.5, 0.5, -0.5)
             drawn = axes.imshow(profile.psd_db, cmap="magma", vmin=low, vmax=high, extent=extent)
             for diameter in STRIP_DIAMETERS:
@@ -142,9 +144,9 @@ class SpectraFigure(Exhibit):
             axes.set_yticks([])
             image = "" if place else f"{self.label(shown.image)}: "
             axes.set_title(f"{image}{_LINES[profile.name][0]}", fontsize=TEXT)
-        bar = grid.axes(len(maps) * (side + gap) + gap, top, 0.13, side)
-        grid.drawing.colorbar(drawn, cax=bar).set_label("PSD, dB", fontsize=SMALL)
-        bar.tick_params(labelsize=SMALL)
+        bar = drawing.colorbar(drawn, ax=row, fraction=0.02)
+        bar.set_label("PSD, dB", fontsize=SMALL)
+        bar.ax.tick_params(labelsize=SMALL)
 
 
 def _draw_radial_means(axes: Axes, spectra: ImageSpectra) -> None:
@@ -269,16 +271,6 @@ def figure2(
         caption=caption,
         notes=tuple(notes),
         marks=marks,
-        call=call_text(
-            "figure2",
-            "bench",
-            "images",
-            repr(task),
-            fidelity=name,
-            architectures=architectures and tuple(codes.values()),
-            score=score,
-            inits=inits,
-        ),
         spectra=spectra,
         architectures=codes,
         whole=next((i for i, s in enumerate(spectra) if s.image == _SHOWN_WHOLE), 0),

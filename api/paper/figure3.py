@@ -10,22 +10,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b
 
 from ..exhibits.captions import (
-    call_text,
     image_marks,
     quantity,
     sentences,
     setting_and_n,
     shortfall,
 )
-from ..exhibits.drawing import TEXT, Grid
-from ..exhibits.exhibit import Exhibit
+from ..exhibits.drawing import TEXT, legend, save, small_multiples
+from ..exhibits.exhibit import Figure
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.choosing.cohorts import COHORTS, PROXY, Cohort, ScoredRuns, scored_runs
@@ -41,7 +40,7 @@ _DECADES = 100  # the score axis is logarithmic from this ratio on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class CohortFigure(Exhibit):
+class CohortFigure(Figure):
     """A target by image and architecture, with the cohorts of lowest scores.
 
     Attributes:
@@ -66,14 +65,6 @@ class CohortFigure(Exhibit):
         """Axis label of the target, with its unit."""
         name = self.runs.target.removesuffix("_db")
         return name if name == self.runs.target else f"{name}, dB"
-
-
-def cohort_call(function: str, runs: ScoredRuns, sizes: tuple[int, ...], **how: Any) -> str:
-    """The Python call that returns a figure's numbers; ``how`` holds its other arguments."""
-    return call_text(
-        function, "bench", repr(runs.task), target=runs.target, fidelity=runs.fidelity,
-        seed=runs.seed, score=runs.proxy, cohorts=sizes, **how,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -124,11 +115,11 @@ class ScatterFigure(CohortFigure):
 
     def draw(self, path: Path, form: str) -> None:
         """One panel per image: all points, the cohorts' in colour."""
-        grid = Grid([self.caption, *self.notes], len(self.runs.images))
         from matplotlib.lines import Line2D
         from matplotlib.ticker import MaxNLocator
 
-        for place, axes in enumerate(grid.panels("score", self.target_label)):
+        drawing, panels = small_multiples(len(self.runs.images), "score", self.target_label)
+        for place, axes in enumerate(panels):
             value = self.correlation(place).value
             tau = "" if math.isnan(value) else f", tau {value:+.2f}"
             axes.set_title(f"{self.label(self.runs.images[place])}{tau}", fontsize=TEXT)
@@ -149,7 +140,8 @@ class ScatterFigure(CohortFigure):
             Line2D([], [], marker="o", linestyle="none", color=colour, markersize=4)
             for colour in (*COLOURS[: len(labels)], BARS)
         ]
-        grid.finish(handles, [*labels, "the others"], path, form)
+        legend(drawing, handles, [*labels, "the others"])
+        save(drawing, path, form, [self.caption, *self.notes])
 
 
 def figure3(
@@ -198,7 +190,6 @@ def figure3(
         ),
         notes=tuple(notes),
         marks=marks,
-        call=cohort_call("figure3", runs, sizes),
         runs=runs,
         sizes=sizes,
         codes=bench.codes,

@@ -1,13 +1,12 @@
 """Figure 4 of the paper, from a release: histograms of PSNR with the best of the cohorts.
 
 Drawn as in the released notebook (notebooks/histograms.ipynb): the best smoothed PSNR of all
-architectures in 100 bins over each image's own range. A mark shows the bin of the best of the N
-lowest-scoring architectures: N = 15 in red, N = 5 in black.
+architectures in 100 bins over each image's own range. A line marks the best of the N lowest-scoring
+architectures: N = 15 in red, N = 5 in black.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,11 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import check_whole
 
 from ..exhibits import captions
-from ..exhibits.drawing import TEXT, Grid
+from ..exhibits.drawing import TEXT, legend, save, small_multiples
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
 from ..statistics.choosing.cohorts import COHORTS, PROXY, scored_runs
-from .figure3 import BARS, COLOURS, SETUP, CohortFigure, cohort_call
+from .figure3 import BARS, COLOURS, SETUP, CohortFigure
 from .printed import paper_values
 
 if TYPE_CHECKING:
@@ -31,10 +30,9 @@ if TYPE_CHECKING:
 
     from ..reading.reader import ReleaseReader
 
-_NEAR = 0.06
-"""Triangles of bins closer than this share of the axis would overlap."""
-
 BINS = 100
+_DASHES = ("-", "--", "-.", ":")
+"""Of the cohorts: lines on the same value both show."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -117,20 +115,20 @@ class HistogramFigure(CohortFigure):
         return csv_text(("image", "bin", "low", "high", "count", "best_of_cohorts", *SETUP), rows)
 
     def draw(self, path: Path, form: str) -> None:
-        """One panel per image: bars, the bins of the cohorts' best in colour."""
-        grid = Grid([self.caption, *self.notes], len(self.runs.images))
+        """One panel per image: bars, and a line at each cohort's best."""
+        drawing, panels = small_multiples(len(self.runs.images), self.target_label, "architectures")
+        for place, axes in enumerate(panels):
+            axes.set_title(self.title(self.runs.images[place]), fontsize=TEXT)
+            self._draw_bars(axes, place)
         from matplotlib.lines import Line2D
 
-        for place, axes in enumerate(grid.panels(self.target_label, "architectures")):
-            # Padding leaves room for two triangles.
-            axes.set_title(self.title(self.runs.images[place]), fontsize=TEXT, pad=17)
-            self._draw_bars(axes, place)
         labels = [f"best of the {size} lowest-scoring" for size in self.sizes[: len(COLOURS)]]
         handles = [
-            Line2D([], [], marker="v", linestyle="none", color=colour, markersize=5)
-            for colour in COLOURS[: len(labels)]
+            Line2D([], [], color=colour, linestyle=dashes)
+            for colour, dashes in zip(COLOURS[: len(labels)], _DASHES, strict=False)
         ]
-        grid.finish(handles, labels, path, form)
+        legend(drawing, handles, labels)
+        save(drawing, path, form, [self.caption, *self.notes])
 
     def _draw_bars(self, axes: Axes, image: int) -> None:
         from matplotlib.ticker import MaxNLocator
@@ -141,35 +139,12 @@ class HistogramFigure(CohortFigure):
             axes.set_xticks([])
             axes.set_yticks([])
             return
-        widths = np.diff(edges)
-        axes.bar(edges[:-1], counts, widths, align="edge", color=BARS)
-        axes.set_ylim(0, 1.08 * counts.max())
-        margin = 0.03 * (edges[-1] - edges[0])
-        axes.set_xlim(edges[0] - margin, edges[-1] + margin)
+        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=BARS)
+        for cohort, colour, dashes in zip(self.cohorts(image), COLOURS, _DASHES, strict=False):
+            if cohort.best >= 0:
+                axes.axvline(cohort.value, color=colour, linestyle=dashes, linewidth=1.2)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        shift, before = 0.0, math.nan
-        for bin_, colour in zip(self.marked_bins(image), COLOURS, strict=False):
-            if bin_ < 0:
-                continue
-            # A triangle above the frame points to a bin that may be one pixel wide; triangles of
-            # near bins are stacked. Cohorts with the same best share its bar.
-            middle = (edges[bin_] + edges[bin_ + 1]) / 2
-            near = abs(middle - before) < _NEAR * (edges[-1] - edges[0])
-            shift = shift + 0.075 if near else 0.0
-            height = counts[bin_] * (0.5 if middle == before else 1)
-            axes.bar(edges[bin_], height, widths[bin_], align="edge", color=colour)
-            before = middle
-            axes.plot(
-                [middle],
-                [1.045 + shift],
-                marker="v",
-                markersize=4.5,
-                color=colour,
-                clip_on=False,
-                transform=axes.get_xaxis_transform(),
-                linestyle="none",
-            )
 
 
 def figure4(
@@ -231,7 +206,6 @@ def figure4(
         ),
         notes=tuple(notes),
         marks=marks,
-        call=cohort_call("figure4", runs, sizes, bins=bins),
         runs=runs,
         sizes=sizes,
         bins=bins,

@@ -22,13 +22,13 @@ from nasdip_bench.experiments.sets import experiment_images, ground_truth
 from nasdip_bench.images import read_image
 from nasdip_bench.tasks import TASKS, SuperResolve, get_task
 
-from ..exhibits.drawing import caption_lines, new_figure, save, write_caption
-from ..exhibits.exhibit import Exhibit
+from ..exhibits.drawing import TEXT, new_figure, save
+from ..exhibits.exhibit import Figure
 from ..exhibits.forms import csv_text
 from .tables23_rows import choose_seed, choose_setting, describe_fields
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 METHODS = {
     ("dip", None, None): "DIP",
@@ -38,8 +38,7 @@ METHODS = {
 """Panel label by method, score and selection."""
 _ZOOM = 4
 """The side of the zoomed part is 1/4 of the image's shorter side."""
-_SIDE, _GAP = 1.85, 0.08  # inches of a picture and between pictures
-_NAMES, _HEAD, _PSNR = 0.3, 0.25, 0.22  # room for text to the left, above and below
+_SIDE, _TEXT = 1.95, 0.5  # inches of a picture, and of the text of a row
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +78,7 @@ class Restorations:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class RestorationsFigure(Exhibit):
+class RestorationsFigure(Figure):
     """Rows of restored images: one per task, or more if images were named."""
 
     rows: tuple[Restorations, ...]
@@ -110,52 +109,35 @@ class RestorationsFigure(Exhibit):
 
     def draw(self, path: Path, form: str) -> None:
         """The pictures of each row; below each, the part that varies most."""
-        width = _NAMES + len(self.rows[0].panels) * (_SIDE + _GAP) + _GAP
-        lines, caption = caption_lines([self.caption, *self.notes], width)
         shapes = [row.panels[0].pixels.shape for row in self.rows]
-        tall = [_SIDE * height / wide for _, height, wide in shapes]
-        height = sum(_HEAD + high + _GAP + _SIDE + _PSNR for high in tall) + caption + _GAP
-        drawing = new_figure(width, height)
-        top = height - _GAP
-        for row, high in zip(self.rows, tall, strict=True):
-            block = _HEAD + high + _GAP + _SIDE
-            place = (0.12 / width, (top - block / 2) / height)
-            drawing.text(*place, row.label, rotation=90, va="center", fontsize=9)
-            for number, panel in enumerate(row.panels):
-                left = _NAMES + number * (_SIDE + _GAP)
-                _text(drawing, left + _SIDE / 2, top - 0.12, panel.label)
-                _picture(drawing, panel.pixels, (left, top - _HEAD - high, _SIDE, high), row.zoom)
-                _picture(drawing, panel.part(row.zoom), (left, top - block, _SIDE, _SIDE), None)
+        heights = [high for _, h, w in shapes for high in (_SIDE * h / w, _SIDE)]
+        columns = len(self.rows[0].panels)
+        drawing = new_figure(_SIDE * columns, sum(heights) + _TEXT * len(self.rows))
+        grid = drawing.subplots(len(heights), columns, squeeze=False, height_ratios=heights)
+        for number, row in enumerate(self.rows):
+            for panel, whole, part in zip(row.panels, *grid[2 * number :][:2], strict=True):
+                _picture(whole, panel.pixels, row.zoom)
+                _picture(part, panel.part(row.zoom))
+                whole.set_title(panel.label, fontsize=TEXT)
                 if panel.psnr_db is not None:
-                    _text(drawing, left + _SIDE / 2, top - block - 0.1, f"{panel.psnr_db:.2f} dB")
-            top -= block + _PSNR
-        write_caption(drawing, lines, caption)
-        save(drawing, path, form)
-
-
-def _text(drawing: Figure, across: float, up: float, text: str) -> None:
-    width, height = drawing.get_size_inches()
-    drawing.text(across / width, up / height, text, ha="center", va="center", fontsize=9)
+                    part.set_xlabel(f"{panel.psnr_db:.2f} dB", fontsize=TEXT)
+            grid[2 * number, 0].set_ylabel(row.label, fontsize=TEXT)
+        save(drawing, path, form, [self.caption, *self.notes])
 
 
 def _picture(
-    drawing: Figure,
-    pixels: NDArray[np.float32],
-    box: tuple[float, float, float, float],
-    frame: tuple[int, int, int] | None,
+    axes: Axes, pixels: NDArray[np.float32], frame: tuple[int, int, int] | None = None
 ) -> None:
-    """Draw an image in a box (left, bottom, width, height) in inches, a part of it framed."""
-    width, height = drawing.get_size_inches()
-    left, bottom, wide, high = box
-    axes = drawing.add_axes((left / width, bottom / height, wide / width, high / height))
-    axes.set_axis_off()
+    """Draw an image, a part of it (top, left, side) framed."""
     rows = np.moveaxis(np.broadcast_to(pixels, (3, *pixels.shape[1:])), 0, -1)
-    axes.imshow(rows, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.imshow(rows, vmin=0, vmax=1, interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
     if frame is not None:
         from matplotlib.patches import Rectangle
 
-        top, start, side = frame
-        corner = (start - 0.5, top - 0.5)
+        top, left, side = frame
+        corner = (left - 0.5, top - 0.5)
         axes.add_patch(Rectangle(corner, side, side, fill=False, color="red", linewidth=1))
 
 
@@ -201,7 +183,6 @@ def figure5(
         ),
         notes=("We could not tell which images the paper's Figure 5 shows.",),
         marks={},
-        call=f"figure5(folder, images_dir, {setting!r}, seed={seed})",
         rows=made,
         setting=setting,
         seed=seed,

@@ -12,19 +12,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exhibits import captions
-from ..exhibits.drawing import (
-    TEXT,
-    caption_lines,
-    new_figure,
-    save,
-    table_axes,
-    write_caption,
-    write_head,
-)
 from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
@@ -39,7 +29,6 @@ if TYPE_CHECKING:
 BEST_ITERATION = "best_iteration"
 _ITERATIONS = (BEST_ITERATION, "best_raw_iteration")
 _SHORT = {"ground_truth": "truth", "none": ""}
-_ROW_INCHES = 0.3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -47,57 +36,39 @@ class Table1(Exhibit):
     """Kendall's tau-b between a target and training-free scores.
 
     Attributes:
-        frame: images × (proxy, reference, source), float64; source is "ours" or "paper". The
-            paper's scores first, in its order, then the others. ``attrs`` as in
-            `nasdip_bench.api.statistics.kendall.kendall`.
+        frame: as `nasdip_bench.api.statistics.kendall.kendall` returns it.
+        paper: the paper's tau by (image, proxy, reference), where it applies.
         statuses: status of each image in images.parquet.
         shown: (proxy, reference) of the columns in every format.
     """
 
-    is_figure = False
-
     wide = True  # names of scores are long
     frame: pd.DataFrame
+    paper: dict[tuple[str, ...], float]
     statuses: dict[str, str]
     shown: tuple[tuple[str, str], ...]
 
     @cached_property
-    def _values(self) -> dict[tuple[str, ...], float]:
-        """By (image, proxy, reference, source); cell lookup in a frame is far slower."""
+    def _taus(self) -> dict[str, dict[tuple[str, str], float]]:
+        """By image and column; cell lookup in a frame is far slower."""
         rows = zip(self.frame.index, self.frame.to_numpy().tolist(), strict=True)
-        return {
-            (image, *column): value
-            for image, values in rows
-            for column, value in zip(self.frame.columns, values, strict=True)
-        }
+        return {image: dict(zip(self.frame.columns, taus, strict=True)) for image, taus in rows}
 
-    def _value(self, image: str, column: tuple[str, str], source: str) -> float:
-        return self._values.get((image, *column, source), math.nan)
-
-    def cell(self, image: str, column: tuple[str, str]) -> tuple[str, str]:
-        """Our value and the paper's as text; the paper's is "" if missing."""
-        ours, paper = (self._value(image, column, source) for source in ("ours", "paper"))
-        return (
-            "--" if math.isnan(ours) else f"{ours:+.2f}",
-            "" if math.isnan(paper) else f"{paper:+.2f}",
-        )
-
-    def score_heads(self) -> list[tuple[str, str]]:
-        """The two header lines of each shown column: score and reference."""
-        return [(proxy, _SHORT.get(reference, reference)) for proxy, reference in self.shown]
+    def cell(self, image: str, column: tuple[str, str]) -> str:
+        """Our value as text, the paper's in parentheses."""
+        tau, paper = self._taus[image].get(column, math.nan), self.paper.get((image, *column))
+        ours = "--" if math.isnan(tau) else f"{tau:+.2f}"
+        return ours if paper is None else f"{ours} ({paper:+.2f})"
 
     def heads(self) -> list[list[str]]:
         """Names of the scores and, below, their references."""
-        names, others = zip(*self.score_heads(), strict=True)
-        return [["", *names], ["image", *others]]
-
-    def _cells(self, image: str) -> list[tuple[str, str]]:
-        return [self.cell(image, column) for column in self.shown]
+        names, references = zip(*self.shown, strict=True)
+        return [["", *names], ["image", *(_SHORT.get(one, one) for one in references)]]
 
     def body(self) -> list[list[str]]:
         """One row per image: "ours (paper)"."""
         return [
-            [self.label(image), *(f"{o} ({p})" if p else o for o, p in self._cells(image))]
+            [self.label(image), *(self.cell(image, column) for column in self.shown)]
             for image in self.frame.index
         ]
 
@@ -111,9 +82,9 @@ class Table1(Exhibit):
             for column in self.shown:
                 key = "/".join(column)
                 numbers = (
-                    self._value(image, column, "ours"),
+                    self._taus[image].get(column, math.nan),
                     facts["std"].get(key, {}).get(image, math.nan),
-                    self._value(image, column, "paper"),
+                    self.paper.get((image, *column), math.nan),
                 )
                 tau, std, paper = ("" if math.isnan(x) else repr(float(x)) for x in numbers)
                 n = facts["n"].get(key, {}).get(image, 0)
@@ -125,41 +96,6 @@ class Table1(Exhibit):
             *("reason", "paper_tau", "task", "target", "fidelity", "seeds"),
         )
         return csv_text(head, rows)
-
-    def draw(self, path: Path, form: str) -> None:
-        """The table, each cell coloured by our value."""
-        heads, labels = self.score_heads(), [self.label(image) for image in self.frame.index]
-        names = 0.085 * max(map(len, labels)) + 0.35
-        column = max(1.05, *(0.082 * len(part) + 0.2 for head in heads for part in head))
-        width = names + column * len(heads) + 0.15
-        lines, caption = caption_lines([self.caption, *self.notes], width)
-        top = 2 * 0.2 + 0.2
-        drawing = new_figure(width, top + _ROW_INCHES * len(labels) + caption + 0.1)
-        axes = table_axes(drawing)
-        from matplotlib import colormaps
-        from matplotlib.patches import Rectangle
-
-        colours = colormaps["RdBu"]
-        for i, head in enumerate(heads):
-            write_head(axes, names + (i + 0.5) * column, head)
-        for row, image in enumerate(self.frame.index):
-            middle = top + (row + 0.5) * _ROW_INCHES
-            axes.text(0.15, middle, labels[row], va="center", fontsize=9)
-            for i, (ours, paper) in enumerate(self._cells(image)):
-                left = names + i * column
-                if ours != "--":
-                    # Half of the colour scale on either side of white keeps black text readable.
-                    shade = colours(0.5 + 0.28 * float(ours))
-                    corner = (left, middle - _ROW_INCHES / 2)
-                    axes.add_patch(Rectangle(corner, column, _ROW_INCHES, color=shade))
-                place, side = (0.48, "right") if paper else (0.5, "center")
-                axes.text(left + place * column, middle, ours, ha=side, va="center", fontsize=9)
-                if paper:
-                    place, shown = left + 0.54 * column, f"({paper})"
-                    axes.text(place, middle, shown, va="center", fontsize=TEXT, color="0.3")
-        axes.plot([names, width - 0.15], [top, top], color="0.2", linewidth=0.8)
-        write_caption(drawing, lines, caption)
-        save(drawing, path, form)
 
 
 def table1(
@@ -188,43 +124,29 @@ def table1(
         >>> table1(NASDIPBench("data/")).shown[0]
         ('psd_db_mse', 'corrupted')
     """
-    import pandas as pd
-
     tau = kendall(bench, task, target=target, fidelity=fidelity, seed=seed)
     printed = paper_values()["table1"]
     of_psnr = captions.quantity(target) == "PSNR"
     beside = of_psnr and captions.of_the_paper(bench) and task == printed["task"]
     keys = [tuple(key.split("/")) for key in printed["columns"]]
     columns = [key for key in keys if of_psnr or key in tau.columns]
-    extra = [key for key in tau.columns if key not in columns]
-    # Taking a column from a frame copies attrs, which are larger than the column.
-    ours = dict(zip(tau.columns, tau.to_numpy().T.tolist(), strict=True))
-    absent = [math.nan] * len(tau)
-    data: dict[tuple[str, ...], list[float]] = {}
-    for place, key in enumerate([*columns, *extra]):
-        data[*key, "ours"] = ours.get(key, absent)
-        if beside and key in keys:
-            rows = (printed["rows"].get(image) for image in tau.index)
-            data[*key, "paper"] = [row[place] if row else math.nan for row in rows]
-    frame = pd.DataFrame(data, index=tau.index)
-    frame.columns = pd.MultiIndex.from_tuples(list(data), names=["proxy", "reference", "source"])
-    frame.attrs = tau.attrs
-    displayed = tuple([*columns, *extra] if all_scores else columns)
+    shown = tuple(columns)
+    if all_scores:
+        shown = (*columns, *(key for key in tau.columns if key not in columns))
+    names = ["/".join(key) for key in shown]
     marks, notes = captions.image_marks(bench)
     return Table1(
-        frame=frame,
-        caption=_caption(bench, tau.attrs, ["/".join(key) for key in displayed], beside),
-        notes=(*notes, *captions.undefined(tau.attrs, {"/".join(key) for key in displayed})),
+        frame=tau,
+        paper={
+            (image, *key): value
+            for image in (tau.index if beside else ())
+            for key, value in zip(keys, printed["rows"].get(image, ()), strict=False)
+        },
+        caption=_caption(bench, tau.attrs, names, beside),
+        notes=(*notes, *captions.undefined(tau.attrs, {*names})),
         marks=marks,
-        call=captions.call_text(
-            "bench.kendall",
-            repr(task),
-            target=target,
-            fidelity=tau.attrs["fidelity"],
-            seed=captions.one_seed(tau.attrs),
-        ),
         statuses=captions.image_statuses(bench),
-        shown=displayed,
+        shown=shown,
     )
 
 
@@ -238,7 +160,6 @@ def _caption(bench: ReleaseReader, facts: Mapping[str, Any], shown: list[str], b
             f"and training-free scores of the untrained network. The sign is raw: positive means "
             f"that a larger distance peaks later.",
             setup,
-            captions.cut_before_peak(bench, facts),
             captions.shortfall(bench, facts),
             "The paper reports these in its section 5; this package does not include its values.",
         )

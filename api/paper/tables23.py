@@ -9,22 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from nasdip_bench.errors import check_name
 from nasdip_bench.experiments.methods import TABLES
 from nasdip_bench.experiments.results import Results
 
-from ..exhibits.drawing import (
-    TEXT,
-    caption_lines,
-    new_figure,
-    save,
-    table_axes,
-    write_caption,
-    write_head,
-)
 from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import csv_text
 from .printed import paper_values
@@ -38,9 +28,6 @@ from .tables23_rows import (
     other_rows,
     row_of_set,
 )
-
-_ROW_INCHES = 0.27
-_HEAD_INCHES = 0.6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -56,8 +43,6 @@ class ComparisonTable(Exhibit):
         further: additional methods.
         oracle_rows: tasks for which the paper's DIP values are oracle-stopped.
     """
-
-    is_figure = False
 
     wide = True  # names of scores are long
     number: str
@@ -123,43 +108,6 @@ class ComparisonTable(Exhibit):
         )
         return csv_text(head, lines)
 
-    def draw(self, path: Path, form: str) -> None:
-        """The table: the paper's columns, the highest bold, then a rule and the further ones."""
-        heads = [column_head(column) for column in self.all_columns]
-        names = 0.085 * max(len(row.label) for row in self.rows) + 0.8
-        widths = [max(1.05, *(0.078 * len(part) + 0.25 for part in head)) for head in heads]
-        lefts = [names + sum(widths[:i]) for i in range(len(widths))]
-        width = names + sum(widths) + 0.15
-        lines, caption = caption_lines([self.caption, *self.notes], width)
-        bottom = _HEAD_INCHES + _ROW_INCHES * len(self.rows)
-        drawing = new_figure(width, bottom + caption + 0.1)
-        axes = table_axes(drawing)
-        for head, left, wide in zip(heads, lefts, widths, strict=True):
-            write_head(axes, left + wide / 2, head)
-        small: dict[str, Any] = {"va": "center", "fontsize": TEXT}
-        axes.text(names - 0.1, 0.4, "n", ha="right", color="0.35", **small)
-        for number, row in enumerate(self.rows):
-            middle = _HEAD_INCHES + (number + 0.5) * _ROW_INCHES
-            axes.text(0.15, middle, row.label, va="center", fontsize=9)
-            axes.text(names - 0.1, middle, self.count(row), ha="right", **small)
-            known = [row.cells[column].ours_db for column in self.columns]
-            best = max((value for value in known if value is not None), default=None)
-            for column, left, wide in zip(self.all_columns, lefts, widths, strict=True):
-                ours, paper = self.cell(row, column)
-                value = row.cells[column].ours_db
-                leads = column in self.columns and value is not None and value == best
-                weight = "bold" if leads else "normal"
-                aside = left + (0.5 if paper else 0.66) * wide
-                axes.text(aside, middle, ours, ha="right", va="center", fontsize=9, weight=weight)
-                if paper:
-                    axes.text(aside + 0.05, middle, f"({paper})", color="0.3", **small)
-        axes.plot([0.15, width - 0.15], [_HEAD_INCHES] * 2, color="0.2", linewidth=0.8)
-        if self.further:
-            cut = lefts[len(self.columns)]
-            axes.plot([cut, cut], [0.1, bottom], color="0.7", linewidth=0.8)
-        write_caption(drawing, lines, caption)
-        save(drawing, path, form)
-
 
 def comparison(
     results: Results, number: str, setting: str | None = None, seed: int | None = None
@@ -195,7 +143,6 @@ def comparison(
         caption=_caption(number, setting, results.settings[setting], seed, rows),
         notes=tuple(_notes(made)),
         marks={},
-        call=f"comparison(results, {number!r}, {setting!r}, seed={seed})",
         number=number,
         setting=setting,
         seed=seed,

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..exhibits.captions import (
     SUBSTITUTE,
-    call_text,
     image_statuses,
     of_the_paper,
     setting,
     shortfall,
     span,
 )
-from ..exhibits.drawing import TEXT, Grid
-from ..exhibits.exhibit import FrameExhibit
+from ..exhibits.drawing import TEXT, legend, save, small_multiples
+from ..exhibits.exhibit import FrameFigure
 from ..statistics.tau_frame import MEAN
 from .candidates import needs_distances
 from .curve import MOST, isnas_curve
@@ -32,11 +31,10 @@ if TYPE_CHECKING:
 _SHOWN = (1, 5, 15, 30, 50)
 _COLUMNS = 3
 _PANEL = (2.0, 1.6)  # inches
-_LEGEND = 0.55
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ReplayFigure(FrameExhibit):
+class ReplayFigure(FrameFigure):
     """Regret of the selected architecture, compared with the best of the cohort and chance.
 
     Attributes:
@@ -77,22 +75,17 @@ class ReplayFigure(FrameExhibit):
         return rows
 
     def draw(self, path: Path, form: str) -> None:
-        """Draw a panel per score; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        grid = Grid(
-            [self.caption, *self.notes], len(self.scores), columns=_COLUMNS, most=_COLUMNS,
-            panel=_PANEL, head=_LEGEND,
-        )  # fmt: skip
-        first: Axes | None = None
-        panels = grid.panels("N, architectures trained", "regret, dB")
+        """Draw a panel per score; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
+        drawing, panels = small_multiples(
+            len(self.scores), "N, architectures trained", "regret, dB", most=_COLUMNS, panel=_PANEL
+        )
         for axes, score in zip(panels, self.scores, strict=True):
-            if first is not None:
-                axes.sharey(first)
-            first = first or axes
+            if axes is not panels[0]:
+                axes.sharey(panels[0])
             self._draw_panel(axes, score)
-        if first is not None:
-            first.set_ylim(bottom=0)
-        handles, labels = first.get_legend_handles_labels() if first else ([], [])
-        grid.finish(handles, labels, path, form, ncols=3)
+        axes.set_ylim(bottom=0)
+        legend(drawing, *axes.get_legend_handles_labels(), ncols=3)
+        save(drawing, path, form, [self.caption, *self.notes])
 
     def _draw_panel(self, axes: Axes, score: str) -> None:
         from matplotlib.ticker import MaxNLocator
@@ -189,7 +182,6 @@ def replay_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Re
     return ReplayFigure(
         caption=" ".join(part for part in parts if part),
         notes=tuple(notes),
-        call=call_text("bench.isnas_curve", repr(task), **how | {"fidelity": f["fidelity"]}),
         frame=frame,
         shown=MEAN if several else f["images"][0],
     )

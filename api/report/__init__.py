@@ -1,5 +1,5 @@
 """An offline page for browsing a release, in plain HTML, CSS and JavaScript.
 
-`data` gathers what the page shows, `verdicts` the tables beyond the paper; `page` fills the
-template. The page fetches nothing and has no script except its own.
+`data` gathers what the page shows, `page` fills the template. The page fetches nothing and has no
+script except its own.
 """

@@ -8,42 +8,33 @@ architecture, image, point. Must not import torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, MissingRunError
+from nasdip_bench.errors import MissingRunError
 from nasdip_bench.proxies import NO_REFERENCE
 
 from ..exhibits.captions import shortfall
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.costs import costs
-from ..statistics.kendall import coverage, kendall, with_runs
-from ..statistics.overlaps import overlap
-from .verdicts import verdicts
+from ..statistics.kendall import coverage, with_runs
 
 if TYPE_CHECKING:
     from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
 
 CURVE_POINTS = 32
-K = 10
 _ATTRIBUTES = ("sampling", "transform", "kernel", "activation", "transform_first")
 _LETTERS = ".odf"  # missing, then `STATUSES`
 
 
-def report_payload(
-    bench: ReleaseReader,
-    fidelity: str | None = None,
-    progress: Callable[[str], None] = lambda message: None,
-) -> dict[str, Any]:
+def report_payload(bench: ReleaseReader, fidelity: str | None = None) -> dict[str, Any]:
     """Everything that the page shows.
 
     Args:
         fidelity: for all tasks; None for the release's default for each.
-        progress: called with a line for each slow table.
 
     Returns:
         ``release``, ``images``, ``architectures`` (columns), ``sets`` (one per task), ``coverage``,
@@ -74,10 +65,7 @@ def report_payload(
             )
         ],
         "architectures": {"code": list(bench.codes), **columns},
-        "sets": [
-            _set(bench, block) | {"verdicts": verdicts(bench, block.task, block.fidelity, progress)}
-            for block in blocks
-        ],
+        "sets": [_set(bench, block) for block in blocks],
         "coverage": coverage(bench).to_dict("split")["data"],
         "missing": _missing(bench, blocks),
     }
@@ -124,8 +112,6 @@ def _set(bench: ReleaseReader, block: Block) -> dict[str, Any]:
         "corrupted": _thousandths(np.ma.masked_invalid(corrupted).mean(axis=(0, 1)).filled(np.nan)),
         "points": points,
         "curves": curves,
-        "tau": {target: _tau(bench, block, target) for target in VERDICT_TARGETS},
-        "overlap": {target: _overlap(bench, block, target) for target in VERDICT_TARGETS},
     }
     _, scores = bench.runs.scores(block.task, block.fidelity)
     found["scores"] = {}
@@ -187,31 +173,6 @@ def _curves(bench: ReleaseReader, block: Block) -> tuple[list[int], list[Any]]:
         for of_arch, there_of_arch in zip(smooth, there, strict=True)
     ]
     return arrays.iterations[kept].tolist(), rows
-
-
-def _tau(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
-    """By score: tau and n, one entry per image."""
-    frame = kendall(bench, block.task, target=target, fidelity=block.fidelity)
-    found = {}
-    for column in frame.columns:
-        key = "/".join(column)
-        taus = [None if math.isnan(tau) else round(float(tau), 3) for tau in frame[column]]
-        found[key] = {"tau": taus, "n": [frame.attrs["n"][key][image] for image in frame.index]}
-    return found
-
-
-def _overlap(bench: ReleaseReader, block: Block, target: str) -> dict[str, Any]:
-    try:
-        frame = overlap(bench, block.task, k=K, target=target, fidelity=block.fidelity)
-    except ConfigError as error:
-        return {"reason": str(error)}
-    facts = frame.attrs
-    return {
-        "k": facts["k"],
-        "n": facts["n"],
-        "expected": round(facts["expected"], 2),
-        "counts": np.round(frame.to_numpy(float), 1).tolist(),
-    }
 
 
 def _missing(bench: ReleaseReader, blocks: list[Block]) -> list[str]:

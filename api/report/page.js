@@ -189,11 +189,9 @@
       const score = scoreOf(key, row), psnr = values[row][state.image];
       if (score != null && psnr != null) points.push([row, score, psnr / 1000]);
     }
-    const found = set.tau[state.target][key];
-    const tau = found.tau[state.image];
     text.textContent =
-      `${key}, ${imageLabel(state.image)}, ${set.task} at ${set.fidelity}: tau ` +
-      `${tau == null ? "is not defined" : tau.toFixed(2)}, n = ${found.n[state.image]} of ${count} architectures.`;
+      `${key}, ${imageLabel(state.image)}, ${set.task} at ${set.fidelity}: ` +
+      `${points.length} of ${count} architectures.`;
     if (!points.length) {
       nothing(holder, "No architecture has both a score and a run on this image.");
       return;
@@ -215,34 +213,10 @@
     }
   }
 
-  function drawTau() {
-    const table = byId("tau-table"), taus = current().tau[state.target];
-    fillTable(table, ["Score", ...data.images.map((_, i) => imageLabel(i))],
-      Object.entries(taus).map(([key, found]) => [key, ...found.tau.map((tau, i) =>
-        make("td", { title: `n = ${found.n[i]}` }, tau == null ? "–" : tau.toFixed(2)))]));
-    for (const line of table.rows) line.cells[state.image + 1].classList.add("shown");
-  }
-
   function heated(text, share) {
     const cell = make("td", {}, text);
     cell.style.background = `rgba(var(--heat), ${share.toFixed(3)})`;
     return cell;
-  }
-
-  function drawOverlap() {
-    const set = current(), found = set.overlap[state.target], table = byId("overlap-table");
-    if (found.reason) {
-      byId("overlap-text").textContent = `${set.task} at ${set.fidelity}: not available: ${found.reason}.`;
-      fillTable(table, [], []);
-      return;
-    }
-    byId("overlap-text").textContent =
-      `${set.task} at ${set.fidelity}: how many of their ${found.k} best architectures two images ` +
-      `share, of the ${found.n} with a run on all images; ${found.expected} ` +
-      `expected by chance (k²/n).`;
-    const names = data.images.map((_, i) => imageLabel(i));
-    fillTable(table, ["Image", ...names], found.counts.map((line, i) => [names[i],
-      ...line.map((shared, j) => (i === j ? shared : heated(shared, 0.55 * shared / found.k)))]));
   }
 
   function drawCoverage() {
@@ -281,14 +255,6 @@
     drawTable();
     drawCurves();
     drawScatter();
-    drawTau();
-    drawOverlap();
-    drawVerdict(current());
-  }
-
-  function listLists() {
-    listScores();
-    listVerdicts(current());
   }
 
   function listScores() {
@@ -307,11 +273,10 @@
   byId("filter-runs").addEventListener("change", () => { state.page = 0; drawTable(); });
   byId("previous").addEventListener("click", () => { state.page -= 1; drawTable(); });
   byId("next").addEventListener("click", () => { state.page += 1; drawTable(); });
-  byId("set").addEventListener("change", (event) => { state.set = +event.target.value; listLists(); chooseBest(); drawAll(); });
+  byId("set").addEventListener("change", (event) => { state.set = +event.target.value; listScores(); chooseBest(); drawAll(); });
   byId("image").addEventListener("change", (event) => { state.image = +event.target.value; chooseBest(); drawAll(); });
   byId("target").addEventListener("change", (event) => { state.target = event.target.value; drawAll(); });
   byId("score").addEventListener("change", drawScatter);
-  byId("verdict").addEventListener("change", () => drawVerdict(current()));
   byId("choose-best").addEventListener("click", () => { chooseBest(); drawAll(); });
   byId("choose-none").addEventListener("click", () => { state.chosen = []; drawAll(); });
   let width = window.innerWidth;
@@ -320,14 +285,13 @@
     width = window.innerWidth;
     drawCurves();
     drawScatter();
-    drawVerdict(current());
   });
 
   // A browser may restore the last visit's choices in the controls: start from them.
   state.set = +byId("set").value;
   state.image = +byId("image").value;
   state.target = byId("target").value;
-  listLists();
+  listScores();
   chooseBest();
   drawAll();
   drawCoverage();

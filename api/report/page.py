@@ -7,7 +7,6 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -26,18 +25,12 @@ _IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"} | {
 }
 
 
-def write_report(
-    bench: ReleaseReader,
-    path: Path | str,
-    fidelity: str | None = None,
-    progress: Callable[[str], None] = lambda message: None,
-) -> int:
+def write_report(bench: ReleaseReader, path: Path | str, fidelity: str | None = None) -> int:
     """Write the page atomically.
 
     Args:
         path: file to write.
         fidelity: for all tasks; None for the release's default for each.
-        progress: called with a line for each slow table.
 
     Returns:
         Its size in bytes.
@@ -47,7 +40,7 @@ def write_report(
         UnknownNameError: an unknown fidelity.
         MissingRunError: the release has no runs to show.
     """
-    content = report_html(report_payload(bench, fidelity, progress))
+    content = report_html(report_payload(bench, fidelity))
     write_text(Path(path), content)
     return len(content.encode())
 
@@ -55,7 +48,7 @@ def write_report(
 def report_html(payload: dict[str, Any]) -> str:
     """The page for a payload from `nasdip_bench.api.report.data.report_payload`."""
     style, template = _part("page.css"), _part("page.html")
-    script = "".join(map(_part, ("charts.js", "verdicts.js", "page.js")))
+    script = _part("charts.js") + _part("page.js")
     data = embedded_json(payload)
     release = payload["release"]
     sets = payload["sets"]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from nasdip_bench.errors import ConfigError
 
 from ..exhibits.captions import span
-from ..exhibits.drawing import TEXT, Grid
-from ..exhibits.exhibit import FrameExhibit
+from ..exhibits.drawing import TEXT, legend, save, small_multiples
+from ..exhibits.exhibit import FrameFigure
 from ..exhibits.forms import estimate
 from .comparison import ALL_IMAGES
 
@@ -36,7 +36,7 @@ _LINES = (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class SearchFigure(FrameExhibit):
+class SearchFigure(FrameFigure):
     """Regret against simulated time; the table shows it at the end of the budget.
 
     Attributes:
@@ -78,16 +78,18 @@ class SearchFigure(FrameExhibit):
         return text
 
     def draw(self, path: Path, form: str) -> None:
-        """Draw a panel per image; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        """Draw a panel per image; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
         # The mean over images comes first.
         images = sorted(self.images, key=lambda name: name != ALL_IMAGES)
-        grid = Grid([self.caption, *self.notes], len(images), most=_COLUMNS)
         unit, _ = time_unit(self.frame.attrs["budget_seconds"])
-        panels = grid.panels(f"simulated time, {unit}", "regret, dB")
+        drawing, panels = small_multiples(
+            len(images), f"simulated time, {unit}", "regret, dB", most=_COLUMNS
+        )
         for axes, image in zip(panels, images, strict=True):
             self._draw_panel(axes, image)
         handles, labels = axes.get_legend_handles_labels()
-        grid.finish(handles, labels, path, form, ncols=min(len(labels), 7))
+        legend(drawing, handles, labels, ncols=min(len(labels), 7))
+        save(drawing, path, form, [self.caption, *self.notes])
 
     def _draw_panel(self, axes: Axes, image: str) -> None:
         from matplotlib.ticker import MaxNLocator

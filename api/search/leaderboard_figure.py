@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..exhibits.captions import call_text, sentences, setup, span
+from ..exhibits.captions import sentences, setup, span
 from ..exhibits.forest import Forest, Panel
 from ..exhibits.forms import estimate
 from ..statistics.tau_frame import MEAN
@@ -132,7 +132,4 @@ def search_leaderboard_figure(
             f"architectures, those with runs of every seed.",
         ),
         notes=tuple(notes),
-        call=call_text(
-            "bench.search_leaderboard", repr(task), **how | {"fidelity": facts["fidelity"]}
-        ),
     )

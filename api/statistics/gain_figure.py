@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..exhibits.captions import call_text, image_marks, sentences, setup, shortfall
+from ..exhibits.captions import image_marks, sentences, setup, shortfall
 from ..exhibits.forest import Forest, Panel
 from ..exhibits.forms import estimate
 from .image_gain import image_gain
@@ -106,5 +106,4 @@ def gain_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Gain
         ),
         notes=tuple(notes),
         marks=marks,
-        call=call_text("bench.image_gain", repr(task), **how | {"fidelity": facts["fidelity"]}),
     )

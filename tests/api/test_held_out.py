@@ -136,8 +136,6 @@ def test_the_figure_of_early_ranking_says_what_it_shows(bench):
     assert other == pytest.approx(-own, abs=0.15)
     read = pd.read_csv(io.StringIO(figure.csv()), index_col=figure.frame.index.names)
     pd.testing.assert_frame_equal(read[["tau", "low"]], figure.frame[["tau", "low"]])
-    again = eval(early_figure(bench, "inpaint").call, {"bench": bench})
-    pd.testing.assert_frame_equal(again, early_ranking(bench, "inpaint"))
 
 
 def test_of_one_seed_nothing_is_said_of_another(tmp_path):

@@ -17,7 +17,7 @@ from nasdip_bench.api import (
     figure4,
     table1,
 )
-from nasdip_bench.api.exhibits.forms import aligned, csv_text, latex_float
+from nasdip_bench.api.exhibits.forms import latex_float
 from nasdip_bench.api.paper.spectra import image_spectra, radial_profile
 from nasdip_bench.api.statistics.choosing.cohorts import scored_runs
 from nasdip_bench.errors import ConfigError, ImageError, UnknownNameError
@@ -183,7 +183,7 @@ def test_a_cohort_is_of_one_seed_and_the_caption_says_which(tmp_path):
     for make in (figure3, figure4):
         assert "A cohort has one seed, here 0; also available: 1." in make(bench).caption
         assert "A cohort has one seed" not in make(bench, seed=1).caption
-        assert "seed=1" in make(bench, seed=1).call
+        assert "; seed 1;" in make(bench, seed=1).caption
 
 
 # Figure 3 and the best iteration
@@ -209,31 +209,17 @@ def test_the_scatter_has_scipy_s_tau_and_every_point(bench):
 def test_tau_with_the_best_iteration_is_that_of_kendall(bench):
     table = table1(bench, target="best_iteration")
     tau = bench.kendall("denoise", target="best_iteration")
-    ours = table.frame["psd_db_mse", "corrupted", "ours"]
+    ours = table.frame["psd_db_mse", "corrupted"]
     assert ours.tolist() == pytest.approx(tau["psd_db_mse", "corrupted"].tolist())
     runs = bench.to_frame("runs").query(
         "task == 'denoise' and status == 'ok' and image == 'boat' and arch_id != 4"
     )
     expected = kendalltau(runs.best_iteration, runs.arch_id).statistic
     assert ours["boat"] == pytest.approx(expected)
-    assert "paper" not in table.frame.columns.get_level_values("source")
+    assert table.paper == {}
     assert "Best iteration (denoise)" in table.text()
     assert "parameters" not in table.text()
     assert "parameters" in table1(bench, target="best_iteration", all_scores=True).text()
-    assert "runs peak in the last 2 %" not in table.caption
-
-
-def test_runs_that_were_cut_before_their_peak_are_counted(tmp_path):
-    path = synthetic.small(tmp_path / "data", count=3)
-    bench = NASDIPBench(path)
-    block = bench.runs.block("denoise")
-    block.columns["best_iteration"] = np.where(
-        block.columns["arch_id"] == 0, 40, block.columns["best_iteration"]
-    )
-    assert (
-        "3 of 9 runs peak in the last 2 % of their 40"
-        in table1(bench, target="best_iteration").caption
-    )
 
 
 # Figure 2
@@ -325,22 +311,13 @@ def test_spectra_of_super_resolution_and_colour_are_at_low_resolution(bench):
     assert set(found.profile("one").strip_mse) == {"corrupted", "ground_truth"}
 
 
-def test_stand_ins_are_named_as_such(bench):
+def test_stand_ins_are_named_as_such_and_drawn(bench, tmp_path):
     figure = figure2(bench, images_named("camera", image_set="skimage"), inits=1)
     assert figure.notes[0] == "The images are stand-ins and not those of the release."
     assert figure.body()[0][0] == "camera"
-
-
-@pytest.mark.parametrize("suffix", [".png", ".pdf"])
-def test_figure_2_is_drawn_the_same_each_time(bench, tmp_path, suffix):
     pytest.importorskip("matplotlib")
-    figure = figure2(bench, images_named("lena", "chest"), inits=1)
-    paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
-    for path in paths:
-        figure.save(path)
-    first, second = (path.read_bytes() for path in paths)
-    assert first == second
-    assert len(first) > 5000
+    figure.save(tmp_path / "f.svg")
+    assert "<svg" in (tmp_path / "f.svg").read_text()
 
 
 # Command line
@@ -364,12 +341,6 @@ def test_the_commands(call, bench):
 # Forms
 
 
-def test_forms():
-    assert aligned([["a", "bb"], ["ccc", "d"]]) == ["a    bb", "ccc   d"]
-    assert csv_text(["a", "b"], [(1, "x,y")]) == 'a,b\n1,"x,y"\n'
-    latex = latex_float("50 % of x_y", [["", "a_b"]], [["c", "1"]], wide=False)
-    assert latex.startswith("\\begin{table}\n")
-    assert "50 \\% of x\\_y" in latex
-    assert "a\\_b" in latex
-    assert latex.count("{") == latex.count("}")
+def test_wide_latex_is_scaled_to_the_page():
     assert "resizebox" in latex_float("", [["", "a"]], [["c", "1"]], wide=True)
+    assert "resizebox" not in latex_float("", [["", "a"]], [["c", "1"]], wide=False)

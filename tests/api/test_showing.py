@@ -148,7 +148,6 @@ def test_a_figure_shows_its_picture_and_without_matplotlib_its_table(bench, monk
     pytest.importorskip("matplotlib")
     assert figure._repr_html_() is None
     assert figure._repr_png_()[:4] == b"\x89PNG"
-    assert table1(bench)._repr_png_() is None
 
 
 def test_a_figure_of_searches_shows_its_text(bench):

@@ -199,8 +199,6 @@ def test_the_figure_says_what_it_shows(bench):
         read[["lost_db", "low", "high"]], figure.frame[["lost_db", "low", "high"]]
     )
     assert (read["fidelity"] == FIDELITY).all()
-    again = eval(stopping_figure(bench, TASK).call, {"bench": bench})
-    pd.testing.assert_frame_equal(again, bench.stopping_table(TASK))
 
 
 def test_what_has_no_meaning_for_a_task_is_said(bench):

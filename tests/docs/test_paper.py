@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 
 from nasdip_bench.api import NASDIPBench, figure1, table1
 from nasdip_bench.api import cli as bench_cli
-from nasdip_bench.api.gallery import made
+from nasdip_bench.api.gallery import folder
 from nasdip_bench.api.paper.table1 import BEST_ITERATION
 from nasdip_bench.builder import cli as build_cli
 from nasdip_bench.console.app import run
@@ -79,9 +79,7 @@ def test_the_calls_beside_commands_give_their_numbers(workplace: Path):
     assert {name for name, _ in calls} == {*shown}
     for name, call in calls:
         found, frame = eval(call, {"bench": bench, "task": "denoise"}), shown[name].frame
-        if name != "Figure 1":
-            frame = frame.xs("ours", axis=1, level="source")
-        pd.testing.assert_frame_equal(found, frame[found.columns])
+        pd.testing.assert_frame_equal(found, frame)
 
 
 def test_all_commands_are_found():
@@ -93,7 +91,7 @@ def test_all_commands_are_found():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands(command: str, workplace: Path, monkeypatch, capsys):
     monkeypatch.chdir(workplace)
-    monkeypatch.setattr(made, "ENDINGS", (".csv",))  # the gallery's tests draw
+    monkeypatch.setattr(folder, "ENDINGS", (".csv",))  # the gallery's tests draw
     program, *arguments = shlex.split(f"{command} {SHORTENED.get(command, '')}")
     status = run(program, APPS[program], arguments)
     printed = capsys.readouterr()

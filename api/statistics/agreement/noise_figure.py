@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...exhibits.captions import call_text, sentences, setup, shortfall
+from ...exhibits.captions import sentences, setup, shortfall
 from ...exhibits.forest import Forest, Panel
 from ...exhibits.forms import estimate
 from .noise import noise
@@ -94,5 +94,4 @@ def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Noi
             shortfall(bench, facts, facts["images"]),
         ),
         notes=tuple(reasons),
-        call=call_text("bench.noise", repr(task), **how | {"fidelity": facts["fidelity"]}),
     )

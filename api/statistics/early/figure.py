@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exhibits.captions import call_text, counted, sentences, setup, shortfall
-from ...exhibits.drawing import TEXT, Grid
-from ...exhibits.exhibit import FrameExhibit
+from ...exhibits.captions import counted, sentences, setup, shortfall
+from ...exhibits.drawing import TEXT, legend, save, small_multiples
+from ...exhibits.exhibit import FrameFigure
 from ...exhibits.forms import estimate
 from .ranking import CURVES, early_ranking
 
@@ -33,7 +33,7 @@ _AT_END = "The stop is the end of the budget: final_* equals last_* and, without
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class EarlyFigure(FrameExhibit):
+class EarlyFigure(FrameFigure):
     """Tau between PSNR at an iteration and the end of fits.
 
     Attributes:
@@ -74,18 +74,18 @@ class EarlyFigure(FrameExhibit):
         return {seed: self.frame.loc[curve, seed, target] for seed in having}
 
     def draw(self, path: Path, form: str) -> None:
-        """One row of panels per target; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
+        """One row of panels per target; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
         targets: Sequence[str] = self.frame.attrs["targets"]
         shown = [(target, curve) for target in targets for curve in CURVES]
-        grid = Grid([self.caption, *self.notes], len(shown), most=len(CURVES), panel=_PANEL)
+        drawing, panels = small_multiples(
+            len(shown), "iteration", "tau with the end", most=len(CURVES), panel=_PANEL
+        )
         lowest = min(0.0, float(self.frame["low"].min()))
-        for axes, (target, curve) in zip(
-            grid.panels("iteration", "tau with the end"), shown, strict=True
-        ):
+        for axes, (target, curve) in zip(panels, shown, strict=True):
             self._draw_panel(axes, target, curve)
             axes.set_ylim(lowest - 0.05, 1.05)
-        handles, labels = axes.get_legend_handles_labels()
-        grid.finish(handles, labels, path, form)
+        legend(drawing, *axes.get_legend_handles_labels())
+        save(drawing, path, form, [self.caption, *self.notes])
 
     def _draw_panel(self, axes: Axes, target: str, curve: str) -> None:
         for seed, of_curve in self._curves(curve, target).items():
@@ -140,5 +140,4 @@ def early_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Ear
             else "Targets best_* are oracles. There is only one seed, so no other to compare with.",
             *([_AT_END] if record.stop == record.iterations else []),
         ),
-        call=call_text("bench.early_ranking", repr(task), **how | {"fidelity": facts["fidelity"]}),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exhibits.captions import call_text, sentences, setting_and_n, shortfall
+from ...exhibits.captions import sentences, setting_and_n, shortfall
 from ...exhibits.forest import Forest, Panel
 from ...exhibits.forms import estimate
 from ..own_values import OWN
@@ -163,8 +163,5 @@ def score_leaderboard_figure(
             "the other images; cell table: that of the other architectures with the same cell, or "
             "without any, the sampling mean.",
             *reasons,
-        ),
-        call=call_text(
-            "bench.score_leaderboard", repr(task), k=k, **how | {"fidelity": facts["fidelity"]}
         ),
     )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...exhibits.captions import call_text, counted, sentences, setting_and_n, shortfall
-from ...exhibits.drawing import TEXT, Grid
-from ...exhibits.exhibit import FrameExhibit
+from ...exhibits.captions import counted, sentences, setting_and_n, shortfall
+from ...exhibits.drawing import TEXT, legend, save, small_multiples
+from ...exhibits.exhibit import FrameFigure
 from ...exhibits.forms import estimate
 from ..tau_frame import MEAN
 from .table import predictor_table
@@ -33,7 +33,7 @@ _SCORE = "#4d4d4d"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class PredictorFigure(FrameExhibit):
+class PredictorFigure(FrameFigure):
     """Rank correlation of predictors against the size of their training set.
 
     Attributes:
@@ -65,12 +65,12 @@ class PredictorFigure(FrameExhibit):
         return self.frame.xs(MEAN, level="image")
 
     def draw(self, path: Path, form: str) -> None:
-        """One panel per measure; see `nasdip_bench.api.exhibits.exhibit.Exhibit.draw`."""
-        grid = Grid([self.caption, *self.notes], len(_TITLES), most=len(_TITLES), panel=_PANEL)
-        for axes, measure in zip(grid.panels("trained architectures", ""), _TITLES, strict=True):
+        """One panel per measure; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
+        drawing, panels = small_multiples(len(_TITLES), "trained architectures", "", panel=_PANEL)
+        for axes, measure in zip(panels, _TITLES, strict=True):
             self._draw_panel(axes, measure)
-        handles, labels = axes.get_legend_handles_labels()
-        grid.finish(handles, labels, path, form)
+        legend(drawing, *axes.get_legend_handles_labels())
+        save(drawing, path, form, [self.caption, *self.notes])
 
     def _draw_panel(self, axes: Axes, measure: str) -> None:
         means = self._means()
@@ -134,8 +134,5 @@ def predictor_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) ->
             "sampling mean: mean target of the trained architectures with the same sampling and "
             "order; ridge: ridge regression on the one-hot encoding.",
             *(f"{name}: the best of the release's scores; it needs no training." for name in score),
-        ),
-        call=call_text(
-            "bench.predictor_table", repr(task), **how | {"fidelity": facts["fidelity"]}
         ),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nasdip_bench.stopping import RULES
 from nasdip_bench.tasks import get_task
 
-from ...exhibits.captions import call_text, sentences, setup, shortfall
+from ...exhibits.captions import sentences, setup, shortfall
 from ...exhibits.forest import Forest, Panel
 from ...exhibits.forms import estimate
 from ..tau_frame import MEAN
@@ -128,5 +128,4 @@ def stopping_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> 
             "Published: the authors' constants, meant for budgets of some thousand iterations.",
             *(f"No {name}: {reason}." for name, reason in without.items() if reason),
         ),
-        call=call_text("bench.stopping_table", repr(task), **how | {"fidelity": facts["fidelity"]}),
     )
