@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := build/bench
 
-.PHONY: bench test test-slow test-faults test-ray check lint types docs notebook clean
+.PHONY: bench test test-slow test-faults check lint types docs notebook clean
 .PHONY: test-adapters test-smac test-dehb test-hpbandster
 .PHONY: dataset dataset-pause dataset-resume dataset-stop dataset-status dataset-release
 
@@ -59,12 +59,6 @@ test-smac test-dehb test-hpbandster: test-%:
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --editable ".[configspace,test]" $(PINS)
 	.venv-$*/bin/python -m pytest -q tests/api/test_adapters.py -k "optimisers and $*"
-
-# Builds on real Ray, several nodes on this machine, in an environment of their own. Some minutes.
-test-ray:
-	$(MAKE) VENV=.venv-ray .venv-ray/.ready
-	.venv-ray/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[ray]"
-	.venv-ray/bin/python -m pytest -q tests/builder/test_ray_engine.py
 
 check: lint types test
 

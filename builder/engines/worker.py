@@ -115,21 +115,10 @@ class Worker:
 
     def execute(self, unit: Unit) -> pa.Table:
         """The shard table of a unit."""
-        rows = self._train(unit.runs)
-        rows += self._score(unit.architecture, unit.scores, unit.scoring_inits)
-        return self._table(unit, rows)
-
-    def give_up(self, unit: Unit, reason: str) -> pa.Table:
-        """The shard table of a unit that is given up: its runs marked failed, no scores."""
-        rows = [
-            self._run_row(key, len(unit.runs), failed(reason, self._budget(key), 0.0))
-            for key in unit.runs
-        ]
-        return self._table(unit, rows)
-
-    def _table(self, unit: Unit, rows: list[dict[str, Any]]) -> pa.Table:
         import pyarrow as pa
 
+        rows = self._train(unit.runs)
+        rows += self._score(unit.architecture, unit.scores, unit.scoring_inits)
         return pa.Table.from_pylist(rows, schema=arrow_schema(SHARD_TABLES[unit.kind]))
 
     def _corrupt(self, image: str, task_name: str, resolution: int, seed: int) -> _Corrupted:

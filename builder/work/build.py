@@ -10,7 +10,7 @@ from nasdip_bench.console.progress import Progress
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fit.devices import check_device
 
-from ..engines.local import Engine, in_processes, in_this_process
+from ..engines.local import in_processes, in_this_process
 from ..engines.worker import WorkerSpec
 from ..folder.build_folder import BuildFolder
 from ..plan.config import BuildConfig
@@ -32,7 +32,7 @@ class Outcome:
         diverged: runs recorded as diverged now.
         failed: runs recorded as failed now, and architectures whose scores failed; the next build
             tries them again.
-        progressed: whether anything was recorded now, even only part of a unit.
+        progressed: whether anything was recorded now, even only part of a unit of an experiment.
         signal: the signal that stopped it, or None.
         trouble: what ended it early, such as a full disk, and what to do; empty if nothing did.
         damaged: shards that were found damaged and set aside.
@@ -60,7 +60,6 @@ def build(
     time_limit: float | None = None,
     share: Share | None = None,
     skip: Path | None = None,
-    engine: Engine | None = None,
 ) -> Outcome:
     """Build whatever the configuration asks for and the folder lacks.
 
@@ -74,8 +73,6 @@ def build(
             not started, and one that does not finish in time is abandoned.
         share: do only this share of the build; other processes do the others.
         skip: a dataset folder; work that is finished there is left out.
-        engine: how to run units; by default in this process, or in several. If the device is on
-            another machine, the engine checks it.
 
     Raises:
         BuildError: the folder or ``skip`` does not fit the configuration, or the folder cannot be
@@ -83,8 +80,7 @@ def build(
         ConfigError: the device is missing.
         DatasetError: ``skip`` is not a readable dataset.
     """
-    if engine is None:
-        check_device(config.device)
+    check_device(config.device)
     elsewhere = frozenset() if skip is None else finished_in_dataset(skip, config)
     interruption = Interruption(time_limit)
     folder = BuildFolder(out)
@@ -96,7 +92,7 @@ def build(
     workers = min(
         workers or choose_workers(config.device, config.fidelity.resolution), max(1, len(units))
     )
-    engine = engine or (in_processes(workers) if workers > 1 else in_this_process)
+    engine = in_processes(workers) if workers > 1 else in_this_process
     spec = WorkerSpec(
         images=config.images,
         device=config.device,
@@ -107,7 +103,7 @@ def build(
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))
-    ledger = Ledger(plan_share(config, share), units, done)
+    ledger = Ledger([key for unit in plan_share(config, share) for key in unit.keys], done)
     trained_seconds = trained_cost = 0.0
     trouble = ""
 
@@ -116,11 +112,7 @@ def build(
         # scores cost little.
         if not unit.runs or not trained_cost:
             return True
-        return trained_seconds / trained_cost * cost(unit) <= interruption.remaining
-
-    def cost(unit: Unit) -> float:
-        # An engine may split a unit.
-        return costs[unit] if unit in costs else unit_cost(unit, config.device)
+        return trained_seconds / trained_cost * costs[unit] <= interruption.remaining
 
     progress.begin()
     with interruption.handling_signals():
@@ -128,21 +120,21 @@ def build(
             for unit, table in engine(units, spec, interruption, fits):
                 with writing(f"to the build folder {str(out)!r}", AND_AGAIN):
                     folder.write(unit.kind, table)
-                whole = ledger.record(unit, table)
+                ledger.record(unit, table)
                 if unit.runs and "failed" not in table["status"].to_pylist():
                     trained_seconds += sum(table["seconds"].to_pylist())
-                    trained_cost += cost(unit)
-                progress.finished(cost(unit), str(unit), whole=whole)
+                    trained_cost += costs[unit]
+                progress.finished(costs[unit], str(unit))
         except BuildError as error:
             trouble = str(error)
         finally:
             progress.close()
     return Outcome(
-        finished=ledger.units_finished,
-        left=ledger.units_left,
+        finished=ledger.units,
+        left=len(units) - ledger.units,
         diverged=ledger.diverged,
         failed=ledger.failed,
-        progressed=ledger.recorded > 0,
+        progressed=ledger.units > 0,
         signal=interruption.signal,
         trouble=trouble,
         damaged=here.damaged,

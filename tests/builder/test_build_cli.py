@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from nasdip_bench.builder.commands import build as build_command
 from nasdip_bench.builder.engines import worker
@@ -116,8 +115,9 @@ def test_a_time_limit_exits_with_75(tmp_path: Path, capsys, monkeypatch):
 
     monkeypatch.setattr(worker, "fit_stack", slow)
     options = ("--workers=1", "--scoring-inits=0", "--time-limit=5m", f"--out={tmp_path}")
-    status, _, err = nasdip_build(capsys, *COMMAND, *options)
+    status, out, err = nasdip_build(capsys, *COMMAND, *options)
     assert status == build_command.EXIT_MORE_TO_DO == 75
+    assert "denoise, seed 0: 1 of 4, 3 left\n" in out
     assert "stopped at the time limit; the same command goes on from here" in err
     assert len(run_rows(tmp_path)) == 1
 
@@ -143,10 +143,8 @@ def test_failures_exit_with_1(tmp_path: Path, capsys, monkeypatch):
 
 def test_scores_alone(tmp_path: Path, capsys):
     options = ("--scores-only", "--scores=snip", "--workers=1", f"--out={tmp_path}")
-    status, text, err = nasdip_build(capsys, *COMMAND, *options, "--shard=1/1")
+    status, text, _ = nasdip_build(capsys, *COMMAND, *options, "--shard=1/1")
     assert status == 0
-    assert err.startswith("share 1/1 on ")
-    assert f", torch {torch.__version__}\n" in err
     assert text.startswith("2 units finished")
     assert run_rows(tmp_path) == {}
 

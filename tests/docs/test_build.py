@@ -86,7 +86,6 @@ def test_a_machine_with_eight_gpus(tmp_path: Path):
     assert done.stdout.startswith("0 units finished, 0 left")  # the shares have done everything
     for share in (1, 2):
         log = (tmp_path / f"share-{share}.log").read_text()
-        assert log.startswith(f"share {share}/2 on ")
         assert " 0 left, 0 diverged, 0 failed" in log
     check_release(tmp_path / "r128")
 
