@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -86,12 +86,6 @@ def build_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be built, and stop.")
     ] = False,
-    devices: Annotated[
-        int, typer.Option(help="With --dry-run: also the time on up to this many such devices.")
-    ] = 1,
-    price_per_hour: Annotated[
-        float, typer.Option(help="With --dry-run: price of one device, to state the cost.")
-    ] = 0.0,
     version: Annotated[bool, version_option("nasdip-build")] = False,
 ) -> None:
     """Train sampled architectures on images and record their curves and scores.
@@ -105,17 +99,11 @@ def build_command(
     check_whole("iterations", iterations, 0)
     check_whole("workers", workers, 0)
     check_whole("stack", stack, 0)
-    check_whole("devices", devices, 1)
     chosen = get_fidelity(fidelity)
     if iterations:
         chosen = chosen.shortened(iterations)
     limit = parse_duration(time_limit) if time_limit else None
     seed_numbers = integers("--seeds", seeds)
-    if not 0 <= price_per_hour < float("inf"):
-        raise ConfigError(f"price per hour {price_per_hour} must be 0 or above")
-    for option in ("devices", "price_per_hour"):
-        if given(context, option) and not dry_run:
-            raise ConfigError(f"--{option.replace('_', '-')} goes with --dry-run only: add it")
     task_names = split(tasks)
     for name in task_names:
         chosen.iterations_for(get_task(name).kind)
@@ -149,33 +137,19 @@ def build_command(
         scores=tuple(score_names),
         train=not scores_only,
     )
+    how: dict[str, Any] = {
+        "workers": workers,
+        "stack": stack,
+        "plain": plain,
+        "share": share,
+        "skip": skip,
+    }
     if dry_run:
         from ..work.dry_run import preview
 
-        print(
-            preview(
-                config,
-                out,
-                workers=workers,
-                stack=stack,
-                plain=plain,
-                share=share,
-                devices=devices,
-                price=price_per_hour,
-                skip=skip,
-            )
-        )
+        print(preview(config, out, **how))
         return
-    outcome = build(
-        config,
-        out,
-        workers=workers,
-        stack=stack,
-        plain=plain,
-        time_limit=limit,
-        share=share,
-        skip=skip,
-    )
+    outcome = build(config, out, time_limit=limit, **how)
     report(
         outcome,
         f"build folder: {out}",

@@ -239,7 +239,7 @@ class Worker:
         ]
 
     def _scores(
-        self, architecture: str, keys: Sequence[ScoreKey], inits: int, *, again: bool = True
+        self, architecture: str, keys: Sequence[ScoreKey], inits: int
     ) -> list[dict[ScoreName, ScoreSamples]]:
         """The scores for each key; none if they fail: the build continues with the rest."""
         fidelity = get_fidelity(keys[0].fidelity)
@@ -254,14 +254,9 @@ class Worker:
             )
         except RuntimeError as error:
             refuse_broken_device(self.device, error)
-            if not (again and isinstance(error, torch.OutOfMemoryError)):
-                what = " ".join(str(error).split())
-                logger.warning("scores of %s failed: %s", architecture, what)
-                return []
-        # Other processes that share a full GPU free their part. Outside the handler, whose
-        # traceback keeps this process's memory alive.
-        free_cached_memory(self.device)
-        return self._scores(architecture, keys, inits, again=False)
+            what = " ".join(str(error).split())
+            logger.warning("scores of %s failed: %s", architecture, what)
+            return []
 
     def _scored(self, key: ScoreKey, resolution: int) -> Scored:
         task = get_task(key.task)

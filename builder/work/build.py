@@ -15,8 +15,8 @@ from ..engines.worker import WorkerSpec
 from ..folder.build_folder import BuildFolder
 from ..plan.config import BuildConfig
 from ..plan.cost import choose_stack, choose_workers, threads_of, unit_cost
-from ..plan.shares import Share, plan_share
-from ..plan.units import Unit
+from ..plan.shares import Share, part_of
+from ..plan.units import Unit, make_plan
 from ..writing import AND_AGAIN, writing
 from .ledger import Coverage, Ledger
 from .skip import finished_in_dataset
@@ -77,7 +77,7 @@ def build(
     Raises:
         BuildError: the folder or ``skip`` does not fit the configuration, or the folder cannot be
             written. Trouble after the first unit has begun is in the outcome instead.
-        ConfigError: the device is missing.
+        ConfigError: the device is missing, or there are more shares than architectures.
         DatasetError: ``skip`` is not a readable dataset.
     """
     check_device(config.device)
@@ -85,10 +85,11 @@ def build(
     interruption = Interruption(time_limit)
     folder = BuildFolder(out)
     folder.prepare(config)
-    here = folder.finished()
-    done = here.keys | elsewhere
+    config = part_of(config, share)
+    done = folder.finished() | elsewhere
+    folder.set_damaged_aside()
     most = 1 if plain else stack
-    units = plan_share(config, share, done, most or choose_stack(config))
+    units = list(make_plan(config, done, most or choose_stack(config)))
     workers = min(
         workers or choose_workers(config.device, config.fidelity.resolution), max(1, len(units))
     )
@@ -103,7 +104,7 @@ def build(
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))
-    ledger = Ledger([key for unit in plan_share(config, share) for key in unit.keys], done)
+    ledger = Ledger([key for unit in make_plan(config) for key in unit.keys], done)
     trained_seconds = trained_cost = 0.0
     trouble = ""
 
@@ -137,6 +138,6 @@ def build(
         progressed=ledger.units > 0,
         signal=interruption.signal,
         trouble=trouble,
-        damaged=here.damaged,
+        damaged=tuple(folder.damaged),
         coverage=ledger.coverage(),
     )

@@ -26,14 +26,13 @@ MISTAKES = (
     (["--tasks", "super_resolve_x2", "--fidelity", "r64"], "r64 has no task 'super_resolve'"),
     (["--architectures", "nofile.csv"], "'nofile.csv' is neither a number"),
     (["--iterations", "1.5"], "--iterations '1.5' must be a whole number$"),
-    (["--price-per-hour=much"], "--price-per-hour 'much' must be a number$"),
     (["--iterations", "-5"], "iterations -5 must be a whole number of at least 0"),
     (["--workers", "-1"], "workers -1 must be a whole number of at least 0"),
     (["--stack", "-1"], "stack -1 must be a whole number of at least 0"),
-    (["--devices", "0"], "devices 0 must be a whole number of at least 1"),
-    (["--price-per-hour", "-1"], "price per hour -1.0 must be 0 or above"),
-    (["--devices", "8", "--image-set=skimage"], "--devices goes with --dry-run only: add it"),
-    (["--price-per-hour", "3.5"], "--price-per-hour goes with --dry-run only: add it"),
+    (
+        ["--shard=1/3", "--architectures=2", "--image-set=skimage", "--dry-run"],
+        "share 1/3 has no architecture: the build has 2; use no more shares than that",
+    ),
     (["--seeds", "5-2"], "'5-2': a range must ascend over at most 10000 numbers"),
     (["--seeds", "0-99999999999"], "a range must ascend over at most 10000 numbers"),
     (
