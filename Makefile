@@ -21,7 +21,7 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 # A dataset of stand-in photographs at a low fidelity, built, queried and tabulated from nothing.
 bench: $(READY)
 	$(BIN)/nasdip-build --images camera,astronaut,coins --image-set skimage --fidelity r64c16 --architectures 24 --iterations 100 --out $(BENCH)/build
-	$(BIN)/nasdip-build release $(BENCH)/build --out $(BENCH)/data --name bench
+	$(BIN)/nasdip-build release $(BENCH)/build --out $(BENCH)/data --name bench --replace
 	$(BIN)/nasdip-bench info --data $(BENCH)/data
 	$(BIN)/nasdip-bench query 0 --image camera --data $(BENCH)/data
 	$(BIN)/nasdip-bench table 1 --data $(BENCH)/data
