@@ -81,15 +81,15 @@ def build(
         DatasetError: ``skip`` is not a readable dataset.
     """
     check_device(config.device)
+    part = part_of(config, share)
     elsewhere = frozenset() if skip is None else finished_in_dataset(skip, config)
     interruption = Interruption(time_limit)
     folder = BuildFolder(out)
-    folder.prepare(config)
-    config = part_of(config, share)
+    folder.prepare(config)  # the whole: all shares fit one folder
     done = folder.finished() | elsewhere
     folder.set_damaged_aside()
     most = 1 if plain else stack
-    units = list(make_plan(config, done, most or choose_stack(config)))
+    units = list(make_plan(part, done, most or choose_stack(config)))
     workers = min(
         workers or choose_workers(config.device, config.fidelity.resolution), max(1, len(units))
     )
@@ -104,7 +104,7 @@ def build(
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))
-    ledger = Ledger([key for unit in make_plan(config) for key in unit.keys], done)
+    ledger = Ledger([key for unit in make_plan(part) for key in unit.keys], done)
     trained_seconds = trained_cost = 0.0
     trouble = ""
 

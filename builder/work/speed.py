@@ -60,7 +60,8 @@ def seconds_per_cost(
         rows = worker.execute(unit).to_pylist()
     if rows[0]["status"] == "failed":
         raise BuildError(f"{unit} cannot be trained here: {rows[0]['error']}")
-    return sum(row["seconds"] for row in rows) / unit_cost(unit, config.device)
+    seconds: float = sum(row["seconds"] for row in rows)
+    return seconds / unit_cost(unit, config.device)
 
 
 @contextmanager
