@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := build/bench
 
-.PHONY: bench test test-slow test-faults test-ray check lint types docs notebook clean
+.PHONY: bench test test-slow test-faults check lint types docs notebook clean
 .PHONY: test-adapters test-smac test-dehb test-hpbandster
 .PHONY: dataset dataset-pause dataset-resume dataset-stop dataset-status dataset-release
 
@@ -21,7 +21,7 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 # A dataset of stand-in photographs at a low fidelity, built, queried and tabulated from nothing.
 bench: $(READY)
 	$(BIN)/nasdip-build --images camera,astronaut,coins --image-set skimage --fidelity r64c16 --architectures 24 --iterations 100 --out $(BENCH)/build
-	$(BIN)/nasdip-build release $(BENCH)/build --out $(BENCH)/data --name bench
+	$(BIN)/nasdip-build release $(BENCH)/build --out $(BENCH)/data --name bench --replace
 	$(BIN)/nasdip-bench info --data $(BENCH)/data
 	$(BIN)/nasdip-bench query 0 --image camera --data $(BENCH)/data
 	$(BIN)/nasdip-bench table 1 --data $(BENCH)/data
@@ -57,12 +57,6 @@ test-smac test-dehb test-hpbandster: test-%:
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --editable ".[configspace,test]" $(PINS)
 	.venv-$*/bin/python -m pytest -q tests/api/test_adapters.py -k "optimisers and $*"
-
-# Builds on real Ray, several nodes on this machine, in an environment of their own. Some minutes.
-test-ray:
-	$(MAKE) VENV=.venv-ray .venv-ray/.ready
-	.venv-ray/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[ray]"
-	.venv-ray/bin/python -m pytest -q tests/builder/test_ray_engine.py
 
 check: lint types test
 

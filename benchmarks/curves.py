@@ -43,7 +43,7 @@ def measure(builds: list[Path]) -> list[dict[str, Any]]:
     curves: dict[tuple[str, str], list[np.ndarray]] = {}
     architectures: dict[tuple[str, str], set[str]] = {}
     for build in builds:
-        for table in BuildFolder(build).read("runs", set_aside=False):
+        for table in BuildFolder(build).read("runs"):
             for row in table.to_pylist():
                 if row["status"] == "ok":
                     key = (row["fidelity"], row["task"])

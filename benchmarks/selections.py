@@ -80,7 +80,7 @@ def restorations(
     """By task, image and seed: the restorations of the release's architectures, each (values,)."""
     names = ["architecture", "image", "task", "fidelity", "seed", "restoration"]
     held: dict[tuple[str, str, int], dict[int, np.ndarray]] = {}
-    for table in BuildFolder(build).read("runs", names, set_aside=False):
+    for table in BuildFolder(build).read("runs", names):
         for row in table.to_pylist():
             if row["fidelity"] == FIDELITY and row["restoration"] is not None:
                 key = (row["task"], row["image"], row["seed"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,7 +22,6 @@ from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
 
 from ..plan.config import DEFAULT_SCORING_INITS
-from .engine import open_engine, ray_options
 
 if TYPE_CHECKING:
     from ..work.build import Outcome
@@ -61,20 +60,7 @@ def build_command(
         str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")
     ] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16.")] = "fp32",
-    engine: Annotated[
-        str, typer.Option(help="local: on this machine; ray: on a Ray cluster.")
-    ] = "local",
     workers: Annotated[int, typer.Option(help="Local processes (0: chosen).")] = 0,
-    address: Annotated[
-        str,
-        typer.Option(help="With ray: HOST:PORT of a running cluster, or auto; else this machine."),
-    ] = "",
-    gpus_per_worker: Annotated[
-        float, typer.Option(help="With ray: 1, or 0.25 for four workers per GPU (0: chosen).")
-    ] = 0.0,
-    cpus_per_worker: Annotated[
-        int, typer.Option(help="With ray: cores per worker (0: chosen).")
-    ] = 0,
     stack: Annotated[
         int, typer.Option(help="Most runs of an architecture trained as one (0: chosen).")
     ] = 0,
@@ -100,12 +86,6 @@ def build_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be built, and stop.")
     ] = False,
-    devices: Annotated[
-        int, typer.Option(help="With --dry-run: also the time on up to this many such devices.")
-    ] = 1,
-    price_per_hour: Annotated[
-        float, typer.Option(help="With --dry-run: price of one device, to state the cost.")
-    ] = 0.0,
     version: Annotated[bool, version_option("nasdip-build")] = False,
 ) -> None:
     """Train sampled architectures on images and record their curves and scores.
@@ -116,29 +96,14 @@ def build_command(
     if context.invoked_subcommand is not None:
         _refuse_lost_options(context)
         return
-    on_ray = ray_options(
-        engine,
-        address=address,
-        gpus_per_worker=gpus_per_worker,
-        cpus_per_worker=cpus_per_worker,
-        workers=workers,
-        device=device,
-        dry_run=dry_run,
-    )
     check_whole("iterations", iterations, 0)
     check_whole("workers", workers, 0)
     check_whole("stack", stack, 0)
-    check_whole("devices", devices, 1)
     chosen = get_fidelity(fidelity)
     if iterations:
         chosen = chosen.shortened(iterations)
     limit = parse_duration(time_limit) if time_limit else None
     seed_numbers = integers("--seeds", seeds)
-    if not 0 <= price_per_hour < float("inf"):
-        raise ConfigError(f"price per hour {price_per_hour} must be 0 or above")
-    for option in ("devices", "price_per_hour"):
-        if given(context, option) and not dry_run:
-            raise ConfigError(f"--{option.replace('_', '-')} goes with --dry-run only: add it")
     task_names = split(tasks)
     for name in task_names:
         chosen.iterations_for(get_task(name).kind)
@@ -149,68 +114,48 @@ def build_command(
 
     # Importing torch takes seconds and images may have to be downloaded, so do the cheap checks
     # first.
+    from nasdip_bench.fit.devices import local_device
+
     from ..plan.config import BuildConfig
     from ..plan.shares import parse_share
     from ..work.build import build
     from .architectures import read_architectures
 
     share = parse_share(shard) if shard else None
+    processor = local_device(device)
     listed = read_architectures(architectures)
     names = None if images == "all" else split(images)
-    with open_engine(on_ray, device) as (carry_out, processor):
-        config = BuildConfig(
-            images=tuple(load_images(image_set, names, images_dir)),
-            tasks=tuple(task_names),
-            architectures=listed,
-            fidelity=chosen,
-            seeds=seed_numbers,
-            precision=precision,
-            device=processor,
-            scoring_inits=scoring_inits,
-            scores=tuple(score_names),
-            train=not scores_only,
-        )
-        if dry_run:
-            from ..work.dry_run import preview
+    config = BuildConfig(
+        images=tuple(load_images(image_set, names, images_dir)),
+        tasks=tuple(task_names),
+        architectures=listed,
+        fidelity=chosen,
+        seeds=seed_numbers,
+        precision=precision,
+        device=processor,
+        scoring_inits=scoring_inits,
+        scores=tuple(score_names),
+        train=not scores_only,
+    )
+    how: dict[str, Any] = {
+        "workers": workers,
+        "stack": stack,
+        "plain": plain,
+        "share": share,
+        "skip": skip,
+    }
+    if dry_run:
+        from ..work.dry_run import preview
 
-            print(
-                preview(
-                    config,
-                    out,
-                    workers=workers,
-                    stack=stack,
-                    plain=plain,
-                    share=share,
-                    devices=devices,
-                    price=price_per_hour,
-                    skip=skip,
-                )
-            )
-            return
-        if share is not None and on_ray is None:  # for the log of a job of an array
-            import torch
-
-            from nasdip_bench.fit.devices import device_name
-
-            name = device_name(torch.device(processor))
-            print(f"share {share} on {name}, torch {torch.__version__}", file=sys.stderr)
-        outcome = build(
-            config,
-            out,
-            workers=workers,
-            stack=stack,
-            plain=plain,
-            time_limit=limit,
-            share=share,
-            skip=skip,
-            engine=carry_out,
-        )
-        report(
-            outcome,
-            f"build folder: {out}",
-            time_limit,
-            "give a longer one, or smaller units of work (--stack 1)",
-        )
+        print(preview(config, out, **how))
+        return
+    outcome = build(config, out, time_limit=limit, **how)
+    report(
+        outcome,
+        f"build folder: {out}",
+        time_limit,
+        "give a longer one, or smaller units of work (--stack 1)",
+    )
 
 
 def report(outcome: Outcome, where: str, time_limit: str, remedy: str) -> None:

@@ -11,6 +11,8 @@ import typer
 from nasdip_bench.console.progress import Progress
 from nasdip_bench.errors import check_whole
 
+from ..plan.units import RunKey
+
 if TYPE_CHECKING:
     from ..recompute.verdict import Recomputed
 
@@ -60,40 +62,43 @@ def recompute_command(
     images = load_images(folder.manifest.image_set, folder.manifest.images, images_dir)
     progress = Progress(len(rows), float(len(rows)))
 
-    def show(run: Recomputed) -> None:
-        progress.finished(1.0, "/".join(map(str, run.key)))
-        print(_line(run), flush=True)
-        if save is not None:
-            add_reruns(save, [run.row()])
-
     if save is not None:
         add_reruns(save, [])  # fails now, not after hours, if it cannot be written
-    found = recompute(
-        folder, rows, images, iterations=iterations, device=device, alone=alone, on_run=show
-    )
+    counts: Counter[str] = Counter()
+    for run in recompute(folder, rows, images, iterations=iterations, device=device, alone=alone):
+        counts[run.row["verdict"]] += 1
+        progress.finished(1.0, _name(run))
+        print(_line(run), flush=True)
+        if save is not None:
+            add_reruns(save, [run.row])
     progress.close()
-    counts = Counter(one.verdict for one in found)
     print(", ".join(f"{verdict}: {count}" for verdict, count in counts.items()))
     if counts[BEYOND]:
         raise typer.Exit(EXIT_DIFFERENT)
 
 
 def _line(run: Recomputed) -> str:
-    equal = run.points - run.differing
+    row, seeds_db = run.row, run.seeds_db
     parts = [
-        f"{'/'.join(map(str, run.key))}: {run.verdict}",
-        f"{equal} of {run.points} kept points equal in {run.iterations} iterations",
+        f"{_name(run)}: {row['verdict']}",
+        f"{row['points'] - row['differing']} of {row['points']} kept points equal in "
+        f"{row['iterations']} iterations",
     ]
-    if run.whole and run.columns:
+    if run.columns:
         parts.append(f"columns that differ: {', '.join(run.columns)}")
-    if run.differing:
-        between = (
-            f"seeds: {run.spread_db:.3f} dB rms of {run.pairs} pairs" if run.pairs else "one seed"
-        )
+    if row["differing"]:
+        between = "one seed"
+        if len(seeds_db):
+            rms = (seeds_db**2).mean() ** 0.5
+            between = f"seeds: {rms:.3f} dB rms of {len(seeds_db)} pairs"
         parts.append(
-            f"first iterations within {run.early_db:.4f} dB, smoothed PSNR at the end "
-            f"{run.difference_db:+.3f} dB ({between})"
+            f"first iterations within {row['early_db']:.4f} dB, smoothed PSNR at the end "
+            f"{row['difference_db']:+.3f} dB ({between})"
         )
     if run.unlike:
         parts.append(run.unlike)
     return "; ".join(parts)
+
+
+def _name(run: Recomputed) -> str:
+    return "/".join(str(run.row[name]) for name in RunKey._fields)

@@ -20,7 +20,7 @@ Version = Annotated[
     ),
 ]
 Replace = Annotated[
-    bool, typer.Option("--replace", help="Even where results in the folder would be lost.")
+    bool, typer.Option("--replace", help="Discard a dataset in the folder that is no source.")
 ]
 
 
@@ -64,7 +64,7 @@ def release_command(
     """Compact builds into a dataset folder, with manifest, hashes, Croissant; verify it.
 
     Several sources are merged; a run in two of them must have the same numbers in both. A dataset
-    in the folder that has results no source has is replaced only with --replace.
+    in the folder must be one of them, or it is replaced only with --replace.
     """
     from ..release.release import release
     from .architectures import read_architectures

@@ -115,21 +115,10 @@ class Worker:
 
     def execute(self, unit: Unit) -> pa.Table:
         """The shard table of a unit."""
-        rows = self._train(unit.runs)
-        rows += self._score(unit.architecture, unit.scores, unit.scoring_inits)
-        return self._table(unit, rows)
-
-    def give_up(self, unit: Unit, reason: str) -> pa.Table:
-        """The shard table of a unit that is given up: its runs marked failed, no scores."""
-        rows = [
-            self._run_row(key, len(unit.runs), failed(reason, self._budget(key), 0.0))
-            for key in unit.runs
-        ]
-        return self._table(unit, rows)
-
-    def _table(self, unit: Unit, rows: list[dict[str, Any]]) -> pa.Table:
         import pyarrow as pa
 
+        rows = self._train(unit.runs)
+        rows += self._score(unit.architecture, unit.scores, unit.scoring_inits)
         return pa.Table.from_pylist(rows, schema=arrow_schema(SHARD_TABLES[unit.kind]))
 
     def _corrupt(self, image: str, task_name: str, resolution: int, seed: int) -> _Corrupted:
@@ -250,7 +239,7 @@ class Worker:
         ]
 
     def _scores(
-        self, architecture: str, keys: Sequence[ScoreKey], inits: int, *, again: bool = True
+        self, architecture: str, keys: Sequence[ScoreKey], inits: int
     ) -> list[dict[ScoreName, ScoreSamples]]:
         """The scores for each key; none if they fail: the build continues with the rest."""
         fidelity = get_fidelity(keys[0].fidelity)
@@ -265,14 +254,9 @@ class Worker:
             )
         except RuntimeError as error:
             refuse_broken_device(self.device, error)
-            if not (again and isinstance(error, torch.OutOfMemoryError)):
-                what = " ".join(str(error).split())
-                logger.warning("scores of %s failed: %s", architecture, what)
-                return []
-        # Other processes that share a full GPU free their part. Outside the handler, whose
-        # traceback keeps this process's memory alive.
-        free_cached_memory(self.device)
-        return self._scores(architecture, keys, inits, again=False)
+            what = " ".join(str(error).split())
+            logger.warning("scores of %s failed: %s", architecture, what)
+            return []
 
     def _scored(self, key: ScoreKey, resolution: int) -> Scored:
         task = get_task(key.task)

@@ -27,8 +27,8 @@ from nasdip_bench.storage.files import file_lock, write_atomic
 from nasdip_bench.storage.npz import read_npz, write_npz
 from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 
+from ..folder.build_folder import remove_stale
 from ..folder.settings import EXPERIMENT_SETTINGS, SettingsFile, common_settings
-from ..folder.shard_files import remove_stale
 from ..writing import writing
 from .config import ExperimentConfig, Restoration, ResultKey
 

@@ -4,28 +4,39 @@
     architectures.csv    cell,skip,dilation: every architecture ever requested, in order
     shards/runs-<content hash>.parquet, shards/scores-<content hash>.parquet
 
-The first two files contain the SHA-256 of their content; a shard has it in its name (see
-`nasdip_bench.builder.folder.shard_files`). A run exists once its shard is whole.
+The first two files contain the SHA-256 of their content. A shard has it in its name: so a damaged
+shard is recognised by its name, builders never write different content to one path, and a file
+never changes once finished. Shards are written to a temporary file, flushed and renamed, so a shard
+is either whole or absent; a run exists once its shard is whole.
 """
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nasdip_bench.dataset.schema import arrow_schema, fits_schema
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
-from nasdip_bench.storage.files import file_lock, sha256_bytes, sync_folder, write_atomic
+from nasdip_bench.storage.files import (
+    TEMPORARY_SUFFIX,
+    file_lock,
+    parquet_bytes,
+    read_parquet,
+    sha256_bytes,
+    sync_folder,
+    write_atomic,
+)
 
 from ..plan.config import BuildConfig
 from ..plan.units import Key, RunKey, ScoreKey
-from ..writing import writing
+from ..writing import AND_AGAIN, writing
 from .settings import BUILD_SETTINGS, SettingsFile, common_settings
-from .shard_files import read_shards, remove_stale, write_shard
-from .shard_schema import IMAGE_FACTS, SHARD_VERSION
+from .shard_schema import IMAGE_FACTS, SHARD_TABLES, SHARD_VERSION
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,14 +45,11 @@ ARCHITECTURES = "architectures.csv"
 SHARDS = "shards"
 _HEADING = "cell,skip,dilation"
 _SEAL = "# sha256 "
+_DAMAGED_SUFFIX = ".damaged"
+_HASH_DIGITS = 32
+_STALE_SECONDS = 24 * 3600
 
-
-@dataclass(frozen=True)
-class Finished:
-    """Keys of finished runs and scores, and the damaged shards found."""
-
-    keys: frozenset[Key] = frozenset()
-    damaged: tuple[str, ...] = ()
+logger = logging.getLogger(__name__)
 
 
 class BuildFolder:
@@ -118,35 +126,84 @@ class BuildFolder:
 
     def write(self, kind: str, table: pa.Table) -> None:
         """Write a finished unit; it is on disk when this returns."""
-        write_shard(self.shards, kind, table)
+        content = parquet_bytes(table)
+        write_atomic(self.shards / _shard_name(kind, content), content)
 
-    def read(
-        self, kind: str, columns: list[str] | None = None, *, set_aside: bool = True
-    ) -> Iterator[pa.Table]:
+    def read(self, kind: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """The whole shards of "runs" or "scores", by name; damaged ones are skipped and logged.
 
         Args:
             kind: of the shards.
             columns: the columns to read; all where None.
-            set_aside: move damaged shards aside; False changes nothing on disk.
 
         Raises:
             BuildError: a shard cannot be read, or has other columns.
         """
-        return read_shards(self.shards, kind, columns, self.damaged, set_aside=set_aside)
+        for path in sorted(self.shards.glob(f"{kind}-*.parquet")):
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                continue  # another builder has set it aside
+            except OSError as error:
+                # Not damage: building it again would discard finished work.
+                raise BuildError(
+                    f"shard {str(path)!r} cannot be read: {error.strerror or error}; make it "
+                    f"readable, and run the command again"
+                ) from error
+            if path.name == _shard_name(kind, content):
+                yield _table(path, kind, content, columns)
+            else:
+                logger.warning("shard %s is damaged and will be built again", path.name)
+                self.damaged.append(path.name)
 
-    def finished(self, *, set_aside: bool = True) -> Finished:
-        """The keys of finished work; damaged shards are moved aside and so built again."""
-        runs: set[Key] = {
+    def finished(self) -> frozenset[Key]:
+        """The keys of finished work; failed runs are tried again."""
+        runs = {
             RunKey(*key)
-            for *key, status in self._keys("runs", (*RunKey._fields, "status"), set_aside)
-            if status != "failed"  # failed runs are tried again
+            for *key, status in self._keys("runs", (*RunKey._fields, "status"))
+            if status != "failed"
         }
-        scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields, set_aside)}
-        return Finished(frozenset(runs | scores), tuple(dict.fromkeys(self.damaged)))
+        scores = {ScoreKey(*key) for key in self._keys("scores", ScoreKey._fields)}
+        return frozenset(runs | scores)
 
-    def _keys(
-        self, kind: str, fields: tuple[str, ...], set_aside: bool
-    ) -> Iterator[tuple[Any, ...]]:
-        for table in self.read(kind, list(fields), set_aside=set_aside):
+    def _keys(self, kind: str, fields: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+        for table in self.read(kind, list(fields)):
             yield from zip(*(table[field].to_pylist() for field in fields), strict=True)
+
+    def set_damaged_aside(self) -> None:
+        """Rename the damaged shards found so far; their work is then built again.
+
+        Raises:
+            BuildError: the folder cannot be written.
+        """
+        with writing(f"to the build folder {str(self.path)!r}", AND_AGAIN):
+            for name in self.damaged:
+                with suppress(FileNotFoundError):  # another builder was quicker
+                    (self.shards / name).replace(self.shards / (name + _DAMAGED_SUFFIX))
+
+
+def _shard_name(kind: str, content: bytes) -> str:
+    return f"{kind}-{sha256_bytes(content)[:_HASH_DIGITS]}.parquet"
+
+
+def _table(path: Path, kind: str, content: bytes, columns: list[str] | None) -> pa.Table:
+    declared = tuple(c for c in SHARD_TABLES[kind] if columns is None or c.name in columns)
+    expected = arrow_schema(declared)
+    try:
+        table = read_parquet(content, expected.names)
+        if not fits_schema(table.schema, expected):
+            raise ValueError("of other types")
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's included
+        raise BuildError(
+            f"shard {str(path)!r} has other columns than this version writes; build into another "
+            f"folder"
+        ) from error
+    return table.cast(expected)
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove temporary files of killed builders, once they are surely abandoned."""
+    for path in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
+        with suppress(FileNotFoundError):  # another builder was quicker
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()

@@ -32,12 +32,8 @@ _LIVE_LAYERS = 60
 
 def unit_cost(unit: Unit, device: str) -> float:
     """Predicted cost of a unit: floating-point operations that take as long on the device."""
-    return unit_flops(unit) + iterations(unit) * OVERHEAD_FLOPS[device.split(":")[0]]
-
-
-def iterations(unit: Unit) -> float:
-    """Iterations of all runs, or the equivalent for scoring."""
-    return forward_passes(unit) / 3
+    iterations = forward_passes(unit) / 3  # of all runs, or the equivalent for scoring
+    return unit_flops(unit) + iterations * OVERHEAD_FLOPS[device.split(":")[0]]
 
 
 def choose_workers(device: str, side: int) -> int:

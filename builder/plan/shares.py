@@ -1,7 +1,7 @@
 """Divides a build into N disjoint shares of similar cost, for job arrays and loops over devices.
 
-Each job computes its share from the whole plan alone, ignoring what is finished and how many runs a
-device stacks. So jobs that start at different times, on different devices of one type or into
+A share is some of the architectures. Each job finds its share from the whole build alone, ignoring
+what is finished. So jobs that start at different times, on different devices of one type or into
 different folders never repeat work, and together they do all of it. Do not mix CPUs and GPUs in one
 array: costs depend on the device type, so their shares would overlap and leave gaps.
 """
@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.space import Architecture
 
 from .config import BuildConfig
 from .cost import unit_cost
-from .units import Key, Unit, make_plan
+from .units import make_plan
 
 MAX_SHARES = 1024
 _Part = TypeVar("_Part")
-
-_LARGEST_PART = 1 / 4
-"""Fraction of a share above which stacks are split by image."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +51,33 @@ def parse_share(text: str) -> Share:
     return share
 
 
-def plan_share(
-    config: BuildConfig,
-    share: Share | None,
-    finished: Set[Key] = frozenset(),
-    stack: int | Callable[[Architecture], int] = 1,
-) -> list[Unit]:
-    """The units left to do in a share, or in the whole build if None; see `make_plan`."""
-    if share is not None:
-        finished = finished | Shares(config, share.count).others(share)
-    return list(make_plan(config, finished, stack))
+def part_of(config: BuildConfig, share: Share | None) -> BuildConfig:
+    """The build of a share's architectures, or the whole build if None.
+
+    Raises:
+        ConfigError: there are more shares than architectures.
+    """
+    if share is None:
+        return config
+    if share.count > len(config.architectures):
+        raise ConfigError(
+            f"share {share} has no architecture: the build has {len(config.architectures)}; use no "
+            f"more shares than that"
+        )
+    costs = architecture_costs(config)
+    shares = divided([(cost, name) for name, cost in costs.items()], share.count)
+    mine = {name for _, name in shares[share.index - 1]}
+    return replace(
+        config, architectures=tuple(arch for arch in config.architectures if str(arch) in mine)
+    )
+
+
+def architecture_costs(config: BuildConfig) -> dict[str, float]:
+    """By architecture, the predicted cost of its runs and scores; see `unit_cost`."""
+    costs = {str(arch): 0.0 for arch in config.architectures}
+    for unit in make_plan(config, stack=len(config.images)):
+        costs[unit.architecture] += unit_cost(unit, config.device)
+    return costs
 
 
 def divided(parts: Iterable[tuple[float, _Part]], count: int) -> list[list[tuple[float, _Part]]]:
@@ -80,49 +93,3 @@ def divided(parts: Iterable[tuple[float, _Part]], count: int) -> list[list[tuple
         heapq.heapreplace(lightest, (so_far + cost, index))
         shares[index].append((cost, part))
     return shares
-
-
-class Shares:
-    """The whole plan of a build, divided into shares.
-
-    The runs of an architecture, task and seed stay together, so that they can be trained as one
-    stack, unless they cost more than a quarter of a share.
-
-    Args:
-        config: the build.
-        count: the number of shares.
-
-    Attributes:
-        costs: of each share in order, in the unit of `unit_cost`.
-        split: how many stacks are split by image.
-    """
-
-    def __init__(self, config: BuildConfig, count: int) -> None:
-        whole = list(make_plan(config, stack=len(config.images)))
-        costs = [unit_cost(unit, config.device) for unit in whole]
-        most = sum(costs) / count * _LARGEST_PART
-        parts = [
-            part
-            for unit, cost in zip(whole, costs, strict=True)
-            for part in _divided(unit, cost, most)
-        ]
-        self.split = sum(
-            cost > most and len(unit.runs) > 1 for unit, cost in zip(whole, costs, strict=True)
-        )
-        self._shares = divided(parts, count)
-        self.costs = tuple(sum(cost for cost, _ in share) for share in self._shares)
-
-    @property
-    def spread(self) -> float:
-        """How far the most expensive share exceeds the mean, as a fraction of the mean."""
-        return max(self.costs) / (sum(self.costs) / len(self.costs)) - 1
-
-    def others(self, share: Share) -> frozenset[Key]:
-        """The keys of the runs and scores of all shares except one."""
-        others = (part for n, part in enumerate(self._shares, 1) if n != share.index)
-        return frozenset(key for part in others for _, unit in part for key in unit.keys)
-
-
-def _divided(unit: Unit, cost: float, most: float) -> list[tuple[float, Unit]]:
-    parts = unit.one_by_one() if cost > most else [unit]
-    return [(cost / len(parts), part) for part in parts]

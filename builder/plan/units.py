@@ -86,12 +86,6 @@ class Unit:
         """The keys of all its runs and scores."""
         return (*self.runs, *self.scores)
 
-    def one_by_one(self) -> list[Unit]:
-        """Split into a unit for each run; scores stay together, as they share outputs."""
-        if not self.runs:
-            return [self]
-        return [Unit(architecture=self.architecture, runs=(run,)) for run in self.runs]
-
     @property
     def kind(self) -> str:
         """The table of the unit's shard: "runs" or "scores"."""

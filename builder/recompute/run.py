@@ -11,7 +11,7 @@ their first iterations, then by the differences between seeds in the same datase
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -81,9 +81,8 @@ def recompute(
     iterations: int = 0,
     device: str = "cpu",
     alone: bool = False,
-    on_run: Callable[[Recomputed], None] = lambda _: None,
-) -> list[Recomputed]:
-    """Train runs of a dataset again.
+) -> Iterator[Recomputed]:
+    """Train runs of a dataset again, one after the other.
 
     If the names of processor and torch match the row, a run is trained together with the runs it
     was stacked with; else alone, since it cannot be expected to be equal.
@@ -95,7 +94,6 @@ def recompute(
         iterations: train only this many of the first iterations; 0 trains whole runs.
         device: "cpu", "cuda" or "cuda:N".
         alone: train each run alone even if it was stacked; rounding then differs.
-        on_run: called with each result as it finishes.
 
     Raises:
         BuildError: an image is not the dataset's, or a run fails here.
@@ -103,21 +101,19 @@ def recompute(
     _check_images(folder, images)
     table = folder.table("runs").to_pylist()
     names = folder.table("architectures")["architecture"].to_pylist()
-    done = []
     for row in (table[number] for number in rows):
-        precision = row["precision"] if _has(row["precision"], device) else "fp32"
+        missing = row["precision"] == "tf32" and torch.device(device).type != "cuda"
+        precision = "fp32" if missing else row["precision"]
         unlike = _unlike(row, device, precision, alone)
-        mates, why = ([row], "; ".join(unlike)) if unlike else _stack(table, row)
+        mates = [row] if unlike else _stack(table, row)
+        if not unlike and len(mates) != row["stack"]:
+            unlike = "the others of its stack are not known"
         fidelity = get_fidelity(row["fidelity"])
         length = min(iterations or row["iterations"], row["iterations"])
         shortened = fidelity.shortened(length).name if length < row["iterations"] else fidelity.name
-        unit = Unit(
-            architecture=names[row["arch_id"]],
-            runs=tuple(
-                RunKey(names[r["arch_id"]], r["image"], r["task"], shortened, r["seed"])
-                for r in mates
-            ),
-        )
+        keys = [
+            RunKey(names[r["arch_id"]], r["image"], r["task"], shortened, r["seed"]) for r in mates
+        ]
         spec = WorkerSpec(
             images=tuple(images),
             device=device,
@@ -125,14 +121,14 @@ def recompute(
             precision=precision,
             threads=1 if fidelity.resolution <= LARGEST_SHARED_CPU_RESOLUTION else 0,
         )
-        made = _trained(unit, spec, row["image"])
+        key = keys[mates.index(row)]
+        made = _trained(Unit(architecture=key.architecture, runs=tuple(keys)), spec, key.image)
         # Perturbations are drawn on the device.
         types = {_here("cpu"): "cpu"} | folder.manifest.device_types
         on_cpus = device == types.get(row["device"]) == "cpu"
         same_draws = on_cpus and precision == row["precision"]
-        done.append(compared(folder, row, names, made, len(mates), why, same_draws))
-        on_run(done[-1])
-    return done
+        whole_key = key._replace(fidelity=fidelity.name)
+        yield compared(folder, row, whole_key, made, unlike, same_draws)
 
 
 def _check_images(folder: DatasetFolder, images: Sequence[Image]) -> None:
@@ -150,43 +146,32 @@ def _here(device: str) -> str:
     return device_name(torch.device(device))
 
 
-def _has(precision: str, device: str) -> bool:
-    return precision != "tf32" or torch.device(device).type == "cuda"
-
-
-def _unlike(row: Mapping[str, Any], device: str, precision: str, alone: bool) -> list[str]:
-    """Why points may differ."""
+def _unlike(row: Mapping[str, Any], device: str, precision: str, alone: bool) -> str:
+    """Why points may differ; "" if there is no known reason."""
+    here = {"device": _here(device), "torch": torch.__version__, "precision": precision}
     found = [
-        f"{name} {value} there, {ours} here"
-        for name, value, ours in (
-            ("processor", row["device"], _here(device)),
-            ("torch", row["torch"], torch.__version__),
-            ("precision", row["precision"], precision),
-        )
-        if value != ours
+        f"{name} {row[name]} there, {ours} here" for name, ours in here.items() if row[name] != ours
     ]
     if torch.device(device).type != "cpu":
         found.append(f"{device} is not deterministic")
     if alone and row["stack"] > 1:
         found.append(f"in a stack of {row['stack']} there, alone here")
-    return found
+    return "; ".join(found)
 
 
 def _stack(
     table: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
-) -> tuple[list[Mapping[str, Any]], str]:
-    """The runs that were stacked with a run, in order; or the run alone, and why.
+) -> Sequence[Mapping[str, Any]]:
+    """The runs that were stacked with a run, in order; the run alone if that is not known.
 
     A dataset does not record its stacks. But a build cuts the images of an architecture, task and
     seed into stacks in order, and rows of one provenance are in that order.
     """
     same = ("arch_id", "task", "fidelity", "seed", *_PROVENANCE)
     mates = [other for other in table if all(other[name] == row[name] for name in same)]
-    place, size = mates.index(row), row["stack"]
-    if len(mates) % size:
-        return [row], f"{len(mates)} runs are no whole number of stacks of {size}"
-    first = place // size * size
-    return mates[first : first + size], ""
+    size = row["stack"]
+    first = mates.index(row) // size * size
+    return [row] if len(mates) % size else mates[first : first + size]
 
 
 def _trained(unit: Unit, spec: WorkerSpec, image: str) -> dict[str, Any]:

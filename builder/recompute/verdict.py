@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from nasdip_bench.dataset.curves import decode
 
 from ..folder.shard_schema import curve_column
 from ..plan.units import RunKey
-from ..release.sources.contents import RERUN_COLUMNS, coded
+from ..release.sources.contents import coded
 from ..release.sources.summary import find_stops, summarise
 
 EQUAL = "equal"
@@ -42,53 +41,28 @@ _FEWEST_PAIRS = 30
 """Fewest pairs of seeds needed to judge a spread."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recomputed:
+class Recomputed(NamedTuple):
     """A run of the dataset compared with the same run computed here.
 
     Attributes:
-        key: of the run, with the dataset's fidelity.
+        row: of reruns.parquet, with the canonical string instead of the row number.
         unlike: why some points may differ; "" if there is no known reason.
-        spread_db: root mean square of `difference_db` between two seeds of the dataset; NaN if no
-            run has two.
-        pairs: number of pairs of runs with different seeds behind `spread_db`.
         columns: for a whole run, the columns of its row that differ.
-
-    The others are columns of reruns.parquet (`nasdip_bench.dataset.schema`).
+        seeds_db: (pair,) the same difference as ``difference_db`` between two seeds, for all pairs
+            of runs of the dataset that differ only in the seed.
     """
 
-    key: RunKey
-    stack: int
-    precision: str
-    device: str
-    torch: str
-    iterations: int
-    whole: bool
+    row: dict[str, Any]
     unlike: str
-    points: int
-    differing: int
-    early_db: float
-    difference_db: float
-    best_difference_db: float | None
-    stopped_difference_db: float | None
-    spread_db: float
-    pairs: int
     columns: tuple[str, ...]
-    verdict: str
-
-    def row(self) -> dict[str, Any]:
-        """A row of reruns.parquet, with the canonical string instead of the row number."""
-        key = self.key._asdict()
-        names = (column.name for column in RERUN_COLUMNS)
-        return {name: key[name] if name in key else getattr(self, name) for name in names}
+    seeds_db: NDArray[np.float64]
 
 
 def compared(
     folder: DatasetFolder,
     row: Mapping[str, Any],
-    names: Sequence[str],
+    key: RunKey,
     made: Mapping[str, Any],
-    stack: int,
     unlike: str,
     same_draws: bool,
 ) -> Recomputed:
@@ -97,14 +71,12 @@ def compared(
     Args:
         folder: the dataset.
         row: of runs.parquet.
-        names: canonical strings of the architectures, by row.
+        key: of the run, with the dataset's fidelity.
         made: shard row of the same run, possibly shortened.
-        stack: how many runs were trained as one.
         unlike: see `Recomputed`.
         same_draws: whether both used a CPU, so that the perturbations are the same.
     """
-    where = (row["fidelity"], row["task"], row["seed"], part_of(row["arch_id"]))
-    part = folder.part("curves", *where)
+    part = folder.part("curves", row["fidelity"], row["task"], row["seed"], part_of(row["arch_id"]))
     points = part.iterations - 1
     curves = {name: np.asarray(made[curve_column(name)]) for name in KINDS["curves"]}
     length = len(curves["psnr_smooth"])
@@ -114,25 +86,14 @@ def compared(
     theirs = np.stack([part.codes[name][row["curve_row"], :within] for name in kinds])
     ours = np.stack([coded(name, curves[name], points[:within]) for name in kinds])
     apart = decode(ours) - decode(theirs)
-    early = np.abs(apart[:, points[:within] < EARLY])
-    between = _between_seeds(folder, row, within - 1)
-    columns: tuple[str, ...] = ()
-    less: dict[str, float] = {}
-    if whole:
-        stopped = None
-        if made["status"] == "ok":
-            found = find_stops(row["task"], row["iterations"], row["stop"], [made])
-            stopped = int(found.target[0])
-        summary = summarise(curves, made["status"], row["stop"], row["iterations"], stopped)
-        summary["loss"] = made["loss"]
-        columns = tuple(name for name, value in summary.items() if row[name] != value)
-        for name in ("best_psnr_smooth_db", "stopped_psnr_smooth_db"):
-            if summary[name] is not None:
-                less[name] = summary[name] - row[name]
-    difference, early_db = float(apart[1, -1]), float(np.nanmax(early, initial=0))
-    differing = int((ours != theirs).sum())
-    agrees = early_db <= FAITHFUL_DB
-    far = len(between) >= _FEWEST_PAIRS and not abs(difference) <= np.abs(between).max()
+    difference, differing = float(apart[1, -1]), int((ours != theirs).sum())
+    early_db = float(np.nanmax(np.abs(apart[:, points[:within] < EARLY]), initial=0))
+    seeds_db = _between_seeds(folder, row, within - 1)
+    summary = _summary(row, made, curves) if whole else {}
+    columns = tuple(name for name, value in summary.items() if row[name] != value)
+
+    agrees, enough = early_db <= FAITHFUL_DB, len(seeds_db) >= _FEWEST_PAIRS
+    far = enough and not abs(difference) <= np.abs(seeds_db).max()
     if not differing and not columns:
         verdict = EQUAL
     elif made["status"] != "ok" or far or (same_draws and not agrees):
@@ -140,34 +101,43 @@ def compared(
     elif agrees:
         verdict = ROUNDING
     else:
-        verdict = WITHIN if len(between) >= _FEWEST_PAIRS else UNJUDGED
-    return Recomputed(
-        key=RunKey(names[row["arch_id"]], row["image"], row["task"], row["fidelity"], row["seed"]),
-        stack=stack,
-        precision=made["precision"],
-        device=made["device"],
-        torch=made["torch"],
-        iterations=length,
-        whole=whole,
-        unlike=unlike,
-        points=ours.size,
-        differing=differing,
-        early_db=early_db,
-        difference_db=difference,
-        best_difference_db=less.get("best_psnr_smooth_db"),
-        stopped_difference_db=less.get("stopped_psnr_smooth_db"),
-        spread_db=float(np.sqrt(np.mean(between**2))) if len(between) else float("nan"),
-        pairs=len(between),
-        columns=columns,
-        verdict=verdict,
-    )
+        verdict = WITHIN if enough else UNJUDGED
+
+    def less(name: str) -> float | None:
+        return None if summary.get(name) is None else summary[name] - row[name]
+
+    again = {
+        **key._asdict(),
+        **{name: made[name] for name in ("stack", "precision", "device", "torch")},
+        "iterations": length,
+        "whole": whole,
+        "points": ours.size,
+        "differing": differing,
+        "early_db": early_db,
+        "difference_db": difference,
+        "best_difference_db": less("best_psnr_smooth_db"),
+        "stopped_difference_db": less("stopped_psnr_smooth_db"),
+        "verdict": verdict,
+    }
+    return Recomputed(again, unlike, columns, seeds_db)
+
+
+def _summary(
+    row: Mapping[str, Any], made: Mapping[str, Any], curves: Mapping[str, NDArray[Any]]
+) -> dict[str, Any]:
+    """The columns of a whole run that are computed from its curves, and its loss."""
+    stopped = None
+    if made["status"] == "ok":
+        stops = find_stops(row["task"], row["iterations"], row["stop"], [made])
+        stopped = int(stops.target[0])
+    summary = summarise(curves, made["status"], row["stop"], row["iterations"], stopped)
+    return summary | {"loss": made["loss"]}
 
 
 def _between_seeds(
     folder: DatasetFolder, row: Mapping[str, Any], point: int
 ) -> NDArray[np.float64]:
-    """(pair,) differences in dB of the smoothed PSNR at a point, between all runs of the row's task
-    and fidelity that differ only in the seed."""
+    """(pair,) differences of the smoothed PSNR at a point, among the row's task and fidelity."""
     values: dict[tuple[int, str], list[float]] = {}
     part = cache(partial(folder.part, "curves", row["fidelity"], row["task"]))
     for other in folder.table("runs").to_pylist():

@@ -21,7 +21,6 @@ from nasdip_bench.space import Architecture
 from ..folder.settings import BUILD_SETTINGS
 from ..writing import writing
 from .files import write_dataset
-from .losses import refuse_losses, refuse_lost_distances
 from .sources.contents import Contents
 from .sources.from_build import read_build
 from .sources.from_dataset import read_dataset
@@ -60,7 +59,7 @@ def release(
         url: of its page.
         reruns: a file of `nasdip_bench.builder.release.sources.reruns`, added to the sources'
             reruns.
-        replace: replace a dataset in ``out`` even if it has results that no source has.
+        replace: replace a dataset in ``out`` even if it is not among the sources.
 
     Raises:
         BuildError: a source is neither kind of folder or contradicts another, or nothing is
@@ -100,7 +99,7 @@ def release(
         name=name,
         version=version,
         publication={name: value for name, value in said.items() if value is not None},
-        replace_all=replace or target in paths,  # a source loses nothing
+        replace=replace or target in paths,
     )
 
 
@@ -112,7 +111,7 @@ def write_release(
     version: str | None = None,
     new_name: str = "nasdip-bench",
     publication: Mapping[str, str] = MappingProxyType({}),
-    replace_all: bool = False,
+    replace: bool = False,
 ) -> Manifest:
     """Write contents as a dataset that replaces ``out`` once it verifies; see `replacing`.
 
@@ -126,19 +125,23 @@ def write_release(
         version: of the release; by default that of the dataset in ``out``, else `UNNUMBERED`.
         new_name: see ``name``.
         publication: fields of `nasdip_bench.dataset.croissant.Publication`.
-        replace_all: replace a dataset in ``out`` even if it has results that the contents lack.
+        replace: whether a dataset in ``out`` may be replaced.
 
     Raises:
-        BuildError: ``out`` holds something else, would lose results or its version, or cannot be
-            written, or the result does not verify.
+        BuildError: ``out`` holds something else, a dataset that may not be replaced, or its version
+            with other files, or cannot be written, or the result does not verify.
     """
     target = out.resolve()
     then = ", or name another with --out"
     with writing(f"the dataset folder {str(out)!r}", then), replacing(target) as fresh:
-        contents = read()
-        if not replace_all:
-            refuse_losses(target, contents)
         old = manifest_fields(target) if (target / MANIFEST).exists() else {}
+        if old and not replace:
+            raise BuildError(
+                f"{str(out)!r} holds a dataset, {old.get('name')} {old.get('version')}, that is "
+                f"not among the sources: name it there too, choose another folder with --out, or "
+                f"discard its results with --replace"
+            )
+        contents = read()
         manifest = write_dataset(
             contents,
             fresh,
@@ -146,8 +149,6 @@ def write_release(
             version=version or str(old.get("version", UNNUMBERED)),
             publication=Publication(**publication),
         )
-        if not replace_all:
-            refuse_lost_distances(target, fresh)
         if old:
             _refuse_reused_version(old, manifest, target)
         return manifest
@@ -184,15 +185,9 @@ def _is_dataset(path: Path) -> bool:
     """Whether a folder holds a dataset rather than a build.
 
     Raises:
-        BuildError: it holds neither or both, or cannot be read.
+        BuildError: it holds neither or both.
     """
-    try:
-        found = [name for name in (MANIFEST, BUILD_SETTINGS) if (path / name).exists()]
-    except OSError as error:
-        raise BuildError(
-            f"{str(path)!r} cannot be read: {error.strerror or error}; make it readable, and run "
-            f"the command again"
-        ) from error
+    found = [name for name in (MANIFEST, BUILD_SETTINGS) if (path / name).exists()]
     if len(found) == 2:
         raise BuildError(
             f"{str(path)!r} holds a dataset and a build, {MANIFEST} and {BUILD_SETTINGS}: move one "

@@ -56,7 +56,7 @@ def import_released(
         out: the dataset folder to create or replace.
         name: see `write_release`; the default for a new folder is "released-results".
         version: see `write_release`.
-        replace: replace a dataset in ``out`` even if it has results that these lack.
+        replace: replace a dataset in ``out``.
 
     Raises:
         BuildError: there are no such results, a table is damaged or contradicts another file, or
@@ -77,7 +77,7 @@ def import_released(
         version=version,
         new_name="released-results",
         publication=_OTHERS,
-        replace_all=replace,
+        replace=replace,
     )
     return manifest, left_out.sentences()
 

@@ -10,13 +10,13 @@ from nasdip_bench.console.progress import Progress
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fit.devices import check_device
 
-from ..engines.local import Engine, in_processes, in_this_process
+from ..engines.local import in_processes, in_this_process
 from ..engines.worker import WorkerSpec
 from ..folder.build_folder import BuildFolder
 from ..plan.config import BuildConfig
 from ..plan.cost import choose_stack, choose_workers, threads_of, unit_cost
-from ..plan.shares import Share, plan_share
-from ..plan.units import Unit
+from ..plan.shares import Share, part_of
+from ..plan.units import Unit, make_plan
 from ..writing import AND_AGAIN, writing
 from .ledger import Coverage, Ledger
 from .skip import finished_in_dataset
@@ -32,7 +32,7 @@ class Outcome:
         diverged: runs recorded as diverged now.
         failed: runs recorded as failed now, and architectures whose scores failed; the next build
             tries them again.
-        progressed: whether anything was recorded now, even only part of a unit.
+        progressed: whether anything was recorded now, even only part of a unit of an experiment.
         signal: the signal that stopped it, or None.
         trouble: what ended it early, such as a full disk, and what to do; empty if nothing did.
         damaged: shards that were found damaged and set aside.
@@ -60,7 +60,6 @@ def build(
     time_limit: float | None = None,
     share: Share | None = None,
     skip: Path | None = None,
-    engine: Engine | None = None,
 ) -> Outcome:
     """Build whatever the configuration asks for and the folder lacks.
 
@@ -74,29 +73,27 @@ def build(
             not started, and one that does not finish in time is abandoned.
         share: do only this share of the build; other processes do the others.
         skip: a dataset folder; work that is finished there is left out.
-        engine: how to run units; by default in this process, or in several. If the device is on
-            another machine, the engine checks it.
 
     Raises:
         BuildError: the folder or ``skip`` does not fit the configuration, or the folder cannot be
             written. Trouble after the first unit has begun is in the outcome instead.
-        ConfigError: the device is missing.
+        ConfigError: the device is missing, or there are more shares than architectures.
         DatasetError: ``skip`` is not a readable dataset.
     """
-    if engine is None:
-        check_device(config.device)
+    check_device(config.device)
+    part = part_of(config, share)
     elsewhere = frozenset() if skip is None else finished_in_dataset(skip, config)
     interruption = Interruption(time_limit)
     folder = BuildFolder(out)
-    folder.prepare(config)
-    here = folder.finished()
-    done = here.keys | elsewhere
+    folder.prepare(config)  # the whole: all shares fit one folder
+    done = folder.finished() | elsewhere
+    folder.set_damaged_aside()
     most = 1 if plain else stack
-    units = plan_share(config, share, done, most or choose_stack(config))
+    units = list(make_plan(part, done, most or choose_stack(config)))
     workers = min(
         workers or choose_workers(config.device, config.fidelity.resolution), max(1, len(units))
     )
-    engine = engine or (in_processes(workers) if workers > 1 else in_this_process)
+    engine = in_processes(workers) if workers > 1 else in_this_process
     spec = WorkerSpec(
         images=config.images,
         device=config.device,
@@ -107,7 +104,7 @@ def build(
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
     progress = Progress(len(units), sum(costs.values()))
-    ledger = Ledger(plan_share(config, share), units, done)
+    ledger = Ledger([key for unit in make_plan(part) for key in unit.keys], done)
     trained_seconds = trained_cost = 0.0
     trouble = ""
 
@@ -116,11 +113,7 @@ def build(
         # scores cost little.
         if not unit.runs or not trained_cost:
             return True
-        return trained_seconds / trained_cost * cost(unit) <= interruption.remaining
-
-    def cost(unit: Unit) -> float:
-        # An engine may split a unit.
-        return costs[unit] if unit in costs else unit_cost(unit, config.device)
+        return trained_seconds / trained_cost * costs[unit] <= interruption.remaining
 
     progress.begin()
     with interruption.handling_signals():
@@ -128,23 +121,23 @@ def build(
             for unit, table in engine(units, spec, interruption, fits):
                 with writing(f"to the build folder {str(out)!r}", AND_AGAIN):
                     folder.write(unit.kind, table)
-                whole = ledger.record(unit, table)
+                ledger.record(unit, table)
                 if unit.runs and "failed" not in table["status"].to_pylist():
                     trained_seconds += sum(table["seconds"].to_pylist())
-                    trained_cost += cost(unit)
-                progress.finished(cost(unit), str(unit), whole=whole)
+                    trained_cost += costs[unit]
+                progress.finished(costs[unit], str(unit))
         except BuildError as error:
             trouble = str(error)
         finally:
             progress.close()
     return Outcome(
-        finished=ledger.units_finished,
-        left=ledger.units_left,
+        finished=ledger.units,
+        left=len(units) - ledger.units,
         diverged=ledger.diverged,
         failed=ledger.failed,
-        progressed=ledger.recorded > 0,
+        progressed=ledger.units > 0,
         signal=interruption.signal,
         trouble=trouble,
-        damaged=here.damaged,
+        damaged=tuple(folder.damaged),
         coverage=ledger.coverage(),
     )

@@ -1,4 +1,4 @@
-"""Tracks what a build was asked for and what is done, and reports it at the end."""
+"""Counts what a build was asked for, what is done and what failed, for the report at the end."""
 
 from __future__ import annotations
 
@@ -31,59 +31,44 @@ class Coverage(NamedTuple):
 
 
 class Ledger:
-    """Tracks the requested work, the units left to do and what is done.
+    """Counts runs and scores by task and seed.
+
+    Args:
+        asked: the keys of all requested work.
+        done: the keys of what was finished before.
 
     Attributes:
+        units: units tried now.
         diverged: runs that diverged now.
         failed: runs that failed now, and architectures whose scores did.
-        recorded: runs, and images' scores, that were recorded now.
     """
 
-    def __init__(self, asked: Sequence[Unit], planned: Sequence[Unit], done: Set[Key]) -> None:
-        self._asked = [key for unit in asked for key in unit.keys]
-        self._unit_of = {key: number for number, unit in enumerate(planned) for key in unit.keys}
-        self._open = [len(unit.keys) for unit in planned]
-        self._finished, self._failed = {*done}, set[Key]()
-        self.diverged = self.failed = self.recorded = 0
+    def __init__(self, asked: Sequence[Key], done: Set[Key]) -> None:
+        self._asked = Counter(map(_group, asked))
+        self._finished = Counter(_group(key) for key in asked if key in done)
+        self._failed = Counter[str]()
+        self.units = self.diverged = self.failed = 0
 
-    def record(self, unit: Unit, table: pa.Table) -> bool:
-        """Record the result of a unit, or of a part that an engine split off.
-
-        Returns:
-            whether a planned unit is now completely done.
-        """
-        failed: set[Key] = set() if len(table) else {*unit.scores}
-        self.failed += bool(failed)
+    def record(self, unit: Unit, table: pa.Table) -> None:
+        """Count the result of a unit."""
+        what = _group(unit.keys[0])  # all of a unit are of one task and seed, or all are scores
         if unit.runs:
-            statuses = table["status"].to_pylist()
-            failed = {run for run, s in zip(unit.runs, statuses, strict=True) if s == "failed"}
-            self.failed += len(failed)
-            self.diverged += statuses.count("diverged")
-        self.recorded += len(unit.keys)
-        self._failed |= failed
-        self._finished |= {*unit.keys} - failed
-        number = self._unit_of[unit.keys[0]]
-        self._open[number] -= len(unit.keys)
-        return not self._open[number]
-
-    @property
-    def units_finished(self) -> int:
-        """Planned units that were tried completely."""
-        return self._open.count(0)
-
-    @property
-    def units_left(self) -> int:
-        """Planned units with work left."""
-        return len(self._open) - self.units_finished
+            statuses = Counter(table["status"].to_pylist())
+            failed = statuses["failed"]
+            self.failed += failed
+            self.diverged += statuses["diverged"]
+        else:
+            failed = 0 if len(table) else len(unit.scores)
+            self.failed += failed > 0
+        self.units += 1
+        self._failed[what] += failed
+        self._finished[what] += len(unit.keys) - failed
 
     def coverage(self) -> tuple[Coverage, ...]:
         """Progress by task and seed, in the order of the plan, and for the scores."""
-        asked = Counter(map(_group, self._asked))
-        finished = Counter(_group(key) for key in self._asked if key in self._finished)
-        failed = Counter(_group(key) for key in self._asked if key in self._failed)
         return tuple(
-            Coverage(what, asked[what], finished[what], failed[what])
-            for what in sorted(asked, key=lambda what: what == "scores")
+            Coverage(what, asked, self._finished[what], self._failed[what])
+            for what, asked in sorted(self._asked.items(), key=lambda item: item[0] == "scores")
         )
 
 

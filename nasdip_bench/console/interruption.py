@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,13 +41,7 @@ class Interruption:
 
     @contextmanager
     def handling_signals(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM as requests to stop; a second one acts as if unhandled.
-
-        Does nothing outside the main thread, since other threads cannot handle signals.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
+        """Take SIGINT and SIGTERM as requests to stop; a second one acts as if unhandled."""
         before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
 
         def note(number: int, frame: FrameType | None) -> None:

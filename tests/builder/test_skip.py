@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.builder.plan.shares import Share
@@ -18,7 +16,6 @@ from nasdip_bench.builder.work.dry_run import preview
 from nasdip_bench.builder.work.skip import finished_in_dataset
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.space import paper_architectures
-from nasdip_bench.storage.files import sha256_bytes
 from tests.builds import run_rows, small_config
 from tests.synthetic import change_rows, each
 
@@ -43,8 +40,8 @@ def test_a_build_goes_on_where_a_release_ends(released: Path, tmp_path: Path):
     ]
     assert len(run_rows(folder)) == 6
     text = preview(small_config(), tmp_path / "new", stack=1, share=Share(1, 2), skip=released)
-    assert "share 1/2 of all work: what --skip leaves may be uneven\n" in text
-    assert "exceeds the mean" not in text
+    assert "\nshare 1/2: 1 architectures x 2 images" in text
+    assert ("denoise: 0 of 2 runs" in text) != ("denoise: 2 of 2 runs" in text)
     whole = release([released, folder], tmp_path / "data")
     for task in ("denoise", "inpaint"):
         record = whole.task("r64c16i3", task)
@@ -93,17 +90,5 @@ def test_what_is_no_dataset_is_refused(released: Path, tmp_path: Path):
         finished_in_dataset(tmp_path, small_config())
     damaged = shutil.copytree(released, tmp_path / "damaged")
     (damaged / "runs.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DatasetError, match=r"runs.parquet in .* cannot be read .*SHA-256"):
+    with pytest.raises(DatasetError, match="runs.parquet .* is damaged"):
         finished_in_dataset(damaged, small_config())
-
-
-def test_a_table_without_the_columns_of_a_key_is_refused(released: Path, tmp_path: Path):
-    other = shutil.copytree(released, tmp_path / "other")
-    scores = pq.read_table(other / "scores.parquet").drop_columns(["seed"])
-    pq.write_table(scores, other / "scores.parquet")
-    manifest = json.loads((other / "manifest.json").read_text(encoding="utf-8"))
-    digest = sha256_bytes((other / "scores.parquet").read_bytes())
-    manifest["files"]["scores.parquet"]["sha256"] = digest
-    (other / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(DatasetError, match=r"scores.parquet in .* cannot be read .*seed"):
-        finished_in_dataset(other, small_config())

@@ -82,7 +82,7 @@ class Lab:
 
     def start_release(self, build: Path, out: Path, fault: Fault | None = None) -> Running:
         """Start to release a build."""
-        return self.commands.start("release", build, "--out", out, fault=fault)
+        return self.commands.start("release", build, "--out", out, "--replace", fault=fault)
 
     def release(self, build: Path, out: Path, fault: Fault | None = None) -> Ended:
         """The same, to its end."""

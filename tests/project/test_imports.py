@@ -133,7 +133,7 @@ TORCH = {
         "isnas.training", "network", "proxies.convolutions", "proxies.jacobian", "proxies.scoring",
     ),
     "nasdip_bench.builder": (
-        "engines.ray.driver", "engines.ray.worker", "engines.rows", "engines.worker",
+        "engines.rows", "engines.worker",
         "experiments.cost", "experiments.restore", "experiments.run", "recompute.run",
         "work.build", "work.dry_run", "work.speed",
     ),

@@ -142,7 +142,7 @@ def _restoration(row: dict[str, Any], stop: int) -> NDArray[np.uint16] | None:
 def _finished_runs(folder: BuildFolder) -> dict[tuple[str, str], _Runs]:
     parts: dict[tuple[str, str], _Runs] = {}
     columns = {name: curve_column(name) for name in CURVES}
-    for table in folder.read("runs", set_aside=False):
+    for table in folder.read("runs"):
         curves = [table[column] for column in columns.values()]
         rows = table.drop_columns(list(columns.values())).to_pylist()
         for row, *of_row in zip(rows, *curves, strict=True):
@@ -164,7 +164,7 @@ def _runs(fidelity: str, task: str) -> _Runs:
 def _finished_scores(folder: BuildFolder) -> list[dict[str, Any]]:
     """One row per score, each once, with its single values."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for table in folder.read("scores", set_aside=False):
+    for table in folder.read("scores"):
         for row in table.to_pylist():
             key = (*(row[name] for name in ScoreKey._fields), row["proxy"], row["reference"])
             rows.setdefault(key, row)

@@ -1,1 +1,0 @@
-"""Runs work units on a Ray cluster (optional extra)."""
