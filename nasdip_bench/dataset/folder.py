@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.storage.files import Content, open_regular, sha256_bytes
-from nasdip_bench.storage.locks import ForkSafeLock
 
 from .curve_parts import KINDS, CurvePart, read_part
 from .distances import Distances, read_distances
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 class DatasetFolder:
     """Read access to a dataset folder; opening it reads only the manifest.
 
-    Safe to share between threads and after a fork: a table is read under a lock, once.
+    Safe to share between threads and after a fork: at worst, two threads read a table twice.
 
     Args:
         path: the folder; "~" is the home folder. A relative path is resolved now, so the process
@@ -63,7 +62,6 @@ class DatasetFolder:
             ) from None
         self.manifest = Manifest.from_json(*read_manifest(self.path))
         self._root = os.path.join(self.path, "")  # joined in a tenth of the time that paths take
-        self._lock = ForkSafeLock()
         self._tables: dict[tuple[str, Strings], pa.Table] = {}
 
     def table(self, name: str, strings: Strings = "string") -> pa.Table:
@@ -77,13 +75,12 @@ class DatasetFolder:
             UnknownNameError: no such table.
             DatasetError: the file is absent or damaged, or has other columns.
         """
-        with self._lock:
-            if (name, strings) not in self._tables:
-                if (name, "dictionary") not in self._tables:
-                    self._tables[name, "dictionary"] = self._read_table(name)
-                encoded = self._tables[name, "dictionary"]
-                self._tables[name, strings] = with_strings(encoded, name, strings)
-            return self._tables[name, strings]
+        if (name, strings) not in self._tables:
+            if (name, "dictionary") not in self._tables:
+                self._tables[name, "dictionary"] = self._read_table(name)
+            encoded = self._tables[name, "dictionary"]
+            self._tables[name, strings] = with_strings(encoded, name, strings)
+        return self._tables[name, strings]
 
     def _read_table(self, name: str) -> pa.Table:
         table_columns(name)  # rejects an unknown name before its file is looked for
