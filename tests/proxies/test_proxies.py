@@ -118,7 +118,7 @@ def independent(name: str, output: np.ndarray, reference: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("name", PAPER)
-@pytest.mark.parametrize("shape", [(1, 32, 32), (1, 32, 48), (3, 24, 36)])
+@pytest.mark.parametrize("shape", [(1, 32, 32), (1, 32, 48), (3, 24, 36), (1, 31, 53)])
 def test_scores_equal_an_independent_implementation(name: str, shape: tuple[int, int, int]) -> None:
     output, reference = formula_image(*shape, 0.3), formula_image(*shape, 1.1)
     expected = independent(name, output, reference)
@@ -144,15 +144,6 @@ def test_scores_equal_the_released_codes(reference_dir: Path, case: int) -> None
 
 
 # Closed forms
-
-
-@pytest.mark.parametrize("factor", [0.5, 0.9, 1.7])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_scaling_shifts_decibels(factor: float, channels: int) -> None:
-    image = formula_image(channels, 32, 48, 0.0)
-    shift = (20 * np.log10(factor)) ** 2
-    for name in ("psd_db_mse", "psd_db_strip_mse"):
-        assert score(name, factor * image, image) == pytest.approx(shift, rel=1e-9)
 
 
 def _strip_wave(height: int, width: int) -> np.ndarray:
