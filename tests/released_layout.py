@@ -110,9 +110,9 @@ def write_results(root: Path, lengths: tuple[int, ...] = (1600, 900, 500, 2000))
         for a, model in enumerate(MODELS):
             # A folder may have another of the forms than the table.
             name = model if image == "lena_512" else model_name(*CODES[a])
-            write_history(folder / "data" / name, history(a, lengths[a]), protocol=a + 1)
+            write_history(folder / "data" / name, history(a, lengths[a]), protocol=3 + a % 3)
     rows = {m: row(a, 4000) for a, m in enumerate(MODELS[:3])}
     write_table(
-        benchmark / "inpainting" / "50" / "boat_512" / "similarity_metrics_true_img.csv", rows
+        benchmark / "inpainting" / "50" / "boat_512" / "similarity_metrics_noisy_img.csv", rows
     )
     return root

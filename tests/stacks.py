@@ -41,6 +41,11 @@ def new_networks(
     return made
 
 
+def new_truth(key: int, channels: int = 1) -> np.ndarray:
+    """(channels, 64, 64) float32: noise."""
+    return BitStream("truth", key).uniform32((channels, 64, 64), 0, 1)
+
+
 def new_problems(
     task: Task,
     runs: int,
@@ -49,7 +54,7 @@ def new_problems(
     dtype: torch.dtype = torch.float64,
 ) -> list[Problem]:
     """Images of noise, each with a corruption of its own."""
-    truths = [BitStream("truth", i).uniform32((channels, 64, 64), 0, 1) for i in range(runs)]
+    truths = [new_truth(i, channels) for i in range(runs)]
     return [
         Problem(task, task.corrupt(truth, str(i)), truth, device, dtype)
         for i, truth in enumerate(truths)

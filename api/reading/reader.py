@@ -289,8 +289,7 @@ class ReleaseReader(ReleaseTables):
                 mean.setflags(write=False)
             iterations = self._reader.iterations(block.fidelity, block.task)
             found = Curve(iterations, raw, smooth, ssim, *record[:7])
-            with self._lock:
-                while len(self._kept) >= _KEPT_CURVES:
-                    self._kept.pop(next(iter(self._kept)))
-                self._kept[key] = found
+            if len(self._kept) >= _KEPT_CURVES:
+                self._kept = {}  # other threads may be reading the old one
+            self._kept[key] = found
         return found

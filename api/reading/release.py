@@ -159,7 +159,7 @@ class Release:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A copy in another process opens the folder itself: locks and files cannot be pickled.
+        # A copy in another process opens the folder itself, so only the path travels.
         return type(self), (str(self.path),)
 
     @property

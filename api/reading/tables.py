@@ -14,7 +14,6 @@ from nasdip_bench.dataset.curves import CODES, decode, decode_float32
 from nasdip_bench.dataset.distances import Distances
 from nasdip_bench.errors import ConfigError, MissingRunError, check_name, unknown_name
 from nasdip_bench.observables import OBSERVABLES, SSIM
-from nasdip_bench.storage.locks import ForkSafeLock
 
 from .arrays.parts import PartReader
 from .arrays.stops import RecordedStops, read_recorded_stops
@@ -38,7 +37,6 @@ class ReleaseTables(Release):
         self._observables = PartReader(self._folder, "observables")
         self._distances: dict[tuple[str, str], Distances] = {}
         self._stops: dict[tuple[str, str], RecordedStops] = {}
-        self._lock = ForkSafeLock()
 
     def to_frame(
         self, name: TableName, *, categories: bool = False, fidelity: str | None = None
@@ -215,10 +213,9 @@ class ReleaseTables(Release):
             True
         """
         block = self._index.block(task, fidelity)
-        with self._lock:
-            if (block.fidelity, task) not in self._stops:
-                self._stops[block.fidelity, task] = read_recorded_stops(self._folder, block)
-            return self._stops[block.fidelity, task]
+        if (block.fidelity, task) not in self._stops:
+            self._stops[block.fidelity, task] = read_recorded_stops(self._folder, block)
+        return self._stops[block.fidelity, task]
 
     def distances(self, task: str, *, fidelity: str | None = None) -> Distances:
         """Distances between the restorations of a task, at the fidelity's stop.
@@ -243,7 +240,6 @@ class ReleaseTables(Release):
                 f"this release has no distances between the restorations of {task} at {name}: "
                 f"'nasdip-build release' of the build folder writes them"
             )
-        with self._lock:
-            if (name, task) not in self._distances:
-                self._distances[name, task] = self._folder.distances(name, task)
-            return self._distances[name, task]
+        if (name, task) not in self._distances:
+            self._distances[name, task] = self._folder.distances(name, task)
+        return self._distances[name, task]

@@ -87,19 +87,13 @@ def release_command(
 def import_released_command(
     results: Annotated[Path, typer.Argument(help="The folder that holds 'benchmark'.")],
     out: Out,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of the release. Default: that of the dataset in the folder, else "
-            "released-results."
-        ),
-    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the release.")] = "released-results",
     release_version: Version = None,
     replace: Replace = False,
 ) -> None:
     """Make a dataset from results that the paper's released code wrote.
 
-    Pickles are read without running any code; only lists, numbers and arrays are accepted.
+    Pickles are read without running any code.
     """
     from ..released_code.dataset import import_released
 

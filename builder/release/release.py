@@ -109,7 +109,6 @@ def write_release(
     *,
     name: str | None = None,
     version: str | None = None,
-    new_name: str = "nasdip-bench",
     publication: Mapping[str, str] = MappingProxyType({}),
     replace: bool = False,
 ) -> Manifest:
@@ -121,9 +120,8 @@ def write_release(
         read: returns the contents; called once no other release can change ``out``, so it may read
             ``out``.
         out: the dataset folder to create or replace.
-        name: of the release; by default that of the dataset in ``out``, else ``new_name``.
+        name: of the release; by default that of the dataset in ``out``, else "nasdip-bench".
         version: of the release; by default that of the dataset in ``out``, else `UNNUMBERED`.
-        new_name: see ``name``.
         publication: fields of `nasdip_bench.dataset.croissant.Publication`.
         replace: whether a dataset in ``out`` may be replaced.
 
@@ -145,7 +143,7 @@ def write_release(
         manifest = write_dataset(
             contents,
             fresh,
-            name=name or str(old.get("name", new_name)),
+            name=name or str(old.get("name", "nasdip-bench")),
             version=version or str(old.get("version", UNNUMBERED)),
             publication=Publication(**publication),
         )

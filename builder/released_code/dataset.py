@@ -9,7 +9,8 @@ Must not import torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,34 +28,42 @@ from nasdip_bench.tasks import get_task
 from ..release.release import write_release
 from ..release.sources.contents import Contents, TaskContents, coded
 from ..release.sources.summary import at_end, summarise
-from .files import image_folders, models, results_root
-from .runs import CHANNELS, SIZE, LeftOut, ReleasedRun, collect
+from .files import SIZE, ReleasedRun, Results, read_results
 
 FIDELITY = "released"
 """512 x 512, 128 channels, as long as the released code trained."""
 
+_CHANNELS = 128
 _NOT_RECORDED = "not recorded"
-_NOTHING = np.empty(0)
 _OTHERS = {"licence": "", "creator": "those who ran the paper's released code"}
+
+_DB_SQUARED = math.log(10) ** 2
+"""The released code's "dB" is 10 ln: its mean squared differences are ours times this."""
+_SCORES = {
+    "psd db mse": ("psd_db_mse", 1 / _DB_SQUARED),
+    "psd db strip mse": ("psd_db_strip_mse", 1 / _DB_SQUARED),
+    "psd strip hist emd": ("psd_strip_hist_emd", 1.0),
+}
+"""Our score and the factor to its unit, by column of the table of similarity."""
 
 
 def import_released(
     path: Path,
     out: Path,
     *,
-    name: str | None = None,
+    name: str = "released-results",
     version: str | None = None,
     replace: bool = False,
-) -> tuple[Manifest, tuple[str, ...]]:
+) -> tuple[Manifest, list[str]]:
     """Make a dataset folder from results in the layout of the paper's released code.
 
     Returns:
-        its manifest; and what was left out, one sentence per reason.
+        its manifest; and what was left out, a sentence each.
 
     Args:
-        path: the folder that holds ``benchmark``, or that folder.
+        path: the folder that holds ``benchmark``.
         out: the dataset folder to create or replace.
-        name: see `write_release`; the default for a new folder is "released-results".
+        name: of the release.
         version: see `write_release`.
         replace: replace a dataset in ``out``.
 
@@ -62,53 +71,34 @@ def import_released(
         BuildError: there are no such results, a table is damaged or contradicts another file, or
             see `write_release`.
     """
-    root = results_root(path)
-    target, source = out.resolve(), root.resolve()
+    target, source = out.resolve(), (path / "benchmark").resolve()
     if target == source or target in source.parents or source in target.parents:
         raise BuildError(
-            f"the dataset folder {str(out)!r} and the results in {str(root)!r} are nested; "
-            f"name another with --out"
+            f"the dataset folder {str(out)!r} and the results in {str(path)!r} are nested; name "
+            f"another with --out"
         )
-    left_out = LeftOut()
+    results = read_results(path)
     manifest = write_release(
-        lambda: _contents(root, left_out),
+        lambda: _contents(results),
         out,
         name=name,
         version=version,
-        new_name="released-results",
         publication=_OTHERS,
         replace=replace,
     )
-    return manifest, left_out.sentences()
+    return manifest, results.left_out
 
 
-def _contents(root: Path, left_out: LeftOut) -> Contents:
-    listed, refused = models(root)
-    for line in refused:
-        left_out.add("line of models.csv that is not an architecture, or cannot be built", line)
-    folders, unknown = image_folders(root)
-    for name in unknown:
-        left_out.add("folder of a level that is not one of the tasks", name)
-    images, collected = collect(root, folders, left_out)
-    if not collected and left_out.kinds:
-        raise BuildError(
-            f"nothing in {str(root)!r} can be used: {'; '.join(left_out.sentences())}; fix that, "
-            f"or name another folder"
-        )
-    if not collected:
-        raise BuildError(
-            f"{str(root)!r} has no results of any run: no similarity_metrics_noisy_img.csv, "
-            f".._true_img.csv or htr.pkl in <task>/<level>/<image>; name the folder that holds "
-            f"'benchmark'"
-        )
-    runs = [run for of_task in collected.values() for run in of_task]
+def _contents(results: Results) -> Contents:
+    runs = [run for of_task in results.runs.values() for run in of_task]
     curves = sum(run.history is not None for run in runs)
+    architectures = [*results.architectures, *(run.architecture for run in runs)]
     return Contents(
         protocol_version=FOREIGN_PROTOCOL,
         image_set=RELEASED_SET,
-        images=images,
-        architectures=tuple(dict.fromkeys([*listed, *(run.architecture for run in runs)])),
-        parts={(FIDELITY, task): _part(task, of_task) for task, of_task in collected.items()},
+        images=results.images,
+        architectures=tuple(dict.fromkeys(architectures)),
+        parts={(FIDELITY, task): _part(task, of_task) for task, of_task in results.runs.items()},
         sources=(
             f"results in the layout of the paper's released code: {len(runs)} runs, {curves} of "
             f"them with curves",
@@ -117,20 +107,17 @@ def _contents(root: Path, left_out: LeftOut) -> Contents:
 
 
 def _part(task: str, runs: Sequence[ReleasedRun]) -> TaskContents:
-    known = max(run.trained for run in runs)
-    named = max(run.named_iterations for run in runs)
-    # Trust names only if there is no curve.
-    iterations = max(1, known if any(run.history for run in runs) else max(known, named))
+    # The planned length of a run that ended early is unknown: assume the longest.
+    iterations = max(1, *map(_trained, runs))
     stop = min(iterations, get_fidelity("r512").stop[get_task(task).kind])
     points = kept_points(iterations, stop)
     scores = [row for run in runs for row in _score_rows(run, task)]
     return TaskContents.of_rows(
         resolution=SIZE,
-        channels=CHANNELS,
+        channels=_CHANNELS,
         iterations=iterations,
         stop=stop,
-        # The planned length of a run that ended early is unknown: assume the longest.
-        runs=[_run_row(run, task, run.asked or iterations, stop) for run in runs],
+        runs=[_run_row(run, task, iterations, stop) for run in runs],
         codes={
             name: [coded(name, _curves(run)[name], points) for run in runs]
             for name in ("psnr", "psnr_smooth")
@@ -140,18 +127,45 @@ def _part(task: str, runs: Sequence[ReleasedRun]) -> TaskContents:
     )
 
 
+def _trained(run: ReleasedRun) -> int:
+    """The number of iterations it was trained, as far as known."""
+    if run.history is not None:
+        return run.history.iterations
+    best = _best(run)
+    return 0 if best is None else max(best["best_raw_iteration"], best["best_iteration"])
+
+
 def _curves(run: ReleasedRun) -> dict[str, NDArray[np.float64]]:
-    history = run.history
-    curves = (_NOTHING, _NOTHING) if history is None else (history.psnr_db, history.psnr_smooth_db)
-    return dict(zip(("psnr", "psnr_smooth"), curves, strict=True))
+    if run.history is None:
+        return dict.fromkeys(("psnr", "psnr_smooth"), np.empty(0))
+    return {"psnr": run.history.psnr, "psnr_smooth": run.history.psnr_smooth}
+
+
+def _best(run: ReleasedRun) -> dict[str, Any] | None:
+    """The best values of the table, which counts iterations from 0."""
+    if not run.has_best:
+        return None
+    return {
+        "best_psnr_db": run.row["best psnr"],
+        "best_raw_iteration": int(run.row["best iteration"]) + 1,
+        "best_psnr_smooth_db": run.row["best psnr smooth"],
+        "best_iteration": int(run.row["best iteration smooth"]) + 1,
+    }
 
 
 def _run_row(run: ReleasedRun, task: str, iterations: int, stop: int) -> dict[str, Any]:
-    history = run.history
+    history, best = run.history, _best(run)
     if history is not None:
+        iterations = iterations if history.cut else history.iterations
         status = "diverged" if history.diverged else "ok"
+        # Their curves have no observables; the rule that needs none is the fixed stop.
+        stopped = None if task == "denoise" else stop
+        summary = summarise(_curves(run), status, stop, iterations, stopped)
     else:
-        status = "failed" if run.best is None else "ok"
+        status = "ok" if best else "failed"
+        summary = summarise({}, "failed", stop, iterations, None)
+        if best:
+            summary |= best | {"best_at_end": at_end(best["best_iteration"], iterations)}
     return {
         "architecture": str(run.architecture),
         "image": run.image,
@@ -173,32 +187,20 @@ def _run_row(run: ReleasedRun, task: str, iterations: int, stop: int) -> dict[st
         "device": _NOT_RECORDED,
         "torch": _NOT_RECORDED,
         "protocol_version": FOREIGN_PROTOCOL,
-        **_summary(run, task, status, iterations, stop),
+        **summary,
     }
 
 
-def _summary(
-    run: ReleasedRun, task: str, status: str, iterations: int, stop: int
-) -> dict[str, Any]:
-    if run.history is not None:
-        # Their curves have no observables; the rule that needs none is the fixed stop.
-        stopped = None if task == "denoise" else stop
-        return summarise(_curves(run), status, stop, iterations, stopped)
-    nothing = summarise({}, "failed", stop, iterations, None)
-    if run.best is None:
-        return nothing
-    return nothing | {
-        "best_psnr_db": run.best.psnr_db,
-        "best_raw_iteration": run.best.iteration,
-        "best_psnr_smooth_db": run.best.psnr_smooth_db,
-        "best_iteration": run.best.iteration_smooth,
-        "best_at_end": at_end(run.best.iteration_smooth, iterations),
+def _score_rows(run: ReleasedRun, task: str) -> list[dict[str, Any]]:
+    found = {
+        (ours, "corrupted"): run.row[column] * factor
+        for column, (ours, factor) in _SCORES.items()
+        if column in run.row
     }
-
-
-def _score_rows(run: ReleasedRun, task: str) -> Iterator[dict[str, Any]]:
-    for (proxy, reference), value in run.scores.items():
-        yield {
+    if run.bandwidth is not None:
+        found["psd_99_bandwidth", "none"] = run.bandwidth
+    return [
+        {
             "architecture": str(run.architecture),
             "image": run.image,
             "task": task,
@@ -211,3 +213,5 @@ def _score_rows(run: ReleasedRun, task: str) -> Iterator[dict[str, Any]]:
             "seconds": None,
             "protocol_version": FOREIGN_PROTOCOL,
         }
+        for (proxy, reference), value in found.items()
+    ]

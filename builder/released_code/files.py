@@ -2,13 +2,12 @@
 
     benchmark/models.csv                                    lines of cell,skip
     benchmark/lowpass_metrics.csv                           model name, psd 99_per_bw, ...
-    benchmark/<task>/<level>/<image>/similarity_metrics_noisy_img.csv, .._true_img.csv
-    benchmark/<task>/<level>/<image>/data/<model>/htr.pkl   losses, PSNR curves, best values
+    benchmark/<task>/<level>/<image>/similarity_metrics_noisy_img.csv
+    benchmark/<task>/<level>/<image>/data/<model>/htr.pkl   losses, PSNR curves
     benchmark/<task>/<level>/<image>/data/<model>/psnr_noisy.pkl
     images/<task>/true/<image>.png                          the ground truth
 
-Missing files stay missing; nothing is filled in. Pickles are read by
-`nasdip_bench.builder.released_code.plain_pickle`, which runs no code. Must not import torch.
+Missing files stay missing; nothing is filled in. Must not import torch.
 """
 
 from __future__ import annotations
@@ -16,242 +15,249 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nasdip_bench.errors import ArchitectureError, BuildError, DatasetError
+from nasdip_bench.console.progress import Progress
+from nasdip_bench.errors import ArchitectureError, BuildError, DatasetError, ImageError
+from nasdip_bench.images import catalogue, read_image
 from nasdip_bench.space import Architecture
 
-from .plain_pickle import read_plain_pickle
+from .history import History, best_of, read_history
 
-LEVELS: dict[str, dict[str, str]] = {
-    "denoising": {"25": "denoise"},
-    "inpainting": {"50": "inpaint"},
-    "sr": {"2": "super_resolve_x2", "4": "super_resolve_x4", "8": "super_resolve_x8"},
+SIZE = 512
+"""Height and width of the images of the released benchmark."""
+
+_TASKS = {
+    ("denoising", "25"): "denoise",
+    ("inpainting", "50"): "inpaint",
+    ("sr", "2"): "super_resolve_x2",
+    ("sr", "4"): "super_resolve_x4",
+    ("sr", "8"): "super_resolve_x8",
 }
 """Our name of a task, by the released code's name and level (sigma, % missing, factor)."""
 
-_MOST_ITERATIONS = 1_000_000
+_HISTORIES = "data/*/htr.pkl"
 _MODEL = "model name"
-_DROP_DB = 3.0
+_BEST = ("best psnr", "best iteration", "best psnr smooth", "best iteration smooth")
+_SHOWN = 3
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class History:
-    """What ``htr.pkl`` records of a run.
+class ReleasedRun:
+    """All results of a run.
 
     Attributes:
-        psnr_db: (T,) dB of the outputs, point i before update i, while the loss was finite.
-        psnr_smooth_db: (T,) dB of the smoothed outputs.
-        loss: (T,).
-        iterations: number of iterations trained.
-        shape: (C, H, W) of the outputs; None if none was kept.
+        image: our name.
+        row: the finite numbers of its row in the table of similarity, by column.
+        bandwidth: of its random outputs, from the table of low-pass metrics.
+        psnr_corrupted_db: of the corrupted image.
+        error: why its history could not be read; "" if it was read, or there is none.
     """
 
-    psnr_db: NDArray[np.float64]
-    psnr_smooth_db: NDArray[np.float64]
-    loss: NDArray[np.float64]
-    iterations: int
-    shape: tuple[int, int, int] | None
+    architecture: Architecture
+    image: str
+    history: History | None
+    row: Mapping[str, float]
+    bandwidth: float | None
+    psnr_corrupted_db: float | None
+    error: str
 
     @property
-    def diverged(self) -> bool:
-        """Whether the loss became non-finite."""
-        return len(self.loss) < self.iterations
-
-    @property
-    def cut(self) -> bool:
-        """Whether the released loop's early stop ended it: 3 dB below its best PSNR."""
-        return not self.diverged and bool(self.psnr_db[-1] + _DROP_DB < best_of(self.psnr_db))
+    def has_best(self) -> bool:
+        """Whether the table has its best values."""
+        return all(column in self.row for column in _BEST)
 
 
-class ImageFolder(NamedTuple):
-    """The results of one image: our task name, theirs, and a stem such as "lena_512"."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Results:
+    """What a folder holds.
 
-    task: str
-    released_task: str
-    stem: str
-    path: Path
+    Attributes:
+        architectures: those of ``models.csv``, in order.
+        images: rows of images.parquet, by our name.
+        runs: by our name of the task.
+        left_out: what could not be used and why, a sentence each.
+    """
 
-    def histories(self) -> dict[str, Path]:
-        """The folders of the models that have a history, by the model's name, sorted."""
-        return {f.name: f for f in _folders(self.path / "data") if (f / "htr.pkl").exists()}
+    architectures: tuple[Architecture, ...] = ()
+    images: dict[str, dict[str, Any]] = field(default_factory=dict)
+    runs: dict[str, list[ReleasedRun]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
 
 
-def results_root(path: Path) -> Path:
-    """Find the ``benchmark`` folder: the path itself, or in it.
+def read_results(path: Path) -> Results:
+    """Read the results in a folder that holds ``benchmark``.
 
     Raises:
-        BuildError: neither is such a folder.
+        BuildError: there are none, or a table is damaged or contradicts another file.
     """
-    for root in (path / "benchmark", path):
-        if (root / "models.csv").is_file() or any((root / task).is_dir() for task in LEVELS):
-            return root
-    raise BuildError(
-        f"{str(path)!r} has no results in the layout of the released code: neither it nor its "
-        f"folder 'benchmark' holds models.csv, {', '.join(f'{task}/' for task in LEVELS)}; name "
-        f"the folder that holds 'benchmark'"
-    )
-
-
-def image_folders(root: Path) -> tuple[list[ImageFolder], list[str]]:
-    """The images with results, by task; and the folders of levels that we have no task for."""
-    found, unknown = [], []
-    for released_task, levels in LEVELS.items():
-        for level in _folders(root / released_task):
-            if level.name not in levels:
-                unknown.append(f"{released_task}/{level.name}")
-                continue
-            task = levels[level.name]
-            found += [ImageFolder(task, released_task, f.name, f) for f in _folders(level)]
-    return found, unknown
-
-
-def _folders(path: Path) -> list[Path]:
-    return sorted(one for one in path.iterdir() if one.is_dir()) if path.is_dir() else []
-
-
-def models(root: Path) -> tuple[list[Architecture], list[str]]:
-    """The architectures of ``models.csv``, in order, and the lines that are no architecture.
-
-    The released code's lists can name cells that cannot be built.
-    """
-    listed: dict[Architecture, None] = {}
-    refused = []
-    path = root / "models.csv"
-    for row in _rows(path) if path.is_file() else ():
-        try:
-            cell, skip = (value.strip() for value in row)
-            listed[Architecture.from_code(int(cell), skip)] = None
-        except (ArchitectureError, ValueError):
-            refused.append(",".join(row)[:60])
-    return list(listed), refused
-
-
-def read_metrics(path: Path) -> dict[str, dict[str, float]]:
-    """Read a table of metrics: the finite numbers by model and column.
-
-    Several processes append to such a table, so its header may be repeated.
-
-    Raises:
-        BuildError: it is not a table of models, a value is not a number, or two rows of a model
-            contradict each other.
-    """
-    if not path.is_file():
-        return {}
-    rows = _rows(path)
-    header = next(rows, [])
-    if _MODEL not in header:
-        raise BuildError(f"{str(path)!r} has no column {_MODEL!r}; restore it, or move it away")
-    found: dict[str, dict[str, float]] = {}
-    for number, row in enumerate(rows, start=2):
-        if row == header:
+    root, left_out = path / "benchmark", list[str]()
+    lines = (("_".join(line), None) for line in _rows(root / "models.csv"))
+    models = _by_architecture(lines, "models.csv", left_out)
+    lowpass = _table(root / "lowpass_metrics.csv", left_out)
+    results = Results(architectures=tuple(models), left_out=left_out)
+    known, count = [], 0
+    for folder in sorted(root.glob("*/*/*/")):
+        task, level = folder.parts[-3:-1]
+        name = f"{task}/{level}/{folder.name}"
+        if (task, level) not in _TASKS:
+            left_out.append(f"{name} is of a level that none of our tasks has")
+        elif (facts := _image_facts(path / "images" / task / "true", folder.name)) is None:
+            left_out.append(f"the image of {name} is not known to be {SIZE} x {SIZE}")
+        else:
+            known.append((_TASKS[task, level], folder, facts))
+            count += sum(1 for _ in folder.glob(_HISTORIES))
+    progress = Progress(count, float(count))
+    for task, folder, facts in known:
+        runs = list(_runs(folder, lowpass, left_out, progress))
+        if not runs:
             continue
-        if len(row) != len(header):
+        if results.images.setdefault(runs[0].image, facts) != facts:
             raise BuildError(
-                f"{str(path)!r}, row {number}: {len(row)} values under {len(header)} columns; it "
-                f"is damaged: restore it, or move it away"
+                f"{folder.name!r} is another picture at {task} than at another task; rename one of "
+                f"the two folders"
             )
-        values = dict(zip(header, row, strict=True))
-        model = values.pop(_MODEL)
-        numbers = {name: _number(path, number, name, text) for name, text in values.items()}
-        kept = {name: value for name, value in numbers.items() if math.isfinite(value)}
-        if found.setdefault(model, kept) != kept:
-            raise BuildError(
-                f"{str(path)!r} has two rows of {model!r:.100} that differ; remove the wrong one"
-            )
+        results.runs.setdefault(task, []).extend(runs)
+    progress.close()
+    if not results.runs:
+        raise BuildError(
+            f"{str(root)!r} has no results of a run that can be used"
+            f"{''.join(f'; {reason}' for reason in left_out[:_SHOWN])}; name the folder that holds "
+            f"'benchmark'"
+        )
+    return results
+
+
+def _runs(
+    folder: Path,
+    lowpass: Mapping[Architecture, Mapping[str, float]],
+    left_out: list[str],
+    progress: Progress,
+) -> Iterator[ReleasedRun]:
+    """The runs of one image, those in its table first."""
+    ours = {entry["paper_stem"]: name for name, entry in catalogue().items()}
+    table = _table(folder / "similarity_metrics_noisy_img.csv", left_out)
+    named = ((path.parent.name, path.parent) for path in sorted(folder.glob(_HISTORIES)))
+    trained = _by_architecture(named, f"{folder.name}/data", left_out)
+    for architecture in dict.fromkeys([*table, *trained]):
+        row = table.get(architecture, {})
+        history, corrupted, error = None, None, ""
+        if architecture in trained:
+            try:
+                history, corrupted = read_history(trained[architecture])
+            except DatasetError as refusal:
+                error = str(refusal)
+                left_out.append(error)
+            progress.finished(1.0, f"{folder.name}, {architecture}")
+        run = ReleasedRun(
+            architecture=architecture,
+            image=ours.get(folder.name, folder.name),
+            history=history,
+            row=row,
+            bandwidth=lowpass.get(architecture, {}).get("psd 99_per_bw"),
+            psnr_corrupted_db=row.get("psnr noisy") if corrupted is None else corrupted,
+            error=error,
+        )
+        _check_agreement(run)
+        if history is None and not run.has_best and not error:
+            left_out.append(f"{folder.name}, {architecture} has neither history nor best values")
+        else:
+            yield run
+
+
+def _check_agreement(run: ReleasedRun) -> None:
+    if run.history is None or not run.has_best:
+        return
+    found = best_of(run.history.psnr), best_of(run.history.psnr_smooth)
+    stated = run.row["best psnr"], run.row["best psnr smooth"]
+    if not np.allclose(found, stated, rtol=1e-6, atol=0):
+        raise BuildError(
+            f"{run.image}, {run.architecture}: the best PSNRs are {stated} in the table and "
+            f"{found} in htr.pkl, so they belong to different runs; remove one of the two"
+        )
+
+
+def _image_facts(pictures: Path, stem: str) -> dict[str, Any] | None:
+    """The row of images.parquet, from the picture or the name; None if its size is not ours."""
+    picture = pictures / f"{stem}.png"
+    if picture.is_file():
+        try:
+            image = read_image(picture)
+        except ImageError as error:
+            raise BuildError(f"the picture of {stem!r}: {error}") from error
+        sha256, channels, size = image.sha256, image.channels, (image.height, image.width)
+    else:
+        named = re.search(rf"_{SIZE}(_rgb)?$", stem)
+        sha256, channels = None, 3 if named and named[1] else 1
+        size = (SIZE, SIZE) if named else (0, 0)
+    if size != (SIZE, SIZE):
+        return None
+    return {
+        "sha256": sha256,
+        "height": SIZE,
+        "width": SIZE,
+        "channels": channels,
+        "source": f"released results, {stem}",
+        "licence": "not stated",
+        "status": "imported" if sha256 else "imported, picture not seen",
+    }
+
+
+def _by_architecture(
+    named: Iterable[tuple[str, _T]], where: str, left_out: list[str]
+) -> dict[Architecture, _T]:
+    """By architecture, what stands under a model's name, which has several forms."""
+    found: dict[Architecture, _T] = {}
+    for model, value in named:
+        try:
+            architecture = Architecture.parse(model)
+        except ArchitectureError:
+            left_out.append(f"{model[:60]!r} in {where} is no architecture that can be built")
+            continue
+        if found.setdefault(architecture, value) != value:
+            raise BuildError(f"{where} has two of {architecture} that differ; remove the wrong one")
     return found
 
 
-def read_history(folder: Path) -> History:
-    """Read the history of a run.
+def _table(path: Path, left_out: list[str]) -> dict[Architecture, dict[str, float]]:
+    """The finite numbers of a table, by architecture and column; empty if there is no table.
 
-    Raises:
-        DatasetError: it is damaged, or holds anything except plain values and arrays.
+    Several processes append to such a table, so its header may be repeated.
     """
-    path = folder / "htr.pkl"
-    value = _plain(path)
-    if not isinstance(value, Mapping):
-        raise DatasetError(f"{str(path)!r} holds no dictionary of results")
-    curves = [_curve(path, name, value.get(name)) for name in ("psnr_gt", "psnr_gt_sm", "loss")]
-    if len({len(curve) for curve in curves}) != 1 or not 1 <= len(curves[0]) <= _MOST_ITERATIONS:
-        raise DatasetError(
-            f"{str(path)!r} has curves of {', '.join(str(len(c)) for c in curves)} points, which "
-            f"should be alike and 1 to {_MOST_ITERATIONS}"
-        )
-    for name, curve in (("best_psnr_gt", curves[0]), ("best_psnr_gt_sm", curves[1])):
-        stated, best = value.get(name), best_of(curve)
-        if isinstance(stated, int | float) and not math.isclose(stated, best, rel_tol=1e-6):
-            raise DatasetError(f"{str(path)!r} says {name} {stated}, its curve {best}")
-    bad = np.flatnonzero(~np.isfinite(curves).all(axis=0))
-    end = int(bad[0]) if len(bad) else len(curves[0])
-    outputs = (value.get(name) for name in ("last_out", "best_out_sm", "best_out"))
-    shapes = [a.shape for a in outputs if isinstance(a, np.ndarray) and a.ndim == 3]
-    return History(
-        psnr_db=curves[0][:end],
-        psnr_smooth_db=curves[1][:end],
-        loss=curves[2][:end],
-        iterations=len(curves[0]),
-        shape=shapes[0] if shapes else None,
-    )
-
-
-def best_of(curve: NDArray[np.float64]) -> float:
-    """The best PSNR in dB, as the released code finds it: the highest above 0."""
-    return float(np.nanmax(np.r_[curve, 0.0]))
-
-
-def read_psnr(folder: Path) -> float | None:
-    """Read the PSNR of the corrupted image in dB; None if it was not kept.
-
-    Raises:
-        DatasetError: it is damaged, or not a number.
-    """
-    path = folder / "psnr_noisy.pkl"
-    if not path.exists():
-        return None
-    value = _plain(path)
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise DatasetError(f"{str(path)!r} holds no PSNR")
-    return float(value)
-
-
-def _plain(path: Path) -> Any:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
-    return read_plain_pickle(content, repr(str(path)))
-
-
-def _curve(path: Path, name: str, value: Any) -> NDArray[np.float64]:
-    if isinstance(value, np.ndarray):
-        value = value.ravel().tolist()
-    if isinstance(value, list) and all(type(v) in (int, float) for v in value):
-        with suppress(OverflowError):
-            return np.array(value, np.float64)
-    raise DatasetError(f"{str(path)!r} has no list of numbers {name!r}")
+    rows = _rows(path)
+    header = next(rows, [_MODEL])
+    named = []
+    for number, row in enumerate(rows, start=2):
+        try:
+            if len(row) != len(header) or _MODEL not in header:
+                raise ValueError(f"{len(row)} values; columns {', '.join(header)[:60]}")
+            values = dict(zip(header, row, strict=True))
+            model = values.pop(_MODEL)
+            if row != header:
+                numbers = {name: float(text or "nan") for name, text in values.items()}
+                kept = {name: value for name, value in numbers.items() if math.isfinite(value)}
+                named.append((model, kept))
+        except ValueError as error:
+            raise BuildError(
+                f"{str(path)!r}, row {number}, cannot be used ({error}); restore the table, or "
+                f"move it away"
+            ) from error
+    return _by_architecture(named, f"{path.parent.name}/{path.name}", left_out)
 
 
 def _rows(path: Path) -> Iterator[list[str]]:
+    if not path.is_file():
+        return
     try:
         text = path.read_text("utf-8-sig")
         yield from (row for row in csv.reader(io.StringIO(text, newline="")) if row)
     except (OSError, ValueError, csv.Error) as error:
         raise BuildError(f"{str(path)!r} cannot be read as a table: {error}") from error
-
-
-def _number(path: Path, row: int, name: str, text: str) -> float:
-    try:
-        return float(text) if text.strip() else math.nan
-    except ValueError:
-        raise BuildError(
-            f"{str(path)!r}, row {row}: {name} is {text!r:.60}, which is not a number; restore the "
-            f"table, or move it away"
-        ) from None

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import DatasetError
-from nasdip_bench.storage.locks import ForkSafeLock
 
 from .curve_parts import KINDS, CurvePart, read_part
 from .distances import Distances, read_distances
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 class DatasetFolder:
     """Read access to a dataset folder; opening it reads only the manifest.
 
-    Safe to share between threads and after a fork: a table is read under a lock, once.
+    Safe to share between threads and after a fork: at worst, two threads read a table twice.
 
     Args:
         path: the folder; "~" is the home folder. A relative path is resolved now, so the process
@@ -57,7 +56,6 @@ class DatasetFolder:
                 f"{path!r} is not a path of a folder: name the folder of a release, such as 'data/'"
             ) from None
         self.manifest = Manifest.from_json(*read_manifest(self.path))
-        self._lock = ForkSafeLock()
         self._tables: dict[tuple[str, Strings], pa.Table] = {}
 
     def table(self, name: str, strings: Strings = "string") -> pa.Table:
@@ -71,13 +69,12 @@ class DatasetFolder:
             UnknownNameError: no such table.
             DatasetError: the file is absent or damaged, or has other columns.
         """
-        with self._lock:
-            if (name, strings) not in self._tables:
-                if (name, "dictionary") not in self._tables:
-                    self._tables[name, "dictionary"] = self._read_table(name)
-                encoded = self._tables[name, "dictionary"]
-                self._tables[name, strings] = with_strings(encoded, name, strings)
-            return self._tables[name, strings]
+        if (name, strings) not in self._tables:
+            if (name, "dictionary") not in self._tables:
+                self._tables[name, "dictionary"] = self._read_table(name)
+            encoded = self._tables[name, "dictionary"]
+            self._tables[name, strings] = with_strings(encoded, name, strings)
+        return self._tables[name, strings]
 
     def _read_table(self, name: str) -> pa.Table:
         table_columns(name)  # rejects an unknown name before its file is looked for

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -36,12 +35,10 @@ class _Entry:
         info: its description.
         evaluate: computes an image score from (output, reference), each a `Spectrum`; a network
             score from a `Candidate`.
-        origin: module and qualified name of the function, to recognise it when it is redefined.
     """
 
     info: ScoreInfo
     evaluate: Callable[..., float]
-    origin: tuple[str, str] | None
 
 
 _scores: dict[str, _Entry] = {}
@@ -178,15 +175,15 @@ def image_score(*, spectral: bool = False, **fields: Any) -> Callable[[_Image], 
     """Decorator that adds an image score.
 
     The function is called with (output, reference), both read-only (C, H, W) float64; the reference
-    is None if the score needs none. Redefining a function, for example by rerunning a notebook
-    cell, replaces its score.
+    is None if the score needs none. Registering a name anew, for example by rerunning a notebook
+    cell, replaces your own score.
 
     Args:
         spectral: pass `Spectrum` objects to the function instead; they share Fourier transforms.
         **fields: fields of `ScoreInfo`, except ``kind``.
 
     Raises:
-        ConfigError: the name is taken, or `ScoreInfo` rejects a field.
+        ConfigError: the name is that of a built-in score, or `ScoreInfo` rejects a field.
     """
     described = ScoreInfo(kind="image", **fields)
 
@@ -194,14 +191,14 @@ def image_score(*, spectral: bool = False, **fields: Any) -> Callable[[_Image], 
         def on_arrays(output: Spectrum, reference: Spectrum | None) -> float:
             return function(output.image, None if reference is None else reference.image)
 
-        _enter(described, function, function if spectral else on_arrays)
+        _enter(described, function if spectral else on_arrays)
         return function
 
     return register
 
 
 def network_score(*, of_candidate: bool = False, **fields: Any) -> Callable[[_Network], _Network]:
-    """Decorator that adds a network score; redefinition works as in `image_score`.
+    """Decorator that adds a network score; replacing works as in `image_score`.
 
     The function is called with (network, z, corrupted, task); see `score_network`.
 
@@ -211,7 +208,7 @@ def network_score(*, of_candidate: bool = False, **fields: Any) -> Callable[[_Ne
         **fields: fields of `ScoreInfo`, except ``kind``.
 
     Raises:
-        ConfigError: the name is taken, or `ScoreInfo` rejects a field.
+        ConfigError: the name is that of a built-in score, or `ScoreInfo` rejects a field.
     """
     described = ScoreInfo(kind="network", **fields)
 
@@ -219,28 +216,17 @@ def network_score(*, of_candidate: bool = False, **fields: Any) -> Callable[[_Ne
         def on_parts(candidate: Candidate) -> float:
             return function(candidate.network, candidate.z, candidate.corrupted, candidate.task)
 
-        _enter(described, function, function if of_candidate else on_parts)
+        _enter(described, function if of_candidate else on_parts)
         return function
 
     return register
 
 
-def _enter(
-    described: ScoreInfo, function: Callable[..., float], evaluate: Callable[..., float]
-) -> None:
-    """Add a score, or replace an earlier definition of its function."""
-    named = isinstance(function, FunctionType) and function.__name__ != "<lambda>"
-    origin = (function.__module__, function.__qualname__) if named else None
-    name = described.name
-    if name in _scores:
-        same = origin is not None and origin == _scores[name].origin
-        if name in _built_in or not same:
-            raise ConfigError(
-                f"a score {name!r} is registered already, by another function: choose another "
-                "name, or remove your own score with unregister first"
-            )
-        unregister(name)
-    _scores[name] = _Entry(described, evaluate, origin)
+def _enter(described: ScoreInfo, evaluate: Callable[..., float]) -> None:
+    """Add a score, or replace one that was added."""
+    if described.name in _built_in:
+        raise ConfigError(f"score {described.name!r} is built in: choose another name")
+    _scores[described.name] = _Entry(described, evaluate)
 
 
 def unregister(name: str) -> None:

@@ -97,52 +97,6 @@ class Initialised(NamedTuple):
     output: np.ndarray
 
 
-@torch.no_grad()
-def _initialise(
-    arch: Architecture,
-    shape: tuple[int, int, int],
-    channels: int,
-    keys: Sequence[int],
-    device: torch.device,
-) -> list[Initialised]:
-    """Scoring initialisations by their keys k, run as one stack."""
-    image_channels, height, width = shape
-    size = f"{height}x{width}"
-    networks, inputs = [], []
-    for k in keys:
-        network = blank_network(arch, image_channels, channels, device)
-        draw_weights(network, "scoring weights", str(arch), size, k)
-        networks.append(network)
-        z = draw_z(image_channels, height, width, "scoring z", size, image_channels, k)
-        inputs.append(z.to(device))
-    with numerics("fp32", device):
-        output: Tensor = FastNetwork(stack_networks(networks))(torch.cat(inputs, 1))
-    outputs = output.view(len(keys), *shape).cpu().numpy()
-    return list(map(Initialised, networks, inputs, outputs))
-
-
-class Outputs:
-    """The spectra of a network's output; tasks that do not reduce it share one.
-
-    Args:
-        output: (C, H, W) float32.
-        parts: where the spectra keep their parts.
-    """
-
-    def __init__(self, output: np.ndarray, parts: Parts | None = None) -> None:
-        self._output = output
-        self._parts = Parts() if parts is None else parts
-        self._spectra: dict[Task | None, Spectrum] = {}
-
-    def spectrum(self, task: Task) -> Spectrum:
-        """The spectrum of the output as a task reduces it."""
-        reduced = task.reduce(self._output)
-        key = None if reduced is self._output else task
-        if key not in self._spectra:
-            self._spectra[key] = prepare(reduced, "output", self._parts)
-        return self._spectra[key]
-
-
 def _batch(shape: tuple[int, int, int], channels: int) -> int:
     """How many networks to hold and run at once."""
     return max(1, _BATCH_BYTES // (_LIVE_LAYERS * 4 * channels * shape[1] * shape[2]))
@@ -178,12 +132,16 @@ def score_architecture(
         for k, initialised in initialisations(arch, shape, channels, inits, device):
             measured["initialisation"] = {}
             parts = Parts()
-            outputs = Outputs(initialised.output, parts)
+            spectra: dict[Task | None, Spectrum] = {}  # tasks that do not reduce share one
             for problem, result in zip(problems, results, strict=True):
                 if problem.shape != shape:
                     continue
                 measured["image"] = {}
-                for name, evaluate in _evaluations(problem, initialised, outputs, parts):
+                reduced = problem.task.reduce(initialised.output)
+                key = None if reduced is initialised.output else problem.task
+                if key not in spectra:
+                    spectra[key] = prepare(reduced, "output", parts)
+                for name, evaluate in _evaluations(problem, initialised, spectra[key], parts):
                     if not problem.wanted(name):
                         continue
                     depends_on = info(name.proxy).depends_on
@@ -218,25 +176,33 @@ def initialisations(
         inits: number of initialisations, at least 1.
         device: where networks run.
     """
-    batch = _batch(shape, channels)
+    device, (image_channels, height, width) = torch.device(device), shape
+    size, batch = f"{height}x{width}", _batch(shape, channels)
     for first in range(0, inits, batch):
         keys = range(first, min(first + batch, inits))
-        yield from zip(
-            keys, _initialise(arch, shape, channels, keys, torch.device(device)), strict=True
-        )
+        networks, inputs = [], []
+        for k in keys:
+            network = blank_network(arch, image_channels, channels, device)
+            draw_weights(network, "scoring weights", str(arch), size, k)
+            networks.append(network)
+            z = draw_z(image_channels, height, width, "scoring z", size, image_channels, k)
+            inputs.append(z.to(device))
+        with torch.no_grad(), numerics("fp32", device):
+            output: Tensor = FastNetwork(stack_networks(networks))(torch.cat(inputs, 1))
+        outputs = output.view(len(keys), *shape).cpu().numpy()
+        yield from zip(keys, map(Initialised, networks, inputs, outputs), strict=True)
 
 
 def _evaluations(
-    problem: Scored, initialised: Initialised, outputs: Outputs, parts: Parts
+    problem: Scored, initialised: Initialised, output: Spectrum, parts: Parts
 ) -> Iterator[tuple[ScoreName, Callable[[], float]]]:
     network, z, _ = initialised
-    reduced = outputs.spectrum(problem.task)
     for proxy in image_scores():
         if info(proxy).needs_reference:
             for name, reference in problem.references.items():
-                yield ScoreName(proxy, name), _call(score, proxy, reduced, reference)
+                yield ScoreName(proxy, name), _call(score, proxy, output, reference)
         else:
-            yield ScoreName(proxy, NO_REFERENCE), _call(score, proxy, reduced)
+            yield ScoreName(proxy, NO_REFERENCE), _call(score, proxy, output)
     candidate = Candidate(network, z, problem.corrupted, problem.task, problem.mask, parts)
     for proxy in network_scores():
         yield ScoreName(proxy, NO_REFERENCE), _call(score_candidate, proxy, candidate)

@@ -24,7 +24,8 @@ def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
 def read_npz(path: Path) -> dict[str, NDArray[Any]] | None:
     """The arrays in a file, or None if there is no file or it is damaged."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+        content = io.BytesIO(path.read_bytes())
+        with np.load(content, allow_pickle=False) as file:  # noqa: TID251
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
         return None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
-import threading
 
 import numpy as np
 import pandas as pd
@@ -18,7 +16,6 @@ from nasdip_bench.network import build_network
 from nasdip_bench.network.weights import draw_weights
 from nasdip_bench.space import Architecture, sample_architectures
 from nasdip_bench.space.cost import architecture_cost
-from nasdip_bench.storage.locks import ForkSafeLock
 from tests import synthetic
 from tests.synthetic import LOW
 
@@ -402,54 +399,6 @@ def test_build_takes_a_width_that_only_another_task_has(tmp_path):
     assert bench.build(0, fidelity=LOW).output.conv.in_channels == 16
     with pytest.raises(MissingRunError, match=f"no task 'denoise' at fidelity '{LOW}'"):
         bench.build(0, "lena", "denoise", fidelity=LOW)
-
-
-# Forks
-
-
-def _ask(bench, out):
-    run = (1, "lena", "denoise")
-    read = len(bench.curve(*run)), len(bench.observables(*run)), len(bench.scores(*run))
-    out.put((bench.query(*run).best_psnr_db, read))
-
-
-@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-def test_a_child_forked_while_a_thread_holds_the_locks_can_read(bench):
-    fresh = NASDIPBench(bench.path)
-    fresh.curve(0, "lena", "denoise")
-    held, release = threading.Event(), threading.Event()
-
-    def hold():
-        parts = fresh._reader, fresh._observables
-        with fresh._folder._lock, parts[0]._lock, parts[1]._lock, fresh._lock:
-            held.set()
-            release.wait(60)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait()
-    try:
-        context = multiprocessing.get_context("fork")
-        out = context.Queue()
-        child = context.Process(target=_ask, args=(fresh, out))
-        child.start()
-        answer = out.get(timeout=30)
-        child.join(30)
-    finally:
-        release.set()
-        thread.join()
-    assert answer[0] == fresh.query(1, "lena", "denoise").best_psnr_db
-
-
-def test_a_lock_keeps_others_out():
-    lock, entered = ForkSafeLock(), []
-    with lock, lock:
-        thread = threading.Thread(target=lambda: (lock.__enter__(), entered.append(1)))
-        thread.start()
-        thread.join(0.05)
-        assert not entered
-    thread.join(5)
-    assert entered
 
 
 # Values of one's own

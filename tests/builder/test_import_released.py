@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import pickle
 import shutil
 import tarfile
 from pathlib import Path
@@ -42,16 +43,13 @@ BEST = "best_psnr_smooth_db"
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("released")
     _, left_out = import_released(write_results(root / "results"), root / "data")
-    assert left_out == ()
+    assert left_out == []
     return root / "data"
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     return write_results(tmp_path / "results")
-
-
-NO_BEST = {"best psnr": ""}
 
 
 def lena(results: Path) -> Path:
@@ -144,7 +142,7 @@ def test_what_the_released_code_wrote(reference_dir: Path, tmp_path: Path):
 def test_of_tables_alone_there_are_best_values_and_no_curves(imported: Path):
     bench = NASDIPBench(imported)
     found = bench.query(2, "boat", "inpaint")
-    assert (found.status, found.iterations, found.stop) == ("ok", 4000, 4000)
+    assert (found.status, found.iterations, found.stop) == ("ok", 2001, 2001)
     assert (found.best_psnr_smooth_db, found.best_iteration) == (25.2, 2001)
     assert math.isnan(found.final_psnr_db)
     assert math.isnan(found.last_psnr_db)
@@ -169,7 +167,7 @@ def test_scores_are_in_our_units(imported: Path):
     values = DatasetFolder(imported).score_values()
     np.testing.assert_array_equal(values, rows["value"].to_numpy(np.float32)[:, None])
     assert ours["psd_strip_hist_emd/corrupted"] == 0.25
-    assert bench.scores(1, "boat", "inpaint")["psd_db_mse/ground_truth"] > 0
+    assert bench.scores(1, "boat", "inpaint")["psd_db_mse/corrupted"] > 0
     # The released metric is the mean square of 10 ln ratios, ours of 10 log10 ratios.
     rng = np.random.default_rng(0)
     one, other = rng.random((2, 1, 32, 32))
@@ -230,7 +228,7 @@ def test_pictures_that_are_there_give_the_hash(results: Path, tmp_path: Path):
     with pytest.raises(BuildError, match="is not among the sources.*--replace"):
         import_released(results, tmp_path / "data")
     _, (reason,) = import_released(results, tmp_path / "data", replace=True)
-    assert "1 x image with outputs and picture of different shapes" in reason
+    assert reason == "the image of denoising/25/lena_512 is not known to be 512 x 512"
     assert NASDIPBench(tmp_path / "data").images == ("misc", "boat")
 
 
@@ -239,7 +237,7 @@ def test_partial_folders_are_taken_as_partial(results: Path, tmp_path: Path):
     shutil.rmtree(lena(results) / "data" / MODELS[0])
     (results / "benchmark" / "models.csv").unlink()
     (results / "benchmark" / "lowpass_metrics.csv").unlink()
-    import_released(results / "benchmark", tmp_path / "data")  # that folder is taken as well
+    import_released(results, tmp_path / "data")
     bench = NASDIPBench(tmp_path / "data")
     assert sum(bench.to_frame("runs")["image"] == "lena") == 3
     with pytest.raises(MissingRunError):
@@ -260,7 +258,7 @@ def test_runs_that_diverged_or_cannot_be_read_are_rows(results: Path, tmp_path: 
         file.write_bytes(file.read_bytes()[:-1000])
     rows = {MODELS[1]: row(1, 900)}
     write_table(lena(results) / "similarity_metrics_noisy_img.csv", rows)
-    assert "2 x history that cannot be read" in left_out(results, tmp_path / "data")
+    assert left_out(results, tmp_path / "data").count("htr.pkl' cannot be read (") == 2
     bench = NASDIPBench(tmp_path / "data")
     diverged = bench.query(0, "lena", "denoise")
     assert diverged.status == "diverged"
@@ -268,60 +266,41 @@ def test_runs_that_diverged_or_cannot_be_read_are_rows(results: Path, tmp_path: 
     runs = bench.to_frame("runs").query("image == 'lena'").set_index("arch_id")
     assert runs.loc[0, "diverged_at"] == 700
     assert runs.loc[[1, 2], "status"].tolist() == ["ok", "failed"]  # 1: by its table
-    assert runs.loc[[1, 2], "error"].str.contains("is not a complete pickle").all()
+    assert runs.loc[[1, 2], "error"].str.contains("cannot be read").all()
     assert verify(tmp_path / "data") == []
 
 
 def test_what_is_not_taken_is_named(results: Path, tmp_path: Path):
     benchmark = results / "benchmark"
     with (benchmark / "models.csv").open("a") as file:
-        file.write("240,0101010101010101010101010\nno,line\n")
+        file.write("240,0101010101010101010101010\n")
     shutil.copytree(benchmark / "denoising" / "25", benchmark / "denoising" / "50")
-    shutil.copytree(lena(results), benchmark / "sr" / "4" / "woman_rgb")
-    shutil.rmtree(benchmark / "sr" / "4" / "woman_rgb" / "data")
+    (benchmark / "sr" / "4" / "woman_rgb").mkdir(parents=True)
     write_history(lena(results) / "data" / "notes", history(0, 10))
-    (lena(results) / "data" / MODELS[0] / "psnr_noisy.pkl").write_bytes(b"no pickle")
+    (lena(results) / "data" / MODELS[0] / "psnr_noisy.pkl").write_bytes(pickle.dumps("none"))
+    write_history(lena(results) / "data" / MODELS[3], history(0, 10) | {"loss": [1.0]})
     table = lena(results) / "similarity_metrics_noisy_img.csv"
-    table.write_text(table.read_text() + f"3_{'0' * 25}" + "," * 16 + "\n")
-    with (benchmark / "lowpass_metrics.csv").open("a") as file:
-        file.write(f"0_60_{'1' * 25},0.1,0.2\n")
+    header = table.read_text()  # processes that append may write it again
+    table.write_text(table.read_text() + header + f"3_{'0' * 25}" + "," * 16 + "\n")
     named = left_out(results, tmp_path / "data")
     for sentence in (
-        "2 x line of models.csv that is not an architecture, or cannot be built (240,0101",
-        "1 x folder of a level that is not one of the tasks (denoising/50)",
-        "1 x image of unknown size: ",
-        "(woman_rgb)",
-        "1 x model that is not an architecture, or cannot be built (notes)",
-        f"1 x model with neither history nor best values (lena_512, 3_{'0' * 25})",
-        "1 x PSNR of a corrupted image that cannot be read ('",
-        f"1 x row of lowpass_metrics.csv without a run (0_60_{'1' * 25})",
+        "'240_0101010101010101010101010' in models.csv is no architecture that can be built",
+        "denoising/50/lena_512 is of a level that none of our tasks has",
+        "the image of sr/4/woman_rgb is not known to be 512 x 512",
+        "'notes' in lena_512/data is no architecture",
+        f"lena_512, 3-{'0' * 25} has neither history nor best values",
+        "psnr_noisy.pkl' holds no PSNR",
+        "htr.pkl' has no psnr_gt, psnr_gt_sm, loss that are lists of equally many numbers",
     ):
         assert sentence in named
     run = NASDIPBench(tmp_path / "data").query(0, "lena", "denoise")
     assert (run.status, run.psnr_corrupted_db, run.best_psnr_db) == ("ok", 20.25, 24.5)
-
-
-def test_where_nothing_is_taken_the_reasons_are_named(results: Path, tmp_path: Path):
-    shutil.rmtree(results / "benchmark" / "inpainting")
-    for image in (results / "benchmark" / "denoising" / "25").iterdir():
-        shutil.rmtree(image / "data")
-        table = image / "similarity_metrics_noisy_img.csv"
-        write_table(
-            table, {"a model": row(0, 10), model_name(*CODES[1]): {**row(0, 10), **NO_BEST}}
-        )
+    for folder in ("denoising", "inpainting"):
+        shutil.rmtree(benchmark / folder)
     with pytest.raises(
-        BuildError,
-        match="nothing in .* can be used: 2 x model that is not an architecture, or cannot be "
-        r"built \(a model, a model\); 2 x model with neither history nor best values .*; fix that",
+        BuildError, match="no results of a run that can be used; '240_.*; the image of sr/4/woman_r"
     ):
         import_released(results, tmp_path / "data")
-
-
-def test_headers_that_were_written_again(results: Path, tmp_path: Path):
-    table = lena(results) / "similarity_metrics_noisy_img.csv"
-    table.write_text(table.read_text() * 2)
-    import_released(results, tmp_path / "data")
-    assert len(NASDIPBench(tmp_path / "data").to_frame("runs")) == 11
 
 
 def changed(table: Path, column: str, value: str) -> None:
@@ -338,10 +317,10 @@ def test_damaged_tables_are_one_line(results: Path, tmp_path: Path, capsys):
     arguments = ("import-released", results, f"--out={out}")
     whole = table.read_text()
     for damage, message in (
-        (lambda: changed(table, "psd db mse", "x"), "psd db mse is 'x', which is not a number"),
-        (lambda: changed(table, "best psnr", "30.5"), "best PSNR is 30.5 in the table and 24.6"),
-        (lambda: table.write_text("model,psd\na,1\n"), "no column 'model name'"),
-        (lambda: table.write_text(whole + "a,1\n"), "row 6: 2 values under 17 columns"),
+        (lambda: changed(table, "psd db mse", "x"), "row 3, cannot be used (could not convert str"),
+        (lambda: changed(table, "best psnr", "30.5"), "are (30.5, 25.1) in the table and (24."),
+        (lambda: table.write_text("model,psd\na,1\n"), "(2 values; columns model, psd); restore"),
+        (lambda: table.write_text(whole + "a,1\n"), "row 6, cannot be used (2 values; columns mo"),
         (lambda: table.write_bytes(b"\xff\xfe\x00"), "cannot be read as a table"),
     ):
         table.write_text(whole)
@@ -356,16 +335,14 @@ def test_damaged_tables_are_one_line(results: Path, tmp_path: Path, capsys):
     assert nasdip_build(capsys, *arguments)[0] == 0
 
 
-def test_two_rows_of_one_model_must_agree(results: Path, tmp_path: Path):
+def test_two_rows_of_one_architecture_must_agree(results: Path, tmp_path: Path):
     table = lena(results) / "similarity_metrics_noisy_img.csv"
     lines = table.read_text().splitlines()
-    lines.append(lines[2].replace("25.1", "25.2"))
-    table.write_text("\n".join(lines))
-    with pytest.raises(BuildError, match="two rows of '3_1.*that differ"):
-        import_released(results, tmp_path / "data")
-    other = model_name(*CODES[1])
-    table.write_text("\n".join(lines[:-1]) + "\n" + lines[2].replace(MODELS[1], other))
-    with pytest.raises(BuildError, match="are the same architecture"):
+    again = lines[2].replace(MODELS[1], model_name(*CODES[1]))
+    table.write_text("\n".join([*lines, again]))
+    import_released(results, tmp_path / "data")
+    table.write_text("\n".join([*lines, again.replace("25.1", "25.2")]))
+    with pytest.raises(BuildError, match="noisy_img.csv has two of 3-1.* that differ"):
         import_released(results, tmp_path / "data")
 
 
@@ -380,9 +357,9 @@ def test_the_command(results: Path, tmp_path: Path, capsys):
     (benchmark / "denoising").rename(tmp_path / "denoising")
     (benchmark / "inpainting").rename(tmp_path / "inpainting")
     for source, target, message in (
-        (tmp_path / "none", out, "has no results in the layout"),
+        (tmp_path / "none", out, "has no results of a run"),
         (results, benchmark / "data", "are nested"),
-        (results, tmp_path / "more", "has no results of any run"),
+        (results, tmp_path / "more", "has no results of a run"),
     ):
         status, _, err = nasdip_build(capsys, "import-released", source, f"--out={target}")
         assert status == 2

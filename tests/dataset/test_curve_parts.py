@@ -87,22 +87,17 @@ def test_what_is_written_is_read(kind, runs, length):
 
 
 @each_kind
-def test_the_file_can_be_read_with_h5py_alone(kind):
+def test_the_file_states_its_codes(kind):
     with h5py.File(io.BytesIO(part_bytes(part(kind)))) as file:
         assert {*file} == {*KINDS[kind], "iteration"}
-        iterations = file["iteration"][:]
-        np.testing.assert_array_equal(iterations, kept_points(LENGTH, STOP) + 1)
-        for name, values in curves(kind).items():
-            array = file[name]
-            assert array.dtype == np.uint16
-            assert (array.compression, array.shuffle) == ("gzip", True)
-            codes, facts = array[:], array.attrs
-            back = facts["lowest"] + codes / facts["steps_per_unit"]
-            back[codes == facts["missing"]] = np.nan
-            wanted = np.minimum(values[:, iterations - 1], back[~np.isnan(back)].max())
-            np.testing.assert_allclose(back, wanted, atol=0.6 / facts["steps_per_unit"], rtol=0)
-            assert facts["unit"] == ("1" if name == "ssim_smooth" else "dB")
-            assert facts["missing"] == MISSING
+        for name in KINDS[kind]:
+            assert (file[name].compression, file[name].shuffle) == ("gzip", True)
+            assert dict(file[name].attrs) == {
+                "unit": "1" if name == "ssim_smooth" else "dB",
+                "lowest": CODES[name].lowest,
+                "steps_per_unit": CODES[name].steps,
+                "missing": MISSING,
+            }
 
 
 def test_another_process_writes_the_same_bytes_later():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from nasdip_bench.dataset.curves import (
     CODES,
@@ -32,20 +31,6 @@ def test_every_curve_has_a_code_that_its_values_fit_in():
 
 
 @each_curve
-@given(st.data())
-def test_values_round_trip_to_half_a_step(code, data):
-    value = st.one_of(st.floats(code.lowest, code.highest), st.just(np.nan))
-    shape = st.tuples(st.integers(0, 4), st.integers(0, 9))
-    values = data.draw(hnp.arrays(np.float64, shape, elements=value))
-    steps = encode(values, code)
-    assert steps.dtype == np.uint16
-    found = decode(steps, code)
-    np.testing.assert_array_equal(np.isnan(found), np.isnan(values))
-    assert np.nanmax(np.abs(found - values), initial=0) <= 0.5 / code.steps + 1e-12
-    np.testing.assert_array_equal(encode(found, code), steps)
-
-
-@each_curve
 def test_no_value_in_range_is_off_by_more_than_half_a_step(code):
     """At both edges of every step there is, and beside them: the error is largest there."""
     steps = np.arange(MISSING) / code.steps + code.lowest
@@ -53,6 +38,9 @@ def test_no_value_in_range_is_off_by_more_than_half_a_step(code):
     for values in (edges, np.nextafter(edges, -9), np.nextafter(edges, 9999), steps):
         off = np.abs(decode(encode(values, code), code) - values)
         assert off.max() <= (0.5 + 1e-8) / code.steps
+    every = np.arange(MISSING + 1, dtype=np.uint16)
+    np.testing.assert_array_equal(encode(decode(every, code), code), every)
+    assert np.isnan(decode(every, code)).nonzero()[0].tolist() == [MISSING]
 
 
 @each_curve
@@ -89,33 +77,10 @@ def test_kept_points(data, iterations):
         assert {*multiples(iterations)} <= {*points.tolist()}
 
 
-@pytest.mark.parametrize(
-    ("iterations", "step"), [(129, 10), (200, 10), (600, 50), (1000, 50), (1001, 100), (9500, 500)]
-)
-def test_round_numbers_of_iterations_are_kept(iterations, step):
-    kept = kept_points(iterations, iterations // 2) + 1
-    assert {*range(step, iterations + 1, step)} <= {*kept.tolist()}
-
-
 @pytest.mark.parametrize("stop", [0, 11])
 def test_a_stop_outside_the_run_is_refused(stop):
     with pytest.raises(ConfigError, match=f"stop {stop} must lie in 1..10"):
         kept_points(10, stop)
-
-
-@pytest.mark.parametrize("iterations", [129, 130, 150, 300, 600, 1200, 9500, 100_000])
-def test_as_many_geometric_steps_are_kept_as_fit(iterations):
-    """One more is too many. (Steps that are rounded together can make room for one again.)"""
-    stop = iterations // 3
-
-    def points(steps):
-        geometric = np.rint(np.geomspace(16, iterations - 1, steps)).astype(int)
-        fixed = {*range(16), *multiples(iterations), stop - 1, iterations - 1}
-        return sorted(fixed | {*geometric.tolist()})
-
-    kept = kept_points(iterations, stop).tolist()
-    [*_, most] = [steps for steps in range(2, 8 * MAX_POINTS) if points(steps) == kept]
-    assert len(points(most + 1)) > MAX_POINTS
 
 
 @each_curve

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -106,15 +104,6 @@ def test_what_is_written_is_read(architectures, seeds):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
         assert not one.flags.writeable
-
-
-def test_the_file_can_be_read_with_h5py_alone():
-    with h5py.File(io.BytesIO(distances_bytes(small()))) as file:
-        assert {*file} == {"pairs", "truth", "corrupted", "seed"}
-        for name in ("pairs", "truth", "corrupted"):
-            np.testing.assert_array_equal(file[name][:], getattr(small(), name))
-            facts = dict(file[name].attrs)
-            assert facts == {"unit": "dB", "steps_per_unit": 1000, "missing": MISSING}
 
 
 def test_between_two_restorations():
@@ -319,19 +308,6 @@ def test_a_run_that_diverged_has_none(tmp_path):
         np.testing.assert_array_equal(missing, wanted)
         for codes in (found.truth, found.corrupted):
             np.testing.assert_array_equal(codes[i, 0] == MISSING, wanted.all(axis=0))
-
-
-def test_what_diverged_everywhere_leaves_no_file(tmp_path):
-    folder = built(tmp_path / "build")
-    rewritten(
-        folder,
-        lambda row: (
-            row | {"status": "diverged", "diverged_at": 1, "loss": None, "restoration": None}
-        ),
-    )
-    data = released([folder], tmp_path / "data")
-    assert not data.has_distances("early", "denoise")
-    assert not (tmp_path / "data" / "distances").exists()
 
 
 def test_a_release_of_scores_alone_has_no_folder_for_them(tmp_path):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from itertools import combinations
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
-from scipy.stats import f_oneway, kendalltau
+from scipy.stats import f_oneway
 
 from nasdip_bench import NASDIPBench
 from tests import synthetic
@@ -174,12 +172,7 @@ def test_no_machine_is_mentioned():
     assert not re.search(r"\b(AMD|Intel|CPU|GPU|seconds?|core)\b", PAGE)
 
 
-# The tables, against the files by SciPy and pandas
-
-
-@pytest.fixture(scope="module")
-def bench() -> NASDIPBench:
-    return NASDIPBench(FINDINGS.parent)
+# The tables, by formulas
 
 
 def test_share_of_the_variance():
@@ -192,45 +185,6 @@ def test_share_of_the_variance():
     unrelated = [findings.omega_squared(rng.normal(size=60), codes) for _ in range(50)]
     assert np.mean(unrelated) < 0.05
     assert np.isnan(findings.omega_squared(values[:1], codes[:1]))
-
-
-def test_the_beginning_is_compared_with_the_best_of_another_seed(bench: NASDIPBench):
-    for task in TASKS:
-        curves, block = bench.curves(task, fidelity="r64c16"), bench.runs.block(task, "r64c16")
-        best = np.stack([block.matrix(findings.TARGET, seed) for seed in (0, 1)], axis=-1)
-        there = np.isfinite(best).all(axis=(1, 2))
-        early = np.searchsorted(curves.iterations, block.record.stop // 3, side="right") - 1
-        taus = [
-            kendalltau(curves.psnr_db[there, image, a, early], best[there, image, b]).statistic
-            for image in range(len(bench.images))
-            for a, b in ((0, 1), (1, 0))
-        ]
-        at = str(curves.iterations[early])
-        assert cell(3, "beginnings", task, at, "raw") == f"{np.mean(taus):+.2f}"
-
-
-def test_stops_lose_what_the_files_say(bench: NASDIPBench):
-    rule, parameters = "discrepancy", "tau=0.75,sigma=estimate"
-    files = [*(FINDINGS.parent / "stops").glob("r64c16-denoise-*.parquet")]
-    stops = pq.read_table(files).to_pandas()
-    stops = stops[(stops["rule"] == rule) & (stops["parameters"] == parameters)]
-    stops = stops[stops["seed"].isin(bench.runs.block("denoise", None).default_seeds)]
-    key = ["arch_id", "image", "task", "fidelity", "seed"]
-    runs = pq.read_table(FINDINGS.parent / "runs.parquet").to_pandas()[[*key, findings.TARGET]]
-    for column in ("image", "task", "fidelity"):
-        stops[column], runs[column] = stops[column].astype(str), runs[column].astype(str)
-    whole = stops.merge(runs, on=key)
-    lost = whole[findings.TARGET] - whole["psnr_smooth_db"]
-    mean = lost.groupby(whole["image"]).mean().mean()
-    assert cell(4, "stops", "denoise", f"`{rule}({parameters})`") == f"{mean:.2f}"
-
-
-def test_single_initialisations_are_compared_in_pairs(bench: NASDIPBench):
-    scores, singles = bench.to_frame("scores"), bench.score_values().astype(np.float64)
-    mine = scores[(scores["task"] == "denoise") & (scores["fidelity"] == "r64c16")]
-    mine = mine[(mine["proxy"] == "synflow") & (mine["image"] == "lena")]
-    taus = [kendalltau(x, y).statistic for x, y in combinations(singles[mine.index].T, 2)]
-    assert cell(2, "initialisations", "denoise", "`synflow/none`") == f"{np.mean(taus):.2f}"
 
 
 def test_tables_of_a_release_that_is_known_by_formula(tmp_path):

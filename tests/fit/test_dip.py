@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import sys
 from pathlib import Path
@@ -157,33 +156,6 @@ def test_a_shorter_fit_is_the_beginning_of_a_longer_one(truth):
     np.testing.assert_array_equal(
         run(truth, Denoise(), 5).psnr_smooth_db, run(truth, Denoise(), 12).psnr_smooth_db[:5]
     )
-
-
-class Exploding(nn.Module):
-    """Gives a non-finite output from its 4th call on."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(1))
-        self.calls = 0
-
-    def forward(self, z):
-        self.calls += 1
-        return z * self.weight * (math.inf if self.calls > 3 else 1)
-
-
-def test_a_divergence_is_recorded_and_ends_the_fit(truth):
-    network = Exploding()
-    task = Denoise()
-    problem = Problem(task, task.corrupt(truth, "test"), truth)
-    result = fit(network, problem, draw_z(1, 64, 64, "z"), 0, 1000)
-    assert result.diverged_at == 3
-    assert network.calls == 100
-    assert np.isfinite(result.psnr_db[:3]).all()
-    assert np.isnan(result.psnr_db[3:]).all()
-    assert np.isnan(result.psnr_smooth_db[3:]).all()
-    assert np.isnan(result.loss[3:]).all()
-    assert len(result.psnr_db) == 1000
 
 
 def test_without_a_ground_truth_there_is_no_psnr(truth):

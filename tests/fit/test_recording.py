@@ -13,42 +13,28 @@ from nasdip_bench.errors import UnknownNameError
 from nasdip_bench.fit.loop import SMOOTHING, Fit, fit_stack
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.fit.recording import Observer
-from nasdip_bench.network import build_network
 from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.network.stacking import stack_networks
-from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.observables import OBSERVABLES, SSIM
 from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
+from tests.stacks import new_networks, new_truth, new_z
 
 ARCH = Architecture(172, "0000011001001001100111101")
 ITERATIONS = 130  # longer than the longest window
 RUNS = 2
 
 
-def truths(channels: int) -> list[np.ndarray]:
-    from skimage.data import astronaut, camera
-
-    gray = camera()[64:192:2, 64:192:2] / np.float32(255)
-    colour = np.moveaxis(astronaut()[64:192:2, 64:192:2] / np.float32(255), 2, 0)
-    return [colour, 1 - colour] if channels == 3 else [gray[None], 1 - gray[None]]
-
-
 class Recorded:
     """A short fit of a stack, with every output kept."""
 
     def __init__(self, task: Task, channels: int, iterations: int = ITERATIONS, **options) -> None:
-        self.task, self.truths = task, truths(channels)
+        self.task, self.outputs = task, list[np.ndarray]()
+        self.truths = [new_truth(run, channels) for run in range(RUNS)]
         self.seen = [task.corrupt(truth, "image", run) for run, truth in enumerate(self.truths)]
-        self.outputs: list[np.ndarray] = []
-        networks = []
-        for run in range(RUNS):
-            network = build_network(ARCH, channels, channels, 16)
-            draw_weights(network, "recording", run)
-            networks.append(network)
         pairs = zip(self.seen, self.truths, strict=True)
         problem = Problem.stack([Problem(task, seen, truth) for seen, truth in pairs])
-        z = draw_z(channels, 64, 64, "recording")
+        networks = new_networks(ARCH, RUNS, channels, dtype=torch.float32)
 
         def keep(iteration: int, images: torch.Tensor, smoothed: torch.Tensor) -> bool:
             self.outputs.append(images.double().numpy().copy())
@@ -57,7 +43,7 @@ class Recorded:
         self.fits = fit_stack(
             FastNetwork(stack_networks(networks)),
             problem,
-            z,
+            new_z(channels, dtype=torch.float32),
             0,
             iterations,
             on_output=keep,
@@ -200,7 +186,7 @@ def test_recording_changes_no_bit_of_the_fit(recorded: Recorded):
 
 
 def test_an_observable_alone_is_the_same_as_among_all():
-    truth = truths(1)[0]
+    truth = new_truth(0)
     problem = Problem(Inpaint(), Inpaint().corrupt(truth, "image"), truth)
     together = Observer(problem, OBSERVABLES)
     alone = {name: Observer(problem, [name]) for name in OBSERVABLES}
@@ -226,7 +212,7 @@ def test_super_resolution_has_no_neighbours_and_ssim_on_luma():
 
 
 def test_without_a_window_no_outputs_are_held():
-    truth = truths(1)[0]
+    truth = new_truth(0)
     problem = Problem(Denoise(), Denoise().corrupt(truth, "image"), truth)
     images = problem.truth
     for names, held in (["loss", "emv"], 0), (["step"], 1), (["wmv_25"], 25), (["wmv_100"], 100):
@@ -236,7 +222,7 @@ def test_without_a_window_no_outputs_are_held():
 
 
 def test_an_unknown_observable_is_refused():
-    truth = truths(1)[0]
+    truth = new_truth(0)
     problem = Problem(Denoise(), Denoise().corrupt(truth, "image"), truth)
     with pytest.raises(UnknownNameError, match="wmv_26"):
         Observer(problem, ["wmv_26"])

@@ -89,37 +89,21 @@ def test_damaged_cache_is_replaced(server: Server, tmp_path: Path) -> None:
     assert path.read_bytes() == CONTENT
 
 
-def test_default_cache_is_the_users(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.files["/a.bin"] = CONTENT
-    monkeypatch.setattr("pooch.os_cache", lambda project: tmp_path / project)
-    path = fetch(f"{server.url}/a.bin", sha256(CONTENT), cache_dir=None, file_name="a.bin")
-    assert path == tmp_path / "nasdip-bench" / "a.bin"
-
-
-def test_wrong_checksum(server: Server, tmp_path: Path) -> None:
-    server.files["/a.bin"] = b"another file"
-    with pytest.raises(DownloadError, match="not the file it should be") as caught:
-        fetch(f"{server.url}/a.bin", sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
-    assert f"expected {sha256(CONTENT)}, found {sha256(b'another file')}" in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize(
-    ("path", "answer"), [("/gone", "404 Not Found"), ("/broken", "503 Service Unavailable")]
+    ("path", "reason"),
+    [
+        ("/other", "hash of downloaded file .* does not match"),
+        ("/gone", "404 Client Error: Not Found"),
+        ("/broken", "503 Server Error: Service Unavailable"),
+        ("/cut", ""),
+    ],
 )
-def test_http_errors(server: Server, tmp_path: Path, path: str, answer: str) -> None:
-    with pytest.raises(DownloadError, match=f"cannot download .*{path}: .*answered {answer}"):
+def test_a_failed_download_leaves_nothing(
+    server: Server, tmp_path: Path, path: str, reason: str
+) -> None:
+    server.files |= {"/other": b"another file", "/cut": CONTENT[:-100]}
+    with pytest.raises(DownloadError, match=f"cannot download .*{path} .*{reason}.*folder, or ge"):
         fetch(server.url + path, sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_connection_lost(server: Server, tmp_path: Path) -> None:
-    server.files["/cut"] = CONTENT[:-100]
-    with pytest.raises(DownloadError, match=r"connection failed|not the file it should be"):
-        fetch(f"{server.url}/cut", sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -129,17 +113,13 @@ def test_connection_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with socket.socket() as unused:  # bound and not listening, so that nobody else takes the port
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/a.bin"
-        with pytest.raises(
-            DownloadError, match=r"connection failed \(Connection refused\)"
-        ) as caught:
+        with pytest.raises(DownloadError, match=r"Connection refused.*check the network"):
             fetch(url, sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
-    assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_cache_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(DownloadError, match=r"cannot keep a download in '.*file.*name a folder"):
+    with pytest.raises(DownloadError, match="into '.*file/x' .*and the folder, or get the file"):
         fetch(f"{server.url}/a", sha256(CONTENT), cache_dir=tmp_path / "file" / "x", file_name="a")
 
 
@@ -151,16 +131,17 @@ def test_without_pooch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         images.load_images("nasdip", ["lena"], cache_dir=tmp_path)
 
 
-def test_says_nothing_on_stderr(
-    server: Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def test_the_default_cache_is_the_users_and_nothing_is_said(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    import pooch
-
     server.files["/a.bin"] = CONTENT
-    level = pooch.get_logger().level
-    fetch(f"{server.url}/a.bin", sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
+    monkeypatch.setattr("pooch.os_cache", lambda project: tmp_path / project)
+    path = fetch(f"{server.url}/a.bin", sha256(CONTENT), cache_dir=None, file_name="a.bin")
+    assert path == tmp_path / "nasdip-bench" / "a.bin"
     assert capfd.readouterr() == ("", "")
-    assert pooch.get_logger().level == level
 
 
 # --- load_images by download ---

@@ -112,13 +112,6 @@ def test_at_resolution(blocks: int, extra: int, channels: int, seed: int) -> Non
         np.testing.assert_array_equal(reduced, plane if extra == 0 else np.asarray(direct))
 
 
-@given(value=st.integers(0, 255))
-@settings(max_examples=20)
-def test_a_constant_image_stays_constant(value: int) -> None:
-    image = an_image(np.full((1, 128, 128), value, np.uint8))
-    np.testing.assert_array_equal(image.at_resolution(64), np.float32(value) / np.float32(255))
-
-
 @pytest.mark.parametrize("resolution", [0, -64, 32, 63, 100])
 def test_at_resolution_refuses_other_sizes(resolution: int) -> None:
     with pytest.raises(ImageError, match=f"resolution {resolution}: it must be a multiple of 32"):
@@ -423,21 +416,14 @@ def test_not_an_image(tmp_path: Path, content: bytes) -> None:
         read_image(tmp_path / "x.png")
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "tiff", "gif", "bmp"])
-def test_cut_short(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"x.{suffix}"
-    PillowImage.fromarray(GRAY).save(path)
-    path.write_bytes(path.read_bytes()[:-400])
-    with pytest.raises(ImageError, match=r"x.*(damaged)") as caught:
-        read_image(path)
-    assert "\n" not in str(caught.value)
-
-
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tiff", "gif", "bmp", "ppm"])
 def test_damage_is_an_image_error_or_an_image(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"x.{suffix}"
     PillowImage.fromarray(RGB).save(path)
     whole = path.read_bytes()
+    path.write_bytes(whole[:-400])
+    with pytest.raises(ImageError, match=r"^[^\n]*damaged[^\n]*$"):
+        read_image(path)
     rng = np.random.default_rng(0)
     refused = 0
     for _ in range(60):

@@ -20,7 +20,7 @@ from nasdip_bench.fit.loop import fit, fit_stack
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.network import build_network
 from nasdip_bench.network.fast import FastNetwork, keep_freed_memory
-from nasdip_bench.network.fast.operations import convolve, fold_channels, interleave, interpolate
+from nasdip_bench.network.fast.operations import fold_channels, interleave, interpolate
 from nasdip_bench.network.stacking import stack_networks
 from nasdip_bench.network.weights import draw_z
 from nasdip_bench.space import VALID_CELLS, Architecture
@@ -88,49 +88,6 @@ def test_dilated_transforms(cell: int, dilation: int):
 
 def test_colour():
     assert_equal_pass(Architecture(98, SKIP), channels=3, runs=2)
-
-
-@given(
-    groups=st.integers(1, 4),
-    inputs=st.integers(1, 5),
-    outputs=st.integers(1, 5),
-    kernel=st.sampled_from([1, 1, 1, 3]),
-    stride=st.sampled_from([1, 1, 2]),
-    batch=st.sampled_from([1, 1, 2]),
-    size=st.tuples(st.integers(3, 12), st.integers(3, 12)),
-    bias=st.booleans(),
-    layout=st.sampled_from([torch.contiguous_format, torch.channels_last]),
-)
-def test_convolutions_are_torchs(
-    groups: int,
-    inputs: int,
-    outputs: int,
-    kernel: int,
-    stride: int,
-    batch: int,
-    size: tuple[int, int],
-    bias: bool,
-    layout: torch.memory_format,
-):
-    draw = torch.Generator().manual_seed(0)
-
-    def random(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=draw, dtype=torch.float64)
-
-    values = [
-        random(batch, groups * inputs, *size).contiguous(memory_format=layout),
-        random(groups * outputs, inputs, kernel, kernel),
-        *([random(groups * outputs)] if bias else []),
-    ]
-    options = (stride, stride), (kernel // 2, kernel // 2), (1, 1), groups
-    results = []
-    for form in (functional.conv2d, convolve):
-        given = [value.clone().requires_grad_() for value in values]
-        output = form(*given, *([] if bias else [None]), *options)
-        output.sin().sum().backward()
-        results.append([output.detach(), *(value.grad for value in given)])
-    for expected, found in zip(*results, strict=True):
-        torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
 
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]

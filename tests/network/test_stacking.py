@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import weakref
 
 import numpy as np
@@ -49,28 +50,33 @@ def test_a_stack_of_one_is_the_network_itself():
 
 
 class Fragile(nn.Module):
-    """Two runs; the first gives a non-finite output from the 3rd call on."""
+    """Two runs; their outputs are multiplied by the factors from the 3rd call on."""
 
-    def __init__(self) -> None:
+    def __init__(self, *factors: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(1, 2, 1, 1))
+        self.factors = torch.tensor(factors).view(1, 2, 1, 1)
         self.calls = 0
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         self.calls += 1
-        factor = torch.tensor([float("nan") if self.calls > 2 else 1.0, 1.0]).view(1, 2, 1, 1)
-        return z * self.weight * factor
+        return z * self.weight * (self.factors if self.calls > 2 else 1.0)
 
 
-def test_a_divergence_does_not_touch_its_neighbours():
-    network = Fragile()
+def test_a_divergence_is_recorded_and_touches_no_neighbour():
     stack = Problem.stack(new_problems(Denoise(), 2, dtype=torch.float32))
-    broken, whole = fit_stack(network, stack, draw_z(1, 64, 64, "z"), 0, 150)
-    assert broken.diverged_at == 2
-    assert np.isnan(broken.psnr_db[2:]).all()
+    network, z = Fragile(math.nan, 1.0), draw_z(1, 64, 64, "z")
+    broken, whole = fit_stack(network, stack, z, 0, 150)
     assert whole.diverged_at is None
     assert np.isfinite(whole.psnr_db).all()
     assert network.calls == 150
+    network = Fragile(math.nan, math.inf)
+    for one in (broken, *fit_stack(network, stack, z, 0, 150)):
+        assert one.diverged_at == 2
+        for curve in (one.psnr_db, one.psnr_smooth_db, one.loss):
+            assert len(curve) == 150
+            np.testing.assert_array_equal(np.isfinite(curve), np.arange(150) < 2)
+    assert network.calls == 100  # nothing is left to fit
 
 
 def test_what_does_not_stack_is_refused():

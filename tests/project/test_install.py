@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import venv
@@ -72,3 +73,10 @@ def test_a_bare_environment_answers_and_says_what_building_needs(wheel, tmp_path
         "nasdip-build: training networks needs torch, which is not installed: "
         "pip install '.[build]' in a copy of the repository\n"
     )
+
+
+def test_pyarrow_is_one_that_does_not_unpickle_on_reading():
+    """Before 14.0.1 a file could name an extension type to be unpickled (CVE-2023-47248)."""
+    needed = re.search(r"pyarrow >= ([\d.]+)", (ROOT / "setup.cfg").read_text(encoding="utf-8"))
+    assert needed is not None
+    assert tuple(map(int, needed[1].split("."))) >= (14, 0, 1)

@@ -115,11 +115,20 @@ def test_layers_of_a_network_of_the_space(name: str) -> None:
         layer.register_forward_hook(lambda _layer, _given, output: kept.append(output))
     total = Problem(task, seen, None).losses(network(z)).sum()
     parts = torch.autograd.grad(total, kept, retain_graph=True)
+    parameters = list(network.parameters())
+    gradients = torch.autograd.grad(total, parameters)
     assert len(kept) > len(layers)
     sums = [(a.detach() * g).double().sum(dim=(0, 2, 3)) for a, g in zip(kept, parts, strict=True)]
     expected = sum(float(one.square().sum()) / 2 for one in sums)
     for layer in layers:
         layer._forward_hooks.clear()
-    value = score_network("fisher", network, z, seen.corrupted, task, mask=seen.mask)
-    assert value == pytest.approx(expected, rel=1e-3)
+    weights = [p * g for p, g in zip(parameters, gradients, strict=True) if p.ndim == 4]
+    wanted = {
+        "fisher": expected,
+        "grad_norm": math.sqrt(sum(g.double().square().sum().item() for g in gradients)),
+        "snip": sum(one.abs().sum().item() for one in weights),
+    }
+    for score, value in wanted.items():
+        found = score_network(score, network, z, seen.corrupted, task, mask=seen.mask)
+        assert found == pytest.approx(value, rel=1e-3), score
     assert len(Convolutions(network, z).outputs) == len(kept)

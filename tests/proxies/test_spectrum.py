@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -14,12 +13,10 @@ from nasdip_bench.proxies.density import (
     PSD_FLOOR,
     decibel,
     disc_diameters,
-    disc_energy,
     disc_mask,
     energy_bandwidth,
     histogram_heights,
     power_spectral_density,
-    relative_radius,
     strip_mask,
 )
 from tests.proxies.formulas import direct_psd, formula_image
@@ -46,40 +43,10 @@ def test_decibels_are_floored() -> None:
     )
 
 
-def test_radius_by_hand() -> None:
-    expected = np.sqrt([[0.5, 0.3125, 0.25, 0.3125], [0.25, 0.0625, 0, 0.0625]])
-    np.testing.assert_allclose(relative_radius(2, 4), expected)
-
-
-@pytest.mark.parametrize(("height", "width"), [(32, 48), (64, 64), (31, 53)])
-def test_strip_by_loops(height: int, width: int) -> None:
-    expected = np.zeros((height, width), bool)
-    for i in range(height):
-        for j in range(width):
-            # In whole numbers: (2 · 20 · radius · height · width)², no bound being hit here.
-            radius2 = ((2 * i - height) * width) ** 2 + ((2 * j - width) * height) ** 2
-            squared = 100 * radius2
-            expected[i, j] = (height * width) ** 2 <= squared < 4 * (height * width) ** 2
-    share = np.pi / 4 * (0.2**2 - 0.1**2)
-    assert expected.mean() == pytest.approx(share, rel=4 / min(height, width))
-    np.testing.assert_array_equal(strip_mask(height, width), expected)
-
-
 def test_strip_rounds_as_the_released_code_where_frequencies_lie_on_its_bounds() -> None:
     # Columns 80 ± 8 of 160 lie on the inner bound and 80 ± 16 on the outer one.
     row = strip_mask(96, 160)[48]
     assert list(np.flatnonzero(row)) == [*range(64, 72), *range(88, 97)]
-
-
-@pytest.mark.parametrize(("height", "width"), [(64, 64), (32, 96), (31, 20)])
-def test_disc_energy_equals_masked_sums(height: int, width: int) -> None:
-    density = power_spectral_density(formula_image(1, height, width, 0.0)[0])
-    expected = [density[disc_mask(height, width, d)].sum() for d in disc_diameters()]
-    energy = disc_energy(density)
-    assert energy.shape == (101,)
-    assert energy[0] == 0
-    np.testing.assert_allclose(energy[:100], expected, rtol=1e-12)
-    assert energy[100] == pytest.approx(density.sum(), rel=1e-12)
 
 
 def test_largest_disc_lacks_only_the_corner() -> None:
@@ -105,14 +72,6 @@ def test_bandwidth_where_there_is_nothing_to_interpolate() -> None:
     assert energy_bandwidth(corner) == 1
 
 
-def test_histogram_has_unit_area_and_own_range() -> None:
-    values = np.random.default_rng(0).exponential(size=(3, 200))
-    heights = histogram_heights(values)
-    expected, edges = np.histogram(values.ravel(), 100, density=True)
-    np.testing.assert_array_equal(heights, expected)
-    assert np.sum(heights * np.diff(edges)) == pytest.approx(1)
-
-
 @pytest.mark.parametrize(
     "values",
     [
@@ -136,23 +95,6 @@ def test_narrow_ranges_stay_finite(spread: float) -> None:
         assert heights.mean() == pytest.approx(1 / spread, rel=1)
 
 
-def test_prepared_parts_are_the_functions_results() -> None:
-    image = formula_image(3, 24, 40, 0.0)
-    prepared = prepare(image.astype(np.float32))
-    mask = strip_mask(24, 40)
-    assert prepared.shape == (3, 24, 40)
-    density = power_spectral_density(image.astype(np.float32).astype(np.float64))
-    np.testing.assert_array_equal(prepared.psd, density)
-    np.testing.assert_array_equal(prepared.psd_db, decibel(density))
-    np.testing.assert_array_equal(prepared.strip_psd, density[:, mask])
-    np.testing.assert_array_equal(prepared.strip_psd_db, decibel(density)[:, mask])
-    np.testing.assert_array_equal(
-        prepared.strip_heights, np.sort(histogram_heights(density[:, mask]))
-    )
-    assert prepared.bandwidth == energy_bandwidth(density.mean(axis=0))
-    assert prepare(prepared) is prepared
-
-
 def test_prepared_image_is_a_read_only_copy() -> None:
     image = formula_image(1, 16, 16, 0.0)
     prepared = prepare(image)
@@ -171,16 +113,6 @@ def test_paper_histogram_puts_overshooting_values_in_the_last_bin() -> None:
     assert cumulative.shape == (75,)
     np.testing.assert_allclose(cumulative[:74], 1 - 2 / count)
     assert cumulative[74] == 1
-
-
-@given(images)
-def test_everything_is_finite(image: np.ndarray) -> None:
-    prepared = prepare(image)
-    for array in (prepared.psd, prepared.psd_db, prepared.strip_psd_db, prepared.strip_heights):
-        assert np.isfinite(array).all()
-    assert 0 <= prepared.bandwidth <= 1
-    assert (np.diff(prepared.strip_cumulative) >= 0).all()
-    assert prepared.strip_cumulative[-1] == 1
 
 
 class _Unreadable:

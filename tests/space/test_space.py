@@ -13,13 +13,9 @@ from hypothesis import strategies as st
 from nasdip_bench.errors import ArchitectureError, ConfigError, NasdipError
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import (
-    ACTIVATIONS,
-    KERNELS,
     NODE_COLUMNS,
     NUM_CELLS,
     ONE_HOT_COLUMNS,
-    SAMPLINGS,
-    TRANSFORMS,
     VALID_CELLS,
     Architecture,
     cell_attributes,
@@ -64,19 +60,7 @@ def test_numbering_of_the_released_code(
     found = cell_attributes(cell)
     assert (found.sampling, found.transform, found.kernel) == (sampling, transform, kernel)
     assert (found.activation, found.transform_first) == (activation, transform_first)
-
-
-def test_cells_follow_the_formulas_of_the_numbering():
-    for cell in range(252):
-        r, found = cell % 63, cell_attributes(cell)
-        assert found.sampling == SAMPLINGS[cell // 63]
-        assert found.activation == ACTIVATIONS[r % 3]
-        if r < 60:
-            assert found.transform == TRANSFORMS[r // 12]
-            assert found.kernel == KERNELS[(r // 3) % 4]
-    for cell in range(312, 324):
-        assert cell_attributes(cell).kernel == KERNELS[(cell // 3) % 4]
-    assert len({cell_attributes(c) for c in range(NUM_CELLS)}) == NUM_CELLS
+    assert len({cell_attributes(one) for one in range(NUM_CELLS)}) == NUM_CELLS
 
 
 def test_the_invalid_cells():

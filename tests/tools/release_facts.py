@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench._version import __version__
 from nasdip_bench.api.reading.arrays.block import Block
-from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.space import PAPER_ARCHITECTURES, paper_architectures
 from tests.tools.pages import table
@@ -45,8 +42,7 @@ def readme_rows(bench: NASDIPBench) -> str:
     for block in blocks(bench):
         record = block.record
         seeds = ", ".join(
-            f"{record.seeds[str(seed)]} with seed {seed} "
-            f"({len(_having(block, seed))} architectures)"
+            f"{record.seeds[str(seed)]} with seed {seed} ({_having(block, seed)} architectures)"
             for seed in block.seeds
         )
         body.append(
@@ -79,7 +75,6 @@ def citation(bench: NASDIPBench) -> str:
 def card_release(bench: NASDIPBench) -> str:
     """The content of the release, and how complete it is."""
     manifest = bench.manifest
-    listed = list(bench) == paper_architectures(min(len(bench), PAPER_ARCHITECTURES))
     body = []
     for block in blocks(bench):
         facts, record = manifest.fidelities[block.fidelity], block.record
@@ -92,8 +87,7 @@ def card_release(bench: NASDIPBench) -> str:
                     f"{facts['channels']} channels)",
                     block.task,
                     str(seed),
-                    f"{len(_having(block, seed))} of {len(bench)}: "
-                    f"{_which(_having(block, seed), listed)}",
+                    f"{_having(block, seed)} of {len(bench)}",
                     *(str(int((statuses == code).sum())) for code in range(len(STATUSES))),
                     str(int((statuses < 0).sum())),
                     complete,
@@ -108,8 +102,7 @@ def card_release(bench: NASDIPBench) -> str:
         f"architectures, {len(bench.images)} images (set `{manifest.image_set}`), "
         f"{_size(bench):.1f} MiB.",
         table(head, body),
-        "Runs are counted over all images; *scored*: architectures with scores on every image. The "
-        "paper's list is in no order, so its first architectures are a random part of it.",
+        "Runs are counted over all images; *scored*: architectures with scores on every image.",
     ]
     if partial:
         lines.append(f"**Partial**: no seed is complete for {', '.join(sorted(partial))}.")
@@ -156,87 +149,26 @@ def card_training(bench: NASDIPBench) -> str:
 
 
 def card_limits(bench: NASDIPBench) -> str:
-    """Runs that ended before their peak, and the noise of a run."""
-    cut, noise = [], []
+    """Runs that ended before their peak."""
+    body = []
     for block in blocks(bench):
         ends = np.concatenate([block.matrix("best_at_end", seed) for seed in block.seeds])
         ended = np.isfinite(ends)
         share = f"{ends[ended].mean():.0%} of {ended.sum()}" if ended.any() else "no ok run"
-        means = _by_image(bench, [ends[mine, i] for i, mine in enumerate(ended.T)], np.mean)
-        cut.append([block.fidelity, block.task, share, _extremes(means, ".0%")])
-        for target in VERDICT_TARGETS:
-            pairs = [
-                (block.matrix(target, one), block.matrix(target, other))
-                for one, other in itertools.combinations(block.seeds, 2)
-            ]
-            if not any(np.isfinite(one - other).any() for one, other in pairs):
-                continue
-            # What shifts all architectures on an image alike is not noise of their order.
-            differences = np.concatenate([_centred(one - other) for one, other in pairs])
-            means = np.concatenate([(one + other) / 2 for one, other in pairs])
-            better = means >= np.nanmedian(means, axis=0)
-            there = np.isfinite(differences)
-            sizes = [differences[mine, i] for i, mine in enumerate(there.T)]
-            noise.append(
-                [
-                    f"{block.task} at {block.fidelity}",
-                    f"`{target}`",
-                    f"{_rms(differences[there]):.2f}",
-                    f"{_rms(differences[there & better]):.2f}",
-                    f"{_rms(differences[there & ~better]):.2f}",
-                    _extremes(_by_image(bench, sizes, _rms), ".2f"),
-                    f"{np.quantile(np.abs(differences[there]), 0.95):.2f}",
-                    str(there.sum()),
-                ]
-            )
-    tables = [table(["fidelity", "task", "best at the end", "by image"], cut)]
-    if noise:
-        head = ["between seeds", "", "RMS, dB", "better half", "worse half", "by image"]
-        tables.append(table([*head, "95 % are below", "pairs of runs"], noise))
-    return "\n\n".join(tables)
+        of_image = {
+            image: ends[mine, i].mean()
+            for i, (image, mine) in enumerate(zip(bench.images, ended.T, strict=True))
+            if mine.any()
+        }
+        extreme = [choose(of_image, key=of_image.__getitem__, default="") for choose in (min, max)]
+        by_image = " to ".join(f"{image} {of_image[image]:.0%}" for image in extreme if image)
+        body.append([block.fidelity, block.task, share, by_image or "–"])
+    return table(["fidelity", "task", "best at the end", "by image"], body)
 
 
-def _centred(differences: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Less their mean on each image: (architecture, image)."""
-    there = np.isfinite(differences)
-    sums = np.where(there, differences, 0).sum(axis=0)
-    return differences - sums / np.maximum(there.sum(axis=0), 1)
-
-
-def _rms(values: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean(values**2))) if values.size else float("nan")
-
-
-def _by_image(
-    bench: NASDIPBench,
-    values: list[NDArray[np.float64]],
-    measure: Callable[[NDArray[np.float64]], float],
-) -> dict[str, float]:
-    pairs = zip(bench.images, values, strict=True)
-    return {image: float(measure(mine)) for image, mine in pairs if len(mine)}
-
-
-def _extremes(by_image: dict[str, float], form: str) -> str:
-    if not by_image:
-        return "–"
-    low, high = (choose(by_image, key=lambda image: by_image[image]) for choose in (min, max))
-    return f"{low} {by_image[low]:{form}} to {high} {by_image[high]:{form}}"
-
-
-def _having(block: Block, seed: int) -> NDArray[np.intp]:
-    """The architectures with a run."""
-    return np.flatnonzero((block.statuses(seed) >= 0).any(axis=1))
-
-
-def _which(having: NDArray[np.intp], listed: bool) -> str:
-    """Say whether they are the first architectures, and so a random sample."""
-    last = int(having.max(initial=-1))
-    absent = np.setdiff1d(np.arange(last), having)
-    if listed and not len(absent):
-        return "the first"
-    if listed and len(absent) <= 3:
-        return f"the first {last + 1} without {', '.join(map(str, absent))}"
-    return "not the first of the list"
+def _having(block: Block, seed: int) -> int:
+    """How many architectures have a run."""
+    return int((block.statuses(seed) >= 0).any(axis=1).sum())
 
 
 def _count(count: int, listed: bool) -> str:

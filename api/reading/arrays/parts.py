@@ -12,13 +12,13 @@ from nasdip_bench.dataset.curve_parts import KINDS, CurvePart, part_of
 from nasdip_bench.dataset.curves import CODES, MISSING, decode
 from nasdip_bench.dataset.manifest import part_path
 from nasdip_bench.errors import DatasetError
-from nasdip_bench.storage.locks import ForkSafeLock
 
 
 class PartReader:
     """The curves or observables of runs. Safe to share between threads and after a fork.
 
-    A part is read when one of its runs is first requested, and then kept.
+    A part is read when one of its runs is first requested, and then kept. At worst, two threads
+    read it twice.
 
     Args:
         folder: the dataset.
@@ -27,7 +27,6 @@ class PartReader:
 
     def __init__(self, folder: DatasetFolder, kind: str) -> None:
         self._folder, self._kind = folder, kind
-        self._lock = ForkSafeLock()
         self._parts: dict[tuple[str, str, int, int], CurvePart] = {}
         self._iterations: dict[tuple[str, str], NDArray[np.int32]] = {}
 
@@ -103,10 +102,7 @@ class PartReader:
         key = (fidelity, task, seed, number)
         found = self._parts.get(key)
         if found is None:
-            with self._lock:
-                if key not in self._parts:
-                    self._parts[key] = self._read(*key)
-                found = self._parts[key]
+            found = self._parts[key] = self._read(*key)
         count = min(map(len, found.codes.values()), default=0)
         if not 0 <= lowest <= highest < count:
             raise DatasetError(
