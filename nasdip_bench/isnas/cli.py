@@ -68,7 +68,7 @@ def restore_command(
         int, typer.Option(help="Initialisations to average a score over (0: preset's).")
     ] = 0,
     selection: Annotated[
-        str, typer.Option(help="full, resized, or released, which leaks the truth [preset's].")
+        str, typer.Option(help="full or resized: what the cohort is trained on [preset's].")
     ] = "",
     weighting: Annotated[
         str, typer.Option(help="Weights of the cohort's average: paper, released or equal.")
@@ -110,7 +110,7 @@ def restore_command(
     """
     del version
     chosen = _task(task, sigma, missing, factor)
-    _refuse_unused(context, chosen, corrupt, mask, selection)
+    _refuse_unused(context, chosen, corrupt, mask)
     limit = parse_duration(time_limit) if time_limit else None
     check_name("preset", preset, PRESETS)
 
@@ -156,12 +156,9 @@ def _task(name: str, sigma: float, missing: float, factor: int) -> Task:
     return Inpaint(missing) if name == "inpaint" else SuperResolve(factor)
 
 
-def _refuse_unused(
-    context: typer.Context, task: Task, corrupt: bool, mask: Path | None, selection: str
-) -> None:
+def _refuse_unused(context: typer.Context, task: Task, corrupt: bool, mask: Path | None) -> None:
     """Reject options that would have no effect."""
-    # The released selection corrupts the ground truth once more.
-    drawn_mask = (corrupt and mask is None) or selection == "released"
+    drawn_mask = corrupt and mask is None
     for name, used, where in (
         ("sigma", isinstance(task, Denoise), "for denoise"),
         ("missing", isinstance(task, Inpaint) and drawn_mask, "for inpaint, --corrupt and no mask"),

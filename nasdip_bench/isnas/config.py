@@ -15,9 +15,8 @@ from nasdip_bench.tasks import Task
 from .ranking import check_score
 from .selection import SELECTORS, UNTRAINED, WEIGHTINGS
 
-SELECTIONS = ("full", "resized", "released")
-"""What the cohort is trained on: the image, the corrupted image made small, or (the released
-script's leak) the clean image made small and then corrupted."""
+SELECTIONS = ("full", "resized")
+"""What the cohort is trained on: the image, or the corrupted image made small."""
 
 _LARGEST = 10**6
 

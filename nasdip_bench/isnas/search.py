@@ -25,7 +25,7 @@ from .config import SearchConfig
 from .folder import SearchFolder
 from .image import Degraded
 from .ranking import Ranked, ranked, score_candidates
-from .resized import resized, resized_as_released
+from .resized import resized
 from .selection import Cohort, get_selector
 from .training import Trained, check_rule, train
 
@@ -241,9 +241,7 @@ def selection_problem(problem: Degraded, config: SearchConfig) -> Degraded:
     Raises:
         ConfigError: the selection does not apply to the problem, or the oracle has no ground truth.
     """
-    small = problem
-    if config.selection != "full":
-        small = (resized if config.selection == "resized" else resized_as_released)(problem)
+    small = problem if config.selection == "full" else resized(problem)
     if config.selector == "oracle" and small.truth is None:
         raise ConfigError(
             f"selector 'oracle' chooses by PSNR, but there is no ground truth at the size of "

@@ -35,7 +35,7 @@ from nasdip_bench.isnas.config import SELECTIONS, SearchConfig
 from nasdip_bench.isnas.estimate import Estimate, choose_threads, estimate, plan
 from nasdip_bench.isnas.image import Degraded
 from nasdip_bench.isnas.ranking import Ranked, check_score, ranked, score_candidates
-from nasdip_bench.isnas.resized import resized, resized_as_released
+from nasdip_bench.isnas.resized import resized
 from nasdip_bench.isnas.search import SearchResult
 from nasdip_bench.isnas.selection import closest, get_selector, weights
 from nasdip_bench.isnas.training import held_bytes, known, train
@@ -113,7 +113,7 @@ def test_psnr_leaves_out_the_padding(photo):
     output = np.random.default_rng(1).random(problem.shape, np.float32)
     expected = peak_signal_noise_ratio(photo, output[:, :70, :90], data_range=1)
     assert problem.psnr_db(output) == pytest.approx(expected)
-    assert math.isnan(problem.without_truth().psnr_db(output))
+    assert math.isnan(replace(problem, truth=None).psnr_db(output))
 
 
 def test_psnr_of_enlarged_colour_is_on_luma():
@@ -145,7 +145,7 @@ def test_the_small_image_is_made_from_the_corrupted_one(photo):
     assert (small.shape, small.truth) == ((1, 64, 96), None)
     plane = PillowImage.fromarray(problem.seen[0]).resize((96, 64), PillowImage.Resampling.BILINEAR)
     np.testing.assert_allclose(small.seen[0], np.clip(np.asarray(plane), 0, 1), atol=1e-7)
-    assert resized(problem.without_truth()).observation.corrupted.tobytes() == (
+    assert resized(replace(problem, truth=None)).observation.corrupted.tobytes() == (
         small.observation.corrupted.tobytes()
     )
 
@@ -168,15 +168,6 @@ def test_the_loss_of_a_small_inpainting_weighs_what_is_known():
     )
     assert loss.item() == pytest.approx(expected, rel=1e-4)
     assert (weight == 0).any()  # nothing is known there, and nothing is asked for
-
-
-def test_the_released_way_needs_the_truth_and_leaks_it(photo):
-    problem = corrupt(photo, Denoise(), "camera")
-    small = resized_as_released(problem)
-    assert small.shape == (1, 64, 96)
-    assert small.truth is None
-    with pytest.raises(ConfigError, match="resizes the ground truth, but there is none"):
-        resized_as_released(problem.without_truth())
 
 
 def test_small_images_are_not_enlarged_and_enlarging_is_not_defined(photo):

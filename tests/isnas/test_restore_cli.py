@@ -268,10 +268,6 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
             ["{}/wall.png", "--task=denoise", "--ground-truth={}/wall.jpg"],
             "ground truth is 3 x 86 x 103, but must be 1 x 86 x 103",
         ),
-        (
-            ["{}/wall.png", "--task=denoise", "--selection=released", "--preset=quick"],
-            "resizes the ground truth, but there is none",
-        ),
     ],
 )
 def test_mistakes_are_one_line(restore, photos, tmp_path, arguments, message):
@@ -298,19 +294,9 @@ def test_a_score_is_named_alone_or_with_its_reference(restore, photos):
         assert named in err
 
 
-def test_options_that_the_released_selection_uses_are_no_mistakes(restore, photos):
-    """It makes the clean image small and corrupts that, whatever the image."""
-    status, _, err = restore(
-        photos / "wall.png",
-        "--task=denoise",
-        "--sigma=10",
-        f"--ground-truth={photos / 'wall.png'}",
-        "--selection=released",
-        "--stop=es-wmv(window=25,patience=4)",
-        "--dry-run",
-        *SHORT,
-        "--iterations=25",
-    )
+def test_a_plan_says_what_a_rule_holds(restore, photos):
+    options = ["--task=denoise", "--stop=es-wmv(window=25,patience=4)", *SHORT, "--iterations=25"]
+    status, _, err = restore(photos / "wall.png", "--dry-run", *options)
     assert status == 0, err
     assert "at most; stopped by es-wmv(window=25,patience=4), which holds 1." in err
 
