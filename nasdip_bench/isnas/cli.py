@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -179,14 +180,14 @@ def _restore(
     from nasdip_bench.network.fast import keep_freed_memory
 
     from .estimate import StageProgress, choose_threads, estimate, plan
-    from .folder import kept_in, resumes
+    from .folder import kept_bytes, resumes
     from .results import RESULTS, classical_restoration, summary, write_results
     from .search import Search, asked_for
 
     if device == "cpu":
         keep_freed_memory()
-        choose_threads(problem, config)
-    interruption, kept = Interruption(limit), kept_in(folder)
+        choose_threads(math.prod(problem.shape[1:]), config)
+    interruption, kept = Interruption(limit), kept_bytes(folder)
     with interruption.handling_signals(), _explained(folder, device):
         resumes(folder, asked_for(problem, config, device))  # or is refused, before steps are timed
         try:
@@ -208,7 +209,7 @@ def _restore(
             finally:
                 report.close()
         except Interrupted:
-            if interruption.signal is None and kept_in(folder) == kept:
+            if interruption.signal is None and kept_bytes(folder) == kept:
                 raise ConfigError(
                     "nothing could be finished within the time limit: give a longer one, or fewer "
                     "iterations"
