@@ -18,7 +18,6 @@ from ..gallery.folder import PAGE, write_paper
 from ..paper.figure2 import INITS
 from ..paper.table1 import BEST_ITERATION, table1
 from ..reading.arrays.targets import PAPER_TARGET
-from ..reading.release import default_dataset
 from ..statistics.choosing.cohorts import PROXY
 from .options import (
     Data,
@@ -52,8 +51,8 @@ _RUNS = ("task", "target", "fidelity", "seed", "data")
 _OPTIONS = {
     "table": {
         "1": (*_RUNS, "all_scores"),
-        "2": ("experiments", "setting", "seed", "data"),
-        "3": ("experiments", "setting", "seed", "data"),
+        "2": ("experiments", "seed"),
+        "3": ("experiments", "seed"),
         "best-iteration": (*_RUNS, "all_scores"),
     },
     "figure": {
@@ -61,7 +60,7 @@ _OPTIONS = {
         "2": ("task", "fidelity", "score", "images_dir", "image_set", "inits", "device", "data"),
         "3": (*_RUNS, "score"),
         "4": (*_RUNS, "score"),
-        "5": ("experiments", "setting", "seed", "images", "images_dir"),
+        "5": ("experiments", "seed", "images", "images_dir"),
     },
 }
 """The options that have an effect on each exhibit; all have those of the output."""
@@ -75,15 +74,10 @@ ImageSet = Annotated[
     typer.Option(help="For Figure 2: skimage (stand-ins), or nasdip (downloads the images)."),
 ]
 Experiments = Annotated[
-    Path | None,
-    typer.Option(
-        help="For Tables 2 and 3 and Figure 5: a build of experiments, or its results "
-        "(tables: DATA/experiments; figure: builds/experiments)."
-    ),
+    Path,
+    typer.Option(help="For Tables 2, 3 and Figure 5: a build of experiments."),
 ]
-SettingName = Annotated[
-    str | None, typer.Option("--setting", help="Setting of the experiments: paper, quick ...")
-]
+EXPERIMENTS = Path("builds/experiments")
 Inits = Annotated[int, typer.Option(help="Number of initialisations averaged in Figure 2.")]
 Device = Annotated[str, typer.Option(help="Where Figure 2 runs its networks: cpu, cuda ...")]
 
@@ -102,8 +96,7 @@ def table_command(
     all_scores: Annotated[
         bool, typer.Option("--all", help="Also show the scores that the paper's table lacks.")
     ] = False,
-    experiments: Experiments = None,
-    setting: SettingName = None,
+    experiments: Experiments = EXPERIMENTS,
     data: Data = None,
 ) -> None:
     """Regenerate a table of the paper."""
@@ -115,8 +108,7 @@ def table_command(
 
         from ..paper.tables23 import comparison
 
-        results = read_results(experiments or (data or default_dataset()) / "experiments")
-        show(comparison(results, number, setting, seed), form, out)
+        show(comparison(read_results(experiments), number, seed), form, out)
         return
     chosen = target or (PAPER_TARGET if number == "1" else BEST_ITERATION)
     bench = NASDIPBench(data)
@@ -145,8 +137,7 @@ def figure_command(
     ] = "",
     inits: Inits = INITS,
     device: Device = "cpu",
-    experiments: Experiments = None,
-    setting: SettingName = None,
+    experiments: Experiments = EXPERIMENTS,
     form: Form = "",
     out: Picture = None,
     data: Data = None,
@@ -158,8 +149,7 @@ def figure_command(
     if number == "5":
         from ..paper.figure5 import figure5
 
-        folder = experiments or Path("builds/experiments")
-        show(figure5(folder, images_dir, setting, seed, images=split(images)), form, out)
+        show(figure5(experiments, images_dir, seed, images=split(images)), form, out)
         return
     options = PaperOptions(
         target=target,

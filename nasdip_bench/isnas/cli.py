@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .image import Degraded
 
 TASKS = ("denoise", "inpaint", "super-resolve")
-PRESETS = ("paper", "quick")
 
 app = new_app()
 
@@ -113,7 +112,6 @@ def restore_command(
     chosen = _task(task, sigma, missing, factor)
     _refuse_unused(context, chosen, corrupt, mask)
     limit = parse_duration(time_limit) if time_limit else None
-    check_name("preset", preset, PRESETS)
 
     from .image import read_problem
 
@@ -127,7 +125,7 @@ def restore_command(
     # Torch takes seconds to import: make the cheap checks first.
     from nasdip_bench.fit.devices import local_device
 
-    from .config import paper_config, quick_config
+    from .config import PRESETS
     from .ranking import searched_score
 
     asked: dict[str, Any] = {
@@ -147,7 +145,7 @@ def restore_command(
         "seed": seed,
     }
     changes = {name: value for name, value in asked.items() if value}  # the others: the preset's
-    config = (quick_config if preset == "quick" else paper_config)(chosen, **changes)
+    config = PRESETS[check_name("preset", preset, PRESETS)](chosen, **changes)
     _restore(problem, config, folder, local_device(device), limit, dry_run)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,3 +150,7 @@ def quick_config(task: Task, **changes: Any) -> SearchConfig:
         "cohort_iterations": FIDELITIES["r64c16"].stop[kind] if resized else 200,
     }
     return paper_config(task, **(settings | changes))
+
+
+PRESETS: dict[str, Callable[..., SearchConfig]] = {"paper": paper_config, "quick": quick_config}
+"""Configurations for a task by name; they take changes of single fields."""

@@ -8,10 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
-from pathlib import Path
-
-EXPERIMENTS = "experiments"
-"""Folder inside the dataset's with the results of experiments, if there are any."""
 
 
 def limit(memory_bytes: int) -> None:
@@ -36,13 +32,9 @@ def main() -> None:
     """Entry point."""
     folder, memory_bytes = sys.argv[1:]
     limit(int(memory_bytes))
-    from nasdip_bench.experiments.results import results_problems
-
     from .tables import find_problems
 
     problems = find_problems(folder)
-    if (Path(folder) / EXPERIMENTS).is_dir():
-        problems += results_problems(Path(folder) / EXPERIMENTS)
     sys.stdout.write(json.dumps(problems))
 
 

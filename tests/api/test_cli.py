@@ -253,10 +253,10 @@ def test_a_folder_without_a_dataset_is_one_line_and_status_2(run, tmp_path, comm
         (("replay", "--format=png"), "unknown format 'png'"),
         (("replay", "--out=a.gif"), "cannot tell the form"),
         # of tables and figures from experiments
-        (("table", "2"), "experiments' holds no results of experiments"),
+        (("table", "2"), "--data has no effect on table 2"),
         (("table", "2", "--all"), "--all has no effect on table 2: leave it out"),
         (("table", "2", "--task=inpaint"), "--task has no effect on table 2"),
-        (("table", "1", "--setting=quick"), "--setting has no effect on table 1"),
+        (("table", "1", "--experiments=x"), "--experiments has no effect on table 1"),
         (("figure", "5", "--k=3"), "--k has no effect on figure 5"),
         (("figure", "1", "--images=x"), "--images has no effect on figure 1"),
         (("figure", "1", "--score=x"), "--score has no effect on figure 1"),
@@ -283,9 +283,10 @@ def test_mistakes_are_one_line_and_status_2(call, arguments, text, tmp_path, mon
     assert not [*tmp_path.iterdir()]
 
 
-def test_figure_5_is_made_of_experiments(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize("exhibit", [("table", "2"), ("table", "3"), ("figure", "5")])
+def test_what_is_made_of_experiments_needs_them(run, tmp_path, monkeypatch, exhibit):
     monkeypatch.chdir(tmp_path)
-    status, out, err = run("figure", "5")
+    status, out, err = run(*exhibit)
     assert (status, out) == (2, "")
     assert "'builds/experiments' holds no results of experiments" in err
 

@@ -134,7 +134,7 @@ TORCH = {
     ),
     "nasdip_bench.builder": (
         "engines.ray.driver", "engines.ray.worker", "engines.rows", "engines.worker",
-        "experiments.cost", "experiments.restore", "experiments.run", "recompute.run",
+        "experiments.restore", "experiments.run", "recompute.run",
         "work.build", "work.dry_run", "work.speed",
     ),
 }  # fmt: skip
