@@ -13,7 +13,7 @@ from nasdip_bench.experiments.sets import manifest, set_names
 from nasdip_bench.images import IMAGE_SETS, image_names
 
 from .commands.build import build_command
-from .commands.experiments import experiments_command, experiments_release_command
+from .commands.experiments import experiments_command
 from .commands.recompute import recompute_command
 from .commands.release import import_released_command, release_command
 
@@ -37,7 +37,6 @@ app.command("release")(release_command)
 app.command("import-released")(import_released_command)
 app.command("recompute")(recompute_command)
 app.command("experiments")(experiments_command)
-app.command("experiments-release")(experiments_release_command)
 
 
 def main() -> None:

@@ -21,7 +21,6 @@ from ..paper.figure3 import figure3
 from ..paper.figure4 import figure4
 from ..paper.table1 import BEST_ITERATION, table1
 from ..reading.arrays.targets import PAPER_TARGET
-from ..reading.release import default_dataset
 from ..statistics.choosing.cohorts import PROXY
 from .options import (
     Data,
@@ -61,16 +60,8 @@ ImageSet = Annotated[
     str | None,
     typer.Option(help="Images of Figure 2: skimage (stand-ins), or nasdip (downloads the images)."),
 ]
-Experiments = Annotated[
-    Path | None,
-    typer.Option(
-        help="A build of experiments, or its results. Default: for tables DATA/experiments, for "
-        "Figure 5 builds/experiments."
-    ),
-]
-SettingName = Annotated[
-    str | None, typer.Option("--setting", help="Setting of the experiments: paper, quick ...")
-]
+Experiments = Annotated[Path, typer.Option(help="A build of experiments.")]
+EXPERIMENTS = Path("builds/experiments")
 Inits = Annotated[int, typer.Option(help="Number of initialisations averaged in Figure 2.")]
 Device = Annotated[str, typer.Option(help="Where Figure 2 runs its networks: cpu, cuda ...")]
 
@@ -97,12 +88,10 @@ def table1_command(
 @table.command("2", help="PSNR of ISNAS, DIP and NAS-DIP on test sets.")
 def comparison_command(
     context: typer.Context,
-    experiments: Experiments = None,
-    setting: SettingName = None,
+    experiments: Experiments = EXPERIMENTS,
     seed: Seed = None,
     form: Form = "",
     out: TableFile = None,
-    data: Data = None,
 ) -> None:
     """Table 2 or 3, by the name of the command."""
     from nasdip_bench.experiments.results import read_results
@@ -110,8 +99,7 @@ def comparison_command(
     from ..paper.tables23 import comparison
 
     check_form(form, out)
-    results = read_results(experiments or (data or default_dataset()) / "experiments")
-    show(comparison(results, str(context.info_name), setting, seed), form, out)
+    show(comparison(read_results(experiments), str(context.info_name), seed), form, out)
 
 
 @table.command("best-iteration")
@@ -188,8 +176,7 @@ def cohorts_command(
 
 @figure.command("5")
 def figure5_command(
-    experiments: Experiments = None,
-    setting: SettingName = None,
+    experiments: Experiments = EXPERIMENTS,
     seed: Seed = None,
     images_dir: ImagesDir = None,
     images: Annotated[
@@ -207,8 +194,7 @@ def figure5_command(
     from ..paper.figure5 import figure5
 
     check_form(form, out)
-    folder = experiments or Path("builds/experiments")
-    show(figure5(folder, images_dir, setting, seed, images=split(images)), form, out)
+    show(figure5(experiments, images_dir, seed, images=split(images)), form, out)
 
 
 def paper_command(

@@ -17,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import DatasetError, ImageError, MissingRunError, check_name
-from nasdip_bench.experiments.results import OUTPUTS, output_name, read_results, results_path
+from nasdip_bench.experiments.results import output_path, read_results
 from nasdip_bench.experiments.sets import experiment_images, ground_truth
+from nasdip_bench.experiments.setting import described
 from nasdip_bench.images import read_image
 from nasdip_bench.tasks import TASKS, SuperResolve, get_task
 
 from ..exhibits.drawing import TEXT, new_figure, save
 from ..exhibits.exhibit import Figure
 from ..exhibits.forms import csv_text
-from .tables23_rows import choose_seed, choose_setting, describe_fields
+from .tables23_rows import choose_seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,7 +145,6 @@ def _picture(
 def figure5(
     folder: Path,
     images_dir: Path | None = None,
-    setting: str | None = None,
     seed: int | None = None,
     *,
     images: Sequence[str] = (),
@@ -152,39 +152,35 @@ def figure5(
     """Figure 5 from a build of experiments.
 
     Args:
-        folder: folder of the build or of its results.
+        folder: folder of the build.
         images_dir: see `nasdip_bench.experiments.experiment_images`; not needed for skimage.
-        setting: None for the only one, or the paper's if there are several.
         seed: None for the lowest that a search has.
         images: names; empty for the first image per task that all three methods have restored.
 
     Raises:
         DatasetError: no results, or no restored images, or damaged ones.
         MissingRunError: no image that all three methods have restored.
-        UnknownNameError: an unknown setting, seed or image.
+        UnknownNameError: an unknown seed or image.
         ConfigError, ImageError: the images are not named, are absent, or differ from the results'.
     """
     results = read_results(folder)
-    setting = choose_setting(results, setting)
-    rows = [row for row in results.rows if row["setting"] == setting]
-    seed = choose_seed(rows, seed)
-    fields = results.settings[setting]
+    seed = choose_seed(results.rows, seed)
     made = tuple(
-        _restorations(place, found, results_path(folder), images_dir, fields)
-        for place, found in _places(rows, seed, images).items()
+        _restorations(place, found, folder, images_dir, results.fields)
+        for place, found in _places(results.rows, seed, images).items()
     )
     return RestorationsFigure(
         caption=(
             "Figure 5: ground truth, corrupted image (for super-resolution its bicubic "
             "enlargement), and restorations by DIP, NAS-DIP and ISNAS (psd_db_strip_mse, selection "
-            f"on the image), with the PSNR of the last smoothed output. Setting {setting}: "
-            f"{describe_fields(fields)}; seed {seed}. Framed, and enlarged below each picture: the "
-            "part where the ground truth varies most."
+            "on the image), with the PSNR of the last smoothed output. "
+            f"{described(results.setting, results.fields)}; seed {seed}. Framed, and enlarged "
+            "below each picture: the part where the ground truth varies most."
         ),
         notes=("We could not tell which images the paper's Figure 5 shows.",),
         marks={},
         rows=made,
-        setting=setting,
+        setting=results.setting,
         seed=seed,
     )
 
@@ -248,12 +244,11 @@ def _restorations(
 
 
 def _output(folder: Path, sha256: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    path = folder / OUTPUTS / output_name(sha256)
+    path = output_path(folder, sha256)
     if not path.is_file():
         raise DatasetError(
-            f"{str(folder)!r} has no restored image {path.name}: Figure 5 takes the folder of a "
-            f"build (--experiments), since published results hold no pictures; repeat the command "
-            f"that built it to write what is missing"
+            f"{str(folder)!r} has no restored image {path.name}: repeat the command that built it "
+            f"to write what is missing"
         )
     image = read_image(path)
     if image.sha256 != sha256 or image.pixels.shape != shape:

@@ -7,13 +7,13 @@ every method with a result in the row has one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from nasdip_bench.errors import check_name
+from nasdip_bench.errors import MissingRunError, check_name
 from nasdip_bench.experiments.methods import TABLES
 from nasdip_bench.experiments.results import Results
+from nasdip_bench.experiments.setting import described
 
 from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import csv_text
@@ -22,9 +22,7 @@ from .tables23_rows import (
     STOPPED,
     RowOfSet,
     choose_seed,
-    choose_setting,
     column_head,
-    describe_fields,
     other_rows,
     row_of_set,
 )
@@ -109,26 +107,23 @@ class ComparisonTable(Exhibit):
         return csv_text(head, lines)
 
 
-def comparison(
-    results: Results, number: str, setting: str | None = None, seed: int | None = None
-) -> ComparisonTable:
+def comparison(results: Results, number: str, seed: int | None = None) -> ComparisonTable:
     """Table 2 or 3 from results.
 
     Args:
         results: results of experiments.
         number: "2" or "3".
-        setting: None for the only one, or the paper's if there are several.
         seed: None for the lowest that a search has.
 
     Raises:
-        UnknownNameError: an unknown table, setting or seed.
-        ConfigError: several settings, none of them the paper's, and none chosen.
+        UnknownNameError: an unknown table or seed.
         MissingRunError: no results at all.
     """
     check_name("table", number, TABLES)
     table, printed = TABLES[number], paper_values()[f"table{number}"]
-    setting = choose_setting(results, setting)
-    rows = [row for row in results.rows if row["setting"] == setting]
+    rows = results.rows
+    if not rows:
+        raise MissingRunError("there are no results: run 'nasdip-build experiments' first")
     seed = choose_seed(rows, seed)
     columns = tuple(map(str, table.columns))
     oracle = printed.get("oracle_stopped", {"tasks": []})["tasks"]
@@ -140,11 +135,11 @@ def comparison(
         for values in [printed["rows"].get("/".join(place), [None] * len(columns))]
     )
     return ComparisonTable(
-        caption=_caption(number, setting, results.settings[setting], seed, rows),
+        caption=_caption(number, results, seed),
         notes=tuple(_notes(made)),
         marks={},
         number=number,
-        setting=setting,
+        setting=results.setting,
         seed=seed,
         rows=made,
         columns=columns,
@@ -153,24 +148,18 @@ def comparison(
     )
 
 
-def _caption(
-    number: str,
-    name: str,
-    fields: Mapping[str, Any],
-    seed: int,
-    rows: Sequence[Mapping[str, Any]],
-) -> str:
-    devices = sorted({row["device"] for row in rows})
+def _caption(number: str, results: Results, seed: int) -> str:
+    devices = sorted({row["device"] for row in results.rows})
     compared = {
         "2": "ISNAS with four scores and selection on the image, DIP and NAS-DIP",
         "3": "selection on the resized image, on the image itself, and random candidates",
     }[number]
     return (
         f"Table {number}: {compared}. PSNR in dB of the last smoothed output of a separate fit "
-        f"with the selected network; on luma for super-resolution of colour images. Setting "
-        f"{name}: {describe_fields(fields)}; seed {seed}. Each row: means over the same n images "
-        f"of the set. In parentheses: the paper's values (whole images, 128 channels, 5000 "
-        f"candidates, cohorts of 15, all images of a set). Trained on: {', '.join(devices)}."
+        f"with the selected network; on luma for super-resolution of colour images. "
+        f"{described(results.setting, results.fields)}; seed {seed}. Each row: means over the same "
+        f"n images of the set. In parentheses: the paper's values (whole images, 128 channels, "
+        f"5000 candidates, cohorts of 15, all images of a set). Trained on: {', '.join(devices)}."
     )
 
 

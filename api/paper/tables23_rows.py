@@ -1,6 +1,6 @@
 """The rows and columns of Tables 2 and 3: which results they use, their means, their names.
 
-Figure 5 uses the same setting and seed.
+Figure 5 uses the same seed.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, MissingRunError, check_name
+from nasdip_bench.errors import check_name
 from nasdip_bench.experiments.methods import Method, parse_method
-from nasdip_bench.experiments.results import Results
 from nasdip_bench.experiments.sets import set_size, title
 
 STOPPED = "oracle-stopped"
@@ -82,43 +81,6 @@ def column_head(column: str) -> tuple[str, str]:
     if method.name in ("best-score", "oracle"):
         return method.name.replace("-", " "), method.score
     return _SHORT.get(method.name, method.name), method.selection
-
-
-def describe_fields(fields: Mapping[str, Any]) -> str:
-    """The fields of a setting, as text."""
-    crop = fields["crop"]
-    part = f"only the centre {crop} x {crop} of each image" if crop else "whole images"
-    wide = dict.fromkeys([fields["search_channels"], fields["channels"]])
-    lengths, small = (
-        ", ".join(f"{kind} {count}" for kind, count in fields[name].items())
-        for name in ("iterations", "resized_iterations")
-    )
-    return (
-        f"{part}, {' and '.join(map(str, wide))} channels, {fields['candidates']} candidates "
-        f"ranked by {fields['inits']} initialisations, cohorts of {fields['cohort']}, iterations "
-        f"{lengths} (cohorts on the resized image: {small}), {fields['precision']}"
-    )
-
-
-def choose_setting(results: Results, setting: str | None) -> str:
-    """The given setting, else the only one, else the paper's; settings never mix.
-
-    Raises:
-        UnknownNameError, ConfigError, MissingRunError: there is no such setting.
-    """
-    there: list[str] = sorted({row["setting"] for row in results.rows})
-    if not there:
-        raise MissingRunError("there are no results: run 'nasdip-build experiments' first")
-    if setting is not None:
-        return check_name("setting", setting, there)
-    if len(there) == 1:
-        return there[0]
-    if "paper" in there:
-        return "paper"
-    raise ConfigError(
-        f"the results have several settings, which do not mix: choose one of {', '.join(there)} "
-        f"with --setting"
-    )
 
 
 def choose_seed(rows: Iterable[Mapping[str, Any]], seed: int | None) -> int:

@@ -1,4 +1,4 @@
-"""``nasdip-build experiments`` and ``experiments-release``: parse, call, report.
+"""``nasdip-build experiments``: parses, calls, reports.
 
 Must not import torch at module level.
 """
@@ -6,16 +6,16 @@ Must not import torch at module level.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nasdip_bench.console.options import integers, split
 from nasdip_bench.console.progress import parse_duration
-from nasdip_bench.errors import check_name, check_whole, unknown_name
+from nasdip_bench.errors import check_name, unknown_name
 from nasdip_bench.experiments.methods import TABLES, Method, parse_method
 from nasdip_bench.experiments.sets import EXPERIMENT_SETS, experiment_images, manifest, set_names
-from nasdip_bench.experiments.setting import SETTINGS, Setting, get_setting
+from nasdip_bench.experiments.setting import SETTINGS, get_setting
 from nasdip_bench.images import image_names
 from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import get_task
@@ -68,27 +68,20 @@ def experiments_command(
         int | None, typer.Option(help="Channels of ranked and cohort networks.")
     ] = None,
     channels: Annotated[int | None, typer.Option(help="Channels of restoring networks.")] = None,
-    iterations: Annotated[
-        int | None, typer.Option(help="Length of restorations and full cohorts, for all tasks.")
-    ] = None,
-    resized_iterations: Annotated[
-        int | None, typer.Option(help="Length of cohorts on the small image.")
-    ] = None,
+    iterations: Annotated[int | None, typer.Option(help="Length of restorations.")] = None,
+    cohort_iterations: Annotated[int | None, typer.Option(help="Length of cohorts' fits.")] = None,
     precision: Annotated[str | None, typer.Option(help="fp32, tf32 or bf16.")] = None,
     out: Annotated[Path, typer.Option(help="Build folder: created, or resumed.")] = OUT,
     device: Annotated[
         str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")
     ] = "auto",
-    workers: Annotated[int, typer.Option(help="Processes (0: chosen).")] = 0,
     time_limit: Annotated[
         str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
     ] = "",
     shard: Annotated[
-        str, typer.Option(help="I/N: do only share I of N, e.g. 1/8 to 8/8 on 8 GPUs.")
+        str, typer.Option(help="I/N: do only share I of N: 1/8 to 8/8 on 8 GPUs or cores.")
     ] = "",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
     """Restore test sets with ISNAS, DIP, NAS-DIP and others: Tables 2 and 3 of the paper.
 
@@ -98,28 +91,25 @@ def experiments_command(
     numbers = split(table)
     for number in numbers:
         check_name("table", number, TABLES)
-    check_whole("workers", workers, 0)
     set_names = split(sets) or list(
         dict.fromkeys(name for n in numbers for _, name in TABLES[n].cells())
     )
     limit = parse_duration(time_limit) if time_limit else None
     asked_methods = _methods(methods, numbers)
     tasks_of = _tasks(tasks, set_names, numbers)
-    chosen = _setting(
-        get_setting(setting),
-        iterations,
-        resized_iterations,
-        {
-            "crop": crop,
-            "candidates": candidates,
-            "cohort": cohort,
-            "inits": scoring_inits,
-            "weighting": weighting,
-            "search_channels": search_channels,
-            "channels": channels,
-            "precision": precision,
-        },
-    )
+    changes = {
+        "candidates": candidates,
+        "cohort": cohort,
+        "inits": scoring_inits,
+        "weighting": weighting,
+        "search_channels": search_channels,
+        "channels": channels,
+        "iterations": iterations,
+        "cohort_iterations": cohort_iterations,
+        "precision": precision,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    chosen = get_setting(setting).changed(crop=crop, **given)
     search_seeds = integers("--seeds", seeds)
     fixed_seeds = integers("--baseline-seeds", baseline_seeds)
     check_folder(out)
@@ -129,8 +119,7 @@ def experiments_command(
     from nasdip_bench.fit.devices import local_device
 
     from ..experiments.config import ExperimentConfig
-    from ..experiments.cost import preview
-    from ..experiments.run import run_experiments
+    from ..experiments.run import preview, run_experiments
     from ..plan.shares import parse_share
 
     share = parse_share(shard) if shard else None
@@ -144,9 +133,9 @@ def experiments_command(
         device=local_device(device),
     )
     if dry_run:
-        print(preview(config, out, workers=workers, share=share))
+        print(preview(config, out, share=share))
         return
-    outcome = run_experiments(config, out, workers=workers, time_limit=limit, share=share)
+    outcome = run_experiments(config, out, time_limit=limit, share=share)
     where = f"setting {chosen.name}; results: {out / 'results'}"
     report(outcome, where, time_limit, "give a longer one")
 
@@ -172,17 +161,6 @@ def _tasks(text: str, sets: list[str], tables: list[str]) -> dict[str, tuple[str
     return found
 
 
-def _setting(
-    base: Setting, iterations: int | None, resized: int | None, changes: dict[str, Any]
-) -> Setting:
-    given = {name: value for name, value in changes.items() if value is not None}
-    if iterations is not None:
-        given["iterations"] = given["full_iterations"] = dict.fromkeys(base.iterations, iterations)
-    if resized is not None:
-        given["resized_iterations"] = dict.fromkeys(base.resized_iterations, resized)
-    return base.changed(**given)
-
-
 def _images(
     sets: list[str], names: list[str] | None, folder: Path | None
 ) -> dict[str, tuple[Image, ...]]:
@@ -206,21 +184,3 @@ def _known_names(image_set: str) -> set[str]:
     if image_set in manifest():
         return set(set_names(image_set))
     return set(image_names("skimage")) if image_set == "skimage" else set()
-
-
-def experiments_release_command(
-    sources: Annotated[
-        list[Path], typer.Argument(help="Build folders of experiments, and earlier results.")
-    ],
-    out: Annotated[Path, typer.Option(help="The folder of results to write.")] = Path(
-        "data/experiments"
-    ),
-) -> None:
-    """Put the results of experiments into one folder, with their hash; without pictures.
-
-    To keep results that are already there, also name the folder as a source.
-    """
-    from ..experiments.results import publish_results
-
-    written = publish_results(sources, out)
-    print(f"{out}: {len(written.rows)} results of setting {', '.join(sorted(written.settings))}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.experiments.methods import Method, restorable
@@ -16,6 +18,10 @@ from nasdip_bench.images import Image
 from nasdip_bench.tasks import get_task
 
 from ..plan.config import check_once, check_seeds
+from ..plan.shares import Share, divided
+
+if TYPE_CHECKING:
+    from nasdip_bench.isnas.config import SearchConfig
 
 _BASELINES = ("dip", "nas-dip")
 
@@ -124,20 +130,45 @@ class ExperimentConfig:
         crop = self.setting.crop
         return {name: ground_truth(image, crop).shape for name, image in self.pictures.items()}
 
-    @property
-    def largest_side(self) -> int:
-        """The largest height or width of all restorations, in pixels."""
-        return max(max(height, width) for _, height, width in self.shapes.values())
-
     @cached_property
     def scores(self) -> tuple[str, ...]:
         """The scores used to rank candidates."""
         return tuple(dict.fromkeys(method.score for method in self.methods if method.ranks))
 
+    def search_config(self, key: Restoration) -> SearchConfig:
+        """The search of a restoration; of a baseline, iterations and channels count. Imports torch.
+
+        Raises:
+            ConfigError, UnknownNameError: the setting does not fit the task or the score.
+        """
+        method = key.method
+        more: dict[str, Any] = {"seed": key.seed or 0}
+        if method.score:
+            more["score"] = method.score
+        if method.name == "random":
+            more["weighting"] = "equal"
+        elif method.name in ("best-score", "oracle"):
+            more["selector"] = method.name
+        return self.setting.search_config(get_task(key.task), method.selection or "full", **more)
+
     def check_searches(self) -> None:
         """Raise if the setting does not fit a task or score; imports torch."""
-        for task in dict.fromkeys(key.task for key in self.wanted):
-            for method in self.methods:
-                if restorable(method, task):
-                    score = method.score or "psd_db_strip_mse"
-                    self.setting.search_config(get_task(task), method.selection or "full", score)
+        for key in self.restorations(self.wanted):
+            self.search_config(key)
+
+
+def results_of_share(config: ExperimentConfig, share: Share | None) -> list[ResultKey]:
+    """The results of a share: whole (image, task) pairs, whose methods share fits.
+
+    The pairs with the most pixels times iterations are dealt first. Each job computes its share
+    from the whole experiment alone, so that together they do all of it and no fit twice.
+    """
+    if share is None:
+        return config.wanted
+    costs: Counter[tuple[str, str]] = Counter()
+    for key in config.restorations(config.wanted):
+        pixels = math.prod(config.shapes[key.image][1:])
+        costs[key.image, key.task] += pixels * config.search_config(key).iterations
+    shares = divided([(cost, pair) for pair, cost in sorted(costs.items())], share.count)
+    mine = {pair for _, pair in shares[share.index - 1]}
+    return [key for key in config.wanted if (key.image, key.task) in mine]

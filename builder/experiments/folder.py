@@ -2,38 +2,32 @@
 
     experiments.json            the setting, the images, all requested results
     work/TASK/IMAGE/
-        scores-FIRST.npz        scores of some candidates
-        PURPOSE-NETWORK-SEED.npz  a fit, shared by every method that needs it
         METHOD-SEED.json        a restoration: its row of the results
-    results/                    experiments.parquet, its manifest, the restored images as PNG
+        scores-*.npz, trained/  what its searches share; see `nasdip_bench.isnas.folder`
+    results/                    see `nasdip_bench.experiments.results`
 
 JSON files hold the SHA-256 of their content. A damaged file counts as missing. Never imports torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nasdip_bench.errors import BuildError
 from nasdip_bench.experiments.methods import parse_method
-from nasdip_bench.experiments.results import OUTPUTS, SCHEMA_VERSION, output_name
+from nasdip_bench.experiments.results import output_path, save_results
 from nasdip_bench.storage.files import file_lock, write_atomic
-from nasdip_bench.storage.npz import read_npz, write_npz
 from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
+from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, get_task
 
 from ..folder.build_folder import remove_stale
 from ..folder.settings import EXPERIMENT_SETTINGS, SettingsFile, common_settings
 from ..writing import writing
 from .config import ExperimentConfig, Restoration, ResultKey
 
-RESULTS = "results"
-WORK = "work"
 _FACTS = ("sha256", "channels", "height", "width")
 
 
@@ -42,8 +36,7 @@ class ExperimentFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.results = path / RESULTS
-        self._work = path / WORK
+        self._work = path / "work"
         self.damaged: list[str] = []
         self._settings = SettingsFile(
             path / EXPERIMENT_SETTINGS, "build folder of experiments", "nasdip-build experiments"
@@ -83,7 +76,6 @@ class ExperimentFolder:
             BuildError: the two do not mix.
         """
         wanted = common_settings(config.device, config.setting.precision) | {
-            "schema_version": SCHEMA_VERSION,
             "setting": config.setting.name,
             "fields": config.setting.fields,
             "images": {
@@ -105,7 +97,8 @@ class ExperimentFolder:
         try:
             row = _read_json(path)
             picture = row["output_sha256"]
-            return row if picture is None or self._picture(picture).exists() else None
+            there = picture is None or output_path(self.path, picture).exists()
+            return row if there else None
         except FileNotFoundError:
             return None
         except ValueError:
@@ -129,7 +122,7 @@ class ExperimentFolder:
 
     def keep_picture(self, sha256: str, content: bytes) -> None:
         """Write a restored image as PNG."""
-        path = self._picture(sha256)
+        path = output_path(self.path, sha256)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             write_atomic(path, content)
@@ -137,34 +130,11 @@ class ExperimentFolder:
     def _row(self, key: Restoration) -> Path:
         method = str(key.method).replace("/", "+")
         name = method if key.seed is None else f"{method}-{key.seed}"
-        return self._of(key) / f"{name}.json"
+        return self.work_of(key) / f"{name}.json"
 
-    def _picture(self, sha256: str) -> Path:
-        return self.results / OUTPUTS / output_name(sha256)
-
-    def _of(self, key: Restoration) -> Path:
+    def work_of(self, key: Restoration) -> Path:
+        """The folder of an image and task."""
         return self._work / key.task / key.image
-
-    # What restorations share
-
-    def arrays(
-        self,
-        key: Restoration,
-        name: str,
-        needed: Iterable[str],
-        make: Callable[[], Mapping[str, Any]],
-    ) -> dict[str, NDArray[Any]]:
-        """Load the arrays kept for a restoration's image and task, or make and keep them now.
-
-        A file that is damaged or lacks a needed array is made again."""
-        path = self._of(key) / f"{name}.npz"
-        found = read_npz(path)
-        if found is not None and found.keys() >= set(needed):
-            return found
-        made = {array: np.asarray(value) for array, value in make().items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_npz(path, made)
-        return made
 
     def kept_bytes(self) -> int:
         """The size of all finished work, which shows whether anything was added."""
@@ -173,6 +143,42 @@ class ExperimentFolder:
             with suppress(FileNotFoundError):  # another builder's temporary file
                 total += path.stat().st_size
         return total
+
+    # Results
+
+    def write_results(self) -> None:
+        """Write the table: the rows of all requested results that have ended.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with file_lock(self.path / ".results.lock"):
+            facts = self.settings()
+            rows = [
+                _head(key, facts["setting"], facts["images"][key.image]) | row
+                for key in self.asked()
+                if (row := self.row(key.restoration)) is not None
+            ]
+            save_results(self.path, rows, facts["setting"], facts["fields"])
+
+
+def _head(key: ResultKey, setting: str, image: Mapping[str, Any]) -> dict[str, Any]:
+    task = get_task(key.task)
+    return {
+        "set": key.set,
+        "image": key.image,
+        "image_sha256": image["sha256"],
+        **{side: image[side] for side in ("channels", "height", "width")},
+        "task": key.task,
+        "sigma_255": task.sigma_255 if isinstance(task, Denoise) else None,
+        "missing": task.missing if isinstance(task, Inpaint) else None,
+        "factor": task.factor if isinstance(task, SuperResolve) else None,
+        "method": key.method.name,
+        "score": key.method.score or None,
+        "selection": key.method.selection or None,
+        "setting": setting,
+        "seed": key.seed,
+    }
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from nasdip_bench.console.interruption import Interruption
+from nasdip_bench.console.interruption import Interrupted, Interruption
 from nasdip_bench.console.progress import Progress
 from nasdip_bench.errors import BuildError
+from nasdip_bench.experiments.setting import described
 from nasdip_bench.fit.devices import check_device
 
-from ..engines.local import in_processes, in_this_process
-from ..plan.cost import choose_workers, threads_of
 from ..plan.shares import Share
 from ..work.build import Outcome
 from ..work.ledger import Coverage
 from ..writing import AND_AGAIN, writing
-from .config import ExperimentConfig, Restoration
-from .cost import restoration_costs, results_of_share
+from .config import ExperimentConfig, ResultKey, results_of_share
 from .folder import ExperimentFolder
-from .restore import RestorerSpec
-from .results import write_results
+from .restore import Restorer
 
 
 def run_experiments(
     config: ExperimentConfig,
     out: Path,
     *,
-    workers: int = 0,
     time_limit: float | None = None,
     share: Share | None = None,
 ) -> Outcome:
@@ -36,9 +33,8 @@ def run_experiments(
     Args:
         config: what to do.
         out: the build folder; created, or resumed.
-        workers: processes, each working on its own image; 0 chooses.
         time_limit: seconds after which to stop; the fit in progress is abandoned.
-        share: do only this share; other processes do the others.
+        share: do only this share; other processes do the others, in the same folder.
 
     Raises:
         BuildError: the folder does not fit, or cannot be written.
@@ -51,46 +47,24 @@ def run_experiments(
     folder.prepare(config)
     before = folder.kept_bytes()
     wanted = results_of_share(config, share)
-    costs = restoration_costs(config)
     left = [key for key in config.restorations(wanted) if not folder.done(key)]
-    of_image: dict[tuple[str, str], deque[Restoration]] = {}
-    for key in left:
-        of_image.setdefault((key.image, key.task), deque()).append(key)
-    workers = min(
-        workers or choose_workers(config.device, config.largest_side), max(1, len(of_image))
-    )
-    spec = RestorerSpec(
-        folder=out,
-        images=tuple(config.pictures.values()),
-        setting=config.setting,
-        scores=config.scores,
-        device=config.device,
-        threads=threads_of(workers),
-    )
-    # Finish one image after another, each in one process, since its methods share fits.
-    waiting = deque(keys.popleft() for keys in of_image.values())
-    progress = Progress(len(left), sum(sum(costs[key].values()) for key in left))
-    engine = in_processes(workers) if workers > 1 else in_this_process
+    restorer = Restorer(config, folder, interruption.check)
+    progress = Progress(len(left), len(left))
     status: Counter[str] = Counter()
     trouble = ""
     with interruption.handling_signals(), writing(f"to the build folder {str(out)!r}", AND_AGAIN):
         try:
-            for key, row in engine(waiting, spec, interruption, lambda _: True):
-                status[row["status"]] += 1
-                progress.finished(sum(costs[key].values()), str(key))
-                if of_image[key.image, key.task]:
-                    waiting.appendleft(of_image[key.image, key.task].popleft())
+            for key in left:
+                interruption.check()
+                status[restorer.execute(key)["status"]] += 1
+                progress.finished(1, str(key))
+        except Interrupted:
+            pass
         except BuildError as error:
             trouble = str(error)
         finally:
             progress.close()
-        write_results(folder)
-    asked, finished, failed = Counter[str](), Counter[str](), Counter[str]()
-    for result in wanted:
-        what, found = f"{result.task}, {result.set}", folder.row(result.restoration)
-        asked[what] += 1
-        if found is not None:
-            (failed if found["status"] == "failed" else finished)[what] += 1
+        folder.write_results()
     return Outcome(
         finished=status.total(),
         left=len(left) - status.total(),
@@ -100,5 +74,35 @@ def run_experiments(
         signal=interruption.signal,
         trouble=trouble,
         damaged=tuple(dict.fromkeys(folder.damaged)),
-        coverage=tuple(Coverage(w, n, finished[w], failed[w]) for w, n in asked.items()),
+        coverage=_coverage(folder, wanted),
     )
+
+
+def preview(config: ExperimentConfig, out: Path, *, share: Share | None = None) -> str:
+    """Describe what is left to do, in a share or in total, without changing the build folder."""
+    check_device(config.device)
+    config.check_searches()
+    folder = ExperimentFolder(out)
+    folder.check(config)
+    wanted = results_of_share(config, share)
+    left = sum(not folder.done(key) for key in config.restorations(wanted))
+    setting = config.setting
+    lines = [f"{described(setting.name, setting.fields)}, on {config.device}"]
+    lines += [f"  {part}" for part in _coverage(folder, wanted)]
+    lines.append(
+        f"{left} restorations are left; 'nasdip-restore IMAGE --task TASK --dry-run' times one"
+        if left
+        else "nothing is left to do"
+    )
+    return "\n".join(lines)
+
+
+def _coverage(folder: ExperimentFolder, wanted: Sequence[ResultKey]) -> tuple[Coverage, ...]:
+    """How many of the results are there, by task and set."""
+    asked, finished, failed = Counter[str](), Counter[str](), Counter[str]()
+    for result in wanted:
+        what, found = f"{result.task}, {result.set}", folder.row(result.restoration)
+        asked[what] += 1
+        if found is not None:
+            (failed if found["status"] == "failed" else finished)[what] += 1
+    return tuple(Coverage(what, n, finished[what], failed[what]) for what, n in asked.items())

@@ -20,7 +20,7 @@ BUILD_SETTINGS = "build.json"
 EXPERIMENT_SETTINGS = "experiments.json"
 
 _CONTENTS = {
-    MANIFEST: "a dataset or published results",
+    MANIFEST: "a dataset",
     BUILD_SETTINGS: "the build of a dataset",
     EXPERIMENT_SETTINGS: "a build of experiments",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from .image import Degraded
 
 TASKS = ("denoise", "inpaint", "super-resolve")
-PRESETS = ("paper", "quick")
 
 app = new_app()
 
@@ -68,7 +68,7 @@ def restore_command(
         int, typer.Option(help="Initialisations to average a score over (0: preset's).")
     ] = 0,
     selection: Annotated[
-        str, typer.Option(help="full, resized, or released, which leaks the truth [preset's].")
+        str, typer.Option(help="full or resized: what the cohort is trained on [preset's].")
     ] = "",
     weighting: Annotated[
         str, typer.Option(help="Weights of the cohort's average: paper, released or equal.")
@@ -110,9 +110,8 @@ def restore_command(
     """
     del version
     chosen = _task(task, sigma, missing, factor)
-    _refuse_unused(context, chosen, corrupt, mask, selection)
+    _refuse_unused(context, chosen, corrupt, mask)
     limit = parse_duration(time_limit) if time_limit else None
-    check_name("preset", preset, PRESETS)
 
     from .image import read_problem
 
@@ -126,7 +125,7 @@ def restore_command(
     # Torch takes seconds to import: make the cheap checks first.
     from nasdip_bench.fit.devices import local_device
 
-    from .config import paper_config, quick_config
+    from .config import PRESETS
     from .ranking import searched_score
 
     asked: dict[str, Any] = {
@@ -146,7 +145,7 @@ def restore_command(
         "seed": seed,
     }
     changes = {name: value for name, value in asked.items() if value}  # the others: the preset's
-    config = (quick_config if preset == "quick" else paper_config)(chosen, **changes)
+    config = PRESETS[check_name("preset", preset, PRESETS)](chosen, **changes)
     _restore(problem, config, folder, local_device(device), limit, dry_run)
 
 
@@ -156,12 +155,9 @@ def _task(name: str, sigma: float, missing: float, factor: int) -> Task:
     return Inpaint(missing) if name == "inpaint" else SuperResolve(factor)
 
 
-def _refuse_unused(
-    context: typer.Context, task: Task, corrupt: bool, mask: Path | None, selection: str
-) -> None:
+def _refuse_unused(context: typer.Context, task: Task, corrupt: bool, mask: Path | None) -> None:
     """Reject options that would have no effect."""
-    # The released selection corrupts the ground truth once more.
-    drawn_mask = (corrupt and mask is None) or selection == "released"
+    drawn_mask = corrupt and mask is None
     for name, used, where in (
         ("sigma", isinstance(task, Denoise), "for denoise"),
         ("missing", isinstance(task, Inpaint) and drawn_mask, "for inpaint, --corrupt and no mask"),
@@ -182,14 +178,14 @@ def _restore(
     from nasdip_bench.network.fast import keep_freed_memory
 
     from .estimate import StageProgress, choose_threads, estimate, plan
-    from .folder import kept_in, resumes
+    from .folder import kept_bytes, resumes
     from .results import RESULTS, classical_restoration, summary, write_results
     from .search import Search, asked_for
 
     if device == "cpu":
         keep_freed_memory()
-        choose_threads(problem, config)
-    interruption, kept = Interruption(limit), kept_in(folder)
+        choose_threads(math.prod(problem.shape[1:]), config)
+    interruption, kept = Interruption(limit), kept_bytes(folder)
     with interruption.handling_signals(), _explained(folder, device):
         resumes(folder, asked_for(problem, config, device))  # or is refused, before steps are timed
         try:
@@ -211,7 +207,7 @@ def _restore(
             finally:
                 report.close()
         except Interrupted:
-            if interruption.signal is None and kept_in(folder) == kept:
+            if interruption.signal is None and kept_bytes(folder) == kept:
                 raise ConfigError(
                     "nothing could be finished within the time limit: give a longer one, or fewer "
                     "iterations"

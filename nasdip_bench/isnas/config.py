@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,8 @@ from nasdip_bench.tasks import Task
 from .ranking import check_score
 from .selection import SELECTORS, UNTRAINED, WEIGHTINGS
 
-SELECTIONS = ("full", "resized", "released")
-"""What the cohort is trained on: the image, the corrupted image made small, or (the released
-script's leak) the clean image made small and then corrupted."""
+SELECTIONS = ("full", "resized")
+"""What the cohort is trained on: the image, or the corrupted image made small."""
 
 _LARGEST = 10**6
 
@@ -150,3 +150,7 @@ def quick_config(task: Task, **changes: Any) -> SearchConfig:
         "cohort_iterations": FIDELITIES["r64c16"].stop[kind] if resized else 200,
     }
     return paper_config(task, **(settings | changes))
+
+
+PRESETS: dict[str, Callable[..., SearchConfig]] = {"paper": paper_config, "quick": quick_config}
+"""Configurations for a task by name; they take changes of single fields."""

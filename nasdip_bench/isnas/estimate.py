@@ -16,7 +16,7 @@ from nasdip_bench.space.cost import architecture_cost
 
 from .config import SearchConfig
 from .image import Degraded
-from .ranking import score_candidates
+from .ranking import mean_scores, scored_image
 from .search import selection_problem
 from .training import check_rule, held_bytes, train
 
@@ -27,14 +27,17 @@ _SMALL_PIXELS, _SMALL_CHANNELS = 128 * 128, 32
 """The most of a fit that cores compute no faster together: their threads wait for each other."""
 
 
-def choose_threads(problem: Degraded, config: SearchConfig) -> None:
+def choose_threads(pixels: int, config: SearchConfig) -> None:
     """Let small fits on a CPU run on one thread, unless OMP_NUM_THREADS already decides.
 
     Two threads that share their cores with other processes can take fifty times as long as one.
+
+    Args:
+        pixels: of the largest image to restore.
+        config: the configuration.
     """
-    _, height, width = problem.shape
     channels = max(config.channels, config.search_channels)
-    small = height * width <= _SMALL_PIXELS and channels <= _SMALL_CHANNELS
+    small = pixels <= _SMALL_PIXELS and channels <= _SMALL_CHANNELS
     if small and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
 
@@ -72,18 +75,12 @@ def estimate(
     probe = candidates[sorted(range(len(costs)), key=costs.__getitem__)[len(costs) // 2]]
     scale = sum(costs) / len(costs) / architecture_cost(probe).flops_per_pixel
 
+    image = scored_image(problem, [config.score])
+
     def score() -> float:
         started = time.perf_counter()
-        list(
-            score_candidates(
-                problem,
-                [probe],
-                config.score,
-                channels=config.search_channels,
-                inits=1,
-                device=device,
-                check=check,
-            )
+        mean_scores(
+            probe, image, channels=config.search_channels, inits=1, device=device, check=check
         )
         return time.perf_counter() - started
 
@@ -91,8 +88,8 @@ def estimate(
     options: dict[str, Any] = {"device": device, "precision": config.precision, "check": check}
     one_cohort = 0.0
     if config.trained:
-        one_cohort = seconds_per_iteration(probe, small, channels=config.search_channels, **options)
-    one_restore = seconds_per_iteration(probe, problem, channels=config.channels, **options)
+        one_cohort = _iteration_seconds(probe, small, channels=config.search_channels, **options)
+    one_restore = _iteration_seconds(probe, problem, channels=config.channels, **options)
     return Estimate(
         scores=scoring * scale * config.candidates,
         cohort=one_cohort * scale * config.trained * config.cohort_iterations,
@@ -108,14 +105,14 @@ def _least(timed: Callable[[], float]) -> float:
     return min(times)
 
 
-def seconds_per_iteration(
+def _iteration_seconds(
     arch: Architecture,
     problem: Degraded,
     *,
     channels: int,
-    device: str = "cpu",
-    precision: str = "fp32",
-    check: Callable[[], None] = lambda: None,
+    device: str,
+    precision: str,
+    check: Callable[[], None],
 ) -> float:
     """Time a few iterations of a fit."""
 
@@ -156,13 +153,11 @@ def plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) 
 
 
 def _processors(device: str) -> str:
-    """The device; on a CPU with its threads, and what to do if other work shares the cores."""
+    """The device; on a CPU with its threads."""
     if device != "cpu":
         return device
-    threads, busy = torch.get_num_threads(), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0
-    shared = threads > 1 and busy > (os.cpu_count() or 1) / 2
-    hint = "; the cores are busy: try OMP_NUM_THREADS=1" if shared else ""
-    return f"cpu ({threads} thread{'s' * (threads > 1)}{hint})"
+    threads = torch.get_num_threads()
+    return f"cpu ({threads} thread{'s' * (threads > 1)})"
 
 
 def _stopping(problem: Degraded, config: SearchConfig) -> str:

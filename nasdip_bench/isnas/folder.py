@@ -1,8 +1,8 @@
 """The folder where a search keeps finished work, so that it can resume after any interruption.
 
 search.json       the settings of ranking and cohort; a different search is rejected
-scores.csv        architecture,score,check of the candidates so far
-trained/<purpose>-<architecture>.npz   a finished fit: output and curves
+scores-<score>.npz   the scores of the candidates so far
+trained/<purpose>-<architecture>-<seed>.npz   a finished fit: output and curves
 
 The stopping rule may change: ranking and cohort do not depend on it, and each rule has its own
 restoration.
@@ -11,100 +11,89 @@ restoration.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from nasdip_bench.errors import ArchitectureError, ConfigError
+from nasdip_bench.errors import ConfigError
 from nasdip_bench.space import Architecture
-from nasdip_bench.storage.files import sha256_bytes, write_atomic
+from nasdip_bench.storage.files import write_atomic
 from nasdip_bench.storage.npz import read_npz, write_npz
 from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 
-from .ranking import Ranked
 from .training import Trained
 
 _SETTINGS = "search.json"
-_SCORES = "scores.csv"
 _FREE = "stop"
 """The setting that may change."""
-_HEADING = "architecture,score,check"
-_SECONDS_BETWEEN_WRITES = 5.0
 
 
 class SearchFolder:
-    """The folder of one search.
+    """The finished work of searches that differ only in score, selection, selector and seed.
+
+    Nothing is checked here: see `claimed` for a folder that belongs to one search.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def scores(self, name: str) -> dict[Architecture, float]:
+        """The known values of a score; none if there is no file or it is damaged."""
+        arrays = read_npz(self._scores(name))
+        if arrays is None:
+            return {}
+        known = map(Architecture.parse, arrays["architecture"].tolist())
+        return dict(zip(known, arrays["score"].tolist(), strict=True))
+
+    def keep_scores(self, name: str, scores: Mapping[Architecture, float]) -> None:
+        """Write all known values of a score; when this returns, they are on disk."""
+        arrays = {"architecture": [*map(str, scores)], "score": [*scores.values()]}
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_npz(self._scores(name), arrays)
+
+    def _scores(self, name: str) -> Path:
+        return self.path / f"scores-{name}.npz"
+
+    def trained(self, purpose: str, arch: Architecture, seed: int) -> Trained | None:
+        """A finished fit, or None if there is no file or it is damaged."""
+        arrays = read_npz(self._fit(purpose, arch, seed)) or {}
+        values: dict[str, Any] = {n: a if a.ndim else a.item() for n, a in arrays.items()}
+        names = {field.name for field in fields(Trained)}
+        return Trained(**values) if values.keys() == names else None
+
+    def keep_trained(self, purpose: str, arch: Architecture, seed: int, fit: Trained) -> None:
+        """Write a finished fit; when this returns, it is on disk."""
+        path = self._fit(purpose, arch, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_npz(path, vars(fit))
+
+    def _fit(self, purpose: str, arch: Architecture, seed: int) -> Path:
+        return self.path / "trained" / f"{purpose}-{arch}-{seed}.npz"
+
+
+def claimed(path: Path, asked: Mapping[str, Any]) -> SearchFolder:
+    """A folder for one search alone; created, or resumed.
 
     Args:
-        path: the folder; created, or resumed.
+        path: the folder.
         asked: everything that determines the results of the search, as JSON.
 
     Raises:
         ConfigError: the folder holds another search, or cannot be written.
     """
-
-    def __init__(self, path: Path, asked: Mapping[str, Any]) -> None:
-        self.path = path
-        self._scores: dict[Architecture, float] = {}
-        self._written = time.monotonic()
-        try:
-            (path / "trained").mkdir(parents=True, exist_ok=True)
-            if not resumes(path, asked):
-                kept = {name: value for name, value in asked.items() if name != _FREE}
-                write_atomic(path / _SETTINGS, sealed_text(kept).encode())
-        except OSError as error:
-            raise ConfigError(
-                f"cannot write to the folder {str(path)!r}: {error.strerror or error}; name "
-                f"another with --out"
-            ) from error
-
-    # Scores
-
-    def scores(self) -> dict[Architecture, float]:
-        """The known scores; damaged lines are left out, and so computed again."""
-        path = self.path / _SCORES
-        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        for line in text.splitlines()[1:]:
-            known, _, check = line.rpartition(",")
-            if check != _check(known):
-                continue
-            name, _, value = known.partition(",")
-            try:
-                self._scores[Architecture.parse(name)] = float(value)
-            except (ArchitectureError, ValueError):
-                continue
-        return dict(self._scores)
-
-    def keep_score(self, one: Ranked) -> None:
-        """Note a score; it is written some seconds later, or by `flush`."""
-        self._scores[one.architecture] = one.score
-        if time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write the noted scores."""
-        known = [f"{arch},{value!r}" for arch, value in self._scores.items()]
-        lines = [_HEADING, *(f"{line},{_check(line)}" for line in known)]
-        write_atomic(self.path / _SCORES, ("\n".join(lines) + "\n").encode())
-        self._written = time.monotonic()
-
-    # Fits
-
-    def trained(self, purpose: str, arch: Architecture) -> Trained | None:
-        """A finished fit, or None if there is no file or it is damaged."""
-        arrays = read_npz(self._fit(purpose, arch)) or {}
-        values: dict[str, Any] = {n: a if a.ndim else a.item() for n, a in arrays.items()}
-        names = {field.name for field in fields(Trained)}
-        return Trained(**values) if values.keys() == names else None
-
-    def keep_trained(self, purpose: str, arch: Architecture, fit: Trained) -> None:
-        """Write a finished fit; when this returns, it is on disk."""
-        write_npz(self._fit(purpose, arch), vars(fit))
-
-    def _fit(self, purpose: str, arch: Architecture) -> Path:
-        return self.path / "trained" / f"{purpose}-{arch}.npz"
+    try:
+        if not resumes(path, asked):
+            path.mkdir(parents=True, exist_ok=True)
+            kept = {name: value for name, value in asked.items() if name != _FREE}
+            write_atomic(path / _SETTINGS, sealed_text(kept).encode())
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write to the folder {str(path)!r}: {error.strerror or error}; name "
+            f"another with --out"
+        ) from error
+    return SearchFolder(path)
 
 
 def resumes(path: Path, asked: Mapping[str, Any]) -> bool:
@@ -140,13 +129,10 @@ def resumes(path: Path, asked: Mapping[str, Any]) -> bool:
     return True
 
 
-def kept_in(path: Path) -> tuple[int, int]:
-    """How many fits and score lines a search folder holds; it need not exist."""
-    scores = path / _SCORES
-    lines = scores.read_bytes().count(b"\n") if scores.exists() else 0
-    return len(list(path.glob("trained/*.npz"))), lines
-
-
-def _check(line: str) -> str:
-    """Check value that ends a line: eight digits of the SHA-256 of the text before it."""
-    return sha256_bytes(line.encode())[:8]
+def kept_bytes(path: Path) -> int:
+    """The size of all scores and fits in a folder, which shows whether any were added."""
+    total = 0
+    for file in path.rglob("*.npz"):
+        with suppress(FileNotFoundError):  # another process's temporary file
+            total += file.stat().st_size
+    return total

@@ -5,7 +5,7 @@ Arrays are (C, H, W) float32 in [0, 1].
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -73,10 +73,6 @@ class Degraded:
         if isinstance(self.task, SuperResolve) and len(truth) == 3:
             return psnr_db(luma(image), luma(truth))
         return psnr_db(image, truth)
-
-    def without_truth(self) -> Degraded:
-        """The same without the ground truth, so that nothing can look at it."""
-        return replace(self, truth=None)
 
 
 def corrupt(truth: np.ndarray, task: Task, name: str, mask: np.ndarray | None = None) -> Degraded:

@@ -7,7 +7,7 @@ outputs' power spectral density to that of the corrupted image, ascending.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -118,41 +118,6 @@ def mean_scores(
     }
 
 
-def score_candidates(
-    problem: Degraded,
-    candidates: Sequence[Architecture],
-    name: str,
-    *,
-    channels: int,
-    inits: int,
-    device: torch.device | str = "cpu",
-    known: Mapping[Architecture, float] | None = None,
-    check: Callable[[], None] = lambda: None,
-) -> Iterator[Ranked]:
-    """Score candidates in order, holding one batch of initialisations at a time.
-
-    Args:
-        problem: the image to restore; a ground truth is ignored.
-        candidates: the architectures.
-        name: name of the score; see `check_score`.
-        channels: channels at every level of the networks.
-        inits: initialisations a score is averaged over, at least 1.
-        device: where networks run.
-        known: scores that need not be computed again.
-        check: called between evaluations; may raise to abandon the work.
-    """
-    image = scored_image(problem, [name])
-    known = known or {}
-    for arch in candidates:
-        if arch not in known:
-            values = mean_scores(
-                arch, image, channels=channels, inits=inits, device=device, check=check
-            )
-            yield Ranked(arch, values[name])
-        else:
-            yield Ranked(arch, known[arch])
-
-
-def ranked(scored: Sequence[Ranked]) -> list[Ranked]:
+def ranked(scored: Iterable[Ranked]) -> list[Ranked]:
     """Sort best first; ties keep their order, and NaN scores come last."""
     return sorted(scored, key=lambda one: (math.isnan(one.score), one.score))

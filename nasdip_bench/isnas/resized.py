@@ -2,8 +2,7 @@
 
 Source: ISNAS-DIP (CVPR 2022), section 4.3. The paper selects on the image resized so that its
 shorter side is 64. Its released script resizes the *clean* image and corrupts that, which leaks the
-ground truth into the search. Here the **corrupted** image is resized; `resized_as_released`
-reproduces the script.
+ground truth into the search. Here the **corrupted** image is resized.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from nasdip_bench.errors import ConfigError
 from nasdip_bench.space import SIZE_MULTIPLE
 from nasdip_bench.tasks import Denoise, Inpaint, Observation
 
-from .image import Degraded, corrupt
+from .image import Degraded
 
 SHORTER_SIDE = 64
 _FILTER = PillowImage.Resampling.BILINEAR  # a triangle, wider when shrinking
@@ -49,22 +48,6 @@ def resized(problem: Degraded) -> Degraded:
     return Degraded(
         name=problem.name, task=problem.task, observation=observation, truth=None, size=size
     )
-
-
-def resized_as_released(problem: Degraded) -> Degraded:
-    """The clean image at a small size, corrupted there: the released script's leak.
-
-    Raises:
-        ConfigError: super-resolution, or no ground truth to leak.
-    """
-    size = _small_size(problem)
-    if problem.truth is None:
-        raise ConfigError(
-            "the released script's selection resizes the ground truth, but there is none: use "
-            "--selection resized"
-        )
-    small = np.clip(resize(problem.cropped(problem.truth), size, _FILTER), 0, 1)
-    return corrupt(small, problem.task, problem.name).without_truth()
 
 
 def _small_size(problem: Degraded) -> tuple[int, int]:

@@ -35,8 +35,8 @@ RESULTS = {
     "curves.csv": "by iteration: loss, PSNR given a ground truth, and what the rule looked at",
 }
 
-_LARGE, _SMALL, _GAP, _LINE = 320, 152, 16, 34
-"""Pixels of the contact sheet: sides of its pictures, distance between them, height of a label."""
+_SIDE, _GAP, _LINE = 240, 16, 34
+"""Pixels of the contact sheet: side of a picture, distance between them, height of a label."""
 _COLUMNS = 5
 _FONT_SIZE, _LETTER = 13, 7
 """Pixels: height of the font, and about the width of a letter."""
@@ -170,34 +170,36 @@ def _number(value: float) -> float | None:
 
 
 def _ranking(result: SearchResult) -> bytes:
-    rows = [(n, one.architecture, repr(one.score)) for n, one in enumerate(result.ranking, 1)]
-    return _csv(("rank", "architecture", "score"), rows)
+    import pandas as pd
+
+    names = [str(one.architecture) for one in result.ranking]
+    columns = {"architecture": names, "score": [one.score for one in result.ranking]}
+    index = pd.RangeIndex(1, len(names) + 1, name="rank")
+    return pd.DataFrame(columns, index).to_csv().encode()
 
 
 def _curves(result: SearchResult, needs: Sequence[str]) -> bytes:
     """Empty cells are undefined; the cohort's networks have no rule."""
+    import pandas as pd
+
     fits = [("cohort", a, fit) for a, fit in zip(result.members, result.fits, strict=True)]
     fits.append(("restore", result.architecture, result.restoration))
-    own = [f"{name}_db" for name in needs if name != "loss"]
-    head = ("purpose", "architecture", "iteration", "loss_db", "psnr_db", "psnr_smooth_db", *own)
-    rows = []
+    frames = []
     for purpose, arch, fit in fits:
-        curves = {f"{name}_db": curve for name, curve in zip(needs, fit.seen_db, strict=False)}
-        curves |= {name: getattr(fit, name) for name in head[3:6]}
-        rows += [
-            (purpose, arch, i + 1, *(_cell(curves.get(name), i) for name in head[3:]))
-            for i in range(fit.iterations)
-        ]
-    return _csv(head, rows)
-
-
-def _cell(curve: NDArray[np.float64] | None, i: int) -> str:
-    return "" if curve is None or not np.isfinite(curve[i]) else f"{curve[i]:.4f}"
-
-
-def _csv(head: Sequence[object], rows: Sequence[Sequence[object]]) -> bytes:
-    """A table of cells without commas."""
-    return "".join(f"{','.join(map(str, row))}\n" for row in (head, *rows)).encode()
+        seen = {
+            f"{name}_db": curve
+            for name, curve in zip(needs, fit.seen_db, strict=False)
+            if name != "loss"
+        }
+        columns = {
+            "purpose": purpose,
+            "architecture": str(arch),
+            "iteration": np.arange(1, fit.iterations + 1),
+            **{name: getattr(fit, name) for name in ("loss_db", "psnr_db", "psnr_smooth_db")},
+        }
+        frames.append(pd.DataFrame(columns | seen))
+    table = pd.concat(frames).replace([np.inf, -np.inf], np.nan)
+    return table.to_csv(index=False, float_format="%.4f").encode()
 
 
 def contact_sheet(
@@ -205,55 +207,40 @@ def contact_sheet(
 ) -> NDArray[np.float32]:
     """(3, H, W) in [0, 1]: input, restored, classical and truth above; average and cohort below."""
     method, image = classical
-    large = [
-        _labelled("input", problem.seen, _LARGE),
-        _labelled(
-            f"restored by cell {result.architecture.cell}"
-            f"{_psnr(problem, problem.delivered(result.restoration.output))}",
-            result.restored,
-            _LARGE,
-        ),
-        _labelled(f"{method}{_psnr(problem, image)}", image, _LARGE),
+    restored = _psnr(problem, problem.delivered(result.restoration.output))
+    above = [
+        _labelled("input", problem.seen),
+        _labelled(f"restored by cell {result.architecture.cell}{restored}", result.restored),
+        _labelled(f"{method}{_psnr(problem, image)}", image),
     ]
     if problem.truth is not None:
-        large.append(_labelled("ground truth", problem.cropped(problem.truth), _LARGE))
-    average = result.average
-    small = [] if average is None else [_labelled("cohort's average", average, _SMALL)]
+        above.append(_labelled("ground truth", problem.cropped(problem.truth)))
+    below = [] if result.average is None else [_labelled("cohort's average", result.average)]
     for place, arch in enumerate(result.members):
         chosen = " (selected)" if place == result.selected else ""
-        label = f"{place + 1}: cell {arch.cell}{chosen}"
-        small.append(_labelled(label, result.outputs[place], _SMALL))
-    rows = [large]
-    per_row = max(_COLUMNS, len(large) * (_LARGE + _GAP) // (_SMALL + _GAP))
-    rows += [small[first : first + per_row] for first in range(0, len(small), per_row)]
-    width = max(sum(tile.width + _GAP for tile in row) for row in rows) + _GAP
-    height = sum(max(tile.height for tile in row) + _GAP for row in rows) + _GAP
-    sheet = PillowImage.new("RGB", (width, height), "white")
-    top = _GAP
-    for row in rows:
-        left = _GAP
-        for tile in row:
-            sheet.paste(tile, (left, top))
-            left += tile.width + _GAP
-        top += max(tile.height for tile in row) + _GAP
+        below.append(_labelled(f"{place + 1}: cell {arch.cell}{chosen}", result.outputs[place]))
+    rows = [above, *(below[i : i + _COLUMNS] for i in range(0, len(below), _COLUMNS))]
+    wide, high = _SIDE + _GAP, _SIDE + _LINE + _GAP
+    size = (max(map(len, rows)) * wide + _GAP, len(rows) * high + _GAP)
+    sheet = PillowImage.new("RGB", size, "white")
+    for down, row in enumerate(rows):
+        for across, tile in enumerate(row):
+            sheet.paste(tile, (_GAP + across * wide, _GAP + down * high))
     return np.moveaxis(np.asarray(sheet).astype(np.float32) / np.float32(255), -1, 0)
 
 
-def _labelled(label: str, image: NDArray[np.floating], side: int) -> PillowImage.Image:
+def _labelled(label: str, image: NDArray[np.floating]) -> PillowImage.Image:
     """A picture in a square with its label above, in two lines if needed."""
     pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    rows = np.moveaxis(np.broadcast_to(pixels, (3, *pixels.shape[1:])), 0, -1)
-    picture = PillowImage.fromarray(np.ascontiguousarray(rows))
-    scale = side / max(picture.size)
+    picture = PillowImage.fromarray(rows_of(pixels))
+    scale = _SIDE / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     # Enlarge without interpolation, so that pixels show; reduce with a good filter.
     filtered = PillowImage.Resampling.NEAREST if scale >= 1 else PillowImage.Resampling.LANCZOS
-    tile = PillowImage.new("RGB", (side, side + _LINE), "white")
+    tile = PillowImage.new("RGB", (_SIDE, _SIDE + _LINE), "white")
     tile.paste(picture.resize(size, filtered), (0, _LINE))
-    font = ImageFont.load_default(_FONT_SIZE)
-    ImageDraw.Draw(tile).text(
-        (0, 2), textwrap.fill(label, side // _LETTER), "black", font, spacing=2
-    )
+    text, font = textwrap.fill(label, _SIDE // _LETTER), ImageFont.load_default(_FONT_SIZE)
+    ImageDraw.Draw(tile).text((0, 2), text, "black", font, spacing=2)
     return tile
 
 

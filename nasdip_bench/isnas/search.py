@@ -7,7 +7,8 @@ selected; it is trained anew to restore the image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,25 @@ from numpy.typing import NDArray
 from nasdip_bench.dataset.distances import mean_squares
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import PROTOCOL_VERSION
+from nasdip_bench.proxies.scoring import Scored
 from nasdip_bench.space import Architecture, candidate_architectures
 from nasdip_bench.storage.files import sha256_bytes
 
 from .config import SearchConfig
-from .folder import SearchFolder
+from .folder import SearchFolder, claimed
 from .image import Degraded
-from .ranking import Ranked, ranked, score_candidates
-from .resized import resized, resized_as_released
+from .ranking import Ranked, mean_scores, ranked, scored_image
+from .resized import resized
 from .selection import Cohort, get_selector
 from .training import Trained, check_rule, train
+
+_SECONDS = "seconds"
+"""Kept like a score: how long the scores of a candidate took."""
+_SECONDS_BETWEEN_WRITES = 5.0
+
+
+class CohortDivergedError(ConfigError):
+    """All networks of a cohort diverged."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,6 +53,7 @@ class SearchResult:
         fits: the members' fits.
         outputs: (N, C, h, w) float32: their outputs without the padding.
         cohort: what the selector saw; None if it needs no cohort.
+        search_seconds: wall time of ranking and of the cohort's fits, those found in a folder too.
         restoration: the architecture's fresh fit.
         restored: (C, height, width) float32 in [0, 1]: its output without the padding; in
             inpainting with the known pixels as they were.
@@ -55,6 +66,7 @@ class SearchResult:
     fits: list[Trained]
     outputs: NDArray[np.float32]
     cohort: Cohort | None
+    search_seconds: float
     restoration: Trained
     restored: NDArray[np.float32]
 
@@ -95,11 +107,14 @@ class Search:
     Args:
         problem: the image to restore.
         config: the configuration.
-        folder: where to keep finished work, and find it again; None keeps nothing.
+        folder: where to keep finished work, and find it again: a path for this search alone, or a
+            folder that searches with the same image and lengths share; None keeps nothing.
         device: "cpu", "cuda" or "cuda:N".
         check: called often; raises to stop.
         progress: called with "scores", "cohort" or "restore" and the number of candidates or
             iterations of it done since the last call.
+        scores: other scores to compute while ranking, for searches that share the folder: they
+            share the networks' outputs.
     """
 
     def __init__(
@@ -107,109 +122,131 @@ class Search:
         problem: Degraded,
         config: SearchConfig,
         *,
-        folder: Path | None = None,
+        folder: Path | SearchFolder | None = None,
         device: str = "cpu",
         check: Callable[[], None] = lambda: None,
         progress: Callable[[str, int], None] = lambda stage, done: None,
+        scores: Collection[str] = (),
     ) -> None:
         self.problem, self.config, self.device = problem, config, device
         self._check, self._progress = check, progress
+        self._scores = tuple(dict.fromkeys((config.score, *scores)))
         self._small = selection_problem(problem, config)
         check_rule(config.rule, problem, config.iterations)
-        decided = asked_for(problem, config, device)
-        self._folder = None if folder is None else SearchFolder(folder, decided)
+        if isinstance(folder, Path):
+            folder = claimed(folder, asked_for(problem, config, device))
+        self._folder = folder
 
-    def run(self) -> SearchResult:
+    def run(self, ranking: list[Ranked] | None = None) -> SearchResult:
         """Run the parts of the search that are not done yet.
 
+        Args:
+            ranking: candidates, best first, to search among; None: rank them.
+
         Raises:
-            ConfigError: the whole cohort diverged.
+            CohortDivergedError: the whole cohort diverged.
         """
-        ranking = self.rank()
-        if not self.config.trained:
-            return self._restore(ranking, ranking[0].architecture, {}, None)
+        seconds = 0.0
+        if ranking is None:
+            ranking, seconds = self.rank()
         fits = {
             one.architecture: self._fit("cohort", one.architecture)
-            for one in ranking[: self.config.cohort]
+            for one in ranking[: self.config.trained]
         }
         members = [arch for arch, fit in fits.items() if not fit.diverged]
-        if not members:
-            raise ConfigError(
+        if fits and not members:
+            raise CohortDivergedError(
                 f"all {len(fits)} networks of the cohort diverged: use another score or seed, or "
                 f"precision fp32"
             )
-        scores = {one.architecture: one.score for one in ranking}
         # The paper's images need no padding; what is compared is the image alone.
-        outputs = np.stack([self._small.cropped(fits[arch].output) for arch in members])
+        outputs = np.array([self._small.cropped(fits[arch].output) for arch in members], np.float32)
+        cohort = self._cohort(ranking, members, outputs) if members else None
+        architecture = ranking[0].architecture
+        if cohort is not None:
+            architecture = members[get_selector(self.config.selector)(cohort)]
+        restoration = self._fit("restore", architecture)
+        delivered = self.problem.delivered(restoration.output)
+        return SearchResult(
+            ranking=ranking,
+            architecture=architecture,
+            members=members,
+            diverged=[arch for arch, fit in fits.items() if fit.diverged],
+            fits=[fits[arch] for arch in members],
+            outputs=outputs,
+            cohort=cohort,
+            search_seconds=seconds + sum(fit.seconds for fit in fits.values()),
+            restoration=restoration,
+            restored=np.clip(self.problem.cropped(delivered), 0, 1),
+        )
+
+    def _cohort(
+        self, ranking: list[Ranked], members: list[Architecture], outputs: NDArray[np.float32]
+    ) -> Cohort:
+        scores = {one.architecture: one.score for one in ranking}
         judge = self._small if self._small.truth is not None else None
-        cohort = Cohort(
+        return Cohort(
             scores=np.array([scores[arch] for arch in members]),
             between=mean_squares(outputs.reshape(len(outputs), -1)),
             psnr_db=np.array([judge.psnr_db(o) if judge else np.nan for o in outputs]),
             weighting=self.config.weighting,
             seed=self.config.seed,
         )
-        architecture = members[get_selector(self.config.selector)(cohort)]
-        return self._restore(ranking, architecture, fits, cohort)
 
-    def _restore(
-        self,
-        ranking: list[Ranked],
-        architecture: Architecture,
-        fits: Mapping[Architecture, Trained],
-        cohort: Cohort | None,
-    ) -> SearchResult:
-        """Restore with the selected architecture."""
-        restoration = self._fit("restore", architecture)
-        trained = {arch: fit for arch, fit in fits.items() if not fit.diverged}
-        return SearchResult(
-            ranking=ranking,
-            architecture=architecture,
-            members=list(trained),
-            diverged=[arch for arch, fit in fits.items() if fit.diverged],
-            fits=list(trained.values()),
-            outputs=np.array(
-                [self._small.cropped(fit.output) for fit in trained.values()], np.float32
-            ),
-            cohort=cohort,
-            restoration=restoration,
-            restored=np.clip(
-                self.problem.cropped(self.problem.delivered(restoration.output)), 0, 1
-            ),
-        )
+    def rank(self) -> tuple[list[Ranked], float]:
+        """Score the candidates that have no score yet, and sort them all, best first.
 
-    def rank(self) -> list[Ranked]:
-        """Score the candidates that have no score yet, and sort them all, best first."""
-        config = self.config
-        candidates = candidate_architectures(config.candidates)
-        known = {} if self._folder is None else self._folder.scores()
-        scored = []
+        Returns:
+            the candidates, and the seconds that their scores took.
+        """
+        candidates = candidate_architectures(self.config.candidates)
+        image = scored_image(self.problem, self._scores)
+        known: dict[str, dict[Architecture, float]] = {
+            name: self._folder.scores(name) if self._folder else {}
+            for name in (*self._scores, _SECONDS)
+        }
+        left = {arch for arch in candidates if any(arch not in of for of in known.values())}
+        written = time.monotonic()
         try:
-            for one in score_candidates(
-                self.problem,
-                candidates,
-                config.score,
-                channels=config.search_channels,
-                inits=config.inits,
-                device=self.device,
-                known=known,
-                check=self._check,
-            ):
-                scored.append(one)
-                if self._folder is not None and one.architecture not in known:
-                    self._folder.keep_score(one)
+            for arch in candidates:
+                if arch in left:
+                    for name, value in self._score(arch, image).items():
+                        known[name][arch] = value
+                    if time.monotonic() - written > _SECONDS_BETWEEN_WRITES:
+                        self._keep_scores(known)
+                        written = time.monotonic()
                 self._progress("scores", 1)
         finally:
-            if self._folder is not None:
-                self._folder.flush()
-        return ranked(scored)
+            if left:
+                self._keep_scores(known)
+        values = known[self.config.score]
+        seconds = sum(known[_SECONDS][arch] for arch in candidates)
+        return ranked(Ranked(arch, values[arch]) for arch in candidates), seconds
+
+    def _score(self, arch: Architecture, image: Scored) -> dict[str, float]:
+        started = time.perf_counter()
+        found = mean_scores(
+            arch,
+            image,
+            channels=self.config.search_channels,
+            inits=self.config.inits,
+            device=self.device,
+            check=self._check,
+        )
+        return found | {_SECONDS: time.perf_counter() - started}
+
+    def _keep_scores(self, known: Mapping[str, Mapping[Architecture, float]]) -> None:
+        if self._folder is not None:
+            for name, values in known.items():
+                self._folder.keep_scores(name, values)
 
     def _fit(self, purpose: str, arch: Architecture) -> Trained:
         """A fit from the folder, or trained now."""
         config, cohort = self.config, purpose == "cohort"
         iterations = config.cohort_iterations if cohort else config.iterations
-        kept_as = purpose if cohort else f"{purpose}-{sha256_bytes(str(config.rule).encode())[:8]}"
-        fit = None if self._folder is None else self._folder.trained(kept_as, arch)
+        what = config.selection if cohort else sha256_bytes(str(config.rule).encode())[:8]
+        kept_as = (f"{purpose}-{what}", arch, config.seed)
+        fit = None if self._folder is None else self._folder.trained(*kept_as)
         if fit is not None:
             self._progress(purpose, iterations)
             return fit
@@ -231,7 +268,7 @@ class Search:
             on_iteration=before,
         )
         if self._folder is not None:
-            self._folder.keep_trained(kept_as, arch, fit)
+            self._folder.keep_trained(*kept_as, fit)
         return fit
 
 
@@ -241,9 +278,7 @@ def selection_problem(problem: Degraded, config: SearchConfig) -> Degraded:
     Raises:
         ConfigError: the selection does not apply to the problem, or the oracle has no ground truth.
     """
-    small = problem
-    if config.selection != "full":
-        small = (resized if config.selection == "resized" else resized_as_released)(problem)
+    small = problem if config.selection == "full" else resized(problem)
     if config.selector == "oracle" and small.truth is None:
         raise ConfigError(
             f"selector 'oracle' chooses by PSNR, but there is no ground truth at the size of "

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-EXPERIMENTS = "experiments"
-"""Folder inside the dataset's with the results of experiments, if there are any."""
-
 
 def verify(path: Path | str) -> list[str]:
-    """All problems of a dataset folder and of its experiments; empty if there are none.
+    """All problems of a dataset folder; empty if there are none.
 
     `nasdip_bench.verify.tables` describes the checks.
 
@@ -19,10 +16,6 @@ def verify(path: Path | str) -> list[str]:
     Returns:
         one sentence per problem.
     """
-    from nasdip_bench.experiments.results import results_problems
-
     from .tables import find_problems
 
-    experiments = Path(path) / EXPERIMENTS
-    more = results_problems(experiments) if experiments.is_dir() else []
-    return find_problems(path) + more
+    return find_problems(path)

@@ -249,7 +249,7 @@ def test_a_folder_without_a_dataset_is_one_line_and_status_2(run, tmp_path, comm
         (("replay", "--score=,"), "--score ',' is empty"),
         (("replay", "--format=png"), "unknown format 'png'"),
         # of tables and figures from experiments
-        (("table", "2"), "experiments' holds no results of experiments"),
+        (("table", "2"), "No such option: --data. Available: --experiments, "),
         (("table", "2", "--task=inpaint"), "No such option: --task. Available: --experiments, "),
         (("figure", "1", "--score=x"), "No such option: --score. Available: --task, --k, "),
         # of all
@@ -269,9 +269,10 @@ def test_mistakes_are_one_line_and_status_2(call, arguments, text, tmp_path, mon
     assert not [*tmp_path.iterdir()]
 
 
-def test_figure_5_is_made_of_experiments(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize("exhibit", [("table", "2"), ("table", "3"), ("figure", "5")])
+def test_what_is_made_of_experiments_needs_them(run, tmp_path, monkeypatch, exhibit):
     monkeypatch.chdir(tmp_path)
-    status, out, err = run("figure", "5")
+    status, out, err = run(*exhibit)
     assert (status, out) == (2, "")
     assert "'builds/experiments' holds no results of experiments" in err
 

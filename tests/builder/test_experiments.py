@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import json
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,33 +16,21 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from nasdip_bench.builder.experiments import folder as folder_module
 from nasdip_bench.builder.experiments import restore as restore_module
-from nasdip_bench.builder.experiments import run as run_module
-from nasdip_bench.builder.experiments.config import ExperimentConfig
-from nasdip_bench.builder.experiments.cost import preview, restoration_costs, results_of_share
+from nasdip_bench.builder.experiments.config import ExperimentConfig, results_of_share
 from nasdip_bench.builder.experiments.folder import ExperimentFolder
-from nasdip_bench.builder.experiments.results import publish_results
-from nasdip_bench.builder.experiments.run import run_experiments
+from nasdip_bench.builder.experiments.run import preview, run_experiments
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.plan.shares import Share
 from nasdip_bench.console.interruption import Interruption
-from nasdip_bench.dataset.manifest import FileRecord
 from nasdip_bench.errors import BuildError, ConfigError, DatasetError, ImageError, UnknownNameError
 from nasdip_bench.experiments.methods import SCORES, TABLES, Method, parse_method
-from nasdip_bench.experiments.results import (
-    KEY,
-    OUTPUTS,
-    output_name,
-    read_results,
-    results_problems,
-    save_results,
-)
+from nasdip_bench.experiments.results import KEY, output_path, read_results
 from nasdip_bench.experiments.sets import experiment_images, ground_truth, manifest, set_size
-from nasdip_bench.experiments.setting import SETTINGS, get_setting
-from nasdip_bench.fidelity import PROTOCOL_VERSION
+from nasdip_bench.experiments.setting import SETTINGS, described, get_setting
 from nasdip_bench.images import Image, load_images, read_image
 from nasdip_bench.isnas import Search, classical_restoration, corrupt
+from nasdip_bench.isnas import search as search_module
 from nasdip_bench.isnas.training import train_baseline
-from nasdip_bench.storage.sealed_json import sealed, unsealed
 from nasdip_bench.tasks import get_task
 from tests.builds import small_config as dataset_config
 from tests.processes import wait_until
@@ -54,9 +40,9 @@ SETTING = get_setting("quick").changed(
     candidates=6,
     inits=1,
     cohort=3,
-    iterations={"denoise": 4, "inpaint": 4, "super_resolve": 4},
-    full_iterations={"denoise": 3, "inpaint": 3, "super_resolve": 3},
-    resized_iterations={"denoise": 2, "inpaint": 2},
+    channels=16,
+    iterations=4,
+    cohort_iterations=3,
 )
 METHODS = tuple(
     map(
@@ -110,7 +96,7 @@ def of_part(rows: dict[tuple, dict], config: ExperimentConfig) -> dict[tuple, di
     return {
         key: row
         for key, row in rows.items()
-        if (*key[1:4], key[4] or "", key[7]) in asked and key[5] != "resized"
+        if (*key[1:4], key[4] or "", key[6]) in asked and key[5] != "resized"
     }
 
 
@@ -118,7 +104,7 @@ def of_part(rows: dict[tuple, dict], config: ExperimentConfig) -> dict[tuple, di
 def built(tmp_path_factory) -> Path:
     """A whole experiment on two images, one of them in colour; 7 seconds of one core."""
     folder = tmp_path_factory.mktemp("experiments") / "build"
-    outcome = run_experiments(small_config(), folder, workers=1)
+    outcome = run_experiments(small_config(), folder)
     assert (outcome.left, outcome.failed) == (0, 0)
     assert {(part.finished, part.asked) for part in outcome.coverage} == {(11, 11), (9, 9)}
     return folder
@@ -193,8 +179,12 @@ def test_a_changed_setting_has_a_name_of_its_own():
     assert other.name.startswith("quick-")
     assert other.name != quick.changed(crop=64).name
     assert other == quick.changed(crop=128)
-    assert (SETTINGS["paper"].candidates, SETTINGS["paper"].cohort) == (4592, 15)
-    assert SETTINGS["paper"].crop == 0
+    assert quick.changed(crop=128, cohort=2) == other.changed(cohort=2)
+    fields = SETTINGS["paper"].fields
+    assert (fields["crop"], fields["candidates"], fields["cohort"]) == (0, 4592, 15)
+    assert fields["full_iterations"] == {"denoise": 1200, "inpaint": 9500, "super_resolve": 4500}
+    assert fields["resized_iterations"] == {"denoise": 350, "inpaint": 2000}
+    assert "64 x 64 of each image, 16 channels, 6 candidates" in described("s", SETTING.fields)
     with pytest.raises(ConfigError, match="crop 100 must be a multiple of 32"):
         quick.changed(crop=100)
     with pytest.raises(UnknownNameError, match="unknown setting 'qiuck'. Did you mean 'quick'"):
@@ -236,20 +226,20 @@ def test_what_does_not_go_together_is_refused():
 # -- planning --------------------------------------------------------------------------------------
 
 
-def fits_of(folder: Path, image: str, task: str, purpose: str) -> set[str]:
-    """The networks of the fits that are kept."""
-    paths = (folder / "work" / task / image).glob(f"{purpose}-*.npz")
-    return {path.stem.removeprefix(f"{purpose}-").rpartition("-")[0] for path in paths}
-
-
 def test_a_fit_that_serves_several_results_is_trained_once(built: Path):
     rows = [r for r in rows_of(built).values() if (r["image"], r["task"]) == ("camera", "denoise")]
-    full = fits_of(built, "camera", "denoise", "cohort-full")
+
+    def networks(purpose: str) -> list[str]:
+        """Those of the fits that are kept."""
+        paths = (built / "work" / "denoise" / "camera" / "trained").glob(f"{purpose}-*.npz")
+        return [path.stem.split("-", 2)[2].rpartition("-")[0] for path in paths]
+
+    full = networks("cohort-full")
     assert 3 < len(full) < 6  # some of six candidates are in both cohorts of three
-    restored = {row["restored_by"] for row in rows if row["score"] or row["selection"]}
-    assert fits_of(built, "camera", "denoise", "restore") == restored
-    assert len(restored) < sum(bool(row["score"] or row["selection"]) for row in rows)
-    assert fits_of(built, "camera", "denoise", "baseline") == {"dip", "nas_dip"}
+    searched = [row["restored_by"] for row in rows if row["score"] or row["selection"]]
+    restored = networks("restore")
+    assert len(restored) < len(searched)
+    assert {*restored} == {*searched}
 
 
 def test_a_picture_in_two_sets_is_restored_once_and_counted_in_both(tmp_path: Path):
@@ -260,7 +250,7 @@ def test_a_picture_in_two_sets_is_restored_once_and_counted_in_both(tmp_path: Pa
         methods=(Method("classical"), Method("dip")),
         baseline_seeds=(0,),
     )
-    outcome = run_experiments(config, tmp_path, workers=1)
+    outcome = run_experiments(config, tmp_path)
     assert outcome.finished == 2
     rows = rows_of(tmp_path)
     assert len(rows) == 4
@@ -268,22 +258,13 @@ def test_a_picture_in_two_sets_is_restored_once_and_counted_in_both(tmp_path: Pa
     assert by_set[0] == by_set[1]
 
 
-def test_what_is_expected_counts_what_is_shared_once(built: Path, tmp_path: Path):
-    config = small_config()
-    costs = restoration_costs(config)
-    steps = {
-        str(key): set(of) for key, of in costs.items() if key.image == "camera" and not key.seed
-    }
-    prefix = "camera/denoise/"
-    assert steps[f"{prefix}isnas/psd_db_strip_mse/full/0"] == {"rank", "cohort", "restore"}
-    assert steps[f"{prefix}isnas/psd_db_mse/full/0"] == {"cohort", "restore"}  # one ranking for all
-    assert steps[f"{prefix}oracle/psd_db_strip_mse/0"] == {"restore"}  # the cohort of isnas
-    assert steps[f"{prefix}classical"] == {"classical"}
-    text = preview(config, tmp_path / "none")
-    assert "rank candidates: 2, " in text
-    assert "20 results; images: denoise skimage 1, super_resolve_x2 user 1" in text
+def test_a_preview_says_what_is_left(built: Path, tmp_path: Path):
+    text = preview(small_config(), tmp_path / "none")
+    assert "16 channels, 6 candidates ranked by 1 initialisations" in text
+    assert "  denoise, skimage: 0 of 11, 11 left\n  super_resolve_x2, user: 0 of 9, 9 left" in text
+    assert "20 restorations are left; 'nasdip-restore IMAGE --task TASK --dry-run' times" in text
     assert not (tmp_path / "none").exists()
-    assert preview(config, built).endswith("nothing is left to do")
+    assert preview(small_config(), built).endswith("nothing is left to do")
 
 
 def test_shares_are_disjoint_and_complete():
@@ -313,11 +294,8 @@ def test_a_search_of_an_experiment_is_that_of_nasdip_restore(built, image_set, t
     """The same architecture, and the same numbers to the last bit."""
     (image,) = small_config().images[image_set]
     problem = corrupt(ground_truth(image, 64), get_task(task), image.name)
-    config = SETTING.search_config(problem.task, selection)
-    found = Search(problem, config).run()
-    row = rows_of(built)[
-        image_set, image.name, task, "isnas", "psd_db_strip_mse", selection, SETTING.name, 0
-    ]
+    found = Search(problem, SETTING.search_config(problem.task, selection)).run()
+    row = rows_of(built)[image_set, image.name, task, "isnas", "psd_db_strip_mse", selection, 0]
     assert row["restored_by"] == str(found.architecture)
     assert row["psnr_db"] == problem.psnr_db(found.restoration.output)
     assert row["best_psnr_db"] == found.restoration.psnr_smooth_db.max()
@@ -340,7 +318,7 @@ def test_the_other_methods_are_what_they_say(built: Path):
     problem = corrupt(ground_truth(image, 64), get_task("denoise"), "camera")
 
     def row(method: str, score=None, selection=None, seed=0):
-        return rows["skimage", "camera", "denoise", method, score, selection, SETTING.name, seed]
+        return rows["skimage", "camera", "denoise", method, score, selection, seed]
 
     name, restored = classical_restoration(problem)
     assert row("classical", seed=None)["restored_by"] == name
@@ -372,42 +350,44 @@ def test_a_random_cohort_looks_at_no_score(tmp_path: Path, monkeypatch):
             trained.append(str(architecture))
         return real(architecture, problem, purpose=purpose, **options)
 
-    real = restore_module.train
-    monkeypatch.setattr(restore_module, "train", train)
-    monkeypatch.delattr(restore_module, "mean_scores")
+    real = search_module.train
+    monkeypatch.setattr(search_module, "train", train)
+    monkeypatch.delattr(search_module, "mean_scores")
     config = part_config(methods=(parse_method("random/resized"),), seeds=(0, 1, 2, 3))
-    run_experiments(config, tmp_path, workers=1)
+    run_experiments(config, tmp_path)
     cohorts = [tuple(trained[first : first + 3]) for first in range(0, 12, 3)]
     assert len(trained) == 12
     assert all(len(set(names)) == 3 for names in cohorts)
     assert len(set(cohorts)) > 2
 
 
+def pictures_of(build: Path) -> list[str]:
+    return sorted(path.name for path in (build / "results" / "outputs").iterdir())
+
+
 def test_restored_images_are_kept_by_the_hash_of_their_pixels(built: Path):
     hashes = {row["output_sha256"] for row in rows_of(built).values()}
-    files = {path.name for path in (built / "results" / OUTPUTS).iterdir()}
-    assert files == {output_name(sha256) for sha256 in hashes}
-    for sha256 in hashes:
-        assert read_image(built / "results" / OUTPUTS / output_name(sha256)).sha256 == sha256
-    assert results_problems(built / "results") == []
+    paths = [output_path(built, sha256) for sha256 in hashes]
+    assert pictures_of(built) == sorted(path.name for path in paths)
+    assert {read_image(path).sha256 for path in paths} == hashes
 
 
-def test_workers_and_shares_give_the_same_results(built: Path, tmp_path: Path):
+def test_shares_give_the_same_results(built: Path, tmp_path: Path):
     for index in (1, 2):
-        run_experiments(small_config(), tmp_path, workers=1 + index % 2, share=Share(index, 2))
+        run_experiments(small_config(), tmp_path, share=Share(index, 2))
     assert rows_of(tmp_path) == rows_of(built)
 
 
 def test_what_is_asked_for_later_is_added(built: Path, tmp_path: Path):
     first = part_config(methods=METHODS[:3], baseline_seeds=(0,))
-    run_experiments(first, tmp_path, workers=1)
+    run_experiments(first, tmp_path)
     assert len(rows_of(tmp_path)) == 3
-    second = run_experiments(part_config(), tmp_path, workers=1)
+    second = run_experiments(part_config(), tmp_path)
     assert second.left == 0
     expected = of_part(rows_of(built), part_config())
     assert len(expected) == 6
     assert rows_of(tmp_path) == expected
-    run_experiments(first, tmp_path, workers=1)
+    run_experiments(first, tmp_path)
     assert rows_of(tmp_path) == expected  # nothing is lost by asking for less
 
 
@@ -415,12 +395,12 @@ def test_what_is_asked_for_later_is_added(built: Path, tmp_path: Path):
 
 
 def test_a_killed_experiment_goes_on(built: Path, tmp_path: Path):
-    """SIGKILL while networks are trained, some candidates being ranked; then to the end."""
+    """SIGKILL while a cohort is trained; then to the end."""
     code = (
         "import sys; from pathlib import Path\n"
         "from tests.builder.test_experiments import part_config\n"
         "from nasdip_bench.builder.experiments.run import run_experiments\n"
-        "run_experiments(part_config(), Path(sys.argv[1]), workers=1)\n"
+        "run_experiments(part_config(), Path(sys.argv[1]))\n"
     )
 
     def kept() -> int:
@@ -436,9 +416,9 @@ def test_a_killed_experiment_goes_on(built: Path, tmp_path: Path):
     finally:
         process.kill()
         process.wait()
-    assert not (tmp_path / "results" / "manifest.json").exists()
+    assert not (tmp_path / "results" / "experiments.parquet").exists()
     trained = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
-    outcome = run_experiments(part_config(), tmp_path, workers=1)
+    outcome = run_experiments(part_config(), tmp_path)
     assert outcome.finished > 0
     assert all(path.stat().st_mtime_ns == at for path, at in trained.items())  # nothing done twice
     assert rows_of(tmp_path) == of_part(rows_of(built), part_config())
@@ -448,34 +428,31 @@ def test_a_time_limit_stops_and_the_rest_is_left(tmp_path: Path, monkeypatch):
     """It is over when two restorations are done, in the middle of the third."""
     done = property(lambda self: 2 - len([*tmp_path.glob("work/*/*/*.json")]))
     monkeypatch.setattr(Interruption, "remaining", done)
-    outcome = run_experiments(part_config(), tmp_path, workers=1, time_limit=9e9)
+    outcome = run_experiments(part_config(), tmp_path, time_limit=9e9)
     assert (outcome.finished, outcome.left) == (2, 6 - 2)
     assert [(part.finished, part.asked) for part in outcome.coverage] == [(2, 6)]
     assert len(rows_of(tmp_path)) == 2
 
 
-def test_a_damaged_restoration_is_made_again(built: Path, tmp_path: Path):
+def test_what_is_damaged_or_gone_is_made_again(built: Path, tmp_path: Path):
     folder = shutil.copytree(built, tmp_path / "copy")
     of_camera = folder / "work" / "denoise" / "camera"
-    row, fit = of_camera / "dip-1.json", of_camera / "baseline-dip-1.npz"
-    for also_its_fit in (False, True):
+    row = of_camera / "oracle+psd_db_strip_mse-0.json"
+    for also_its_fits in (False, True):
         row.write_bytes(row.read_bytes().replace(b"psnr_db", b"psnr_xx"))
-        if also_its_fit:
-            fit.write_bytes(fit.read_bytes()[:-100] + bytes(100))
-        before = fit.stat().st_mtime_ns
-        outcome = run_experiments(small_config(), folder, workers=1)
-        assert outcome.damaged == ("denoise/camera/dip-1.json",)
+        fits = {path: path.stat().st_mtime_ns for path in of_camera.rglob("*.npz")}
+        for path in fits if also_its_fits else ():
+            path.write_bytes(path.read_bytes()[:-100] + bytes(100))
+        outcome = run_experiments(small_config(), folder)
+        assert outcome.damaged == (f"denoise/camera/{row.name}",)
         assert outcome.finished == 1
-        assert (fit.stat().st_mtime_ns != before) == also_its_fit
+        made = {path for path, at in fits.items() if path.stat().st_mtime_ns != at}
+        assert len({path.name.split("-")[0] for path in made}) == (3 if also_its_fits else 0)
         assert rows_of(folder) == rows_of(built)
-
-
-def test_a_picture_that_is_gone_is_written_again(built: Path, tmp_path: Path):
-    folder = shutil.copytree(built, tmp_path / "copy")
-    pictures = sorted(path.name for path in (folder / "results" / OUTPUTS).iterdir())
-    (folder / "results" / OUTPUTS / pictures[0]).unlink()
-    assert run_experiments(small_config(), folder, workers=1).finished > 0
-    assert sorted(path.name for path in (folder / "results" / OUTPUTS).iterdir()) == pictures
+    pictures = pictures_of(folder)
+    (folder / "results" / "outputs" / pictures[0]).unlink()
+    assert run_experiments(small_config(), folder).finished > 0
+    assert pictures_of(folder) == pictures
 
 
 def test_a_full_disk_stops_with_one_clear_error(tmp_path: Path, monkeypatch):
@@ -488,20 +465,20 @@ def test_a_full_disk_stops_with_one_clear_error(tmp_path: Path, monkeypatch):
 
     monkeypatch.setattr(folder_module, "write_atomic", full)
     with pytest.raises(BuildError, match="No space left on device; make room and give .* is kept"):
-        run_experiments(small_config(methods=METHODS[2:3]), tmp_path, workers=1)
+        run_experiments(small_config(methods=METHODS[2:3]), tmp_path)
 
 
 def test_two_builders_of_one_folder_keep_each_others_results(tmp_path: Path, monkeypatch):
     """One begins, the other begins and ends, the first ends."""
-    real = run_module.in_this_process
+    real = restore_module.Restorer.execute
 
-    def slower(*arguments):
-        monkeypatch.setattr(run_module, "in_this_process", real)
-        run_experiments(part_config(methods=METHODS[1:2]), tmp_path, workers=1)
-        yield from real(*arguments)
+    def slower(self, key):
+        monkeypatch.setattr(restore_module.Restorer, "execute", real)
+        run_experiments(part_config(methods=METHODS[1:2]), tmp_path)
+        return real(self, key)
 
-    monkeypatch.setattr(run_module, "in_this_process", slower)
-    run_experiments(part_config(methods=METHODS[2:3]), tmp_path, workers=1)
+    monkeypatch.setattr(restore_module.Restorer, "execute", slower)
+    run_experiments(part_config(methods=METHODS[2:3]), tmp_path)
     methods = {row["method"] for row in rows_of(tmp_path).values()}
     assert methods == {str(method) for method in METHODS[1:3]}
 
@@ -514,15 +491,15 @@ def test_a_broken_device_ends_an_experiment(tmp_path: Path, monkeypatch, method)
     def refuse(device, error):
         raise BuildError("it does not answer")
 
-    for name in ("train", "train_baseline", "mean_scores"):
-        monkeypatch.setattr(restore_module, name, broken)
+    monkeypatch.setattr(restore_module, "train_baseline", broken)
+    monkeypatch.setattr(search_module, "train", broken)
     monkeypatch.setattr(restore_module, "refuse_broken_device", refuse)
-    outcome = run_experiments(part_config(methods=(method,)), tmp_path, workers=1)
+    outcome = run_experiments(part_config(methods=(method,)), tmp_path)
     assert (outcome.trouble, outcome.finished) == ("it does not answer", 0)
 
 
 def test_failed_and_diverged_fits_are_rows(tmp_path: Path, monkeypatch):
-    real_train, real_baseline = restore_module.train, restore_module.train_baseline
+    real_train, real_baseline = search_module.train, restore_module.train_baseline
 
     def train(architecture, problem, **options):
         fit = real_train(architecture, problem, **options)
@@ -535,14 +512,14 @@ def test_failed_and_diverged_fits_are_rows(tmp_path: Path, monkeypatch):
             raise RuntimeError("out of memory\nfor ever")
         return real_baseline(name, problem, **options)
 
-    monkeypatch.setattr(restore_module, "train", train)
+    monkeypatch.setattr(search_module, "train", train)
     monkeypatch.setattr(restore_module, "train_baseline", baseline)
     config = small_config(
         images={"skimage": small_config().images["skimage"]},
         methods=METHODS[:4],
         baseline_seeds=(0,),
     )
-    outcome = run_experiments(config, tmp_path, workers=1)
+    outcome = run_experiments(config, tmp_path)
     # Finished means tried, as in a build of a dataset.
     assert (outcome.finished, outcome.failed, outcome.left) == (4, 1, 0)
     rows = {key[3]: row for key, row in rows_of(tmp_path).items()}
@@ -552,9 +529,8 @@ def test_failed_and_diverged_fits_are_rows(tmp_path: Path, monkeypatch):
     assert (isnas["status"], isnas["psnr_db"], isnas["restored_by"]) == ("diverged", None, None)
     assert (isnas["cohort"], isnas["cohort_diverged"]) == (3, 3)
     assert rows["nas-dip"]["status"] == "ok"
-    assert results_problems(tmp_path / "results") == []
     monkeypatch.undo()
-    again = run_experiments(config, tmp_path, workers=1)
+    again = run_experiments(config, tmp_path)
     assert (again.finished, again.failed) == (1, 0)  # what failed is tried again
     assert {key[3]: row["status"] for key, row in rows_of(tmp_path).items()}["dip"] == "ok"
 
@@ -572,14 +548,11 @@ def test_a_folder_holds_one_setting(built: Path, tmp_path: Path):
         ExperimentFolder(tmp_path).settings()
 
 
-def test_a_folder_holds_one_kind_of_work(built: Path, tmp_path: Path):
-    """A build of a dataset would lock the folder of experiments, and the other way round."""
+def test_a_folder_holds_one_kind_of_work(built: Path):
+    """A build of a dataset would lock the folder of experiments."""
     with pytest.raises(BuildError, match="holds a build of experiments, which a build does not"):
         BuildFolder(built).prepare(dataset_config())
     assert not (built / "build.json").exists()
-    publish_results([built], tmp_path)
-    with pytest.raises(BuildError, match="holds a dataset or published results, which a build"):
-        run_experiments(small_config(), tmp_path)
 
 
 @pytest.mark.parametrize("dry", [False, True])
@@ -592,87 +565,26 @@ def test_a_row_that_cannot_be_read_is_no_damage(built: Path, tmp_path: Path, dry
         preview(small_config(), folder) if dry else run_experiments(small_config(), folder)
 
 
-# -- the released results --------------------------------------------------------------------------
-
-
-def test_results_are_published_and_merged(built: Path, tmp_path: Path):
-    published = publish_results([built], tmp_path / "experiments")
-    assert len(published.rows) == len(rows_of(built)) == 20
-    assert published.settings == {SETTING.name: SETTING.fields}
-    assert sorted(p.name for p in (tmp_path / "experiments").iterdir()) == [
-        "experiments.parquet",
-        "manifest.json",
-    ]
-    again = publish_results([tmp_path / "experiments", built], tmp_path / "experiments")
-    assert again.rows == published.rows
-
-    for error in ("first", "second"):
-        failed = [row | {"status": "failed", "error": error} for row in published.rows]
-        save_results(tmp_path / error, failed, published.settings)
-    both = [tmp_path / "first", tmp_path / "second"]
-    assert {row["error"] for row in publish_results(both, tmp_path / "of").rows} == {"first"}
-    assert publish_results([*both, built], tmp_path / "of").rows == published.rows
-    assert publish_results([built, *both], tmp_path / "of").rows == published.rows
-
-    changed = [dict(row) for row in published.rows]
-    changed[0]["psnr_db"] += 1
-    save_results(tmp_path / "other", changed, published.settings)
-    with pytest.raises(BuildError, match="has psnr_db .* in one source and .*: publish them apart"):
-        publish_results([built, tmp_path / "other"], tmp_path / "out")
-    save_results(tmp_path / "other", published.rows, {SETTING.name: SETTING.fields | {"crop": 96}})
-    with pytest.raises(BuildError, match="has other fields than that of the others"):
-        publish_results([built, tmp_path / "other"], tmp_path / "out")
-    save_results(tmp_path / "other", published.rows, {SETTING.name: {"crop": 96}})
-    with pytest.raises(DatasetError, match="is not a complete manifest of results"):
-        publish_results([tmp_path / "other"], tmp_path / "out")
-    changed[0]["protocol_version"] = 7
-    save_results(tmp_path / "other", changed, published.settings)
-    assert any(
-        "several versions of the protocol" in p for p in results_problems(tmp_path / "other")
-    )
-    with pytest.raises(BuildError, match=f"versions {PROTOCOL_VERSION}, 7, which do not mix"):
-        publish_results([tmp_path / "other"], tmp_path / "out")
-
-
-def test_damaged_results_are_refused_before_they_are_parsed(built: Path, tmp_path: Path):
-    publish_results([built], tmp_path)
-    table, facts = tmp_path / "experiments.parquet", tmp_path / "manifest.json"
+def test_damaged_results_are_one_clear_error(built: Path, tmp_path: Path):
+    with pytest.raises(DatasetError, match=r"holds no results .* no results/experiments.parquet"):
+        read_results(tmp_path)
+    folder = shutil.copytree(built / "results", tmp_path / "results")
+    table = folder / "experiments.parquet"
+    assert read_results(tmp_path).fields == SETTING.fields
     content = table.read_bytes()
     table.write_bytes(content[:-8] + b"12345678")
-    with pytest.raises(DatasetError, match="is damaged: it is not the file that manifest.json"):
-        read_results(tmp_path)
-    assert len(results_problems(tmp_path)) == 1
-    other = pq.read_table(io.BytesIO(content)).drop_columns(["error"])
-    pq.write_table(other, table)
-    text = facts.read_text()
-    fields = unsealed(json.loads(text))
-    fields["files"][table.name] = asdict(FileRecord.of(table.read_bytes()))
-    facts.write_text(json.dumps(sealed(fields)))
-    with pytest.raises(DatasetError, match="has other columns than this version reads"):
-        read_results(tmp_path)
-    facts.write_text(text)
-    table.unlink()
-    with pytest.raises(DatasetError, match="experiments.parquet' cannot be read"):
+    with pytest.raises(DatasetError, match="experiments.parquet' cannot be parsed: .*; run the co"):
         read_results(tmp_path)
     table.write_bytes(content)
-    facts.write_text(text.replace('"rows": 20', '"rows": 21'))
-    with pytest.raises(DatasetError, match="its content is not what its sha256 says"):
+    whole = pq.read_table(table)
+    for other, message in (
+        (whole.drop_columns(["error"]), "has other columns than this version reads"),
+        (whole.replace_schema_metadata(None), "cannot be parsed"),
+    ):
+        pq.write_table(other, table)
+        with pytest.raises(DatasetError, match=message):
+            read_results(tmp_path)
+    table.unlink()
+    table.mkdir()
+    with pytest.raises(DatasetError, match="experiments.parquet' cannot be read"):
         read_results(tmp_path)
-    facts.write_text(json.dumps({"schema_version": 7}))
-    with pytest.raises(DatasetError, match="has schema version 7, but 1 is read"):
-        read_results(tmp_path)
-    facts.unlink()
-    with pytest.raises(DatasetError, match="holds no results of experiments"):
-        read_results(tmp_path)
-
-
-def test_verification_finds_what_is_wrong_with_rows(built: Path, tmp_path: Path):
-    results = read_results(built)
-    rows = [dict(row) for row in results.rows]
-    rows[0]["psnr_db"] = None
-    rows[1]["setting"] = "other"
-    save_results(tmp_path, [*rows, rows[2]], results.settings)
-    problems = "\n".join(results_problems(tmp_path))
-    assert "is ok with PSNR None" in problems
-    assert "has a setting that manifest.json does not describe" in problems
-    assert "is there twice" in problems

@@ -32,10 +32,16 @@ from nasdip_bench.isnas import (
     quick_config,
 )
 from nasdip_bench.isnas.config import SELECTIONS, SearchConfig
-from nasdip_bench.isnas.estimate import Estimate, choose_threads, estimate, plan
+from nasdip_bench.isnas.estimate import choose_threads, estimate
 from nasdip_bench.isnas.image import Degraded
-from nasdip_bench.isnas.ranking import Ranked, check_score, ranked, score_candidates
-from nasdip_bench.isnas.resized import resized, resized_as_released
+from nasdip_bench.isnas.ranking import (
+    Ranked,
+    check_score,
+    mean_scores,
+    ranked,
+    scored_image,
+)
+from nasdip_bench.isnas.resized import resized
 from nasdip_bench.isnas.search import SearchResult
 from nasdip_bench.isnas.selection import closest, get_selector, weights
 from nasdip_bench.isnas.training import held_bytes, known, train
@@ -113,7 +119,7 @@ def test_psnr_leaves_out_the_padding(photo):
     output = np.random.default_rng(1).random(problem.shape, np.float32)
     expected = peak_signal_noise_ratio(photo, output[:, :70, :90], data_range=1)
     assert problem.psnr_db(output) == pytest.approx(expected)
-    assert math.isnan(problem.without_truth().psnr_db(output))
+    assert math.isnan(replace(problem, truth=None).psnr_db(output))
 
 
 def test_psnr_of_enlarged_colour_is_on_luma():
@@ -145,7 +151,7 @@ def test_the_small_image_is_made_from_the_corrupted_one(photo):
     assert (small.shape, small.truth) == ((1, 64, 96), None)
     plane = PillowImage.fromarray(problem.seen[0]).resize((96, 64), PillowImage.Resampling.BILINEAR)
     np.testing.assert_allclose(small.seen[0], np.clip(np.asarray(plane), 0, 1), atol=1e-7)
-    assert resized(problem.without_truth()).observation.corrupted.tobytes() == (
+    assert resized(replace(problem, truth=None)).observation.corrupted.tobytes() == (
         small.observation.corrupted.tobytes()
     )
 
@@ -170,15 +176,6 @@ def test_the_loss_of_a_small_inpainting_weighs_what_is_known():
     assert (weight == 0).any()  # nothing is known there, and nothing is asked for
 
 
-def test_the_released_way_needs_the_truth_and_leaks_it(photo):
-    problem = corrupt(photo, Denoise(), "camera")
-    small = resized_as_released(problem)
-    assert small.shape == (1, 64, 96)
-    assert small.truth is None
-    with pytest.raises(ConfigError, match="resizes the ground truth, but there is none"):
-        resized_as_released(problem.without_truth())
-
-
 def test_small_images_are_not_enlarged_and_enlarging_is_not_defined(photo):
     tiny = corrupt(photo[:, :40, :50], Denoise(), "camera")
     assert resized(tiny).shape == (1, 64, 64)
@@ -189,28 +186,17 @@ def test_small_images_are_not_enlarged_and_enlarging_is_not_defined(photo):
 # -- ranking, average, selection -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["psd_db_mse", "psd_99_bandwidth", "psd_strip_hist_emd"])
-def test_scores_are_means_over_initialisations(photo, name):
+def test_scores_are_means_over_initialisations(photo):
+    names = ["psd_db_mse", "psd_99_bandwidth", "psd_strip_hist_emd"]
     problem = corrupt(photo, Denoise(), "camera")
-    candidates = sample_architectures(3, purpose="candidates")
-    found = list(score_candidates(problem, candidates, name, channels=16, inits=3))
-    assert [one.architecture for one in found] == candidates
-    for one in found:
-        values = [
-            score(name, output, problem.observation.corrupted)
-            for _, (_, _, output) in initialisations(one.architecture, problem.shape, 16, 3, "cpu")
-        ]
-        assert one.score == pytest.approx(np.mean(values))
-
-
-def test_known_scores_are_not_computed_again(photo):
-    problem = corrupt(photo, Denoise(), "camera")
-    candidates = sample_architectures(2, purpose="candidates")
-    known = dict.fromkeys(candidates, 7.0)
-    found = list(
-        score_candidates(problem, candidates, "psd_db_mse", channels=16, inits=1, known=known)
-    )
-    assert [one.score for one in found] == [7.0, 7.0]
+    image = scored_image(problem, names)
+    for arch in sample_architectures(3, purpose="candidates"):
+        found = mean_scores(arch, image, channels=16, inits=3)
+        outputs = [o for _, (_, _, o) in initialisations(arch, problem.shape, 16, 3, "cpu")]
+        assert set(found) == set(names)
+        for name in names:
+            values = [score(name, output, problem.observation.corrupted) for output in outputs]
+            assert found[name] == pytest.approx(np.mean(values))
 
 
 def test_the_best_come_first_and_no_numbers_last():
@@ -404,21 +390,8 @@ def test_small_fits_take_one_thread_unless_the_user_chose(photo, monkeypatch):
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
         if user is not None:
             monkeypatch.setenv("OMP_NUM_THREADS", user)
-        choose_threads(image, quick_config(image.task, channels=channels))
+        choose_threads(image.shape[1] * image.shape[2], quick_config(image.task, channels=channels))
         assert chosen == expected
-
-
-def test_a_plan_says_where_threads_would_wait(photo, monkeypatch):
-    problem = corrupt(photo, Denoise(), "camera")
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
-    for threads, load, said in (
-        (1, 9.0, "on cpu (1 thread), about"),
-        (4, 1.0, "on cpu (4 threads), about"),
-        (4, 9.0, "on cpu (4 threads; the cores are busy: try OMP_NUM_THREADS=1), about"),
-    ):
-        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0.0, 0.0))
-        assert said in plan(problem, quick_config(problem.task), Estimate(1, 1, 1), "cpu")
 
 
 # -- whole searches --------------------------------------------------------------------------------
@@ -516,14 +489,10 @@ def test_damaged_files_of_a_search_are_made_again(whole_search, tmp_path):
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     for path in (tmp_path / "trained").iterdir():
         path.write_bytes(path.read_bytes()[:-200])
-    scores = tmp_path / "scores.csv"
-    scores.write_text(scores.read_text()[:-30] + "\nno,such\n")
-    again = Search(problem, config, folder=tmp_path).run()
-    np.testing.assert_array_equal(whole.restored, again.restored)
+    scores = tmp_path / f"scores-{config.score}.npz"
     content = bytearray(scores.read_bytes())
-    digit = content.index(b".") + 1
-    content[digit] ^= 1  # another digit
-    scores.write_bytes(content + b"\xff\n")
+    content[content.index(b"\n") + 1] ^= 1  # of the first array
+    scores.write_bytes(content)
     again = Search(problem, config, folder=tmp_path).run()
     np.testing.assert_array_equal(whole.restored, again.restored)
     fit = next((tmp_path / "trained").iterdir())

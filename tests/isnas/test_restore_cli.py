@@ -19,7 +19,7 @@ from nasdip_bench.console.app import run
 from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.images import load_images
 from nasdip_bench.isnas import cli
-from nasdip_bench.isnas.folder import SearchFolder
+from nasdip_bench.isnas.folder import SearchFolder, claimed
 from nasdip_bench.isnas.training import Trained
 from nasdip_bench.space import Architecture
 from tests.processes import wait_until
@@ -140,7 +140,7 @@ def test_the_best_score_needs_no_cohort(restore, photos, tmp_path):
     assert printed.startswith(f"restored with {best}\n")
     facts = read_record(out)
     assert (facts["architecture"], facts["cohort"]) == (best, [])
-    assert [path.name for path in (out / "trained").glob(f"restore-*-{best}.npz")] == [
+    assert [path.name for path in (out / "trained").glob(f"restore-*-{best}-0.npz")] == [
         path.name for path in (out / "trained").iterdir()
     ]
 
@@ -188,7 +188,7 @@ def test_a_dry_run_writes_nothing(restore, photos, tmp_path):
 
 
 def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tmp_path):
-    SearchFolder(tmp_path / "o", {"candidates": 5})
+    claimed(tmp_path / "o", {"candidates": 5})
     options = [photos / "wall.png", "--task=denoise", f"--out={tmp_path / 'o'}", *SHORT]
     for more in (["--dry-run"], []):
         status, out, err = restore(*options, *more)
@@ -268,10 +268,6 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
             ["{}/wall.png", "--task=denoise", "--ground-truth={}/wall.jpg"],
             "ground truth is 3 x 86 x 103, but must be 1 x 86 x 103",
         ),
-        (
-            ["{}/wall.png", "--task=denoise", "--selection=released", "--preset=quick"],
-            "resizes the ground truth, but there is none",
-        ),
     ],
 )
 def test_mistakes_are_one_line(restore, photos, tmp_path, arguments, message):
@@ -298,19 +294,9 @@ def test_a_score_is_named_alone_or_with_its_reference(restore, photos):
         assert named in err
 
 
-def test_options_that_the_released_selection_uses_are_no_mistakes(restore, photos):
-    """It makes the clean image small and corrupts that, whatever the image."""
-    status, _, err = restore(
-        photos / "wall.png",
-        "--task=denoise",
-        "--sigma=10",
-        f"--ground-truth={photos / 'wall.png'}",
-        "--selection=released",
-        "--stop=es-wmv(window=25,patience=4)",
-        "--dry-run",
-        *SHORT,
-        "--iterations=25",
-    )
+def test_a_plan_says_what_a_rule_holds(restore, photos):
+    options = ["--task=denoise", "--stop=es-wmv(window=25,patience=4)", *SHORT, "--iterations=25"]
+    status, _, err = restore(photos / "wall.png", "--dry-run", *options)
     assert status == 0, err
     assert "at most; stopped by es-wmv(window=25,patience=4), which holds 1." in err
 
@@ -377,10 +363,12 @@ def test_a_kill_the_time_limit_and_a_signal_cost_what_is_in_hand(
 
     trained = SearchFolder.trained
 
-    def then_a_signal(self: SearchFolder, purpose: str, arch: Architecture) -> Trained | None:
+    def then_a_signal(
+        self: SearchFolder, purpose: str, arch: Architecture, seed: int
+    ) -> Trained | None:
         if purpose.startswith("restore"):
             os.kill(os.getpid(), signal.SIGINT)
-        return trained(self, purpose, arch)
+        return trained(self, purpose, arch, seed)
 
     monkeypatch.setattr(SearchFolder, "trained", then_a_signal)
     status, _, err = restore(*options)

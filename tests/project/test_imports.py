@@ -133,8 +133,7 @@ TORCH = {
         "isnas.training", "network", "proxies.convolutions", "proxies.jacobian", "proxies.scoring",
     ),
     "nasdip_bench.builder": (
-        "engines.rows", "engines.worker",
-        "experiments.cost", "experiments.restore", "experiments.run", "recompute.run",
+        "engines.rows", "engines.worker", "experiments.restore", "experiments.run", "recompute.run",
         "work.build", "work.dry_run", "work.speed",
     ),
 }  # fmt: skip
