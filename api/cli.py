@@ -12,7 +12,6 @@ from nasdip_bench.dataset.manifest import MANIFEST, distance_path, read_manifest
 from nasdip_bench.verify import verify
 
 from .benchmark import NASDIPBench
-from .commands.diff import diff_command
 from .commands.options import (
     Data,
     FidelityName,
@@ -164,7 +163,6 @@ app.command("best")(best_command)
 app.command("statistics")(statistics_command)
 app.command("curve")(curve_command)
 app.command("cost")(cost_command)
-app.command("diff")(diff_command)
 app.command("table")(table_command)
 app.command("figure")(figure_command)
 app.command("paper")(paper_command)

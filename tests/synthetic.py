@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord
+from nasdip_bench.dataset import MANIFEST, DatasetFolder, FileRecord, Manifest, TaskRecord
 from nasdip_bench.dataset.croissant import CROISSANT, Publication, croissant_json
 from nasdip_bench.dataset.curve_parts import KINDS, CurvePart, part_bytes, part_of
 from nasdip_bench.dataset.curves import CODES, encode, kept_points
@@ -319,6 +319,25 @@ def rehash(path: Path) -> None:
         described = croissant_json(_manifest(path), Publication())
         (path / CROISSANT).write_text(described, encoding="utf-8")
         write_manifest(path, manifest)
+
+
+def same_files(one: Path, other: Path, but: str = CROISSANT) -> bool:
+    """Whether all files are the same bytes but those that carry time, name and version.
+
+    Args:
+        one: a release.
+        other: a release.
+        but: beginning of the names of further files that may differ.
+    """
+    first, second = (
+        {
+            path: record
+            for path, record in DatasetFolder(folder).manifest.files.items()
+            if not path.startswith((CROISSANT, but))
+        }
+        for folder in (one, other)
+    )
+    return first == second
 
 
 def _manifest(path: Path) -> Manifest:
