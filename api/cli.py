@@ -29,10 +29,8 @@ from .commands.options import (
 from .commands.paper import figure_command, paper_command, table_command
 from .commands.queries import (
     best_command,
-    cost_command,
     curve_command,
     query_command,
-    statistics_command,
 )
 from .commands.replay import replay_command
 from .commands.report import report_command
@@ -43,9 +41,7 @@ from .commands.statistics import (
     gain_command,
     noise_command,
     predictors_command,
-    proxies_command,
     score_leaderboard_command,
-    selection_command,
     stopping_command,
 )
 from .reading.arrays.targets import TARGET
@@ -160,9 +156,7 @@ def verify_command(data: Data = None) -> None:
 
 app.command("query")(query_command)
 app.command("best")(best_command)
-app.command("statistics")(statistics_command)
 app.command("curve")(curve_command)
-app.command("cost")(cost_command)
 app.command("table")(table_command)
 app.command("figure")(figure_command)
 app.command("paper")(paper_command)
@@ -178,9 +172,7 @@ app.command("early")(early_command)
 app.command("gain")(gain_command)
 app.command("noise")(noise_command)
 app.command("agreement")(agreement_command)
-app.command("proxies")(proxies_command)
 app.command("predictors")(predictors_command)
-app.command("selection")(selection_command)
 finish(app)
 
 

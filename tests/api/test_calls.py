@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import compare, run_search
+from nasdip_bench.api import compare
 from nasdip_bench.api.adapters.nasbench201 import create
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic

@@ -26,8 +26,6 @@ COMMANDS = (
     ("curve", "1", "--image=lena"),
     ("coverage",),
     ("best", "--k=2"),
-    ("statistics", "--task=inpaint"),
-    ("cost", "0"),
     ("kendall",),
     ("overlap", "--k=2"),
     ("table", "1"),
