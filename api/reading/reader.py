@@ -13,8 +13,7 @@ from nasdip_bench.errors import MissingRunError
 
 from .architectures import ArchitectureLike
 from .arrays.block import Block
-from .arrays.missing import kept_place, missing_run
-from .arrays.names import image_position, unknown_image
+from .arrays.names import image_position, kept_place, missing_run, unknown_image
 from .records.curves import Curve, Observables
 from .records.run import NUMBERS, Replicates, RunRecord
 from .records.score_values import ScoreValues
@@ -151,27 +150,6 @@ class ReleaseReader(ReleaseTables):
         if not seeds:
             raise MissingRunError(self._missing(block, arch_id, image_row, block.seeds[0]))
         return Replicates.of([self._record(block, arch_id, image_row, one) for one in seeds])
-
-    def across_fidelities(
-        self, arch: ArchitectureLike, image: str, task: str
-    ) -> dict[str, Replicates]:
-        """The runs of an architecture at each fidelity, highest first.
-
-        Fidelities without a run of it are left out. See `query` for arguments and exceptions.
-
-        Example:
-            >>> "r64c16" in NASDIPBench("data/").across_fidelities(0, "lena", "denoise")
-            True
-        """
-        found = {}
-        for fidelity in self.fidelities:
-            try:
-                found[fidelity] = self.replicates(arch, image, task, fidelity=fidelity)
-            except MissingRunError as error:
-                absent = error
-        if not found:
-            raise absent
-        return found
 
     def scores(
         self,

@@ -18,7 +18,7 @@ from nasdip_bench.storage.locks import ForkSafeLock
 
 from .arrays.parts import PartReader
 from .arrays.stops import RecordedStops, read_recorded_stops
-from .network_costs import architectures_at
+from .costs import architectures_at
 from .records.curves import CurveArrays
 from .release import Release
 

@@ -19,7 +19,7 @@ from nasdip_bench.space import Neighbourhood
 
 from ..reading.architectures import ArchitectureLike
 from ..reading.arrays.block import Block
-from ..reading.arrays.missing import kept_place, missing_run
+from ..reading.arrays.names import kept_place, missing_run
 from .prices import Prices
 from .recorded_scores import RecordedScores, read_scores
 

@@ -16,7 +16,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -550,27 +549,6 @@ def test_a_missing_file_is_not_called_damaged(tmp_path, name):
     (path / name).unlink()
     with pytest.raises(DatasetError, match=rf"{name} is missing in '{path}', though manifest"):
         NASDIPBench(path).curve(0, "lena", "denoise")
-
-
-def test_how_far_scores_go_is_said_in_words(tmp_path):
-    def extent(name: str, **options) -> str:
-        path = synthetic.small(tmp_path / name, count=3, **options)
-        return NASDIPBench(path).runs.scores("denoise")[1].extent
-
-    assert extent("all") == "3 architectures"
-    assert extent("some", unscored={1}) == "2 architectures"
-    assert extent("none", unscored={0, 1, 2}) == "0 architectures"
-    path = synthetic.small(tmp_path / "part", count=3)
-    scores = pq.read_table(path / "scores.parquet")
-    lena = pc.and_(pc.equal(scores["image"], "lena"), pc.less(scores["arch_id"], 2))
-    more = pc.or_(lena, pc.equal(scores["arch_id"], 2))
-    for kept, words in (
-        (lena, "2 architectures on 1 of 3 images"),
-        (more, "3 architectures on 3 of 3 images, 1 of them on all"),
-    ):
-        pq.write_table(scores.filter(kept), path / "scores.parquet")
-        synthetic.rehash(path)
-        assert NASDIPBench(path).runs.scores("denoise")[1].extent == words
 
 
 def test_an_unknown_table_says_which_there_are(bench):

@@ -27,21 +27,6 @@ class Scores(NamedTuple):
     values: NDArray[np.float64]
     present: NDArray[np.bool_]
 
-    @property
-    def extent(self) -> str:
-        """In words, how many architectures have scores, and on how many of the images."""
-        there: NDArray[np.bool_] = np.any(self.present, axis=2)
-        anywhere, everywhere = np.any(there, axis=1).sum(), np.all(there, axis=1).sum()
-        by_score = np.any(self.present, axis=1).sum(axis=0)
-        fewest = by_score.min(initial=anywhere, where=by_score > 0)
-        some = f"{anywhere} architectures"
-        if fewest < anywhere:
-            some = f"{fewest} to {anywhere} architectures (by score)"
-        if anywhere == everywhere:
-            return some
-        some += f" on {np.any(there, axis=0).sum()} of {there.shape[1]} images"
-        return f"{some}, {everywhere} of them on all" if everywhere else some
-
 
 class ScoresBySeed:
     """The scores of one task at one fidelity.

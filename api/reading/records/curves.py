@@ -49,20 +49,6 @@ class Curve(NamedTuple):
     seeds: tuple[int, ...]
     status: str
 
-    def best_so_far(self, *, smooth: bool = True) -> NDArray[np.float64]:
-        """(P,) float64 dB: the highest PSNR at the kept points so far.
-
-        An oracle: it needs the ground truth. It sees only the kept points, so it can end below the
-        run's ``best_*_db``, which is taken from the full curve.
-
-        Args:
-            smooth: whether to use the smoothed outputs.
-        """
-        best: NDArray[np.float64] = np.fmax.accumulate(
-            self.psnr_smooth_db if smooth else self.psnr_db
-        )
-        return best
-
     def to_frame(self) -> pd.DataFrame:
         """The kept points as a frame, indexed by iteration; the other fields are in ``attrs``.
 
