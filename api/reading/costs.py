@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError
-from nasdip_bench.space import Architecture
-from nasdip_bench.space.cost import architecture_cost
 
 from .arrays.names import image_position
+from .network_costs import network_costs
 from .records.showing import displayed
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .architectures import ArchitectureLike
     from .arrays.block import Block
     from .reader import ReleaseReader
-
-
-FLOPS_OF_TRAINING = 3
-"""Cost of forward and backward together, in forward passes."""
 
 
 @displayed
@@ -135,9 +126,9 @@ def costs(
     """
     facts = bench.manifest.fidelities[block.fidelity]
     channels = max(bench.image_channels[image] for image in images)
-    rows = block.rows[:, :, [block.position(one) for one in seeds]][:, list(images)]
-    recorded = np.stack([block.columns[name][rows] for name in ("seconds", "processor_seconds")])
-    recorded = np.where(rows >= 0, recorded, np.nan)
+    places = [block.position(one) for one in seeds]
+    names = ("seconds", "processor_seconds")
+    recorded = np.stack([block.column(name)[:, list(images)][:, :, places] for name in names])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an architecture without a run: NaN
         seconds = np.nanmean(recorded.reshape(2, len(bench), -1), axis=2)
@@ -195,50 +186,3 @@ def architecture_cost_of(
         processor,
         tuple(bench.manifest.devices),
     )
-
-
-def network_costs(
-    codes: Sequence[str], image_channels: int, facts: Mapping[str, Any]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(architecture,) parameters, and FLOP of an iteration, forward and backward.
-
-    Args:
-        codes: canonical strings.
-        image_channels: channels of the network's input and output.
-        facts: channels and resolution of the fidelity.
-
-    Example:
-        >>> code = "172-0000011001001001100111101"
-        >>> network_costs([code], 1, {"channels": 16, "resolution": 64})[0].tolist()
-        [63057]
-    """
-    counted = [_counted(code, image_channels, facts["channels"]) for code in codes]
-    per_pixel = np.array([flops for _, flops in counted], np.float64)
-    return (
-        np.array([parameters for parameters, _ in counted], np.int64),
-        FLOPS_OF_TRAINING * per_pixel * facts["resolution"] ** 2,
-    )
-
-
-def architectures_at(
-    frame: pd.DataFrame, fidelity: str, image_channels: int, facts: Mapping[str, Any]
-) -> pd.DataFrame:
-    """The table of architectures, with the costs at a fidelity instead of those on disk.
-
-    Args:
-        frame: architectures.parquet.
-        fidelity: name.
-        image_channels: channels of the network's input and output.
-        facts: channels and resolution of the fidelity.
-    """
-    parameters, flops = network_costs(frame["architecture"].tolist(), image_channels, facts)
-    here = frame.drop(columns=["parameters_released", "flops_512"])
-    here.insert(1, "fidelity", fidelity)
-    return here.assign(parameters=parameters, flops_per_iteration=flops)
-
-
-@lru_cache(maxsize=16384)
-def _counted(code: str, image_channels: int, channels: int) -> tuple[int, float]:
-    """Parameters, and FLOP of a forward pass per pixel."""
-    cost = architecture_cost(Architecture.parse(code), image_channels, image_channels, channels)
-    return cost.parameters, cost.flops_per_pixel

@@ -246,7 +246,7 @@ def _count(count: int, listed: bool) -> str:
 
 
 def _statuses(block: Block) -> str:
-    counts = [(block.columns["status"] == code).sum() for code in range(len(STATUSES))]
+    counts = [(block.status == code).sum() for code in range(len(STATUSES))]
     if counts[0] == sum(counts):
         return "all ok"
     return ", ".join(f"{n} {name}" for n, name in zip(counts, STATUSES, strict=True) if n)

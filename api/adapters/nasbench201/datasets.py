@@ -13,7 +13,8 @@ from nasdip_bench.errors import ConfigError, MissingRunError, check_name
 from nasdip_bench.space import LEVELS
 
 from ...reading.arrays.block import Block
-from ...reading.costs import FLOPS_OF_TRAINING, Costs, costs
+from ...reading.costs import Costs, costs
+from ...reading.network_costs import FLOPS_OF_TRAINING
 from ...reading.reader import ReleaseReader
 from ...simulation.opening import read_runs
 from ...simulation.prices import CostModel
