@@ -128,7 +128,7 @@ def costs(
     channels = max(bench.image_channels[image] for image in images)
     places = [block.position(one) for one in seeds]
     names = ("seconds", "processor_seconds")
-    recorded = np.stack([block.column(name)[:, list(images)][:, :, places] for name in names])
+    recorded = np.array([block.column(name)[:, list(images)][:, :, places] for name in names])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an architecture without a run: NaN
         seconds = np.nanmean(recorded.reshape(2, len(bench), -1), axis=2)
