@@ -15,7 +15,6 @@ Data dictionary. The axis order is the same everywhere; the comments give the ax
 
     query(...)       RunRecord    # architecture, image, task, fidelity, seed -> metric -> number
     replicates(...)  Replicates   # architecture, image, task, fidelity -> runs, mean, std
-    across_fidelities(...)        # fidelity -> Replicates
     curve(...)       Curve        # architecture, image, task, fidelity, seed -> iteration -> dB
     curves(...)      CurveArrays  # task, fidelity -> (architecture, image, seed, point) dB
     observables(...) Observables  # architecture, image, task, fidelity, seed -> name -> dB
@@ -52,7 +51,6 @@ Data dictionary. The axis order is the same everywhere; the comments give the ax
     simulator(...)   Simulator    # image, task, track -> a clock to search on, a choice to test;
                                   # run_search, compare, search_figure: algorithms on it
     search_leaderboard(...)       # (target, image, method) -> dB on the seeds it did not search
-    compare_datasets(a, b)        # what differs in b -> Difference, a frame for each table
     evaluated(...)   rows         # task or all, image or all -> architectures that have runs
     random, neighbours            # one architecture, or the nearest ones, among those with runs
     build(...)       Network      # any architecture -> its torch network
@@ -83,8 +81,6 @@ from nasdip_bench.errors import MissingRunError as MissingRunError
 
 from .adapters.nasbench201 import NASBench201API as NASBench201API
 from .benchmark import NASDIPBench as NASDIPBench
-from .diff.compare import Difference as Difference
-from .diff.compare import compare_datasets as compare_datasets
 from .gallery.folder import write_paper as write_paper
 from .paper.figure1 import OverlapFigure as OverlapFigure
 from .paper.figure1 import figure1 as figure1

@@ -7,7 +7,6 @@ pandas, and only `build` imports torch.
 
 from __future__ import annotations
 
-from .calls import explain_calls
 from .reading.choices import evaluated, neighbours, random
 from .reading.costs import architecture_cost_of
 from .reading.reader import ReleaseReader
@@ -31,7 +30,6 @@ from .statistics.stopping.table import kept_point_agreement, stopping_table
 from .untrained import build
 
 
-@explain_calls
 class NASDIPBench(ReleaseReader):
     """A release of the benchmark: queries, curves, scores, tables, statistics.
 

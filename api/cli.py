@@ -12,7 +12,6 @@ from nasdip_bench.dataset.manifest import MANIFEST, distance_path, read_manifest
 from nasdip_bench.verify import verify
 
 from .benchmark import NASDIPBench
-from .commands.diff import diff_command
 from .commands.options import (
     Data,
     FidelityName,
@@ -30,10 +29,8 @@ from .commands.options import (
 from .commands.paper import figure, paper_command, table
 from .commands.queries import (
     best_command,
-    cost_command,
     curve_command,
     query_command,
-    statistics_command,
 )
 from .commands.replay import replay_command
 from .commands.report import report_command
@@ -44,9 +41,7 @@ from .commands.statistics import (
     gain_command,
     noise_command,
     predictors_command,
-    proxies_command,
     score_leaderboard_command,
-    selection_command,
     stopping_command,
 )
 from .reading.arrays.targets import TARGET
@@ -89,10 +84,11 @@ def info_command(data: Data = None) -> None:
                 f"seed {seed}: {count} of {most} runs ({count / most:.1%})"
                 for seed, count in record.seeds.items()
             )
+            scored = bench.runs.scores(task, fidelity)[1].present.any(axis=(1, 2)).sum()
             default = " [default]" if manifest.default_fidelity.get(task) == fidelity else ""
             print(
                 f"  {task}{default}: {record.iterations} iterations, stop at {record.stop}; "
-                f"{seeds or 'no runs'}; scores of {bench.runs.scores(task, fidelity)[1].extent}"
+                f"{seeds or 'no runs'}; scores of {scored} architectures"
                 + ("; distances" if distance_path(fidelity, task) in manifest.files else "")
             )
     print(f"trained on: {', '.join(manifest.devices) or 'nothing'}")
@@ -161,10 +157,7 @@ def verify_command(data: Data = None) -> None:
 
 app.command("query")(query_command)
 app.command("best")(best_command)
-app.command("statistics")(statistics_command)
 app.command("curve")(curve_command)
-app.command("cost")(cost_command)
-app.command("diff")(diff_command)
 app.add_typer(table, name="table")
 app.add_typer(figure, name="figure")
 app.command("paper")(paper_command)
@@ -180,9 +173,7 @@ app.command("early")(early_command)
 app.command("gain")(gain_command)
 app.command("noise")(noise_command)
 app.command("agreement")(agreement_command)
-app.command("proxies")(proxies_command)
 app.command("predictors")(predictors_command)
-app.command("selection")(selection_command)
 finish(app)
 
 

@@ -28,10 +28,6 @@ class ConfigError(NasdipError, ValueError):
     """A setting that is not allowed."""
 
 
-class CallError(NasdipError, TypeError):
-    """A call with unknown arguments, or with required ones missing."""
-
-
 class IndexOutsideError(ConfigError, IndexError):
     """An architecture row that the dataset does not have."""
 

@@ -25,7 +25,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasdip_bench.dataset import MANIFEST, FileRecord, Manifest, TaskRecord
+from nasdip_bench.dataset import MANIFEST, DatasetFolder, FileRecord, Manifest, TaskRecord
+from nasdip_bench.dataset.croissant import CROISSANT
 from nasdip_bench.dataset.curve_parts import KINDS, CurvePart, part_bytes, part_of
 from nasdip_bench.dataset.curves import CODES, encode, kept_points
 from nasdip_bench.dataset.distances import Distances, coded, distances_bytes, mean_squares
@@ -333,6 +334,25 @@ def each(change):
 def rehash(path: Path) -> None:
     """Let the manifest agree with the files as they are."""
     write_manifest(path, _manifest(path))
+
+
+def same_files(one: Path, other: Path, but: str = CROISSANT) -> bool:
+    """Whether all files are the same bytes but those that carry time, name and version.
+
+    Args:
+        one: a release.
+        other: a release.
+        but: beginning of the names of further files that may differ.
+    """
+    first, second = (
+        {
+            path: record
+            for path, record in DatasetFolder(folder).manifest.files.items()
+            if not path.startswith((CROISSANT, but))
+        }
+        for folder in (one, other)
+    )
+    return first == second
 
 
 def _manifest(path: Path) -> Manifest:

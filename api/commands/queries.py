@@ -1,12 +1,11 @@
-"""Commands that print answers: a run, the best architectures, a curve, an architecture's cost."""
+"""Commands that print answers: a run, the best architectures, a curve."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -38,12 +37,7 @@ from .options import (
     show_frame,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-_SAID = ["task", "target", "fidelity", "seeds"]
+_SAID = ("task", "target", "fidelity", "seeds")
 """Stated once above a text table."""
 
 
@@ -54,14 +48,17 @@ def query_command(
     fidelity: FidelityName = None,
     seed: Seed = None,
     iteration: Annotated[int | None, typer.Option(help="Also print PSNR at this budget.")] = None,
-    json: Json = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data: Data = None,
 ) -> None:
     """Print the result of a run, or the mean over the default seeds."""
     record = NASDIPBench(data).query(
         parsed_architecture(arch), image, task, fidelity=fidelity, seed=seed, iteration=iteration
     )
-    _show_record(record, json)
+    if json:
+        emit(f"{dumps(as_json(record))}\n", None)
+    else:
+        emit("".join(f"{name:24} {shown(value)}\n" for name, value in fields(record)), None)
 
 
 def best_command(
@@ -83,10 +80,11 @@ def best_command(
     data: Data = None,
 ) -> None:
     """Print the best architectures within limits, by the mean over images."""
+    chosen = image_names(images)
     ranked = NASDIPBench(data).top_k(
         task,
         k=k,
-        images=image_names(images),
+        images=chosen,
         target=target,
         fidelity=fidelity,
         seed=seed,
@@ -94,32 +92,11 @@ def best_command(
         max_flops=max_flops,
         max_seconds=max_seconds,
     )
-    texts = ranked.to_frame()[[*SHOWN]]
-    show_frame(_frame(ranked), form, out, index=False, text=texts)
-
-
-def statistics_command(
-    task: Task = "denoise",
-    images: Images = "all",
-    target: Target = TARGET,
-    fidelity: FidelityName = None,
-    seed: Seed = None,
-    form: TextForm = "",
-    out: Out = None,
-    data: Data = None,
-) -> None:
-    """Print the distribution of a target over architectures, by image and over all images."""
-    bench, chosen = NASDIPBench(data), image_names(images)
-    each: list[str | list[str] | None] = [*(chosen or bench.images)]
-    rows = [
-        bench.statistics(task, images=one, target=target, fidelity=fidelity, seed=seed)
-        for one in (each if len(each) == 1 else [*each, chosen])
-    ]
-    frame = _frame(rows)
-    texts = frame.drop(columns=[*_SAID, "quartiles"])
-    texts["images"] = [row.images if isinstance(row.images, str) else MEAN for row in rows]
-    texts[["25 %", "50 %", "75 %"]] = [row.quartiles for row in rows]
-    show_frame(frame, form, out, index=False, text=texts.set_index("images"))
+    frame = ranked.to_frame()
+    frame["seeds"] = " ".join(map(str, ranked[0].seeds))
+    frame["images"] = MEAN if chosen is None else " ".join(chosen)
+    frame.attrs = {name: getattr(ranked[0], name) for name in _SAID}
+    show_frame(frame, form, out, text=frame[[*SHOWN]])
 
 
 def curve_command(
@@ -157,43 +134,3 @@ def curve_command(
         print(f"written: {out}")
     else:
         show_frame(curve.to_frame(), form, out)
-
-
-def cost_command(
-    arch: Architecture,
-    image: Annotated[
-        str | None, typer.Option("--image", help="Name of an image. Default: mean over all.")
-    ] = None,
-    task: Task = "denoise",
-    fidelity: FidelityName = None,
-    seed: Seed = None,
-    json: Json = False,
-    data: Data = None,
-) -> None:
-    """Print parameters, operations and recorded seconds of a run."""
-    cost = NASDIPBench(data).cost(
-        parsed_architecture(arch), task, image=image, fidelity=fidelity, seed=seed
-    )
-    _show_record(cost, json)
-
-
-def _show_record(record: NamedTuple, json: bool) -> None:
-    """Print one line per field, or JSON."""
-    if json:
-        emit(f"{dumps(as_json(record))}\n", None)
-    else:
-        emit("".join(f"{name:24} {shown(value)}\n" for name, value in fields(record)), None)
-
-
-def _frame(rows: Sequence[NamedTuple]) -> pd.DataFrame:
-    """One row per named tuple; the items of inner tuples are joined by spaces."""
-    import pandas as pd
-
-    cells = [
-        [" ".join(map(str, value)) if isinstance(value, tuple) else value for value in row]
-        for row in rows
-    ]
-    frame = pd.DataFrame(cells, columns=rows[0]._fields)
-    frame["images"] = frame["images"].where(frame["images"].notna(), MEAN)
-    frame.attrs = {name: getattr(rows[0], name) for name in _SAID if name in rows[0]._fields}
-    return frame

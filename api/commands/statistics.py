@@ -12,13 +12,11 @@ from nasdip_bench.errors import ConfigError, check_name
 from ..benchmark import NASDIPBench
 from ..reading.arrays.targets import TARGET
 from ..statistics.agreement.noise_figure import noise_figure
-from ..statistics.choosing.cohorts import PROXY
 from ..statistics.early.figure import early_figure
 from ..statistics.gain_figure import gain_figure
 from ..statistics.leaderboard.figure import score_leaderboard_figure
 from ..statistics.predictors.figure import predictor_figure
 from ..statistics.stopping.figure import stopping_figure
-from ..statistics.tau_frame import MEAN
 from .options import (
     Data,
     FidelityName,
@@ -86,58 +84,6 @@ def agreement_command(
             frame = bench.seed_agreement(task, target=target, fidelity=fidelity, **how)
         else:
             frame = bench.fidelity_agreement(task, target=target, **how)
-    show_frame(frame, form, out)
-
-
-def proxies_command(
-    task: Task = "denoise",
-    images: Images = "all",
-    k: TopK = 10,
-    cohorts: Annotated[
-        str, typer.Option(help="Cohort sizes: how many to choose by the score, comma-separated.")
-    ] = "5,15",
-    by_image: Annotated[bool, typer.Option("--by-image", help="Also list each image.")] = False,
-    target: Target = TARGET,
-    fidelity: FidelityName = None,
-    seed: Seed = None,
-    level: Level = 0.95,
-    resamples: Resamples = 1000,
-    form: TextForm = "",
-    out: Out = None,
-    data: Data = None,
-) -> None:
-    """Print how well each score chooses: tau, precision, hits and regret, against chance."""
-    frame = NASDIPBench(data).proxy_table(
-        task,
-        k=k,
-        cohorts=integers("--cohorts", cohorts),
-        target=target,
-        fidelity=fidelity,
-        seed=seed,
-        images=image_names(images),
-        level=level,
-        resamples=resamples,
-    )
-    if not by_image:
-        frame = frame.xs(MEAN, level="image")
-    show_frame(frame, form, out)
-
-
-def selection_command(
-    task: Task = "denoise",
-    images: Images = "all",
-    score: Annotated[str, typer.Option(help="Name of a score, or name/reference.")] = PROXY,
-    target: Target = TARGET,
-    fidelity: FidelityName = None,
-    seed: Seed = None,
-    form: TextForm = "",
-    out: Out = None,
-    data: Data = None,
-) -> None:
-    """Print the best of the first N by a score, for every N, against the best of N at random."""
-    frame = NASDIPBench(data).selection_curve(
-        task, score=score, target=target, fidelity=fidelity, seed=seed, images=image_names(images)
-    )
     show_frame(frame, form, out)
 
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, check_whole
 
-from ..calls import explain_call
 from ..reading.arrays.targets import TARGET
 from ..simulation.clock import Clock
 from ..simulation.opening import read_runs
@@ -48,7 +47,6 @@ class _Curves(NamedTuple):
     regret: NDArray[np.float64]
 
 
-@explain_call
 def compare(
     bench: ReleaseReader,
     task: str = "denoise",

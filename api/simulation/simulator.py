@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from nasdip_bench.errors import ConfigError
 
-from ..calls import explain_calls
 from ..reading.architectures import ArchitectureLike
 from .held_out import HeldOut, Judge
 from .observations import Choice, Observation, ScoreObservation
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@explain_calls
 class Simulator(Paid):
     """A search on recorded runs, behind a simulated clock.
 

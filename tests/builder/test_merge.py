@@ -14,6 +14,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,7 +22,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasdip_bench.api.diff.compare import MOVED, compare_datasets
+from nasdip_bench import NASDIPBench
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.release.release import read_source, release, write_release
 from nasdip_bench.builder.release.sources.contents import Contents, TaskContents, coded
@@ -29,7 +30,6 @@ from nasdip_bench.builder.release.sources.from_build import read_build
 from nasdip_bench.builder.release.sources.from_dataset import read_dataset
 from nasdip_bench.builder.release.sources.merge import merged
 from nasdip_bench.dataset import DatasetFolder, Manifest
-from nasdip_bench.dataset.croissant import CROISSANT
 from nasdip_bench.dataset.curves import CODES, MISSING, encode, kept_points
 from nasdip_bench.dataset.manifest import part_path
 from nasdip_bench.dataset.schema import RELEASE_TABLES
@@ -39,7 +39,7 @@ from nasdip_bench.space import paper_architectures, sample_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.builds import FIDELITY, nasdip_build, small_config
-from tests.synthetic import change_rows, each
+from tests.synthetic import change_rows, each, same_files
 
 R64, LOW = "r64", "r64c16i40"
 
@@ -79,25 +79,6 @@ def _architectures(shard: Path) -> set[str]:
     return set(pq.read_table(shard, columns=["architecture"])["architecture"].to_pylist())
 
 
-def same_files(one: Path, other: Path, but: str = CROISSANT) -> bool:
-    """Whether all files are the same bytes but those that carry time, name and version.
-
-    Args:
-        one: a release.
-        other: a release.
-        but: beginning of the names of further files that may differ.
-    """
-    first, second = (
-        {
-            path: record
-            for path, record in DatasetFolder(folder).manifest.files.items()
-            if not path.startswith((CROISSANT, but))
-        }
-        for folder in (one, other)
-    )
-    return first == second
-
-
 # Builds
 
 
@@ -105,12 +86,20 @@ def test_the_order_of_sources_is_that_of_architectures_and_nothing_else(small_bu
     folders = by_architecture(small_build, tmp_path)
     release(folders, tmp_path / "ab")
     release(folders[::-1], tmp_path / "ba")
-    found = compare_datasets(tmp_path / "ab", tmp_path / "ba")
-    assert found.architectures["change"].tolist() == [MOVED, MOVED]
-    assert found.architectures["arch_id_second"].tolist() == [1, 0]
-    assert found.images.empty
-    assert found.runs.empty
-    assert found.scores.empty
+    one, other = (NASDIPBench(tmp_path / name) for name in ("ab", "ba"))
+    assert other.codes == one.codes[::-1]
+    for name in ("runs", "scores"):
+        rows, turned = (
+            bench.to_frame(name).drop(columns="curve_row", errors="ignore")
+            for bench in (one, other)
+        )
+        turned["arch_id"] = 1 - turned["arch_id"]
+        pd.testing.assert_frame_equal(
+            *(
+                frame.sort_values("arch_id", kind="stable", ignore_index=True)
+                for frame in (rows, turned)
+            )
+        )
 
 
 @settings(max_examples=6)

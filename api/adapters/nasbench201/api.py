@@ -11,7 +11,6 @@ from typing import Any
 from nasdip_bench.errors import check_name
 
 from ...benchmark import NASDIPBench
-from ...calls import explain_calls
 from .budgets import HP, takes_old_names
 from .opened import OpenDatasets
 from .results import ArchResults, mean
@@ -23,7 +22,6 @@ _MORE_INFO = {"train": "train", "valid": "x-valid", "test": "x-test", "valtest":
 """From a name in `NASBench201API.get_more_info` to its set."""
 
 
-@explain_calls
 class NASBench201API(OpenDatasets):
     """The queries of NAS-Bench-201's API; see `Architectures` for how to give an architecture.
 
