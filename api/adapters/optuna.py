@@ -21,31 +21,17 @@ from ..simulation.clock import BudgetExhaustedError
 from ..simulation.opening import open_simulator
 from ..simulation.simulator import Simulator
 from . import require
-from .parameters import SEARCH_SPACE, SKIPS, architecture_of
+from .parameters import SEARCH_SPACE, architecture_of
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
 
 def suggest(trial: Any) -> Architecture:
-    """The architecture that a trial suggests, always one that can be built.
-
-    `nasdip_bench.api.adapters.parameters` explains the parameters. The transform next to a pixel
-    shuffle has fewer choices and is named ``shuffled_transform``.
-    """
-
-    def choose(name: str) -> Any:
-        return trial.suggest_categorical(name, SEARCH_SPACE[name])
-
-    found = {"sampling": choose("sampling")}
-    if found["sampling"] == "pixel_shuffle":
-        found["shuffled_transform"] = choose("shuffled_transform")
-        found["transform_first"] = choose("transform_first")
-    elif found["sampling"] != "transposed_conv":
-        found["transform"] = choose("transform")
-    if found.get("transform") != "identity":
-        found["kernel"] = choose("kernel")
-    return architecture_of(found | {name: choose(name) for name in ("activation", *SKIPS)})
+    """The architecture that a trial suggests: a choice for each name in `SEARCH_SPACE`."""
+    return architecture_of(
+        {name: trial.suggest_categorical(name, choices) for name, choices in SEARCH_SPACE.items()}
+    )
 
 
 class Objective:
