@@ -20,7 +20,6 @@ from nasdip_bench.api import (
     gain_figure,
     noise_figure,
     predictor_figure,
-    replay_figure,
     score_leaderboard_figure,
     search_figure,
     search_leaderboard_figure,
@@ -136,9 +135,6 @@ EXHIBITS = {
     "early --task inpaint": lambda b: early_figure(b, "inpaint"),
     "stopping --task inpaint --rule 'fixed(iteration=20)' --resamples 5": (
         lambda b: stopping_figure(b, "inpaint", rules=["fixed(iteration=20)"], resamples=5)
-    ),
-    "replay --score psd_db_mse --cohort 5 --selector oracle": (
-        lambda b: replay_figure(b, scores=["psd_db_mse"], n=5, selector="oracle")
     ),
     "search --algorithms random,halving --images lena,boat --repeats 3 --budget 2m": (
         lambda b: search_figure(

@@ -20,7 +20,6 @@ from nasdip_bench.api.paper.figure4 import HistogramFigure
 from nasdip_bench.api.paper.printed import reasons_to_differ
 from nasdip_bench.api.paper.table1 import Table1
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
-from nasdip_bench.api.replay.figure import replay_figure
 from nasdip_bench.api.statistics.agreement.noise_figure import noise_figure
 from nasdip_bench.api.statistics.early.figure import early_figure
 from nasdip_bench.api.statistics.gain_figure import gain_figure
@@ -155,8 +154,6 @@ def test_the_calls_on_the_page_give_its_numbers(bench, folder):
         (score_leaderboard_figure, {"against": "cell table", "level": 0.8, "resamples": 30}),
         (predictor_figure, {"sizes": [3], "repeats": 2, "images": ["boat"], "resamples": 9}),
         (search_leaderboard_figure, {"images": ["boat"], "repeats": 1, "budget_seconds": 50}),
-        (replay_figure, {"scores": "psd_db_mse", "images": ["boat", "lena"], "n": 3, "seed": 1,
-                         "reference": "ground_truth", "selector": "oracle"}),
     ],
 )  # fmt: skip
 def test_a_call_has_the_arguments_that_were_given(bench, figure, how):
