@@ -14,7 +14,7 @@ import pytest
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.adapters.configspace import configuration_space
-from nasdip_bench.api.adapters.optuna import objective
+from nasdip_bench.api.adapters.optuna import Objective
 from nasdip_bench.api.adapters.parameters import SEARCH_SPACE, SKIPS, architecture_of
 from nasdip_bench.api.adapters.synetune import OBJECTIVES, export_blackbox
 from nasdip_bench.errors import (
@@ -112,7 +112,7 @@ def test_a_missing_library_names_its_extra(bench, monkeypatch):
     with pytest.raises(MissingDependencyError, match=r"pip install '\.\[configspace\]'"):
         configuration_space()
     with pytest.raises(ImportError, match=r"needs optuna, which is not installed.*\.\[optuna\]"):
-        objective(bench, "lena", "denoise")(None)
+        Objective(bench, "lena", "denoise")(None)
 
 
 # ConfigSpace
@@ -173,7 +173,7 @@ def study_of(optuna, **options):
 @pytest.mark.adapters
 def test_trials_are_simulated_trainings(optuna, bench):
     study = study_of(optuna)
-    study.optimize(objective(bench, "lena", "denoise", seed=0), n_trials=30)
+    study.optimize(Objective(bench, "lena", "denoise", seed=0), n_trials=30)
     assert len(study.trials) == 30
     for trial in study.trials:
         seen = bench.query(
@@ -192,17 +192,17 @@ def test_the_nearest_stands_in_and_any_column_is_returned(optuna, bench):
     trial = optuna.trial.FixedTrial(params)
     ((arch, distance),) = bench.neighbours(architecture_of(params), k=1)
     known = bench.query(arch, "lena", "denoise", fidelity=LOW, seed=0, iteration=LAST)
-    assert objective(bench, "lena", "denoise", seed=0)(trial) == known.psnr_db
+    assert Objective(bench, "lena", "denoise", seed=0)(trial) == known.psnr_db
     assert trial.user_attrs["architecture"] == str(arch)
     assert trial.user_attrs["distance"] == distance
     for target in ("stopped_psnr_smooth_db", "best_psnr_smooth_db"):
-        value = objective(bench, "lena", "denoise", seed=0, target=target)(trial)
+        value = Objective(bench, "lena", "denoise", seed=0, target=target)(trial)
         assert value == pytest.approx(getattr(known, target)) != known.psnr_db
 
 
 @pytest.mark.adapters
 def test_an_exhausted_budget_stops_the_study(optuna, bench):
-    target = objective(bench, "lena", "denoise", budget_seconds=60, cost="recorded")
+    target = Objective(bench, "lena", "denoise", budget_seconds=60, cost="recorded")
     study = study_of(optuna)
     study.optimize(target, n_trials=1000)
     states = [trial.state.name for trial in study.trials]
@@ -218,7 +218,7 @@ def test_an_exhausted_budget_stops_the_study(optuna, bench):
 
 @pytest.mark.adapters
 def test_a_study_that_minimises_is_refused(optuna, bench):
-    target = objective(bench, "lena", "denoise")
+    target = Objective(bench, "lena", "denoise")
     for directions in (["minimize"], ["maximize", "minimize"]):
         study = optuna.create_study(directions=directions)
         told = ", ".join(directions)
@@ -234,14 +234,14 @@ def test_steps_beyond_the_stop_are_refused(tmp_path):
     )
     bench = NASDIPBench(path)
     stop = bench.manifest.task("r64", "denoise").stop
-    assert objective(bench, "lena", "denoise", steps=[3, stop]).steps == [3, stop]
+    assert Objective(bench, "lena", "denoise", steps=[3, stop]).steps == [3, stop]
     with pytest.raises(ConfigError, match=f"step 600 lies beyond the stopping iteration, {stop}"):
-        objective(bench, "lena", "denoise", steps=[3, 600])
+        Objective(bench, "lena", "denoise", steps=[3, 600])
 
 
 @pytest.mark.adapters
 def test_a_pruner_ends_trials_early(optuna, bench):
-    target = objective(bench, "lena", "denoise", seed=0, steps=[5, 15])
+    target = Objective(bench, "lena", "denoise", seed=0, steps=[5, 15])
     study = study_of(optuna, pruner=optuna.pruners.MedianPruner(n_startup_trials=3))
     study.optimize(target, n_trials=40)
     pruned = [trial for trial in study.trials if trial.state.name == "PRUNED"]
@@ -253,14 +253,14 @@ def test_a_pruner_ends_trials_early(optuna, bench):
         known = bench.query(arch, "lena", "denoise", fidelity=LOW, seed=0, iteration=step).psnr_db
         assert trial.intermediate_values[step] == known
     with pytest.raises(UnknownNameError, match="iteration 41 must be"):
-        objective(bench, "lena", "denoise", steps=[41])
+        Objective(bench, "lena", "denoise", steps=[41])
 
 
 @pytest.mark.adapters
 def test_diverged_trials_are_pruned(optuna, tmp_path):
     path = synthetic.small(tmp_path / "data", count=2, diverged={(LOW, "denoise", 0, "lena", 0)})
     study = study_of(optuna)
-    study.optimize(objective(NASDIPBench(path), "lena", "denoise", seed=0), n_trials=20)
+    study.optimize(Objective(NASDIPBench(path), "lena", "denoise", seed=0), n_trials=20)
     for trial in study.trials:
         assert trial.state.name == ("PRUNED", "COMPLETE")[trial.user_attrs["arch_id"]]
 

@@ -14,7 +14,6 @@ import pytest
 
 from nasdip_bench.api import (
     cli,
-    compare,
     early_figure,
     figure1,
     gain_figure,
@@ -136,15 +135,13 @@ EXHIBITS = {
     "stopping --task inpaint --rule 'fixed(iteration=20)' --resamples 5": (
         lambda b: stopping_figure(b, "inpaint", rules=["fixed(iteration=20)"], resamples=5)
     ),
-    "search --algorithms random,halving --images lena,boat --repeats 3 --budget 2m": (
+    "search --methods random,halving --images lena,boat --repeats 3 --budget 2m": (
         lambda b: search_figure(
-            compare(
-                b,
-                algorithms=["random", "halving"],
-                images=["lena", "boat"],
-                repeats=3,
-                budget_seconds=120,
-            )
+            b,
+            methods=["random", "halving"],
+            images=["lena", "boat"],
+            repeats=3,
+            budget_seconds=120,
         )
     ),
 }
