@@ -167,9 +167,9 @@ def replay_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Re
         shortfall(bench, f, f["images"]),
     ]
     notes = [
-        "Regret is in dB below the best candidate, so only figures with the same candidates "
-        "compare. Parentheses in the table and the band in the picture show the best of the "
-        "cohort, which no selector can beat, and the expectation for a random member.",
+        "Regret is in dB below the best candidate. Parentheses in the table and the band in the "
+        "picture show the best of the cohort, which no selector can beat, and the expectation for "
+        "a random member.",
         "Ties in a score break by arch_id.",
     ]
     substitutes = [image for image in f["images"] if statuses[image] == SUBSTITUTE]

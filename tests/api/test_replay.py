@@ -217,19 +217,12 @@ def test_ties_in_the_score_break_by_row(tmp_path, monkeypatch):
 # What cannot be answered
 
 
-@pytest.fixture(scope="module")
-def without(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("without") / "data"
-    return synthetic.write_release(folder, fidelities=(LOW,))
-
-
-def test_without_distances_nothing_is_replayed(without):
-    bench = NASDIPBench(without)
+def test_without_distances_nothing_is_replayed(low):
     told = r"no distances between the restorations of denoise at r64c16i40: 'nasdip-build release'"
     with pytest.raises(MissingRunError, match=told):
-        bench.isnas("lena", "denoise", SCORE)
+        low.isnas("lena", "denoise", SCORE)
     with pytest.raises(KeyError, match=told):
-        bench.isnas_curve("denoise")
+        low.isnas_curve("denoise")
 
 
 def test_distances_of_another_seed_are_not_taken(tmp_path):

@@ -25,26 +25,6 @@ from .trial import ResultsCount
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class _ReadOnce:
-    """From a seed to the runs of a task by image; one file holds all of them."""
-
-    bench: ReleaseReader
-    block: Block
-    images: tuple[str, ...]
-    cost: CostModel
-    found: dict[int, dict[str, RecordedRuns]] = field(default_factory=dict)
-
-    def __call__(self, seed: int) -> dict[str, RecordedRuns]:
-        if seed not in self.found:
-            places = [self.bench.images.index(image) for image in self.images]
-            there = [self.block.evaluated((seed,), place).any() for place in places]
-            images = [image for image, has in zip(self.images, there, strict=True) if has]
-            at = (self.block.task, images, self.block.fidelity, seed)
-            self.found[seed] = read_runs(self.bench, *at, cost=self.cost)
-        return self.found[seed]
-
-
 class NotEvaluatedError(MissingRunError, ValueError):
     """An architecture has no run on a dataset, or a release has no runs at all."""
 
@@ -58,7 +38,7 @@ class Dataset:
         block: the runs of the task.
         seeds: the seeds of the trials.
         evaluated: rows of the architectures that have a run of each seed, ok or diverged.
-        read: from a seed to the runs of the task by image.
+        cost: what training costs.
     """
 
     bench: ReleaseReader
@@ -66,7 +46,8 @@ class Dataset:
     block: Block
     seeds: tuple[int, ...]
     evaluated: frozenset[int]
-    read: _ReadOnce
+    cost: CostModel
+    _runs: dict[int, RecordedRuns] = field(default_factory=dict, repr=False)  # by seed, once read
 
     @property
     def name(self) -> str:
@@ -109,7 +90,10 @@ class Dataset:
         self, row: int, seed: int, hp: HP, hps: Mapping[str, int | None], name: str
     ) -> ResultsCount:
         """The trial of an architecture with a seed, for a budget; raises those of `read_hp`."""
-        runs = self.read(seed)[self.image]
+        if seed not in self._runs:
+            at = (self.block.task, self.image, self.block.fidelity, seed)
+            self._runs[seed] = read_runs(self.bench, *at, cost=self.cost)[self.image]
+        runs = self._runs[seed]
         budget = read_hp(hp, hps, runs)
         (flop, params), (width, channels) = self.sizes(row), self._channels
         place = runs.position[row]
@@ -161,16 +145,11 @@ def open_datasets(
     blocks = [bench.runs.block(*one) for one in meant if bench.runs.has_runs(*one)]
     found = {}
     for block in blocks:
-        seeds = block.default_seeds
-        evaluated = {
-            image: frozenset(np.flatnonzero(block.evaluated(seeds, at)).tolist())
-            for at, image in enumerate(bench.images)
-        }
-        images = [image for image in bench.images if evaluated[image]]
-        read = _ReadOnce(bench, block, tuple(images), cost)
-        for image in images:
-            one = Dataset(bench, image, block, seeds, evaluated[image], read)
-            found[one.name] = one
+        for position, image in enumerate(bench.images):
+            rows = np.flatnonzero(block.evaluated(block.default_seeds, position)).tolist()
+            if rows:
+                one = Dataset(bench, image, block, block.default_seeds, frozenset(rows), cost)
+                found[one.name] = one
     if not found:
         raise NotEvaluatedError(
             f"this release has no runs{f' at fidelity {fidelity!r}' if fidelity else ''}; "
